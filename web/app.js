@@ -1,0 +1,398 @@
+// @ts-check
+/**
+ * The course of a participant's visit: load, start screen, waiting room, game, end.
+ *
+ * This page is one embedding of the core among others; everything that another page needs is in game.js and
+ * the modules below it. `?autojoin=1` joins without a click. For tests and rehearsals the window has
+ * `pycoreGame` (the running game), `pycoreStatus` ({phase, error, stored, pending}) and reads
+ * `pycoreReadAction(frame)` instead of the keyboard if it is set.
+ */
+
+import { load } from './loader.js';
+import { seconds } from './bridge.js';
+import { connectSocket } from './socket.js';
+import { PycoreGame } from './game.js';
+import { Renderer } from './canvas.js';
+import { Hud, makeTouchButtons, playerName, points } from './hud.js';
+import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
+import { Outbox, parts } from './storage.js';
+import { PageError, describe, guard } from './errors.js';
+import * as screens from './screens.js';
+
+/** @typedef {'loading' | 'start' | 'waiting' | 'connecting' | 'playing' | 'between' | 'done' | 'failed'} PagePhase */
+
+/** Characters of one part of the records; the server takes 262,144 bytes, and a character has at most 4. */
+const PART = 60_000;
+
+const status = {
+  phase: /** @type {PagePhase} */ ('loading'),
+  /** @type {{code: string, message: string, where: string} | null} */ error: null,
+  /** Whether everything of this session has been acknowledged. */ stored: false,
+  pending: 0,
+};
+
+/** @type {Window & {pycoreGame?: PycoreGame, pycoreStatus?: typeof status, pycoreReadAction?: (frame: number) => unknown}} */
+const page = window;
+page.pycoreStatus = status;
+
+/** Failures of callbacks: in the console and in the status, the game goes on. @type {import('./errors.js').Report} */
+const report = (where, error) => {
+  const { code, message } = describe(error);
+  status.error ??= { code, message, where };
+  console.error(`[pycore] ${where}: ${code}: ${message}`, error);
+};
+
+/** The identity by which the server gives the seat back after a break; one per tab. */
+function sessionId() {
+  const kept = sessionStorage.getItem('pycore-session');
+  if (kept) return kept;
+  const made = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16)).join('');
+  sessionStorage.setItem('pycore-session', made);
+  return made;
+}
+
+class App {
+  /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
+  /** @type {any} */ #seat = null;
+  /** @type {any} */ #room = null;
+  /** @type {PycoreGame | null} */ #game = null;
+  /** @type {Renderer | null} */ #renderer = null;
+  #stopKeys = () => {};
+  /** @type {Set<number>} */ #uploaded = new Set();
+  /** @type {string[]} */ #endReasons = [];
+  #finished = false;
+  /** Whether the metrics and records of the session have all been handed to the outbox. */
+  #handedOver = false;
+
+  /**
+   * @param {import('./loader.js').Loaded} loaded
+   * @param {import('./socket.js').Socket} socket
+   * @param {Outbox} outbox
+   */
+  constructor(loaded, socket, outbox) {
+    this.loaded = loaded;
+    this.socket = socket;
+    this.outbox = outbox;
+    this.mapping = loaded.manifest.action_mapping ?? DEFAULT_MAPPING;
+    socket.onEvent((event, data, arrival) => this.#onEvent(event, data, arrival));
+    socket.onState((state) => this.#onSocket(state));
+  }
+
+  /** @param {PagePhase} phase */
+  #enter(phase) {
+    status.phase = phase;
+  }
+
+  // ------------------------------------------------------------------ before the game
+
+  start() {
+    this.#enter('start');
+    const play = screens.element('play');
+    play.removeAttribute('disabled');
+    play.textContent = 'Play';
+    screens.say('The game is loaded. Press Play to join.');
+    if (new URLSearchParams(location.search).get('autojoin') === '1') this.join();
+  }
+
+  join() {
+    if (status.phase !== 'start' && status.phase !== 'done') return;
+    this.#release();
+    this.#seat = this.#room = null;
+    this.#early = [];
+    this.#uploaded = new Set();
+    this.#endReasons = [];
+    this.#finished = this.#handedOver = status.stored = false;
+    this.#enter('waiting');
+    screens.showWaiting({});
+    screens.show('waiting');
+    if (!this.#join()) screens.notice('Connecting to the server…');
+  }
+
+  #join() {
+    return this.socket.emit('join_game', { session_id: sessionId() });
+  }
+
+  leave() {
+    this.socket.emit('leave_game', {});
+    this.#enter('start');
+    screens.show('start');
+  }
+
+  /** @param {import('./socket.js').SocketState} state */
+  #onSocket(state) {
+    const active = ['waiting', 'connecting', 'playing', 'between'].includes(status.phase);
+    if (state === 'connected') {
+      screens.notice('');
+      // In the waiting room this queues again; in a game it asks for the seat back.
+      if (active) this.#join();
+      this.outbox.kick();
+    } else if (active) {
+      screens.notice(this.#game === null
+        ? 'No connection to the server. Trying again…'
+        : 'No connection to the server. The game goes on as long as the players reach each other.');
+    }
+  }
+
+  /** @param {string} event @param {any} data @param {number} arrival */
+  #onEvent(event, data, arrival) {
+    if (this.#game === null && this.#seat !== null) this.#early.push({ event, data, arrival });
+    switch (event) {
+      case 'waiting_room':
+        if (status.phase === 'waiting') screens.showWaiting(data);
+        break;
+      case 'pyodide_player_assigned':
+        if (this.#game === null) this.#seat = data;
+        break;
+      case 'pyodide_game_ready':
+        if (this.#game === null) this.#room = data;
+        break;
+      case 'start_game':
+        if (this.#game === null && status.phase === 'waiting') this.#play(data);
+        break;
+      case 'end_game':
+        if (data.message) this.#endReasons.push(String(data.message));
+        if (this.#game === null && status.phase === 'waiting') {
+          this.#stop(new PageError('game-ended', String(data.message ?? 'The game ended before it began.')));
+        }
+        break;
+      case 'pycore_error':
+        this.#onRefusal(data);
+        break;
+      default:
+    }
+  }
+
+  /** @param {{code?: string, message?: string, event?: string}} refusal */
+  #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
+    const error = new PageError(code, message);
+    report(`server ${event}`, error);
+    if (status.phase === 'waiting') this.#stop(error);
+  }
+
+  // ------------------------------------------------------------------ the game
+
+  /** @param {any} started */
+  #play(started) {
+    const room = this.#room;
+    const seat = this.#seat;
+    if (room === null || seat === null) throw new PageError('no-seat', 'the game was started before a seat was assigned');
+    /** @type {Record<string, any>} */
+    const settings = started.scene_metadata ?? room.scene_metadata ?? {};
+    this.#enter('connecting');
+    screens.show('game');
+    const hud = new Hud(settings);
+    const keys = new KeyState(this.mapping, settings['default_action'] ?? 0);
+    this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping), report);
+    this.#renderer = new Renderer(screens.element('canvas'), report);
+    try {
+      const game = new PycoreGame({
+        create: this.loaded.create,
+        environment: this.loaded.makeEnvironment(),
+        config: {
+          game_id: seat.game_id,
+          players: room.players,
+          player_id: seat.player_id,
+          seed: seat.game_seed,
+          settings,
+          turn_config: room.turn_config ?? null,
+          ice_servers: room.turn_config?.ice_servers ?? [],
+        },
+        socket: this.socket,
+        readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
+        renderer: this.#renderer,
+        report,
+        onNews: (news) => this.#onNews(news, hud),
+        onHud: (data) => this.#onHud(data, hud),
+        onFailed: (error) => this.#onFailed(error),
+        onOver: () => this.#finish(),
+      });
+      this.#game = page.pycoreGame = game;
+      game.catchUp(this.#early);
+      this.#early = [];
+      game.start();
+    } catch (error) {
+      this.#onFailed(error);
+    }
+  }
+
+  /** @param {import('./hud.js').HudData} data @param {Hud} hud */
+  #onHud(data, hud) {
+    hud.update(data, seconds());
+    if (status.phase === 'done' || status.phase === 'failed') return;
+    if (data.phase === 'playing' || data.phase === 'holding') this.#enter('playing');
+    else if (data.phase.startsWith('between')) this.#enter('between');
+  }
+
+  /** @param {import('./game.js').News} news @param {Hud} hud */
+  #onNews(news, hud) {
+    switch (news.news) {
+      case 'log':
+        if (news['level'] === 'error') console.error(news['text']);
+        else if (news['level'] === 'warning') console.warn(news['text']);
+        else console.info(news['text']);
+        break;
+      case 'episode-end': {
+        const data = this.#game?.hud();
+        this.#upload(news['episode']);
+        if (data && news['episode'] + 1 < data.num_episodes) {
+          const gained = points(data);
+          const score = gained
+            ? data.players.map((/** @type {unknown} */ _, /** @type {number} */ s) => `${playerName(data.players, s)} ${gained[s] ?? 0}`).join('  ·  ')
+            : '';
+          hud.banner(`Round ${news['episode'] + 1} of ${data.num_episodes} is over`,
+            [score, 'The next round starts in a moment.'].filter(Boolean).join(' — '));
+        }
+        break;
+      }
+      case 'done':
+        if (news['reason'] && news['reason'] !== 'complete') this.#endReasons.push(String(news['message'] ?? news['reason']));
+        break;
+      case 'desync':
+        report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
+        break;
+      default:
+        console.info('[pycore]', news);
+    }
+  }
+
+  // ------------------------------------------------------------------ data
+
+  /** Send an episode's records and the metrics so far. @param {number} episode */
+  #upload(episode) {
+    const game = this.#game;
+    if (game === null || this.#uploaded.has(episode)) return;
+    this.#uploaded.add(episode);
+    const records = parts(game.episodeRecords(episode), PART);
+    records.forEach((data, part) => {
+      this.#keep('pycore_records', { episode, part, parts: records.length, data });
+    });
+    const metrics = game.exportSessionMetrics();
+    this.#keep('p2p_session_metrics', { episode, metrics });
+    const { inputs, rollbacks, frames, connection } = metrics;
+    console.info(`[Episode] Complete: episode ${episode}, ${frames.total} frames, connection ${connection.type}, `
+      + `sent ${inputs.sentViaP2P} by P2P and ${inputs.sentViaSocketIO} by socket.io, `
+      + `received ${inputs.receivedViaP2P} and ${inputs.receivedViaSocketIO}, `
+      + `${rollbacks.count} rollback events, longest ${rollbacks.maxFrames} frames`);
+  }
+
+  /** @param {string} event @param {Record<string, any>} data */
+  #keep(event, data) {
+    const identity = { game_id: this.#seat.game_id, player_id: this.#seat.player_id };
+    this.outbox.put(event, { ...identity, ...data }).catch((error) => report('app.keep', error));
+  }
+
+  /** @param {import('./storage.js').State} state */
+  onStored(state) {
+    status.pending = state.pending;
+    status.stored = this.#handedOver && state.pending === 0;
+    if (status.phase === 'done') screens.showStored(state, this.outbox.durable);
+  }
+
+  // ------------------------------------------------------------------ the end
+
+  #finish() {
+    const game = this.#game;
+    if (game === null || this.#finished) return;
+    this.#finished = true;
+    this.#enter('done');
+    this.#stopKeys();
+    const hud = game.hud();
+    const metrics = game.exportSessionMetrics();
+    for (let episode = 0; episode <= hud.episode && episode < hud.num_episodes; episode += 1) this.#upload(episode);
+    this.#keep('p2p_session_metrics', { episode: -1, metrics });
+    this.#handedOver = true;
+    const gained = points(hud);
+    /** @type {[string, string][]} */
+    const tiles = gained
+      ? hud.players.map((/** @type {unknown} */ _, /** @type {number} */ s) => [playerName(hud.players, s), String(gained[s] ?? 0)])
+      : [];
+    if (typeof hud.score === 'number') tiles.push(['Score', String(hud.score)]);
+    screens.showEnd({
+      lead: this.#endReasons.at(-1) ?? 'The session is complete.',
+      tiles,
+      rows: screens.summaryRows(metrics),
+    });
+    this.onStored(this.outbox.state);
+  }
+
+  /** @param {unknown} error */
+  #onFailed(error) {
+    this.socket.emit('leave_game', {});
+    report('game', error);
+    this.#stop(error);
+  }
+
+  /** @param {unknown} error */
+  #stop(error) {
+    this.#enter('failed');
+    this.#stopKeys();
+    const described = describe(error);
+    status.error = { code: described.code, message: described.message, where: 'game' };
+    screens.showError(described, this.#game !== null);
+  }
+
+  /** @param {'metrics' | 'records'} what */
+  save(what) {
+    const game = this.#game;
+    if (game === null) return;
+    const name = `${what}-${game.gameId}-${game.myPlayerId}`;
+    if (what === 'metrics') {
+      screens.download(`${name}.json`, `${JSON.stringify(game.exportSessionMetrics(), null, 2)}\n`, 'application/json');
+    } else screens.download(`${name}.jsonl`, game.records(), 'application/x-ndjson');
+  }
+
+  /** The person goes away. */
+  depart() {
+    if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
+  }
+
+  #release() {
+    this.#stopKeys();
+    this.#stopKeys = () => {};
+    this.#game?.close();
+    this.#renderer?.close();
+    this.#game = this.#renderer = null;
+    delete page.pycoreGame;
+  }
+}
+
+/** @param {string} id @param {() => unknown} action */
+function onClick(id, action) {
+  screens.element(id).addEventListener('click', guard(report, `click ${id}`, action));
+}
+
+async function main() {
+  onClick('error-retry', () => location.reload());
+  screens.showKeys(DEFAULT_MAPPING);
+  const socket = await connectSocket(new URL('./vendor/socket.io.esm.min.js', import.meta.url).href, report);
+  /** @type {App | null} */
+  let app = null;
+  const outbox = await Outbox.open((event, data) => socket.request(event, data), report, (state) => app?.onStored(state));
+  const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
+  const { title, intro, action_mapping: mapping } = loaded.manifest;
+  if (title) document.title = screens.element('start-title').textContent = title;
+  if (intro) screens.element('start-intro').textContent = intro;
+  if (mapping) screens.showKeys(mapping);
+
+  app = new App(loaded, socket, outbox);
+  const running = app;
+  onClick('play', () => running.join());
+  onClick('again', () => running.join());
+  onClick('cancel', () => running.leave());
+  onClick('save-metrics', () => running.save('metrics'));
+  onClick('save-records', () => running.save('records'));
+  onClick('error-save', () => running.save('records'));
+  window.addEventListener('pagehide', guard(report, 'pagehide', () => running.depart()));
+  // A page that comes back from the browser's cache has lost its connections.
+  window.addEventListener('pageshow', guard(report, 'pageshow', (/** @type {PageTransitionEvent} */ event) => {
+    if (event.persisted) location.reload();
+  }));
+  outbox.kick();
+  app.start();
+}
+
+main().catch((error) => {
+  report('start', error);
+  status.phase = 'failed';
+  screens.showError(describe(error), false);
+});

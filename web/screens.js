@@ -1,0 +1,251 @@
+// @ts-check
+/**
+ * What the participant sees outside the game: start, waiting room, end and errors, one screen at a time.
+ *
+ * A change of screen moves the focus to its heading, so that a screen reader follows; what changes within a
+ * screen is said through one polite live region.
+ */
+
+import { STEPS } from './loader.js';
+
+/** @typedef {'start' | 'waiting' | 'game' | 'end' | 'error'} ScreenName */
+
+/**
+ * An element that index.html must have.
+ *
+ * @template {HTMLElement} [T=HTMLElement]
+ * @param {string} id
+ * @returns {T}
+ */
+export function element(id) {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`index.html has no element #${id}`);
+  return /** @type {T} */ (found);
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {string} [className]
+ * @param {string} [text]
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function make(tag, className = '', text = '') {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}
+
+/** @param {ScreenName} name */
+export function show(name) {
+  for (const section of document.querySelectorAll('main > section')) {
+    /** @type {HTMLElement} */ (section).hidden = section.id !== `screen-${name}`;
+  }
+  document.body.dataset['screen'] = name;
+  document.querySelector(`#screen-${name} h1`)?.scrollIntoView({ block: 'nearest' });
+  /** @type {HTMLElement | null} */ (document.querySelector(`#screen-${name} h1`))?.focus({ preventScroll: true });
+}
+
+/** Say something to a screen reader. @param {string} text */
+export function say(text) {
+  const live = element('live');
+  if (live.textContent !== text) live.textContent = text;
+}
+
+/** Show a connection problem above everything, or take it away with ''. @param {string} text */
+export function notice(text) {
+  const line = element('notice');
+  line.hidden = text === '';
+  if (line.textContent !== text) line.textContent = text;
+}
+
+// ------------------------------------------------------------------ start
+
+/** @type {Record<import('./loader.js').Step, string>} */
+const STEP_TEXT = {
+  manifest: 'Looking up what to load',
+  python: 'Loading Python',
+  core: 'Loading the game core',
+  game: 'Loading the game',
+  ready: 'Ready',
+};
+
+/** Where the bar stands at the beginning of each step, %; Python is nearly all of the bytes. */
+const STEP_START = { manifest: 0, python: 3, core: 86, game: 94, ready: 100 };
+
+/** @param {import('./loader.js').Progress} progress */
+export function showProgress({ step, fraction, bytes }) {
+  const index = STEPS.indexOf(step);
+  const next = STEPS[index + 1];
+  const from = STEP_START[step];
+  const to = next ? STEP_START[next] : 100;
+  const percent = Math.round(from + (to - from) * (fraction ?? 0));
+  const text = bytes > 0 ? `${STEP_TEXT[step]}, ${(bytes / 1e6).toFixed(1)} MB` : STEP_TEXT[step];
+  const bar = element('load-bar');
+  bar.setAttribute('aria-valuenow', String(percent));
+  bar.setAttribute('aria-valuetext', text);
+  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${percent}%`;
+  for (const item of /** @type {NodeListOf<HTMLElement>} */ (element('load-steps').querySelectorAll('li'))) {
+    const place = STEPS.indexOf(/** @type {any} */ (item.dataset['step']));
+    item.classList.toggle('done', place < index || step === 'ready');
+    if (place === index && step !== 'ready') item.setAttribute('aria-current', 'step');
+    else item.removeAttribute('aria-current');
+  }
+  if (step !== 'ready') element('play').textContent = `${text}…`;
+}
+
+const KEY_NAMES = /** @type {Record<string, string>} */ ({
+  ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', ' ': 'Space',
+});
+const KEY_MEANING = /** @type {Record<string, string>} */ ({
+  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'jump', ArrowDown: 'down',
+});
+
+/** @param {string} key */
+export function keySymbol(key) {
+  return KEY_NAMES[key] ?? key.toUpperCase();
+}
+
+/**
+ * The single keys of a mapping: what is shown as help and as touch buttons.
+ *
+ * @param {import('./keys.js').Mapping} mapping
+ */
+export function singleKeys(mapping) {
+  return [...new Set(Object.keys(mapping).flatMap((name) => (name === ',' ? [name] : name.split(','))))];
+}
+
+/** @param {import('./keys.js').Mapping} mapping */
+export function showKeys(mapping) {
+  element('start-keys').replaceChildren(...singleKeys(mapping).map((key) => {
+    const hint = make('span');
+    hint.append(make('kbd', '', keySymbol(key)), KEY_MEANING[key] ?? '');
+    return hint;
+  }));
+}
+
+// ------------------------------------------------------------------ waiting room
+
+/** @param {{cur_num_players?: number, players_needed?: number, ms_remaining?: number | null}} room */
+export function showWaiting({ cur_num_players: here = 1, players_needed: missing = 1, ms_remaining: ms = null }) {
+  element('waiting-title').textContent = missing === 1
+    ? 'Waiting for another player'
+    : `Waiting for ${missing} more players`;
+  element('waiting-count').textContent = here > 1
+    ? `${here} are here. The game starts by itself as soon as everybody is.`
+    : 'The game starts by itself as soon as somebody joins. Please keep this page open.';
+  const seconds = ms === null ? 0 : Math.ceil(ms / 1000);
+  const rest = seconds % 60;
+  element('waiting-time').textContent = seconds > 0
+    ? `We wait ${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')} min at most.`
+    : '';
+}
+
+// ------------------------------------------------------------------ end
+
+/**
+ * Name, value pairs of the summary table.
+ *
+ * @param {any} metrics `exportSessionMetrics()`
+ * @returns {[string, string][]}
+ */
+export function summaryRows(metrics) {
+  const { connection, inputs, rollbacks, frames, quality, sync } = metrics;
+  const type = /** @type {Record<string, string>} */ ({
+    direct: 'peer-to-peer, direct', relay: 'peer-to-peer, relayed (TURN)', unknown: 'through the server',
+  })[connection.type] ?? String(connection.type);
+  /** @type {[string, string][]} */
+  const rows = [
+    ['Connection', type],
+    ['Frames played', String(frames.total)],
+    ['Inputs sent, P2P / socket.io', `${inputs.sentViaP2P} / ${inputs.sentViaSocketIO}`],
+    ['Inputs received, P2P / socket.io', `${inputs.receivedViaP2P} / ${inputs.receivedViaSocketIO}`],
+    ['Late inputs (rollback events)', String(rollbacks.count)],
+    ['Longest rollback', `${rollbacks.maxFrames} frames`],
+    ['Fallback to the server', quality.p2pFallbackTriggered ? `yes, first in frame ${quality.p2pFallbackFrame}` : 'never'],
+    ['States that differed', String(sync.p2pHashMismatches?.length ?? sync.p2pHashMismatches)],
+  ];
+  return rows;
+}
+
+/**
+ * @param {object} end
+ * @param {string} end.lead
+ * @param {[string, string][]} end.tiles label and value
+ * @param {[string, string][]} end.rows
+ */
+export function showEnd({ lead, tiles, rows }) {
+  element('end-lead').textContent = lead;
+  element('end-scores').replaceChildren(...tiles.map(([label, value]) => {
+    const tile = make('div');
+    tile.append(make('b', '', value), make('span', '', label));
+    return tile;
+  }));
+  const body = make('tbody');
+  for (const [name, value] of rows) {
+    const row = make('tr');
+    const head = make('th', '', name);
+    head.scope = 'row';
+    row.append(head, make('td', '', value));
+    body.append(row);
+  }
+  element('end-table').replaceChildren(body);
+  show('end');
+}
+
+/**
+ * Whether the data is safe.
+ *
+ * @param {import('./storage.js').State} state
+ * @param {boolean} durable
+ */
+export function showStored({ pending, refused }, durable) {
+  const line = element('end-stored');
+  line.className = 'store';
+  if (pending === 0) {
+    line.classList.add('stored');
+    line.textContent = 'Your data is stored. You can close this page.';
+  } else if (refused.length > 0) {
+    line.classList.add('late');
+    line.textContent = `The server did not take ${pending} of the data sets (${refused[0]}). Please use the downloads below.`;
+  } else {
+    line.textContent = durable
+      ? `Storing your data, ${pending} to go… It is kept in this browser until the server has it.`
+      : `Storing your data, ${pending} to go… Please keep this page open.`;
+  }
+}
+
+// ------------------------------------------------------------------ errors
+
+/**
+ * @param {{code: string, message: string, advice: string, details: string}} error
+ * @param {boolean} canSave
+ */
+export function showError({ code, message, advice, details }, canSave) {
+  element('error-message').textContent = message;
+  element('error-advice').textContent = advice
+    || 'Reload the page to try again. If this comes again, tell the person who runs the study the error code.';
+  element('error-code').textContent = code;
+  element('error-save').hidden = !canSave;
+  const more = element('error-details');
+  more.hidden = details === '';
+  /** @type {HTMLElement} */ (more.querySelector('pre')).textContent = details;
+  show('error');
+}
+
+/**
+ * Give the person a file.
+ *
+ * @param {string} name
+ * @param {string} text
+ * @param {string} type
+ */
+export function download(name, text, type) {
+  const link = make('a');
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  // The download has its own hold on the data once it has begun.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

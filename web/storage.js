@@ -1,0 +1,237 @@
+// @ts-check
+/**
+ * Keeps metrics and records until the server has acknowledged them.
+ *
+ * Every store is written to IndexedDB first and deleted when the server says that it has it. What could not be
+ * sent is tried again after 1, 2, 4 … 30 s, when the connection returns, and at the next visit. The key is what
+ * the server goes by too (event, game, player, episode, part), so sending twice does no harm and a later
+ * version replaces an earlier one.
+ *
+ * Where the browser gives no database (some private modes) the memory does, and `durable` says so.
+ */
+
+import { guard, PageError } from './errors.js';
+
+const DATABASE = 'pycore';
+const STORE = 'outbox';
+/** A server that refuses a store so often does not want it: it stays for the download. */
+const REFUSALS = 5;
+
+/**
+ * @typedef {object} Item
+ * @property {string} key
+ * @property {string} event
+ * @property {Record<string, any>} data
+ * @property {number} created ms since the epoch
+ */
+
+/** @typedef {{pending: number, stored: number, refused: string[]}} State */
+
+/**
+ * The pause before the next attempt.
+ *
+ * @param {number} attempts that failed so far, at least 1
+ * @returns {number} ms
+ */
+export function retryDelay(attempts) {
+  return Math.min(30, 2 ** (attempts - 1)) * 1000;
+}
+
+/** @param {string} event @param {Record<string, any>} data */
+export function keyOf(event, data) {
+  return JSON.stringify([event, data['game_id'], data['player_id'], data['episode'], data['part'] ?? null]);
+}
+
+/**
+ * Cut a text into parts of at most `size` characters, none of them within a surrogate pair.
+ *
+ * @param {string} text
+ * @param {number} size
+ * @returns {string[]} at least one
+ */
+export function parts(text, size) {
+  const found = [];
+  for (let at = 0; at < text.length;) {
+    let end = Math.min(at + size, text.length);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last < 0xdc00 && end - at > 1) end -= 1;
+    found.push(text.slice(at, end));
+    at = end;
+  }
+  return found.length === 0 ? [''] : found;
+}
+
+/**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @returns {Promise<T>}
+ */
+function done(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** @returns {Promise<IDBDatabase>} */
+function openDatabase() {
+  const request = indexedDB.open(DATABASE, 1);
+  request.onupgradeneeded = () => void request.result.createObjectStore(STORE, { keyPath: 'key' });
+  return done(request);
+}
+
+export class Outbox {
+  /** @type {Map<string, Item>} */ #items = new Map();
+  /** @type {Map<string, number>} */ #refusals = new Map();
+  /** @type {string[]} */ #refused = [];
+  #stored = 0;
+  #attempts = 0;
+  #timer = 0;
+  #running = false;
+  #again = false;
+
+  /**
+   * @param {IDBDatabase | null} database
+   * @param {(event: string, data: unknown) => Promise<any>} send resolves to the server's reply
+   * @param {import('./errors.js').Report} report
+   * @param {(state: State) => void} changed
+   */
+  constructor(database, send, report, changed) {
+    this.database = database;
+    this.send = send;
+    this.report = report;
+    this.changed = changed;
+  }
+
+  /**
+   * @param {(event: string, data: unknown) => Promise<any>} send
+   * @param {import('./errors.js').Report} report
+   * @param {(state: State) => void} changed
+   * @returns {Promise<Outbox>}
+   */
+  static async open(send, report, changed) {
+    let database = null;
+    try {
+      database = await openDatabase();
+    } catch (error) {
+      report('storage.open', error);
+    }
+    const outbox = new Outbox(database, send, report, changed);
+    if (database !== null) {
+      for (const item of await done(database.transaction(STORE).objectStore(STORE).getAll())) {
+        outbox.#items.set(item.key, item);
+      }
+    }
+    return outbox;
+  }
+
+  /** Whether what is kept survives the page. */
+  get durable() {
+    return this.database !== null;
+  }
+
+  /** @returns {State} */
+  get state() {
+    return { pending: this.#items.size, stored: this.#stored, refused: [...this.#refused] };
+  }
+
+  /** What is not stored yet, oldest first: for the download. */
+  get items() {
+    return [...this.#items.values()].sort((a, b) => a.created - b.created);
+  }
+
+  /**
+   * Keep it, then send it.
+   *
+   * @param {string} event
+   * @param {Record<string, any>} data
+   */
+  async put(event, data) {
+    const item = { key: keyOf(event, data), event, data, created: Date.now() };
+    this.#items.set(item.key, item);
+    this.#refusals.delete(item.key);
+    this.changed(this.state);
+    await this.#write((store) => store.put(item));
+    this.kick();
+  }
+
+  /** Send now what is there: something new, or the connection is back. */
+  kick() {
+    window.clearTimeout(this.#timer);
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    guard(this.report, 'storage.flush', () => this.#flush())();
+  }
+
+  async #flush() {
+    this.#running = true;
+    this.#again = false;
+    let failed = false;
+    try {
+      for (const item of this.items) {
+        if ((this.#refusals.get(item.key) ?? 0) >= REFUSALS) continue;
+        const outcome = await this.#sendOne(item);
+        if (outcome !== 'stored') failed = true;
+        // Without a connection the others fare no better.
+        if (outcome === 'unreachable') break;
+      }
+    } finally {
+      this.#running = false;
+    }
+    if (!failed) this.#attempts = 0;
+    if (this.#again) this.kick();
+    else if (failed) {
+      this.#attempts += 1;
+      this.#timer = window.setTimeout(() => this.kick(), retryDelay(this.#attempts));
+    }
+  }
+
+  /**
+   * @param {Item} item
+   * @returns {Promise<'stored' | 'refused' | 'unreachable'>}
+   */
+  async #sendOne(item) {
+    let reply;
+    try {
+      reply = await this.send(item.event, item.data);
+    } catch (error) {
+      if (!(error instanceof PageError)) this.report('storage.send', error);
+      return 'unreachable';
+    }
+    if (reply?.status !== 'ok') {
+      const refusals = (this.#refusals.get(item.key) ?? 0) + 1;
+      this.#refusals.set(item.key, refusals);
+      if (refusals === 1) {
+        this.#refused.push(`${item.event}: ${reply?.code ?? 'refused'}: ${reply?.message ?? JSON.stringify(reply)}`);
+        this.report('storage.refused', new PageError(reply?.code ?? 'store-refused', this.#refused.at(-1) ?? ''));
+      }
+      this.changed(this.state);
+      return 'refused';
+    }
+    this.#stored += 1;
+    // A newer version came while this one was on its way: that one stays.
+    if (this.#items.get(item.key) === item) {
+      this.#items.delete(item.key);
+      await this.#write((store) => store.delete(item.key));
+    }
+    this.changed(this.state);
+    return 'stored';
+  }
+
+  /** @param {(store: IDBObjectStore) => IDBRequest} change */
+  async #write(change) {
+    if (this.database === null) return;
+    try {
+      await done(change(this.database.transaction(STORE, 'readwrite').objectStore(STORE)));
+    } catch (error) {
+      this.report('storage.write', error);
+    }
+  }
+
+  close() {
+    window.clearTimeout(this.#timer);
+    this.database?.close();
+  }
+}
