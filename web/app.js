@@ -4,7 +4,7 @@
  *
  * This page is one embedding of the core among others; everything that another page needs is in game.js and
  * the modules below it. `?autojoin=1` joins without a click. For tests and rehearsals the window has
- * `pycoreGame` (the running game), `pycoreStatus` ({phase, error, stored, pending}) and reads
+ * `pycoreGame` (the running game), `pycoreStatus` ({phase, error, reports, stored, pending}) and reads
  * `pycoreReadAction(frame)` instead of the keyboard if it is set.
  */
 
@@ -24,9 +24,17 @@ import * as screens from './screens.js';
 /** Characters of one part of the records; the server takes 262,144 bytes, and a character has at most 4. */
 const PART = 60_000;
 
+/** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
+const REFUSALS = {
+  waited_too_long: 'Nobody else has come so far. You can try again.',
+  server_full: 'All places are taken at the moment. Please try again in a few minutes.',
+  replaced: 'The game was opened in another window, which goes on in place of this one.',
+};
+
 const status = {
   phase: /** @type {PagePhase} */ ('loading'),
-  /** @type {{code: string, message: string, where: string} | null} */ error: null,
+  /** What ended the visit. @type {{code: string, message: string, where: string} | null} */ error: null,
+  /** Failures that did not: the first of them. @type {{code: string, message: string, where: string}[]} */ reports: [],
   /** Whether everything of this session has been acknowledged. */ stored: false,
   pending: 0,
 };
@@ -38,18 +46,15 @@ page.pycoreStatus = status;
 /** Failures of callbacks: in the console and in the status, the game goes on. @type {import('./errors.js').Report} */
 const report = (where, error) => {
   const { code, message } = describe(error);
-  status.error ??= { code, message, where };
+  if (status.reports.length < 50) status.reports.push({ code, message, where });
   console.error(`[pycore] ${where}: ${code}: ${message}`, error);
 };
 
-/** The identity by which the server gives the seat back after a break; one per tab. */
-function sessionId() {
-  const kept = sessionStorage.getItem('pycore-session');
-  if (kept) return kept;
-  const made = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16)).join('');
-  sessionStorage.setItem('pycore-session', made);
-  return made;
-}
+/**
+ * The secret by which the server knows this page again after an interruption. It is made anew at every load: a
+ * copied tab would otherwise take the seat of the first.
+ */
+const sessionId = [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
 class App {
   /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
@@ -75,7 +80,7 @@ class App {
     this.outbox = outbox;
     this.mapping = loaded.manifest.action_mapping ?? DEFAULT_MAPPING;
     socket.onEvent((event, data, arrival) => this.#onEvent(event, data, arrival));
-    socket.onState((state) => this.#onSocket(state));
+    socket.onState((state, reason) => this.#onSocket(state, reason));
   }
 
   /** @param {PagePhase} phase */
@@ -86,6 +91,7 @@ class App {
   // ------------------------------------------------------------------ before the game
 
   start() {
+    this.onStored(this.outbox.state);
     this.#enter('start');
     const play = screens.element('play');
     play.removeAttribute('disabled');
@@ -109,7 +115,7 @@ class App {
   }
 
   #join() {
-    return this.socket.emit('join_game', { session_id: sessionId() });
+    return this.socket.emit('join_game', { session_id: sessionId });
   }
 
   leave() {
@@ -118,14 +124,16 @@ class App {
     screens.show('start');
   }
 
-  /** @param {import('./socket.js').SocketState} state */
-  #onSocket(state) {
+  /** @param {import('./socket.js').SocketState} state @param {string} reason */
+  #onSocket(state, reason) {
     const active = ['waiting', 'connecting', 'playing', 'between'].includes(status.phase);
     if (state === 'connected') {
       screens.notice('');
-      // In the waiting room this queues again; in a game it asks for the seat back.
-      if (active) this.#join();
+      // In a game the seat comes back by the session id that the connection presents.
+      if (status.phase === 'waiting') this.#join();
       this.outbox.kick();
+    } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
+      this.#stop(new PageError('server-closed', 'The server closed the connection.'));
     } else if (active) {
       screens.notice(this.#game === null
         ? 'No connection to the server. Trying again…'
@@ -164,7 +172,7 @@ class App {
 
   /** @param {{code?: string, message?: string, event?: string}} refusal */
   #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
-    const error = new PageError(code, message);
+    const error = new PageError(code, REFUSALS[code] ?? message);
     report(`server ${event}`, error);
     if (status.phase === 'waiting') this.#stop(error);
   }
@@ -195,7 +203,7 @@ class App {
           seed: seat.game_seed,
           settings,
           turn_config: room.turn_config ?? null,
-          ice_servers: room.turn_config?.ice_servers ?? [],
+          ice_servers: this.loaded.manifest.ice_servers ?? [],
         },
         socket: this.socket,
         readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
@@ -277,15 +285,19 @@ class App {
 
   /** @param {string} event @param {Record<string, any>} data */
   #keep(event, data) {
-    const identity = { game_id: this.#seat.game_id, player_id: this.#seat.player_id };
+    // With the session id the server takes it also at a later visit, when this socket is gone.
+    const identity = { game_id: this.#seat.game_id, player_id: this.#seat.player_id, session_id: sessionId };
     this.outbox.put(event, { ...identity, ...data }).catch((error) => report('app.keep', error));
   }
 
   /** @param {import('./storage.js').State} state */
   onStored(state) {
-    status.pending = state.pending;
-    status.stored = this.#handedOver && state.pending === 0;
-    if (status.phase === 'done') screens.showStored(state, this.outbox.durable);
+    const game = this.#seat?.game_id;
+    const pending = this.outbox.items.filter(({ data }) => data['game_id'] === game).length;
+    status.pending = pending;
+    status.stored = this.#handedOver && pending === 0;
+    screens.showLeftover(state.pending - pending);
+    if (status.phase === 'done') screens.showStored({ ...state, pending }, this.outbox.durable);
   }
 
   // ------------------------------------------------------------------ the end
@@ -341,6 +353,11 @@ class App {
     } else screens.download(`${name}.jsonl`, game.records(), 'application/x-ndjson');
   }
 
+  /** What the server has not got, earlier sessions included. */
+  saveLeftover() {
+    screens.download('unsent.json', `${JSON.stringify(this.outbox.items, null, 1)}\n`, 'application/json');
+  }
+
   /** The person goes away. */
   depart() {
     if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
@@ -364,7 +381,7 @@ function onClick(id, action) {
 async function main() {
   onClick('error-retry', () => location.reload());
   screens.showKeys(DEFAULT_MAPPING);
-  const socket = await connectSocket(new URL('./vendor/socket.io.esm.min.js', import.meta.url).href, report);
+  const socket = await connectSocket(new URL('./vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
   /** @type {App | null} */
   let app = null;
   const outbox = await Outbox.open((event, data) => socket.request(event, data), report, (state) => app?.onStored(state));
@@ -382,6 +399,8 @@ async function main() {
   onClick('save-metrics', () => running.save('metrics'));
   onClick('save-records', () => running.save('records'));
   onClick('error-save', () => running.save('records'));
+  onClick('leftover-save', () => running.saveLeftover());
+  onClick('leftover-discard', () => outbox.discard());
   window.addEventListener('pagehide', guard(report, 'pagehide', () => running.depart()));
   // A page that comes back from the browser's cache has lost its connections.
   window.addEventListener('pageshow', guard(report, 'pageshow', (/** @type {PageTransitionEvent} */ event) => {
@@ -393,6 +412,8 @@ async function main() {
 
 main().catch((error) => {
   report('start', error);
+  const described = describe(error);
+  status.error = { code: described.code, message: described.message, where: 'start' };
   status.phase = 'failed';
-  screens.showError(describe(error), false);
+  screens.showError(described, false);
 });

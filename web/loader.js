@@ -31,6 +31,7 @@ import { PageError } from './errors.js';
  * @property {string} [title]
  * @property {string} [intro]
  * @property {Record<string, unknown>} [action_mapping]
+ * @property {unknown[]} [ice_servers]
  */
 
 /**

@@ -125,6 +125,12 @@ export function showKeys(mapping) {
   }));
 }
 
+/** Offer what is left of earlier sessions. @param {number} count */
+export function showLeftover(count) {
+  element('start-leftover').hidden = count <= 0;
+  element('leftover-text').textContent = 'Data of an earlier session has not reached the server yet; it is sent as soon as possible.';
+}
+
 // ------------------------------------------------------------------ waiting room
 
 /** @param {{cur_num_players?: number, players_needed?: number, ms_remaining?: number | null}} room */

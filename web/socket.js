@@ -138,14 +138,16 @@ export class Socket {
  * Connect to the server that served the page.
  *
  * @param {string} moduleURL of socket.io's ES module
+ * @param {string} sessionId by which the server gives the seat back when the connection was interrupted
  * @param {import('./errors.js').Report} report
  * @returns {Promise<Socket>}
  */
-export async function connectSocket(moduleURL, report) {
+export async function connectSocket(moduleURL, sessionId, report) {
   const { io } = await import(moduleURL);
   return new Socket(io({
     transports: ['websocket'],
     upgrade: false,
+    auth: { session_id: sessionId },
     reconnection: true,
     reconnectionDelay: 500,
     reconnectionDelayMax: 4000,

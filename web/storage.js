@@ -14,8 +14,8 @@ import { guard, PageError } from './errors.js';
 
 const DATABASE = 'pycore';
 const STORE = 'outbox';
-/** A server that refuses a store so often does not want it: it stays for the download. */
-const REFUSALS = 5;
+/** With these codes the server will never take it: trying again is of no use, it stays for the download. */
+const FINAL = Object.freeze(['foreign_room', 'malformed', 'too_large', 'not_your_seat', 'unknown_event']);
 
 /**
  * @typedef {object} Item
@@ -82,8 +82,8 @@ function openDatabase() {
 
 export class Outbox {
   /** @type {Map<string, Item>} */ #items = new Map();
-  /** @type {Map<string, number>} */ #refusals = new Map();
-  /** @type {string[]} */ #refused = [];
+  /** Why the server takes an item never, or did not take it the last time. @type {Map<string, {final: boolean, why: string}>} */
+  #refusals = new Map();
   #stored = 0;
   #attempts = 0;
   #timer = 0;
@@ -132,7 +132,8 @@ export class Outbox {
 
   /** @returns {State} */
   get state() {
-    return { pending: this.#items.size, stored: this.#stored, refused: [...this.#refused] };
+    const refused = [...this.#refusals.values()].map(({ why }) => why);
+    return { pending: this.#items.size, stored: this.#stored, refused };
   }
 
   /** What is not stored yet, oldest first: for the download. */
@@ -155,6 +156,14 @@ export class Outbox {
     this.kick();
   }
 
+  /** Throw away what is kept; nothing else does. */
+  async discard() {
+    this.#items.clear();
+    this.#refusals.clear();
+    await this.#write((store) => store.clear());
+    this.changed(this.state);
+  }
+
   /** Send now what is there: something new, or the connection is back. */
   kick() {
     window.clearTimeout(this.#timer);
@@ -171,9 +180,9 @@ export class Outbox {
     let failed = false;
     try {
       for (const item of this.items) {
-        if ((this.#refusals.get(item.key) ?? 0) >= REFUSALS) continue;
+        if (this.#refusals.get(item.key)?.final) continue;
         const outcome = await this.#sendOne(item);
-        if (outcome !== 'stored') failed = true;
+        if (outcome === 'later' || outcome === 'unreachable') failed = true;
         // Without a connection the others fare no better.
         if (outcome === 'unreachable') break;
       }
@@ -190,7 +199,7 @@ export class Outbox {
 
   /**
    * @param {Item} item
-   * @returns {Promise<'stored' | 'refused' | 'unreachable'>}
+   * @returns {Promise<'stored' | 'refused' | 'later' | 'unreachable'>}
    */
   async #sendOne(item) {
     let reply;
@@ -201,15 +210,15 @@ export class Outbox {
       return 'unreachable';
     }
     if (reply?.status !== 'ok') {
-      const refusals = (this.#refusals.get(item.key) ?? 0) + 1;
-      this.#refusals.set(item.key, refusals);
-      if (refusals === 1) {
-        this.#refused.push(`${item.event}: ${reply?.code ?? 'refused'}: ${reply?.message ?? JSON.stringify(reply)}`);
-        this.report('storage.refused', new PageError(reply?.code ?? 'store-refused', this.#refused.at(-1) ?? ''));
-      }
+      const code = String(reply?.code ?? 'store-refused');
+      const why = `${item.event}: ${code}: ${reply?.message ?? JSON.stringify(reply)}`;
+      const final = FINAL.includes(code);
+      this.#refusals.set(item.key, { final, why });
+      this.report('storage.refused', new PageError(code, why));
       this.changed(this.state);
-      return 'refused';
+      return final ? 'refused' : 'later';
     }
+    this.#refusals.delete(item.key);
     this.#stored += 1;
     // A newer version came while this one was on its way: that one stays.
     if (this.#items.get(item.key) === item) {

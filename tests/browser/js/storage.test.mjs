@@ -1,0 +1,114 @@
+/** What is kept, retried and deleted; the database itself is tested in the browser. */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Outbox, keyOf, parts, retryDelay } from '../../../web/storage.js';
+import { PageError } from '../../../web/errors.js';
+
+test('attempts are 1, 2, 4, 8, 16 and then 30 seconds apart', () => {
+  assert.deepEqual([1, 2, 3, 4, 5, 6, 7, 50].map(retryDelay), [1, 2, 4, 8, 16, 30, 30, 30].map((s) => s * 1000));
+});
+
+test('the parts of a text are within the size, whole characters, and give the text again', () => {
+  const text = 'a😀'.repeat(500);
+  for (const size of [2, 3, 7, 100, 5000]) {
+    const found = parts(text, size);
+    assert.equal(found.join(''), text);
+    assert.ok(found.every((part) => part.length <= size && part.isWellFormed?.() !== false));
+  }
+  assert.deepEqual(parts('', 10), ['']);
+});
+
+test('the key is what the server goes by, and numbers are not the same as their text', () => {
+  const item = { game_id: 'g', player_id: 0, episode: 1, part: 2, data: 'x' };
+  assert.equal(keyOf('e', item), keyOf('e', { ...item, data: 'y', session_id: 's' }));
+  for (const other of [{ game_id: 'h' }, { player_id: '0' }, { episode: 2 }, { part: 3 }]) {
+    assert.notEqual(keyOf('e', item), keyOf('e', { ...item, ...other }));
+  }
+});
+
+const item = (episode) => ({ game_id: 'g', player_id: 0, episode });
+
+/** An outbox without a database, a server whose answers are `answers`, and timers run by hand. */
+function outbox(answers) {
+  const timers = [];
+  globalThis.window = { setTimeout: (f, ms) => timers.push({ f, ms }), clearTimeout: () => {} };
+  const sent = [];
+  const reports = [];
+  const made = new Outbox(null, async (event, data) => {
+    sent.push(data.episode);
+    const answer = answers.length > 0 ? answers.shift() : { status: 'ok' };
+    if (answer instanceof Error) throw answer;
+    return answer;
+  }, (where, error) => reports.push([where, error.code]), () => {});
+  return { made, sent, timers, reports };
+}
+
+/** Let everything that was promised happen. */
+const settled = () => new Promise((resolve) => { setImmediate(resolve); });
+
+test('what is acknowledged is gone, and nothing is left to do', async () => {
+  const { made, sent, timers } = outbox([]);
+  await made.put('e', item(0));
+  await made.put('e', item(1));
+  await settled();
+  assert.deepEqual(made.state, { pending: 0, stored: 2, refused: [] });
+  assert.deepEqual([...new Set(sent)], [0, 1]);
+  assert.equal(timers.length, 0);
+});
+
+test('without a connection it stays and is tried again, later each time, until it is stored', async () => {
+  const down = new PageError('socket-disconnected', 'no connection');
+  const { made, timers } = outbox([down, down, down]);
+  await made.put('e', item(0));
+  await settled();
+  for (const expected of [1000, 2000, 4000]) {
+    assert.equal(made.state.pending, 1);
+    const { f, ms } = timers.pop();
+    assert.equal(ms, expected);
+    f();
+    await settled();
+  }
+  assert.equal(made.state.pending, 0);
+});
+
+test('a final refusal is reported once, kept, not repeated, and holds up nothing else', async () => {
+  const { made, sent, timers, reports } = outbox([{ status: 'error', code: 'foreign_room', message: 'no' }]);
+  await made.put('e', item(0));
+  await settled();
+  await made.put('e', item(1));
+  await settled();
+  assert.deepEqual(sent, [0, 1]);
+  assert.deepEqual(made.items.map(({ data }) => data.episode), [0]);
+  assert.equal(made.state.refused.length, 1);
+  assert.deepEqual(reports, [['storage.refused', 'foreign_room']]);
+  assert.equal(timers.length, 0);
+});
+
+test('a server that is busy is asked again', async () => {
+  const { made, timers } = outbox([{ status: 'error', code: 'store_busy', message: 'later' }]);
+  await made.put('e', item(0));
+  await settled();
+  assert.equal(made.state.pending, 1);
+  timers.pop().f();
+  await settled();
+  assert.deepEqual(made.state, { pending: 0, stored: 1, refused: [] });
+});
+
+test('a newer version that came while the older one was on its way is sent too', async () => {
+  const answers = [];
+  const { made } = outbox(answers);
+  const sent = [];
+  let release;
+  made.send = async (_event, data) => {
+    sent.push(data.metrics);
+    if (sent.length === 1) await new Promise((resolve) => { release = resolve; });
+    return { status: 'ok' };
+  };
+  await made.put('m', { ...item(-1), metrics: 'old' });
+  await made.put('m', { ...item(-1), metrics: 'new' });
+  release();
+  await settled();
+  assert.deepEqual(sent, ['old', 'new']);
+  assert.equal(made.state.pending, 0);
+});
