@@ -1,0 +1,25 @@
+"""`python -m pycore`: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; without its dependencies, say how to get them."""
+    try:
+        from .cli import cli
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        print(
+            f"{error.name} is not installed; the command line needs: "
+            "pip install 'interactive-gym-pycore[relay]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    cli(prog_name="python -m pycore" if sys.argv[0].endswith("__main__.py") else None)
+
+
+if __name__ == "__main__":
+    main()

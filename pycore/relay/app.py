@@ -1,0 +1,162 @@
+"""Puts the relay together as one ASGI application: socket.io, two HTTP endpoints, the static site.
+
+- /socket.io/: the relay's events
+- /api/health: ``{"status": "ok", ...}``
+- /api/games/<game_id>: what crossed the relay in that game, by its own count
+- /: the site folder
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from .. import __version__
+from ..errors import ConfigError, UsageError
+from .limits import Limits
+from .lobby import Lobby
+from .rooms import PlayerId
+from .server import RelayServer
+from .settings import check_settings
+from .store import DataStore, StoreFailed
+from .turn import Turn
+
+log = logging.getLogger("pycore.relay")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# What Python's own table lacks on some systems; a module or a wasm file of the wrong type does not load.
+_TYPES = {
+    ".wasm": "application/wasm",
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".whl": "application/zip",
+    ".zip": "application/zip",
+    ".data": "application/octet-stream",
+    ".py": "text/x-python",
+    ".css": "text/css",
+    ".html": "text/html",
+}
+
+
+class RelayApp:
+    """The ASGI application. `relay` is its socket.io side, `store` its database."""
+
+    def __init__(self, relay: RelayServer, http: Starlette) -> None:
+        self.relay = relay
+        self.store = relay.store
+        self._http = http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Socket.io's path to socket.io, everything else to HTTP."""
+        if scope["type"] != "lifespan" and (scope["path"] + "/").startswith("/socket.io/"):
+            try:
+                await self.relay.sio.handle_request(scope, receive, send)
+            except Exception as error:
+                # What Engine.IO raises on a broken frame ends that socket, and only that.
+                log.warning("a socket was closed: %s", error or type(error).__name__)
+        else:
+            await self._http(scope, receive, send)
+
+
+def create_app(
+    *,
+    database: str,
+    settings: Mapping[str, Any],
+    site: Path | None = None,
+    seats: int = 2,
+    turn: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
+    players: Sequence[PlayerId] | None = None,
+    seed: int | None = None,
+    origins: Sequence[str] | None = None,
+) -> RelayApp:
+    """The relay. Raises `UsageError` (a wrong setting, a database that cannot be written, no such folder).
+
+    `players`: ids by seat, default 0 … seats-1, in the order in which the page sorts them (numbers by value,
+    strings by code unit). `seed`: the game seed of every game, default a new one for each. `origins`: other
+    sites whose pages may connect, default the relay's own alone.
+    """
+    ids = _players(seats, players)
+    if seed is not None and not 0 <= seed < 2**32:
+        raise ConfigError(f"seed is {seed}; it must be from 0 to 4294967295")
+    if site is not None and not site.is_dir():
+        raise UsageError(f"there is no site folder {site}; build it first, or leave it out")
+    bounds = limits or Limits()
+    lobby = Lobby(
+        players=ids,
+        settings=check_settings(settings),
+        limits=bounds,
+        turn=None if turn is None else Turn.of(turn),
+        seed=seed,
+    )
+    store = DataStore(database)
+    relay = RelayServer(lobby, store, bounds, origins=origins)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with relay.running():
+            yield
+        store.close()
+
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok", "version": __version__, **lobby.health()})
+
+    async def game(request: Request) -> Response:
+        game_id = request.path_params["game_id"]
+        room = lobby.room(game_id)
+        try:
+            counts = await store.counts(game_id) if room is None else room.counts()
+            if counts is None:
+                return JSONResponse({"error": "no such game"}, status_code=404)
+            return JSONResponse({**counts, "stored": await store.stored(game_id)})
+        except StoreFailed as error:
+            return JSONResponse({"error": str(error), "code": error.code}, status_code=503)
+
+    async def nothing(request: Request) -> Response:
+        return PlainTextResponse("pycore relay: no site folder was given; see /api/health\n")
+
+    routes: list[Route | Mount] = [
+        Route("/api/health", health),
+        Route("/api/games/{game_id}", game),
+    ]
+    if site is None:
+        routes.append(Route("/", nothing))
+    else:
+        routes.append(Mount("/", SiteFiles(directory=site, html=True)))
+    return RelayApp(relay, Starlette(routes=routes, lifespan=lifespan))
+
+
+class SiteFiles(StaticFiles):
+    """The site folder; files are asked for anew each time, so that nobody plays yesterday's core."""
+
+    def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
+        """A file with the type that browsers insist on."""
+        response = super().file_response(full_path, *args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        kind = _TYPES.get(Path(full_path).suffix)
+        if kind is not None and response.status_code == 200:
+            text = kind.startswith("text/")
+            response.headers["content-type"] = f"{kind}; charset=utf-8" if text else kind
+        return response
+
+
+def _players(seats: int, players: Sequence[PlayerId] | None) -> list[PlayerId]:
+    ids: list[PlayerId] = [*range(seats)] if players is None else list(players)
+    if not 2 <= seats <= 8:
+        raise ConfigError(f"seats is {seats}; a game has 2 to 8 players")
+    if len(ids) != seats or len({str(player) for player in ids}) != seats:
+        raise ConfigError(f"players are {ids!r}; {seats} different ids are needed")
+    return ids

@@ -1,0 +1,130 @@
+"""Reads a study's data back out of the database: what is there, and the files, to the byte as they were sent.
+
+- metrics-<player>.json: the metrics of the whole session (episode -1), or of the last episode
+- metrics-<player>-episode-<n>.json: every other one that was stored
+- trajectory-<player>.jsonl: all parts of all episodes, in order
+- connections-<player>.json: how the player's links were connected
+
+A trajectory of which a part is missing gets the name ``…jsonl.incomplete``, so that no analysis takes it for
+a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import UsageError
+from .store import DataStore, connections, games, metrics, records
+
+
+@dataclass(slots=True)
+class PlayerData:
+    """What is stored of one player of one game."""
+
+    metrics_episodes: list[int] = field(default_factory=list)
+    parts: dict[int, tuple[list[int], int]] = field(default_factory=dict)
+    """By episode: the parts that are there, and how many there must be."""
+    record_bytes: int = 0
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the parts that are not there."""
+        lost = []
+        for episode, (there, parts) in sorted(self.parts.items()):
+            lost += [f"episode {episode} part {part}" for part in range(parts) if part not in there]
+        return lost
+
+
+@dataclass(slots=True)
+class GameData:
+    """What is stored of one game; `row` is None if only data, not its beginning, could be stored."""
+
+    game_id: str
+    row: dict[str, Any] | None
+    players: dict[str, PlayerData] = field(default_factory=dict)
+
+
+def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
+    """All stored games in the order of their beginning, or the one asked for."""
+    found: dict[str, GameData] = {}
+    for row in store.read(_of(sa.select(games).order_by(games.c.started, games.c.game_id), games, game_id)):
+        game = found[row["game_id"]] = GameData(row["game_id"], row)
+        for player in json.loads(row["players"]):
+            game.players[str(player)] = PlayerData()
+
+    def player_of(row: dict[str, Any]) -> PlayerData:
+        game = found.setdefault(row["game_id"], GameData(row["game_id"], None))
+        return game.players.setdefault(row["player"], PlayerData())
+
+    keys = sa.select(metrics.c.game_id, metrics.c.player, metrics.c.episode)
+    for row in store.read(_of(keys.order_by(*metrics.primary_key), metrics, game_id)):
+        player_of(row).metrics_episodes.append(row["episode"])
+    size = sa.func.length(records.c.data).label("size")
+    columns = [records.c.game_id, records.c.player, records.c.episode, records.c.part, records.c.parts, size]
+    for row in store.read(_of(sa.select(*columns).order_by(*records.primary_key), records, game_id)):
+        data = player_of(row)
+        there, _ = data.parts.setdefault(row["episode"], ([], row["parts"]))
+        there.append(row["part"])
+        data.record_bytes += row["size"]
+    if game_id is not None and not found:
+        raise UsageError(f"the database has nothing of a game {game_id!r}")
+    return list(found.values())
+
+
+def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
+    """Write the files of one game into the folder and return them."""
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+
+    def write(name: str, data: bytes) -> None:
+        path = out / name
+        path.write_bytes(data)
+        written.append(path)
+
+    for player, data in game.players.items():
+        name = urllib.parse.quote(player, safe="")
+        main = -1 if -1 in data.metrics_episodes else max(data.metrics_episodes, default=-1)
+        for episode in data.metrics_episodes:
+            chosen = sa.select(metrics.c.data).where(
+                metrics.c.game_id == game.game_id, metrics.c.player == player, metrics.c.episode == episode
+            )
+            file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
+            write(file, store.read(chosen)[0]["data"].encode())
+        if data.parts:
+            file = f"trajectory-{name}.jsonl" + (".incomplete" if data.missing else "")
+            path = out / file
+            # Part by part: a long study's trajectory need not fit into the memory.
+            with path.open("wb") as stream:
+                for episode, (there, _) in sorted(data.parts.items()):
+                    for part in sorted(there):
+                        stream.write(_part(store, game.game_id, player, episode, part))
+            written.append(path)
+        links = sa.select(connections.c.data).where(
+            connections.c.game_id == game.game_id, connections.c.player == player
+        )
+        rows = store.read(links.order_by(connections.c.remote))
+        if rows:
+            values = [json.loads(row["data"]) for row in rows]
+            write(f"connections-{name}.json", json.dumps(values, indent=1).encode())
+    return written
+
+
+def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) -> bytes:
+    chosen = sa.select(records.c.data).where(
+        records.c.game_id == game_id,
+        records.c.player == player,
+        records.c.episode == episode,
+        records.c.part == part,
+    )
+    data: bytes = store.read(chosen)[0]["data"]
+    return data
+
+
+def _of(query: sa.Select[Any], table: sa.Table, game_id: str | None) -> sa.Select[Any]:
+    return query if game_id is None else query.where(table.c.game_id == game_id)

@@ -1,0 +1,121 @@
+"""What one client, one room and the whole relay may use: every bound of the server in one place.
+
+A bound is there for one of two reasons: an honest page never comes near it, or memory would otherwise grow
+with what strangers send. What runs into a bound is refused by name; nothing is dropped in silence, and no
+bound of one client costs another player a message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the relay. Rates are per socket: `rate` events a second after a burst of `burst`."""
+
+    input_rate: float = 240.0
+    """Four times 60 fps: a page that dispatches one input per frame stays below it at any rate in use."""
+    input_burst: float = 600.0
+    """A change of path sends everything unacknowledged at once: ten seconds of inputs at 60 fps."""
+    signal_rate: float = 100.0
+    """On the fallback path receipts travel as signals, one per tick; candidates come in bursts of tens."""
+    signal_burst: float = 400.0
+    signal_bytes_rate: float = 1_048_576.0
+    """Bytes of signal payload a second: with the ping timeout it bounds what piles up for a peer that reads
+    nothing."""
+    signal_bytes_burst: float = 4_194_304.0
+    store_rate: float = 50.0
+    """Parts of a record follow one another as fast as they are acknowledged."""
+    store_burst: float = 200.0
+    other_rate: float = 20.0
+    """Joining, leaving, pings: a page sends a few a second at most."""
+    other_burst: float = 60.0
+    error_rate: float = 20.0
+    """`pycore_error` events that one socket is sent; refusals beyond it are only counted."""
+    error_burst: float = 60.0
+    patience_rate: float = 50.0
+    """Refusals that one socket may cause; beyond it, it is a flood and the socket is closed."""
+    patience_burst: float = 3000.0
+
+    action_bytes: int = 4096
+    """JSON of one action: a Dict of Boxes fits, a picture does not."""
+    signal_bytes: int = 65_536
+    """JSON of one signal's payload: a session description with many candidates has about 10 KiB."""
+    connection_bytes: int = 16_384
+    """JSON of one `p2p_connection_type`."""
+    metrics_bytes: int = 8 * 1_048_576
+    """JSON of one session's metrics: some 50,000 rollback events."""
+    record_bytes: int = 262_144
+    """UTF-8 of one part of a trajectory; longer ones are sent in parts."""
+    record_parts: int = 4096
+    """With `record_bytes` 1 GiB an episode: more than any session writes, little enough to count."""
+    stored_bytes: int = 536_870_912
+    """What one player of one game may store in all, repeats included: nobody fills the disk alone."""
+    envelope_bytes: int = 2048
+    """What an event may have around its bounded field: names, ids, timestamps."""
+    id_chars: int = 128
+    """Length of a session id or a subject id."""
+    depth: int = 64
+    """Nesting of an action or a signal: encoders of other languages recurse."""
+    episodes: int = 1_000_000
+    frames: int = 2**31 - 1
+    """Frame numbers are 32 bits on the wire between peers."""
+
+    pending_stores: int = 8
+    """Stores of one socket that wait for the database."""
+    pending_bytes: int = 67_108_864
+    """The same for all sockets, in bytes: a database that hangs does not fill the memory."""
+
+    rooms: int = 2000
+    """Games that are remembered, those that ended included; the oldest ended one is forgotten first."""
+    sockets: int = 5000
+    waiting_s: float = 600.0
+    """How long somebody stays in the waiting room before being told that nobody came."""
+    grace_s: float = 5.0
+    """A socket that comes back within it with the same session id gets its seat back; the others notice
+    nothing. A change of the network or a restart of a proxy takes one to three seconds."""
+    mailbox_events: int = 2048
+    """What is kept for a player meanwhile: eleven seconds of an input and two signals per frame at 60 fps."""
+    mailbox_bytes: int = 4_194_304
+    retention_s: float = 3600.0
+    """How long an ended game is remembered and still takes its members' metrics and records."""
+
+    @property
+    def message_bytes(self) -> int:
+        """The largest message that is read at all: twice what is accepted, so that being slightly too large
+        is answered with an error and only gross excess costs the socket."""
+        return 2 * self.metrics_bytes + self.envelope_bytes
+
+    def event_chars(self, event: str) -> int:
+        """How long the text of an event may be; checked before anything is parsed."""
+        field = {
+            "pyodide_player_action": self.action_bytes,
+            "webrtc_signal": self.signal_bytes,
+            "p2p_connection_type": self.connection_bytes,
+            # A string in JSON can take six characters for one byte (\u0001), in metrics sent as text too.
+            "p2p_session_metrics": 2 * self.metrics_bytes,
+            "pycore_records": 6 * self.record_bytes,
+        }.get(event, 0)
+        return field + self.envelope_bytes
+
+
+class TokenBucket:
+    """Lets `rate` events a second through, after a burst; the clock is the caller's."""
+
+    __slots__ = ("_burst", "_level", "_rate", "_then")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._level = burst
+        self._then = 0.0
+
+    def take(self, now: float, cost: float = 1.0) -> bool:
+        """Whether an event of that cost may pass now; if not, it costs nothing."""
+        self._level = min(self._burst, self._level + max(0.0, now - self._then) * self._rate)
+        self._then = now
+        if self._level < cost:
+            return False
+        self._level -= cost
+        return True

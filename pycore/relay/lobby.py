@@ -1,0 +1,360 @@
+"""Who is connected, who waits, who plays with whom: every decision of the relay, without its sockets.
+
+The lobby is told what came in by which socket and answers with what to send. It trusts the socket alone: a
+game id or a player id in a payload is a claim, and a wrong one is refused. All calls are synchronous and
+short, so on an event loop each is a transaction, and there is no lock that could be held while something is
+sent.
+
+Players are paired in the order of their arrival: the first `seats` of the queue make a game, and the first
+of them gets the first seat.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .limits import Limits, TokenBucket
+from .payloads import Join, Refused, Store, read_action, read_join, read_signal
+from .rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
+from .turn import Turn
+
+
+class Connection:
+    """One socket: its session, its place, and what it may still send."""
+
+    __slots__ = (
+        "errors", "inputs", "others", "patience", "pending_stores", "room", "seat", "session_id",
+        "sid", "signal_bytes", "signals", "stores", "subject_id", "waiting_since",
+    )  # fmt: skip
+
+    def __init__(self, sid: str, limits: Limits) -> None:
+        self.sid = sid
+        self.session_id: str | None = None
+        self.subject_id: str | None = None
+        self.waiting_since: float | None = None
+        self.room: Room | None = None
+        self.seat: Seat | None = None
+        self.pending_stores = 0
+        self.inputs = TokenBucket(limits.input_rate, limits.input_burst)
+        self.signals = TokenBucket(limits.signal_rate, limits.signal_burst)
+        self.signal_bytes = TokenBucket(limits.signal_bytes_rate, limits.signal_bytes_burst)
+        self.stores = TokenBucket(limits.store_rate, limits.store_burst)
+        self.others = TokenBucket(limits.other_rate, limits.other_burst)
+        self.errors = TokenBucket(limits.error_rate, limits.error_burst)
+        self.patience = TokenBucket(limits.patience_rate, limits.patience_burst)
+
+
+class Lobby:
+    """All connections, the waiting room and all games."""
+
+    def __init__(
+        self,
+        *,
+        players: Sequence[PlayerId],
+        settings: Mapping[str, Any],
+        limits: Limits,
+        turn: Turn | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self.limits = limits
+        self._players = list(players)
+        self.settings = settings
+        self._turn = turn
+        self._seed = seed
+        self._connections: dict[str, Connection] = {}
+        self._waiting: OrderedDict[str, Connection] = OrderedDict()
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._live: dict[str, tuple[Room, Seat]] = {}
+        """The seat of every session whose game is not over for it."""
+        self.started: list[Room] = []
+        """Games that began since the owner last took them, to be written down."""
+        self.ended: list[Room] = []
+        """The same for games that are over."""
+
+    # Sockets
+
+    def connect(self, sid: str, auth: Any, now: float) -> list[Outgoing]:
+        """A new socket. Its `auth` may present a session id, which gives a waiting seat back at once."""
+        if len(self._connections) >= self.limits.sockets:
+            raise Refused("server_full", f"{self.limits.sockets} sockets are connected; try again later")
+        presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)
+        connection = self._connections[sid] = Connection(sid, self.limits)
+        connection.session_id = presented.session_id
+        connection.subject_id = presented.subject_id
+        return self._rebind(connection, now)
+
+    def disconnect(self, sid: str, now: float) -> list[Outgoing]:
+        """A socket is gone: out of the queue at once, out of a game after its grace."""
+        connection = self._connections.pop(sid, None)
+        if connection is None:
+            return []
+        if connection.room is not None and connection.seat is not None and connection.seat.sid == sid:
+            connection.room.unbind(connection.seat, now)
+        if self._waiting.pop(sid, None) is not None:
+            return self._tell_waiting(now)
+        return []
+
+    # Events
+
+    def join(self, sid: str, payload: Any, now: float, wall: float) -> tuple[dict[str, Any], list[Outgoing]]:
+        """Into the queue, or back to the seat that the session has. Returns the acknowledgement too."""
+        connection = self._take(sid, "others", now)
+        wish = read_join(payload, self.limits)
+        known = connection.session_id
+        if connection.room is not None and not connection.room.over:
+            # Asking twice changes nothing; to be somebody else, one leaves first.
+            if wish.session_id not in (None, known):
+                raise Refused("already_in_game", "you are in a game under another session id; leave it first")
+            return self._place(connection, "playing"), []
+        out: list[Outgoing] = []
+        if wish.session_id not in (None, known):
+            out += self._leave_place(connection, now, wall)
+        connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
+        if wish.subject_id is not None:
+            connection.subject_id = wish.subject_id
+
+        restored = self._rebind(connection, now)
+        if restored:
+            return self._place(connection, "restored"), out + restored
+        connection.room = connection.seat = None
+
+        if len(self._waiting) + 1 >= len(self._players):
+            self._make_room_for_one()
+        for other in [c for c in self._waiting.values() if c.session_id == connection.session_id]:
+            if other is not connection:
+                out += self._replace(other)
+        if sid not in self._waiting:
+            connection.waiting_since = now
+            self._waiting[sid] = connection
+        if len(self._waiting) < len(self._players):
+            return self._place(connection, "waiting"), out + self._tell_waiting(now)
+        out += self._start(wall)
+        return self._place(connection, "playing"), out
+
+    def leave(self, sid: str, now: float, wall: float) -> list[Outgoing]:
+        """Out of the queue, or out of the game for good. Leaving nothing is no error."""
+        connection = self._take(sid, "others", now)
+        return self._leave_place(connection, now, wall)
+
+    def action(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
+        """An input over the fallback path."""
+        connection = self._take(sid, "inputs", now)
+        action = read_action(payload, self.limits)
+        room, seat = self._seated(connection)
+        return room.action(seat, action, wall)
+
+    def signal(self, sid: str, payload: Any, now: float) -> list[Outgoing]:
+        """A signal to one other player."""
+        connection = self._take(sid, "signals", now)
+        signal = read_signal(payload, self.limits)
+        room, seat = self._seated(connection)
+        if not connection.signal_bytes.take(now, signal.size):
+            raise Refused("too_frequent", "too many bytes of signals in a short time")
+        return room.signal(seat, signal)
+
+    def ping(self, sid: str, now: float) -> None:
+        """Nothing but the acknowledgement is wanted."""
+        self._take(sid, "others", now)
+
+    def may_store(self, sid: str, now: float) -> Connection:
+        """The connection, if its rate of stores allows another; checked before the payload is looked at."""
+        return self._take(sid, "stores", now)
+
+    def store_owner(self, connection: Connection, store: Store) -> tuple[Room, Seat]:
+        """The room and seat that a store is for: the claimed game must know the socket's session, or the one
+        that the payload presents; over or not."""
+        room = self._rooms.get(store.game_id)
+        session = connection.session_id if store.session_id is None else store.session_id
+        seat = None if room is None or session is None else room.owner(session)
+        if room is None or seat is None:
+            raise Refused("foreign_room", "that is not a game of this session, or it was too long ago")
+        room.check_claim(seat, store.game_id, store.player_id)
+        if seat.stored_bytes + store.size > self.limits.stored_bytes:
+            raise Refused("too_large", f"one player may store {self.limits.stored_bytes} bytes of a game")
+        seat.stored_bytes += store.size
+        return room, seat
+
+    def refusal(self, sid: str, refused: Refused, event: str, now: float) -> list[Outgoing]:
+        """The error for the sender, as often as one is sent errors; the end of a flood."""
+        connection = self._connections.get(sid)
+        if connection is None:
+            return []
+        if connection.room is not None:
+            connection.room.refused += 1
+        if not connection.patience.take(now):
+            flood = {"code": "flood", "message": "too many refused events", "event": event}
+            return [Outgoing(sid, "pycore_error", flood), Outgoing(sid, DISCONNECT, {})]
+        if not connection.errors.take(now):
+            return []
+        data = {"code": refused.code, "message": refused.message, "event": event}
+        return [Outgoing(sid, "pycore_error", data)]
+
+    # Time
+
+    def tick(self, now: float, wall: float) -> list[Outgoing]:
+        """What time alone brings: ends of grace, of waiting, of remembering. A few times a second."""
+        out: list[Outgoing] = []
+        for session_id, (room, seat) in list(self._live.items()):
+            if seat.absent_since is not None:
+                out += room.expire(now, wall)
+            if seat.gone:
+                self._release(session_id, seat)
+                self._note_end(room)
+        late = [
+            connection
+            for connection in self._waiting.values()
+            if connection.waiting_since is not None
+            and now - connection.waiting_since >= self.limits.waiting_s
+        ]
+        for connection in late:
+            del self._waiting[connection.sid]
+            out.append(
+                _error(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game")
+            )
+        if late:
+            out += self._tell_waiting(now)
+        for game_id, room in list(self._rooms.items()):
+            if room.ended_at is not None and now - room.ended_at >= self.limits.retention_s:
+                self._forget(game_id)
+        return out
+
+    # What is asked from outside
+
+    def room(self, game_id: str) -> Room | None:
+        """A game that is still remembered."""
+        return self._rooms.get(game_id)
+
+    def health(self) -> dict[str, int]:
+        """Sizes, for `GET /api/health`."""
+        playing = sum(not room.over for room in self._rooms.values())
+        return {
+            "sockets": len(self._connections),
+            "waiting": len(self._waiting),
+            "games_playing": playing,
+            "games_remembered": len(self._rooms),
+        }
+
+    # Inside
+
+    def _take(self, sid: str, bucket: str, now: float) -> Connection:
+        connection = self._connections.get(sid)
+        if connection is None:
+            raise Refused("not_in_game", "this socket is no longer connected")
+        if not getattr(connection, bucket).take(now):
+            raise Refused("too_frequent", f"too many events ({bucket}) in a short time")
+        return connection
+
+    def _seated(self, connection: Connection) -> tuple[Room, Seat]:
+        if connection.room is None or connection.seat is None:
+            raise Refused("not_in_game", "you are in no game; send join_game first")
+        return connection.room, connection.seat
+
+    def _rebind(self, connection: Connection, now: float) -> list[Outgoing]:
+        """The seat of the connection's session, if its game goes on; whoever holds it now is replaced."""
+        room, seat = self._live.get(connection.session_id or "", (None, None))
+        if room is None or seat is None or seat.gone:
+            return []
+        out: list[Outgoing] = []
+        holder = self._connections.get(seat.sid or "")
+        if holder is not None and holder is not connection:
+            out += self._replace(holder)
+        if self._waiting.pop(connection.sid, None) is not None:
+            out += self._tell_waiting(now)
+        connection.room, connection.seat = room, seat
+        return out + room.bind(seat, connection.sid)
+
+    def _replace(self, connection: Connection) -> list[Outgoing]:
+        """The newest socket of a session is the one that counts."""
+        self._waiting.pop(connection.sid, None)
+        connection.room = connection.seat = None
+        connection.session_id = None
+        error = _error(connection.sid, "replaced", "another socket presented your session id", "join_game")
+        return [error, Outgoing(connection.sid, DISCONNECT, {})]
+
+    def _leave_place(self, connection: Connection, now: float, wall: float) -> list[Outgoing]:
+        room, seat = connection.room, connection.seat
+        connection.room = connection.seat = None
+        if self._waiting.pop(connection.sid, None) is not None:
+            return self._tell_waiting(now)
+        if room is None or seat is None:
+            return []
+        out = room.leave(seat, now, wall, f"Player {seat.player} left the game.")
+        self._release(seat.session_id, seat)
+        self._note_end(room)
+        return out
+
+    def _start(self, wall: float) -> list[Outgoing]:
+        group = [self._waiting.popitem(last=False)[1] for _ in self._players]
+        seats = []
+        for player, connection in zip(self._players, group, strict=True):
+            session = connection.session_id or secrets.token_urlsafe(24)
+            seats.append(Seat(player, session, connection.subject_id, connection.sid, Mailbox(self.limits)))
+        seed = secrets.randbelow(2**32) if self._seed is None else self._seed
+        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall)
+        self._rooms[room.game_id] = room
+        for seat, connection in zip(seats, group, strict=True):
+            connection.room, connection.seat = room, seat
+            connection.waiting_since = None
+            self._live[seat.session_id] = (room, seat)
+        self.started.append(room)
+        turn = None
+        if self._turn is not None:
+            turn = {
+                str(seat.player): self._turn.config(f"{room.game_id}-{seat.player}", wall) for seat in seats
+            }
+        return room.start(self.settings, turn)
+
+    def _tell_waiting(self, now: float) -> list[Outgoing]:
+        present = len(self._waiting)
+        out = []
+        for connection in self._waiting.values():
+            since = now if connection.waiting_since is None else connection.waiting_since
+            data = {
+                "cur_num_players": present,
+                "players_needed": len(self._players) - present,
+                "ms_remaining": max(0, round(1000 * (since + self.limits.waiting_s - now))),
+            }
+            out.append(Outgoing(connection.sid, "waiting_room", data))
+        return out
+
+    def _make_room_for_one(self) -> None:
+        if len(self._rooms) < self.limits.rooms:
+            return
+        for game_id, room in self._rooms.items():
+            if room.over:
+                self._forget(game_id)
+                return
+        raise Refused("server_full", f"{self.limits.rooms} games are going on; try again later")
+
+    def _note_end(self, room: Room) -> None:
+        # A member who stayed to the end keeps socket and seat, so as to store; the session is free again.
+        if room.over and not room.end_noted:
+            room.end_noted = True
+            for seat in room.seats:
+                self._release(seat.session_id, seat)
+            self.ended.append(room)
+
+    def _release(self, session_id: str, seat: Seat) -> None:
+        # The session may sit in a newer game by now.
+        if self._live.get(session_id, (None, None))[1] is seat:
+            del self._live[session_id]
+
+    def _forget(self, game_id: str) -> None:
+        room = self._rooms.pop(game_id)
+        for connection in self._connections.values():
+            if connection.room is room:
+                connection.room = connection.seat = None
+
+    def _place(self, connection: Connection, state: str) -> dict[str, Any]:
+        place: dict[str, Any] = {"status": "ok", "state": state, "session_id": connection.session_id}
+        if connection.room is not None and connection.seat is not None:
+            place |= {"game_id": connection.room.game_id, "player_id": connection.seat.player}
+        return place
+
+
+def _error(sid: str, code: str, message: str, event: str) -> Outgoing:
+    return Outgoing(sid, "pycore_error", {"code": code, "message": message, "event": event})

@@ -1,0 +1,265 @@
+"""One game's state on the server: seats, who sits on them, what crossed it, and when it is over.
+
+A `Room` is told what happened and answers with what to send; it emits nothing, reads no clock and takes no
+lock, so it can be tested by hand-fed time, and a shared store can stand behind it later.
+
+Invariants:
+- A seat belongs to a session id, which is a secret of its player and is never sent to anybody else.
+- A seat is bound to at most one socket. While it has none, what is meant for it waits, in order.
+- A seat that is gone (left, or its grace is over) never comes back, and everybody else was told so once.
+- The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
+  and knows its members, for the metrics that come late.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .limits import Limits
+from .payloads import Action, Refused, Signal
+
+PlayerId = int | str
+
+
+class Outgoing(NamedTuple):
+    """One event to one socket. The event `DISCONNECT` closes it instead."""
+
+    sid: str
+    event: str
+    data: dict[str, Any]
+
+
+DISCONNECT = "!disconnect"
+
+
+class Mailbox:
+    """What waits for a player whose socket is being replaced: bounded, the oldest goes first."""
+
+    __slots__ = ("_events", "_limits", "_size", "lost")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._events: deque[tuple[str, dict[str, Any], int]] = deque()
+        self._size = 0
+        self.lost = 0
+
+    def put(self, event: str, data: dict[str, Any]) -> None:
+        """Keep an event; what does not fit pushes out the oldest."""
+        size = len(json.dumps(data))
+        self._events.append((event, data, size))
+        self._size += size
+        while len(self._events) > self._limits.mailbox_events or self._size > self._limits.mailbox_bytes:
+            self._size -= self._events.popleft()[2]
+            self.lost += 1
+
+    def empty(self) -> list[tuple[str, dict[str, Any]]]:
+        """Everything kept, in order; afterwards nothing is."""
+        events = [(event, data) for event, data, _ in self._events]
+        self._events.clear()
+        self._size = 0
+        return events
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A player's place in a room."""
+
+    player: PlayerId
+    session_id: str
+    subject_id: str | None
+    sid: str | None
+    mailbox: Mailbox
+    absent_since: float | None = None
+    gone: bool = False
+    inputs: int = 0
+    stored_bytes: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Room:
+    """One game."""
+
+    game_id: str
+    seed: int
+    seats: Sequence[Seat]
+    limits: Limits
+    started_wall: float
+    ended_at: float | None = None
+    ended_wall: float | None = None
+    end_noted: bool = False
+    """The lobby has put the end down."""
+    inputs_relayed: int = 0
+    signals_relayed: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Fewer than two players are left."""
+        return self.ended_at is not None
+
+    @property
+    def players(self) -> list[PlayerId]:
+        """Player ids by seat."""
+        return [seat.player for seat in self.seats]
+
+    def start(self, settings: Mapping[str, Any], turn: Mapping[str, dict[str, Any]] | None) -> list[Outgoing]:
+        """What everybody is sent at the beginning. `turn`: credentials by str(player), each player's own."""
+        metadata = dict(settings)
+        subjects = {str(seat.player): seat.subject_id for seat in self.seats}
+        out = [
+            self._to(
+                seat,
+                "pyodide_player_assigned",
+                {
+                    "player_id": seat.player,
+                    "game_id": self.game_id,
+                    "game_seed": self.seed,
+                    "num_players": len(self.seats),
+                },
+            )
+            for seat in self.seats
+        ]
+        out += [
+            self._to(
+                seat,
+                "pyodide_game_ready",
+                {
+                    "game_id": self.game_id,
+                    "players": self.players,
+                    "player_subjects": subjects,
+                    "server_authoritative": False,
+                    "turn_config": turn[str(seat.player)] if turn else None,
+                    "scene_metadata": metadata,
+                },
+            )
+            for seat in self.seats
+        ]
+        out += [
+            self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id})
+            for seat in self.seats
+        ]
+        return [item for item in out if item is not None]
+
+    def owner(self, session_id: str | None) -> Seat | None:
+        """The seat that belongs to a session."""
+        for seat in self.seats:
+            if seat.session_id == session_id:
+                return seat
+        return None
+
+    def action(self, seat: Seat, action: Action, wall: float) -> list[Outgoing]:
+        """Pass an input on to every other player."""
+        self._claim(seat, action.game_id, action.player_id)
+        seat.inputs += 1
+        self.inputs_relayed += 1
+        data = {
+            "player_id": seat.player,
+            "action": action.action,
+            "frame_number": action.frame_number,
+            "timestamp": wall,
+            "sync_epoch": action.sync_epoch,
+        }
+        return self._to_others(seat, "pyodide_other_player_action", data)
+
+    def signal(self, seat: Seat, signal: Signal) -> list[Outgoing]:
+        """Pass a signal on to its target alone."""
+        self._claim(seat, signal.game_id)
+        target = self._seat_of(signal.target_player_id)
+        if target is None or target is seat or target.gone:
+            what = "yourself" if target is seat else "nobody in this game" if target is None else "gone"
+            raise Refused("unknown_target", f"player {signal.target_player_id!r} is {what}")
+        self.signals_relayed[signal.type] = self.signals_relayed.get(signal.type, 0) + 1
+        data = {
+            "type": signal.type,
+            "from_player_id": seat.player,
+            "game_id": self.game_id,
+            "payload": signal.payload,
+        }
+        out = self._to(target, "webrtc_signal", data)
+        return [] if out is None else [out]
+
+    def bind(self, seat: Seat, sid: str) -> list[Outgoing]:
+        """Give a seat a new socket, and with it everything that waited for it."""
+        seat.sid = sid
+        seat.absent_since = None
+        restored = {"game_id": self.game_id, "player_id": seat.player}
+        return [
+            Outgoing(sid, "session_restored", restored),
+            *(Outgoing(sid, event, data) for event, data in seat.mailbox.empty()),
+        ]
+
+    def unbind(self, seat: Seat, now: float) -> None:
+        """The seat's socket is gone; its grace begins."""
+        seat.sid = None
+        seat.absent_since = now
+
+    def leave(self, seat: Seat, now: float, wall: float, message: str) -> list[Outgoing]:
+        """A player is gone for good: the others are told."""
+        if seat.gone:
+            return []
+        seat.gone = True
+        seat.mailbox.empty()
+        out = self._to_others(seat, "end_game", {"message": message, "player_id": seat.player})
+        if not self.over and sum(not other.gone for other in self.seats) < 2:
+            self.ended_at = now
+            self.ended_wall = wall
+        return out
+
+    def expire(self, now: float, wall: float) -> list[Outgoing]:
+        """Seats whose grace is over are gone."""
+        out: list[Outgoing] = []
+        for seat in self.seats:
+            if seat.absent_since is not None and not seat.gone:
+                if now - seat.absent_since >= self.limits.grace_s:
+                    out += self.leave(seat, now, wall, f"Player {seat.player} lost the connection.")
+        return out
+
+    def counts(self) -> dict[str, Any]:
+        """What `GET /api/games/<game_id>` says, the stored parts excepted."""
+        return {
+            "game_id": self.game_id,
+            "state": "over" if self.over else "playing",
+            "players": self.players,
+            "connected": [seat.player for seat in self.seats if seat.sid is not None],
+            "inputs_relayed": self.inputs_relayed,
+            "inputs_by_player": {str(seat.player): seat.inputs for seat in self.seats},
+            "signals_relayed": sum(self.signals_relayed.values()),
+            "signals_by_type": dict(self.signals_relayed),
+            "events_refused": self.refused,
+            "events_lost_in_absence": sum(seat.mailbox.lost for seat in self.seats),
+        }
+
+    def check_claim(self, seat: Seat, game_id: str, player_id: PlayerId) -> None:
+        """Raises `Refused` unless the seat is what the sender says it is; ended games included."""
+        if game_id != self.game_id:
+            raise Refused("foreign_room", "that is not the game you are in")
+        # Object keys turn numbers into strings in JavaScript; as text, ids are still unique.
+        if str(player_id) != str(seat.player):
+            raise Refused("not_your_seat", f"you are player {seat.player!r}, not {player_id!r}")
+
+    def _claim(self, seat: Seat, game_id: str, player_id: PlayerId | None = None) -> None:
+        self.check_claim(seat, game_id, seat.player if player_id is None else player_id)
+        if seat.gone:
+            raise Refused("not_in_game", "you left this game")
+
+    def _seat_of(self, player: PlayerId) -> Seat | None:
+        for seat in self.seats:
+            if str(seat.player) == str(player):
+                return seat
+        return None
+
+    def _to_others(self, sender: Seat, event: str, data: dict[str, Any]) -> list[Outgoing]:
+        out = (self._to(seat, event, data) for seat in self.seats if seat is not sender)
+        return [item for item in out if item is not None]
+
+    def _to(self, seat: Seat, event: str, data: dict[str, Any]) -> Outgoing | None:
+        if seat.gone:
+            return None
+        if seat.sid is None:
+            seat.mailbox.put(event, data)
+            return None
+        return Outgoing(seat.sid, event, data)

@@ -1,0 +1,105 @@
+"""Runs the relay with uvicorn: binds first, so that a taken port is known before anything else starts."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from ..errors import UsageError
+from .app import RelayApp
+
+WS_PING_INTERVAL_S = 5.0
+WS_PING_TIMEOUT_S = 10.0
+"""A dead connection is noticed within 15 s: the browser answers these pings itself, however busy the page."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which ends with status 0 when it is asked to end: its own handler raises the signal again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM ask the server to end, if this is the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `UsageError`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError(f"{host!r} is not an address of this machine: {error}") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(128)
+        bound.set_inheritable(True)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"port {port} on {host} is in use; choose another with --port, or --port 0 for a free one"
+            ) from error
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return bound
+
+
+def address(bound: socket.socket) -> str:
+    """The address of a bound socket, as one types it into a browser."""
+    host, port = bound.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def server(app: RelayApp, *, log_level: str = "warning") -> Server:
+    """A uvicorn server for the relay; `server(app).run(sockets=[bind(host, port)])` serves until it is told
+    to end by a signal or by `should_exit`."""
+    options: dict[str, Any] = {
+        # wsproto comes with python-engineio; nothing else has to be installed.
+        "ws": "wsproto",
+        "ws_max_size": app.relay.limits.message_bytes,
+        "ws_ping_interval": WS_PING_INTERVAL_S,
+        "ws_ping_timeout": WS_PING_TIMEOUT_S,
+        # Inputs of a few bytes do not get smaller, only later.
+        "ws_per_message_deflate": False,
+        "lifespan": "on",
+        "log_level": log_level,
+        "access_log": False,
+        # Pages keep their sockets open for good; the end must not wait for them.
+        "timeout_graceful_shutdown": 2,
+    }
+    return Server(uvicorn.Config(app, **options))
+
+
+def run(
+    app: RelayApp, bound: socket.socket, *, ready: Callable[[str], None], log_level: str = "warning"
+) -> None:
+    """Serve until SIGINT or SIGTERM. `ready` is told the address when connections are accepted."""
+    runner = server(app, log_level=log_level)
+    startup = runner.startup
+
+    async def announced(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
+        if runner.started:
+            ready(address(bound))
+
+    runner.startup = announced  # type: ignore[method-assign]
+    runner.run(sockets=[bound])

@@ -1,0 +1,280 @@
+"""Connects the lobby and the store to python-socketio: the thin part that really sends and really waits.
+
+Every event goes through one function, `RelayServer.dispatch`. The lobby decides synchronously, so events take
+effect in the order in which they arrived; what it wants sent is queued and sent by one task in that order. A
+handler therefore never sends while a decision is half made, and two inputs of a player never overtake each
+other.
+
+Every event may be acknowledged: ``{status: 'ok', ...}`` or ``{status: 'error', code, message}``. What is
+refused is also told by the event `pycore_error`, since the page's events were made without acknowledgements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import socketio
+
+from .limits import Limits
+from .lobby import Lobby
+from .payloads import Refused, Store, read_connection_type, read_metrics, read_records
+from .rooms import DISCONNECT, Outgoing, Room, Seat
+from .store import DataStore, StoreFailed
+from .wire import REFUSED, packet_class
+
+log = logging.getLogger("pycore.relay")
+
+PING_INTERVAL_S = 8.0
+PING_TIMEOUT_S = 30.0
+"""A page that compiles Pyodide answers no ping of Engine.IO for seconds; a dead connection is noticed earlier
+by the pings of the WebSocket itself, which the browser answers whatever the page does."""
+
+
+class RelayServer:
+    """The socket.io side of the relay."""
+
+    def __init__(
+        self, lobby: Lobby, store: DataStore, limits: Limits, *, origins: Sequence[str] | None = None
+    ) -> None:
+        self.lobby = lobby
+        self.store = store
+        self.limits = limits
+        self._out: asyncio.Queue[Outgoing] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pending_bytes = 0
+        # What Engine.IO logs about a client's broken packet is of no use on the study's console.
+        quiet = logging.getLogger("pycore.relay.engineio")
+        quiet.setLevel(logging.CRITICAL)
+        self.sio = socketio.AsyncServer(
+            async_mode="asgi",
+            serializer=packet_class(limits),
+            cors_allowed_origins=list(origins) if origins else None,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            max_http_buffer_size=limits.message_bytes,
+            http_compression=False,
+            logger=quiet,
+            engineio_logger=quiet,
+        )
+        self.sio.on("connect", self._on_connect)
+        self.sio.on("disconnect", self._on_disconnect)
+        self.sio.on("*", self._on_event)
+        self._handlers: dict[str, Callable[[str, Any], Awaitable[dict[str, Any]] | dict[str, Any]]] = {
+            "join_game": self._join,
+            "leave_game": self._leave,
+            "pyodide_player_action": self._action,
+            "webrtc_signal": self._signal,
+            "pycore_ping": self._ping,
+            "p2p_session_metrics": self._metrics,
+            "pycore_records": self._records,
+            "p2p_connection_type": self._connection_type,
+        }
+
+    # Life
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The tasks that the server needs, for as long as the context lasts."""
+        loop = asyncio.get_running_loop()
+        forever = [loop.create_task(self._send_all()), loop.create_task(self._tick_all())]
+        try:
+            yield
+        finally:
+            for task in forever:
+                task.cancel()
+            if self._tasks:
+                # Games that are being written down; a database that hangs does not keep the relay up.
+                await asyncio.wait(self._tasks, timeout=3.0)
+            await asyncio.gather(*forever, return_exceptions=True)
+
+    async def _send_all(self) -> None:
+        while True:
+            item = await self._out.get()
+            try:
+                if item.event == DISCONNECT:
+                    # Closing waits for what is queued; the others need not.
+                    self._start(self.sio.disconnect(item.sid))
+                else:
+                    await self.sio.emit(item.event, item.data, to=item.sid)
+            except Exception:
+                log.exception("could not send %s", item.event)
+
+    async def _tick_all(self) -> None:
+        pause = min(0.25, self.limits.grace_s / 4)
+        while True:
+            await asyncio.sleep(max(0.01, pause))
+            try:
+                self._send(self.lobby.tick(time.monotonic(), time.time()))
+                self._note_games()
+            except Exception:
+                log.exception("housekeeping failed")
+
+    # Socket.io's side
+
+    async def _on_connect(self, sid: str, environ: Any, auth: Any = None) -> None:
+        try:
+            self._send(self.lobby.connect(sid, auth, time.monotonic()))
+        except Refused as refused:
+            raise socketio.exceptions.ConnectionRefusedError(
+                {"code": refused.code, "message": refused.message}
+            ) from None
+
+    async def _on_disconnect(self, sid: str, reason: str = "") -> None:
+        self._send(self.lobby.disconnect(sid, time.monotonic()))
+
+    async def _on_event(self, event: str, sid: str, *arguments: Any) -> dict[str, Any]:
+        return await self.dispatch(event, sid, arguments)
+
+    async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
+        """Carry out one event and return its acknowledgement. Raises nothing."""
+        try:
+            if event == REFUSED:
+                event = arguments[0]["event"]
+                raise Refused(arguments[0]["code"], arguments[0]["message"])
+            handler = self._handlers.get(event)
+            if handler is None:
+                raise Refused("unknown_event", f"there is no event {event[:64]!r}")
+            if len(arguments) > 1:
+                raise Refused("malformed", "more than one payload")
+            reply = handler(sid, arguments[0] if arguments else None)
+            return reply if isinstance(reply, dict) else await reply
+        except Refused as refused:
+            return self._refuse(sid, event, refused)
+        except Exception:
+            # A mistake of ours must not look like a success, nor end the room.
+            log.exception("event %s failed", event)
+            return self._refuse(sid, event, Refused("internal", "the relay failed; see its log"))
+
+    def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
+        self._send(self.lobby.refusal(sid, refused, event, time.monotonic()))
+        return {"status": "error", "code": refused.code, "message": refused.message}
+
+    # Events
+
+    def _join(self, sid: str, payload: Any) -> dict[str, Any]:
+        reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
+        self._send(out)
+        self._note_games()
+        return reply
+
+    def _leave(self, sid: str, payload: Any) -> dict[str, Any]:
+        self._send(self.lobby.leave(sid, time.monotonic(), time.time()))
+        self._note_games()
+        return {"status": "ok"}
+
+    def _action(self, sid: str, payload: Any) -> dict[str, Any]:
+        self._send(self.lobby.action(sid, payload, time.monotonic(), time.time()))
+        return {"status": "ok"}
+
+    def _signal(self, sid: str, payload: Any) -> dict[str, Any]:
+        self._send(self.lobby.signal(sid, payload, time.monotonic()))
+        return {"status": "ok"}
+
+    def _ping(self, sid: str, payload: Any) -> dict[str, Any]:
+        self.lobby.ping(sid, time.monotonic())
+        return {"status": "ok"}
+
+    async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_metrics(payload, self.limits),
+            lambda room, seat, store: self.store.put_metrics(
+                room.game_id, str(seat.player), store.episode, store.data, time.time()
+            ),
+        )
+
+    async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_records(payload, self.limits),
+            lambda room, seat, store: self.store.put_record(
+                room.game_id,
+                str(seat.player),
+                store.episode,
+                store.part,
+                store.parts,
+                store.data,
+                time.time(),
+            ),
+        )
+
+    async def _connection_type(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_connection_type(payload, self.limits),
+            lambda room, seat, store: self.store.put_connection(
+                room.game_id, str(seat.player), store.remote, store.data, time.time()
+            ),
+        )
+
+    async def _keep(
+        self,
+        sid: str,
+        read: Callable[[], Store],
+        put: Callable[[Room, Seat, Store], Awaitable[None]],
+    ) -> dict[str, Any]:
+        """Store something of a seat, within the bounds of what may wait for the database."""
+        connection = self.lobby.may_store(sid, time.monotonic())
+        store = read()
+        if connection.pending_stores >= self.limits.pending_stores:
+            raise Refused("store_busy", f"{connection.pending_stores} of your stores are waiting; try again")
+        if self._pending_bytes + store.size > self.limits.pending_bytes:
+            raise Refused("store_busy", "the database is behind; try again in a few seconds")
+        room, seat = self.lobby.store_owner(connection, store)
+        connection.pending_stores += 1
+        self._pending_bytes += store.size
+        try:
+            await put(room, seat, store)
+        except StoreFailed as error:
+            seat.stored_bytes -= store.size
+            log.error("a store of game %s failed: %s", room.game_id, error)
+            raise Refused(error.code, str(error)) from error
+        finally:
+            connection.pending_stores -= 1
+            self._pending_bytes -= store.size
+        return {"status": "ok"}
+
+    # Inside
+
+    def _send(self, out: list[Outgoing]) -> None:
+        for item in out:
+            self._out.put_nowait(item)
+
+    def _note_games(self) -> None:
+        """Write down what began and what ended. A game goes on if that fails: its data say their game id."""
+        for room in self.lobby.started:
+            self._start(self._put_game(room, {"settings": json.dumps(self.lobby.settings)}))
+        for room in self.lobby.ended:
+            ending = {"ended": room.ended_wall, "counts": json.dumps(room.counts())}
+            self._start(self._put_game(room, {"settings": json.dumps(self.lobby.settings)} | ending))
+        self.lobby.started.clear()
+        self.lobby.ended.clear()
+
+    async def _put_game(self, room: Room, more: dict[str, Any]) -> None:
+        row = {
+            "game_id": room.game_id,
+            "started": room.started_wall,
+            "seed": room.seed,
+            "players": json.dumps(room.players),
+            "subjects": json.dumps({str(seat.player): seat.subject_id for seat in room.seats}),
+        }
+        try:
+            await self.store.put_game(row | more)
+        except StoreFailed as error:
+            log.error("game %s could not be written down: %s", room.game_id, error)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task failed", exc_info=task.exception())

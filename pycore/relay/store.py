@@ -1,0 +1,252 @@
+"""The database: what a study must not lose, written so that an acknowledgement means it is on the disk.
+
+SQLite in a file by default (write-ahead log, so that somebody may read while a study runs;
+`synchronous=FULL`, so that an acknowledged store survives a power cut), PostgreSQL by URL. Every store is an
+upsert on its key (game, player, episode[, part]): sending it again changes nothing, and the last one wins.
+
+All database work is done by **one** thread, in the order in which it was asked for. `asyncio.to_thread` would
+let two stores of one key overtake each other, so that the older one could win; an async engine would need
+another driver for each database, and SQLite takes one writer at a time anyway. A session stores a few times
+per episode, so one thread is no bottleneck, and the event loop never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import PycoreError, UsageError
+
+T = TypeVar("T")
+
+_tables = sa.MetaData()
+
+games = sa.Table(
+    "games",
+    _tables,
+    sa.Column("game_id", sa.String(64), primary_key=True),
+    sa.Column("started", sa.Float, nullable=False, comment="Unix time, s"),
+    sa.Column("ended", sa.Float, comment="Unix time, s; null: going on, or the relay was stopped"),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("players", sa.Text, nullable=False, comment="JSON: player ids by seat"),
+    sa.Column("subjects", sa.Text, nullable=False, comment="JSON: subject id by player id"),
+    sa.Column("settings", sa.Text, nullable=False, comment="JSON"),
+    sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
+)
+
+metrics = sa.Table(
+    "session_metrics",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("episode", sa.Integer, primary_key=True, comment="-1: the whole session"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.Text, nullable=False, comment="JSON as it came"),
+)
+
+records = sa.Table(
+    "records",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("episode", sa.Integer, primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("received", sa.Float, nullable=False),
+    # Bytes, since text in PostgreSQL cannot hold U+0000 and the lines must come back as they were sent.
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the canonical trajectory's lines"),
+)
+
+connections = sa.Table(
+    "connections",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("remote", sa.String(128), primary_key=True, comment="'' unless the report names its link"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.Text, nullable=False, comment="JSON"),
+)
+
+
+class StoreFailed(PycoreError):
+    """The database could not do what it was asked; nothing was stored."""
+
+    code = "store_failed"
+
+
+class DataStore:
+    """The relay's database. Its methods may be called from an event loop and never block it."""
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        """Opens the database and, with `create`, makes its tables. Raises `UsageError`, saying what to do."""
+        self._engine = _engine(url, create)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pycore-store")
+        try:
+            self._thread.submit(self._open, create).result()
+        except sa.exc.SQLAlchemyError as error:
+            self.close()
+            what = "write to" if create else "read"
+            raise UsageError(f"cannot {what} the database {_safe(url)}: {_cause(error)}") from error
+
+    def _open(self, create: bool) -> None:
+        if create:
+            _tables.create_all(self._engine)
+            # A file that may only be read has its tables already; the first participant must not find out.
+            with self._engine.begin() as connection:
+                connection.execute(games.update().where(sa.false()).values(ended=None))
+        else:
+            with self._engine.connect() as connection:
+                connection.execute(sa.select(games.c.game_id).limit(1))
+
+    def close(self) -> None:
+        """Finish what was asked for, then close."""
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
+
+    async def put_game(self, row: dict[str, Any]) -> None:
+        """A game that began, or its end: `row` has the columns to write."""
+        await self._run(lambda: self._put(games, row))
+
+    async def put_metrics(self, game_id: str, player: str, episode: int, data: str, wall: float) -> None:
+        """One player's metrics of one episode."""
+        key = {"game_id": game_id, "player": player, "episode": episode}
+        await self._run(lambda: self._put(metrics, {**key, "received": wall, "data": data}))
+
+    async def put_record(
+        self, game_id: str, player: str, episode: int, part: int, parts: int, data: str, wall: float
+    ) -> None:
+        """One part of one player's trajectory. Parts of an earlier, different division go with it."""
+        row: dict[str, Any] = {"game_id": game_id, "player": player, "episode": episode}
+        same = sa.and_(*(records.c[name] == value for name, value in row.items()))
+        row |= {"part": part, "parts": parts, "received": wall, "data": data.encode()}
+
+        def put() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(records.delete().where(same, records.c.parts != parts))
+                connection.execute(self._upsert(records, row))
+
+        await self._run(put)
+
+    async def put_connection(self, game_id: str, player: str, remote: str, data: Any, wall: float) -> None:
+        """How one link of a player is connected."""
+        row = {
+            "game_id": game_id,
+            "player": player,
+            "remote": remote,
+            "received": wall,
+            "data": json.dumps(data),
+        }
+        await self._run(lambda: self._put(connections, row))
+
+    async def stored(self, game_id: str) -> dict[str, int]:
+        """Rows of metrics and of records that the database has for a game."""
+
+        def count() -> dict[str, int]:
+            with self._engine.connect() as connection:
+                found = {}
+                for name, table in (("metrics", metrics), ("records", records)):
+                    query = sa.select(sa.func.count()).select_from(table).where(table.c.game_id == game_id)
+                    found[name] = int(connection.execute(query).scalar_one())
+                return found
+
+        return await self._run(count)
+
+    async def counts(self, game_id: str) -> dict[str, Any] | None:
+        """What was counted of a game that is no longer in memory, or None."""
+
+        def read() -> dict[str, Any] | None:
+            with self._engine.connect() as connection:
+                row = (
+                    connection.execute(sa.select(games).where(games.c.game_id == game_id)).mappings().first()
+                )
+            if row is None:
+                return None
+            empty = {"game_id": game_id, "state": "unknown", "players": json.loads(row["players"])}
+            counted: dict[str, Any] = json.loads(row["counts"]) if row["counts"] else empty
+            return counted
+
+        return await self._run(read)
+
+    def read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        """Rows of a query, for the export (which has no event loop). Raises `StoreFailed`."""
+
+        def rows() -> list[dict[str, Any]]:
+            with self._engine.connect() as connection:
+                return [dict(row) for row in connection.execute(query).mappings()]
+
+        return self._guarded(rows)
+
+    def _put(self, table: sa.Table, row: dict[str, Any]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(self._upsert(table, row))
+
+    def _upsert(self, table: sa.Table, row: dict[str, Any]) -> sa.Executable:
+        keys = [column.name for column in table.primary_key]
+        values = {name: value for name, value in row.items() if name not in keys}
+        if self._engine.dialect.name == "postgresql":
+            pg = postgresql.insert(table).values(row)
+            return pg.on_conflict_do_update(index_elements=keys, set_=values)
+        lite = sqlite.insert(table).values(row)
+        return lite.on_conflict_do_update(index_elements=keys, set_=values)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._guarded, work)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        # Whatever a driver raises (locked, full, gone, out of memory), nobody may take it for a success.
+        try:
+            return work()
+        except Exception as error:
+            raise StoreFailed(f"the database said: {_cause(error)}") from error
+
+
+def _engine(url: str, create: bool) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+        name = parsed.get_backend_name()
+        if name not in ("sqlite", "postgresql"):
+            raise UsageError(
+                f"the database {_safe(url)} is neither SQLite nor PostgreSQL; "
+                "give sqlite:///file.db or postgresql+psycopg://user:password@host/name"
+            )
+        file = parsed.database
+        if name == "sqlite" and not create and file and file != ":memory:" and not Path(file).is_file():
+            raise UsageError(f"there is no database file {file}")
+        engine = sa.create_engine(parsed, pool_pre_ping=name == "postgresql")
+    except sa.exc.ArgumentError as error:
+        raise UsageError(f"{url!r} is not a database URL; one for a file is sqlite:///pycore.db") from error
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the driver for {_safe(url)} is not installed: {error.name}") from error
+    if name == "sqlite":
+        sa.event.listen(engine, "connect", _sqlite_pragmas)
+    return engine
+
+
+def _sqlite_pragmas(connection: Any, record: Any) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+    finally:
+        cursor.close()
+
+
+def _cause(error: Exception) -> str:
+    original = getattr(error, "orig", None)
+    return str(original or error).strip().splitlines()[0] if str(original or error).strip() else repr(error)
+
+
+def _safe(url: str) -> str:
+    """The URL without its password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return repr(url)

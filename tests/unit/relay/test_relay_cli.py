@@ -1,0 +1,256 @@
+"""The command line, the site, the settings: what a researcher meets first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from relay_support import Client, action, running
+
+from pycore.cli import cli
+from pycore.errors import ConfigError
+from pycore.relay.settings import check_settings
+from pycore.relay.turn import Turn
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: signal.Signals) -> None:
+    """The first line is the address; two players play; a signal ends it with status 0; the data are there."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("<h1>game</h1>")
+    (tmp_path / "settings.json").write_text('{"fps": 20, "num_episodes": 2}')
+    command = [
+        sys.executable,
+        "-m",
+        "pycore",
+        "relay",
+        "--port",
+        "0",
+        "--site",
+        "site",
+        "--settings",
+        "settings.json",
+    ]
+    root = str(Path(__file__).parents[3])
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        assert first.startswith("pycore relay on http://127.0.0.1:"), first
+
+        async def play() -> str:
+            url = first.split(" on ")[1].strip()
+            one, two = await Client(url).connect(), await Client(url).connect()
+            await one.call("join_game", {"subject_id": "anna"})
+            await two.call("join_game", {})
+            start = await two.get("start_game")
+            assert start["scene_metadata"] == {"fps": 20, "num_episodes": 2}
+            game: str = start["game_id"]
+            await one.call("pyodide_player_action", action(game, 0, 1, 0))
+            await two.get("pyodide_other_player_action")
+            await one.call(
+                "p2p_session_metrics", {"game_id": game, "player_id": 0, "episode": -1, "metrics": {"n": 1}}
+            )
+            process.send_signal(number)
+            # The pages are still connected: the end does not wait for them.
+            assert await asyncio.to_thread(process.wait, 10) == 0
+            await one.close()
+            await two.close()
+            return game
+
+        game = asyncio.run(play())
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
+    database = f"sqlite:///{tmp_path / 'pycore.db'}"
+    listed = CliRunner().invoke(cli, ["data", "--database", database], env={"COLUMNS": "200"})
+    assert listed.exit_code == 0
+    assert game in listed.output
+    assert "anna" in listed.output
+    exported = CliRunner().invoke(cli, ["data", "--database", database, "--out", str(tmp_path / "out")])
+    assert exported.exit_code == 0
+    assert (tmp_path / "out" / game / "metrics-0.json").read_bytes() == b'{"n":1}'
+
+
+def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> None:
+    """Status 2, no traceback: port in use, no such folder, database, settings, TURN without its secret."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    bad, unknown, wrong = tmp_path / "bad.json", tmp_path / "unknown.json", tmp_path / "wrong.json"
+    bad.write_text("{")
+    unknown.write_text('{"input_dely": 2}')
+    wrong.write_text('{"fps": "fast"}')
+    (tmp_path / "text.db").write_text("this is no database, and it is long enough to be read as one " * 20)
+    relay = ["relay", "--port", "0", "--database", f"sqlite:///{tmp_path / 'x.db'}"]
+    cases: list[tuple[list[str], str]] = [
+        (["relay", "--port", str(taken.getsockname()[1])], "is in use; choose another with --port"),
+        (["relay", "--port", "0", "--host", "203.0.113.9"], "cannot listen on 203.0.113.9"),
+        ([*relay, "--site", str(tmp_path / "none")], "there is no site folder"),
+        ([*relay, "--settings", str(tmp_path / "none.json")], "cannot read the settings"),
+        ([*relay, "--settings", str(bad)], "are not JSON"),
+        ([*relay, "--settings", str(unknown)], "did you mean 'input_delay'?"),
+        ([*relay, "--settings", str(wrong)], "fps is 'fast'"),
+        ([*relay, "--turn-url", "turn:host"], "static-auth-secret"),
+        ([*relay, "--turn-url", "http://host", "--turn-secret", "s"], "is not a TURN address"),
+        (["relay", "--port", "0", "--database", "sqlite:////none/such/x.db"], "cannot write to the database"),
+        (["relay", "--port", "0", "--database", f"sqlite:///{tmp_path / 'text.db'}"], "not a database"),
+        (["relay", "--port", "0", "--database", "mysql://u:secret@h/d"], "neither SQLite nor PostgreSQL"),
+        (["relay", "--port", "0", "--database", "what?"], "is not a database URL"),
+        (["data", "--database", f"sqlite:///{tmp_path / 'none.db'}"], "there is no database file"),
+    ]
+    for arguments, message in cases:
+        result = CliRunner().invoke(cli, arguments)
+        assert result.exit_code == 2, (arguments, result.output)
+        assert message in result.output.replace("\n", " "), (arguments, result.output)
+        assert "secret@" not in result.output
+        assert "Traceback" not in result.output
+    taken.close()
+
+
+def test_without_the_extra_the_command_says_how_to_get_it() -> None:
+    """The core needs nothing; the command line names what it needs."""
+    code = (
+        "import sys; sys.modules[sys.argv[1]] = None; sys.argv[1:] = {}; "
+        "from pycore.__main__ import main; main()"
+    )
+    for missing, arguments in (
+        ("click", []),
+        ("socketio", ["relay", "--port", "0"]),
+        ("sqlalchemy", ["data"]),
+    ):
+        root = str(Path(__file__).parents[3])
+        run = subprocess.run(
+            [sys.executable, "-c", code.format(arguments), missing],
+            cwd=root, capture_output=True, text=True, timeout=20, check=False,
+        )  # fmt: skip
+        assert run.returncode == 2, run.stderr
+        assert "pip install 'interactive-gym-pycore[relay]'" in " ".join(run.stderr.split())
+        assert "Traceback" not in run.stderr
+
+
+def test_importing_the_core_imports_nothing_of_the_relay() -> None:
+    """The relay's dependencies are optional; even its package imports them only when an app is made."""
+    code = (
+        "import sys, pycore, pycore.relay\n"
+        "print([m for m in ('socketio', 'uvicorn', 'starlette', 'sqlalchemy', 'click') if m in sys.modules])"
+    )
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_site_is_served_with_types_that_browsers_accept_and_never_from_a_cache(tmp_path: Path) -> None:
+    """A module or a wasm file of a wrong type does not load; a stale core is worse than a slow one."""
+    site = tmp_path / "site"
+    (site / "pyodide").mkdir(parents=True)
+    types = {
+        "index.html": "text/html; charset=utf-8",
+        "pyodide/pyodide.asm.wasm": "application/wasm",
+        "pyodide/pyodide.mjs": "text/javascript; charset=utf-8",
+        "pyodide/python_stdlib.zip": "application/zip",
+        "pycore-0.1.0-py3-none-any.whl": "application/zip",
+        "manifest.json": "application/json",
+    }
+    for name in types:
+        (site / name).write_bytes(name.encode())
+    (tmp_path / "secret.txt").write_text("outside")
+
+    async def go(relay: Any) -> None:
+        for name, kind in types.items():
+            status, headers, body = await relay.http("/" + name)
+            assert (status, headers["content-type"], headers["cache-control"]) == (200, kind, "no-cache")
+            assert body == name.encode()
+        assert (await relay.http("/"))[2] == b"index.html"
+        assert (await relay.http("/none.js"))[0] == 404
+        assert (await relay.http("/..%2fsecret.txt"))[0] == 404
+
+    with running(tmp_path, site=site) as relay:
+        asyncio.run(go(relay))
+
+
+def test_a_relay_without_a_site_says_so(tmp_path: Path) -> None:
+    """The address that was printed answers something in any case."""
+
+    async def go(relay: Any) -> None:
+        status, _, body = await relay.http("/")
+        assert status == 200
+        assert b"/api/health" in body
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+
+
+def test_a_page_of_another_site_may_not_connect_unless_it_is_named(tmp_path: Path) -> None:
+    """The origin of a socket is checked: a foreign page in the participant's browser is no player."""
+    import aiohttp
+
+    async def status(relay: Any, origin: str) -> int:
+        url = relay.url + "socket.io/?EIO=4&transport=polling"
+        async with aiohttp.ClientSession() as session, session.get(url, headers={"Origin": origin}) as reply:
+            return reply.status
+
+    with running(tmp_path, origins=["https://study.example"]) as relay:
+        assert asyncio.run(status(relay, "https://study.example")) == 200
+        assert asyncio.run(status(relay, "https://evil.example")) == 400
+    with running(tmp_path) as relay:
+        assert asyncio.run(status(relay, relay.url.rstrip("/"))) == 200
+        assert asyncio.run(status(relay, "https://evil.example")) == 400
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_step": 3}, "did you mean 'max_steps'"),
+        ({"zzz": 3}, "known are fps"),
+        ({"fps": 0}, "fps is 0"),
+        ({"window": 1.5e9}, "window"),
+        ({"default_action": {1, 2}}, "wrong type"),
+        ({"default_action": float("nan")}, "wrong type"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anybody_waits(values: dict[str, Any], message: str) -> None:
+    """The unknown name with the nearest known one, the value with its range."""
+    with pytest.raises(ConfigError, match=message):
+        check_settings(values)
+
+
+def test_good_settings_are_passed_on_unchanged() -> None:
+    """No default is filled in: the core of the page knows its own."""
+    values = {"fps": 10, "default_action": None, "action_space": {"type": "discrete", "n": 6}}
+    assert check_settings(values) == values
+    assert json.dumps(check_settings(values)) == json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"urls": ["turn:a"]},
+        {"secret": "s"},
+        {"urls": [], "secret": "s"},
+        {"urls": ["turn:a"], "secret": "s", "ttl_s": 1},
+        {"urls": ["turn:a"], "secret": "s", "ttl": 100},
+        {"urls": [3], "secret": "s"},
+    ],
+)
+def test_wrong_turn_settings_are_refused(values: dict[str, Any]) -> None:
+    """A study that needs TURN must not find out in front of participants."""
+    with pytest.raises(ConfigError, match="TURN"):
+        Turn.of(values)

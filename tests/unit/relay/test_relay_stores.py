@@ -1,0 +1,287 @@
+"""What is stored: acknowledged, idempotent, byte for byte; and never a false ok."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from relay_support import Client, Relay, action, running
+
+from pycore.cli import cli
+from pycore.relay import Limits
+
+METRICS = {
+    "gameId": "g", "playerId": "0", "connection": {"type": "direct", "connectionDetails": {}},
+    "inputs": {"sentViaP2P": 10, "z": 0.5, "a": -3}, "text": "häß 你好 \u0000 \U0001f600 \\ \" \n",
+    "rollbacks": {"events": [{"frame": 3, "predictedAction": None}], "count": 1, "maxFrames": 2},
+}  # fmt: skip
+LINES = '{"version":1,"game":"g"}\n{"frame":0,"actions":[1,2]}\n{"x":"ü\u2028\\u0000"}\r\n\u0000'
+
+
+def metrics(game: str, player: int, episode: int, value: Any) -> dict[str, Any]:
+    return {"game_id": game, "player_id": player, "episode": episode, "metrics": value}
+
+
+def record(game: str, player: int, episode: int, part: int, parts: int, data: str) -> dict[str, Any]:
+    return {
+        "game_id": game, "player_id": player, "episode": episode, "part": part, "parts": parts, "data": data,
+    }  # fmt: skip
+
+
+def export(relay: Relay, game: str, out: Path) -> Any:
+    return CliRunner().invoke(cli, ["data", "--database", relay.database, "--game", game, "--out", str(out)])
+
+
+def test_what_comes_out_is_to_the_byte_what_went_in(relay: Relay, tmp_path: Path) -> None:
+    """Metrics as text are kept as they are, as an object in JSON.stringify's form; lines in any division."""
+    text = json.dumps(METRICS, indent=2)
+
+    async def go() -> str:
+        async with relay.pair() as ((one, two), game):
+            assert await one.call("p2p_session_metrics", metrics(game, 0, -1, METRICS)) == {"status": "ok"}
+            assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {"episode": 0})) == {
+                "status": "ok"
+            }
+            assert await two.call("p2p_session_metrics", metrics(game, 1, 0, text)) == {"status": "ok"}
+            # Out of order, several episodes, a character cut off nowhere: parts are text.
+            parts = [(1, 1, LINES[5:]), (0, 1, LINES[9:]), (1, 0, LINES[:5]), (0, 0, LINES[:9])]
+            for episode, part, data in parts:
+                assert (await one.call("pycore_records", record(game, 0, episode, part, 2, data)))[
+                    "status"
+                ] == "ok"
+            kind = {
+                "game_id": game,
+                "player_id": 0,
+                "connection_type": "direct",
+                "details": {"protocol": "udp"},
+            }
+            assert await one.call("p2p_connection_type", kind) == {"status": "ok"}
+            assert (await relay.counts(game))["stored"] == {"metrics": 3, "records": 4}
+            return game
+
+    game = asyncio.run(go())
+    result = export(relay, game, tmp_path)
+    assert result.exit_code == 0, result.output
+    compact = json.dumps(METRICS, separators=(",", ":"), ensure_ascii=False).encode()
+    assert (tmp_path / "metrics-0.json").read_bytes() == compact
+    assert (tmp_path / "metrics-0-episode-0.json").read_bytes() == b'{"episode":0}'
+    assert (tmp_path / "metrics-1.json").read_bytes() == text.encode()
+    assert (tmp_path / "trajectory-0.jsonl").read_bytes() == (LINES + LINES).encode()
+    links = json.loads((tmp_path / "connections-0.json").read_bytes())
+    assert links[0]["details"] == {"protocol": "udp"}
+    assert not (tmp_path / "trajectory-1.jsonl").exists()
+
+
+def test_storing_again_changes_nothing_and_the_last_write_wins(relay: Relay, tmp_path: Path) -> None:
+    """The key is (game, player, episode[, part]); another division into parts replaces the earlier."""
+
+    async def go() -> str:
+        async with relay.pair() as ((one, _), game):
+            for value in (1, 1, 2):
+                await one.call("p2p_session_metrics", metrics(game, 0, 0, {"value": value}))
+            for part, data in enumerate("abc"):
+                await one.call("pycore_records", record(game, 0, 0, part, 3, data))
+            for part, data in ((0, "AB"), (1, "x"), (1, "C")):
+                await one.call("pycore_records", record(game, 0, 0, part, 2, data))
+            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 2}
+            return game
+
+    game = asyncio.run(go())
+    export(relay, game, tmp_path)
+    assert (tmp_path / "metrics-0.json").read_bytes() == b'{"value":2}'
+    assert (tmp_path / "trajectory-0.jsonl").read_bytes() == b"ABC"
+
+
+def test_stores_of_one_key_do_not_overtake_each_other(relay: Relay, tmp_path: Path) -> None:
+    """Eight stores under way at once leave the last one behind."""
+
+    async def go() -> str:
+        async with relay.pair() as ((one, _), game):
+            for round_ in range(5):
+                replies = await asyncio.gather(
+                    *(
+                        one.call("p2p_session_metrics", metrics(game, 0, 0, {"n": 10 * round_ + n}))
+                        for n in range(8)
+                    )
+                )
+                assert {reply["status"] for reply in replies} == {"ok"}
+            return game
+
+    game = asyncio.run(go())
+    export(relay, game, tmp_path)
+    assert (tmp_path / "metrics-0.json").read_bytes() == b'{"n":47}'
+
+
+def test_a_locked_database_gives_an_error_and_the_repetition_gets_through(relay: Relay) -> None:
+    """While another process holds the database: store_failed, and inputs still cross; afterwards: ok."""
+
+    async def go() -> None:
+        async with relay.pair() as ((one, two), game):
+            await one.call("p2p_session_metrics", metrics(game, 0, 5, {}))
+            lock = sqlite3.connect(relay.folder / "study.db", isolation_level=None)
+            lock.execute("BEGIN EXCLUSIVE")
+            try:
+                waiting = asyncio.create_task(one.call("p2p_session_metrics", metrics(game, 0, 0, {"a": 1})))
+                await one.call("pyodide_player_action", action(game, 0, 4, 9))
+                assert (await two.get("pyodide_other_player_action"))["frame_number"] == 9
+                assert not waiting.done(), "the event loop does not wait for the database"
+                reply = await waiting
+                assert (reply["status"], reply["code"]) == ("error", "store_failed")
+                assert "locked" in reply["message"]
+                assert (await one.get("pycore_error"))["code"] == "store_failed"
+                reply = await one.call("pycore_records", record(game, 0, 0, 0, 1, "x"))
+                assert reply["code"] == "store_failed"
+            finally:
+                lock.execute("ROLLBACK")
+                lock.close()
+            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 0}
+            assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {"a": 1})) == {"status": "ok"}
+            assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 0}
+
+    asyncio.run(go())
+
+
+def test_a_full_disk_gives_an_error_and_never_an_ok(tmp_path: Path) -> None:
+    """SQLite's own limit of pages stands for the disk."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as ((one, two), game):
+            big = "x" * 200_000
+            replies = [
+                await one.call("pycore_records", record(game, 0, 0, part, 9, big)) for part in range(9)
+            ]
+            kept = [reply for reply in replies if reply["status"] == "ok"]
+            failed = [reply for reply in replies if reply["status"] == "error"]
+            assert kept
+            assert failed
+            assert {reply["code"] for reply in failed} == {"store_failed"}
+            assert "full" in failed[0]["message"]
+            assert (await relay.counts(game))["stored"]["records"] == len(kept)
+            await one.call("pyodide_player_action", action(game, 0, 4, 9))
+            await two.get("pyodide_other_player_action")
+
+    with running(tmp_path) as relay:
+        import sqlalchemy as sa
+
+        def limit(connection: Any, *rest: Any) -> None:
+            connection.exec_driver_sql("PRAGMA max_page_count=200")
+
+        sa.event.listen(relay.app.store._engine, "begin", limit)
+        asyncio.run(go(relay))
+
+
+def test_broken_tables_never_look_like_a_success(tmp_path: Path) -> None:
+    """A database that lost its tables answers each store with store_failed, and HTTP with 503."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as ((one, _), game):
+            with sqlite3.connect(tmp_path / "study.db") as other:
+                other.execute("DROP TABLE session_metrics")
+            other.close()
+            reply = await one.call("p2p_session_metrics", metrics(game, 0, 0, {}))
+            assert reply["code"] == "store_failed"
+            assert await one.call("pycore_records", record(game, 0, 0, 0, 1, "x")) == {"status": "ok"}
+            assert (await relay.http(f"/api/games/{game}"))[0] == 503
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+
+
+def test_metrics_of_an_ended_game_are_taken_from_a_later_socket_of_the_session(relay: Relay) -> None:
+    """The session id says whose game it was: by `auth`, or in the payload; another's says nothing."""
+
+    async def go() -> None:
+        async with relay.clients(2) as (one, two):
+            await one.call("join_game", {"session_id": "late-one"})
+            await two.call("join_game", {"session_id": "late-two"})
+            game = (await two.get("start_game"))["game_id"]
+            await one.call("leave_game", {})
+            await two.get("end_game")
+            assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {})) == {"status": "ok"}
+            await one.close()
+            await two.close()
+            assert (await relay.counts(game))["state"] == "over"
+        later = await Client(relay.url).connect(auth={"session_id": "late-one"})
+        assert await later.call("p2p_session_metrics", metrics(game, 0, -1, {})) == {"status": "ok"}
+        wrong = await later.call("p2p_session_metrics", metrics(game, 1, -1, {}))
+        assert wrong["code"] == "not_your_seat"
+        await later.close()
+        plain = await Client(relay.url).connect()
+        data = record(game, 1, 0, 0, 1, "x")
+        assert (await plain.call("pycore_records", data))["code"] == "foreign_room"
+        assert (await plain.call("pycore_records", data | {"session_id": "guess"}))["code"] == "foreign_room"
+        assert await plain.call("pycore_records", data | {"session_id": "late-two"}) == {"status": "ok"}
+        await plain.close()
+        assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 1}
+
+    asyncio.run(go())
+
+
+def test_an_ended_game_is_forgotten_but_its_counts_stay_in_the_database(tmp_path: Path) -> None:
+    """After the retention no store is taken; the counts of the game can still be asked for."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as ((one, two), game):
+            await one.call("pyodide_player_action", action(game, 0, 1, 0))
+            await one.call("leave_game", {})
+            await two.get("end_game")
+            for _ in range(100):
+                if json.loads((await relay.http("/api/health"))[2])["games_remembered"] == 0:
+                    break
+                await asyncio.sleep(0.02)
+            assert (await two.call("p2p_session_metrics", metrics(game, 1, 0, {})))["code"] == "foreign_room"
+            counts = await relay.counts(game)
+            assert (counts["state"], counts["inputs_relayed"]) == ("over", 1)
+
+    with running(tmp_path, limits=Limits(retention_s=0.05, grace_s=0.1)) as relay:
+        asyncio.run(go(relay))
+
+
+@pytest.mark.parametrize(
+    "value", [None, 1, [], "no json", "[]", "1", '{"a":NaN}', "\ud800"], ids=lambda value: ascii(value)
+)
+def test_metrics_that_are_no_object_are_refused(relay: Relay, value: Any) -> None:
+    """Neither as a value nor as a text."""
+
+    async def go() -> None:
+        async with relay.pair() as ((one, _), game):
+            assert (await one.call("p2p_session_metrics", metrics(game, 0, 0, value)))["code"] == "malformed"
+
+    asyncio.run(go())
+
+
+def test_one_player_cannot_fill_the_disk(tmp_path: Path) -> None:
+    """What a player stores of a game is bounded in all, repeats included."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as ((one, two), game):
+            replies = [
+                await one.call("pycore_records", record(game, 0, 0, 0, 1, "x" * 300)) for _ in range(4)
+            ]
+            assert [reply.get("code") for reply in replies] == [None, None, None, "too_large"]
+            assert (await two.call("pycore_records", record(game, 1, 0, 0, 1, "x")))["status"] == "ok"
+
+    with running(tmp_path, limits=Limits(stored_bytes=1000)) as relay:
+        asyncio.run(go(relay))
+
+
+def test_an_incomplete_trajectory_is_named_so(relay: Relay, tmp_path: Path) -> None:
+    """A missing part is told by the file's name, the message and the exit status."""
+
+    async def go() -> str:
+        async with relay.pair() as ((one, _), game):
+            await one.call("pycore_records", record(game, 0, 0, 0, 3, "a"))
+            await one.call("pycore_records", record(game, 0, 0, 2, 3, "c"))
+            return game
+
+    game = asyncio.run(go())
+    result = export(relay, game, tmp_path)
+    assert result.exit_code == 1
+    assert f"game {game}, player 0: episode 0 part 1 missing" in result.output
+    assert not (tmp_path / "trajectory-0.jsonl").exists()
+    assert (tmp_path / "trajectory-0.jsonl.incomplete").read_bytes() == b"ac"
