@@ -102,6 +102,8 @@ class App {
 
   join() {
     if (status.phase !== 'start' && status.phase !== 'done') return;
+    // The server keeps the seat of a finished game until it is left.
+    if (this.#game !== null) this.socket.emit('leave_game', {});
     this.#release();
     this.#seat = this.#room = null;
     this.#early = [];

@@ -301,7 +301,7 @@ export class Bridge {
       this.#closed = true;
       this.inboxBuffer.release();
       this.outbox.release();
-      for (const method of Object.values(this.#methods)) method.destroy?.();
+      // The methods are borrowed from the proxy and end with it.
       this.#methods = {};
       this.proxy.destroy();
     }

@@ -162,7 +162,8 @@ export async function load(progress, warn, manifestURL = new URL('./manifest.jso
 
   progress({ step: 'core', fraction: null, bytes: 0 });
   const bridge = await importBridge(pyodide, manifest, resolve, warn);
-  const create = bridge.create;
+  // An attribute is only borrowed from its proxy: it ends with it unless it is copied.
+  const create = bridge.create.copy();
   bridge.destroy();
 
   progress({ step: 'game', fraction: null, bytes: 0 });
@@ -174,7 +175,7 @@ export async function load(progress, warn, manifestURL = new URL('./manifest.jso
   // A module of its own name, so that a traceback shows the game's lines.
   pyodide.FS.writeFile(`${name}.py`, source);
   const game = pyodide.pyimport(name);
-  const makeEnvironment = game.make_env;
+  const makeEnvironment = game.make_env?.copy();
   game.destroy();
   if (makeEnvironment === undefined) {
     throw new PageError('load-game', `${manifest.game} has no function make_env()`);

@@ -1,0 +1,141 @@
+"""Real pages for the tests: a site, a relay that serves it, and Chromium."""
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WEB = ROOT / "web"
+HERE = Path(__file__).parent
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+
+
+def link(source: Path, target: Path) -> None:
+    """A hard link where the file system allows it: the files are large."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+@pytest.fixture(scope="session")
+def double_site(tmp_path_factory):
+    """A site whose Python side is `double_bridge.py`."""
+    npm = WEB / "node_modules"
+    if not (npm / "pyodide-314").is_dir():
+        pytest.skip("the npm packages are not installed")
+    site = tmp_path_factory.mktemp("site")
+    for pattern in ("*.html", "*.css", "*.js"):
+        for path in WEB.glob(pattern):
+            shutil.copyfile(path, site / path.name)
+    (site / "vendor").mkdir()
+    shutil.copyfile(npm / "socket.io-client/dist/socket.io.esm.min.js", site / "vendor/socket.io.esm.min.js")
+    (site / "pyodide").mkdir()
+    for name in PYODIDE_FILES:
+        link(npm / "pyodide-314" / name, site / "pyodide" / name)
+    (site / "wheels").mkdir()
+    with zipfile.ZipFile(site / "wheels" / "double-0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("pycore/__init__.py", "")
+        wheel.write(HERE / "double_bridge.py", "pycore/bridge.py")
+    # A wheel for another Python: its magic number fits none.
+    with zipfile.ZipFile(site / "wheels" / "double-0-other.whl", "w") as wheel:
+        wheel.writestr("pycore/__init__.pyc", b"\0" * 32)
+        wheel.writestr("pycore/bridge.pyc", b"\0" * 32)
+    (site / "game").mkdir()
+    shutil.copyfile(HERE / "double_game.py", site / "game" / "double_game.py")
+    manifest = {
+        "version": "0",
+        "pyodide": {"url": "pyodide/", "version": "314"},
+        "wheel": "wheels/double-0-py3-none-any.whl",
+        "compiled_wheel": None,
+        "game": "game/double_game.py",
+    }
+    (site / "manifest.json").write_text(json.dumps(manifest))
+    return site
+
+
+class Relay:
+    """A relay in a thread of its own."""
+
+    def __init__(self, site: Path, database: str, settings: dict) -> None:
+        import uvicorn
+
+        from pycore.relay import create_app
+
+        self.app = create_app(database=database, settings={}, site=site)
+        # The double has settings of its own, which the relay would refuse.
+        self.app.relay.lobby.settings = settings
+        config = uvicorn.Config(self.app, host="127.0.0.1", port=0, ws="wsproto", log_level="warning")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        deadline = time.monotonic() + 20
+        while not self.server.started:
+            assert time.monotonic() < deadline, "the relay does not start"
+            time.sleep(0.02)
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/"
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(10)
+
+
+@pytest.fixture
+def start_relay(double_site, tmp_path):
+    """start_relay(**settings) starts a relay for the double's site."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings):
+            relay = Relay(double_site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings)
+            stack.callback(relay.close)
+            return relay
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One headless Chromium for all tests of this folder."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = os.environ.get("PYCORE_CHROMIUM") or shutil.which("chromium")
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """open_page(url, **context options) opens a page in a context of its own and collects what goes wrong there."""
+    with contextlib.ExitStack() as stack:
+
+        def open_(url, **options):
+            context = chromium.new_context(**options)
+            stack.callback(context.close)
+            page = context.new_page()
+            page.problems = []
+            page.on("pageerror", lambda error: page.problems.append(f"pageerror: {error}"))
+            page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+            page.goto(url)
+            return page
+
+        yield open_
+
+
+def phase(page, *names, timeout=30):
+    """Wait until the page is in one of these phases; an unexpected end fails at once with its error."""
+    page.wait_for_function(
+        "names => names.includes(window.pycoreStatus?.phase) || window.pycoreStatus?.phase === 'failed'",
+        arg=list(names),
+        timeout=timeout * 1000,
+    )
+    status = page.evaluate("window.pycoreStatus")
+    assert status["phase"] in names, status

@@ -1,0 +1,232 @@
+"""A small Python side that obeys the bridge's ABI, so that the shims are tested without the core.
+
+It knows no rollback: a frame is stepped with the newest action of the other player. But it connects by real
+RTC commands, sends real datagrams over the channel or real events over socket.io, and keeps simple books. It
+writes down everything that the shims told it (`heard`), which is what the tests ask for.
+
+It stands in for `pycore.bridge` in the wheel of the tests' site and in nothing else.
+"""
+
+import json
+import struct
+
+CAPACITY = 1 << 16
+PHASES = ("connecting", "readying", "playing", "holding", "between episodes", "done", "failed")
+
+
+class Bridge:
+    def __init__(self, config, env):
+        self.config = config
+        self.settings = config["settings"]
+        self.env = env
+        self.inbox = bytearray(CAPACITY)
+        self.outbox = bytearray(CAPACITY)
+        self.seat = config["players"].index(config["player_id"])
+        self.other = config["players"][1 - self.seat]
+        self.period = 1 / self.settings.get("fps", 30)
+        self.end = 16
+        self.seq = 0
+        self.frame = self.episode = 0
+        self.phase = 0
+        self.began = None
+        self.pause_until = None
+        self.opened = False
+        self.remote_action = 0
+        self.action = 0
+        self.counts = dict.fromkeys(("sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO"), 0)
+        self.heard = []
+        self.failed_sends = []
+        self.type = None
+        self.lines = {}
+        self.rtt = None
+        self.reset = True
+        self.hidden = False
+        self.ballast = []
+        env.reset(config["seed"])
+
+    # out
+
+    def put(self, kind, link, payload):
+        if isinstance(payload, dict):
+            payload = json.dumps(payload).encode()
+        self.seq += 1
+        struct.pack_into("<BBHI", self.outbox, self.end, kind, link, len(payload), self.seq)
+        self.outbox[self.end + 8 : self.end + 8 + len(payload)] = payload
+        self.end += 8 + len(payload)
+
+    def command(self, command, **more):
+        self.put(3, 0, {"link": 0, "command": command, "generation": 1, "polite": self.seat == 1} | more)
+
+    def signal(self, kind, payload):
+        data = {
+            "game_id": self.config["game_id"],
+            "target_player_id": self.other,
+            "type": kind,
+            "payload": payload,
+        }
+        self.put(2, 0, {"event": "webrtc_signal", "data": data})
+
+    def header(self):
+        struct.pack_into("<dii", self.outbox, 0, self.period, self.frame, self.phase)
+
+    # the ABI
+
+    def poll(self, now, action, length):
+        self.end = 16
+        connected, flags, _, channel = struct.unpack_from("<BBHi", self.inbox, 0)
+        self.hidden = bool(flags & 1)
+        self.action = action
+        if self.began is None:
+            self.began = now
+            if self.settings.get("p2p", True):
+                self.command("connect", ice={"iceServers": []}, channel=self.seat == 0)
+                if self.seat == 0:
+                    self.command("offer")
+        at = 8
+        while at < length:
+            kind, _link, size, arrival = struct.unpack_from("<BBHd", self.inbox, at)
+            payload = bytes(self.inbox[at + 12 : at + 12 + size])
+            at += 12 + size
+            assert arrival <= now
+            if kind == 1:
+                self.remote_action = payload[4]
+                self.counts["receivedViaP2P"] += 1
+            else:
+                self.take(json.loads(payload))
+        assert at == length
+        if self.phase == 0 and (channel >= 0 or now - self.began > self.settings.get("p2p_wait", 5)):
+            self.phase = 2
+            self.put(4, 0, {"news": "log", "level": "info", "text": "double: playing"})
+        if self.phase == 2:
+            if channel >= 0:
+                self.put(1, 0, struct.pack("<IB", self.frame, action))
+                self.counts["sentViaP2P"] += 1
+            elif connected:
+                data = {
+                    "game_id": self.config["game_id"],
+                    "player_id": self.config["player_id"],
+                    "action": action,
+                    "frame_number": self.frame,
+                    "timestamp": int(self.config["wall_ms"] + 1000 * (now - self.config["now"])),
+                    "sync_epoch": self.episode,
+                }
+                self.put(2, 0, {"event": "pyodide_player_action", "data": data})
+                self.counts["sentViaSocketIO"] += 1
+        self.channel = channel
+        self.header()
+        return self.end
+
+    def take(self, message):
+        self.heard.append(message)
+        event, data = message["event"], message["data"]
+        if event == "rtc" and data["what"] == "local-description":
+            self.signal(data["value"]["type"], data["value"])
+        elif event == "rtc" and data["what"] == "candidate" and data["value"] is not None:
+            self.signal("ice-candidate", data["value"])
+        elif event == "rtc" and data["what"] == "type":
+            self.type = data["value"]
+        elif event == "webrtc_signal":
+            if data["type"] == "ice-candidate":
+                self.command("candidate", candidate=data["payload"])
+            else:
+                self.command("accept", description=data["payload"])
+        elif event == "pyodide_other_player_action":
+            self.remote_action = data["action"]
+            self.counts["receivedViaSocketIO"] += 1
+        elif event == "end_game":
+            self.phase = 5
+
+    def advance(self, now):
+        self.end = 16
+        flags = 0
+        if self.phase == 2:
+            if self.frame == self.settings.get("raise_at"):
+                raise RuntimeError("the double was told to fail")
+            if self.frame % 10 == 0 and self.frame < self.settings.get("grow_until", 0):
+                # The wasm memory grows, which detaches every view of it.
+                self.ballast.append(bytearray(16 << 20))
+            actions = [0, 0]
+            actions[self.seat], actions[1 - self.seat] = self.action, self.remote_action
+            self.env.step(actions)
+            self.lines.setdefault(self.episode, []).append(json.dumps({"frame": self.frame, "actions": actions}))
+            self.frame += 1
+            flags |= 1
+            if self.frame >= self.settings.get("max_steps", 90):
+                last = self.episode + 1 >= self.settings.get("num_episodes", 1)
+                self.put(4, 0, {"news": "episode-end", "episode": self.episode})
+                self.phase = 5 if last else 4
+                self.pause_until = now + self.settings.get("episode_pause", 1)
+                flags |= 16
+        elif self.phase == 4 and now >= self.pause_until:
+            self.episode += 1
+            self.frame = 0
+            self.env.reset(self.config["seed"] + self.episode)
+            self.reset = True
+            self.phase = 2
+        if self.phase == 5:
+            flags |= 32
+        self.header()
+        return flags
+
+    def outbox_length(self):
+        return self.end
+
+    def send_failed(self, now, link, seq):
+        self.failed_sends.append((link, seq))
+        self.end = 16
+        self.header()
+        return self.end
+
+    def render(self):
+        reset, self.reset = self.reset, False
+        return json.dumps({"objects": self.env.render(), "reset": reset})
+
+    def hud(self):
+        path = "p2p" if self.channel >= 0 else "socketio" if self.phase else None
+        players = [
+            {"id": player, "you": seat == self.seat, "path": None if seat == self.seat else path, "rtt_ms": 23.4}
+            for seat, player in enumerate(self.config["players"])
+        ]
+        return json.dumps({
+            "players": players, "frame": self.frame, "episode": self.episode,
+            "num_episodes": self.settings.get("num_episodes", 1), "rewards": [0, 0], "score": self.env.score,
+            "rollbacks": 0, "max_rollback_frames": 0, "stalled": False, "holding": False,
+            "phase": PHASES[self.phase], "confirmed": self.frame,
+        })
+
+    def export_session_metrics(self):
+        return json.dumps({
+            "gameId": self.config["game_id"], "playerId": self.config["player_id"],
+            "connection": {
+                "type": self.type["connection_type"] if self.type else "unknown",
+                "connectionDetails": self.type["details"] if self.type else {},
+            },
+            "inputs": self.counts,
+            "rollbacks": {"events": [], "count": 0, "maxFrames": 0},
+            "sync": {"p2pHashMismatches": 0},
+            "quality": {"p2pFallbackTriggered": False, "p2pFallbackFrame": None},
+            "frames": {"total": sum(len(lines) for lines in self.lines.values())},
+            "double": {"heard": self.heard, "failed": self.failed_sends, "socketio_rtt": self.rtt, "hidden": self.hidden},
+        })
+
+    def p2p_metrics(self):
+        return json.dumps({"p2pHealthy": self.channel >= 0, "p2pConnected": self.channel >= 0})
+
+    def episode_records(self, episode):
+        return "\n".join(self.lines.get(episode, [])) + "\n"
+
+    def records(self):
+        return "".join(self.episode_records(episode) for episode in sorted(self.lines))
+
+    def set_socketio_rtt(self, seconds):
+        self.rtt = seconds
+
+    def store_remote_input(self, player_id, action, frame):
+        self.heard.append({"event": "store_remote_input", "data": [json.loads(player_id), json.loads(action), frame]})
+
+    def close(self):
+        self.closed = True
+
+
+def create(config_json, env):
+    return Bridge(json.loads(config_json), env)
