@@ -16,9 +16,9 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("types", "errors"),
-    ("canonical", "codec", "inputs", "prediction", "snapshots"),
-    ("link", "negotiation", "timesync", "desync", "metrics"),
+    ("types", "errors", "events"),
+    ("canonical", "differences", "codec", "datagram", "inputs", "prediction", "snapshots"),
+    ("flow", "link", "negotiation", "timesync", "desync", "metrics"),
     ("session",),
     ("adapters", "records", "replay"),
     ("bridge", "testing", "audit"),

@@ -1,0 +1,89 @@
+"""The site: a folder that the relay serves, with everything the page needs and nothing from elsewhere.
+
+::
+
+    build/site/
+      index.html, style.css, *.js     the shims and the page, as they are in web/
+      vendor/                         socket.io's client as an ES module
+      pyodide/                        the newest Pyodide, micropip, and a lock file of what is there and of pycore
+      wheels/                         pycore, plain and byte-compiled for that Pyodide
+      game/volley.py                  the example
+      manifest.json                   where these are; the only thing that the loader knows by name
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools import distributions, wheels
+from tools.paths import NEWEST, NODE_MODULES, ROOT, SITE, WEB
+from tools.process import Missing, Stopwatch, say
+
+SHIMS = ("*.html", "*.css", "*.js", "*.svg", "*.png", "*.ico")
+VENDOR = ("socket.io.esm.min.js", "socket.io.esm.min.js.map")
+GAME = ROOT / "examples" / "volley.py"
+
+
+def shims() -> Iterator[tuple[Path, str]]:
+    """The page's own files and their names in the site; a configuration of a tool is not one of them."""
+    for pattern in SHIMS:
+        for path in sorted(WEB.rglob(pattern)):
+            inner = path.relative_to(WEB)
+            if "node_modules" not in inner.parts and not inner.name.startswith("."):
+                yield path, inner.as_posix()
+
+
+def build(folder: Path = SITE) -> Path:
+    """Build the site beside its place and put it there in one step, so that a running relay never serves half of one.
+
+    Unchanged files are hard links to the caches, so a warm build copies a few hundred kilobytes.
+    """
+    watch = Stopwatch()
+    built = wheels.ensure()
+    compiled = built.browser[NEWEST.version]
+    half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
+    shutil.rmtree(half, ignore_errors=True)
+    for path, name in shims():
+        target = half / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    if not (half / "index.html").is_file():
+        raise Missing(f"{WEB / 'index.html'} is not there; the site has no page without it")
+    (half / "vendor").mkdir()
+    for name in VENDOR:
+        shutil.copyfile(NODE_MODULES / "socket.io-client" / "dist" / name, half / "vendor" / name)
+    (half / "wheels").mkdir()
+    for wheel in (built.plain, compiled):
+        shutil.copyfile(wheel, half / "wheels" / wheel.name)
+    pyodide = half / "pyodide"
+    distributions.copy_core(NEWEST, pyodide)
+    (micropip,) = distributions.fetch([distributions.micropip_for(NEWEST)], NEWEST.python)
+    shutil.copyfile(micropip, pyodide / micropip.name)
+    lock(half, pyodide / micropip.name, half / "wheels" / compiled.name)
+    (half / "game").mkdir()
+    shutil.copyfile(GAME, half / "game" / GAME.name)
+    manifest = {
+        "version": compiled.name.split("-")[1],
+        "pyodide": {"url": "pyodide/", "version": NEWEST.version},
+        "wheel": f"wheels/{built.plain.name}",
+        "compiled_wheel": f"wheels/{compiled.name}",
+        "game": f"game/{GAME.name}",
+    }
+    (half / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    half.replace(folder)
+    say(f"{folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder} is built ({watch})")
+    return folder
+
+
+def lock(site: Path, micropip: Path, compiled: Path) -> None:
+    """The lock file: micropip and pycore, so that `loadPackage("interactive-gym-pycore")` works as well."""
+    target = site / "pyodide" / "pyodide-lock.json"
+    packages = distributions.locked(NEWEST, [micropip], micropip.parent)
+    # Pyodide resolves file names against its own folder; pycore's wheel lies in the one beside it.
+    packages |= distributions.locked(NEWEST, [compiled], site, url="../")
+    distributions.write_lock(NEWEST, packages, target)

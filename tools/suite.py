@@ -1,0 +1,269 @@
+"""`build.py test`: the steps, what each needs, and an honest end.
+
+A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
+The checks and the tests without a browser run two at a time; whatever opens browsers runs alone, because its
+timing is part of what it tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tools import chromium, environment, node
+from tools.paths import NODE_MODULES, ROOT, WEB
+from tools.process import Failed, Missing
+
+NO_BROWSER = ("tests/unit", "tests/property", "tests/oracle")
+WITHOUT = "not browser and not e2e"
+
+
+class Counts(NamedTuple):
+    """What a step's tests came to; a check that is no test counts as one."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+class Outcome(NamedTuple):
+    """How a step ended: its counts, how long it took, and what to show."""
+
+    name: str
+    counts: Counts
+    seconds: float
+    note: str
+    output: str
+
+
+class Step(NamedTuple):
+    """A part of the suite: `run` does it; `browser` steps are left out by --fast and run alone."""
+
+    name: str
+    what: str
+    run: Callable[[argparse.Namespace], tuple[Counts, str]]
+    browser: bool = False
+
+
+class Broken(Exception):
+    """A step failed. Carries its output, and the counts if there were tests."""
+
+    def __init__(self, output: str, counts: Counts | None = None) -> None:
+        super().__init__(output)
+        self.counts = counts or Counts(failed=1)
+
+
+def command(words: Sequence[str | Path], live: bool = False, **variables: str) -> tuple[int, str]:
+    """Run a command in the project's folder; its status and output (which goes to the terminal instead if `live`)."""
+    if live:
+        sys.stdout.flush()
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=None if live else subprocess.PIPE,
+        stderr=None if live else subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    return done.returncode, done.stdout or ""
+
+
+def check(words: Sequence[str | Path]) -> tuple[Counts, str]:
+    """A command that is one check."""
+    status, output = command(words)
+    if status != 0:
+        raise Broken(output or f"ended with status {status}")
+    return Counts(passed=1), output
+
+
+def counts_of(report: Path) -> Counts:
+    """The counts of a JUnit report, which pytest writes for machines."""
+    passed = failed = skipped = 0
+    for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        left = int(suite.get("skipped", 0))
+        passed += int(suite.get("tests", 0)) - bad - left
+        failed += bad
+        skipped += left
+    return Counts(passed, failed, skipped)
+
+
+def pytest(
+    python: Path | str, folders: Sequence[str], marks: str, options: argparse.Namespace, live: bool = False
+) -> tuple[Counts, str]:
+    """One run of pytest on the folders that exist."""
+    present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
+    if not present:
+        raise Broken(f"no tests in {', '.join(folders)}")
+    with tempfile.TemporaryDirectory() as temporary:
+        report = Path(temporary) / "report.xml"
+        words: list[str | Path] = [python, "-m", "pytest", "-q", *present, f"--junit-xml={report}"]
+        if marks:
+            words += ["-m", marks]
+        status, output = command([*words, *options.pytest_arguments], live=live)
+        counts = counts_of(report) if report.is_file() else None
+    if status == 5 and options.pytest_arguments:  # nothing collected: the arguments chose tests of other steps
+        return Counts(), output
+    if status != 0 or counts is None:
+        # pytest may fail without a failed test: an error in a conftest, a wrong argument, a crash.
+        bad = counts if counts and counts.failed else Counts(counts.passed if counts else 0, 1)
+        raise Broken(output or f"pytest ended with status {status}", bad)
+    return counts, output
+
+
+def lint(_: argparse.Namespace) -> tuple[Counts, str]:
+    return check([sys.executable, "-m", "ruff", "check", "."])
+
+
+def types(_: argparse.Namespace) -> tuple[Counts, str]:
+    return check([sys.executable, "-m", "mypy"])
+
+
+def javascript(_: argparse.Namespace) -> tuple[Counts, str]:
+    node_path, _npm = node.ensure_node()
+    node.ensure_packages()
+    if not (WEB / "tsconfig.json").is_file():
+        raise Broken("web/tsconfig.json is not there")
+    return check([node_path, NODE_MODULES / "typescript" / "bin" / "tsc", "-p", WEB])
+
+
+def unit(options: argparse.Namespace) -> tuple[Counts, str]:
+    node.ensure_packages()  # the wheel's and the oracle's tests use Node
+    marks = f"{WITHOUT} and not slow" if options.fast else WITHOUT
+    return pytest(sys.executable, NO_BROWSER, marks, options)
+
+
+def floor(options: argparse.Namespace) -> tuple[Counts, str]:
+    if sys.version_info[:2] == environment.FLOOR:
+        return Counts(), "the main environment is on 3.11 already"
+    python = environment.ensure_floor()
+    if python is None:
+        return Counts(), "no Python 3.11 on this machine, so the floor was not tested"
+    return pytest(python, NO_BROWSER, f"{WITHOUT} and not slow and not tooling", options)
+
+
+def parity(options: argparse.Namespace) -> tuple[Counts, str]:
+    from tools import distributions, wheels
+
+    chromium.ensure(options.chromium)
+    wheels.ensure()
+    distributions.ensure_all()
+    return pytest(sys.executable, ["tests/parity"], "", options, live=True)
+
+
+def browser(options: argparse.Namespace) -> tuple[Counts, str]:
+    from tools import site
+
+    chromium.ensure(options.chromium)
+    site.build()
+    return pytest(sys.executable, ["tests/browser"], "", options, live=True)
+
+
+def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
+    from tools import site
+
+    chromium.ensure(options.chromium)
+    site.build()
+    return pytest(sys.executable, ["tests/e2e"], "", options, live=True)
+
+
+STEPS = (
+    Step("unit", "unit, property and oracle tests", unit),
+    Step("floor", "the fast ones of them on Python 3.11, where it is present", floor),
+    Step("lint", "ruff", lint),
+    Step("types", "mypy --strict", types),
+    Step("js", "tsc, with checkJs, on web/", javascript),
+    Step("parity", "the same digests on CPython and on three Pyodides", parity, browser=True),
+    Step("browser", "the shims in a headless Chromium", browser, browser=True),
+    Step("e2e", "whole sessions in two pages", e2e, browser=True),
+)
+
+
+def perform(step: Step, options: argparse.Namespace) -> Outcome:
+    """Run a step; whatever goes wrong in it is its failure."""
+    started = time.monotonic()
+    counts, note, output = Counts(failed=1), "", ""
+    try:
+        counts, output = step.run(options)
+        if counts == Counts():
+            note = output.strip().splitlines()[-1] if output.strip() else "nothing to run"
+    except Broken as error:
+        counts, output = error.counts, str(error)
+    except (Missing, Failed) as error:
+        output = note = str(error)
+    except Exception as error:
+        output = note = f"{type(error).__name__}: {error}"
+    return Outcome(step.name, counts, time.monotonic() - started, note, output)
+
+
+def chosen(options: argparse.Namespace) -> list[Step]:
+    """The steps that were asked for."""
+    if options.only:
+        names = [name.strip() for name in options.only.split(",")]
+        unknown = [name for name in names if name not in {step.name for step in STEPS}]
+        if unknown:
+            raise Missing(f"no step {', '.join(unknown)}; there are {', '.join(step.name for step in STEPS)}")
+        return [step for step in STEPS if step.name in names]
+    return [step for step in STEPS if not (options.fast and step.browser)]
+
+
+def report(outcome: Outcome) -> None:
+    """Show a step that has ended: its output in full when it failed, its last line otherwise."""
+    failed = outcome.counts.failed > 0
+    lines = outcome.output.strip().splitlines()
+    print(f"\n== {outcome.name}: {'FAILED' if failed else 'passed'} ({outcome.seconds:.1f} s)")
+    print("\n".join(lines if failed else lines[-1:]), flush=True)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run the steps; the last line has the sum, and the status is 0 only if nothing failed."""
+    steps = chosen(options)
+    if options.list:
+        for step in STEPS:
+            print(f"{step.name:8} {step.what}")
+        return 0
+    started = time.monotonic()
+    outcomes: list[Outcome] = []
+    together = [step for step in steps if not step.browser]
+    if together:
+        print(f"running {', '.join(step.name for step in together)}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(perform, step, options) for step in together]):
+            outcomes.append(future.result())
+            report(outcomes[-1])
+    for step in steps:
+        if step.browser:
+            print(f"\nrunning {step.name}: {step.what}", flush=True)
+            outcomes.append(perform(step, options))
+            report(outcomes[-1])
+    return summary(outcomes, time.monotonic() - started)
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> int:
+    """The table of the steps and the closing line."""
+    width = min(110, shutil.get_terminal_size((100, 24)).columns)
+    print(f"\n{'step':8} {'result':7} {'seconds':>8} {'passed':>7} {'failed':>7} {'skipped':>8}")
+    for outcome in outcomes:
+        result = "FAILED" if outcome.counts.failed else "passed" if outcome.counts.passed else "nothing"
+        print(f"{outcome.name:8} {result:7} {outcome.seconds:8.1f} {outcome.counts.passed:7} ", end="")
+        print(f"{outcome.counts.failed:7} {outcome.counts.skipped:8}")
+        if outcome.note:
+            print(f"         {outcome.note.splitlines()[0][: width - 10]}")
+    passed = sum(outcome.counts.passed for outcome in outcomes)
+    failed = sum(outcome.counts.failed for outcome in outcomes)
+    skipped = sum(outcome.counts.skipped for outcome in outcomes)
+    print(f"\n{passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f} s", flush=True)
+    return 0 if failed == 0 and passed > 0 else 1

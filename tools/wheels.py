@@ -1,0 +1,205 @@
+"""The wheels: a plain one for everybody, and byte-compiled ones for the Pythons inside the supported Pyodides.
+
+The plain `py3-none-any` wheel is what `python -m build` makes: all of pycore, for indexes, servers and micropip.
+
+A browser wheel is the same without the parts that never run in a page (`LEFT_OUT`), compiled, because parsing is
+most of an import's time there. Byte code fits one minor version of Python only. pyodide-build compiles for the
+Python that runs this; the other versions are compiled inside their own Pyodide under Node, so no foreign
+interpreter has to be installed.
+
+Byte code is twice as large as its source, and participants wait for it. So it has no docstrings (`-OO`; with them go
+the asserts, which the core uses for type checkers only) and no column numbers (`-X no_debug_ranges`), which nobody
+could use without the source: 69 kB instead of 108 for 4,000 lines. Line numbers stay, for error reports.
+
+Every wheel is reproducible: entries sorted, one date, one permission, unchecked-hash byte code (which carries the
+source's hash instead of its time), and a RECORD that matches what is inside (pyodide-build leaves the old one).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools import node
+from tools.paths import BUILD, DIST, PYODIDES, ROOT, Pyodide
+from tools.process import Failed, run, say, size
+
+LEFT_OUT = ("pycore/relay/", "pycore/cli.py", "pycore/__main__.py")
+"""Server and command line: a page never imports them."""
+
+EPOCH = 1_577_836_800
+"""2020-01-01, the date of every file in every wheel, unless $SOURCE_DATE_EPOCH says otherwise."""
+
+DATE = (2020, 1, 1, 0, 0, 0)
+SMALL = {"PYTHONOPTIMIZE": "2", "PYTHONNODEBUGRANGES": "1"}
+"""Settings of the interpreter that compiles; the same in compile_in_pyodide.mjs."""
+
+UNCHECKED_HASH = (1).to_bytes(4, "little")
+COMPILER = ROOT / "tools" / "compile_in_pyodide.mjs"
+
+
+def sources_hash() -> str:
+    """The hash of everything that decides what is in the wheels."""
+    digest = hashlib.sha256()
+    files = [*sorted((ROOT / "pycore").rglob("*")), ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]
+    for path in [*files, Path(__file__), COMPILER]:
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    digest.update(repr((sys.version_info[:2], PYODIDES)).encode())
+    return digest.hexdigest()
+
+
+def plain_wheel(folder: Path) -> Path:
+    """Build the plain wheel into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
+    # -P, because build.py in the current folder would be taken for the package of that name.
+    command = [sys.executable, "-P", "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    run(command, cwd=ROOT, env={"SOURCE_DATE_EPOCH": epoch})
+    (wheel,) = folder.glob("*-py3-none-any.whl")
+    return wheel
+
+
+def read(wheel: Path) -> dict[str, bytes]:
+    """The files of a wheel by name."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+
+
+def write(wheel: Path, files: Mapping[str, bytes]) -> None:
+    """Write a wheel with a new RECORD; the same files give the same bytes."""
+    (record,) = (name for name in files if name.endswith(".dist-info/RECORD"))
+    lines: list[str] = []
+    contents = io.BytesIO()
+    with zipfile.ZipFile(contents, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+
+        def add(name: str, data: bytes) -> None:
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, data)
+
+        # The metadata comes last, as the format recommends, and RECORD after everything it lists.
+        for name in sorted(set(files) - {record}, key=lambda name: (".dist-info/" in name, name)):
+            add(name, files[name])
+            digest = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
+            lines.append(f"{name},sha256={digest},{len(files[name])}")
+        add(record, "\n".join([*lines, f"{record},,", ""]).encode())
+    half = wheel.with_suffix(".half")
+    half.write_bytes(contents.getvalue())
+    half.replace(wheel)
+
+
+def browser_part(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a plain wheel that a page needs."""
+    kept = {name: data for name, data in files.items() if not name.startswith(LEFT_OUT)}
+    return {name: data for name, data in kept.items() if not name.endswith(("/entry_points.txt", "/py.typed"))}
+
+
+def tagged(files: Mapping[str, bytes], tag: str) -> dict[str, bytes]:
+    """The same files with the wheel's own tag in WHEEL (file name and WHEEL must say the same)."""
+    found = dict(files)
+    (name,) = (name for name in files if name.endswith(".dist-info/WHEEL"))
+    found[name] = found[name].replace(b"Tag: py3-none-any", f"Tag: {tag}-none-any".encode())
+    return found
+
+
+def compiled_here(plain: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The byte code of the modules for the Python that runs this, made by pyodide-build."""
+    with tempfile.TemporaryDirectory() as temporary:
+        source = Path(temporary) / plain.name
+        write(source, files)
+        # With SOURCE_DATE_EPOCH set, py_compile puts the source's hash in the place of its time.
+        settings = {"SOURCE_DATE_EPOCH": str(EPOCH), **SMALL}
+        run([sys.executable, "-P", "-m", "pyodide_cli", "py-compile", "--silent", "--keep", source], env=settings)
+        (compiled,) = Path(temporary).glob("*-cp*.whl")
+        return {name: data for name, data in read(compiled).items() if name.endswith(".pyc")}
+
+
+def compiled_in(pyodide: Pyodide, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The byte code of the modules for the Python inside a Pyodide, made by that Python under Node."""
+    node_path, _ = node.ensure_node()
+    with tempfile.TemporaryDirectory() as temporary:
+        sources = Path(temporary) / "sources.json"
+        output = Path(temporary) / "compiled.json"
+        sources.write_text(json.dumps({n: d.decode() for n, d in files.items() if n.endswith(".py")}), "utf-8")
+        run([node_path, COMPILER, pyodide.source, sources, output], timeout=300)
+        compiled = json.loads(output.read_text("utf-8"))
+    return {name: base64.b64decode(data) for name, data in compiled.items()}
+
+
+def unchecked(byte_code: bytes, source: bytes) -> bytes:
+    """Byte code with the header of an unchecked-hash pyc (PEP 552): nothing in it but magic and source decides."""
+    return byte_code[:4] + UNCHECKED_HASH + importlib.util.source_hash(source) + byte_code[16:]
+
+
+def browser_wheel(plain: Path, pyodide: Pyodide, folder: Path) -> Path:
+    """Make the byte-compiled wheel for a Pyodide from the plain one."""
+    files = tagged(browser_part(read(plain)), pyodide.tag)
+    here = pyodide.python == sys.version_info[:2]
+    byte_code = compiled_here(plain, files) if here else compiled_in(pyodide, files)
+    sources = {name for name in files if name.endswith(".py")}
+    if {f"{name}c" for name in sources} != set(byte_code):
+        raise Failed(f"compiling for Python {pyodide.python} gave other files than there are sources")
+    contents = {name: data for name, data in files.items() if name not in sources}
+    contents |= {f"{name}c": unchecked(byte_code[f"{name}c"], files[name]) for name in sources}
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = folder / plain.name.replace("py3-none-any", f"{pyodide.tag}-none-any")
+    write(wheel, contents)
+    return wheel
+
+
+class Wheels:
+    """The wheels of one state of the sources: `plain`, and `browser` by the version of the Pyodide."""
+
+    def __init__(self, folder: Path) -> None:
+        (self.plain,) = folder.glob("*-py3-none-any.whl")
+        self.browser: dict[str, Path] = {}
+        for pyodide in PYODIDES:
+            (self.browser[pyodide.version],) = folder.glob(f"*-{pyodide.tag}-none-any.whl")
+
+
+def ensure() -> Wheels:
+    """All wheels for the sources as they are, built or from the last time."""
+    node.ensure_packages()
+    folder = BUILD / "wheels" / sources_hash()[:16]
+    if not folder.is_dir():
+        half = BUILD / "wheels" / f"half-{os.getpid()}"
+        shutil.rmtree(half, ignore_errors=True)
+        plain = plain_wheel(half)
+        for pyodide in PYODIDES:
+            browser_wheel(plain, pyodide, half)
+        try:
+            half.replace(folder)
+        except OSError:  # another process was faster; it made the same
+            shutil.rmtree(half, ignore_errors=True)
+        for old in sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-4]:
+            shutil.rmtree(old, ignore_errors=True)
+    return Wheels(folder)
+
+
+def to_dist() -> Wheels:
+    """`build.py wheel`: the wheels in dist/, with their sizes."""
+    wheels = ensure()
+    DIST.mkdir(exist_ok=True)
+    for old in DIST.glob("interactive_gym_pycore-*.whl"):
+        old.unlink()
+    for wheel, what in [
+        (wheels.plain, "plain: indexes, servers, micropip"),
+        *((wheels.browser[p.version], f"byte-compiled for Pyodide {p.version}") for p in PYODIDES),
+    ]:
+        shutil.copyfile(wheel, DIST / wheel.name)
+        say(f"dist/{wheel.name}  {size(wheel)}  {what}")
+    return wheels
