@@ -1,0 +1,109 @@
+"""Actions as bytes: what crosses the wire, and what two actions are compared by.
+
+Two actions are the same when their encoded bytes are: `1`, `1.0` and `True` are three actions, NaN equals
+itself. Every encoded action is self-delimiting, either by its fixed size or by a length in front, so that
+a run of inputs is a plain concatenation. The local player's action enters the simulation as
+``decode(encode(action))``, so that every peer steps with the very same value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pycore import canonical
+from pycore.errors import ActionError, CanonicalError, ConfigError, DecodeError
+
+MAX_ACTION_BYTES = 1000
+"""Limit of one encoded action: one must fit a datagram beside the header."""
+
+
+class DiscreteCodec:
+    """Actions 0 … n-1, each in the fewest whole bytes."""
+
+    __slots__ = ("_decoded", "_encoded", "n", "size")
+
+    def __init__(self, n: int) -> None:
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 65_536:
+            raise ConfigError(f"a discrete action space has 1 to 65536 actions, not {n!r}")
+        self.n = n
+        self.size: int | None = 1 if n <= 256 else 2
+        self._encoded = [i.to_bytes(self.size, "big") for i in range(n)]
+        self._decoded = {encoded: i for i, encoded in enumerate(self._encoded)}
+
+    def encode(self, action: Any) -> bytes:
+        """The bytes of an action; raises ActionError if it is not an int in range."""
+        if type(action) is int and 0 <= action < self.n:
+            return self._encoded[action]
+        raise ActionError(f"action {action!r} is not an int from 0 to {self.n - 1}")
+
+    def decode(self, data: bytes) -> Any:
+        """The action of encoded bytes; raises DecodeError."""
+        try:
+            return self._decoded[data]
+        except KeyError:
+            raise DecodeError(f"action {data[:8].hex()} is none of {self.n}") from None
+
+    def split(self, data: bytes, offset: int, count: int) -> tuple[list[bytes], int]:
+        """The `count` encoded actions that stand at `offset`, and the offset behind them."""
+        size = self.size or 1
+        end = offset + count * size
+        if end > len(data):
+            raise DecodeError(f"{count} inputs end at byte {end} of {len(data)}")
+        known = self._decoded
+        inputs = [data[at : at + size] for at in range(offset, end, size)]
+        for encoded in inputs:
+            if encoded not in known:
+                raise DecodeError(f"action {encoded.hex()} is none of {self.n}")
+        return inputs, end
+
+
+class AnyCodec:
+    """Any action that has a canonical form (numbers, strings, lists, dictionaries), with a length in front."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        self.size: int | None = None
+
+    def encode(self, action: Any) -> bytes:
+        """The bytes of an action; raises ActionError if it has no canonical form or is too long."""
+        try:
+            body = canonical.encode(action)
+        except CanonicalError as error:
+            raise ActionError(f"the action has no canonical form: {error}") from error
+        if len(body) > MAX_ACTION_BYTES:
+            raise ActionError(f"the action takes {len(body)} bytes; the limit is {MAX_ACTION_BYTES}")
+        return len(body).to_bytes(2, "big") + body
+
+    def decode(self, data: bytes) -> Any:
+        """The action of encoded bytes; raises DecodeError."""
+        if len(data) < 3 or len(data) > MAX_ACTION_BYTES + 2 or int.from_bytes(data[:2], "big") != len(data) - 2:
+            raise DecodeError("an action's length does not fit its bytes")
+        return canonical.decode(data[2:])
+
+    def split(self, data: bytes, offset: int, count: int) -> tuple[list[bytes], int]:
+        """The `count` encoded actions that stand at `offset`, and the offset behind them."""
+        inputs = []
+        for _ in range(count):
+            end = offset + 2 + int.from_bytes(data[offset : offset + 2], "big")
+            encoded = data[offset:end]
+            if len(encoded) != end - offset:
+                raise DecodeError(f"an input ends at byte {end} of {len(data)}")
+            self.decode(encoded)
+            inputs.append(encoded)
+            offset = end
+        return inputs, offset
+
+
+ActionCodec = DiscreteCodec | AnyCodec
+
+
+def action_codec(space: Mapping[str, Any]) -> ActionCodec:
+    """The codec of an action space: ``{"type": "discrete", "n": 6}`` or ``{"type": "any"}``."""
+    kind = space.get("type")
+    if kind == "discrete":
+        return DiscreteCodec(space.get("n", 0))
+    if kind == "any":
+        return AnyCodec()
+    raise ConfigError(f"action space type is {kind!r}; known are 'discrete' (with n) and 'any'")

@@ -1,0 +1,85 @@
+"""One path of a link as a stream of packets: sequence numbers, round-trip time, loss.
+
+Every packet echoes the newest sequence number that came by the same path, with the time it was held, so each
+arrival is a round-trip sample that neither clock nor tick spoils:
+``rtt = arrival - sent_at[echo] - hold`` (as in RTP's receiver reports).
+"""
+
+from __future__ import annotations
+
+from pycore.datagram import NO_SAMPLE
+
+
+class Flow:
+    """Both directions of one path. All times are seconds of the caller's clock."""
+
+    __slots__ = ("_recent", "_sent_at", "heard_at", "loss", "newest", "newest_at", "rtt", "seq")
+
+    RECENT = 10
+    """Samples whose mean stands for the latency."""
+
+    def __init__(self, now: float) -> None:
+        self.seq = 0
+        """Number of the next packet."""
+        self.newest = -1
+        """Newest number that came."""
+        self.newest_at = now
+        self.heard_at = now
+        """When anything came last."""
+        self.rtt: float | None = None
+        """Smoothed round-trip time; None before the first sample."""
+        self.loss = 0.0
+        """Smoothed share of packets that did not come."""
+        self._sent_at = [now] * 256
+        self._recent: list[float] = []
+
+    def stamp(self, now: float) -> tuple[int, int, int]:
+        """Number, echo and hold of the packet that is sent now."""
+        seq = self.seq
+        self.seq = seq + 1
+        self._sent_at[seq & 255] = now
+        if self.newest < 0:
+            return seq, 0, NO_SAMPLE
+        hold = int((now - self.newest_at) * 1000)
+        return seq, self.newest & 255, hold if 0 <= hold < NO_SAMPLE else NO_SAMPLE
+
+    def arrived(self, seq: int, echo: int, hold: int, now: float) -> bool:
+        """Note a packet that came at `now`; true if it is newer than all before."""
+        self.heard_at = now
+        if hold != NO_SAMPLE:
+            self.sample(now - self._sent_at[echo] - hold / 1000)
+        gap = seq - self.newest
+        if gap <= 0:
+            return False
+        if self.newest >= 0:
+            self.loss -= self.loss / 64
+            if gap > 1:
+                for _ in range(min(gap, 64) - 1):
+                    self.loss += (1.0 - self.loss) / 64
+        self.newest = seq
+        self.newest_at = now
+        return True
+
+    def sample(self, rtt: float) -> None:
+        """Take one round-trip time into the mean."""
+        if rtt < 0.0:
+            rtt = 0.0
+        recent = self._recent
+        recent.append(rtt)
+        if len(recent) > self.RECENT:
+            del recent[0]
+        self.rtt = rtt if self.rtt is None else self.rtt + (rtt - self.rtt) / 8
+
+    def mean_rtt(self) -> float | None:
+        """Mean of the last ten samples; None before there are ten."""
+        recent = self._recent
+        if len(recent) < self.RECENT:
+            return None
+        total = 0.0
+        for value in recent:
+            total += value
+        return total / self.RECENT
+
+    def forget_samples(self) -> None:
+        """Start the mean anew: the path was gone."""
+        self._recent.clear()

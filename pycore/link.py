@@ -1,0 +1,391 @@
+"""The way to one remote player: peer-to-peer first, the server when that fails, and back again.
+
+A link is *healthy* when its channel is open, an input sender exists for it (a probe came back over the
+channel) and no fallback is in force. Inputs go peer-to-peer exactly while it is healthy; otherwise by
+socket.io. The states and what changes them:
+
+    ==================  ===========================  ==============================================
+    in force            enters                       leaves
+    ==================  ===========================  ==============================================
+    (nothing yet)       at the start                 channel open and a probe answered -> p2p
+    p2p                 probe answered               one of the causes below -> socketio
+    fallback `closed`   the channel closed           3 s of answered probes on a new channel -> p2p
+    fallback `failed`   the connection failed        likewise
+    fallback `congested`  three refusals in a row    3 s of answered probes, buffer drained -> p2p
+    fallback `latency`  one way > 200 ms, the        3 s of answered probes, latency back -> p2p
+                        server 20 % quicker
+    fallback `silence`  unacknowledged inputs and    1 s of answered probes -> p2p
+                        not a packet for max(500 ms,
+                        4 RTT, 6 ticks)
+    fallback `deaf`     the peer says that it hears  1 s of answered probes -> p2p
+                        nothing from us
+    ==================  ===========================  ==============================================
+
+Each further fallback within a minute of a return doubles the time to the next return, up to 30 s.
+
+Unacknowledged inputs belong to the link, not to the path: at every change they all go out at once on the
+new one. Receivers drop duplicates, so nothing is lost and nothing applied twice.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pycore.datagram import MAX_RUN, NO_SAMPLE
+from pycore.flow import Flow
+from pycore.inputs import Frames
+from pycore.metrics import LinkCounts
+from pycore.types import CHANNEL_FAILED, P2P, SOCKETIO
+
+CONGESTED_BYTES: Final = 16_384
+"""A channel with more in its buffer refuses: what lies there is older than what the other path delivers."""
+REFUSALS: Final = 3
+SILENCE: Final = 0.5
+SILENCE_RTTS: Final = 4
+SILENCE_TICKS: Final = 6
+LATENCY: Final = 0.2
+"""One way, seconds."""
+LATENCY_GAIN: Final = 0.8
+PROBE_INTERVAL: Final = 0.25
+PROBE_TIMEOUT: Final = 0.5
+"""How long a probe is waited for while the round-trip time is unknown; later twice that time."""
+PROBE_LONGEST: Final = 1.0
+RETURN_QUICK: Final = 1.0
+RETURN_SLOW: Final = 3.0
+RETURN_MOST: Final = 30.0
+RELAPSE: Final = 60.0
+CHEAP_BYTES: Final = 16
+"""Below this many bytes of unacknowledged inputs all of them ride in every packet: a packet costs about 90
+bytes before its payload, so leaving some out saves nothing and makes a loss dearer."""
+
+
+class Link:
+    """One remote player's link. The session calls it; it decides about its own path and about what rides."""
+
+    __slots__ = (
+        "_answered",
+        "_copies_sent",
+        "_deaf_seen",
+        "_good_since",
+        "_misses",
+        "_probe_at",
+        "_probe_number",
+        "_returned_at",
+        "_sent_at",
+        "_strikes",
+        "acked",
+        "advantage",
+        "changes",
+        "closed_at",
+        "connected",
+        "counts",
+        "dispatched",
+        "fallback",
+        "first_fallback",
+        "flush",
+        "path",
+        "peer_advantage",
+        "peer_dispatched",
+        "peer_end",
+        "peer_episode",
+        "peer_hears_ready",
+        "peer_ready",
+        "peer_status",
+        "quiet_since",
+        "refusals",
+        "reported",
+        "seat",
+        "sender",
+        "socket",
+        "socket_control_at",
+        "socket_ready_at",
+        "socket_ready_from",
+        "socket_ready_to",
+        "wire",
+    )
+
+    def __init__(self, seat: int, now: float) -> None:
+        self.seat = seat
+        self.counts = LinkCounts()
+        self.wire = Flow(now)
+        """The peer-to-peer path."""
+        self.socket = Flow(now)
+        """The path through the server, for what is not an input."""
+        self.connected = False
+        self.closed_at = now - 1.0
+        """When the channel was lost last: the input of that tick counts as refused."""
+        self.sender = False
+        self.fallback: str | None = None
+        self.first_fallback: tuple[float, int] | None = None
+        """Time and frame of the first fallback."""
+        self.path: str | None = None
+        self.changes: list[tuple[str | None, str, str]] = []
+        """Changes of path that the session has not fetched yet: from, to, cause."""
+        self.flush = False
+        """Everything unacknowledged has to go out now."""
+        self.refusals = 0
+        self.quiet_since = now
+        """Silence is counted from here at the earliest."""
+        self._probe_number = 0
+        self._probe_at = now - PROBE_INTERVAL
+        self._answered = True
+        self._misses = 0
+        self._good_since: float | None = None
+        self._returned_at = now - RELAPSE
+        self._strikes = 0
+        self._deaf_seen = False
+        self.peer_episode = 0
+        self.peer_ready: dict[int, bytes] = {}
+        """What the peer said at its ready, by episode."""
+        self.socket_ready_to = self.socket_ready_from = -1
+        """Episodes of the last readies that went and came through the server."""
+        self.socket_ready_at = now
+        self.peer_status = 0
+        self._sent_at: list[float] = []
+        self._copies_sent: list[int] = []
+        self.begin(0, 1)
+
+    def begin(self, delay: int, size: int) -> None:
+        """Start an episode with frames 0 … `delay`-1 agreed; `size` is that of the ring of frames."""
+        self.acked = delay - 1
+        """The peer holds our inputs up to this frame."""
+        self.dispatched = delay - 1
+        """Our inputs up to this frame were dispatched on this link."""
+        self.reported = delay - 1
+        """The peer says that it knows everybody's inputs (but its own) up to this frame."""
+        self.peer_dispatched = delay - 1
+        self.peer_end: tuple[int, int] | None = None
+        """The frame at which the peer holds, and the last of its inputs."""
+        self.peer_hears_ready = False
+        self.advantage = self.peer_advantage = 0
+        self.socket_control_at = -1e9
+        self._sent_at = [-1e9] * size
+        self._copies_sent = [0] * size
+
+    # -- the path ------------------------------------------------------------------------------------------
+
+    @property
+    def healthy(self) -> bool:
+        """Whether inputs go peer-to-peer (S1)."""
+        return self.connected and self.sender and self.fallback is None
+
+    def record_and_send(self, frame: int, channel: int) -> bool:
+        """Whether the first dispatch of the input of `frame` goes peer-to-peer; counts it or the refusal (S1, S2)."""
+        if 0 <= channel <= CONGESTED_BYTES:
+            self.refusals = 0
+            self.counts.sent_via_p2p += frame - self.dispatched
+            self.dispatched = frame
+            return True
+        self.refusals += 1
+        return False
+
+    def fall_back(self, cause: str, now: float, frame: int) -> None:
+        """Put the fallback in force."""
+        if self.fallback is not None:
+            return
+        self._strikes = self._strikes + 1 if now - self._returned_at < RELAPSE else 0
+        self.fallback = cause
+        if self.first_fallback is None:
+            self.first_fallback = now, frame
+        self._good_since = None
+        self._answered = True
+        self._probe_at = now
+        self.wire.forget_samples()
+        self._set_path(SOCKETIO, cause)
+
+    def _set_path(self, path: str, cause: str) -> None:
+        if self.path is None or path == self.path:
+            return
+        self.changes.append((self.path, path, cause))
+        self.path = path
+        self.flush = True
+
+    def start(self) -> None:
+        """The first episode begins: the path of now is the first one."""
+        if self.path is None:
+            self.path = P2P if self.healthy else SOCKETIO
+
+    def watch(self, now: float, channel: int, frame: int, waiting: bool, period: float, socket_up: bool) -> None:
+        """Look at the channel and at the silence; `waiting`: something of ours is unacknowledged."""
+        if channel >= 0:
+            if not self.connected:
+                self.connected = True
+                self.wire.forget_samples()
+                self._answered = True
+                self._probe_at = now - PROBE_INTERVAL
+                self._good_since = None
+        elif self.connected:
+            self.connected = False
+            self.sender = False
+            self.closed_at = now
+            self.fall_back("failed" if channel == CHANNEL_FAILED else "closed", now, frame)
+        if not (self.connected and self.sender and self.fallback is None) or not waiting or not socket_up:
+            return
+        wire = self.wire
+        heard = wire.heard_at if wire.heard_at > self.quiet_since else self.quiet_since
+        quiet = now - heard
+        if quiet > SILENCE and not self.peer_status:
+            rtt = wire.rtt or 0.0
+            if quiet > SILENCE_RTTS * rtt and quiet > SILENCE_TICKS * period:
+                self.fall_back("silence", now, frame)
+
+    def check_latency(self, now: float, frame: int) -> bool:
+        """Leave a path that is too slow if the server's is quicker. True if that must be measured first."""
+        mean = self.wire.mean_rtt()
+        if not self.healthy or mean is None or mean / 2 <= LATENCY:
+            return False
+        other = self.socket.rtt
+        if other is not None and now - self.socket.heard_at < 10.0 and other <= LATENCY_GAIN * mean:
+            self.fall_back("latency", now, frame)
+            return False
+        return True
+
+    @property
+    def deaf(self) -> bool:
+        """Whether the peer must be told that nothing of it comes through."""
+        return self.fallback == "silence"
+
+    def peer_says_deaf(self, deaf: bool, now: float, frame: int) -> None:
+        """The peer said whether it hears us peer-to-peer. Only the change counts: each returns by its own probes."""
+        if deaf and not self._deaf_seen and self.healthy:
+            self.fall_back("deaf", now, frame)
+        self._deaf_seen = deaf
+
+    # -- probes --------------------------------------------------------------------------------------------
+
+    def probe_due(self, now: float) -> int | None:
+        """The number of the probe to send over the channel now, if one is due."""
+        if not self.connected or (self.sender and self.fallback is None):
+            return None
+        waited = now - self._probe_at
+        if self._answered:
+            if waited < PROBE_INTERVAL:
+                return None
+        else:
+            rtt = self.wire.rtt
+            if waited < (PROBE_TIMEOUT if rtt is None else min(PROBE_LONGEST, max(PROBE_INTERVAL, 2 * rtt))):
+                return None
+            self._misses += 1
+            if self._misses > 2:
+                self._good_since = None
+        self._probe_number = (self._probe_number + 1) & 0xFFFF
+        self._probe_at = now
+        self._answered = False
+        return self._probe_number
+
+    def probe_answered(self, number: int, hold: int, now: float, channel: int) -> None:
+        """An answer came. Only one to the newest probe counts: after an outage a channel delivers its old queue."""
+        self.wire.heard_at = now
+        if number != self._probe_number or self._answered:
+            return
+        self._answered = True
+        self._misses = 0
+        if hold != NO_SAMPLE:
+            self.wire.sample(now - self._probe_at - hold / 1000)
+        if self._good_since is None:
+            self._good_since = now
+        if self.fallback is None:
+            if not self.sender:
+                self.sender = True
+                self.quiet_since = now
+                self._set_path(P2P, "opened")
+            return
+        if now - self._good_since < self._return_time():
+            return
+        if channel > CONGESTED_BYTES or (self.fallback == "latency" and (self.wire.rtt or 0.0) / 2 > LATENCY):
+            return
+        self.fallback = None
+        self.sender = True
+        self.refusals = 0
+        self.quiet_since = self._returned_at = now
+        self._set_path(P2P, "recovered")
+
+    def _return_time(self) -> float:
+        quick = self.fallback in ("silence", "deaf")
+        return float(min(RETURN_MOST, (RETURN_QUICK if quick else RETURN_SLOW) * (1 << min(self._strikes, 8))))
+
+    # -- what rides ----------------------------------------------------------------------------------------
+
+    def acknowledge(self, frame: int) -> None:
+        """The peer holds our inputs up to `frame`."""
+        if self.acked < frame <= self.dispatched:
+            self.acked = frame
+
+    def copies(self) -> int:
+        """How often an input rides before it waits for being overdue, from the loss that is seen."""
+        loss = self.wire.loss
+        return 1 if loss < 0.02 else 2 if loss < 0.08 else 3 if loss < 0.2 else 4
+
+    def select(self, now: float, frames: Frames, me: int, period: float, budget: int) -> list[tuple[int, int]]:
+        """The runs of frames (first, last), two at most, whose inputs ride in the packet of now.
+
+        Few bytes: everything unacknowledged. Otherwise new ones always, earlier ones until they were sent
+        `copies` times, then again when overdue (RTT + 2 ticks); beyond `budget` bytes the oldest and the
+        newest half.
+        """
+        first = self.acked + 1
+        last = self.dispatched
+        count = last - first + 1
+        if count <= 0:
+            return []
+        encoded = frames.encoded
+        mask = frames.mask
+        if count * len(encoded[last & mask][me]) <= CHEAP_BYTES:
+            return [(first, last)]
+        overdue = now - (self.wire.rtt or 0.0) - 2 * period
+        copies = self.copies()
+        due = [
+            frame
+            for frame in range(first, last + 1)
+            if self.flush or self._copies_sent[frame & mask] < copies or self._sent_at[frame & mask] < overdue
+        ]
+        runs = _two_runs(due, [len(encoded[frame & mask][me]) for frame in due], budget)
+        for first, last in runs:
+            for frame in range(first, last + 1):
+                self._sent_at[frame & mask] = now
+                self._copies_sent[frame & mask] += 1
+        return runs
+
+    def dispatch_slot(self, frame: int, mask: int) -> None:
+        """A new input enters the ring: nothing of it was sent yet."""
+        self._copies_sent[frame & mask] = 0
+        self._sent_at[frame & mask] = -1e9
+
+    def sent_by_socket(self, frame: int, mask: int, now: float) -> None:
+        """The input of `frame` goes out by socket.io now."""
+        self._sent_at[frame & mask] = now
+
+    def overdue_by_socket(self, now: float, mask: int) -> list[int]:
+        """Dispatched inputs that must be repeated by socket.io: all at a change of path, else what waits too long."""
+        limit = now - max(1.0, 4 * (self.socket.rtt or 0.0))
+        return [
+            frame
+            for frame in range(self.acked + 1, self.dispatched + 1)
+            if self.flush or self._sent_at[frame & mask] < limit
+        ]
+
+
+def _two_runs(due: list[int], sizes: list[int], budget: int) -> list[tuple[int, int]]:
+    """The newest and the oldest unbroken run of `due`, together within `budget` bytes, each at most 31 inputs.
+
+    The newest input always rides. What stands between the runs rides in a later packet.
+    """
+    if not due:
+        return []
+    top = len(due) - 1
+    high = top
+    room = budget // 2 - sizes[high]
+    while high > 0 and due[high - 1] == due[high] - 1 and top - high + 1 < MAX_RUN and sizes[high - 1] <= room:
+        high -= 1
+        room -= sizes[high]
+    room += budget - budget // 2
+    low = 0
+    while low < high and low < MAX_RUN and sizes[low] <= room and (low == 0 or due[low] == due[low - 1] + 1):
+        room -= sizes[low]
+        low += 1
+    newest = (due[high], due[top])
+    if not low:
+        return [newest]
+    if due[low - 1] + 1 == due[high] and top + 1 <= MAX_RUN:
+        return [(due[0], due[top])]
+    return [(due[0], due[low - 1]), newest]

@@ -1,0 +1,191 @@
+"""Who offers, when to try again, and how: everything about WebRTC that is a decision.
+
+The lower seat of a link offers, always, so there is no glare. Each attempt at a connection has a generation
+number, which rides with every description and candidate; what belongs to an older one is ignored. The shim
+executes commands in the order in which they were given and reports what happened.
+
+    failed or stuck connection   the initiator restarts ICE; if that does not help, a new generation
+    closed channel               the initiator opens a new one on the same connection
+    open but useless channel     nothing came back for a while: a new generation
+
+Waiting times grow from 1 to 30 s, so that a network without a way through is not flooded.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+OFFER: Final = "offer"
+ANSWER: Final = "answer"
+CANDIDATE: Final = "ice-candidate"
+SIGNALS: Final = (OFFER, ANSWER, CANDIDATE)
+
+CONNECT_TIMEOUT: Final = 10.0
+RESTART_TIMEOUT: Final = 8.0
+USELESS_AFTER: Final = 20.0
+CHANNEL_AGAIN: Final = 0.5
+FIRST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 30.0
+CANDIDATES_KEPT: Final = 64
+
+
+class Negotiator:
+    """One link's negotiation. `initiator`: ours is the lower seat. `ice`: RTCConfiguration for the shim."""
+
+    def __init__(self, initiator: bool, now: float, ice: dict[str, Any]) -> None:
+        self.initiator = initiator
+        self.generation = 0
+        self.commands: list[dict[str, Any]] = []
+        """What the shim has to execute, in order; whoever takes them clears the list."""
+        self.signals: list[tuple[str, dict[str, Any]]] = []
+        """What has to go to the peer: (type, payload)."""
+        self.errors: list[str] = []
+        self.restarts = 0
+        self._ice = ice
+        self._state = "new"
+        self._since = now
+        self._retry_at = now
+        self._wait = FIRST_WAIT
+        self._restarted_at: float | None = None
+        self._channel_at: float | None = None
+        self._described = False
+        self._early: list[dict[str, Any]] = []
+        self._useless_since: float | None = None
+
+    def poll(self, now: float, channel_open: bool, healthy: bool) -> None:
+        """Look at the time: begin, or try again."""
+        if healthy:
+            self._wait = FIRST_WAIT
+            self._restarted_at = self._useless_since = None
+            return
+        if not self.initiator:
+            return
+        if self.generation == 0:
+            self._connect(now)
+            return
+        if channel_open:
+            if self._useless_since is None:
+                self._useless_since = now
+            elif now - self._useless_since > USELESS_AFTER:
+                self._connect(now)
+            return
+        self._useless_since = None
+        if self._state == "connected":
+            if self._channel_at is not None and now >= self._channel_at:
+                self._channel_at = now + CONNECT_TIMEOUT
+                self._command("channel")
+        elif self._restarted_at is not None:
+            if now - self._restarted_at > RESTART_TIMEOUT and now >= self._retry_at:
+                self._connect(now)
+        elif self._state in ("failed", "closed") or now - self._since > CONNECT_TIMEOUT:
+            if now >= self._retry_at:
+                if self._state == "failed":
+                    self._restart(now)
+                else:
+                    self._connect(now)
+
+    def _connect(self, now: float) -> None:
+        self.generation += 1
+        self._reset(now)
+        self._command("connect", channel=True, polite=False, ice=self._ice)
+        self._command("offer", restart=False)
+
+    def _restart(self, now: float) -> None:
+        self.restarts += 1
+        self._restarted_at = now
+        self._back_off(now)
+        self._command("offer", restart=True)
+
+    def _reset(self, now: float) -> None:
+        self._state = "new"
+        self._since = now
+        self._restarted_at = self._channel_at = self._useless_since = None
+        self._described = False
+        self._early.clear()
+        self._back_off(now)
+
+    def _back_off(self, now: float) -> None:
+        self._retry_at = now + self._wait
+        self._wait = min(LONGEST_WAIT, self._wait * 2)
+
+    def _command(self, name: str, **more: Any) -> None:
+        self.commands.append({"command": name, "generation": self.generation, **more})
+
+    def happened(self, what: str, value: Any, generation: int, now: float) -> None:
+        """The shim reports what happened to the connection of that generation."""
+        if generation != self.generation:
+            return
+        if what == "connection-state":
+            self._state = str(value)
+            self._since = now
+            if value == "connected":
+                self._restarted_at = None
+        elif what == "channel-open":
+            self._channel_at = None
+        elif what == "channel-closed":
+            self._channel_at = now + CHANNEL_AGAIN
+        elif what == "local-description" and isinstance(value, dict):
+            self.signals.append((str(value.get("type")), {**value, "generation": generation}))
+        elif what == "candidate" and isinstance(value, dict):
+            self.signals.append((CANDIDATE, {**value, "generation": generation}))
+        elif what == "error":
+            self.errors.append(str(value))
+
+    def signalled(self, kind: str, payload: Any, now: float) -> bool:
+        """A description or a candidate of the peer came; false if it is nothing that fits here."""
+        if not isinstance(payload, dict):
+            return False
+        generation = payload.get("generation")
+        if type(generation) is not int or not 0 < generation < 1 << 31:
+            return False
+        content = {key: value for key, value in payload.items() if key != "generation"}
+        if kind == OFFER:
+            if self.initiator or generation < self.generation or not _is_description(content, OFFER):
+                return False
+            if generation > self.generation:
+                self.generation = generation
+                self._reset(now)
+                self._command("connect", channel=False, polite=True, ice=self._ice)
+            self._accept(content)
+            return True
+        if generation != self.generation:
+            return False
+        if kind == ANSWER:
+            if not self.initiator or not _is_description(content, ANSWER):
+                return False
+            self._accept(content)
+            return True
+        if kind == CANDIDATE:
+            if self._described:
+                self._command("candidate", candidate=content)
+            elif len(self._early) < CANDIDATES_KEPT:
+                self._early.append(content)
+            return True
+        return False
+
+    def _accept(self, description: dict[str, Any]) -> None:
+        self._command("accept", description=description)
+        self._described = True
+        for candidate in self._early:
+            self._command("candidate", candidate=candidate)
+        self._early.clear()
+
+
+def _is_description(content: dict[str, Any], kind: str) -> bool:
+    return content.get("type") == kind and isinstance(content.get("sdp"), str)
+
+
+def ice_configuration(turn: Any, servers: Any) -> dict[str, Any]:
+    """The RTCConfiguration from the server's `turn_config` (urls, username, credential, force_relay) and STUN list."""
+    configuration: dict[str, Any] = {"iceServers": [dict(server) for server in servers or ()]}
+    if isinstance(turn, dict) and turn.get("urls"):
+        configuration["iceServers"].append(
+            {
+                "urls": turn["urls"],
+                "username": turn.get("username", ""),
+                "credential": turn.get("credential", ""),
+            }
+        )
+        if turn.get("force_relay"):
+            configuration["iceTransportPolicy"] = "relay"
+    return configuration

@@ -1,0 +1,229 @@
+"""What a session leaves behind: the canonical trajectory, and the metrics of S5.
+
+The **canonical trajectory** is JSON Lines. Its first line names version, game, seed, players by seat,
+environment and a digest of the agreed configuration; then comes one line per confirmed frame with actions,
+rewards, terminations, truncations and infos, on every k-th frame with the hash of the state before it, and one
+line at the end of each episode with the hash of the final state. It holds nothing that differs between peers
+(no time, no local id, no path, no prediction), so it is byte-identical on all of them. JSON's keys are sorted,
+floats are written by `repr`.
+
+Frames are kept as they come, packed, and become text when they are asked for, which keeps the tick short.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pycore import canonical
+from pycore.codec import ActionCodec
+from pycore.session import Session
+from pycore.types import StepResult
+
+VERSION: Final = 1
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON with sorted keys; what JSON does not know is an error that names the type."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
+    listed = getattr(value, "tolist", None)
+    if callable(listed):
+        return listed()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=canonical.encode)
+    raise TypeError(f"a record cannot hold a {type(value).__name__}")
+
+
+class Trajectory:
+    """Collects confirmed frames; it is the session's sink."""
+
+    def __init__(self, codec: ActionCodec) -> None:
+        self._codec = codec
+        self._episodes: list[_Episode] = []
+        self.totals: dict[Any, float] = {}
+        """Confirmed rewards of the newest episode, summed by agent."""
+
+    def __call__(
+        self, episode: int, frame: int, encoded: list[bytes], result: StepResult | None, digest: bytes | None
+    ) -> None:
+        while len(self._episodes) <= episode:
+            self._episodes.append(_Episode())
+            self.totals = {}
+        of = self._episodes[episode]
+        if digest is not None:
+            of.hashes[frame] = digest
+        if not encoded:
+            of.complete = True
+            return
+        of.rows.append(tuple(encoded))
+        of.results.append(result)
+        if result is not None:
+            totals = self.totals
+            for agent, reward in result.rewards.items():
+                totals[agent] = totals.get(agent, 0) + reward
+
+    @property
+    def episodes(self) -> int:
+        """Episodes of which at least one frame is confirmed."""
+        return len(self._episodes)
+
+    def lines(self, episode: int) -> Iterator[str]:
+        """The lines of one episode, without line ends."""
+        if episode >= len(self._episodes):
+            return
+        of = self._episodes[episode]
+        decode = self._codec.decode
+        for frame, (row, result) in enumerate(zip(of.rows, of.results, strict=True)):
+            line: dict[str, Any] = {"episode": episode, "frame": frame, "actions": [decode(e) for e in row]}
+            if result is not None:
+                line["rewards"] = _by_text(result.rewards)
+                line["terminations"] = _by_text(result.terminations)
+                line["truncations"] = _by_text(result.truncations)
+                line["infos"] = _by_text(result.infos)
+            digest = of.hashes.get(frame)
+            if digest is not None:
+                line["hash"] = digest.hex()
+            yield to_json(line)
+        if of.complete:
+            yield to_json({"end": episode, "frames": len(of.rows), "hash": of.hashes[len(of.rows)].hex()})
+
+
+class _Episode:
+    __slots__ = ("complete", "hashes", "results", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[bytes, ...]] = []
+        self.results: list[StepResult | None] = []
+        self.hashes: dict[int, bytes] = {}
+        self.complete = False
+
+
+def _by_text(values: dict[Any, Any]) -> dict[str, Any]:
+    """JSON's keys are text; sorting a mixture of ints and strings would fail."""
+    return {str(agent): value for agent, value in values.items()}
+
+
+def header(session: Session) -> str:
+    """The first line of a trajectory."""
+    return to_json(
+        {
+            "pycore": VERSION,
+            "game_id": session.game_id,
+            "seed": session.seed,
+            "players": session.players,
+            "environment": session.settings.environment,
+            "configuration": canonical.digest(session.exchange.agreed).hex(),
+        }
+    )
+
+
+def trajectory_text(session: Session, trajectory: Trajectory, episode: int | None = None) -> str:
+    """The trajectory of an episode, or of the whole session, as JSON Lines with the header in front."""
+    episodes = range(trajectory.episodes) if episode is None else (episode,)
+    lines = [header(session)]
+    for each in episodes:
+        lines.extend(trajectory.lines(each))
+    return "\n".join(lines) + "\n"
+
+
+def p2p_metrics(session: Session) -> dict[str, Any]:
+    """The page's `p2pMetrics`: counts of inputs over the session, summed over the links."""
+    counts = dict.fromkeys(
+        (
+            "inputsSentViaP2P",
+            "inputsSentViaSocketIO",
+            "inputsReceivedViaP2P",
+            "inputsReceivedViaSocketIO",
+            "inputsResentViaP2P",
+            "inputsResentViaSocketIO",
+        ),
+        0,
+    )
+    for link in session.links:
+        of = link.counts
+        counts["inputsSentViaP2P"] += of.sent_via_p2p
+        counts["inputsSentViaSocketIO"] += of.sent_via_socketio
+        counts["inputsReceivedViaP2P"] += of.received_via_p2p
+        counts["inputsReceivedViaSocketIO"] += of.received_via_socketio
+        counts["inputsResentViaP2P"] += of.resent_via_p2p
+        counts["inputsResentViaSocketIO"] += of.resent_via_socketio
+    frame = session.exchange.fallback_frame
+    return {
+        **counts,
+        "connectionType": session.connection_type,
+        "connectionDetails": dict(session.connection_details),
+        "p2pFallbackTriggered": frame is not None,
+        "p2pFallbackFrame": frame,
+    }
+
+
+def export_session_metrics(session: Session) -> dict[str, Any]:
+    """The session's metrics as S5 spells them, with additions beside."""
+    counts = p2p_metrics(session)
+    timeline = session.timeline
+    events = timeline.events
+    exchange = session.exchange
+    compared = 0
+    for link in session.links:
+        compared += exchange.hashes_compared(link.seat)
+    return {
+        "gameId": session.game_id,
+        "playerId": session.players[session.me],
+        "connection": {"type": counts["connectionType"], "connectionDetails": counts["connectionDetails"]},
+        "inputs": {
+            "sentViaP2P": counts["inputsSentViaP2P"],
+            "sentViaSocketIO": counts["inputsSentViaSocketIO"],
+            "receivedViaP2P": counts["inputsReceivedViaP2P"],
+            "receivedViaSocketIO": counts["inputsReceivedViaSocketIO"],
+            "resentViaP2P": counts["inputsResentViaP2P"],
+            "resentViaSocketIO": counts["inputsResentViaSocketIO"],
+        },
+        "rollbacks": {
+            "events": list(
+                events.export(lambda seat: str(session.players[seat]), session.codec.decode, exchange.wall_ms)
+            ),
+            "count": events.count,
+            "maxFrames": events.max_frames,
+            "performed": timeline.rollbacks,
+            "resimulatedFrames": timeline.resimulated,
+        },
+        "sync": {
+            "p2pHashMismatches": exchange.hash_mismatches,
+            "hashesCompared": compared,
+            "contradictions": exchange.contradictions,
+            "malformed": exchange.malformed,
+        },
+        "quality": {
+            "p2pFallbackTriggered": counts["p2pFallbackTriggered"],
+            "p2pFallbackFrame": counts["p2pFallbackFrame"],
+            "stalls": session.stalls,
+            "rttMs": {
+                str(session.players[link.seat]): None if link.wire.rtt is None else round(link.wire.rtt * 1000, 1)
+                for link in session.links
+            },
+        },
+        "frames": {"total": timeline.total, "episode": timeline.stepped},
+        "pathChanges": [
+            {
+                "episode": change.episode,
+                "frame": change.frame,
+                "playerId": str(session.players[change.seat]),
+                "from": change.from_path,
+                "to": change.to_path,
+                "cause": change.cause,
+                "timestamp": change.time_ms,
+            }
+            for change in exchange.path_changes
+        ],
+        "episodes": [
+            {"episode": ended.episode, "frames": ended.frames, "reason": ended.reason} for ended in session.ended
+        ],
+        "end": {"reason": session.reason or None},
+    }

@@ -1,0 +1,507 @@
+"""A session: several episodes of one game with everybody, stepped by two calls per tick.
+
+    outputs = session.poll(now, action, channels)    # take in, decide, dispatch: the caller sends the outputs
+    flags = session.advance(now)                     # roll back if needed, publish what is confirmed, step
+
+The session opens no socket, starts no timer and reads no clock. Between two polls the caller hands in what
+arrived: `receive` for packets, `receive_action` for inputs that came through the server. Nothing can arrive
+inside a call, so no message can fall between two frames.
+
+The course of a session::
+
+    CONNECTING --every link p2p, or p2p_wait over--> READYING --everybody ready and alike--> PLAYING
+    PLAYING <--end found / end revoked--> HOLDING --end confirmed by all--> BETWEEN --> READYING … --> DONE
+
+Nobody steps beyond a provisional end; it is final when every input dispatched up to it has reached everybody.
+Since each peer dispatches up to end + delay before it steps the end, sent and received totals then agree.
+A packet of episode e+1 is its sender's word that all of e is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from pycore import canonical, ready
+from pycore.codec import action_codec
+from pycore.errors import ConfigError, DecodeError, UsageError
+from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
+from pycore.exchange import Exchange
+from pycore.inputs import Frames
+from pycore.link import Link
+from pycore.prediction import DefaultAction, Predictor
+from pycore.timeline import Timeline
+from pycore.types import (
+    BETWEEN,
+    CONNECTING,
+    DONE,
+    FAILED,
+    HOLDING,
+    MAX_SEATS,
+    P2P,
+    PHASE_NAMES,
+    PLAYING,
+    READYING,
+    SOCKETIO,
+    Output,
+    Settings,
+    Simulation,
+    StepResult,
+)
+
+# Flags of `advance`.
+STEPPED: Final = 1
+RESIMULATED: Final = 2
+STALLED: Final = 4
+ON_HOLD: Final = 8
+OVER: Final = 32
+
+LATE_TICKS: Final = 6
+"""After a pause of our own this long, a peer's silence is counted anew: it was we who did not listen."""
+
+Sink = Callable[[int, int, "list[bytes]", "StepResult | None", "bytes | None"], None]
+"""Takes a confirmed frame: episode, frame, encoded action per seat (reused: copy it), result, hash of the state
+before it or None. The last call of an episode has an empty list of actions and the hash of the final state."""
+
+
+class Session:
+    """One peer's session.
+
+    `players` are the ids of all in the order of seats, `me` is the own seat, `seed` the game's seed, which all
+    must share. `wall_ms` is the wall time at `now`. `sink` takes the confirmed frames.
+    Raises ConfigError and ActionError for settings that do not fit.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        settings: Settings,
+        *,
+        game_id: str,
+        players: Sequence[int | str],
+        me: int,
+        now: float,
+        wall_ms: float,
+        seed: int = 0,
+        sink: Sink | None = None,
+        predictor: Predictor | None = None,
+    ) -> None:
+        if not 2 <= len(players) <= MAX_SEATS:
+            raise ConfigError(f"a session has 2 to {MAX_SEATS} players, not {len(players)}")
+        if len({str(player) for player in players}) != len(players):
+            raise ConfigError(f"two players share an id: {list(players)!r}")
+        if not 0 <= me < len(players):
+            raise ConfigError(f"seat {me} is none of {len(players)}")
+        self.settings = settings
+        self.game_id = game_id
+        self.players = list(players)
+        self.me = me
+        self.seed = seed
+        self.simulation = simulation
+        self.codec = action_codec(settings.action_space)
+        self._default = self.codec.encode(settings.default_action)
+        if predictor is None and settings.prediction == "default_action":
+            predictor = DefaultAction(settings.default_action)
+        window, delay = settings.prediction_window, settings.input_delay
+        # A peer steps at most `window` beyond what it knows of us, and dispatches `delay` beyond that.
+        frames = Frames(len(players), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16)
+        self.timeline = Timeline(simulation, frames, self.codec, predictor)
+        tag = int.from_bytes(canonical.digest([game_id, self.players], size=2), "big")
+        self.exchange = Exchange(
+            settings=settings,
+            timeline=self.timeline,
+            codec=self.codec,
+            game_id=game_id,
+            players=players,
+            me=me,
+            tag=tag,
+            now=now,
+            wall_ms=wall_ms,
+        )
+        self.exchange.agreed = {**settings.agreed(), "seed": seed, "players": self.players}
+        if len(ready.encode(False, bytes(8), self.exchange.agreed)) > ready.LIMIT:
+            raise ConfigError(f"settings and player ids together exceed {ready.LIMIT} bytes")
+        self.links: list[Link] = self.exchange.links
+        self.phase = CONNECTING
+        self.stalled = False
+        self.stalls = 0
+        """Ticks in which nothing was stepped because the prediction window was full."""
+        self.published = -1
+        """Last confirmed frame of this episode that was handed to the sink."""
+        self.confirmed = -1
+        """Last frame whose inputs everybody is known to have."""
+        self.ended: list[EpisodeEnded] = []
+        self.connection_type = "unknown"
+        self.connection_details: dict[str, Any] = {}
+        self.reason = ""
+        """Why the session is over."""
+        self._sink = sink
+        self._window = window
+        self._next_hash = 0
+        self._final_hash = False
+        self._tick = 0
+        self._polled_at = self._phase_at = now
+        self._interrupted: set[int] = set()
+        self._stopping = False
+
+    # -- what the caller hands in -----------------------------------------------------------------------------
+
+    def receive(self, seat: int, data: bytes, now: float, path: str = P2P) -> None:
+        """A packet of that player arrived at `now`, by the channel or as a signal through the server."""
+        if self.phase != FAILED:
+            self.exchange.receive(seat, data, now, path, 0)
+
+    def receive_signal(self, seat: int, payload: Any, now: float) -> None:
+        """A `webrtc_signal` of type `pycore` arrived from that player."""
+        if self.phase != FAILED:
+            self.exchange.receive_signal(seat, payload, now)
+
+    def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
+        """An input arrived through the server; true if it was accepted. `epoch` is None where it was left out."""
+        return self.phase != FAILED and self.exchange.receive_action(seat, action, frame, epoch, now)
+
+    def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
+        """Take in one remote input (S4): compared with what its frame was stepped with last, if it was stepped.
+
+        True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
+        """
+        exchange = self.exchange
+        if not exchange.open_for_inputs or self.phase == DONE:
+            return False
+        return exchange.take_input(exchange.link_of[seat], frame, self.codec.encode(action), now, path)
+
+    def acknowledge(self, seat: int, frame: int) -> None:
+        """That player holds all our inputs up to `frame` and knows everybody's."""
+        link = self.exchange.link_of[seat]
+        link.acknowledge(frame)
+        if link.reported < frame <= self.exchange.dispatched:
+            link.reported = frame
+
+    def send_failed(self, seat: int, seq: int, now: float) -> list[Output]:
+        """Sending packet `seq` to that player raised; returns what has to be sent instead."""
+        self.exchange.send_failed(seat, seq, now)
+        return self.exchange.outputs()
+
+    def player_left(self, seat: int, now: float) -> None:
+        """The server says that a player is gone for good."""
+        if self.phase not in (DONE, FAILED):
+            self._finish_without(seat, now, "left the game")
+
+    def set_connection_type(self, kind: str, details: dict[str, Any]) -> None:
+        """What kind of connection ICE settled on: `direct` or `relay` (TURN), with its details."""
+        self.connection_type = kind
+        self.connection_details = details
+
+    def request_stop(self, now: float) -> None:
+        """End the session with this episode, at a frame that nobody can have stepped yet."""
+        exchange = self.exchange
+        if self.phase in (PLAYING, HOLDING):
+            frame = self.timeline.current + self.settings.input_delay + self._window
+            if exchange.stop_frame is None or frame < exchange.stop_frame:
+                exchange.stop_frame = frame
+            self._stopping = True
+        elif self.phase < DONE:
+            self._end(now, "stop", "the session was stopped")
+
+    # -- poll -------------------------------------------------------------------------------------------------
+
+    def poll(
+        self,
+        now: float,
+        action: Any,
+        channels: Sequence[int],
+        socket_up: bool = True,
+        hidden: bool = False,
+    ) -> list[Output]:
+        """Decide paths, dispatch the local action and whatever else is due; returns what has to be sent.
+
+        `channels` says per link (in order of seats, without the own) how many bytes its channel has buffered,
+        or CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED. Raises ActionError, and then nothing has moved.
+        """
+        exchange = self.exchange
+        phase = self.phase
+        encoded = self.codec.encode(action)
+        self._tick += 1
+        timeline = self.timeline
+        current = timeline.current
+        period = self.settings.period
+        if now - self._polled_at > LATE_TICKS * period:
+            for link in self.links:
+                link.quiet_since = now
+        self._polled_at = now
+        if socket_up and not exchange.socket_up:
+            for link in self.links:
+                link.socket_ready_to = -1
+                link.flush = True
+        exchange.socket_up = socket_up
+        exchange.hidden = hidden
+        waiting = phase == READYING
+        for link, channel in zip(self.links, channels, strict=True):
+            link.watch(now, channel, current, waiting or link.acked < link.dispatched, period, socket_up)
+        if phase != PLAYING and phase != HOLDING:
+            self._progress(now)
+            phase = self.phase
+        if phase == PLAYING:
+            target = timeline.current + self.settings.input_delay
+            if exchange.dispatched < target:
+                exchange.send_input_to_other_players(encoded, target, channels, now)
+        exchange.write(channels, now, self._tick, phase == PLAYING and not self.stalled, phase == DONE)
+        if not self._tick & 7:
+            self._check_presence(now)
+        return exchange.outputs()
+
+    def _progress(self, now: float) -> None:
+        """The phases in which nothing is stepped."""
+        exchange = self.exchange
+        phase = self.phase
+        waited = now - self._phase_at
+        if phase == CONNECTING:
+            if all(link.healthy for link in self.links) or waited >= (
+                self.settings.p2p_wait if self.settings.p2p else 0
+            ):
+                self._begin_episode(now)
+        elif phase == BETWEEN:
+            if waited >= self.settings.episode_pause:
+                self._begin_episode(now)
+        elif phase == READYING:
+            episode = exchange.episode
+            lacking = [link.seat for link in self.links if episode not in link.peer_ready]
+            if not lacking:
+                self._compare_readies(now)
+            elif waited > self.settings.ready_timeout:
+                names = ", ".join(str(self.players[seat]) for seat in lacking)
+                self._fail(now, "ready_timeout", f"player {names} was not ready within {waited:.0f} s")
+
+    def _begin_episode(self, now: float) -> None:
+        exchange = self.exchange
+        for link in self.links:
+            link.start()
+        self.simulation.reset(exchange.episode)
+        initial = canonical.digest(self.simulation.canonical(self.simulation.save()))
+        self.timeline.begin(self.settings.input_delay, self._default, self.settings.max_steps - 1)
+        self.published = self.confirmed = -1
+        self._next_hash = self.settings.hash_every
+        self._final_hash = False
+        self.stalled = False
+        exchange.begin(initial)
+        self._enter(READYING, now)
+
+    def _compare_readies(self, now: float) -> None:
+        exchange = self.exchange
+        assert exchange.initial is not None
+        for link in self.links:
+            try:
+                found = ready.difference(link.peer_ready[exchange.episode], exchange.initial, exchange.agreed)
+            except DecodeError as error:
+                found = "decode", str(error)
+            if found is not None:
+                self._fail(now, found[0], f"player {self.players[link.seat]}: {found[1]}")
+                return
+            link.quiet_since = now
+        self._enter(PLAYING, now)
+
+    # -- advance ----------------------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> int:
+        """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed."""
+        if self.phase != PLAYING and self.phase != HOLDING:
+            return OVER if self.phase >= DONE else 0
+        timeline = self.timeline
+        flags = RESIMULATED if timeline.pending is not None and timeline.rollback() else 0
+        frames = timeline.frames
+        known = min(frames.held)
+        if timeline.end is None:
+            if self.exchange.stop_frame is not None:
+                timeline.last_frame = min(self.settings.max_steps - 1, self.exchange.stop_frame)
+            current = timeline.current
+            # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
+            # of the ring is free again only when its frame is published.
+            if (
+                current - known < self._window
+                and current + self.settings.input_delay <= self.exchange.dispatched
+                and current + frames.ahead + 1 - frames.size <= self.published
+            ):
+                timeline.step()
+                self.stalled = False
+                flags |= STEPPED
+            else:
+                self.stalled = True
+                self.stalls += 1
+                flags |= STALLED
+        confirmed = known
+        for link in self.links:
+            if link.reported < confirmed:
+                confirmed = link.reported
+        self.confirmed = confirmed
+        upto = timeline.current - 1
+        if confirmed < upto:
+            upto = confirmed
+        if upto > self.published:
+            self._publish(upto)
+        if timeline.end is None:
+            if self.phase == HOLDING:
+                self._enter(PLAYING, now)
+            return flags
+        if self.phase == PLAYING:
+            self._enter(HOLDING, now)
+        self._hold(timeline.end, now)
+        return flags | ON_HOLD
+
+    def _publish(self, upto: int) -> None:
+        """Hand confirmed frames to the sink and hash the states that all hash."""
+        timeline = self.timeline
+        sink = self._sink
+        start = self.published + 1
+        self.published = upto
+        if sink is None and upto < self._next_hash:
+            return
+        frames = timeline.frames
+        mask = frames.mask
+        episode = self.exchange.episode
+        for frame in range(start, upto + 1):
+            digest = None
+            if frame == self._next_hash:
+                self._next_hash += self.settings.hash_every
+                digest = self._hash(frame)
+            if sink is not None:
+                slot = frame & mask
+                sink(episode, frame, frames.encoded[slot], frames.results[slot], digest)
+
+    def _hash(self, frame: int) -> bytes:
+        """Hash state `frame`, everything before which is confirmed, and exchange it."""
+        digest = canonical.digest(self.simulation.canonical(self.timeline.state(frame)))
+        for link in self.links:
+            theirs = self.exchange.hashes[link.seat].own(frame, digest)
+            if theirs is not None:
+                self.exchange.report_mismatch(link.seat, frame, digest, theirs)
+        return digest
+
+    def _hold(self, end: int, now: float) -> None:
+        """At a provisional end: finish as soon as it is final."""
+        exchange = self.exchange
+        if self.published >= end and not self._final_hash:
+            self._final_hash = True
+            digest = self._hash(end + 1)
+            if self._sink is not None:
+                self._sink(exchange.episode, end + 1, [], None, digest)
+        if not self._final_hash:
+            return
+        for link in self.links:
+            if link.peer_episode <= exchange.episode and not self._settled(link, end):
+                return
+        result = self.timeline.frames.results[end & self.timeline.frames.mask]
+        if result is not None and result.done:
+            reason = "done"
+        else:
+            reason = "stop" if exchange.stop_frame == end else "max_steps"
+        self._finish_episode(now, reason)
+
+    def _settled(self, link: Link, end: int) -> bool:
+        """Whether the link's two sides have everything of this episode from each other."""
+        exchange = self.exchange
+        hashes = exchange.hashes[link.seat]
+        return (
+            link.peer_end is not None
+            and link.peer_end[0] == end
+            and self.timeline.frames.held[link.seat] >= link.peer_end[1]
+            and link.acked >= exchange.dispatched
+            and self.confirmed >= end + self.settings.input_delay
+            and hashes.settled
+            and hashes.has_theirs(end + 1)
+        )
+
+    def _finish_episode(self, now: float, reason: str) -> None:
+        exchange = self.exchange
+        self._note_end(reason)
+        stopped = reason == "stop" or self._stopping or exchange.stop_frame is not None
+        exchange.leave()
+        exchange.stop_frame = None
+        if stopped or exchange.episode >= self.settings.num_episodes:
+            self._end(now, "stop" if stopped else "complete", "the session is complete")
+        else:
+            self._enter(BETWEEN, now)
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def _note_end(self, reason: str) -> None:
+        ended = EpisodeEnded(episode=self.exchange.episode, frames=self.published + 1, reason=reason)
+        self.ended.append(ended)
+        self.exchange.news.append(ended)
+
+    def _end(self, now: float, reason: str, text: str) -> None:
+        self.reason = reason
+        self.exchange.news.append(SessionEnded(reason=reason, text=text))
+        self._enter(DONE, now)
+
+    def _fail(self, now: float, reason: str, text: str) -> None:
+        self.reason = reason
+        self.exchange.news.append(SessionEnded(reason=reason, text=text))
+        self._enter(FAILED, now)
+
+    def _finish_without(self, seat: int, now: float, why: str) -> None:
+        """Two players never drop each other: the running episode ends at its last confirmed frame."""
+        exchange = self.exchange
+        if self.phase in (PLAYING, HOLDING):
+            self._note_end("player_left")
+            exchange.open_for_inputs = False
+        self._end(now, "player_left", f"player {self.players[seat]} {why}")
+
+    def _check_presence(self, now: float) -> None:
+        """Interrupted and lost players, by the silence on every path."""
+        if self.phase not in (PLAYING, HOLDING, READYING):
+            return
+        for link in self.links:
+            quiet = now - max(link.wire.heard_at, link.socket.heard_at, link.quiet_since)
+            if quiet > self.settings.dropped_after and self.phase != READYING:
+                self._finish_without(link.seat, now, f"was not heard of for {quiet:.0f} s")
+                return
+            interrupted = quiet > self.settings.interrupted_after
+            if interrupted != (link.seat in self._interrupted):
+                (self._interrupted.add if interrupted else self._interrupted.discard)(link.seat)
+                status = "interrupted" if interrupted else "present"
+                self.exchange.news.append(PeerStatus(seat=link.seat, status=status))
+
+    def _enter(self, phase: int, now: float) -> None:
+        self.phase = phase
+        self._phase_at = now
+        self.exchange.news.append(PhaseChanged(phase=PHASE_NAMES[phase], episode=self.exchange.episode))
+
+    # -- what can be read ---------------------------------------------------------------------------------------
+
+    def news(self) -> list[Event]:
+        """What happened since the last call."""
+        news = self.exchange.news
+        self.exchange.news = []
+        return news
+
+    @property
+    def frame(self) -> int:
+        """The current frame: the one that is stepped next."""
+        return self.timeline.current
+
+    @property
+    def episode(self) -> int:
+        """The running episode, from 0."""
+        return self.exchange.episode
+
+    @property
+    def pending_rollback_frame(self) -> int | None:
+        """The first incorrect frame, while its rollback is pending."""
+        return self.timeline.pending
+
+    def tick_period(self) -> float:
+        """Seconds to the next tick: the nominal period, nudged by time sync."""
+        if self.phase != PLAYING:
+            return self.settings.period
+        return self.settings.period * self.exchange.timesync.factor()
+
+    def is_interrupted(self, seat: int) -> bool:
+        """Whether a player has not been heard of for `interrupted_after`."""
+        return seat in self._interrupted
+
+    def link_to(self, seat: int) -> Link:
+        """The link to a remote seat. Raises UsageError for the own seat and for one that does not exist."""
+        try:
+            return self.exchange.link_of[seat]
+        except KeyError:
+            raise UsageError(f"there is no link to seat {seat}; this peer sits on {self.me}") from None
