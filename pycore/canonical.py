@@ -428,7 +428,7 @@ class _Reader:
     def count(self) -> int:
         """How many items follow. Each takes a byte at least: nothing is allocated for what is not there."""
         number = self.varint(32)
-        if number > len(self.data) - self.position or number > self.items:
+        if number > len(self.data) - self.position:
             raise DecodeError(f"{number} items promised before {self.position}, too many for what is left")
         return number
 

@@ -363,6 +363,7 @@ def test_a_damaged_encoding_is_refused_or_another_value(value: Any, data: st.Dat
         b"\x08\x01\x07\x01\x08\x00\x00",  # a dict within a key
         b"\x09\x02\x03\x04\x03\x02",  # members out of order
         b"\x09\x02\x03\x02\x03\x02",  # a member twice
+        b"\x09\x02" + b"\x04\x7f\xf8\0\0\0\0\0\0" * 2,  # NaN twice, which Python takes for two
         b"\x0a\x0e\x00",  # no such dtype
         b"\x0a\x00\x01\x01\x02",  # a boolean 2
         b"\x0a\x0a\x00\x00\x00\xc0\xff",  # a negative NaN in an array

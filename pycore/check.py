@@ -1,0 +1,133 @@
+"""Whether an environment can be rolled back: tried out before a session, so that a study does not find out.
+
+A rollback needs three laws. Each is tried by playing the same actions several times over and comparing
+canonical states and results, frame by frame:
+
+1. *A reset with the same seed gives the same state*, and so do the same steps from there.
+2. *A loaded state is the saved one*, and saving changes nothing.
+3. *Steps from a loaded state are the steps that followed when it was saved*: nothing that `step` depends on
+   is missing in the state. What an environment hides shows in states, rewards, infos or observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from pycore.canonical import decode, encode, short_repr
+from pycore.differences import first_differences
+from pycore.errors import CanonicalError, EnvironmentUnfit
+from pycore.types import Simulation
+
+__all__ = ["check_rollback"]
+
+
+class Checkable(Simulation, Protocol):
+    """A simulation that has observations as well."""
+
+    observations: dict[Any, Any]
+
+
+def check_rollback(simulation: Checkable, script: Sequence[Sequence[Any]], episode: int = 0) -> None:
+    """Raise `EnvironmentUnfit` if the simulation breaks one of the laws while playing the script."""
+    simulation.reset(episode)
+    seen = _looks(simulation.observations)
+    start = _state(simulation)
+    first = _play(simulation, script)
+
+    simulation.reset(episode)
+    _compare(start, _state(simulation), "reset() with the same seed gave another state", _SEED)
+    looks = _looks(simulation.observations)
+    _compare(seen, looks, "reset() with the same seed gave other observations", _SEED)
+    saves = [simulation.save()]
+    _compare(start, _state(simulation), "get_state() changed the state", "return a copy, and draw nothing")
+    again = _play(simulation, script, saves)
+    _compare_runs(first, again, 0, "the same seed and actions gave something else", _SEED)
+
+    # The middle comes first: set_state() may put what it leaves out to its initial value. Frame 0 comes
+    # twice: the first load may have spoilt it.
+    for frame in (len(first) // 2, 0, 0):
+        before = first[frame - 1][0] if frame else start
+        _compare(before, simulation.canonical(saves[frame]), "a saved state changed later", _STATE)
+        simulation.load(saves[frame])
+        _compare(before, _state(simulation), "get_state() after set_state() gave another state", _STATE)
+        rest = _play(simulation, script[frame : len(first)])
+        what = "after set_state() the same actions gave something else than before"
+        _compare_runs(first[frame:], rest, frame, what, _STATE)
+
+
+_SEED = (
+    "draw everything from generators seeded in reset(seed), use no clock, no id() or hash(), no order of a "
+    "set, and set all attributes anew in reset()"
+)
+_STATE = (
+    "let get_state() return everything that step() reads and changes, counters and generators included, and "
+    "set_state() put all of it back"
+)
+
+Run = list[tuple[bytes, bytes]]
+
+
+def _play(simulation: Checkable, script: Sequence[Sequence[Any]], saves: list[object] | None = None) -> Run:
+    """Step through the script, up to the end of the episode: state and outcome of every frame."""
+    run = []
+    for actions in script:
+        result = simulation.step(list(actions))
+        outcome: dict[str, Any] = {"observations": simulation.observations}
+        done = False
+        if result is not None:
+            done = result.done
+            outcome["done"] = done
+            for name in ("rewards", "terminations", "truncations", "infos"):
+                outcome[name] = getattr(result, name)
+        run.append((_state(simulation), _outcome(outcome)))
+        if done:
+            break
+        if saves is not None:
+            saves.append(simulation.save())
+    return run
+
+
+def _state(simulation: Checkable) -> bytes:
+    try:
+        return simulation.canonical(simulation.save())
+    except CanonicalError as error:
+        raise EnvironmentUnfit(f"the state cannot be compared between players: {error}") from error
+
+
+def _outcome(outcome: dict[str, Any]) -> bytes:
+    outcome["observations"] = _looks(outcome["observations"])
+    try:
+        return encode(outcome)
+    except CanonicalError as error:
+        raise EnvironmentUnfit(f"what step() returned cannot be recorded: {error}") from error
+
+
+def _looks(observations: Any) -> bytes:
+    # Observations are neither sent nor recorded, so they may be anything; then they are no evidence.
+    try:
+        return encode(observations)
+    except CanonicalError:
+        return b"\x00"
+
+
+def _compare_runs(expected: Run, found: Run, start: int, what: str, way_out: str) -> None:
+    for frame, (before, now) in enumerate(zip(expected, found, strict=False), start):
+        _compare(before[0], now[0], f"{what}, in the state after frame {frame}", way_out)
+        _compare(before[1], now[1], f"{what}, in what step() returned for frame {frame}", way_out)
+    if len(expected) != len(found):
+        ends = f"the episode ended after {len(found)} frames, not {len(expected)}"
+        raise EnvironmentUnfit(f"{what}: {ends}. Way out: {way_out}")
+
+
+def _compare(expected: bytes, found: bytes, what: str, way_out: str) -> None:
+    if expected == found:
+        return
+    left, right = (decode(data, max_bytes=len(data), max_items=len(data)) for data in (expected, found))
+    if isinstance(left, dict) and isinstance(left.get("observations"), bytes):
+        for side in (left, right):
+            size = len(side["observations"])
+            side["observations"] = decode(side["observations"], max_bytes=size, max_items=size)
+    differences = first_differences(left, right, 3)
+    places = "; ".join([f"{path} was {short_repr(a)}, then {short_repr(b)}" for path, a, b in differences])
+    raise EnvironmentUnfit(f"{what}: {places}. Way out: {way_out}")
