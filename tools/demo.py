@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,8 +26,9 @@ START_TIMEOUT = 20.0
 def main(options: argparse.Namespace) -> int:
     """Play, or rehearse."""
     if options.selfplay:
-        from tools import chromium, rehearsal
+        from tools import chromium
 
+        rehearsal = importlib.import_module("tools.rehearsal")
         site.build()
         chromium.ensure(options.chromium)
         return int(rehearsal.main(options))
@@ -74,10 +75,9 @@ def wait_until_healthy(url: str, relay: subprocess.Popen[bytes]) -> None:
     while time.monotonic() < deadline:
         if relay.poll() is not None:
             raise Failed(f"the relay ended with status {relay.returncode} before it answered")
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(f"{url}api/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}api/health", timeout=2) as answer:
+            if answer.status == 200:
+                return
         time.sleep(0.1)
     raise Failed(f"the relay did not answer at {url} within {START_TIMEOUT:g} s")
 

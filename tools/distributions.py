@@ -70,14 +70,17 @@ def fetch(wheels: Iterable[Wheel], python: tuple[int, int]) -> list[Path]:
         with tempfile.TemporaryDirectory() as temporary:
             pins = Path(temporary) / "pins.txt"
             pins.write_text("".join(f"{w.name}=={w.version} --hash=sha256:{w.sha256}\n" for w in absent), "utf-8")
-            pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet"]
+            pip: list[str | Path] = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
+            pip.append("--disable-pip-version-check")
             only = ["--no-deps", "--only-binary", ":all:", "--python-version", f"{python[0]}.{python[1]}"]
             try:
                 run([*pip, *only, "--require-hashes", "--dest", temporary, "--requirement", pins], attempts=3)
             except Failed as error:
-                raise Missing(f"{error}\n\nThe pinned wheels could not be downloaded from the package index.") from error
+                raise Missing(f"{error}\n\nThe pinned wheels could not be downloaded.") from error
             for wheel in absent:
-                os.replace(shutil.copy(Path(temporary) / wheel.file, CACHE / f"{wheel.file}.half"), CACHE / wheel.file)
+                half = CACHE / f"{wheel.file}.half-{os.getpid()}"
+                shutil.copyfile(Path(temporary) / wheel.file, half)
+                half.replace(CACHE / wheel.file)
     return [CACHE / wheel.file for wheel in wanted]
 
 
@@ -97,7 +100,7 @@ def locked(pyodide: Pyodide, wheels: Iterable[Path], base: Path, url: str | None
             empty.write_text(json.dumps({"info": info_of(pyodide), "packages": {}}), "utf-8")
             command = Path(sys.executable).with_name("pyodide")
             if command.is_file():
-                options = ["--input", empty, "--output", full, "--base-path", base]
+                options: list[str | Path] = ["--input", empty, "--output", full, "--base-path", base]
                 run([command, "lockfile", "add-wheels", *options, *(["--wheel-url", url] if url else []), *files])
             else:  # Python 3.11, where the command is not to be had but its library is
                 add_wheels(empty, full, files, base, url)

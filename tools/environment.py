@@ -203,7 +203,8 @@ def ensure(folder: Path, interpreter: Interpreter, extras: Iterable[str]) -> Pat
 
 def pip_install(folder: Path, wanted: Iterable[str]) -> None:
     """Install requirements under the constraints."""
-    pip = [python_of(folder), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
+    pip: list[str | Path] = [python_of(folder), "-m", "pip", "install", "--quiet"]
+    pip += ["--disable-pip-version-check", "--no-input"]
     try:
         run([*pip, "--constraint", CONSTRAINTS, *wanted], attempts=3)
     except Failed as error:

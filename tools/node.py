@@ -7,8 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
-from tools.environment import ENVIRONMENT, binaries_of, only_one, pip_install, read_stamp, write_stamp
-from tools.paths import NODE_MODULES, WEB
+from tools.environment import binaries_of, only_one, pip_install, read_stamp, write_stamp
+from tools.paths import ENVIRONMENT, NODE_MODULES, WEB
 from tools.process import Failed, Missing, Stopwatch, run, say
 
 OLDEST = 20

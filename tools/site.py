@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -43,16 +44,17 @@ def build(folder: Path = SITE) -> Path:
     Unchanged files are hard links to the caches, so a warm build copies a few hundred kilobytes.
     """
     watch = Stopwatch()
-    built = wheels.ensure()
-    compiled = built.browser[NEWEST.version]
+    built = wheels.current()
+    compiled = built.browser(NEWEST)
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
     shutil.rmtree(half, ignore_errors=True)
     for path, name in shims():
         target = half / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    if not (half / "index.html").is_file():
-        raise Missing(f"{WEB / 'index.html'} is not there; the site has no page without it")
+    for needed in (WEB / "index.html", GAME):
+        if not needed.is_file():
+            raise Missing(f"{needed.relative_to(ROOT)} is not there; the site does not work without it")
     (half / "vendor").mkdir()
     for name in VENDOR:
         shutil.copyfile(NODE_MODULES / "socket.io-client" / "dist" / name, half / "vendor" / name)
@@ -63,7 +65,7 @@ def build(folder: Path = SITE) -> Path:
     distributions.copy_core(NEWEST, pyodide)
     (micropip,) = distributions.fetch([distributions.micropip_for(NEWEST)], NEWEST.python)
     shutil.copyfile(micropip, pyodide / micropip.name)
-    lock(half, pyodide / micropip.name, half / "wheels" / compiled.name)
+    lock(half, pyodide / micropip.name, half / "wheels" / built.plain.name, half / "wheels" / compiled.name)
     (half / "game").mkdir()
     shutil.copyfile(GAME, half / "game" / GAME.name)
     manifest = {
@@ -80,10 +82,16 @@ def build(folder: Path = SITE) -> Path:
     return folder
 
 
-def lock(site: Path, micropip: Path, compiled: Path) -> None:
-    """The lock file: micropip and pycore, so that `loadPackage("interactive-gym-pycore")` works as well."""
-    target = site / "pyodide" / "pyodide-lock.json"
+def lock(site: Path, micropip: Path, plain: Path, compiled: Path) -> None:
+    """The lock file: micropip and pycore, so that `loadPackage("interactive-gym-pycore")` works as well.
+
+    The command refuses wheels tagged `cp314`, so pycore's entry is made from the plain wheel and then pointed at
+    the compiled one, as `pyodide py-compile` does with a folder that has a lock file.
+    """
     packages = distributions.locked(NEWEST, [micropip], micropip.parent)
-    # Pyodide resolves file names against its own folder; pycore's wheel lies in the one beside it.
-    packages |= distributions.locked(NEWEST, [compiled], site, url="../")
-    distributions.write_lock(NEWEST, packages, target)
+    # Pyodide resolves file names against its own folder; pycore's wheels lie in the one beside it.
+    ours = distributions.locked(NEWEST, [plain], site, url="../")
+    (entry,) = ours.values()
+    entry["file_name"] = entry["file_name"].replace(plain.name, compiled.name)
+    entry["sha256"] = hashlib.sha256(compiled.read_bytes()).hexdigest()
+    distributions.write_lock(NEWEST, packages | ours, site / "pyodide" / "pyodide-lock.json")

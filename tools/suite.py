@@ -156,10 +156,9 @@ def floor(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def parity(options: argparse.Namespace) -> tuple[Counts, str]:
-    from tools import distributions, wheels
+    from tools import distributions
 
     chromium.ensure(options.chromium)
-    wheels.ensure()
     distributions.ensure_all()
     return pytest(sys.executable, ["tests/parity"], "", options, live=True)
 

@@ -65,8 +65,8 @@ def plain_wheel(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     epoch = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
     # -P, because build.py in the current folder would be taken for the package of that name.
-    command = [sys.executable, "-P", "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    run(command, cwd=ROOT, env={"SOURCE_DATE_EPOCH": epoch})
+    command: list[str | Path] = [sys.executable, "-P", "-m", "build", "--wheel", "--no-isolation"]
+    run([*command, "--outdir", folder, ROOT], cwd=ROOT, env={"SOURCE_DATE_EPOCH": epoch})
     (wheel,) = folder.glob("*-py3-none-any.whl")
     return wheel
 
@@ -97,7 +97,7 @@ def write(wheel: Path, files: Mapping[str, bytes]) -> None:
             digest = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
             lines.append(f"{name},sha256={digest},{len(files[name])}")
         add(record, "\n".join([*lines, f"{record},,", ""]).encode())
-    half = wheel.with_suffix(".half")
+    half = wheel.with_name(f"{wheel.name}.half-{os.getpid()}")
     half.write_bytes(contents.getvalue())
     half.replace(wheel)
 
@@ -162,44 +162,51 @@ def browser_wheel(plain: Path, pyodide: Pyodide, folder: Path) -> Path:
 
 
 class Wheels:
-    """The wheels of one state of the sources: `plain`, and `browser` by the version of the Pyodide."""
+    """The wheels of one state of the sources, built when first asked for and kept in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        (self.plain,) = folder.glob("*-py3-none-any.whl")
-        self.browser: dict[str, Path] = {}
-        for pyodide in PYODIDES:
-            (self.browser[pyodide.version],) = folder.glob(f"*-{pyodide.tag}-none-any.whl")
+        self.folder = folder
+
+    @property
+    def plain(self) -> Path:
+        """The plain wheel."""
+        for wheel in self.folder.glob("*-py3-none-any.whl"):
+            return wheel
+        with tempfile.TemporaryDirectory() as temporary:
+            built = plain_wheel(Path(temporary))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            half = self.folder / f"{built.name}.half-{os.getpid()}"
+            shutil.copyfile(built, half)
+            return half.replace(self.folder / built.name)
+
+    def browser(self, pyodide: Pyodide) -> Path:
+        """The byte-compiled wheel for one Pyodide."""
+        for wheel in self.folder.glob(f"*-{pyodide.tag}-none-any.whl"):
+            return wheel
+        node.ensure_packages()
+        return browser_wheel(self.plain, pyodide, self.folder)
 
 
-def ensure() -> Wheels:
-    """All wheels for the sources as they are, built or from the last time."""
-    node.ensure_packages()
-    folder = BUILD / "wheels" / sources_hash()[:16]
-    if not folder.is_dir():
-        half = BUILD / "wheels" / f"half-{os.getpid()}"
-        shutil.rmtree(half, ignore_errors=True)
-        plain = plain_wheel(half)
-        for pyodide in PYODIDES:
-            browser_wheel(plain, pyodide, half)
-        try:
-            half.replace(folder)
-        except OSError:  # another process was faster; it made the same
-            shutil.rmtree(half, ignore_errors=True)
-        for old in sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-4]:
-            shutil.rmtree(old, ignore_errors=True)
+def current() -> Wheels:
+    """The wheels of the sources as they are now. Those of the last states are kept, so that going back is quick."""
+    kept = BUILD / "wheels"
+    folder = kept / sources_hash()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.touch()
+    for old in sorted(kept.iterdir(), key=lambda path: path.stat().st_mtime)[:-6]:
+        shutil.rmtree(old, ignore_errors=True)
     return Wheels(folder)
 
 
 def to_dist() -> Wheels:
     """`build.py wheel`: the wheels in dist/, with their sizes."""
-    wheels = ensure()
+    wheels = current()
+    made = [(wheels.plain, "plain: indexes, servers, micropip")]
+    made += [(wheels.browser(pyodide), f"byte-compiled for Pyodide {pyodide.version}") for pyodide in PYODIDES]
     DIST.mkdir(exist_ok=True)
     for old in DIST.glob("interactive_gym_pycore-*.whl"):
         old.unlink()
-    for wheel, what in [
-        (wheels.plain, "plain: indexes, servers, micropip"),
-        *((wheels.browser[p.version], f"byte-compiled for Pyodide {p.version}") for p in PYODIDES),
-    ]:
+    for wheel, what in made:
         shutil.copyfile(wheel, DIST / wheel.name)
         say(f"dist/{wheel.name}  {size(wheel)}  {what}")
     return wheels

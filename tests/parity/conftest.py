@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def built() -> wheels.Wheels:
     """The wheels of the sources as they are."""
     environment.put_on_path()
-    return wheels.ensure()
+    return wheels.current()
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ def pyodide(request: pytest.FixtureRequest, built: wheels.Wheels) -> Iterator[An
     place: tuple[Pyodide, str] = request.param
     version, runtime = place
     folder = distributions.ensure(version)
-    served = [built.plain, built.browser[version.version]]
+    served = [built.plain, built.browser(version)]
     for wheel in served:
         shutil.copyfile(wheel, folder / wheel.name)
     with pytest_pyodide.spawn_web_server(folder) as (host, port, log):
@@ -75,7 +75,7 @@ def pyodide(request: pytest.FixtureRequest, built: wheels.Wheels) -> Iterator[An
         runner.set_script_timeout(LOAD_TIMEOUT)
         runner.expected = version
         runner.plain_url = f"{runner.base_url}/{built.plain.name}"
-        runner.compiled_url = f"{runner.base_url}/{built.browser[version.version].name}"
+        runner.compiled_url = f"{runner.base_url}/{built.browser(version).name}"
         runner.load_package("micropip")
         runner.run_async(f"import micropip\nawait micropip.install({runner.plain_url!r}, deps=False)")
         yield runner

@@ -18,9 +18,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "events"),
     ("canonical", "differences", "codec", "datagram", "inputs", "prediction", "snapshots"),
-    ("flow", "link", "negotiation", "timesync", "desync", "metrics"),
-    ("session",),
-    ("adapters", "records", "replay"),
+    ("flow", "link", "negotiation", "timesync", "desync", "metrics", "ready", "timeline"),
+    ("exchange", "session"),
+    ("adapters", "check", "records", "replay"),
     ("bridge", "testing", "audit"),
     ("cli", "relay"),
 )

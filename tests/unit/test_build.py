@@ -1,0 +1,411 @@
+"""The door: which Python and which browser it takes, when an installation counts as complete, its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import build
+from tools import chromium, demo, environment, node, suite
+from tools.paths import NODE_MODULES, ROOT
+from tools.process import Failed, Missing, run
+
+pytestmark = pytest.mark.tooling
+
+posix_only = pytest.mark.skipif(os.name == "nt", reason="the stand-ins are shell scripts")
+
+
+def script(path: Path, body: str) -> Path:
+    """An executable that stands in for a program of the machine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def fake_python(path: Path, version: str) -> Path:
+    """Answers the probe as a Python of this version would."""
+    return script(path, f'echo "{version.replace(".", " ")} {path}"')
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with nothing on the PATH and no pyenv; returns the folder that is on the PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.delenv("PYCORE_PYTHON", raising=False)
+    monkeypatch.delenv(chromium.SETTING, raising=False)
+    return folder
+
+
+# Interpreters ---------------------------------------------------------------------------------------------------
+
+
+def test_this_python_works_as_an_interpreter() -> None:
+    """The probe tells the truth about a real Python."""
+    found = environment.probe(sys.executable)
+    assert found is not None
+    assert found.version == sys.version_info[:3]
+
+
+@posix_only
+def test_python_313_is_preferred_to_312(bare: Path) -> None:
+    """3.13 first, also when 3.12 is on the PATH as well."""
+    fake_python(bare / "python3.12", "3.12.9")
+    fake_python(bare / "python3.13", "3.13.1")
+    assert environment.best_interpreter() == ((3, 13, 1), bare / "python3.13")
+
+
+@posix_only
+def test_a_name_on_the_path_that_does_not_work_is_passed_over(bare: Path, tmp_path: Path) -> None:
+    """pyenv's stand-in for an inactive version only prints an error; the real one under its root is taken."""
+    script(bare / "python3.13", 'echo "pyenv: python3.13: command not found" >&2; exit 127')
+    real = fake_python(tmp_path / "pyenv/versions/3.13.4/bin/python", "3.13.4")
+    assert environment.best_interpreter() == ((3, 13, 4), real)
+
+
+@posix_only
+def test_the_newest_patch_under_pyenv_is_taken(bare: Path, tmp_path: Path) -> None:
+    """By number, not by text: 3.13.10 is newer than 3.13.9."""
+    for version in ("3.13.9", "3.13.10", "3.13.2"):
+        fake_python(tmp_path / f"pyenv/versions/{version}/bin/python", version)
+    assert environment.best_interpreter().version == (3, 13, 10)
+
+
+@posix_only
+def test_a_python_that_lies_about_its_name_is_passed_over(bare: Path) -> None:
+    """What counts is the version that it reports."""
+    fake_python(bare / "python3.13", "3.10.1")
+    fake_python(bare / "python3.12", "3.12.2")
+    assert environment.best_interpreter().version == (3, 12, 2)
+
+
+def test_without_another_python_the_running_one_is_taken(bare: Path) -> None:
+    """A bare machine with one Python is enough."""
+    assert environment.best_interpreter().version == sys.version_info[:3]
+
+
+def test_a_python_that_was_named_is_taken_or_refused(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """$PYCORE_PYTHON is never silently replaced."""
+    monkeypatch.setenv("PYCORE_PYTHON", sys.executable)
+    assert environment.best_interpreter().version == sys.version_info[:3]
+    monkeypatch.setenv("PYCORE_PYTHON", str(bare / "nothing"))
+    with pytest.raises(Missing, match="PYCORE_PYTHON"):
+        environment.best_interpreter()
+
+
+# Environments ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def installations(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Records what pip would install, and installs nothing."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr(environment, "pip_install", lambda folder, wanted: calls.append(list(wanted)))
+    return calls
+
+
+@pytest.fixture
+def here() -> environment.Interpreter:
+    found = environment.probe(getattr(sys, "_base_executable", None) or sys.executable)
+    assert found is not None
+    return found
+
+
+def test_an_environment_is_made_once_and_updated_when_its_pins_change(
+    tmp_path: Path, installations: list[list[str]], here: environment.Interpreter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stamp decides: nothing is done while it fits; a change of the pins installs into the same environment."""
+    folder = tmp_path / "env"
+    python = environment.ensure(folder, here, ["test"])
+    assert python.is_file()
+    (folder / "mark").touch()
+    environment.ensure(folder, here, ["test"])
+    assert len(installations) == 1
+    monkeypatch.setattr(environment, "requirements", lambda extras: ["another==1"])
+    environment.ensure(folder, here, ["test"])
+    assert installations[1] == ["another==1"]
+    assert (folder / "mark").is_file()
+    # The project itself is importable from anywhere.
+    code = "import pycore; print(pycore.__file__)"
+    assert str(ROOT / "pycore") in run([python, "-c", code], cwd=tmp_path)
+
+    # Interrupted: no stamp is left, and the next time begins from nothing.
+    def interrupted(folder: Path, wanted: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment, "requirements", lambda extras: ["third==1"])
+    monkeypatch.setattr(environment, "pip_install", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        environment.ensure(folder, here, ["test"])
+    assert environment.read_stamp(folder) is None
+    monkeypatch.setattr(environment, "pip_install", lambda folder, wanted: None)
+    environment.ensure(folder, here, ["test"])
+    assert environment.read_stamp(folder) is not None
+    assert not (folder / "mark").exists()
+
+
+def test_the_stamp_changes_with_everything_that_decides_the_contents(here: environment.Interpreter) -> None:
+    """Interpreter, requirements, constraints; the order of the requirements does not matter."""
+    base = environment.stamp_of(here, ["a", "b"], "c")
+    other = environment.Interpreter((3, 99, 0), here.path)
+    assert environment.stamp_of(here, ["b", "a"], "c") == base
+    changed = [
+        environment.stamp_of(other, ["a", "b"], "c"),
+        environment.stamp_of(here, ["a", "b2"], "c"),
+        environment.stamp_of(here, ["a", "b"], "d"),
+    ]
+    assert base not in changed
+    assert len(set(changed)) == 3
+
+
+def test_every_requirement_of_the_tools_is_pinned_exactly() -> None:
+    """pyproject.toml pins what the project uses to build and test, and the constraints pin everything else."""
+    for wanted in environment.requirements(["test", "browser", "dev"]):
+        assert "==" in wanted.partition(";")[0], wanted
+    lines = environment.CONSTRAINTS.read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) > 50
+    assert all("==" in line.partition(";")[0] for line in pins)
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in pins}
+    relay = [wanted.partition(">=")[0].lower() for wanted in environment.requirements(["relay"])]
+    assert set(relay) <= pinned
+
+
+def test_a_failed_command_says_what_it_was_and_what_it_printed() -> None:
+    """The message is enough to act on."""
+    with pytest.raises(Failed, match=r"(?s)status 7.*over here"):
+        run([sys.executable, "-c", "print('over here'); raise SystemExit(7)"])
+
+
+def test_a_command_that_may_fail_for_the_network_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three attempts, and the third result counts."""
+    monkeypatch.setattr("tools.process.PAUSES", (0.0,))
+    log = tmp_path / "log"
+    code = f"p = {str(log)!r}; open(p, 'a').write('x'); n = len(open(p).read()); raise SystemExit(n < 3)"
+    run([sys.executable, "-c", code], attempts=3)
+    assert log.read_text() == "xxx"
+
+
+# Node and Chromium ----------------------------------------------------------------------------------------------
+
+
+@posix_only
+def test_an_old_node_does_not_count(bare: Path) -> None:
+    """The version decides, and something that is no Node has none."""
+    assert node.major_version(str(script(bare / "node", "echo v18.2.0"))) == 18 < node.OLDEST
+    assert node.major_version(str(script(bare / "broken", "exit 1"))) == 0
+    assert node.major_version(None) == 0
+
+
+def test_the_npm_lock_names_no_registry_and_pins_everything() -> None:
+    """The packages come from whichever registry the machine uses, and their hashes are checked."""
+    lock = (ROOT / "web" / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in lock
+    assert "registry" not in lock
+    assert lock.count('"integrity"') >= 15
+    package = (ROOT / "web" / "package.json").read_text(encoding="utf-8")
+    assert "^" not in package
+    assert "~" not in package
+
+
+@posix_only
+def test_an_installed_chromium_is_found_and_a_broken_one_passed_over(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrapper that only says "install the snap" is no browser."""
+    monkeypatch.setattr(chromium, "playwrights_own", lambda: None)
+    assert chromium.find() is None
+    script(bare / "chromium-browser", "echo 'please install the snap'")
+    chrome = script(bare / "google-chrome", "echo Google Chrome 140.0.1")
+    assert chromium.find() == chrome
+    best = script(bare / "chromium", "echo Chromium 140.0.2")
+    assert chromium.find() == best
+
+
+@posix_only
+def test_a_named_chromium_is_taken_or_refused(bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """--chromium wins over the setting, the setting over what is installed; a wrong one is an error."""
+    script(bare / "chromium", "echo Chromium 1")
+    mine = script(tmp_path / "mine", "echo Chromium 2")
+    other = script(tmp_path / "other", "echo Chromium 3")
+    monkeypatch.setenv(chromium.SETTING, str(mine))
+    assert chromium.find() == mine
+    assert chromium.find(str(other)) == other
+    with pytest.raises(Missing, match="nothing-here"):
+        chromium.find(str(tmp_path / "nothing-here"))
+
+
+@posix_only
+def test_without_any_chromium_it_is_said_what_to_do(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the ways out."""
+    for name in ("playwrights_own", "download", "from_debian"):
+        monkeypatch.setattr(chromium, name, lambda: None)
+    with pytest.raises(Missing, match="--chromium"):
+        chromium.ensure()
+
+
+# Arguments ------------------------------------------------------------------------------------------------------
+
+
+def test_every_option_of_the_rehearsal_is_understood() -> None:
+    """The options by their documented names, with their types."""
+    line = (
+        "demo --selfplay 2 --seconds 20 --out there --latency 80 --loss 5 --p2p-down-at 5 --p2p-up-at 10 "
+        "--p2p-cut close --socketio-only --input-delay 2 --seed 7 --host 0.0.0.0 --port 9 --database x.sqlite"
+    )
+    options = build.parser().parse_args(line.split())
+    assert (options.selfplay, options.seconds, options.out) == (2, 20.0, Path("there"))
+    assert (options.latency, options.loss, options.p2p_down_at, options.p2p_up_at) == (80.0, 5.0, 5.0, 10.0)
+    assert (options.p2p_cut, options.socketio_only, options.input_delay, options.seed) == ("close", True, 2, 7)
+    assert (options.host, options.port, options.database) == ("0.0.0.0", 9, "x.sqlite")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "dance", "demo --selfplay 0", "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats"],
+)
+def test_wrong_arguments_are_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With status 2 and a usage line, before anything is installed."""
+    with pytest.raises(SystemExit) as error:
+        build.main(line.split())
+    assert error.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_arguments_after_two_dashes_are_pytests() -> None:
+    """The first -- divides; later ones belong to pytest."""
+    assert build.split(["test", "--fast", "--", "-k", "x", "--", "y"]) == (["test", "--fast"], ["-k", "x", "--", "y"])
+    assert build.split(["test"]) == (["test"], [])
+
+
+def test_help_works_on_a_bare_python_without_installing_anything(tmp_path: Path) -> None:
+    """Isolated from this environment's packages; nothing is made, not even the environment."""
+    python = environment.probe(getattr(sys, "_base_executable", None) or sys.executable)
+    assert python is not None
+    done = subprocess.run(
+        [python.path, "-I", "-S", ROOT / "build.py", "--help"], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert done.returncode == 0
+    for task in ("demo", "test", "wheel", "site", "bench", "env", "clean"):
+        assert task in done.stdout
+
+
+def test_the_demo_says_at_once_that_a_port_is_taken() -> None:
+    """And names the way out, before it builds anything."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(Missing, match="--port"):
+            demo.refuse_taken("127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_database_is_a_url_or_a_file(tmp_path: Path) -> None:
+    """A file name becomes a SQLite URL with an absolute path; a URL stays as it is."""
+    assert demo.database_url("postgresql+psycopg://a/b") == "postgresql+psycopg://a/b"
+    assert demo.database_url(str(tmp_path / "new" / "x.db")) == f"sqlite:///{tmp_path / 'new' / 'x.db'}"
+    assert (tmp_path / "new").is_dir()
+    assert demo.address("0.0.0.0", 8000) == "http://127.0.0.1:8000/"
+
+
+# The suite ------------------------------------------------------------------------------------------------------
+
+
+def options_of(line: str) -> argparse.Namespace:
+    return build.parser().parse_args(line.split())
+
+
+def test_fast_leaves_out_the_browsers_and_nothing_else() -> None:
+    """The names of the steps, in order."""
+    every = [step.name for step in suite.STEPS]
+    assert [step.name for step in suite.chosen(options_of("test"))] == every
+    fast = [step.name for step in suite.chosen(options_of("test --fast"))]
+    assert fast == [name for name in every if name not in {"parity", "browser", "e2e"}]
+    assert [step.name for step in suite.chosen(options_of("test --only js,lint"))] == ["lint", "js"]
+    with pytest.raises(Missing, match="no step dance"):
+        suite.chosen(options_of("test --only dance"))
+
+
+def steps_that(*endings: object) -> tuple[suite.Step, ...]:
+    """Steps that end so: counts are returned, exceptions raised."""
+
+    def ending(what: object) -> suite.Step:
+        def act(options: argparse.Namespace) -> tuple[suite.Counts, str]:
+            if isinstance(what, Exception):
+                raise what
+            assert isinstance(what, suite.Counts)
+            return what, "fine"
+
+        return suite.Step("step", "a step", act)
+
+    return tuple(ending(what) for what in endings)
+
+
+@pytest.mark.parametrize(
+    ("endings", "status", "line"),
+    [
+        ([suite.Counts(5, 0, 1), suite.Counts(1)], 0, "6 passed, 0 failed, 1 skipped"),
+        ([suite.Counts(5), suite.Broken("bad", suite.Counts(2, 3))], 1, "7 passed, 3 failed"),
+        ([suite.Counts(5), Missing("no Chromium")], 1, "5 passed, 1 failed"),
+        ([suite.Counts(5), ZeroDivisionError("a bug of the suite")], 1, "5 passed, 1 failed"),
+        ([suite.Counts()], 1, "0 passed, 0 failed"),
+    ],
+)
+def test_the_end_of_the_suite_is_honest(
+    endings: list[object],
+    status: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Status 0 only if something passed and nothing failed; a step that could not run has failed."""
+    monkeypatch.setattr(suite, "STEPS", steps_that(*endings))
+    assert suite.main(options_of("test")) == status
+    out = capsys.readouterr().out
+    assert line in out.strip().splitlines()[-1]
+    for ending in endings:
+        if isinstance(ending, Exception):
+            assert str(ending) in out
+
+
+def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real pytest runs: failures, errors and skips are counted, and a run that collects nothing is no success."""
+    tests = tmp_path / "tests"
+    tests.mkdir()
+    (tests / "test_some.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert 0\n"
+        "@pytest.mark.skip\ndef test_left(): pass\n"
+        "def test_error(nothing): pass\n"
+    )
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    options = options_of("test")
+    options.pytest_arguments = ["-p", "no:cacheprovider"]
+    with pytest.raises(suite.Broken) as error:
+        suite.pytest(sys.executable, ["tests"], "", options)
+    assert error.value.counts == suite.Counts(1, 2, 1)
+    options.pytest_arguments += ["-k", "good"]
+    assert suite.pytest(sys.executable, ["tests"], "", options)[0] == suite.Counts(1, 0, 0)
+    options.pytest_arguments = []
+    with pytest.raises(suite.Broken):
+        suite.pytest(sys.executable, ["tests"], "nosuchmark", options)
+    with pytest.raises(suite.Broken, match="no tests"):
+        suite.pytest(sys.executable, ["elsewhere"], "", options)
+
+
+def test_the_packages_of_web_are_installed_for_this_lock_file() -> None:
+    """What the other tests rely on."""
+    assert (NODE_MODULES / "pyodide-314" / "pyodide.asm.wasm").is_file()

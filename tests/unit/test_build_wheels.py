@@ -1,0 +1,175 @@
+"""The wheels and the site: what is in them, and that the same sources give the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import distributions, site, wheels
+from tools.paths import NEWEST, PYODIDES, ROOT, Pyodide
+
+pytestmark = pytest.mark.tooling
+
+HERE = next((pyodide for pyodide in PYODIDES if pyodide.python == sys.version_info[:2]), None)
+needs_pyodide_build = pytest.mark.skipif(HERE is None, reason="pyodide-build compiles for 3.12 and 3.13 here")
+
+
+@pytest.fixture(scope="session")
+def built() -> wheels.Wheels:
+    return wheels.current()
+
+
+@pytest.fixture(scope="session", params=[NEWEST, *([HERE] if HERE else [])], ids=lambda pyodide: pyodide.tag)
+def pyodide(request: pytest.FixtureRequest) -> Pyodide:
+    """One version that is compiled inside Pyodide, and the one that pyodide-build compiles."""
+    found: Pyodide = request.param
+    return found
+
+
+def test_the_plain_wheel_has_every_module_and_the_licence(built: wheels.Wheels) -> None:
+    """What is in the package is in the wheel, and nothing else."""
+    files = wheels.read(built.plain)
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pycore").rglob("*.py")}
+    assert {name for name in files if name.endswith(".py")} == sources
+    assert any(name.endswith("/licenses/LICENSE") for name in files)
+    assert built.plain.name.startswith("interactive_gym_pycore-")
+
+
+def test_two_builds_of_the_plain_wheel_have_the_same_bytes(built: wheels.Wheels, tmp_path: Path) -> None:
+    """Built again, elsewhere, now."""
+    again = wheels.plain_wheel(tmp_path)
+    assert again.read_bytes() == built.plain.read_bytes()
+
+
+def test_two_builds_of_a_browser_wheel_have_the_same_bytes(
+    built: wheels.Wheels, pyodide: Pyodide, tmp_path: Path
+) -> None:
+    """Compiled again, elsewhere, now."""
+    again = wheels.browser_wheel(built.plain, pyodide, tmp_path)
+    assert again.read_bytes() == built.browser(pyodide).read_bytes()
+
+
+def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheels, pyodide: Pyodide) -> None:
+    """Every module of the core as byte code; no source, no relay, no command line."""
+    names = set(wheels.read(built.browser(pyodide)))
+    assert {"pycore/__init__.pyc", "pycore/types.pyc", "pycore/errors.pyc"} <= names
+    assert not [name for name in names if name.endswith(".py")]
+    assert not [name for name in names if name.startswith("pycore/") and not name.endswith(".pyc")]
+    assert not [name for name in names if "relay" in name or "cli" in name or "__main__" in name]
+    plain = {name for name in wheels.read(built.plain) if name.endswith(".py")}
+    left_out = {name for name in plain if f"{name}c" not in names}
+    assert left_out == {name for name in plain if name.startswith(wheels.LEFT_OUT)}
+
+
+def test_byte_code_carries_the_hash_of_its_source_and_no_time(built: wheels.Wheels, pyodide: Pyodide) -> None:
+    """Unchecked-hash pycs (PEP 552)."""
+    sources = wheels.read(built.plain)
+    compiled = {name: data for name, data in wheels.read(built.browser(pyodide)).items() if name.endswith(".pyc")}
+    magics = {data[:4] for data in compiled.values()}
+    assert len(magics) == 1
+    for name, data in compiled.items():
+        assert data[4:8] == b"\x01\x00\x00\x00"
+        assert data[8:16] == importlib.util.source_hash(sources[name[:-1]])
+
+
+def test_the_record_matches_the_contents(built: wheels.Wheels, pyodide: Pyodide) -> None:
+    """Each file with its hash and size; the tag of the file name stands in WHEEL."""
+    wheel = built.browser(pyodide)
+    files = wheels.read(wheel)
+    (record,) = (name for name in files if name.endswith("/RECORD"))
+    rows = [row.rsplit(",", 2) for row in files[record].decode().splitlines()]
+    assert {row[0] for row in rows} == set(files)
+    for name, digest, size in rows:
+        if name != record:
+            expected = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
+            assert (digest, int(size)) == (f"sha256={expected}", len(files[name]))
+    (metadata,) = (data for name, data in files.items() if name.endswith("/WHEEL"))
+    assert f"Tag: {pyodide.tag}-none-any" in metadata.decode()
+    assert wheel.name.endswith(f"-{pyodide.tag}-none-any.whl")
+
+
+@needs_pyodide_build
+def test_a_browser_wheel_imports_here_without_its_sources(built: wheels.Wheels, tmp_path: Path) -> None:
+    """The byte code that pyodide-build made is good for this Python too, which has the same version."""
+    assert HERE is not None
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import pycore.types, pycore.errors\n"
+        "print(pycore.types.__file__, bool(pycore.errors.__doc__))"
+    )
+    wheel = built.browser(HERE)
+    command = [sys.executable, "-I", "-S", "-c", code, str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    file, documented = done.stdout.split()
+    assert file.startswith(str(wheel))
+    assert documented == "False"  # docstrings are left out
+
+
+def test_changed_sources_are_other_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache follows the sources and the list of Pyodides."""
+    before = wheels.sources_hash()
+    assert wheels.sources_hash() == before
+    monkeypatch.setattr(wheels, "PYODIDES", PYODIDES[:-1])
+    assert wheels.sources_hash() != before
+
+
+def test_a_downloaded_wheel_must_be_the_pinned_one(tmp_path: Path) -> None:
+    """A file with other bytes under the right name is not taken from the cache."""
+    pin = distributions.MICROPIP
+    file = tmp_path / pin.file
+    assert not distributions.is_intact(file, pin)
+    file.write_bytes(b"something else")
+    assert not distributions.is_intact(file, pin)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return site.build(tmp_path_factory.mktemp("site") / "site")
+
+
+def test_the_site_has_all_that_its_manifest_names(folder: Path) -> None:
+    """The loader knows the manifest's name and nothing else."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["pyodide"]["version"] == NEWEST.version
+    for name in (manifest["wheel"], manifest["compiled_wheel"], manifest["game"], "index.html"):
+        assert (folder / name).is_file(), name
+    for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"):
+        assert (folder / manifest["pyodide"]["url"] / name).is_file(), name
+    assert (folder / "vendor" / "socket.io.esm.min.js").is_file()
+    assert not (folder / "node_modules").exists()
+    assert not (folder / "package.json").exists()
+
+
+def test_the_lock_file_of_the_site_names_only_what_is_there(folder: Path) -> None:
+    """Every entry's file exists and has its hash, pycore's compiled wheel among them."""
+    lock = json.loads((folder / "pyodide" / "pyodide-lock.json").read_text())
+    assert set(lock["packages"]) == {"micropip", "interactive-gym-pycore"}
+    for entry in lock["packages"].values():
+        file = folder / "pyodide" / entry["file_name"]
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"]
+    assert NEWEST.tag in lock["packages"]["interactive-gym-pycore"]["file_name"]
+
+
+def test_building_the_site_again_changes_nothing(folder: Path) -> None:
+    """Idempotent: the same names and the same bytes."""
+
+    def contents() -> dict[str, str]:
+        return {
+            path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+
+    before = contents()
+    assert len(before) > 15
+    site.build(folder)
+    assert contents() == before
+    assert [path.name for path in folder.parent.iterdir()] == ["site"]
