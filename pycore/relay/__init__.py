@@ -52,6 +52,4 @@ def create_app(
 
 def missing_extra(error: ModuleNotFoundError) -> UsageError:
     """The error to show when a dependency of the relay is not installed."""
-    return UsageError(
-        f"{error.name} is not installed; the relay needs: pip install 'interactive-gym-pycore[relay]'"
-    )
+    return UsageError(f"{error.name} is not installed; the relay needs: pip install 'interactive-gym-pycore[relay]'")

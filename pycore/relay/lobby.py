@@ -207,14 +207,11 @@ class Lobby:
         late = [
             connection
             for connection in self._waiting.values()
-            if connection.waiting_since is not None
-            and now - connection.waiting_since >= self.limits.waiting_s
+            if connection.waiting_since is not None and now - connection.waiting_since >= self.limits.waiting_s
         ]
         for connection in late:
             del self._waiting[connection.sid]
-            out.append(
-                _error(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game")
-            )
+            out.append(_error(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game"))
         if late:
             out += self._tell_waiting(now)
         for game_id, room in list(self._rooms.items()):
@@ -228,13 +225,16 @@ class Lobby:
         """A game that is still remembered."""
         return self._rooms.get(game_id)
 
+    def playing(self) -> list[Room]:
+        """The games that go on."""
+        return [room for room in self._rooms.values() if not room.over]
+
     def health(self) -> dict[str, int]:
         """Sizes, for `GET /api/health`."""
-        playing = sum(not room.over for room in self._rooms.values())
         return {
             "sockets": len(self._connections),
             "waiting": len(self._waiting),
-            "games_playing": playing,
+            "games_playing": len(self.playing()),
             "games_remembered": len(self._rooms),
         }
 
@@ -303,9 +303,7 @@ class Lobby:
         self.started.append(room)
         turn = None
         if self._turn is not None:
-            turn = {
-                str(seat.player): self._turn.config(f"{room.game_id}-{seat.player}", wall) for seat in seats
-            }
+            turn = {str(seat.player): self._turn.config(f"{room.game_id}-{seat.player}", wall) for seat in seats}
         return room.start(self.settings, turn)
 
     def _tell_waiting(self, now: float) -> list[Outgoing]:

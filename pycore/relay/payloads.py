@@ -215,9 +215,7 @@ def _player(fields: dict[str, Any], name: str, limits: Limits) -> int | str:
 def _number(fields: dict[str, Any], name: str, low: int, high: int) -> int:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Refused(
-            "malformed", f"`{name}` is {_shown(value)}; it must be a whole number from {low} to {high}"
-        )
+        raise Refused("malformed", f"`{name}` is {_shown(value)}; it must be a whole number from {low} to {high}")
     return value
 
 

@@ -139,8 +139,7 @@ class Room:
             for seat in self.seats
         ]
         out += [
-            self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id})
-            for seat in self.seats
+            self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id}) for seat in self.seats
         ]
         return [item for item in out if item is not None]
 

@@ -29,9 +29,7 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {
-            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
@@ -89,9 +87,7 @@ def server(app: RelayApp, *, log_level: str = "warning") -> Server:
     return Server(uvicorn.Config(app, **options))
 
 
-def run(
-    app: RelayApp, bound: socket.socket, *, ready: Callable[[str], None], log_level: str = "warning"
-) -> None:
+def run(app: RelayApp, bound: socket.socket, *, ready: Callable[[str], None], log_level: str = "warning") -> None:
     """Serve until SIGINT or SIGTERM. `ready` is told the address when connections are accepted."""
     runner = server(app, log_level=log_level)
     startup = runner.startup

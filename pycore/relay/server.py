@@ -39,9 +39,7 @@ by the pings of the WebSocket itself, which the browser answers whatever the pag
 class RelayServer:
     """The socket.io side of the relay."""
 
-    def __init__(
-        self, lobby: Lobby, store: DataStore, limits: Limits, *, origins: Sequence[str] | None = None
-    ) -> None:
+    def __init__(self, lobby: Lobby, store: DataStore, limits: Limits, *, origins: Sequence[str] | None = None) -> None:
         self.lobby = lobby
         self.store = store
         self.limits = limits
@@ -88,6 +86,9 @@ class RelayServer:
         finally:
             for task in forever:
                 task.cancel()
+            for room in self.lobby.playing():
+                counts = room.counts() | {"state": "stopped"}
+                self._start(self._put_game(room, {"counts": json.dumps(counts)}))
             if self._tasks:
                 # Games that are being written down; a database that hangs does not keep the relay up.
                 await asyncio.wait(self._tasks, timeout=3.0)
@@ -249,10 +250,10 @@ class RelayServer:
     def _note_games(self) -> None:
         """Write down what began and what ended. A game goes on if that fails: its data say their game id."""
         for room in self.lobby.started:
-            self._start(self._put_game(room, {"settings": json.dumps(self.lobby.settings)}))
+            self._start(self._put_game(room, {}))
         for room in self.lobby.ended:
             ending = {"ended": room.ended_wall, "counts": json.dumps(room.counts())}
-            self._start(self._put_game(room, {"settings": json.dumps(self.lobby.settings)} | ending))
+            self._start(self._put_game(room, ending))
         self.lobby.started.clear()
         self.lobby.ended.clear()
 
@@ -262,6 +263,7 @@ class RelayServer:
             "started": room.started_wall,
             "seed": room.seed,
             "players": json.dumps(room.players),
+            "settings": json.dumps(self.lobby.settings),
             "subjects": json.dumps({str(seat.player): seat.subject_id for seat in room.seats}),
         }
         try:

@@ -163,9 +163,7 @@ class DataStore:
 
         def read() -> dict[str, Any] | None:
             with self._engine.connect() as connection:
-                row = (
-                    connection.execute(sa.select(games).where(games.c.game_id == game_id)).mappings().first()
-                )
+                row = connection.execute(sa.select(games).where(games.c.game_id == game_id)).mappings().first()
             if row is None:
                 return None
             empty = {"game_id": game_id, "state": "unknown", "players": json.loads(row["players"])}

@@ -36,18 +36,14 @@ class Turn:
         """From ``{'urls': [...], 'secret': ..., 'ttl_s': ..., 'force_relay': ...}``; raises `ConfigError`."""
         unknown = sorted(set(values) - {"urls", "secret", "ttl_s", "force_relay"})
         if unknown:
-            raise ConfigError(
-                f"unknown TURN setting {unknown[0]!r}; known are urls, secret, ttl_s, force_relay"
-            )
+            raise ConfigError(f"unknown TURN setting {unknown[0]!r}; known are urls, secret, ttl_s, force_relay")
         urls = values.get("urls")
         urls = [urls] if isinstance(urls, str) else urls
         if not isinstance(urls, list | tuple) or not urls:
             raise ConfigError("TURN needs `urls`: a list like ['turn:turn.example.org:3478']")
         for url in urls:
             if not isinstance(url, str) or not url.startswith(("turn:", "turns:", "stun:", "stuns:")):
-                raise ConfigError(
-                    f"{url!r} is not a TURN address; it begins with turn:, turns:, stun: or stuns:"
-                )
+                raise ConfigError(f"{url!r} is not a TURN address; it begins with turn:, turns:, stun: or stuns:")
         secret = values.get("secret")
         if not isinstance(secret, str) or not secret:
             raise ConfigError("TURN needs `secret`: coturn's static-auth-secret")

@@ -63,9 +63,7 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
             game: str = start["game_id"]
             await one.call("pyodide_player_action", action(game, 0, 1, 0))
             await two.get("pyodide_other_player_action")
-            await one.call(
-                "p2p_session_metrics", {"game_id": game, "player_id": 0, "episode": -1, "metrics": {"n": 1}}
-            )
+            await one.call("p2p_session_metrics", {"game_id": game, "player_id": 0, "episode": -1, "metrics": {"n": 1}})
             process.send_signal(number)
             # The pages are still connected: the end does not wait for them.
             assert await asyncio.to_thread(process.wait, 10) == 0
@@ -127,10 +125,7 @@ def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> N
 
 def test_without_the_extra_the_command_says_how_to_get_it() -> None:
     """The core needs nothing; the command line names what it needs."""
-    code = (
-        "import sys; sys.modules[sys.argv[1]] = None; sys.argv[1:] = {}; "
-        "from pycore.__main__ import main; main()"
-    )
+    code = "import sys; sys.modules[sys.argv[1]] = None; sys.argv[1:] = {}; from pycore.__main__ import main; main()"
     for missing, arguments in (
         ("click", []),
         ("socketio", ["relay", "--port", "0"]),

@@ -44,16 +44,12 @@ def test_what_comes_out_is_to_the_byte_what_went_in(relay: Relay, tmp_path: Path
     async def go() -> str:
         async with relay.pair() as ((one, two), game):
             assert await one.call("p2p_session_metrics", metrics(game, 0, -1, METRICS)) == {"status": "ok"}
-            assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {"episode": 0})) == {
-                "status": "ok"
-            }
+            assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {"episode": 0})) == {"status": "ok"}
             assert await two.call("p2p_session_metrics", metrics(game, 1, 0, text)) == {"status": "ok"}
             # Out of order, several episodes, a character cut off nowhere: parts are text.
             parts = [(1, 1, LINES[5:]), (0, 1, LINES[9:]), (1, 0, LINES[:5]), (0, 0, LINES[:9])]
             for episode, part, data in parts:
-                assert (await one.call("pycore_records", record(game, 0, episode, part, 2, data)))[
-                    "status"
-                ] == "ok"
+                assert (await one.call("pycore_records", record(game, 0, episode, part, 2, data)))["status"] == "ok"
             kind = {
                 "game_id": game,
                 "player_id": 0,
@@ -104,10 +100,7 @@ def test_stores_of_one_key_do_not_overtake_each_other(relay: Relay, tmp_path: Pa
         async with relay.pair() as ((one, _), game):
             for round_ in range(5):
                 replies = await asyncio.gather(
-                    *(
-                        one.call("p2p_session_metrics", metrics(game, 0, 0, {"n": 10 * round_ + n}))
-                        for n in range(8)
-                    )
+                    *(one.call("p2p_session_metrics", metrics(game, 0, 0, {"n": 10 * round_ + n})) for n in range(8))
                 )
                 assert {reply["status"] for reply in replies} == {"ok"}
             return game
@@ -152,9 +145,7 @@ def test_a_full_disk_gives_an_error_and_never_an_ok(tmp_path: Path) -> None:
     async def go(relay: Relay) -> None:
         async with relay.pair() as ((one, two), game):
             big = "x" * 200_000
-            replies = [
-                await one.call("pycore_records", record(game, 0, 0, part, 9, big)) for part in range(9)
-            ]
+            replies = [await one.call("pycore_records", record(game, 0, 0, part, 9, big)) for part in range(9)]
             kept = [reply for reply in replies if reply["status"] == "ok"]
             failed = [reply for reply in replies if reply["status"] == "error"]
             assert kept
@@ -242,6 +233,25 @@ def test_an_ended_game_is_forgotten_but_its_counts_stay_in_the_database(tmp_path
         asyncio.run(go(relay))
 
 
+def test_a_relay_that_is_stopped_writes_down_what_it_counted(tmp_path: Path) -> None:
+    """The next relay on the same database still knows what crossed the last one."""
+    games = []
+
+    async def play(relay: Relay) -> None:
+        async with relay.pair() as ((one, _), game):
+            await one.call("pyodide_player_action", action(game, 0, 1, 0))
+            games.append(game)
+
+    async def ask(relay: Relay) -> None:
+        counts = await relay.counts(games[0])
+        assert (counts["state"], counts["inputs_relayed"], counts["players"]) == ("stopped", 1, [0, 1])
+
+    with running(tmp_path) as relay:
+        asyncio.run(play(relay))
+    with running(tmp_path) as relay:
+        asyncio.run(ask(relay))
+
+
 @pytest.mark.parametrize(
     "value", [None, 1, [], "no json", "[]", "1", '{"a":NaN}', "\ud800"], ids=lambda value: ascii(value)
 )
@@ -260,9 +270,7 @@ def test_one_player_cannot_fill_the_disk(tmp_path: Path) -> None:
 
     async def go(relay: Relay) -> None:
         async with relay.pair() as ((one, two), game):
-            replies = [
-                await one.call("pycore_records", record(game, 0, 0, 0, 1, "x" * 300)) for _ in range(4)
-            ]
+            replies = [await one.call("pycore_records", record(game, 0, 0, 0, 1, "x" * 300)) for _ in range(4)]
             assert [reply.get("code") for reply in replies] == [None, None, None, "too_large"]
             assert (await two.call("pycore_records", record(game, 1, 0, 0, 1, "x")))["status"] == "ok"
 
