@@ -71,6 +71,11 @@ class HashExchange:
         return theirs if own != theirs else None
 
     @property
+    def riding(self) -> bool:
+        """Whether anything has to ride in the next packet."""
+        return bool(self._wanted or self._answers)
+
+    @property
     def settled(self) -> bool:
         """Whether the peer has all of ours."""
         return not self._wanted
@@ -81,8 +86,6 @@ class HashExchange:
 
     def entries(self) -> list[bytes]:
         """What has to ride in the next packet to the peer."""
-        if not self._wanted and not self._answers:
-            return []
         entries = [self._entry(frame, WANT) for frame in self._wanted[-PER_PACKET:] if frame in self._own]
         entries += [self._entry(frame, 0) for frame in self._answers[:PER_PACKET] if frame in self._own]
         del self._answers[:PER_PACKET]

@@ -85,6 +85,7 @@ class Exchange:
         self._wall0 = wall_ms - now * 1000.0
         self._started = now
         self._out: list[Output] = []
+        self._others = tuple(link.seat for link in self.links)
         self._answers: list[tuple[Link, int, float, str]] = []
         self._new_packets: dict[int, tuple[int, int, int]] = {}
         self._compared = dict.fromkeys(self.link_of, 0)
@@ -128,7 +129,7 @@ class Exchange:
         self.timeline.take(self.me, target, action, now, self.episode)
         self.dispatched = target
         mask = self.timeline.frames.mask
-        for link, channel in zip(self.links, channels, strict=True):
+        for link, channel in zip(self.links, channels):  # noqa: B905 - as many, the session looked
             link.dispatch_slot(target, mask)
             self.dispatch(link, channel, now)
 
@@ -211,28 +212,30 @@ class Exchange:
     def write(self, channels: Sequence[int], now: float, tick: int, playing: bool, over: bool) -> None:
         """Write what is due on every link. `playing`: new inputs are dispatched every tick; `over`: whoever knows
         that we are done is only answered."""
-        for link, frame_sent, hold_since, path in self._answers:
-            self._answer_probe(link, frame_sent, hold_since, path, now)
-        self._answers.clear()
-        for link, channel in zip(self.links, channels, strict=True):
+        if self._answers:
+            for link, number, came, path in self._answers:
+                self._answer_probe(link, number, came, path, now)
+            self._answers.clear()
+        on_time = playing or tick % QUIET_TICKS == 0
+        for link, channel in zip(self.links, channels):  # noqa: B905 - as many, the session looked
             if link.dispatched < self.dispatched and self.open_for_inputs:
                 self.dispatch(link, channel, now)
             if link.changes:
                 self._note_changes(link, now)
-            probe = link.probe_due(now)
-            if probe is not None:
-                self._out.append((SEND, link.seat, 0, datagram.encode_probe(datagram.PROBE, self.tag, probe)))
             if over and link.peer_episode >= self.episode and not link.flush:
                 continue
             if link.healthy:
-                due = playing or link.flush or tick % QUIET_TICKS == 0 or self._fresh(link)
-                if due and 0 <= channel <= CONGESTED_BYTES:
+                if (on_time or link.flush or self._fresh(link)) and channel <= CONGESTED_BYTES:
                     self._write_datagram(link, now)
                 if now - self._latency_probe_at >= LATENCY_PROBE:
                     self._latency_probe_at = now
                     if link.check_latency(now, self.timeline.current) and self.socket_up:
                         self._write_control(link, now)
-            elif self.socket_up:
+                continue
+            probe = link.probe_due(now)
+            if probe is not None:
+                self._out.append((SEND, link.seat, 0, datagram.encode_probe(datagram.PROBE, self.tag, probe)))
+            if self.socket_up:
                 self._write_by_socket(link, now)
 
     def _fresh(self, link: Link) -> bool:
@@ -267,10 +270,11 @@ class Exchange:
         else:
             first = link.dispatched + 1
             body = b""
-        blocks = self._blocks(link, False, now)
-        if blocks:
-            flags |= datagram.BLOCKS
-            body += blocks
+        if self._has_blocks(link):
+            blocks = self._blocks(link, False, now)
+            if blocks:
+                flags |= datagram.BLOCKS
+                body += blocks
         link.flush = False
         seq, echo, hold = link.wire.stamp(now)
         data = datagram.encode(
@@ -279,8 +283,19 @@ class Exchange:
         self._out.append((SEND, link.seat, seq, data))
 
     def _receipts(self) -> list[int]:
-        held = self.timeline.frames.held if self.open_for_inputs else [-1] * len(self.players)
-        return held[: self.me] + held[self.me + 1 :]
+        if not self.open_for_inputs:
+            return [-1] * len(self.links)
+        held = self.timeline.frames.held
+        return [held[seat] for seat in self._others]
+
+    def _has_blocks(self, link: Link) -> bool:
+        return (
+            not link.peer_hears_ready
+            or self.hashes[link.seat].riding
+            or self.hidden
+            or self.stop_frame is not None
+            or self.timeline.end is not None
+        )
 
     def _blocks(self, link: Link, by_socket: bool, now: float) -> bytes:
         blocks = b""
@@ -460,7 +475,10 @@ class Exchange:
             else:
                 link.counts.received_via_socketio += 1
             if verdict == MISPREDICTED:
-                self._log_late_input(link.seat, frame, encoded, now)
+                depth = timeline.current - frame
+                late = self.late_inputs
+                if late.is_due(now, depth):
+                    self._log_late_input(link.seat, frame, encoded, depth)
             return True
         if verdict == CONTRADICTION:
             self.contradictions += 1
@@ -469,18 +487,16 @@ class Exchange:
             self.refuse(link, f"an input for frame {frame} while frame {timeline.current} is current", now)
         return False
 
-    def _log_late_input(self, seat: int, frame: int, encoded: bytes, now: float) -> None:
-        current = self.timeline.current
-        summary = self.late_inputs.line(now, current - frame)
+    def _log_late_input(self, seat: int, frame: int, encoded: bytes, depth: int) -> None:
+        summary = self.late_inputs.summary()
         if summary is not None:
             self.news.append(Log(level="info", text=summary))
-        if self.late_inputs.speaks:
-            predicted = self.codec.decode(self.timeline.events.last_predicted)
-            text = (
-                f"[GGPO] Late input triggering rollback: player {self.players[seat]}, frame {frame}, "
-                f"predicted {predicted!r}, actual {self.codec.decode(encoded)!r}, depth {current - frame}"
-            )
-            self.news.append(Log(level="info", text=text))
+        predicted = self.codec.decode(self.timeline.events.last_predicted)
+        text = (
+            f"[GGPO] Late input triggering rollback: player {self.players[seat]}, frame {frame}, "
+            f"predicted {predicted!r}, actual {self.codec.decode(encoded)!r}, depth {depth}"
+        )
+        self.news.append(Log(level="info", text=text))
 
     def _take_block(self, link: Link, kind: int, payload: bytes, path: str) -> None:
         if kind == datagram.BLOCK_HASH:

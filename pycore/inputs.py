@@ -78,21 +78,12 @@ class Frames:
             self.opened += 1
             self.missing[self.opened & self.mask] = self.all_missing
 
-    def put(self, seat: int, frame: int, encoded: bytes, action: Any) -> None:
-        """Take in a known input. The caller has checked that it is missing and that its slot is open."""
-        slot = frame & self.mask
-        self.encoded[slot][seat] = encoded
-        self.actions[slot][seat] = action
+    def extend(self, seat: int, frame: int) -> None:
+        """The input of `frame` = held + 1 is known: move `held` to the frame before the next hole."""
         bit = 1 << seat
         missing = self.missing
-        missing[slot] &= ~bit
-        if frame == self.held[seat] + 1:
-            mask = self.mask
-            opened = self.opened
-            while frame < opened and not missing[(frame + 1) & mask] & bit:
-                frame += 1
-            self.held[seat] = frame
-
-    def lacks(self, seat: int, frame: int) -> bool:
-        """Whether a seat's input for an open frame is not known yet."""
-        return frame > self.held[seat] and bool(self.missing[frame & self.mask] >> seat & 1)
+        mask = self.mask
+        opened = self.opened
+        while frame < opened and not missing[(frame + 1) & mask] & bit:
+            frame += 1
+        self.held[seat] = frame

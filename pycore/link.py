@@ -83,6 +83,7 @@ class Link:
         "fallback",
         "first_fallback",
         "flush",
+        "healthy",
         "path",
         "peer_advantage",
         "peer_dispatched",
@@ -115,6 +116,8 @@ class Link:
         self.closed_at = now - 1.0
         """When the channel was lost last: the input of that tick counts as refused."""
         self.sender = False
+        self.healthy = False
+        """Whether inputs go peer-to-peer (S1)."""
         self.fallback: str | None = None
         self.first_fallback: tuple[float, int] | None = None
         """Time and frame of the first fallback."""
@@ -164,10 +167,8 @@ class Link:
 
     # -- the path ------------------------------------------------------------------------------------------
 
-    @property
-    def healthy(self) -> bool:
-        """Whether inputs go peer-to-peer (S1)."""
-        return self.connected and self.sender and self.fallback is None
+    def _judge(self) -> None:
+        self.healthy = self.connected and self.sender and self.fallback is None
 
     def record_and_send(self, frame: int, channel: int) -> bool:
         """Whether the first dispatch of the input of `frame` goes peer-to-peer; counts it or the refusal (S1, S2)."""
@@ -187,6 +188,7 @@ class Link:
         self.fallback = cause
         if self.first_fallback is None:
             self.first_fallback = now, frame
+        self._judge()
         self._good_since = None
         self._answered = True
         self._probe_at = now
@@ -210,6 +212,7 @@ class Link:
         if channel >= 0:
             if not self.connected:
                 self.connected = True
+                self._judge()
                 self.wire.forget_samples()
                 self._answered = True
                 self._probe_at = now - PROBE_INTERVAL
@@ -217,9 +220,10 @@ class Link:
         elif self.connected:
             self.connected = False
             self.sender = False
+            self._judge()
             self.closed_at = now
             self.fall_back("failed" if channel == CHANNEL_FAILED else "closed", now, frame)
-        if not (self.connected and self.sender and self.fallback is None) or not waiting or not socket_up:
+        if not self.healthy or not waiting or not socket_up:
             return
         wire = self.wire
         heard = wire.heard_at if wire.heard_at > self.quiet_since else self.quiet_since
@@ -287,6 +291,7 @@ class Link:
         if self.fallback is None:
             if not self.sender:
                 self.sender = True
+                self._judge()
                 self.quiet_since = now
                 self._set_path(P2P, "opened")
             return
@@ -297,6 +302,7 @@ class Link:
         self.fallback = None
         self.sender = True
         self.refusals = 0
+        self._judge()
         self.quiet_since = self._returned_at = now
         self._set_path(P2P, "recovered")
 

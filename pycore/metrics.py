@@ -98,7 +98,7 @@ class LateInputLog:
     The lines begin as the page's do, so that whoever searches its logs finds them.
     """
 
-    __slots__ = ("_deepest", "_left", "_since", "_suppressed", "speaks")
+    __slots__ = ("_deepest", "_left", "_since", "_suppressed")
 
     LIMIT: Final = 10
 
@@ -107,25 +107,20 @@ class LateInputLog:
         self._left = 0
         self._suppressed = 0
         self._deepest = 0
-        self.speaks = False
-        """Whether the misprediction that was noted last gets a line of its own."""
 
-    def line(self, now: float, depth: int) -> str | None:
-        """Note a misprediction; returns the summary of an earlier second if one is due."""
-        summary = None
-        if now - self._since >= 1.0:
-            summary = self.summary()
-            self._since = now
-            self._left = self.LIMIT
-        if self._left:
+    def is_due(self, now: float, depth: int) -> bool:
+        """Whether the misprediction at hand gets a line of its own, behind the summary if there is one."""
+        if self._left and now - self._since < 1.0:
             self._left -= 1
-            self.speaks = True
-        else:
-            self.speaks = False
-            self._suppressed += 1
-            if depth > self._deepest:
-                self._deepest = depth
-        return summary
+            return True
+        if now - self._since >= 1.0:
+            self._since = now
+            self._left = self.LIMIT - 1
+            return True
+        self._suppressed += 1
+        if depth > self._deepest:
+            self._deepest = depth
+        return False
 
     def summary(self) -> str | None:
         """What was suppressed since the last summary."""

@@ -28,7 +28,7 @@ from pycore.errors import ConfigError, DecodeError, UsageError
 from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
 from pycore.exchange import Exchange
 from pycore.inputs import Frames
-from pycore.link import Link
+from pycore.link import SILENCE, Link
 from pycore.prediction import DefaultAction, Predictor
 from pycore.timeline import Timeline
 from pycore.types import (
@@ -137,6 +137,8 @@ class Session:
         """Why the session is over."""
         self._sink = sink
         self._window = window
+        self._delay = delay
+        self._period = settings.period
         self._next_hash = 0
         self._final_hash = False
         self._tick = 0
@@ -224,7 +226,7 @@ class Session:
         self._tick += 1
         timeline = self.timeline
         current = timeline.current
-        period = self.settings.period
+        period = self._period
         if now - self._polled_at > LATE_TICKS * period:
             for link in self.links:
                 link.quiet_since = now
@@ -236,13 +238,18 @@ class Session:
         exchange.socket_up = socket_up
         exchange.hidden = hidden
         waiting = phase == READYING
-        for link, channel in zip(self.links, channels, strict=True):
-            link.watch(now, channel, current, waiting or link.acked < link.dispatched, period, socket_up)
+        if len(channels) != len(self.links):
+            raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
+        for link, channel in zip(self.links, channels):  # noqa: B905 - just compared
+            # Looked at closely only when something is amiss: this is the path of every tick.
+            if (channel >= 0) is not link.connected or now - link.wire.heard_at > SILENCE:
+                link.watch(now, channel, current, waiting or link.acked < link.dispatched, period, socket_up)
         if phase != PLAYING and phase != HOLDING:
             self._progress(now)
             phase = self.phase
+            current = timeline.current
         if phase == PLAYING:
-            target = timeline.current + self.settings.input_delay
+            target = current + self._delay
             if exchange.dispatched < target:
                 exchange.send_input_to_other_players(encoded, target, channels, now)
         exchange.write(channels, now, self._tick, phase == PLAYING and not self.stalled, phase == DONE)
@@ -307,27 +314,27 @@ class Session:
         if self.phase != PLAYING and self.phase != HOLDING:
             return OVER if self.phase >= DONE else 0
         timeline = self.timeline
-        flags = RESIMULATED if timeline.pending is not None and timeline.rollback() else 0
         frames = timeline.frames
         known = min(frames.held)
-        if timeline.end is None:
-            if self.exchange.stop_frame is not None:
-                timeline.last_frame = min(self.settings.max_steps - 1, self.exchange.stop_frame)
-            current = timeline.current
-            # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
-            # of the ring is free again only when its frame is published.
-            if (
-                current - known < self._window
-                and current + self.settings.input_delay <= self.exchange.dispatched
-                and current + frames.ahead + 1 - frames.size <= self.published
-            ):
-                timeline.step()
-                self.stalled = False
-                flags |= STEPPED
-            else:
-                self.stalled = True
-                self.stalls += 1
-                flags |= STALLED
+        current = timeline.current
+        exchange = self.exchange
+        if exchange.stop_frame is not None:
+            timeline.last_frame = min(self.settings.max_steps - 1, exchange.stop_frame)
+        # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
+        # of the ring is free again only when its frame is published.
+        allowed = (
+            current - known < self._window
+            and current + self._delay <= exchange.dispatched
+            and current + frames.ahead + 1 - frames.size <= self.published
+        )
+        flags = RESIMULATED if timeline.advance(allowed) else 0
+        if timeline.current > current:
+            flags |= STEPPED
+            self.stalled = False
+        elif timeline.end is None:
+            flags |= STALLED
+            self.stalled = True
+            self.stalls += 1
         confirmed = known
         for link in self.links:
             if link.reported < confirmed:

@@ -2,9 +2,9 @@
 
 - `take(seat, frame, …)` takes in a known input. If its frame was stepped with another action, that is one
   rollback event, and the frame becomes the pending rollback frame unless an earlier one is.
-- `rollback()` loads the state of the pending frame and steps up to the current frame again with what is
-  known now; predictions are made anew, every snapshot on the way is replaced.
-- `step()` steps the current frame, with predictions where an input is missing.
+- `advance(allowed)` loads the state of the pending frame, if there is one, and steps up to the current frame
+  again with what is known now; predictions are made anew, every snapshot on the way is replaced. Then it steps
+  the current frame, with predictions where an input is missing, if that is allowed.
 
 Invariant: for every stepped frame f, ``states[f + 1] == step(states[f], encoded[f])`` unless a rollback at or
 before f is pending. An end found on the way (the environment's, or the last frame) stops the stepping and is
@@ -15,14 +15,13 @@ This module knows nothing of networks. Its two loops are the hottest code of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from pycore.codec import ActionCodec
 from pycore.inputs import Frames
 from pycore.metrics import RollbackEvents
 from pycore.prediction import Predictor
-from pycore.types import Simulation, StepResult
+from pycore.types import Simulation
 
 DUPLICATE = 0
 TAKEN = 1
@@ -88,23 +87,28 @@ class Timeline:
     def take(self, seat: int, frame: int, encoded: bytes, now: float, episode: int) -> int:
         """Take in a known input; returns one of the five verdicts above."""
         frames = self.frames
-        if frame <= frames.held[seat]:
-            if (
-                frame >= 0
-                and frame > frames.opened - frames.size
-                and frames.encoded[frame & frames.mask][seat] != encoded
-            ):
+        slot = frame & frames.mask
+        used = frames.encoded[slot]
+        held = frames.held[seat]
+        if frame <= held:
+            if frame > frames.opened - frames.size and used[seat] != encoded:
                 return CONTRADICTION
             return DUPLICATE
         if frame > frames.opened:
             return OUT_OF_REACH
-        slot = frame & frames.mask
-        used = frames.encoded[slot][seat]
-        if not frames.missing[slot] >> seat & 1:
-            return DUPLICATE if used == encoded else CONTRADICTION
-        frames.put(seat, frame, encoded, self.codec.decode(encoded))
-        if frame < self.current and used != encoded:
-            self.events.append(frame, self.current, seat, used, encoded, now, episode)
+        missing = frames.missing
+        bit = 1 << seat
+        if not missing[slot] & bit:
+            return DUPLICATE if used[seat] == encoded else CONTRADICTION
+        before = used[seat]
+        used[seat] = encoded
+        frames.actions[slot][seat] = self.codec.decode(encoded)
+        missing[slot] &= ~bit
+        if frame == held + 1:
+            frames.extend(seat, frame)
+        current = self.current
+        if frame < current and before != encoded:
+            self.events.append(frame, current, seat, before, encoded, now, episode)
             if self.pending is None or frame < self.pending:
                 self.pending = frame
             return MISPREDICTED
@@ -114,96 +118,88 @@ class Timeline:
         """The encoded action with which a frame that is still in the ring was stepped last."""
         return self.frames.encoded[frame & self.frames.mask][seat]
 
-    def rollback(self) -> int:
-        """Correct everything from the pending frame on; returns how many frames were stepped again."""
+    def advance(self, allowed: bool) -> int:
+        """Correct everything from the pending frame on, then step the current frame if that is `allowed`.
+
+        Returns how many frames were stepped again. Nothing is stepped beyond an end that still stands.
+        """
         start = self.pending
+        end = self.end
+        current = self.current
+        if start is None:
+            if end is not None or not allowed:
+                return 0
+            self._run(current, current + 1, False)
+        else:
+            self.pending = None
+            if end is not None and start <= end:
+                end = self.end = None
+            self.simulation.load(self.frames.states[start & self.frames.mask])
+            self.rollbacks += 1
+            self._run(start, current + 1 if allowed and end is None else current, True)
+        now = self.current
+        if now > self.stepped:
+            self.stepped = now
+        if now > current:
+            self.frames.open(now)
         if start is None:
             return 0
-        self.pending = None
-        if self.end is not None and start <= self.end:
-            self.end = None
-        current = self.current
-        self.simulation.load(self.frames.states[start & self.frames.mask])
-        self.current = start
-        self.rollbacks += 1
-        again = self._run(current)
+        again = (current if now > current else now) - start
         self.resimulated += again
         return again
 
-    def step(self) -> None:
-        """Step the current frame."""
-        self._run(self.current + 1)
-        if self.current > self.stepped:
-            self.stepped = self.current
-        self.frames.open(self.current)
-
-    def _run(self, until: int) -> int:
-        """Step from the current frame up to, but not including, `until`, or to the end; returns how many."""
+    def _run(self, frame: int, until: int, saved: bool) -> None:
+        """Step from `frame` up to, but not including, `until`, or to the end. `saved`: its state was just loaded."""
         frames = self.frames
         mask = frames.mask
         missing = frames.missing
         actions = frames.actions
+        encoded = frames.encoded
         states = frames.states
         results = frames.results
         save = self.simulation.save
         step = self.simulation.step
-        start = frame = self.current
         last = self.last_frame
-        anchors: list[tuple[int, bytes, Any]] | None = None
+        repeat = self._predictor is None
+        guessed = 0
+        guesses: list[tuple[int, bytes, Any]] = []
         while frame < until:
             slot = frame & mask
-            states[slot] = save()
+            if saved:
+                saved = False
+            else:
+                states[slot] = save()
             row = actions[slot]
             lacking = missing[slot]
             if lacking:
-                if anchors is None:
-                    anchors = self._anchors()
-                encoded = frames.encoded[slot]
-                if self._predictor is None:
-                    for seat in frames.seats_of[lacking]:
-                        _held, encoded[seat], row[seat] = anchors[seat]
-                else:
-                    self._predict(self._predictor, lacking, frame, encoded, row, anchors)
-            result = step(row)
-            results[slot] = result
+                if lacking != guessed or not repeat:
+                    guesses = self._guesses(lacking, frame)
+                    guessed = lacking
+                used = encoded[slot]
+                for seat, guess, row[seat] in guesses:
+                    used[seat] = guess
+            results[slot] = result = step(row)
             frame += 1
             if frame > last or (result is not None and result.done):
                 self.end = frame - 1
                 break
         self.current = frame
-        return frame - start
 
-    def _anchors(self) -> list[tuple[int, bytes, Any]]:
-        """Per seat the last frame known without a hole, and its action, encoded and decoded."""
+    def _guesses(self, lacking: int, frame: int) -> list[tuple[int, bytes, Any]]:
+        """Seat, encoded and decoded action for every seat whose bit is set, anchored at its last known frame."""
         frames = self.frames
         mask = frames.mask
-        return [
-            (held, frames.encoded[held & mask][seat], frames.actions[held & mask][seat])
-            for seat, held in enumerate(frames.held)
-        ]
-
-    def _predict(
-        self,
-        predictor: Predictor,
-        lacking: int,
-        frame: int,
-        encoded: list[bytes],
-        row: list[Any],
-        anchors: list[tuple[int, bytes, Any]],
-    ) -> None:
-        for seat in self.frames.seats_of[lacking]:
-            held, _encoded, last = anchors[seat]
-            guess = self.codec.encode(predictor.predict(seat, last, frame - held, frame))
-            encoded[seat] = guess
-            row[seat] = self.codec.decode(guess)
-
-    def publish(self, start: int, upto: int, sink: Callable[[int, list[bytes], StepResult | None], None]) -> None:
-        """Hand the confirmed frames `start` … `upto` to the sink: frame, everybody's encoded action, result."""
-        frames = self.frames
-        mask = frames.mask
-        for frame in range(start, upto + 1):
-            slot = frame & mask
-            sink(frame, frames.encoded[slot], frames.results[slot])
+        guesses = []
+        for seat in frames.seats_of[lacking]:
+            held = frames.held[seat]
+            slot = held & mask
+            action = frames.actions[slot][seat]
+            encoded = frames.encoded[slot][seat]
+            if self._predictor is not None:
+                encoded = self.codec.encode(self._predictor.predict(seat, action, frame - held, frame))
+                action = self.codec.decode(encoded)
+            guesses.append((seat, encoded, action))
+        return guesses
 
     def state(self, frame: int) -> object:
         """State `frame`: of the ring, or of now for the current frame."""

@@ -1,0 +1,184 @@
+"""What a tick costs beside a bare loop that does the same saves and steps, both in one run.
+
+Every tick takes in one remote input that mispredicts `depth` frames back: `depth` frames are simulated again
+and one new one is stepped, with the rollback event and everything else that the session does. The bare loop
+saves and steps `depth` + 1 times and does nothing else. With `wire`, the input comes in a datagram that a real
+second session wrote, and the tick's own datagram is written.
+
+Only the standard library and pycore are used, so the same file runs in Pyodide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from pycore import datagram
+from pycore.session import Session
+from pycore.types import CHANNEL_NEVER, P2P, PLAYING, SEND, Settings
+
+State = tuple[int, int, int, int]
+TICKS = 2000
+WARM_UP = 300
+
+
+def step(state: State, a: int, b: int) -> State:
+    """The simulation: a counter, two sums, and a linear congruential generator fed with both actions."""
+    frame, x, y, r = state
+    return frame + 1, (x + a) & 65535, (y + b) & 65535, (r * 1664525 + 1013904223 + a * 31 + b) & 0xFFFFFFFF
+
+
+class Sums:
+    """The simulation's duties around `step`."""
+
+    def __init__(self) -> None:
+        self.state: State = (0, 0, 0, 1)
+
+    def reset(self, episode: int) -> None:
+        self.state = (0, 0, 0, episode + 1)
+
+    def save(self) -> object:
+        return self.state
+
+    def load(self, state: Any) -> None:
+        self.state = state
+
+    def step(self, actions: Sequence[Any]) -> None:
+        a, b = actions
+        self.state = step(self.state, a, b)
+
+    def canonical(self, state: object) -> bytes:
+        return repr(state).encode()
+
+
+def bare(depth: int, ticks: int) -> float:
+    """Seconds for `ticks` × (`depth` + 1) saves and steps in a plain loop."""
+    saved: list[State] = [(0, 0, 0, 1)] * 16
+    state = saved[0]
+    begin = perf_counter()
+    for tick in range(ticks):
+        a = tick & 3
+        for i in range(depth + 1):
+            saved[i] = state
+            state = step(state, a, 1)
+    return perf_counter() - begin
+
+
+def settings() -> Settings:
+    """A session long enough, whose window lets a rollback be 8 deep."""
+    return Settings(
+        fps=60,
+        input_delay=0,
+        window=12,
+        max_steps=1_000_000,
+        hash_interval=10_000,
+        interrupted_after=3600,
+        dropped_after=3600,
+        p2p=False,
+        action_space={"type": "discrete", "n": 256},
+    )
+
+
+def pair() -> tuple[Session, Session]:
+    """Two sessions that have agreed to play; ours and the remote one."""
+    ours, theirs = (
+        Session(Sums(), settings(), game_id="bench", players=[0, 1], me=seat, now=0.0, wall_ms=0.0) for seat in (0, 1)
+    )
+    for tick in range(400):
+        now = tick / 60
+        for session, other in ((ours, theirs), (theirs, ours)):
+            for _duty, _link, _seq, (event, data) in session.poll(now, 0, [CHANNEL_NEVER]):
+                if event == "webrtc_signal":
+                    other.receive_signal(session.me, data["payload"], now)
+        if ours.phase == theirs.phase == PLAYING:
+            return ours, theirs
+    raise AssertionError("the sessions did not begin to play")
+
+
+def tick_without_wire(depth: int, ticks: int) -> tuple[float, int]:
+    """Seconds for `ticks` ticks with a rollback of `depth` frames each, and the rollback events that they made."""
+    ours, _theirs = pair()
+    seat = 1
+    seconds = 0.0
+    begun = 0
+    for tick in range(WARM_UP + ticks):
+        now = 10 + tick / 60
+        if tick == WARM_UP:
+            begun = ours.timeline.events.count
+        begin = perf_counter()
+        frame = ours.frame - depth
+        if frame >= 0 and (depth or frame > 0):
+            # Another action than the one before, which was the prediction.
+            ours.store_remote_input(seat, (frame & 1) + 1, frame, now)
+            # No path is up, so nothing was dispatched; the peer has it all the same.
+            ours.links[0].dispatched = ours.exchange.dispatched
+            ours.acknowledge(seat, frame)
+        ours.poll(now, tick & 3, (CHANNEL_NEVER,), False)
+        ours.advance(now)
+        if tick >= WARM_UP:
+            seconds += perf_counter() - begin
+    return seconds, ours.timeline.events.count - begun
+
+
+def tick_with_wire(depth: int, ticks: int) -> tuple[float, int]:
+    """The same with the remote input decoded from a real datagram, and the own one encoded."""
+    ours, theirs = pair()
+    seconds = 0.0
+    begun = 0
+    packets: list[bytes] = []
+    for session in (ours, theirs):
+        link = session.links[0]
+        link.connected = link.sender = link.healthy = True
+        link.path = P2P
+    for tick in range(WARM_UP + ticks):
+        now = 10 + tick / 60
+        if tick == WARM_UP:
+            begun = ours.timeline.events.count
+        for duty, _link, _seq, payload in theirs.poll(now, (theirs.frame & 1) + 1, (0,), False):
+            if duty == SEND and payload[0] == datagram.KIND:
+                packets.append(payload)
+        theirs.advance(now)
+        late = packets[-1 - depth] if len(packets) > depth else None
+        begin = perf_counter()
+        if late is not None:
+            ours.receive(1, late, now)
+        outputs = ours.poll(now, tick & 3, (0,), False)
+        ours.advance(now)
+        if tick >= WARM_UP:
+            seconds += perf_counter() - begin
+        for duty, _link, _seq, payload in outputs:
+            if duty == SEND and payload[0] == datagram.KIND:
+                theirs.receive(0, payload, now)
+    return seconds, ours.timeline.events.count - begun
+
+
+def measure(run: Callable[[int, int], tuple[float, int]], depth: int, rounds: int = 9) -> tuple[float, float, float]:
+    """Ratio to the bare loop, microseconds per tick, microseconds of the bare loop: medians of alternating rounds."""
+    ratios, ours, bares = [], [], []
+    for _ in range(rounds):
+        plain = bare(depth, TICKS)
+        seconds, events = run(depth, TICKS)
+        if depth and events < TICKS * 0.99:
+            raise AssertionError(f"only {events} rollbacks in {TICKS} ticks: this measures something else")
+        ratios.append(seconds / plain)
+        ours.append(seconds / TICKS * 1e6)
+        bares.append(plain / TICKS * 1e6)
+    return median(ratios), median(ours), median(bares)
+
+
+def figures(where: str) -> list[dict[str, Any]]:
+    """The engine's figures on this interpreter."""
+    goals = {"engine.tick.depth8": 3.5, "engine.tick.depth8.wire": 6.0}
+    rows: list[dict[str, Any]] = []
+    for name, run, depth in (
+        ("engine.tick.depth8", tick_without_wire, 8),
+        ("engine.tick.depth8.wire", tick_with_wire, 8),
+        ("engine.tick.depth0", tick_without_wire, 0),
+    ):
+        ratio, us, plain = measure(run, depth)
+        rows.append({"name": f"{name}.{where}.ratio", "value": round(ratio, 2), "unit": "ratio", "goal": goals.get(name)})
+        rows.append({"name": f"{name}.{where}.us", "value": round(us, 2), "unit": "µs", "goal": None})
+        rows.append({"name": f"{name}.{where}.bare.us", "value": round(plain, 2), "unit": "µs", "goal": None})
+    return rows
