@@ -13,7 +13,7 @@ import { seconds } from './bridge.js';
 import { connectSocket } from './socket.js';
 import { PycoreGame } from './game.js';
 import { Renderer } from './canvas.js';
-import { Hud, makeTouchButtons, playerName, points } from './hud.js';
+import { Hud, makeTouchButtons, playerName, points, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { Outbox, parts } from './storage.js';
 import { PageError, describe, guard } from './errors.js';
@@ -23,6 +23,14 @@ import * as screens from './screens.js';
 
 /** Characters of one part of the records; the server takes 262,144 bytes, and a character has at most 4. */
 const PART = 60_000;
+
+/** Why a session ended, for the person who played it. @type {Record<string, string>} */
+const ENDINGS = {
+  complete: 'The session is complete.',
+  stop: 'The session was ended.',
+  player_left: 'The other player has left, so the session ended early.',
+  partition: 'The connection to the other player was lost, so the session ended early.',
+};
 
 /** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
 const REFUSALS = {
@@ -63,9 +71,10 @@ class App {
   /** @type {PycoreGame | null} */ #game = null;
   /** @type {Renderer | null} */ #renderer = null;
   #stopKeys = () => {};
+  #countdown = 0;
   /** @type {Set<number>} */ #uploaded = new Set();
-  /** @type {string[]} */ #endReasons = [];
-  #finished = false;
+  #endReason = { code: 'complete', text: '' };
+  /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
   /** Whether the metrics and records of the session have all been handed to the outbox. */
   #handedOver = false;
 
@@ -108,12 +117,27 @@ class App {
     this.#seat = this.#room = null;
     this.#early = [];
     this.#uploaded = new Set();
-    this.#endReasons = [];
-    this.#finished = this.#handedOver = status.stored = false;
+    this.#rounds = [];
+    this.#endReason = { code: 'complete', text: '' };
+    this.#handedOver = status.stored = false;
     this.#enter('waiting');
     screens.showWaiting({});
     screens.show('waiting');
     if (!this.#join()) screens.notice('Connecting to the server…');
+  }
+
+  /** Another game, once the others have what they need from us of this one, or do not fetch it. */
+  async again() {
+    const button = screens.element('again');
+    button.setAttribute('disabled', '');
+    try {
+      for (let waited = 0; waited < 3000 && this.#game?.state().settled === false; waited += 100) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    } finally {
+      button.removeAttribute('disabled');
+    }
+    this.join();
   }
 
   #join() {
@@ -143,12 +167,24 @@ class App {
     }
   }
 
+  /** The waiting room tells us only when somebody comes or goes; the time runs on meanwhile. @param {any} room */
+  #showRoom(room) {
+    clearInterval(this.#countdown);
+    const until = Date.now() + (room.ms_remaining ?? 0);
+    const show = guard(report, 'app.waiting', () => {
+      if (status.phase !== 'waiting') clearInterval(this.#countdown);
+      else screens.showWaiting({ ...room, ms_remaining: room.ms_remaining ? until - Date.now() : null });
+    });
+    this.#countdown = window.setInterval(show, 1000);
+    show();
+  }
+
   /** @param {string} event @param {any} data @param {number} arrival */
   #onEvent(event, data, arrival) {
     if (this.#game === null && this.#seat !== null) this.#early.push({ event, data, arrival });
     switch (event) {
       case 'waiting_room':
-        if (status.phase === 'waiting') screens.showWaiting(data);
+        if (status.phase === 'waiting') this.#showRoom(data);
         break;
       case 'pyodide_player_assigned':
         if (this.#game === null) this.#seat = data;
@@ -160,7 +196,6 @@ class App {
         if (this.#game === null && status.phase === 'waiting') this.#play(data);
         break;
       case 'end_game':
-        if (data.message) this.#endReasons.push(String(data.message));
         if (this.#game === null && status.phase === 'waiting') {
           this.#stop(new PageError('game-ended', String(data.message ?? 'The game ended before it began.')));
         }
@@ -244,18 +279,17 @@ class App {
       case 'episode-end': {
         const data = this.#game?.hud();
         this.#upload(news['episode']);
-        if (data && news['episode'] + 1 < data.num_episodes) {
-          const gained = points(data);
-          const score = gained
-            ? data.players.map((/** @type {unknown} */ _, /** @type {number} */ s) => `${playerName(data.players, s)} ${gained[s] ?? 0}`).join('  ·  ')
-            : '';
+        if (!data) break;
+        const line = pointsLine(data);
+        this.#rounds[news['episode']] = line;
+        if (news['episode'] + 1 < data.num_episodes) {
           hud.banner(`Round ${news['episode'] + 1} of ${data.num_episodes} is over`,
-            [score, 'The next round starts in a moment.'].filter(Boolean).join(' — '));
+            [line, 'The next round starts in a moment.'].filter(Boolean).join(' — '));
         }
         break;
       }
       case 'done':
-        if (news['reason'] && news['reason'] !== 'complete') this.#endReasons.push(String(news['message'] ?? news['reason']));
+        this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? '') };
         break;
       case 'desync':
         report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
@@ -306,33 +340,48 @@ class App {
 
   #finish() {
     const game = this.#game;
-    if (game === null || this.#finished) return;
-    this.#finished = true;
+    if (game === null || status.phase === 'done' || status.phase === 'failed') return;
+    const { code, text } = this.#endReason;
+    const metrics = game.exportSessionMetrics();
+    if (game.phase === 'failed' && metrics.frames.total === 0) {
+      this.#stop(new PageError(code, text || 'The game could not begin.'));
+      return;
+    }
     this.#enter('done');
     this.#stopKeys();
+    this.#handOver(game);
     const hud = game.hud();
-    const metrics = game.exportSessionMetrics();
-    for (let episode = 0; episode <= hud.episode && episode < hud.num_episodes; episode += 1) this.#upload(episode);
-    this.#keep('p2p_session_metrics', { episode: -1, metrics });
-    this.#handedOver = true;
     const gained = points(hud);
     /** @type {[string, string][]} */
-    const tiles = gained
+    const tiles = gained && hud.num_episodes === 1
       ? hud.players.map((/** @type {unknown} */ _, /** @type {number} */ s) => [playerName(hud.players, s), String(gained[s] ?? 0)])
       : [];
     if (typeof hud.score === 'number') tiles.push(['Score', String(hud.score)]);
+    /** @type {[string, string][]} */
+    const rounds = hud.num_episodes > 1 ? this.#rounds.map((line, index) => [`Round ${index + 1}`, line]) : [];
     screens.showEnd({
-      lead: this.#endReasons.at(-1) ?? 'The session is complete.',
+      lead: ENDINGS[code] ?? `The session ended early: ${text || code}`,
       tiles,
+      rounds: rounds.filter(([, line]) => line !== ''),
       rows: screens.summaryRows(metrics),
     });
     this.onStored(this.outbox.state);
   }
 
+  /** Everything of the session goes to the outbox. @param {PycoreGame} game */
+  #handOver(game) {
+    const hud = game.hud();
+    for (let episode = 0; episode <= hud.episode && episode < hud.num_episodes; episode += 1) this.#upload(episode);
+    this.#keep('p2p_session_metrics', { episode: -1, metrics: game.exportSessionMetrics() });
+    this.#handedOver = true;
+  }
+
   /** @param {unknown} error */
   #onFailed(error) {
     this.socket.emit('leave_game', {});
-    report('game', error);
+    const game = this.#game;
+    // Also what a failed session leaves is data; if even that cannot be had, the first failure is the one to show.
+    if (game !== null) guard(report, 'app.handOver', () => this.#handOver(game))();
     this.#stop(error);
   }
 
@@ -340,6 +389,7 @@ class App {
   #stop(error) {
     this.#enter('failed');
     this.#stopKeys();
+    screens.notice('');
     const described = describe(error);
     status.error = { code: described.code, message: described.message, where: 'game' };
     screens.showError(described, this.#game !== null);
@@ -396,7 +446,7 @@ async function main() {
   app = new App(loaded, socket, outbox);
   const running = app;
   onClick('play', () => running.join());
-  onClick('again', () => running.join());
+  onClick('again', () => running.again());
   onClick('cancel', () => running.leave());
   onClick('save-metrics', () => running.save('metrics'));
   onClick('save-records', () => running.save('records'));

@@ -59,6 +59,7 @@ export class PycoreGame {
   #channels;
   #ticker;
   #parts;
+  #sender;
   /** @type {(() => void)[]} */ #stopListening = [];
   #outcome = /** @type {'running' | 'over' | 'failed'} */ ('running');
   #drawn = '';
@@ -93,8 +94,7 @@ export class PycoreGame {
       this.#ticker.nudge();
     }));
 
-    /** The way of an input to the others that is tried first; `recordAndSend` throws if the browser refuses. */
-    this.p2pInputSender = Object.freeze({
+    this.#sender = Object.freeze({
       recordAndSend: (/** @type {Uint8Array} */ bytes, /** @type {number} */ link = 0) => this.#channels.send(link, bytes),
     });
   }
@@ -189,7 +189,7 @@ export class PycoreGame {
   #take = (kind, link, seq, payload) => {
     if (kind === OUT_DATAGRAM) {
       try {
-        this.p2pInputSender.recordAndSend(payload, link);
+        this.#sender.recordAndSend(payload, link);
       } catch (error) {
         this.#refused.push({ link, seq });
         this.#parts.report('game.send', error);
@@ -300,9 +300,10 @@ export class PycoreGame {
    * @param {number | string} playerId
    * @param {unknown} action
    * @param {number} frame
+   * @returns {boolean} whether it was accepted
    */
   storeRemoteInput(playerId, action, frame) {
-    this.#bridge.call('store_remote_input', JSON.stringify(playerId), JSON.stringify(action ?? null), frame);
+    return this.#bridge.call('store_remote_input', JSON.stringify(playerId), JSON.stringify(action ?? null), frame);
   }
 
   /** The metrics of the session (S5). @returns {any} */
@@ -325,29 +326,40 @@ export class PycoreGame {
     return JSON.parse(this.#bridge.call('hud'));
   }
 
-  /** Whether every link is peer-to-peer and no fallback is in force. @returns {boolean} */
+  /**
+   * The smaller words of the contract, and whether the others have all that they need from us (`settled`).
+   *
+   * @returns {{p2pHealthy: boolean, p2pConnected: boolean, p2pInputSender: boolean, settled: boolean,
+   *   pendingRollbackFrame: number | null, p2pHashMismatches: number, syncEpoch: number}}
+   */
+  state() {
+    return JSON.parse(this.#bridge.call('state'));
+  }
+
+  /** Whether every link is connected and no fallback is in force. */
   get p2pHealthy() {
-    return this.p2pMetrics.p2pHealthy;
+    return this.state().p2pHealthy;
   }
 
-  /** @returns {boolean} */
   get p2pConnected() {
-    return this.p2pMetrics.p2pConnected;
+    return this.state().p2pConnected;
   }
 
-  /** @returns {number | null} */
+  /** The way of an input that is tried first, once there is a channel; it throws if the browser refuses. */
+  get p2pInputSender() {
+    return this.state().p2pInputSender ? this.#sender : null;
+  }
+
   get pendingRollbackFrame() {
-    return this.p2pMetrics.pendingRollbackFrame;
+    return this.state().pendingRollbackFrame;
   }
 
-  /** @returns {number} */
   get p2pHashMismatches() {
-    return this.p2pMetrics.p2pHashMismatches;
+    return this.state().p2pHashMismatches;
   }
 
-  /** @returns {number} */
   get syncEpoch() {
-    return this.p2pMetrics.syncEpoch;
+    return this.state().syncEpoch;
   }
 
   // ------------------------------------------------------------------ data and the end

@@ -61,6 +61,18 @@ export function points({ score, rewards, players }) {
   return rewards ? players.map(({ id }) => rewards[String(id)] ?? 0) : null;
 }
 
+/**
+ * One line of everybody's points.
+ *
+ * @param {HudData} data
+ * @returns {string} '' if the game has none
+ */
+export function pointsLine(data) {
+  const gained = points(data);
+  if (gained === null) return '';
+  return data.players.map((_, seat) => `${playerName(data.players, seat)} ${number(gained[seat] ?? 0)}`).join(' · ');
+}
+
 /** @param {number} value */
 const number = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(1));
 
@@ -101,7 +113,9 @@ export class Hud {
   }
 
   /** @param {HudData} data */
-  #round({ episode, num_episodes: episodes, frame }) {
+  #round({ episode, num_episodes: episodes, frame, phase }) {
+    // Between two rounds the banner says which one is over.
+    if (phase.startsWith('between')) return '';
     const round = episodes > 1 ? `Round ${Math.min(episode + 1, episodes)} of ${episodes}` : '';
     // A limit of many minutes is a safety net, not something to play against.
     const left = Math.max(0, (this.maxSteps - frame) / this.fps);
@@ -150,7 +164,7 @@ export class Hud {
     const { rollbacks, max_rollback_frames: deepest, frame } = data;
     const list = element('details');
     if (list.childElementCount === 0) {
-      for (const name of ['Frame', 'Rollbacks', 'Longest']) {
+      for (const name of ['Frame', 'Rollbacks', 'Longest rollback']) {
         const row = make('div');
         row.append(make('dt', '', name), make('dd'));
         list.append(row);

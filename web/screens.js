@@ -138,13 +138,14 @@ export function showWaiting({ cur_num_players: here = 1, players_needed: missing
   element('waiting-title').textContent = missing === 1
     ? 'Waiting for another player'
     : `Waiting for ${missing} more players`;
-  element('waiting-count').textContent = here > 1
+  const count = here > 1
     ? `${here} are here. The game starts by itself as soon as everybody is.`
     : 'The game starts by itself as soon as somebody joins. Please keep this page open.';
+  element('waiting-count').textContent = count;
   const seconds = ms === null ? 0 : Math.ceil(ms / 1000);
   const rest = seconds % 60;
   element('waiting-time').textContent = seconds > 0
-    ? `We wait ${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')} min at most.`
+    ? `Time left to wait: ${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')}`
     : '';
 }
 
@@ -175,19 +176,8 @@ export function summaryRows(metrics) {
   return rows;
 }
 
-/**
- * @param {object} end
- * @param {string} end.lead
- * @param {[string, string][]} end.tiles label and value
- * @param {[string, string][]} end.rows
- */
-export function showEnd({ lead, tiles, rows }) {
-  element('end-lead').textContent = lead;
-  element('end-scores').replaceChildren(...tiles.map(([label, value]) => {
-    const tile = make('div');
-    tile.append(make('b', '', value), make('span', '', label));
-    return tile;
-  }));
+/** @param {[string, string][]} rows */
+function tableBody(rows) {
   const body = make('tbody');
   for (const [name, value] of rows) {
     const row = make('tr');
@@ -196,7 +186,25 @@ export function showEnd({ lead, tiles, rows }) {
     row.append(head, make('td', '', value));
     body.append(row);
   }
-  element('end-table').replaceChildren(body);
+  return body;
+}
+
+/**
+ * @param {object} end
+ * @param {string} end.lead
+ * @param {[string, string][]} end.tiles label and value
+ * @param {[string, string][]} end.rounds name and points
+ * @param {[string, string][]} end.rows
+ */
+export function showEnd({ lead, tiles, rounds, rows }) {
+  element('end-lead').textContent = lead;
+  element('end-scores').replaceChildren(...tiles.map(([label, value]) => {
+    const tile = make('div');
+    tile.append(make('b', '', value), make('span', '', label));
+    return tile;
+  }));
+  element('end-rounds').replaceChildren(tableBody(rounds));
+  element('end-table').replaceChildren(tableBody(rows));
   show('end');
 }
 

@@ -25,13 +25,11 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-@pytest.fixture(scope="session")
-def double_site(tmp_path_factory):
-    """A site whose Python side is `double_bridge.py`."""
+def make_site(site: Path, wheel_files: dict[str, Path], game: Path) -> Path:
+    """A site from web/, npm's Pyodide, a wheel of these files, and a game."""
     npm = WEB / "node_modules"
     if not (npm / "pyodide-314").is_dir():
         pytest.skip("the npm packages are not installed")
-    site = tmp_path_factory.mktemp("site")
     for pattern in ("*.html", "*.css", "*.js"):
         for path in WEB.glob(pattern):
             shutil.copyfile(path, site / path.name)
@@ -41,37 +39,60 @@ def double_site(tmp_path_factory):
     for name in PYODIDE_FILES:
         link(npm / "pyodide-314" / name, site / "pyodide" / name)
     (site / "wheels").mkdir()
-    with zipfile.ZipFile(site / "wheels" / "double-0-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("pycore/__init__.py", "")
-        wheel.write(HERE / "double_bridge.py", "pycore/bridge.py")
-    # A wheel for another Python: its magic number fits none.
-    with zipfile.ZipFile(site / "wheels" / "double-0-other.whl", "w") as wheel:
-        wheel.writestr("pycore/__init__.pyc", b"\0" * 32)
-        wheel.writestr("pycore/bridge.pyc", b"\0" * 32)
+    with zipfile.ZipFile(site / "wheels" / "plain.whl", "w") as wheel:
+        for name, path in wheel_files.items():
+            wheel.write(path, name)
     (site / "game").mkdir()
-    shutil.copyfile(HERE / "double_game.py", site / "game" / "double_game.py")
+    shutil.copyfile(game, site / "game" / game.name)
     manifest = {
         "version": "0",
         "pyodide": {"url": "pyodide/", "version": "314"},
-        "wheel": "wheels/double-0-py3-none-any.whl",
+        "wheel": "wheels/plain.whl",
         "compiled_wheel": None,
-        "game": "game/double_game.py",
+        "game": f"game/{game.name}",
     }
     (site / "manifest.json").write_text(json.dumps(manifest))
     return site
 
 
+@pytest.fixture(scope="session")
+def double_site(tmp_path_factory):
+    """A site whose Python side is `double_bridge.py`."""
+    empty = tmp_path_factory.mktemp("empty") / "__init__.py"
+    empty.write_text("")
+    files = {"pycore/__init__.py": empty, "pycore/bridge.py": HERE / "double_bridge.py"}
+    site = make_site(tmp_path_factory.mktemp("double"), files, HERE / "double_game.py")
+    # A wheel for another Python: its magic number fits none.
+    with zipfile.ZipFile(site / "wheels" / "other.whl", "w") as wheel:
+        wheel.writestr("pycore/__init__.pyc", b"\0" * 32)
+        wheel.writestr("pycore/bridge.pyc", b"\0" * 32)
+    return site
+
+
+@pytest.fixture(scope="session")
+def core_site(tmp_path_factory):
+    """A site with the core itself and the small game of these tests."""
+    package = ROOT / "pycore"
+    files = {
+        path.relative_to(ROOT).as_posix(): path
+        for path in sorted(package.rglob("*.py"))
+        if path.relative_to(package).parts[0] not in ("relay", "cli.py", "__main__.py")
+    }
+    return make_site(tmp_path_factory.mktemp("core"), files, HERE / "double_game.py")
+
+
 class Relay:
     """A relay in a thread of its own."""
 
-    def __init__(self, site: Path, database: str, settings: dict) -> None:
+    def __init__(self, site: Path, database: str, settings: dict, unchecked: bool = False) -> None:
         import uvicorn
 
         from pycore.relay import create_app
 
-        self.app = create_app(database=database, settings={}, site=site)
-        # The double has settings of its own, which the relay would refuse.
-        self.app.relay.lobby.settings = settings
+        self.app = create_app(database=database, settings={} if unchecked else settings, site=site)
+        if unchecked:
+            # The double has settings of its own, which the relay would refuse.
+            self.app.relay.lobby.settings = settings
         config = uvicorn.Config(self.app, host="127.0.0.1", port=0, ws="wsproto", log_level="warning")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
@@ -89,12 +110,13 @@ class Relay:
 
 
 @pytest.fixture
-def start_relay(double_site, tmp_path):
-    """start_relay(**settings) starts a relay for the double's site."""
+def start_relay(request, tmp_path):
+    """start_relay(**settings) starts a relay for the double's site, start_relay(core=True, ...) for the core's."""
     with contextlib.ExitStack() as stack:
 
-        def start(**settings):
-            relay = Relay(double_site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings)
+        def start(core=False, **settings):
+            site = request.getfixturevalue("core_site" if core else "double_site")
+            relay = Relay(site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings, unchecked=not core)
             stack.callback(relay.close)
             return relay
 

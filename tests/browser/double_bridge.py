@@ -42,7 +42,12 @@ class Bridge:
         self.reset = True
         self.hidden = False
         self.ballast = []
-        env.reset(config["seed"])
+        self.start_episode()
+
+    def start_episode(self):
+        self.env.reset(seed=self.config["seed"] + self.episode)
+        self.permanent = [item for item in self.env.render() if item["permanent"]]
+        self.reset = True
 
     # out
 
@@ -147,7 +152,7 @@ class Bridge:
                 self.ballast.append(bytearray(16 << 20))
             actions = [0, 0]
             actions[self.seat], actions[1 - self.seat] = self.action, self.remote_action
-            self.env.step(actions)
+            self.env.step(dict(enumerate(actions)))
             self.lines.setdefault(self.episode, []).append(json.dumps({"frame": self.frame, "actions": actions}))
             self.frame += 1
             flags |= 1
@@ -160,8 +165,7 @@ class Bridge:
         elif self.phase == 4 and now >= self.pause_until:
             self.episode += 1
             self.frame = 0
-            self.env.reset(self.config["seed"] + self.episode)
-            self.reset = True
+            self.start_episode()
             self.phase = 2
         if self.phase == 5:
             flags |= 32
@@ -179,7 +183,8 @@ class Bridge:
 
     def render(self):
         reset, self.reset = self.reset, False
-        return json.dumps({"objects": self.env.render(), "reset": reset})
+        moving = [item for item in self.env.render() if not item["permanent"]]
+        return json.dumps({"objects": [*(self.permanent if reset else ()), *moving], "reset": reset})
 
     def hud(self):
         path = "p2p" if self.channel >= 0 else "socketio" if self.phase else None
@@ -210,7 +215,14 @@ class Bridge:
         })
 
     def p2p_metrics(self):
-        return json.dumps({"p2pHealthy": self.channel >= 0, "p2pConnected": self.channel >= 0})
+        return json.dumps({name.replace("sent", "inputsSent"): count for name, count in self.counts.items()})
+
+    def state(self):
+        open_ = self.channel >= 0
+        return json.dumps({
+            "p2pHealthy": open_, "p2pConnected": open_, "p2pInputSender": open_, "pendingRollbackFrame": None,
+            "p2pHashMismatches": 0, "syncEpoch": self.episode, "settled": True,
+        })
 
     def episode_records(self, episode):
         return "\n".join(self.lines.get(episode, [])) + "\n"

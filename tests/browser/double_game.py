@@ -1,25 +1,38 @@
-"""A playing field with two discs that walk, for tests of the page: one object of every type."""
+"""A playing field with two discs that walk, in PettingZoo's parallel style, with one object of nearly every type."""
 
 
 class Walk:
-    def reset(self, seed):
+    possible_agents = (0, 1)
+
+    def reset(self, seed=None, options=None):
         self.t = 0
-        self.x = [150.0, 450.0]
+        self.x = [150, 450]
         self.score = [0, 0]
+        self.agents = [0, 1]
+        return {0: 0, 1: 0}, {0: {}, 1: {}}
 
     def step(self, actions):
         self.t += 1
-        for seat, action in enumerate(actions):
+        for seat, action in actions.items():
             if action in (1, 4):
                 self.x[seat] -= 6
             if action in (2, 5):
                 self.x[seat] += 6
             if action in (3, 4, 5):
                 self.score[seat] += 1
+        no = {0: False, 1: False}
+        infos = {seat: {"score": list(self.score)} for seat in (0, 1)}
+        return {0: 0, 1: 0}, {seat: actions[seat] == 3 for seat in (0, 1)}, dict(no), dict(no), infos
+
+    def get_state(self):
+        return {"t": self.t, "x": list(self.x), "score": list(self.score)}
+
+    def set_state(self, state):
+        self.t, self.x, self.score = state["t"], list(state["x"]), list(state["score"])
 
     def render(self):
         objects = []
-        if self.t == 0 or self.t == 1:
+        if self.t == 0:
             objects = [
                 {"uuid": "sky", "object_type": "rectangle", "permanent": True, "depth": -2,
                  "x": 0, "y": 0, "w": 600, "h": 400, "color": "#cfe3f7"},

@@ -1,0 +1,110 @@
+"""The page with the core itself: real pages, real channel, real relay, scripted inputs."""
+
+import json
+
+import pytest
+from tests.browser.conftest import phase
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+SPACE = {"type": "discrete", "n": 6}
+
+# Actions held for some frames, different on each page; the keyboard is not needed.
+SCRIPT = """seed => {
+    window.pycoreReadAction = (frame) => Math.floor(Math.abs(Math.sin((Math.floor(frame / 7) + 1) * seed)) * 6) % 6;
+}"""
+
+# Every PyProxy and every buffer is registered when it is made and unregistered when it is destroyed.
+COUNT_PROXIES = """
+    window.proxies = 0;
+    const { register, unregister } = FinalizationRegistry.prototype;
+    FinalizationRegistry.prototype.register = function (...args) { window.proxies += 1; return register.apply(this, args); };
+    FinalizationRegistry.prototype.unregister = function (token) {
+        const was = unregister.call(this, token);
+        if (was) window.proxies -= 1;
+        return was;
+    };
+"""
+
+
+def play(relay, open_page):
+    pages = []
+    for seed in (1.7, 2.9):
+        page = open_page("about:blank")
+        page.add_init_script(COUNT_PROXIES)
+        page.goto(relay.url)
+        page.evaluate(SCRIPT, seed)
+        phase(page, "start")
+        page.locator("#play").click()
+        pages.append(page)
+    return pages
+
+
+def metrics(page):
+    return page.evaluate("pycoreGame.exportSessionMetrics()")
+
+
+def assert_same_records(pages, episodes, frames):
+    """The canonical records of all pages are the same bytes, complete, and not of standing still."""
+    first, second = (page.evaluate("pycoreGame.records()") for page in pages)
+    assert first == second
+    rows = [row for row in map(json.loads, first.splitlines()) if "actions" in row]
+    assert [(row["episode"], row["frame"]) for row in rows] == [(e, f) for e in range(episodes) for f in range(frames)]
+    for seat in (0, 1):
+        assert len({row["actions"][seat] for row in rows}) >= 3
+
+
+def test_on_a_healthy_link_the_server_sees_no_input_and_both_pages_keep_the_same_records(start_relay, open_page):
+    """S7 by the relay's own count; the trajectories are the same bytes; everything is stored."""
+    relay = start_relay(core=True, max_steps=150, num_episodes=2, action_space=SPACE)
+    pages = play(relay, open_page)
+    for page in pages:
+        phase(page, "done", timeout=60)
+        page.wait_for_function("pycoreStatus.stored")
+        found = metrics(page)
+        assert found["inputs"]["sentViaSocketIO"] == 0
+        assert found["inputs"]["sentViaP2P"] >= 298
+        assert found["connection"]["type"] == "direct"
+        assert found["frames"]["total"] == 300
+        assert page.problems == []
+    assert_same_records(pages, 2, 150)
+    game = pages[0].request.get(f"{relay.url}api/games/{metrics(pages[0])['gameId']}").json()
+    assert game["inputs_relayed"] == 0
+    assert game["stored"]["metrics"] == 6
+    assert game["stored"]["records"] >= 4
+
+
+def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(start_relay, open_page):
+    """close() on the channel: the server carries the inputs until the new channel has proved itself."""
+    relay = start_relay(core=True, max_steps=360, action_space=SPACE)
+    pages = play(relay, open_page)
+    for page in pages:
+        phase(page, "playing")
+    pages[0].wait_for_function("pycoreGame.frame > 30")
+    assert pages[0].evaluate("pycoreGame.p2pHealthy && pycoreGame.p2pConnected && pycoreGame.p2pInputSender !== null")
+    pages[0].evaluate("pycoreGame.inspectLink().channel.close()")
+    pages[0].locator(".badge.socketio").wait_for()
+    pages[0].locator(".badge.p2p").wait_for()
+    for page in pages:
+        phase(page, "done", timeout=60)
+        found = metrics(page)
+        assert found["inputs"]["sentViaSocketIO"] > 0
+        assert found["inputs"]["sentViaP2P"] > 100
+        assert found["quality"]["p2pFallbackTriggered"] is True
+        assert [change["to"] for change in found["pathChanges"]] == ["socketio", "p2p"]
+        assert page.problems == []
+    assert_same_records(pages, 1, 360)
+
+
+def test_the_tick_leaves_no_proxy_behind(start_relay, open_page):
+    """Hundreds of ticks with rendering and HUD: as many proxies as before."""
+    relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)
+    pages = play(relay, open_page)
+    for page in pages:
+        phase(page, "playing")
+        page.wait_for_function("pycoreGame.frame > 60")
+    before = [page.evaluate("[pycoreGame.frame, proxies]") for page in pages]
+    assert all(proxies > 0 for _, proxies in before)
+    for page, (frame, proxies) in zip(pages, before, strict=True):
+        page.wait_for_function("frame => pycoreGame.frame > frame + 240", arg=frame)
+        assert page.evaluate("proxies") <= proxies + 1
