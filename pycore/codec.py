@@ -50,6 +50,12 @@ class DiscreteCodec:
         end = offset + count * size
         if end > len(data):
             raise DecodeError(f"{count} inputs end at byte {end} of {len(data)}")
+        if size == 1:
+            run = data[offset:end]
+            if run and max(run) >= self.n:
+                raise DecodeError(f"action {max(run)} is none of {self.n}")
+            encoded_of = self._encoded
+            return [encoded_of[byte] for byte in run], end
         known = self._decoded
         inputs = [data[at : at + size] for at in range(offset, end, size)]
         for encoded in inputs:

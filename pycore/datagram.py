@@ -171,10 +171,14 @@ def decode(data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: 
             at += length
     if at != size:
         raise DecodeError(f"{size - at} bytes behind the end of a datagram")
-    return Datagram(
-        episode + ((raw_episode - episode + 128) & 0xFF) - 128,
-        seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
-        echo, hold, first, flags, advantage, tuple(held), inputs, second, second_inputs, blocks,
+    # Without the constructor, which would unpack and pack all twelve again.
+    return tuple.__new__(
+        Datagram,
+        (
+            episode + ((raw_episode - episode + 128) & 0xFF) - 128,
+            seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
+            echo, hold, first, flags, advantage, tuple(held), inputs, second, second_inputs, blocks,
+        ),
     )  # fmt: skip
 
 

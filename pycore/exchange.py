@@ -417,7 +417,9 @@ class Exchange:
         packet = datagram.decode(
             data, self.codec, len(self.players) - 1, timeline.current, self.episode, flow.newest + 1
         )
-        blocks = _checked_blocks(packet.blocks)
+        blocks = packet.blocks
+        if blocks:
+            _check_blocks(blocks)
         newest = flow.arrived(packet.seq, packet.echo, packet.hold, now)
         if newest:
             link.peer_says_deaf(bool(packet.flags & datagram.DEAF), now, timeline.current)
@@ -584,7 +586,7 @@ _BLOCK_SIZES: Final = {
 }
 
 
-def _checked_blocks(blocks: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+def _check_blocks(blocks: list[tuple[int, bytes]]) -> None:
     """Look at every block before any of them moves anything. Raises DecodeError."""
     for kind, payload in blocks:
         size = _BLOCK_SIZES.get(kind)
@@ -592,4 +594,3 @@ def _checked_blocks(blocks: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
             raise DecodeError(f"block {kind} has {size} bytes, this one {len(payload)}")
         if kind == datagram.BLOCK_READY:
             ready.heard(payload)
-    return blocks
