@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import __version__
@@ -72,9 +73,7 @@ def cli() -> None:
     help="The study's settings, a JSON object: fps, input_delay, num_episodes, max_steps, ...",
 )  # fmt: skip
 @click.option("--seats", default=2, show_default=True, type=click.IntRange(2, 8), help="Players per game.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), help="Game seed of every game; default: random ones."
-)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Game seed of every game; default: random ones.")
 @click.option(
     "--origin",
     "origins",
@@ -214,7 +213,11 @@ def _gaps(game: GameData) -> list[tuple[str, str]]:
 
 
 def _table(found: list[GameData]) -> Table:
-    table = Table("game", "started (UTC)", "player", "subject", "metrics of episodes", "records", box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    # The id is there to be copied: everything else may wrap.
+    table.add_column("game", no_wrap=True, min_width=32)
+    for name in ("started, UTC", "player", "subject", "metrics", "episodes"):
+        table.add_column(name, overflow="fold")
     for game in found:
         started = "?"
         subjects: dict[str, Any] = {}
@@ -224,10 +227,11 @@ def _table(found: list[GameData]) -> Table:
             subjects = json.loads(game.row["subjects"])
         for player, data in game.players.items():
             kept = ", ".join("session" if episode < 0 else str(episode) for episode in data.metrics_episodes)
-            lines = f"{len(data.parts)} episodes, {data.record_bytes} bytes" if data.parts else "-"
+            lines = f"{len(data.parts)} ({data.record_bytes} B)" if data.parts else "-"
             if data.missing:
                 lines += f", {len(data.missing)} parts missing"
-            table.add_row(game.game_id, started, player, subjects.get(player) or "-", kept or "-", lines)
+            subject = escape(subjects.get(player) or "-")
+            table.add_row(game.game_id, started, escape(player), subject, kept or "-", lines)
     return table
 
 
