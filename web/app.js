@@ -15,14 +15,12 @@ import { PycoreGame } from './game.js';
 import { Renderer } from './canvas.js';
 import { Hud, makeTouchButtons, playerName, points, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
-import { Outbox, parts } from './storage.js';
+import { Deposit } from './deposit.js';
+import { Outbox } from './storage.js';
 import { PageError, describe, guard } from './errors.js';
 import * as screens from './screens.js';
 
 /** @typedef {'loading' | 'start' | 'waiting' | 'connecting' | 'playing' | 'between' | 'done' | 'failed'} PagePhase */
-
-/** Characters of one part of the records; the server takes 262,144 bytes, and a character has at most 4. */
-const PART = 60_000;
 
 /** Why a session ended, for the person who played it. @type {Record<string, string>} */
 const ENDINGS = {
@@ -72,11 +70,9 @@ class App {
   /** @type {Renderer | null} */ #renderer = null;
   #stopKeys = () => {};
   #countdown = 0;
-  /** @type {Set<number>} */ #uploaded = new Set();
+  /** @type {Deposit | null} */ #deposit = null;
   #endReason = { code: 'complete', text: '' };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
-  /** Whether the metrics and records of the session have all been handed to the outbox. */
-  #handedOver = false;
 
   /**
    * @param {import('./loader.js').Loaded} loaded
@@ -116,10 +112,9 @@ class App {
     this.#release();
     this.#seat = this.#room = null;
     this.#early = [];
-    this.#uploaded = new Set();
     this.#rounds = [];
     this.#endReason = { code: 'complete', text: '' };
-    this.#handedOver = status.stored = false;
+    status.stored = false;
     this.#enter('waiting');
     screens.showWaiting({});
     screens.show('waiting');
@@ -252,6 +247,7 @@ class App {
         onOver: () => this.#finish(),
       });
       this.#game = page.pycoreGame = game;
+      this.#deposit = new Deposit(game, this.outbox, sessionId, report);
       game.catchUp(this.#early);
       this.#early = [];
       game.start();
@@ -278,7 +274,7 @@ class App {
         break;
       case 'episode-end': {
         const data = this.#game?.hud();
-        this.#upload(news['episode']);
+        this.#deposit?.episode(news['episode']);
         if (!data) break;
         const line = pointsLine(data);
         this.#rounds[news['episode']] = line;
@@ -299,39 +295,11 @@ class App {
     }
   }
 
-  // ------------------------------------------------------------------ data
-
-  /** Send an episode's records and the metrics so far. @param {number} episode */
-  #upload(episode) {
-    const game = this.#game;
-    if (game === null || this.#uploaded.has(episode)) return;
-    this.#uploaded.add(episode);
-    const records = parts(game.episodeRecords(episode), PART);
-    records.forEach((data, part) => {
-      this.#keep('pycore_records', { episode, part, parts: records.length, data });
-    });
-    const metrics = game.exportSessionMetrics();
-    this.#keep('p2p_session_metrics', { episode, metrics });
-    const { inputs, rollbacks, frames, connection } = metrics;
-    console.info(`[Episode] Complete: episode ${episode}, ${frames.total} frames, connection ${connection.type}, `
-      + `sent ${inputs.sentViaP2P} by P2P and ${inputs.sentViaSocketIO} by socket.io, `
-      + `received ${inputs.receivedViaP2P} and ${inputs.receivedViaSocketIO}, `
-      + `${rollbacks.count} rollback events, longest ${rollbacks.maxFrames} frames`);
-  }
-
-  /** @param {string} event @param {Record<string, any>} data */
-  #keep(event, data) {
-    // With the session id the server takes it also at a later visit, when this socket is gone.
-    const identity = { game_id: this.#seat.game_id, player_id: this.#seat.player_id, session_id: sessionId };
-    this.outbox.put(event, { ...identity, ...data }).catch((error) => report('app.keep', error));
-  }
-
   /** @param {import('./storage.js').State} state */
   onStored(state) {
-    const game = this.#seat?.game_id;
-    const pending = this.outbox.items.filter(({ data }) => data['game_id'] === game).length;
+    const pending = this.#deposit?.pending ?? 0;
     status.pending = pending;
-    status.stored = this.#handedOver && pending === 0;
+    status.stored = this.#deposit?.stored ?? false;
     screens.showLeftover(state.pending - pending);
     if (status.phase === 'done') screens.showStored({ ...state, pending }, this.outbox.durable);
   }
@@ -349,7 +317,7 @@ class App {
     }
     this.#enter('done');
     this.#stopKeys();
-    this.#handOver(game);
+    this.#deposit?.session();
     const hud = game.hud();
     const gained = points(hud);
     /** @type {[string, string][]} */
@@ -368,20 +336,11 @@ class App {
     this.onStored(this.outbox.state);
   }
 
-  /** Everything of the session goes to the outbox. @param {PycoreGame} game */
-  #handOver(game) {
-    const hud = game.hud();
-    for (let episode = 0; episode <= hud.episode && episode < hud.num_episodes; episode += 1) this.#upload(episode);
-    this.#keep('p2p_session_metrics', { episode: -1, metrics: game.exportSessionMetrics() });
-    this.#handedOver = true;
-  }
-
   /** @param {unknown} error */
   #onFailed(error) {
     this.socket.emit('leave_game', {});
-    const game = this.#game;
     // Also what a failed session leaves is data; if even that cannot be had, the first failure is the one to show.
-    if (game !== null) guard(report, 'app.handOver', () => this.#handOver(game))();
+    guard(report, 'app.deposit', () => this.#deposit?.session())();
     this.#stop(error);
   }
 
@@ -420,7 +379,7 @@ class App {
     this.#stopKeys = () => {};
     this.#game?.close();
     this.#renderer?.close();
-    this.#game = this.#renderer = null;
+    this.#game = this.#renderer = this.#deposit = null;
     delete page.pycoreGame;
   }
 }

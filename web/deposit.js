@@ -1,0 +1,71 @@
+// @ts-check
+/**
+ * What a session leaves behind and where it goes: records and metrics of each episode, and of the whole.
+ *
+ * Everything is handed to the outbox (storage.js), which keeps it until the server has it. An episode is handed
+ * over once, when Python says that it is final; the session's end hands over what is left. Records are cut into
+ * parts, since the server bounds the size of one event.
+ */
+
+import { parts } from './storage.js';
+
+/** Characters of one part; the server takes 262,144 bytes, and a character has at most 4. */
+const PART = 60_000;
+
+export class Deposit {
+  /** @type {Set<number>} */ #episodes = new Set();
+  #complete = false;
+
+  /**
+   * @param {import('./game.js').PycoreGame} game
+   * @param {import('./storage.js').Outbox} outbox
+   * @param {string} sessionId with it the server takes stores also at a later visit, when this socket is gone
+   * @param {import('./errors.js').Report} report
+   */
+  constructor(game, outbox, sessionId, report) {
+    this.game = game;
+    this.outbox = outbox;
+    this.report = report;
+    this.identity = { game_id: game.gameId, player_id: game.myPlayerId, session_id: sessionId };
+  }
+
+  /** What of this session the server has not got yet. */
+  get pending() {
+    return this.outbox.items.filter(({ data }) => data['game_id'] === this.game.gameId).length;
+  }
+
+  /** Whether the whole session has been acknowledged. */
+  get stored() {
+    return this.#complete && this.pending === 0;
+  }
+
+  /** An episode's records and the metrics so far. @param {number} episode */
+  episode(episode) {
+    if (this.#episodes.has(episode)) return;
+    this.#episodes.add(episode);
+    const records = parts(this.game.episodeRecords(episode), PART);
+    records.forEach((data, part) => {
+      this.#keep('pycore_records', { episode, part, parts: records.length, data });
+    });
+    const metrics = this.game.exportSessionMetrics();
+    this.#keep('p2p_session_metrics', { episode, metrics });
+    const { inputs, rollbacks, frames, connection } = metrics;
+    console.info(`[Episode] Complete: episode ${episode}, ${frames.total} frames, connection ${connection.type}, `
+      + `sent ${inputs.sentViaP2P} by P2P and ${inputs.sentViaSocketIO} by socket.io, `
+      + `received ${inputs.receivedViaP2P} and ${inputs.receivedViaSocketIO}, `
+      + `${rollbacks.count} rollback events, longest ${rollbacks.maxFrames} frames`);
+  }
+
+  /** The end: every episode that was begun and not handed over yet, and the metrics of the session. */
+  session() {
+    const { episode: last, num_episodes: episodes } = this.game.hud();
+    for (let episode = 0; episode <= last && episode < episodes; episode += 1) this.episode(episode);
+    this.#complete = true;
+    this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
+  }
+
+  /** @param {string} event @param {Record<string, any>} data */
+  #keep(event, data) {
+    this.outbox.put(event, { ...this.identity, ...data }).catch((error) => this.report('deposit.keep', error));
+  }
+}
