@@ -120,6 +120,7 @@ def here() -> environment.Interpreter:
     return found
 
 
+@pytest.mark.slow
 def test_an_environment_is_made_once_and_updated_when_its_pins_change(
     tmp_path: Path, installations: list[list[str]], here: environment.Interpreter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,6 +381,7 @@ def test_the_end_of_the_suite_is_honest(
             assert str(ending) in out
 
 
+@pytest.mark.slow
 def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real pytest runs: failures, errors and skips are counted, and a run that collects nothing is no success."""
     tests = tmp_path / "tests"

@@ -48,6 +48,7 @@ def test_two_builds_of_the_plain_wheel_have_the_same_bytes(built: wheels.Wheels,
     assert again.read_bytes() == built.plain.read_bytes()
 
 
+@pytest.mark.slow
 def test_two_builds_of_a_browser_wheel_have_the_same_bytes(
     built: wheels.Wheels, pyodide: Pyodide, tmp_path: Path
 ) -> None:
