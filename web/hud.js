@@ -6,7 +6,7 @@
  * is shown when it has lasted a moment: single stalled ticks belong to the normal course of things.
  */
 
-import { element, keySymbol, make, say, singleKeys } from './screens.js';
+import { element, frames, keySymbol, make, say, singleKeys } from './screens.js';
 
 /** A stall shorter than this is nobody's business, s. */
 const STALL_SHOWN_AFTER = 0.4;
@@ -114,8 +114,8 @@ export class Hud {
 
   /** @param {HudData} data */
   #round({ episode, num_episodes: episodes, frame, phase }) {
-    // Between two rounds the banner says which one is over.
-    if (phase.startsWith('between')) return '';
+    // Between two rounds the banner says which one is over; the line keeps its place.
+    if (phase.startsWith('between')) return '\u00a0';
     const round = episodes > 1 ? `Round ${Math.min(episode + 1, episodes)} of ${episodes}` : '';
     // A limit of many minutes is a safety net, not something to play against.
     const left = Math.max(0, (this.maxSteps - frame) / this.fps);
@@ -170,7 +170,7 @@ export class Hud {
         list.append(row);
       }
     }
-    const values = [String(frame), String(rollbacks), `${deepest} frames`];
+    const values = [String(frame), String(rollbacks), frames(deepest)];
     [...list.querySelectorAll('dd')].forEach((value, index) => this.#text(value, values[index] ?? ''));
   }
 

@@ -47,6 +47,11 @@ export function show(name) {
   /** @type {HTMLElement | null} */ (document.querySelector(`#screen-${name} h1`))?.focus({ preventScroll: true });
 }
 
+/** A number of frames in words. @param {number} count */
+export function frames(count) {
+  return `${count} ${count === 1 ? 'frame' : 'frames'}`;
+}
+
 /** Say something to a screen reader. @param {string} text */
 export function say(text) {
   const live = element('live');
@@ -158,22 +163,20 @@ export function showWaiting({ cur_num_players: here = 1, players_needed: missing
  * @returns {[string, string][]}
  */
 export function summaryRows(metrics) {
-  const { connection, inputs, rollbacks, frames, quality, sync } = metrics;
+  const { connection, inputs, rollbacks, quality, sync } = metrics;
   const type = /** @type {Record<string, string>} */ ({
     direct: 'peer-to-peer, direct', relay: 'peer-to-peer, relayed (TURN)', unknown: 'through the server',
   })[connection.type] ?? String(connection.type);
-  /** @type {[string, string][]} */
-  const rows = [
+  return [
     ['Connection', type],
-    ['Frames played', String(frames.total)],
+    ['Frames played', String(metrics.frames.total)],
     ['Inputs sent, P2P / socket.io', `${inputs.sentViaP2P} / ${inputs.sentViaSocketIO}`],
     ['Inputs received, P2P / socket.io', `${inputs.receivedViaP2P} / ${inputs.receivedViaSocketIO}`],
     ['Late inputs (rollback events)', String(rollbacks.count)],
-    ['Longest rollback', `${rollbacks.maxFrames} frames`],
+    ['Longest rollback', frames(rollbacks.maxFrames)],
     ['Fallback to the server', quality.p2pFallbackTriggered ? `yes, first in frame ${quality.p2pFallbackFrame}` : 'never'],
     ['States that differed', String(sync.p2pHashMismatches?.length ?? sync.p2pHashMismatches)],
   ];
-  return rows;
 }
 
 /** @param {[string, string][]} rows */
