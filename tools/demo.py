@@ -46,6 +46,13 @@ def database_url(database: str | None) -> str:
     return f"sqlite:///{path.resolve()}"
 
 
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on at the moment."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
 def refuse_taken(host: str, port: int) -> None:
     """Say at once, and plainly, that a port is taken, instead of building first."""
     with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:

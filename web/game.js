@@ -374,6 +374,11 @@ export class PycoreGame {
     return this.#bridge.call('episode_records', episode);
   }
 
+  /** End the session with this episode, on a frame that all players share. */
+  requestStop() {
+    this.#bridge.call('request_stop', seconds());
+  }
+
   get phase() {
     return this.#bridge.phase;
   }
