@@ -53,7 +53,9 @@ page.pycoreStatus = status;
 const report = (where, error) => {
   const { code, message } = describe(error);
   if (status.reports.length < 50) status.reports.push({ code, message, where });
-  console.error(`[pycore] ${where}: ${code}: ${message}`, error);
+  // What has a code of ours was foreseen; anything else is a fault.
+  if (error instanceof PageError) console.warn(`[pycore] ${where}: ${code}: ${message}`);
+  else console.error(`[pycore] ${where}: ${code}: ${message}`, error);
 };
 
 /**
