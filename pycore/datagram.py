@@ -9,7 +9,7 @@ Layout of a datagram, big-endian::
     u8  echo        low byte of the newest seq that came by this path
     u8  hold        ms between its arrival and this sending; 255: no sample
     u16 first       frame of the first input, modulo 65,536
-    u8  flags       bits 0-4 count of inputs, 5 SPLIT, 6 BLOCKS, 7 DEAF
+    u8  flags       bits 0-4 count of inputs, 5 SPLIT, 6 BLOCKS
     i8  advantage   the sender's frame advantage over the receiver, clamped
         receipts    one per other player: the last frame up to which the sender holds all of that player's
                     inputs, as zigzag u8 relative to `first`; 255 announces an i32 instead
@@ -38,8 +38,6 @@ PROBE_ANSWER: Final = 0xB3
 COUNT: Final = 0x1F
 SPLIT: Final = 0x20
 BLOCKS: Final = 0x40
-DEAF: Final = 0x80
-"""The sender hears nothing from the receiver peer-to-peer: its fallback is in force because of silence."""
 
 MAX_RUN: Final = COUNT
 NO_SAMPLE: Final = 255
@@ -50,6 +48,8 @@ BLOCK_READY: Final = 2
 BLOCK_STATUS: Final = 3
 BLOCK_STOP: Final = 4
 BLOCK_END: Final = 5
+BLOCK_DEAF: Final = 6
+"""The sender hears nothing of the receiver peer-to-peer; u8 counts how often that was so."""
 
 _HEADER: Final = struct.Struct(">BHBHBBHBb")
 _RUN: Final = struct.Struct(">HB")

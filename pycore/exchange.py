@@ -93,6 +93,7 @@ class Exchange:
         self._latency_probe_at = now
         self._logged_at = -1e9
         self._budget = settings.datagram_bytes - HEADROOM
+        self._room = settings.datagram_bytes - datagram.HEADER_BYTES - 5 * len(self.links)
         self._period = settings.period
 
     # -- the course of an episode ---------------------------------------------------------------------------
@@ -135,6 +136,7 @@ class Exchange:
 
     def dispatch(self, link: Link, channel: int, now: float) -> None:
         """First dispatch on one link of what was not dispatched on it yet."""
+        link.tried_at = now
         if link.healthy:
             first = link.dispatched + 1
             if link.record_and_send(self.dispatched, channel):
@@ -191,7 +193,7 @@ class Exchange:
         """Sending packet `seq` raised: its new inputs go out by the other path at once (S2)."""
         link = self.link_of[seat]
         packet = self._new_packets.get(seat)
-        link.refusals += 1
+        link.send_raised()
         if packet is not None and packet[0] == seq:
             del self._new_packets[seat]
             link.counts.sent_via_p2p -= packet[2] - packet[1] + 1
@@ -216,9 +218,12 @@ class Exchange:
             for link, number, came, path in self._answers:
                 self._answer_probe(link, number, came, path, now)
             self._answers.clear()
+        measure = now - self._latency_probe_at >= LATENCY_PROBE
+        if measure:
+            self._latency_probe_at = now
         on_time = playing or tick % QUIET_TICKS == 0
         for link, channel in zip(self.links, channels):  # noqa: B905 - as many, the session looked
-            if link.dispatched < self.dispatched and self.open_for_inputs:
+            if link.dispatched < self.dispatched and self.open_for_inputs and link.tried_at != now:
                 self.dispatch(link, channel, now)
             if link.changes:
                 self._note_changes(link, now)
@@ -227,10 +232,9 @@ class Exchange:
             if link.healthy:
                 if (on_time or link.flush or self._fresh(link)) and channel <= CONGESTED_BYTES:
                     self._write_datagram(link, now)
-                if now - self._latency_probe_at >= LATENCY_PROBE:
-                    self._latency_probe_at = now
-                    if link.check_latency(now, self.timeline.current) and self.socket_up:
-                        self._write_control(link, now)
+                if measure and link.check_latency(now, self.timeline.current) and self.socket_up:
+                    probe = link.socket_probe(now)
+                    self._signal(link, datagram.encode_probe(datagram.PROBE, self.tag, probe))
                 continue
             probe = link.probe_due(now)
             if probe is not None:
@@ -246,6 +250,7 @@ class Exchange:
     def _write_datagram(self, link: Link, now: float) -> None:
         timeline = self.timeline
         me = self.me
+        blocks = self._blocks(link, False, now) if self._has_blocks(link) else b""
         runs = link.select(now, timeline.frames, me, self._period, self._budget) if self.open_for_inputs else ()
         frames = timeline.frames
         encoded = frames.encoded
@@ -262,20 +267,28 @@ class Exchange:
                 body += datagram.encode_run(low, inputs)
                 count += len(inputs)
                 flags |= datagram.SPLIT
+            if blocks and len(body) + len(blocks) > self._room:
+                # A ready beside large inputs; it rides alone.
+                self._put_datagram(link, link.dispatched + 1, datagram.BLOCKS, blocks, now)
+                blocks = b""
             new = self._new_packets.get(link.seat)
             if new is not None and new[0] == -1:
                 self._new_packets[link.seat] = (link.wire.seq, new[1], new[2])
-                count -= new[2] - new[1] + 1
+                if len(runs) == 1 and runs[0][0] <= new[1]:
+                    count -= new[2] - new[1] + 1
+                else:
+                    count -= sum(max(0, high - max(low, new[1]) + 1) for low, high in runs)
             link.counts.resent_via_p2p += count
         else:
             first = link.dispatched + 1
             body = b""
-        if self._has_blocks(link):
-            blocks = self._blocks(link, False, now)
-            if blocks:
-                flags |= datagram.BLOCKS
-                body += blocks
+        if blocks:
+            flags |= datagram.BLOCKS
+            body += blocks
         link.flush = False
+        self._put_datagram(link, first, flags, body, now)
+
+    def _put_datagram(self, link: Link, first: int, flags: int, body: bytes, now: float) -> None:
         seq, echo, hold = link.wire.stamp(now)
         data = datagram.encode(
             self.tag, self.episode, seq, echo, hold, first, flags, link.advantage, self._receipts(), body
@@ -385,7 +398,7 @@ class Exchange:
 
     # -- taking in ------------------------------------------------------------------------------------------
 
-    def receive(self, seat: int, data: bytes, now: float, path: str, channel: int) -> None:
+    def receive(self, seat: int, data: bytes, now: float, path: str) -> None:
         """Take in a packet that came at `now`. Garbage moves nothing; it is counted and logged."""
         if datagram.tag_of(data) != self.tag:
             self.foreign += 1
@@ -402,8 +415,10 @@ class Exchange:
         (link.wire if path == P2P else link.socket).heard_at = now
         if data[0] == datagram.PROBE:
             self._answers.append((link, number, now, path))
+        elif path == P2P:
+            link.probe_answered(number, hold, now)
         else:
-            link.probe_answered(number, hold, now, channel)
+            link.socket_probe_answered(number, hold, now)
 
     def refuse(self, link: Link, why: str, now: float) -> None:
         """Count what a peer should not have sent, and log it once a second at most."""
@@ -420,6 +435,8 @@ class Exchange:
         blocks = packet.blocks
         if blocks:
             _check_blocks(blocks)
+        if packet.episode > self.episode + 1:
+            raise DecodeError(f"a packet of episode {packet.episode} while episode {self.episode} runs")
         newest = flow.arrived(packet.seq, packet.echo, packet.hold, now)
         if newest:
             link.peer_says_deaf(bool(packet.flags & datagram.DEAF), now, timeline.current)
@@ -427,9 +444,15 @@ class Exchange:
             link.peer_episode = packet.episode
         if packet.episode != self.episode:
             if packet.episode > self.episode:
+                if self.open_for_inputs:
+                    # The receipt for all of this episode; the frames of the others are confirmed by it too.
+                    link.acknowledge(link.dispatched)
+                    link.reported = self.dispatched
                 for kind, payload in blocks:
-                    if kind == datagram.BLOCK_READY and packet.episode == self.episode + 1:
+                    if kind == datagram.BLOCK_READY:
                         link.peer_ready[packet.episode] = payload
+                        if path == SOCKETIO:
+                            link.socket_ready_from = packet.episode
             else:
                 # An earlier episode moves nothing; the next packet, which carries our number, answers it.
                 link.flush = True
@@ -551,7 +574,7 @@ class Exchange:
         if data is None:
             self.refuse(link, "a signal that is no base64 text", now)
             return
-        self.receive(seat, data, now, SOCKETIO, -1)
+        self.receive(seat, data, now, SOCKETIO)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """Take in an S3 message that the server passed on. `epoch` is None where the server leaves it out.

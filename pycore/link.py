@@ -70,11 +70,15 @@ class Link:
         "_misses",
         "_probe_at",
         "_probe_number",
+        "_refusals_before",
         "_returned_at",
         "_sent_at",
+        "_socket_probe",
+        "_socket_probe_at",
         "_strikes",
         "acked",
         "advantage",
+        "buffered",
         "changes",
         "closed_at",
         "connected",
@@ -102,6 +106,7 @@ class Link:
         "socket_ready_at",
         "socket_ready_from",
         "socket_ready_to",
+        "tried_at",
         "wire",
     )
 
@@ -126,7 +131,13 @@ class Link:
         """Changes of path that the session has not fetched yet: from, to, cause."""
         self.flush = False
         """Everything unacknowledged has to go out now."""
-        self.refusals = 0
+        self.refusals = self._refusals_before = 0
+        self.buffered = 0
+        """Bytes in the channel's buffer when it was looked at last."""
+        self.tried_at = now - 1.0
+        """When a first dispatch was tried last: once a tick is enough."""
+        self._socket_probe = -1
+        self._socket_probe_at: float | None = None
         self.quiet_since = now
         """Silence is counted from here at the earliest."""
         self._probe_number = 0
@@ -173,12 +184,17 @@ class Link:
     def record_and_send(self, frame: int, channel: int) -> bool:
         """Whether the first dispatch of the input of `frame` goes peer-to-peer; counts it or the refusal (S1, S2)."""
         if 0 <= channel <= CONGESTED_BYTES:
+            self._refusals_before = self.refusals
             self.refusals = 0
             self.counts.sent_via_p2p += frame - self.dispatched
             self.dispatched = frame
             return True
         self.refusals += 1
         return False
+
+    def send_raised(self) -> None:
+        """The channel raised: what looked like a success was a refusal, in a row with those before it."""
+        self.refusals = max(self.refusals, self._refusals_before) + 1
 
     def fall_back(self, cause: str, now: float, frame: int) -> None:
         """Put the fallback in force."""
@@ -210,6 +226,7 @@ class Link:
     def watch(self, now: float, channel: int, frame: int, waiting: bool, period: float, socket_up: bool) -> None:
         """Look at the channel and at the silence; `waiting`: something of ours is unacknowledged."""
         if channel >= 0:
+            self.buffered = channel
             if not self.connected:
                 self.connected = True
                 self._judge()
@@ -277,7 +294,7 @@ class Link:
         self._answered = False
         return self._probe_number
 
-    def probe_answered(self, number: int, hold: int, now: float, channel: int) -> None:
+    def probe_answered(self, number: int, hold: int, now: float) -> None:
         """An answer came. Only one to the newest probe counts: after an outage a channel delivers its old queue."""
         self.wire.heard_at = now
         if number != self._probe_number or self._answered:
@@ -297,14 +314,29 @@ class Link:
             return
         if now - self._good_since < self._return_time():
             return
-        if channel > CONGESTED_BYTES or (self.fallback == "latency" and (self.wire.rtt or 0.0) / 2 > LATENCY):
+        if self.buffered > CONGESTED_BYTES or (self.fallback == "latency" and (self.wire.rtt or 0.0) / 2 > LATENCY):
             return
         self.fallback = None
         self.sender = True
         self.refusals = 0
         self._judge()
         self.quiet_since = self._returned_at = now
+        # What came late out of the channel's queue says nothing about the path of now.
+        self.wire.forget_samples()
         self._set_path(P2P, "recovered")
+
+    def socket_probe(self, now: float) -> int:
+        """The number of a probe that goes through the server now, to measure that path."""
+        self._socket_probe = (self._socket_probe + 1) & 0xFFFF
+        self._socket_probe_at = now
+        return self._socket_probe
+
+    def socket_probe_answered(self, number: int, hold: int, now: float) -> None:
+        """The answer to a probe came through the server. Only one to the newest counts, and only once."""
+        sent_at = self._socket_probe_at
+        if number == self._socket_probe and hold != NO_SAMPLE and sent_at is not None:
+            self.socket.sample(now - sent_at - hold / 1000)
+            self._socket_probe_at = None
 
     def _return_time(self) -> float:
         quick = self.fallback in ("silence", "deaf")
@@ -363,12 +395,8 @@ class Link:
 
     def overdue_by_socket(self, now: float, mask: int) -> list[int]:
         """Dispatched inputs that must be repeated by socket.io: all at a change of path, else what waits too long."""
-        limit = now - max(1.0, 4 * (self.socket.rtt or 0.0))
-        return [
-            frame
-            for frame in range(self.acked + 1, self.dispatched + 1)
-            if self.flush or self._sent_at[frame & mask] < limit
-        ]
+        limit = now if self.flush else now - max(1.0, 4 * (self.socket.rtt or 0.0))
+        return [frame for frame in range(self.acked + 1, self.dispatched + 1) if self._sent_at[frame & mask] < limit]
 
 
 def _two_runs(due: list[int], sizes: list[int], budget: int) -> list[tuple[int, int]]:

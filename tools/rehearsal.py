@@ -211,22 +211,20 @@ class Impairment:
 
     def __init__(self, pages: list[Any], plan: Plan) -> None:
         self._sessions = [page.context.new_cdp_session(page) for page in pages]
-        self._latency = plan.latency_ms / 2
+        # The browser ignores a loss without a latency, and a cut of connections that began without emulation.
+        least = 1.0 if plan.loss or plan.down_at is not None else 0.0
+        self._latency = max(least, plan.latency_ms / 2)
         self._loss = 100 * (1 - math.sqrt(1 - plan.loss))
         for session in self._sessions:
             session.send("Network.enable")
 
     def usual(self) -> None:
         """What the plan says."""
-        if self._latency or self._loss:
-            # The browser ignores a loss without a latency.
-            self._set(max(1.0, self._latency), self._loss)
-        else:
-            self._set(0.0, 0.0)
+        self._set(self._latency, self._loss)
 
     def cut(self) -> None:
         """Every datagram is dropped without a word; socket.io goes on."""
-        self._set(max(1.0, self._latency), 100.0)
+        self._set(self._latency, 100.0)
 
     def _set(self, latency: float, loss: float) -> None:
         for session in self._sessions:
