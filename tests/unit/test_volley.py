@@ -206,6 +206,56 @@ def test_everything_stays_in_its_place(seed: int, script: int, skip: int) -> Non
         assert abs(s["vy"]) < 25 * PX
 
 
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("place", ["wall", "net"])
+def test_a_dome_pushes_the_ball_against_things_not_into_them(side: int, place: str) -> None:
+    """Squeezed in a corner, the ball stays in the world and on its side of the net."""
+    gap = BALL + game["NET_HALF"]
+    edges = {"wall": (BALL, 600 * PX - BALL), "net": (NET - gap, NET + gap)}
+    edge = edges[place][side]
+    inward = (1 if side == 0 else -1) * (1 if place == "wall" else -1)
+    for height in range(0, 50, 5):
+        env = make_env()
+        env.reset(seed=0)
+        dome = edge + inward * 10 * PX
+        env.s.update({"phase": 1, "x": edge, "y": SAND - (BALL + height * PX), "vx": -inward * 900, "vy": 600})
+        env.s.update({f"x{side}": min(max(dome, game["REACH"][side][0]), game["REACH"][side][1])})
+        for _ in range(3):
+            env.step({})
+            assert (env.s["x"] - edge) * inward >= 0
+        assert env.s["rally"] > 0 or height == 0
+
+
+def test_a_ball_that_drops_on_the_net_falls_off_it() -> None:
+    """Nothing balances up there, not even what comes down on the very middle."""
+    for offset in (-3, 0, 2):
+        env = make_env()
+        env.reset(seed=0)
+        env.s.update(phase=1, x=NET + offset, y=100 * PX, vx=0, vy=0)
+        for _ in range(400):
+            env.step({0: 1, 1: 2})
+            if env.s["phase"] != 1:
+                break
+        assert env.s["score0"] + env.s["score1"] == 1
+
+
+def test_a_match_that_was_over_goes_on_after_its_last_state_is_taken_back() -> None:
+    """A provisional end can be revoked: the agents are back, and leave again."""
+    env = make_env()
+    env.reset(seed=0)
+    left, right = held(1), held(2)
+    while env.agents:
+        before = env.get_state()
+        env.step({0: next(left), 1: next(right)})
+    after = env.get_state()
+    env.set_state(before)
+    assert env.agents == [0, 1]
+    assert env.step({})[2] == {0: True, 1: True}
+    env.set_state(before)
+    env.set_state(after)
+    assert env.agents == []
+
+
 @pytest.mark.parametrize("action", [-1, 6, None, "left", 1.0, True, [1]])
 def test_an_action_that_is_none_does_nothing(action: Any) -> None:
     """A default of any kind, or rubbish, is no reason to fail, and no peer takes it otherwise."""
