@@ -255,7 +255,7 @@ class Exchange:
         frames = timeline.frames
         encoded = frames.encoded
         mask = frames.mask
-        flags = datagram.DEAF if link.deaf else 0
+        flags = 0
         if runs:
             first, last = runs[0]
             body = b"".join([encoded[frame & mask][me] for frame in range(first, last + 1)])
@@ -317,6 +317,8 @@ class Exchange:
             blocks += datagram.encode_block(datagram.BLOCK_READY, payload)
         for entry in self.hashes[link.seat].entries():
             blocks += datagram.encode_block(datagram.BLOCK_HASH, entry)
+        if link.fallback == "silence":
+            blocks += datagram.encode_block(datagram.BLOCK_DEAF, bytes((link.silences & 0xFF,)))
         if self.hidden:
             blocks += datagram.encode_block(datagram.BLOCK_STATUS, bytes((STATUS_HIDDEN,)))
         if self.stop_frame is not None:
@@ -347,7 +349,7 @@ class Exchange:
         if with_ready and self.initial is not None:
             link.socket_ready_to = self.episode
             link.socket_ready_at = now
-        flags = (datagram.DEAF if link.deaf else 0) | (datagram.BLOCKS if blocks else 0)
+        flags = datagram.BLOCKS if blocks else 0
         seq, echo, hold = link.socket.stamp(now)
         data = datagram.encode(
             self.tag,
@@ -438,8 +440,10 @@ class Exchange:
         if packet.episode > self.episode + 1:
             raise DecodeError(f"a packet of episode {packet.episode} while episode {self.episode} runs")
         newest = flow.arrived(packet.seq, packet.echo, packet.hold, now)
-        if newest:
-            link.peer_says_deaf(bool(packet.flags & datagram.DEAF), now, timeline.current)
+        if newest and blocks:
+            for kind, payload in blocks:
+                if kind == datagram.BLOCK_DEAF:
+                    link.peer_is_deaf(payload[0], now, timeline.current)
         if packet.episode > link.peer_episode:
             link.peer_episode = packet.episode
         if packet.episode != self.episode:
@@ -606,6 +610,7 @@ _BLOCK_SIZES: Final = {
     datagram.BLOCK_STATUS: 1,
     datagram.BLOCK_STOP: 4,
     datagram.BLOCK_END: 8,
+    datagram.BLOCK_DEAF: 1,
 }
 
 

@@ -65,7 +65,7 @@ class Link:
     __slots__ = (
         "_answered",
         "_copies_sent",
-        "_deaf_seen",
+        "_deaf_heard",
         "_good_since",
         "_misses",
         "_probe_at",
@@ -101,6 +101,7 @@ class Link:
         "reported",
         "seat",
         "sender",
+        "silences",
         "socket",
         "socket_control_at",
         "socket_ready_at",
@@ -147,7 +148,9 @@ class Link:
         self._good_since: float | None = None
         self._returned_at = now - RELAPSE
         self._strikes = 0
-        self._deaf_seen = False
+        self.silences = 0
+        """How often the fallback came into force because of silence."""
+        self._deaf_heard = 0
         self.peer_episode = 0
         self.peer_ready: dict[int, bytes] = {}
         """What the peer said at its ready, by episode."""
@@ -202,6 +205,8 @@ class Link:
             return
         self._strikes = self._strikes + 1 if now - self._returned_at < RELAPSE else 0
         self.fallback = cause
+        if cause == "silence":
+            self.silences += 1
         if self.first_fallback is None:
             self.first_fallback = now, frame
         self._judge()
@@ -261,16 +266,16 @@ class Link:
             return False
         return True
 
-    @property
-    def deaf(self) -> bool:
-        """Whether the peer must be told that nothing of it comes through."""
-        return self.fallback == "silence"
+    def peer_is_deaf(self, count: int, now: float, frame: int) -> None:
+        """The peer hears nothing from us peer-to-peer, for the `count`-th time.
 
-    def peer_says_deaf(self, deaf: bool, now: float, frame: int) -> None:
-        """The peer said whether it hears us peer-to-peer. Only the change counts: each returns by its own probes."""
-        if deaf and not self._deaf_seen and self.healthy:
-            self.fall_back("deaf", now, frame)
-        self._deaf_seen = deaf
+        It goes on saying so until it returns, by its own probes; each time is obeyed once, so that its last words
+        cannot undo our return.
+        """
+        if count != self._deaf_heard:
+            self._deaf_heard = count
+            if self.healthy:
+                self.fall_back("deaf", now, frame)
 
     # -- probes --------------------------------------------------------------------------------------------
 
