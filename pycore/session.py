@@ -151,7 +151,7 @@ class Session:
     def receive(self, seat: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that player arrived at `now`, by the channel or as a signal through the server."""
         if self.phase != FAILED:
-            self.exchange.receive(seat, data, now, path, 0)
+            self.exchange.receive(seat, data, now, path)
 
     def receive_signal(self, seat: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that player."""
