@@ -236,6 +236,7 @@ class Exchange:
                     probe = link.socket_probe(now)
                     self._signal(link, datagram.encode_probe(datagram.PROBE, self.tag, probe))
                 continue
+            link.buffered = channel
             probe = link.probe_due(now)
             if probe is not None:
                 self._out.append((SEND, link.seat, 0, datagram.encode_probe(datagram.PROBE, self.tag, probe)))

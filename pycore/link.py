@@ -48,8 +48,9 @@ LATENCY: Final = 0.2
 LATENCY_GAIN: Final = 0.8
 PROBE_INTERVAL: Final = 0.25
 PROBE_TIMEOUT: Final = 0.5
-"""How long a probe is waited for while the round-trip time is unknown; later twice that time."""
-PROBE_LONGEST: Final = 1.0
+"""How long the first probe is waited for while the round-trip time is unknown, each further one twice as long:
+who asks anew before the answer can be back never counts one. Later twice the round-trip time."""
+PROBE_LONGEST: Final = 2.0
 RETURN_QUICK: Final = 1.0
 RETURN_SLOW: Final = 3.0
 RETURN_MOST: Final = 30.0
@@ -134,7 +135,7 @@ class Link:
         """Everything unacknowledged has to go out now."""
         self.refusals = self._refusals_before = 0
         self.buffered = 0
-        """Bytes in the channel's buffer when it was looked at last."""
+        """Bytes in the channel's buffer while the link is not healthy."""
         self.tried_at = now - 1.0
         """When a first dispatch was tried last: once a tick is enough."""
         self._socket_probe = -1
@@ -231,12 +232,12 @@ class Link:
     def watch(self, now: float, channel: int, frame: int, waiting: bool, period: float, socket_up: bool) -> None:
         """Look at the channel and at the silence; `waiting`: something of ours is unacknowledged."""
         if channel >= 0:
-            self.buffered = channel
             if not self.connected:
                 self.connected = True
                 self._judge()
                 self.wire.forget_samples()
                 self._answered = True
+                self._misses = 0
                 self._probe_at = now - PROBE_INTERVAL
                 self._good_since = None
         elif self.connected:
@@ -289,7 +290,8 @@ class Link:
                 return None
         else:
             rtt = self.wire.rtt
-            if waited < (PROBE_TIMEOUT if rtt is None else min(PROBE_LONGEST, max(PROBE_INTERVAL, 2 * rtt))):
+            patience = PROBE_TIMEOUT * (1 << min(self._misses, 2)) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
+            if waited < min(PROBE_LONGEST, patience):
                 return None
             self._misses += 1
             if self._misses > 2:
