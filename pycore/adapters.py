@@ -98,7 +98,8 @@ class ParallelEnvAdapter:
         self.env = env
         self.players = tuple(players)
         self.observations: dict[Any, Any] = {}
-        """What the last step or reset gave, by agent; after a load that of the loaded state for bots only."""
+        """What the last step or reset gave, by agent, as the environment made it: read, do not keep. After a
+        load there are those of the bots only."""
         self._seed = seed
         self._reseed = reseed_each_episode
         self._on_step = on_step
@@ -126,9 +127,7 @@ class ParallelEnvAdapter:
         observations = outcome[0] if isinstance(outcome, tuple) and len(outcome) == 2 else outcome
         self.observations = self._by_player(observations)
         agents = getattr(self.env, "agents", None)
-        self._counts_agents = isinstance(agents, (list, tuple)) and all(
-            agent in agents for agent in self._agents
-        )
+        self._counts_agents = isinstance(agents, (list, tuple)) and all(agent in agents for agent in self._agents)
         self._is_reset = True
 
     def _reset_with(self, seed: int) -> Any:
@@ -268,18 +267,16 @@ class ParallelEnvAdapter:
     # --- parts ---
 
     def _by_player(self, values: Any) -> dict[Any, Any]:
-        """A new dictionary by the ids that the caller knows; what is no dictionary belongs to ``human``."""
+        """The dictionary by the ids that the caller knows; what is no dictionary belongs to ``human``."""
         if not isinstance(values, dict):
             return {"human": values}
         names = self._names
-        return {names.get(agent, agent): value for agent, value in values.items()} if names else dict(values)
+        return {names.get(agent, agent): value for agent, value in values.items()} if names else values
 
     def _seen_by(self, agent: Any) -> Any:
         return self.observations.get(self._names.get(agent, agent))
 
-    def _is_done(
-        self, before: tuple[Any, ...] | None, terminated: dict[Any, bool], truncated: dict[Any, bool]
-    ) -> bool:
+    def _is_done(self, before: tuple[Any, ...] | None, terminated: dict[Any, bool], truncated: dict[Any, bool]) -> bool:
         """Everybody who took part in the step is terminated, truncated, or has left `env.agents`."""
         if before is None:
             names = {**terminated, **truncated}
