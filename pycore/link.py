@@ -375,7 +375,11 @@ class Link:
             return []
         encoded = frames.encoded
         mask = frames.mask
-        if count * len(encoded[last & mask][me]) <= CHEAP_BYTES:
+        size = len(encoded[last & mask][me])
+        if count * size <= CHEAP_BYTES and (
+            # Actions of one or two bytes are all of one size; of others the newest says nothing about the rest.
+            size <= 2 or sum([len(encoded[frame & mask][me]) for frame in range(first, last + 1)]) <= CHEAP_BYTES
+        ):
             return [(first, last)]
         overdue = now - (self.wire.rtt or 0.0) - 2 * period
         copies = self.copies()
