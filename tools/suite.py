@@ -104,16 +104,22 @@ def counts_of(report: Path) -> Counts:
 def pytest(
     python: Path | str, folders: Sequence[str], marks: str, options: argparse.Namespace, live: bool = False
 ) -> tuple[Counts, str]:
-    """One run of pytest on the folders that exist."""
+    """One run of pytest on the folders that exist, or on those of their tests that the arguments name."""
     present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
     if not present:
         raise Broken(f"no tests in {', '.join(folders)}")
+    named = [word for word in options.pytest_arguments if (ROOT / word.partition("::")[0]).exists()]
+    if named:
+        present = [word for word in named if word.startswith(tuple(folders))]
+        if not present:
+            return Counts(), "none of the named tests belongs here"
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary) / "report.xml"
         words: list[str | Path] = [python, "-m", "pytest", "-q", *present, f"--junit-xml={report}"]
         if marks:
             words += ["-m", marks]
-        status, output = command([*words, *options.pytest_arguments], live=live)
+        words += [word for word in options.pytest_arguments if word not in named]
+        status, output = command(words, live=live)
         counts = counts_of(report) if report.is_file() else None
     if status == 5 and options.pytest_arguments:  # nothing collected: the arguments chose tests of other steps
         return Counts(), output

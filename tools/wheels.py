@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -34,8 +33,8 @@ from tools import node
 from tools.paths import BUILD, DIST, PYODIDES, ROOT, Pyodide
 from tools.process import Failed, run, say, size
 
-LEFT_OUT = ("pycore/relay/", "pycore/cli.py", "pycore/__main__.py")
-"""Server and command line: a page never imports them."""
+LEFT_OUT = ("pycore/relay/", "pycore/testing/", "pycore/cli.py", "pycore/__main__.py")
+"""Server, simulator and command line: a page never imports them."""
 
 EPOCH = 1_577_836_800
 """2020-01-01, the date of every file in every wheel, unless $SOURCE_DATE_EPOCH says otherwise."""
@@ -140,9 +139,12 @@ def compiled_in(pyodide: Pyodide, files: Mapping[str, bytes]) -> dict[str, bytes
     return {name: base64.b64decode(data) for name, data in compiled.items()}
 
 
-def unchecked(byte_code: bytes, source: bytes) -> bytes:
-    """Byte code with the header of an unchecked-hash pyc (PEP 552): nothing in it but magic and source decides."""
-    return byte_code[:4] + UNCHECKED_HASH + importlib.util.source_hash(source) + byte_code[16:]
+def unchecked(byte_code: bytes) -> bytes:
+    """Byte code with the header of an unchecked-hash pyc (PEP 552), so that no import looks for the source."""
+    if not byte_code[4] & 1:
+        raise Failed("the byte code carries a time instead of its source's hash, so it would not be reproducible")
+    # The hash stays as it is: its key is the magic number, so only the Python that compiled can compute it.
+    return byte_code[:4] + UNCHECKED_HASH + byte_code[8:]
 
 
 def browser_wheel(plain: Path, pyodide: Pyodide, folder: Path) -> Path:
@@ -154,7 +156,7 @@ def browser_wheel(plain: Path, pyodide: Pyodide, folder: Path) -> Path:
     if {f"{name}c" for name in sources} != set(byte_code):
         raise Failed(f"compiling for Python {pyodide.python} gave other files than there are sources")
     contents = {name: data for name, data in files.items() if name not in sources}
-    contents |= {f"{name}c": unchecked(byte_code[f"{name}c"], files[name]) for name in sources}
+    contents |= {f"{name}c": unchecked(byte_code[f"{name}c"]) for name in sources}
     folder.mkdir(parents=True, exist_ok=True)
     wheel = folder / plain.name.replace("py3-none-any", f"{pyodide.tag}-none-any")
     write(wheel, contents)

@@ -386,6 +386,8 @@ def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     """Real pytest runs: failures, errors and skips are counted, and a run that collects nothing is no success."""
     tests = tmp_path / "tests"
     tests.mkdir()
+    (tests / "more").mkdir()
+    (tests / "more" / "test_more.py").touch()
     (tests / "test_some.py").write_text(
         "import pytest\n"
         "def test_good(): pass\n"
@@ -401,6 +403,9 @@ def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.Monke
     assert error.value.counts == suite.Counts(1, 2, 1)
     options.pytest_arguments += ["-k", "good"]
     assert suite.pytest(sys.executable, ["tests"], "", options)[0] == suite.Counts(1, 0, 0)
+    options.pytest_arguments = ["-p", "no:cacheprovider", "tests/test_some.py::test_good"]
+    assert suite.pytest(sys.executable, ["tests"], "", options)[0] == suite.Counts(1, 0, 0)
+    assert suite.pytest(sys.executable, ["tests/more"], "", options)[0] == suite.Counts()
     options.pytest_arguments = []
     with pytest.raises(suite.Broken):
         suite.pytest(sys.executable, ["tests"], "nosuchmark", options)

@@ -77,7 +77,10 @@ def test_byte_code_carries_the_hash_of_its_source_and_no_time(built: wheels.Whee
     assert len(magics) == 1
     for name, data in compiled.items():
         assert data[4:8] == b"\x01\x00\x00\x00"
-        assert data[8:16] == importlib.util.source_hash(sources[name[:-1]])
+        # The key of the hash is the magic number, so only the same Python can compute it again.
+        if data[:4] == importlib.util.MAGIC_NUMBER:
+            assert data[8:16] == importlib.util.source_hash(sources[name[:-1]])
+    assert len({data[8:16] for data in compiled.values()}) == len(compiled)
 
 
 def test_the_record_matches_the_contents(built: wheels.Wheels, pyodide: Pyodide) -> None:
