@@ -388,7 +388,8 @@ class Link:
             for frame in range(first, last + 1)
             if self.flush or self._copies_sent[frame & mask] < copies or self._sent_at[frame & mask] < overdue
         ]
-        runs = _two_runs(due, [len(encoded[frame & mask][me]) for frame in due], budget)
+        fresh = bool(due) and not self._copies_sent[due[-1] & mask]
+        runs = _two_runs(due, [len(encoded[frame & mask][me]) for frame in due], budget, fresh)
         for first, last in runs:
             for frame in range(first, last + 1):
                 self._sent_at[frame & mask] = now
@@ -410,27 +411,49 @@ class Link:
         return [frame for frame in range(self.acked + 1, self.dispatched + 1) if self._sent_at[frame & mask] < limit]
 
 
-def _two_runs(due: list[int], sizes: list[int], budget: int) -> list[tuple[int, int]]:
-    """The newest and the oldest unbroken run of `due`, together within `budget` bytes, each at most 31 inputs.
+def _two_runs(due: list[int], sizes: list[int], budget: int, fresh: bool) -> list[tuple[int, int]]:
+    """An old and a new unbroken run of `due`, together within `budget` bytes, each at most 31 inputs.
 
-    The newest input always rides. What stands between the runs rides in a later packet.
+    `fresh`: the newest was never sent. Then it rides whatever it weighs, and its run takes half of the budget at
+    most. Otherwise the oldest rides whatever it weighs: the receiver waits for nothing else, and large inputs that
+    kept to the newest half would leave it waiting for ever. What stands between the runs rides in a later packet.
     """
     if not due:
         return []
-    top = len(due) - 1
-    high = top
-    room = budget // 2 - sizes[high]
-    while high > 0 and due[high - 1] == due[high] - 1 and top - high + 1 < MAX_RUN and sizes[high - 1] <= room:
-        high -= 1
-        room -= sizes[high]
-    room += budget - budget // 2
-    low = 0
-    while low < high and low < MAX_RUN and sizes[low] <= room and (low == 0 or due[low] == due[low - 1] + 1):
+    count = len(due)
+    if fresh:
+        high = _downwards(due, sizes, 0, budget // 2 - sizes[-1], count - 1)
+        low = _upwards(due, sizes, high, budget - sum(sizes[high:]), 0)
+    else:
+        low = _upwards(due, sizes, count, budget - sizes[0], 1)
+        high = _downwards(due, sizes, low, budget - sum(sizes[:low]), count)
+    if low and high < count and due[low - 1] + 1 == due[high] and low + count - high <= MAX_RUN:
+        return [(due[0], due[-1])]
+    runs = []
+    if low:
+        runs.append((due[0], due[low - 1]))
+    if high < count:
+        runs.append((due[high], due[-1]))
+    return runs
+
+
+def _upwards(due: list[int], sizes: list[int], most: int, room: int, low: int) -> int:
+    """How many of the oldest make an unbroken run within `room`; `low` of them are in it already."""
+    while low < most and low < MAX_RUN and sizes[low] <= room and (not low or due[low] == due[low - 1] + 1):
         room -= sizes[low]
         low += 1
-    newest = (due[high], due[top])
-    if not low:
-        return [newest]
-    if due[low - 1] + 1 == due[high] and top + 1 <= MAX_RUN:
-        return [(due[0], due[top])]
-    return [(due[0], due[low - 1]), newest]
+    return low
+
+
+def _downwards(due: list[int], sizes: list[int], least: int, room: int, high: int) -> int:
+    """Where an unbroken run of the newest begins that fits `room`; from `high` on they are in it already."""
+    top = len(due)
+    while (
+        high > least
+        and top - high < MAX_RUN
+        and sizes[high - 1] <= room
+        and (high == top or due[high - 1] == due[high] - 1)
+    ):
+        high -= 1
+        room -= sizes[high]
+    return high
