@@ -309,6 +309,9 @@ class Link:
         self._answered = True
         self._misses = 0
         if hold != NO_SAMPLE:
+            if self.fallback is not None:
+                # The path of now, not the mean with what lay in its queue.
+                self.wire.rtt = None
             self.wire.sample(now - self._probe_at - hold / 1000)
         if self._good_since is None:
             self._good_since = now
