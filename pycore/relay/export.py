@@ -101,9 +101,16 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             path = out / file
             # Part by part: a long study's trajectory need not fit into the memory.
             with path.open("wb") as stream:
+                header = b""
                 for episode, (there, _) in sorted(data.parts.items()):
                     for part in sorted(there):
-                        stream.write(_part(store, game.game_id, player, episode, part))
+                        text = _part(store, game.game_id, player, episode, part)
+                        if not header:
+                            header = text[: text.find(b"\n") + 1]
+                        elif part == 0:
+                            # Each episode is stored as a file of its own; in the session's, one header is enough.
+                            text = text.removeprefix(header)
+                        stream.write(text)
             written.append(path)
         links = sa.select(connections.c.data).where(
             connections.c.game_id == game.game_id, connections.c.player == player

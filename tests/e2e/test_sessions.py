@@ -1,0 +1,137 @@
+"""The main job, end to end: two real pages, a real channel, a real relay, a real database.
+
+Every session is judged by `tools.verdict` as well: the records of both players are the same bytes, without a gap,
+they hold exactly what the pages read from their players, and CPython reproduces them. A row that proves nothing
+fails: the state must change, and where a session is meant to roll back it must have done so.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import site
+from tools.paths import ROOT
+from tools.rehearsal import Outcome, Plan, rehearse
+
+pytestmark = pytest.mark.e2e
+
+TICK_MS = 1000 / 30
+SILENCE_MS = 500
+SLOW_MACHINE_MS = 400
+"""What two browsers on two busy cores may take longer than the rule."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _site() -> None:
+    site.build()
+
+
+def play(plan: Plan, out: Path) -> Outcome:
+    outcome = rehearse(plan, database=str(out / "data.sqlite"), out=out)
+    assert outcome.problems == []
+    assert outcome.lost == []
+    assert outcome.stored
+    for metrics in outcome.metrics.values():
+        assert metrics["sync"]["p2pHashMismatches"] == 0
+        assert metrics["sync"]["hashesCompared"] > 0
+        assert metrics["sync"]["contradictions"] == metrics["sync"]["malformed"] == 0
+        assert metrics["rollbacks"]["count"] == len(metrics["rollbacks"]["events"])
+    return outcome
+
+
+def paths_of(metrics: dict) -> list[tuple[str, str]]:
+    return [(change["to"], change["cause"]) for change in metrics["pathChanges"]]
+
+
+def sent(metrics: dict) -> tuple[int, int]:
+    return metrics["inputs"]["sentViaP2P"], metrics["inputs"]["sentViaSocketIO"]
+
+
+def received(metrics: dict) -> tuple[int, int]:
+    return metrics["inputs"]["receivedViaP2P"], metrics["inputs"]["receivedViaSocketIO"]
+
+
+def exported(database: Path, game_id: str, out: Path) -> dict[str, bytes]:
+    """What the relay's own command gives back from the database."""
+    url = f"sqlite:///{database}"
+    command = [sys.executable, "-m", "pycore", "data", "--database", url, "--game", game_id, "--out", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_the_database(tmp_path: Path) -> None:
+    """S1, S5, S6, S7: measured at the server; what is stored is what the pages had."""
+    outcome = play(Plan(seconds=12, latency_ms=40, loss=0.05), tmp_path)
+    assert outcome.relay["inputs_relayed"] == 0
+    assert outcome.relay["signals_relayed"] > 0
+    one, two = outcome.metrics.values()
+    assert sent(one) == (one["frames"]["total"], 0)
+    assert received(one) == sent(two)
+    assert received(two) == sent(one)
+    assert one["frames"]["total"] == two["frames"]["total"] >= 300
+    assert one["connection"]["type"] == two["connection"]["type"] == "direct"
+    assert one["connection"]["connectionDetails"]["protocol"] == "udp"
+    assert one["rollbacks"]["performed"] + two["rollbacks"]["performed"] >= 10
+    assert one["inputs"]["resentViaP2P"] > 0
+    assert not one["quality"]["p2pFallbackTriggered"]
+    assert one["quality"]["p2pFallbackFrame"] is None
+    assert len(one["episodes"]) == 2
+    found = exported(tmp_path / "data.sqlite", outcome.game_id, tmp_path / "exported")
+    for player, text in outcome.trajectories.items():
+        assert found[f"trajectory-{player}.jsonl"] == text.encode()
+        stored = json.loads(found[f"metrics-{player}.json"])
+        assert stored["frames"]["total"] == outcome.metrics[player]["frames"]["total"]
+        assert stored["rollbacks"]["count"] == outcome.metrics[player]["rollbacks"]["count"]
+
+
+@pytest.mark.parametrize("cut", ["silent", "close"])
+def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_path: Path) -> None:
+    """S2, S3, B1, B2: the fallback carries the game, the way back is taken, every switch stands in the metrics."""
+    outcome = play(Plan(seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10), tmp_path)
+    causes = {"closed", "failed"} if cut == "close" else {"silence", "deaf"}
+    for metrics in outcome.metrics.values():
+        changes = paths_of(metrics)
+        assert changes[0][0] == "socketio"
+        assert changes[0][1] in causes
+        assert changes[-1] == ("p2p", "recovered")
+        assert metrics["quality"]["p2pFallbackTriggered"]
+        # Three seconds of outage, and what the rules add before and after.
+        assert 60 <= sent(metrics)[1] <= 240
+        assert sum(sent(metrics)) == metrics["frames"]["total"]
+        first = metrics["pathChanges"][0]
+        assert metrics["quality"]["p2pFallbackFrame"] == first["frame"]
+    one, two = outcome.metrics.values()
+    assert sum(received(one)) == sum(sent(two))
+    assert sum(received(two)) == sum(sent(one))
+    # At the server: the first dispatches, and the repeats of what was on its way when the path changed.
+    by_server = sent(one)[1] + sent(two)[1] + sum(m["inputs"]["resentViaSocketIO"] for m in (one, two))
+    assert outcome.relay["inputs_relayed"] == by_server
+    assert outcome.failover_ms is not None
+    limit = 100 if cut == "close" else SILENCE_MS + 3 * TICK_MS
+    assert outcome.failover_ms <= limit + SLOW_MACHINE_MS
+
+
+def test_without_any_peer_to_peer_the_server_carries_the_whole_session(tmp_path: Path) -> None:
+    """S2: what never opened is no fallback in force; every input counts once for socket.io."""
+    outcome = play(Plan(seconds=8, socketio_only=True, input_delay=3), tmp_path)
+    one, two = outcome.metrics.values()
+    for metrics in (one, two):
+        assert sent(metrics) == (0, metrics["frames"]["total"])
+        assert metrics["connection"] == {"type": "unknown", "connectionDetails": {}}
+        assert not metrics["quality"]["p2pFallbackTriggered"]
+        assert metrics["pathChanges"] == []
+    assert received(one) == sent(two)
+    assert outcome.relay["inputs_relayed"] >= sum(sent(one)) + sum(sent(two))
+
+
+def test_a_hidden_tab_neither_freezes_nor_ends_the_game(tmp_path: Path) -> None:
+    """Design §6: a hidden page goes on ticking, and the other one is told."""
+    outcome = play(Plan(seconds=10, hide=(0, 3.0, 7.0)), tmp_path)
+    one, two = outcome.metrics.values()
+    assert one["frames"]["total"] == two["frames"]["total"] >= 250
+    assert one["quality"]["stalls"] + two["quality"]["stalls"] < 60
