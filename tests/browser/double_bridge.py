@@ -211,7 +211,9 @@ class Bridge:
             "sync": {"p2pHashMismatches": 0},
             "quality": {"p2pFallbackTriggered": False, "p2pFallbackFrame": None},
             "frames": {"total": sum(len(lines) for lines in self.lines.values())},
-            "double": {"heard": self.heard, "failed": self.failed_sends, "socketio_rtt": self.rtt, "hidden": self.hidden},
+            "double": {
+                "heard": self.heard, "failed": self.failed_sends, "socketio_rtt": self.rtt, "hidden": self.hidden,
+            },
         })
 
     def p2p_metrics(self):

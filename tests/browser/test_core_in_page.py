@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.browser.conftest import phase
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
@@ -18,7 +19,10 @@ SCRIPT = """seed => {
 COUNT_PROXIES = """
     window.proxies = 0;
     const { register, unregister } = FinalizationRegistry.prototype;
-    FinalizationRegistry.prototype.register = function (...args) { window.proxies += 1; return register.apply(this, args); };
+    FinalizationRegistry.prototype.register = function (...args) {
+        window.proxies += 1;
+        return register.apply(this, args);
+    };
     FinalizationRegistry.prototype.unregister = function (token) {
         const was = unregister.call(this, token);
         if (was) window.proxies -= 1;
