@@ -413,7 +413,7 @@ class Bridge:
                 "pendingRollbackFrame": session.pending_rollback_frame,
                 "p2pHashMismatches": session.exchange.hash_mismatches,
                 "syncEpoch": session.episode,
-                "settled": session.phase > DONE or all(link.peer_episode >= session.episode for link in self._links),
+                "settled": session.phase > DONE or all(link.peer_over for link in self._links),
             }
         )
 

@@ -48,6 +48,8 @@ BLOCK_READY: Final = 2
 BLOCK_STATUS: Final = 3
 BLOCK_STOP: Final = 4
 BLOCK_END: Final = 5
+BLOCK_OVER: Final = 7
+"""The sender's session is over; u8 0 asks whether the receiver's is too, 1 knows it."""
 BLOCK_DEAF: Final = 6
 """The sender hears nothing of the receiver peer-to-peer; u8 counts how often that was so."""
 

@@ -31,6 +31,8 @@ CONTROL_INTERVAL: Final = 0.1
 """Shortest time between two datagrams through the server that only bring receipts."""
 CONTROL_IDLE: Final = 0.5
 READY_REPEAT: Final = 1.0
+OVER_ASKS: Final = 10.0
+"""How long a session that is over asks the others whether they know."""
 LATENCY_PROBE: Final = 2.0
 STATUS_HIDDEN: Final = 1
 HEADROOM: Final = 160
@@ -75,6 +77,9 @@ class Exchange:
         """Hash of our initial state once we are ready for the episode."""
         self.agreed: dict[str, Any] = {}
         self.stop_frame: int | None = None
+        self.over = False
+        """Whether our session is over, which the others are told until they say the same."""
+        self.ask_until = now
         self.hidden = False
         self.socket_up = False
         self.malformed = 0
@@ -118,6 +123,19 @@ class Exchange:
             self.hashes[link.seat] = HashExchange()
             link.begin(self.settings.input_delay, self.timeline.frames.size)
             link.peer_ready = {e: payload for e, payload in link.peer_ready.items() if e >= self.episode}
+
+    def end(self, now: float) -> None:
+        """Our session is over."""
+        self.over = True
+        self.ask_until = now + OVER_ASKS
+
+    def stop_at(self, frame: int) -> None:
+        """End the episode with this frame at the latest, and say so before any further input goes out: whoever had
+        our inputs but not the word could step beyond."""
+        if self.stop_frame is None or frame < self.stop_frame:
+            self.stop_frame = frame
+            for link in self.links:
+                link.socket_control_at = -1e9
 
     def wall_ms(self, now: float) -> float:
         """Milliseconds since the epoch, from the one wall time that came in at the start."""
@@ -227,7 +245,7 @@ class Exchange:
                 self.dispatch(link, channel, now)
             if link.changes:
                 self._note_changes(link, now)
-            if over and link.peer_episode >= self.episode and not link.flush:
+            if over and (link.peer_over or now > self.ask_until) and not link.flush:
                 continue
             if link.healthy:
                 if (on_time or link.flush or self._fresh(link)) and channel <= CONGESTED_BYTES:
@@ -307,6 +325,7 @@ class Exchange:
             not link.peer_hears_ready
             or self.hashes[link.seat].riding
             or self.hidden
+            or self.over
             or self.stop_frame is not None
             or self.timeline.end is not None
         )
@@ -322,6 +341,8 @@ class Exchange:
             blocks += datagram.encode_block(datagram.BLOCK_DEAF, bytes((link.silences & 0xFF,)))
         if self.hidden:
             blocks += datagram.encode_block(datagram.BLOCK_STATUS, bytes((STATUS_HIDDEN,)))
+        if self.over:
+            blocks += datagram.encode_block(datagram.BLOCK_OVER, b"\1" if link.peer_over else b"\0")
         if self.stop_frame is not None:
             blocks += datagram.encode_block(datagram.BLOCK_STOP, self.stop_frame.to_bytes(4, "big"))
         end = self.timeline.end
@@ -539,10 +560,12 @@ class Exchange:
             link.peer_ready[self.episode] = payload
             if path == SOCKETIO:
                 link.socket_ready_from = self.episode
+        elif kind == datagram.BLOCK_OVER:
+            link.peer_over = True
+            if payload == b"\0":
+                link.flush = True
         elif kind == datagram.BLOCK_STOP:
-            frame = int.from_bytes(payload, "big")
-            if self.stop_frame is None or frame < self.stop_frame:
-                self.stop_frame = frame
+            self.stop_at(int.from_bytes(payload, "big"))
         elif kind == datagram.BLOCK_END:
             link.peer_end = (
                 int.from_bytes(payload[:4], "big"),
@@ -609,6 +632,7 @@ class Exchange:
 _BLOCK_SIZES: Final = {
     datagram.BLOCK_HASH: 12,
     datagram.BLOCK_STATUS: 1,
+    datagram.BLOCK_OVER: 1,
     datagram.BLOCK_STOP: 4,
     datagram.BLOCK_END: 8,
     datagram.BLOCK_DEAF: 1,

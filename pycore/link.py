@@ -95,6 +95,7 @@ class Link:
         "peer_end",
         "peer_episode",
         "peer_hears_ready",
+        "peer_over",
         "peer_ready",
         "peer_status",
         "quiet_since",
@@ -153,6 +154,8 @@ class Link:
         """How often the fallback came into force because of silence."""
         self._deaf_heard = 0
         self.peer_episode = 0
+        self.peer_over = False
+        """The peer's session is over."""
         self.peer_ready: dict[int, bytes] = {}
         """What the peer said at its ready, by episode."""
         self.socket_ready_to = self.socket_ready_from = -1

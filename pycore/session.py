@@ -197,10 +197,9 @@ class Session:
     def request_stop(self, now: float) -> None:
         """End the session with this episode, at a frame that nobody can have stepped yet."""
         exchange = self.exchange
-        if self.phase in (PLAYING, HOLDING):
-            frame = self.timeline.current + self.settings.input_delay + self._window
-            if exchange.stop_frame is None or frame < exchange.stop_frame:
-                exchange.stop_frame = frame
+        if self.phase in (READYING, PLAYING, HOLDING):
+            # Who is ready may be played with already: then too the end must be one that all reach.
+            exchange.stop_at(self.timeline.current + self.settings.input_delay + self._window)
             self._stopping = True
         elif self.phase < DONE:
             self._end(now, "stop", "the session was stopped")
@@ -262,7 +261,10 @@ class Session:
         exchange = self.exchange
         phase = self.phase
         waited = now - self._phase_at
-        if phase == CONNECTING:
+        over = next((link.seat for link in self.links if link.peer_over), None)
+        if over is not None and phase < DONE:
+            self._end(now, "stop", f"player {self.players[over]} ended the session")
+        elif phase == CONNECTING:
             if all(link.healthy for link in self.links) or waited >= (
                 self.settings.p2p_wait if self.settings.p2p else 0
             ):
@@ -319,7 +321,7 @@ class Session:
         current = timeline.current
         exchange = self.exchange
         if exchange.stop_frame is not None:
-            timeline.last_frame = min(self.settings.max_steps - 1, exchange.stop_frame)
+            timeline.shorten(exchange.stop_frame)
         # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
         # of the ring is free again only when its frame is published.
         allowed = (
@@ -437,6 +439,7 @@ class Session:
 
     def _end(self, now: float, reason: str, text: str) -> None:
         self.reason = reason
+        self.exchange.end(now)
         self.exchange.news.append(SessionEnded(reason=reason, text=text))
         self._enter(DONE, now)
 
@@ -458,6 +461,9 @@ class Session:
         if self.phase not in (PLAYING, HOLDING, READYING):
             return
         for link in self.links:
+            if link.peer_over:
+                self._finish_without(link.seat, now, "ended the session")
+                return
             quiet = now - max(link.wire.heard_at, link.socket.heard_at, link.quiet_since)
             if quiet > self.settings.dropped_after and self.phase != READYING:
                 self._finish_without(link.seat, now, f"was not heard of for {quiet:.0f} s")

@@ -148,6 +148,14 @@ class Timeline:
         self.resimulated += again
         return again
 
+    def shorten(self, last: int) -> None:
+        """The episode ends with frame `last` at the latest; what was stepped beyond it is taken back."""
+        if last >= self.last_frame:
+            return
+        self.last_frame = last
+        if self.current > last and (self.end is None or self.end > last):
+            self.pending = last if self.pending is None else min(self.pending, last)
+
     def _run(self, frame: int, until: int, saved: bool) -> None:
         """Step from `frame` up to, but not including, `until`, or to the end. `saved`: its state was just loaded."""
         frames = self.frames
