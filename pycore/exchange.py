@@ -251,8 +251,8 @@ class Exchange:
                 if (on_time or link.flush or self._fresh(link)) and channel <= CONGESTED_BYTES:
                     self._write_datagram(link, now)
                 if measure and link.check_latency(now, self.timeline.current) and self.socket_up:
-                    probe = link.socket_probe(now)
-                    self._signal(link, datagram.encode_probe(datagram.PROBE, self.tag, probe))
+                    number = link.socket_probe(now)
+                    self._signal(link, datagram.encode_probe(datagram.PROBE, self.tag, number))
                 continue
             link.buffered = channel
             probe = link.probe_due(now)
