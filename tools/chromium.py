@@ -54,6 +54,12 @@ def installed() -> Iterator[Path]:
                     yield Path(root_name) / tail
 
 
+def gist(error: Failed) -> str:
+    """The line of a failed command's output that says most: the first that speaks of an error, else the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines[1:] if "error" in line.lower() or line.startswith("E:")), lines[-1])
+
+
 def playwrights_own() -> Path | None:
     """The browser that Playwright downloaded earlier, if Playwright is there and has one."""
     try:
@@ -86,7 +92,7 @@ def download() -> Path | None:
     try:
         run([sys.executable, "-m", "playwright", "install", "chromium"], timeout=600)
     except Failed as error:
-        say(f"that did not work: {str(error).splitlines()[-1]}")
+        say(f"that did not work: {gist(error)}")
         return None
     own = playwrights_own()
     if own and not works(own):
@@ -106,7 +112,7 @@ def from_debian() -> Path | None:
         run([apt, "update", "-q"], env=quiet, attempts=2, timeout=600)
         run([apt, "install", "-y", "-q", "--no-install-recommends", "chromium"], env=quiet, attempts=2, timeout=1800)
     except Failed as error:
-        say(f"that did not work: {str(error).splitlines()[-1]}")
+        say(f"that did not work: {gist(error)}")
         return None
     return next((path for path in installed() if works(path)), None)
 

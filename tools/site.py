@@ -20,7 +20,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools import distributions, wheels
+from tools import distributions, node, wheels
 from tools.paths import NEWEST, NODE_MODULES, ROOT, SITE, WEB
 from tools.process import Missing, Stopwatch, say
 
@@ -44,6 +44,7 @@ def build(folder: Path = SITE) -> Path:
     Unchanged files are hard links to the caches, so a warm build copies a few hundred kilobytes.
     """
     watch = Stopwatch()
+    node.ensure_packages()
     built = wheels.current()
     compiled = built.browser(NEWEST)
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")

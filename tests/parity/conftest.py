@@ -7,6 +7,7 @@ with micropip, as the page of a study does it.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,24 @@ def built() -> wheels.Wheels:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def servers(built: wheels.Wheels) -> Iterator[dict[Pyodide, Any]]:
+    """One server per distribution, with the wheels in it.
+
+    They are forked, so they start before Playwright does: forking a process with threads may deadlock the child.
+    """
+    with contextlib.ExitStack() as stack:
+        started = {}
+        for version in PYODIDES:
+            folder = distributions.ensure(version)
+            for wheel in (built.plain, built.browser(version)):
+                shutil.copyfile(wheel, folder / wheel.name)
+                stack.callback((folder / wheel.name).unlink, missing_ok=True)
+            started[version] = stack.enter_context(pytest_pyodide.spawn_web_server(folder))
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser(servers: dict[Pyodide, Any]) -> Iterator[Any]:
     """One Chromium for all versions."""
     from playwright.sync_api import sync_playwright
 
@@ -55,30 +73,23 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session", params=PLACES)
-def pyodide(request: pytest.FixtureRequest, built: wheels.Wheels) -> Iterator[Any]:
+def pyodide(request: pytest.FixtureRequest, built: wheels.Wheels, servers: dict[Pyodide, Any]) -> Iterator[Any]:
     """A loaded Pyodide (a runner of pytest-pyodide) with the plain wheel installed by micropip."""
     place: tuple[Pyodide, str] = request.param
     version, runtime = place
+    host, port, log = servers[version]
+    kind: Any = pytest_pyodide.NodeRunner
+    browsers = {}
+    if runtime == "chromium":
+        kind = pytest_pyodide.PlaywrightChromeRunner
+        browsers = {"chrome": request.getfixturevalue("browser")}
     folder = distributions.ensure(version)
-    served = [built.plain, built.browser(version)]
-    for wheel in served:
-        shutil.copyfile(wheel, folder / wheel.name)
-    with pytest_pyodide.spawn_web_server(folder) as (host, port, log):
-        kind: Any = pytest_pyodide.NodeRunner
-        browsers = {}
-        if runtime == "chromium":
-            kind = pytest_pyodide.PlaywrightChromeRunner
-            browsers = {"chrome": request.getfixturevalue("browser")}
-        runner = kind(
-            server_port=port, server_hostname=host, server_log=log, browsers=browsers, dist_dir=folder
-        )
-        runner.set_script_timeout(LOAD_TIMEOUT)
-        runner.expected = version
-        runner.plain_url = f"{runner.base_url}/{built.plain.name}"
-        runner.compiled_url = f"{runner.base_url}/{built.browser(version).name}"
-        runner.load_package("micropip")
-        runner.run_async(f"import micropip\nawait micropip.install({runner.plain_url!r}, deps=False)")
-        yield runner
-        runner.quit()
-    for wheel in served:
-        (folder / wheel.name).unlink(missing_ok=True)
+    runner = kind(server_port=port, server_hostname=host, server_log=log, browsers=browsers, dist_dir=folder)
+    runner.set_script_timeout(LOAD_TIMEOUT)
+    runner.expected = version
+    runner.plain_url = f"{runner.base_url}/{built.plain.name}"
+    runner.compiled_url = f"{runner.base_url}/{built.browser(version).name}"
+    runner.load_package("micropip")
+    runner.run_async(f"import micropip\nawait micropip.install({runner.plain_url!r}, deps=False)")
+    yield runner
+    runner.quit()
