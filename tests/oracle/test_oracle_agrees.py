@@ -224,3 +224,10 @@ def test_a_channel_that_closes_while_socketio_carries_the_inputs_gives_no_warnin
 def test_a_path_change_has_the_frame_at_which_it_happened(in_node: InNode) -> None:
     """The fallback that a third exception brings has the frame of that exception, as `p2pFallbackFrame` has."""
     compare(Script(segments=(Segment(ticks=6, throws=(True, False)),), episodes=1), in_node, apart=())
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pycore takes inputs of a packet that raised for sent")
+def test_inputs_whose_packet_raised_ride_in_the_next_one(in_node: InNode) -> None:
+    """S1: what counts as sent peer-to-peer was in a packet that went, also when the server is out of reach."""
+    raises = Segment(ticks=18, throws=(True, False), sockets=(False, True))
+    compare(Script(segments=(raises,), window=20, input_delay=3, episodes=1), in_node, apart=OPEN)
