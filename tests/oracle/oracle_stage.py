@@ -238,14 +238,14 @@ class Stage:
     def run(self) -> Stage:
         """Connect, go through the segments, and let the session end on a good network."""
         start = CHANNEL_NEVER if not self.script.opens else 0
-        self._during(Segment(ticks=16, channels=(start, start)))
+        self.during(Segment(ticks=16, channels=(start, start)))
         if self.script.connection is not None:
             details = {"protocol": "udp", "localCandidateType": "host"}
             for side in self.sides:
                 side.session.set_connection_type(self.script.connection, details)
                 side.happened("type", self.script.connection, details)
         for segment in self.script.segments:
-            self._during(segment)
+            self.during(segment)
         # A channel that was open once never becomes one that never was.
         opened = start == 0 or any(side.channel != CHANNEL_NEVER for side in self.sides)
         self.segment = Segment(channels=(0, 0) if opened else (start, start))
@@ -260,7 +260,8 @@ class Stage:
         """Whether both sessions came to their end."""
         return all(side.session.phase == DONE for side in self.sides)
 
-    def _during(self, segment: Segment) -> None:
+    def during(self, segment: Segment) -> None:
+        """Some ticks."""
         self.segment = segment
         for hand in segment.hands:
             self._hand_in(self.sides[hand.side], hand)

@@ -19,7 +19,8 @@ from oracle_compare import LATE_FRAME, NO_REFUSAL, differences, met, story
 from oracle_engines import InNode, InProcess
 from oracle_stage import LIMIT, Script, Segment, Stage
 
-from pycore.types import CHANNEL_CLOSED
+from pycore.events import Log
+from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER
 
 pytestmark = pytest.mark.filterwarnings("ignore:co_lnotab is deprecated")  # js2py's fork, on 3.12 and later
 
@@ -231,3 +232,28 @@ def test_inputs_whose_packet_raised_ride_in_the_next_one(in_node: InNode) -> Non
     """S1: what counts as sent peer-to-peer was in a packet that went, also when the server is out of reach."""
     raises = Segment(ticks=18, throws=(True, False), sockets=(False, True))
     compare(Script(segments=(raises,), window=20, input_delay=3, episodes=1), in_node, apart=OPEN)
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a probe has the number of the first datagram")
+def test_a_probe_that_raises_moves_no_input() -> None:
+    """S5: an input counts once, for its first dispatch, whatever becomes of packets that carry none."""
+    stage = Stage(Script(segments=(), opens=False, max_steps=200, episodes=1))
+    stage.during(Segment(ticks=20, channels=(CHANNEL_NEVER, CHANNEL_NEVER)))
+    while not stage.export(0)["inputs"]["sentViaP2P"]:
+        stage.during(Segment(ticks=1))
+    stage.during(Segment(ticks=6, channels=(CHANNEL_CLOSED, CHANNEL_CLOSED)))
+    side, before = stage.sides[0], stage.export(0)["inputs"]
+    assert before["sentViaSocketIO"] > 6
+    first_probe = 0
+    side.session.send_failed(side.other, first_probe, side.now)
+    assert stage.export(0)["inputs"] == before
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pycore takes any packet that raises for a refused input")
+def test_a_packet_without_a_new_input_that_raises_is_no_refused_input() -> None:
+    """S2: the warning says that an input goes by socket.io; none does."""
+    stage = Stage(Script(segments=(), max_steps=200, episodes=1))
+    stage.during(Segment(ticks=25))
+    side = stage.sides[0]
+    assert side.session.send_failed(side.other, 9999, side.now) == []
+    assert [event for event in side.session.news() if isinstance(event, Log)] == []
