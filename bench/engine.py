@@ -10,6 +10,7 @@ Only the standard library and pycore are used, so the same file runs in Pyodide.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter
@@ -178,7 +179,12 @@ def figures(where: str) -> list[dict[str, Any]]:
         ("engine.tick.depth0", tick_without_wire, 0),
     ):
         ratio, us, plain = measure(run, depth)
-        rows.append({"name": f"{name}.{where}.ratio", "value": round(ratio, 2), "unit": "ratio", "goal": goals.get(name)})
+        goal = goals.get(name)
+        rows.append({"name": f"{name}.{where}.ratio", "value": round(ratio, 2), "unit": "ratio", "goal": goal})
         rows.append({"name": f"{name}.{where}.us", "value": round(us, 2), "unit": "µs", "goal": None})
         rows.append({"name": f"{name}.{where}.bare.us", "value": round(plain, 2), "unit": "µs", "goal": None})
     return rows
+
+
+if __name__ == "__main__":
+    print(json.dumps(figures("cpython")))

@@ -67,10 +67,15 @@ class Bridge:
         now = float(config["now"])
         seed = int(config.get("seed") or 0)
         self.env = env
-        self.adapter = ParallelEnvAdapter(env, players, seed=seed, rngs=config.get("rngs", ()))
-        self.adapter.check(settings.default_action)
+        if all(callable(getattr(env, duty, None)) for duty in ("save", "load", "step", "canonical")):
+            # It has the duties of a simulation already.
+            simulation: Any = env
+        else:
+            simulation = ParallelEnvAdapter(env, players, seed=seed, rngs=config.get("rngs", ()))
+            simulation.check(settings.default_action)
+        self._render = getattr(simulation, "render", None)
         self.session = Session(
-            self.adapter,
+            simulation,
             settings,
             game_id=str(config["game_id"]),
             players=players,
@@ -322,7 +327,7 @@ class Bridge:
         Permanent objects are given by the environment on frame 0 only; they are kept here and drawn anew with
         the first picture of an episode, whatever frame that shows.
         """
-        objects = self.adapter.render()
+        objects = None if self._render is None else self._render()
         if objects is None:
             return ""
         reset = self._shown != self._resets
@@ -334,7 +339,8 @@ class Bridge:
     def _keep_permanent(self) -> None:
         """The environment was reset: its picture of frame 0, the only one with permanent objects, is of now."""
         self._resets += 1
-        self._permanent = [item for item in self.adapter.render() or () if _is_permanent(item)]
+        objects = None if self._render is None else self._render()
+        self._permanent = [item for item in objects or () if _is_permanent(item)]
 
     def hud(self) -> str:
         """What the HUD shows, as JSON text."""

@@ -53,11 +53,13 @@ BLOCK_OVER: Final = 7
 BLOCK_DEAF: Final = 6
 """The sender hears nothing of the receiver peer-to-peer; u8 counts how often that was so."""
 
-_HEADER: Final = struct.Struct(">BHBHBBHBb")
+_HEADER: Final = struct.Struct(">BHBHBBHBbB")
+"""With the first receipt: there is always one."""
+_ESCAPED: Final = struct.Struct(">i")
 _RUN: Final = struct.Struct(">HB")
 _BLOCK: Final = struct.Struct(">BH")
 _PROBE: Final = struct.Struct(">BHHB")
-HEADER_BYTES: Final = _HEADER.size
+HEADER_BYTES: Final = _HEADER.size - 1
 PROBE_BYTES: Final = _PROBE.size
 
 
@@ -108,22 +110,34 @@ def encode(
     body: bytes,
 ) -> bytes:
     """A datagram; `body` is the inputs, then the second run, then the blocks, as `flags` says."""
-    head = _HEADER.pack(
-        KIND, tag, episode & 0xFF, seq & 0xFFFF, echo, hold, first & 0xFFFF, flags,
-        -128 if advantage < -128 else 127 if advantage > 127 else advantage,
-    )  # fmt: skip
     if len(receipts) == 1:
         away = receipts[0] - first
         zigzag = away << 1 if away >= 0 else (-away << 1) - 1
-        if zigzag < 255:
-            return head + zigzag.to_bytes(1, "big") + body
-    parts = [head]
+        tail = b"" if zigzag < 255 else _ESCAPED.pack(receipts[0])
+        if zigzag > 255:
+            zigzag = 255
+    else:
+        zigzag, tail = _receipts(first, receipts)
+    return (
+        _HEADER.pack(
+            KIND, tag, episode & 0xFF, seq & 0xFFFF, echo, hold, first & 0xFFFF, flags,
+            advantage if -129 < advantage < 128 else -128 if advantage < 0 else 127,
+            zigzag,
+        )
+        + tail
+        + body
+    )  # fmt: skip
+
+
+def _receipts(first: int, receipts: list[int]) -> tuple[int, bytes]:
+    """The first receipt's byte, which stands in the header, and what comes behind it."""
+    parts = []
     for receipt in receipts:
         away = receipt - first
         zigzag = away << 1 if away >= 0 else (-away << 1) - 1
-        parts.append(zigzag.to_bytes(1, "big") if zigzag < 255 else b"\xff" + receipt.to_bytes(4, "big", signed=True))
-    parts.append(body)
-    return b"".join(parts)
+        parts.append(bytes((zigzag,)) if zigzag < 255 else b"\xff" + _ESCAPED.pack(receipt))
+    whole = b"".join(parts)
+    return whole[0], whole[1:]
 
 
 def decode(data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: int, seq: int) -> Datagram:
@@ -135,42 +149,26 @@ def decode(data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: 
     size = len(data)
     if size < HEADER_BYTES + receipts:
         raise DecodeError(f"a datagram has at least {HEADER_BYTES + receipts} bytes, this one {size}")
-    _kind, _tag, raw_episode, raw_seq, echo, hold, raw_first, flags, advantage = _HEADER.unpack_from(data)
+    _kind, _tag, raw_episode, raw_seq, echo, hold, raw_first, flags, advantage, zigzag = _HEADER.unpack_from(data)
     first = frame + ((raw_first - frame + 32768) & 0xFFFF) - 32768
-    at = HEADER_BYTES
-    held = []
-    for _ in range(receipts):
-        if at >= size:
-            raise DecodeError("a receipt is cut off")
-        zigzag = data[at]
-        at += 1
-        if zigzag == 255:
-            if at + 4 > size:
-                raise DecodeError("a receipt is cut off")
-            held.append(int.from_bytes(data[at : at + 4], "big", signed=True))
-            at += 4
-        else:
-            held.append(first - ((zigzag + 1) >> 1) if zigzag & 1 else first + (zigzag >> 1))
+    held: tuple[int, ...]
+    if receipts == 1 and zigzag != 255:
+        at = HEADER_BYTES + 1
+        held = (first - ((zigzag + 1) >> 1) if zigzag & 1 else first + (zigzag >> 1),)
+    else:
+        held, at = _decode_receipts(data, receipts, first)
     inputs, at = codec.split(data, at, flags & COUNT)
     second = 0
     second_inputs: list[bytes] = []
+    blocks: list[tuple[int, bytes]] = []
     if flags & SPLIT:
         if at + _RUN.size > size:
             raise DecodeError("the second run is cut off")
         raw_second, count = _RUN.unpack_from(data, at)
         second = unwrap(raw_second, 16, frame)
         second_inputs, at = codec.split(data, at + _RUN.size, count)
-    blocks = []
     if flags & BLOCKS:
-        while at < size:
-            if at + _BLOCK.size > size:
-                raise DecodeError("a block is cut off")
-            kind, length = _BLOCK.unpack_from(data, at)
-            at += _BLOCK.size
-            if at + length > size:
-                raise DecodeError(f"block {kind} ends at byte {at + length} of {size}")
-            blocks.append((kind, data[at : at + length]))
-            at += length
+        blocks, at = _decode_blocks(data, at)
     if at != size:
         raise DecodeError(f"{size - at} bytes behind the end of a datagram")
     # Without the constructor, which would unpack and pack all twelve again.
@@ -179,9 +177,43 @@ def decode(data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: 
         (
             episode + ((raw_episode - episode + 128) & 0xFF) - 128,
             seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
-            echo, hold, first, flags, advantage, tuple(held), inputs, second, second_inputs, blocks,
+            echo, hold, first, flags, advantage, held, inputs, second, second_inputs, blocks,
         ),
     )  # fmt: skip
+
+
+def _decode_receipts(data: bytes, receipts: int, first: int) -> tuple[tuple[int, ...], int]:
+    at = HEADER_BYTES
+    size = len(data)
+    held = []
+    for _ in range(receipts):
+        if at >= size:
+            raise DecodeError("a receipt is cut off")
+        zigzag = data[at]
+        at += 1
+        if zigzag == 255:
+            if at + _ESCAPED.size > size:
+                raise DecodeError("a receipt is cut off")
+            held.append(_ESCAPED.unpack_from(data, at)[0])
+            at += _ESCAPED.size
+        else:
+            held.append(first - ((zigzag + 1) >> 1) if zigzag & 1 else first + (zigzag >> 1))
+    return tuple(held), at
+
+
+def _decode_blocks(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], int]:
+    size = len(data)
+    blocks = []
+    while at < size:
+        if at + _BLOCK.size > size:
+            raise DecodeError("a block is cut off")
+        kind, length = _BLOCK.unpack_from(data, at)
+        at += _BLOCK.size
+        if at + length > size:
+            raise DecodeError(f"block {kind} ends at byte {at + length} of {size}")
+        blocks.append((kind, data[at : at + length]))
+        at += length
+    return blocks, at
 
 
 def encode_probe(kind: int, tag: int, number: int, hold: int = 0) -> bytes:

@@ -3,7 +3,7 @@
 Only states before which everything is confirmed are hashed, so a difference is never a prediction: it means
 that an environment is not deterministic, or that something is broken.
 
-A hash rides in every packet until the peer says that it has it. Each entry carries two marks: HEARD, "I have
+A hash rides again and again, a round trip apart, until the peer says that it has it. Each entry carries two marks: HEARD, "I have
 yours of this frame", and WANT, "I do not know yet that you have mine". Who has nothing to want answers an
 entry with WANT once and stays silent otherwise, so the exchange ends on both sides whatever is lost.
 """
@@ -25,13 +25,15 @@ WANT: Final = 1 << 30
 class HashExchange:
     """One link's exchange in one episode."""
 
-    __slots__ = ("_answers", "_own", "_theirs", "_wanted", "compared")
+    __slots__ = ("_answers", "_own", "_theirs", "_wanted", "again_at", "compared")
 
     def __init__(self) -> None:
         self._own: dict[int, bytes] = {}
         self._theirs: dict[int, bytes] = {}
         self._wanted: list[int] = []
         self._answers: list[int] = []
+        self.again_at = -1e9
+        """Before this time nothing has to ride again; the link, which knows the round trip, sets it."""
         self.compared = 0
         """States compared so far."""
 
@@ -40,6 +42,7 @@ class HashExchange:
         _bounded(self._own)[frame] = digest
         self._wanted.append(frame)
         del self._wanted[:-KEPT]
+        self.again_at = -1e9
         return self._compare(frame)
 
     def heard(self, payload: bytes) -> tuple[int, bytes, bytes] | None:
@@ -58,6 +61,7 @@ class HashExchange:
             self._wanted.remove(frame)
         if word & WANT and frame in self._own and frame not in self._wanted and frame not in self._answers:
             self._answers.append(frame)
+            self.again_at = -1e9
         if new and self._compare(frame) is not None:
             return frame, self._own[frame], self._theirs[frame]
         return None
@@ -72,7 +76,7 @@ class HashExchange:
 
     @property
     def riding(self) -> bool:
-        """Whether anything has to ride in the next packet."""
+        """Whether anything has to ride."""
         return bool(self._wanted or self._answers)
 
     @property

@@ -335,8 +335,12 @@ class Exchange:
         if self.initial is not None and (by_socket or not link.peer_hears_ready):
             payload = ready.encode(self.episode in link.peer_ready, self.initial, self.agreed)
             blocks += datagram.encode_block(datagram.BLOCK_READY, payload)
-        for entry in self.hashes[link.seat].entries():
-            blocks += datagram.encode_block(datagram.BLOCK_HASH, entry)
+        hashes = self.hashes[link.seat]
+        if hashes.riding and now >= hashes.again_at:
+            rtt = (link.socket if by_socket else link.wire).rtt or 0.0
+            hashes.again_at = now + rtt + 2 * self._period
+            for entry in hashes.entries():
+                blocks += datagram.encode_block(datagram.BLOCK_HASH, entry)
         if link.fallback == "silence":
             blocks += datagram.encode_block(datagram.BLOCK_DEAF, bytes((link.silences & 0xFF,)))
         if self.hidden:

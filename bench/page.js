@@ -1,0 +1,119 @@
+// Runs in Chromium beside the site's own modules: the tick and the picture as the page has them.
+import { load } from './loader.js';
+import { Bridge, DATAGRAM, EVENT, NO_LINK, OUT_DATAGRAM, OUT_EMIT, PHASES, encodeAction, readOutbox } from './bridge.js';
+
+const TICKS = 2000;
+const RUNS = 9;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A simulation that costs next to nothing: what is left is the core's own work. */
+const TRIVIAL = `
+from pycore import canonical
+
+class Trivial:
+    def __init__(self):
+        self.state = (0, 0)
+    def reset(self, episode):
+        self.state = (0, episode)
+    def save(self):
+        return self.state
+    def load(self, state):
+        self.state = state
+    def step(self, actions):
+        a, b = actions
+        frame, total = self.state
+        self.state = (frame + 1, (total + a + b) & 65535)
+    def canonical(self, state):
+        return canonical.encode(state)
+Trivial
+`;
+
+/** Two sessions of one page, each the other's peer; datagrams go straight from outbox to inbox. */
+class Pair {
+  constructor(create, makeEnvironment, settings) {
+    this.now = 100;
+    this.bridges = [0, 1].map((seat) => new Bridge(create(JSON.stringify({
+      game_id: 'bench', players: [0, 1], player_id: seat, seed: 1, wall_ms: 0, now: this.now, settings,
+    }), makeEnvironment()), 1));
+    this.open = -1;
+  }
+
+  /** One tick of one session: exactly what game.js does, but for drawing. */
+  tick(seat, action) {
+    const bridge = this.bridges[seat];
+    const other = this.bridges[1 - seat];
+    const used = bridge.inbox.seal(true, false, () => this.open);
+    const length = bridge.poll(this.now, encodeAction(action), used);
+    bridge.inbox.consumed();
+    readOutbox(bridge.outbox, length, (kind, link, seq, payload) => {
+      if (kind === OUT_DATAGRAM) other.inbox.put(DATAGRAM, link, this.now, payload);
+      else if (kind === OUT_EMIT) {
+        const { event, data } = JSON.parse(decoder.decode(payload));
+        if (event === 'webrtc_signal' && data.type === 'pycore') {
+          const signal = { event, data: { type: 'pycore', from_player_id: seat, game_id: 'bench', payload: data.payload } };
+          other.inbox.put(EVENT, NO_LINK, this.now, encoder.encode(JSON.stringify(signal)));
+        }
+      }
+    });
+    return bridge.advance(this.now);
+  }
+
+  /** Both sessions once; the actions are held, so that nothing has to be rolled back. */
+  both(frame) {
+    this.tick(0, 1);
+    this.tick(1, 2);
+    this.now += 1 / 60;
+  }
+
+  begin() {
+    this.open = 0;
+    for (let i = 0; i < 300; i += 1) {
+      this.both();
+      if (this.bridges.every((bridge) => bridge.phase === 'playing')) return;
+    }
+    throw new Error(`the sessions did not begin: ${this.bridges.map((bridge) => bridge.phase)}`);
+  }
+
+  close() {
+    for (const bridge of this.bridges) bridge.close();
+  }
+}
+
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+export async function measure() {
+  const { pyodide, create, makeEnvironment } = await load(() => {}, (warning) => { throw new Error(warning); });
+  const settings = { fps: 60, input_delay: 1, max_steps: 1000000, hash_interval: 60, action_space: { type: 'discrete', n: 6 } };
+  const trivial = pyodide.runPython(TRIVIAL);
+  const pair = new Pair(create, () => trivial(), settings);
+  pair.begin();
+  for (let i = 0; i < 500; i += 1) pair.both();
+  const ticks = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const frame = pair.bridges[0].frame;
+    const before = performance.now();
+    for (let i = 0; i < TICKS; i += 1) pair.both();
+    ticks.push(((performance.now() - before) * 1000) / (2 * TICKS));
+    if (pair.bridges[0].frame - frame !== TICKS) throw new Error('a run stalled');
+  }
+  const metrics = JSON.parse(pair.bridges[0].call('export_session_metrics'));
+  pair.close();
+
+  const volley = new Pair(create, makeEnvironment, { ...settings, fps: 30 });
+  volley.begin();
+  const pictures = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    for (let i = 0; i < 30; i += 1) volley.both();
+    const before = performance.now();
+    for (let i = 0; i < 200; i += 1) JSON.parse(volley.bridges[0].call('render'));
+    pictures.push(((performance.now() - before) * 1000) / 200);
+  }
+  volley.close();
+  return {
+    tick_us: median(ticks),
+    render_us: median(pictures),
+    rollbacks: metrics.rollbacks.count,
+    sent: metrics.inputs,
+  };
+}
