@@ -25,6 +25,8 @@ from pycore.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Ti
 from pycore.timesync import TimeSync
 from pycore.types import EMIT, P2P, SEND, SOCKETIO, Output, Settings
 
+PROBE_SEQ: Final = 0xFFFFFFFF
+"""What stands for the seq of a probe, which has none."""
 QUIET_TICKS: Final = 3
 """While nothing new is dispatched, every third tick carries a packet."""
 CONTROL_INTERVAL: Final = 0.1
@@ -186,6 +188,7 @@ class Exchange:
             link.sent_by_socket(frame, self.timeline.frames.mask, now)
             link.counts.sent_via_socketio += 1
         link.dispatched = self.dispatched
+        self._new_packets.pop(link.seat, None)
 
     def _announce(self, link: Link, now: float) -> None:
         """An input by socket.io counts only behind our ready on the same socket; say it first."""
@@ -208,18 +211,19 @@ class Exchange:
         self._out.append((EMIT, -1, 0, ("pyodide_player_action", data)))
 
     def send_failed(self, seat: int, seq: int, now: float) -> None:
-        """Sending packet `seq` raised: its new inputs go out by the other path at once (S2)."""
+        """Sending packet `seq` raised: its new inputs go out by the other path at once (S2).
+
+        What else a packet carries is said again by the next one.
+        """
         link = self.link_of[seat]
-        packet = self._new_packets.get(seat)
+        packet = self._new_packets.pop(seat, None)
+        if packet is None or packet[0] != seq:
+            return
         link.send_raised()
-        if packet is not None and packet[0] == seq:
-            del self._new_packets[seat]
-            link.counts.sent_via_p2p -= packet[2] - packet[1] + 1
-            link.dispatched = packet[1] - 1
-            self._refused(link, "the channel raised", now)
-            self._send_via_socketio(link, now)
-        else:
-            self._refused(link, "the channel raised", now)
+        link.take_back(packet[1], packet[2], self.timeline.frames.mask)
+        self._refused(link, "the channel raised", now)
+        self._send_via_socketio(link, now)
+        self._note_changes(link, now)
 
     def outputs(self) -> list[Output]:
         """What has to be sent; handed over once."""
@@ -257,7 +261,7 @@ class Exchange:
             link.buffered = channel
             probe = link.probe_due(now)
             if probe is not None:
-                self._out.append((SEND, link.seat, 0, datagram.encode_probe(datagram.PROBE, self.tag, probe)))
+                self._out.append((SEND, link.seat, PROBE_SEQ, datagram.encode_probe(datagram.PROBE, self.tag, probe)))
             if self.socket_up:
                 self._write_by_socket(link, now)
 
@@ -405,7 +409,8 @@ class Exchange:
         hold = int((now - came) * 1000)
         data = datagram.encode_probe(datagram.PROBE_ANSWER, self.tag, number, hold)
         if path == P2P:
-            self._out.append((SEND, link.seat, 0, data))
+            if link.connected:
+                self._out.append((SEND, link.seat, PROBE_SEQ, data))
         elif self.socket_up:
             self._signal(link, data)
 
@@ -445,6 +450,7 @@ class Exchange:
             self._answers.append((link, number, now, path))
         elif path == P2P:
             link.probe_answered(number, hold, now)
+            self._note_changes(link, now)
         else:
             link.socket_probe_answered(number, hold, now)
 
@@ -470,6 +476,7 @@ class Exchange:
             for kind, payload in blocks:
                 if kind == datagram.BLOCK_DEAF:
                     link.peer_is_deaf(payload[0], now, timeline.current)
+                    self._note_changes(link, now)
         if packet.episode > link.peer_episode:
             link.peer_episode = packet.episode
         if packet.episode != self.episode:

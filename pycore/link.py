@@ -227,6 +227,13 @@ class Link:
         self.path = path
         self.flush = True
 
+    def take_back(self, first: int, last: int, mask: int) -> None:
+        """The packet with the inputs `first` … `last`, dispatched by it for the first time, did not go out."""
+        self.counts.sent_via_p2p -= last - first + 1
+        self.dispatched = first - 1
+        for frame in range(first, last + 1):
+            self.dispatch_slot(frame, mask)
+
     def start(self) -> None:
         """The first episode begins: the path of now is the first one."""
         if self.path is None:
@@ -244,10 +251,11 @@ class Link:
                 self._probe_at = now - PROBE_INTERVAL
                 self._good_since = None
         elif self.connected:
+            if self.healthy:
+                self.closed_at = now
             self.connected = False
             self.sender = False
             self._judge()
-            self.closed_at = now
             self.fall_back("failed" if channel == CHANNEL_FAILED else "closed", now, frame)
         if not self.healthy or not waiting or not socket_up:
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
 from typing import Any
 
 from oracle_stage import Side, Stage
@@ -30,10 +29,6 @@ EVENT = {
 }
 MESSAGE = {"game_id", "player_id", "action", "frame_number", "timestamp", "sync_epoch"}
 ROUNDING_MS = 1.0
-
-
-NO_REFUSAL = "a warning although nothing was refused"
-LATE_FRAME = "a path change with the frame of the next tick"
 
 
 def story(side: Side) -> dict[str, Any]:
@@ -65,17 +60,14 @@ def met(stage: Stage) -> Counter[str]:
     return count
 
 
-def differences(stage: Stage, seat: int, told: dict[str, Any], apart: Collection[str] = ()) -> list[str]:
-    """Everything in which the side and the oracle differ, but for what is set apart; empty when they agree."""
+def differences(stage: Stage, seat: int, told: dict[str, Any]) -> list[str]:
+    """Everything in which the side and the oracle differ; empty when they agree."""
     side = stage.sides[seat]
     found: list[str] = list(told["violations"])
     _compare(found, "dispatch", list(side.first.values()), told["dispatches"])
     _compare(found, "S3 message", _messages(found, side.messages), _messages(found, told["messages"]))
-    warnings = side.warnings
-    if NO_REFUSAL in apart:
-        warnings = [warning for warning in warnings if warning in told["warnings"]]
-    _compare(found, "warning", warnings, told["warnings"])
-    changes = [_changes(which, told["changes"], LATE_FRAME in apart) for which in (side.changes, told["changes"])]
+    _compare(found, "warning", side.warnings, told["warnings"])
+    changes = [_changes(which, told["changes"]) for which in (side.changes, told["changes"])]
     _compare(found, "path change", *changes)
     _compare(found, "step", side.simulation.seen, told["steps"])
     for index, pending in side.pending.items():
@@ -115,9 +107,9 @@ def _messages(found: list[str], messages: list[dict[str, Any]]) -> list[Any]:
     return rows
 
 
-def _changes(changes: list[dict[str, Any]], theirs: list[dict[str, Any]], without: bool) -> list[dict[str, Any]]:
+def _changes(changes: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Changes without the frame where the oracle has none, which is between two episodes."""
-    between = [index for index, change in enumerate(theirs) if without or change["frame"] is None]
+    between = [index for index, change in enumerate(theirs) if change["frame"] is None]
     return [{**change, "frame": None} if index in between else change for index, change in enumerate(changes)]
 
 

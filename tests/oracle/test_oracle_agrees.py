@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection
 from typing import Any, Protocol
 
 import oracle_scripts as scripts
 import pytest
 from hypothesis import Phase, given, settings
-from oracle_compare import LATE_FRAME, NO_REFUSAL, differences, met, story
+from oracle_compare import differences, met, story
 from oracle_engines import InNode, InProcess
 from oracle_stage import LIMIT, Script, Segment, Stage
 
@@ -25,8 +24,6 @@ from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER
 pytestmark = pytest.mark.filterwarnings("ignore:co_lnotab is deprecated")  # js2py's fork, on 3.12 and later
 
 THOROUGH = os.environ.get("PYCORE_HYPOTHESIS") == "thorough"
-OPEN = (NO_REFUSAL, LATE_FRAME)
-"""Differences that are known and have a test of their own below, which says when they are gone."""
 PLAYERS: dict[bool, tuple[int | str, int | str]] = {False: (0, 1), True: ("10", "9")}
 
 
@@ -37,13 +34,13 @@ class Engine(Protocol):
         """What the oracle decides in this story."""
 
 
-def compare(script: Script, *engines: Engine, apart: Collection[str] = OPEN, names: bool = False) -> Counter[str]:
+def compare(script: Script, *engines: Engine, names: bool = False) -> Counter[str]:
     """Run the script, tell both sides' stories to the oracle, and fail with the first difference."""
     stage = Stage(script, PLAYERS[names]).run()
     for seat, side in enumerate(stage.sides):
         told = [engine.tell(story(side)) for engine in engines]
         assert all(other == told[0] for other in told[1:]), "the engines disagree about the oracle"
-        found = differences(stage, seat, told[0], apart)
+        found = differences(stage, seat, told[0])
         assert not found, f"player {seat}: " + "; ".join(found)
     count = met(stage)
     count["complete"] = stage.complete
@@ -213,28 +210,24 @@ def test_the_comparison_finds_it_inside_the_process_too() -> None:
 # -- differences that are open -------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pycore warns although the link had left P2P before")
 def test_a_channel_that_closes_while_socketio_carries_the_inputs_gives_no_warning(in_node: InNode) -> None:
     """S2: the warning belongs to a refused P2P send; where none was tried there is none."""
     closes = Segment(ticks=2, channels=(CHANNEL_CLOSED, CHANNEL_CLOSED))
     congested = Segment(ticks=3, channels=(LIMIT + 1, 0))
-    compare(Script(segments=(congested, closes), episodes=1), in_node, apart=())
+    compare(Script(segments=(congested, closes), episodes=1), in_node)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pycore notes the change a tick later")
 def test_a_path_change_has_the_frame_at_which_it_happened(in_node: InNode) -> None:
     """The fallback that a third exception brings has the frame of that exception, as `p2pFallbackFrame` has."""
-    compare(Script(segments=(Segment(ticks=6, throws=(True, False)),), episodes=1), in_node, apart=())
+    compare(Script(segments=(Segment(ticks=6, throws=(True, False)),), episodes=1), in_node)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pycore takes inputs of a packet that raised for sent")
 def test_inputs_whose_packet_raised_ride_in_the_next_one(in_node: InNode) -> None:
     """S1: what counts as sent peer-to-peer was in a packet that went, also when the server is out of reach."""
     raises = Segment(ticks=18, throws=(True, False), sockets=(False, True))
-    compare(Script(segments=(raises,), window=20, input_delay=3, episodes=1), in_node, apart=OPEN)
+    compare(Script(segments=(raises,), window=20, input_delay=3, episodes=1), in_node)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a probe has the number of the first datagram")
 def test_a_probe_that_raises_moves_no_input() -> None:
     """S5: an input counts once, for its first dispatch, whatever becomes of packets that carry none."""
     stage = Stage(Script(segments=(), opens=False, max_steps=200, episodes=1))
@@ -249,7 +242,6 @@ def test_a_probe_that_raises_moves_no_input() -> None:
     assert stage.export(0)["inputs"] == before
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="pycore takes any packet that raises for a refused input")
 def test_a_packet_without_a_new_input_that_raises_is_no_refused_input() -> None:
     """S2: the warning says that an input goes by socket.io; none does."""
     stage = Stage(Script(segments=(), max_steps=200, episodes=1))
