@@ -45,7 +45,8 @@ def engine_cpython() -> list[Row]:
 def in_pyodide(*more: str) -> dict[str, Any]:
     """The Node script's answer."""
     command = [node.ensure_node()[0], HERE / "pyodide.mjs", NEWEST.source, wheels.current().browser(NEWEST)]
-    done = subprocess.run([*map(str, command), str(HERE / "engine.py"), *more], check=True, capture_output=True, text=True)
+    words = [*map(str, command), str(HERE / "engine.py"), *more]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -175,8 +176,10 @@ def table(rows: list[Row]) -> str:
     lines = [f"{'figure':{width}}  {'value':>9}  {'unit':8}  {'goal':>7}"]
     for found in rows:
         goal = found["goal"]
-        verdict = "" if goal is None else "  met" if found["value"] <= goal else f"  missed by {found['value'] - goal:.2f}"
-        shown = "" if goal is None else f"{goal:g}"
+        shown = verdict = ""
+        if goal is not None:
+            shown = f"{goal:g}"
+            verdict = "  met" if found["value"] <= goal else f"  missed by {found['value'] - goal:.2f}"
         lines.append(f"{found['name']:{width}}  {found['value']:9.2f}  {found['unit']:8}  {shown:>7}{verdict}")
     return "\n".join(lines)
 

@@ -21,7 +21,6 @@ environment that keeps its own generator in `get_state` should have ``rngs=()``.
 from __future__ import annotations
 
 import copy
-import pickle
 import random
 import struct
 import sys
@@ -183,7 +182,7 @@ class ParallelEnvAdapter:
             self._load_rngs(state.rngs)
         self.observations = {}
         if state.seen:
-            self.observations = {self._names.get(a, a): seen for a, seen in pickle.loads(state.seen).items()}
+            self.observations = {self._names.get(a, a): seen for a, seen in _unpickled(state.seen).items()}
 
     def step(self, actions: Sequence[Any]) -> StepResult:
         """Step one frame; agents that have left, or that are bots, need no action from outside."""
@@ -289,6 +288,8 @@ class ParallelEnvAdapter:
         return True
 
     def _pickle(self, value: Any, source: str) -> bytes:
+        import pickle  # a flat state needs none, and in a browser its import takes longer than all of pycore's
+
         try:
             return pickle.dumps(value, 5)
         except (pickle.PicklingError, TypeError, AttributeError) as error:
@@ -353,8 +354,14 @@ def _contents(snapshot: _Snapshot) -> Any:
     """The environment's state, fresh where it could be changed."""
     payload = snapshot.payload
     if snapshot.pickled:
-        return pickle.loads(payload)
+        return _unpickled(payload)
     return payload.copy() if type(payload) is dict else payload
+
+
+def _unpickled(data: bytes) -> Any:
+    import pickle
+
+    return pickle.loads(data)
 
 
 def _number_if_it_looks_so(agent: int | str) -> int | str:

@@ -3,9 +3,10 @@
 Only states before which everything is confirmed are hashed, so a difference is never a prediction: it means
 that an environment is not deterministic, or that something is broken.
 
-A hash rides again and again, a round trip apart, until the peer says that it has it. Each entry carries two marks: HEARD, "I have
-yours of this frame", and WANT, "I do not know yet that you have mine". Who has nothing to want answers an
-entry with WANT once and stays silent otherwise, so the exchange ends on both sides whatever is lost.
+A hash rides again and again, a round trip apart, until the peer says that it has it. Each entry carries two
+marks: HEARD, "I have yours of this frame", and WANT, "I do not know yet that you have mine". Who has nothing to
+want answers an entry with WANT once and stays silent otherwise, so the exchange ends on both sides whatever is
+lost.
 """
 
 from __future__ import annotations
