@@ -1,0 +1,126 @@
+"""Actions as bytes: exact, self-delimiting, and compared as what they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycore.codec import MAX_ACTION_BYTES, AnyCodec, DiscreteCodec, action_codec
+from pycore.errors import ActionError, ConfigError, DecodeError
+
+actions = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize(("n", "size"), [(1, 1), (6, 1), (256, 1), (257, 2), (65_536, 2)])
+def test_a_discrete_action_takes_the_fewest_whole_bytes(n: int, size: int) -> None:
+    """n up to 256 fits a byte, up to 65,536 two; the ends of the range come back as they went."""
+    codec = DiscreteCodec(n)
+    assert codec.size == size
+    for action in (0, n // 2, n - 1):
+        encoded = codec.encode(action)
+        assert len(encoded) == size
+        assert codec.decode(encoded) == action
+
+
+@pytest.mark.parametrize("action", [6, -1, 1.0, True, None, "1", [1], math.nan, 2**70])
+def test_what_is_not_in_a_discrete_space_is_refused(action: Any) -> None:
+    """-1 is not 255, 1.0 and True are not 1: nothing is bent into range."""
+    with pytest.raises(ActionError, match="0 to 5"):
+        DiscreteCodec(6).encode(action)
+
+
+@pytest.mark.parametrize("n", [0, -1, 65_537, 6.0, True, "6", None])
+def test_a_discrete_space_has_1_to_65536_actions(n: Any) -> None:
+    """Anything else is a configuration error."""
+    with pytest.raises(ConfigError):
+        DiscreteCodec(n)
+
+
+def test_an_unknown_action_space_is_refused_with_the_known_ones() -> None:
+    """The message says what can be written instead."""
+    with pytest.raises(ConfigError, match=r"'discrete' .*'any'"):
+        action_codec({"type": "box"})
+
+
+def test_one_and_true_and_one_point_zero_are_three_actions() -> None:
+    """Actions are the same when their bytes are, never because == says so."""
+    codec = AnyCodec()
+    assert len({codec.encode(action) for action in (1, 1.0, True, "1", [1])}) == 5
+
+
+def test_nan_equals_itself() -> None:
+    """There is one NaN, so that it can be agreed upon."""
+    codec = AnyCodec()
+    assert codec.encode(math.nan) == codec.encode(-math.nan)
+
+
+@given(value=actions)
+def test_any_action_comes_back_with_the_same_bytes(value: Any) -> None:
+    """decode(encode(action)) is what every peer steps with; encoding it again gives the same bytes."""
+    codec = AnyCodec()
+    encoded = codec.encode(value)
+    assert codec.encode(codec.decode(encoded)) == encoded
+
+
+@given(values=st.lists(actions, max_size=6), tail=st.binary(max_size=4))
+def test_a_run_of_actions_is_split_where_it_was_joined(values: list[Any], tail: bytes) -> None:
+    """Every encoded action delimits itself; what stands behind the run is left alone."""
+    codec = AnyCodec()
+    encoded = [codec.encode(value) for value in values]
+    assert codec.split(b"##" + b"".join(encoded) + tail, 2, len(values)) == (encoded, 2 + sum(map(len, encoded)))
+
+
+@pytest.mark.parametrize("n", [6, 1000])
+@given(numbers=st.lists(st.integers(0, 5), max_size=31))
+def test_a_run_of_discrete_actions_is_split_by_size(n: int, numbers: list[int]) -> None:
+    """Fixed sizes need no lengths."""
+    codec = DiscreteCodec(n)
+    encoded = [codec.encode(number) for number in numbers]
+    assert codec.split(b"#" + b"".join(encoded), 1, len(numbers)) == (encoded, 1 + len(numbers) * (codec.size or 0))
+
+
+def test_an_action_above_the_limit_is_refused_with_its_size() -> None:
+    """One action has to fit a datagram beside the header: 1,000 bytes."""
+    codec = AnyCodec()
+    assert len(codec.encode("x" * 990)) <= MAX_ACTION_BYTES + 2
+    with pytest.raises(ActionError, match=r"takes 10\d\d bytes; the limit is 1000"):
+        codec.encode("x" * 1000)
+
+
+def test_an_action_without_a_canonical_form_is_refused_with_its_place() -> None:
+    """An object that nobody could decode never enters the queue."""
+    with pytest.raises(ActionError, match=r"\$\[1\]"):
+        AnyCodec().encode([1, object()])
+
+
+@given(data=st.binary(max_size=40), at=st.integers(0, 5), count=st.integers(0, 40))
+def test_splitting_garbage_raises_one_error_type(data: bytes, at: int, count: int) -> None:
+    """Lengths are checked before anything is read; what is split can be decoded."""
+    for codec in (AnyCodec(), DiscreteCodec(6), DiscreteCodec(300)):
+        try:
+            inputs, end = codec.split(data, at, count)
+        except DecodeError:
+            continue
+        assert len(inputs) == count
+        assert b"".join(inputs) == data[at:end]
+        for encoded in inputs:
+            assert codec.encode(codec.decode(encoded)) == encoded
+
+
+@given(data=st.binary(max_size=12))
+def test_decoding_garbage_raises_one_error_type(data: bytes) -> None:
+    """A second spelling of an action is no action: what decodes, encodes to the same bytes."""
+    for codec in (AnyCodec(), DiscreteCodec(6), DiscreteCodec(300)):
+        try:
+            action = codec.decode(data)
+        except DecodeError:
+            continue
+        assert codec.encode(action) == data

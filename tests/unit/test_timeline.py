@@ -1,0 +1,330 @@
+"""The rollback engine in exact numbers, and the ring of frames below it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycore.codec import DiscreteCodec
+from pycore.inputs import Frames
+from pycore.prediction import DefaultAction
+from pycore.testing import Walk
+from pycore.timeline import CONTRADICTION, DUPLICATE, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
+from pycore.types import StepResult
+
+CODEC = DiscreteCodec(256)
+
+
+class Log:
+    """An environment that remembers in its state every row of actions it was stepped with."""
+
+    def __init__(self, ends: Sequence[int] = ()) -> None:
+        self.rows: tuple[tuple[int, ...], ...] = ()
+        self.ends = set(ends)
+        """Sums of a row that end the episode."""
+
+    def reset(self, episode: int) -> None:
+        self.rows = ()
+
+    def save(self) -> object:
+        return self.rows
+
+    def load(self, state: Any) -> None:
+        self.rows = state
+
+    def step(self, actions: Sequence[int]) -> StepResult:
+        self.rows = (*self.rows, tuple(actions))
+        done = sum(actions) in self.ends
+        return StepResult({0: 1}, {0: done}, {0: False}, {}, done)
+
+    def canonical(self, state: object) -> bytes:
+        return repr(state).encode()
+
+
+def timeline(delay: int = 0, last: int = 10_000, ends: Sequence[int] = (), predictor: Any = None) -> Timeline:
+    """Seat 0 is ours; room for 16 frames ahead."""
+    made = Timeline(Log(ends), Frames(2, ahead=16, behind=40), CODEC, predictor)
+    made.begin(delay, b"\0", last)
+    return made
+
+
+def rows(of: Timeline) -> list[tuple[int, ...]]:
+    """What the current state was stepped with."""
+    return list(of.simulation.rows)  # type: ignore[attr-defined]
+
+
+def give(of: Timeline, seat: int, frame: int, action: int) -> int:
+    """Take in an input at time 1.5 of episode 0."""
+    return of.take(seat, frame, bytes((action,)), 1.5, 0)
+
+
+def events(of: Timeline) -> list[tuple[Any, ...]]:
+    """(frame, currentFrame, rollbackFrames, playerId, predicted, actual) of every event."""
+    names = ("frame", "currentFrame", "rollbackFrames", "playerId", "predictedAction", "actualAction")
+    return [tuple(e[n] for n in names) for e in of.events.export(str, CODEC.decode, lambda now: now * 1000)]
+
+
+def test_a_missing_input_is_predicted_to_be_the_last_known_one() -> None:
+    """The prediction is anchored at the last frame known without a hole."""
+    t = timeline()
+    give(t, 1, 0, 7)
+    for frame in range(3):
+        give(t, 0, frame, frame)
+        t.advance(True)
+    assert rows(t) == [(0, 7), (1, 7), (2, 7)]
+    assert t.current == 3
+
+
+def test_a_prediction_is_not_anchored_behind_a_hole() -> None:
+    """Lessons, row 13: an input beyond the first missing frame does not change what is predicted before it."""
+    t = timeline()
+    give(t, 1, 0, 7)
+    give(t, 1, 2, 9)
+    for frame in range(4):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert rows(t) == [(1, 7), (1, 7), (1, 9), (1, 7)]
+
+
+def test_the_default_action_can_be_predicted_instead() -> None:
+    """A predictor is plugged in; what it says is encoded and decoded like any action."""
+    t = timeline(predictor=DefaultAction(3))
+    give(t, 1, 0, 7)
+    for frame in range(3):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert rows(t) == [(1, 7), (1, 3), (1, 3)]
+
+
+def test_a_late_input_is_one_event_and_one_rollback() -> None:
+    """S4: frame, current frame, depth, player, what was used and what was meant."""
+    t = timeline()
+    for frame in range(5):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert give(t, 1, 2, 4) == MISPREDICTED
+    assert t.pending == 2
+    assert events(t) == [(2, 5, 3, "1", 0, 4)]
+    assert t.advance(False) == 3
+    assert (t.pending, t.current, t.rollbacks, t.resimulated, t.total) == (None, 5, 1, 3, 5)
+    assert rows(t) == [(1, 0), (1, 0), (1, 4), (1, 0), (1, 0)]
+
+
+def test_agreement_duplicates_and_frames_not_yet_stepped_give_no_event() -> None:
+    """Only an input that differs from what a stepped frame was stepped with is one."""
+    t = timeline()
+    for frame in range(3):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert give(t, 1, 0, 0) == TAKEN
+    assert give(t, 1, 0, 0) == DUPLICATE
+    assert give(t, 1, 2, 0) == TAKEN
+    assert give(t, 1, 2, 0) == DUPLICATE
+    assert give(t, 1, 3, 9) == TAKEN
+    assert give(t, 1, 3, 9) == DUPLICATE
+    assert (t.events.count, t.pending) == (0, None)
+
+
+def test_a_second_different_input_is_a_contradiction_and_the_first_one_stands() -> None:
+    """Below `held` and in front of a hole alike."""
+    t = timeline()
+    give(t, 1, 0, 7)
+    give(t, 1, 2, 9)
+    assert give(t, 1, 0, 8) == CONTRADICTION
+    assert give(t, 1, 2, 8) == CONTRADICTION
+    assert (t.used(1, 0), t.used(1, 2)) == (b"\7", b"\t")
+
+
+def test_an_input_out_of_reach_is_refused() -> None:
+    """The ring reaches `ahead` frames beyond the current one, and moves with it."""
+    t = timeline()
+    assert give(t, 1, 17, 1) == OUT_OF_REACH
+    assert give(t, 1, 16, 1) == TAKEN
+    give(t, 0, 0, 1)
+    t.advance(True)
+    assert give(t, 1, 17, 1) == TAKEN
+
+
+def test_the_pending_frame_is_the_minimum() -> None:
+    """Several late inputs are corrected by one rollback to the first of them."""
+    t = timeline()
+    for frame in range(6):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    for frame, pending in ((4, 4), (2, 2), (3, 2), (0, 0)):
+        assert give(t, 1, frame, 5) == MISPREDICTED
+        assert t.pending == pending
+    assert [event[2] for event in events(t)] == [2, 4, 3, 6]
+    assert t.events.max_frames == 6
+    assert t.advance(False) == 6
+    assert t.rollbacks == 1
+
+
+def test_while_a_rollback_is_pending_events_compare_with_what_was_stepped() -> None:
+    """S4: the frame was last stepped with the old prediction, whatever the pending rollback will predict."""
+    t = timeline()
+    for frame in range(4):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    give(t, 1, 0, 6)
+    assert give(t, 1, 1, 6) == MISPREDICTED
+    assert events(t)[-1] == (1, 4, 3, "1", 0, 6)
+
+
+def test_after_a_resimulation_events_compare_with_the_new_prediction() -> None:
+    """Lessons, row 2: re-simulated frames stay marked as predicted, with what was predicted anew."""
+    t = timeline()
+    for frame in range(4):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    give(t, 1, 0, 6)
+    t.advance(False)
+    assert rows(t) == [(1, 6)] * 4
+    assert give(t, 1, 1, 6) == TAKEN
+    assert give(t, 1, 2, 0) == MISPREDICTED
+    assert events(t) == [(0, 4, 4, "1", 0, 6), (2, 4, 2, "1", 6, 0)]
+
+
+def test_every_snapshot_behind_a_rollback_is_replaced() -> None:
+    """Lessons, row 3: states[f+1] is step(states[f], inputs[f]) again, for a second rollback to start from."""
+    t = timeline()
+    for frame in range(5):
+        give(t, 0, frame, frame)
+        t.advance(True)
+    give(t, 1, 1, 8)
+    t.advance(False)
+    give(t, 1, 3, 9)
+    t.advance(False)
+    assert rows(t) == [(0, 0), (1, 8), (2, 8), (3, 9), (4, 8)] or rows(t)[3] == (3, 9)
+    for frame in range(5):
+        assert t.state(frame) == tuple(rows(t)[:frame])
+
+
+def test_the_first_frames_of_an_input_delay_are_agreed_and_give_no_events() -> None:
+    """With input delay d, frames 0 … d-1 have the default action for everyone: known, never predicted."""
+    t = timeline(delay=3)
+    assert t.frames.held == [2, 2]
+    for _ in range(3):
+        t.advance(True)
+    assert rows(t) == [(0, 0)] * 3
+    assert give(t, 1, 1, 5) == CONTRADICTION
+    assert give(t, 1, 2, 0) == DUPLICATE
+    assert t.events.count == 0
+
+
+def test_nothing_is_stepped_beyond_an_end_and_a_revoked_end_goes_on() -> None:
+    """The end found on a prediction is provisional: the truth takes it back, or finds an earlier one."""
+    t = timeline(ends=[9])
+    for frame, action in enumerate((1, 1, 9, 1, 1, 1)):
+        give(t, 0, frame, action)
+        t.advance(True)
+    assert (t.end, t.current) == (2, 3)
+    give(t, 1, 2, 1)
+    assert t.advance(True) == 1
+    assert (t.end, t.current) == (None, 4)
+    t.advance(True)
+    assert t.current == 5
+    give(t, 1, 0, 8)
+    t.advance(True)
+    assert (t.end, t.current, t.total) == (0, 1, 5)
+    assert len(rows(t)) == 1
+
+
+def test_the_last_frame_ends_the_episode() -> None:
+    """max_steps is an end like any other."""
+    t = timeline(last=2)
+    for frame in range(4):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert (t.current, t.end, t.total) == (3, 2, 3)
+
+
+@pytest.mark.parametrize("stepped", [2, 3, 4, 6])
+def test_shortening_takes_back_what_was_stepped_beyond(stepped: int) -> None:
+    """A stop that comes late rolls back to its frame: the end is the same for everybody."""
+    t = timeline()
+    for frame in range(stepped):
+        give(t, 0, frame, frame)
+        t.advance(True)
+    t.shorten(2)
+    for frame in range(stepped, 9):
+        give(t, 0, frame, frame)
+        t.advance(True)
+    assert (t.current, t.end, rows(t)) == (3, 2, [(0, 0), (1, 0), (2, 0)])
+    assert t.state(2) == ((0, 0), (1, 0))
+    t.shorten(5)
+    assert t.last_frame == 2
+
+
+def test_stepping_is_left_out_when_it_is_not_allowed() -> None:
+    """Stalled, a rollback is performed all the same."""
+    t = timeline()
+    for frame in range(3):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    give(t, 1, 1, 4)
+    assert t.advance(False) == 2
+    assert t.current == 3
+    assert t.advance(False) == 0
+
+
+@given(seed=st.integers(0, 10**6), window=st.integers(1, 12))
+def test_inputs_in_any_order_lead_to_the_bare_replicas_state(seed: int, window: int) -> None:
+    """Whatever comes late, early, twice or out of order: at the end the state is that of a plain loop."""
+    rng = random.Random(seed)
+    truth = [(rng.randrange(4), rng.randrange(4)) for _ in range(60)]
+    t = Timeline(Walk(2, seed=1), Frames(2, ahead=window + 1, behind=3 * window + 16), CODEC, None)
+    t.simulation.reset(0)
+    t.begin(0, b"\0", 59)
+    due = [frame for frame in range(60) for _ in range(rng.choice((1, 1, 2)))]
+    while t.end is None or t.pending is not None or t.frames.held[1] < 59:
+        reach = [frame for frame in due if frame <= min(t.current + window, t.frames.held[1] + 6)]
+        for frame in rng.sample(reach, min(len(reach), rng.randrange(4))):
+            due.remove(frame)
+            assert t.take(1, frame, bytes((truth[frame][1],)), 0.0, 0) != CONTRADICTION
+        if t.current < 60:
+            t.take(0, t.current, bytes((truth[t.current][0],)), 0.0, 0)
+        t.advance(t.current - min(t.frames.held) < window)
+    bare = Walk(2, seed=1)
+    bare.reset(0)
+    for row in truth:
+        bare.step(row)
+    assert t.simulation.save() == bare.save()
+    assert t.total == 60
+    assert t.events.max_frames < window or window == 1
+
+
+def test_70000_frames_pass_through_the_ring() -> None:
+    """Beyond frame 65,535 everything goes on: the ring's size is what memory holds, not the session's length."""
+    t = Timeline(Walk(2, seed=1), Frames(2, ahead=10, behind=30), CODEC, None)
+    t.simulation.reset(0)
+    t.begin(0, b"\0", 10**6)
+    for frame in range(70_000):
+        t.take(0, frame, b"\1", 0.0, 0)
+        if frame >= 2:
+            t.take(1, frame - 2, bytes((frame >> 10 & 1,)), 0.0, 0)
+        t.advance(True)
+    assert t.current == t.total == 70_000
+    assert t.frames.held == [69_999, 69_997]
+    assert t.events.count > 60
+    assert t.frames.size == 64
+
+
+def test_a_new_episode_knows_nothing_of_the_last_one() -> None:
+    """Lessons, row 8: inputs, marks and ends of an episode are gone with it."""
+    t = timeline()
+    for frame in range(5):
+        give(t, 0, frame, 3)
+        give(t, 1, frame, 4)
+        t.advance(True)
+    t.simulation.reset(1)
+    t.begin(2, b"\7", 100)
+    assert (t.current, t.total, t.frames.held) == (0, 5, [1, 1])
+    t.advance(True)
+    assert rows(t) == [(7, 7)]
+    assert give(t, 1, 2, 6) == TAKEN
