@@ -10,7 +10,7 @@ Layout of a datagram, big-endian::
     u8  hold        ms between its arrival and this sending; 255: no sample
     u16 first       frame of the first input, modulo 65,536
     u8  flags       bits 0-4 count of inputs, 5 SPLIT, 6 BLOCKS
-    i8  advantage   the sender's frame advantage over the receiver, clamped
+    i8  advantage   the sender's frame advantage over the receiver, in quarters of a frame, clamped
         receipts    one per other player: the last frame up to which the sender holds all of that player's
                     inputs, as zigzag u8 relative to `first`; 255 announces an i32 instead
         inputs      `count` encoded actions of consecutive frames

@@ -22,7 +22,7 @@ from pycore.flow import Flow
 from pycore.link import CONGESTED_BYTES, REFUSALS, Link
 from pycore.metrics import LateInputLog
 from pycore.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
-from pycore.timesync import TimeSync
+from pycore.timesync import UNITS, TimeSync
 from pycore.types import EMIT, P2P, SEND, SOCKETIO, Output, Settings
 
 PROBE_SEQ: Final = 0xFFFFFFFF
@@ -68,6 +68,8 @@ class Exchange:
         self.link_of = {link.seat: link for link in self.links}
         self.hashes = {link.seat: HashExchange() for link in self.links}
         self.timesync = TimeSync()
+        self.stepped_at = now
+        """When the current frame became the current one."""
         self.late_inputs = LateInputLog()
         self.news: list[Event] = []
         self.episode = 0
@@ -510,8 +512,11 @@ class Exchange:
                 if packet.second_inputs:
                     self._take_inputs(link, packet.second, packet.second_inputs, now, path)
             if newest:
-                link.advantage = timeline.current - link.peer_dispatched + self.settings.input_delay
-                self.timesync.observe(link.advantage, packet.advantage)
+                since = (now - self.stepped_at) / self._period
+                place = timeline.current - 1 + (since if 0.0 < since < 1.0 else 1.0 if since > 0.0 else 0.0)
+                advantage = place - link.peer_dispatched + self.settings.input_delay
+                link.advantage = round(advantage * UNITS)
+                self.timesync.observe(advantage, packet.advantage / UNITS)
         if newest and (blocks or link.peer_status):
             self._set_status(link, next((p[0] for k, p in blocks if k == datagram.BLOCK_STATUS), 0))
         for kind, payload in blocks:

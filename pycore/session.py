@@ -333,6 +333,7 @@ class Session:
         if timeline.current > current:
             flags |= STEPPED
             self.stalled = False
+            exchange.stepped_at = now
         elif timeline.end is None:
             flags |= STALLED
             self.stalled = True

@@ -1,6 +1,7 @@
 """Keeping peers in step without clocks: the one that is ahead ticks a little slower.
 
-Each peer sees its *frame advantage* over the other: its current frame minus the newest frame it heard of.
+Each peer sees its *frame advantage* over the other when a packet comes: where it is between two frames, minus
+the frame at which the packet was sent.
 Travel time makes both advantages larger by the same amount, so half their difference is the true offset, and
 no clock is compared. The tick period is nudged by at most 1.6 % (nobody notices), beyond an offset of two
 frames by at most 5 %. No frame is ever skipped.
@@ -12,8 +13,11 @@ from typing import Final
 
 GENTLE: Final = 0.016
 STRONG: Final = 0.05
-IGNORED: Final = 0.5
-"""Frames of offset that are left alone: half a frame is the resolution of what is measured."""
+IGNORED: Final = 0.125
+"""Frames of offset that are left alone: half the unit in which advantages travel."""
+UNITS: Final = 4
+"""An advantage travels in quarters of a frame: whole ones would leave one peer up to half a frame ahead for the
+whole session, and all mispredictions to the other one."""
 SMOOTHING: Final = 1 / 16
 
 
@@ -26,8 +30,8 @@ class TimeSync:
         self.offset = 0.0
         """Frames by which we are ahead."""
 
-    def observe(self, own: int, theirs: int) -> None:
-        """Take in both sides' frame advantage, as counted at the same time."""
+    def observe(self, own: float, theirs: float) -> None:
+        """Take in both sides' frame advantage."""
         self.offset += ((own - theirs) / 2 - self.offset) * SMOOTHING
 
     def factor(self) -> float:

@@ -130,7 +130,7 @@ class Mesh:
                 game_id="mesh",
                 players=players,
                 me=seat,
-                now=self._clock(seat),
+                now=self.clock(seat),
                 wall_ms=1.7e12,
                 seed=seed,
                 sink=lambda *confirmed, seat=seat: self.peers[seat].confirmed(*confirmed),
@@ -192,7 +192,7 @@ class Mesh:
 
     # -- what happens -----------------------------------------------------------------------------------------
 
-    def _clock(self, seat: int) -> float:
+    def clock(self, seat: int) -> float:
         """Every peer has a clock of its own: other zero, other speed."""
         return 1000.0 * (seat + 1) + self.now * (1.0 + self.conditions.drift * seat)
 
@@ -208,7 +208,7 @@ class Mesh:
             return
         session = peer.session
         if not peer.frozen:
-            now = self._clock(seat)
+            now = self.clock(seat)
             action = peer.play(session.episode, session.frame + self.settings.input_delay)
             if peer.hidden:
                 action = self.settings.default_action
@@ -262,13 +262,13 @@ class Mesh:
     def _arrive(self, sender: int, to: int, data: bytes) -> None:
         peer = self.peers[to]
         if not peer.gone and peer.channels[sender] >= 0:
-            peer.session.receive(sender, data, self._clock(to), P2P)
+            peer.session.receive(sender, data, self.clock(to), P2P)
 
     def _arrive_by_server(self, sender: int, to: int, event: str, data: dict[str, Any]) -> None:
         peer = self.peers[to]
         if peer.gone or not peer.socket_up:
             return
-        now = self._clock(to)
+        now = self.clock(to)
         if event == "webrtc_signal":
             peer.session.receive_signal(sender, data["payload"], now)
         else:
