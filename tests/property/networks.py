@@ -74,7 +74,7 @@ class Net(Mesh):
 
     def _carry_out(self, peer: Any, outputs: Any) -> None:
         session = peer.session
-        now = self._clock(peer.seat)
+        now = self.clock(peer.seat)
         said = {d["frame_number"] for duty, _l, _s, (e, d) in _emits(outputs) if e == "pyodide_player_action"}
         for output in outputs:
             duty, to, seq, data = output
@@ -129,7 +129,7 @@ class Net(Mesh):
                 game_id="mesh",
                 players=old.players,
                 me=seat,
-                now=self._clock(seat),
+                now=self.clock(seat),
                 wall_ms=1.7e12,
                 seed=old.seed,
                 sink=old._sink,

@@ -96,7 +96,7 @@ class Table:
                 if self.channels[seat][_index(session, to)] >= 0:
                     self.mail.append((seat, to, payload))
             elif payload[0] == "webrtc_signal":
-                self.mail.append((seat, payload[1]["target_player_id"], payload))
+                self.mail.append((seat, session.players.index(payload[1]["target_player_id"]), payload))
             else:
                 self.mail.extend((seat, link.seat, payload) for link in session.links)
 
