@@ -42,7 +42,10 @@ class HashExchange:
         """Note our hash of state `frame`; returns the peer's if it came before and differs."""
         _bounded(self._own)[frame] = digest
         self._wanted.append(frame)
-        del self._wanted[:-KEPT]
+        # What is no longer kept can no longer be told: it must not be waited for either.
+        oldest = next(iter(self._own))
+        while self._wanted[0] < oldest:
+            del self._wanted[0]
         self.again_at = -1e9
         return self._compare(frame)
 

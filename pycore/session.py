@@ -334,7 +334,7 @@ class Session:
             flags |= STEPPED
             self.stalled = False
             exchange.stepped_at = now
-        elif timeline.end is None:
+        elif timeline.end is None and self.phase == PLAYING:
             flags |= STALLED
             self.stalled = True
             self.stalls += 1

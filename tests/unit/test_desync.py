@@ -90,6 +90,21 @@ def test_at_most_64_frames_are_kept_and_two_ride_in_a_packet() -> None:
     assert len(one.entries()) == 2
 
 
+def test_a_hash_that_is_no_longer_kept_is_not_waited_for() -> None:
+    """A peer that heard the newer ones only, and the older ones fell out: settled must stay reachable."""
+    one, two = HashExchange(), HashExchange()
+    for frame in range(200):
+        one.own(frame, A)
+        two.own(frame, A)
+        if frame % 5:
+            _deliver(one, two)
+            _deliver(two, one)
+    for _ in range(200):
+        _deliver(one, two)
+        _deliver(two, one)
+    assert (one.settled, two.settled) == (True, True)
+
+
 @pytest.mark.parametrize("payload", [b"", b"1234", b"x" * 11, b"x" * 13])
 def test_an_entry_of_another_size_is_refused(payload: bytes) -> None:
     """One error type, and nothing is kept."""

@@ -1,0 +1,652 @@
+"""S4 tick by tick; how episodes begin and end; input delay, window and desync."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from core_support import Table, actions_of, datagrams_of, opened, settings, visible
+
+from pycore import datagram
+from pycore.errors import ActionError, ConfigError, UsageError
+from pycore.events import Desync, EpisodeEnded, PeerStatus, PhaseChanged, SessionEnded
+from pycore.metrics import RollbackEvents
+from pycore.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.testing import Conditions, Mesh, Walk
+from pycore.types import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, P2P, PLAYING, READYING, Settings, StepResult
+
+LONG = settings(max_steps=5000)
+KEYS = [
+    "frame",
+    "currentFrame",
+    "rollbackFrames",
+    "playerId",
+    "predictedAction",
+    "actualAction",
+    "timestamp",
+    "episode",
+]
+
+
+def alone(ticks: int = 8, **values: Any) -> Table:
+    """Both play; from now on seat 0 hears nothing of seat 1, and ticks on for a while."""
+    table = Table(2, settings(**{"max_steps": 5000, **values})).start()
+    table.until(lambda: table[0].frame == 10)
+    table.passes = lambda sender, to, what: to != 0
+    table.ticks(ticks)
+    return table
+
+
+def events(session: Session) -> list[dict[str, Any]]:
+    """The rollback events as they are exported."""
+    kept: RollbackEvents = session.timeline.events
+    return list(kept.export(lambda seat: str(session.players[seat]), session.codec.decode, session.exchange.wall_ms))
+
+
+# -- S4 -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_late_input_gives_one_event_in_exact_numbers() -> None:
+    """S4: mispredicted frame, current frame, depth, player as text, what was used, what was meant, when, episode."""
+    table = alone(5)
+    session = table[0]
+    missing = session.timeline.frames.held[1] + 1
+    assert (session.frame, missing) == (15, 11)
+    now = table.now + 0.25
+    assert session.store_remote_input(1, 4, 12, now)
+    assert events(session) == [
+        dict(zip(KEYS, (12, 15, 3, "1", 0, 4, 1e12 + (now - 100.0) * 1000, 0), strict=True)),
+    ]
+    assert session.pending_rollback_frame == 12
+    assert session.timeline.events.max_frames == 3
+    assert (session.timeline.events.count, session.timeline.rollbacks) == (1, 0)
+    assert table.advance(0) & RESIMULATED
+    assert (session.pending_rollback_frame, session.timeline.rollbacks) == (None, 1)
+
+
+def test_events_are_counted_and_rollbacks_performed_apart() -> None:
+    """Three late inputs of one tick: three events, the deepest three frames, one rollback."""
+    table = alone(5)
+    for frame, action in ((13, 1), (12, 2), (14, 3)):
+        assert table[0].store_remote_input(1, action, frame, table.now)
+    assert table[0].pending_rollback_frame == 12
+    table.advance(0)
+    assert [(e["frame"], e["rollbackFrames"]) for e in events(table[0])] == [(13, 2), (12, 3), (14, 1)]
+    assert (table[0].timeline.events.count, table[0].timeline.rollbacks) == (3, 1)
+
+
+def test_stalled_too_a_late_input_is_an_event_and_rolls_back() -> None:
+    """User request 8: at the prediction limit no rollback is lost."""
+    table = alone(40)
+    session = table[0]
+    assert session.stalled
+    assert (session.frame, session.timeline.frames.held[1]) == (23, 10)
+    assert session.store_remote_input(1, 5, 11, table.now)
+    assert [(e["frame"], e["currentFrame"], e["rollbackFrames"]) for e in events(session)] == [(11, 23, 12)]
+    flags = table.advance(0)
+    assert flags & RESIMULATED
+    assert session.timeline.events.max_frames == 12
+    assert session.timeline.resimulated == 12
+
+
+def test_with_a_rollback_pending_an_input_is_compared_with_what_was_stepped() -> None:
+    """Frame 12 was stepped with 0; that frame 11's late 4 will be repeated there is not yet so."""
+    table = alone(5)
+    table[0].store_remote_input(1, 4, 11, table.now)
+    table[0].store_remote_input(1, 4, 12, table.now)
+    assert [(e["frame"], e["predictedAction"], e["actualAction"]) for e in events(table[0])] == [(11, 0, 4), (12, 0, 4)]
+
+
+def test_after_a_resimulation_an_input_is_compared_with_the_new_prediction() -> None:
+    """The late 4 was repeated in frames 12 to 14: a 4 agrees there now, a 0 does not."""
+    table = alone(5)
+    table[0].store_remote_input(1, 4, 11, table.now)
+    table.advance(0)
+    assert table[0].store_remote_input(1, 4, 12, table.now)
+    assert table[0].store_remote_input(1, 0, 13, table.now)
+    assert [(e["frame"], e["predictedAction"], e["actualAction"]) for e in events(table[0])] == [(11, 0, 4), (13, 4, 0)]
+
+
+def test_duplicates_agreement_frames_to_come_and_drops_give_no_event() -> None:
+    """An input gives at most one event."""
+    table = alone(5)
+    session = table[0]
+    assert session.store_remote_input(1, 0, 11, table.now)
+    assert not session.store_remote_input(1, 0, 11, table.now)
+    assert not session.store_remote_input(1, 5, 11, table.now)
+    assert session.store_remote_input(1, 5, session.frame, table.now)
+    assert not session.store_remote_input(1, 5, 3, table.now)
+    assert not session.store_remote_input(1, 5, 10**6, table.now)
+    assert session.store_remote_input(1, 3, 13, table.now)
+    assert not session.store_remote_input(1, 3, 13, table.now)
+    assert [(e["frame"], e["actualAction"]) for e in events(session)] == [(13, 3)]
+
+
+def test_the_local_input_is_compared_with_nothing_and_never_replaced() -> None:
+    """Lessons, row 14: what was dispatched stands, whatever is pressed later."""
+    table = alone(5)
+    target = table[0].exchange.dispatched
+    used = table[0].timeline.used(0, target)
+    for action in (1, 2, 3):
+        table.poll(0, action)
+    assert table[0].exchange.dispatched in (target, target + 1)
+    assert table[0].timeline.used(0, target) == used
+    assert events(table[0]) == []
+
+
+def test_the_log_line_names_player_frame_predicted_actual_and_depth() -> None:
+    """S4: it begins as the page's does."""
+    table = Table(2, LONG, players=["left", "right"]).start()
+    table.until(lambda: table[0].frame == 10)
+    table.passes = lambda sender, to, what: to != 0
+    table.ticks(5)
+    table[0].store_remote_input(1, 4, 12, table.now)
+    table.advance(0)
+    lines = [line for line in table.logs(0) if line.startswith("[GGPO] Late input triggering rollback:")]
+    assert lines == [
+        "[GGPO] Late input triggering rollback: player right, frame 12, predicted 0, actual 4, depth 3",
+    ]
+
+
+def test_more_than_ten_lines_a_second_are_summed_up() -> None:
+    """S4, lessons row 32: twelve late inputs at one moment are ten lines and, a second later, a sum."""
+    table = alone(40)
+    for frame in range(11, 23):
+        assert table[0].store_remote_input(1, 5, frame, table.now)
+    table.advance(0)
+    lines = [line for line in table.logs(0) if line.startswith("[GGPO]")]
+    assert len(lines) == 10
+    table.passes = lambda sender, to, what: to != 0
+    table.now += 1.0
+    table.ticks(20)
+    table[0].store_remote_input(1, 1, table[0].frame - 1, table.now)
+    table.advance(0)
+    lines = [line for line in table.logs(0) if line.startswith("[GGPO]")]
+    assert len(lines) == 12
+    assert "2 more within a second" in " ".join(lines[10:])
+
+
+# -- input delay and what is agreed ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delay", [0, 1, 2, 5])
+def test_the_first_frames_have_the_default_action_of_everybody(delay: int) -> None:
+    """Frames 0 … d-1 are agreed: played with the default action, known at once, never an event (lessons, row 37)."""
+    table = Table(2, settings(input_delay=delay, max_steps=20, default_action=2))
+    for _ in range(200):
+        table.tick(4, 5)
+    for seat in (0, 1):
+        rows = [row[2] for row in table.published[seat] if row[2]]
+        assert rows[:delay] == [(b"\2", b"\2")] * delay
+        assert rows[delay:] == [(b"\4", b"\5")] * (20 - delay)
+        assert table[seat].timeline.total == 20
+
+
+def test_what_is_dispatched_is_one_input_per_stepped_frame() -> None:
+    """sent == frames stepped, beyond the agreed ones and up to the delay behind the end."""
+    for delay in (0, 3):
+        table = Table(2, settings(input_delay=delay, max_steps=25))
+        table.until(lambda table=table: all(session.phase == DONE for session in table.sessions))
+        for seat in (0, 1):
+            counts = table[seat].links[0].counts
+            assert counts.sent_via_p2p + counts.sent_via_socketio == 25
+            assert counts.received_via_p2p + counts.received_via_socketio == 25
+
+
+@pytest.mark.parametrize("action", [6, -1, 1.0, None])
+def test_an_action_outside_of_the_space_raises_and_nothing_moves(action: Any) -> None:
+    """The caller may repeat the poll with another action."""
+    table = Table(2, LONG).start()
+    table.ticks(5)
+    before = visible(table[0])
+    with pytest.raises(ActionError):
+        table[0].poll(table.now + 1 / 32, action, [0])
+    assert visible(table[0]) == before
+
+
+def test_as_many_channel_states_as_links_are_wanted() -> None:
+    """Too few or too many is the caller's mistake."""
+    table = Table(3, LONG)
+    with pytest.raises(UsageError, match="1 channel states for 2 links"):
+        table[0].poll(table.now, 0, [0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"players": [0]}, "2 to 8 players"),
+        ({"players": list(range(9))}, "2 to 8 players"),
+        ({"players": [1, "1"]}, "share an id"),
+        ({"me": 2}, "seat 2"),
+        ({"players": ["x" * 600, "y" * 600]}, "exceed 1024 bytes"),
+    ],
+)
+def test_a_session_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
+    """Each with what is wrong."""
+    given: dict[str, Any] = {"game_id": "g", "players": [0, 1], "me": 0, "now": 0.0, "wall_ms": 0.0, **change}
+    with pytest.raises(ConfigError, match=message):
+        Session(Walk(2), Settings(), **given)
+
+
+# -- the window -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("window", [1, 2, 8, 16])
+def test_current_minus_known_never_exceeds_the_window(window: int) -> None:
+    """Then it stalls: it steps nothing, says so, and goes on as soon as the input comes."""
+    table = Table(2, settings(max_steps=5000, window=window)).start()
+    table.ticks(10)
+    table.passes = lambda sender, to, what: to != 0
+    flags = [table.tick()[0] for _ in range(window + 6)]
+    known = min(table[0].timeline.frames.held)
+    assert table[0].frame - known == window
+    assert flags[-1] & STALLED
+    assert not flags[-1] & STEPPED
+    assert table[0].stalls == sum(1 for flag in flags if flag & STALLED)
+    table.passes = lambda sender, to, what: True
+    table.until(lambda: table.tick()[0] & STEPPED > 0, most=40)
+    assert table[0].timeline.events.max_frames <= window - 1
+
+
+def test_the_default_window_is_400_ms_and_8_at_least() -> None:
+    """At 30 fps 12 frames, at 10 fps 8."""
+    assert [Settings(fps=fps).prediction_window for fps in (10, 20, 30, 60)] == [8, 8, 12, 24]
+
+
+# -- the beginning of an episode --------------------------------------------------------------------------------------
+
+
+def test_nobody_steps_before_everybody_is_ready() -> None:
+    """Lessons, row 9: one ready is lost again and again, so both wait, and then both play."""
+    table = Table(2, LONG)
+    table.passes = lambda sender, to, what: to == 0
+    table.ticks(64)
+    assert [session.frame for session in table.sessions] == [1, 0] or table[1].frame == 0
+    assert table[1].phase in (CONNECTING, READYING)
+    assert table[0].timeline.frames.held[1] <= 0
+    table.passes = lambda sender, to, what: True
+    table.until(lambda: table[1].phase == PLAYING, most=100)
+
+
+def test_the_first_episode_waits_for_p2p_at_most_p2p_wait() -> None:
+    """Then it starts over socket.io: 5 s by default."""
+    table = Table(2, LONG, channel=-1)
+    ticks = table.until(lambda: table[0].phase == PLAYING)
+    assert 5.0 <= ticks / 32 <= 5.3
+    assert table[0].links[0].path == "socketio"
+    without = Table(2, settings(p2p=False), channel=-1)
+    assert without.until(lambda: without[0].phase == PLAYING) / 32 < 0.5
+    assert len(actions_of(table.sent[0])) > 0
+
+
+DIFFERENT: list[tuple[str, dict[str, Any]]] = [
+    ("fps", {"fps": 31}),
+    ("input_delay", {"input_delay": 2}),
+    ("window", {"window": 9}),
+    ("num_episodes", {"num_episodes": 7}),
+    ("max_steps", {"max_steps": 77}),
+    ("action_space", {"action_space": {"type": "discrete", "n": 7}}),
+    ("default_action", {"default_action": 1}),
+    ("hash_interval", {"hash_interval": 5}),
+    ("environment", {"environment": "volley 2"}),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), DIFFERENT)
+def test_each_agreed_setting_that_differs_is_refused_by_name(name: str, change: dict[str, Any]) -> None:
+    """Both sides fail with the name, before a frame is stepped."""
+    table = Table(2, LONG, each=[{}, {"settings": settings(**{"max_steps": 5000, **change})}])
+    table.until(lambda: all(session.phase == FAILED for session in table.sessions), most=300)
+    for seat in (0, 1):
+        ended = table.events(seat, SessionEnded)[0]
+        assert ended.reason == "config"
+        assert f"player {1 - seat}: {name} differs: " in ended.text
+        assert table[seat].frame == 0
+        assert table.advance(seat) == OVER
+
+
+def test_the_list_of_agreed_settings_is_complete() -> None:
+    """Whoever adds a setting that must agree adds it to the test above."""
+    assert {name for name, _ in DIFFERENT} == set(Settings().agreed())
+
+
+def test_another_seed_is_refused_by_name() -> None:
+    """The seed belongs to what all agree on."""
+    table = Table(2, LONG, each=[{"seed": 1}, {"seed": 2}])
+    table.until(lambda: table[0].phase == FAILED, most=300)
+    assert "seed differs: 1 here, 2 there" in table.events(0, SessionEnded)[0].text
+
+
+def test_a_seed_of_0_is_a_seed() -> None:
+    """Lessons, row 35."""
+    table = Table(2, LONG, each=[{"seed": 0}, {"seed": 1}])
+    table.until(lambda: table[0].phase == FAILED, most=300)
+
+
+def test_another_initial_state_is_refused() -> None:
+    """The reset is not the same on both sides although the seed is."""
+    table = Table(2, LONG, simulation=lambda seat: Walk(2, seed=seat))
+    table.until(lambda: all(session.phase == FAILED for session in table.sessions), most=300)
+    assert [session.reason for session in table.sessions] == ["initial_state", "initial_state"]
+
+
+def test_another_version_is_refused() -> None:
+    """A ready of a later protocol is not read, it is refused."""
+    table = Table(2, LONG)
+
+    def later(sender: int, to: int, what: Any) -> bool:
+        session = table[to]
+        if not isinstance(what, bytes) or what[0] != datagram.KIND or to != 0:
+            return True
+        packet = datagram.decode(what, session.codec, 1, 0, 0, 0)
+        blocks = b"".join(
+            datagram.encode_block(k, b"\2" + p[1:] if k == datagram.BLOCK_READY else p) for k, p in packet.blocks
+        )
+        at = what.find(blocks[:3]) if blocks else len(what)
+        session.receive(sender, what[:at] + blocks, table.now)
+        return False
+
+    table.passes = later
+    table.until(lambda: table[0].phase == FAILED, most=300)
+    assert table[0].reason == "version"
+
+
+def test_a_peer_that_never_gets_ready_ends_the_session_after_the_timeout() -> None:
+    """60 s by default, and the text says who."""
+    table = Table(2, settings(ready_timeout=3.0), channel=-1)
+    table.passes = lambda sender, to, what: False
+    ticks = table.until(lambda: table[0].phase == FAILED)
+    assert 8.0 <= ticks / 32 <= 8.2
+    assert table[0].reason == "ready_timeout"
+    assert table.events(0, SessionEnded)[0].text == "player 1 was not ready within 3 s"
+
+
+# -- the end of an episode ------------------------------------------------------------------------------------------
+
+
+class Until(Walk):
+    """Ends with the frame in which seat 1 plays 5."""
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        result = super().step(actions)
+        assert result is not None
+        result.done = actions[1] == 5
+        return result
+
+
+def test_a_provisional_end_is_held_at_and_revoked() -> None:
+    """Nobody steps beyond it, it is no stall, and the truth takes it back (lessons, row 10)."""
+    table = Table(2, LONG, simulation=lambda seat: Until(2, seed=1)).start()
+    table.until(lambda: table[0].frame == 10)
+    table.passes = lambda sender, to, what: to != 0
+    table.ticks(3)
+    session = table[0]
+    assert (session.frame, session.timeline.frames.held[1]) == (13, 10)
+    session.store_remote_input(1, 5, 11, table.now)
+    flags = table.advance(0)
+    assert flags & ON_HOLD
+    assert (session.phase, session.timeline.end, session.frame) == (HOLDING, 11, 12)
+    stalls = session.stalls
+    for _ in range(10):
+        assert not table.tick()[0] & (STEPPED | STALLED)
+    assert session.stalls == stalls
+    assert session.frame == 12
+
+
+def test_an_end_that_was_predicted_is_revoked_by_the_input() -> None:
+    """The end stood on a repeated 5; the true 0 takes it back and the episode goes on."""
+
+    class Second(Walk):
+        def step(self, actions: Sequence[Any]) -> StepResult | None:
+            result = super().step(actions)
+            assert result is not None
+            result.done = actions[1] == 5 and self.state[0] % 2 == 0
+            return result
+
+    table = Table(2, LONG, simulation=lambda seat: Second(2, seed=1)).start()
+    table.until(lambda: table[0].frame == 10)
+    table.passes = lambda sender, to, what: to != 0
+    table.ticks(1)
+    session = table[0]
+    table.now += table.period
+    table.poll(0)
+    session.store_remote_input(1, 5, 12, table.now)
+    session.store_remote_input(1, 0, 11, table.now)
+    table.advance(0)
+    table.ticks(4)
+    assert (session.phase, session.timeline.end) == (HOLDING, 13)
+    assert session.store_remote_input(1, 0, 13, table.now)
+    stalls = session.stalls
+    table.advance(0)
+    assert (session.phase, session.timeline.end) == (PLAYING, None)
+    assert table.tick()[0] & STEPPED
+    assert session.stalls == stalls
+    phases = [event.phase for event in table.events(0, PhaseChanged)]
+    assert phases[-2:] == ["holding", "playing"]
+
+
+def test_max_steps_ends_everybody_at_the_same_frame() -> None:
+    """As many frames as max_steps says, on both, with the reason."""
+    table = Table(2, settings(max_steps=40, num_episodes=2))
+    table.until(lambda: all(session.phase == DONE for session in table.sessions))
+    for seat in (0, 1):
+        assert table[seat].ended == [
+            EpisodeEnded(episode=0, frames=40, reason="max_steps"),
+            EpisodeEnded(episode=1, frames=40, reason="max_steps"),
+        ]
+        assert table[seat].reason == "complete"
+    assert table.published[0] == table.published[1]
+    assert [row[1] for row in table.published[0]] == [*range(41), *range(41)]
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("p2p", [False, True])
+@pytest.mark.parametrize("ahead", [0, 1, 7])
+def test_a_stop_ends_everybody_at_the_same_frame(both: bool, p2p: bool, ahead: int) -> None:
+    """The end is the highest frame that anyone can have stepped; asked for by one side, or by both at once."""
+    table = Table(2, settings(max_steps=5000, p2p=p2p, window=4), channel=0 if p2p else -1).start()
+    table.ticks(20)
+    for _ in range(ahead):
+        table.now += table.period
+        table.poll(1)
+        table.deliver()
+        table.advance(1)
+    table[0].request_stop(table.now)
+    if both:
+        table[1].request_stop(table.now)
+    table.until(lambda: all(session.phase == DONE for session in table.sessions), most=300)
+    assert table.published[0] == table.published[1]
+    assert [session.reason for session in table.sessions] == ["stop", "stop"]
+    assert {session.ended[0].reason for session in table.sessions} == {"stop"}
+
+
+@pytest.mark.parametrize("window", [1, 3, 8])
+@pytest.mark.parametrize("server_delay", [0.02, 0.3, 0.7])
+def test_a_stop_through_a_slow_server_ends_everybody_at_the_same_frame(window: int, server_delay: float) -> None:
+    """Inputs that travel as S3 messages carry no stop: it is said before any of them goes out."""
+    mesh = Mesh(
+        2, Settings(max_steps=5000, window=window, p2p=False), lambda seat: Walk(2, seed=1),
+        lambda seat: lambda episode, frame: frame // 4 % 6,
+        Conditions(opens_after=None, server_delay=server_delay), seed=window,
+    )  # fmt: skip
+    for peer in mesh.peers:
+        mesh.at(5.0 + 0.07 * peer.seat, lambda peer=peer: peer.session.request_stop(mesh.clock(peer.seat)))
+    mesh.run(60.0)
+    assert mesh.over
+    assert mesh.peers[0].rows == mesh.peers[1].rows
+    assert mesh.peers[0].finals == mesh.peers[1].finals != [None]
+    assert [peer.session.reason for peer in mesh.peers] == ["stop", "stop"]
+
+
+@pytest.mark.parametrize("phase", [CONNECTING, READYING, BETWEEN])
+def test_a_stop_outside_of_an_episode_reaches_the_other_side(phase: int) -> None:
+    """Nobody is left waiting for a ready that never comes."""
+    table = Table(2, settings(max_steps=30, num_episodes=3, episode_pause=1.0), channel=-1 if phase < PLAYING else 0)
+    table.until(lambda: table[0].phase == phase)
+    table[0].request_stop(table.now)
+    table.until(lambda: all(session.phase == DONE for session in table.sessions), most=32 * 8)
+    assert [session.reason for session in table.sessions] == ["stop", "stop"]
+    assert table.published[0] == table.published[1]
+
+
+def test_a_stop_at_the_very_end_of_an_episode_reaches_who_has_left_it() -> None:
+    """One holds and stops, the other is between the episodes already: both end."""
+    table = Table(2, settings(max_steps=30, num_episodes=3))
+    table.until(lambda: table[0].phase == HOLDING)
+    table.passes = lambda sender, to, what: to == 1
+    for _ in range(40):
+        table.tick()
+        if table[1].episode == 1:
+            break
+    table[0].request_stop(table.now)
+    table.passes = lambda sender, to, what: True
+    table.until(lambda: all(session.phase == DONE for session in table.sessions), most=32 * 8)
+    assert table.published[0][:31] == table.published[1][:31]
+    assert [session.reason for session in table.sessions] == ["stop", "stop"]
+
+
+@pytest.mark.parametrize("loss", [0, 1, 2, 5])
+def test_who_is_done_says_so_until_it_is_known_and_then_falls_silent(loss: int) -> None:
+    """Each learns that the other is over, whatever is lost; nobody chatters for ever."""
+    table = Table(2, settings(max_steps=30))
+    rng = random.Random(loss)
+    table.passes = lambda sender, to, what: not isinstance(what, bytes) or rng.randrange(loss + 1) == 0
+    table.until(lambda: all(session.phase == DONE for session in table.sessions))
+    table.until(lambda: all(session.links[0].peer_over for session in table.sessions), most=200)
+    table.ticks(30)
+    said = [len(sent) for sent in table.sent]
+    table.ticks(60)
+    assert [len(sent) for sent in table.sent] == said
+
+
+def test_the_frame_total_counts_each_frame_once() -> None:
+    """frames.total: first-time steps over all episodes, re-simulated ones not again."""
+    mesh = Mesh(
+        2, Settings(max_steps=100, num_episodes=3), lambda seat: Walk(2, seed=1),
+        lambda seat: lambda episode, frame: frame // 2 % 6, Conditions(delay=0.08, jitter=0.05, loss=0.1), seed=1,
+    )  # fmt: skip
+    mesh.run(60.0)
+    for peer in mesh.peers:
+        assert peer.session.timeline.total == 300
+        assert peer.session.timeline.resimulated > 300
+        assert peer.session.timeline.simulation.steps == 300 + peer.session.timeline.resimulated
+
+
+# -- presence -------------------------------------------------------------------------------------------------------
+
+
+def test_a_silent_player_is_interrupted_after_2_s_and_dropped_after_20() -> None:
+    """The others are told; then the episode ends at its last confirmed frame."""
+    table = Table(2, LONG).start()
+    table.ticks(20)
+    table.passes = lambda sender, to, what: False
+    since = table.now
+    table.until(lambda: bool(table.events(0, PeerStatus)))
+    assert 2.0 <= table.now - since <= 2.3
+    assert table.events(0, PeerStatus)[0] == PeerStatus(seat=1, status="interrupted")
+    table.until(lambda: table[0].phase == DONE)
+    assert 20.0 <= table.now - since <= 20.3
+    assert table[0].reason == "player_left"
+    assert table[0].ended == [EpisodeEnded(episode=0, frames=table[0].published + 1, reason="player_left")]
+
+
+def test_who_was_given_up_learns_it_when_it_comes_back() -> None:
+    """A peer that comes back to a session that went on to its end ends as well."""
+    table = Table(2, LONG).start()
+    table.ticks(20)
+    table.passes = lambda sender, to, what: to == 1
+    table.until(lambda: table[0].phase == DONE)
+    table.until(lambda: table[1].phase == DONE, most=32)
+    assert table[1].reason == "player_left"
+
+
+def test_a_hidden_player_is_announced_and_not_taken_for_silent() -> None:
+    """Hidden pages tick slowly: their silence is no reason to leave the path."""
+    table = Table(2, LONG).start()
+    table.ticks(20)
+    table.hidden[1] = True
+    table.ticks(3)
+    assert table.events(0, PeerStatus) == [PeerStatus(seat=1, status="hidden")]
+    table.passes = lambda sender, to, what: sender == 0
+    table.ticks(32)
+    assert table[0].links[0].fallback is None
+    table.passes = lambda sender, to, what: True
+    table.hidden[1] = False
+    table.ticks(3)
+    assert table.events(0, PeerStatus)[-1] == PeerStatus(seat=1, status="present")
+
+
+def test_a_pause_of_our_own_is_not_the_others_silence() -> None:
+    """A tab that slept for 3 s looks at what came before it judges."""
+    table = Table(2, LONG).start()
+    table.ticks(20)
+    table.now += 3.0
+    table.poll(0)
+    assert table[0].links[0].fallback is None
+    assert table[0].phase == PLAYING
+
+
+# -- desync ---------------------------------------------------------------------------------------------------------
+
+
+class Odd(Walk):
+    """Differs from a Walk from state 42 on."""
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        result = super().step(actions)
+        if self.state[0] == 42:
+            self.state = (42, self.state[1] ^ 1)
+        return result
+
+
+@pytest.mark.parametrize("interval", [1, 10, 42, 50])
+def test_the_first_compared_state_that_differs_is_reported(interval: int) -> None:
+    """Every k-th state is compared: the report names the first multiple of k from 42 on, or the final state."""
+    table = Table(
+        2, settings(max_steps=60, hash_interval=interval), simulation=lambda seat: (Odd if seat else Walk)(2, seed=1)
+    )
+    table.until(lambda: all(session.phase == DONE for session in table.sessions))
+    for seat in (0, 1):
+        found = table.events(seat, Desync)
+        assert found[0].frame == -(-42 // interval) * interval
+        assert found[-1].frame == 60
+        assert len(found) == len({event.frame for event in found}) == table[seat].exchange.hash_mismatches
+    one, two = table.events(0, Desync)[0], table.events(1, Desync)[0]
+    assert (one.own, one.theirs) == (two.theirs, two.own)
+
+
+def test_predicted_states_are_never_compared() -> None:
+    """User request 7, lessons row 26: heavy loss, a hash of every state, thousands compared, no false alarm."""
+    mesh = Mesh(
+        2, Settings(max_steps=400, hash_interval=1), lambda seat: Walk(2, seed=1),
+        lambda seat: lambda episode, frame: (frame * (seat + 2)) // 3 % 6,
+        Conditions(delay=0.08, jitter=0.08, loss=0.3), seed=5,
+    )  # fmt: skip
+    mesh.run(120.0)
+    assert mesh.over
+    for peer in mesh.peers:
+        assert peer.events(Desync) == []
+        assert peer.session.exchange.hashes_compared(1 - peer.seat) >= 150
+        assert peer.session.timeline.rollbacks > 100
+
+
+def test_a_packet_carries_what_its_flags_say() -> None:
+    """The last tick's datagram of a playing session reads as written."""
+    table = Table(2, LONG).start()
+    table.ticks(20, 3, 4)
+    packet = opened(table[0], datagrams_of(table.outputs[0])[0])
+    assert packet.receipts == (table[1].exchange.dispatched - 1,) or packet.receipts[0] >= 18
+    assert packet.inputs[-1] == b"\3"
+    assert packet.episode == 0
+
+
+def test_a_link_to_oneself_does_not_exist() -> None:
+    """Neither to a seat that nobody has."""
+    table = Table(2, LONG)
+    for seat in (0, 2, -1):
+        with pytest.raises(UsageError, match=f"no link to seat {seat}"):
+            table[0].link_to(seat)
+    assert table[0].link_to(1) is table[0].links[0]
+    assert table[0].links[0].path is None or P2P
