@@ -72,6 +72,40 @@ class Session:
     Raises ConfigError and ActionError for settings that do not fit.
     """
 
+    __slots__ = (
+        "_default",
+        "_delay",
+        "_final_hash",
+        "_interrupted",
+        "_next_hash",
+        "_period",
+        "_phase_at",
+        "_polled_at",
+        "_sink",
+        "_stopping",
+        "_tick",
+        "_window",
+        "codec",
+        "confirmed",
+        "connection_details",
+        "connection_type",
+        "ended",
+        "exchange",
+        "game_id",
+        "links",
+        "me",
+        "phase",
+        "players",
+        "published",
+        "reason",
+        "seed",
+        "settings",
+        "simulation",
+        "stalled",
+        "stalls",
+        "timeline",
+    )
+
     def __init__(
         self,
         simulation: Simulation,
