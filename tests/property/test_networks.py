@@ -34,19 +34,21 @@ def test_any_network_leaves_every_peer_with_the_true_trajectory(schedule: Schedu
 def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     """A property over quiet networks proves nothing: rollbacks, fallbacks, returns and revoked ends did happen.
 
-    Hypothesis draws as it likes; what it left out is made up for by fixed seeds, which have to obey the same laws.
+    Hypothesis draws as it likes and shrinks towards quiet; fixed seeds, under the same laws, see every cause.
     """
-    for seed in range(40):
+    assert tally.runs == 0 or tally.share("rollback") >= 0.1
+    fixed = Tally()
+    for seed in range(60):
         schedule = seeded(seed, seats=2)
         net = play(schedule)
         assert faults(net, schedule) == [], schedule
-        tally.note(net)
+        fixed.note(net)
     for what in ("rollback", "stall", "state changed"):
-        assert tally.share(what) >= 0.25, (what, tally.seen, tally.runs)
+        assert fixed.share(what) >= 0.4, (what, fixed.seen)
     for what in ("fallback", "silence", "return", "opened"):
-        assert tally.share(what) >= 0.08, (what, tally.seen, tally.runs)
+        assert fixed.share(what) >= 0.15, (what, fixed.seen)
     for what in ("closed", "deaf", "congested", "latency", "failed", "raised send", "burst", "revoked end"):
-        assert tally.seen[what] >= 2, (what, tally.seen, tally.runs)
+        assert fixed.seen[what] >= 1, (what, fixed.seen)
 
 
 @given(
