@@ -628,10 +628,10 @@ class Exchange:
         elif kind == datagram.BLOCK_STOP:
             self.stop_at(int.from_bytes(payload, "big"))
         elif kind == datagram.BLOCK_END:
-            link.peer_end = (
-                int.from_bytes(payload[:4], "big"),
-                int.from_bytes(payload[4:], "big", signed=True),
-            )
+            dispatched = int.from_bytes(payload[4:], "big", signed=True)
+            # An older packet may come after a newer one; what a peer dispatched only grows.
+            if link.peer_end is None or dispatched >= link.peer_end[1]:
+                link.peer_end = int.from_bytes(payload[:4], "big"), dispatched
 
     def _set_status(self, link: Link, status: int) -> None:
         if status != link.peer_status:

@@ -359,6 +359,21 @@ def test_a_packet_of_the_next_episode_is_the_receipt_for_all_of_this_one() -> No
     assert link.peer_episode == 1
 
 
+def test_an_end_that_comes_late_does_not_replace_a_later_word() -> None:
+    """Packets overtake each other; the end with the most inputs behind it is the last one said."""
+    table = playing()
+    session, link = table[0], table[0].links[0]
+
+    def end(frame: int, dispatched: int) -> bytes:
+        payload = frame.to_bytes(4, "big") + dispatched.to_bytes(4, "big", signed=True)
+        block = datagram.encode_block(datagram.BLOCK_END, payload)
+        return datagram.encode(session.exchange.tag, 0, 9999, 0, 255, 1, datagram.BLOCKS, 0, [-1], block)
+
+    for said, known in (((40, 41), (40, 41)), ((38, 44), (38, 44)), ((40, 41), (38, 44)), ((39, 44), (39, 44))):
+        session.receive(1, end(*said), table.now)
+        assert link.peer_end == known
+
+
 @pytest.mark.parametrize("ahead", [2, 3, 100])
 def test_a_packet_of_an_episode_that_nobody_can_be_in_is_refused(ahead: int) -> None:
     """A peer is at most one episode ahead; anything else moves nothing."""

@@ -1,0 +1,246 @@
+"""Whatever arrives: nothing raises, and what is not a packet of this session and episode moves nothing."""
+
+from __future__ import annotations
+
+import base64
+import random
+from typing import Any
+
+import pytest
+from core_support import Table, datagrams_of, settings, visible
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycore import datagram
+from pycore.errors import DecodeError
+from pycore.events import Log
+from pycore.types import P2P, SOCKETIO
+
+LONG = settings(max_steps=5000)
+
+
+def playing(wide: bool = False) -> Table:
+    """Two seats in the middle of a game, on an unreliable wire, so that something is always outstanding."""
+    space: dict[str, Any] = {"type": "any"} if wide else {"type": "discrete", "n": 6}
+    table = Table(2, settings(max_steps=5000, action_space=space)).start()
+    rng = random.Random(4)
+    table.passes = lambda sender, to, what: rng.random() < 0.6
+    for tick in range(30):
+        table.tick(tick % 6, tick // 2 % 6)
+    table[0].news()
+    return table
+
+
+def tagged(table: Table, data: bytes) -> bytes:
+    """Garbage behind an honest first byte and tag, so that it reaches the decoder."""
+    return bytes((datagram.KIND,)) + table[0].exchange.tag.to_bytes(2, "big") + data
+
+
+json_values: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(data=st.binary(max_size=60), path=st.sampled_from([P2P, SOCKETIO]))
+def test_arbitrary_bytes_move_nothing(data: bytes, path: str) -> None:
+    """Bytes without our kind and tag are foreign; they are counted, and that is all."""
+    table = playing()
+    if datagram.tag_of(data) == table[0].exchange.tag:
+        return
+    before = visible(table[0])
+    table[0].receive(1, data, table.now, path)
+    assert visible(table[0]) == before
+    assert table[0].exchange.foreign == 1
+
+
+@given(data=st.binary(max_size=60), wide=st.booleans(), path=st.sampled_from([P2P, SOCKETIO]))
+def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: str) -> None:
+    """One error type inside, none outside, state unchanged, one log line."""
+    table = playing(wide)
+    session = table[0]
+    packet = tagged(table, data)
+    try:
+        datagram.decode(packet, session.codec, 1, session.frame, 0, session.links[0].wire.newest + 1)
+    except DecodeError:
+        pass
+    else:
+        return
+    before = visible(session)
+    session.receive(1, packet, table.now, path)
+    assert visible(session) == before
+    assert session.exchange.malformed + session.exchange.foreign == 1
+    logged = [event.level for event in session.news() if isinstance(event, Log)]
+    assert logged == ["warning"] * session.exchange.malformed
+
+
+@given(seed=st.integers(0, 10**6), wide=st.booleans())
+def test_mutated_and_truncated_packets_never_raise(seed: int, wide: bool) -> None:
+    """Bits flipped, bytes cut, doubled or replaced, a hundred packets in a row: the session takes or refuses them.
+
+    What still reads as a packet may be believed, but only within the rules: nothing known is lost, known inputs
+    never change, nothing is stepped, and no receipt beyond what was dispatched counts.
+    """
+    rng = random.Random(seed)
+    table = playing(wide)
+    session = table[0]
+    real = datagrams_of(table.sent[1])[-20:]
+    frames = session.timeline.frames
+    known = {f: frames.encoded[f & frames.mask][1] for f in range(max(0, frames.held[1] - 20), frames.held[1] + 1)}
+    held, frame = list(frames.held), session.frame
+    for _ in range(100):
+        data = bytearray(rng.choice(real))
+        for _ in range(rng.randrange(1, 4)):
+            kind = rng.randrange(4)
+            at = rng.randrange(3, len(data)) if len(data) > 3 else 0
+            if kind == 0 and data:
+                data[at] ^= 1 << rng.randrange(8)
+            elif kind == 1:
+                del data[at:]
+            elif kind == 2:
+                data[at:at] = rng.randbytes(rng.randrange(1, 20))
+            elif data:
+                data[at] = rng.choice((0, 1, 127, 128, 254, 255))
+        session.receive(1, bytes(data), table.now, rng.choice((P2P, SOCKETIO)))
+    assert session.frame == frame
+    assert all(now >= before for now, before in zip(frames.held, held, strict=True))
+    assert {f: frames.encoded[f & frames.mask][1] for f in known} == known
+    link = session.links[0]
+    assert link.acked <= link.dispatched
+    assert link.reported <= session.exchange.dispatched
+    assert link.peer_episode <= 1
+    for _ in range(5):
+        table.tick(1, 1)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_packets_that_come_again_move_nothing(seed: int) -> None:
+    """Every packet and every S3 message that was ever sent arrives a second time, in any order."""
+    table = playing()
+    table.passes = lambda sender, to, what: True
+    table.ticks(6)
+    session = table[0]
+    again = datagrams_of(table.sent[1])
+    random.Random(seed).shuffle(again)
+    before = visible(session)
+    for data in again:
+        session.receive(1, data, table.now)
+    after = visible(session)
+    for link in (*before["links"], *after["links"]):
+        # How far ahead we are is told by the newest packet; whether our ready was heard is no part of a ready.
+        del link["advantage"]
+        link["peer_ready"] = {episode: payload[2:] for episode, payload in link["peer_ready"].items()}
+    assert after == before
+
+
+def test_packets_of_an_earlier_episode_move_nothing_but_are_answered() -> None:
+    """Lessons, row 8: late packets of episode k must not land in k+1. The answer tells the sender where we are."""
+    table = Table(2, settings(max_steps=40, num_episodes=3, action_space={"type": "discrete", "n": 6}))
+    table.until(lambda: table[0].episode == 1 and table[0].frame == 20)
+    old = [d for d in datagrams_of(table.sent[1]) if d[3] == 0]
+    assert len(old) > 40
+    before = visible(table[0])
+    for data in old:
+        table[0].receive(1, data, table.now)
+        table[0].receive(1, data, table.now, SOCKETIO)
+    assert visible(table[0]) == before
+    assert table[0].links[0].flush
+    table.tick()
+    assert len(datagrams_of(table.outputs[0])) == 1
+
+
+def test_packets_of_another_session_move_nothing() -> None:
+    """Another game, or other players: another tag."""
+    table = playing()
+    for change in ({"game_id": "other"}, {"players": [0, 2]}):
+        other = Table(2, LONG, **change).start()
+        other.ticks(20, 3, 4)
+        before = visible(table[0])
+        for data in datagrams_of(other.sent[1]):
+            table[0].receive(1, data, table.now)
+        assert visible(table[0]) == before
+
+
+@given(payload=json_values)
+def test_any_signal_that_is_no_packet_moves_nothing(payload: Any) -> None:
+    """Numbers, lists, text that is no base64: a `webrtc_signal` carries what its sender likes."""
+    table = playing()
+    before = visible(table[0])
+    table[0].receive_signal(1, payload, table.now)
+    assert visible(table[0]) == before
+
+
+@given(data=st.binary(max_size=40))
+def test_any_base64_signal_is_taken_or_refused(data: bytes) -> None:
+    """What arrives through the server is decoded by the same decoder."""
+    table = playing()
+    before = visible(table[0])
+    table[0].receive_signal(1, base64.b64encode(data).decode(), table.now)
+    if datagram.tag_of(data) != table[0].exchange.tag:
+        assert visible(table[0]) == before
+
+
+@given(action=json_values, frame=json_values, epoch=json_values)
+def test_any_action_message_is_taken_or_refused(action: Any, frame: Any, epoch: Any) -> None:
+    """Frames that are no int, actions outside of the space, epochs of no episode: nothing raises, nothing moves."""
+    table = playing()
+    session = table[0]
+    before = visible(session)
+    accepted = session.receive_action(1, action, frame, epoch, table.now)
+    honest = (
+        type(action) is int and 0 <= action < 6 and type(frame) is int
+        and before["held"][1] < frame <= before["opened"] and epoch == 0
+    )  # fmt: skip
+    assert accepted <= honest
+    if not accepted:
+        after = visible(session)
+        for each in (before, after):
+            del each["contradictions"]
+            for link in each["links"]:
+                del link["peer_dispatched"], link["peer_hears_ready"]
+        assert after == before
+
+
+def test_a_probe_answer_through_the_server_opens_no_channel() -> None:
+    """Only what came over the channel proves the channel."""
+    table = Table(2, LONG, channel=-1)
+    table.until(lambda: table[0].frame == 5)
+    table.channels[0] = [0]
+    table.held = True
+    table.tick()
+    probe = datagrams_of(table.outputs[0], datagram.PROBE)[0]
+    number, _ = datagram.decode_probe(probe)
+    answer = datagram.encode_probe(datagram.PROBE_ANSWER, table[0].exchange.tag, number)
+    table[0].receive(1, answer, table.now, SOCKETIO)
+    assert not table[0].links[0].sender
+    table[0].receive(1, answer, table.now, P2P)
+    assert table[0].links[0].sender
+
+
+def test_a_flood_of_garbage_is_one_log_line_a_second() -> None:
+    """Counted in full, said once."""
+    table = playing()
+    for number in range(500):
+        table[0].receive(1, tagged(table, b"\xff" * (3 + number % 9)), table.now + number / 200)
+    assert table[0].exchange.malformed == 500
+    assert len([event for event in table[0].news() if isinstance(event, Log)]) == 3
+
+
+@pytest.mark.parametrize("kind", [datagram.BLOCK_HASH, datagram.BLOCK_STATUS, datagram.BLOCK_STOP, datagram.BLOCK_END,
+                                  datagram.BLOCK_READY, datagram.BLOCK_OVER, datagram.BLOCK_DEAF])  # fmt: skip
+@pytest.mark.parametrize("size", [0, 1, 3, 5, 13, 2000])
+def test_a_block_of_a_wrong_size_refuses_the_whole_packet(kind: int, size: int) -> None:
+    """Every block is looked at before any of them, or any input, moves anything."""
+    sizes = {datagram.BLOCK_STATUS: 1, datagram.BLOCK_OVER: 1, datagram.BLOCK_DEAF: 1}
+    if sizes.get(kind) == size or (kind == datagram.BLOCK_READY and size == 13):
+        return
+    table = playing()
+    session = table[0]
+    frame = session.timeline.frames.held[1] + 1
+    body = b"\5" + datagram.encode_block(datagram.BLOCK_STOP, b"\0\0\0\1") + datagram.encode_block(kind, b"x" * size)
+    data = datagram.encode(session.exchange.tag, 0, 5000, 0, 255, frame, 1 | datagram.BLOCKS, 0, [5], body)
+    before = visible(session)
+    session.receive(1, data, table.now)
+    assert visible(session) == before
+    assert session.exchange.malformed == 1
