@@ -1,0 +1,181 @@
+"""The canonical trajectory and S5's export, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from core_support import Table, settings
+
+from pycore import canonical
+from pycore.codec import DiscreteCodec
+from pycore.records import Trajectory, export_session_metrics, header, p2p_metrics, to_json, trajectory_text
+from pycore.testing import Conditions, Mesh, Walk
+from pycore.types import DONE, Settings, StepResult
+
+S5 = {
+    "gameId": None, "playerId": None, "connection": ["type", "connectionDetails"],
+    "inputs": ["sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO"],
+    "rollbacks": ["events", "count", "maxFrames"], "sync": ["p2pHashMismatches"],
+    "quality": ["p2pFallbackTriggered", "p2pFallbackFrame"], "frames": ["total"],
+}  # fmt: skip
+
+
+def rough(seats: int = 2, episodes: int = 2, **more: Any) -> tuple[Mesh, list[Trajectory]]:
+    """A mesh on a bad network, run to its end, with one trajectory per peer."""
+    of = Settings(max_steps=90, num_episodes=episodes, hash_interval=20, environment="walk 1",
+                  action_space={"type": "discrete", "n": 6})  # fmt: skip
+    mesh = Mesh(
+        seats, of, lambda seat: Walk(seats, seed=1), lambda seat: lambda episode, frame: (frame // 3 + seat) % 6,
+        Conditions(delay=0.07, jitter=0.05, loss=0.15, **more), seed=2,
+    )  # fmt: skip
+    kept = [Trajectory(mesh.peers[0].session.codec) for _ in mesh.peers]
+    for peer, trajectory in zip(mesh.peers, kept, strict=True):
+        honest = peer.session._sink
+
+        def both(*confirmed: Any, honest: Any = honest, trajectory: Trajectory = trajectory) -> None:
+            trajectory(*confirmed)
+            honest(*confirmed)
+
+        peer.session._sink = both
+    mesh.run(120.0)
+    assert mesh.over
+    assert all(peer.session.timeline.rollbacks > 10 for peer in mesh.peers)
+    return mesh, kept
+
+
+@pytest.mark.parametrize("seats", [2, 3])
+def test_the_trajectory_is_byte_identical_on_all_peers(seats: int) -> None:
+    """It holds nothing that differs between them: no time, no local id, no path, no prediction."""
+    mesh, kept = rough(seats)
+    texts = {trajectory_text(peer.session, of) for peer, of in zip(mesh.peers, kept, strict=True)}
+    assert len(texts) == 1
+    assert len(texts.pop().splitlines()) == 1 + 2 * 91
+
+
+def test_the_first_line_says_what_was_played() -> None:
+    """Version, game, seed, players by seat, environment, and a digest of everything agreed."""
+    mesh, kept = rough()
+    session = mesh.peers[0].session
+    first = json.loads(trajectory_text(session, kept[0]).splitlines()[0])
+    assert first == {
+        "pycore": 1, "game_id": "mesh", "seed": 2, "players": [0, 1], "environment": "walk 1",
+        "configuration": canonical.digest({**session.settings.agreed(), "seed": 2, "players": [0, 1]}).hex(),
+    }  # fmt: skip
+    assert trajectory_text(session, kept[0], 1).splitlines()[0] == header(session)
+
+
+def test_frames_have_no_gap_hashes_come_every_kth_and_each_episode_has_one_end() -> None:
+    """Frames 0 to the end; the hash of state k at frame k; the final state's hash in the end line."""
+    mesh, kept = rough()
+    lines = [json.loads(line) for line in trajectory_text(mesh.peers[0].session, kept[0]).splitlines()[1:]]
+    for episode in (0, 1):
+        of = [line for line in lines if line.get("episode", line.get("end")) == episode]
+        assert [line["frame"] for line in of[:-1]] == list(range(90))
+        assert [line["frame"] for line in of[:-1] if "hash" in line] == [20, 40, 60, 80]
+        assert of[-1] == {"end": episode, "frames": 90, "hash": of[-1]["hash"]}
+        bare = Walk(2, seed=1)
+        bare.reset(episode)
+        for line in of[:-1]:
+            if "hash" in line:
+                assert line["hash"] == canonical.digest(bare.canonical(bare.save())).hex()
+            result = bare.step(line["actions"])
+            assert result is not None
+            assert line["rewards"] == {str(agent): reward for agent, reward in result.rewards.items()}
+        assert of[-1]["hash"] == canonical.digest(bare.canonical(bare.save())).hex()
+
+
+def test_an_episode_alone_is_that_part_of_the_whole() -> None:
+    """What is stored per episode adds up to the session's record."""
+    mesh, kept = rough()
+    session = mesh.peers[1].session
+    whole = trajectory_text(session, kept[1]).splitlines()
+    parts = [trajectory_text(session, kept[1], episode).splitlines()[1:] for episode in (0, 1)]
+    assert whole[1:] == parts[0] + parts[1]
+    assert trajectory_text(session, kept[1], 7).splitlines() == [header(session)]
+
+
+def test_rewards_are_summed_over_confirmed_frames_of_the_newest_episode() -> None:
+    """Lessons, row 24: what was predicted wrongly never entered the sum."""
+    _mesh, kept = rough(episodes=1)
+    lines = [json.loads(line) for line in kept[0].lines(0)][:-1]
+    assert kept[0].totals == {seat: sum(line["rewards"][str(seat)] for line in lines) for seat in (0, 1)}
+
+
+def test_an_episode_that_was_cut_off_has_no_end_line() -> None:
+    """Whoever reads the record sees that it is not complete."""
+    trajectory = Trajectory(DiscreteCodec(6))
+    trajectory(0, 0, [b"\1", b"\2"], StepResult({"a": 1.5}, {"a": False}, {"a": False}, {"a": {"n": 1}}, False), None)
+    trajectory(0, 1, [b"\1", b"\0"], None, b"12345678")
+    first = (
+        '{"actions":[1,2],"episode":0,"frame":0,"infos":{"a":{"n":1}},"rewards":{"a":1.5},'
+        '"terminations":{"a":false},"truncations":{"a":false}}'
+    )
+    assert list(trajectory.lines(0)) == [
+        first,
+        '{"actions":[1,0],"episode":0,"frame":1,"hash":"3132333435363738"}',
+    ]
+
+
+def test_json_is_sorted_and_what_json_does_not_know_is_named() -> None:
+    """One spelling for one value, on every Python."""
+    assert to_json({"b": 0.1, "a": {3, 1, 2}, "ü": (1, None)}) == '{"a":[1,2,3],"b":0.1,"ü":[1,null]}'
+    with pytest.raises(TypeError, match="cannot hold a object"):
+        to_json(object())
+
+
+def test_the_exported_metrics_have_s5s_keys_so_spelled() -> None:
+    """More keys may stand beside them; these stay."""
+    table = Table(2, settings(max_steps=30), players=["left", "right"])
+    table.until(lambda: table[0].phase == DONE)
+    metrics = export_session_metrics(table[0])
+    for name, inner in S5.items():
+        assert name in metrics
+        for key in inner or ():
+            assert key in metrics[name]
+    assert (metrics["gameId"], metrics["playerId"]) == ("table", "left")
+    assert metrics["connection"] == {"type": "unknown", "connectionDetails": {}}
+    assert metrics["quality"]["p2pFallbackTriggered"] is False
+    assert metrics["quality"]["p2pFallbackFrame"] is None
+    assert metrics["frames"]["total"] == 30
+    table[0].set_connection_type("relay", {"protocol": "udp"})
+    assert export_session_metrics(table[0])["connection"] == {
+        "type": "relay", "connectionDetails": {"protocol": "udp"},
+    }  # fmt: skip
+    json.dumps(metrics)
+
+
+def test_the_counts_are_of_inputs_over_the_session_and_agree_at_the_end() -> None:
+    """Sent and received totals of a link are equal, across episodes and paths; repeats are counted apart."""
+    mesh, _kept = rough()
+    one, two = (export_session_metrics(peer.session) for peer in mesh.peers)
+    for mine, theirs in ((one, two), (two, one)):
+        sent, received = mine["inputs"], theirs["inputs"]
+        assert sent["sentViaP2P"] + sent["sentViaSocketIO"] == 180
+        assert received["receivedViaP2P"] + received["receivedViaSocketIO"] == 180
+        assert sent["resentViaP2P"] > 100
+        assert mine["frames"] == {"total": 180, "episode": 90}
+        assert mine["rollbacks"]["count"] == len(mine["rollbacks"]["events"])
+        assert mine["rollbacks"]["maxFrames"] == max(e["rollbackFrames"] for e in mine["rollbacks"]["events"])
+        assert mine["sync"]["p2pHashMismatches"] == 0
+        assert mine["sync"]["hashesCompared"] > 0
+
+
+def test_the_first_fallback_is_reported_with_its_frame_and_every_change_with_its_cause() -> None:
+    """S5, B2: triggered, the frame of the first, and the list of all changes of path."""
+    of = Settings(max_steps=400, action_space={"type": "discrete", "n": 6})
+    mesh = Mesh(2, of, lambda seat: Walk(2, seed=1), lambda seat: lambda episode, frame: frame // 3 % 6, seed=2)
+    mesh.at(3.0, mesh.close)
+    mesh.at(4.0, mesh.open_channels)
+    mesh.run(60.0)
+    metrics = export_session_metrics(mesh.peers[0].session)
+    changes = metrics["pathChanges"]
+    assert [(c["from"], c["to"], c["cause"], c["playerId"]) for c in changes] == [
+        ("p2p", "socketio", "closed", "1"), ("socketio", "p2p", "recovered", "1"),
+    ]  # fmt: skip
+    assert metrics["quality"]["p2pFallbackTriggered"] is True
+    assert metrics["quality"]["p2pFallbackFrame"] == changes[0]["frame"]
+    page = p2p_metrics(mesh.peers[0].session)
+    assert page["p2pFallbackFrame"] == changes[0]["frame"]
+    assert page["inputsSentViaSocketIO"] == metrics["inputs"]["sentViaSocketIO"] > 0
