@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("types", "errors", "events"),
     ("canonical", "differences", "codec", "datagram", "inputs", "prediction", "snapshots"),
     ("flow", "link", "negotiation", "timesync", "desync", "metrics", "ready", "timeline"),
-    ("exchange", "session"),
+    ("links", "outgoing", "incoming", "exchange", "session"),
     ("adapters", "check", "records", "replay"),
     ("bridge", "testing", "audit"),
     ("cli", "relay"),
