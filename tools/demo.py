@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools import relay as relays
 from tools import site
-from tools.paths import BUILD, ROOT
-from tools.process import Failed, Missing, say
+from tools.paths import ROOT
+from tools.process import Failed, say
 
 DEFAULT_PORT = 8000
-START_TIMEOUT = 20.0
-"""Seconds until the relay must answer; it takes about one."""
 
 
 def main(options: argparse.Namespace) -> int:
@@ -33,89 +27,27 @@ def main(options: argparse.Namespace) -> int:
         chromium.ensure(options.chromium)
         return int(rehearsal.main(options))
     port = DEFAULT_PORT if options.port is None else options.port
-    refuse_taken(options.host, port)
+    relays.refuse_taken(options.host, port)
     return serve(options.host, port, options.database, options.settings, site.build())
-
-
-def database_url(database: str | None) -> str:
-    """A SQLAlchemy URL from what was given: a URL, a file name, or nothing."""
-    if database and "://" in database:
-        return database
-    path = Path(database).expanduser() if database else BUILD / "demo.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{path.resolve()}"
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at the moment."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def refuse_taken(host: str, port: int) -> None:
-    """Say at once, and plainly, that a port is taken, instead of building first."""
-    with contextlib.closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Missing(f"cannot listen on {host}:{port} ({error.strerror}); --port names another port") from error
-
-
-def relay_command(host: str, port: int, database: str, folder: Path, settings: Path | None) -> list[str]:
-    """The relay's command line."""
-    command = [sys.executable, "-m", "pycore", "relay", "--host", host, "--port", str(port)]
-    command += ["--database", database, "--site", str(folder)]
-    return [*command, "--settings", str(settings.resolve())] if settings else command
-
-
-def address(host: str, port: int) -> str:
-    """The address to open: a relay that listens on all addresses is reached by this machine's own."""
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
-
-
-def wait_until_healthy(url: str, relay: subprocess.Popen[bytes]) -> None:
-    """Return when the relay answers; fail when it ended or keeps silent."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline:
-        if relay.poll() is not None:
-            raise Failed(f"the relay ended with status {relay.returncode} before it answered")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}api/health", timeout=2) as answer:
-            if answer.status == 200:
-                return
-        time.sleep(0.1)
-    raise Failed(f"the relay did not answer at {url} within {START_TIMEOUT:g} s")
 
 
 def serve(host: str, port: int, database: str | None, settings: Path | None, folder: Path) -> int:
     """Run the relay until Ctrl-C."""
-    url = database_url(database)
-    relay = subprocess.Popen(relay_command(host, port, url, folder, settings), cwd=ROOT)
+    url = relays.database_url(database)
+    relay = subprocess.Popen(relays.relay_command(host, port, url, folder, settings), cwd=ROOT)
     # Whoever ends this process by name ends the relay too.
     signal.signal(signal.SIGTERM, lambda *_: relay.terminate())
     try:
-        wait_until_healthy(address(host, port), relay)
-        say(f"playing at {address(host, port)}  (open it in two tabs; Ctrl-C ends)")
+        relays.wait_until_healthy(relays.address(host, port), relay)
+        say(f"playing at {relays.address(host, port)}  (open it in two tabs; Ctrl-C ends)")
         say(f"data goes to {url}")
         return ended(relay.wait())
     except KeyboardInterrupt:
         # The terminal sent the signal to the relay as well; it ends by itself, closing the database.
-        return ended(stop(relay))
+        return ended(relays.stop(relay))
     except Failed:
-        stop(relay)
+        relays.stop(relay)
         raise
-
-
-def stop(relay: subprocess.Popen[bytes]) -> int:
-    """Wait for the relay to end, then insist."""
-    relay.terminate()
-    try:
-        return relay.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        relay.kill()
-        return relay.wait()
 
 
 def ended(status: int) -> int:

@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools import chromium, demo, verdict
+from tools import chromium, verdict
+from tools import relay as relays
 from tools.paths import BUILD, ROOT
 from tools.process import Failed, say
 
@@ -179,17 +180,17 @@ def relay(folder: Path, plan: Plan, database: str | None, port: int | None) -> I
     """A relay of its own, with the plan's settings; gives its address."""
     settings = folder / "settings.json"
     settings.write_text(json.dumps(plan.settings()), encoding="utf-8")
-    chosen = port or demo.free_port()
-    store = demo.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
-    command = [*demo.relay_command("127.0.0.1", chosen, store, BUILD / "site", settings), "--seed", str(plan.seed)]
+    chosen = port or relays.free_port()
+    store = relays.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
+    command = [*relays.relay_command("127.0.0.1", chosen, store, BUILD / "site", settings), "--seed", str(plan.seed)]
     log = (folder / "relay.log").open("wb")
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
-        url = demo.address("127.0.0.1", chosen)
-        demo.wait_until_healthy(url, process)
+        url = relays.address("127.0.0.1", chosen)
+        relays.wait_until_healthy(url, process)
         yield url
     finally:
-        demo.stop(process)
+        relays.stop(process)
         log.close()
 
 

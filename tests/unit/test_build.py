@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import build
-from tools import chromium, demo, environment, node, suite
+from tools import chromium, environment, node, relay, suite
 from tools.paths import NODE_MODULES, ROOT
 from tools.process import Failed, Missing, run
 
@@ -310,15 +310,15 @@ def test_the_demo_says_at_once_that_a_port_is_taken() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(Missing, match="--port"):
-            demo.refuse_taken("127.0.0.1", taken.getsockname()[1])
+            relay.refuse_taken("127.0.0.1", taken.getsockname()[1])
 
 
 def test_a_database_is_a_url_or_a_file(tmp_path: Path) -> None:
     """A file name becomes a SQLite URL with an absolute path; a URL stays as it is."""
-    assert demo.database_url("postgresql+psycopg://a/b") == "postgresql+psycopg://a/b"
-    assert demo.database_url(str(tmp_path / "new" / "x.db")) == f"sqlite:///{tmp_path / 'new' / 'x.db'}"
+    assert relay.database_url("postgresql+psycopg://a/b") == "postgresql+psycopg://a/b"
+    assert relay.database_url(str(tmp_path / "new" / "x.db")) == f"sqlite:///{tmp_path / 'new' / 'x.db'}"
     assert (tmp_path / "new").is_dir()
-    assert demo.address("0.0.0.0", 8000) == "http://127.0.0.1:8000/"
+    assert relay.address("0.0.0.0", 8000) == "http://127.0.0.1:8000/"
 
 
 # The suite ------------------------------------------------------------------------------------------------------
