@@ -270,7 +270,8 @@ class Session:
                 link.flush = True
         exchange.socket_up = socket_up
         exchange.hidden = hidden
-        waiting = phase == READYING
+        # Who holds or is ready waits for the others' word, though every input may be acknowledged.
+        waiting = phase == READYING or phase == HOLDING
         if len(channels) != len(self.links):
             raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
         for link, channel in zip(self.links, channels):  # noqa: B905 - just compared

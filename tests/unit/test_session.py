@@ -441,6 +441,19 @@ def test_max_steps_ends_everybody_at_the_same_frame() -> None:
     assert [row[1] for row in table.published[0]] == [*range(41), *range(41)]
 
 
+@pytest.mark.parametrize("later", range(8))
+def test_a_silent_cut_while_held_falls_back_like_any_other(later: int) -> None:
+    """Every input may be acknowledged by then: what is waited for is the other's word on the end."""
+    table = Table(2, settings(max_steps=40, num_episodes=2))
+    table.until(lambda: table[0].phase == HOLDING or table[1].phase == HOLDING)
+    table.ticks(later)
+    table.passes = lambda sender, to, what: not isinstance(what, bytes)
+    table.until(lambda: all(session.phase == DONE for session in table.sessions), most=32 * 5)
+    assert [session.links[0].fallback in ("silence", "deaf") for session in table.sessions] == [True, True]
+    assert [session.reason for session in table.sessions] == ["complete", "complete"]
+    assert table.published[0] == table.published[1]
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("p2p", [False, True])
 @pytest.mark.parametrize("ahead", [0, 1, 7])
