@@ -245,7 +245,7 @@ class Bridge:
                 )
             elif event == "end_game":
                 self._end_game(data, came)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
             text = f"a message that cannot be read: {type(error).__name__}: {error}"
             self.session.exchange.news.append(Log(level="warning", text=text))
 
@@ -257,6 +257,8 @@ class Bridge:
 
     def _rtc(self, data: dict[str, Any], came: float) -> None:
         index = int(data["link"])
+        if not 0 <= index < len(self._negotiators):
+            raise IndexError(f"there is no link {index}")
         what: str = data["what"]
         value: Any = data.get("value")
         if what == "type":
@@ -300,7 +302,7 @@ class Bridge:
         for index, negotiator in enumerate(self._negotiators):
             link = self._links[index]
             if look and self.inbox[0]:
-                negotiator.poll(now, channels[index] >= 0, link.healthy)
+                negotiator.poll(now, channels[index] >= 0, link.answers)
             if negotiator.commands:
                 for command in negotiator.commands:
                     self._put(OUT_RTC, index, {"link": index, **command})

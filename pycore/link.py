@@ -47,7 +47,7 @@ LATENCY: Final = 0.2
 """One way, seconds."""
 LATENCY_GAIN: Final = 0.8
 PROBE_INTERVAL: Final = 0.25
-PROBE_TIMEOUT: Final = 0.5
+PROBE_TIMEOUT: Final = 0.25
 """How long the first probe is waited for while the round-trip time is unknown, each further one twice as long:
 who asks anew before the answer can be back never counts one. Later twice the round-trip time."""
 PROBE_LONGEST: Final = 2.0
@@ -188,6 +188,11 @@ class Link:
     def _judge(self) -> None:
         self.healthy = self.connected and self.sender and self.fallback is None
 
+    @property
+    def answers(self) -> bool:
+        """Whether something comes back through the channel: it may be on its way to being healthy again."""
+        return self.connected and (self.healthy or self._good_since is not None)
+
     def record_and_send(self, frame: int, channel: int) -> bool:
         """Whether the first dispatch of the input of `frame` goes peer-to-peer; counts it or the refusal (S1, S2)."""
         if 0 <= channel <= CONGESTED_BYTES:
@@ -301,7 +306,7 @@ class Link:
                 return None
         else:
             rtt = self.wire.rtt
-            patience = PROBE_TIMEOUT * (1 << min(self._misses, 2)) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
+            patience = PROBE_TIMEOUT * (1 << min(self._misses, 3)) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
             if waited < min(PROBE_LONGEST, patience):
                 return None
             self._misses += 1

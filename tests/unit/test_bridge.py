@@ -1,0 +1,514 @@
+"""The page's way in: two bridges, coupled by a shim in Python that obeys the ABI byte for byte, play a game."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from core_support import visible
+from hypothesis import given
+from hypothesis import strategies as st
+
+from examples import volley
+from pycore.bridge import BUFFER_BYTES, FLAG_OUTBOX, Bridge, create, seat_order
+from pycore.session import OVER, STEPPED
+from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, DONE, PLAYING
+
+PERIOD = 1 / 32
+
+
+class Page:
+    """One page: its bridge, the state of its channel and socket, and what lies before its door."""
+
+    def __init__(self, me: Any, players: list[Any], env: Any, settings: dict[str, Any], **config: Any) -> None:
+        given: dict[str, Any] = {
+            "game_id": "g1", "players": players, "player_id": me, "seed": 5, "wall_ms": 1e12, "now": 50.0,
+            "settings": {"fps": 32, "action_space": {"type": "discrete", "n": 6}, **settings},
+            "turn_config": None, "ice_servers": [{"urls": "stun:s"}], **config,
+        }  # fmt: skip
+        self.bridge: Bridge = create(json.dumps(given), env)
+        self.me = me
+        self.channel = CHANNEL_NEVER
+        self.socket = True
+        self.hidden = False
+        self.waiting: list[tuple[int, int, float, bytes]] = []
+        self.remote: set[str] = set()
+        self.generation = 0
+        self.news: list[dict[str, Any]] = []
+        self.emitted: list[dict[str, Any]] = []
+        self.commands: list[dict[str, Any]] = []
+        self.raising = 0
+        self.flags = 0
+
+    def event(self, name: str, data: Any, now: float) -> None:
+        """A socket.io event, or something that the connection did."""
+        self.waiting.append((3, 255, now, json.dumps({"event": name, "data": data}).encode()))
+
+    def rtc(self, what: str, value: Any, now: float) -> None:
+        """Something that the connection of now did."""
+        self.event("rtc", {"link": 0, "what": what, "value": value, "generation": self.generation}, now)
+
+    def write_inbox(self) -> int:
+        """Channel state and records, as the ABI says; what does not fit waits, in order."""
+        inbox = self.bridge.inbox
+        struct.pack_into("<BBHi", inbox, 0, self.socket, self.hidden, 0, self.channel)
+        at = 8
+        while self.waiting:
+            kind, link, came, payload = self.waiting[0]
+            if at + 12 + len(payload) > BUFFER_BYTES:
+                break
+            struct.pack_into("<BBHd", inbox, at, kind, link, len(payload), came)
+            inbox[at + 12 : at + 12 + len(payload)] = payload
+            at += 12 + len(payload)
+            del self.waiting[0]
+        return at
+
+    def read_outbox(self, length: int) -> list[tuple[int, int, int, bytes]]:
+        """The records of the outbox."""
+        outbox = self.bridge.outbox
+        at, records = 16, []
+        while at < length:
+            kind, link, size, seq = struct.unpack_from("<BBHI", outbox, at)
+            records.append((kind, link, seq, bytes(outbox[at + 8 : at + 8 + size])))
+            at += 8 + size
+        assert at == length
+        return records
+
+
+class Pair:
+    """Two pages and the network between them."""
+
+    def __init__(self, pages: list[Page], lose: Callable[[], bool] = lambda: False) -> None:
+        self.pages = pages
+        self.now = 50.0
+        self.lose = lose
+        self.connects = True
+
+    def carry_out(self, page: Page, length: int) -> None:
+        """What the shim does with an outbox."""
+        other = self.pages[1 - self.pages.index(page)]
+        for kind, link, seq, payload in page.read_outbox(length):
+            if kind == 1:
+                assert link == 0
+                if page.raising:
+                    page.raising -= 1
+                    self.carry_out(page, page.bridge.send_failed(self.now, link, seq))
+                elif page.channel >= 0 and other.channel >= 0 and not self.lose():
+                    other.waiting.append((1, 0, self.now, payload))
+            elif kind == 2:
+                message = json.loads(payload)
+                page.emitted.append(message)
+                if page.socket and other.socket:
+                    self.serve(page, other, message["event"], message["data"])
+            elif kind == 3:
+                self.connection(page, json.loads(payload))
+            else:
+                page.news.append(json.loads(payload))
+
+    def serve(self, page: Page, other: Page, event: str, data: dict[str, Any]) -> None:
+        """What the relay does with an event."""
+        if event == "pyodide_player_action":
+            passed = {key: data[key] for key in ("player_id", "action", "frame_number", "timestamp", "sync_epoch")}
+            other.event("pyodide_other_player_action", passed, self.now)
+        elif event == "webrtc_signal":
+            assert data["target_player_id"] == other.me
+            passed = {"type": data["type"], "from_player_id": page.me, "game_id": "g1", "payload": data["payload"]}
+            other.event("webrtc_signal", passed, self.now)
+
+    def connection(self, page: Page, command: dict[str, Any]) -> None:
+        """What a browser does with a command."""
+        assert command["link"] == 0
+        page.commands.append(command)
+        name = command["command"]
+        if name == "connect":
+            page.generation, page.remote = command["generation"], set()
+        elif name == "offer":
+            page.rtc("local-description", {"type": "offer", "sdp": "o"}, self.now)
+            page.rtc("candidate", {"candidate": "c"}, self.now)
+        elif name == "accept":
+            page.remote.add(command["description"]["type"])
+            if command["description"]["type"] == "offer":
+                page.rtc("local-description", {"type": "answer", "sdp": "a"}, self.now)
+        up = all(each.remote for each in self.pages) and self.connects
+        if up and (name == "accept" or name == "channel"):
+            for each in self.pages:
+                each.channel = 0
+                each.rtc("connection-state", "connected", self.now)
+                each.rtc("channel-open", None, self.now)
+
+    def close(self) -> None:
+        """The channel closes, and both see it."""
+        for page in self.pages:
+            page.channel = CHANNEL_CLOSED
+            page.rtc("channel-closed", None, self.now)
+
+    def tick(self, *actions: Any) -> None:
+        """Both calls, and what stands in the outboxes."""
+        self.now += PERIOD
+        for page, action in zip(self.pages, actions or (0, 0), strict=True):
+            self.carry_out(page, page.bridge.poll(self.now, action, page.write_inbox()))
+        for page in self.pages:
+            page.flags = page.bridge.advance(self.now)
+            if page.flags & FLAG_OUTBOX:
+                self.carry_out(page, page.bridge.outbox_length())
+
+    def until(self, true: Callable[[], bool], most: int = 3000, play: Any = None) -> int:
+        """Tick until something is true."""
+        for count in range(most):
+            if true():
+                return count
+            self.tick(*(play(count) if play else ()))
+        raise AssertionError(f"not true after {most} ticks")
+
+
+def pair(lose: Callable[[], bool] = lambda: False, players: Any = (0, 1), **settings: Any) -> Pair:
+    """Two pages with a volley each."""
+    of = {"max_steps": 60, "num_episodes": 2, **settings}
+    return Pair([Page(me, list(players), volley.make_env(), of) for me in seat_order(list(players))], lose)
+
+
+def keys(count: int) -> tuple[int, int]:
+    """Somebody plays."""
+    return count // 7 % 6, count // 5 % 6
+
+
+def done(of: Pair) -> Callable[[], bool]:
+    """Both sessions are over."""
+    return lambda: all(page.bridge.session.phase == DONE for page in of.pages)
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.2])
+def test_two_pages_connect_and_play_a_session_to_its_end(loss: float) -> None:
+    """Signalling, channel, two episodes: the records are byte-identical, complete, and non-trivial."""
+    rng = random.Random(1)
+    two = pair(lambda: rng.random() < loss)
+    two.until(done(two), play=keys)
+    two.tick()
+    texts = [page.bridge.records() for page in two.pages]
+    assert texts[0] == texts[1]
+    lines = [json.loads(line) for line in texts[0].splitlines()]
+    assert [line["frame"] for line in lines if line.get("episode") == 1] == list(range(60))
+    assert [line["frames"] for line in lines if "end" in line] == [60, 60]
+    assert len({tuple(line["actions"]) for line in lines if "actions" in line}) > 10
+    for page in two.pages:
+        metrics = json.loads(page.bridge.export_session_metrics())
+        said = [each for each in page.emitted if each["event"] == "pyodide_player_action"]
+        assert metrics["inputs"]["sentViaP2P"] + metrics["inputs"]["sentViaSocketIO"] == 120
+        assert loss > 0 or (metrics["inputs"]["sentViaP2P"], said) == (120, [])
+        assert page.flags & OVER
+        assert json.loads(page.bridge.episode_records(1).splitlines()[1])["episode"] == 1
+        assert {news["news"] for news in page.news} >= {"phase", "episode-end", "done"}
+    assert [command["command"] for command in two.pages[0].commands][:2] == ["connect", "offer"]
+    assert two.pages[1].commands[0]["polite"] is True
+
+
+def test_a_channel_that_closes_is_made_up_for_and_opened_again() -> None:
+    """Inputs go through the server from the same tick on; the initiator opens a new channel; P2P returns."""
+    two = pair(max_steps=300, num_episodes=1)
+    two.until(lambda: two.pages[0].bridge.session.frame == 50, play=keys)
+    two.close()
+    two.tick(1, 2)
+    said = [each for each in two.pages[0].emitted if each["event"] == "pyodide_player_action"]
+    assert said
+    assert set(said[0]["data"]) == {"game_id", "player_id", "action", "frame_number", "timestamp", "sync_epoch"}
+    two.until(done(two), play=keys)
+    changes = [news for news in two.pages[0].news if news["news"] == "path"]
+    assert [(c["from_path"], c["to_path"], c["cause"], c["player"]) for c in changes] == [
+        ("p2p", "socketio", "closed", 1), ("socketio", "p2p", "recovered", 1),
+    ]  # fmt: skip
+    assert "channel" in [command["command"] for command in two.pages[0].commands]
+    assert two.pages[0].bridge.records() == two.pages[1].bridge.records()
+
+
+def test_a_send_that_raises_in_the_page_goes_by_the_server_in_the_same_tick() -> None:
+    """The shim calls send_failed and carries out that outbox too."""
+    two = pair(max_steps=200, num_episodes=1)
+    two.until(lambda: two.pages[0].bridge.session.frame == 50, play=keys)
+    two.pages[0].raising = 1
+    two.tick(3, 3)
+    said = [each["data"] for each in two.pages[0].emitted if each["event"] == "pyodide_player_action"]
+    assert len(said) == 1
+    two.until(done(two), play=keys)
+    metrics = [json.loads(page.bridge.export_session_metrics())["inputs"] for page in two.pages]
+    assert (metrics[0]["sentViaSocketIO"], metrics[0]["sentViaP2P"]) == (1, 199)
+    assert metrics[1]["receivedViaSocketIO"] + metrics[1]["receivedViaP2P"] == 200
+    assert two.pages[0].bridge.records() == two.pages[1].bridge.records()
+
+
+def test_without_p2p_the_game_is_played_through_the_server() -> None:
+    """No connection is tried, every input is an S3 message."""
+    two = pair(p2p=False)
+    two.until(done(two), play=keys)
+    assert two.pages[0].commands == []
+    assert two.pages[0].bridge.records() == two.pages[1].bridge.records()
+    assert json.loads(two.pages[0].bridge.export_session_metrics())["inputs"]["sentViaSocketIO"] == 120
+
+
+def test_the_head_of_the_outbox_says_period_frame_and_phase() -> None:
+    """f64 seconds per tick, i32 current frame, i32 phase; flags say what advance did."""
+    two = pair(input_delay=1)
+    two.until(lambda: two.pages[0].bridge.session.frame == 20)
+    period, frame, phase = struct.unpack_from("<dii", two.pages[0].bridge.outbox, 0)
+    assert period == pytest.approx(PERIOD, rel=0.05)
+    assert (frame, phase) == (20, PLAYING)
+    assert two.pages[0].flags & STEPPED
+
+
+def test_seats_are_sorted_as_the_page_sorts_them() -> None:
+    """Numbers by value, strings by UTF-16 code unit; mixed ids do not fall over."""
+    assert seat_order([10, 9, 2]) == [2, 9, 10]
+    assert seat_order(["b", "a", "Z"]) == ["Z", "a", "b"]
+    assert seat_order(["\uff01", "\U0001f600"]) == ["\U0001f600", "\uff01"]
+    assert seat_order(["a", 3]) == [3, "a"]
+
+
+def test_players_with_names_play_as_well() -> None:
+    """Lessons, row 16: string ids never become numbers."""
+
+    two = Pair([Page(me, ["left", "right"], _Sim(), {"max_steps": 30}) for me in ("left", "right")])
+    two.until(done(two), play=keys)
+    first = json.loads(two.pages[0].bridge.records().splitlines()[0])
+    assert first["players"] == ["left", "right"]
+    assert json.loads(two.pages[1].bridge.export_session_metrics())["playerId"] == "right"
+
+
+class _Sim:
+    """The duties of a simulation, with permanent objects on frame 0, as a page's environment has them."""
+
+    def __init__(self) -> None:
+        self.state: tuple[int, int] = (0, 0)
+
+    def reset(self, episode: int) -> None:
+        self.state = (0, episode)
+
+    def save(self) -> object:
+        return self.state
+
+    def load(self, state: Any) -> None:
+        self.state = state
+
+    def step(self, actions: Any) -> None:
+        self.state = (self.state[0] + 1, self.state[1] * 31 + sum(actions) + 1 & 0xFFFF)
+
+    def canonical(self, state: Any) -> bytes:
+        return repr(state).encode()
+
+    def render(self) -> list[dict[str, Any]]:
+        moving = [{"uuid": "ball", "x": self.state[0]}]
+        court = [{"uuid": "court", "permanent": True, "episode": self.state[1]}]
+        return court + moving if self.state[0] == 0 else moving
+
+
+def test_permanent_objects_stand_in_the_first_picture_of_each_episode() -> None:
+    """They are emitted on frame 0 only, which is rarely displayed: kept, and drawn anew after each reset."""
+    two = Pair([Page(me, [0, 1], _Sim(), {"max_steps": 30, "num_episodes": 2}) for me in (0, 1)])
+    bridge = two.pages[0].bridge
+    two.until(lambda: bridge.session.frame == 7)
+    first = json.loads(bridge.render())
+    assert first == {"objects": [{"uuid": "court", "permanent": True, "episode": 0}, {"uuid": "ball", "x": 7}],
+                     "reset": True}  # fmt: skip
+    two.tick()
+    assert json.loads(bridge.render()) == {"objects": [{"uuid": "ball", "x": 8}], "reset": False}
+    two.until(lambda: bridge.session.episode == 1 and bridge.session.frame == 3)
+    again = json.loads(bridge.render())
+    assert again["reset"] is True
+    assert again["objects"][0] == {"uuid": "court", "permanent": True, "episode": 1}
+
+
+def test_an_environment_without_a_picture_has_an_empty_one() -> None:
+    """render() says so with an empty text."""
+    blind = _Sim()
+    blind.render = None  # type: ignore[assignment]
+    assert Page(0, [0, 1], blind, {}).bridge.render() == ""
+    two = pair()
+    two.until(lambda: two.pages[0].bridge.session.phase == PLAYING)
+    assert json.loads(two.pages[0].bridge.render())["objects"]
+
+
+def test_an_invalid_action_is_logged_and_the_default_is_played() -> None:
+    """The tick goes on; the page hears what was wrong."""
+    two = pair(default_action=2)
+    two.until(lambda: two.pages[0].bridge.session.frame == 10)
+    for bad in (6, -1, 1.5, None, "7", "[1]"):
+        two.tick(bad, 0)
+        session = two.pages[0].bridge.session
+        assert session.timeline.used(0, session.exchange.dispatched) == b"\2"
+    errors = [news for news in two.pages[0].news if news["news"] == "log" and news["level"] == "error"]
+    assert len(errors) == 6
+    assert "the default action is played instead" in errors[0]["text"]
+    two.tick("3", 0)
+    assert two.pages[0].bridge.session.timeline.used(0, two.pages[0].bridge.session.exchange.dispatched) == b"\3"
+
+
+def test_a_record_too_large_for_the_page_becomes_a_log_line() -> None:
+    """u16 is the length's type: what exceeds it is not cut but reported."""
+    two = pair()
+    bridge = two.pages[0].bridge
+    bridge._end = 16
+    bridge._put(2, 255, {"event": "x", "data": "y" * 70_000})
+    records = two.pages[0].read_outbox(bridge.outbox_length())
+    assert [kind for kind, _l, _s, _p in records] == [4]
+    assert "too large" in json.loads(records[0][3])["text"]
+
+
+def test_what_does_not_fit_the_outbox_waits_for_the_next_one_in_order() -> None:
+    """Nothing is lost and nothing overtakes."""
+    two = pair()
+    page = two.pages[0]
+    page.bridge._end = 16
+    for number in range(40):
+        page.bridge._put(4, 255, {"news": "x", "number": number, "fill": "z" * 9000})
+    seen = [json.loads(payload) for _k, _l, _s, payload in page.read_outbox(page.bridge.outbox_length())]
+    assert 0 < len(seen) < 40
+    for _ in range(5):
+        length = page.bridge.poll(two.now, 0, page.write_inbox())
+        seen += [json.loads(payload) for kind, _l, _s, payload in page.read_outbox(length) if kind == 4]
+    assert [news["number"] for news in seen if news["news"] == "x"] == list(range(40))
+
+
+def test_hud_metrics_and_state_are_json_with_the_contracts_words() -> None:
+    """What the page shows and stores, by its names."""
+    two = pair()
+    two.until(lambda: two.pages[0].bridge.session.frame == 30, play=keys)
+    bridge = two.pages[0].bridge
+    bridge.set_socketio_rtt(0.0421)
+    hud = json.loads(bridge.hud())
+    assert [player["id"] for player in hud["players"]] == [0, 1]
+    assert [player["you"] for player in hud["players"]] == [True, False]
+    assert hud["players"][1]["path"] == "p2p"
+    assert (hud["frame"], hud["episode"], hud["phase"], hud["socketio_rtt_ms"]) == (30, 0, "playing", 42)
+    assert len(hud["rewards"]) == 2
+    assert hud["score"] is not None
+    metrics = json.loads(bridge.p2p_metrics())
+    assert metrics["inputsSentViaP2P"] == 30
+    assert metrics["p2pFallbackTriggered"] is False
+    state = json.loads(bridge.state())
+    assert (state["p2pHealthy"], state["p2pConnected"], state["syncEpoch"], state["settled"]) == (True, True, 0, False)
+    assert state["pendingRollbackFrame"] is None
+    two.until(done(two))
+    two.until(lambda: all(json.loads(page.bridge.state())["settled"] for page in two.pages), most=100)
+
+
+def test_the_connection_type_is_reported_once_known() -> None:
+    """`p2p_connection_type` goes to the server, and S5 has it."""
+    two = pair()
+    two.until(lambda: two.pages[0].bridge.session.frame == 5)
+    two.pages[0].rtc("type", {"connection_type": "relay", "details": {"protocol": "udp"}}, two.now)
+    two.tick()
+    sent = [each for each in two.pages[0].emitted if each["event"] == "p2p_connection_type"]
+    assert sent[0]["data"]["connection_type"] == "relay"
+    assert sent[0]["data"]["details"]["protocol"] == "udp"
+    assert json.loads(two.pages[0].bridge.export_session_metrics())["connection"]["type"] == "relay"
+
+
+def test_a_player_who_left_ends_the_game() -> None:
+    """`end_game` of the server, whatever it carries."""
+    for data in ({"player_id": 1, "message": "bye"}, {}, None, {"player_id": 77}):
+        two = pair()
+        two.until(lambda two=two: two.pages[0].bridge.session.frame == 5)
+        two.pages[0].event("end_game", data, two.now)
+        two.tick()
+        assert two.pages[0].bridge.session.reason == "player_left"
+
+
+def test_store_remote_input_takes_in_one_input() -> None:
+    """For a page that receives inputs itself: ids and actions as JSON."""
+    two = pair(num_episodes=1)
+    two.until(lambda: two.pages[0].bridge.session.frame == 20)
+    bridge = two.pages[0].bridge
+    frame = bridge.session.timeline.frames.held[1] + 1
+    assert bridge.store_remote_input("1", "4", frame)
+    assert not bridge.store_remote_input("1", "4", frame)
+    assert bridge.session.timeline.used(1, frame) == b"\4"
+
+
+values: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6)
+    | st.sampled_from(["rtc", "webrtc_signal", "pycore", "offer", "answer", "ice-candidate", "0", "1", "type", "error",
+                       "connection-state", "candidate", "local-description"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["event", "data", "link", "what", "value", "generation", "player_id", "from_player_id", "type",
+                         "payload", "action", "frame_number", "sync_epoch", "details", "connection_type", "sdp"]),
+        inner, max_size=8,
+    ),
+    max_leaves=14,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running() -> Pair:
+    """One game for all garbage: whatever came before must not matter."""
+    two = pair(max_steps=5000, num_episodes=1)
+    two.until(lambda: two.pages[0].bridge.session.frame == 40, play=keys)
+    return two
+
+
+def _survives(two: Pair, payload: bytes) -> None:
+    page = two.pages[0]
+    page.waiting.append((3, 255, two.now, payload))
+    before = visible(page.bridge.session)
+    length = page.write_inbox()
+    inbox = page.bridge.inbox
+    at = 8
+    while at < length:
+        kind, _link, size, came = struct.unpack_from("<BBHd", inbox, at)
+        if kind == 3:
+            page.bridge._event(bytes(inbox[at + 12 : at + 12 + size]), came)
+        at += 12 + size
+    after = visible(page.bridge.session)
+    for each in (before, after):
+        for link in each["links"]:
+            del link["peer_dispatched"], link["peer_hears_ready"]
+    assert {**after, "contradictions": 0} == {**before, "contradictions": 0}
+
+
+@given(event=st.sampled_from(["rtc", "webrtc_signal", "pyodide_other_player_action", "other"]) | values, data=values)
+def test_any_json_event_is_taken_or_logged(running: Pair, event: Any, data: Any) -> None:
+    """Events of the server and of the connection, with whatever in them: nothing raises, nothing of the game moves."""
+    if isinstance(data, dict) and data.get("sync_epoch") == 0 and data.get("frame_number") in range(20, 80):
+        return
+    _survives(running, json.dumps({"event": event, "data": data}).encode())
+
+
+DEEP = b"[" * 900 + b"]" * 900
+NOTHING = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b"3",
+    b"\xff\xfe",
+    b'{"event": "rtc"}',
+    b"[" * 60_000,
+    b'{"event":"rtc","data":{"link":1e999}}',
+    b'{"event":"rtc","data":{"link":0,"what":"x","generation":1e999}}',
+    b'{"event":"rtc","data":{"link":-1,"what":"connection-state","value":"failed","generation":1}}',
+    b'{"event":"rtc","data":{"link":9,"what":"channel-open"}}',
+    b'{"event":"webrtc_signal","data":{"from_player_id":1,"type":"pycore","payload":' + DEEP + b"}}",
+    b'{"event":"pyodide_other_player_action","data":{"player_id":1,"frame_number":41,"sync_epoch":0,"action":'
+    + DEEP + b"}}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOTHING, ids=range(len(NOTHING)))
+def test_text_that_is_no_event_is_logged(running: Pair, text: bytes) -> None:
+    """Broken, empty, of another shape, nested without end: one warning, and the game goes on."""
+    _survives(running, text)
+    frame = running.pages[0].bridge.session.frame
+    running.pages[0].waiting.append((3, 255, running.now, text))
+    running.until(lambda: running.pages[0].bridge.session.frame == frame + 3, play=keys)
+
+
+@given(data=st.binary(max_size=50))
+def test_any_datagram_through_the_inbox_is_survived(running: Pair, data: bytes) -> None:
+    """Arrived by the channel, of any content."""
+    page = running.pages[0]
+    before = page.bridge.session.frame
+    page.waiting.append((1, 0, running.now, data))
+    running.tick(1, 2)
+    assert page.bridge.session.frame in (before, before + 1)
