@@ -52,9 +52,9 @@ class Negotiator:
         self._early: list[dict[str, Any]] = []
         self._useless_since: float | None = None
 
-    def poll(self, now: float, channel_open: bool, healthy: bool) -> None:
-        """Look at the time: begin, or try again."""
-        if healthy:
+    def poll(self, now: float, channel_open: bool, answers: bool) -> None:
+        """Look at the time: begin, or try again. `answers`: something comes back through the channel."""
+        if answers:
             self._wait = FIRST_WAIT
             self._restarted_at = self._useless_since = None
             return
@@ -71,7 +71,10 @@ class Negotiator:
             return
         self._useless_since = None
         if self._state == "connected":
-            if self._channel_at is not None and now >= self._channel_at:
+            if self._channel_at is None:
+                # It is about to open; or it is closing, and the word that would end that was lost.
+                self._channel_at = now + CONNECT_TIMEOUT
+            elif now >= self._channel_at:
                 self._channel_at = now + CONNECT_TIMEOUT
                 self._command("channel")
         elif self._restarted_at is not None:

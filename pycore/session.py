@@ -271,7 +271,7 @@ class Session:
         exchange.socket_up = socket_up
         exchange.hidden = hidden
         # Who holds or is ready waits for the others' word, though every input may be acknowledged.
-        waiting = phase == READYING or phase == HOLDING
+        waiting = phase in (READYING, HOLDING)
         if len(channels) != len(self.links):
             raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
         for link, channel in zip(self.links, channels):  # noqa: B905 - just compared

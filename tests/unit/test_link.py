@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pycore.codec import DiscreteCodec
 from pycore.inputs import Frames
 from pycore.link import CONGESTED_BYTES, Link, _two_runs
+from pycore.negotiation import Negotiator
 from pycore.types import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER
 
 PERIOD = 1 / 32
@@ -308,6 +309,44 @@ def test_each_further_fallback_within_a_minute_doubles_the_wait_up_to_30_s() -> 
     back = answered_probes(link, now, now + 60.0)
     assert back is not None
     assert back - now < 2.0
+
+
+def test_a_channel_that_answers_is_left_alone_however_long_the_return_takes() -> None:
+    """Once the return takes 30 s, a new connection every 20 s would put it off for ever."""
+    link = healthy(10.0)
+    now = 20.0
+    for _ in range(6):
+        link.fall_back("silence", now, 1)
+        now = answered_probes(link, now, now + 60.0) or pytest.fail("it does not return")
+    link.fall_back("silence", now, 1)
+    negotiator = Negotiator(True, now, {})
+    negotiator.poll(now, False, False)
+    negotiator.commands.clear()
+    start = now
+    while not link.healthy and now < start + 60.0:
+        number = link.probe_due(now)
+        if number is not None:
+            link.probe_answered(number, 0, now + 1 / 64)
+        now += 1 / 16
+        negotiator.poll(now, True, link.answers)
+    assert 30.0 < now - start < 31.0
+    assert negotiator.commands == []
+
+
+def test_a_link_answers_from_the_first_answered_probe_until_three_are_lost_or_the_channel_is() -> None:
+    """That says whether its channel is of use, healthy or not."""
+    link = healthy(10.0)
+    link.fall_back("silence", 20.0, 1)
+    assert not link.answers
+    assert answered_probes(link, 20.0, 20.5) is None
+    assert link.answers
+    for tick in range(5 * 64):
+        link.probe_due(20.5 + tick / 64)
+    assert not link.answers
+    assert answered_probes(link, 30.0, 30.6) is None
+    assert link.answers
+    watched(link, 31.0, CHANNEL_CLOSED)
+    assert not link.answers
 
 
 def test_a_full_buffer_keeps_a_congested_link_on_socketio() -> None:
