@@ -1,0 +1,167 @@
+"""The public mesh: what a user relies on when testing an environment with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pycore.events import PathChanged, PeerStatus
+from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
+from pycore.types import CHANNEL_FAILED, Settings
+
+OF = Settings(max_steps=150, num_episodes=2, action_space={"type": "discrete", "n": 6})
+
+
+def mesh(seats: int = 2, settings: Settings = OF, seed: int = 3, **conditions: Any) -> Mesh:
+    """A mesh of walks whose players hold a key for four frames."""
+    return Mesh(
+        seats, settings, lambda seat: Walk(seats, seed=1), lambda seat: lambda episode, frame: (frame // 4 + seat) % 6,
+        Conditions(**conditions), seed=seed,
+    )  # fmt: skip
+
+
+def wrong(of: Mesh) -> list[str]:
+    """What the oracle says about every episode of every peer."""
+    found = []
+    for episode in range(of.settings.num_episodes):
+        inputs = [peer.inputs[episode] for peer in of.peers]
+        truth = ground_truth(Walk(len(of.peers), seed=1), of.settings, of.peers[0].session.codec, inputs, episode)
+        found += [wrong_with(truth, p.rows[episode], p.rewards[episode], p.finals[episode]) for p in of.peers]
+    return [text for text in found if text]
+
+
+def test_a_run_repeats_itself_to_the_last_byte() -> None:
+    """Everything is drawn from one seed: a failure can be run again."""
+    runs = []
+    for _ in range(2):
+        of = mesh(delay=0.05, jitter=0.05, loss=0.2, drift=0.001, tick_jitter=0.3)
+        of.run(60.0)
+        runs.append(
+            [(p.rows, p.finals, p.bytes_sent, p.packets_sent, p.session.timeline.events.count) for p in of.peers]
+        )
+    assert runs[0] == runs[1]
+    other = mesh(delay=0.05, jitter=0.05, loss=0.2, drift=0.001, tick_jitter=0.3, seed=4)
+    other.run(60.0)
+    assert other.peers[0].bytes_sent != runs[0][0][2]
+
+
+@pytest.mark.parametrize("seats", [2, 3, 8])
+def test_every_seat_ends_with_the_truth(seats: int) -> None:
+    """From two players to eight, under loss, with rollbacks."""
+    of = mesh(seats, Settings(max_steps=60, num_episodes=2, action_space={"type": "discrete", "n": 6}),
+              delay=0.06, jitter=0.04, loss=0.1)  # fmt: skip
+    of.run(120.0)
+    assert of.over
+    assert wrong(of) == []
+    assert all(peer.session.timeline.rollbacks > 0 for peer in of.peers)
+
+
+def test_while_p2p_is_healthy_no_input_crosses_the_server() -> None:
+    """S7, counted at the server."""
+    of = mesh(delay=0.03, jitter=0.02, loss=0.1)
+    of.run(60.0)
+    assert of.over
+    assert of.through_server == 0
+
+
+def test_a_session_without_p2p_is_played_through_the_server() -> None:
+    """Every input crosses it, once per dispatch and repeat."""
+    of = mesh(opens_after=None)
+    of.run(60.0)
+    assert of.over
+    assert wrong(of) == []
+    sent = sum(p.session.links[0].counts.sent_via_socketio for p in of.peers)
+    again = sum(p.session.links[0].counts.resent_via_socketio for p in of.peers)
+    assert of.through_server == sent + again
+    assert sent == 600
+
+
+@pytest.mark.parametrize("cut", ["silent", "closed", "failed"])
+def test_a_cut_in_mid_game_loses_nothing_and_p2p_comes_back(cut: str) -> None:
+    """B1 and B2: the fallback within the rule's time, the return, and the same trajectory."""
+    of = mesh(delay=0.03, loss=0.02)
+    states = {"closed": of.close, "failed": lambda: of.close(CHANNEL_FAILED), "silent": of.cut}
+    of.at(2.0, states[cut])
+    of.at(3.5, of.restore)
+    of.at(3.5, of.open_channels)
+    of.run(60.0)
+    assert of.over
+    assert wrong(of) == []
+    for peer in of.peers:
+        causes = [change.cause for change in peer.events(PathChanged)]
+        assert causes[-1] == "recovered"
+        assert causes[0] in ({"silent": "silence deaf"}.get(cut, cut))
+        sent = peer.session.links[0].counts
+        assert sent.sent_via_p2p > 0 < sent.sent_via_socketio
+
+
+def test_the_silent_cut_is_noticed_by_the_rules_time() -> None:
+    """At most 500 ms of quiet and a few ticks pass before the first input goes by the server."""
+    of = mesh(delay=0.03)
+    of.at(2.0, of.cut)
+    of.run(2.0)
+    seen = [change for peer in of.peers for change in peer.events(PathChanged)]
+    assert seen == []
+    of.run(2.03 + 0.5 + 3 / 30 + 0.03)
+    assert of.through_server > 0
+
+
+def test_a_frozen_page_is_announced_and_taken_back() -> None:
+    """Three seconds of nothing: interrupted, then present, and the game goes on to the same end."""
+    of = mesh(delay=0.03)
+
+    def freeze(frozen: bool) -> None:
+        of.peers[1].frozen = frozen
+
+    of.at(2.0, lambda: freeze(True))
+    of.at(5.0, lambda: freeze(False))
+    of.run(60.0)
+    assert of.over
+    assert wrong(of) == []
+    assert [event.status for event in of.peers[0].events(PeerStatus)] == ["interrupted", "present"]
+
+
+def test_two_players_average_below_20_bytes_a_packet_on_a_quiet_link() -> None:
+    """What design §5 calls 17 to 19 bytes, measured over a session, all blocks included."""
+    of = mesh(2, Settings(max_steps=1500, action_space={"type": "discrete", "n": 6}), delay=0.05)
+    of.run(120.0)
+    assert of.over
+    for peer in of.peers:
+        assert 15.0 < peer.bytes_sent / peer.packets_sent < 20.0
+        assert peer.packets_sent / peer.session.timeline.total < 1.1
+
+
+def test_the_oracle_names_the_first_difference() -> None:
+    """Actions, rewards, length and final state: each is found, and the first frame is named."""
+    of = mesh()
+    of.run(60.0)
+    peer = of.peers[0]
+    truth = ground_truth(Walk(2, seed=1), OF, peer.session.codec, [p.inputs[0] for p in of.peers], 0)
+    rows, rewards, final = peer.rows[0], peer.rewards[0], peer.finals[0]
+    assert wrong_with(truth, rows, rewards, final) == ""
+    assert wrong_with(truth, [*rows[:7], (b"\5", b"\5"), *rows[8:]], rewards, final).startswith("frame 7: actions")
+    assert wrong_with(truth, rows, [*rewards[:9], None, *rewards[10:]], final).startswith("frame 9: rewards")
+    assert wrong_with(truth, rows[:-1], rewards[:-1], final) == "149 frames instead of 150"
+    assert wrong_with(truth, rows, rewards, None).startswith("final state None")
+
+
+def test_a_truth_whose_inputs_run_out_is_not_complete() -> None:
+    """Who stops comparing there would call anything right."""
+    codec = mesh().peers[0].session.codec
+    truth = ground_truth(Walk(2, seed=1), OF, codec, [{1: b"\1"}, {1: b"\1", 2: b"\1"}], 0)
+    assert (len(truth.rows), truth.complete) == (2, False)
+
+
+def test_the_walks_state_shows_every_input_and_its_order() -> None:
+    """Two inputs swapped, or one changed, give another state for ever."""
+    ends = set()
+    for actions in ([(1, 2), (3, 4)], [(2, 1), (3, 4)], [(3, 4), (1, 2)], [(1, 2), (3, 5)]):
+        walk = Walk(2, seed=1)
+        walk.reset(0)
+        for row in actions:
+            walk.step(row)
+        for _ in range(50):
+            walk.step((0, 0))
+        ends.add(walk.save())
+    assert len(ends) == 4
