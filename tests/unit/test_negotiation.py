@@ -193,20 +193,6 @@ def test_a_channel_that_closed_without_a_word_is_opened_anew_after_10_s() -> Non
     assert names(one) == ["channel"]
 
 
-def test_a_channel_that_closed_without_a_word_is_opened_anew_after_10_s() -> None:
-    """The closing of a channel can get stuck in a cut: then no event ever says that it is closed."""
-    one = offering()
-    one.happened("connection-state", "connected", 1, 1.0)
-    one.happened("channel-open", None, 1, 1.1)
-    one.poll(2.0, True, True)
-    names(one)
-    for second in range(3, 13):
-        one.poll(float(second), False, False)
-    assert names(one) == []
-    one.poll(13.0, False, False)
-    assert names(one) == ["channel"]
-
-
 def test_an_open_channel_through_which_nothing_came_for_20_s_is_given_up() -> None:
     """A path that looks open and is dead gets a new generation."""
     one = offering()
