@@ -61,3 +61,102 @@ def errors_and_their_codes() -> str:
         if isinstance(value, type) and issubclass(value, errors.PycoreError)
     )
     return digest_of(*(line.encode() for line in found))
+
+
+def _mesh(seats: int, seed: int, conditions: dict[str, float], script: list[tuple[float, str]]) -> str:
+    """A whole mesh in virtual time: what every peer published, saw, counted and sent, to the last byte."""
+    import json
+
+    from pycore.records import export_session_metrics
+    from pycore.testing import Conditions, Mesh, Walk
+    from pycore.types import Settings
+
+    def plays(seat: int) -> Callable[[int, int], int]:
+        return lambda episode, frame: (frame * (seat + 3) // 7 + episode) % 6
+
+    settings = Settings(num_episodes=2, max_steps=120, action_space={"type": "discrete", "n": 6}, input_delay=1)
+    mesh = Mesh(
+        seats,
+        settings,
+        lambda seat: Walk(seats, seed=seed, ending=0 if script else 300),
+        plays,
+        Conditions(**conditions),
+        seed=seed,
+    )
+    for when, what in script:
+        mesh.at(when, getattr(mesh, what))
+    mesh.run(120)
+    assert mesh.over
+    parts = []
+    for peer in mesh.peers:
+        assert peer.session.timeline.rollbacks > 5
+        assert bool(peer.session.exchange.path_changes) == bool(script)
+        parts.append(repr((peer.rows, peer.rewards, peer.finals, peer.hashes, peer.depths)).encode())
+        parts.append(repr((peer.bytes_sent, peer.packets_sent, mesh.through_server, mesh.signals)).encode())
+        parts.append(json.dumps(export_session_metrics(peer.session), sort_keys=True).encode())
+    return digest_of(*parts)
+
+
+@scenario
+def two_players_under_loss_and_jitter() -> str:
+    """Predictions, rollbacks, resends, time sync: every float of the links comes out the same."""
+    return _mesh(2, 5, {"delay": 0.05, "jitter": 0.03, "loss": 0.1, "drift": 0.004}, [])
+
+
+@scenario
+def a_silent_cut_and_its_return() -> str:
+    """Fallback by silence, the way through the server, the way back by probes."""
+    return _mesh(2, 6, {"delay": 0.04, "jitter": 0.02, "loss": 0.05}, [(1.5, "cut"), (4.0, "restore")])
+
+
+@scenario
+def three_players_whose_channels_close() -> str:
+    """A mesh of three, each link with its own path."""
+    return _mesh(3, 7, {"delay": 0.05, "jitter": 0.02, "loss": 0.05}, [(2.0, "close"), (3.0, "open_channels")])
+
+
+@scenario
+def an_environment_with_its_generators() -> str:
+    """The adapter: states, generators, snapshots that are loaded again, and what is random of `random`."""
+    import random
+
+    from pycore import canonical
+    from pycore.adapters import ParallelEnvAdapter
+
+    class Drunk:
+        """Two walkers who stagger by the module's own generator."""
+
+        possible_agents = (0, 1)
+
+        def reset(self, seed: int | None = None, options: object = None) -> tuple[dict, dict]:
+            self.place = {"0": 0.5, "1": -0.25}
+            return {0: 0.5, 1: -0.25}, {0: {}, 1: {}}
+
+        def step(self, actions: dict) -> tuple[dict, dict, dict, dict, dict]:
+            for agent, action in actions.items():
+                place = self.place[str(agent)]
+                self.place[str(agent)] = place / 3 + (action - 1) * random.uniform(0.5, 1.5) + random.choice([0, 0.1])
+            rewards = {agent: self.place[str(agent)] for agent in actions}
+            ended = dict.fromkeys(actions, False)
+            return dict(rewards), rewards, ended, ended, {}
+
+        def get_state(self) -> dict:
+            return {"place": self.place}
+
+        def set_state(self, state: dict) -> None:
+            self.place = dict(state["place"])
+
+    adapter = ParallelEnvAdapter(Drunk(), [0, 1], seed=11, rngs=("random",))
+    adapter.check(1)
+    adapter.reset(0)
+    parts = []
+    saved = None
+    for frame in range(60):
+        if frame == 30:
+            saved = adapter.save()
+        if frame == 45:
+            adapter.load(saved)
+        result = adapter.step([frame % 3, (frame // 2) % 3])
+        parts.append(repr(result.rewards).encode())
+        parts.append(canonical.digest(adapter.canonical(adapter.save())))
+    return digest_of(*parts)
