@@ -75,6 +75,9 @@ def build(folder: Path = SITE) -> Path:
         "wheel": f"wheels/{built.plain.name}",
         "compiled_wheel": f"wheels/{compiled.name}",
         "game": f"game/{GAME.name}",
+        "title": "Beach volley",
+        "intro": "A short game for two: keep the ball off the sand on your side of the net. You play with another "
+        "person, each on your own screen.",
     }
     (half / "manifest.json").write_text(json.dumps(manifest, indent=1), "utf-8")
     shutil.rmtree(folder, ignore_errors=True)
