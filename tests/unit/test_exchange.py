@@ -397,7 +397,7 @@ def test_packets_of_another_session_are_dropped_unread() -> None:
 def test_every_datagram_keeps_to_the_limit_whatever_the_actions_weigh() -> None:
     """A ready beside a large input rides alone; sizes of 1,000 bytes and of 4 come mixed."""
     table = Table(2, settings(max_steps=5000, action_space={"type": "any"}, input_delay=2))
-    table.passes = lambda sender, to, what: hash_free(table.now)
+    table.passes = lambda sender, to, what: a_good_moment(table.now)
     for tick in range(400):
         table.tick("x" * (990 if tick // 4 % 2 else tick % 7), "y" * 600)
     sizes = [len(data) for sent in table.sent for data in datagrams_of(sent)]
@@ -407,7 +407,7 @@ def test_every_datagram_keeps_to_the_limit_whatever_the_actions_weigh() -> None:
     assert table[0].episode == 0
 
 
-def hash_free(now: float) -> bool:
+def a_good_moment(now: float) -> bool:
     """A loss that needs no generator: a third of all moments are bad."""
     return int(now * 32) % 3 != 0
 
