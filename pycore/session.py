@@ -220,6 +220,7 @@ class Session:
 
     def player_left(self, seat: int, now: float) -> None:
         """The server says that a player is gone for good."""
+        self.exchange.link_of[seat].peer_over = True
         if self.phase not in (DONE, FAILED):
             self._finish_without(seat, now, "left the game")
 
@@ -277,6 +278,9 @@ class Session:
         for link, channel in zip(self.links, channels):  # noqa: B905 - just compared
             # Looked at closely only when something is amiss: this is the path of every tick.
             if (channel >= 0) is not link.connected or now - link.wire.heard_at > SILENCE:
+                if link.peer_over and exchange.over:
+                    # Nothing is to be said any more: that the other closes the channel is no fallback.
+                    continue
                 link.watch(now, channel, current, waiting or link.acked < link.dispatched, period, socket_up)
         if phase != PLAYING and phase != HOLDING:
             self._progress(now)
@@ -286,7 +290,7 @@ class Session:
             target = current + self._delay
             if exchange.dispatched < target:
                 exchange.send_input_to_other_players(encoded, target, channels, now)
-        exchange.write(channels, now, self._tick, phase == PLAYING and not self.stalled, phase == DONE)
+        exchange.write(channels, now, self._tick, phase == PLAYING and not self.stalled, exchange.over)
         if not self._tick & 7:
             self._check_presence(now)
         return exchange.outputs()
@@ -314,6 +318,8 @@ class Session:
                 self._compare_readies(now)
             elif waited > self.settings.ready_timeout:
                 names = ", ".join(str(self.players[seat]) for seat in lacking)
+                # Whoever comes later must not begin alone.
+                exchange.end(now)
                 self._fail(now, "ready_timeout", f"player {names} was not ready within {waited:.0f} s")
 
     def _begin_episode(self, now: float) -> None:

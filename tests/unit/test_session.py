@@ -363,6 +363,20 @@ def test_a_peer_that_never_gets_ready_ends_the_session_after_the_timeout() -> No
     assert table.events(0, SessionEnded)[0].text == "player 1 was not ready within 3 s"
 
 
+def test_who_gave_up_waiting_for_a_ready_says_so_to_whoever_comes_later() -> None:
+    """The late one has the other's ready: it would play alone, stalled for ever."""
+    table = Table(2, settings(ready_timeout=3.0), channel=-1)
+    for _ in range(32 * 9):
+        table.now += table.period
+        table.poll(0)
+        table.advance(0)
+    assert table[0].phase == FAILED
+    table.mail = table.mail[:1]
+    table.until(lambda: table[1].phase == DONE, most=32 * 20)
+    assert table[1].frame == 0
+    assert table[1].reason == "stop"
+
+
 # -- the end of an episode ------------------------------------------------------------------------------------------
 
 
@@ -493,6 +507,45 @@ def test_a_stop_through_a_slow_server_ends_everybody_at_the_same_frame(window: i
     assert [peer.session.reason for peer in mesh.peers] == ["stop", "stop"]
 
 
+def test_a_stop_that_comes_after_its_frame_was_stepped_takes_that_back() -> None:
+    """Predicted ahead, seat 1 has stepped beyond the frame that the stop names: both end with it all the same."""
+    table = Table(2, settings(max_steps=5000)).start()
+    table.ticks(10, 1, 2)
+    table.passes = lambda sender, to, what: to == 0
+    table.ticks(5, 3, 4)
+    stop = min(table[1].timeline.frames.held) + 2
+    assert table[1].frame > stop + 1
+    table[1].exchange.stop_at(stop)
+    table[0].exchange.stop_at(stop)
+    table.passes = lambda sender, to, what: True
+    table.until(lambda: all(session.phase == DONE for session in table.sessions), most=200)
+    assert table.published[0] == table.published[1]
+    assert table.published[0][-1][1] == stop + 1
+
+
+class Late(Walk):
+    """Differs from a Walk in the very last state."""
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        result = super().step(actions)
+        if self.state[0] == 40:
+            self.state = (40, self.state[1] ^ 1)
+        return result
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_final_state_is_compared_on_every_peer_whatever_is_lost(seed: int) -> None:
+    """Nobody leaves an episode before it has the others' final hash."""
+    mesh = Mesh(
+        2, Settings(max_steps=40, num_episodes=2, hash_interval=1000), lambda seat: (Late if seat else Walk)(2, seed=1),
+        lambda seat: lambda episode, frame: frame // 4 % 6, Conditions(delay=0.05, loss=0.35), seed=seed,
+    )  # fmt: skip
+    mesh.run(120.0)
+    assert mesh.over
+    for peer in mesh.peers:
+        assert [(event.episode, event.frame) for event in peer.events(Desync)] == [(0, 40), (1, 40)]
+
+
 @pytest.mark.parametrize("phase", [CONNECTING, READYING, BETWEEN])
 def test_a_stop_outside_of_an_episode_reaches_the_other_side(phase: int) -> None:
     """Nobody is left waiting for a ready that never comes."""
@@ -532,6 +585,34 @@ def test_who_is_done_says_so_until_it_is_known_and_then_falls_silent(loss: int) 
     said = [len(sent) for sent in table.sent]
     table.ticks(60)
     assert [len(sent) for sent in table.sent] == said
+
+
+def test_a_channel_that_closes_after_the_end_is_no_fallback() -> None:
+    """One page goes on to the next game: the metrics of the other stay what they were when they were stored."""
+    table = Table(2, settings(max_steps=30))
+    table.until(lambda: all(session.phase == DONE and session.links[0].peer_over for session in table.sessions))
+    table.channels = [[-2], [-2]]
+    table.ticks(40)
+    assert [session.exchange.path_changes for session in table.sessions] == [[], []]
+    assert [session.exchange.fallback_frame for session in table.sessions] == [None, None]
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_nobody_talks_to_a_player_whom_the_server_calls_gone(over: bool) -> None:
+    """The server would refuse every word; the game of who is left is over at once."""
+    table = Table(2, settings(max_steps=30 if over else 1000), channel=-1).start()
+    table.ticks(5)
+    if over:
+        table.until(lambda: table[0].phase == HOLDING)
+        table.passes = lambda sender, to, what: to == 0
+        table.until(lambda: table[0].phase == DONE or table[1].phase == DONE)
+    table[0].player_left(1, table.now)
+    assert table[0].phase == DONE
+    table.sent[0].clear()
+    for _ in range(400):
+        table.now += table.period
+        table.poll(0)
+    assert len(table.sent[0]) <= 1
 
 
 def test_the_frame_total_counts_each_frame_once() -> None:
