@@ -389,6 +389,15 @@ def test_only_the_answer_to_the_newest_probe_counts() -> None:
     assert link.fallback == "silence"
 
 
+@pytest.mark.parametrize("behind", [3.0, 5.0])
+def test_answers_that_come_steadily_but_late_keep_nothing_alive(behind: float) -> None:
+    """A queue that is drained as fast as it grows: every probe is answered, none while it is the newest."""
+    link = healthy(10.0)
+    link.fall_back("silence", 20.0, 1)
+    assert answered_probes(link, 20.0, 60.0, rtt=behind) is None
+    assert link.wire.rtt == pytest.approx(0.0625)
+
+
 def test_a_probe_is_answered_once() -> None:
     """The same answer again is no second one: a duplicate cannot stretch a good second."""
     link = healthy(10.0)
