@@ -79,7 +79,8 @@ class Limits:
     """What is kept for a player meanwhile: eleven seconds of an input and two signals per frame at 60 fps."""
     mailbox_bytes: int = 4_194_304
     retention_s: float = 3600.0
-    """How long an ended game is remembered and still takes its members' metrics and records."""
+    """How long an ended game is kept in memory. Metrics and records that come later are taken all the same: the
+    database knows whose they are."""
 
     @property
     def message_bytes(self) -> int:

@@ -47,6 +47,10 @@ class Connection:
         self.errors = TokenBucket(limits.error_rate, limits.error_burst)
         self.patience = TokenBucket(limits.patience_rate, limits.patience_burst)
 
+    def session_of(self, store: Store) -> str | None:
+        """The session in whose name something is stored: the one presented with it, else the socket's."""
+        return self.session_id if store.session_id is None else store.session_id
+
 
 class Lobby:
     """All connections, the waiting room and all games."""
@@ -70,6 +74,8 @@ class Lobby:
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._live: dict[str, tuple[Room, Seat]] = {}
         """The seat of every session whose game is not over for it."""
+        self._late: OrderedDict[tuple[str, str], Seat] = OrderedDict()
+        """Seats of games that are not remembered, for which something was stored all the same: their bounds."""
         self.started: list[Room] = []
         """Games that began since the owner last took them, to be written down."""
         self.ended: list[Room] = []
@@ -164,19 +170,35 @@ class Lobby:
         """The connection, if its rate of stores allows another; checked before the payload is looked at."""
         return self._take(sid, "stores", now)
 
-    def store_owner(self, connection: Connection, store: Store) -> tuple[Room, Seat]:
-        """The room and seat that a store is for: the claimed game must know the socket's session, or the one
-        that the payload presents; over or not."""
+    def store_owner(self, connection: Connection, store: Store) -> Seat:
+        """The seat that a store is for: the claimed game must know the socket's session, or the one that the
+        payload presents; over or not."""
         room = self._rooms.get(store.game_id)
-        session = connection.session_id if store.session_id is None else store.session_id
+        session = connection.session_of(store)
         seat = None if room is None or session is None else room.owner(session)
         if room is None or seat is None:
-            raise Refused("foreign_room", "that is not a game of this session, or it was too long ago")
+            raise Refused("foreign_room", "that is not a game of this session")
         room.check_claim(seat, store.game_id, store.player_id)
+        self._charge(seat, store)
+        return seat
+
+    def late_owner(self, store: Store, player: str, session: str) -> Seat:
+        """The seat that a store is for in a game that is not remembered, as the database knows its owner."""
+        if str(store.player_id) != player:
+            raise Refused("not_your_seat", f"you are player {player!r}, not {store.player_id!r}")
+        seat = self._late.pop((store.game_id, player), None)
+        if seat is None:
+            seat = Seat(player, session, None, None, Mailbox(self.limits), gone=True)
+        self._late[store.game_id, player] = seat
+        if len(self._late) > self.limits.rooms:
+            self._late.popitem(last=False)
+        self._charge(seat, store)
+        return seat
+
+    def _charge(self, seat: Seat, store: Store) -> None:
         if seat.stored_bytes + store.size > self.limits.stored_bytes:
             raise Refused("too_large", f"one player may store {self.limits.stored_bytes} bytes of a game")
         seat.stored_bytes += store.size
-        return room, seat
 
     def refusal(self, sid: str, refused: Refused, event: str, now: float) -> list[Outgoing]:
         """The error for the sender, as often as one is sent errors; the end of a flood."""

@@ -22,7 +22,7 @@ from typing import Any
 import socketio
 
 from .limits import Limits
-from .lobby import Lobby
+from .lobby import Connection, Lobby
 from .payloads import Refused, Store, read_connection_type, read_metrics, read_records
 from .rooms import DISCONNECT, Outgoing, Room, Seat
 from .store import DataStore, StoreFailed
@@ -185,8 +185,8 @@ class RelayServer:
         return await self._keep(
             sid,
             lambda: read_metrics(payload, self.limits),
-            lambda room, seat, store: self.store.put_metrics(
-                room.game_id, str(seat.player), store.episode, store.data, time.time()
+            lambda seat, store: self.store.put_metrics(
+                store.game_id, str(seat.player), store.episode, store.data, time.time()
             ),
         )
 
@@ -194,8 +194,8 @@ class RelayServer:
         return await self._keep(
             sid,
             lambda: read_records(payload, self.limits),
-            lambda room, seat, store: self.store.put_record(
-                room.game_id,
+            lambda seat, store: self.store.put_record(
+                store.game_id,
                 str(seat.player),
                 store.episode,
                 store.part,
@@ -209,8 +209,8 @@ class RelayServer:
         return await self._keep(
             sid,
             lambda: read_connection_type(payload, self.limits),
-            lambda room, seat, store: self.store.put_connection(
-                room.game_id, str(seat.player), store.remote, store.data, time.time()
+            lambda seat, store: self.store.put_connection(
+                store.game_id, str(seat.player), store.remote, store.data, time.time()
             ),
         )
 
@@ -218,7 +218,7 @@ class RelayServer:
         self,
         sid: str,
         read: Callable[[], Store],
-        put: Callable[[Room, Seat, Store], Awaitable[None]],
+        put: Callable[[Seat, Store], Awaitable[None]],
     ) -> dict[str, Any]:
         """Store something of a seat, within the bounds of what may wait for the database."""
         connection = self.lobby.may_store(sid, time.monotonic())
@@ -227,19 +227,35 @@ class RelayServer:
             raise Refused("store_busy", f"{connection.pending_stores} of your stores are waiting; try again")
         if self._pending_bytes + store.size > self.limits.pending_bytes:
             raise Refused("store_busy", "the database is behind; try again in a few seconds")
-        room, seat = self.lobby.store_owner(connection, store)
         connection.pending_stores += 1
         self._pending_bytes += store.size
+        seat = None
         try:
-            await put(room, seat, store)
+            seat = await self._owner(connection, store)
+            await put(seat, store)
         except StoreFailed as error:
-            seat.stored_bytes -= store.size
-            log.error("a store of game %s failed: %s", room.game_id, error)
+            if seat is not None:
+                seat.stored_bytes -= store.size
+            log.error("a store of game %s failed: %s", store.game_id, error)
             raise Refused(error.code, str(error)) from error
         finally:
             connection.pending_stores -= 1
             self._pending_bytes -= store.size
         return {"status": "ok"}
+
+    async def _owner(self, connection: Connection, store: Store) -> Seat:
+        """Whose store it is. A game that this relay does not remember may be one of an earlier relay, or of long
+        ago: data that come with the next visit must not be lost for that."""
+        try:
+            return self.lobby.store_owner(connection, store)
+        except Refused as refused:
+            session = connection.session_of(store)
+            if refused.code != "foreign_room" or session is None:
+                raise
+            player = await self.store.owner(store.game_id, session)
+            if player is None:
+                raise
+            return self.lobby.late_owner(store, player, session)
 
     # Inside
 
@@ -251,6 +267,7 @@ class RelayServer:
         """Write down what began and what ended. A game goes on if that fails: its data say their game id."""
         for room in self.lobby.started:
             self._start(self._put_game(room, {}))
+            self._start(self._put_seats(room))
         for room in self.lobby.ended:
             ending = {"ended": room.ended_wall, "counts": json.dumps(room.counts())}
             self._start(self._put_game(room, ending))
@@ -270,6 +287,12 @@ class RelayServer:
             await self.store.put_game(row | more)
         except StoreFailed as error:
             log.error("game %s could not be written down: %s", room.game_id, error)
+
+    async def _put_seats(self, room: Room) -> None:
+        try:
+            await self.store.put_seats(room.game_id, {str(seat.player): seat.session_id for seat in room.seats})
+        except StoreFailed as error:
+            log.error("the seats of game %s could not be written down: %s", room.game_id, error)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -13,8 +13,9 @@ per episode, so one thread is no bottleneck, and the event loop never waits for 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +40,14 @@ games = sa.Table(
     sa.Column("subjects", sa.Text, nullable=False, comment="JSON: subject id by player id"),
     sa.Column("settings", sa.Text, nullable=False, comment="JSON"),
     sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
+)
+
+seats = sa.Table(
+    "seats",
+    _tables,
+    sa.Column("game_id", sa.String(64), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("session", sa.String(64), nullable=False, comment="SHA-256 of the session id, which is a secret"),
 )
 
 metrics = sa.Table(
@@ -113,6 +122,30 @@ class DataStore:
     async def put_game(self, row: dict[str, Any]) -> None:
         """A game that began, or its end: `row` has the columns to write."""
         await self._run(lambda: self._put(games, row))
+
+    async def put_seats(self, game_id: str, sessions: Mapping[str, str]) -> None:
+        """Whose seats a game has: session id by player. They own what is stored of it, whenever that comes."""
+        rows = [
+            {"game_id": game_id, "player": player, "session": _digest(session)} for player, session in sessions.items()
+        ]
+
+        def put() -> None:
+            with self._engine.begin() as connection:
+                for row in rows:
+                    connection.execute(self._upsert(seats, row))
+
+        await self._run(put)
+
+    async def owner(self, game_id: str, session: str) -> str | None:
+        """The player whose seat in a game belongs to a session, or None."""
+        query = sa.select(seats.c.player).where(seats.c.game_id == game_id, seats.c.session == _digest(session))
+
+        def read() -> str | None:
+            with self._engine.connect() as connection:
+                found: str | None = connection.execute(query).scalar()
+                return found
+
+        return await self._run(read)
 
     async def put_metrics(self, game_id: str, player: str, episode: int, data: str, wall: float) -> None:
         """One player's metrics of one episode."""
@@ -235,6 +268,10 @@ def _sqlite_pragmas(connection: Any, record: Any) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
     finally:
         cursor.close()
+
+
+def _digest(session: str) -> str:
+    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _cause(error: Exception) -> str:

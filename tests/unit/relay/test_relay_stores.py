@@ -213,8 +213,8 @@ def test_metrics_of_an_ended_game_are_taken_from_a_later_socket_of_the_session(r
     asyncio.run(go())
 
 
-def test_an_ended_game_is_forgotten_but_its_counts_stay_in_the_database(tmp_path: Path) -> None:
-    """After the retention no store is taken; the counts of the game can still be asked for."""
+def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners(tmp_path: Path) -> None:
+    """After the retention a store is still taken, and the counts of the game can be asked for."""
 
     async def go(relay: Relay) -> None:
         async with relay.pair() as ((one, two), game):
@@ -225,9 +225,11 @@ def test_an_ended_game_is_forgotten_but_its_counts_stay_in_the_database(tmp_path
                 if json.loads((await relay.http("/api/health"))[2])["games_remembered"] == 0:
                     break
                 await asyncio.sleep(0.02)
-            assert (await two.call("p2p_session_metrics", metrics(game, 1, 0, {})))["code"] == "foreign_room"
+            assert await two.call("p2p_session_metrics", metrics(game, 1, 0, {})) == {"status": "ok"}
+            assert (await two.call("p2p_session_metrics", metrics(game, 0, 0, {})))["code"] == "not_your_seat"
             counts = await relay.counts(game)
             assert (counts["state"], counts["inputs_relayed"]) == ("over", 1)
+            assert counts["stored"] == {"metrics": 1, "records": 0}
 
     with running(tmp_path, limits=Limits(retention_s=0.05, grace_s=0.1)) as relay:
         asyncio.run(go(relay))
@@ -250,6 +252,36 @@ def test_a_relay_that_is_stopped_writes_down_what_it_counted(tmp_path: Path) -> 
         asyncio.run(play(relay))
     with running(tmp_path) as relay:
         asyncio.run(ask(relay))
+
+
+def test_what_a_relay_did_not_get_before_it_died_the_next_one_takes_from_its_owner_alone(tmp_path: Path) -> None:
+    """The page keeps it until the next visit; the session id says whose it is, and its digest is what is kept."""
+    games: list[str] = []
+
+    async def play(relay: Relay) -> None:
+        async with relay.clients(2) as (one, two):
+            await one.call("join_game", {"session_id": "secret-one"})
+            await two.call("join_game", {"session_id": "secret-two"})
+            games.append((await two.get("start_game"))["game_id"])
+
+    async def visit(relay: Relay) -> None:
+        async with relay.clients(1) as (later,):
+            data = record(games[0], 1, 0, 0, 1, "x")
+            for session in ({}, {"session_id": "guess"}):
+                assert (await later.call("pycore_records", data | session))["code"] == "foreign_room"
+            wrong = await later.call("pycore_records", data | {"session_id": "secret-one"})
+            assert wrong["code"] == "not_your_seat"
+            other = record("another", 1, 0, 0, 1, "x") | {"session_id": "secret-two"}
+            assert (await later.call("pycore_records", other))["code"] == "foreign_room"
+            mine = data | {"session_id": "secret-two"}
+            assert [(await later.call("pycore_records", mine))["status"] for _ in range(3)] == ["ok", "ok", "error"]
+            assert (await relay.counts(games[0]))["stored"] == {"metrics": 0, "records": 1}
+
+    with running(tmp_path) as relay:
+        asyncio.run(play(relay))
+    with running(tmp_path, limits=Limits(stored_bytes=2)) as relay:
+        asyncio.run(visit(relay))
+    assert b"secret-two" not in (tmp_path / "study.db").read_bytes()
 
 
 @pytest.mark.parametrize(
