@@ -44,12 +44,13 @@ class DiscreteCodec:
         except KeyError:
             raise DecodeError(f"action {data[:8].hex()} is none of {self.n}") from None
 
-    def split(self, data: bytes, offset: int, count: int) -> tuple[list[bytes], int]:
-        """The `count` encoded actions that stand at `offset`, and the offset behind them."""
+    def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
+        """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""
         size = self.size or 1
         end = offset + count * size
         if end > len(data):
             raise DecodeError(f"{count} inputs end at byte {end} of {len(data)}")
+        offset += skip * size
         if size == 1:
             run = data[offset:end]
             if run and max(run) >= self.n:
@@ -88,16 +89,17 @@ class AnyCodec:
             raise DecodeError("an action's length does not fit its bytes")
         return canonical.decode(data[2:])
 
-    def split(self, data: bytes, offset: int, count: int) -> tuple[list[bytes], int]:
-        """The `count` encoded actions that stand at `offset`, and the offset behind them."""
+    def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
+        """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""
         inputs = []
-        for _ in range(count):
+        for number in range(count):
             end = offset + 2 + int.from_bytes(data[offset : offset + 2], "big")
             encoded = data[offset:end]
             if len(encoded) != end - offset:
                 raise DecodeError(f"an input ends at byte {end} of {len(data)}")
-            self.decode(encoded)
-            inputs.append(encoded)
+            if number >= skip:
+                self.decode(encoded)
+                inputs.append(encoded)
             offset = end
         return inputs, offset
 

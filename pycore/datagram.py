@@ -140,24 +140,32 @@ def _receipts(first: int, receipts: list[int]) -> tuple[int, bytes]:
     return whole[0], whole[1:]
 
 
-def decode(data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: int, seq: int) -> Datagram:
+def decode(
+    data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: int, seq: int, held: int = -(1 << 31)
+) -> Datagram:
     """Decode a datagram whose kind and tag were looked at already.
 
     `receipts` is the number of players but the sender; `frame`, `episode` and `seq` are what the wrapped
-    numbers are unwrapped around. Raises DecodeError.
+    numbers are unwrapped around. Inputs of the first run up to frame `held` are passed over. Raises DecodeError.
     """
     size = len(data)
     if size < HEADER_BYTES + receipts:
         raise DecodeError(f"a datagram has at least {HEADER_BYTES + receipts} bytes, this one {size}")
     _kind, _tag, raw_episode, raw_seq, echo, hold, raw_first, flags, advantage, zigzag = _HEADER.unpack_from(data)
     first = frame + ((raw_first - frame + 32768) & 0xFFFF) - 32768
-    held: tuple[int, ...]
+    known: tuple[int, ...]
     if receipts == 1 and zigzag != 255:
         at = HEADER_BYTES + 1
-        held = (first - ((zigzag + 1) >> 1) if zigzag & 1 else first + (zigzag >> 1),)
+        known = (first - ((zigzag + 1) >> 1) if zigzag & 1 else first + (zigzag >> 1),)
     else:
-        held, at = _decode_receipts(data, receipts, first)
-    inputs, at = codec.split(data, at, flags & COUNT)
+        known, at = _decode_receipts(data, receipts, first)
+    count = flags & COUNT
+    skip = held - first + 1
+    if skip <= 0:
+        skip = 0
+    elif skip > count:
+        skip = count
+    inputs, at = codec.split(data, at, count, skip)
     second = 0
     second_inputs: list[bytes] = []
     blocks: list[tuple[int, bytes]] = []
@@ -177,7 +185,7 @@ def decode(data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: 
         (
             episode + ((raw_episode - episode + 128) & 0xFF) - 128,
             seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
-            echo, hold, first, flags, advantage, held, inputs, second, second_inputs, blocks,
+            echo, hold, first + skip, flags, advantage, known, inputs, second, second_inputs, blocks,
         ),
     )  # fmt: skip
 

@@ -48,7 +48,13 @@ class Incoming(Links):
     def _take_datagram(self, link: Link, flow: Flow, data: bytes, now: float, path: str) -> None:
         timeline = self.timeline
         packet = datagram.decode(
-            data, self.codec, len(self.players) - 1, timeline.current, self.episode, flow.newest + 1
+            data,
+            self.codec,
+            len(self.players) - 1,
+            timeline.current,
+            self.episode,
+            flow.newest + 1,
+            timeline.frames.held[link.seat],
         )
         blocks = packet.blocks
         if blocks:

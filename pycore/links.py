@@ -36,6 +36,7 @@ class Links:
         "_new_packets",
         "_others",
         "_out",
+        "_own",
         "_period",
         "_room",
         "_said",
@@ -120,6 +121,8 @@ class Links:
         self.path_changes: list[PathChanged] = []
         self._wall0 = wall_ms - now * 1000.0
         self._out: list[Output] = []
+        self._own = [b""] * timeline.frames.size
+        """Our own inputs by slot of the ring, once more in a row of their own: most of a packet is a slice of it."""
         self._others = tuple(link.seat for link in self.links)
         self._answers: list[tuple[Link, int, float, str]] = []
         self._new_packets: dict[int, tuple[int, int, int]] = {}

@@ -33,6 +33,7 @@ class Outgoing(Links):
         self.timeline.take(self.me, target, action, now, self.episode)
         self.dispatched = target
         mask = self.timeline.frames.mask
+        self._own[target & mask] = action
         for link, channel in zip(self.links, channels):  # noqa: B905 - as many, the session looked
             link.dispatch_slot(target, mask)
             self.dispatch(link, channel, now)
@@ -154,22 +155,18 @@ class Outgoing(Links):
         return new is not None and new[0] == -1
 
     def _write_datagram(self, link: Link, now: float) -> None:
-        timeline = self.timeline
-        me = self.me
         blocks = self._blocks(link, False, now) if self._has_blocks(link) else b""
-        runs = link.select(now, timeline.frames, me, self._period, self._budget) if self.open_for_inputs else ()
-        frames = timeline.frames
-        encoded = frames.encoded
-        mask = frames.mask
+        frames = self.timeline.frames
+        runs = link.select(now, frames, self.me, self._period, self._budget) if self.open_for_inputs else ()
         flags = 0
         if runs:
             first, last = runs[0]
-            body = b"".join([encoded[frame & mask][me] for frame in range(first, last + 1)])
+            body = b"".join(self._own_inputs(first, last, frames.mask))
             count = last - first + 1
             flags |= count
             if len(runs) > 1:
                 low, high = runs[1]
-                inputs = [encoded[frame & mask][me] for frame in range(low, high + 1)]
+                inputs = self._own_inputs(low, high, frames.mask)
                 body += datagram.encode_run(low, inputs)
                 count += len(inputs)
                 flags |= datagram.SPLIT
@@ -193,6 +190,10 @@ class Outgoing(Links):
             body += blocks
         link.flush = False
         self._put_datagram(link, first, flags, body, now)
+
+    def _own_inputs(self, first: int, last: int, mask: int) -> list[bytes]:
+        low, high = first & mask, last & mask
+        return self._own[low : high + 1] if low <= high else self._own[low:] + self._own[: high + 1]
 
     def _put_datagram(self, link: Link, first: int, flags: int, body: bytes, now: float) -> None:
         seq, echo, hold = link.wire.stamp(now)

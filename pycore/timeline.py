@@ -170,7 +170,9 @@ class Timeline:
         last = self.last_frame
         repeat = self._predictor is None
         guessed = 0
-        guesses: list[tuple[int, bytes, Any]] = []
+        # The first lacking seat is usually the only one; the others, if any, are in `more`.
+        seat, guess, action = 0, b"", None
+        more: list[tuple[int, bytes, Any]] = []
         while frame < until:
             slot = frame & mask
             if saved:
@@ -181,11 +183,13 @@ class Timeline:
             lacking = missing[slot]
             if lacking:
                 if lacking != guessed or not repeat:
-                    guesses = self._guesses(lacking, frame)
+                    (seat, guess, action), *more = self._guesses(lacking, frame)
                     guessed = lacking
-                used = encoded[slot]
-                for seat, guess, row[seat] in guesses:
-                    used[seat] = guess
+                encoded[slot][seat] = guess
+                row[seat] = action
+                for other, other_guess, other_action in more:
+                    encoded[slot][other] = other_guess
+                    row[other] = other_action
             results[slot] = result = step(row)
             frame += 1
             if frame > last or (result is not None and result.done):

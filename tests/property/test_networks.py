@@ -38,7 +38,7 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     """
     assert tally.runs == 0 or tally.share("rollback") >= 0.1
     fixed = Tally()
-    for seed in range(60):
+    for seed in range(120):
         schedule = seeded(seed, seats=2)
         net = play(schedule)
         assert faults(net, schedule) == [], schedule
