@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 from core_support import Table, actions_of, datagrams_of, opened, settings, signals_of
 
-from pycore import datagram
+from pycore import datagram, ready
 from pycore.events import PathChanged
-from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, DONE, PLAYING, SEND
+from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, DONE, EMIT, PLAYING, SEND, SOCKETIO
 
 LONG = settings(max_steps=5000)
 
@@ -425,3 +426,45 @@ def test_inputs_that_wait_for_a_second_dispatch_are_never_counted_below_zero() -
         table.ticks(8, "x" * 900, "b")
         assert counts(table, 0)["resent_via_p2p"] >= 0
     assert counts(table, 0)["sent_via_p2p"] + counts(table, 0)["sent_via_socketio"] == table[0].exchange.dispatched
+
+
+def _blocks(session: Any, signal: dict[str, Any]) -> list[int]:
+    """The kinds of blocks in a datagram that went through the server."""
+    data = base64.b64decode(signal["payload"])
+    return [kind for kind, _ in opened(session, data).blocks] if data[0] == datagram.KIND else []
+
+
+def test_a_ready_for_the_next_episode_counts_for_it_when_we_get_there() -> None:
+    """It came by the socket while we were still in this one: no input behind it is refused later."""
+    table = playing()
+    session = table[0]
+    block = datagram.encode_block(datagram.BLOCK_READY, ready.encode(False, b"12345678", session.exchange.agreed))
+    data = datagram.encode(session.exchange.tag, 1, 5, 0, 255, 1, datagram.BLOCKS, 0, [-1], block)
+    session.receive(1, data, table.now)
+    assert session.links[0].socket_ready_from == -1
+    session.receive(1, data, table.now, SOCKETIO)
+    assert session.links[0].socket_ready_from == 1
+    assert 1 in session.links[0].peer_ready
+
+
+def test_the_ready_goes_before_the_first_input_on_the_same_socket() -> None:
+    """Where the server leaves the epoch out, an input in front of it would be refused."""
+    table = playing()
+    table.channels[0] = [CHANNEL_CLOSED]
+    table.tick(4)
+    emits = [payload for duty, _l, _s, payload in table.outputs[0] if duty == EMIT]
+    first = next(index for index, (event, _) in enumerate(emits) if event == "pyodide_player_action")
+    said = [data for event, data in emits[:first] if event == "webrtc_signal"]
+    assert any(datagram.BLOCK_READY in _blocks(table[0], data) for data in said)
+
+
+def test_a_stop_goes_through_the_server_at_once() -> None:
+    """Before any further input, whatever the interval of the other words."""
+    table = Table(2, settings(max_steps=5000, p2p=False), channel=CHANNEL_NEVER).start()
+    for _ in range(6):
+        table.ticks(7)
+        assert not any(datagram.BLOCK_STOP in _blocks(table[0], data) for data in signals_of(table.outputs[0]))
+    table.until(lambda: not signals_of(table.outputs[0]) and table.now - table[0].links[0].socket_control_at < 0.05)
+    table[0].request_stop(table.now)
+    table.tick()
+    assert any(datagram.BLOCK_STOP in _blocks(table[0], data) for data in signals_of(table.outputs[0]))
