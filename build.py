@@ -47,8 +47,15 @@ def percentage(text: str) -> float:
 
 def nonnegative(text: str) -> float:
     value = float(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value:g} is less than 0")
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value:g} is not a number from 0 up")
+    return value
+
+
+def delay(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 60:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 60")
     return value
 
 
@@ -78,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     rehearsal.add_argument("--p2p-up-at", type=nonnegative, metavar="S", help="and restore it")
     rehearsal.add_argument("--p2p-cut", choices=SHUT, default="silent", help="how (default: %(default)s)")
     rehearsal.add_argument("--socketio-only", action="store_true", help="peer-to-peer never comes up")
-    rehearsal.add_argument("--input-delay", type=int, default=None, metavar="N", help="frames")
+    rehearsal.add_argument("--input-delay", type=delay, default=None, metavar="N", help="frames")
     rehearsal.add_argument("--seed", type=int, default=1, help="of the scripted inputs (default: %(default)s)")
     rehearsal.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
 
@@ -108,6 +115,34 @@ def parser() -> argparse.ArgumentParser:
     clean = tasks.add_parser("clean", help="remove what was built")
     clean.add_argument("--all", action="store_true", help="and the environments and npm packages")
     return top
+
+
+def contradiction(options: argparse.Namespace) -> str:
+    """Why the options of `demo` make no sense together; empty if they do. None is ignored in silence."""
+    usual = parser().parse_args(["demo"])
+    given = {name for name, value in vars(options).items() if value != getattr(usual, name)}
+    rehearsed = {
+        "seconds", "out", "latency", "loss", "p2p_down_at", "p2p_up_at", "p2p_cut", "socketio_only", "input_delay",
+        "seed", "chromium",
+    }  # fmt: skip
+    down, up = options.p2p_down_at, options.p2p_up_at
+    if options.selfplay is None:
+        for name in sorted(given & rehearsed):
+            return f"--{name.replace('_', '-')} is for a rehearsal: add --selfplay 2"
+        return ""
+    if options.selfplay != 2:
+        return f"a session has two players here, not {options.selfplay}"
+    for name in sorted(given & {"host", "settings"}):
+        return f"--{name} is not for a rehearsal, which has its own"
+    if down is None and (up is not None or "p2p_cut" in given):
+        return "--p2p-up-at and --p2p-cut say what becomes of a cut: add --p2p-down-at"
+    if down is not None and options.socketio_only:
+        return "with --socketio-only there is no peer-to-peer to cut"
+    if down is not None and not down < options.seconds:
+        return f"--p2p-down-at {down:g} is not before the end, --seconds {options.seconds:g}"
+    if up is not None and not down < up < options.seconds:
+        return f"--p2p-up-at {up:g} is not between the cut at {down:g} and the end at {options.seconds:g}"
+    return ""
 
 
 def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -190,6 +225,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(mine)
     if theirs and options.task != "test":
         parser().error("only `test` takes arguments after --")
+    if options.task == "demo" and (wrong := contradiction(options)):
+        parser().error(wrong)
     if options.task == "test":
         options.pytest_arguments = theirs
     try:

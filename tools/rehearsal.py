@@ -180,6 +180,9 @@ def relay(folder: Path, plan: Plan, database: str | None, port: int | None) -> I
     """A relay of its own, with the plan's settings; gives its address."""
     settings = folder / "settings.json"
     settings.write_text(json.dumps(plan.settings()), encoding="utf-8")
+    if port:
+        # Another relay there would answer in the place of ours, with other settings.
+        relays.refuse_taken("127.0.0.1", port)
     chosen = port or relays.free_port()
     store = relays.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
     command = [*relays.relay_command("127.0.0.1", chosen, store, BUILD / "site", settings), "--seed", str(plan.seed)]

@@ -274,14 +274,48 @@ def test_every_option_of_the_rehearsal_is_understood() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "dance", "demo --selfplay 0", "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats"],
-)
+    ["", "dance", "demo --selfplay 0", "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats",
+     "demo --selfplay 2 --seconds nan", "demo --selfplay 2 --input-delay -1", "demo --selfplay 2 --input-delay 61"],
+)  # fmt: skip
 def test_wrong_arguments_are_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With status 2 and a usage line, before anything is installed."""
     with pytest.raises(SystemExit) as error:
         build.main(line.split())
     assert error.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("--latency 50", "add --selfplay 2"), ("--p2p-down-at 3", "add --selfplay 2"),
+        ("--selfplay 3", "two players"), ("--selfplay 2 --settings a.json", "--settings"),
+        ("--selfplay 2 --host 0.0.0.0", "--host"), ("--selfplay 2 --p2p-up-at 5", "add --p2p-down-at"),
+        ("--selfplay 2 --p2p-cut close", "add --p2p-down-at"),
+        ("--selfplay 2 --socketio-only --p2p-down-at 5", "no peer-to-peer to cut"),
+        ("--selfplay 2 --seconds 5 --p2p-down-at 5", "not before the end"),
+        ("--selfplay 2 --p2p-down-at 5 --p2p-up-at 5", "not between"),
+        ("--selfplay 2 --seconds 9 --p2p-down-at 5 --p2p-up-at 9", "not between"),
+    ],
+)  # fmt: skip
+def test_options_of_the_demo_that_would_do_nothing_are_refused(
+    line: str, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cut that never comes would pass for a failover that works."""
+    with pytest.raises(SystemExit) as error:
+        build.main(["demo", *line.split()])
+    assert error.value.code == 2
+    assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "--host 0.0.0.0 --settings a.json --port 1", "--selfplay 2", "--selfplay 2 --socketio-only --loss 5",
+     "--selfplay 2 --seconds 9 --p2p-down-at 0 --p2p-up-at 5 --p2p-cut close --input-delay 0"],
+)  # fmt: skip
+def test_options_of_the_demo_that_belong_together_are_taken(line: str) -> None:
+    """Nothing else is refused."""
+    assert build.contradiction(build.parser().parse_args(["demo", *line.split()])) == ""
 
 
 def test_arguments_after_two_dashes_are_pytests() -> None:
