@@ -226,7 +226,7 @@ def _decode_blocks(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], int]:
 
 def encode_probe(kind: int, tag: int, number: int, hold: int = 0) -> bytes:
     """A probe or the answer to one; `hold` in milliseconds."""
-    return _PROBE.pack(kind, tag, number & 0xFFFF, min(hold, NO_SAMPLE))
+    return _PROBE.pack(kind, tag, number & 0xFFFF, hold if 0 <= hold < NO_SAMPLE else NO_SAMPLE)
 
 
 def decode_probe(data: bytes) -> tuple[int, int]:

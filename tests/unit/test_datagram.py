@@ -153,8 +153,8 @@ def test_an_input_outside_of_the_action_space_is_refused() -> None:
 
 
 def test_a_probe_and_its_answer_carry_number_and_hold() -> None:
-    """Six bytes each; a hold above 254 ms is no sample."""
-    for hold, said in ((0, 0), (254, 254), (255, 255), (9999, 255)):
+    """Six bytes each; a hold above 254 ms, or below 0, is no sample."""
+    for hold, said in ((0, 0), (254, 254), (255, 255), (9999, 255), (-1, 255)):
         data = datagram.encode_probe(datagram.PROBE_ANSWER, 0x0102, 70_000, hold)
         assert data == bytes((0xB3, 1, 2)) + (70_000 & 0xFFFF).to_bytes(2, "big") + bytes((said,))
         assert datagram.decode_probe(data) == (70_000 & 0xFFFF, said)
