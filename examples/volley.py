@@ -55,7 +55,8 @@ class Volley:
     num_actions = 6
 
     def __init__(self, points=5, max_steps=None):
-        self.metadata = {"name": "volley_v1", "render_fps": 30}
+        # No generator but the number in the state, so none has to be saved beside it.
+        self.metadata = {"name": "volley_v1", "render_fps": 30, "rngs": ()}
         self.points = points
         self.max_steps = max_steps
         self.agents = []

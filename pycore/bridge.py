@@ -20,7 +20,7 @@ import json
 import struct
 from typing import Any, Final
 
-from pycore.adapters import ParallelEnvAdapter
+from pycore.adapters import RNGS, ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError
 from pycore.events import Log, PathChanged, PhaseChanged
 from pycore.negotiation import SIGNALS, Negotiator, ice_configuration
@@ -71,7 +71,8 @@ class Bridge:
             # It has the duties of a simulation already.
             simulation: Any = env
         else:
-            simulation = ParallelEnvAdapter(env, players, seed=seed, rngs=config.get("rngs", ()))
+            rngs = config.get("rngs", _metadata(env).get("rngs", RNGS))
+            simulation = ParallelEnvAdapter(env, players, seed=seed, rngs=rngs)
             simulation.check(settings.default_action)
         self._render = getattr(simulation, "render", None)
         self.session = Session(
@@ -454,6 +455,12 @@ class Bridge:
                 close()
             except Exception as error:  # whatever an environment's close does, the page must get away
                 raise PycoreError(f"close() of {type(self.env).__name__} failed: {error}") from error
+
+
+def _metadata(env: Any) -> dict[str, Any]:
+    """Gymnasium's dictionary about an environment; `rngs` in it names the generators that its state does not hold."""
+    metadata = getattr(env, "metadata", None)
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _is_permanent(item: Any) -> bool:

@@ -1,7 +1,7 @@
 """Actions as bytes: what crosses the wire, and what two actions are compared by.
 
-Two actions are the same when their encoded bytes are: `1`, `1.0` and `True` are three actions, NaN equals
-itself. Every encoded action is self-delimiting, either by its fixed size or by a length in front, so that
+Two actions are the same when their encoded bytes are, never because `==` says so: `1` and `True` are two actions.
+Every encoded action is self-delimiting, either by its fixed size or by a length in front, so that
 a run of inputs is a plain concatenation. The local player's action enters the simulation as
 ``decode(encode(action))``, so that every peer steps with the very same value.
 """
@@ -14,6 +14,9 @@ from typing import Any
 from pycore import canonical
 from pycore.errors import ActionError, CanonicalError, ConfigError, DecodeError
 
+EXACT = 2**53
+"""Integers up to here are exact in JavaScript."""
+DEEPEST = 16
 MAX_ACTION_BYTES = 1000
 """Limit of one encoded action: one must fit a datagram beside the header."""
 
@@ -66,7 +69,10 @@ class DiscreteCodec:
 
 
 class AnyCodec:
-    """Any action that has a canonical form (numbers, strings, lists, dictionaries), with a length in front."""
+    """Any action that JSON can spell (numbers, texts, lists, dictionaries), with a length in front.
+
+    JSON, because the same action travels in a message through the server and stands in the records.
+    """
 
     __slots__ = ("size",)
 
@@ -76,7 +82,7 @@ class AnyCodec:
     def encode(self, action: Any) -> bytes:
         """The bytes of an action; raises ActionError if it has no canonical form or is too long."""
         try:
-            body = canonical.encode(action)
+            body = canonical.encode(_normal(action, 0))
         except CanonicalError as error:
             raise ActionError(f"the action has no canonical form: {error}") from error
         if len(body) > MAX_ACTION_BYTES:
@@ -87,7 +93,14 @@ class AnyCodec:
         """The action of encoded bytes; raises DecodeError."""
         if len(data) < 3 or len(data) > MAX_ACTION_BYTES + 2 or int.from_bytes(data[:2], "big") != len(data) - 2:
             raise DecodeError("an action's length does not fit its bytes")
-        return canonical.decode(data[2:])
+        action = canonical.decode(data[2:])
+        try:
+            normal = canonical.encode(_normal(action, 0))
+        except ActionError as error:
+            raise DecodeError(str(error)) from None
+        if normal != data[2:]:
+            raise DecodeError("an action that is not in its normal form")
+        return action
 
     def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
         """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""
@@ -102,6 +115,28 @@ class AnyCodec:
                 inputs.append(encoded)
             offset = end
         return inputs, offset
+
+
+def _normal(value: Any, depth: int) -> Any:
+    """The action as it comes back from a page: JSON has one kind of number, and of pages only those that are exact.
+
+    So 1.0 becomes 1, wherever the action goes. Raises ActionError for what JSON cannot spell.
+    """
+    kind = type(value)
+    if kind in (str, bool, type(None)):
+        return value
+    if kind is float and value - value == 0.0:
+        return value if value % 1 or not -EXACT <= value <= EXACT else int(value)
+    if kind is int and -EXACT <= value <= EXACT:
+        return value
+    if kind in (list, tuple) and depth < DEEPEST:
+        return [_normal(item, depth + 1) for item in value]
+    if kind is dict and depth < DEEPEST and all(type(key) is str for key in value):
+        return {key: _normal(item, depth + 1) for key, item in value.items()}
+    raise ActionError(
+        f"an action holds {value!r:.40}, which a page cannot carry; actions are null, booleans, finite numbers "
+        f"(integers up to 2**53), texts, and lists and dictionaries of these, up to {DEEPEST} deep"
+    )
 
 
 ActionCodec = DiscreteCodec | AnyCodec

@@ -50,7 +50,7 @@ class EpisodeEnded:
     episode: int
     frames: int
     reason: str
-    """`done` (the environment), `max_steps`, `stop`, `player_left` or `partition`."""
+    """`done` (the environment), `max_steps`, `stop` or `player_left`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class SessionEnded:
 
     news = "done"
     reason: str
-    """`complete`, `stop`, `player_left`, `partition`, or the code of what went wrong."""
+    """`complete`, `stop`, `player_left`, or the code of what went wrong."""
     text: str
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from tools import chromium, verdict
 from tools import relay as relays
 from tools.paths import BUILD, ROOT
-from tools.process import Failed, say
+from tools.process import Failed, Missing, say
 
 FPS = 30
 LOAD_TIMEOUT = 60.0
@@ -145,6 +145,12 @@ def main(options: argparse.Namespace) -> int:
         seed=options.seed,
     )
     out = options.out or BUILD / "rehearsal"
+    if options.settings:
+        raise Missing("--selfplay makes its own settings; --settings is for two people who play")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Missing(f"--out {out} cannot be a folder: {error}") from error
     outcome = rehearse(plan, database=options.database, port=options.port, out=out)
     write(outcome, out)
     print(table(outcome))

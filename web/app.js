@@ -27,7 +27,6 @@ const ENDINGS = {
   complete: 'The session is complete.',
   stop: 'The session was ended.',
   player_left: 'The other player has left, so the session ended early.',
-  partition: 'The connection to the other player was lost, so the session ended early.',
 };
 
 /** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
@@ -193,7 +192,8 @@ class App {
         if (this.#game === null && status.phase === 'waiting') this.#play(data);
         break;
       case 'end_game':
-        if (this.#game === null && status.phase === 'waiting') {
+        // Without a seat yet it is the end of the last game, whose other player left as we did.
+        if (this.#game === null && this.#seat !== null && status.phase === 'waiting') {
           this.#stop(new PageError('game-ended', String(data.message ?? 'The game ended before it began.')));
         }
         break;
@@ -360,10 +360,10 @@ class App {
   save(what) {
     const game = this.#game;
     if (game === null) return;
-    const name = `${what}-${game.gameId}-${game.myPlayerId}`;
+    const name = `${game.gameId}-${game.myPlayerId}`;
     if (what === 'metrics') {
-      screens.download(`${name}.json`, `${JSON.stringify(game.exportSessionMetrics(), null, 2)}\n`, 'application/json');
-    } else screens.download(`${name}.jsonl`, game.records(), 'application/x-ndjson');
+      screens.download(`metrics-${name}.json`, `${JSON.stringify(game.exportSessionMetrics(), null, 2)}\n`, 'application/json');
+    } else screens.download(`trajectory-${name}.jsonl`, game.records(), 'application/x-ndjson');
   }
 
   /** What the server has not got, earlier sessions included. */

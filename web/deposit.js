@@ -59,7 +59,10 @@ export class Deposit {
   /** The end: every episode that was begun and not handed over yet, and the metrics of the session. */
   session() {
     const { episode: last, num_episodes: episodes } = this.game.hud();
-    for (let episode = 0; episode <= last && episode < episodes; episode += 1) this.episode(episode);
+    for (let episode = 0; episode <= last && episode < episodes; episode += 1) {
+      // After a stop the next episode has a number, but not a frame.
+      if (this.game.episodeRecords(episode).trim().includes('\n')) this.episode(episode);
+    }
     this.#complete = true;
     this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
   }

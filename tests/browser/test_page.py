@@ -195,3 +195,26 @@ def test_playing_again_starts_a_new_game_and_leaves_nothing_of_the_old_one(start
         assert page.evaluate("pycoreGame.gameId") not in first
         assert double(page)["frames"]["total"] == 30
         assert page.problems == []
+
+
+def test_who_plays_again_a_moment_after_the_other_is_not_stopped_by_the_end_of_the_old_game(start_relay, open_page):
+    """The server's word that the other left the old game is under way while this page asks for a new one."""
+    relay = start_relay(max_steps=30)
+    one, two = both(relay, open_page)
+    for page in (one, two):
+        phase(page, "done")
+        page.wait_for_function("pycoreStatus.stored && pycoreGame.state().settled")
+    old = one.evaluate("pycoreGame.gameId")
+    network = two.context.new_cdp_session(two)
+    network.send("Network.enable")
+    network.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1},
+    )
+    two.locator("#again").click()
+    two.wait_for_function("pycoreStatus.phase === 'waiting'")
+    one.locator("#again").click()
+    for page in (one, two):
+        page.wait_for_function("['done', 'failed'].includes(pycoreStatus.phase)")
+        page.wait_for_function(f"pycoreStatus.phase === 'failed' || (pycoreGame?.gameId ?? '{old}') !== '{old}'")
+        assert page.evaluate("pycoreStatus.error") is None
