@@ -1,6 +1,7 @@
 """The page with real Chromium, a real relay, a real DataChannel, and a double in place of the core."""
 
 import json
+import re
 import sqlite3
 
 import pytest
@@ -200,21 +201,29 @@ def test_playing_again_starts_a_new_game_and_leaves_nothing_of_the_old_one(start
 def test_who_plays_again_a_moment_after_the_other_is_not_stopped_by_the_end_of_the_old_game(start_relay, open_page):
     """The server's word that the other left the old game is under way while this page asks for a new one."""
     relay = start_relay(max_steps=30)
-    one, two = both(relay, open_page)
+    two = open_page(relay.url)
+    held = None
+
+    def between(page_side):
+        server_side = page_side.connect_to_server()
+        page_side.on_message(lambda text: server_side.send(text) if held is None else held.append((server_side, text)))
+
+    two.route_web_socket(re.compile("socket.io"), between)
+    two.goto(f"{relay.url}?autojoin=1")
+    one = open_page(f"{relay.url}?autojoin=1")
     for page in (one, two):
         phase(page, "done")
         page.wait_for_function("pycoreStatus.stored && pycoreGame.state().settled")
     old = one.evaluate("pycoreGame.gameId")
-    network = two.context.new_cdp_session(two)
-    network.send("Network.enable")
-    network.send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1},
-    )
+    held = []
     two.locator("#again").click()
     two.wait_for_function("pycoreStatus.phase === 'waiting'")
     one.locator("#again").click()
+    two.wait_for_timeout(500)
+    assert [text for _, text in held if "leave_game" in text]
+    late, held = held, None
+    for server_side, text in late:
+        server_side.send(text)
     for page in (one, two):
-        page.wait_for_function("['done', 'failed'].includes(pycoreStatus.phase)")
-        page.wait_for_function(f"pycoreStatus.phase === 'failed' || (pycoreGame?.gameId ?? '{old}') !== '{old}'")
+        page.wait_for_function(f"pycoreStatus.phase === 'failed' || (window.pycoreGame?.gameId ?? '{old}') !== '{old}'")
         assert page.evaluate("pycoreStatus.error") is None
