@@ -61,6 +61,8 @@ class Incoming(Links):
             _check_blocks(blocks)
         if packet.episode > self.episode + 1:
             raise DecodeError(f"a packet of episode {packet.episode} while episode {self.episode} runs")
+        if blocks and packet.episode == self.episode and self.open_for_inputs:
+            self._refuse_stop_in_the_past(blocks)
         newest = flow.arrived(packet.seq, packet.echo, packet.hold, now)
         if newest and blocks:
             for kind, payload in blocks:
@@ -109,6 +111,18 @@ class Incoming(Links):
             self._set_status(link, next((p[0] for k, p in blocks if k == datagram.BLOCK_STATUS), 0))
         for kind, payload in blocks:
             self._take_block(link, kind, payload, path)
+
+    def _refuse_stop_in_the_past(self, blocks: list[tuple[int, bytes]]) -> None:
+        """Who stops says so with its next input and names a frame beyond it: what all hold is never cut off.
+
+        A stop that is known is said again and again, also behind its frame. Raises DecodeError.
+        """
+        for kind, payload in blocks:
+            if kind == datagram.BLOCK_STOP:
+                frame = int.from_bytes(payload, "big")
+                held = min(min(self.timeline.frames.held), *[link.reported for link in self.links])
+                if frame < held and (self.stop_frame is None or frame < self.stop_frame):
+                    raise DecodeError(f"a stop at frame {frame}, while all hold frame {held}")
 
     def _take_inputs(self, link: Link, first: int, inputs: list[bytes], now: float, path: str) -> None:
         held = self.timeline.frames.held[link.seat]

@@ -55,6 +55,27 @@ def test_arbitrary_bytes_move_nothing(data: bytes, path: str) -> None:
     assert table[0].exchange.foreign == 1
 
 
+@pytest.mark.parametrize("path", [P2P, SOCKETIO])
+@pytest.mark.parametrize("back", [1, 20, 150])
+def test_a_stop_before_what_everybody_holds_moves_nothing(path: str, back: int) -> None:
+    """It would cut off frames that are published, and the state to go back to may be gone."""
+    table = Table(2, settings(max_steps=5000)).start()
+    table.ticks(200, 1, 2)
+    session = table[0]
+    session.news()
+    frame = min(*session.timeline.frames.held, session.links[0].reported) - back
+    block = datagram.encode_block(datagram.BLOCK_STOP, frame.to_bytes(4, "big"))
+    data = datagram.encode(
+        session.exchange.tag, 0, 1000, 0, datagram.NO_SAMPLE, session.frame, datagram.BLOCKS, 0, [session.frame], block
+    )
+    before = visible(session)
+    session.receive(1, data, table.now, path)
+    assert visible(session) == before
+    assert session.exchange.malformed == 1
+    table.ticks(20)
+    assert session.frame > 215
+
+
 @given(data=st.binary(max_size=60), wide=st.booleans(), path=st.sampled_from([P2P, SOCKETIO]))
 def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: str) -> None:
     """One error type inside, none outside, state unchanged, one log line."""
