@@ -39,7 +39,6 @@ class Negotiator:
         """What the shim has to execute, in order; whoever takes them clears the list."""
         self.signals: list[tuple[str, dict[str, Any]]] = []
         """What has to go to the peer: (type, payload)."""
-        self.errors: list[str] = []
         self.restarts = 0
         self._ice = ice
         self._state = "new"
@@ -131,8 +130,6 @@ class Negotiator:
             self.signals.append((str(value.get("type")), {**value, "generation": generation}))
         elif what == "candidate" and isinstance(value, dict):
             self.signals.append((CANDIDATE, {**value, "generation": generation}))
-        elif what == "error":
-            self.errors.append(str(value))
 
     def signalled(self, kind: str, payload: Any, now: float) -> bool:
         """A description or a candidate of the peer came; false if it is nothing that fits here."""

@@ -7,7 +7,7 @@ line at the end of each episode with the hash of the final state. It holds nothi
 (no time, no local id, no path, no prediction), so it is byte-identical on all of them. JSON's keys are sorted,
 floats are written by `repr`.
 
-Frames are kept as they come, packed, and become text when they are asked for, which keeps the tick short.
+An info that JSON cannot spell is recorded as a text that says so.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from pycore.session import Session
 from pycore.types import StepResult
 
 VERSION: Final = 1
+UNRECORDABLE: Final = "<cannot be recorded>"
 
 
 def to_json(value: Any) -> str:
     """One line of JSON with sorted keys; what JSON does not know is an error that names the type."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
+    return _encode(value)
 
 
 def _plain(value: Any) -> Any:
@@ -41,8 +42,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a record cannot hold a {type(value).__name__}")
 
 
+# One encoder for all lines: json.dumps would make one each time.
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+
+
 class Trajectory:
     """Collects confirmed frames; it is the session's sink."""
+
+    CHUNK: Final = 32
+    """Frames that are kept as they came; then they become text together, which takes a tenth of their memory."""
 
     def __init__(self, codec: ActionCodec) -> None:
         self._codec = codec
@@ -57,17 +65,38 @@ class Trajectory:
             self._episodes.append(_Episode())
             self.totals = {}
         of = self._episodes[episode]
-        if digest is not None:
-            of.hashes[frame] = digest
         if not encoded:
-            of.complete = True
+            of.end = digest
             return
-        of.rows.append(tuple(encoded))
-        of.results.append(result)
+        of.frames += 1
+        of.fresh.append((frame, tuple(encoded), result, digest))
         if result is not None:
             totals = self.totals
             for agent, reward in result.rewards.items():
                 totals[agent] = totals.get(agent, 0) + reward
+        if len(of.fresh) >= self.CHUNK:
+            self._write(episode, of)
+
+    def _write(self, episode: int, of: _Episode) -> None:
+        """Make text of the frames that are kept as they came."""
+        decode = self._codec.decode
+        for frame, row, result, digest in of.fresh:
+            line: dict[str, Any] = {"episode": episode, "frame": frame, "actions": [decode(e) for e in row]}
+            if result is not None:
+                line["rewards"] = _by_text(result.rewards)
+                line["terminations"] = _by_text(result.terminations)
+                line["truncations"] = _by_text(result.truncations)
+                line["infos"] = _by_text(result.infos)
+            if digest is not None:
+                line["hash"] = digest.hex()
+            try:
+                text = _encode(line)
+            except (TypeError, ValueError):
+                # An environment's info may hold anything; the frame is worth more than it.
+                line["infos"] = dict.fromkeys(line.get("infos", ()), UNRECORDABLE)
+                text = to_json(line)
+            of.lines.append(text)
+        of.fresh.clear()
 
     @property
     def episodes(self) -> int:
@@ -79,30 +108,21 @@ class Trajectory:
         if episode >= len(self._episodes):
             return
         of = self._episodes[episode]
-        decode = self._codec.decode
-        for frame, (row, result) in enumerate(zip(of.rows, of.results, strict=True)):
-            line: dict[str, Any] = {"episode": episode, "frame": frame, "actions": [decode(e) for e in row]}
-            if result is not None:
-                line["rewards"] = _by_text(result.rewards)
-                line["terminations"] = _by_text(result.terminations)
-                line["truncations"] = _by_text(result.truncations)
-                line["infos"] = _by_text(result.infos)
-            digest = of.hashes.get(frame)
-            if digest is not None:
-                line["hash"] = digest.hex()
-            yield to_json(line)
-        if of.complete:
-            yield to_json({"end": episode, "frames": len(of.rows), "hash": of.hashes[len(of.rows)].hex()})
+        self._write(episode, of)
+        yield from of.lines
+        if of.end is not None:
+            yield to_json({"end": episode, "frames": of.frames, "hash": of.end.hex()})
 
 
 class _Episode:
-    __slots__ = ("complete", "hashes", "results", "rows")
+    __slots__ = ("end", "frames", "fresh", "lines")
 
     def __init__(self) -> None:
-        self.rows: list[tuple[bytes, ...]] = []
-        self.results: list[StepResult | None] = []
-        self.hashes: dict[int, bytes] = {}
-        self.complete = False
+        self.frames = 0
+        self.lines: list[str] = []
+        self.fresh: list[tuple[int, tuple[bytes, ...], StepResult | None, bytes | None]] = []
+        self.end: bytes | None = None
+        """Hash of the final state, once the episode is complete."""
 
 
 def _by_text(values: dict[Any, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "pycore", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow], max_examples=60
 )
+settings.register_profile("quick", settings.get_profile("pycore"), max_examples=15)
 settings.register_profile("thorough", settings.get_profile("pycore"), max_examples=1000)
 settings.load_profile(os.environ.get("PYCORE_HYPOTHESIS", "pycore"))
 

@@ -196,7 +196,11 @@ def relay(folder: Path, plan: Plan, database: str | None, port: int | None) -> I
     process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
         url = relays.address("127.0.0.1", chosen)
-        relays.wait_until_healthy(url, process)
+        try:
+            relays.wait_until_healthy(url, process)
+        except Failed as error:
+            said = (folder / "relay.log").read_text("utf-8", "replace").strip()
+            raise Failed(f"{error}\n{said}") from error
         yield url
     finally:
         relays.stop(process)
@@ -390,6 +394,7 @@ def _collect(
         problems += [p for p in (verdict.trivial(text), verdict.untrue(text, GAME)) if p]
     if not stored:
         problems.append("not everything was acknowledged by the server")
+    problems += verdict.wrong_books(list(metrics.values()), counts)
     return Outcome(game_id, metrics, texts, huds, counts, stored, seconds, failover, lost, problems, reports)
 
 

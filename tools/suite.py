@@ -101,8 +101,17 @@ def counts_of(report: Path) -> Counts:
     return Counts(passed, failed, skipped)
 
 
+QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.3x"}
+"""Fewer examples of every property: for --fast, and for the floor, whose Python is tested and not the laws."""
+
+
 def pytest(
-    python: Path | str, folders: Sequence[str], marks: str, options: argparse.Namespace, live: bool = False
+    python: Path | str,
+    folders: Sequence[str],
+    marks: str,
+    options: argparse.Namespace,
+    live: bool = False,
+    quick: bool = False,
 ) -> tuple[Counts, str]:
     """One run of pytest on the folders that exist, or on those of their tests that the arguments name."""
     present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
@@ -119,7 +128,8 @@ def pytest(
         if marks:
             words += ["-m", marks]
         words += [word for word in options.pytest_arguments if word not in named]
-        status, output = command(words, live=live)
+        variables = {name: value for name, value in QUICK.items() if quick and name not in os.environ}
+        status, output = command(words, live=live, **variables)
         counts = counts_of(report) if report.is_file() else None
     if status == 5 and options.pytest_arguments:  # nothing collected: the arguments chose tests of other steps
         return Counts(), output
@@ -149,7 +159,7 @@ def javascript(_: argparse.Namespace) -> tuple[Counts, str]:
 def unit(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()  # the wheel's and the oracle's tests use Node
     marks = f"{WITHOUT} and not slow" if options.fast else WITHOUT
-    return pytest(sys.executable, NO_BROWSER, marks, options)
+    return pytest(sys.executable, NO_BROWSER, marks, options, quick=options.fast)
 
 
 def floor(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -158,7 +168,7 @@ def floor(options: argparse.Namespace) -> tuple[Counts, str]:
     python = environment.ensure_floor()
     if python is None:
         return Counts(), "no Python 3.11 on this machine, so the floor was not tested"
-    return pytest(python, NO_BROWSER, f"{WITHOUT} and not slow and not tooling", options)
+    return pytest(python, NO_BROWSER, f"{WITHOUT} and not slow and not tooling", options, quick=True)
 
 
 def parity(options: argparse.Namespace) -> tuple[Counts, str]:

@@ -3,6 +3,7 @@
 - the same: byte for byte on every peer;
 - whole: in every episode frames 0 to the end without a gap;
 - alive: the state changed, and the players did something else than the default;
+- accounted for: what one side sent the other received, and on a healthy link no input crossed the server;
 - true: every action that a page read from its player stands in the records, at its frame, and nothing else; and
   the environment, stepped in CPython with nothing but these actions, gives the same rewards and the same hashes.
 """
@@ -116,3 +117,19 @@ def untrue(text: str, game: Path) -> str:
         if ends[number]["hash"] != canonical.digest(adapter.canonical(adapter.save())).hex():
             return f"episode {number}: the final state has another hash in CPython"
     return ""
+
+
+def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) -> list[str]:
+    """What does not add up between two players' metrics and the relay's own count."""
+    wrong = []
+    for one, other in (metrics, metrics[::-1]):
+        sent = one["inputs"]["sentViaP2P"] + one["inputs"]["sentViaSocketIO"]
+        received = other["inputs"]["receivedViaP2P"] + other["inputs"]["receivedViaSocketIO"]
+        if sent != received:
+            wrong.append(f"player {one['playerId']} sent {sent} inputs, player {other['playerId']} received {received}")
+        if one["sync"]["p2pHashMismatches"]:
+            wrong.append(f"player {one['playerId']} saw {one['sync']['p2pHashMismatches']} states that differ")
+    by_server = sum(of["inputs"]["sentViaSocketIO"] + of["inputs"]["resentViaSocketIO"] for of in metrics)
+    if relay.get("inputs_relayed") != by_server:
+        wrong.append(f"the players gave the server {by_server} inputs, it relayed {relay.get('inputs_relayed')}")
+    return wrong

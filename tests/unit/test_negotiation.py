@@ -220,12 +220,6 @@ def test_waiting_times_grow_from_1_to_30_s() -> None:
     assert max(waits) == pytest.approx(30.0, abs=0.2)
 
 
-def test_errors_of_the_shim_are_kept() -> None:
-    """Every failure is reported; none is swallowed."""
-    one = offering()
-    one.happened("error", {"code": "x", "message": "y"}, 1, 1.0)
-    assert len(one.errors) == 1
-
 
 @pytest.mark.parametrize("force", [True, False])
 def test_turn_credentials_become_an_ice_server(force: bool) -> None:

@@ -118,6 +118,30 @@ def test_an_episode_that_was_cut_off_has_no_end_line() -> None:
     ]
 
 
+def test_frames_become_text_in_chunks_without_a_seam() -> None:
+    """Asked for in the middle of a chunk and at its end, the lines are those of the frames, in order."""
+    trajectory = Trajectory(DiscreteCodec(6))
+    for frame in range(2 * Trajectory.CHUNK + 5):
+        trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
+        if frame % 20 == 0:
+            assert len(list(trajectory.lines(0))) == frame + 1
+    trajectory(0, 2 * Trajectory.CHUNK + 5, [], None, b"12345678")
+    lines = [json.loads(line) for line in trajectory.lines(0)]
+    assert [line["frame"] for line in lines[:-1]] == list(range(2 * Trajectory.CHUNK + 5))
+    assert [line["actions"][0] for line in lines[:-1]] == [frame % 6 for frame in range(2 * Trajectory.CHUNK + 5)]
+    assert lines[-1] == {"end": 0, "frames": 2 * Trajectory.CHUNK + 5, "hash": "3132333435363738"}
+
+
+@pytest.mark.parametrize("info", [object(), {1: 2, "a": 3}, {"deep": [object()]}])
+def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any) -> None:
+    """The actions and rewards of the frame are recorded all the same, and the text says what is missing."""
+    trajectory = Trajectory(DiscreteCodec(6))
+    trajectory(0, 0, [b"\1", b"\2"], StepResult({"a": 1.5}, {}, {}, {"a": info}, False), None)
+    (line,) = map(json.loads, trajectory.lines(0))
+    assert line["rewards"] == {"a": 1.5}
+    assert line["infos"] == {"a": "<cannot be recorded>"}
+
+
 def test_json_is_sorted_and_what_json_does_not_know_is_named() -> None:
     """One spelling for one value, on every Python."""
     assert to_json({"b": 0.1, "a": {3, 1, 2}, "ü": (1, None)}) == '{"a":[1,2,3],"b":0.1,"ü":[1,null]}'

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import json
 import time
 from pathlib import Path
 
@@ -105,6 +106,11 @@ def test_who_leaves_the_waiting_room_is_not_paired(relay: Relay) -> None:
             gone = await Client(relay.url).connect()
             await gone.call("join_game", {})
             await gone.close()
+            # The client is through before the server has noticed.
+            for _ in range(200):
+                if json.loads((await relay.http("/api/health"))[2])["waiting"] == 0:
+                    break
+                await asyncio.sleep(0.02)
             await two.call("join_game", {})
             assert (await two.get("waiting_room"))["cur_num_players"] == 1
             await three.call("join_game", {})
