@@ -24,7 +24,8 @@ from tools import chromium, environment, node
 from tools.paths import NODE_MODULES, ROOT, WEB
 from tools.process import Failed, Missing
 
-NO_BROWSER = ("tests/unit", "tests/property", "tests/oracle")
+UNIT = ("tests/unit",)
+LAWS = ("tests/property", "tests/oracle")
 WITHOUT = "not browser and not e2e"
 
 
@@ -159,7 +160,12 @@ def javascript(_: argparse.Namespace) -> tuple[Counts, str]:
 def unit(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()  # the wheel's and the oracle's tests use Node
     marks = f"{WITHOUT} and not slow" if options.fast else WITHOUT
-    return pytest(sys.executable, NO_BROWSER, marks, options, quick=options.fast)
+    return pytest(sys.executable, UNIT, marks, options, quick=options.fast)
+
+
+def laws(options: argparse.Namespace) -> tuple[Counts, str]:
+    node.ensure_packages()
+    return pytest(sys.executable, LAWS, WITHOUT, options, quick=options.fast)
 
 
 def floor(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -168,7 +174,9 @@ def floor(options: argparse.Namespace) -> tuple[Counts, str]:
     python = environment.ensure_floor()
     if python is None:
         return Counts(), "no Python 3.11 on this machine, so the floor was not tested"
-    return pytest(python, NO_BROWSER, f"{WITHOUT} and not slow and not tooling", options, quick=True)
+    # --fast has a minute: the laws drive nearly all of the core, so they are what it takes from here.
+    folders = LAWS if options.fast else UNIT + LAWS
+    return pytest(python, folders, f"{WITHOUT} and not slow and not tooling", options, quick=True)
 
 
 def parity(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -196,7 +204,8 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 STEPS = (
-    Step("unit", "unit, property and oracle tests", unit),
+    Step("unit", "unit tests", unit),
+    Step("laws", "property tests, and the comparison with the oracle", laws),
     Step("floor", "the fast ones of them on Python 3.11, where it is present", floor),
     Step("lint", "ruff", lint),
     Step("types", "mypy --strict", types),

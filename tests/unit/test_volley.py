@@ -394,6 +394,7 @@ def _interpreter(version: str) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13", "3.14"])
 def test_every_python_plays_the_same_match(version: str) -> None:
     """2,000 frames, state and picture of each, give one digest; the hash seed does not matter."""
