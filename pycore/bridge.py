@@ -99,7 +99,6 @@ class Bridge:
         self._end = OUTBOX_START
         self._waiting: list[tuple[int, int, int, bytes]] = []
         self._now = now
-        self._channel_states: tuple[int, ...] = (-1,) * len(self._links)
         self._permanent: list[Any] = []
         self._resets = self._shown = 0
         self._socketio_rtt: float | None = None
@@ -115,7 +114,7 @@ class Bridge:
         session = self.session
         links = self._links
         self._now = now
-        channels = self._channel_states = self._channels.unpack_from(inbox, 4)
+        channels = self._channels.unpack_from(inbox, 4)
         at = self._head
         while at < inbox_length:
             kind, index, length, came = _IN.unpack_from(inbox, at)

@@ -90,7 +90,6 @@ class Link:
         "flush",
         "healthy",
         "path",
-        "peer_advantage",
         "peer_dispatched",
         "peer_end",
         "peer_episode",
@@ -178,7 +177,7 @@ class Link:
         self.peer_end: tuple[int, int] | None = None
         """The frame at which the peer holds, and the last of its inputs."""
         self.peer_hears_ready = False
-        self.advantage = self.peer_advantage = 0
+        self.advantage = 0
         self.socket_control_at = -1e9
         self._sent_at = [-1e9] * size
         self._copies_sent = [0] * size

@@ -126,7 +126,8 @@ def start_relay(request, tmp_path):
 @pytest.fixture(scope="session")
 def chromium():
     """One headless Chromium for all tests of this folder."""
-    playwright = pytest.importorskip("playwright.sync_api")
+    from playwright import sync_api as playwright
+
     path = os.environ.get("PYCORE_CHROMIUM") or shutil.which("chromium")
     with playwright.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=path)

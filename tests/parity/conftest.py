@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_pyodide
 
-pytest_pyodide = pytest.importorskip("pytest_pyodide", reason="pytest-pyodide is installed by build.py")
-
-from tools import chromium, distributions, environment, wheels  # noqa: E402
-from tools.paths import PYODIDES, Pyodide  # noqa: E402
+from tools import chromium, distributions, environment, wheels
+from tools.paths import PYODIDES, Pyodide
 
 PLACES = [
     pytest.param((pyodide, runtime), id=f"{pyodide.version}-{runtime}")
