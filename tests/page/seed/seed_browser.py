@@ -1,0 +1,151 @@
+"""Participants in the harness page: browser contexts, hands on the keys, and tabs that are hidden."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seed_server import SeedServer
+
+from tools import chromium, environment, hostpage
+
+LOAD_TIMEOUT = 60.0
+KEYS = ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")
+ACTIONS = {key: action for action, key in enumerate(KEYS, start=1)}
+
+HIDING = """
+(() => {
+  // A hidden tab as browsers treat it: no animation frames, and timers of the page once a second. Workers go on.
+  let hidden = false;
+  const waiting = [];
+  const late = new Map();
+  const [later, stop, every, frame] = [setTimeout, clearTimeout, setInterval, requestAnimationFrame];
+  const untilSecond = () => 1000 - (performance.now() % 1000);
+  window.setTimeout = (work, ms = 0, ...rest) => {
+    const run = () => (late.delete(id), work(...rest));
+    const id = later(() => (hidden ? late.set(id, later(run, untilSecond())) : run()), ms);
+    return id;
+  };
+  window.clearTimeout = (id) => (stop(id), stop(late.get(id)), late.delete(id));
+  window.setInterval = (work, ms = 0, ...rest) => {
+    let last = 0;
+    return every(() => {
+      const second = Math.floor(performance.now() / 1000);
+      if (hidden && second === last) return;
+      last = second;
+      work(...rest);
+    }, ms);
+  };
+  window.requestAnimationFrame = (work) => (hidden ? -waiting.push(work) : frame(work));
+  Object.defineProperty(Document.prototype, 'hidden', {get: () => hidden});
+  Object.defineProperty(Document.prototype, 'visibilityState', {get: () => (hidden ? 'hidden' : 'visible')});
+  window.seedHide = (value) => {
+    hidden = value;
+    document.dispatchEvent(new Event('visibilitychange'));
+    if (!hidden) waiting.splice(0).forEach((work) => frame(work));
+  };
+})();
+"""
+
+HANDS = """
+([seed, keys]) => {
+  // Holds a key, or none, for 70 to 270 ms, and then the next one; what was held is kept with its time.
+  let state = seed >>> 0;
+  const random = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  const press = (type, key) => document.dispatchEvent(new KeyboardEvent(type, {key, bubbles: true}));
+  window.seedHeld = [];
+  let held = null;
+  const next = () => {
+    if (held !== null) press('keyup', held);
+    held = random() < 0.2 ? null : keys[Math.floor(random() * keys.length)];
+    if (held !== null) press('keydown', held);
+    window.seedHeld.push([performance.now(), held]);
+    window.seedHands = setTimeout(next, 70 + random() * 200);
+  };
+  next();
+}
+"""
+
+
+class Participant:
+    """One person: a browser context with one page. `console` is what the page said, `errors` what it threw."""
+
+    def __init__(self, context: Any, server: SeedServer, subject: str) -> None:
+        self.subject = subject
+        self.context = context
+        self.addresses = hostpage.answer_cdn(context)
+        context.add_init_script(HIDING)
+        self.page = context.new_page()
+        self.console: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self._server = server
+        self.page.goto(server.address_of(subject))
+
+    def start(self) -> None:
+        """Press the start button when the page lets it be pressed."""
+        self.page.wait_for_selector("#startButton:not([disabled])", timeout=LOAD_TIMEOUT * 1000)
+        self.page.click("#startButton")
+
+    def play(self, seed: int) -> None:
+        """Hands on the keys, when the game is drawn."""
+        self.page.wait_for_function("window.seedScene?.objectMap.size > 0", timeout=LOAD_TIMEOUT * 1000)
+        self.page.evaluate(HANDS, [seed, KEYS])
+
+    def hide(self, hidden: bool = True) -> None:
+        """Hide the tab, or show it again."""
+        self.page.evaluate("(hidden) => window.seedHide(hidden)", hidden)
+
+    def game(self, expression: str) -> Any:
+        """A value in the page, in which `game` is what plays."""
+        return self.page.evaluate(f"() => {{ const game = window.seedGame; return {expression}; }}")
+
+    def finish(self, seconds: float) -> Path:
+        """Wait for the end of the scene and for the data; the CSV file."""
+        self.page.wait_for_function(
+            "document.getElementById('sceneHeader').textContent === 'The end'", timeout=seconds * 1000
+        )
+        path = self._server.csv_of(self.subject)
+        deadline = time.monotonic() + 10
+        while not path.with_name(f"{self.subject}_metadata.json").is_file():  # the last one that is written
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the page of {self.subject} sent no data")
+            self.page.wait_for_timeout(50)
+        return path
+
+
+class Browser:
+    """Chromium, with a context for every participant."""
+
+    def __init__(self, browser: Any, server: SeedServer) -> None:
+        self._browser = browser
+        self._server = server
+        self.participants: list[Participant] = []
+
+    def participant(self, subject: str) -> Participant:
+        self.participants.append(Participant(self._browser.new_context(), self._server, subject))
+        return self.participants[-1]
+
+
+@contextlib.contextmanager
+def browser(server: SeedServer) -> Iterator[Browser]:
+    """A browser for the pages of this server."""
+    from playwright.sync_api import sync_playwright
+
+    environment.put_on_path()
+    chromium.use_with_playwright()
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(args=list(hostpage.CHROMIUM_ARGUMENTS))
+        try:
+            yield Browser(chrome, server)
+        finally:
+            chrome.close()
