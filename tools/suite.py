@@ -203,6 +203,14 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
     return pytest(sys.executable, ["tests/e2e"], "", options, live=True)
 
 
+def page(options: argparse.Namespace) -> tuple[Counts, str]:
+    from tools import distributions
+
+    chromium.ensure(options.chromium)
+    distributions.ensure_all()
+    return pytest(sys.executable, ["tests/page"], "", options, live=True)
+
+
 STEPS = (
     Step("unit", "unit tests", unit),
     Step("laws", "property tests, and the comparison with the oracle", laws),
@@ -213,6 +221,7 @@ STEPS = (
     Step("parity", "the same digests on CPython and on three Pyodides", parity, browser=True),
     Step("browser", "the shims in a headless Chromium", browser, browser=True),
     Step("e2e", "whole sessions in two pages", e2e, browser=True),
+    Step("page", "the real interactive_gym page, with its server", page, browser=True),
 )
 
 

@@ -170,7 +170,7 @@ def test_the_stamp_changes_with_everything_that_decides_the_contents(here: envir
 
 def test_every_requirement_of_the_tools_is_pinned_exactly() -> None:
     """pyproject.toml pins what the project uses to build and test, and the constraints pin everything else."""
-    for wanted in environment.requirements(["test", "browser", "dev"]):
+    for wanted in environment.requirements(["test", "browser", "page", "dev"]):
         assert "==" in wanted.partition(";")[0], wanted
     lines = environment.CONSTRAINTS.read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
@@ -367,7 +367,7 @@ def test_fast_leaves_out_the_browsers_and_nothing_else() -> None:
     every = [step.name for step in suite.STEPS]
     assert [step.name for step in suite.chosen(options_of("test"))] == every
     fast = [step.name for step in suite.chosen(options_of("test --fast"))]
-    assert fast == [name for name in every if name not in {"parity", "browser", "e2e"}]
+    assert fast == [name for name in every if name not in {"parity", "browser", "e2e", "page"}]
     assert [step.name for step in suite.chosen(options_of("test --only js,lint"))] == ["lint", "js"]
     with pytest.raises(Missing, match="no step dance"):
         suite.chosen(options_of("test --only dance"))

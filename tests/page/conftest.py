@@ -1,0 +1,55 @@
+"""Fixtures for tests in the real page: one Chromium, and studies that end with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import page_rig
+import pytest
+
+from tools import chromium as chromiums
+from tools import environment, hostpage
+from tools.paths import ROOT
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One headless Chromium that looks up no names."""
+    from playwright.sync_api import sync_playwright
+
+    environment.put_on_path()
+    chromiums.use_with_playwright()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(args=list(hostpage.CHROMIUM_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def start_study(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., page_rig.Study]]:
+    """start_study(**settings) starts a study on the unmodified page; at the end no address may have been refused."""
+    studies: list[page_rig.Study] = []
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: Any) -> page_rig.Study:
+            study = page_rig.Study(chromium, tmp_path / f"study-{len(studies)}", **settings)
+            studies.append(stack.enter_context(study))
+            return study
+
+        yield start
+        refused = [address for study in studies for address in study.refused]
+    assert refused == []
+
+
+@pytest.fixture(scope="session")
+def pycore_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the page's package with our module in it, put there by the command that users run."""
+    package = hostpage.copy_package(tmp_path_factory.mktemp("installed"))
+    command = [sys.executable, "-m", "pycore", "interactive-gym", "install", str(package)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return package

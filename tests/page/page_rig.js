@@ -1,0 +1,80 @@
+// Runs in the real page before its own scripts: notes what every step was given, and can play by a seeded script.
+(() => {
+  const log = [];
+  const failures = [];
+  /** @type {null | {next: () => number, keys: string[], chance: number, held: string | null}} */
+  let player = null;
+  let wrapped = null;
+
+  const generator = (seed) => () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+
+  const press = (type, key) => document.dispatchEvent(new KeyboardEvent(type, { key, bubbles: true }));
+
+  // After each tick, so that what is pressed depends on the seed and on the number of ticks, not on the time.
+  const decide = () => {
+    if (player === null || player.next() >= player.chance) return;
+    const key = player.keys[Math.floor(player.next() * (player.keys.length + 1))] ?? null;
+    if (player.held !== null) press('keyup', player.held);
+    if (key !== null) press('keydown', key);
+    player.held = key;
+  };
+
+  const wrap = (game) => {
+    const step = game.step;
+    game.step = async function (actions) {
+      const me = game.myPlayerId;
+      const entry = {
+        episode: game.num_episodes,
+        frame: game.frameNumber,
+        step: game.step_num,
+        action: me === undefined ? null : actions[String(me)],
+        actions: { ...actions },
+        at: performance.now(),
+      };
+      log.push(entry);
+      try {
+        const result = await step.call(game, actions);
+        entry.stepped = result !== null;
+        return result;
+      } catch (error) {
+        entry.error = String(error);
+        failures.push(String(error));
+        throw error;
+      } finally {
+        entry.ms = performance.now() - entry.at;
+        decide();
+      }
+    };
+  };
+
+  setInterval(() => {
+    const game = window.game;
+    if (game && game !== wrapped && typeof game.step === 'function') {
+      wrapped = game;
+      wrap(game);
+    }
+  }, 20);
+
+  window.rig = {
+    log,
+    failures,
+    play(seed, keys, chance) {
+      player = { next: generator(seed), keys, chance, held: null };
+    },
+    rest() {
+      if (player !== null && player.held !== null) press('keyup', player.held);
+      player = null;
+    },
+    setHidden(hidden) {
+      const state = hidden ? 'hidden' : 'visible';
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+      Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    },
+  };
+})();

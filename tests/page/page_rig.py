@@ -1,0 +1,312 @@
+"""Studies and participants: the real server of the interactive_gym page, and people in real browsers who take part.
+
+    with Study(browser, folder, episodes=2, max_steps=60) as study:
+        ann, bob = study.players("ann", "bob")   # both have loaded, joined and play
+        study.finish(ann, bob)
+        table = study.csv(ann, 0)
+
+A test hears what the page does from outside: from what `step` was given, from the frames of its web socket, from the
+files that the server wrote. Nothing here knows whether the page's own module runs or ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import page_records
+import study as study_file
+
+from tools import hostpage
+
+HERE = Path(__file__).parent
+SCRIPT = HERE / "page_rig.js"
+LOADING = 90.0
+"""Seconds for the page to load its Python: four here, more when all cores are busy."""
+
+
+@dataclass
+class Message:
+    """A socket.io event on a participant's web socket."""
+
+    at: float
+    name: str
+    data: Any
+    size: int
+    """Bytes, with the binary parts that followed."""
+
+
+class Traffic:
+    """The events that went one way over a web socket."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.bytes = 0
+        """All of them, with the pings of the transport."""
+
+    def take(self, payload: str | bytes) -> None:
+        size = len(payload) if isinstance(payload, bytes) else len(payload.encode())
+        self.bytes += size
+        if isinstance(payload, bytes):
+            if self.messages:
+                self.messages[-1].size += size
+            return
+        # "4" is a message of engine.io, "2" and "5" are an event and one with binary parts; then an ack's number.
+        if payload[:2] in ("42", "45") and (start := payload.find("[")) > 0:
+            name, *arguments = json.loads(payload[start:])
+            self.messages.append(Message(time.monotonic(), name, arguments[0] if arguments else None, size))
+
+    def named(self, name: str) -> list[Message]:
+        return [message for message in self.messages if message.name == name]
+
+    def sums(self) -> dict[str, tuple[int, int]]:
+        """How many and how many bytes, by name."""
+        found: dict[str, tuple[int, int]] = {}
+        for message in self.messages:
+            count, size = found.get(message.name, (0, 0))
+            found[message.name] = (count + 1, size + message.size)
+        return dict(sorted(found.items()))
+
+
+class Participant:
+    """A person: a browser context of its own, with one page. `name` is the subject's id in the files."""
+
+    def __init__(self, browser: Any, url: str, name: str, numpy: bool = False, **context: Any) -> None:
+        self.name = name
+        self.url = f"{url}{name}"
+        self.context = browser.new_context(**{"viewport": {"width": 960, "height": 800}, **context})
+        self.addresses = hostpage.answer_cdn(self.context, numpy)
+        self.context.add_init_script(path=SCRIPT)
+        self.page = self.context.new_page()
+        self.sent, self.received = Traffic(), Traffic()
+        self.console: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("websocket", self._listen)
+        self._cdp: Any = None
+
+    def _listen(self, socket: Any) -> None:
+        socket.on("framesent", self.sent.take)
+        socket.on("framereceived", self.received.take)
+
+    # -- the way through the study ---------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Ask for the page; loading goes on by itself."""
+        self.page.goto(self.url, wait_until="commit")
+
+    def ready(self) -> None:
+        """Wait until the page has loaded its Python and shows the welcome."""
+        self.wait("document.querySelector('#advanceButton')?.offsetParent != null", LOADING, "the page loads")
+
+    def proceed(self) -> None:
+        """Click Continue."""
+        self.page.click("#advanceButton:not([disabled])")
+
+    def start(self) -> None:
+        """Click Start as soon as the game's page allows it, which joins the waiting room."""
+        self.page.click("#startButton:not([disabled])", timeout=LOADING * 1000)
+
+    def playing(self, seconds: float = 60.0) -> None:
+        """Wait for the first frame."""
+        self.wait("window.game?.frameNumber > 0", seconds, "the game begins")
+
+    def arrive(self, scene: str, seconds: float) -> None:
+        """Wait for a scene by its header."""
+        quoted = json.dumps(scene)
+        self.wait(f"document.querySelector('#sceneHeader')?.textContent === {quoted}", seconds, f"scene {scene}")
+
+    def reload(self) -> None:
+        self.page.reload(wait_until="commit")
+
+    def close(self) -> None:
+        """Leave, as by closing the tab."""
+        self.context.close()
+
+    # -- what they do ------------------------------------------------------------------------------------------------
+
+    def play(self, seed: int, chance: float = 0.2) -> None:
+        """From now on press keys by a seeded script: at each tick another key, or none, with this probability."""
+        keys = "Object.keys(window.game.config.action_mapping).filter((key) => !key.includes(','))"
+        self.page.evaluate(f"([seed, chance]) => window.rig.play(seed, {keys}, chance)", [seed, chance])
+
+    def rest(self) -> None:
+        """Let go of all keys that the script holds."""
+        self.page.evaluate("window.rig.rest()")
+
+    @contextlib.contextmanager
+    def holding(self, key: str) -> Iterator[None]:
+        """Hold a key of the real keyboard."""
+        self.page.keyboard.down(key)
+        try:
+            yield
+        finally:
+            self.page.keyboard.up(key)
+
+    def hide(self, hidden: bool = True) -> None:
+        """Put the tab into the background, for all that the page can see of it; `hide(False)` brings it back."""
+        self.page.evaluate("(hidden) => window.rig.setHidden(hidden)", hidden)
+
+    def network(self, latency: float = 1.0, loss: float = 0.0, offline: bool = False) -> None:
+        """Shape everything, data channels too: `latency` ms are added in each direction, `loss` is a probability.
+
+        Chromium ignores the loss when the latency is below 1.
+        """
+        if self._cdp is None:
+            self._cdp = self.context.new_cdp_session(self.page)
+            self._cdp.send("Network.enable")
+        conditions = {"offline": offline, "latency": max(1.0, latency), "packetLoss": loss * 100}
+        self._cdp.send(
+            "Network.emulateNetworkConditions", {**conditions, "downloadThroughput": -1, "uploadThroughput": -1}
+        )
+
+    def cut(self) -> None:
+        """Lose every datagram between the players, silently; socket.io goes on. Do it on both pages."""
+        self.network(loss=1.0)
+
+    # -- what is seen of them ----------------------------------------------------------------------------------------
+
+    def game(self, expression: str) -> Any:
+        """A value of the page's game: `game("frameNumber")` is `window.game.frameNumber`."""
+        return self.page.evaluate(f"window.game.{expression}")
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """Each call of `step`: episode, frame, step, action (own), actions, at, ms, stepped (it gave a result)."""
+        return self.page.evaluate("window.rig.log")
+
+    @property
+    def failures(self) -> list[str]:
+        """What `step` threw into the page."""
+        return self.page.evaluate("window.rig.failures")
+
+    @property
+    def assigned(self) -> dict[str, Any]:
+        """What the server said last: `player_id`, `game_id`, `game_seed`, `num_players`."""
+        return self.received.named("pyodide_player_assigned")[-1].data
+
+    def wait(self, expression: str, seconds: float, what: str) -> None:
+        """Wait until an expression is true in the page; the failure says what the page was at instead."""
+        deadline = time.monotonic() + seconds
+        while not self.page.evaluate(f"Boolean({expression})"):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self.name}: not within {seconds:g} s: {what}\n{self.report()}")
+            self.page.wait_for_timeout(50)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for all pages."""
+        self.page.wait_for_timeout(seconds * 1000)
+
+    def report(self) -> str:
+        """The page as it is, for a failure's message."""
+        shown = self.page.evaluate("document.body.innerText")[:800]
+        said = "\n".join(line[:300] for line in self.console[-25:])
+        return f"page errors: {self.errors}\nshown:\n{shown}\nconsole:\n{said}"
+
+
+class Study:
+    """A study with its server, its participants and its data. Settings are those of study.py.
+
+    `package` is a copy of the page's package to run from (default: the installed one, unmodified). With `own_module`
+    the page gets the stand-in for numpy, which its own module needs and ours must not.
+    """
+
+    def __init__(
+        self, browser: Any, folder: Path, package: Path | None = None, own_module: bool = False, **settings: Any
+    ) -> None:
+        if own_module:
+            settings["packages"] = [*settings.get("packages", ()), "numpy"]
+            settings["options"] = {**settings.get("options", {}), "numpy": True}
+        self.own_module = own_module
+        self.games = study_file.complete(settings)
+        self.game: Mapping[str, Any] = self.games[0]
+        self.server = hostpage.Server(HERE / "study.py", folder, settings, package)
+        self.participants: list[Participant] = []
+        self._browser = browser
+
+    def __enter__(self) -> Study:
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for participant in self.participants:
+            with contextlib.suppress(Exception):
+                participant.close()
+        self.server.__exit__()
+
+    @property
+    def refused(self) -> list[str]:
+        """The public addresses that some page asked for and nobody foresaw."""
+        return [address for participant in self.participants for address in participant.addresses.refused]
+
+    def participant(self, name: str, **context: Any) -> Participant:
+        """Somebody opens the study."""
+        participant = Participant(self._browser, self.server.url, name, self.own_module, **context)
+        self.participants.append(participant)
+        participant.open()
+        return participant
+
+    def join(self, *names: str) -> list[Participant]:
+        """So many people come as far as the first game's waiting room."""
+        participants = [self.participant(name) for name in names]
+        for step in (Participant.ready, Participant.proceed, Participant.start):
+            for participant in participants:
+                step(participant)
+        return participants
+
+    def players(self, *names: str, seed: int | None = 1) -> list[Participant]:
+        """So many people who play, each by a key script of its own seed; with `seed=None` nobody presses anything."""
+        participants = self.join(*names)
+        for number, participant in enumerate(participants):
+            if seed is not None:
+                participant.play(seed * 1000 + number)
+        for participant in participants:
+            participant.playing()
+        return participants
+
+    def finish(self, *participants: Participant, seconds: float = 120.0) -> None:
+        """Wait until all have come to the page after the last game."""
+        for participant in participants:
+            participant.arrive("Debrief", seconds)
+
+    # -- data --------------------------------------------------------------------------------------------------------
+
+    def path(self, participant: Participant | str, ending: str, game: int = 0) -> Path:
+        """Where the server puts a file of somebody: `path(ann, "_ep0.csv")`."""
+        name = participant if isinstance(participant, str) else participant.name
+        chosen = self.games[game]
+        return self.server.data / chosen["experiment"] / chosen["scene"] / f"{name}{ending}"
+
+    def file(self, participant: Participant | str, ending: str, game: int = 0, seconds: float = 15.0) -> Path:
+        """Such a file, as soon as it is there and complete."""
+        path, deadline = self.path(participant, ending, game), time.monotonic() + seconds
+        sizes = [-2, -1]
+        while sizes[-1] <= 0 or sizes[-1] != sizes[-2]:
+            if time.monotonic() > deadline:
+                there = sorted(item.name for item in path.parent.glob("*"))
+                raise AssertionError(f"no {path.name} within {seconds:g} s; there are {there}")
+            self.participants[0].page.wait_for_timeout(50)
+            sizes.append(path.stat().st_size if path.is_file() else -1)
+        return path
+
+    def csv(self, participant: Participant | str, episode: int, game: int = 0) -> page_records.Table:
+        """An episode's rows, as the server stored them for somebody."""
+        return page_records.read_csv(self.file(participant, f"_ep{episode}.csv", game))
+
+    def metrics(self, participant: Participant | str, game: int = 0) -> dict[str, Any]:
+        """The multiplayer metrics that the server stored for somebody."""
+        return json.loads(self.file(participant, "_multiplayer_metrics.json", game).read_text("utf-8"))
+
+    def truth(self, tables: list[page_records.Table], seed: int, game: int = 0) -> list[list[page_records.Row]]:
+        """What the environment does, in CPython, with the actions of these episodes."""
+        chosen = self.games[game]
+        options = {name: value for name, value in chosen["options"].items() if name != "numpy"}
+        code = study_file.code_of({**chosen, "options": options})
+        players = [player for player, _ in chosen["policies"]]
+        return page_records.truth(code, chosen["step_code"], players, seed, [table.actions() for table in tables])

@@ -1,0 +1,304 @@
+"""The real interactive_gym page for tests and benchmarks: its server as a child process, and its public addresses.
+
+The page is the one of `multi-user-gymnasium`, from the package index, unmodified. Three things stand between it and a
+machine without a network, and they are all here: the server asks two public addresses when it starts, the page loads
+its libraries from public networks, and the page's own module needs numpy. `python -m tools.hostpage STUDY` runs a
+study's file as its author would, with the first of them answered.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import csv
+import hashlib
+import importlib.util
+import json
+import mimetypes
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tools import distributions, node
+from tools.paths import BUILD, NODE_MODULES, PYODIDES, ROOT
+from tools.process import Failed, Missing
+from tools.relay import free_port, stop
+
+PACKAGE = "mug"
+DISTRIBUTION = "multi_user_gymnasium"
+START_TIMEOUT = 60.0
+"""Seconds until the server must answer; it takes three, of which pandas is one."""
+
+PYODIDE = next(pyodide for pyodide in PYODIDES if pyodide.version == "0.26.2")
+PYODIDE_ADDRESS = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE.version}/full/"
+LIBRARIES = {
+    "https://ajax.googleapis.com/ajax/libs/jquery/3.7.1/jquery.min.js": "jquery/dist/jquery.min.js",
+    "https://cdnjs.cloudflare.com/ajax/libs/phaser/3.80.1/phaser.min.js": "phaser/dist/phaser.min.js",
+    "https://cdnjs.cloudflare.com/ajax/libs/socket.io/4.7.2/socket.io.js": "socket.io-client-4.7.2/dist/socket.io.js",
+    "https://cdnjs.cloudflare.com/ajax/libs/onnxruntime-web/1.10.0/ort.min.js": "onnxruntime-web/dist/ort.min.js",
+    # The public network minifies this file itself; the package has the same one minified elsewhere.
+    "https://cdn.jsdelivr.net/npm/ua-parser-js@1.0.38/src/ua-parser.min.js": "ua-parser-js/dist/ua-parser.min.js",
+}
+"""What templates/index.html loads, and the file of the npm package of the same version."""
+
+FONTS = ("https://fonts.googleapis.com/", "https://fonts.gstatic.com/")
+PUBLIC = re.compile(r"^(?:https?|wss?)://(?!127\.0\.0\.1[:/]|localhost[:/])")
+CHROMIUM_ARGUMENTS = (
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost, EXCLUDE *.local",
+    "--disable-3d-apis",
+)
+"""No name is looked up, not even a STUN server's; `.local` is how browsers hide host candidates from each other.
+And no WebGL: a machine without a graphics card draws it so slowly that a tick takes 280 ms instead of 43. Phaser then
+takes the plain canvas."""
+
+
+def installed_package() -> Path:
+    """The folder of the installed package; it must be as its authors released it."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise Missing(f"multi-user-gymnasium is not installed in {sys.prefix}; run: python3 build.py env")
+    folder = Path(spec.submodule_search_locations[0])
+    changed = modified(folder)
+    if changed:
+        raise Failed(f"{folder} is not as it was released: {', '.join(changed[:5])}; install it anew")
+    return folder
+
+
+def records(folder: Path) -> Path:
+    """The folder with the installed package's version and list of files."""
+    found = sorted(folder.parent.glob(f"{DISTRIBUTION}-*.dist-info"))
+    if len(found) != 1:
+        raise Failed(f"beside {folder} there is not one {DISTRIBUTION}-….dist-info but {len(found)}")
+    return found[0]
+
+
+def modified(folder: Path) -> list[str]:
+    """The files of the package that differ from its own list of files, or are not in it."""
+    with (records(folder) / "RECORD").open(encoding="utf-8", newline="") as file:
+        listed = {
+            row[0]: row[1].removeprefix("sha256=") for row in csv.reader(file) if row[0].startswith(f"{PACKAGE}/")
+        }
+    present = {
+        path.relative_to(folder.parent).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    wrong = sorted(name for name in listed.keys() | present.keys() if "__pycache__" not in name and (
+        name not in listed or name not in present or digest(present[name]) != listed[name]
+    ))  # fmt: skip
+    return wrong
+
+
+def digest(path: Path) -> str:
+    """A file's hash as wheels write it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+
+
+def copy_package(target: Path) -> Path:
+    """Copy the installed, unmodified package into a folder; with that folder on PYTHONPATH it is the one imported.
+
+    Returns the copy's folder, `target/mug`. What belongs to the installation (its version) is copied too.
+    """
+    source = installed_package()
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, target / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(records(source), target / records(source).name)
+    return target / PACKAGE
+
+
+class Server:
+    """A study's server on this machine: `with Server(study, folder) as server: server.url`.
+
+    `study` is the file that its author would run; it is given `--port` and, with `settings`, `--settings FILE`.
+    `folder` is where it runs, so `folder/data` is where its data comes; `package` is a copied package to run from.
+    """
+
+    def __init__(
+        self, study: Path, folder: Path, settings: Mapping[str, Any] | None = None, package: Path | None = None
+    ) -> None:
+        self.study = study.resolve()
+        self.folder = folder.resolve()
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self.settings = settings
+        self.package = package or installed_package()
+        self.port = 0
+        self.seconds = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def __enter__(self) -> Server:
+        started = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        command = [sys.executable, "-m", "tools.hostpage", str(self.study), "--port", str(self.port)]
+        if self.settings is not None:
+            file = self.folder / "settings.json"
+            file.write_text(json.dumps(self.settings), encoding="utf-8")
+            command += ["--settings", str(file)]
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("TURN_")}
+        variables["PYTHONPATH"] = os.pathsep.join([str(self.package.parent.resolve()), str(ROOT)])
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log)
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        self.seconds = time.monotonic() - started
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            stop(self._process)
+            self._process = None
+
+    def text(self) -> str:
+        """What the server has said so far."""
+        return self.log.read_text("utf-8", "replace") if self.log.is_file() else ""
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise Failed(f"{self.study.name} ended with status {self._process.returncode}:\n{self.text()[-3000:]}")
+            try:
+                # The one address that answers without beginning a participant's session, with a 404.
+                urllib.request.urlopen(f"{self.url}robots.txt", timeout=2)
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise Failed(f"{self.study.name} did not answer at {self.url} within {START_TIMEOUT:g} s")
+
+
+class Addresses:
+    """Which public addresses a browser context asked for: those that were answered, and those that were refused."""
+
+    def __init__(self) -> None:
+        self.answered: list[str] = []
+        self.refused: list[str] = []
+
+
+def answer_cdn(context: Any, numpy: bool = False) -> Addresses:
+    """Answer a Playwright context's public addresses from files on this machine; refuse and record all others.
+
+    With `numpy`, the Pyodide that the page loads has a package of that name: the stand-in.
+    """
+    node.ensure_packages()
+    folder = distribution(numpy)
+    found = Addresses()
+
+    def answer(route: Any, request: Any) -> None:
+        address = request.url.partition("?")[0]
+        path = None
+        if address in LIBRARIES:
+            path = NODE_MODULES / LIBRARIES[address]
+        elif address.startswith(PYODIDE_ADDRESS):
+            path = folder / address.removeprefix(PYODIDE_ADDRESS)
+        headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=86400"}
+        if path is not None and path.is_file() and path.parent.is_dir():
+            found.answered.append(request.url)
+            headers["Content-Type"] = kind_of(path)
+            route.fulfill(status=200, headers=headers, path=path)
+        elif address.startswith(FONTS):
+            found.answered.append(request.url)
+            route.fulfill(status=200, headers={**headers, "Content-Type": "text/css"}, body="")
+        else:
+            found.refused.append(request.url)
+            route.abort("internetdisconnected")
+
+    def watch(page: Any) -> None:
+        page.on("websocket", lambda socket: found.refused.append(socket.url) if PUBLIC.match(socket.url) else None)
+
+    context.route(PUBLIC, answer)
+    context.on("page", watch)
+    return found
+
+
+def kind_of(path: Path) -> str:
+    """A file's content type; browsers compile WebAssembly while it loads only if it is called so."""
+    known = {
+        ".wasm": "application/wasm",
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".whl": "application/zip",
+    }
+    return known.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def distribution(numpy: bool = False) -> Path:
+    """The Pyodide that the page loads; with `numpy`, a second one that has the stand-in as a package."""
+    plain = distributions.ensure(PYODIDE)
+    if not numpy:
+        return plain
+    source = (ROOT / "tools" / "numpy_standin.py").read_bytes()
+    stamp = hashlib.sha256(source + (plain / "stamp").read_bytes() + Path(__file__).read_bytes()).hexdigest()[:16]
+    folder = BUILD / "hostpage" / f"pyodide-{PYODIDE.version}-{stamp}"
+    if folder.is_dir():
+        return folder
+    half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
+    half.mkdir(parents=True)
+    for file in plain.iterdir():
+        distributions.place(file, half / file.name)
+    wheel = standin_wheel(half, source)
+    lock = json.loads((plain / "pyodide-lock.json").read_text("utf-8"))
+    lock["packages"].update(distributions.locked(PYODIDE, [wheel], half))
+    (half / "pyodide-lock.json").unlink()  # a link to the plain distribution's
+    (half / "pyodide-lock.json").write_text(json.dumps(lock), "utf-8")
+    try:
+        half.rename(folder)
+    except OSError:  # another process was faster
+        shutil.rmtree(half)
+    return folder
+
+
+def standin_wheel(folder: Path, source: bytes) -> Path:
+    """The stand-in for numpy as a wheel."""
+    path = folder / "numpy-0-py3-none-any.whl"
+    info = "numpy-0.dist-info"
+    files = {
+        "numpy/__init__.py": source,
+        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: numpy\nVersion: 0\nSummary: a stand-in for tests\n",
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: pycore\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, content in files.items():
+            wheel.writestr(zipfile.ZipInfo(name), content)
+        wheel.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"]))
+    return path
+
+
+def run_study(study: str, arguments: list[str]) -> None:
+    """Run a study's file in this process, with the lookup of the machine's public address answered at once: no."""
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("no public network")
+
+    urllib.request.urlopen = no_network
+    sys.argv = [study, *arguments]
+    with contextlib.suppress(KeyboardInterrupt):
+        runpy.run_path(study, run_name="__main__")
+
+
+if __name__ == "__main__":
+    run_study(sys.argv[1], sys.argv[2:])
