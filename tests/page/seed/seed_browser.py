@@ -89,6 +89,7 @@ class Participant:
         self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self._server = server
+        self._cdp: Any = None
         self.page.goto(server.address_of(subject))
 
     def start(self) -> None:
@@ -100,6 +101,14 @@ class Participant:
         """Hands on the keys, when the game is drawn."""
         self.page.wait_for_function("window.seedScene?.objectMap.size > 0", timeout=LOAD_TIMEOUT * 1000)
         self.page.evaluate(HANDS, [seed, KEYS])
+
+    def impair(self, latency_ms: float, loss: float = 0) -> None:
+        """Slow down and lose packets, in both directions of this page, peer-to-peer included; latency at least 1."""
+        if self._cdp is None:
+            self._cdp = self.context.new_cdp_session(self.page)
+            self._cdp.send("Network.enable")
+        conditions = {"offline": False, "latency": latency_ms, "downloadThroughput": -1, "uploadThroughput": -1}
+        self._cdp.send("Network.emulateNetworkConditions", {**conditions, "packetLoss": loss})
 
     def hide(self, hidden: bool = True) -> None:
         """Hide the tab, or show it again."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 import seed_data
+import seed_game
 import seed_truth
 import socketio
 from seed_browser import ACTIONS, browser
@@ -206,3 +208,83 @@ def test_columns_are_padded_at_their_ends_and_what_is_no_list_stands_first(tmp_p
 def test_msgpack_is_read(data: bytes, value: Any) -> None:
     """Every family of types that the encoders of the page use."""
     assert seed_data.unpack(data) == value
+
+
+def test_a_hidden_page_is_run_once_a_second(tmp_path: Path) -> None:
+    """What hides a tab here does to the page what a browser does: its own clock nearly stops, and goes on after."""
+    with SeedServer(STATIC, {**ALONE, "max_steps": 3000}, tmp_path) as server, browser(server) as chrome:
+        person = chrome.participant("ada")
+        person.start()
+        person.play(seed=1)
+        person.hide()
+        assert person.page.evaluate("[document.hidden, document.visibilityState]") == [True, "hidden"]
+        person.page.wait_for_timeout(200)
+        before = person.game("game.step_num")
+        person.page.wait_for_timeout(3000)
+        hidden = person.game("game.step_num") - before
+        person.hide(False)
+        person.page.wait_for_timeout(1000)
+        before = person.game("game.step_num")
+        person.page.wait_for_timeout(2000)
+        shown = person.game("game.step_num") - before
+        assert 1 <= hidden <= 5
+        assert shown >= 15
+
+
+def data_of_a_game(study: dict[str, Any]) -> dict[str, Any]:
+    """What the page's logger would have of a game of this study, by an old generator's actions."""
+    agents = list(study["policy_mapping"])
+    length, episodes = study["max_steps"], study["num_episodes"]
+    word = 1
+    actions: dict[Any, list[int]] = {agent: [] for agent in agents}
+    for _ in range(length * episodes):
+        for agent in agents:
+            word = (word * 1103515245 + 12345) & 0x7FFFFFFF
+            actions[agent].append((word >> 16) % 5)
+    code = study["environment_initialization_code"]
+    truth = seed_truth.replay(code, actions, [length] * episodes, seed_game.GAME_SEED)
+    steps = [step for episode in truth for step in episode]
+    infos: dict[Any, dict[str, list[Any]]] = {agent: {} for agent in agents}
+    for step in steps:
+        for agent in agents:
+            for key, value in step[3][agent].items():
+                infos[agent].setdefault(key, []).append(value)
+    return {
+        "actions": actions,
+        **{
+            name: {agent: [step[part][agent] for step in steps] for agent in agents}
+            for part, name in enumerate(("rewards", "terminateds", "truncateds"))
+        },
+        "infos": infos,
+        "t": [*range(length + 1)] * episodes,
+        "timestamp": [0] * ((length + 1) * episodes),
+        "player_subjects": {"left": "ada", "right": "bob"},
+    }
+
+
+def judged(study: dict[str, Any], mine: dict[str, Any], other: dict[str, Any], folder: Path) -> seed_game.Played:
+    """Two players' data, as it is after its way through the server's files."""
+    played = seed_game.Played(study, SeedServer(STATIC, study, folder), seats={"ada": "left", "bob": "right"})
+    for name, data in (("ada", mine), ("bob", other)):
+        seed_data.write_csv(data, folder / f"{name}.csv")
+        played.columns[name] = seed_data.read_csv(folder / f"{name}.csv")
+    return played
+
+
+def test_the_judgement_of_a_game_passes_what_is_true_and_fails_on_one_wrong_field(tmp_path: Path) -> None:
+    """Both alike and true passes; one field of one player, or the same field of both, does not."""
+    study = seed_game.scene(max_steps=60)
+    good = data_of_a_game(study)
+    seed_game.verify(judged(study, good, good, tmp_path))
+    bad = copy.deepcopy(good)
+    bad["rewards"]["left"][40] += 0.25
+    with pytest.raises(AssertionError, match=r"rewards\.left differs"):
+        seed_game.verify(judged(study, good, bad, tmp_path))
+    with pytest.raises(AssertionError, match="rewards"):
+        seed_game.verify(judged(study, bad, bad, tmp_path))
+    bad = copy.deepcopy(good)
+    del bad["actions"]["right"][-1]
+    with pytest.raises(AssertionError, match="119 actions of right"):
+        seed_game.verify(judged(study, bad, bad, tmp_path))
+    other = {**good, "timestamp": [1] * len(good["timestamp"])}
+    seed_game.verify(judged(study, good, other, tmp_path))

@@ -14,6 +14,8 @@ let humanKeyPressBuffer = [];
 export var pressedKeys = {};
 /** @type {Record<string, any>} */
 let previousSubmittedActions = {};
+/** What policies answered and nobody has played yet. @type {Record<string, any[]>} */
+const botActionBuffers = {};
 /** @type {any} */
 let game_graphics = null;
 
@@ -209,12 +211,21 @@ class GymScene extends Phaser.Scene {
             if (policy_mapping[agent] === 'random') {
                 return Math.floor(Math.random() * Object.keys(action_mapping).length);
             }
-            console.error(`The harness runs no policy but "random", and ${agent} has ${policy_mapping[agent]}.`);
+            this.queryBotPolicy(agent);
         }
+        const answers = (botActionBuffers[agent] ??= []);
+        if (answers.length > 0) return answers.shift();
         if (action_population_method === 'previous_submitted_action' && previousSubmittedActions[agent] !== undefined) {
             return previousSubmittedActions[agent];
         }
         return default_action;
+    }
+
+    /** In the place of a network: an answer that comes when it comes. @param {string} agent */
+    async queryBotPolicy(agent) {
+        const actions = Object.values(this.scene_metadata.action_mapping);
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+        (botActionBuffers[agent] ??= []).push(actions[Math.floor(Math.random() * actions.length)]);
     }
 
     getHumanAction() {
