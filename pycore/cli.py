@@ -1,7 +1,7 @@
-"""The command line: run a relay, read a study's data back.
+"""The command line: run a relay, read a study's data back, put pycore into an interactive_gym page.
 
-Exit status 0: done; 1: the data asked for are incomplete; 2: a mistake in what was asked, with the way out in
-the message. The relay and its dependencies are imported by the command that needs them.
+Exit status 0: done; 1: the data asked for are incomplete, or the page is not in order; 2: a mistake in what was
+asked, with the way out in the message. The relay and its dependencies are imported by the command that needs them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from . import __version__
-from .errors import ConfigError, PycoreError
+from .errors import ConfigError, PycoreError, UsageError
 from .relay import create_app, missing_extra
 
 if TYPE_CHECKING:
@@ -191,6 +191,35 @@ def data(database: str, game: str | None, out: Path | None) -> None:
     for game_id, player, lost in gaps:
         click.echo(f"incomplete: game {game_id}, player {player}: {lost} missing", err=True)
     if gaps:
+        raise SystemExit(1)
+
+
+@cli.group("interactive-gym", short_help="Put pycore into an interactive_gym page, or take it out.")
+def interactive_gym() -> None:
+    """Use pycore in a page of interactive_gym, or of multi-user-gymnasium 0.1.3."""
+
+
+@interactive_gym.command("install", short_help="Install, upgrade, check or remove pycore in a page.")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--undo", is_flag=True, help="Put the page's own module back and remove pycore's files.")
+@click.option("--check", is_flag=True, help="Say what is installed; status 0 if it works and is this pycore.")
+@_told
+def install_page(path: Path, undo: bool, check: bool) -> None:
+    """Put pycore in the place of the page's pyodide_multiplayer_game.js; again to upgrade.
+
+    PATH is the installed mug or interactive_gym package, its site-packages, a checkout or a copy.
+    """
+    if undo and check:
+        raise UsageError("--undo and --check are two different things; give one of them")
+    from . import install
+
+    report = (install.undo if undo else install.check if check else install.install)(path)
+    click.echo(report.headline)
+    for name, fact in report.facts.items():
+        click.echo(f"  {name:<9} {fact}")
+    for note in report.notes:
+        click.echo(f"  note      {note}")
+    if not report.ok:
         raise SystemExit(1)
 
 

@@ -3,8 +3,9 @@
 The plain `py3-none-any` wheel is what `python -m build` makes: all of pycore, for indexes, servers and micropip.
 
 A browser wheel is the same without the parts that never run in a page (`LEFT_OUT`), compiled, because parsing is
-most of an import's time there. Byte code fits one minor version of Python only. pyodide-build compiles for the
-Python that runs this; the other versions are compiled inside their own Pyodide under Node, so no foreign
+most of an import's time there. Which parts these are and how a wheel is written is in `pycore.install.wheel`, which
+makes the wheel for a host page as well. Byte code fits one minor version of Python only. pyodide-build compiles for
+the Python that runs this; the other versions are compiled inside their own Pyodide under Node, so no foreign
 interpreter has to be installed.
 
 Byte code is twice as large as its source, and participants wait for it. So it has no docstrings (`-OO`; with them go
@@ -19,27 +20,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import os
 import shutil
 import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from pycore.install.wheel import LEFT_OUT as LEFT_OUT
+from pycore.install.wheel import browser_part, read, tagged, write
 from tools import node
-from tools.paths import BUILD, DIST, PYODIDES, ROOT, Pyodide
+from tools.paths import BUILD, DIST, PYODIDES, ROOT, WEB, Pyodide
 from tools.process import Failed, run, say, size
-
-LEFT_OUT = ("pycore/relay/", "pycore/testing/", "pycore/cli.py", "pycore/__main__.py")
-"""Server, simulator and command line: a page never imports them."""
 
 EPOCH = 1_577_836_800
 """2020-01-01, the date of every file in every wheel, unless $SOURCE_DATE_EPOCH says otherwise."""
 
-DATE = (2020, 1, 1, 0, 0, 0)
 SMALL = {"PYTHONOPTIMIZE": "2", "PYTHONNODEBUGRANGES": "1"}
 """Settings of the interpreter that compiles; the same in compile_in_pyodide.mjs."""
 
@@ -50,7 +47,8 @@ COMPILER = ROOT / "tools" / "compile_in_pyodide.mjs"
 def sources_hash() -> str:
     """The hash of everything that decides what is in the wheels."""
     digest = hashlib.sha256()
-    files = [*sorted((ROOT / "pycore").rglob("*")), ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]
+    files = [*sorted((ROOT / "pycore").rglob("*")), *sorted(WEB.glob("*.js"))]
+    files += [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]
     for path in [*files, Path(__file__), COMPILER]:
         if path.is_file() and path.suffix != ".pyc":
             digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
@@ -68,51 +66,6 @@ def plain_wheel(folder: Path) -> Path:
     run([*command, "--outdir", folder, ROOT], cwd=ROOT, env={"SOURCE_DATE_EPOCH": epoch})
     (wheel,) = folder.glob("*-py3-none-any.whl")
     return wheel
-
-
-def read(wheel: Path) -> dict[str, bytes]:
-    """The files of a wheel by name."""
-    with zipfile.ZipFile(wheel) as archive:
-        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
-
-
-def write(wheel: Path, files: Mapping[str, bytes]) -> None:
-    """Write a wheel with a new RECORD; the same files give the same bytes."""
-    (record,) = (name for name in files if name.endswith(".dist-info/RECORD"))
-    lines: list[str] = []
-    contents = io.BytesIO()
-    with zipfile.ZipFile(contents, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-
-        def add(name: str, data: bytes) -> None:
-            entry = zipfile.ZipInfo(name, DATE)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            entry.create_system = 3
-            archive.writestr(entry, data)
-
-        # The metadata comes last, as the format recommends, and RECORD after everything it lists.
-        for name in sorted(set(files) - {record}, key=lambda name: (".dist-info/" in name, name)):
-            add(name, files[name])
-            digest = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
-            lines.append(f"{name},sha256={digest},{len(files[name])}")
-        add(record, "\n".join([*lines, f"{record},,", ""]).encode())
-    half = wheel.with_name(f"{wheel.name}.half-{os.getpid()}")
-    half.write_bytes(contents.getvalue())
-    half.replace(wheel)
-
-
-def browser_part(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of a plain wheel that a page needs."""
-    kept = {name: data for name, data in files.items() if not name.startswith(LEFT_OUT)}
-    return {name: data for name, data in kept.items() if not name.endswith(("/entry_points.txt", "/py.typed"))}
-
-
-def tagged(files: Mapping[str, bytes], tag: str) -> dict[str, bytes]:
-    """The same files with the wheel's own tag in WHEEL (file name and WHEEL must say the same)."""
-    found = dict(files)
-    (name,) = (name for name in files if name.endswith(".dist-info/WHEEL"))
-    found[name] = found[name].replace(b"Tag: py3-none-any", f"Tag: {tag}-none-any".encode())
-    return found
 
 
 def compiled_here(plain: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -22,7 +22,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("links", "outgoing", "incoming", "exchange", "session"),
     ("adapters", "check", "records", "replay"),
     ("bridge", "testing", "audit"),
-    ("cli", "relay"),
+    ("interactive_gym",),
+    ("cli", "install", "relay"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The package's front re-exports the core; the entry point is the command line's.
@@ -30,7 +31,7 @@ RANK["__init__"] = RANK["adapters"]
 RANK["__main__"] = RANK["cli"]
 CORE = frozenset(name for name, rank in RANK.items() if rank <= RANK["session"])
 
-OUTSIDE = frozenset({"relay", "cli", "__main__"})
+OUTSIDE = frozenset({"relay", "cli", "install", "__main__"})
 BROWSER_ONLY = frozenset({"js", "pyodide", "pyodide_js", "_pyodide"})
 CLOCKS_AND_SOCKETS = frozenset(
     """time datetime sched socket socketserver ssl select selectors asyncio threading multiprocessing

@@ -1,0 +1,196 @@
+"""Writing wheels: the core as a page takes it, made from this very package; reproducible.
+
+A page needs the core and nothing of what runs beside it (`LEFT_OUT`). `core_wheel` collects that part of the running
+package, so that the page's core is the one that its researcher installed. `compiled_wheel` gives the same modules
+as byte code for the Python inside the page's Pyodide, because parsing is most of an import's time there: compiled
+here if this Python is of that version, otherwise found in a checkout where build.py made it.
+
+Every wheel is reproducible: entries sorted, one date, one permission, a RECORD that matches what is inside, and byte
+code that carries its source's hash instead of a time (unchecked-hash pycs, PEP 552).
+"""
+
+from __future__ import annotations
+
+import _imp
+import base64
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import __version__
+from ..errors import PycoreError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+LEFT_OUT = (
+    "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/web/", "pycore/cli.py", "pycore/__main__.py",
+)  # fmt: skip
+"""Server, simulator, installer and command line: a page never imports them."""
+
+DATE = (2020, 1, 1, 0, 0, 0)
+NAME = f"interactive_gym_pycore-{__version__}"
+TAG = "cp312"
+"""The Python inside Pyodide 0.26.2, which both generations of the page load."""
+
+METADATA = f"""Metadata-Version: 2.1
+Name: interactive-gym-pycore
+Version: {__version__}
+Summary: A peer-to-peer-first rollback core for Gymnasium and PettingZoo environments in the browser
+License: MIT
+Requires-Python: >=3.11
+"""
+WHEEL = """Wheel-Version: 1.0
+Generator: pycore
+Root-Is-Purelib: true
+Tag: py3-none-any
+"""
+
+# The settings that build.py compiles with: no docstrings, no asserts, no column numbers.
+_COMPILE = """
+import os, py_compile, sys
+os.chdir(sys.argv[1])
+for folder, _, names in os.walk("."):
+    for name in names:
+        source = os.path.normpath(os.path.join(folder, name))
+        py_compile.compile(source, source + "c", source.replace(os.sep, "/"), True, 2,
+                           py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
+
+
+class WheelFailed(PycoreError):
+    """The wheel for the page cannot be made from this installation of pycore."""
+
+    code = "wheel_failed"
+
+
+def read(wheel: Path) -> dict[str, bytes]:
+    """The files of a wheel by name."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+
+
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """The bytes of a wheel with a new RECORD; the same files give the same bytes."""
+    (record,) = (name for name in files if name.endswith(".dist-info/RECORD"))
+    lines: list[str] = []
+    contents = io.BytesIO()
+    with zipfile.ZipFile(contents, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+
+        def add(name: str, data: bytes) -> None:
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, data)
+
+        # The metadata comes last, as the format recommends, and RECORD after everything it lists.
+        for name in sorted(set(files) - {record}, key=lambda name: (".dist-info/" in name, name)):
+            add(name, files[name])
+            digest = base64.urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
+            lines.append(f"{name},sha256={digest},{len(files[name])}")
+        add(record, "\n".join([*lines, f"{record},,", ""]).encode())
+    return contents.getvalue()
+
+
+def write(wheel: Path, files: Mapping[str, bytes]) -> None:
+    """Write a wheel in one step: nobody finds half of it under its name."""
+    half = wheel.with_name(f"{wheel.name}.half-{os.getpid()}")
+    half.write_bytes(packed(files))
+    half.replace(wheel)
+
+
+def browser_part(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a plain wheel that a page needs."""
+    kept = {name: data for name, data in files.items() if not name.startswith(LEFT_OUT)}
+    return {name: data for name, data in kept.items() if not name.endswith(("/entry_points.txt", "/py.typed"))}
+
+
+def tagged(files: Mapping[str, bytes], tag: str) -> dict[str, bytes]:
+    """The same files with the wheel's own tag in WHEEL (file name and WHEEL must say the same)."""
+    found = dict(files)
+    (name,) = (name for name in files if name.endswith(".dist-info/WHEEL"))
+    found[name] = found[name].replace(b"Tag: py3-none-any", f"Tag: {tag}-none-any".encode())
+    return found
+
+
+def core_files(package: Path = PACKAGE) -> dict[str, bytes]:
+    """What the page's wheel has in it: the sources of this package and their metadata.
+
+    The metadata are the same from a checkout and from an installed package, so that the wheels are, too.
+    """
+    try:
+        sources = {f"pycore/{path.relative_to(package).as_posix()}": path for path in package.rglob("*.py")}
+        files = browser_part({name: path.read_bytes() for name, path in sources.items()})
+        licence = _licence(package)
+    except OSError as error:
+        raise WheelFailed(f"cannot read pycore's own files: {error}; install pycore again") from error
+    if not {"pycore/__init__.py", "pycore/bridge.py"} <= set(files):
+        raise WheelFailed(f"the sources of pycore are not in {package}; install pycore from its wheel or a checkout")
+    info = f"{NAME}.dist-info"
+    files[f"{info}/METADATA"] = METADATA.encode()
+    files[f"{info}/WHEEL"] = WHEEL.encode()
+    files[f"{info}/RECORD"] = b""
+    if licence is not None:
+        files[f"{info}/licenses/LICENSE"] = licence
+    return files
+
+
+def _licence(package: Path) -> bytes | None:
+    places = [package.parent / f"{NAME}.dist-info" / "licenses" / "LICENSE"]
+    if (package.parent / "build.py").is_file():  # in site-packages, a LICENSE beside is anybody's
+        places.append(package.parent / "LICENSE")
+    return next((path.read_bytes() for path in places if path.is_file()), None)
+
+
+def core_wheel(package: Path = PACKAGE) -> tuple[str, bytes]:
+    """The wheel of the core for a page: its file name and its bytes."""
+    return f"{NAME}-py3-none-any.whl", packed(core_files(package))
+
+
+def compiled_wheel(package: Path = PACKAGE) -> tuple[str, bytes] | None:
+    """The same byte-compiled for the page's Pyodide; None if nobody here can compile for it, or has."""
+    files = tagged(core_files(package), TAG)
+    sources = {name: data for name, data in files.items() if name.endswith(".py")}
+    name = f"{NAME}-{TAG}-none-any.whl"
+    if sys.implementation.cache_tag == TAG.replace("cp", "cpython-"):
+        byte_code = _compiled_here(sources)
+        return name, packed({n: data for n, data in files.items() if n not in sources} | byte_code)
+    root = package.parent
+    if (root / "build.py").is_file():
+        for found in (root / "dist" / name, *sorted((root / "build" / "wheels").glob(f"*/{name}"))):
+            if found.is_file() and is_of(found, sources):
+                return name, found.read_bytes()
+    return None
+
+
+def is_of(wheel: Path, sources: Mapping[str, bytes]) -> bool:
+    """Whether a byte-compiled wheel was made from exactly these sources."""
+    try:
+        compiled = {name: data for name, data in read(wheel).items() if name.endswith(".pyc")}
+    except (OSError, zipfile.BadZipFile):
+        return False
+    # A hash-based pyc has at 8..16 the hash of its source, whose key is the magic number at 0..4. importlib's own
+    # source_hash() has the key of the running Python only, hence the function below it.
+    return set(compiled) == {f"{name}c" for name in sources} and all(
+        data[8:16] == _imp.source_hash(int.from_bytes(data[:4], "little"), sources[name[:-1]])
+        for name, data in compiled.items()
+    )
+
+
+def _compiled_here(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, data in sources.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        # A process of its own, because the column numbers are a setting of the whole interpreter.
+        command = [sys.executable, "-I", "-X", "no_debug_ranges", "-c", _COMPILE, temporary]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if done.returncode != 0:
+            raise WheelFailed(f"the core could not be compiled for the page: {done.stderr.strip()[-500:]}")
+        return {f"{name}c": (folder / f"{name}c").read_bytes() for name in sources}
