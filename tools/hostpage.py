@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import csv
+import functools
 import hashlib
+import http.server
 import importlib.util
 import json
 import mimetypes
@@ -21,6 +23,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -191,6 +194,47 @@ class Server:
         raise Failed(f"{self.study.name} did not answer at {self.url} within {START_TIMEOUT:g} s")
 
 
+class Files(http.server.ThreadingHTTPServer):
+    """Serves single files to the browser, from a thread. Playwright's own answers take seconds for Pyodide's 14 MB."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FilesHandler)
+        self.paths: dict[str, Path] = {}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def address(self, path: Path) -> str:
+        """Where the browser finds a file."""
+        name = f"/{path.parent.name}/{path.name}"
+        self.paths[name] = path
+        return f"http://127.0.0.1:{self.server_address[1]}{name}"
+
+    @staticmethod
+    @functools.cache
+    def of_this_process() -> Files:
+        return Files()
+
+
+class FilesHandler(http.server.BaseHTTPRequestHandler):
+    """One request for a file."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Files)
+        path = self.server.paths.get(self.path)
+        content = path.read_bytes() if path else b""
+        self.send_response(200 if path else 404)
+        self.send_header("Content-Type", kind_of(path) if path else "text/plain")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the page may be gone by now
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class Addresses:
     """Which public addresses a browser context asked for: those that were answered, and those that were refused."""
 
@@ -206,6 +250,7 @@ def answer_cdn(context: Any, numpy: bool = False) -> Addresses:
     """
     node.ensure_packages()
     folder = distribution(numpy)
+    files = Files.of_this_process()
     found = Addresses()
 
     def answer(route: Any, request: Any) -> None:
@@ -215,11 +260,13 @@ def answer_cdn(context: Any, numpy: bool = False) -> Addresses:
             path = NODE_MODULES / LIBRARIES[address]
         elif address.startswith(PYODIDE_ADDRESS):
             path = folder / address.removeprefix(PYODIDE_ADDRESS)
-        headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "max-age=86400"}
-        if path is not None and path.is_file() and path.parent.is_dir():
+        headers = {"Access-Control-Allow-Origin": "*"}
+        if path is not None and path.is_file():
             found.answered.append(request.url)
-            headers["Content-Type"] = kind_of(path)
-            route.fulfill(status=200, headers=headers, path=path)
+            if path.name == "pyodide.js":  # it looks for its other files beside itself, so it must seem to be there
+                route.fulfill(status=200, headers={**headers, "Content-Type": kind_of(path)}, path=path)
+            else:
+                route.fulfill(status=302, headers={**headers, "Location": files.address(path)})
         elif address.startswith(FONTS):
             found.answered.append(request.url)
             route.fulfill(status=200, headers={**headers, "Content-Type": "text/css"}, body="")

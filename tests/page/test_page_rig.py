@@ -1,0 +1,124 @@
+"""The rig's own parts, without a browser: the environment, the ground truth, the comparison, the copied package."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import arena
+import page_records
+import page_rig
+import pytest
+import study
+
+from tools import hostpage
+
+pytestmark = pytest.mark.page
+
+
+def script(seed: int, frames: int, players) -> list[dict]:
+    draw = random.Random(seed)
+    return [{player: draw.randrange(5) for player in players} for _ in range(frames)]
+
+
+@pytest.mark.parametrize("generator", ["mersenne", "word"])
+@pytest.mark.parametrize("render", ["objects", "mug"])
+def test_the_arena_can_go_back_through_json_and_come_to_the_same_again(generator: str, render: str) -> None:
+    """A state is JSON; from it, with the global generator's, the same actions give the same results."""
+    env = arena.make(agents=("left", "right"), generator=generator, render=render)
+    random.seed(4)
+    env.reset(seed=4)
+    moves = script(1, 200, env.agents)
+    for actions in moves[:80]:
+        env.step(actions)
+    state, global_state = json.dumps(env.get_state()), random.getstate()
+    results = []
+    for _ in range(2):
+        random.setstate(global_state)
+        env.set_state(json.loads(state))
+        results.append([env.step(actions) for actions in moves[80:]] + [env.get_state()])
+    assert results[0] == results[1]
+    assert any("coin" in info for *_, infos in results[0][:-1] for info in infos.values())
+
+
+def test_the_arena_ends_when_enough_coins_are_taken_and_fails_when_it_is_told_to() -> None:
+    """`goal` ends an episode for everybody at once; `raises` names the frame."""
+    env = arena.make(goal=2, raises={"step": [1, 3]})
+    env.reset(seed=1)
+    ends = [env.step(actions)[2] for actions in script(2, 600, (0, 1))]
+    assert ends[0] == {0: False, 1: False}
+    assert ends[-1] == {0: True, 1: True}
+    env.reset(seed=1)
+    for actions in script(3, 3, (0, 1)):
+        env.step(actions)
+    with pytest.raises(RuntimeError, match="frame 3 of episode 1"):
+        env.step({0: 0, 1: 0})
+    assert not hasattr(arena.make(rewindable=False), "get_state")
+
+
+def table_of(rows: list[page_records.Row], path: Path, **more) -> page_records.Table:
+    """A file as the page's server would write it of these rows."""
+    flat = []
+    for number, row in enumerate(rows):
+        cells = {f"actions.{player}": value for player, value in row.actions.items()}
+        for field in ("rewards", "terminateds", "truncateds"):
+            cells |= {f"{field}.{player}": value for player, value in getattr(row, field).items()}
+        cells |= {f"infos.{player}.{key}": value for player, info in row.infos.items() for key, value in info.items()}
+        flat.append({**cells, "t": number, **more})
+    columns = list(dict.fromkeys(name for cells in flat for name in cells))
+    lines = [",".join(columns)]
+    lines += [",".join("" if cells.get(name) is None else str(cells[name]) for name in columns) for cells in flat]
+    path.write_text("\n".join([*lines, ",".join("" for _ in columns)]) + "\n", encoding="utf-8")
+    return page_records.read_csv(path)
+
+
+def test_a_file_of_the_truth_is_true_and_every_change_of_it_is_found(tmp_path: Path) -> None:
+    """Actions are checked against the other player's file and the log, everything else against the replay."""
+    game = study.complete({"step_code": "env.luck = 0.5"})[0]
+    actions = [{str(player): value for player, value in one.items()} for one in script(5, 100, (0, 1))]
+    first, second = page_records.truth(study.code_of(game), game["step_code"], [0, 1], 9, [actions, actions])
+    assert first == second
+    table = table_of(first, tmp_path / "one.csv", timestamp=1)
+    assert table.actions() == actions
+    assert len(table.padding) == 1
+    assert page_records.untrue(table, first) == []
+    assert page_records.active(table)
+    assert page_records.differences(table, table_of(first, tmp_path / "two.csv", timestamp=2)) == []
+    log = [{"episode": 0, "frame": t, "action": one["0"], "stepped": True} for t, one in enumerate(actions[3:])]
+    assert page_records.lost(log, [table], 0, delay=3) == []
+    assert page_records.lost(log, [table], 0, delay=2) != []
+    for name in table.columns:
+        wrong = table._replace(rows=[dict(row) for row in table.rows])
+        wrong.rows[50][name] = 77
+        assert page_records.untrue(wrong, first) or name in {"actions.0", "actions.1", "timestamp"}, name
+        assert page_records.differences(table, wrong) or name == "timestamp", name
+    assert page_records.differences(table, table._replace(rows=table.rows[:-1])) == ["100 and 99 rows"]
+
+
+def test_a_package_is_copied_only_as_it_was_released(tmp_path: Path) -> None:
+    """The copy is complete and unchanged; a changed, an added and a missing file are each found."""
+    package = hostpage.copy_package(tmp_path / "copy")
+    assert hostpage.modified(package) == []
+    module = package / "server" / "static" / "js" / "pyodide_multiplayer_game.js"
+    module.write_bytes(module.read_bytes() + b"\n")
+    (package / "more.js").write_text("")
+    (package / "scenes" / "stager.py").unlink()
+    names = ["mug/more.js", "mug/scenes/stager.py", "mug/server/static/js/pyodide_multiplayer_game.js"]
+    assert hostpage.modified(package) == names
+
+
+def test_the_events_on_a_web_socket_are_counted_with_their_binary_parts() -> None:
+    """The transport's pings are bytes but no events; an acknowledged event has a number before its name."""
+    traffic = page_rig.Traffic()
+    for payload in ("2", '42["ping",{"a":1}]', '451-7["data",{"x":{"_placeholder":true,"num":0}}]', b"12345678", "3"):
+        traffic.take(payload)
+    assert [(message.name, message.size) for message in traffic.messages] == [("ping", 18), ("data", 57)]
+    assert traffic.named("ping")[0].data == {"a": 1}
+    assert traffic.bytes == 77
+
+
+def test_a_setting_that_does_not_exist_is_refused() -> None:
+    """A misspelt setting would make a test prove nothing."""
+    with pytest.raises(AssertionError, match="episodez"):
+        study.complete({"episodez": 3})
