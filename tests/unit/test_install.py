@@ -87,12 +87,18 @@ def seed(tmp_path: Path) -> Path:
 def one_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The wheel is made once per process: what it is made of is tested on its own."""
     monkeypatch.setattr(install, "core_wheel", cached_wheel)
+    monkeypatch.setattr(install, "core_files", cached_files)
     monkeypatch.setattr(install, "compiled_wheel", lambda: None)
 
 
 @functools.cache
 def cached_wheel() -> tuple[str, bytes]:
     return wheel.core_wheel()
+
+
+@functools.cache
+def cached_files() -> dict[str, bytes]:
+    return wheel.core_files()
 
 
 def tree(folder: Path, times: bool = False) -> dict[str, object]:
@@ -668,6 +674,25 @@ def test_without_the_pages_own_module_nothing_is_touched(seed: Path, web: Path, 
     assert not install.check(seed, web=web).ok
 
 
+def test_without_our_folder_the_kept_module_must_be_one_that_is_known(seed: Path, web: Path) -> None:
+    """No manifest vouches for what was kept: it comes back if it is a page's module, and nothing is done if not."""
+    before = tree(seed)
+    for text in ("export class Other { }\n", SEED[MODULE]):
+        install.install(seed, web=web)
+        shutil.rmtree(seed / "pycore")
+        kept = (seed / KEPT).read_text()
+        (seed / KEPT).write_text(text)
+        assert not install.check(seed, web=web).ok
+        if text != kept:
+            with pytest.raises(PageRefused, match="exports no MultiplayerPyodideGame"):
+                install.undo(seed)
+            assert (seed / KEPT).read_text() == text
+            (seed / KEPT).write_text(kept)
+        install.undo(seed)
+        assert tree(seed).keys() == before.keys()
+        assert served(seed) == "own"
+
+
 @pytest.mark.parametrize("name", ["../ui_utils.js", "/etc/hosts", "a/../../ui_utils.js"])
 def test_a_manifest_that_names_files_elsewhere_is_not_ours(seed: Path, web: Path, name: str) -> None:
     """Undo deletes what the manifest names: nothing outside its folder."""
@@ -724,6 +749,10 @@ def test_the_wheel_is_reproducible_wherever_pycore_lies(tmp_path: Path) -> None:
     shutil.copyfile(ROOT / "LICENSE", licences / "LICENSE")
     (installed / "LICENSE").write_text("somebody else's")
     assert wheel.core_wheel(installed / "pycore") == (name, data)
+    files = wheel.core_files(installed / "pycore")
+    assert wheel.packed(dict(reversed(files.items()))) == data
+    (licences / "LICENSE").unlink()
+    assert not any("LICENSE" in name for name in wheel.core_files(installed / "pycore"))
     with pytest.raises(wheel.WheelFailed):
         wheel.core_wheel(licences)
 
