@@ -251,15 +251,17 @@ class ParallelEnvAdapter:
         script: Iterable[Sequence[Any]] | None = None,
         frames: int = 12,
         episode: int = 0,
+        law_1: bool = True,
     ) -> None:
         """Try the environment out and raise `EnvironmentUnfit` if it cannot be rolled back.
 
         It plays `frames` frames of the default action, or `script` (actions by seat, frame by frame), several
-        times over; see `pycore.check`. What takes longer to show than that stays unseen. Reset afterwards.
+        times over; see `pycore.check`, for `law_1` too. What takes longer to show than that stays unseen. Reset
+        afterwards.
         """
         steps = list(script) if script is not None else [[default_action] * len(self._agents)] * frames
         try:
-            check_rollback(self, steps, episode)
+            check_rollback(self, steps, episode, law_1=law_1)
         finally:
             self._is_reset = False
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from pycore.adapters import RNGS, ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError
-from pycore.events import Log, PathChanged, PhaseChanged
+from pycore.events import Event, Log, PathChanged, PhaseChanged
 from pycore.negotiation import SIGNALS, Negotiator, ice_configuration
 from pycore.records import Trajectory, export_session_metrics, p2p_metrics, to_json, trajectory_text
 from pycore.session import Session
@@ -67,13 +67,7 @@ class Bridge:
         now = float(config["now"])
         seed = int(config.get("seed") or 0)
         self.env = env
-        if all(callable(getattr(env, duty, None)) for duty in ("save", "load", "step", "canonical")):
-            # It has the duties of a simulation already.
-            simulation: Any = env
-        else:
-            rngs = config.get("rngs", _metadata(env).get("rngs", RNGS))
-            simulation = ParallelEnvAdapter(env, players, seed=seed, rngs=rngs)
-            simulation.check(settings.default_action)
+        simulation = self._simulation(config, players, seed, settings)
         self._render = getattr(simulation, "render", None)
         self.session = Session(
             simulation,
@@ -106,6 +100,17 @@ class Bridge:
         self._negotiated_at = now
         self._write_head()
 
+    def _simulation(self, config: dict[str, Any], players: list[int | str], seed: int, settings: Settings) -> Any:
+        """What the session steps, made of the environment."""
+        env = self.env
+        if all(callable(getattr(env, duty, None)) for duty in ("save", "load", "step", "canonical")):
+            # It has the duties of a simulation already.
+            return env
+        rngs = config.get("rngs", rngs_of(env))
+        simulation = ParallelEnvAdapter(env, players, seed=seed, rngs=rngs)
+        simulation.check(settings.default_action)
+        return simulation
+
     # -- the tick ---------------------------------------------------------------------------------------------
 
     def poll(self, now: float, action: Any, inbox_length: int) -> int:
@@ -126,7 +131,7 @@ class Bridge:
             elif kind == IN_EVENT:
                 self._event(payload, came)
         if type(action) is str:
-            action = json.loads(action)
+            action = self._action(action)
         self._end = OUTBOX_START
         if self._waiting:
             self._put_waiting()
@@ -142,6 +147,10 @@ class Bridge:
             self._put_all_news()
         self._write_head()
         return self._end
+
+    def _action(self, text: str) -> Any:
+        """An action that is no integer, from its JSON text."""
+        return json.loads(text)
 
     def advance(self, now: float) -> int:
         """Roll back, step, publish; returns the flags, 16 among them if the outbox has news."""
@@ -186,10 +195,13 @@ class Bridge:
                 end = after
             else:
                 self._end = end
-                event, data = payload
-                self._put(OUT_EMIT, NO_LINK, {"event": event, "data": data})
+                self._emit(*payload)
                 end = self._end
         self._end = end
+
+    def _emit(self, event: str, data: dict[str, Any]) -> None:
+        """Have the page emit something over socket.io."""
+        self._put(OUT_EMIT, NO_LINK, {"event": event, "data": data})
 
     def _put(self, kind: int, link: int, value: Any) -> None:
         self._put_record(kind, link, 0, json.dumps(value, separators=(",", ":")).encode())
@@ -217,15 +229,18 @@ class Bridge:
 
     def _put_all_news(self) -> None:
         for event in self.session.news():
-            news = {"news": event.news, **dataclasses.asdict(event)}
-            seat = news.pop("seat", None)
-            if seat is not None:
-                news["player"] = self.session.players[seat]
-            self._put_news(news)
-            if isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
-                self._keep_permanent()
-            if isinstance(event, PathChanged):
-                self._put_news({"news": "log", "level": "info", "text": _path_line(news)})
+            self._put_event(event)
+
+    def _put_event(self, event: Event) -> None:
+        news = {"news": event.news, **dataclasses.asdict(event)}
+        seat = news.pop("seat", None)
+        if seat is not None:
+            news["player"] = self.session.players[seat]
+        self._put_news(news)
+        if isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
+            self._keep_permanent()
+        if isinstance(event, PathChanged):
+            self._put_news({"news": "log", "level": "info", "text": _path_line(news)})
 
     # -- what is not a datagram -------------------------------------------------------------------------------
 
@@ -233,23 +248,27 @@ class Bridge:
         """An event of socket.io or of the connection. What is malformed is logged; the game goes on."""
         try:
             message = json.loads(payload)
-            event, data = message["event"], message["data"]
-            if event == "rtc":
-                self._rtc(data, came)
-            elif event == "webrtc_signal":
-                self._signal(data, came)
-            elif event == "pyodide_other_player_action":
-                seat = self._seat_of[str(data["player_id"])]
-                self.session.receive_action(
-                    seat, data.get("action"), data.get("frame_number"), data.get("sync_epoch"), came
-                )
-            elif event == "end_game":
-                self._end_game(data, came)
+            self._take_event(message["event"], message["data"], came)
         except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
             text = f"a message that cannot be read: {type(error).__name__}: {error}"
             self.session.exchange.news.append(Log(level="warning", text=text))
 
+    def _take_event(self, event: str, data: Any, came: float) -> None:
+        if event == "rtc":
+            self._rtc(data, came)
+        elif event == "webrtc_signal":
+            self._signal(data, came)
+        elif event == "pyodide_other_player_action":
+            self._remote_action(self._seat_of[str(data["player_id"])], data, came)
+        elif event == "end_game":
+            self._end_game(data, came)
+
+    def _remote_action(self, seat: int, data: dict[str, Any], came: float) -> None:
+        self.session.receive_action(seat, data.get("action"), data.get("frame_number"), data.get("sync_epoch"), came)
+
     def _end_game(self, data: Any, now: float) -> None:
+        if not self._links:
+            return
         seat = self._seat_of.get(str(data.get("player_id"))) if isinstance(data, dict) else None
         if seat is None or seat == self.session.me:
             seat = self._links[0].seat
@@ -360,7 +379,7 @@ class Bridge:
                 entry["hidden"] = bool(link.peer_status)
                 entry["interrupted"] = session.is_interrupted(seat)
             players.append(entry)
-        rewards, info = self._score()
+        totals, info = self._score()
         return json.dumps(
             {
                 "players": players,
@@ -370,7 +389,7 @@ class Bridge:
                 "num_episodes": session.settings.num_episodes,
                 "max_steps": session.settings.max_steps,
                 "fps": session.settings.fps,
-                "rewards": rewards,
+                "rewards": [totals.get(player, 0) for player in session.players],
                 "score": info.get("score") if isinstance(info, dict) else None,
                 "rollbacks": timeline.events.count,
                 "rollbacks_performed": timeline.rollbacks,
@@ -386,8 +405,8 @@ class Bridge:
             default=str,
         )
 
-    def _score(self) -> tuple[list[Any], Any]:
-        """Rewards per seat up to the frame shown, predictions included, and the own info of the newest step."""
+    def _score(self) -> tuple[dict[Any, Any], Any]:
+        """Rewards by agent up to the frame shown, predictions included, and the own info of the newest step."""
         session = self.session
         frames = session.timeline.frames
         totals = dict(self.trajectory.totals) if self.trajectory.episodes > session.episode else {}
@@ -400,7 +419,7 @@ class Bridge:
         if newest is None and session.timeline.current > 0:
             newest = frames.results[(session.timeline.current - 1) & frames.mask]
         info = None if newest is None else newest.infos.get(session.players[session.me])
-        return [totals.get(player, 0) for player in session.players], info
+        return totals, info
 
     def export_session_metrics(self) -> str:
         """S5's object as JSON text."""
@@ -415,9 +434,9 @@ class Bridge:
         session = self.session
         return json.dumps(
             {
-                "p2pHealthy": all(link.healthy for link in self._links),
-                "p2pConnected": all(link.connected for link in self._links),
-                "p2pInputSender": all(link.sender for link in self._links),
+                "p2pHealthy": bool(self._links) and all(link.healthy for link in self._links),
+                "p2pConnected": bool(self._links) and all(link.connected for link in self._links),
+                "p2pInputSender": bool(self._links) and all(link.sender for link in self._links),
                 "pendingRollbackFrame": session.pending_rollback_frame,
                 "p2pHashMismatches": session.exchange.hash_mismatches,
                 "syncEpoch": session.episode,
@@ -456,10 +475,10 @@ class Bridge:
                 raise PycoreError(f"close() of {type(self.env).__name__} failed: {error}") from error
 
 
-def _metadata(env: Any) -> dict[str, Any]:
-    """Gymnasium's dictionary about an environment; `rngs` in it names the generators that its state does not hold."""
+def rngs_of(env: Any) -> Any:
+    """The generators that an environment's state does not hold: `rngs` of its metadata, otherwise all."""
     metadata = getattr(env, "metadata", None)
-    return metadata if isinstance(metadata, dict) else {}
+    return metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
 
 
 def _is_permanent(item: Any) -> bool:

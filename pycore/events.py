@@ -50,7 +50,7 @@ class EpisodeEnded:
     episode: int
     frames: int
     reason: str
-    """`done` (the environment), `max_steps`, `stop` or `player_left`."""
+    """`done` (the environment), `max_steps`, `stop`, `player_left`, or the code of what went wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pycore.datagram import NO_SAMPLE
 class Flow:
     """Both directions of one path. All times are seconds of the caller's clock."""
 
-    __slots__ = ("_recent", "_sent_at", "heard_at", "loss", "newest", "newest_at", "rtt", "seq")
+    __slots__ = ("_recent", "_sent_at", "gaps", "heard_at", "loss", "newest", "newest_at", "received", "rtt", "seq")
 
     RECENT = 10
     """Samples whose mean stands for the latency."""
@@ -30,6 +30,10 @@ class Flow:
         """Smoothed round-trip time; None before the first sample."""
         self.loss = 0.0
         """Smoothed share of packets that did not come."""
+        self.received = 0
+        """Packets that came."""
+        self.gaps = 0
+        """How often numbers were missing between two packets when the newer one came."""
         self._sent_at = [now] * 256
         self._recent: list[float] = []
 
@@ -46,6 +50,7 @@ class Flow:
     def arrived(self, seq: int, echo: int, hold: int, now: float) -> bool:
         """Note a packet that came at `now`; true if it is newer than all before."""
         self.heard_at = now
+        self.received += 1
         if hold != NO_SAMPLE:
             self.sample(now - self._sent_at[echo] - hold / 1000)
         gap = seq - self.newest
@@ -54,6 +59,7 @@ class Flow:
         if self.newest >= 0:
             self.loss -= self.loss / 64
             if gap > 1:
+                self.gaps += 1
                 for _ in range(min(gap, 64) - 1):
                     self.loss += (1.0 - self.loss) / 64
         self.newest = seq

@@ -46,6 +46,28 @@ def _plain(value: Any) -> Any:
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
 
 
+def plain_json(value: Any) -> str:
+    """JSON for a page: in the order given, and without the numbers that JavaScript's parser refuses (they become
+    null; infinities become texts)."""
+    try:
+        return _page(value)
+    except ValueError:
+        return _page(_finite(value))
+
+
+_page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and value - value != 0.0:
+        return None if value != value else str(value)
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return value
+
+
 class Trajectory:
     """Collects confirmed frames; it is the session's sink."""
 
@@ -139,7 +161,7 @@ def header(session: Session) -> str:
             "seed": session.seed,
             "players": session.players,
             "environment": session.settings.environment,
-            "configuration": canonical.digest(session.exchange.agreed).hex(),
+            "configuration": canonical.digest(session.configuration).hex(),
         }
     )
 

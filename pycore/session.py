@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from pycore import canonical, ready
+from pycore import __version__, canonical, ready
 from pycore.codec import action_codec
 from pycore.errors import ConfigError, DecodeError, UsageError
 from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
@@ -86,12 +86,14 @@ class Session:
         "_tick",
         "_window",
         "codec",
+        "configuration",
         "confirmed",
         "connection_details",
         "connection_type",
         "ended",
         "exchange",
         "game_id",
+        "held_back",
         "links",
         "me",
         "phase",
@@ -120,8 +122,8 @@ class Session:
         sink: Sink | None = None,
         predictor: Predictor | None = None,
     ) -> None:
-        if not 2 <= len(players) <= MAX_SEATS:
-            raise ConfigError(f"a session has 2 to {MAX_SEATS} players, not {len(players)}")
+        if not 1 <= len(players) <= MAX_SEATS:
+            raise ConfigError(f"a session has 1 to {MAX_SEATS} players, not {len(players)}")
         if len({str(player) for player in players}) != len(players):
             raise ConfigError(f"two players share an id: {list(players)!r}")
         if not 0 <= me < len(players):
@@ -152,7 +154,8 @@ class Session:
             now=now,
             wall_ms=wall_ms,
         )
-        self.exchange.agreed = {**settings.agreed(), "seed": seed, "players": self.players}
+        self.configuration = {**settings.agreed(), "seed": seed, "players": self.players}
+        self.exchange.agreed = {**self.configuration, "pycore": __version__}
         if len(ready.encode(False, bytes(8), self.exchange.agreed)) > ready.LIMIT:
             raise ConfigError(f"settings and player ids together exceed {ready.LIMIT} bytes")
         self.links: list[Link] = self.exchange.links
@@ -169,6 +172,8 @@ class Session:
         self.connection_details: dict[str, Any] = {}
         self.reason = ""
         """Why the session is over."""
+        self.held_back = False
+        """Set by a caller that is not ready for the next episode yet; nobody begins it meanwhile."""
         self._sink = sink
         self._window = window
         self._delay = delay
@@ -228,6 +233,19 @@ class Session:
         """What kind of connection ICE settled on: `direct` or `relay` (TURN), with its details."""
         self.connection_type = kind
         self.connection_details = details
+
+    def abort(self, now: float, reason: str, text: str) -> None:
+        """Something here broke, an environment for instance: end without stepping again, and tell the others.
+
+        What is confirmed stays; the running episode ends with it.
+        """
+        if self.phase >= DONE:
+            return
+        if self.phase in (PLAYING, HOLDING):
+            self._note_end(reason)
+            self.exchange.open_for_inputs = False
+        self.exchange.end(now)
+        self._fail(now, reason, text)
 
     def request_stop(self, now: float) -> None:
         """End the session with this episode, at a frame that nobody can have stepped yet."""
@@ -304,12 +322,16 @@ class Session:
         if over is not None and phase < DONE:
             self._end(now, "stop", f"player {self.players[over]} ended the session")
         elif phase == CONNECTING:
-            if all(link.healthy for link in self.links) or waited >= (
-                self.settings.p2p_wait if self.settings.p2p else 0
-            ):
-                self._begin_episode(now)
+            if all(link.healthy for link in self.links):
+                if not self.held_back:
+                    self._begin_episode(now)
+            elif waited >= (self.settings.p2p_wait if self.settings.p2p else 0):
+                if self.settings.p2p_required:
+                    self._give_up_connecting(now, waited)
+                elif not self.held_back:
+                    self._begin_episode(now)
         elif phase == BETWEEN:
-            if waited >= self.settings.episode_pause:
+            if waited >= self.settings.episode_pause and not self.held_back:
                 self._begin_episode(now)
         elif phase == READYING:
             episode = exchange.episode
@@ -321,6 +343,12 @@ class Session:
                 # Whoever comes later must not begin alone.
                 exchange.end(now)
                 self._fail(now, "ready_timeout", f"player {names} was not ready within {waited:.0f} s")
+
+    def _give_up_connecting(self, now: float, waited: float) -> None:
+        """Without a way of its own no link may play, so the study wants."""
+        names = ", ".join(str(self.players[link.seat]) for link in self.links if not link.healthy)
+        self.exchange.end(now)
+        self._fail(now, "p2p_timeout", f"no peer-to-peer connection to player {names} within {waited:.0f} s")
 
     def _begin_episode(self, now: float) -> None:
         exchange = self.exchange

@@ -113,6 +113,8 @@ class Settings:
     """How long the first episode waits for every link to be peer-to-peer."""
     p2p: bool = True
     """False: never open a DataChannel, everything goes through the server."""
+    p2p_required: bool = False
+    """True: a game whose links are not all peer-to-peer after `p2p_wait` does not begin."""
     ready_timeout: float = 60.0
     """How long a peer may take to be ready for an episode."""
     episode_pause: float = 0.0
@@ -136,6 +138,8 @@ class Settings:
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
+        if self.p2p_required and not self.p2p:
+            raise ConfigError("p2p_required needs p2p")
         if self.prediction not in ("repeat_last", "default_action"):
             raise ConfigError(f"prediction is {self.prediction!r}; it must be 'repeat_last' or 'default_action'")
 

@@ -216,8 +216,8 @@ def test_as_many_channel_states_as_links_are_wanted() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"players": [0]}, "2 to 8 players"),
-        ({"players": list(range(9))}, "2 to 8 players"),
+        ({"players": []}, "1 to 8 players"),
+        ({"players": list(range(9))}, "1 to 8 players"),
         ({"players": [1, "1"]}, "share an id"),
         ({"me": 2}, "seat 2"),
         ({"players": ["x" * 600, "y" * 600]}, "exceed 1024 bytes"),
@@ -744,3 +744,86 @@ def test_a_link_to_oneself_does_not_exist() -> None:
             table[0].link_to(seat)
     assert table[0].link_to(1) is table[0].links[0]
     assert table[0].links[0].path is None or P2P
+
+
+# -- what a page needs ----------------------------------------------------------------------------------------------
+
+
+def test_a_session_of_one_plays_through_its_episodes() -> None:
+    """Nobody to wait for: every frame is confirmed as it is stepped, nothing is sent, and the hashes are its own."""
+    published: list[tuple[int, int]] = []
+
+    def sink(episode: int, frame: int, *_: Any) -> None:
+        published.append((episode, frame))
+
+    table = Table(1, settings(num_episodes=2, max_steps=10), each=[{"sink": sink}])
+    table.until(lambda: table[0].phase == DONE, most=60)
+    assert published == [(episode, frame) for episode in (0, 1) for frame in range(11)]
+    assert table.sent[0] == []
+    assert table[0].reason == "complete"
+
+
+def test_nobody_begins_while_one_is_held_back() -> None:
+    """The page asks for each episode; the others wait for it, ready, and begin together."""
+    table = Table(2, settings(num_episodes=2, max_steps=20))
+    table[1].held_back = True
+    table.ticks(64)
+    assert [session.phase for session in table.sessions] == [READYING, CONNECTING]
+    table[1].held_back = False
+    table.start()
+    table[0].held_back = True
+    table.until(lambda: table[0].phase == BETWEEN)
+    table.ticks(64)
+    assert [session.phase for session in table.sessions] == [BETWEEN, READYING]
+    table[0].held_back = False
+    table.until(lambda: all(session.phase == DONE for session in table.sessions))
+
+
+def test_where_p2p_is_required_no_game_begins_without_it() -> None:
+    """After p2p_wait both give up by name; no input was ever sent."""
+    table = Table(2, settings(p2p_required=True, p2p_wait=3.0), channel=-1)
+    ticks = table.until(lambda: all(session.phase == FAILED for session in table.sessions))
+    assert 3.0 <= ticks / 32 <= 3.3
+    ended = table.events(0, SessionEnded)[0]
+    assert ended.reason == "p2p_timeout"
+    assert "player 1" in ended.text
+    assert actions_of(table.sent[0]) == []
+
+
+def test_with_p2p_a_required_connection_changes_nothing() -> None:
+    """The wait is for those who do not connect."""
+    table = Table(2, settings(p2p_required=True, max_steps=20)).start()
+    table.until(lambda: all(session.phase == DONE for session in table.sessions))
+    with pytest.raises(ConfigError, match="p2p_required needs p2p"):
+        Settings(p2p=False, p2p_required=True)
+
+
+def test_an_abort_ends_the_episode_with_what_is_confirmed_and_the_others_hear_of_it() -> None:
+    """Whoever breaks steps nothing more; the partner ends at its last confirmed frame instead of waiting."""
+    table = Table(2, LONG).start()
+    table.until(lambda: table[0].frame == 40)
+    published = table[0].published
+    table[0].abort(table.now, "error", "the environment raised")
+    table[0].abort(table.now, "error", "once is enough")
+    table.ticks(16)
+    assert table[0].phase == FAILED
+    assert table[0].frame == 40
+    assert table[0].published == published
+    assert [event.reason for event in table.events(0, SessionEnded)] == ["error"]
+    assert table.events(0, EpisodeEnded)[0].frames == published + 1
+    assert table[1].phase == DONE
+    assert table[1].reason == "player_left"
+    assert "player 0 ended the session" in table.events(1, SessionEnded)[0].text
+
+
+def test_another_version_of_the_core_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two versions may step alike or not; nobody finds that out in a study."""
+    import pycore.session as module
+
+    first = Table(2, LONG)
+    monkeypatch.setattr(module, "__version__", "0.0.9")
+    second = Table(2, LONG)
+    first.sessions[1] = second.sessions[1]
+    first.until(lambda: first[0].phase == FAILED, most=300)
+    assert "pycore differs: " in first.events(0, SessionEnded)[0].text
+    assert "'0.0.9' there" in first.events(0, SessionEnded)[0].text
