@@ -1,32 +1,22 @@
 // @ts-check
 /**
- * The running game: the loop around the two calls into Python, and the names by which pages know it.
+ * The running game of our own page: the loop around a session, its pictures and its HUD.
  *
- * A tick is: hand over what arrived and the local action (`poll`), carry out what Python answers, let it
- * simulate (`advance`), draw. The order matters: the others' screens do not wait for our simulation. Every
- * decision (which path, when to stall, when an episode ends) is Python's; this class executes.
+ * A tick is: hand over what arrived and the local action, carry out what Python answers, let it simulate,
+ * draw. The order matters: the others' screens do not wait for our simulation.
  *
  * An exception in Python ends the session visibly: the loop stops, the links are closed, `onFailed` is told,
  * and the records stay readable as long as the page is open.
  */
 
-import {
-  Bridge, DATAGRAM, EVENT, NO_LINK, OUTBOX_FILLED, OUT_DATAGRAM, OUT_EMIT, OUT_NEWS, OUT_RTC,
-  RESIMULATED, SESSION_OVER, STEPPED, encodeAction, readOutbox, seconds,
-} from './bridge.js';
-import { Channels } from './channel.js';
+import { RESIMULATED, SESSION_OVER, STEPPED, seconds } from './bridge.js';
+import { Core } from './core.js';
 import { Ticker } from './timer.js';
-import { PageError, guard } from './errors.js';
 
 /** The HUD is asked for this often, s. */
 const HUD_INTERVAL = 0.2;
-/** A packet that cannot be sent is dispatched again by Python, whose answer may fail as well; at most so often. */
-const SEND_ROUNDS = 8;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** @typedef {{news: string, [key: string]: any}} News */
+/** @typedef {import('./core.js').News} News */
 
 /**
  * @typedef {object} Config what `pycore.bridge.create` takes, as an object
@@ -44,7 +34,7 @@ const decoder = new TextDecoder();
  * @property {any} create `pycore.bridge.create`
  * @property {any} environment the Python environment; owned by the game from here on
  * @property {Config} config
- * @property {import('./socket.js').Socket} socket
+ * @property {import('./core.js').Server} socket
  * @property {(frame: number) => unknown} readAction the local action for the next tick
  * @property {import('./canvas.js').Renderer | null} renderer
  * @property {import('./errors.js').Report} report
@@ -54,49 +44,19 @@ const decoder = new TextDecoder();
  * @property {() => void} [onOver]
  */
 
-export class PycoreGame {
-  #bridge;
-  #channels;
+export class PycoreGame extends Core {
   #ticker;
   #parts;
-  #sender;
-  /** @type {(() => void)[]} */ #stopListening = [];
   #outcome = /** @type {'running' | 'over' | 'failed'} */ ('running');
   #drawn = '';
   #hudDue = 0;
-  #rtt = NaN;
   #readFailed = false;
-  /** @type {{link: number, seq: number}[]} */ #refused = [];
-  /** @type {[number, any][]} */ #orders = [];
 
   /** @param {Parts} parts */
   constructor(parts) {
-    const { config, socket, report } = parts;
+    super({ ...parts, nudge: () => this.#ticker.nudge() });
     this.#parts = parts;
-    this.gameId = config.game_id;
-    this.myPlayerId = config.player_id;
-    const now = seconds();
-    const proxy = parts.create(JSON.stringify({ ...config, wall_ms: Date.now(), now }), parts.environment);
-    const links = config.players.length - 1;
-    this.#bridge = new Bridge(proxy, links);
-    this.#channels = new Channels(links, {
-      happened: (data) => this.#arrived({ event: 'rtc', data }, seconds()),
-      received: (link, data) => {
-        if (this.#outcome === 'failed') return;
-        this.#bridge.inbox.put(DATAGRAM, link, seconds(), data);
-        this.#ticker.nudge();
-      },
-      report,
-    });
-    this.#ticker = new Ticker(() => this.#tick(), seconds, report);
-    this.#stopListening.push(socket.onEvent((event, data, arrival) => {
-      this.#arrived({ event, data }, arrival);
-      this.#ticker.nudge();
-    }));
-
-    this.#sender = Object.freeze({
-      recordAndSend: (/** @type {Uint8Array} */ bytes, /** @type {number} */ link = 0) => this.#channels.send(link, bytes),
-    });
+    this.#ticker = new Ticker(() => this.#tick(), seconds, parts.report);
   }
 
   /** Start ticking. */
@@ -104,15 +64,12 @@ export class PycoreGame {
     this.#ticker.start();
   }
 
-  // ------------------------------------------------------------------ the tick
-
   /** @returns {number} time to the next deadline, s */
   #tick() {
-    const bridge = this.#bridge;
+    const { bridge } = this;
     try {
       this.sendInputToOtherPlayers(this.#readAction(bridge.frame));
-      const flags = bridge.advance(seconds());
-      if (flags & OUTBOX_FILLED) this.#carryOut(bridge.outboxLength());
+      const flags = this.advance();
       if (this.#outcome === 'running') {
         this.#draw(flags);
         this.#showHud();
@@ -137,124 +94,9 @@ export class PycoreGame {
     }
   }
 
-  /**
-   * Hand Python what arrived and the local action, and carry out what it answers.
-   *
-   * @param {unknown} action
-   */
-  sendInputToOtherPlayers(action) {
-    const bridge = this.#bridge;
-    const { socket } = this.#parts;
-    if (socket.rtt !== this.#rtt && !Number.isNaN(socket.rtt)) {
-      this.#rtt = socket.rtt;
-      bridge.call('set_socketio_rtt', socket.rtt);
-    }
-    let length;
-    try {
-      const used = bridge.inbox.seal(socket.connected, document.hidden, (link) => this.#channels.state(link));
-      length = bridge.poll(seconds(), encodeAction(action), used);
-    } finally {
-      bridge.inbox.consumed();
-    }
-    this.#carryOut(length);
-  }
-
-  /** @param {number} length bytes in the outbox */
-  #carryOut(length) {
-    const orders = this.#orders;
-    for (let round = 0; ; round += 1) {
-      readOutbox(this.#bridge.outbox, length, this.#take);
-      // Only now, since it overwrites the outbox that was just read.
-      const refused = this.#refused.shift();
-      if (refused === undefined) break;
-      if (round >= SEND_ROUNDS) {
-        this.#refused.length = 0;
-        throw new PageError('send-rounds', `sending failed ${SEND_ROUNDS} times in one tick`);
-      }
-      length = this.#bridge.sendFailed(seconds(), refused.link, refused.seq);
-    }
-    // News may make the page ask Python for records: not while the outbox is being read.
-    if (orders.length === 0) return;
-    this.#orders = [];
-    for (const [kind, order] of orders) {
-      try {
-        this.#obey(kind, order);
-      } catch (error) {
-        this.#parts.report(`game.order ${order.event ?? order.command ?? order.news}`, error);
-      }
-    }
-  }
-
-  /** @type {(kind: number, link: number, seq: number, payload: Uint8Array) => void} */
-  #take = (kind, link, seq, payload) => {
-    if (kind === OUT_DATAGRAM) {
-      try {
-        this.#sender.recordAndSend(payload, link);
-      } catch (error) {
-        this.#refused.push({ link, seq });
-        this.#parts.report('game.send', error);
-      }
-      return;
-    }
-    this.#orders.push([kind, JSON.parse(decoder.decode(payload))]);
-  };
-
-  /** @param {number} kind @param {any} order */
-  #obey(kind, order) {
-    switch (kind) {
-      case OUT_EMIT:
-        this._sendViaSocketIO(order.data, order.event, order.ack);
-        break;
-      case OUT_RTC:
-        this.#channels.execute(order);
-        break;
-      case OUT_NEWS:
-        this.#parts.onNews?.(order);
-        break;
-      default:
-        throw new PageError('outbox-kind', `the outbox has a record of the unknown kind ${kind}`);
-    }
-  }
-
-  /**
-   * Emit what Python wants emitted; without an event it is an input (S3).
-   *
-   * @param {Record<string, any>} data
-   * @param {string} [event]
-   * @param {unknown} [token] asks for the server's acknowledgement
-   */
-  _sendViaSocketIO(data, event = 'pyodide_player_action', token = undefined) {
-    const { socket, report } = this.#parts;
-    if (token === undefined || token === null) {
-      if (!socket.emit(event, data)) {
-        report('game.emit', new PageError('socket-disconnected', `${event} was not sent: no connection to the server`));
-      }
-      return;
-    }
-    socket.request(event, data).then(
-      (reply) => this.#arrived({ event: 'ack', data: { token, reply } }, seconds()),
-      (error) => this.#arrived({ event: 'ack', data: { token, error: error.code ?? String(error) } }, seconds()),
-    ).catch((error) => report('game.ack', error));
-  }
-
-  /** @param {{event: string, data: unknown}} event @param {number} arrival s */
-  #arrived(event, arrival) {
-    if (this.#bridge.closed || this.#outcome === 'failed') return;
-    this.#bridge.inbox.put(EVENT, NO_LINK, arrival, encoder.encode(JSON.stringify(event)));
-  }
-
-  /**
-   * What the server sent before the game existed, with the time of its arrival.
-   *
-   * @param {{event: string, data: unknown, arrival: number}[]} events
-   */
-  catchUp(events) {
-    for (const { event, data, arrival } of events) this.#arrived({ event, data }, arrival);
-  }
-
   /** @param {number} flags */
   #draw(flags) {
-    const bridge = this.#bridge;
+    const { bridge } = this;
     const { renderer } = this.#parts;
     const place = `${bridge.phase} ${bridge.frame}`;
     // A reset shows a new picture without a step; frame 0 has the objects that stay for the episode.
@@ -286,129 +128,22 @@ export class PycoreGame {
   #fail(error) {
     if (this.#outcome === 'failed') return;
     this.#outcome = 'failed';
+    this.failed = true;
     this.#ticker.stop();
-    this.#channels.close();
+    this.channels.close();
     this.#parts.report('game.tick', error);
     this.#parts.onFailed?.(error);
-  }
-
-  // ------------------------------------------------------------------ names of the contract
-
-  /**
-   * Take in the input of a remote player that came by other ways than the links.
-   *
-   * @param {number | string} playerId
-   * @param {unknown} action
-   * @param {number} frame
-   * @returns {boolean} whether it was accepted
-   */
-  storeRemoteInput(playerId, action, frame) {
-    return this.#bridge.call('store_remote_input', JSON.stringify(playerId), JSON.stringify(action ?? null), frame);
-  }
-
-  /** The metrics of the session (S5). @returns {any} */
-  exportSessionMetrics() {
-    return JSON.parse(this.#bridge.call('export_session_metrics'));
-  }
-
-  /** @returns {any} */
-  get sessionMetrics() {
-    return this.exportSessionMetrics();
-  }
-
-  /** @returns {any} */
-  get p2pMetrics() {
-    return JSON.parse(this.#bridge.call('p2p_metrics'));
-  }
-
-  /** @returns {any} */
-  hud() {
-    return JSON.parse(this.#bridge.call('hud'));
-  }
-
-  /**
-   * The smaller words of the contract, and whether the others have all that they need from us (`settled`).
-   *
-   * @returns {{p2pHealthy: boolean, p2pConnected: boolean, p2pInputSender: boolean, settled: boolean,
-   *   pendingRollbackFrame: number | null, p2pHashMismatches: number, syncEpoch: number}}
-   */
-  state() {
-    return JSON.parse(this.#bridge.call('state'));
-  }
-
-  /** Whether every link is connected and no fallback is in force. */
-  get p2pHealthy() {
-    return this.state().p2pHealthy;
-  }
-
-  get p2pConnected() {
-    return this.state().p2pConnected;
-  }
-
-  /** The way of an input that is tried first, once there is a channel; it throws if the browser refuses. */
-  get p2pInputSender() {
-    return this.state().p2pInputSender ? this.#sender : null;
-  }
-
-  get pendingRollbackFrame() {
-    return this.state().pendingRollbackFrame;
-  }
-
-  get p2pHashMismatches() {
-    return this.state().p2pHashMismatches;
-  }
-
-  get syncEpoch() {
-    return this.state().syncEpoch;
-  }
-
-  // ------------------------------------------------------------------ data and the end
-
-  /** The canonical records of the whole session, as JSON lines. @returns {string} */
-  records() {
-    return this.#bridge.call('records');
-  }
-
-  /** @param {number} episode @returns {string} */
-  episodeRecords(episode) {
-    return this.#bridge.call('episode_records', episode);
-  }
-
-  /** End the session with this episode, on a frame that all players share. */
-  requestStop() {
-    this.#bridge.call('request_stop', seconds());
-  }
-
-  get phase() {
-    return this.#bridge.phase;
-  }
-
-  get frame() {
-    return this.#bridge.frame;
   }
 
   get outcome() {
     return this.#outcome;
   }
 
-  /**
-   * The browser's objects of a link, for tests that cut the connection.
-   *
-   * @param {number} [link]
-   */
-  inspectLink(link = 0) {
-    return this.#channels.inspect(link);
-  }
-
   /** Stop, close the links and give everything back to Python. Idempotent. */
   close() {
     this.#ticker.stop();
-    this.#channels.close();
-    for (const stop of this.#stopListening) guard(this.#parts.report, 'game.close', stop)();
-    this.#stopListening = [];
-    if (!this.#bridge.closed) {
-      this.#bridge.close();
-      this.#parts.environment.destroy?.();
-    }
+    const first = !this.bridge.closed;
+    super.close();
+    if (first) this.#parts.environment.destroy?.();
   }
 }

@@ -110,19 +110,20 @@ async function unpack(pyodide, url, what) {
 }
 
 /**
- * Import a module; the proxy is the caller's.
+ * Bring a module of the core into Pyodide; the proxy is the caller's.
  *
  * @param {any} pyodide
- * @param {Manifest} manifest
+ * @param {string} module
+ * @param {{wheel: string, compiled_wheel?: string | null}} manifest
  * @param {(url: string) => string} resolve
  * @param {(message: string) => void} warn
  */
-async function importBridge(pyodide, manifest, resolve, warn) {
+export async function importCore(pyodide, module, manifest, resolve, warn) {
   const compiled = manifest.compiled_wheel;
   if (compiled) {
     try {
       await unpack(pyodide, resolve(compiled), 'the game core');
-      return pyodide.pyimport('pycore.bridge');
+      return pyodide.pyimport(module);
     } catch (error) {
       warn(`the byte-compiled wheel ${compiled} is of no use here (${error}); the plain one is loaded`);
       pyodide.runPython(
@@ -132,7 +133,7 @@ async function importBridge(pyodide, manifest, resolve, warn) {
     }
   }
   await unpack(pyodide, resolve(manifest.wheel), 'the game core');
-  return pyodide.pyimport('pycore.bridge');
+  return pyodide.pyimport(module);
 }
 
 /**
@@ -161,7 +162,7 @@ export async function load(progress, warn, manifestURL = new URL('./manifest.jso
   );
 
   progress({ step: 'core', fraction: null, bytes: 0 });
-  const bridge = await importBridge(pyodide, manifest, resolve, warn);
+  const bridge = await importCore(pyodide, 'pycore.bridge', manifest, resolve, warn);
   // An attribute is only borrowed from its proxy: it ends with it unless it is copied.
   const create = bridge.create.copy();
   bridge.destroy();

@@ -13,15 +13,20 @@ import { guard } from './errors.js';
 /** Ticks in a row without giving the browser a turn; lateness beyond as many periods is given up. */
 export const BURST = 3;
 
+/** How long after a wake-up that found the last tick still at work the next one comes, ms. */
+const BUSY_WAIT = 4;
+
 /**
  * Run the ticks that are due: the whole scheduling rule, a pure function of the clock.
  *
  * A tick that takes longer than its period ends the burst, so that a slow environment does not keep the
- * browser from delivering keys and messages.
+ * browser from delivering keys and messages. So does one that could not be run, because the last one is still
+ * at work; it stays due.
  *
  * @param {number} due deadline of the next tick, s
  * @param {() => number} clock s
- * @param {() => number} tick does the work; returns the period until the next deadline, s
+ * @param {() => number} tick does the work; returns the period until the next deadline, s, or below zero (the
+ *   negative period) if it could not
  * @returns {number} the new deadline; in the past if more is due after the browser had its turn
  */
 export function runDue(due, clock, tick) {
@@ -30,8 +35,12 @@ export function runDue(due, clock, tick) {
   let period = 0;
   for (let done = 0; done < BURST && now >= due; done += 1) {
     period = tick();
-    due += period;
     now = clock();
+    if (period < 0) {
+      period = -period;
+      break;
+    }
+    due += period;
     if (now - started >= period) break;
   }
   return now - due > BURST * period ? now : due;
@@ -125,13 +134,14 @@ export class Ticker {
   wake() {
     if (this.#alarm === null || this.#running) return;
     this.#running = true;
+    const before = this.#due;
     try {
       this.#due = runDue(this.#due, this.clock, this.tick);
     } finally {
       this.#running = false;
       // A tick may have stopped the ticker.
       /** @type {{after(delay: number): void} | null} */ (this.#alarm)?.after(
-        Math.max(0, (this.#due - this.clock()) * 1000));
+        Math.max(this.#due === before && this.clock() >= before ? BUSY_WAIT : 0, (this.#due - this.clock()) * 1000));
     }
   }
 

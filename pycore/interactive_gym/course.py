@@ -1,0 +1,352 @@
+"""The course of a game as the page's server and its participants are told: validation, interruption, the ends.
+
+Decides which of the page's events go to the server, which overlay is shown, and what becomes of the data when a game
+ends early. The frames are none of its business.
+
+Two kinds of end: after a *finish* the page goes on to the next scene; a *terminal* end stays on the screen, with a
+completion code where the study wants one, because the next scene may need the partner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
+from pycore.interactive_gym.report import Focus, health
+from pycore.interactive_gym.scene import MUG, Scene
+from pycore.session import Session
+from pycore.types import BETWEEN, CONNECTING, DONE, PHASE_NAMES, PLAYING
+
+LOOK_INTERVAL: Final = 0.1
+HEALTH_INTERVAL: Final = 2.0
+SLOW_MS: Final = 150.0
+"""One-way latency beyond which the server's dashboard is told `degraded`."""
+LEFT_BEHIND: Final = 2.0
+"""Seconds that are left to finish once the partner went on to the next scene."""
+
+COMPLETE: Final = ("done", "max_steps")
+"""Reasons of an episode that ended as the study meant it to."""
+
+REFUSED: Final = ("version", "config", "initial_state", "decode", "ready_timeout")
+
+Say = Callable[..., None]
+
+
+class Course:
+    """Follows one session; `say(what, **details)` has the page do something, `emit(event, data)` tells the server."""
+
+    def __init__(self, session: Session, scene: Scene, session_id: str, say: Say, emit: Callable[..., None]) -> None:
+        self.session = session
+        self.scene = scene
+        self.focus = Focus(scene.focus_timeout)
+        self.completed = 0
+        """Episodes that came to their end."""
+        self.partial: dict[str, Any] | None = None
+        """Why the game ended early: reason, frame, player."""
+        self._session_id = session_id
+        self._say = say
+        self._emit = emit
+        self._validated = False
+        self._look_at = self._health_at = -1e9
+        self._lost: dict[int, tuple[float, int]] = {}
+        """Interrupted seats: since when, and at which frame."""
+        self._disconnections: list[dict[str, Any]] = []
+        self._attempts: list[dict[str, Any]] = []
+        self._paused_ms = 0.0
+        self._left_behind: tuple[float, int] | None = None
+        self._overlay = ""
+        self._pause_asked = False
+        self._began = False
+
+    # -- what the page's server hears -------------------------------------------------------------------------
+
+    def _ids(self) -> dict[str, Any]:
+        session = self.session
+        return {"game_id": session.game_id, "player_id": session.players[session.me]}
+
+    def look(self, now: float, hidden: bool) -> None:
+        """Look at the time; called with every poll."""
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_INTERVAL
+        session = self.session
+        timed_out = self.focus.look(hidden, now, session.exchange.wall_ms(now))
+        if session.phase >= DONE:
+            return
+        if timed_out:
+            self._end_for_focus(now)
+            return
+        if self._left_behind is not None and now > self._left_behind[0]:
+            session.player_left(self._left_behind[1], now)
+            return
+        if self.scene.generation == MUG and session.links:
+            self._validate()
+            if now >= self._health_at:
+                self._health_at = now + HEALTH_INTERVAL
+                self._report_health()
+        self._show_state()
+
+    def _validate(self) -> None:
+        session = self.session
+        if not self._began:
+            self._began = True
+            self._emit("p2p_validation_status", {"game_id": session.game_id, "status": "validating"})
+        if not self._validated and (session.phase > CONNECTING or all(link.healthy for link in session.links)):
+            self._validated = True
+            self._emit("p2p_validation_success", self._ids())
+
+    def _report_health(self) -> None:
+        session = self.session
+        state = health(session)
+        by_peer = all(link.healthy for link in session.links)
+        latency = state["latency"] if state is not None and by_peer else None
+        status = "healthy"
+        if self._lost:
+            status = "reconnecting"
+        elif latency is not None and latency > SLOW_MS:
+            status = "degraded"
+        report = {
+            **self._ids(),
+            "connection_type": session.connection_type if by_peer else "socketio_fallback",
+            "latency_ms": latency,
+            "status": status,
+            "episode": session.episode,
+        }
+        self._emit("p2p_health_report", report)
+
+    def follow(self, event: Event, now: float) -> None:
+        """React to the session's news."""
+        if isinstance(event, PeerStatus):
+            self._presence(event, now)
+        elif isinstance(event, EpisodeEnded):
+            if event.reason in COMPLETE:
+                self.completed += 1
+        elif isinstance(event, PhaseChanged):
+            if event.phase == PHASE_NAMES[BETWEEN]:
+                self._say("reset", episodes=self.completed)
+            elif event.phase == PHASE_NAMES[PLAYING]:
+                self._say("playing")
+        elif isinstance(event, SessionEnded):
+            self._ended(event, now)
+
+    # -- interruption -----------------------------------------------------------------------------------------
+
+    def _presence(self, event: PeerStatus, now: float) -> None:
+        session = self.session
+        if event.status == "interrupted":
+            self._lost[event.seat] = now, session.frame
+            wall = round(session.exchange.wall_ms(now))
+            self._disconnections.append(
+                {"timestamp": wall, "frame": session.frame, "detectingPeer": session.players[session.me]}
+            )
+            if self.scene.generation == MUG:
+                self._emit("p2p_connection_lost", {**self._ids(), "frame_number": session.frame, "timestamp": wall})
+        elif event.seat in self._lost and not session.is_interrupted(event.seat):
+            duration = self._back(event.seat, now, "success")
+            if self.scene.generation == MUG:
+                self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": round(duration)})
+        self._show_state()
+
+    def _back(self, seat: int, now: float, outcome: str) -> float:
+        since, _ = self._lost.pop(seat)
+        duration = (now - since) * 1000
+        self._paused_ms += duration
+        wall = round(self.session.exchange.wall_ms(now))
+        self._attempts.append({"timestamp": wall, "duration": round(duration), "outcome": outcome, "attempts": 1})
+        return duration
+
+    @property
+    def reconnection(self) -> dict[str, Any]:
+        """The page's record of interruptions."""
+        return {
+            "disconnections": self._disconnections,
+            "attempts": self._attempts,
+            "totalPauseDurationMs": round(self._paused_ms),
+        }
+
+    @property
+    def pauses(self) -> bool:
+        """Whether nothing is to be stepped, because the study does not go on while somebody is hidden."""
+        if not self.scene.pauses_for_hidden or self.session.phase != PLAYING:
+            return False
+        return self.focus.hidden_since is not None or any(link.peer_status for link in self.session.links)
+
+    def _show_state(self) -> None:
+        if self.session.phase >= DONE:
+            return
+        if self._lost:
+            self._show("reconnecting", "Connection to the other player is interrupted", "Trying to reconnect …")
+        elif self._pause_asked or (self.pauses and self.focus.hidden_since is None):
+            self._show("waiting", "Waiting for the other player", "The game goes on when everybody is back.")
+        else:
+            self._show("")
+
+    def _show(self, kind: str, title: str = "", text: str = "", code: str = "") -> None:
+        if kind != self._overlay:
+            self._overlay = kind
+            self._say("overlay", kind=kind, title=title, text=text, code=code)
+
+    # -- the server's words -----------------------------------------------------------------------------------
+
+    def take(self, event: str, data: Any, now: float) -> bool:
+        """An event of the page's server; false if it is none of these."""
+        handler = self._HANDLERS.get(event)
+        if handler is None:
+            return False
+        game = data.get("game_id")
+        if game is None or game == self.session.game_id:
+            handler(self, data, now)
+        return True
+
+    def _server_paused(self, data: dict[str, Any], now: float) -> None:
+        self._pause_asked = not self._lost
+        self._show_state()
+
+    def _server_resumed(self, data: dict[str, Any], now: float) -> None:
+        self._pause_asked = False
+        self._show_state()
+
+    def _server_ended(self, data: dict[str, Any], now: float) -> None:
+        session = self.session
+        if session.phase >= DONE or not session.links:
+            return
+        gone = str(data.get("disconnected_player_id"))
+        seat = next((link.seat for link in session.links if str(session.players[link.seat]) == gone), None)
+        if seat is None:
+            seat = session.links[0].seat
+        if data.get("reason") == "scene_completed":
+            # The partner has everything of ours; what we still lack is on its way, or was lost with it.
+            self._left_behind = now + LEFT_BEHIND, seat
+        else:
+            session.player_left(seat, now)
+
+    def _partner_excluded(self, data: dict[str, Any], now: float) -> None:
+        self.session.abort(now, "partner_exclusion", str(data.get("message") or "the partner was excluded"))
+
+    def _export_asked(self, data: dict[str, Any], now: float) -> None:
+        if self.partial is None:
+            self._note_partial(str(data.get("termination_reason") or "partner_exclusion"))
+        self._say("metrics")
+        self._emit("end_game_request_redirect", {"partner_exclusion": True})
+
+    _HANDLERS: Final = {
+        "p2p_pause": _server_paused,
+        "p2p_resume": _server_resumed,
+        "p2p_game_ended": _server_ended,
+        "partner_excluded": _partner_excluded,
+        "trigger_data_export": _export_asked,
+    }
+
+    # -- the ends ---------------------------------------------------------------------------------------------
+
+    def exclude(self, now: float, reason: str, message: str) -> None:
+        """The page's monitor excludes this participant."""
+        session = self.session
+        if session.phase >= DONE:
+            return
+        frame = session.frame
+        session.abort(now, reason, message)
+        wall = round(session.exchange.wall_ms(now))
+        exclusion = {**self._ids(), "reason": reason, "frame_number": frame, "timestamp": wall}
+        self._emit("mid_game_exclusion", exclusion)
+        self._note_partial(reason)
+        self._show("ended", "The game has ended", message)
+        self._say("finish", terminal=True)
+        self._say("metrics")
+        self._emit("leave_game", {"session_id": self._session_id})
+        self._emit("end_game_request_redirect", {"mid_game_exclusion": True, "reason": reason})
+
+    def _end_for_focus(self, now: float) -> None:
+        away = 0.0 if self.focus.hidden_since is None else (now - self.focus.hidden_since) * 1000
+        self.session.abort(now, "focus_loss_timeout", "this page was hidden for too long")
+        self._emit(
+            "p2p_game_ended",
+            {
+                **self._ids(),
+                "reason": "focus_loss_timeout",
+                "focus_loss_duration_ms": round(away),
+            },
+        )
+
+    def _note_partial(self, reason: str, player: Any = None) -> None:
+        if self.partial is None:
+            self.partial = {"reason": reason, "frame": self.session.published + 1, "player": player}
+
+    def _ended(self, event: SessionEnded, now: float) -> None:
+        reason = event.reason
+        session = self.session
+        metadata = self.scene.metadata
+        if reason == "complete":
+            self._show("")
+            if self.scene.generation == MUG and session.links:
+                total = session.settings.num_episodes
+                self._emit(
+                    "multiplayer_game_complete",
+                    {"game_id": session.game_id, "episode_num": self.completed, "max_episodes": total},
+                )
+            self._say("finish", terminal=False)
+        elif reason == "p2p_timeout":
+            self._say("log", level="error", text=f"[P2P] {event.text}")
+            self._emit("p2p_validation_failed", {**self._ids(), "reason": "connection_timeout"})
+            self._say("quit")
+        elif reason in ("player_left", "stop"):
+            self._partner_gone(event, now)
+        elif reason == "partner_exclusion":
+            self._note_partial(reason)
+            self._show("ended", "The game has ended", event.text)
+            self._say("finish", terminal=True)
+        elif reason == "focus_loss_timeout":
+            self._note_partial(reason)
+            text = metadata.get("focus_loss_message") or "You were away from this page for too long."
+            self._terminal(reason, text, with_code=False)
+        elif reason in REFUSED:
+            self._note_partial(reason)
+            self._say("log", level="error", text=f"[pycore] the game was refused ({reason}): {event.text}")
+            self._terminal(reason, f"The game could not begin: {event.text}.", with_code=self.scene.shows_code)
+        elif reason == "error":
+            self._note_partial(reason)
+            self._show("notice", "The game stopped", "Something went wrong in the game. What was played is saved.")
+            self._say("metrics")
+            self._say("finish", terminal=False)
+
+    def _partner_gone(self, event: SessionEnded, now: float) -> None:
+        session = self.session
+        name = event.text.removeprefix("player ").split(" ", 1)[0]
+        player = next((p for p in session.players if str(p) == name), None)
+        self._note_partial("partner_disconnected", player)
+        for seat in list(self._lost):
+            duration = self._back(seat, now, "timeout")
+            if self.scene.generation == MUG:
+                self._emit("p2p_reconnection_timeout", {**self._ids(), "pause_duration_ms": round(duration)})
+        message = self.scene.metadata.get("partner_disconnect_message") or "The other player has left the session."
+        self._terminal("partner_disconnected", str(message), with_code=self.scene.shows_code)
+
+    def _terminal(self, reason: str, text: str, *, with_code: bool) -> None:
+        session = self.session
+        self._say("metrics")
+        state = {
+            "game_id": session.game_id,
+            "scene_id": self.scene.scene_id,
+            "reason": reason,
+            "frame_number": session.frame,
+            "episode_number": self.completed,
+        }
+        if self.scene.generation == MUG:
+            self._emit("participant_terminal_state", state)
+        code = ""
+        if with_code:
+            import uuid  # needs the browser's random numbers, and only here
+
+            code = str(uuid.uuid4())
+            self._emit(
+                "waitroom_timeout_completion",
+                {
+                    "completion_code": code,
+                    "reason": f"{reason}_mid_game",
+                    "frame_number": session.frame,
+                    "episode_number": self.completed,
+                },
+            )
+        self._show("ended", "The session has ended", text, code)
+        self._say("finish", terminal=True)

@@ -1,0 +1,471 @@
+"""One game inside the page: the bridge, with the page's scenes, pictures, results and data.
+
+Everything that the page's own module decided is decided here or in `course`; the shim asks once per tick for what it
+has to hand to the page. Beside the bridge's outbox records there are news ``{"news": "page", "do": …}``, which are
+orders to the shim:
+
+    playing                        the page's reset() may return
+    reset {episodes}               an episode is over, the page has to ask for the next one
+    episode {episode}              store the data of an episode (`episode_data`)
+    metrics                        store the metrics (`multiplayer_metrics`)
+    overlay {kind, title, text, code}   show it, or take it away where kind is empty
+    finish {terminal}              nothing more is played; terminal: the page stays where it is
+    quit                           this game never began; the server will say what comes next
+    log {level, text}
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from array import array
+from typing import Any, Final
+
+from pycore.adapters import ParallelEnvAdapter
+from pycore.bridge import FLAG_OUTBOX, NO_LINK, OUT_NEWS, OUTBOX_START, Bridge, rngs_of, seat_order
+from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
+from pycore.interactive_gym.bots import Cast, CastSimulation
+from pycore.interactive_gym.course import Course
+from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
+from pycore.interactive_gym.scene import SEED, Scene
+from pycore.interactive_gym.table import EpisodeTable, joined
+from pycore.negotiation import SIGNALS
+from pycore.records import plain_json
+from pycore.session import OVER, STEPPED
+from pycore.types import HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
+
+ACTION_SIGNAL: Final = "pycore-action"
+"""An input as a signal: mug's server counts bots as players, waits for them, and relays no actions meanwhile."""
+
+
+def create(config_json: str, env: Any) -> PageBridge:
+    """A bridge for one game of the page. The JSON text has `scene` (its metadata), `generation`, `game_id`, `players`,
+    `player_id`, `seed`, `turn_config`, `player_subjects`, `session_id`, `relayed`, `wall_ms` and `now`."""
+    return PageBridge(json.loads(config_json), env)
+
+
+class PageBridge(Bridge):
+    """The bridge of one game in the page."""
+
+    def __init__(self, config: dict[str, Any], env: Any) -> None:
+        self.scene = Scene(config["scene"], seat_order(config["players"]), config["generation"])
+        settings = {**config, "settings": self.scene.settings}
+        settings["turn_config"] = self.scene.turn(config.get("turn_config"))
+        settings["ice_servers"] = self.scene.ice_servers
+        super().__init__(settings, env)
+        session = self.session
+        session.held_back = True
+        self.course = Course(session, self.scene, str(config.get("session_id") or ""), self._say, self._tell)
+        self._subjects = {str(player): name for player, name in (config.get("player_subjects") or {}).items()}
+        self._relayed = bool(config.get("relayed", True))
+        self._started_ms = float(config["wall_ms"])
+        self._latency = Latency()
+        self._desyncs: list[tuple[Desync, float]] = []
+        self._books: list[EpisodeBooks] = []
+        self._marks: list[tuple[float, int, dict[str, bool]]] = []
+        """Of each frame of this episode, when it was stepped first: the time, who was guessed, who looked."""
+        self._rows: list[tuple[int, dict[Any, Any], StepResult | None]] = []
+        """Confirmed frames that the seed's page has not logged yet."""
+        self._carried: dict[Any, Any] = {}
+        self._final: dict[Any, Any] = {}
+        self._page_ready = self._was_ready = False
+        self._first: dict[str, Any] | None = None
+        self._image = self._observed = b""
+        self._foreign = False
+
+    def _simulation(self, config: dict[str, Any], players: list[int | str], seed: int, settings: Settings) -> Any:
+        scene = self.scene
+        self.cast = Cast(scene, players, seed)
+        adapter = ParallelEnvAdapter(
+            self.env,
+            self.cast.agents,
+            seed=seed,
+            rngs=rngs_of(self.env) if scene.rngs is None else scene.rngs,
+            reseed_each_episode="same",
+            on_step=_hook(scene.on_step_code),
+        )
+        # Environments of the page may count their episodes.
+        adapter.check(settings.default_action, law_1=False)
+        self._adapter = adapter
+        return adapter if self.cast.is_plain else CastSimulation(adapter, self.cast)
+
+    # -- the tick ---------------------------------------------------------------------------------------------
+
+    def poll(self, now: float, action: Any, inbox_length: int) -> int:
+        """As the bridge's; an exception of the environment ends the game instead of going through."""
+        session = self.session
+        hidden = bool(self.inbox[1] & 1)
+        # A page that the browser does not run would keep the others waiting.
+        session.held_back = not (self._page_ready or (hidden and self._was_ready))
+        try:
+            super().poll(now, action, inbox_length)
+        except Exception as error:
+            self._end = OUTBOX_START
+            self._broke(error, now)
+        self._latency.look(session, now)
+        self.course.look(now, hidden)
+        if session.exchange.news:
+            self._put_all_news()
+        self._write_head()
+        return self._end
+
+    def advance(self, now: float) -> int:
+        """As the bridge's; an exception of the environment ends the game instead of going through."""
+        if self.course.pauses:
+            self._end = OUTBOX_START
+            return 0
+        try:
+            flags = super().advance(now)
+        except Exception as error:
+            self._end = OUTBOX_START
+            self._broke(error, now)
+            self._write_head()
+            return OVER | FLAG_OUTBOX
+        if flags & STEPPED:
+            self._mark(now)
+        return flags
+
+    def _mark(self, now: float) -> None:
+        frame = self.session.timeline.current - 1
+        if frame >= len(self._marks):
+            frames = self.session.timeline.frames
+            self._marks.append((now, frames.missing[frame & frames.mask], self._focus()))
+
+    def _focus(self) -> dict[str, bool]:
+        session = self.session
+        focus = {str(session.players[link.seat]): not link.peer_status for link in self._links}
+        focus[str(session.players[session.me])] = not self.inbox[1] & 1
+        return {str(player): focus[str(player)] for player in session.players}
+
+    def _action(self, text: str) -> Any:
+        value = json.loads(text)
+        if value is None:
+            return self._default
+        if self.cast.page_bots and self.session.me == 0 and isinstance(value, list):
+            return [self._default if part is None else part for part in value]
+        return value
+
+    def agents(self) -> str:
+        """Whose actions `poll` takes, as JSON: the own id, and behind it the page's bots on the lowest seat."""
+        me = self.session.me
+        return json.dumps([self.session.players[me], *(self.cast.page_bots if me == 0 else ())])
+
+    def _broke(self, error: Exception, now: float) -> None:
+        text = "".join(traceback.format_exception(error))[-6000:]
+        self._say("log", level="error", text=f"[pycore] the game stopped: {text}")
+        self.session.abort(now, "error", f"{type(error).__name__}: {error}")
+        self._put_all_news()
+
+    # -- orders and news --------------------------------------------------------------------------------------
+
+    def _say(self, do: str, **details: Any) -> None:
+        self._put(OUT_NEWS, NO_LINK, {"news": "page", "do": do, **details})
+
+    def _tell(self, event: str, data: dict[str, Any]) -> None:
+        super()._emit(event, data)
+
+    def _emit(self, event: str, data: dict[str, Any]) -> None:
+        if self._relayed or event != "pyodide_player_action":
+            super()._emit(event, data)
+            return
+        for link in self._links:
+            signal = {"game_id": self.session.game_id, "target_player_id": self.session.players[link.seat]}
+            super()._emit("webrtc_signal", {**signal, "type": ACTION_SIGNAL, "payload": data})
+
+    def _put_event(self, event: Event) -> None:
+        super()._put_event(event)
+        now = self._now
+        if isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
+            self._books.append(EpisodeBooks(EpisodeTable(event.episode)))
+            self._marks = []
+        elif isinstance(event, Desync):
+            self._desyncs.append((event, self.session.exchange.wall_ms(now)))
+        elif isinstance(event, EpisodeEnded):
+            self._episode_ended(event, now)
+        self.course.follow(event, now)
+
+    def _take_event(self, event: str, data: Any, came: float) -> None:
+        if not self.course.take(event, data, came):
+            super()._take_event(event, data, came)
+
+    def _signal(self, data: dict[str, Any], came: float) -> None:
+        seat = self._seat_of[str(data["from_player_id"])]
+        if data["type"] == ACTION_SIGNAL:
+            self._remote_action(seat, data["payload"], came)
+            return
+        if data["type"] in SIGNALS and "generation" not in data["payload"] and not self._foreign:
+            self._foreign = True
+            text = f"[pycore] the page of player {self.session.players[seat]} does not run pycore"
+            self._say("log", level="error", text=text)
+        super()._signal(data, came)
+
+    # -- frames that are confirmed ----------------------------------------------------------------------------
+
+    def _confirmed(self, *confirmed: Any) -> None:
+        super()._confirmed(*confirmed)
+        episode, frame, encoded, result, digest = confirmed
+        book = self._books[-1]
+        if digest is not None:
+            book.hashes.append((frame, digest.hex()))
+        if not encoded:
+            return
+        session = self.session
+        people = tuple(session.codec.decode(action) for action in encoded)
+        everybody = self.cast.spread(people, episode, frame)
+        actions = dict(zip(self.cast.agents, everybody, strict=True))
+        if frame >= len(self._marks):
+            # Confirmed as it is stepped: nobody was guessed.
+            self._marks.append((self._now, 0, self._focus()))
+        now, missing, focus = self._marks[frame]
+        guessed = {agent: bool(missing >> seat & 1) for seat, agent in enumerate(session.players)}
+        for bot in self.cast.agents[len(session.players) :]:
+            guessed[bot] = bot in self.cast.page_bots and bool(missing & 1)
+        book.table.add(
+            actions=actions,
+            people=tuple(everybody[: len(people)]),
+            result=result,
+            focus=focus,
+            guessed=guessed,
+            timestamp=round(session.exchange.wall_ms(now)),
+        )
+        if self.scene.generation == SEED:
+            self._rows.append((frame, actions, result))
+
+    def _episode_ended(self, event: EpisodeEnded, now: float) -> None:
+        if not self._books:
+            return
+        self._verify()
+        book = self._books[-1]
+        book.ended_ms = self.session.exchange.wall_ms(now)
+        self._final = self._plus(self.trajectory.totals)
+        if self.scene.carries_score:
+            self._carried = self._final
+        self._page_ready = False
+        if book.table.rows:
+            self._say("episode", episode=event.episode)
+
+    def _verify(self) -> None:
+        """Hashes are compared in the order of frames: the number compared says up to which."""
+        session = self.session
+        compared = [session.exchange.hashes_compared(link.seat) for link in self._links]
+        known = min(compared) if compared else sum(len(book.hashes) for book in self._books)
+        for book in self._books:
+            book.confirmed = book.table.rows - 1
+            count = min(known, len(book.hashes))
+            known -= count
+            wrong = [desync.frame for desync, _ in self._desyncs if desync.episode == book.table.episode]
+            fine = [frame for frame, _ in book.hashes[:count] if not wrong or frame < min(wrong)]
+            book.verified = min(fine[-1], book.confirmed) if fine else -1
+
+    # -- what the page asks for -------------------------------------------------------------------------------
+
+    def page_ready(self) -> None:
+        """The page asks for the next episode: its reset() was called."""
+        self._page_ready = self._was_ready = True
+
+    def exclude(self, now: float, reason: str, message: str) -> int:
+        """The page's monitor excludes this participant; returns the length of the outbox."""
+        self._end = OUTBOX_START
+        self.course.exclude(now, reason, message)
+        self._put_all_news()
+        return self._end
+
+    def reset_result(self) -> str:
+        """What reset() returns to the page, as JSON text: the first picture of the episode."""
+        return self._result(None, {}, self._first)
+
+    def step_result(self) -> str:
+        """What step() returns to the page, as JSON text: the newest frame, predictions included, and its picture."""
+        timeline = self.session.timeline
+        slot = (timeline.current - 1) & timeline.frames.mask
+        row = timeline.frames.actions[slot]
+        everybody = self.cast.spread(row, self.session.episode, timeline.current - 1)
+        return self._result(timeline.frames.results[slot], dict(zip(self.cast.agents, everybody, strict=True)))
+
+    def confirmed_row(self) -> str:
+        """The next confirmed frame, for a page that logs what step() returns; empty if there is none."""
+        if not self._rows:
+            return ""
+        frame, actions, result = self._rows.pop(0)
+        return self._result(result, actions, {}, frame + 1)
+
+    def _result(
+        self,
+        result: StepResult | None,
+        actions: dict[Any, Any],
+        picture: dict[str, Any] | None = None,
+        step: int | None = None,
+    ) -> str:
+        return plain_json(
+            {
+                "observations": self._observations(),
+                "rewards": _pairs(result.rewards) if result else [],
+                "terminateds": _pairs(result.terminations) if result else [],
+                "truncateds": _pairs(result.truncations) if result else [],
+                "infos": _pairs(result.infos) if result else [],
+                "actions": {str(agent): action for agent, action in actions.items()},
+                "cumulative": {str(agent): total for agent, total in self._totals().items()},
+                "hud": self.hud_text(),
+                "step": self.session.frame if step is None else step,
+                "picture": self._packet() if picture is None else picture,
+            }
+        )
+
+    def _totals(self) -> dict[Any, Any]:
+        """Rewards by agent as the HUD shows them; between episodes those of the last one."""
+        if self._final and self.session.phase not in (READYING, PLAYING, HOLDING):
+            return self._final
+        totals, _ = self._score()
+        return self._plus(totals)
+
+    def _plus(self, totals: dict[Any, Any]) -> dict[Any, Any]:
+        carried = self._carried
+        agents = [*self.session.players, *totals, *carried]
+        return {agent: carried.get(agent, 0) + totals.get(agent, 0) for agent in agents}
+
+    def hud_text(self) -> str:
+        """The page's line: round, score and time left."""
+        session = self.session
+        settings = session.settings
+        score = self._totals().get(session.players[session.me], 0)
+        total = settings.num_episodes
+        left = f"{max(0, settings.max_steps - session.frame) / settings.fps:.1f}".rjust(5, "0")
+        number = min(self.course.completed + 1, total)
+        points = str(int((score + 0.5) // 1)) if score - score == 0 else str(score)
+        return f"Round: {number}/{total} | Score: {points.rjust(2, '0')} | Time left: {left}s"
+
+    def _observations(self) -> list[Any]:
+        """Whose observations stand in `observations()`, with their lengths, in order; float32 as the page has them."""
+        values = array("f")
+        shapes = [_flatten(agent, seen, values) for agent, seen in self._adapter.observations.items()]
+        self._observed = values.tobytes()
+        return shapes
+
+    def observations(self) -> bytes:
+        """The observations of the last result, one behind the other, float32 in the machine's order."""
+        return self._observed
+
+    # -- pictures ---------------------------------------------------------------------------------------------
+
+    def _keep_permanent(self) -> None:
+        """The environment was reset: its picture of frame 0 is of now, and goes out with the page's reset."""
+        self._first = self._packet()
+
+    def _packet(self) -> dict[str, Any]:
+        render = getattr(self.env, "render", None)
+        shown = render() if callable(render) else None
+        if isinstance(shown, dict):
+            return {"objects": shown.get("game_state_objects"), "removed": shown.get("removed") or []}
+        if shown is None:
+            return {"objects": None}
+        size = _image_size(shown)
+        if size is None:
+            return {"objects": list(shown), "removed": []}
+        self._image = _rgb(shown)
+        return {"objects": None, "image": size}
+
+    def image(self) -> bytes:
+        """The last RGB picture, three bytes per pixel."""
+        return self._image
+
+    # -- data -------------------------------------------------------------------------------------------------
+
+    def episode_data(self, episode: int) -> str:
+        """What the page stores of an episode, as JSON text."""
+        book = next(book for book in self._books if book.table.episode == episode)
+        return plain_json(book.table.export(self._subjects, rollback_events(self.session, episode)))
+
+    def session_data(self) -> str:
+        """What is stored of all episodes together, for a page that stores a scene at once, as JSON text."""
+        tables = [book.table for book in self._books if book.table.rows]
+        return plain_json(joined([table.export(self._subjects, ()) for table in tables]))
+
+    def multiplayer_metrics(self) -> str:
+        """The page's metrics file, as JSON text."""
+        self._verify()
+        metrics = multiplayer_metrics(
+            self.session,
+            [book for book in self._books if book.table.rows],
+            now=self._now,
+            started_ms=self._started_ms,
+            desyncs=self._desyncs,
+            partial=self.course.partial,
+            completed=self.course.completed,
+            latency=self._latency,
+            focus=self.course.focus,
+            reconnection=self.course.reconnection,
+        )
+        return plain_json(metrics)
+
+    def focus_state(self) -> str:
+        """Who is looking at the page, as JSON text."""
+        return json.dumps(self._focus())
+
+    def take_remote_input(self, player_id_json: str, action_json: str, frame: int) -> str:
+        """As `store_remote_input`; JSON text with `accepted` and, if it was mispredicted, its `rollbackEvent`."""
+        events = self.session.timeline.events
+        before = events.count
+        accepted = self.store_remote_input(player_id_json, action_json, frame)
+        late = rollback_events(self.session)[-1] if events.count > before else None
+        return plain_json({"accepted": accepted, "rollbackEvent": late})
+
+    def close(self) -> None:
+        """The game is over; the environment stays the page's."""
+
+
+def _hook(code: str) -> Any:
+    """The researcher's code for every step, run where the environment was made."""
+    if not code.strip():
+        return None
+    compiled = compile(code, "<on_game_step_code>", "exec")
+    namespace = vars(sys.modules["__main__"])
+    return lambda env: exec(compiled, namespace)
+
+
+def _pairs(values: dict[Any, Any]) -> list[list[Any]]:
+    """A dictionary whose keys keep their type in JSON; ids that look like numbers are numbers, as in the page."""
+    return [[_number(key), value] for key, value in values.items()]
+
+
+def _number(agent: Any) -> Any:
+    return int(agent) if isinstance(agent, str) and agent.isdecimal() else agent
+
+
+def _flatten(agent: Any, seen: Any, values: array[float]) -> list[Any]:
+    if isinstance(seen, dict):
+        return [_number(agent), [_flatten(key, part, values) for key, part in seen.items()]]
+    start = len(values)
+    try:
+        if hasattr(seen, "ravel"):
+            values.frombytes(seen.ravel().astype("float32").tobytes())
+        else:
+            _append(seen, values)
+    except (TypeError, ValueError):
+        del values[start:]
+    return [_number(agent), len(values) - start]
+
+
+def _append(part: Any, values: array[float]) -> None:
+    if isinstance(part, (list, tuple)):
+        for inner in part:
+            _append(inner, values)
+    else:
+        values.append(part)
+
+
+def _image_size(shown: Any) -> list[int] | None:
+    """Width and height of an RGB picture; None if this is no picture."""
+    shape = getattr(shown, "shape", None)
+    if shape is not None:
+        return [int(shape[1]), int(shape[0])] if len(shape) == 3 else None
+    if isinstance(shown, (list, tuple)) and shown and isinstance(shown[0], (list, tuple)):
+        return [len(shown[0]), len(shown)]
+    return None
+
+
+def _rgb(shown: Any) -> bytes:
+    if hasattr(shown, "shape"):
+        data: bytes = shown[:, :, :3].astype("uint8").tobytes()
+        return data
+    return bytes(channel for line in shown for pixel in line for channel in pixel[:3])

@@ -1,0 +1,261 @@
+"""The page's multiplayer metrics file, with its field names and figures that are true.
+
+The page's server stores it per participant and joins the two players' files: hashes by (episode, frame), actions by
+(episode, frame, player). Times are milliseconds since the epoch, a link's figures are those of the worst link.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from pycore.events import Desync
+from pycore.interactive_gym.table import EpisodeTable
+from pycore.records import p2p_metrics
+from pycore.session import Session
+
+SAMPLE_INTERVAL = 1.0
+MOST_SAMPLES = 600
+WARNING_MS = 100.0
+CRITICAL_MS = 200.0
+
+
+class Latency:
+    """Round-trip times of the session, one sample a second; the last ten minutes are kept."""
+
+    def __init__(self) -> None:
+        self._samples: list[dict[str, float]] = []
+        self._due = 0.0
+
+    def look(self, session: Session, now: float) -> None:
+        """Take a sample if one is due; without a peer-to-peer path there is nothing to sample."""
+        if now < self._due:
+            return
+        self._due = now + SAMPLE_INTERVAL
+        rtt = rtt_ms(session)
+        if rtt is not None:
+            self._samples.append({"timestamp": round(session.exchange.wall_ms(now)), "rttMs": rtt})
+            del self._samples[:-MOST_SAMPLES]
+
+    def export(self) -> dict[str, Any] | None:
+        """The page's latency statistics; None without a sample."""
+        if not self._samples:
+            return None
+        values = [sample["rttMs"] for sample in self._samples]
+        return {
+            "sampleCount": len(values),
+            "minMs": min(values),
+            "maxMs": max(values),
+            "meanMs": round(statistics.fmean(values), 2),
+            "medianMs": statistics.median(values),
+            "samples": list(self._samples),
+        }
+
+
+class Focus:
+    """When this page was hidden."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.timed_out = False
+        self.hidden_since: float | None = None
+        self._periods: list[dict[str, float]] = []
+
+    def look(self, hidden: bool, now: float, wall_ms: float) -> bool:
+        """Note the page's visibility; true once, when it has been hidden for longer than the study allows."""
+        if hidden:
+            if self.hidden_since is None:
+                self.hidden_since = now
+            elif self.timeout and not self.timed_out and now - self.hidden_since > self.timeout:
+                self.timed_out = True
+                return True
+        elif self.hidden_since is not None:
+            duration = (now - self.hidden_since) * 1000
+            self._periods.append(
+                {"start": round(wall_ms - duration), "end": round(wall_ms), "durationMs": round(duration)}
+            )
+            self.hidden_since = None
+        return False
+
+    def export(self) -> dict[str, Any]:
+        """The page's focus telemetry."""
+        return {
+            "backgroundPeriods": list(self._periods),
+            "totalBackgroundMs": sum(period["durationMs"] for period in self._periods),
+            "periodCount": len(self._periods),
+            "timeoutMs": round(self.timeout * 1000),
+            "wasTimeoutTriggered": self.timed_out,
+        }
+
+
+class EpisodeBooks:
+    """What the metrics say of one episode."""
+
+    def __init__(self, table: EpisodeTable) -> None:
+        self.table = table
+        self.hashes: list[tuple[int, str]] = []
+        self.ended_ms: float | None = None
+        self.verified = -1
+        """Last frame whose state was compared with every other player's and was equal."""
+        self.confirmed = -1
+
+    def summary(self, events: list[dict[str, Any]], desyncs: int, now_ms: float) -> dict[str, Any]:
+        """One entry of `validation.episodes`."""
+        return {
+            "episodeNum": self.table.episode,
+            "totalFrames": self.table.rows,
+            "confirmedFrame": self.confirmed,
+            "verifiedFrame": self.verified,
+            "hashCount": len(self.hashes),
+            "desyncCount": desyncs,
+            "rollbackCount": len(events),
+            "maxRollbackFrames": max((event["rollbackFrames"] for event in events), default=0),
+            "timestamp": round(now_ms if self.ended_ms is None else self.ended_ms),
+        }
+
+
+def rtt_ms(session: Session) -> float | None:
+    """Round-trip time of the slowest healthy link."""
+    times = [link.wire.rtt for link in session.links if link.healthy and link.wire.rtt is not None]
+    return round(max(times) * 1000, 2) if times else None
+
+
+def health(session: Session) -> dict[str, Any] | None:
+    """The page's connection health; None while nobody was ever connected."""
+    if not any(link.sender for link in session.links):
+        return None
+    rtt = rtt_ms(session)
+    latency = None if rtt is None else rtt / 2
+    status = "good"
+    if latency is not None and latency > WARNING_MS:
+        status = "critical" if latency > CRITICAL_MS else "warning"
+    return {
+        "rtt": rtt,
+        "latency": latency,
+        "packetsReceived": sum(link.wire.received for link in session.links),
+        "gapCount": sum(link.wire.gaps for link in session.links),
+        "status": status,
+    }
+
+
+def rollback_events(session: Session, episode: int | None = None) -> list[dict[str, Any]]:
+    """The mispredictions of an episode, or of all."""
+    exchange = session.exchange
+    events = session.timeline.events.export(
+        lambda seat: str(session.players[seat]), session.codec.decode, exchange.wall_ms
+    )
+    return [event for event in events if episode is None or event["episode"] == episode]
+
+
+def multiplayer_metrics(
+    session: Session,
+    books: list[EpisodeBooks],
+    *,
+    now: float,
+    started_ms: float,
+    desyncs: list[tuple[Desync, float]],
+    partial: dict[str, Any] | None,
+    completed: int,
+    latency: Latency,
+    focus: Focus,
+    reconnection: dict[str, Any],
+) -> dict[str, Any]:
+    """The whole file. `partial` says why the session ended early, `desyncs` are with their times."""
+    counts = p2p_metrics(session)
+    now_ms = session.exchange.wall_ms(now)
+    received = counts["inputsReceivedViaP2P"] + counts["inputsReceivedViaSocketIO"]
+    events = rollback_events(session)
+    by_episode: dict[int, list[dict[str, Any]]] = {}
+    for event in events:
+        by_episode.setdefault(event["episode"], []).append(event)
+    people = [str(player) for player in session.players]
+    hashes = [
+        {"episode": book.table.episode, "frame": frame, "hash": text} for book in books for frame, text in book.hashes
+    ]
+    actions = [
+        {
+            "episode": book.table.episode,
+            "frame": frame,
+            "playerId": people[seat],
+            "action": action,
+            "isFocused": book.table.focus[frame].get(people[seat], True),
+        }
+        for book in books
+        for frame, row in enumerate(book.table.people)
+        for seat, action in enumerate(row)
+    ]
+    summaries = [
+        book.summary(
+            by_episode.get(book.table.episode, []),
+            sum(desync.episode == book.table.episode for desync, _ in desyncs),
+            now_ms,
+        )
+        for book in books
+    ]
+    others = [player for seat, player in enumerate(session.players) if seat != session.me]
+    return {
+        "gameId": session.game_id,
+        "playerId": session.players[session.me],
+        "peerPlayerId": others[0] if others else None,
+        "exportTimestamp": round(now_ms),
+        "sessionStartTime": round(started_ms),
+        "sessionDurationMs": round(now_ms - started_ms),
+        "connection": {
+            "type": counts["connectionType"],
+            "connectionDetails": counts["connectionDetails"],
+            "p2pConnected": bool(session.links) and all(link.connected for link in session.links),
+            "health": health(session),
+            "fallback": {"triggered": counts["p2pFallbackTriggered"], "frame": counts["p2pFallbackFrame"]},
+        },
+        "inputDelivery": {
+            "sentViaP2P": counts["inputsSentViaP2P"],
+            "sentViaSocketIO": counts["inputsSentViaSocketIO"],
+            "receivedViaP2P": counts["inputsReceivedViaP2P"],
+            "receivedViaSocketIO": counts["inputsReceivedViaSocketIO"],
+            "p2pReceiveRatio": None if not received else counts["inputsReceivedViaP2P"] / received * 100,
+        },
+        "validation": {
+            "episodes": summaries,
+            "totalEpisodes": len(summaries),
+            "totalHashes": len(hashes),
+            "totalActions": len(actions),
+            "totalDesyncs": len(desyncs),
+            "totalRollbacks": len(events),
+            "allHashes": hashes,
+            "allActions": actions,
+            "allDesyncEvents": [
+                {
+                    "episode": desync.episode,
+                    "frame": desync.frame,
+                    "ourHash": desync.own,
+                    "peerHash": desync.theirs,
+                    "timestamp": round(time_ms),
+                    "verifiedFrameAtDesync": _verified(books, desync.episode),
+                    "hasStateDump": False,
+                }
+                for desync, time_ms in desyncs
+            ],
+            "allRollbacks": [
+                {
+                    "episode": episode,
+                    "count": len(of),
+                    "maxFrames": max(event["rollbackFrames"] for event in of),
+                }
+                for episode, of in by_episode.items()
+            ],
+        },
+        "sessionStatus": {
+            "isPartial": partial is not None,
+            "terminationReason": "normal" if partial is None else partial["reason"],
+            "terminationFrame": session.frame if partial is None else partial["frame"],
+            "completedEpisodes": completed,
+            "disconnectedPlayerId": None if partial is None else partial.get("player"),
+        },
+        "latency": latency.export(),
+        "focusLoss": focus.export(),
+        "reconnection": reconnection,
+    }
+
+
+def _verified(books: list[EpisodeBooks], episode: int) -> int:
+    return next((book.verified for book in books if book.table.episode == episode), -1)

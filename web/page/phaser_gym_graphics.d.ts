@@ -1,0 +1,3 @@
+/** What we use of the page's `phaser_gym_graphics.js`. */
+export function addStateToBuffer(state: Record<string, unknown>): void;
+export const clearHumanInputBuffers: (() => void) | undefined;
