@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from array import array
 from typing import Any, Final
 
 from pycore.adapters import ParallelEnvAdapter
@@ -29,6 +28,7 @@ from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
 from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
 from pycore.interactive_gym.scene import SEED, Scene
+from pycore.interactive_gym.shapes import flat_observations, packet, pairs
 from pycore.interactive_gym.table import EpisodeTable, joined
 from pycore.negotiation import SIGNALS
 from pycore.records import plain_json
@@ -297,13 +297,14 @@ class PageBridge(Bridge):
         picture: dict[str, Any] | None = None,
         step: int | None = None,
     ) -> str:
+        shapes, self._observed = flat_observations(self._adapter.observations)
         return plain_json(
             {
-                "observations": self._observations(),
-                "rewards": _pairs(result.rewards) if result else [],
-                "terminateds": _pairs(result.terminations) if result else [],
-                "truncateds": _pairs(result.truncations) if result else [],
-                "infos": _pairs(result.infos) if result else [],
+                "observations": shapes,
+                "rewards": pairs(result.rewards) if result else [],
+                "terminateds": pairs(result.terminations) if result else [],
+                "truncateds": pairs(result.truncations) if result else [],
+                "infos": pairs(result.infos) if result else [],
                 "actions": {str(agent): action for agent, action in actions.items()},
                 "cumulative": {str(agent): total for agent, total in self._totals().items()},
                 "hud": self.hud_text(),
@@ -335,13 +336,6 @@ class PageBridge(Bridge):
         points = str(int((score + 0.5) // 1)) if score - score == 0 else str(score)
         return f"Round: {number}/{total} | Score: {points.rjust(2, '0')} | Time left: {left}s"
 
-    def _observations(self) -> list[Any]:
-        """Whose observations stand in `observations()`, with their lengths, in order; float32 as the page has them."""
-        values = array("f")
-        shapes = [_flatten(agent, seen, values) for agent, seen in self._adapter.observations.items()]
-        self._observed = values.tobytes()
-        return shapes
-
     def observations(self) -> bytes:
         """The observations of the last result, one behind the other, float32 in the machine's order."""
         return self._observed
@@ -353,17 +347,10 @@ class PageBridge(Bridge):
         self._first = self._packet()
 
     def _packet(self) -> dict[str, Any]:
-        render = getattr(self.env, "render", None)
-        shown = render() if callable(render) else None
-        if isinstance(shown, dict):
-            return {"objects": shown.get("game_state_objects"), "removed": shown.get("removed") or []}
-        if shown is None:
-            return {"objects": None}
-        size = _image_size(shown)
-        if size is None:
-            return {"objects": list(shown), "removed": []}
-        self._image = _rgb(shown)
-        return {"objects": None, "image": size}
+        found, image = packet(self.env)
+        if image:
+            self._image = image
+        return found
 
     def image(self) -> bytes:
         """The last RGB picture, three bytes per pixel."""
@@ -421,51 +408,3 @@ def _hook(code: str) -> Any:
     compiled = compile(code, "<on_game_step_code>", "exec")
     namespace = vars(sys.modules["__main__"])
     return lambda env: exec(compiled, namespace)
-
-
-def _pairs(values: dict[Any, Any]) -> list[list[Any]]:
-    """A dictionary whose keys keep their type in JSON; ids that look like numbers are numbers, as in the page."""
-    return [[_number(key), value] for key, value in values.items()]
-
-
-def _number(agent: Any) -> Any:
-    return int(agent) if isinstance(agent, str) and agent.isdecimal() else agent
-
-
-def _flatten(agent: Any, seen: Any, values: array[float]) -> list[Any]:
-    if isinstance(seen, dict):
-        return [_number(agent), [_flatten(key, part, values) for key, part in seen.items()]]
-    start = len(values)
-    try:
-        if hasattr(seen, "ravel"):
-            values.frombytes(seen.ravel().astype("float32").tobytes())
-        else:
-            _append(seen, values)
-    except (TypeError, ValueError):
-        del values[start:]
-    return [_number(agent), len(values) - start]
-
-
-def _append(part: Any, values: array[float]) -> None:
-    if isinstance(part, (list, tuple)):
-        for inner in part:
-            _append(inner, values)
-    else:
-        values.append(part)
-
-
-def _image_size(shown: Any) -> list[int] | None:
-    """Width and height of an RGB picture; None if this is no picture."""
-    shape = getattr(shown, "shape", None)
-    if shape is not None:
-        return [int(shape[1]), int(shape[0])] if len(shape) == 3 else None
-    if isinstance(shown, (list, tuple)) and shown and isinstance(shown[0], (list, tuple)):
-        return [len(shown[0]), len(shown)]
-    return None
-
-
-def _rgb(shown: Any) -> bytes:
-    if hasattr(shown, "shape"):
-        data: bytes = shown[:, :, :3].astype("uint8").tobytes()
-        return data
-    return bytes(channel for line in shown for pixel in line for channel in pixel[:3])
