@@ -118,6 +118,32 @@ def test_the_events_on_a_web_socket_are_counted_with_their_binary_parts() -> Non
     assert traffic.bytes == 77
 
 
+def test_the_volley_study_draws_in_the_pages_terms() -> None:
+    """Its code binds an environment whose shapes the page knows, in shares of the picture, with plain colors."""
+    from examples import volley_study
+
+    namespace: dict = {}
+    exec(volley_study.environment_code(), namespace)
+    env = namespace["env"]
+    env.reset(seed=3)
+    pictures = [env.render()]
+    for actions in script(1, 300, (0, 1)):
+        env.step(actions)
+        pictures.append(env.render())
+    shapes = [shape for picture in pictures for shape in picture]
+    assert {shape["object_type"] for shape in shapes} == {"rectangle", "circle", "polygon", "line", "text"}
+    for shape in shapes:
+        points = shape.get("points") or [[shape["x"], shape["y"]]]
+        assert all(-0.5 <= value <= 1.5 for point in points for value in point), shape
+        assert len(shape["color"]) == 7
+        assert 0 <= shape.get("alpha", 1) <= 1
+    assert any(shape["permanent"] for shape in pictures[0])
+    assert not any(shape["permanent"] for picture in pictures[1:] for shape in picture)
+    for picture in pictures:
+        names = [shape["uuid"] for shape in picture]
+        assert len(names) == len(set(names))
+
+
 def test_a_setting_that_does_not_exist_is_refused() -> None:
     """A misspelt setting would make a test prove nothing."""
     with pytest.raises(AssertionError, match="episodez"):
