@@ -60,7 +60,7 @@ def ensure_packages() -> Path:
         if read_stamp(NODE_MODULES) == stamp:
             return NODE_MODULES
         watch = Stopwatch()
-        say("installing web/'s npm packages (three Pyodides, socket.io-client, TypeScript; about 50 MB)")
+        say("installing web/'s npm packages (Pyodides, the page's libraries, TypeScript; 300 MB on disk)")
         shutil.rmtree(NODE_MODULES, ignore_errors=True)
         try:
             run([npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=WEB, attempts=3)
