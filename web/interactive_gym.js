@@ -18,7 +18,7 @@ import * as graphics from '../phaser_gym_graphics.js';
 import * as ui from '../ui_utils.js';
 import { RESIMULATED, STEPPED, seconds } from './bridge.js';
 import { Core } from './core.js';
-import { describe } from './errors.js';
+import { describe, guard } from './errors.js';
 import { Host } from './host.js';
 import { importCore } from './loader.js';
 import { hideOverlay, showOverlay } from './overlay.js';
@@ -45,6 +45,14 @@ const page = /** @type {any} */ (window);
 function report(where, error) {
   const { code, message, details } = describe(error);
   console.error(`[pycore] ${where}: ${code}: ${message}\n${details}`);
+}
+
+/** A key that is down when the page is left never comes up for the page, which would press it until it is hit again. */
+function releaseKeys() {
+  for (const key of Object.keys(graphics.pressedKeys ?? {})) {
+    document.dispatchEvent(new KeyboardEvent('keyup', { key, bubbles: true }));
+  }
+  graphics.clearHumanInputBuffers?.();
 }
 
 export class MultiplayerPyodideGame extends RemoteGame {
@@ -89,6 +97,9 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (this.#core === null && this.#assigned !== null) this.#early.push({ event, data, arrival });
     });
     this.#ticker = new Ticker(() => this.#tick(), seconds, report);
+    document.addEventListener('visibilitychange', guard(report, 'visibility', () => {
+      if (document.hidden) releaseKeys();
+    }));
     this.#host.on('pyodide_player_assigned', (data) => this.#assign(data));
     this.#host.on('pyodide_game_ready', (data) => this.#gameReady(data));
     this.#host.on('p2p_validation_repool', () => this.#leave());
@@ -390,6 +401,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
         break;
       case 'reset':
         this.num_episodes = news['episodes'];
+        this.frameNumber = this.step_num = 0;
         this.#asked = false;
         this.shouldReset = true;
         break;
