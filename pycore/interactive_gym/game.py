@@ -98,6 +98,9 @@ class PageBridge(Bridge):
         hidden = bool(self.inbox[1] & 1)
         # A page that the browser does not run would keep the others waiting.
         session.held_back = not (self._page_ready or (hidden and self._was_ready))
+        if hidden:
+            # Whoever looks elsewhere presses no keys here; the page would repeat the last one for ever.
+            action = self._unattended(action)
         try:
             super().poll(now, action, inbox_length)
         except Exception as error:
@@ -145,6 +148,14 @@ class PageBridge(Bridge):
         if self.cast.page_bots and self.session.me == 0 and isinstance(value, list):
             return [self._default if part is None else part for part in value]
         return value
+
+    def _unattended(self, action: Any) -> Any:
+        """The action of a page that nobody looks at: the page's bots go on."""
+        if type(action) is str and self.cast.page_bots:
+            value = self._action(action)
+            if isinstance(value, list):
+                return json.dumps([self._default, *value[1:]])
+        return self._default
 
     def agents(self) -> str:
         """Whose actions `poll` takes, as JSON: the own id, and behind it the page's bots on the lowest seat."""
