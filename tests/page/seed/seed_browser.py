@@ -154,7 +154,12 @@ def browser(server: SeedServer) -> Iterator[Browser]:
     chromium.use_with_playwright()
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(args=list(hostpage.CHROMIUM_ARGUMENTS))
+        people = Browser(chrome, server)
         try:
-            yield Browser(chrome, server)
+            yield people
+        except BaseException:
+            for person in people.participants:
+                print(f"--- {person.subject}", *person.console[-40:], *person.errors, sep="\n")
+            raise
         finally:
             chrome.close()

@@ -63,6 +63,7 @@ DEFAULTS: dict[str, Any] = {
 """A scene's metadata, where the study does not say otherwise. `policy_mapping`, `action_mapping` and
 `environment_initialization_code` have no default."""
 
+NEGOTIATION = ("offer", "answer", "ice-candidate")
 UNCOUNTED = {"ping"}
 
 
@@ -105,7 +106,7 @@ class SeedServer:
         self.signals: Counter[str] = Counter()
         self.input_bytes = 0
         self.drop_signals = False
-        """Signalling never arrives, so peer-to-peer never comes up."""
+        """What `RTCPeerConnection` needs never arrives, so peer-to-peer never comes up."""
         self.log: list[tuple[float, str, str, Any]] = []
         """What came in: when, from which subject, which event, with what (data of games without its bytes)."""
         self.games: dict[str, Game] = {}
@@ -245,7 +246,7 @@ class SeedServer:
     async def _on_webrtc_signal(self, sid: str, data: dict[str, Any]) -> None:
         self.signals[data["type"]] += 1
         game = self.games.get(data["game_id"])
-        if game is None or self.drop_signals:
+        if game is None or (self.drop_signals and data["type"] in NEGOTIATION):
             return
         target = {str(player): other for player, other in game.players.items()}.get(str(data["target_player_id"]))
         sender = next((player for player, other in game.players.items() if other == sid), None)
@@ -304,7 +305,7 @@ class SeedServer:
                 message = {"message": "The other participant has disconnected. The game has ended."}
                 await self._sio.emit("end_game", message, room=game.game_id)
             if not game.players or (game.started and tell):
-                del self.games[game.game_id]
+                self.games.pop(game.game_id, None)
 
 
 def _json(value: Any) -> Any:

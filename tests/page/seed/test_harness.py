@@ -278,7 +278,7 @@ def test_the_judgement_of_a_game_passes_what_is_true_and_fails_on_one_wrong_fiel
     seed_game.verify(judged(study, good, good, tmp_path))
     bad = copy.deepcopy(good)
     bad["rewards"]["left"][40] += 0.25
-    with pytest.raises(AssertionError, match=r"rewards\.left differs"):
+    with pytest.raises(AssertionError, match=r"differ: \['rewards\.left'\]"):
         seed_game.verify(judged(study, good, bad, tmp_path))
     with pytest.raises(AssertionError, match="rewards"):
         seed_game.verify(judged(study, bad, bad, tmp_path))

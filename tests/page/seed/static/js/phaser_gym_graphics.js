@@ -14,6 +14,8 @@ let humanKeyPressBuffer = [];
 export var pressedKeys = {};
 /** @type {Record<string, any>} */
 let previousSubmittedActions = {};
+/** By agent, what bots see. @type {any} */
+let currentObservations = {};
 /** What policies answered and nobody has played yet. @type {Record<string, any[]>} */
 const botActionBuffers = {};
 /** @type {any} */
@@ -125,7 +127,6 @@ class GymScene extends Phaser.Scene {
         this.scene_metadata = config.scene_metadata;
         this.pyodide_remote_game = config.pyodide_remote_game;
         this.isProcessingPyodide = false;
-        this.observations = new Map();
         this.picture = null;
         this.pyodide_remote_game?.reinitialize_environment(this.pyodide_remote_game.config);
     }
@@ -159,6 +160,7 @@ class GymScene extends Phaser.Scene {
         const game = this.pyodide_remote_game;
         let obs, rewards, terminateds, truncateds, infos, render_state;
         if (game.shouldReset) {
+            currentObservations = {};  // Not a Map: a policy that is asked before there are any throws.
             clearStateBuffer();
             this.removeAllObjects();
             const result = await game.reset();
@@ -187,7 +189,7 @@ class GymScene extends Phaser.Scene {
                 episode_num: game.num_episodes, t: game.step_num, player_subjects: game.playerSubjects,
             });
         }
-        this.observations = obs;
+        currentObservations = obs;
         addStateToBuffer(render_state);
         this.isProcessingPyodide = false;
     }
@@ -211,7 +213,8 @@ class GymScene extends Phaser.Scene {
             if (policy_mapping[agent] === 'random') {
                 return Math.floor(Math.random() * Object.keys(action_mapping).length);
             }
-            this.queryBotPolicy(agent);
+            const id = Number.isNaN(Number(agent)) ? agent : Number(agent);
+            this.queryBotPolicy(agent, currentObservations.get(id));
         }
         const answers = (botActionBuffers[agent] ??= []);
         if (answers.length > 0) return answers.shift();
@@ -221,8 +224,9 @@ class GymScene extends Phaser.Scene {
         return default_action;
     }
 
-    /** In the place of a network: an answer that comes when it comes. @param {string} agent */
-    async queryBotPolicy(agent) {
+    /** In the place of a network: an answer that comes when it comes. @param {string} agent @param {any} observation */
+    async queryBotPolicy(agent, observation) {
+        if (observation === undefined) throw new Error(`there is no observation of ${agent}`);
         const actions = Object.values(this.scene_metadata.action_mapping);
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
         (botActionBuffers[agent] ??= []).push(actions[Math.floor(Math.random() * actions.length)]);
