@@ -9,13 +9,13 @@
 
 import { seconds } from './bridge.js';
 import { PageError, guard } from './errors.js';
+import { retryDelay } from './storage.js';
 
 /** Events that are worthless when they come late. */
 const PERISHABLE = ['pyodide_player_action', 'webrtc_signal', 'p2p_health_report'];
 /** After a return of the connection the page registers its participant first, ms. */
 const REGISTERING = 500;
 const ACK_TIMEOUT = 5000;
-const RETRIES = [1000, 2000, 4000, 8000, 16_000, 30_000];
 
 /** @typedef {import('./socket.js').Client & {off(event: string, listener: (...args: any[]) => void): unknown}} Client */
 
@@ -106,7 +106,7 @@ export class Host {
    */
   async store(event, data) {
     this.unstored += 1;
-    for (let attempt = 0; ; attempt += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         const reply = await this.request(event, data);
         if (reply?.status !== 'ok') throw new PageError('not-stored', `${event} was answered ${JSON.stringify(reply)}`);
@@ -115,8 +115,7 @@ export class Host {
       } catch (error) {
         this.report(`host.store ${event}`, error);
       }
-      const wait = RETRIES[Math.min(attempt, RETRIES.length - 1)] ?? 0;
-      await new Promise((resolve) => void window.setTimeout(resolve, wait));
+      await new Promise((resolve) => void window.setTimeout(resolve, retryDelay(attempt)));
     }
   }
 

@@ -94,3 +94,29 @@ test('a tick that stops the ticker is the last one', () => {
   assert.equal(here.ticks, 1);
   assert.deepEqual(alarm.delays, []);
 });
+
+test('a tick that finds the last one at work stays due and is tried again a little later', () => {
+  const here = world();
+  let busy = true;
+  const tick = () => (busy ? -PERIOD : here.tick());
+  assert.equal(runDue(10, here.clock, tick), 10);
+  here.now += 2.5 * PERIOD;
+  assert.equal(runDue(10, here.clock, tick), 10);
+  busy = false;
+  const due = runDue(10, here.clock, tick);
+  assert.equal(here.ticks, 3);
+  close(due, 10 + 3 * PERIOD);
+  busy = true;
+  here.now += 10;
+  assert.equal(runDue(due, here.clock, tick), here.now);
+});
+
+test('a ticker whose tick is at work does not spin', () => {
+  const here = world();
+  here.tick = () => -PERIOD;
+  const { alarm, made } = ticker(here);
+  made.start();
+  alarm.wake();
+  assert.ok(alarm.delays.length >= 2);
+  assert.ok(alarm.delays.every((delay) => delay >= 1), String(alarm.delays));
+});

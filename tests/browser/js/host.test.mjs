@@ -1,0 +1,81 @@
+/** The page's own connection: what waits for its return, what does not, and what is stored until it is. */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Host } from '../../../web/host.js';
+
+/** A socket.io client by hand, timers by hand. */
+function world(replies = []) {
+  const timers = [];
+  globalThis.window = { setTimeout: (f, ms) => timers.push({ f, ms }) };
+  const handlers = new Map();
+  const sent = [];
+  const client = {
+    connected: true,
+    on: (event, f) => void handlers.set(event, [...(handlers.get(event) ?? []), f]),
+    off: (event, f) => void handlers.set(event, (handlers.get(event) ?? []).filter((other) => other !== f)),
+    emit: (event, data) => void sent.push([event, data]),
+    timeout: () => ({
+      emit(event, data, reply) {
+        sent.push([event, data]);
+        const answer = replies.shift();
+        if (answer instanceof Error) reply(answer);
+        else if (answer !== undefined) reply(null, answer);
+      },
+    }),
+  };
+  const reports = [];
+  const host = new Host(client, ['news'], (where, error) => reports.push([where, error]));
+  const fire = (event, data) => (handlers.get(event) ?? []).forEach((f) => f(data));
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  return { host, client, sent, timers, reports, fire, settle, handlers };
+}
+
+test('what is emitted while the connection is down goes out after the page has registered, inputs do not', () => {
+  const { host, client, sent, timers, fire } = world();
+  client.connected = false;
+  assert.equal(host.emit('pyodide_player_action', 1), false);
+  assert.equal(host.emit('webrtc_signal', 2), false);
+  assert.equal(host.emit('participant_terminal_state', 3), true);
+  assert.equal(host.emit('emit_multiplayer_metrics', 4), true);
+  client.connected = true;
+  fire('connect');
+  assert.deepEqual(sent, []);
+  assert.equal(timers.length, 1);
+  assert.ok(timers[0].ms >= 100);
+  timers[0].f();
+  assert.deepEqual(sent, [['participant_terminal_state', 3], ['emit_multiplayer_metrics', 4]]);
+  fire('connect');
+  timers.at(-1).f();
+  assert.equal(sent.length, 2);
+});
+
+test('data is sent again until the server says that it is stored, one, two and four seconds later', async () => {
+  const { host, sent, timers, reports, settle } = world([new Error('late'), { status: 'error' }, new Error('late'), { status: 'ok' }]);
+  const stored = host.store('emit_episode_data', { episode_num: 1 });
+  assert.equal(host.unstored, 1);
+  for (const ms of [1000, 2000, 4000]) {
+    await settle();
+    assert.equal(timers.at(-1).ms, ms);
+    timers.at(-1).f();
+  }
+  await stored;
+  assert.equal(sent.length, 4);
+  assert.equal(reports.length, 3);
+  assert.equal(host.unstored, 0);
+});
+
+test('listeners hear the events that were named, until they stop or the host closes', () => {
+  const { host, fire, handlers } = world();
+  const heard = [];
+  const stop = host.onEvent((event, data) => heard.push([event, data]));
+  fire('news', { a: 1 });
+  fire('other', {});
+  fire('news', undefined);
+  assert.deepEqual(heard, [['news', { a: 1 }], ['news', {}]]);
+  stop();
+  fire('news', {});
+  assert.equal(heard.length, 2);
+  host.close();
+  assert.ok([...handlers.values()].every((list) => list.length === 0));
+});
