@@ -47,6 +47,9 @@ function report(where, error) {
   console.error(`[pycore] ${where}: ${code}: ${message}\n${details}`);
 }
 
+/** The page's newest game: with `restart_pyodide` it makes one per scene and forgets the last. @type {(() => void) | null} */
+let disposeOfLast = null;
+
 /** A key that is down when the page is left never comes up for the page, which would press it until it is hit again. */
 function releaseKeys() {
   for (const key of Object.keys(graphics.pressedKeys ?? {})) {
@@ -66,6 +69,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
   /** @type {string[]} */ #agents = [];
   #host;
   #ticker;
+  #games = 0;
   #fresh = true;
   #asked = false;
   #resetting = false;
@@ -97,9 +101,17 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (this.#core === null && this.#assigned !== null) this.#early.push({ event, data, arrival });
     });
     this.#ticker = new Ticker(() => this.#tick(), seconds, report);
-    document.addEventListener('visibilitychange', guard(report, 'visibility', () => {
+    const look = guard(report, 'visibility', () => {
       if (document.hidden) releaseKeys();
-    }));
+    });
+    document.addEventListener('visibilitychange', look);
+    // Two that listen would both play the next game.
+    disposeOfLast?.();
+    disposeOfLast = () => {
+      document.removeEventListener('visibilitychange', look);
+      this.#leave();
+      this.#host.close();
+    };
     this.#host.on('pyodide_player_assigned', (data) => this.#assign(data));
     this.#host.on('pyodide_game_ready', (data) => this.#gameReady(data));
     this.#host.on('p2p_validation_repool', () => this.#leave());
@@ -262,6 +274,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
     this.#core?.close();
     this.#core = this.#assigned = this.#ready = null;
     this.#early = [];
+    this.#games += 1;
     this.#finishing = this.#terminal = this.#asked = false;
     this.shouldReset = true;
     this.frameNumber = 0;
@@ -345,6 +358,8 @@ export class MultiplayerPyodideGame extends RemoteGame {
   #fail(error) {
     this.#refuse('Something went wrong in the game', error);
     this.#core?.channels.close();
+    // What Python still knows is worth having; it may be Python that broke.
+    guard(report, 'metrics', () => this.emitMultiplayerMetrics(this.sceneId))();
   }
 
   /** @param {number} flags */
@@ -406,7 +421,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
         this.shouldReset = true;
         break;
       case 'episode':
-        this.#storeEpisode(news['episode']);
+        for (let part = 0; part < news['parts']; part += 1) this.#storeEpisode(news['episode'], part);
         break;
       case 'metrics':
         this.emitMultiplayerMetrics(this.sceneId);
@@ -427,17 +442,18 @@ export class MultiplayerPyodideGame extends RemoteGame {
     }
   }
 
-  /** @param {number} episode */
-  #storeEpisode(episode) {
+  /** @param {number} episode @param {number} part an episode too long for one message comes in several */
+  #storeEpisode(episode, part) {
     const core = this.#core;
     // The seed's page stores what step() returns; this one stores what it is sent.
     if (core === null || this.generation === 'seed') return;
-    const data = JSON.parse(core.bridge.call('episode_data', episode));
+    const data = JSON.parse(core.bridge.call('episode_data', episode, part));
     this.#logSummary(episode, data.t.length);
     this.#host.store('emit_episode_data', {
       data: page.msgpack.encode(data),
       scene_id: this.sceneId,
-      episode_num: episode,
+      // The server makes the file's name of it: …_ep0.csv, …_ep0.part2.csv.
+      episode_num: part === 0 ? episode : `${episode}.part${part + 1}`,
       session_id: page.sessionId,
       subject_id: page.subjectName || page.mugGlobals?.subjectName,
       mugGlobals: page.mugGlobals,
@@ -502,11 +518,12 @@ export class MultiplayerPyodideGame extends RemoteGame {
       this.#core?.bridge.call('page_ready');
       // Cosmetic: the session counts on its own, the same for all.
       super.showEpisodeTransition().catch((error) => report('countdown', error));
-      while (this.state !== 'done' && !this.#isPlaying()) {
+      const game = this.#games;
+      while (this.state !== 'done' && !this.#isPlaying() && game === this.#games) {
         await new Promise((resolve) => void this.#playing.push(/** @type {() => void} */ (resolve)));
       }
       const core = this.#core;
-      if (core === null || this.state === 'done') return null;
+      if (core === null || this.state === 'done' || game !== this.#games) return null;
       ui.hideEpisodeOverlay?.();
       ui.showHUD();
       this.step_num = 0;

@@ -6,7 +6,7 @@ orders to the shim:
 
     playing                        the page's reset() may return
     reset {episodes}               an episode is over, the page has to ask for the next one
-    episode {episode}              store the data of an episode (`episode_data`)
+    episode {episode, parts}       store the data of an episode (`episode_data`), in so many messages
     metrics                        store the metrics (`multiplayer_metrics`)
     overlay {kind, title, text, code}   show it, or take it away where kind is empty
     finish {terminal}              nothing more is played; terminal: the page stays where it is
@@ -33,7 +33,10 @@ from pycore.interactive_gym.table import EpisodeTable, joined
 from pycore.negotiation import SIGNALS
 from pycore.records import plain_json
 from pycore.session import OVER, STEPPED
-from pycore.types import HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
+from pycore.types import DONE, HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
+
+LARGEST_MESSAGE: Final = 800_000
+"""Bytes of one message to the page's server, which closes the connection above a million."""
 
 ACTION_SIGNAL: Final = "pycore-action"
 """An input as a signal: mug's server counts bots as players, waits for them, and relays no actions meanwhile."""
@@ -72,7 +75,11 @@ class PageBridge(Bridge):
         self._page_ready = self._was_ready = False
         self._first: dict[str, Any] | None = None
         self._image = self._observed = b""
+        self._unseen: Exception | None = None
+        """What render() raised; the next poll ends the game for it."""
         self._foreign = False
+        self._parts = 1
+        """Messages that the data of the newest episode needs."""
 
     def _simulation(self, config: dict[str, Any], players: list[int | str], seed: int, settings: Settings) -> Any:
         scene = self.scene
@@ -103,8 +110,9 @@ class PageBridge(Bridge):
             action = self._unattended(action)
         try:
             super().poll(now, action, inbox_length)
+            if self._unseen is not None and session.phase < DONE:
+                raise self._unseen
         except Exception as error:
-            self._end = OUTBOX_START
             self._broke(error, now)
         self._latency.look(session, now)
         self.course.look(now, hidden)
@@ -118,10 +126,10 @@ class PageBridge(Bridge):
         if self.course.pauses:
             self._end = OUTBOX_START
             return 0
+        self._now = now
         try:
             flags = super().advance(now)
         except Exception as error:
-            self._end = OUTBOX_START
             self._broke(error, now)
             self._write_head()
             return OVER | FLAG_OUTBOX
@@ -203,6 +211,8 @@ class PageBridge(Bridge):
     def _signal(self, data: dict[str, Any], came: float) -> None:
         seat = self._seat_of[str(data["from_player_id"])]
         if data["type"] == ACTION_SIGNAL:
+            if not isinstance(data["payload"], dict):
+                raise TypeError("an input's signal without a dictionary")
             self._remote_action(seat, data["payload"], came)
             return
         if data["type"] in SIGNALS and "generation" not in data["payload"] and not self._foreign:
@@ -249,12 +259,15 @@ class PageBridge(Bridge):
         self._verify()
         book = self._books[-1]
         book.ended_ms = self.session.exchange.wall_ms(now)
-        self._final = self._plus(self.trajectory.totals)
+        # Without a confirmed frame the newest totals are still those of the episode before.
+        self._final = self._plus(self.trajectory.totals if self.trajectory.episodes > event.episode else {})
         if self.scene.carries_score:
             self._carried = self._final
         self._page_ready = False
         if book.table.rows:
-            self._say("episode", episode=event.episode)
+            self._parts = 1
+            self._parts += len(self.episode_data(event.episode, 0)) // LARGEST_MESSAGE
+            self._say("episode", episode=event.episode, parts=self._parts)
 
     def _verify(self) -> None:
         """Hashes are compared in the order of frames: the number compared says up to which."""
@@ -358,7 +371,11 @@ class PageBridge(Bridge):
         self._first = self._packet()
 
     def _packet(self) -> dict[str, Any]:
-        found, image = packet(self.env)
+        try:
+            found, image = packet(self.env)
+        except Exception as error:
+            self._unseen = error
+            return {"objects": None}
         if image:
             self._image = image
         return found
@@ -369,10 +386,12 @@ class PageBridge(Bridge):
 
     # -- data -------------------------------------------------------------------------------------------------
 
-    def episode_data(self, episode: int) -> str:
-        """What the page stores of an episode, as JSON text."""
-        book = next(book for book in self._books if book.table.episode == episode)
-        return plain_json(book.table.export(self._subjects, rollback_events(self.session, episode)))
+    def episode_data(self, episode: int, part: int = 0) -> str:
+        """What the page stores of an episode, or of the part of it with this number, as JSON text."""
+        table = next(book.table for book in self._books if book.table.episode == episode)
+        events = rollback_events(self.session, episode) if part == 0 else []
+        rows = -(-table.rows // self._parts)
+        return plain_json(table.export(self._subjects, events, part * rows, min(table.rows, (part + 1) * rows)))
 
     def session_data(self) -> str:
         """What is stored of all episodes together, for a page that stores a scene at once, as JSON text."""

@@ -16,6 +16,9 @@ from pycore.session import Session
 
 SAMPLE_INTERVAL = 1.0
 MOST_SAMPLES = 600
+LISTED_ACTIONS = 6000
+"""Entries of `allActions`: about 500 kB, because the page's server closes the connection above a million. The data
+files have them all, and both players leave out the same."""
 WARNING_MS = 100.0
 CRITICAL_MS = 200.0
 
@@ -183,7 +186,7 @@ def multiplayer_metrics(
         for book in books
         for frame, row in enumerate(book.table.people)
         for seat, action in enumerate(row)
-    ]
+    ][:LISTED_ACTIONS]
     summaries = [
         book.summary(
             by_episode.get(book.table.episode, []),
@@ -218,7 +221,7 @@ def multiplayer_metrics(
             "episodes": summaries,
             "totalEpisodes": len(summaries),
             "totalHashes": len(hashes),
-            "totalActions": len(actions),
+            "totalActions": sum(len(row) for book in books for row in book.table.people),
             "totalDesyncs": len(desyncs),
             "totalRollbacks": len(events),
             "allHashes": hashes,

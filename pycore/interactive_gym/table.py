@@ -65,18 +65,28 @@ class EpisodeTable:
                 column.extend([None] * (self.rows - len(column)))
             column.append(value)
 
-    def export(self, subjects: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-        """What the page sends as an episode's data. `events` are the episode's rollback events."""
-        rows = self.rows
+    def export(
+        self,
+        subjects: Mapping[str, Any],
+        events: Iterable[Mapping[str, Any]],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> dict[str, Any]:
+        """What the page sends as an episode's data, or as the rows of it from `start` up to `stop`.
+
+        `events` are the episode's rollback events.
+        """
+        stop = self.rows if stop is None else stop
         data: dict[str, Any] = {}
         for name in PER_AGENT:
-            data[name] = {key: column + [None] * (rows - len(column)) for key, column in self._columns[name].items()}
-        data["episode_num"] = [self.episode] * rows
-        data["t"] = list(range(rows))
-        data["timestamp"] = self.timestamps
+            part = {key: column[start:stop] for key, column in self._columns[name].items()}
+            data[name] = {key: column + [None] * (stop - start - len(column)) for key, column in part.items()}
+        data["episode_num"] = [self.episode] * (stop - start)
+        data["t"] = list(range(start, stop))
+        data["timestamp"] = self.timestamps[start:stop]
         data["player_subjects"] = dict(subjects)
-        # A column longer than the episode would add rows; the metrics file has every event.
-        data["rollbackEvents"] = list(events)[:rows]
+        # A column longer than the others would add rows.
+        data["rollbackEvents"] = list(events)[: stop - start]
         return data
 
 
