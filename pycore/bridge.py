@@ -119,6 +119,10 @@ class Bridge:
         session = self.session
         links = self._links
         self._now = now
+        # What arrives may have answers of its own, which must not be written over.
+        self._end = OUTBOX_START
+        if self._waiting:
+            self._put_waiting()
         channels = self._channels.unpack_from(inbox, 4)
         at = self._head
         while at < inbox_length:
@@ -132,9 +136,6 @@ class Bridge:
                 self._event(payload, came)
         if type(action) is str:
             action = self._action(action)
-        self._end = OUTBOX_START
-        if self._waiting:
-            self._put_waiting()
         try:
             outputs = session.poll(now, action, channels, inbox[0] != 0, bool(inbox[1] & 1))
         except ActionError as error:
@@ -294,9 +295,8 @@ class Bridge:
                 "connection_type": kind,
                 "details": details,
             }
-            self._waiting.append(
-                (OUT_EMIT, NO_LINK, 0, to_json({"event": "p2p_connection_type", "data": report}).encode())
-            )
+            text = to_json({"event": "p2p_connection_type", "data": report})
+            self._put_record(OUT_EMIT, NO_LINK, 0, text.encode())
             return
         if what == "error":
             self.session.exchange.news.append(Log(level="warning", text=f"[WebRTC] {value}"))

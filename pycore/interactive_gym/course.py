@@ -28,7 +28,12 @@ LEFT_BEHIND: Final = 2.0
 COMPLETE: Final = ("done", "max_steps")
 """Reasons of an episode that ended as the study meant it to."""
 
+PARTNER_GONE: Final = "partner_disconnected"
+PARTNER_EXCLUDED: Final = "partner_exclusion"
 REFUSED: Final = ("version", "config", "initial_state", "decode", "ready_timeout")
+
+WITHOUT_ID: Final = ("partner_excluded", "trigger_data_export")
+"""Events of the page's server that do not say which game they are about."""
 
 Say = Callable[..., None]
 
@@ -58,6 +63,8 @@ class Course:
         self._overlay = ""
         self._pause_asked = False
         self._began = False
+        self._exclusion = "", ""
+        """Why the page's monitor excludes this participant, and what it says."""
 
     # -- what the page's server hears -------------------------------------------------------------------------
 
@@ -71,9 +78,9 @@ class Course:
             return
         self._look_at = now + LOOK_INTERVAL
         session = self.session
-        timed_out = self.focus.look(hidden, now, session.exchange.wall_ms(now))
         if session.phase >= DONE:
             return
+        timed_out = self.focus.look(hidden, now, session.exchange.wall_ms(now))
         if timed_out:
             self._end_for_focus(now)
             return
@@ -143,10 +150,13 @@ class Course:
             if self.scene.generation == MUG:
                 self._emit("p2p_connection_lost", {**self._ids(), "frame_number": session.frame, "timestamp": wall})
         elif event.seat in self._lost and not session.is_interrupted(event.seat):
-            duration = self._back(event.seat, now, "success")
-            if self.scene.generation == MUG:
-                self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": round(duration)})
+            self._found(event.seat, now)
         self._show_state()
+
+    def _found(self, seat: int, now: float) -> None:
+        duration = self._back(seat, now, "success")
+        if self.scene.generation == MUG:
+            self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": round(duration)})
 
     def _back(self, seat: int, now: float, outcome: str) -> float:
         since, _ = self._lost.pop(seat)
@@ -194,8 +204,10 @@ class Course:
         handler = self._HANDLERS.get(event)
         if handler is None:
             return False
+        if not isinstance(data, dict):
+            raise TypeError(f"{event} carries {data!r:.40}, no dictionary")
         game = data.get("game_id")
-        if game is None or game == self.session.game_id:
+        if str(game) == self.session.game_id or (game is None and event in WITHOUT_ID):
             handler(self, data, now)
         return True
 
@@ -222,11 +234,18 @@ class Course:
             session.player_left(seat, now)
 
     def _partner_excluded(self, data: dict[str, Any], now: float) -> None:
-        self.session.abort(now, "partner_exclusion", str(data.get("message") or "the partner was excluded"))
+        text = str(data.get("message") or "The other player was excluded.")
+        partial = self.partial
+        if partial is not None and partial["reason"] == PARTNER_GONE:
+            # The partner's own word was quicker than the server's, which knows more.
+            partial["reason"] = PARTNER_EXCLUDED
+            self._overlay = ""
+            self._show("ended", "The game has ended", text)
+        self.session.abort(now, PARTNER_EXCLUDED, text)
 
     def _export_asked(self, data: dict[str, Any], now: float) -> None:
         if self.partial is None:
-            self._note_partial(str(data.get("termination_reason") or "partner_exclusion"))
+            self._note_partial(str(data.get("termination_reason") or PARTNER_EXCLUDED))
         self._say("metrics")
         self._emit("end_game_request_redirect", {"partner_exclusion": True})
 
@@ -245,15 +264,19 @@ class Course:
         session = self.session
         if session.phase >= DONE:
             return
-        frame = session.frame
-        session.abort(now, reason, message)
-        wall = round(session.exchange.wall_ms(now))
-        exclusion = {**self._ids(), "reason": reason, "frame_number": frame, "timestamp": wall}
-        self._emit("mid_game_exclusion", exclusion)
+        self._exclusion = reason, message
+        session.abort(now, "excluded", message)
+
+    def _leave_excluded(self, now: float) -> None:
+        session = self.session
+        reason, message = self._exclusion
         self._note_partial(reason)
+        self._say("metrics")
+        wall = round(session.exchange.wall_ms(now))
+        exclusion = {**self._ids(), "reason": reason, "frame_number": session.frame, "timestamp": wall}
+        self._emit("mid_game_exclusion", exclusion)
         self._show("ended", "The game has ended", message)
         self._say("finish", terminal=True)
-        self._say("metrics")
         self._emit("leave_game", {"session_id": self._session_id})
         self._emit("end_game_request_redirect", {"mid_game_exclusion": True, "reason": reason})
 
@@ -275,52 +298,67 @@ class Course:
 
     def _ended(self, event: SessionEnded, now: float) -> None:
         reason = event.reason
-        session = self.session
-        metadata = self.scene.metadata
+        self.focus.look(False, now, self.session.exchange.wall_ms(now))
         if reason == "complete":
-            self._show("")
-            if self.scene.generation == MUG and session.links:
-                total = session.settings.num_episodes
-                self._emit(
-                    "multiplayer_game_complete",
-                    {"game_id": session.game_id, "episode_num": self.completed, "max_episodes": total},
-                )
-            self._say("finish", terminal=False)
-        elif reason == "p2p_timeout":
+            self._completed(now)
+        elif reason == "p2p_timeout" or (reason == "stop" and self._never_met):
+            # Also where the other gave up first: nobody left, the two were never together.
             self._say("log", level="error", text=f"[P2P] {event.text}")
             self._emit("p2p_validation_failed", {**self._ids(), "reason": "connection_timeout"})
             self._say("quit")
         elif reason in ("player_left", "stop"):
             self._partner_gone(event, now)
-        elif reason == "partner_exclusion":
+        elif reason == "excluded":
+            self._leave_excluded(now)
+        elif reason == PARTNER_EXCLUDED:
             self._note_partial(reason)
             self._show("ended", "The game has ended", event.text)
             self._say("finish", terminal=True)
         elif reason == "focus_loss_timeout":
             self._note_partial(reason)
-            text = metadata.get("focus_loss_message") or "You were away from this page for too long."
-            self._terminal(reason, text, with_code=False)
+            text = self.scene.metadata.get("focus_loss_message") or "You were away from this page for too long."
+            self._terminal(reason, str(text), with_code=False)
         elif reason in REFUSED:
             self._note_partial(reason)
             self._say("log", level="error", text=f"[pycore] the game was refused ({reason}): {event.text}")
             self._terminal(reason, f"The game could not begin: {event.text}.", with_code=self.scene.shows_code)
-        elif reason == "error":
+        else:
             self._note_partial(reason)
             self._show("notice", "The game stopped", "Something went wrong in the game. What was played is saved.")
             self._say("metrics")
             self._say("finish", terminal=False)
 
+    @property
+    def _never_met(self) -> bool:
+        session = self.session
+        required = self.scene.generation == MUG and session.settings.p2p_required
+        return required and not self._validated and not all(link.sender for link in session.links)
+
+    def _completed(self, now: float) -> None:
+        session = self.session
+        for seat in list(self._lost):
+            # It was the last packets that passed again.
+            self._found(seat, now)
+        self._show("")
+        if self.scene.generation == MUG and session.links:
+            total = session.settings.num_episodes
+            self._emit(
+                "multiplayer_game_complete",
+                {"game_id": session.game_id, "episode_num": self.completed, "max_episodes": total},
+            )
+        self._say("finish", terminal=False)
+
     def _partner_gone(self, event: SessionEnded, now: float) -> None:
         session = self.session
-        name = event.text.removeprefix("player ").split(" ", 1)[0]
-        player = next((p for p in session.players if str(p) == name), None)
-        self._note_partial("partner_disconnected", player)
+        others = [session.players[link.seat] for link in session.links]
+        player = next((p for p in others if len(others) == 1 or event.text.startswith(f"player {p} ")), None)
+        self._note_partial(PARTNER_GONE, player)
         for seat in list(self._lost):
             duration = self._back(seat, now, "timeout")
             if self.scene.generation == MUG:
                 self._emit("p2p_reconnection_timeout", {**self._ids(), "pause_duration_ms": round(duration)})
         message = self.scene.metadata.get("partner_disconnect_message") or "The other player has left the session."
-        self._terminal("partner_disconnected", str(message), with_code=self.scene.shows_code)
+        self._terminal(PARTNER_GONE, str(message), with_code=self.scene.shows_code)
 
     def _terminal(self, reason: str, text: str, *, with_code: bool) -> None:
         session = self.session
