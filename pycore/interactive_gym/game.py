@@ -32,7 +32,7 @@ from pycore.interactive_gym.shapes import flat_observations, packet, pairs
 from pycore.interactive_gym.table import EpisodeTable, joined
 from pycore.negotiation import SIGNALS
 from pycore.records import plain_json
-from pycore.session import OVER, STEPPED
+from pycore.session import OVER, RESIMULATED, STEPPED
 from pycore.types import DONE, HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
 
 LARGEST_MESSAGE: Final = 800_000
@@ -77,7 +77,7 @@ class PageBridge(Bridge):
         self._image = self._observed = b""
         self._unseen: Exception | None = None
         """What render() raised; the next poll ends the game for it."""
-        self._foreign = False
+        self._foreign = self._corrected = False
         self._parts = 1
         """Messages that the data of the newest episode needs."""
 
@@ -133,6 +133,7 @@ class PageBridge(Bridge):
             self._broke(error, now)
             self._write_head()
             return OVER | FLAG_OUTBOX
+        self._corrected = bool(flags & RESIMULATED)
         if flags & STEPPED:
             self._mark(now)
         return flags
@@ -378,6 +379,12 @@ class PageBridge(Bridge):
             return {"objects": None}
         if image:
             self._image = image
+        smoothing = self.scene.smoothing
+        if self._corrected and smoothing and found["objects"]:
+            found["objects"] = [
+                {**item, "tween": True, "tween_duration": smoothing} if isinstance(item, dict) else item
+                for item in found["objects"]
+            ]
         return found
 
     def image(self) -> bytes:

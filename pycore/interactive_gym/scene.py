@@ -40,6 +40,8 @@ TURN: Final = (
 
 COUNTDOWN: Final = 3.5
 """Seconds of the page's countdown before every episode but the first."""
+SMOOTHING: Final = 100
+"""Milliseconds over which objects glide to their places after a rollback."""
 VALIDATION: Final = {SEED: 5.0, MUG: 15.0}
 """Seconds that a game waits for its peer-to-peer connections."""
 OWN_WORDS: Final = ("socketio_start", "bots", "ice_servers", "rngs")
@@ -70,6 +72,8 @@ class Scene:
         self.focus_timeout = _seconds(metadata, "focus_loss_timeout_ms", 0.0)
         self.reconnection_timeout = _seconds(metadata, "reconnection_timeout_ms", 5.0)
         self.pauses_for_hidden = bool(metadata.get("pause_on_partner_background"))
+        smoothing = metadata.get("rollback_smoothing_duration", SMOOTHING if generation == MUG else None)
+        self.smoothing: float = smoothing if isinstance(smoothing, (int, float)) and smoothing > 0 else 0
         self.shows_code = generation == MUG and metadata.get("partner_disconnect_show_completion_code") is not False
         self.socketio_start = bool(own.get("socketio_start", generation == SEED))
         self.ice_servers = own.get("ice_servers", list(STUN))
