@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pycore import canonical
 from pycore.codec import ActionCodec
+from pycore.errors import PycoreError
 from pycore.session import Session
 from pycore.types import StepResult
 
@@ -47,25 +48,30 @@ _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_
 
 
 def plain_json(value: Any) -> str:
-    """JSON for a page: in the order given, and without the numbers that JavaScript's parser refuses (they become
-    null; infinities become texts)."""
+    """JSON for a page, in the order given. It never fails: the numbers that JavaScript's parser refuses become null,
+    infinities texts, and what JSON cannot spell a text that says so."""
     try:
         return _page(value)
-    except ValueError:
-        return _page(_finite(value))
+    except (TypeError, ValueError):
+        return _page(_spelt(value))
 
 
 _page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and value - value != 0.0:
-        return None if value != value else str(value)
+def _spelt(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0.0 else None if value != value else str(value)
     if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+        return {key if isinstance(key, (str, int)) else str(key): _spelt(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return value
+        return [_spelt(part) for part in value]
+    try:
+        return _spelt(_plain(value))
+    except (TypeError, ValueError, PycoreError):
+        return UNRECORDABLE
 
 
 class Trajectory:

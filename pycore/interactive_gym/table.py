@@ -61,7 +61,10 @@ class EpisodeTable:
             column = columns.get(str(key))
             if column is None:
                 column = columns[str(key)] = []
-            if len(column) < self.rows:
+            if len(column) > self.rows:
+                # Two keys that read alike, as 0 and "0" do: one cell.
+                column.pop()
+            elif len(column) < self.rows:
                 column.extend([None] * (self.rows - len(column)))
             column.append(value)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pycore.bridge import BUFFER_BYTES, FLAG_OUTBOX
 from pycore.interactive_gym.game import PageBridge, create
+from pycore.interactive_gym.table import joined
 from pycore.session import RESIMULATED, STEPPED
 from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, FAILED, PLAYING
 from tests.page import arena
@@ -96,6 +97,8 @@ class Side:
         self.news: list[dict[str, Any]] = []
         self.emitted: list[tuple[float, str, dict[str, Any]]] = []
         self.episodes: dict[int, dict[str, Any]] = {}
+        self.largest = 0
+        """Bytes of the largest message with an episode's data."""
         self.metrics: list[dict[str, Any]] = []
         self.resets: list[dict[str, Any]] = []
         self.shown: list[dict[str, Any]] = []
@@ -283,7 +286,9 @@ class Side:
                 self.asks_at = self.table.now + self.reset_after
             case "episode":
                 assert order["episode"] not in self.episodes, "an episode's data is stored once"
-                self.episodes[order["episode"]] = self.call("episode_data", order["episode"])
+                parts = [self.call("episode_data", order["episode"], part) for part in range(order["parts"])]
+                self.episodes[order["episode"]] = parts[0] if len(parts) == 1 else joined(parts)
+                self.largest = max(self.largest, *[len(json.dumps(part)) for part in parts], 0)
             case "metrics":
                 self.metrics.append(self.call("multiplayer_metrics"))
             case "finish":
