@@ -1,0 +1,99 @@
+// @ts-check
+/**
+ * Who ticks when: the loop of a session inside the page, for both of its generations.
+ *
+ * The page of 0.1.3 gives us a callback that steps it once, asynchronously; a tick that comes while the last one is at
+ * work stays due. The seed's page steps by itself, from its renderer: what comes too early is refused, and while it does
+ * not come (its tab is hidden), the ticks go on without it. Ticks without the page play the default action.
+ */
+
+import { seconds } from './bridge.js';
+import { Ticker } from './timer.js';
+
+/** A page of 0.1.3 whose step takes longer than this is given up for the moment, s. */
+const STUCK = 1;
+/** The seed's page is late, not gone, for so many periods. */
+const PATIENCE = 2.5;
+/** Periods that the seed's page may catch up. */
+const ARREARS = 3;
+
+/**
+ * @typedef {object} Paced the game whose loop this is
+ * @property {string} generation
+ * @property {boolean} isProcessingTick the page is at work; it says itself when it is not any more
+ * @property {boolean} waits the page waits for the session, or is through with it: ticks go on without it
+ * @property {number} period s
+ * @property {() => void} pump a tick without the page
+ */
+
+export class PageLoop {
+  #paced;
+  #report;
+  #ticker;
+  #steppedAt = 0;
+  #due = 0;
+  /** Steps the page of 0.1.3 once. @type {(() => unknown) | null} */
+  callback = null;
+
+  /** @param {Paced} paced @param {import('./errors.js').Report} report */
+  constructor(paced, report) {
+    this.#paced = paced;
+    this.#report = report;
+    this.#ticker = new Ticker(() => this.#tick(), seconds, report);
+  }
+
+  start() {
+    this.#ticker.start();
+  }
+
+  stop() {
+    this.#ticker.stop();
+  }
+
+  nudge() {
+    this.#ticker.nudge();
+  }
+
+  /** Whether the page may step now; if so, it does. */
+  takeTurn() {
+    const now = seconds();
+    if (this.#paced.generation === 'seed') {
+      const { period } = this.#paced;
+      // Its timer and ours drift against each other: a quarter of a period is near enough.
+      if (now < this.#due - period / 4) return false;
+      this.#due = Math.max(this.#due + period, now - ARREARS * period);
+    }
+    this.#steppedAt = now;
+    return true;
+  }
+
+  #pump() {
+    this.#steppedAt = seconds();
+    this.#paced.pump();
+  }
+
+  /** @returns {number} period, s; below zero if the page was still at work */
+  #tick() {
+    const paced = this.#paced;
+    const { period } = paced;
+    const quiet = seconds() - this.#steppedAt;
+    if (paced.generation === 'seed') {
+      if (paced.waits || document.hidden || quiet > PATIENCE * period) this.#pump();
+      return period;
+    }
+    if (paced.waits || this.callback === null) {
+      this.#pump();
+      return period;
+    }
+    if (paced.isProcessingTick) {
+      if (quiet > STUCK) this.#pump();
+      return -period;
+    }
+    paced.isProcessingTick = true;
+    Promise.resolve(this.callback()).catch((error) => this.#report('page tick', error)).finally(() => {
+      paced.isProcessingTick = false;
+      this.#ticker.wake();
+    });
+    return period;
+  }
+}

@@ -1,0 +1,92 @@
+// @ts-check
+/**
+ * The monitor of ping and visibility that the page of 0.1.3 has, asked as often as its own module asks it.
+ *
+ * What it finds is the page's and the study's to say; who is excluded, Python ends the game for.
+ */
+
+import { showOverlay } from './overlay.js';
+
+/** Frames between two looks. */
+const INTERVAL = 30;
+
+const page = /** @type {any} */ (window);
+
+/**
+ * @typedef {object} Watched
+ * @property {Record<string, any>} config the scene's metadata
+ * @property {string | undefined} [sceneId]
+ * @property {number} frameNumber
+ * @property {number} num_episodes
+ */
+
+export class Monitor {
+  #monitor;
+  #watched;
+  #host;
+  #exclude;
+
+  /**
+   * @param {import('../continuous_monitor.js').ContinuousMonitor} monitor the page's
+   * @param {Watched} watched
+   * @param {import('./host.js').Host} host
+   * @param {(reason: string, message: string) => void} exclude
+   */
+  constructor(monitor, watched, host, exclude) {
+    this.#monitor = monitor;
+    this.#watched = watched;
+    this.#host = host;
+    this.#exclude = exclude;
+  }
+
+  /** @param {unknown} result of the study's own callback, from the server */
+  answer(result) {
+    this.#monitor.setCallbackPending(false);
+    this.#monitor.setCallbackResult(result);
+  }
+
+  pause() {
+    this.#monitor.pause();
+  }
+
+  /** Look, once per stepped frame. */
+  look() {
+    const monitor = this.#monitor;
+    const { frameNumber, num_episodes: episode, sceneId } = this.#watched;
+    if (monitor.shouldExecuteCallback()) {
+      monitor.setCallbackPending(true);
+      this.#host.emit('execute_continuous_callback', {
+        session_id: page.sessionId,
+        scene_id: sceneId,
+        context: {
+          ping: page.currentPing || 0,
+          is_tab_hidden: document.hidden,
+          tab_hidden_duration_ms: monitor.tabHiddenAt ? Date.now() - monitor.tabHiddenAt : 0,
+          frame_number: frameNumber,
+          episode_number: episode,
+        },
+      });
+    }
+    if (frameNumber % INTERVAL !== 0) return;
+    if (page.currentPing !== undefined) monitor.recordPing(page.currentPing);
+    const { exclude, warn, reason, message } = monitor.check();
+    if (exclude) {
+      monitor.pause();
+      this.#exclude(reason ?? '', message ?? '');
+    } else if (warn) showOverlay('warning', 'Please note', message ?? '');
+  }
+}
+
+/**
+ * The page's monitor, if the study wants it.
+ *
+ * @param {Watched} watched
+ * @param {import('./host.js').Host} host
+ * @param {(reason: string, message: string) => void} exclude
+ * @returns {Promise<Monitor | null>}
+ */
+export async function createMonitor(watched, host, exclude) {
+  if (!watched.config['continuous_monitoring_enabled']) return null;
+  const { ContinuousMonitor } = await import('../continuous_monitor.js');
+  return new Monitor(new ContinuousMonitor(watched.config), watched, host, exclude);
+}
