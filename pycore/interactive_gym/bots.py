@@ -40,7 +40,8 @@ class Cast:
             actions = list(row)
         else:
             first = row[0]
-            if type(first) is not list or len(first) != 1 + len(self.page_bots):
+            # A default action may be a list too.
+            if type(first) is not list or first == self._default or len(first) != 1 + len(self.page_bots):
                 first = [first] + [self._default] * len(self.page_bots)
             actions = [first[0], *row[1:], *first[1:]]
         for bot in self._random_bots:

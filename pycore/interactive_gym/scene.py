@@ -108,6 +108,9 @@ class Scene:
             "environment": str(self.scene_id or ""),
         }
         settings.update({name: value for name, value in own.items() if name not in OWN_WORDS})
+        self.default_action = settings["default_action"]
+        if self.page_bots and settings["action_space"] != {"type": "any"}:
+            raise ConfigError("the page's bots need the action_space {'type': 'any'}: their actions ride in a list")
         settings.setdefault("p2p_required", not self.socketio_start and settings.get("p2p", True))
         interrupted = settings.setdefault("interrupted_after", 2.0)
         if self.generation == MUG:

@@ -41,7 +41,9 @@ def packet(env: Any) -> tuple[dict[str, Any], bytes]:
 
 
 def _number(agent: Any) -> Any:
-    return int(agent) if isinstance(agent, str) and agent.isdecimal() else agent
+    if isinstance(agent, str) and agent.removeprefix("-").isdecimal() and agent == str(int(agent)):
+        return int(agent)
+    return agent
 
 
 def _flatten(agent: Any, seen: Any, values: array[float]) -> list[Any]:
@@ -53,7 +55,7 @@ def _flatten(agent: Any, seen: Any, values: array[float]) -> list[Any]:
             values.frombytes(seen.ravel().astype("float32").tobytes())
         else:
             _append(seen, values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         del values[start:]
     return [_number(agent), len(values) - start]
 

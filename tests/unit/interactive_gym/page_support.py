@@ -50,6 +50,7 @@ def metadata(**values: Any) -> dict[str, Any]:
         "policy_mapping": {"0": "human", "1": "human"},
         "hud_score_carry_over": False,
         "on_game_step_code": "",
+        "rollback_smoothing_duration": None,
         "focus_loss_timeout_ms": 30_000,
         "reconnection_timeout_ms": 5000,
         "pause_on_partner_background": False,
@@ -440,7 +441,7 @@ class Table:
     def make_env(self) -> Any:
         """The environment of the page's scene, as everybody makes it."""
         agents = [int(a) if str(a).isdecimal() else a for a in self.scene["policy_mapping"]]
-        return arena.make(agents=agents, **self.env_options)
+        return arena.make(**{"agents": agents, **self.env_options})
 
     def __getitem__(self, seat: int) -> Side:
         return self.sides[seat]
