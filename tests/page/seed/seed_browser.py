@@ -99,7 +99,9 @@ class Participant:
 
     def play(self, seed: int) -> None:
         """Hands on the keys, when the game is drawn."""
-        self.page.wait_for_function("window.seedScene?.objectMap.size > 0", timeout=LOAD_TIMEOUT * 1000)
+        self.page.wait_for_function(
+            "window.seedScene?.objectMap.size > 0 || window.seedScene?.picture != null", timeout=LOAD_TIMEOUT * 1000
+        )
         self.page.evaluate(HANDS, [seed, KEYS])
 
     def impair(self, latency_ms: float, loss: float = 0) -> None:
@@ -118,12 +120,12 @@ class Participant:
         """A value in the page, in which `game` is what plays."""
         return self.page.evaluate(f"() => {{ const game = window.seedGame; return {expression}; }}")
 
-    def finish(self, seconds: float) -> Path:
+    def finish(self, seconds: float, number: int = 0) -> Path:
         """Wait for the end of the scene and for the data; the CSV file."""
         self.page.wait_for_function(
             "document.getElementById('sceneHeader').textContent === 'The end'", timeout=seconds * 1000
         )
-        path = self._server.csv_of(self.subject)
+        path = self._server.csv_of(self.subject, number)
         deadline = time.monotonic() + 10
         while not path.with_name(f"{self.subject}_metadata.json").is_file():  # the last one that is written
             if time.monotonic() > deadline:

@@ -113,11 +113,11 @@ def sit_down(
     return people
 
 
-def collect(played: Played, seconds: float = 90) -> None:
-    """Wait for everybody's end of the scene, and read what they left."""
+def collect(played: Played, seconds: float = 90, number: int = 0) -> None:
+    """Wait for everybody's end of the last scene, and read what they left; `number` is which scene that is."""
     until = time.monotonic() + seconds
     for subject, person in played.people.items():
-        path = person.finish(max(1.0, until - time.monotonic()))
+        path = person.finish(max(1.0, until - time.monotonic()), number)
         played.columns[subject] = seed_data.read_csv(path)
         played.metrics[subject] = person.game("game.exportSessionMetrics()")
         played.seats[subject] = person.game("game.myPlayerId")
@@ -163,6 +163,8 @@ def verify(played: Played, lengths: list[int] | None = None) -> None:
     first = min(seed_truth.values_of(one, "t"))
     assert first in (0, 1)
     assert seed_truth.values_of(one, "t") == [t for length in lengths for t in range(first, length + 1)]
+    numbers = [number for number, length in enumerate(lengths) for _ in range(first, length + 1)]
+    assert seed_truth.values_of(one, "episode_num") == numbers
     actions = {agent: seed_truth.values_of(one, f"actions.{agent}") for agent in agents}
     for agent, column in actions.items():
         assert len(column) == sum(lengths), f"{len(column)} actions of {agent}"

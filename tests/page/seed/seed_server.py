@@ -63,6 +63,7 @@ DEFAULTS: dict[str, Any] = {
 """A scene's metadata, where the study does not say otherwise. `policy_mapping`, `action_mapping` and
 `environment_initialization_code` have no default."""
 
+END = {"scene_type": "EndScene", "scene_id": "end", "scene_header": "The end"}
 NEGOTIATION = ("offer", "answer", "ice-candidate")
 UNCOUNTED = {"ping"}
 
@@ -74,6 +75,8 @@ class Game:
     game_id: str
     seed: int
     free: list[Any]
+    place: int = 0
+    """Which scene it is a game of."""
     players: dict[Any, str] = field(default_factory=dict)
     """Player id -> socket id, of those who are there."""
     subjects: dict[Any, str] = field(default_factory=dict)
@@ -87,7 +90,8 @@ class SeedServer:
     """Serves the page's files and the study's scene, in a thread of its own. Use it as a context manager.
 
     `static` is the folder with `js/` and `templates/`, `scene` the study's part of the metadata, `data` where the
-    CSV files go. `turn` is what `pyodide_game_ready` says of TURN.
+    CSV files go. `turn` is what `pyodide_game_ready` says of TURN; `then` makes a second scene, by what is different
+    in it.
     """
 
     def __init__(
@@ -97,9 +101,11 @@ class SeedServer:
         data: Path,
         game_seed: int | None = None,
         turn: Mapping[str, Any] | None = None,
+        then: Mapping[str, Any] | None = None,
     ) -> None:
         self.static = static
         self.scene = {**DEFAULTS, **scene}
+        self.scenes = [self.scene, *([{**self.scene, **then}] if then else [])]
         self.data = data
         self.turn = turn
         self.received: Counter[str] = Counter()
@@ -112,6 +118,8 @@ class SeedServer:
         self.games: dict[str, Game] = {}
         self.subjects: dict[str, str] = {}
         """Socket id -> subject, of those who registered."""
+        self._places: Counter[str] = Counter()
+        """Socket id -> how many scenes it has behind it."""
         self.port = 0
         self._game_seed = game_seed
         self._random = random.Random(0 if game_seed is None else game_seed)
@@ -134,9 +142,9 @@ class SeedServer:
         """The page of one participant."""
         return f"{self.url}/{subject}"
 
-    def csv_of(self, subject: str) -> Path:
-        """Where the participant's data goes."""
-        return self.data / self.scene["scene_id"] / f"{subject}.csv"
+    def csv_of(self, subject: str, number: int = 0) -> Path:
+        """Where the participant's data of a scene goes."""
+        return self.data / self.scenes[number]["scene_id"] / f"{subject}.csv"
 
     def __enter__(self) -> SeedServer:
         self._thread.start()
@@ -194,23 +202,26 @@ class SeedServer:
     async def _on_register_subject(self, sid: str, data: dict[str, Any]) -> None:
         self.subjects[sid] = data["subject_id"]
         await self._sio.emit("server_session_id", {"session_id": sid}, to=sid)
-        await self._sio.emit("activate_scene", self._metadata(), to=sid)
+        await self._sio.emit("activate_scene", self._metadata(sid), to=sid)
 
     async def _on_ping(self, sid: str, data: dict[str, Any]) -> None:
         await self._sio.emit("pong", {"max_latency": None, "min_ping_measurements": 5}, to=sid)
 
     async def _on_join_game(self, sid: str, data: dict[str, Any]) -> None:
-        humans = [agent for agent, policy in self.scene["policy_mapping"].items() if policy == "human"]
-        game = next((game for game in self.games.values() if game.free and not game.started), None)
+        place = self._places[sid]
+        scene = self.scenes[place]
+        humans = [agent for agent, policy in scene["policy_mapping"].items() if policy == "human"]
+        waiting_here = (game for game in self.games.values() if game.free and not game.started and game.place == place)
+        game = next(waiting_here, None)
         if game is None:
             seed = self._random.randrange(2**32) if self._game_seed is None else self._game_seed
-            game = Game(f"game-{next(self._numbers)}", seed, list(humans))
+            game = Game(f"game-{next(self._numbers)}", seed, list(humans), place)
             self.games[game.game_id] = game
         player = game.free.pop(self._random.randrange(len(game.free)))
         game.players[player] = sid
         game.subjects[player] = self.subjects[sid]
         await self._sio.enter_room(sid, game.game_id)
-        if self.scene["pyodide_multiplayer"]:
+        if scene["pyodide_multiplayer"]:
             assigned = {
                 "player_id": player, "game_id": game.game_id, "game_seed": game.seed, "num_players": len(humans),
             }  # fmt: skip
@@ -218,18 +229,18 @@ class SeedServer:
         if game.free:
             waiting = {
                 "cur_num_players": len(game.players), "players_needed": len(game.free),
-                "ms_remaining": self.scene["waitroom_timeout"],
+                "ms_remaining": scene["waitroom_timeout"],
             }  # fmt: skip
             await self._sio.emit("waiting_room", waiting, room=game.game_id)
             return
         game.started = True
-        if self.scene["pyodide_multiplayer"]:
+        if scene["pyodide_multiplayer"]:
             ready = {
                 "game_id": game.game_id, "players": list(game.players), "player_subjects": dict(game.subjects),
                 "server_authoritative": False, "turn_config": dict(self.turn) if self.turn else None,
             }  # fmt: skip
             await self._sio.emit("pyodide_game_ready", _json(ready), room=game.game_id)
-        start = {"scene_metadata": self._metadata(), "game_id": game.game_id}
+        start = {"scene_metadata": self._metadata(sid), "game_id": game.game_id}
         await self._sio.emit("start_game", start, room=game.game_id)
 
     async def _on_pyodide_player_action(self, sid: str, data: dict[str, Any]) -> None:
@@ -267,9 +278,9 @@ class SeedServer:
 
     async def _on_advance_scene(self, sid: str, data: dict[str, Any]) -> None:
         await self._leave(sid, tell=False)
-        await self._sio.emit("terminate_scene", self._metadata(), to=sid)
-        end = {"scene_type": "EndScene", "scene_id": "end", "scene_header": "The end"}
-        await self._sio.emit("activate_scene", end, to=sid)
+        await self._sio.emit("terminate_scene", self._metadata(sid), to=sid)
+        self._places[sid] += 1
+        await self._sio.emit("activate_scene", self._metadata(sid), to=sid)
 
     async def _on_leave_game(self, sid: str, data: dict[str, Any]) -> None:
         await self._leave(sid, tell=True)
@@ -282,13 +293,16 @@ class SeedServer:
         seed_data.write_csv(seed_data.unpack(data["data"]), path)
         rest = json.dumps(data["interactiveGymGlobals"])
         path.with_name(f"{subject}_globals.json").write_text(rest, "utf-8")
-        path.with_name(f"{subject}_metadata.json").write_text(json.dumps(self._metadata()), "utf-8")
+        scene = next(scene for scene in self.scenes if scene["scene_id"] == data["scene_id"])
+        path.with_name(f"{subject}_metadata.json").write_text(json.dumps(scene), "utf-8")
 
     # --- what it takes -------------------------------------------------------------------------------------------
 
-    def _metadata(self) -> dict[str, Any]:
+    def _metadata(self, sid: str) -> dict[str, Any]:
         """The scene as a page gets it; JSON makes strings of seats in `policy_mapping`."""
-        return dict(_json({**self.scene, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")}))
+        place = self._places[sid]
+        scene = self.scenes[place] if place < len(self.scenes) else END
+        return dict(_json({**scene, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")}))
 
     async def _leave(self, sid: str, tell: bool) -> None:
         """Out of the game. A game that has begun is over for all when somebody leaves it before its end."""

@@ -257,6 +257,7 @@ def data_of_a_game(study: dict[str, Any]) -> dict[str, Any]:
         },
         "infos": infos,
         "t": [*range(length + 1)] * episodes,
+        "episode_num": [number for number in range(episodes) for _ in range(length + 1)],
         "timestamp": [0] * ((length + 1) * episodes),
         "player_subjects": {"left": "ada", "right": "bob"},
     }

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+import seed_data
 import seed_game
 import seed_truth
 from seed_browser import Participant
-from seed_game import Played, play, scene, verify, verify_books
+from seed_game import Played, collect, gathered, play, scene, sit_down, verify, verify_books
 
 from pycore import datagram
 from tools.paths import WEB
@@ -142,6 +143,47 @@ def test_permanent_objects_stay_through_rollbacks_and_come_again_in_the_next_epi
     for names in seen:
         assert {"field", "middle", "scores", "player-0", "player-1", "coin-0", "coin-59"} <= set(names)
         assert len(names) == len(set(names)) == 65
+
+
+def test_rows_of_pixels_are_shown(static: Path, tmp_path: Path) -> None:
+    """The seed's renderer reads a picture from a field that the page itself never filled; here it is seen."""
+    sizes: list[list[int]] = []
+
+    def look(people: list[Participant]) -> None:
+        for person in people:
+            person.page.wait_for_function("window.seedScene.picture?.width > 0", timeout=30_000)
+            sizes.append(person.page.evaluate("[window.seedScene.picture.width, window.seedScene.picture.height]"))
+
+    played = play(static, tmp_path, scene(num_episodes=1, options={"render": "rgb"}), during=look)
+    verify(played)
+    assert sizes == [[24, 16], [24, 16]]
+
+
+def test_a_second_scene_is_another_game_on_the_same_object(static: Path, tmp_path: Path) -> None:
+    """The page hands the second scene to the object of the first; it must not carry over what it was."""
+    study = scene(num_episodes=1)
+    with gathered(static, study, tmp_path, then={"scene_id": "second", "max_steps": 90}) as (played, chrome):
+        people = sit_down(played, chrome, latency_ms=10)
+        first = [person.game("game.gameId") for person in people]
+        seats = {person.subject: person.game("game.myPlayerId") for person in people}
+        for person in people:
+            person.page.wait_for_function(
+                "document.getElementById('startButton').offsetParent !== null", timeout=60_000
+            )
+        for person in people:
+            person.start()
+        for person in people:
+            person.page.wait_for_function("window.seedGame.step_num > 5 && window.seedGame.step_num < 80")
+        second = [person.game("game.gameId") for person in people]
+        assert len({*first}) == len({*second}) == 1
+        assert first != second
+        collect(played, number=1)
+        assert played.server.inputs == 0
+        verify(Played({**study, "max_steps": 90}, played.server, played.seats, played.columns))
+        for subject in played.columns:
+            played.columns[subject] = seed_data.read_csv(played.server.csv_of(subject))
+        played.seats = seats
+        verify(played)
 
 
 def test_what_the_page_was_promised_by_name_is_in_the_module() -> None:
