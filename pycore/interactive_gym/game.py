@@ -26,17 +26,14 @@ from pycore.bridge import FLAG_OUTBOX, NO_LINK, OUT_NEWS, OUTBOX_START, Bridge, 
 from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
 from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
-from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
+from pycore.interactive_gym.ledger import Ledger
+from pycore.interactive_gym.report import rollback_events
 from pycore.interactive_gym.scene import SEED, Scene
 from pycore.interactive_gym.shapes import flat_observations, packet, pairs
-from pycore.interactive_gym.table import EpisodeTable, joined
 from pycore.negotiation import SIGNALS
 from pycore.records import plain_json
 from pycore.session import OVER, RESIMULATED, STEPPED
 from pycore.types import DONE, HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
-
-LARGEST_MESSAGE: Final = 800_000
-"""Bytes of one message to the page's server, which closes the connection above a million."""
 
 ACTION_SIGNAL: Final = "pycore-action"
 """An input as a signal: mug's server counts bots as players, waits for them, and relays no actions meanwhile."""
@@ -60,16 +57,9 @@ class PageBridge(Bridge):
         session = self.session
         session.held_back = True
         self.course = Course(session, self.scene, str(config.get("session_id") or ""), self._say, self._tell)
-        self._subjects = {str(player): name for player, name in (config.get("player_subjects") or {}).items()}
+        self.ledger = Ledger(session, self.cast, config.get("player_subjects") or {}, float(config["wall_ms"]))
+        self.ledger.logs = self.scene.generation == SEED
         self._relayed = bool(config.get("relayed", True))
-        self._started_ms = float(config["wall_ms"])
-        self._latency = Latency()
-        self._desyncs: list[tuple[Desync, float]] = []
-        self._books: list[EpisodeBooks] = []
-        self._marks: list[tuple[float, int, dict[str, bool]]] = []
-        """Of each frame of this episode, when it was stepped first: the time, who was guessed, who looked."""
-        self._rows: list[tuple[int, dict[Any, Any], StepResult | None]] = []
-        """Confirmed frames that the seed's page has not logged yet."""
         self._carried: dict[Any, Any] = {}
         self._final: dict[Any, Any] = {}
         self._page_ready = self._was_ready = False
@@ -78,8 +68,6 @@ class PageBridge(Bridge):
         self._unseen: Exception | None = None
         """What render() raised; the next poll ends the game for it."""
         self._foreign = self._corrected = False
-        self._parts = 1
-        """Messages that the data of the newest episode needs."""
 
     def _simulation(self, config: dict[str, Any], players: list[int | str], seed: int, settings: Settings) -> Any:
         scene = self.scene
@@ -114,7 +102,7 @@ class PageBridge(Bridge):
                 raise self._unseen
         except Exception as error:
             self._broke(error, now)
-        self._latency.look(session, now)
+        self.ledger.latency.look(session, now)
         self.course.look(now, hidden)
         if session.exchange.news:
             self._put_all_news()
@@ -135,14 +123,8 @@ class PageBridge(Bridge):
             return OVER | FLAG_OUTBOX
         self._corrected = bool(flags & RESIMULATED)
         if flags & STEPPED:
-            self._mark(now)
+            self.ledger.mark(now, self._focus())
         return flags
-
-    def _mark(self, now: float) -> None:
-        frame = self.session.timeline.current - 1
-        if frame >= len(self._marks):
-            frames = self.session.timeline.frames
-            self._marks.append((now, frames.missing[frame & frames.mask], self._focus()))
 
     def _focus(self) -> dict[str, bool]:
         session = self.session
@@ -197,10 +179,9 @@ class PageBridge(Bridge):
         super()._put_event(event)
         now = self._now
         if isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
-            self._books.append(EpisodeBooks(EpisodeTable(event.episode)))
-            self._marks = []
+            self.ledger.begin(event.episode)
         elif isinstance(event, Desync):
-            self._desyncs.append((event, self.session.exchange.wall_ms(now)))
+            self.ledger.note_desync(event, now)
         elif isinstance(event, EpisodeEnded):
             self._episode_ended(event, now)
         self.course.follow(event, now)
@@ -226,62 +207,17 @@ class PageBridge(Bridge):
 
     def _confirmed(self, *confirmed: Any) -> None:
         super()._confirmed(*confirmed)
-        episode, frame, encoded, result, digest = confirmed
-        book = self._books[-1]
-        if digest is not None:
-            book.hashes.append((frame, digest.hex()))
-        if not encoded:
-            return
-        session = self.session
-        people = tuple(session.codec.decode(action) for action in encoded)
-        everybody = self.cast.spread(people, episode, frame)
-        actions = dict(zip(self.cast.agents, everybody, strict=True))
-        if frame >= len(self._marks):
-            # Confirmed as it is stepped: nobody was guessed.
-            self._marks.append((self._now, 0, self._focus()))
-        now, missing, focus = self._marks[frame]
-        guessed = {agent: bool(missing >> seat & 1) for seat, agent in enumerate(session.players)}
-        for bot in self.cast.agents[len(session.players) :]:
-            guessed[bot] = bot in self.cast.page_bots and bool(missing & 1)
-        book.table.add(
-            actions=actions,
-            people=tuple(everybody[: len(people)]),
-            result=result,
-            focus=focus,
-            guessed=guessed,
-            timestamp=round(session.exchange.wall_ms(now)),
-        )
-        if self.scene.generation == SEED:
-            self._rows.append((frame, actions, result))
+        self.ledger.confirmed(self._now, self._focus, *confirmed)
 
     def _episode_ended(self, event: EpisodeEnded, now: float) -> None:
-        if not self._books:
-            return
-        self._verify()
-        book = self._books[-1]
-        book.ended_ms = self.session.exchange.wall_ms(now)
         # Without a confirmed frame the newest totals are still those of the episode before.
         self._final = self._plus(self.trajectory.totals if self.trajectory.episodes > event.episode else {})
         if self.scene.carries_score:
             self._carried = self._final
         self._page_ready = False
-        if book.table.rows:
-            self._parts = 1
-            self._parts += len(self.episode_data(event.episode, 0)) // LARGEST_MESSAGE
-            self._say("episode", episode=event.episode, parts=self._parts)
-
-    def _verify(self) -> None:
-        """Hashes are compared in the order of frames: the number compared says up to which."""
-        session = self.session
-        compared = [session.exchange.hashes_compared(link.seat) for link in self._links]
-        known = min(compared) if compared else sum(len(book.hashes) for book in self._books)
-        for book in self._books:
-            book.confirmed = book.table.rows - 1
-            count = min(known, len(book.hashes))
-            known -= count
-            wrong = [desync.frame for desync, _ in self._desyncs if desync.episode == book.table.episode]
-            fine = [frame for frame, _ in book.hashes[:count] if not wrong or frame < min(wrong)]
-            book.verified = min(fine[-1], book.confirmed) if fine else -1
+        parts = self.ledger.end(now)
+        if parts:
+            self._say("episode", episode=event.episode, parts=parts)
 
     # -- what the page asks for -------------------------------------------------------------------------------
 
@@ -310,9 +246,9 @@ class PageBridge(Bridge):
 
     def confirmed_row(self) -> str:
         """The next confirmed frame, for a page that logs what step() returns; empty if there is none."""
-        if not self._rows:
+        if not self.ledger.rows:
             return ""
-        frame, actions, result = self._rows.pop(0)
+        frame, actions, result = self.ledger.rows.popleft()
         return self._result(result, actions, {}, frame + 1)
 
     def _result(
@@ -395,32 +331,15 @@ class PageBridge(Bridge):
 
     def episode_data(self, episode: int, part: int = 0) -> str:
         """What the page stores of an episode, or of the part of it with this number, as JSON text."""
-        table = next(book.table for book in self._books if book.table.episode == episode)
-        events = rollback_events(self.session, episode) if part == 0 else []
-        rows = -(-table.rows // self._parts)
-        return plain_json(table.export(self._subjects, events, part * rows, min(table.rows, (part + 1) * rows)))
+        return self.ledger.episode_data(episode, part)
 
     def session_data(self) -> str:
         """What is stored of all episodes together, for a page that stores a scene at once, as JSON text."""
-        tables = [book.table for book in self._books if book.table.rows]
-        return plain_json(joined([table.export(self._subjects, ()) for table in tables]))
+        return self.ledger.session_data()
 
     def multiplayer_metrics(self) -> str:
         """The page's metrics file, as JSON text."""
-        self._verify()
-        metrics = multiplayer_metrics(
-            self.session,
-            [book for book in self._books if book.table.rows],
-            now=self._now,
-            started_ms=self._started_ms,
-            desyncs=self._desyncs,
-            partial=self.course.partial,
-            completed=self.course.completed,
-            latency=self._latency,
-            focus=self.course.focus,
-            reconnection=self.course.reconnection,
-        )
-        return plain_json(metrics)
+        return self.ledger.metrics(self.course, self._now)
 
     def focus_state(self) -> str:
         """Who is looking at the page, as JSON text."""

@@ -1,0 +1,153 @@
+"""What of a game's frames is stored: each episode's table and hashes, from the moment a frame is first stepped.
+
+A frame is *marked* when it is stepped for the first time (when, who was guessed, who looked), which a later correction
+does not change, and *booked* when it is confirmed, with the actions and results that stand. Only booked frames reach
+a file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pycore.events import Desync
+from pycore.interactive_gym.bots import Cast
+from pycore.interactive_gym.course import Course
+from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
+from pycore.interactive_gym.table import EpisodeTable, joined
+from pycore.records import plain_json
+from pycore.session import Session
+from pycore.types import StepResult
+
+LARGEST_MESSAGE: Final = 800_000
+"""Bytes of one message to the page's server, which closes the connection above a million."""
+
+
+class Ledger:
+    """The books of one game. `subjects` are the participants' names by player."""
+
+    def __init__(self, session: Session, cast: Cast, subjects: Mapping[Any, Any], started_ms: float) -> None:
+        self.latency = Latency()
+        self.rows: deque[tuple[int, dict[Any, Any], StepResult | None]] = deque()
+        """Confirmed frames that the page has not logged yet, if it does (`logs`)."""
+        self.logs = False
+        self._session = session
+        self._cast = cast
+        self._subjects = {str(player): name for player, name in subjects.items()}
+        self._started_ms = started_ms
+        self._books: list[EpisodeBooks] = []
+        self._marks: list[tuple[float, int, dict[str, bool]]] = []
+        """Of each frame of this episode, when it was stepped first: the time, who was guessed, who looked."""
+        self._desyncs: list[tuple[Desync, float]] = []
+        self._parts = 1
+        """Messages that the data of the newest episode needs."""
+
+    def begin(self, episode: int) -> None:
+        """The frames of an episode are to come."""
+        self._books.append(EpisodeBooks(EpisodeTable(episode)))
+        self._marks = []
+
+    def mark(self, now: float, focus: dict[str, bool]) -> None:
+        """The newest frame was stepped; only the first time counts."""
+        frame = self._session.timeline.current - 1
+        if frame >= len(self._marks):
+            frames = self._session.timeline.frames
+            self._marks.append((now, frames.missing[frame & frames.mask], focus))
+
+    def confirmed(
+        self,
+        now: float,
+        focus: Callable[[], dict[str, bool]],
+        episode: int,
+        frame: int,
+        encoded: list[bytes],
+        result: StepResult | None,
+        digest: bytes | None,
+    ) -> None:
+        """Book what the session hands to its sink; `focus` says who looks now."""
+        book = self._books[-1]
+        if digest is not None:
+            book.hashes.append((frame, digest.hex()))
+        if not encoded:
+            return
+        session, cast = self._session, self._cast
+        people = tuple(session.codec.decode(action) for action in encoded)
+        everybody = cast.spread(people, episode, frame)
+        actions = dict(zip(cast.agents, everybody, strict=True))
+        if frame >= len(self._marks):
+            # Confirmed as it is stepped: nobody was guessed.
+            self._marks.append((now, 0, focus()))
+        stepped, missing, looked = self._marks[frame]
+        guessed = {agent: bool(missing >> seat & 1) for seat, agent in enumerate(session.players)}
+        for bot in cast.agents[len(session.players) :]:
+            guessed[bot] = bot in cast.page_bots and bool(missing & 1)
+        book.table.add(
+            actions=actions,
+            people=tuple(everybody[: len(people)]),
+            result=result,
+            focus=looked,
+            guessed=guessed,
+            timestamp=round(session.exchange.wall_ms(stepped)),
+        )
+        if self.logs:
+            self.rows.append((frame, actions, result))
+
+    def note_desync(self, desync: Desync, now: float) -> None:
+        """Two players' hashes of a state differ."""
+        self._desyncs.append((desync, self._session.exchange.wall_ms(now)))
+
+    def end(self, now: float) -> int:
+        """The episode is over; returns in how many messages its data goes, 0 if there is none."""
+        if not self._books:
+            return 0
+        self._verify()
+        book = self._books[-1]
+        book.ended_ms = self._session.exchange.wall_ms(now)
+        if not book.table.rows:
+            return 0
+        self._parts = 1
+        self._parts += len(self.episode_data(book.table.episode, 0)) // LARGEST_MESSAGE
+        return self._parts
+
+    def _verify(self) -> None:
+        """Hashes are compared in the order of frames: the number compared says up to which."""
+        session = self._session
+        compared = [session.exchange.hashes_compared(link.seat) for link in session.links]
+        known = min(compared) if compared else sum(len(book.hashes) for book in self._books)
+        for book in self._books:
+            book.confirmed = book.table.rows - 1
+            count = min(known, len(book.hashes))
+            known -= count
+            wrong = [desync.frame for desync, _ in self._desyncs if desync.episode == book.table.episode]
+            fine = [frame for frame, _ in book.hashes[:count] if not wrong or frame < min(wrong)]
+            book.verified = min(fine[-1], book.confirmed) if fine else -1
+
+    def episode_data(self, episode: int, part: int) -> str:
+        """What the page stores of an episode, or of the part of it with this number, as JSON text."""
+        table = next(book.table for book in self._books if book.table.episode == episode)
+        events = rollback_events(self._session, episode) if part == 0 else []
+        rows = -(-table.rows // self._parts)
+        return plain_json(table.export(self._subjects, events, part * rows, min(table.rows, (part + 1) * rows)))
+
+    def session_data(self) -> str:
+        """What is stored of all episodes together, as JSON text."""
+        tables = [book.table for book in self._books if book.table.rows]
+        return plain_json(joined([table.export(self._subjects, ()) for table in tables]))
+
+    def metrics(self, course: Course, now: float) -> str:
+        """The page's metrics file, as JSON text."""
+        self._verify()
+        metrics = multiplayer_metrics(
+            self._session,
+            [book for book in self._books if book.table.rows],
+            now=now,
+            started_ms=self._started_ms,
+            desyncs=self._desyncs,
+            partial=course.partial,
+            completed=course.completed,
+            latency=self.latency,
+            focus=course.focus,
+            reconnection=course.reconnection,
+        )
+        return plain_json(metrics)
