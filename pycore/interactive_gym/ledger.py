@@ -126,9 +126,10 @@ class Ledger:
     def episode_data(self, episode: int, part: int) -> str:
         """What the page stores of an episode, or of the part of it with this number, as JSON text."""
         table = next(book.table for book in self._books if book.table.episode == episode)
-        events = rollback_events(self._session, episode) if part == 0 else []
         rows = -(-table.rows // self._parts)
-        return plain_json(table.export(self._subjects, events, part * rows, min(table.rows, (part + 1) * rows)))
+        start, stop = part * rows, min(table.rows, (part + 1) * rows)
+        events = rollback_events(self._session, episode)[start:]
+        return plain_json(table.export(self._subjects, events, start, stop))
 
     def session_data(self) -> str:
         """What is stored of all episodes together, as JSON text."""

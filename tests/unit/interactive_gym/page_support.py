@@ -29,6 +29,8 @@ START = 50.0
 WALL_MS = 1_700_000_000_000.0
 STEP_BOMB = [False]
 """For a step code that raises."""
+HOOKED: list[tuple[int, str]] = []
+"""For a step code that counts."""
 
 KEYS = {"ArrowLeft": 1, "ArrowRight": 2, "ArrowUp": 3, "ArrowDown": 4}
 
@@ -288,7 +290,9 @@ class Side:
             case "episode":
                 assert order["episode"] not in self.episodes, "an episode's data is stored once"
                 parts = [self.call("episode_data", order["episode"], part) for part in range(order["parts"])]
-                self.episodes[order["episode"]] = parts[0] if len(parts) == 1 else joined(parts)
+                self.episodes[order["episode"]] = joined(parts)
+                events = [event for part in parts for event in part["rollbackEvents"]]
+                self.episodes[order["episode"]]["rollbackEvents"] = events
                 self.largest = max(self.largest, *[len(json.dumps(part)) for part in parts], 0)
             case "metrics":
                 self.metrics.append(self.call("multiplayer_metrics"))
@@ -516,9 +520,11 @@ class Table:
         return self
 
     def playing(self, frame: int = 10, episode: int = 0) -> Table:
-        """Until everybody is at least at this frame of this episode."""
-        wanted = (episode, frame)
-        self.until(lambda: all((s.session.episode, s.session.frame) >= wanted for s in self.sides))
+        """Until everybody plays this episode and is at least at this frame."""
+        wanted = (PLAYING, episode)
+        self.until(
+            lambda: all((s.session.phase, s.session.episode) == wanted and s.session.frame >= frame for s in self.sides)
+        )
         return self
 
 
