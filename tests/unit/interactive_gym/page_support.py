@@ -293,7 +293,7 @@ class Side:
                 self.episodes[order["episode"]] = joined(parts)
                 events = [event for part in parts for event in part["rollbackEvents"]]
                 self.episodes[order["episode"]]["rollbackEvents"] = events
-                self.largest = max(self.largest, *[len(json.dumps(part)) for part in parts], 0)
+                self.largest = max(self.largest, *[len(json.dumps(part, separators=(",", ":"))) for part in parts], 0)
             case "metrics":
                 self.metrics.append(self.call("multiplayer_metrics"))
             case "finish":
