@@ -121,7 +121,8 @@ class Ledger:
             known -= count
             wrong = [desync.frame for desync, _ in self._desyncs if desync.episode == book.table.episode]
             fine = [frame for frame, _ in book.hashes[:count] if not wrong or frame < min(wrong)]
-            book.verified = min(fine[-1], book.confirmed) if fine else -1
+            # State N is that before frame N.
+            book.verified = fine[-1] - 1 if fine else -1
 
     def episode_data(self, episode: int, part: int) -> str:
         """What the page stores of an episode, or of the part of it with this number, as JSON text."""

@@ -99,7 +99,7 @@ class EpisodeBooks:
         self.hashes: list[tuple[int, str]] = []
         self.ended_ms: float | None = None
         self.verified = -1
-        """Last frame whose state was compared with every other player's and was equal."""
+        """Last frame behind which the state was compared with every other player's and was equal."""
         self.confirmed = -1
 
     def summary(self, events: list[dict[str, Any]], desyncs: int, now_ms: float) -> dict[str, Any]:
