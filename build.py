@@ -107,6 +107,8 @@ def parser() -> argparse.ArgumentParser:
     bench = tasks.add_parser("bench", help="the figures, as a table")
     bench.add_argument("--json", type=Path, default=None, metavar="FILE", help="and as JSON")
     bench.add_argument("--only", action="append", default=None, metavar="NAME", help="figures whose name begins so")
+    bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
+    bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
     bench.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
 
     env = tasks.add_parser("env", help="only prepare: environment, npm packages, Chromium; print what was found")
@@ -209,6 +211,8 @@ def dispatch(options: argparse.Namespace) -> int:
             command += ["--json", str(options.json.resolve())]
         for name in options.only or ():
             command += ["--only", name]
+        if options.page:
+            command += ["--page", "--runs", str(options.runs)]
         return subprocess.call(command, cwd=ROOT)
     from tools import chromium, node
 

@@ -10,11 +10,12 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.rows import Row, as_json, row, table
 from pycore.testing import Conditions, Mesh, Walk
 from pycore.types import Settings
 from tools import chromium, node, site, wheels
@@ -22,15 +23,9 @@ from tools.paths import NEWEST, ROOT, SITE
 from tools.process import say
 from tools.rehearsal import Plan, rehearse
 
-Row = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 SILENCE_MS = 500
 FAILOVERS = 3
-
-
-def row(name: str, value: float, unit: str, goal: float | None = None) -> Row:
-    """One figure."""
-    return {"name": name, "value": round(value, 2), "unit": unit, "goal": goal}
 
 
 def engine_cpython() -> list[Row]:
@@ -171,27 +166,20 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
 }
 
 
-def table(rows: list[Row]) -> str:
-    """The figures, and how far off a missed goal is."""
-    width = max(len(found["name"]) for found in rows)
-    lines = [f"{'figure':{width}}  {'value':>9}  {'unit':8}  {'goal':>7}"]
-    for found in rows:
-        goal = found["goal"]
-        shown = verdict = ""
-        if goal is not None:
-            shown = f"{goal:g}"
-            verdict = "  met" if found["value"] <= goal else f"  missed by {found['value'] - goal:.2f}"
-        lines.append(f"{found['name']:{width}}  {found['value']:9.2f}  {found['unit']:8}  {shown:>7}{verdict}")
-    return "\n".join(lines)
-
-
 def main() -> int:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     parser.add_argument("--only", action="append", default=None, metavar="NAME", help=f"of {', '.join(GROUPS)}")
+    parser.add_argument("--page", action="store_true", help="the interactive_gym page, before and after")
+    parser.add_argument("--runs", type=int, default=20, metavar="N", help="with --page: games under loss")
     options = parser.parse_args()
-    rows: list[Row] = []
+    if options.page:
+        from bench import hostpage
+
+        rows, remarks = hostpage.run(options.runs, options.only or ())
+        return report(rows, options.json, remarks)
+    rows = []
     for name, measure in GROUPS.items():
         if options.only and not any(name.startswith(only) for only in options.only):
             continue
@@ -199,9 +187,16 @@ def main() -> int:
         rows += measure()
     if not rows:
         parser.error(f"no figures of that name; there are {', '.join(GROUPS)}")
+    return report(rows, options.json)
+
+
+def report(rows: list[Row], file: Path | None, remarks: Sequence[str] = ()) -> int:
+    """Print the table and what must be said about it, and write the file that was asked for."""
     print(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    for remark in remarks:
+        print(f"- {remark}")
+    if file:
+        file.write_text(as_json(rows), encoding="utf-8")
     return 0
 
 
