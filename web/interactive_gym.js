@@ -34,6 +34,7 @@ function releaseKeys() {
 export class MultiplayerPyodideGame extends RemoteGame {
   #game;
   #hud = '';
+  /** @type {import('./results.js').Frame['picture']} */ #picture = { objects: [] };
 
   /** @param {Record<string, any>} config the scene's metadata */
   constructor(config) {
@@ -108,8 +109,9 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (core === null) return null;
       ui.hideEpisodeOverlay?.();
       ui.showHUD();
-      const [observations, , , , infos, state] = this.#toResult(JSON.parse(core.bridge.call('reset_result')));
-      if (game.agents.length > 1) return [observations, infos, state];
+      const first = JSON.parse(core.bridge.call('reset_result'));
+      const [observations, , , , infos, state] = this.#toResult(first);
+      if (first.bots) return [observations, infos, state];
       // Without bots nobody needs more than the picture; a row without actions would shift the page's columns.
       graphics.addStateToBuffer(/** @type {Record<string, unknown>} */ (state));
       return null;
@@ -167,11 +169,11 @@ export class MultiplayerPyodideGame extends RemoteGame {
     const row = core.bridge.call('confirmed_row');
     if (!row) {
       if (shown !== null) graphics.addStateToBuffer(/** @type {any} */ (this.#toResult(shown)[5]));
-      else if (this.#game.finishing) this.#game.done();
       return null;
     }
-    const logged = JSON.parse(row);
-    return this.#toResult({ ...logged, picture: shown?.picture ?? { objects: null } });
+    // The page draws what comes with a row; where nothing is new, that is what it shows already.
+    this.#picture = shown?.picture ?? this.#picture;
+    return this.#toResult({ ...JSON.parse(row), picture: this.#picture });
   }
 
   /**

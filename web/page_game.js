@@ -25,6 +25,10 @@ const EVENTS = [
 /** 0.1.3's server waits for bots as if they were players and never says that the game is ready, ms. */
 const NEVER_READY = 1000;
 
+const STARTED = ['playing', 'holding'];
+/** The seed's page logs the frames itself: where it was hidden it may come to an episode when all is over. */
+const OVER = ['done', 'failed'];
+
 const page = /** @type {any} */ (window);
 
 /** @param {string} where @param {unknown} error */
@@ -45,8 +49,6 @@ export class PageGame {
   #asked = false;
   /** A reset() of the page waits for the episode to begin. */
   resetting = false;
-  /** Nothing more is played; the seed's page may still have frames to log. */
-  finishing = false;
   /** This page stays where it is. */
   terminal = false;
   #face;
@@ -244,7 +246,9 @@ export class PageGame {
     const face = this.#face;
     while (face.state !== 'done' && number === this.number) {
       const { core } = this;
-      if (core !== null && (core.phase === 'playing' || core.phase === 'holding')) return core;
+      if (core !== null && (STARTED.includes(core.phase) || (face.generation === 'seed' && OVER.includes(core.phase)))) {
+        return core;
+      }
       await new Promise((resolve) => void this.#playing.push(/** @type {() => void} */ (resolve)));
     }
     return null;
@@ -335,19 +339,11 @@ export class PageGame {
   #finish(terminal) {
     const face = this.#face;
     this.terminal ||= terminal;
-    this.finishing = true;
     this.#monitor?.pause();
-    if (face.generation === 'seed') {
-      if (!terminal) return;
-      // The page ends without storing anything.
-      if (this.core !== null) storeScene(this.host, this.core, face.config['scene_id']);
+    // The seed's page stores nothing where it stays.
+    if (terminal && face.generation === 'seed' && this.core !== null) {
+      storeScene(this.host, this.core, face.config['scene_id']);
     }
-    this.done();
-  }
-
-  /** The page may go on. */
-  done() {
-    const face = this.#face;
     if (!this.terminal) face.num_episodes = Math.max(face.num_episodes, face.max_episodes);
     face.state = 'done';
     this.#release();
@@ -365,7 +361,7 @@ export class PageGame {
     this.core = this.#assigned = this.#ready = this.#monitor = null;
     this.#early = [];
     this.number += 1;
-    this.finishing = this.terminal = this.#asked = false;
+    this.terminal = this.#asked = false;
     face.shouldReset = true;
     face.frameNumber = 0;
     this.#release();

@@ -19,10 +19,11 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections import deque
 from typing import Any, Final
 
 from pycore.adapters import ParallelEnvAdapter
-from pycore.bridge import FLAG_OUTBOX, NO_LINK, OUT_NEWS, OUTBOX_START, Bridge, rngs_of, seat_order
+from pycore.bridge import FLAG_OUTBOX, OUTBOX_START, Bridge, rngs_of, seat_order
 from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
 from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
@@ -63,6 +64,8 @@ class PageBridge(Bridge):
         self._carried: dict[Any, Any] = {}
         self._final: dict[Any, Any] = {}
         self._page_ready = self._was_ready = False
+        self._later: deque[dict[str, Any]] = deque()
+        """Orders that wait until the page has logged what it has to."""
         self._first: dict[str, Any] | None = None
         self._image = self._observed = b""
         self._unseen: Exception | None = None
@@ -106,6 +109,8 @@ class PageBridge(Bridge):
         self.course.look(now, hidden)
         if session.exchange.news:
             self._put_all_news()
+        if self._later and not self.ledger.has_rows:
+            self._put_news(self._later.popleft())
         self._write_head()
         return self._end
 
@@ -162,7 +167,12 @@ class PageBridge(Bridge):
     # -- orders and news --------------------------------------------------------------------------------------
 
     def _say(self, do: str, **details: Any) -> None:
-        self._put(OUT_NEWS, NO_LINK, {"news": "page", "do": do, **details})
+        news = {"news": "page", "do": do, **details}
+        # A page that logs the frames itself does so under the number of the episode that it is at.
+        if self.ledger.logs and (do == "reset" or (do == "finish" and not details["terminal"])):
+            self._later.append(news)
+        else:
+            self._put_news(news)
 
     def _tell(self, event: str, data: dict[str, Any]) -> None:
         super()._emit(event, data)
@@ -223,7 +233,9 @@ class PageBridge(Bridge):
 
     def page_ready(self) -> None:
         """The page asks for the next episode: its reset() was called."""
-        self._page_ready = self._was_ready = True
+        self.ledger.page_episode += 1
+        self._page_ready = not self.ledger.logs or self.ledger.page_episode >= self.session.episode
+        self._was_ready = True
 
     def exclude(self, now: float, reason: str, message: str) -> int:
         """The page's monitor excludes this participant; returns the length of the outbox."""
@@ -234,7 +246,7 @@ class PageBridge(Bridge):
 
     def reset_result(self) -> str:
         """What reset() returns to the page, as JSON text: the first picture of the episode."""
-        return self._result(None, {}, self._first)
+        return self._result(None, {}, self._first, 0)
 
     def step_result(self) -> str:
         """What step() returns to the page, as JSON text: the newest frame, predictions included, and its picture."""
@@ -246,9 +258,9 @@ class PageBridge(Bridge):
 
     def confirmed_row(self) -> str:
         """The next confirmed frame, for a page that logs what step() returns; empty if there is none."""
-        if not self.ledger.rows:
+        if not self.ledger.has_rows:
             return ""
-        frame, actions, result = self.ledger.rows.popleft()
+        frame, actions, result = self.ledger.next_row()
         return self._result(result, actions, {}, frame + 1)
 
     def _result(
@@ -270,6 +282,7 @@ class PageBridge(Bridge):
                 "cumulative": {str(agent): total for agent, total in self._totals().items()},
                 "hud": self.hud_text(),
                 "step": self.session.frame if step is None else step,
+                "bots": bool(self.cast.page_bots),
                 "picture": self._packet() if picture is None else picture,
             }
         )

@@ -29,9 +29,12 @@ class Ledger:
 
     def __init__(self, session: Session, cast: Cast, subjects: Mapping[Any, Any], started_ms: float) -> None:
         self.latency = Latency()
-        self.rows: deque[tuple[int, dict[Any, Any], StepResult | None]] = deque()
-        """Confirmed frames that the page has not logged yet, if it does (`logs`)."""
         self.logs = False
+        """Whether the page logs the frames itself, one by one."""
+        self.page_episode = -1
+        """The episode that the page is at: it may be behind, when nobody looks at it."""
+        self._rows: deque[tuple[int, int, dict[Any, Any], StepResult | None]] = deque()
+        """Confirmed frames that the page has not logged yet."""
         self._session = session
         self._cast = cast
         self._subjects = {str(player): name for player, name in subjects.items()}
@@ -91,7 +94,16 @@ class Ledger:
             timestamp=round(session.exchange.wall_ms(stepped)),
         )
         if self.logs:
-            self.rows.append((frame, actions, result))
+            self._rows.append((episode, frame, actions, result))
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the page has frames to log of the episode that it is at."""
+        return bool(self._rows) and self._rows[0][0] <= self.page_episode
+
+    def next_row(self) -> tuple[int, dict[Any, Any], StepResult | None]:
+        """Frame, actions and result of the next of them."""
+        return self._rows.popleft()[1:]
 
     def note_desync(self, desync: Desync, now: float) -> None:
         """Two players' hashes of a state differ."""

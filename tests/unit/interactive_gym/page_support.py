@@ -117,6 +117,8 @@ class Side:
         self.asks_at: float | None = table.now
         self.finished: bool | None = None
         """None while the game goes on, then whether its end was terminal."""
+        self.number = 0
+        """The episode that the page counts."""
         self.quit = False
         self.flags = 0
         self.ticks = 0
@@ -174,7 +176,9 @@ class Side:
         if self.closed or table.now < self.begins:
             return
         self.ticks += 1
-        if self.asks_at is not None and table.now >= self.asks_at:
+        # The seed's page stands still in a hidden tab: it asks for nothing and logs nothing.
+        still = self.hidden and self.bridge.scene.generation == "seed"
+        if self.asks_at is not None and table.now >= self.asks_at and not still:
             self.asks_at = None
             self.call("page_ready")
         session = self.session
@@ -213,10 +217,10 @@ class Side:
             self._carry_out(self.bridge.outbox_length())
         if self.finished is None and self.flags & (STEPPED | RESIMULATED):
             self.shown.append(self.call("step_result"))
-        if self.bridge.scene.generation == "seed":
+        if self.bridge.scene.generation == "seed" and not self.hidden and self.asks_at is None:
             row = self.call("confirmed_row")
             if row:
-                self.logged.append(row)
+                self.logged.append({**row, "number": self.number})
 
     @staticmethod
     def _note(of: list[Any], episode: int) -> Any:
@@ -286,6 +290,7 @@ class Side:
             case "playing":
                 self.resets.append(self.call("reset_result"))
             case "reset":
+                self.number = order["episodes"]
                 self.asks_at = self.table.now + self.reset_after
             case "episode":
                 assert order["episode"] not in self.episodes, "an episode's data is stored once"

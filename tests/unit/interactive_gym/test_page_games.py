@@ -302,8 +302,8 @@ def test_the_seeds_page_logs_each_confirmed_frame_once_and_in_order() -> None:
     """Its file is what step() returned: true rows, none twice, none missing."""
     table = Table(metadata(max_steps=80, num_episodes=2), generation="seed", **BAD).play()
     for side in table.sides:
-        table.until(lambda side=side: not side.bridge.ledger.rows)
         assert [row["step"] for row in side.logged] == [*range(1, 81), *range(1, 81)]
+        assert [row["number"] for row in side.logged] == [0] * 80 + [1] * 80
         at = 0
         for episode in (0, 1):
             true = truth(table, episode, 80)
@@ -314,6 +314,22 @@ def test_the_seeds_page_logs_each_confirmed_frame_once_and_in_order() -> None:
                     assert row["actions"][str(agent)] == true[f"actions.{agent}"][frame]
                     assert dict(map(tuple, row["rewards"]))[agent] == true[f"rewards.{agent}"][frame]
         assert side.call("confirmed_row") == ""
+
+
+def test_a_seeds_page_that_was_hidden_logs_what_it_missed_episode_by_episode() -> None:
+    """Nobody waits for it; when it is looked at again its own log is complete, each frame under its episode's number."""
+    table = Table(metadata(max_steps=40, num_episodes=3), generation="seed").playing(20)
+    away, other = table.sides[1], table.sides[0]
+    away.hidden = True
+    table.until(lambda: other.over)
+    assert len(away.logged) < 40
+    assert away.finished is None
+    away.hidden = False
+    table.play()
+    for side in table.sides:
+        assert [row["step"] for row in side.logged] == [*range(1, 41)] * 3
+        assert [row["number"] for row in side.logged] == [0] * 40 + [1] * 40 + [2] * 40
+        assert side.finished is False
 
 
 def test_mugs_page_keeps_no_rows_for_a_logger_that_it_has_not() -> None:

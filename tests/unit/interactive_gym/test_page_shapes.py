@@ -144,8 +144,9 @@ def test_results_of_a_step_say_all_that_the_page_reads() -> None:
     result = table[0].shown[-1]
     assert set(result) == {
         "observations", "rewards", "terminateds", "truncateds", "infos", "actions", "cumulative", "hud", "step",
-        "picture",
+        "picture", "bots",
     }  # fmt: skip
+    assert result["bots"] is False
     assert result["step"] == table[0].session.frame == 20
     assert result["actions"].keys() == result["cumulative"].keys() == {"0", "1"}
     assert [pair[0] for pair in result["rewards"]] == [0, 1]
@@ -155,3 +156,4 @@ def test_results_of_a_step_say_all_that_the_page_reads() -> None:
     assert seen[4] == seen[9] == 20
     assert json.loads(json.dumps(table[0].resets[0]))["rewards"] == []
     assert table[0].resets[0]["infos"] == []
+    assert table[0].resets[0]["step"] == 0
