@@ -12,6 +12,8 @@
   let measured = true;
   const waiting = [];
   const own = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, 'onmessage');
+  const datagrams = { sent: 0, received: 0 };
+  const { send } = RTCDataChannel.prototype;
 
   const release = () => {
     for (const [channel, take, event] of waiting.splice(0)) take.call(channel, event);
@@ -34,11 +36,17 @@
     return game.frameNumber - opened >= period;
   };
 
+  RTCDataChannel.prototype.send = function counted(data) {
+    send.call(this, data);
+    datagrams.sent += 1;
+  };
+
   Object.defineProperty(RTCDataChannel.prototype, 'onmessage', {
     ...own,
     set(handler) {
       own.set.call(this, handler && function held(event) {
         const game = window.game;
+        datagrams.received += 1;
         if (depth === 0 || !game || !(event.data instanceof ArrayBuffer) || !INPUTS.includes(new Uint8Array(event.data)[0])) {
           handler.call(this, event);
           return;
@@ -53,6 +61,8 @@
   });
 
   window.bench = {
+    datagrams,
+
     /** @param {number} frames 0 lets go what is held, and all that follows */
     hold(frames) {
       period = depth = frames;

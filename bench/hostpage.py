@@ -78,14 +78,21 @@ class Side:
             yield study
 
     @contextlib.contextmanager
-    def pair(self, study: page_rig.Study, seed: int | None) -> Iterator[list[page_rig.Participant]]:
-        """Two people who play, by key scripts of this seed; in the end they leave."""
+    def pair(
+        self, study: page_rig.Study, seed: int | None, shaped: bool = False
+    ) -> Iterator[list[page_rig.Participant]]:
+        """Two people who play, by key scripts of this seed; in the end they leave.
+
+        Chromium can shape only connections that are made after it was first told to: with `shaped` it is.
+        """
         self.people += 1
         people = [study.participant(f"{name}{self.people}") for name in ("ann", "bob")]
         try:
             for who in people:
                 who.ready()
                 who.page.evaluate(SCRIPT.read_text("utf-8"))
+                if shaped:
+                    who.network()
             for act in (page_rig.Participant.proceed, page_rig.Participant.start):
                 for who in people:
                     act(who)
@@ -103,6 +110,13 @@ class Side:
 def until(who: page_rig.Participant, frame: int, seconds: float = PATIENCE) -> None:
     """Let the game go on to a frame."""
     who.wait(f"window.game.frameNumber >= {frame}", seconds, f"frame {frame}")
+
+
+def datagrams(people: Sequence[page_rig.Participant]) -> list[tuple[int, int]]:
+    """How many datagrams each page has sent and received so far."""
+    return [
+        tuple(who.page.evaluate("[window.bench.datagrams.sent, window.bench.datagrams.received]")) for who in people
+    ]
 
 
 def over(study: page_rig.Study, people: list[page_rig.Participant], seconds: float = PATIENCE) -> list[str]:
@@ -193,16 +207,19 @@ def dying(how: str) -> Callable[[Side, page_rig.Study, int, Heard], None]:
     """A game whose channel is closed by one page, or hears nothing for a while, at frame 100."""
 
     def play(side: Side, study: page_rig.Study, number: int, heard: Heard) -> None:
-        with side.pair(study, seed=30 + number) as people:
-            for who in people:
-                who.network()
+        with side.pair(study, seed=30 + number, shaped=True) as people:
             until(people[0], 100)
             if how == "close":
                 people[0].game(f"{CHANNEL[side.name]}.close()")
             else:
                 for who in people:
                     who.cut()
-                people[0].sleep(SILENCE)
+                people[0].sleep(0.2)  # what was under way
+                before = datagrams(people)
+                people[0].sleep(SILENCE - 0.2)
+                heard_of = [now[1] - then[1] for now, then in zip(datagrams(people), before, strict=True)]
+                if any(heard_of):
+                    raise Failed(f"{side.name}: {heard_of} datagrams came through the cut")
                 for who in people:
                     who.network()
             ends = over(study, people)
@@ -218,16 +235,23 @@ def dying(how: str) -> Callable[[Side, page_rig.Study, int, Heard], None]:
 
 def lossy(side: Side, study: page_rig.Study, number: int, heard: Heard) -> None:
     """A game with loss from its first frame on: are both files equal, and what really happened?"""
-    with side.pair(study, seed=100 + number) as people:
+    with side.pair(study, seed=100 + number, shaped=True) as people:
         for who in people:
             who.network(LATENCY_MS, EACH_WAY)
+        before = datagrams(people)
         ends = over(study, people)
+        gone = [
+            [now - then for now, then in zip(*both, strict=True)]
+            for both in zip(datagrams(people), before, strict=True)
+        ]
+        sent, received = (sum(column) for column in zip(*gone, strict=True))
         tables = tables_of(study, people)
         run = judged(study, people, tables)
         heard.add("runs.equal", [run["equal"]])
         heard.add("runs.true", [run["true"]])
         heard.add("runs.lost", [sum(one.lost for one in fates(side, people, tables))])
-        heard.runs.append({"seed": 100 + number, "ends": ends, **run})
+        heard.add("runs.datagrams.lost", [100 * (1 - received / max(1, sent))])
+        heard.runs.append({"seed": 100 + number, "ends": ends, "sent": sent, "received": received, **run})
 
 
 def judged(

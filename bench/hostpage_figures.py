@@ -81,17 +81,16 @@ def settled(log: Iterable[Mapping[str, Any]]) -> list[float]:
     return [entry["ms"] for entry in log if entry["frame"] >= SETTLED and entry.get("stepped")]
 
 
-def taken(log: Sequence[Mapping[str, Any]], first: bool) -> dict[int, Any]:
-    """The own action that a page took for each frame it stepped, in one episode.
+def taken(log: Iterable[Mapping[str, Any]], first: bool) -> dict[int, Any]:
+    """The own action that a page took for each frame, in one episode.
 
     A module may be asked more than once for a frame, and null is its answer while it waits. The page's own takes the
     action with which it steps; with `first` it is the one of the first call, as ours does.
     """
     found: dict[int, Any] = {}
-    last = max((entry["frame"] for entry in log if entry.get("stepped")), default=-1)
     for entry in log:
-        if entry["frame"] <= last and entry["frame"] not in found and (first or entry.get("stepped")):
-            found[entry["frame"]] = entry["action"]
+        if first or entry.get("stepped"):
+            found.setdefault(entry["frame"], entry["action"])
     return found
 
 

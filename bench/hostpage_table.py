@@ -18,6 +18,7 @@ SPREAD = {
     "rollback.ms": "ms",
     "rollback.tick.ms": "ms",
     "rollback.quiet.ms": "ms",
+    "runs.datagrams.lost": "%",
     "server.bytes": "B/s",
 }
 """Figures that are medians, and their units."""
@@ -39,7 +40,7 @@ SUMS = {
 ORDER = (
     *("tick.ms", "environment.us", "rollback.ms", "rollback.tick.ms", "rollback.quiet.ms", "rollback.count"),
     *("rollback.other", "channel.close.lost", "channel.close.taken", "channel.silent.lost", "channel.silent.taken"),
-    *("runs.equal", "runs.true", "runs.lost", "server.bytes", "server.inputs"),
+    *("runs.equal", "runs.true", "runs.lost", "runs.datagrams.lost", "server.bytes", "server.inputs"),
 )
 NOTHING = ("channel.close.lost", "channel.silent.lost", "runs.lost", "server.inputs")
 ALL = ("runs.equal", "runs.true")
