@@ -351,7 +351,9 @@ class Course:
     def _partner_gone(self, event: SessionEnded, now: float) -> None:
         session = self.session
         others = [session.players[link.seat] for link in session.links]
-        player = next((p for p in others if len(others) == 1 or event.text.startswith(f"player {p} ")), None)
+        # One id may begin as another does.
+        named = [player for player in others if event.text.startswith(f"player {player} ")]
+        player = max(named, key=lambda each: len(str(each)), default=None)
         self._note_partial(PARTNER_GONE, player)
         for seat in list(self._lost):
             duration = self._back(seat, now, "timeout")

@@ -91,6 +91,8 @@ class Side:
         self.channel = {link.seat: CHANNEL_NEVER for link in self.session.links}
         self.socket = True
         self.hidden = False
+        self.deaf = False
+        """Nothing reaches this page, by whatever way; what it says passes."""
         self.closed = False
         self.begins = float(config["now"])
         self.waiting: list[tuple[int, int, float, bytes]] = []
@@ -397,7 +399,7 @@ class Server:
     def send(self, side: Side, event: str, data: dict[str, Any]) -> None:
         """To one page, in order."""
         due = self.table.now + self.delay
-        self.table.at(due, lambda: side.event(event, data, due) if side.socket else None)
+        self.table.at(due, lambda: side.event(event, data, due) if side.socket and not side.deaf else None)
 
 
 class Table:
@@ -473,7 +475,7 @@ class Table:
         due = self.now + self.delay + self.random.random() * self.jitter
 
         def arrive() -> None:
-            if to.channel[sender.seat] >= 0:
+            if to.channel[sender.seat] >= 0 and not to.deaf:
                 self.delivered += 1
                 to.waiting.append((1, to._link(sender.seat), due, payload))
 

@@ -21,6 +21,7 @@ from page_support import (
     with_own,
 )
 
+from pycore.events import PeerStatus
 from pycore.types import CONNECTING, DONE, FAILED, PLAYING
 
 
@@ -196,20 +197,30 @@ def test_a_player_who_stays_away_ends_the_game_after_the_studys_timeout() -> Non
     assert len(side.orders) == before
 
 
-def test_an_interruption_across_the_last_frame_is_told_to_be_over() -> None:
-    """The game completes with the first packets that pass: the server must not wait for the interrupted any more."""
-    for length in range(56, 64):
-        table = Table(metadata(max_steps=length, num_episodes=1)).playing(50)
-        interrupt(table)
-        table.ticks(FPS * 4)
-        restore(table)
-        table.play()
-        for side in table.sides:
-            lost, back = side.told("p2p_connection_lost"), side.told("p2p_reconnection_success")
-            assert len(lost) == len(back)
-            record = side.call("multiplayer_metrics")["reconnection"]
-            assert len(record["attempts"]) == len(record["disconnections"]) == len(lost)
-        assert table[0].told("p2p_connection_lost")
+def test_an_interruption_that_only_the_end_of_the_game_ends_is_told_to_be_over() -> None:
+    """The server must not wait for somebody interrupted whose game is complete."""
+    table = Table(metadata(max_steps=60, num_episodes=1)).playing(50)
+    side = table[0]
+    side.bridge.course.follow(PeerStatus(seat=1, status="interrupted"), table.now)
+    table.play()
+    events = [event for _, event, _ in side.emitted if event.startswith(("p2p_re", "multi"))]
+    assert events == ["p2p_reconnection_success", "multiplayer_game_complete"]
+    assert overlays(side)[-1] == ""
+    record = side.call("multiplayer_metrics")["reconnection"]
+    assert [each["outcome"] for each in record["attempts"]] == ["success"]
+
+
+def test_a_page_that_hears_nothing_for_a_while_is_back_in_time_for_the_end() -> None:
+    """Only one direction is dead: what it says still passes, and both tell and show the same course."""
+    table = Table(metadata(max_steps=60, num_episodes=1)).playing(50)
+    table[0].deaf = True
+    table.ticks(FPS * 4)
+    table[0].deaf = False
+    table.play()
+    check_against_truth(table)
+    assert len(table[0].told("p2p_connection_lost")) == len(table[0].told("p2p_reconnection_success")) == 1
+    assert table[1].told("p2p_connection_lost") == []
+    assert [overlays(side)[-1] for side in table.sides] == ["", ""]
 
 
 def test_the_servers_pause_is_shown_until_its_resume() -> None:
@@ -310,6 +321,15 @@ def test_the_one_who_left_is_named_whatever_the_id_looks_like(player: str) -> No
     assert table[1].metrics[-1]["sessionStatus"]["disconnectedPlayerId"] == player
 
 
+def test_of_three_the_one_who_left_is_named() -> None:
+    """Also where the first of the others is still there, and one id begins as the other does."""
+    players = ("a", "the left", "the left one")
+    table = Table(metadata(policy_mapping=dict.fromkeys(players, "human")), players).playing(20)
+    table[2].closed = True
+    table.until(lambda: table[0].over)
+    assert table[0].metrics[-1]["sessionStatus"]["disconnectedPlayerId"] == "the left one"
+
+
 def test_an_excluded_partner_ends_the_game_with_data_and_the_pages_redirect() -> None:
     """`partner_excluded` and `trigger_data_export`: metrics say partial, and the server is asked for the redirect."""
     table = Table().playing(20)
@@ -325,9 +345,12 @@ def test_an_excluded_partner_ends_the_game_with_data_and_the_pages_redirect() ->
     assert side.told("waitroom_timeout_completion") == []
 
 
-def test_who_is_excluded_stores_its_data_before_it_leaves() -> None:
-    """Episode and metrics first, then the exclusion, the leaving and the redirect; the page stays as it is."""
+@pytest.mark.parametrize("delay", [0.03, 0.6], ids=["server first", "peer first"])
+def test_who_is_excluded_stores_its_data_before_it_leaves(delay: float) -> None:
+    """Episode and metrics first, then the exclusion, the leaving and the redirect; the partner hears why, even if
+    the other's own word comes before the server's."""
     table = Table().playing(20)
+    table.server.delay = delay
     side = table[1]
     side.exclude("sustained_ping", "Your connection is too slow.")
     assert side.finished is True

@@ -317,7 +317,7 @@ def test_the_seeds_page_logs_each_confirmed_frame_once_and_in_order() -> None:
 
 
 def test_a_seeds_page_that_was_hidden_logs_what_it_missed_episode_by_episode() -> None:
-    """Nobody waits for it; when it is looked at again its own log is complete, each frame under its episode's number."""
+    """Nobody waits for it; looked at again, its own log is complete, each frame under its episode's number."""
     table = Table(metadata(max_steps=40, num_episodes=3), generation="seed").playing(20)
     away, other = table.sides[1], table.sides[0]
     away.hidden = True
