@@ -271,6 +271,7 @@ class PageBridge(Bridge):
         step: int | None = None,
     ) -> str:
         shapes, self._observed = flat_observations(self._adapter.observations)
+        totals = self._totals()
         return plain_json(
             {
                 "observations": shapes,
@@ -279,8 +280,8 @@ class PageBridge(Bridge):
                 "truncateds": pairs(result.truncations) if result else [],
                 "infos": pairs(result.infos) if result else [],
                 "actions": {str(agent): action for agent, action in actions.items()},
-                "cumulative": {str(agent): total for agent, total in self._totals().items()},
-                "hud": self.hud_text(),
+                "cumulative": {str(agent): total for agent, total in totals.items()},
+                "hud": self._hud_line(totals),
                 "step": self.session.frame if step is None else step,
                 "bots": bool(self.cast.page_bots),
                 "picture": self._packet() if picture is None else picture,
@@ -301,9 +302,12 @@ class PageBridge(Bridge):
 
     def hud_text(self) -> str:
         """The page's line: round, score and time left."""
+        return self._hud_line(self._totals())
+
+    def _hud_line(self, totals: dict[Any, Any]) -> str:
         session = self.session
         settings = session.settings
-        score = self._totals().get(session.players[session.me], 0)
+        score = totals.get(session.players[session.me], 0)
         total = settings.num_episodes
         left = f"{max(0, settings.max_steps - session.frame) / settings.fps:.1f}".rjust(5, "0")
         number = min(self.course.completed + 1, total)
