@@ -102,6 +102,8 @@ def counts_of(report: Path) -> Counts:
     return Counts(passed, failed, skipped)
 
 
+PLAYERS = 2
+"""Games in the real page that are played at the same time: most of a test is the page's own countdowns."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.3x"}
 """Fewer examples of every property: for --fast, and for the floor, whose Python is tested and not the laws."""
 
@@ -113,6 +115,7 @@ def pytest(
     options: argparse.Namespace,
     live: bool = False,
     quick: bool = False,
+    workers: int = 1,
 ) -> tuple[Counts, str]:
     """One run of pytest on the folders that exist, or on those of their tests that the arguments name."""
     present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
@@ -128,6 +131,8 @@ def pytest(
         words: list[str | Path] = [python, "-m", "pytest", "-q", *present, f"--junit-xml={report}"]
         if marks:
             words += ["-m", marks]
+        if workers > 1:
+            words += ["-n", str(workers), "--dist", "worksteal"]
         words += [word for word in options.pytest_arguments if word not in named]
         variables = {name: value for name, value in QUICK.items() if quick and name not in os.environ}
         status, output = command(words, live=live, **variables)
@@ -208,7 +213,7 @@ def page(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     distributions.ensure_all()
-    return pytest(sys.executable, ["tests/page"], "", options, live=True)
+    return pytest(sys.executable, ["tests/page"], "", options, live=True, workers=PLAYERS)
 
 
 STEPS = (
