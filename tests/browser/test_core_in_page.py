@@ -84,8 +84,9 @@ def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(star
     pages = play(relay, open_page)
     for page in pages:
         phase(page, "playing")
-    pages[0].wait_for_function("pycoreGame.frame > 30")
-    assert pages[0].evaluate("pycoreGame.p2pHealthy && pycoreGame.p2pConnected && pycoreGame.p2pInputSender !== null")
+    # A machine that is busy elsewhere may have been silent for half a second before.
+    pages[0].wait_for_function("pycoreGame.frame > 30 && pycoreGame.p2pHealthy")
+    assert pages[0].evaluate("pycoreGame.p2pConnected && pycoreGame.p2pInputSender !== null")
     pages[0].evaluate("pycoreGame.inspectLink().channel.close()")
     pages[0].locator(".badge.socketio").wait_for()
     pages[0].locator(".badge.p2p").wait_for()
