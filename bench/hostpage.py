@@ -228,7 +228,7 @@ def dying(how: str) -> Callable[[Side, page_rig.Study, int, Heard], None]:
             heard.add(f"channel.{how}.taken", [sum(one.taken for one in found)])
             for end, one in zip(ends, found, strict=True):
                 said = f"{one.altered} altered, {one.missing} missing of {one.taken}"
-                heard.notes.append(f"{side.name}, channel.{how}, game {number + 1}: {end}; inputs: {said}")
+                heard.notes.append(f"{end}; inputs: {said}")
 
     return play
 
@@ -300,6 +300,19 @@ def groups(runs: int) -> dict[str, Group]:
     }
 
 
+def once_more(group: Group, side: Side, study: page_rig.Study, number: int) -> Heard:
+    """Play a game; one that does not get going on a busy machine is said and played again, once."""
+    from playwright.sync_api import Error
+
+    heard = Heard()
+    try:
+        group.play(side, study, number, heard)
+    except (AssertionError, Error) as error:
+        heard = Heard(notes=[f"played again, because: {str(error).splitlines()[0]}"])
+        group.play(side, study, number, heard)
+    return heard
+
+
 def measure(sides: Sequence[Side], chosen: dict[str, Group]) -> dict[str, Heard]:
     """Play all games, the sides in turns."""
     heard = {side.name: Heard() for side in sides}
@@ -310,7 +323,9 @@ def measure(sides: Sequence[Side], chosen: dict[str, Group]) -> dict[str, Heard]
                 # Who is first changes, so that neither is always the one after a pause.
                 for side, study in list(zip(sides, studies, strict=True))[:: -1 if number % 2 else 1]:
                     started = time.monotonic()
-                    group.play(side, study, number, heard[side.name])
+                    played = once_more(group, side, study, number)
+                    played.notes = [f"{side.name}, {name}, game {number + 1}: {note}" for note in played.notes]
+                    heard[side.name].take(played)
                     say(f"{name} {number + 1}/{group.rounds}: {side.name}, {time.monotonic() - started:.0f} s")
     return heard
 

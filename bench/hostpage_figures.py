@@ -32,6 +32,14 @@ class Heard:
     def add(self, figure: str, values: Sequence[float]) -> None:
         self.samples.setdefault(figure, []).extend(values)
 
+    def take(self, other: Heard) -> None:
+        """What another game gave."""
+        for figure, values in other.samples.items():
+            self.add(figure, values)
+        self.names |= other.names
+        self.runs += other.runs
+        self.notes += other.notes
+
 
 def depths(events: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     """How deep the rollback was in the tick of a frame, from the list of mispredicted inputs."""

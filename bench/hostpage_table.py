@@ -1,13 +1,19 @@
-"""The figures of `build.py bench --page` as rows, before and after beside each other, and what must be said of them."""
+"""The figures of `build.py bench --page` as rows, before and after beside each other, and what must be said of them.
+
+`python -m bench.hostpage_table FILE` prints what `--json FILE` wrote as the table of docs/interactive-gym.md.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.hostpage_figures import PLUMBING, SETTLED, Heard
-from bench.rows import Row, sampled, summed
+from bench.rows import Row, met, sampled, summed
 
 ENVIRONMENT_US = 20.0
 TIMES_FASTER = 10.0
@@ -95,3 +101,23 @@ def remarks(heard: dict[str, Heard], rows: Sequence[Row], conditions: Sequence[s
         without = ", ".join(sorted(PLUMBING))
         said.append(f"server: both ways, per player and second of play, without {without}; what is left: {names}")
     return [*said, *heard["before"].notes, *heard["after"].notes]
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Before and after in one line."""
+    by_name = {found["name"]: found for found in rows}
+    lines = ["| figure | unit | `page.before.…` | `page.after.…` | goal |", "|---|---|---|---|---|"]
+    for figure in ORDER:
+        sides = [by_name.get(f"page.{side}.{figure}") for side in ("before", "after")]
+        if sides[0] is None or sides[1] is None:
+            continue
+        cells = [f"{found['value']:g}" + (f" ({found['low']:g} to {found['high']:g})" if "low" in found else "")
+                 for found in sides if found]  # fmt: skip
+        goal = sides[1]["goal"]
+        verdict = "" if goal is None else f"{goal:g}, {'met' if met(sides[1]) else 'missed'}"
+        lines.append(f"| `{figure}` | {sides[1]['unit']} | {' | '.join(cells)} | {verdict} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(markdown(json.loads(Path(sys.argv[1]).read_text("utf-8"))))

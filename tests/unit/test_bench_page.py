@@ -93,9 +93,21 @@ def test_every_figure_has_a_row_before_and_one_after_with_the_goals_of_the_issue
     assert [rows.met(found[name]) for name in names] == [None, True, None, True, None, False]
     assert found["page.after.rollback.ms"]["samples"] == [4, 3, 9]
     assert found["page.after.channel.close.lost"]["notes"] == ["after, channel.close, game 1: fine"]
+    shown = hostpage_table.markdown(list(found.values())).splitlines()
+    assert shown[2] == "| `rollback.ms` | ms | 50 (40 to 60) | 4 (3 to 9) | 5, met |"
+    assert shown[4] == "| `runs.equal` | runs | 1 | 2 | 3, missed |"
     said = hostpage_table.remarks(both, list(found.values()), ["by hand"])
     assert "by hand" in said
     assert any("12.5 times faster" in remark for remark in said)
+
+
+def test_what_several_games_gave_is_put_together() -> None:
+    """Nothing of a game is lost, and nothing of another is overwritten."""
+    one, two = heard(tick_ms=[1, 2]), heard(tick_ms=[3], runs_equal=[1])
+    two.names, two.runs, two.notes = {"ping"}, [{"seed": 1}], ["said"]
+    one.take(two)
+    assert one.samples == {"tick.ms": [1, 2, 3], "runs.equal": [1]}
+    assert (one.names, one.runs, one.notes) == ({"ping"}, [{"seed": 1}], ["said"])
 
 
 def test_each_played_figure_has_a_unit_and_a_place() -> None:
