@@ -60,6 +60,7 @@ export class PageGame {
   /** @type {any} */ #ready = null;
   /** @type {{event: string, data: unknown, arrival: number}[]} */ #early = [];
   /** @type {(() => void)[]} */ #playing = [];
+  /** Of the log, for the end of the tick. @type {string[]} */ #lines = [];
   /** @type {import('./page_monitor.js').Monitor | null} */ #monitor = null;
   #makeEnvironment;
 
@@ -144,6 +145,8 @@ export class PageGame {
     }
     this.leave();
     this.#face.sceneExited = false;
+    // The page looks whether it is done while the environment is made: of this scene nothing is.
+    this.#face.state = null;
     await this.#remake(config);
   }
 
@@ -275,6 +278,11 @@ export class PageGame {
 
   /** @param {number} flags of a tick */
   note(flags) {
+    if (this.#lines.length > 0) {
+      // The page sends every call of the console to its server; a tick with a rollback has up to ten lines.
+      console.info(this.#lines.join('\n'));
+      this.#lines = [];
+    }
     if (this.core === null || !(flags & STEPPED)) return;
     this.#face.frameNumber = this.core.frame;
     this.#monitor?.look();
@@ -295,7 +303,7 @@ export class PageGame {
     if (news.news === 'log' || news['do'] === 'log') {
       if (level === 'error') console.error(news['text']);
       else if (level === 'warning') console.warn(news['text']);
-      else console.info(news['text']);
+      else this.#lines.push(news['text']);
       return;
     }
     if (news.news === 'desync') report('desync', new Error(`the players' games differ from frame ${news['frame']} on`));
@@ -352,10 +360,18 @@ export class PageGame {
 
   // ------------------------------------------------------------------ the ends
 
+  /** The page goes elsewhere: what is being played ends here, with its data. */
+  #abandon() {
+    const { core } = this;
+    if (core === null || core.failed) return;
+    guard(report, 'abandon', () => core.carryOut(core.bridge.call('abandon', seconds())))();
+  }
+
   /** Nothing more of this game: it never began, or the next one begins. */
   leave() {
     const face = this.#face;
     this.loop.stop();
+    this.#abandon();
     face.timerWorker = null;
     this.core?.close();
     this.core = this.#assigned = this.#ready = this.#monitor = null;
@@ -402,6 +418,7 @@ export class PageGame {
   /** The page leaves the scene: links are closed, the data can still be read. */
   exit() {
     this.loop.stop();
+    this.#abandon();
     this.#face.timerWorker = null;
     this.core?.channels.close();
     if (!this.terminal) hideOverlay();
