@@ -372,6 +372,8 @@ export class PageGame {
     const face = this.#face;
     this.loop.stop();
     this.#abandon();
+    // It steps the picture of this game: the next one's must not begin before the page draws it.
+    this.loop.callback = null;
     face.timerWorker = null;
     this.core?.close();
     this.core = this.#assigned = this.#ready = this.#monitor = null;

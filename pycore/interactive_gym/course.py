@@ -22,6 +22,9 @@ LOOK_INTERVAL: Final = 0.1
 HEALTH_INTERVAL: Final = 2.0
 SLOW_MS: Final = 150.0
 """One-way latency beyond which the server's dashboard is told `degraded`."""
+LEAVE_DELAY: Final = 0.5
+"""Seconds between the word that somebody is excluded and their leaving. The server sleeps for 0.1 s over the first
+while it holds a lock that the second needs; asked at once, it stands still for all its participants for good."""
 LEFT_BEHIND: Final = 2.0
 """Seconds that are left to finish once the partner went on to the next scene."""
 
@@ -30,6 +33,7 @@ COMPLETE: Final = ("done", "max_steps")
 
 PARTNER_GONE: Final = "partner_disconnected"
 PARTNER_EXCLUDED: Final = "partner_exclusion"
+ABANDONED: Final = "abandoned"
 REFUSED: Final = ("version", "config", "initial_state", "decode", "ready_timeout")
 
 WITHOUT_ID: Final = ("partner_excluded", "trigger_data_export")
@@ -63,6 +67,7 @@ class Course:
         self._overlay = ""
         self._pause_asked = False
         self._began = False
+        self._leave_at: float | None = None
         self._exclusion = "", ""
         """Why the page's monitor excludes this participant, and what it says."""
 
@@ -78,6 +83,9 @@ class Course:
             return
         self._look_at = now + LOOK_INTERVAL
         session = self.session
+        if self._leave_at is not None and now >= self._leave_at:
+            self._leave_at = None
+            self._emit("leave_game", {"session_id": self._session_id})
         if session.phase >= DONE:
             return
         timed_out = self.focus.look(hidden, now, session.exchange.wall_ms(now))
@@ -267,6 +275,11 @@ class Course:
         self._exclusion = reason, message
         session.abort(now, "excluded", message)
 
+    def abandon(self, now: float) -> None:
+        """The page begins something else, as after a loss of its server, which starts the scene anew."""
+        if CONNECTING < self.session.phase < DONE:
+            self.session.abort(now, ABANDONED, "this page began something else")
+
     def _leave_excluded(self, now: float) -> None:
         session = self.session
         reason, message = self._exclusion
@@ -277,7 +290,7 @@ class Course:
         self._emit("mid_game_exclusion", exclusion)
         self._show("ended", "The game has ended", message)
         self._say("finish", terminal=True)
-        self._emit("leave_game", {"session_id": self._session_id})
+        self._leave_at = now + LEAVE_DELAY
         self._emit("end_game_request_redirect", {"mid_game_exclusion": True, "reason": reason})
 
     def _end_for_focus(self, now: float) -> None:
@@ -310,6 +323,9 @@ class Course:
             self._partner_gone(event, now)
         elif reason == "excluded":
             self._leave_excluded(now)
+        elif reason == ABANDONED:
+            self._note_partial(reason)
+            self._say("metrics")
         elif reason == PARTNER_EXCLUDED:
             self._note_partial(reason)
             self._show("ended", "The game has ended", event.text)

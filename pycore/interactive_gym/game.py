@@ -244,6 +244,13 @@ class PageBridge(Bridge):
         self._put_all_news()
         return self._end
 
+    def abandon(self, now: float) -> int:
+        """The page begins something else, whatever is played; returns the length of the outbox."""
+        self._end = OUTBOX_START
+        self.course.abandon(now)
+        self._put_all_news()
+        return self._end
+
     def reset_result(self) -> str:
         """What reset() returns to the page, as JSON text: the first picture of the episode."""
         return self._result(None, {}, self._first, 0)

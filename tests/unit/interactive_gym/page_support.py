@@ -318,6 +318,12 @@ class Side:
             length = self.bridge.exclude(self.table.now, reason, message)
         self._carry_out(length)
 
+    def abandon(self) -> None:
+        """The page begins something else."""
+        with self.own_generators():
+            length = self.bridge.abandon(self.table.now)
+        self._carry_out(length)
+
     @property
     def over(self) -> bool:
         """Whether the page was told that nothing more comes."""

@@ -347,8 +347,8 @@ def test_an_excluded_partner_ends_the_game_with_data_and_the_pages_redirect() ->
 
 @pytest.mark.parametrize("delay", [0.03, 0.6], ids=["server first", "peer first"])
 def test_who_is_excluded_stores_its_data_before_it_leaves(delay: float) -> None:
-    """Episode and metrics first, then the exclusion, the leaving and the redirect; the partner hears why, even if
-    the other's own word comes before the server's."""
+    """Episode and metrics first, then the exclusion and the redirect, later the leaving; the partner hears why, even
+    if the other's own word comes before the server's."""
     table = Table().playing(20)
     table.server.delay = delay
     side = table[1]
@@ -356,12 +356,15 @@ def test_who_is_excluded_stores_its_data_before_it_leaves(delay: float) -> None:
     assert side.finished is True
     assert side.told("mid_game_exclusion")[0]["reason"] == "sustained_ping"
     assert side.told("mid_game_exclusion")[0]["frame_number"] == 20
-    assert side.told("leave_game") == [{"session_id": "session-1"}]
     assert side.told("end_game_request_redirect") == [{"mid_game_exclusion": True, "reason": "sustained_ping"}]
     assert kinds(side)[-3:] == ["episode", "metrics", "finish"]
     assert side.metrics[-1]["sessionStatus"]["terminationReason"] == "sustained_ping"
     assert side.ordered("overlay")[-1]["text"] == "Your connection is too slow."
+    table.ticks(3)
+    # Within its sleep of 0.1 s over the first word the page's server must not hear the second.
+    assert side.told("leave_game") == []
     table.ticks(FPS)
+    assert side.told("leave_game") == [{"session_id": "session-1"}]
     partner = table[0]
     assert partner.finished is True
     assert partner.told("end_game_request_redirect") == [{"partner_exclusion": True}]
@@ -640,3 +643,20 @@ def test_seeds_are_taken_whatever_they_are() -> None:
     assert json.loads(json.dumps(zero[0].env.coins)) == zero[1].env.coins
     assert not failed(zero[0])
     assert FAILED != DONE
+
+
+def test_a_page_that_begins_something_else_stores_what_was_played() -> None:
+    """The server starts a scene anew for whoever comes back to it: episode and metrics of the game before are sent."""
+    table = Table().playing(20)
+    side = table[1]
+    side.abandon()
+    assert kinds(side)[-2:] == ["episode", "metrics"]
+    status = side.metrics[-1]["sessionStatus"]
+    assert (status["isPartial"], status["terminationReason"]) == (True, "abandoned")
+    assert side.finished is None
+    before = len(side.orders)
+    side.abandon()
+    assert len(side.orders) == before
+    never = Table()[0]
+    never.abandon()
+    assert never.orders == []
