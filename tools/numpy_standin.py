@@ -28,6 +28,10 @@ class ndarray(array.array):  # type: ignore[type-arg]
         return ndarray(dtype, self)
 
 
+class generic:
+    """The type of numpy's scalars, of which there are none here; whoever asks for the type gets one."""
+
+
 def array_of(values: Iterable[Any], dtype: str = "d") -> ndarray:
     """numpy's `array`, for a flat sequence of numbers."""
     return ndarray(dtype, values)

@@ -5,14 +5,15 @@ ground truth. It has on purpose what makes rollback hard: a generator of its own
 `random` on some frames, rewards that are sums of floats, infos with a key that only some frames have, an end that
 depends on the play, and a picture of which some parts are sent only once.
 
-Actions: 0 stay, 1 left, 2 right, 3 up, 4 down; None is taken for 0. `make` gives the variants.
+Actions: 0 stay, 1 left, 2 right, 3 up, 4 down, -1 left too, or a list of two steps; None is taken for 0. `make` gives
+the variants.
 """
 
 import random
 
 WIDTH, HEIGHT = 24, 16
 COLORS = ("#d1495b", "#2e86ab", "#3c896d", "#edae49")
-MOVES = {0: (0, 0), 1: (-1, 0), 2: (1, 0), 3: (0, -1), 4: (0, 1)}
+MOVES = {0: (0, 0), 1: (-1, 0), 2: (1, 0), 3: (0, -1), 4: (0, 1), -1: (-1, 0)}
 VALUES = (0.1, 0.3, 0.7, 1.1)
 
 
@@ -43,6 +44,7 @@ class Arena:
         self.rng = random.Random(0)
         self.word = 1
         self.episode = -1
+        self.renders = 0
         self.sent = {}
         self._start()
 
@@ -84,7 +86,8 @@ class Arena:
         rewards, infos = {}, {}
         coins, xs, ys = self.coins, self.xs, self.ys
         for index, agent in enumerate(self.agents):
-            dx, dy = MOVES[actions[agent] or 0]
+            action = actions[agent] or 0
+            dx, dy = action if isinstance(action, list) else MOVES[action]
             x = xs[index] = (xs[index] + dx) % WIDTH
             y = ys[index] = (ys[index] + dy) % HEIGHT
             reward = -0.01 if dx or dy else 0.0
@@ -113,6 +116,7 @@ class Arena:
 
     def render(self):
         """The picture, in the way that was asked for. It changes nothing but what is known to have been sent."""
+        self.renders += 1
         if self.drawing == "rgb":
             return self._image()
         if self.drawing == "mug":
@@ -152,16 +156,29 @@ class Arena:
 
         What was sent is remembered outside of the state, as there, so going back in time must send it again.
         """
-        shown = {item["uuid"]: item for item in [*self._field(), *self._moving(True)]}
-        if self.taken % 2:  # a thing that comes and goes
-            shown["lamp"] = {
-                "uuid": "lamp", "object_type": "circle", "x": 0.95, "y": 0.07, "radius": 0.02, "color": "#edae49",
-                "depth": 3, "permanent": True, "tween": False, "tween_duration": 0,
-            }  # fmt: skip
+        shown = {item["uuid"]: item for item in [*self._field(), *self._moving(True), *self._lamp()]}
         changed = [item for name, item in shown.items() if self.sent.get(name) != item]
         removed = [name for name in self.sent if name not in shown]
         self.sent = shown
         return {"game_state_objects": changed, "removed": removed}
+
+    def _lamp(self):
+        if self.taken % 2:  # a thing that comes and goes
+            yield {
+                "uuid": "lamp", "object_type": "circle", "x": 0.95, "y": 0.07, "radius": 0.02, "color": "#edae49",
+                "depth": 3, "permanent": True, "tween": False, "tween_duration": 0,
+            }  # fmt: skip
+
+    def shown(self):
+        """For tests: what must stand on the screen now, and what the state is; unlike `render` it changes nothing."""
+        lamp = self._lamp() if self.drawing == "mug" else ()
+        return {
+            "objects": [] if self.drawing == "rgb" else [*self._field(), *self._moving(True), *lamp],
+            "image": self._image() if self.drawing == "rgb" else None,
+            "t": self.t,
+            "scores": self.scores,
+            "renders": self.renders,
+        }
 
     def _image(self):
         rows = [[[244, 241, 234] for _ in range(WIDTH)] for _ in range(HEIGHT)]

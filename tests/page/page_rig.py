@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,27 @@ class Traffic:
 
 
 class Participant:
-    """A person: a browser context of its own, with one page. `name` is the subject's id in the files."""
+    """A person: a browser context of its own, with one page. `name` is the subject's id in the files.
 
-    def __init__(self, browser: Any, url: str, name: str, numpy: bool = False, **context: Any) -> None:
+    `prepare(context)` is called before the page is made, for routes and scripts of a test's own.
+    """
+
+    def __init__(
+        self,
+        browser: Any,
+        url: str,
+        name: str,
+        numpy: bool = False,
+        prepare: Callable[[Any], None] | None = None,
+        **context: Any,
+    ) -> None:
         self.name = name
         self.url = f"{url}{name}"
         self.context = browser.new_context(**{"viewport": {"width": 960, "height": 800}, **context})
         self.addresses = hostpage.answer_cdn(self.context, numpy)
         self.context.add_init_script(path=SCRIPT)
+        if prepare is not None:
+            prepare(self.context)
         self.page = self.context.new_page()
         self.sent, self.received = Traffic(), Traffic()
         self.console: list[str] = []
@@ -99,6 +112,8 @@ class Participant:
 
     def open(self) -> None:
         """Ask for the page; loading goes on by itself."""
+        # Chromium shapes only the connections that are made after it was told to, however little.
+        self.network()
         self.page.goto(self.url, wait_until="commit")
 
     def ready(self) -> None:
@@ -252,17 +267,17 @@ class Study:
         participant.open()
         return participant
 
-    def join(self, *names: str) -> list[Participant]:
+    def join(self, *names: str, **context: Any) -> list[Participant]:
         """So many people come as far as the first game's waiting room."""
-        participants = [self.participant(name) for name in names]
+        participants = [self.participant(name, **context) for name in names]
         for step in (Participant.ready, Participant.proceed, Participant.start):
             for participant in participants:
                 step(participant)
         return participants
 
-    def players(self, *names: str, seed: int | None = 1) -> list[Participant]:
+    def players(self, *names: str, seed: int | None = 1, **context: Any) -> list[Participant]:
         """So many people who play, each by a key script of its own seed; with `seed=None` nobody presses anything."""
-        participants = self.join(*names)
+        participants = self.join(*names, **context)
         for number, participant in enumerate(participants):
             if seed is not None:
                 participant.play(seed * 1000 + number)

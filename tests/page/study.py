@@ -36,6 +36,7 @@ DEFAULTS = {
     "options": {},  # for its make(); "agents" are the keys of `policies` unless given
     "binding": None,  # the line that binds `env`; None: make(**options)
     "multiplayer": {},  # arguments of GymScene.multiplayer()
+    "callback": None,  # {"frames": [from, to], "answer": {…}}: what its continuous callback answers then
     "waitroom": {},  # arguments of GymScene.waitroom()
     "pycore": None,  # the scene's attribute of this name; None: no such attribute
     "attributes": {},  # any other attribute of the scene
@@ -62,6 +63,14 @@ def code_of(game):
         return f"{text}\n{game['binding']}\n"
     options = {"agents": [player for player, _ in game["policies"]], **game["options"]}
     return f"{text}\nenv = make(**{options!r})\n"
+
+
+def callback_of(game):
+    """The study's own check of a participant during the game, if there is one."""
+    if game["callback"] is None:
+        return {}
+    (first, last), answer = game["callback"]["frames"], game["callback"]["answer"]
+    return {"continuous_callback": lambda context: answer if first <= context["frame_number"] <= last else {}}
 
 
 def scene_of(game):
@@ -96,7 +105,7 @@ def scene_of(game):
             on_game_step_code=game["step_code"],
             restart_pyodide=game["restart_pyodide"],
         )
-        .multiplayer(**game["multiplayer"])
+        .multiplayer(**game["multiplayer"], **callback_of(game))
     )
     # The page adds its own package, which is on an index that the machine does not reach and which needs numpy.
     scene.packages_to_install = list(game["packages"])
