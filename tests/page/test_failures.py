@@ -201,7 +201,8 @@ def test_without_peer_to_peer_the_server_looks_for_new_partners_until_it_works(s
     for number, who in enumerate((ann, bob)):
         who.wait("document.body.innerText.includes('Finding new partner')", 40, "the server re-pools")
         who.play(40 + number)
-    assert {len(who.received.named("p2p_validation_repool")) for who in (ann, bob)} == {1}
+    # Twice on a machine so busy that the next pairing comes before the line below that lets it work.
+    assert {len(who.received.named("p2p_validation_repool")) for who in (ann, bob)} in ({1}, {2})
     assert ann.assigned["game_id"] == bob.assigned["game_id"]
     first = ann.assigned["game_id"]
     assert said(ann, "error: [P2P]", "no peer-to-peer connection")

