@@ -286,9 +286,10 @@ class Study:
         return participants
 
     def finish(self, *participants: Participant, seconds: float = 120.0) -> None:
-        """Wait until all have come to the page after the last game."""
+        """Wait until all have come to a page after the last game; a page that is late may advance twice by itself."""
+        after = "['Debrief', 'Goodbye'].includes(document.querySelector('#sceneHeader')?.textContent)"
         for participant in participants:
-            participant.arrive("Debrief", seconds)
+            participant.wait(after, seconds, "the page after the last game")
 
     # -- data --------------------------------------------------------------------------------------------------------
 

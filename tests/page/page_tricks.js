@@ -115,9 +115,23 @@
     return found;
   };
 
+  /** The last picture that the page was given; it draws a few at a time, and may be behind. */
+  let given = null;
+  const follow = (game) => {
+    for (const [name, at] of [['step', 5], ['reset', 2]]) {
+      const method = game[name];
+      game[name] = async (...parts) => {
+        const results = await method.apply(game, parts);
+        if (results !== null) given = results[at];
+        return results;
+      };
+    }
+  };
+
   let count = 0;
   const sample = (scene) => {
     const { game } = window;
+    if (scene.state !== given) return;
     if (game?.core?.phase !== 'playing' || game.isProcessingTick || game.shouldReset || game.state === 'done') return;
     count += 1;
     if (count % tricks.every !== 0) return;
@@ -134,6 +148,11 @@
 
   const watched = new WeakSet();
   setInterval(() => {
+    const { game } = window;
+    if (game && typeof game.step === 'function' && !watched.has(game)) {
+      watched.add(game);
+      follow(game);
+    }
     const scene = window._phaserScene;
     if (!scene || watched.has(scene)) return;
     watched.add(scene);

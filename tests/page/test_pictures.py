@@ -50,12 +50,12 @@ def misdrawn(sample: dict[str, Any]) -> list[str]:
     return [f"episode {sample['episode']}, frame {sample['frame']}: {text}" for text in found]
 
 
-def line(sample: dict[str, Any], me: int, carried: float, episodes: int) -> str:
-    """What must stand above the picture: round, own score so far, time left."""
+def lines(sample: dict[str, Any], me: int, carried: float, episodes: int) -> set[str]:
+    """What may stand above the picture: round, own score so far, time left. At a half the order of a sum decides."""
     score = carried + sample["shown"]["scores"][me]
     left = (FRAMES - sample["shown"]["t"]) / 30
-    points = f"{int((score + 0.5) // 1)}".rjust(2, "0")
-    return f"Round: {sample['episode'] + 1}/{episodes} | Score: {points} | Time left: {left:05.1f}s"
+    points = {f"{int((score + 0.5 + by) // 1)}".rjust(2, "0") for by in (-1e-9, 1e-9)}
+    return {f"Round: {sample['episode'] + 1}/{episodes} | Score: {each} | Time left: {left:05.1f}s" for each in points}
 
 
 @pytest.mark.parametrize(
@@ -91,17 +91,12 @@ def test_every_picture_is_the_environments_after_rollbacks_too(start: Start, ren
             assert not all(lamps)
         me = who.assigned["player_id"]
         carried = [0.0, sum(own[0].column(f"rewards.{me}")) if carry else 0.0]
-        wrong = [
-            (sample["hud"], line(sample, me, carried[sample["episode"]], 2))
-            for sample in samples
-            if sample["hud"] != line(sample, me, carried[sample["episode"]], 2)
-        ]
-        assert wrong == []
+        hud = [(sample["hud"], lines(sample, me, carried[sample["episode"]], 2)) for sample in samples]
+        assert [(seen, meant) for seen, meant in hud if seen not in meant] == []
         # A picture for each call that had something new, and one for each beginning.
         steps = [entry for entry in who.log if entry.get("stepped")]
-        assert samples[-1]["shown"]["renders"] <= len(steps) + 2
-        # The last sample may be a few pictures before the end.
-        assert samples[-1]["shown"]["renders"] >= 0.9 * len(steps)
+        renders = who.page.evaluate("window.game.pyodide.runPython('env.renders')")
+        assert abs(renders - len(steps) - 2) <= 2
 
 
 def test_pictures_of_pixels_are_really_on_the_canvas(start: Start, tmp_path: Path) -> None:
