@@ -9,6 +9,7 @@
 
 import { seconds } from './bridge.js';
 import { PageError, guard } from './errors.js';
+import { acknowledged } from './socket.js';
 import { retryDelay } from './storage.js';
 
 /** Events that are worthless when they come late. */
@@ -86,16 +87,7 @@ export class Host {
 
   /** @param {string} event @param {unknown} data @returns {Promise<any>} the server's acknowledgement */
   request(event, data) {
-    return new Promise((resolve, reject) => {
-      if (!this.client.connected) {
-        reject(new PageError('socket-disconnected', `${event} could not be sent: no connection to the server`));
-        return;
-      }
-      this.client.timeout(ACK_TIMEOUT).emit(event, data, (error, value) => {
-        if (error) reject(new PageError('socket-timeout', `${event} was not acknowledged in ${ACK_TIMEOUT / 1000} s`));
-        else resolve(value);
-      });
-    });
+    return acknowledged(this.client, event, data, ACK_TIMEOUT);
   }
 
   /**

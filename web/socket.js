@@ -27,6 +27,28 @@ const PING_INTERVAL = 2000;
 
 /** @typedef {'connected' | 'disconnected' | 'unreachable'} SocketState */
 
+/**
+ * Emit now and wait for the server's acknowledgement; nothing is emitted while disconnected.
+ *
+ * @param {Client} client
+ * @param {string} event
+ * @param {unknown} data
+ * @param {number} timeout ms
+ * @returns {Promise<any>} the server's reply
+ */
+export function acknowledged(client, event, data, timeout) {
+  return new Promise((resolve, reject) => {
+    if (!client.connected) {
+      reject(new PageError('socket-disconnected', `${event} could not be sent: no connection to the server`));
+      return;
+    }
+    client.timeout(timeout).emit(event, data, (error, value) => {
+      if (error) reject(new PageError('socket-timeout', `${event} was not acknowledged within ${timeout / 1000} s`));
+      else resolve(value);
+    });
+  });
+}
+
 export class Socket {
   /** @type {((event: string, data: unknown, arrival: number) => void)[]} */ #listeners = [];
   /** @type {((state: SocketState, reason: string) => void)[]} */ #watchers = [];
@@ -104,16 +126,7 @@ export class Socket {
    * @returns {Promise<any>} the server's reply
    */
   request(event, data, timeout = ACK_TIMEOUT) {
-    return new Promise((resolve, reject) => {
-      if (!this.client.connected) {
-        reject(new PageError('socket-disconnected', `${event} could not be sent: no connection to the server`));
-        return;
-      }
-      this.client.timeout(timeout).emit(event, data, (error, value) => {
-        if (error) reject(new PageError('socket-timeout', `${event} was not acknowledged within ${timeout / 1000} s`));
-        else resolve(value);
-      });
-    });
+    return acknowledged(this.client, event, data, timeout);
   }
 
   #ping() {

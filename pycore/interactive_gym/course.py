@@ -58,8 +58,8 @@ class Course:
         self._emit = emit
         self._validated = False
         self._look_at = self._health_at = -1e9
-        self._lost: dict[int, tuple[float, int]] = {}
-        """Interrupted seats: since when, and at which frame."""
+        self._lost: dict[int, float] = {}
+        """Interrupted seats, and since when."""
         self._disconnections: list[dict[str, Any]] = []
         self._attempts: list[dict[str, Any]] = []
         self._paused_ms = 0.0
@@ -150,7 +150,7 @@ class Course:
     def _presence(self, event: PeerStatus, now: float) -> None:
         session = self.session
         if event.status == "interrupted":
-            self._lost[event.seat] = now, session.frame
+            self._lost[event.seat] = now
             wall = round(session.exchange.wall_ms(now))
             self._disconnections.append(
                 {"timestamp": wall, "frame": session.frame, "detectingPeer": session.players[session.me]}
@@ -167,8 +167,7 @@ class Course:
             self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": round(duration)})
 
     def _back(self, seat: int, now: float, outcome: str) -> float:
-        since, _ = self._lost.pop(seat)
-        duration = (now - since) * 1000
+        duration = (now - self._lost.pop(seat)) * 1000
         self._paused_ms += duration
         wall = round(self.session.exchange.wall_ms(now))
         self._attempts.append({"timestamp": wall, "duration": round(duration), "outcome": outcome, "attempts": 1})
