@@ -125,6 +125,13 @@ class Relay:
         found: dict[str, Any] = json.loads(body)
         return found
 
+    async def notices(self, game: str, *connected: Any) -> None:
+        """Wait until the relay knows that these players and no others are connected: sockets end one by one."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := (await self.counts(game))["connected"]) != list(connected):
+            assert time.monotonic() < deadline, f"connected are {found}, not {connected}"
+            await asyncio.sleep(0.01)
+
 
 @contextlib.contextmanager
 def running(folder: Path, *, database: str | None = None, **options: Any) -> Iterator[Relay]:

@@ -169,6 +169,7 @@ def test_a_socket_that_comes_back_in_time_gets_its_seat_and_what_it_missed(relay
             await two.call("join_game", {"session_id": "staying"})
             game = (await two.get("start_game"))["game_id"]
             await one.close()
+            await relay.notices(game, 1)
             for frame in range(5):
                 await two.call("pyodide_player_action", action(game, 1, frame, frame))
             back = await Client(relay.url).connect()
