@@ -11,6 +11,9 @@ agents, the generators it may draw from, and what the bots saw last. Invariants:
 - The environment is never asked for its state before its first reset: some cannot answer.
 - A generator that nobody has drawn from since it was seeded is left out of the canonical form. So a peer
   with numpy loaded and one without agree on the hash of an environment that uses neither.
+- What is drawn between two ticks does not count: a `render()` that scatters sparks runs as often as pictures
+  are shown, which is another number on every peer. `resume` puts the generators back to where `reset`, `step`
+  or `load` left them, and `save` keeps that.
 
 **Generators** (`rngs`): ``random``, the module's own; ``numpy``, numpy's global one, if numpy.random is
 loaded; ``np_random``, the attribute of that name where an environment has one. The first two are seeded at
@@ -111,6 +114,8 @@ class ParallelEnvAdapter:
         self._names = {agent: name for agent, name in zip(agents, given, strict=True) if agent != name}
         self._counts_agents = False
         self._seeded: tuple[Any, ...] = ()
+        self._left: tuple[Any, ...] = ()
+        """The generators' states as the simulation left them."""
         self._is_reset = False
 
     # --- the duties of a simulation ---
@@ -127,6 +132,7 @@ class ParallelEnvAdapter:
         self.observations = self._by_player(observations)
         agents = getattr(self.env, "agents", None)
         self._counts_agents = isinstance(agents, (list, tuple)) and all(agent in agents for agent in self._agents)
+        self._left = self._rng_states() if self._rng_names else ()
         self._is_reset = True
 
     def _reset_with(self, seed: int) -> Any:
@@ -158,11 +164,10 @@ class ParallelEnvAdapter:
             state = self._pickle(state, "get_state()")
             pickled = True
         agents = tuple(self.env.agents) if self._counts_agents else None
-        rngs = self._rng_states() if self._rng_names else ()
         seen = b""
         if self._bots:
             seen = self._pickle({agent: self._seen_by(agent) for agent in self._bots}, "a bot's observation")
-        return _Snapshot(state, pickled, agents, rngs, self._seeded, seen)
+        return _Snapshot(state, pickled, agents, self._left, self._seeded, seen)
 
     def load(self, state: object) -> None:
         """Go back to a saved state, which can be loaded again."""
@@ -180,6 +185,7 @@ class ParallelEnvAdapter:
                 ) from None
         if state.rngs:
             self._load_rngs(state.rngs)
+        self._left = state.rngs
         self.observations = {}
         if state.seen:
             self.observations = {self._names.get(a, a): seen for a, seen in _unpickled(state.seen).items()}
@@ -206,6 +212,8 @@ class ParallelEnvAdapter:
                 f"{type(env).__name__}.step() returned {_described(outcome)}; it must return a tuple of "
                 "observations, rewards, terminations, truncations and infos"
             )
+        if self._rng_names:
+            self._left = self._rng_states()
         observations, rewards, terminations, truncations, infos = outcome
         if not isinstance(rewards, dict):
             infos = {"human": infos or {}}
@@ -235,6 +243,11 @@ class ParallelEnvAdapter:
         return encode(whole)
 
     # --- beside the simulation ---
+
+    def resume(self) -> None:
+        """Put the generators back to where the simulation left them; called before it goes on after a pause."""
+        if self._left:
+            self._load_rngs(self._left)
 
     def render(self) -> list[Any] | None:
         """The objects that the environment's render() lists now, or None where it lists none."""

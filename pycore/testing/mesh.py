@@ -53,6 +53,7 @@ class Peer:
         self.session = session
         self.seat = seat
         self.play = play
+        self.resume = getattr(session.simulation, "resume", None)
         self.channels: dict[int, int] = {link.seat: CHANNEL_NEVER for link in session.links}
         self.socket_up = True
         self.hidden = False
@@ -225,6 +226,9 @@ class Mesh:
             pending = session.pending_rollback_frame
             if pending is not None:
                 peer.depths.append(session.frame - pending)
+            if peer.resume is not None:
+                # The peers share this process's generators.
+                peer.resume()
             session.advance(now)
             peer.news.extend(session.news())
         period = session.tick_period() / (1.0 + self.conditions.drift * seat)

@@ -277,6 +277,37 @@ def test_the_state_of_random_is_kept_as_the_tuple_it_is() -> None:
     assert type(saved.rngs[0]) is tuple
 
 
+def test_what_is_drawn_between_two_ticks_does_not_count() -> None:
+    """A render() that scatters sparks runs on one peer more often than on another; their states stay the same."""
+
+    def played(sparks: int, resumes: bool = True) -> list[bytes]:
+        adapter = adapt(Gambler("random"))
+        adapter.reset(0)
+        states = [now(adapter)]
+        saved: Any = None
+        for frame in range(12):
+            for _ in range(sparks):
+                random.random()
+            if resumes:
+                adapter.resume()
+            if frame == 8:  # a rollback of four frames
+                adapter.load(saved)
+                for again in range(4, 8):
+                    adapter.step([again, 1])
+            if frame == 4:
+                saved = adapter.save()
+            adapter.step([frame, 1])
+            states.append(now(adapter))
+        return states
+
+    assert played(sparks=3) == played(sparks=0)
+    assert played(sparks=3, resumes=False) != played(sparks=0)
+    untouched = random.getstate()
+    adapt(Gambler("random")).resume()
+    adapt(Gambler("random"), rngs=()).resume()
+    assert random.getstate() == untouched
+
+
 def test_rngs_can_be_left_alone() -> None:
     """rngs=() neither seeds nor saves nor loads the generators of the process."""
     adapter = adapt(Gambler("random"), rngs=())

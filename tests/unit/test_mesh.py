@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
+from pycore.adapters import ParallelEnvAdapter
 from pycore.events import PathChanged, PeerStatus
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
 from pycore.types import CHANNEL_FAILED, Settings
@@ -55,6 +57,54 @@ def test_every_seat_ends_with_the_truth(seats: int) -> None:
     assert of.over
     assert wrong(of) == []
     assert all(peer.session.timeline.rollbacks > 0 for peer in of.peers)
+
+
+class Dice:
+    """A parallel environment that draws from the process's generator: in a mesh, from the one that all peers share."""
+
+    possible_agents = (0, 1)
+
+    def __init__(self) -> None:
+        self.agents = [0, 1]
+        self.sums = [0.0, 0.0]
+
+    def reset(self, seed: int) -> Any:
+        self.agents, self.sums = [0, 1], [0.0, 0.0]
+        return {0: 0, 1: 0}, {}
+
+    def step(self, actions: dict[int, int]) -> Any:
+        for agent, action in actions.items():
+            self.sums[agent] += action * random.random()
+        same = dict.fromkeys(self.agents, False)
+        return {0: 0, 1: 0}, dict(enumerate(self.sums)), same, same, {}
+
+    def get_state(self) -> Any:
+        return {"sums": list(self.sums)}
+
+    def set_state(self, state: Any) -> None:
+        self.sums = list(state["sums"])
+
+
+def test_peers_that_share_the_processs_generator_do_not_disturb_each_other() -> None:
+    """Each goes on where its own simulation left it, through rollbacks; their states are compared all along."""
+    settings = Settings(max_steps=120, hash_interval=10, action_space={"type": "discrete", "n": 6})
+    of = Mesh(
+        2, settings, lambda seat: ParallelEnvAdapter(Dice(), [0, 1], seed=5, rngs=("random",)),
+        lambda seat: lambda episode, frame: (frame // 4 + seat) % 6, Conditions(delay=0.06, jitter=0.04, loss=0.1),
+        seed=3,
+    )  # fmt: skip
+    of.run(60.0)
+    assert of.over
+    assert all(peer.session.timeline.rollbacks > 5 for peer in of.peers)
+    assert [peer.session.exchange.hash_mismatches for peer in of.peers] == [0, 0]
+    assert of.peers[0].finals == of.peers[1].finals
+    assert len(of.peers[0].hashes[0]) >= 11
+    alone = Dice()
+    random.seed(5)
+    alone.reset(5)
+    for row in of.peers[0].rows[0]:
+        alone.step(dict(enumerate(of.peers[0].session.codec.decode(action) for action in row)))
+    assert of.peers[0].rewards[0][-1] == dict(enumerate(alone.sums))
 
 
 def test_while_p2p_is_healthy_no_input_crosses_the_server() -> None:
