@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools import debian
 from tools.process import Failed, Missing, is_windows, run, say
 
 SETTING = "PYCORE_CHROMIUM"
@@ -54,12 +55,6 @@ def installed() -> Iterator[Path]:
                     yield Path(root_name) / tail
 
 
-def gist(error: Failed) -> str:
-    """The line of a failed command's output that says most: the first that speaks of an error, else the last."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines[1:] if "error" in line.lower() or line.startswith("E:")), lines[-1])
-
-
 def playwrights_own() -> Path | None:
     """The browser that Playwright downloaded earlier, if Playwright is there and has one."""
     try:
@@ -92,7 +87,7 @@ def download() -> Path | None:
     try:
         run([sys.executable, "-m", "playwright", "install", "chromium"], timeout=600)
     except Failed as error:
-        say(f"that did not work: {gist(error)}")
+        say(f"that did not work: {debian.gist(error)}")
         return None
     own = playwrights_own()
     if own and not works(own):
@@ -102,17 +97,8 @@ def download() -> Path | None:
 
 
 def from_debian() -> Path | None:
-    """Debian's package, where this is root on a Debian or a descendant."""
-    apt = shutil.which("apt-get")
-    if apt is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
-        return None
-    say("trying Debian's package chromium")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        run([apt, "update", "-q"], env=quiet, attempts=2, timeout=600)
-        run([apt, "install", "-y", "-q", "--no-install-recommends", "chromium"], env=quiet, attempts=2, timeout=1800)
-    except Failed as error:
-        say(f"that did not work: {gist(error)}")
+    """Debian's package, where that can be installed."""
+    if not debian.install("chromium"):
         return None
     return next((path for path in installed() if works(path)), None)
 
