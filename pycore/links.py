@@ -25,8 +25,6 @@ HEADROOM: Final = 160
 class Links:
     """The state that sending and taking in share, and the course of an episode through it."""
 
-    """All links of a session and what has to be said on them."""
-
     __slots__ = (
         "_answers",
         "_budget",
@@ -158,9 +156,11 @@ class Links:
             link.peer_ready = {e: payload for e, payload in link.peer_ready.items() if e >= self.episode}
 
     def end(self, now: float) -> None:
-        """Our session is over."""
+        """Our session is over, which is said at once."""
         self.over = True
         self.ask_until = now + OVER_ASKS
+        for link in self.links:
+            link.socket_control_at = -1e9
 
     def stop_at(self, frame: int) -> None:
         """End the episode with this frame at the latest, and say so before any further input goes out: whoever had

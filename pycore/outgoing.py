@@ -247,7 +247,7 @@ class Outgoing(Links):
         due = now - link.socket_control_at
         if due >= CONTROL_IDLE or (due >= CONTROL_INTERVAL and self.open_for_inputs) or link.flush:
             self._write_control(link, now)
-        if not self.open_for_inputs:
+        if not self.open_for_inputs or link.peer_over:
             link.flush = False
             return
         for frame in link.overdue_by_socket(now, self.timeline.frames.mask):

@@ -189,13 +189,18 @@ class Session:
 
     def receive(self, seat: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that player arrived at `now`, by the channel or as a signal through the server."""
-        if self.phase != FAILED:
+        if self._listens:
             self.exchange.receive(seat, data, now, path)
 
     def receive_signal(self, seat: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that player."""
-        if self.phase != FAILED:
+        if self._listens:
             self.exchange.receive_signal(seat, payload, now)
+
+    @property
+    def _listens(self) -> bool:
+        # Who failed and said so waits for the others' word that they heard it.
+        return self.phase != FAILED or self.exchange.over
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """An input arrived through the server; true if it was accepted. `epoch` is None where it was left out."""
