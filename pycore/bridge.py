@@ -22,9 +22,9 @@ from typing import Any, Final
 
 from pycore.adapters import RNGS, ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError
-from pycore.events import Event, Log, PathChanged, PhaseChanged
+from pycore.events import EpisodeEnded, Event, Log, PathChanged, PhaseChanged
 from pycore.negotiation import SIGNALS, Negotiator, ice_configuration
-from pycore.records import Trajectory, export_session_metrics, p2p_metrics, to_json, trajectory_text
+from pycore.records import Trajectory, episode_line, export_session_metrics, p2p_metrics, to_json, trajectory_text
 from pycore.session import Session
 from pycore.types import DONE, P2P, PHASE_NAMES, READYING, SEND, Output, Settings
 
@@ -69,6 +69,7 @@ class Bridge:
         self.env = env
         simulation = self._simulation(config, players, seed, settings)
         self._render = getattr(simulation, "render", None)
+        self._resume = getattr(simulation, "resume", None)
         self.session = Session(
             simulation,
             settings,
@@ -83,6 +84,7 @@ class Bridge:
         self.trajectory = Trajectory(self.session.codec)
         ice = ice_configuration(config.get("turn_config"), config.get("ice_servers"))
         self._links = self.session.links
+        self.link_count = len(self._links)
         self._index_of = {link.seat: index for index, link in enumerate(self._links)}
         self._negotiators = [Negotiator(me < link.seat, now, ice) for link in self._links] if settings.p2p else []
         self._seat_of = {str(player): seat for seat, player in enumerate(players)}
@@ -157,6 +159,9 @@ class Bridge:
         """Roll back, step, publish; returns the flags, 16 among them if the outbox has news."""
         session = self.session
         self._end = OUTBOX_START
+        if self._resume is not None:
+            # Between two ticks there were pictures, and whatever else the page has this Python do.
+            self._resume()
         flags = session.advance(now)
         if session.exchange.news:
             self._put_all_news()
@@ -241,7 +246,12 @@ class Bridge:
         if isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
             self._keep_permanent()
         if isinstance(event, PathChanged):
-            self._put_news({"news": "log", "level": "info", "text": _path_line(news)})
+            self._log(_path_line(news))
+        elif isinstance(event, EpisodeEnded):
+            self._log(episode_line(self.session, event))
+
+    def _log(self, text: str) -> None:
+        self._put_news({"news": "log", "level": "info", "text": text})
 
     # -- what is not a datagram -------------------------------------------------------------------------------
 
@@ -258,7 +268,9 @@ class Bridge:
         if event == "rtc":
             self._rtc(data, came)
         elif event == "webrtc_signal":
-            self._signal(data, came)
+            # The same two may have played another game before.
+            if "game_id" not in data or str(data["game_id"]) == self.session.game_id:
+                self._signal(data, came)
         elif event == "pyodide_other_player_action":
             self._remote_action(self._seat_of[str(data["player_id"])], data, came)
         elif event == "end_game":

@@ -178,7 +178,9 @@ def _is_description(content: dict[str, Any], kind: str) -> bool:
 def ice_configuration(turn: Any, servers: Any) -> dict[str, Any]:
     """The RTCConfiguration from the server's `turn_config` (urls, username, credential, force_relay) and STUN list."""
     configuration: dict[str, Any] = {"iceServers": [dict(server) for server in servers or ()]}
-    if isinstance(turn, dict) and turn.get("urls"):
+    if not isinstance(turn, dict):
+        return configuration
+    if turn.get("urls"):
         configuration["iceServers"].append(
             {
                 "urls": turn["urls"],
@@ -186,6 +188,6 @@ def ice_configuration(turn: Any, servers: Any) -> dict[str, Any]:
                 "credential": turn.get("credential", ""),
             }
         )
-        if turn.get("force_relay"):
-            configuration["iceTransportPolicy"] = "relay"
+    if turn.get("force_relay"):
+        configuration["iceTransportPolicy"] = "relay"
     return configuration

@@ -19,6 +19,7 @@ from typing import Any, Final
 from pycore import canonical
 from pycore.codec import ActionCodec
 from pycore.errors import PycoreError
+from pycore.events import EpisodeEnded
 from pycore.session import Session
 from pycore.types import StepResult
 
@@ -210,6 +211,21 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
         "p2pFallbackTriggered": frame is not None,
         "p2pFallbackFrame": frame,
     }
+
+
+def episode_line(session: Session, ended: EpisodeEnded) -> str:
+    """The summary of an episode for the log, with what the session has counted up to its end."""
+    counts = p2p_metrics(session)
+    events = session.timeline.events
+    word = "Complete" if ended.reason in ("done", "max_steps") else f"Ended early ({ended.reason})"
+    line = (
+        f"[Episode] {word}: episode {ended.episode}, {ended.frames} frames; up to here "
+        f"sent {counts['inputsSentViaP2P']} by P2P and {counts['inputsSentViaSocketIO']} by socket.io, "
+        f"received {counts['inputsReceivedViaP2P']} and {counts['inputsReceivedViaSocketIO']}, "
+        f"{events.count} rollback events, longest {events.max_frames} frames, connection {counts['connectionType']}"
+    )
+    fallback = counts["p2pFallbackFrame"]
+    return line if fallback is None else f"{line}, first fallback at frame {fallback}"
 
 
 def export_session_metrics(session: Session) -> dict[str, Any]:

@@ -49,6 +49,9 @@ LIBRARIES = {
     "https://cdnjs.cloudflare.com/ajax/libs/phaser/3.80.1/phaser.min.js": "phaser/dist/phaser.min.js",
     "https://cdnjs.cloudflare.com/ajax/libs/socket.io/4.7.2/socket.io.js": "socket.io-client-4.7.2/dist/socket.io.js",
     "https://cdnjs.cloudflare.com/ajax/libs/onnxruntime-web/1.10.0/ort.min.js": "onnxruntime-web/dist/ort.min.js",
+    # It looks for its WebAssembly beside itself, when a model is loaded.
+    "https://cdnjs.cloudflare.com/ajax/libs/onnxruntime-web/1.10.0/ort-wasm-simd.wasm":
+        "onnxruntime-web/dist/ort-wasm-simd.wasm",
     # The public network minifies this file itself; the package has the same one minified elsewhere.
     "https://cdn.jsdelivr.net/npm/ua-parser-js@1.0.38/src/ua-parser.min.js": "ua-parser-js/dist/ua-parser.min.js",
 }

@@ -37,7 +37,7 @@ const decoder = new TextDecoder();
  * @typedef {object} CoreParts
  * @property {(config: string, environment: any) => any} create `pycore.bridge.create` or its like
  * @property {any} environment the Python environment
- * @property {{players: (number | string)[], [key: string]: any}} config what `create` takes, but for the clock
+ * @property {Record<string, any>} config what `create` takes, but for the clock
  * @property {Server} socket
  * @property {import('./errors.js').Report} report
  * @property {((news: News) => void) | undefined} [onNews]
@@ -63,7 +63,7 @@ export class Core {
     this.myPlayerId = config['player_id'];
     const now = seconds();
     const proxy = parts.create(JSON.stringify({ ...config, wall_ms: Date.now(), now }), parts.environment);
-    const links = config.players.length - 1;
+    const links = proxy.link_count;
     this.bridge = new Bridge(proxy, links);
     this.channels = new Channels(links, {
       happened: (data) => this.arrived({ event: 'rtc', data }, seconds()),

@@ -47,13 +47,7 @@ export class Deposit {
     records.forEach((data, part) => {
       this.#keep('pycore_records', { episode, part, parts: records.length, data });
     });
-    const metrics = this.game.exportSessionMetrics();
-    this.#keep('p2p_session_metrics', { episode, metrics });
-    const { inputs, rollbacks, frames, connection } = metrics;
-    console.info(`[Episode] Complete: episode ${episode}, ${frames.total} frames, connection ${connection.type}, `
-      + `sent ${inputs.sentViaP2P} by P2P and ${inputs.sentViaSocketIO} by socket.io, `
-      + `received ${inputs.receivedViaP2P} and ${inputs.receivedViaSocketIO}, `
-      + `${rollbacks.count} rollback events, longest ${rollbacks.maxFrames} frames`);
+    this.#keep('p2p_session_metrics', { episode, metrics: this.game.exportSessionMetrics() });
   }
 
   /** The end: every episode that was begun and not handed over yet, and the metrics of the session. */

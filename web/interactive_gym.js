@@ -20,7 +20,11 @@ import { observationMap, renderState } from './results.js';
 
 const page = /** @type {any} */ (window);
 
-/** The page's newest game: with `restart_pyodide` it makes one per scene and forgets the last. @type {(() => void) | null} */
+/**
+ * Ends the page's newest game: with `restart_pyodide` it makes one per scene and forgets the last.
+ *
+ * @type {(() => string | undefined) | null}
+ */
 let closeLast = null;
 
 /** A key that is down when the page is left never comes up for the page, which would press it until it is hit again. */
@@ -52,8 +56,9 @@ export class MultiplayerPyodideGame extends RemoteGame {
     /** Truthy tells the page of 0.1.3 that its own loop has only to draw. @type {object | null} */
     this.timerWorker = null;
     // Two that listen would both play the next game.
-    closeLast?.();
+    const ended = closeLast?.();
     const game = new PageGame(this, (scene) => super.reinitialize_environment(scene));
+    game.inherit(ended);
     this.#game = game;
     const look = guard(report, 'visibility', () => {
       if (document.hidden) releaseKeys();
@@ -61,7 +66,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
     document.addEventListener('visibilitychange', look);
     closeLast = () => {
       document.removeEventListener('visibilitychange', look);
-      game.close();
+      return game.close();
     };
   }
 
@@ -76,12 +81,10 @@ export class MultiplayerPyodideGame extends RemoteGame {
   }
 
   async initialize() {
-    try {
-      await super.initialize();
-      await this.#game.loadCore();
-    } catch (error) {
-      this.#game.refuse('The game could not be loaded', error);
-    }
+    const loading = super.initialize();
+    // The constructor is still at work, and has not made the game yet.
+    await Promise.resolve();
+    await this.#game.load(loading);
   }
 
   /** @param {Record<string, any>} config */
@@ -95,7 +98,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
     return this.state === 'done' && !this.#game.terminal;
   }
 
-  /** @returns {Promise<unknown[] | null>} null where the page has nothing to log */
+  /** @returns {Promise<null>} nothing that the page would log */
   async reset() {
     const game = this.#game;
     this.shouldReset = false;
@@ -109,11 +112,11 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (core === null) return null;
       ui.hideEpisodeOverlay?.();
       ui.showHUD();
-      const first = JSON.parse(core.bridge.call('reset_result'));
-      const [observations, , , , infos, state] = this.#toResult(first);
-      if (first.bots) return [observations, infos, state];
-      // Without bots nobody needs more than the picture; a row without actions would shift the page's columns.
+      const state = this.#toResult(JSON.parse(core.bridge.call('reset_result')))[5];
       graphics.addStateToBuffer(/** @type {Record<string, unknown>} */ (state));
+      // The page asks its bots on every so many of these, and gets the observations for it with the first result.
+      this.step_num = NaN;
+      // A result here would be a row without actions, and shift the page's columns.
       return null;
     } catch (error) {
       game.fail(error);

@@ -47,16 +47,33 @@ export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python',
 /** Bytes of a Pyodide distribution, where the server does not say how much there is to come. */
 const PYTHON_BYTES = 13.5e6;
 
+/** Pauses before a file is asked for again, ms: a participant who was invited must not be lost to a moment's outage. */
+const PAUSES = [500, 1500, 4000];
+
+/** @param {string} url @returns {Promise<Response>} whatever the server answers but that it has trouble now */
+async function patientFetch(url) {
+  for (const pause of PAUSES) {
+    try {
+      const response = await fetch(url);
+      if (response.status < 500) return response;
+    } catch (error) {
+      console.warn(`[pycore] ${url} did not come (${error}); it is asked for again in ${pause / 1000} s`);
+    }
+    await new Promise((resolve) => void setTimeout(resolve, pause));
+  }
+  return fetch(url);
+}
+
 /**
  * @param {string} url
  * @param {string} what for the message
  * @returns {Promise<Response>}
  */
-async function get(url, what) {
+export async function get(url, what) {
   /** @type {Response} */
   let response;
   try {
-    response = await fetch(url);
+    response = await patientFetch(url);
   } catch (error) {
     throw new PageError('load-network', `${what} could not be loaded from ${url}: ${error}`,
       'Check the internet connection and reload the page.');

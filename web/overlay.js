@@ -9,7 +9,6 @@
 const ID = 'pycoreOverlay';
 /** Kinds that leave the game visible and usable. */
 const LIGHT = ['reconnecting', 'waiting', 'notice', 'warning'];
-const WARNING_TIME = 5000;
 
 /** @param {HTMLElement} parent @param {string} tag @param {string} text @param {string} style */
 function add(parent, tag, text, style) {
@@ -48,7 +47,6 @@ export function showOverlay(kind, title, text, code = '') {
     add(box, 'p', 'Please copy it and hand it in, so that your participation counts.', 'margin:.8em 0 0;color:#566');
   }
   document.body.append(overlay);
-  if (kind === 'warning') window.setTimeout(() => overlay.remove(), WARNING_TIME);
 }
 
 export function hideOverlay() {

@@ -5,32 +5,55 @@
 
 const page = /** @type {any} */ (window);
 
+/** @param {string | undefined} scene @returns {string} where the games of a participant's scene are counted */
+const countOf = (scene) => `pycore.games.${page.subjectName ?? ''}.${scene}`;
+
 /**
- * Have the server store an episode, and say in the console what it was.
+ * How many games of a scene have stored data from this tab. After a loss of the connection a scene is played anew, and
+ * the server would write over the first game's files.
+ *
+ * @param {string | undefined} scene
+ */
+export function gamesBefore(scene) {
+  try {
+    return Number(window.sessionStorage.getItem(countOf(scene)) ?? 0);
+  } catch (error) {
+    console.warn(`[pycore] this browser keeps nothing for a page (${error}); a scene that is played again has the same files`);
+    return 0;
+  }
+}
+
+/** @param {string | undefined} scene */
+export function countGame(scene) {
+  const count = gamesBefore(scene) + 1;
+  try {
+    window.sessionStorage.setItem(countOf(scene), String(count));
+  } catch (error) {
+    console.warn(`[pycore] game ${count} of this scene cannot be counted (${error})`);
+  }
+}
+
+/**
+ * Have the server store an episode.
  *
  * @param {import('./host.js').Host} host
  * @param {import('./core.js').Core} core
  * @param {string | undefined} scene
  * @param {number} episode
- * @param {number} parts an episode too long for one message comes in several
+ * @param {(number | string)[]} names of its messages: an episode too long for one comes in several
  * @param {import('./errors.js').Report} report
  */
-export function storeEpisode(host, core, scene, episode, parts, report) {
-  let frames = 0;
-  for (let part = 0; part < parts; part += 1) {
-    const data = JSON.parse(core.bridge.call('episode_data', episode, part));
-    frames += data.t.length;
+export function storeEpisode(host, core, scene, episode, names, report) {
+  names.forEach((name, part) => {
     host.store('emit_episode_data', {
-      data: page.msgpack.encode(data),
+      data: page.msgpack.encode(JSON.parse(core.bridge.call('episode_data', episode, part))),
       scene_id: scene,
-      // The server makes the file's name of it: …_ep0.csv, …_ep0.part2.csv.
-      episode_num: part === 0 ? episode : `${episode}.part${part + 1}`,
+      episode_num: name,
       session_id: page.sessionId,
       subject_id: page.subjectName || page.mugGlobals?.subjectName,
       mugGlobals: page.mugGlobals,
     }).catch((error) => report('episode data', error));
-  }
-  console.info(summary(episode, frames, core.exportSessionMetrics()));
+  });
 }
 
 /**
@@ -38,7 +61,7 @@ export function storeEpisode(host, core, scene, episode, parts, report) {
  *
  * @param {import('./host.js').Host} host
  * @param {import('./core.js').Core} core
- * @param {string} scene
+ * @param {string | undefined} scene
  */
 export function storeScene(host, core, scene) {
   host.emit('emit_remote_game_data', {
@@ -47,12 +70,4 @@ export function storeScene(host, core, scene) {
     session_id: page.sessionId,
     interactiveGymGlobals: page.interactiveGymGlobals,
   });
-}
-
-/** @param {number} episode @param {number} frames @param {any} metrics */
-function summary(episode, frames, { inputs, rollbacks, connection, quality }) {
-  return `[P2P] Episode ${episode} complete: ${frames} frames, rollbacks ${rollbacks.count}`
-    + ` (max ${rollbacks.maxFrames}), sent ${inputs.sentViaP2P} p2p / ${inputs.sentViaSocketIO} socket.io,`
-    + ` received ${inputs.receivedViaP2P} / ${inputs.receivedViaSocketIO}, connection ${connection.type}`
-    + (quality.p2pFallbackTriggered ? `, first fallback at frame ${quality.p2pFallbackFrame}` : '');
 }

@@ -11,11 +11,11 @@ import { STEPPED, seconds } from './bridge.js';
 import { Core } from './core.js';
 import { describe, guard } from './errors.js';
 import { Host } from './host.js';
-import { importCore } from './loader.js';
 import { hideOverlay, showOverlay } from './overlay.js';
-import { storeEpisode, storeScene } from './page_data.js';
+import { countGame, gamesBefore, storeEpisode, storeScene } from './page_data.js';
 import { PageLoop } from './page_loop.js';
 import { createMonitor } from './page_monitor.js';
+import { PagePython } from './page_python.js';
 
 /** Events of the page's server that Python hears. */
 const EVENTS = [
@@ -25,6 +25,7 @@ const EVENTS = [
 /** 0.1.3's server waits for bots as if they were players and never says that the game is ready, ms. */
 const NEVER_READY = 1000;
 
+const NOT_LOADED = 'The game could not be loaded';
 const STARTED = ['playing', 'holding'];
 /** The seed's page logs the frames itself: where it was hidden it may come to an episode when all is over. */
 const OVER = ['done', 'failed'];
@@ -51,18 +52,18 @@ export class PageGame {
   resetting = false;
   /** This page stays where it is. */
   terminal = false;
+  /** Python was told of an exception of this game; the next one is the last. */
+  #broke = false;
+  /** This game has stored data. */
+  #counted = false;
   #face;
-  /** Whether the environment has not been used. */
-  #fresh = true;
-  /** @type {any} */ #create = null;
-  /** @type {Promise<unknown>} */ #made = Promise.resolve();
+  #python;
   /** @type {any} */ #assigned = null;
   /** @type {any} */ #ready = null;
   /** @type {{event: string, data: unknown, arrival: number}[]} */ #early = [];
   /** @type {(() => void)[]} */ #playing = [];
-  /** Of the log, for the end of the tick. @type {string[]} */ #lines = [];
+  /** Of the log, until the tick ends. @type {string[]} */ #lines = [];
   /** @type {import('./page_monitor.js').Monitor | null} */ #monitor = null;
-  #makeEnvironment;
 
   /**
    * @param {Face} face the page's object
@@ -70,7 +71,7 @@ export class PageGame {
    */
   constructor(face, makeEnvironment) {
     this.#face = face;
-    this.#makeEnvironment = makeEnvironment;
+    this.#python = new PagePython(face, makeEnvironment, (error) => this.refuse(NOT_LOADED, error));
     this.host = new Host(page.socket, EVENTS, report);
     this.loop = new PageLoop(this.#paced(), report);
     this.host.onEvent((event, data, arrival) => {
@@ -111,24 +112,9 @@ export class PageGame {
 
   // ------------------------------------------------------------------ what a game needs
 
-  /** Bring the core into the page's Pyodide, unless the study's packages did. */
-  async loadCore() {
-    const base = import.meta.url;
-    const manifest = await (await fetch(new URL('./manifest.json', base))).json();
-    const { pyodide } = this.#face;
-    const name = 'pycore.interactive_gym.game';
-    /** @param {string} message */
-    const warn = (message) => console.warn(`[pycore] ${message}`);
-    let module;
-    if (pyodide.runPython('import importlib.util; importlib.util.find_spec("pycore") is not None')) {
-      const version = pyodide.runPython('import pycore; pycore.__version__');
-      if (version !== manifest.version) {
-        throw new Error(`packages_to_install brings pycore ${version}, the page has ${manifest.version}; use the same`);
-      }
-      module = pyodide.pyimport(name);
-    } else module = await importCore(pyodide, name, manifest, (url) => new URL(url, base).href, warn);
-    this.#create = module.create.copy();
-    module.destroy();
+  /** @param {Promise<void>} page the page's own loading */
+  async load(page) {
+    await this.#python.load(page);
     if (this.#ready !== null) this.#begin();
   }
 
@@ -139,22 +125,22 @@ export class PageGame {
    */
   async setUp(config) {
     // It asks once more when it starts to draw; a second environment would be another one than the session's.
-    if (config === this.#face.config && (this.#fresh || this.core !== null || this.terminal)) {
-      this.#deriveReady();
+    if (config === this.#face.config && (this.#python.fresh || this.core !== null)) {
+      this.#beginUnannounced();
       return;
     }
+    // After a loss of its connection the server begins the scene anew; what stands on the screen may be a code.
+    if (this.#python.unusable || (this.terminal && config['scene_id'] === this.scene)) return;
     this.leave();
     this.#face.sceneExited = false;
     // The page looks whether it is done while the environment is made: of this scene nothing is.
     this.#face.state = null;
-    await this.#remake(config);
+    await this.#python.make(config);
   }
 
-  /** @param {Record<string, any>} config */
-  async #remake(config) {
-    this.#fresh = true;
-    this.#made = this.#makeEnvironment(config).catch((error) => this.refuse('The game could not be loaded', error));
-    await this.#made;
+  /** @returns {string | undefined} the scene's id */
+  get scene() {
+    return this.#face.config['scene_id'];
   }
 
   /** @param {any} data */
@@ -164,41 +150,39 @@ export class PageGame {
     this.#face.myPlayerId = data.player_id;
     this.#face.gameId = data.game_id;
     this.#face.gameSeed = data.game_seed;
+    if (this.#python.unusable) this.refuse(NOT_LOADED, new Error('reload the page to try again'));
   }
 
   /** @param {any} data */
   #gameReady(data) {
     if (data.game_id !== this.#assigned?.game_id || this.core !== null) return;
     this.#ready = data;
-    this.#face.playerSubjects = data.player_subjects ?? {};
-    if (this.#create !== null) this.#begin();
+    this.#face.playerSubjects = data.player_subjects ?? { [this.#assigned.player_id]: page.subjectName };
+    this.#begin();
   }
 
   /** The page draws the game, so its players are complete: go on without the server's word, which may never come. */
-  #deriveReady() {
+  #beginUnannounced() {
     const assigned = this.#assigned;
     if (this.#ready !== null || assigned === null) return;
     window.setTimeout(guard(report, 'players', () => {
       if (this.#ready !== null || this.#assigned !== assigned) return;
-      const policies = Object.entries(this.#face.config['policy_mapping'] ?? {});
-      const people = policies.filter(([, policy]) => policy === 'human').map(([id]) => id);
-      const numbers = typeof assigned.player_id === 'number';
-      this.#gameReady({ game_id: assigned.game_id, players: numbers ? people.map(Number) : people, relayed: false });
+      this.#gameReady({ game_id: assigned.game_id, players: null });
     }), NEVER_READY);
   }
 
   async #begin() {
+    const python = this.#python;
+    if (python.create === null) return;
     const assigned = this.#assigned;
     const face = this.#face;
     try {
-      await this.#made;
-      if (!this.#fresh) await this.#remake(face.config);
-      if (this.#assigned !== assigned || this.core !== null || this.#ready === null) return;
+      await python.settled();
+      if (this.#assigned !== assigned || this.core !== null || this.#ready === null || this.terminal) return;
       const ready = this.#ready;
-      const environment = face.pyodide.globals.get('env');
-      this.#fresh = false;
+      const environment = python.take();
       const core = new Core({
-        create: this.#create,
+        create: python.create,
         environment,
         config: {
           scene: face.config,
@@ -210,7 +194,7 @@ export class PageGame {
           turn_config: ready.turn_config ?? null,
           player_subjects: face.playerSubjects,
           session_id: page.sessionId ?? '',
-          relayed: ready.relayed !== false,
+          games_before: gamesBefore(this.scene),
         },
         socket: this.host,
         report,
@@ -223,7 +207,9 @@ export class PageGame {
       core.catchUp(this.#early);
       this.#early = [];
       if (this.#asked) core.bridge.call('page_ready');
-      this.#monitor = face.generation === 'mug' ? await createMonitor(face, this.host, this.#exclude) : null;
+      const monitor = face.generation === 'mug' ? await createMonitor(face, this.host, this.#told) : null;
+      if (this.core !== core || this.#assigned !== assigned) return;
+      this.#monitor = monitor;
       face.timerWorker = this.loop;
       this.loop.start();
     } catch (error) {
@@ -278,21 +264,31 @@ export class PageGame {
 
   /** @param {number} flags of a tick */
   note(flags) {
-    if (this.#lines.length > 0) {
-      // The page sends every call of the console to its server; a tick with a rollback has up to ten lines.
-      console.info(this.#lines.join('\n'));
-      this.#lines = [];
-    }
     if (this.core === null || !(flags & STEPPED)) return;
     this.#face.frameNumber = this.core.frame;
     this.#monitor?.look();
   }
 
-  /** @type {(reason: string, message: string) => void} */
-  #exclude = (reason, message) => {
+  /** What the page's monitor found goes to Python. @type {import('./page_monitor.js').Tell} */
+  #told = (what, ...details) => {
     const { core } = this;
-    if (core !== null) core.carryOut(core.bridge.call('exclude', seconds(), reason, message));
+    if (core !== null) core.carryOut(core.bridge.call(what, seconds(), ...details));
   };
+
+  /**
+   * The page sends every call of the console to its server, and a tick with a rollback has up to ten lines: those of one
+   * tick are one call.
+   *
+   * @param {string} line
+   */
+  #log(line) {
+    this.#lines.push(line);
+    if (this.#lines.length > 1) return;
+    queueMicrotask(() => {
+      console.info(this.#lines.join('\n'));
+      this.#lines = [];
+    });
+  }
 
   // ------------------------------------------------------------------ Python's orders
 
@@ -303,7 +299,7 @@ export class PageGame {
     if (news.news === 'log' || news['do'] === 'log') {
       if (level === 'error') console.error(news['text']);
       else if (level === 'warning') console.warn(news['text']);
-      else this.#lines.push(news['text']);
+      else this.#log(news['text']);
       return;
     }
     if (news.news === 'desync') report('desync', new Error(`the players' games differ from frame ${news['frame']} on`));
@@ -321,7 +317,9 @@ export class PageGame {
       case 'episode':
         // The seed's page stores what step() returns; this one stores what it is sent.
         if (this.core !== null && face.generation === 'mug') {
-          storeEpisode(this.host, this.core, face.sceneId, news['episode'], news['parts'], report);
+          storeEpisode(this.host, this.core, face.sceneId, news['episode'], news['names'], report);
+          if (!this.#counted) countGame(this.scene);
+          this.#counted = true;
         }
         break;
       case 'metrics':
@@ -348,10 +346,7 @@ export class PageGame {
     const face = this.#face;
     this.terminal ||= terminal;
     this.#monitor?.pause();
-    // The seed's page stores nothing where it stays.
-    if (terminal && face.generation === 'seed' && this.core !== null) {
-      storeScene(this.host, this.core, face.config['scene_id']);
-    }
+    if (terminal) this.#storeScene();
     if (!this.terminal) face.num_episodes = Math.max(face.num_episodes, face.max_episodes);
     face.state = 'done';
     this.#release();
@@ -359,6 +354,11 @@ export class PageGame {
   }
 
   // ------------------------------------------------------------------ the ends
+
+  /** The seed's page stores nothing where it stays. */
+  #storeScene() {
+    if (this.#face.generation === 'seed' && this.core !== null) storeScene(this.host, this.core, this.scene);
+  }
 
   /** The page goes elsewhere: what is being played ends here, with its data. */
   #abandon() {
@@ -369,6 +369,11 @@ export class PageGame {
 
   /** Nothing more of this game: it never began, or the next one begins. */
   leave() {
+    this.#drop();
+    hideOverlay();
+  }
+
+  #drop() {
     const face = this.#face;
     this.loop.stop();
     this.#abandon();
@@ -379,19 +384,38 @@ export class PageGame {
     this.core = this.#assigned = this.#ready = this.#monitor = null;
     this.#early = [];
     this.number += 1;
-    this.terminal = this.#asked = false;
+    this.terminal = this.#asked = this.#broke = this.#counted = false;
     face.shouldReset = true;
     face.frameNumber = 0;
     this.#release();
-    hideOverlay();
   }
 
-  /** @param {unknown} error of Python or of the shim, in the middle of the game */
+  /**
+   * Python or the shim raised in the middle of a game: Python ends it as it ends one whose environment raised, with the
+   * data and a word to the others. If that raises too, it is Python that is broken.
+   *
+   * @param {unknown} error
+   */
   fail(error) {
-    this.refuse('Something went wrong in the game', error);
-    this.core?.channels.close();
-    // What Python still knows is worth having; it may be Python that broke.
-    guard(report, 'metrics', () => this.#face.emitMultiplayerMetrics(this.#face.sceneId))();
+    const { core } = this;
+    try {
+      if (core === null || core.failed || this.#broke) throw error;
+      this.#broke = true;
+      report('game', error);
+      core.carryOut(core.bridge.call('broke', seconds(), describe(error).message));
+    } catch (last) {
+      if (this.#face.state === 'done') {
+        // What stands on the screen is the end, and may be a code.
+        report('game', last);
+        this.loop.stop();
+        if (core !== null) core.failed = true;
+        return;
+      }
+      this.refuse('Something went wrong in the game', last);
+      core?.channels.close();
+      // What Python still knows is worth having.
+      guard(report, 'metrics', () => this.#face.emitMultiplayerMetrics(this.#face.sceneId))();
+    }
   }
 
   /**
@@ -405,16 +429,27 @@ export class PageGame {
     report(title, error);
     this.loop.stop();
     if (this.core !== null) this.core.failed = true;
+    guard(report, 'scene data', () => this.#storeScene())();
     showOverlay('ended', title, describe(error).message);
     this.terminal = true;
     face.state = 'done';
-    this.host.emit('participant_terminal_state', {
-      game_id: face.gameId, scene_id: face.sceneId, reason: 'error', frame_number: face.frameNumber,
-      episode_number: face.num_episodes,
-    });
-    // The others need not wait for us.
-    this.host.emit('leave_game', { session_id: page.sessionId });
+    this.#withdraw();
     this.#release();
+  }
+
+  /** Whoever was matched with us must not wait. Before that nobody does, and this participant may try again. */
+  #withdraw() {
+    if (this.#assigned === null) return;
+    const { gameId, myPlayerId, sceneId, frameNumber, num_episodes: episode, generation } = this.#face;
+    if (generation === 'seed') {
+      this.host.emit('leave_game', { session_id: page.sessionId });
+      return;
+    }
+    this.host.emit('participant_terminal_state', {
+      game_id: gameId, scene_id: sceneId, reason: 'error', frame_number: frameNumber, episode_number: episode,
+    });
+    // Not leave_game: over it 0.1.3's server sleeps with a lock that the partner's answer needs, and stands still.
+    this.host.emit('p2p_reconnection_timeout', { game_id: gameId, player_id: myPlayerId, pause_duration_ms: 0 });
   }
 
   /** The page leaves the scene: links are closed, the data can still be read. */
@@ -422,13 +457,31 @@ export class PageGame {
     this.loop.stop();
     this.#abandon();
     this.#face.timerWorker = null;
+    this.#assigned = null;
     this.core?.channels.close();
     if (!this.terminal) hideOverlay();
   }
 
-  /** The page has made another object and forgets this one. */
+  /**
+   * The page has made another object and forgets this one.
+   *
+   * @returns {string | undefined} the scene whose end has to stay on the screen
+   */
   close() {
-    this.leave();
+    const ended = this.terminal ? this.scene : undefined;
+    this.#drop();
     this.host.close();
+    if (ended === undefined) hideOverlay();
+    return ended;
+  }
+
+  /**
+   * What the page's last object has left on the screen.
+   *
+   * @param {string | undefined} ended a scene
+   */
+  inherit(ended) {
+    if (ended !== undefined && ended === this.scene) this.terminal = true;
+    else hideOverlay();
   }
 }

@@ -31,6 +31,7 @@ export class PageLoop {
   #report;
   #ticker;
   #steppedAt = 0;
+  #pumpedAt = 0;
   #due = 0;
   /** Steps the page of 0.1.3 once. @type {(() => unknown) | null} */
   callback = null;
@@ -68,7 +69,7 @@ export class PageLoop {
   }
 
   #pump() {
-    this.#steppedAt = seconds();
+    this.#pumpedAt = seconds();
     this.#paced.pump();
   }
 
@@ -78,15 +79,19 @@ export class PageLoop {
     const { period } = paced;
     const quiet = seconds() - this.#steppedAt;
     if (paced.generation === 'seed') {
-      if (paced.waits || document.hidden || quiet > PATIENCE * period) this.#pump();
+      if (paced.waits || document.hidden || quiet > PATIENCE * period) {
+        this.#steppedAt = seconds();
+        this.#pump();
+      }
       return period;
     }
     if (paced.waits || this.callback === null) {
+      this.#steppedAt = seconds();
       this.#pump();
       return period;
     }
     if (paced.isProcessingTick) {
-      if (quiet > STUCK) this.#pump();
+      if (quiet > STUCK && seconds() - this.#pumpedAt >= period) this.#pump();
       return -period;
     }
     paced.isProcessingTick = true;

@@ -2,10 +2,8 @@
 /**
  * The monitor of ping and visibility that the page of 0.1.3 has, asked as often as its own module asks it.
  *
- * What it finds is the page's and the study's to say; who is excluded, Python ends the game for.
+ * What it finds is the page's and the study's to say; what follows from it is Python's.
  */
-
-import { showOverlay } from './overlay.js';
 
 /** Frames between two looks. */
 const INTERVAL = 30;
@@ -20,23 +18,25 @@ const page = /** @type {any} */ (window);
  * @property {number} num_episodes
  */
 
+/** @typedef {(what: 'warn' | 'exclude', ...details: string[]) => void} Tell */
+
 export class Monitor {
   #monitor;
   #watched;
   #host;
-  #exclude;
+  #tell;
 
   /**
    * @param {import('../continuous_monitor.js').ContinuousMonitor} monitor the page's
    * @param {Watched} watched
    * @param {import('./host.js').Host} host
-   * @param {(reason: string, message: string) => void} exclude
+   * @param {Tell} tell
    */
-  constructor(monitor, watched, host, exclude) {
+  constructor(monitor, watched, host, tell) {
     this.#monitor = monitor;
     this.#watched = watched;
     this.#host = host;
-    this.#exclude = exclude;
+    this.#tell = tell;
   }
 
   /** @param {unknown} result of the study's own callback, from the server */
@@ -72,8 +72,8 @@ export class Monitor {
     const { exclude, warn, reason, message } = monitor.check();
     if (exclude) {
       monitor.pause();
-      this.#exclude(reason ?? '', message ?? '');
-    } else if (warn) showOverlay('warning', 'Please note', message ?? '');
+      this.#tell('exclude', reason ?? '', message ?? '');
+    } else if (warn) this.#tell('warn', message ?? '');
   }
 }
 
@@ -82,11 +82,11 @@ export class Monitor {
  *
  * @param {Watched} watched
  * @param {import('./host.js').Host} host
- * @param {(reason: string, message: string) => void} exclude
+ * @param {Tell} tell
  * @returns {Promise<Monitor | null>}
  */
-export async function createMonitor(watched, host, exclude) {
+export async function createMonitor(watched, host, tell) {
   if (!watched.config['continuous_monitoring_enabled']) return null;
   const { ContinuousMonitor } = await import('../continuous_monitor.js');
-  return new Monitor(new ContinuousMonitor(watched.config), watched, host, exclude);
+  return new Monitor(new ContinuousMonitor(watched.config), watched, host, tell);
 }

@@ -86,6 +86,10 @@ class CastSimulation:
         self._frame += 1
         return self.inner.step(row)
 
+    def resume(self) -> None:
+        """Nobody else's draws count."""
+        self.inner.resume()
+
     def canonical(self, state: Any) -> bytes:
         """The canonical bytes of a saved state."""
         return self.inner.canonical(state[1])

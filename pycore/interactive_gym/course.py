@@ -22,9 +22,11 @@ LOOK_INTERVAL: Final = 0.1
 HEALTH_INTERVAL: Final = 2.0
 SLOW_MS: Final = 150.0
 """One-way latency beyond which the server's dashboard is told `degraded`."""
-LEAVE_DELAY: Final = 0.5
-"""Seconds between the word that somebody is excluded and their leaving. The server sleeps for 0.1 s over the first
-while it holds a lock that the second needs; asked at once, it stands still for all its participants for good."""
+QUIET_DELAY: Final = 1.0
+"""Seconds for which the server hears nothing of a game before it is told that somebody is excluded, and again before
+they leave. It sleeps for 0.1 s over that word while it holds a lock that every input, every signal and every leaving
+needs; asked meanwhile, it stands still for all its participants for good."""
+WARNING_TIME: Final = 5.0
 LEFT_BEHIND: Final = 2.0
 """Seconds that are left to finish once the partner went on to the next scene."""
 
@@ -64,12 +66,17 @@ class Course:
         self._attempts: list[dict[str, Any]] = []
         self._paused_ms = 0.0
         self._left_behind: tuple[float, int] | None = None
-        self._overlay = ""
+        self._overlay = {"kind": "", "title": "", "text": "", "code": ""}
         self._pause_asked = False
+        self._warning = "", -1e9
+        """What the page's monitor warned of, and until when that is shown."""
         self._began = False
+        self._exclude_at: float | None = None
         self._leave_at: float | None = None
         self._exclusion = "", ""
         """Why the page's monitor excludes this participant, and what it says."""
+        self._code = ""
+        """The completion code that was shown."""
 
     # -- what the page's server hears -------------------------------------------------------------------------
 
@@ -83,10 +90,8 @@ class Course:
             return
         self._look_at = now + LOOK_INTERVAL
         session = self.session
-        if self._leave_at is not None and now >= self._leave_at:
-            self._leave_at = None
-            self._emit("leave_game", {"session_id": self._session_id})
         if session.phase >= DONE:
+            self._look_back(now)
             return
         timed_out = self.focus.look(hidden, now, session.exchange.wall_ms(now))
         if timed_out:
@@ -97,10 +102,30 @@ class Course:
             return
         if self.scene.generation == MUG and session.links:
             self._validate()
-            if now >= self._health_at:
+            if now >= self._health_at and session.exchange.socket_up:
                 self._health_at = now + HEALTH_INTERVAL
                 self._report_health()
-        self._show_state()
+        self._show_state(now)
+
+    def _look_back(self, now: float) -> None:
+        """What is left to say when a game has ended by an exclusion."""
+        if self._exclude_at is not None and now >= self._exclude_at:
+            self._exclude_at = None
+            self._leave_at = now + QUIET_DELAY
+            reason, _ = self._exclusion
+            self._emit(
+                "mid_game_exclusion",
+                {
+                    **self._ids(),
+                    "reason": reason,
+                    "frame_number": self.session.frame,
+                    "timestamp": round(self.session.exchange.wall_ms(now)),
+                },
+            )
+            self._emit("end_game_request_redirect", {"mid_game_exclusion": True, "reason": reason})
+        elif self._leave_at is not None and now >= self._leave_at:
+            self._leave_at = None
+            self._emit("leave_game", {"session_id": self._session_id})
 
     def _validate(self) -> None:
         session = self.session
@@ -159,7 +184,7 @@ class Course:
                 self._emit("p2p_connection_lost", {**self._ids(), "frame_number": session.frame, "timestamp": wall})
         elif event.seat in self._lost and not session.is_interrupted(event.seat):
             self._found(event.seat, now)
-        self._show_state()
+        self._show_state(now)
 
     def _found(self, seat: int, now: float) -> None:
         duration = self._back(seat, now, "success")
@@ -189,20 +214,24 @@ class Course:
             return False
         return self.focus.hidden_since is not None or any(link.peer_status for link in self.session.links)
 
-    def _show_state(self) -> None:
+    def _show_state(self, now: float) -> None:
         if self.session.phase >= DONE:
             return
+        warning, until = self._warning
         if self._lost:
             self._show("reconnecting", "Connection to the other player is interrupted", "Trying to reconnect …")
         elif self._pause_asked or (self.pauses and self.focus.hidden_since is None):
             self._show("waiting", "Waiting for the other player", "The game goes on when everybody is back.")
+        elif now < until:
+            self._show("warning", "Please note", warning)
         else:
             self._show("")
 
     def _show(self, kind: str, title: str = "", text: str = "", code: str = "") -> None:
-        if kind != self._overlay:
-            self._overlay = kind
-            self._say("overlay", kind=kind, title=title, text=text, code=code)
+        overlay = {"kind": kind, "title": title, "text": text, "code": code}
+        if overlay != self._overlay:
+            self._overlay = overlay
+            self._say("overlay", **overlay)
 
     # -- the server's words -----------------------------------------------------------------------------------
 
@@ -220,11 +249,11 @@ class Course:
 
     def _server_paused(self, data: dict[str, Any], now: float) -> None:
         self._pause_asked = not self._lost
-        self._show_state()
+        self._show_state(now)
 
     def _server_resumed(self, data: dict[str, Any], now: float) -> None:
         self._pause_asked = False
-        self._show_state()
+        self._show_state(now)
 
     def _server_ended(self, data: dict[str, Any], now: float) -> None:
         session = self.session
@@ -246,8 +275,7 @@ class Course:
         if partial is not None and partial["reason"] == PARTNER_GONE:
             # The partner's own word was quicker than the server's, which knows more.
             partial["reason"] = PARTNER_EXCLUDED
-            self._overlay = ""
-            self._show("ended", "The game has ended", text)
+            self._show("ended", "The game has ended", text, self._code)
         self.session.abort(now, PARTNER_EXCLUDED, text)
 
     def _export_asked(self, data: dict[str, Any], now: float) -> None:
@@ -266,6 +294,11 @@ class Course:
 
     # -- the ends ---------------------------------------------------------------------------------------------
 
+    def warn(self, now: float, message: str) -> None:
+        """The page's monitor warns this participant."""
+        self._warning = message, now + WARNING_TIME
+        self._show_state(now)
+
     def exclude(self, now: float, reason: str, message: str) -> None:
         """The page's monitor excludes this participant."""
         session = self.session
@@ -280,17 +313,12 @@ class Course:
             self.session.abort(now, ABANDONED, "this page began something else")
 
     def _leave_excluded(self, now: float) -> None:
-        session = self.session
         reason, message = self._exclusion
         self._note_partial(reason)
         self._say("metrics")
-        wall = round(session.exchange.wall_ms(now))
-        exclusion = {**self._ids(), "reason": reason, "frame_number": session.frame, "timestamp": wall}
-        self._emit("mid_game_exclusion", exclusion)
         self._show("ended", "The game has ended", message)
         self._say("finish", terminal=True)
-        self._leave_at = now + LEAVE_DELAY
-        self._emit("end_game_request_redirect", {"mid_game_exclusion": True, "reason": reason})
+        self._exclude_at = now + QUIET_DELAY
 
     def _end_for_focus(self, now: float) -> None:
         away = 0.0 if self.focus.hidden_since is None else (now - self.focus.hidden_since) * 1000
@@ -315,11 +343,20 @@ class Course:
             self._completed(now)
         elif reason == "p2p_timeout" or (reason == "stop" and self._never_met):
             # Also where the other gave up first: nobody left, the two were never together.
-            self._say("log", level="error", text=f"[P2P] {event.text}")
-            self._emit("p2p_validation_failed", {**self._ids(), "reason": "connection_timeout"})
-            self._say("quit")
+            text = event.text if reason == "p2p_timeout" else f"no peer-to-peer connection: {event.text}"
+            self._say("log", level="error", text=f"[P2P] {text}")
+            if self.scene.generation == MUG:
+                self._emit("p2p_validation_failed", {**self._ids(), "reason": "connection_timeout"})
+                self._say("quit")
+            else:
+                # The seed's server knows no other partner to look for.
+                self._note_partial(reason)
+                self._terminal(reason, "The players' computers could not be connected.", with_code=False)
         elif reason in ("player_left", "stop"):
-            self._partner_gone(event, now)
+            if self.scene.generation == MUG and not self.session.exchange.socket_up:
+                self._cut_off()
+            else:
+                self._partner_gone(event, now)
         elif reason == "excluded":
             self._leave_excluded(now)
         elif reason == ABANDONED:
@@ -346,7 +383,7 @@ class Course:
     @property
     def _never_met(self) -> bool:
         session = self.session
-        required = self.scene.generation == MUG and session.settings.p2p_required
+        required = session.settings.p2p_required
         return required and not self._validated and not all(link.sender for link in session.links)
 
     def _completed(self, now: float) -> None:
@@ -362,6 +399,15 @@ class Course:
                 {"game_id": session.game_id, "episode_num": self.completed, "max_episodes": total},
             )
         self._say("finish", terminal=False)
+
+    def _cut_off(self) -> None:
+        """It was we who were gone, for the server, which told the partner so; once back it begins the scene anew.
+
+        A completion code now would be for a participation that goes on.
+        """
+        self._note_partial(ABANDONED)
+        self._say("metrics")
+        self._show("reconnecting", "The connection to the server was lost", "The study goes on when it is back …")
 
     def _partner_gone(self, event: SessionEnded, now: float) -> None:
         session = self.session
@@ -393,7 +439,7 @@ class Course:
         if with_code:
             import uuid  # needs the browser's random numbers, and only here
 
-            code = str(uuid.uuid4())
+            code = self._code = str(uuid.uuid4())
             self._emit(
                 "waitroom_timeout_completion",
                 {

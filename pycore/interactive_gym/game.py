@@ -6,7 +6,7 @@ orders to the shim:
 
     playing                        the page's reset() may return
     reset {episodes}               an episode is over, the page has to ask for the next one
-    episode {episode, parts}       store the data of an episode (`episode_data`), in so many messages
+    episode {episode, names}       store the data of an episode (`episode_data`), a message under each of these names
     metrics                        store the metrics (`multiplayer_metrics`)
     overlay {kind, title, text, code}   show it, or take it away where kind is empty
     finish {terminal}              nothing more is played; terminal: the page stays where it is
@@ -20,6 +20,7 @@ import json
 import sys
 import traceback
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.adapters import ParallelEnvAdapter
@@ -29,7 +30,7 @@ from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
 from pycore.interactive_gym.ledger import Ledger
 from pycore.interactive_gym.report import rollback_events
-from pycore.interactive_gym.scene import SEED, Scene
+from pycore.interactive_gym.scene import SEED, Scene, people
 from pycore.interactive_gym.shapes import flat_observations, packet, pairs
 from pycore.negotiation import SIGNALS
 from pycore.records import plain_json
@@ -37,12 +38,18 @@ from pycore.session import OVER, RESIMULATED, STEPPED
 from pycore.types import DONE, HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
 
 ACTION_SIGNAL: Final = "pycore-action"
-"""An input as a signal: mug's server counts bots as players, waits for them, and relays no actions meanwhile."""
+"""An input as a signal: mug's server counts bots as players and waits for them, so it never says that a game with
+bots is ready, and relays no actions in it."""
+
+
+COMMON: Final = "human"
+"""Whose rewards those are of an environment that gives one number, as the page has it."""
 
 
 def create(config_json: str, env: Any) -> PageBridge:
-    """A bridge for one game of the page. The JSON text has `scene` (its metadata), `generation`, `game_id`, `players`,
-    `player_id`, `seed`, `turn_config`, `player_subjects`, `session_id`, `relayed`, `wall_ms` and `now`."""
+    """A bridge for one game of the page. The JSON text has `scene` (its metadata), `generation`, `game_id`, `players`
+    (null if the server never said who they are), `player_id`, `seed`, `turn_config`, `player_subjects`, `session_id`,
+    `games_before` (of this scene, whose files are not to be written over), `wall_ms` and `now`."""
     return PageBridge(json.loads(config_json), env)
 
 
@@ -50,17 +57,24 @@ class PageBridge(Bridge):
     """The bridge of one game in the page."""
 
     def __init__(self, config: dict[str, Any], env: Any) -> None:
-        self.scene = Scene(config["scene"], seat_order(config["players"]), config["generation"])
-        settings = {**config, "settings": self.scene.settings}
+        self._relayed = config["players"] is not None
+        players = config["players"] if self._relayed else people(config["scene"], config["player_id"])
+        self.scene = Scene(config["scene"], seat_order(players), config["generation"])
+        settings = {**config, "players": players, "settings": self.scene.settings}
         settings["turn_config"] = self.scene.turn(config.get("turn_config"))
         settings["ice_servers"] = self.scene.ice_servers
         super().__init__(settings, env)
         session = self.session
         session.held_back = True
         self.course = Course(session, self.scene, str(config.get("session_id") or ""), self._say, self._tell)
-        self.ledger = Ledger(session, self.cast, config.get("player_subjects") or {}, float(config["wall_ms"]))
+        self.ledger = Ledger(
+            session,
+            self.cast,
+            config.get("player_subjects") or {},
+            float(config["wall_ms"]),
+            int(config.get("games_before") or 0),
+        )
         self.ledger.logs = self.scene.generation == SEED
-        self._relayed = bool(config.get("relayed", True))
         self._carried: dict[Any, Any] = {}
         self._final: dict[Any, Any] = {}
         self._page_ready = self._was_ready = False
@@ -225,9 +239,9 @@ class PageBridge(Bridge):
         if self.scene.carries_score:
             self._carried = self._final
         self._page_ready = False
-        parts = self.ledger.end(now)
-        if parts:
-            self._say("episode", episode=event.episode, parts=parts)
+        names = self.ledger.end(now)
+        if names:
+            self._say("episode", episode=event.episode, names=names)
 
     # -- what the page asks for -------------------------------------------------------------------------------
 
@@ -239,15 +253,25 @@ class PageBridge(Bridge):
 
     def exclude(self, now: float, reason: str, message: str) -> int:
         """The page's monitor excludes this participant; returns the length of the outbox."""
-        self._end = OUTBOX_START
-        self.course.exclude(now, reason, message)
-        self._put_all_news()
-        return self._end
+        return self._told(self.course.exclude, now, reason, message)
+
+    def warn(self, now: float, message: str) -> int:
+        """The page's monitor warns this participant; returns the length of the outbox."""
+        return self._told(self.course.warn, now, message)
 
     def abandon(self, now: float) -> int:
         """The page begins something else, whatever is played; returns the length of the outbox."""
+        return self._told(self.course.abandon, now)
+
+    def broke(self, now: float, text: str) -> int:
+        """Something outside of the environment raised: store what is confirmed; returns the length of the outbox."""
+        return self._told(self.session.abort, now, "error", text)
+
+    def _told(self, take: Callable[..., None], now: float, *details: str) -> int:
+        """Between two ticks the page says something."""
+        self._now = now
         self._end = OUTBOX_START
-        self.course.abandon(now)
+        take(now, *details)
         self._put_all_news()
         return self._end
 
@@ -314,7 +338,10 @@ class PageBridge(Bridge):
     def _hud_line(self, totals: dict[Any, Any]) -> str:
         session = self.session
         settings = session.settings
-        score = totals.get(session.players[session.me], 0)
+        me = session.players[session.me]
+        # A reward that is one number is everybody's.
+        everybody = COMMON in totals and COMMON not in self.cast.agents
+        score = totals.get(COMMON if everybody else me, 0)
         total = settings.num_episodes
         left = f"{max(0, settings.max_steps - session.frame) / settings.fps:.1f}".rjust(5, "0")
         number = min(self.course.completed + 1, total)

@@ -9,25 +9,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from pycore.events import Desync
 from pycore.interactive_gym.bots import Cast
 from pycore.interactive_gym.course import Course
 from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
+from pycore.interactive_gym.sizes import LARGEST_MESSAGE, packed
 from pycore.interactive_gym.table import EpisodeTable, joined
 from pycore.records import plain_json
 from pycore.session import Session
 from pycore.types import StepResult
 
-LARGEST_MESSAGE: Final = 800_000
-"""Bytes of one message to the page's server, which closes the connection above a million."""
-
 
 class Ledger:
-    """The books of one game. `subjects` are the participants' names by player."""
+    """The books of one game. `subjects` are the participants' names by player; `games_before` counts the games of this
+    scene whose files lie at the server."""
 
-    def __init__(self, session: Session, cast: Cast, subjects: Mapping[Any, Any], started_ms: float) -> None:
+    def __init__(
+        self, session: Session, cast: Cast, subjects: Mapping[Any, Any], started_ms: float, games_before: int = 0
+    ) -> None:
         self.latency = Latency()
         self.logs = False
         """Whether the page logs the frames itself, one by one."""
@@ -39,6 +40,7 @@ class Ledger:
         self._cast = cast
         self._subjects = {str(player): name for player, name in subjects.items()}
         self._started_ms = started_ms
+        self._game = games_before + 1
         self._books: list[EpisodeBooks] = []
         self._marks: list[tuple[float, int, dict[str, bool]]] = []
         """Of each frame of this episode, when it was stepped first: the time, who was guessed, who looked."""
@@ -109,18 +111,32 @@ class Ledger:
         """Two players' hashes of a state differ."""
         self._desyncs.append((desync, self._session.exchange.wall_ms(now)))
 
-    def end(self, now: float) -> int:
-        """The episode is over; returns in how many messages its data goes, 0 if there is none."""
+    def end(self, now: float) -> list[int | str]:
+        """The episode is over; returns what the messages with its data are called, none if there is no data.
+
+        The server makes the files' names of them: …_ep0.csv, …_ep0.part2.csv of what one message cannot hold, and
+        …_ep0.game2.csv where the scene is played anew.
+        """
         if not self._books:
-            return 0
+            return []
         self._verify()
         book = self._books[-1]
         book.ended_ms = self._session.exchange.wall_ms(now)
         if not book.table.rows:
-            return 0
+            return []
+        episode = book.table.episode
+        self._divide(episode, book.table.rows)
+        name = episode if self._game == 1 else f"{episode}.game{self._game}"
+        return [name, *(f"{name}.part{part}" for part in range(2, self._parts + 1))]
+
+    def _divide(self, episode: int, rows: int) -> None:
+        """Find out how many messages are enough; rows are not equally long."""
         self._parts = 1
-        self._parts += len(self.episode_data(book.table.episode, 0)) // LARGEST_MESSAGE
-        return self._parts
+        while True:
+            largest = max(packed(self.episode_data(episode, part)) for part in range(self._parts))
+            if largest <= LARGEST_MESSAGE or self._parts >= rows:
+                return
+            self._parts = min(rows, max(self._parts + 1, self._parts * largest // LARGEST_MESSAGE))
 
     def _verify(self) -> None:
         """Hashes are compared in the order of frames: the number compared says up to which."""

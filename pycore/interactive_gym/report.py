@@ -10,15 +10,21 @@ import statistics
 from typing import Any
 
 from pycore.events import Desync
+from pycore.interactive_gym.sizes import fitting
 from pycore.interactive_gym.table import EpisodeTable
-from pycore.records import p2p_metrics
+from pycore.records import p2p_metrics, plain_json
 from pycore.session import Session
 
 SAMPLE_INTERVAL = 1.0
 MOST_SAMPLES = 600
-LISTED_ACTIONS = 6000
-"""Entries of `allActions`: about 500 kB, because the page's server closes the connection above a million. The data
-files have them all, and both players leave out the same."""
+LISTED_HASHES = 3600
+LISTED_DESYNCS = 300
+LISTED_ACTIONS_BYTES = 480_000
+"""Limits of the three lists that grow: an hour of hashes (60 bytes each), desyncs (180 bytes), and about 6,000 actions
+of one byte. Together they keep the file below `LARGEST_MESSAGE`. The totals count all, the data files have every
+action, and both players leave out the same."""
+ACTION_ENTRY = 80
+"""Bytes of an entry of `allActions` without the player's name and the action."""
 WARNING_MS = 100.0
 CRITICAL_MS = 200.0
 
@@ -175,7 +181,7 @@ def multiplayer_metrics(
     hashes = [
         {"episode": book.table.episode, "frame": frame, "hash": text} for book in books for frame, text in book.hashes
     ]
-    actions = [
+    actions = (
         {
             "episode": book.table.episode,
             "frame": frame,
@@ -186,7 +192,7 @@ def multiplayer_metrics(
         for book in books
         for frame, row in enumerate(book.table.people)
         for seat, action in enumerate(row)
-    ][:LISTED_ACTIONS]
+    )
     summaries = [
         book.summary(
             by_episode.get(book.table.episode, []),
@@ -224,8 +230,8 @@ def multiplayer_metrics(
             "totalActions": sum(len(row) for book in books for row in book.table.people),
             "totalDesyncs": len(desyncs),
             "totalRollbacks": len(events),
-            "allHashes": hashes,
-            "allActions": actions,
+            "allHashes": hashes[:LISTED_HASHES],
+            "allActions": fitting(actions, LISTED_ACTIONS_BYTES, _action_size),
             "allDesyncEvents": [
                 {
                     "episode": desync.episode,
@@ -236,7 +242,7 @@ def multiplayer_metrics(
                     "verifiedFrameAtDesync": _verified(books, desync.episode),
                     "hasStateDump": False,
                 }
-                for desync, time_ms in desyncs
+                for desync, time_ms in desyncs[:LISTED_DESYNCS]
             ],
             "allRollbacks": [
                 {
@@ -258,6 +264,10 @@ def multiplayer_metrics(
         "focusLoss": focus.export(),
         "reconnection": reconnection,
     }
+
+
+def _action_size(entry: dict[str, Any]) -> int:
+    return ACTION_ENTRY + len(entry["playerId"]) + len(plain_json(entry["action"]))
 
 
 def _verified(books: list[EpisodeBooks], episode: int) -> int:

@@ -6,6 +6,7 @@ one more attribute, ``pycore``, a dictionary: any of pycore's own settings, and
     socketio_start   whether a game may begin without any peer-to-peer connection (mug: no, seed: yes)
     bots             {agent: "random"} beside the page's `policy_mapping`
     ice_servers      STUN and TURN servers instead of the page's
+    force_relay      whether every connection has to go by a TURN server; by default what the page's settings say
     rngs             generators that the environment's state does not hold (see `pycore.adapters`)
 
 **Bots.** ``random`` is played by the core: a function of seed, episode, frame and agent, so that all agree without
@@ -44,7 +45,16 @@ SMOOTHING: Final = 100
 """Milliseconds over which objects glide to their places after a rollback."""
 VALIDATION: Final = {SEED: 5.0, MUG: 15.0}
 """Seconds that a game waits for its peer-to-peer connections."""
-OWN_WORDS: Final = ("socketio_start", "bots", "ice_servers", "rngs")
+OWN_WORDS: Final = ("socketio_start", "bots", "ice_servers", "force_relay", "rngs")
+
+
+def people(metadata: Mapping[str, Any], me: int | str) -> list[int | str]:
+    """Who plays, by the scene alone, with ids of the kind that the server gave `me`: numbers or texts."""
+    policies = metadata.get("policy_mapping") or {}
+    found = [str(agent) for agent, policy in policies.items() if policy == HUMAN]
+    if str(me) not in found:
+        raise ConfigError(f"player {me!r} is nobody whom policy_mapping calls {HUMAN!r}; there are {', '.join(found)}")
+    return [int(agent) if isinstance(me, int) else agent for agent in found]
 
 
 class Scene:
@@ -76,6 +86,8 @@ class Scene:
         self.smoothing: float = smoothing if isinstance(smoothing, (int, float)) and smoothing > 0 else 0
         self.shows_code = generation == MUG and metadata.get("partner_disconnect_show_completion_code") is not False
         self.socketio_start = bool(own.get("socketio_start", generation == SEED))
+        self.force_relay = own.get("force_relay")
+        self.has_own_servers = "ice_servers" in own
         self.ice_servers = own.get("ice_servers", list(STUN))
         self.rngs = own.get("rngs")
         self._read_bots({**(metadata.get("policy_mapping") or {}), **(own.get("bots") or {})}, players)
@@ -118,10 +130,13 @@ class Scene:
         return settings
 
     def turn(self, config: Any) -> Any:
-        """The server's TURN settings with the addresses that they are for."""
-        if not isinstance(config, Mapping) or not config.get("username"):
-            return None
-        return {"urls": list(TURN), **config}
+        """The server's TURN settings with the addresses that they are for, unless the study names its own servers."""
+        given: dict[str, Any] = {}
+        if isinstance(config, Mapping) and config.get("username"):
+            given = dict(config) if self.has_own_servers else {"urls": list(TURN), **config}
+        if self.force_relay is not None:
+            given["force_relay"] = self.force_relay
+        return given or None
 
 
 def _seconds(metadata: Mapping[str, Any], name: str, default: float) -> float:

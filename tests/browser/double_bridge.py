@@ -23,6 +23,7 @@ class Bridge:
         self.outbox = bytearray(CAPACITY)
         self.seat = config["players"].index(config["player_id"])
         self.other = config["players"][1 - self.seat]
+        self.link_count = 1
         self.period = 1 / self.settings.get("fps", 30)
         self.end = 16
         self.seq = 0

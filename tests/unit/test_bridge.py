@@ -181,6 +181,26 @@ def done(of: Pair) -> Callable[[], bool]:
     return lambda: all(page.bridge.session.phase == DONE for page in of.pages)
 
 
+def episode_lines(page: Page) -> list[str]:
+    """The summaries of episodes in a page's log."""
+    lines = [news["text"] for news in page.news if news["news"] == "log"]
+    return [line for line in lines if line.startswith("[Episode]")]
+
+
+def line_of(metrics: dict[str, Any], episode: int, frames: int, word: str = "Complete") -> str:
+    """The summary that goes with a session's exported metrics."""
+    inputs, rollbacks = metrics["inputs"], metrics["rollbacks"]
+    line = (
+        f"[Episode] {word}: episode {episode}, {frames} frames; up to here sent {inputs['sentViaP2P']} by P2P and "
+        f"{inputs['sentViaSocketIO']} by socket.io, received {inputs['receivedViaP2P']} and "
+        f"{inputs['receivedViaSocketIO']}, {rollbacks['count']} rollback events, longest {rollbacks['maxFrames']} "
+        f"frames, connection {metrics['connection']['type']}"
+    )
+    if metrics["quality"]["p2pFallbackTriggered"]:
+        line += f", first fallback at frame {metrics['quality']['p2pFallbackFrame']}"
+    return line
+
+
 @pytest.mark.parametrize("loss", [0.0, 0.2])
 def test_two_pages_connect_and_play_a_session_to_its_end(loss: float) -> None:
     """Signalling, channel, two episodes: the records are byte-identical, complete, and non-trivial."""
@@ -202,6 +222,12 @@ def test_two_pages_connect_and_play_a_session_to_its_end(loss: float) -> None:
         assert page.flags & OVER
         assert json.loads(page.bridge.episode_records(1).splitlines()[1])["episode"] == 1
         assert {news["news"] for news in page.news} >= {"phase", "episode-end", "done"}
+        assert episode_lines(page)[1:] == [line_of(metrics, episode=1, frames=60)]
+        if loss == 0:
+            assert episode_lines(page)[0] == (
+                "[Episode] Complete: episode 0, 60 frames; up to here sent 60 by P2P and 0 by socket.io, "
+                "received 60 and 0, 0 rollback events, longest 0 frames, connection unknown"
+            )
     assert [command["command"] for command in two.pages[0].commands][:2] == ["connect", "offer"]
     assert two.pages[1].commands[0]["polite"] is True
 
@@ -222,6 +248,9 @@ def test_a_channel_that_closes_is_made_up_for_and_opened_again() -> None:
     ]  # fmt: skip
     assert "channel" in [command["command"] for command in two.pages[0].commands]
     assert two.pages[0].bridge.records() == two.pages[1].bridge.records()
+    metrics = json.loads(two.pages[0].bridge.export_session_metrics())
+    assert metrics["quality"]["p2pFallbackFrame"] in range(48, 53)
+    assert episode_lines(two.pages[0]) == [line_of(metrics, episode=0, frames=300)]
 
 
 def test_a_send_that_raises_in_the_page_goes_by_the_server_in_the_same_tick() -> None:
@@ -413,6 +442,8 @@ def test_a_player_who_left_ends_the_game() -> None:
         two.pages[0].event("end_game", data, two.now)
         two.tick()
         assert two.pages[0].bridge.session.reason == "player_left"
+        (line,) = episode_lines(two.pages[0])
+        assert line.startswith("[Episode] Ended early (player_left): episode 0, ")
 
 
 def test_store_remote_input_takes_in_one_input() -> None:

@@ -17,10 +17,15 @@ from typing import Any
 
 from pycore.bridge import BUFFER_BYTES, FLAG_OUTBOX
 from pycore.interactive_gym.game import PageBridge, create
+from pycore.interactive_gym.sizes import packed
 from pycore.interactive_gym.table import joined
 from pycore.session import RESIMULATED, STEPPED
 from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, FAILED, PLAYING
 from tests.page import arena
+
+msgpack: Any = None
+with contextlib.suppress(ImportError):  # the page's server brings it
+    import msgpack
 
 FPS = 32
 PERIOD = 1 / FPS
@@ -103,7 +108,7 @@ class Side:
         self.emitted: list[tuple[float, str, dict[str, Any]]] = []
         self.episodes: dict[int, dict[str, Any]] = {}
         self.largest = 0
-        """Bytes of the largest message with an episode's data."""
+        """Bytes of the largest message with an episode's data, as the page packs it."""
         self.metrics: list[dict[str, Any]] = []
         self.resets: list[dict[str, Any]] = []
         self.shown: list[dict[str, Any]] = []
@@ -296,11 +301,11 @@ class Side:
                 self.asks_at = self.table.now + self.reset_after
             case "episode":
                 assert order["episode"] not in self.episodes, "an episode's data is stored once"
-                parts = [self.call("episode_data", order["episode"], part) for part in range(order["parts"])]
+                parts = [self.call("episode_data", order["episode"], part) for part in range(len(order["names"]))]
                 self.episodes[order["episode"]] = joined(parts)
                 events = [event for part in parts for event in part["rollbackEvents"]]
                 self.episodes[order["episode"]]["rollbackEvents"] = events
-                self.largest = max(self.largest, *[len(json.dumps(part, separators=(",", ":"))) for part in parts], 0)
+                self.largest = max(self.largest, *map(_packed, parts))
             case "metrics":
                 self.metrics.append(self.call("multiplayer_metrics"))
             case "finish":
@@ -314,15 +319,19 @@ class Side:
 
     def exclude(self, reason: str, message: str) -> None:
         """The page's monitor throws this participant out."""
-        with self.own_generators():
-            length = self.bridge.exclude(self.table.now, reason, message)
-        self._carry_out(length)
+        self._carry_out(self.call("exclude", self.table.now, reason, message))
+
+    def warn(self, message: str) -> None:
+        """The page's monitor warns this participant."""
+        self._carry_out(self.call("warn", self.table.now, message))
+
+    def broke(self, text: str) -> None:
+        """The page raised in the middle of the game."""
+        self._carry_out(self.call("broke", self.table.now, text))
 
     def abandon(self) -> None:
         """The page begins something else."""
-        with self.own_generators():
-            length = self.bridge.abandon(self.table.now)
-        self._carry_out(length)
+        self._carry_out(self.call("abandon", self.table.now))
 
     @property
     def over(self) -> bool:
@@ -447,10 +456,11 @@ class Table:
         self.sides: list[Side] = []
         for seat, me in enumerate(players):
             config = {
-                "scene": self.scene, "generation": generation, "game_id": self.game_id, "players": list(players),
-                "player_id": me, "seed": game_seed, "turn_config": turn, "session_id": f"session-{me}",
+                "scene": self.scene, "generation": generation, "game_id": self.game_id,
+                "players": list(players) if relayed else None, "player_id": me, "seed": game_seed, "turn_config": turn,
+                "session_id": f"session-{me}",
                 "player_subjects": {str(player): f"subject-{player}" for player in players},
-                "relayed": relayed, "wall_ms": WALL_MS, "now": self.now, **((each or [{}] * len(players))[seat]),
+                "wall_ms": WALL_MS, "now": self.now, **((each or [{}] * len(players))[seat]),
             }  # fmt: skip
             made = envs[seat] if envs is not None else self.make_env()
             self.sides.append(Side(self, me, seat, made, config))
@@ -594,6 +604,10 @@ def check_against_truth(table: Table) -> None:
 def failed(side: Side) -> bool:
     """Whether the session came to a bad end."""
     return side.session.phase == FAILED
+
+
+def _packed(data: dict[str, Any]) -> int:
+    return packed(json.dumps(data, separators=(",", ":"))) if msgpack is None else len(msgpack.packb(data))
 
 
 def _refuse(name: str) -> Any:

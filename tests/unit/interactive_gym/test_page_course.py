@@ -67,6 +67,8 @@ def test_without_a_connection_mug_is_told_once_by_each_and_nobody_sees_a_partner
         failures = side.told("p2p_validation_failed")
         assert failures == [{"game_id": "game-1", "player_id": side.me, "reason": "connection_timeout"}]
         assert side.told("p2p_validation_success") == []
+        assert all("[P2P] no peer-to-peer connection" in line for line in side.logs())
+        assert len(side.logs()) == 1
         assert kinds(side) == ["quit"]
         assert overlays(side) == []
         assert side.told("participant_terminal_state") == side.told("waitroom_timeout_completion") == []
@@ -81,6 +83,18 @@ def test_with_socketio_start_the_game_begins_without_a_connection_and_counts_as_
         assert side.told("p2p_validation_success") == [{"game_id": "game-1", "player_id": side.me}]
         assert side.told("p2p_validation_failed") == []
     assert table.server.counts["pyodide_player_action"] >= 2 * 120
+
+
+def test_without_a_connection_the_seeds_page_stays_with_the_reason() -> None:
+    """Its server knows no other partner to look for; nobody waits for a game that never begins."""
+    table = Table(with_own(metadata(), socketio_start=False, p2p_wait=1.0), generation="seed", connects=False)
+    table.until(lambda: all(side.over for side in table.sides), most=4 * FPS)
+    for side in table.sides:
+        assert side.finished is True
+        assert overlays(side) == ["ended"]
+        assert "could not be connected" in side.ordered("overlay")[-1]["text"]
+        assert [line for line in side.logs() if "[P2P] no peer-to-peer connection" in line] == side.logs() != []
+        assert {event for _, event, _ in side.emitted} <= {"webrtc_signal"}
 
 
 def test_the_seeds_server_hears_no_event_that_it_does_not_know() -> None:
@@ -354,16 +368,16 @@ def test_who_is_excluded_stores_its_data_before_it_leaves(delay: float) -> None:
     side = table[1]
     side.exclude("sustained_ping", "Your connection is too slow.")
     assert side.finished is True
-    assert side.told("mid_game_exclusion")[0]["reason"] == "sustained_ping"
-    assert side.told("mid_game_exclusion")[0]["frame_number"] == 20
-    assert side.told("end_game_request_redirect") == [{"mid_game_exclusion": True, "reason": "sustained_ping"}]
+    assert side.told("mid_game_exclusion") == side.told("leave_game") == []
     assert kinds(side)[-3:] == ["episode", "metrics", "finish"]
     assert side.metrics[-1]["sessionStatus"]["terminationReason"] == "sustained_ping"
     assert side.ordered("overlay")[-1]["text"] == "Your connection is too slow."
-    table.ticks(3)
-    # Within its sleep of 0.1 s over the first word the page's server must not hear the second.
+    table.ticks(round(1.1 * FPS))
+    assert side.told("mid_game_exclusion")[0]["reason"] == "sustained_ping"
+    assert side.told("mid_game_exclusion")[0]["frame_number"] == 20
+    assert side.told("end_game_request_redirect") == [{"mid_game_exclusion": True, "reason": "sustained_ping"}]
     assert side.told("leave_game") == []
-    table.ticks(FPS)
+    table.ticks(round(1.1 * FPS))
     assert side.told("leave_game") == [{"session_id": "session-1"}]
     partner = table[0]
     assert partner.finished is True
@@ -372,6 +386,95 @@ def test_who_is_excluded_stores_its_data_before_it_leaves(delay: float) -> None:
     assert partner.ordered("overlay")[-1]["text"] == "Your partner had a problem."
     side.exclude("sustained_ping", "again")
     assert len(side.told("mid_game_exclusion")) == 1
+
+
+def test_the_server_hears_nothing_of_a_game_while_it_sleeps_over_an_exclusion() -> None:
+    """It holds a lock that every input and every signal needs: also of a game that goes by the server altogether."""
+    table = Table(with_own(metadata(), socketio_start=True, p2p_wait=1.0), connects=False).playing(20)
+    table[1].exclude("tab_hidden", "You were away.")
+    table.ticks(3 * FPS)
+    (since,) = [when for when, event, _ in table[1].emitted if event == "mid_game_exclusion"]
+    before = [when for side in table.sides for when, event, _ in side.emitted if event == "pyodide_player_action"]
+    assert len(before) > 30
+    after = [
+        (round(when - since, 2), event)
+        for side in table.sides
+        for when, event, _ in side.emitted
+        if -0.3 < when - since < 0.3 and event not in ("mid_game_exclusion", "end_game_request_redirect")
+    ]
+    assert after == []
+    left = [when for when, event, _ in table[1].emitted if event == "leave_game"]
+    assert [round(when - since, 1) for when in left] == [1.0]
+
+
+def test_a_partner_who_was_given_a_code_keeps_it_when_the_server_says_why() -> None:
+    """The peer's own word comes first and ends the game with a code; the server's text replaces the text alone."""
+    table = Table().playing(20)
+    table.server.delay = 0.9
+    table[1].exclude("sustained_ping", "Your connection is too slow.")
+    table.ticks(3 * FPS)
+    first, last = (table[0].ordered("overlay")[number] for number in (-2, -1))
+    assert first["code"]
+    assert (last["text"], last["code"]) == ("Your partner had a problem.", first["code"])
+
+
+def test_warnings_are_shown_for_a_while_and_do_not_hide_that_the_partner_is_away() -> None:
+    """What is shown is one thing at a time: the interruption, then the warning, then nothing."""
+    table = Table(metadata(max_steps=FPS * 60)).playing(20)
+    side = table[0]
+    side.warn("Your connection is slow.")
+    side.warn("Your connection is very slow.")
+    assert [order["text"] for order in side.ordered("overlay")] == [
+        "Your connection is slow.", "Your connection is very slow.",
+    ]  # fmt: skip
+    side.warn("Your connection is very slow.")
+    assert len(side.ordered("overlay")) == 2
+    table.ticks(round(4.8 * FPS))
+    assert overlays(side)[-1] == "warning"
+    table.ticks(round(0.4 * FPS))
+    assert overlays(side)[-1] == ""
+    side.deaf = True
+    table.cut = True
+    table.until(lambda: overlays(side)[-1] == "reconnecting")
+    side.warn("Your connection is slow.")
+    assert overlays(side)[-1] == "reconnecting"
+
+
+def test_who_lost_the_server_while_peer_to_peer_holds_is_cut_off_and_gets_no_code() -> None:
+    """The server tells the partner that we are gone, and the partner is silent. Once it is back it begins the scene
+    anew: a code and a terminal state now would be for a participation that goes on."""
+    table = Table(metadata(max_steps=FPS * 60)).playing(20)
+    side = table[1]
+    side.socket = False
+    table.server.leave(side)
+    table.until(lambda: bool(side.metrics), most=8 * FPS)
+    assert table[0].finished is True
+    assert table[0].told("waitroom_timeout_completion")
+    assert side.finished is None
+    assert side.ordered("overlay")[-1]["title"] == "The connection to the server was lost"
+    assert side.told("waitroom_timeout_completion") == side.told("participant_terminal_state") == []
+    status = side.metrics[-1]["sessionStatus"]
+    assert (status["isPartial"], status["terminationReason"]) == (True, "abandoned")
+    assert side.episodes.keys() == {0}
+    side.abandon()
+    assert kinds(side).count("episode") == 1
+
+
+def test_what_the_page_itself_raises_ends_the_game_as_an_environment_does() -> None:
+    """A picture that cannot be handed over, say: episode, metrics, a notice, and the others hear of it."""
+    table = Table().playing(20)
+    side = table[0]
+    side.broke("TypeError: that is no picture")
+    assert kinds(side)[-3:] == ["episode", "metrics", "finish"]
+    assert side.finished is False
+    assert overlays(side)[-1] == "notice"
+    assert side.metrics[-1]["sessionStatus"]["terminationReason"] == "error"
+    table.play()
+    assert table[1].finished is True
+    assert table[1].metrics[-1]["sessionStatus"]["terminationReason"] == "partner_disconnected"
+    before = len(side.orders)
+    side.broke("again")
+    assert len(side.orders) == before
 
 
 def test_a_page_hidden_for_longer_than_the_study_allows_ends_the_game_for_both() -> None:

@@ -379,9 +379,19 @@ def test_an_episode_too_large_for_one_message_goes_in_parts(monkeypatch: pytest.
     monkeypatch.setattr(ledger, "LARGEST_MESSAGE", 4000)
     table = Table(metadata(max_steps=150, num_episodes=1), **BAD).play()
     order = table[0].ordered("episode")[0]
-    assert order["parts"] > 3
-    assert table[0].largest <= 6000
+    names = order["names"]
+    assert len(names) > 3
+    assert names == [0, *(f"0.part{part}" for part in range(2, len(names) + 1))]
+    assert 2000 < table[0].largest <= 4000
     check_against_truth(table)
+
+
+def test_a_scene_that_is_played_again_does_not_write_over_the_first_games_files() -> None:
+    """After a loss of its connection a page plays the scene anew, with whomever; the server names files by episode."""
+    table = Table(metadata(num_episodes=2), each=[{"games_before": 1}, {}]).play()
+    check_against_truth(table)
+    assert [order["names"] for order in table[0].ordered("episode")] == [["0.game2"], ["1.game2"]]
+    assert [order["names"] for order in table[1].ordered("episode")] == [[0], [1]]
 
 
 def test_three_people_play_as_two_do() -> None:

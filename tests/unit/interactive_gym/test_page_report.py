@@ -10,6 +10,7 @@ from page_support import FPS, START, WALL_MS, Side, Table, metadata, truth, with
 
 from pycore import canonical
 from pycore.events import Desync
+from pycore.interactive_gym import report
 from pycore.interactive_gym.report import Focus
 
 BAD = {"loss": 0.15, "delay": 0.06, "jitter": 0.03}
@@ -108,6 +109,21 @@ def test_hashes_and_actions_of_both_files_are_equal_and_complete(played: Table) 
                 assert each["action"] == true[f"actions.{each['playerId']}"][each["frame"]]
                 focus = played[0].episodes[episode]["isFocused"][each["playerId"]][each["frame"]]
                 assert each["isFocused"] is focus
+
+
+def test_the_file_has_no_more_entries_than_a_message_holds_and_both_leave_out_the_same(
+    played: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Actions may be of any size; the totals still count all."""
+    monkeypatch.setattr(report, "LISTED_ACTIONS_BYTES", 40_000)
+    monkeypatch.setattr(report, "LISTED_HASHES", 5)
+    one, two = (metrics(side)["validation"] for side in played.sides)
+    assert one["allHashes"] == two["allHashes"]
+    assert (len(one["allHashes"]), one["totalHashes"]) == (5, 12)
+    assert len(one["allActions"]) == len(two["allActions"])
+    size = len(json.dumps(one["allActions"], separators=(",", ":")))
+    assert 30_000 < size <= 40_000
+    assert one["totalActions"] == 2 * 3 * FPS * 4 > len(one["allActions"])
 
 
 def test_the_last_hash_is_of_the_state_that_the_environment_alone_ends_with(played: Table) -> None:

@@ -9,7 +9,7 @@ import pytest
 from page_support import metadata
 
 from pycore.errors import ConfigError
-from pycore.interactive_gym.scene import MUG, SEED, STUN, TURN, Scene
+from pycore.interactive_gym.scene import MUG, SEED, STUN, TURN, Scene, people
 from pycore.negotiation import ice_configuration
 from pycore.types import Settings
 
@@ -147,6 +147,30 @@ def test_turn_settings_get_the_addresses_that_they_are_for() -> None:
     assert of.turn(None) is None
     assert of.turn({"username": "", "credential": "", "force_relay": False}) is None
     assert of.turn({"username": "u", "urls": ["turn:mine"]})["urls"] == ["turn:mine"]
+
+
+def test_a_study_with_servers_of_its_own_asks_no_others() -> None:
+    """Neither the page's STUN servers nor its relay; that everything has to go by a relay holds for its own too."""
+    mine = [{"urls": "turn:campus.example", "username": "a", "credential": "b"}]
+    of = scene(pycore={"ice_servers": mine})
+    asked = {"username": "u", "credential": "c", "force_relay": True}
+    assert ice_configuration(of.turn(asked), of.ice_servers) == {"iceServers": mine, "iceTransportPolicy": "relay"}
+    assert ice_configuration(of.turn({**asked, "force_relay": False}), of.ice_servers) == {"iceServers": mine}
+    # Where the page's server never says what its settings are (a game with bots), pycore's own word is enough.
+    forced = scene(pycore={"ice_servers": mine, "force_relay": True})
+    assert ice_configuration(forced.turn(None), mine) == {"iceServers": mine, "iceTransportPolicy": "relay"}
+    free = scene(pycore={"force_relay": False})
+    assert "iceTransportPolicy" not in ice_configuration(free.turn(asked), free.ice_servers)
+
+
+def test_the_people_of_a_scene_are_whom_its_policies_call_human() -> None:
+    """Ids are of the kind that the server gave, numbers or texts, since the others address them so."""
+    mapping = {"0": "human", "2": "random", "1": "human"}
+    assert people(metadata(policy_mapping=mapping), 1) == [0, 1]
+    assert people(metadata(policy_mapping=mapping), "1") == ["0", "1"]
+    assert people(metadata(policy_mapping={"left": "human", "bot": "model.onnx"}), "left") == ["left"]
+    with pytest.raises(ConfigError, match="player 2 is nobody whom policy_mapping calls 'human'; there are 0, 1"):
+        people(metadata(policy_mapping=mapping), 2)
 
 
 def test_bots_are_who_is_no_player() -> None:
