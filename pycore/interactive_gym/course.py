@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
-from pycore.interactive_gym.report import Focus, health
+from pycore.interactive_gym.report import Focus, Interruptions, health
 from pycore.interactive_gym.scene import MUG, Scene
 from pycore.session import Session
 from pycore.types import BETWEEN, CONNECTING, DONE, PHASE_NAMES, PLAYING
@@ -51,6 +51,7 @@ class Course:
         self.session = session
         self.scene = scene
         self.focus = Focus(scene.focus_timeout)
+        self.interruptions = Interruptions(session.players[session.me])
         self.completed = 0
         """Episodes that came to their end."""
         self.partial: dict[str, Any] | None = None
@@ -60,11 +61,6 @@ class Course:
         self._emit = emit
         self._validated = False
         self._look_at = self._health_at = -1e9
-        self._lost: dict[int, float] = {}
-        """Interrupted seats, and since when."""
-        self._disconnections: list[dict[str, Any]] = []
-        self._attempts: list[dict[str, Any]] = []
-        self._paused_ms = 0.0
         self._left_behind: tuple[float, int] | None = None
         self._overlay = {"kind": "", "title": "", "text": "", "code": ""}
         self._pause_asked = False
@@ -142,7 +138,7 @@ class Course:
         by_peer = all(link.healthy for link in session.links)
         latency = state["latency"] if state is not None and by_peer else None
         status = "healthy"
-        if self._lost:
+        if self.interruptions.seats:
             status = "reconnecting"
         elif latency is not None and latency > SLOW_MS:
             status = "degraded"
@@ -175,37 +171,18 @@ class Course:
     def _presence(self, event: PeerStatus, now: float) -> None:
         session = self.session
         if event.status == "interrupted":
-            self._lost[event.seat] = now
-            wall = round(session.exchange.wall_ms(now))
-            self._disconnections.append(
-                {"timestamp": wall, "frame": session.frame, "detectingPeer": session.players[session.me]}
-            )
+            wall, frame = session.exchange.wall_ms(now), session.frame
+            self.interruptions.begin(event.seat, wall, frame)
             if self.scene.generation == MUG:
-                self._emit("p2p_connection_lost", {**self._ids(), "frame_number": session.frame, "timestamp": wall})
-        elif event.seat in self._lost and not session.is_interrupted(event.seat):
+                self._emit("p2p_connection_lost", {**self._ids(), "frame_number": frame, "timestamp": round(wall)})
+        elif event.seat in self.interruptions.seats and not session.is_interrupted(event.seat):
             self._found(event.seat, now)
         self._show_state(now)
 
     def _found(self, seat: int, now: float) -> None:
-        duration = self._back(seat, now, "success")
+        duration = self.interruptions.end(seat, self.session.exchange.wall_ms(now), "success")
         if self.scene.generation == MUG:
-            self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": round(duration)})
-
-    def _back(self, seat: int, now: float, outcome: str) -> float:
-        duration = (now - self._lost.pop(seat)) * 1000
-        self._paused_ms += duration
-        wall = round(self.session.exchange.wall_ms(now))
-        self._attempts.append({"timestamp": wall, "duration": round(duration), "outcome": outcome, "attempts": 1})
-        return duration
-
-    @property
-    def reconnection(self) -> dict[str, Any]:
-        """The page's record of interruptions."""
-        return {
-            "disconnections": self._disconnections,
-            "attempts": self._attempts,
-            "totalPauseDurationMs": round(self._paused_ms),
-        }
+            self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": duration})
 
     @property
     def pauses(self) -> bool:
@@ -218,7 +195,7 @@ class Course:
         if self.session.phase >= DONE:
             return
         warning, until = self._warning
-        if self._lost:
+        if self.interruptions.seats:
             self._show("reconnecting", "Connection to the other player is interrupted", "Trying to reconnect …")
         elif self._pause_asked or (self.pauses and self.focus.hidden_since is None):
             self._show("waiting", "Waiting for the other player", "The game goes on when everybody is back.")
@@ -248,7 +225,7 @@ class Course:
         return True
 
     def _server_paused(self, data: dict[str, Any], now: float) -> None:
-        self._pause_asked = not self._lost
+        self._pause_asked = not self.interruptions.seats
         self._show_state(now)
 
     def _server_resumed(self, data: dict[str, Any], now: float) -> None:
@@ -388,7 +365,7 @@ class Course:
 
     def _completed(self, now: float) -> None:
         session = self.session
-        for seat in list(self._lost):
+        for seat in list(self.interruptions.seats):
             # It was the last packets that passed again.
             self._found(seat, now)
         self._show("")
@@ -416,10 +393,10 @@ class Course:
         named = [player for player in others if event.text.startswith(f"player {player} ")]
         player = max(named, key=lambda each: len(str(each)), default=None)
         self._note_partial(PARTNER_GONE, player)
-        for seat in list(self._lost):
-            duration = self._back(seat, now, "timeout")
+        for seat in list(self.interruptions.seats):
+            duration = self.interruptions.end(seat, session.exchange.wall_ms(now), "timeout")
             if self.scene.generation == MUG:
-                self._emit("p2p_reconnection_timeout", {**self._ids(), "pause_duration_ms": round(duration)})
+                self._emit("p2p_reconnection_timeout", {**self._ids(), "pause_duration_ms": duration})
         message = self.scene.metadata.get("partner_disconnect_message") or "The other player has left the session."
         self._terminal(PARTNER_GONE, str(message), with_code=self.scene.shows_code)
 

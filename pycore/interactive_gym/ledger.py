@@ -178,6 +178,6 @@ class Ledger:
             completed=course.completed,
             latency=self.latency,
             focus=course.focus,
-            reconnection=course.reconnection,
+            interruptions=course.interruptions,
         )
         return plain_json(metrics)

@@ -97,6 +97,36 @@ class Focus:
         }
 
 
+class Interruptions:
+    """When another player was not heard of. Times are wall times in milliseconds."""
+
+    def __init__(self, me: int | str) -> None:
+        self.seats: dict[int, float] = {}
+        """Who is not heard of now, and since when."""
+        self._me = me
+        self._begun: list[dict[str, Any]] = []
+        self._ended: list[dict[str, Any]] = []
+
+    def begin(self, seat: int, wall_ms: float, frame: int) -> None:
+        """A player is interrupted."""
+        self.seats[seat] = wall_ms
+        self._begun.append({"timestamp": round(wall_ms), "frame": frame, "detectingPeer": self._me})
+
+    def end(self, seat: int, wall_ms: float, outcome: str) -> int:
+        """A player is back (`success`) or was given up (`timeout`); how long it took, in ms."""
+        duration = round(wall_ms - self.seats.pop(seat))
+        self._ended.append({"timestamp": round(wall_ms), "duration": duration, "outcome": outcome, "attempts": 1})
+        return duration
+
+    def export(self) -> dict[str, Any]:
+        """The page's record of interruptions."""
+        return {
+            "disconnections": list(self._begun),
+            "attempts": list(self._ended),
+            "totalPauseDurationMs": sum(each["duration"] for each in self._ended),
+        }
+
+
 class EpisodeBooks:
     """What the metrics say of one episode."""
 
@@ -167,7 +197,7 @@ def multiplayer_metrics(
     completed: int,
     latency: Latency,
     focus: Focus,
-    reconnection: dict[str, Any],
+    interruptions: Interruptions,
 ) -> dict[str, Any]:
     """The whole file. `partial` says why the session ended early, `desyncs` are with their times."""
     counts = p2p_metrics(session)
@@ -262,7 +292,7 @@ def multiplayer_metrics(
         },
         "latency": latency.export(),
         "focusLoss": focus.export(),
-        "reconnection": reconnection,
+        "reconnection": interruptions.export(),
     }
 
 
