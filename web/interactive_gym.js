@@ -112,7 +112,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (core === null) return null;
       ui.hideEpisodeOverlay?.();
       ui.showHUD();
-      const state = this.#toResult(JSON.parse(core.bridge.call('reset_result')))[5];
+      const state = this.#noted(JSON.parse(core.bridge.call('reset_result')))[5];
       graphics.addStateToBuffer(/** @type {Record<string, unknown>} */ (state));
       // The page asks its bots on every so many of these, and gets the observations for it with the first result.
       this.step_num = NaN;
@@ -138,7 +138,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
       const flags = this.sendInputToOtherPlayers(actions);
       if (this.generation === 'seed') return this.#loggedResult(flags);
       if (!(flags & (STEPPED | RESIMULATED))) return null;
-      return this.#toResult(JSON.parse(core.bridge.call('step_result')));
+      return this.#noted(JSON.parse(core.bridge.call('step_result')));
     } catch (error) {
       this.#game.fail(error);
       return null;
@@ -176,7 +176,21 @@ export class MultiplayerPyodideGame extends RemoteGame {
     }
     // The page draws what comes with a row; where nothing is new, that is what it shows already.
     this.#picture = shown?.picture ?? this.#picture;
-    return this.#toResult({ ...JSON.parse(row), picture: this.#picture });
+    return this.#noted({ ...JSON.parse(row), picture: this.#picture });
+  }
+
+  /**
+   * What the page gets of a frame, with the fields of ours that it reads beside: it asks its bots by `step_num`, with the
+   * observations of the last result that it got.
+   *
+   * @param {import('./results.js').Frame} frame
+   */
+  #noted(frame) {
+    const result = this.#toResult(frame);
+    this.observations = /** @type {Map<any, any>} */ (result[0]);
+    this.cumulative_rewards = frame.cumulative;
+    this.step_num = frame.step;
+    return result;
   }
 
   /**
@@ -186,9 +200,6 @@ export class MultiplayerPyodideGame extends RemoteGame {
   #toResult(frame) {
     const { bridge } = /** @type {import('./core.js').Core} */ (this.#game.core);
     const observations = observationMap(frame.observations, new Float32Array(this.#bytes(bridge.call('observations')).buffer));
-    this.observations = observations;
-    this.cumulative_rewards = frame.cumulative;
-    this.step_num = frame.step;
     this.#showHud(frame.hud);
     return [
       observations, new Map(frame.rewards), new Map(frame.terminateds), new Map(frame.truncateds), new Map(frame.infos),

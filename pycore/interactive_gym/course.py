@@ -27,6 +27,8 @@ QUIET_DELAY: Final = 1.0
 they leave. It sleeps for 0.1 s over that word while it holds a lock that every input, every signal and every leaving
 needs; asked meanwhile, it stands still for all its participants for good."""
 WARNING_TIME: Final = 5.0
+NOTICE_TIME: Final = 8.0
+"""Seconds for which the page says that the game stopped; it goes on to the next scene meanwhile."""
 LEFT_BEHIND: Final = 2.0
 """Seconds that are left to finish once the partner went on to the next scene."""
 
@@ -67,6 +69,7 @@ class Course:
         self._warning = "", -1e9
         """What the page's monitor warned of, and until when that is shown."""
         self._began = False
+        self._notice_until = 0.0
         self._exclude_at: float | None = None
         self._leave_at: float | None = None
         self._exclusion = "", ""
@@ -104,7 +107,9 @@ class Course:
         self._show_state(now)
 
     def _look_back(self, now: float) -> None:
-        """What is left to say when a game has ended by an exclusion."""
+        """What is left to say when a game has ended."""
+        if self._overlay["kind"] == "notice" and now >= self._notice_until:
+            self._show("")
         if self._exclude_at is not None and now >= self._exclude_at:
             self._exclude_at = None
             self._leave_at = now + QUIET_DELAY
@@ -353,6 +358,7 @@ class Course:
             self._terminal(reason, f"The game could not begin: {event.text}.", with_code=self.scene.shows_code)
         else:
             self._note_partial(reason)
+            self._notice_until = now + NOTICE_TIME
             self._show("notice", "The game stopped", "Something went wrong in the game. What was played is saved.")
             self._say("metrics")
             self._say("finish", terminal=False)

@@ -475,6 +475,8 @@ def test_what_the_page_itself_raises_ends_the_game_as_an_environment_does() -> N
     before = len(side.orders)
     side.broke("again")
     assert len(side.orders) == before
+    table.ticks(9 * FPS)
+    assert overlays(side)[-2:] == ["notice", ""]
 
 
 def test_a_page_hidden_for_longer_than_the_study_allows_ends_the_game_for_both() -> None:
