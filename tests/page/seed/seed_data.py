@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,15 @@ def write_csv(data: Mapping[str, Any], path: Path) -> None:
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
-    """The columns as text, without the padding at their ends."""
+    """The columns as text, all of one length."""
     with path.open(newline="", encoding="utf-8") as file:
         heading, *rows = csv.reader(file)
-    columns = {name: [row[index] for row in rows] for index, name in enumerate(heading)}
-    for values in columns.values():
-        while values and values[-1] == "":
-            values.pop()
-    return columns
+    return {name: [row[index] for row in rows] for index, name in enumerate(heading)}
+
+
+def unpadded(values: Sequence[str]) -> list[str]:
+    """A column without the padding at its end."""
+    kept = list(values)
+    while kept and kept[-1] == "":
+        kept.pop()
+    return kept

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +19,15 @@ import seed_truth
 from seed_browser import ACTIONS, Browser, Participant, browser
 from seed_server import SeedServer
 
+from pycore import datagram
 from tools.paths import ROOT
 
 STATIC = Path(__file__).resolve().parent / "static"
 GAME_SEED = 20260117
+STEPS = 90
+"""Of an episode, where a test does not say otherwise."""
+PAUSE = 1.0
+"""Seconds between two episodes, likewise; the page's own countdown takes three and a half."""
 STUDY = """
 class Study(RewindableArena):
     # The number of resets is no part of the state: the same seed would give another one.
@@ -34,6 +41,15 @@ class Study(RewindableArena):
 """
 PERSONAL = ("timestamp", "rollbackEvents", "isFocused.", "wasSpeculative.")
 """Columns in which two players may differ, or how they begin."""
+
+
+@dataclass
+class Stage:
+    """Where a test's games take place: a browser, the page's files with our module, and a folder for the data."""
+
+    chromium: Any
+    static: Path
+    data: Path
 
 
 def install(folder: Path) -> Path:
@@ -56,8 +72,9 @@ def scene(agents: Mapping[Any, str] | None = None, **metadata: Any) -> dict[str,
         "action_mapping": ACTIONS,
         "default_action": 0,
         "fps": 30,
-        "max_steps": 120,
+        "max_steps": STEPS,
         "num_episodes": 2,
+        "pycore": {"episode_pause": PAUSE},
         "environment_initialization_code": seed_truth.arena(
             f"{STUDY}\nenv = Study(**{ {'agents': list(policies), 'coins': 60, **options}!r})"
         ),
@@ -67,7 +84,7 @@ def scene(agents: Mapping[Any, str] | None = None, **metadata: Any) -> dict[str,
 
 @dataclass
 class Played:
-    """What a game left: by subject, the columns, the metrics and the page; and the server's books."""
+    """What a game left: by subject, the columns, the metrics, the page and what it drew; and the server's books."""
 
     scene: dict[str, Any]
     server: SeedServer
@@ -75,6 +92,9 @@ class Played:
     columns: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     people: dict[str, Participant] = field(default_factory=dict)
+    drawn: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    datagrams: Counter[str] = field(default_factory=Counter)
+    """`sent` and `received` on data channels, of all pages together."""
 
     def total(self, *path: str) -> int:
         """The sum over the players of a number in the metrics."""
@@ -88,9 +108,12 @@ class Played:
 
 
 @contextlib.contextmanager
-def gathered(static: Path, scene_: dict[str, Any], data: Path, **server: Any) -> Iterator[tuple[Played, Browser]]:
+def gathered(stage: Stage, scene_: dict[str, Any], **server: Any) -> Iterator[tuple[Played, Browser]]:
     """A server and a browser for this scene."""
-    with SeedServer(static, scene_, data, game_seed=GAME_SEED, **server) as running, browser(running) as chrome:
+    with (
+        SeedServer(stage.static, scene_, stage.data, game_seed=GAME_SEED, **server) as running,
+        browser(stage.chromium, running) as chrome,
+    ):
         yield Played(scene_, running), chrome
 
 
@@ -123,11 +146,12 @@ def collect(played: Played, seconds: float = 90, number: int = 0) -> None:
         played.seats[subject] = person.game("game.myPlayerId")
         assert person.errors == []
         assert person.addresses.refused == []
+        assert [line for line in person.console if line.startswith("error")] == []
+    assert played.server.unknown == set()
 
 
 def play(
-    static: Path,
-    data: Path,
+    stage: Stage,
     scene_: dict[str, Any],
     latency_ms: float = 0,
     loss: float = 0,
@@ -135,12 +159,15 @@ def play(
     during: Callable[[list[Participant]], None] | None = None,
 ) -> Played:
     """A whole game. `during` is called when all play."""
-    with gathered(static, scene_, data) as (played, chrome):
+    with gathered(stage, scene_) as (played, chrome):
         played.server.drop_signals = not p2p
         people = sit_down(played, chrome, latency_ms, loss)
         if during is not None:
             during(people)
         collect(played)
+        played.drawn = {person.subject: person.drawn for person in people}
+        for person in people:
+            played.datagrams.update(person.page.evaluate("window.seedDatagrams"))
         return played
 
 
@@ -150,7 +177,11 @@ def shared(columns: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 
 def verify(played: Played, lengths: list[int] | None = None) -> None:
-    """Everybody's data is the same and complete, and what CPython computes from the actions in it."""
+    """Everybody's data is the same and complete, and what CPython computes from the actions in it.
+
+    Each frame is one row, and nothing else is: a row without a frame (of a reset), or a frame without its cell, would
+    shift all that comes after it.
+    """
     one, *others = (shared(columns) for columns in played.columns.values())
     for other in others:
         assert list(other) == list(one)
@@ -159,36 +190,89 @@ def verify(played: Played, lengths: list[int] | None = None) -> None:
     agents = list(played.scene["policy_mapping"])
     if lengths is None:
         lengths = [played.scene["max_steps"]] * played.scene["num_episodes"]
-    # A game may answer a reset with null, and then the page logs no row for it.
-    first = min(seed_truth.values_of(one, "t"))
-    assert first in (0, 1)
-    assert seed_truth.values_of(one, "t") == [t for length in lengths for t in range(first, length + 1)]
-    numbers = [number for number, length in enumerate(lengths) for _ in range(first, length + 1)]
-    assert seed_truth.values_of(one, "episode_num") == numbers
+    rows = sum(lengths)
+    assert len(one["t"]) == rows, f"{len(one['t'])} rows for {rows} frames"
+    times = [t for length in lengths for t in range(1, length + 1)]
+    assert seed_truth.values_of(one, "t") == times, "steps are missing or unnumbered"
+    assert seed_truth.values_of(one, "episode_num") == [
+        number for number, length in enumerate(lengths) for _ in range(length)
+    ]
+    for columns in played.columns.values():
+        assert "" not in columns["timestamp"]
+    expected: dict[str, list[Any] | None] = {"t": None, "episode_num": None, "timestamp": None}
     actions = {agent: seed_truth.values_of(one, f"actions.{agent}") for agent in agents}
     for agent, column in actions.items():
-        assert len(column) == sum(lengths), f"{len(column)} actions of {agent}"
+        assert "" not in column, f"a frame has no action of {agent}"
         assert len(set(column)) >= 3, f"{agent} did nothing: the game proves nothing"
     truth = seed_truth.replay(played.scene["environment_initialization_code"], actions, lengths, GAME_SEED)
     steps = [step for episode in truth for step in episode]
     for agent in agents:
-        for part, field_ in enumerate(("rewards", "terminateds", "truncateds")):
-            assert seed_truth.values_of(one, f"{field_}.{agent}") == [step[part][agent] for step in steps], field_
+        expected[f"actions.{agent}"] = None
+        expected[f"observations.{agent}"] = [""] * rows  # The page keeps no more of them than the heading.
+        for part, name in enumerate(("rewards", "terminateds", "truncateds")):
+            expected[f"{name}.{agent}"] = [step[part][agent] for step in steps]
         infos = [step[3][agent] for step in steps]
         for key in {key for info in infos for key in info}:
-            expected = [info[key] for info in infos if key in info]
-            assert seed_truth.values_of(one, f"infos.{agent}.{key}") == expected, key
-    assert {player: one[f"player_subjects.{player}"] for player in played.seats.values()} == {
-        player: [subject] for subject, player in played.seats.items()
-    }
+            values = [info[key] for info in infos if key in info]
+            # The page's logger closes the gaps of what only some frames have.
+            expected[f"infos.{agent}.{key}"] = values + [""] * (rows - len(values))
+    for subject, player in played.seats.items():
+        expected[f"player_subjects.{player}"] = [subject] + [""] * (rows - 1)
+    assert {*one, "timestamp"} ^ expected.keys() == set(), f"columns {sorted({*one, 'timestamp'} ^ expected.keys())}"
+    for name, values in expected.items():
+        assert values is None or seed_truth.values_of(one, name) == values, name
 
 
-def verify_books(played: Played) -> None:
-    """What one sent is what the other received, everything was stepped, and no hash differed."""
-    for metrics in played.metrics.values():
-        frames = played.scene["max_steps"] * played.scene["num_episodes"]
+def verify_books(played: Played, lengths: list[int] | None = None) -> None:
+    """What one sent is what the other received, everything was stepped, no hash differed, and the server's own count
+    of what crossed it is what the pages say that they sent that way."""
+    frames = played.scene["max_steps"] * played.scene["num_episodes"] if lengths is None else sum(lengths)
+    for subject, metrics in played.metrics.items():
+        inputs = metrics["inputs"]
         assert metrics["frames"]["total"] == frames
-        assert metrics["sync"]["p2pHashMismatches"] == 0
+        assert metrics["sync"]["p2pHashMismatches"] == metrics["sync"]["contradictions"] == 0
+        assert metrics["sync"]["hashesCompared"] > 0
         assert metrics["rollbacks"]["count"] == len(metrics["rollbacks"]["events"])
-    for way in ("P2P", "SocketIO"):
-        assert played.total("inputs", f"sentVia{way}") == played.total("inputs", f"receivedVia{way}")
+        crossed = len(played.server.inputs_of(subject, metrics["gameId"]))
+        assert crossed == inputs["sentViaSocketIO"] + inputs["resentViaSocketIO"], f"inputs of {subject} by the server"
+    one, two = (metrics["inputs"] for metrics in played.metrics.values())
+    for sender, receiver in ((one, two), (two, one)):
+        # By which way is another matter: what was lost on one may arrive on the other.
+        sent = sender["sentViaP2P"] + sender["sentViaSocketIO"]
+        assert sent == receiver["receivedViaP2P"] + receiver["receivedViaSocketIO"]
+        # The first frames of an episode have the default action where inputs are delayed.
+        assert sent >= frames - played.scene.get("input_delay", 0) * played.scene["num_episodes"]
+
+
+def holds_inputs(packet: bytes) -> bool:
+    """Whether a packet of pycore's has inputs in it: its eleventh byte says how many, and if there are more."""
+    return packet[0] == datagram.KIND and bool(packet[10] & (datagram.COUNT | datagram.SPLIT))
+
+
+def away(metrics: dict[str, Any]) -> list[tuple[float, float]]:
+    """From when to when the link was not used, in ms, by the page's own list of what it changed."""
+    spells: list[tuple[float, float]] = []
+    left = float("-inf")
+    for change in metrics["pathChanges"]:
+        if change["to"] == "p2p":
+            spells.append((left, change["timestamp"]))
+        else:
+            left = change["timestamp"]
+    changes = metrics["pathChanges"]
+    return [*spells, (left, float("inf"))] if changes and changes[-1]["to"] == "socketio" else spells
+
+
+def by_peer(played: Played) -> None:
+    """No input crossed the server, but for the spells in which a page had left the link: one that stands still for half
+    a second is given up for a while. It is the server who counts, not the pages."""
+    for subject, metrics in played.metrics.items():
+        spells = away(metrics)
+        for data in played.server.inputs_of(subject, metrics["gameId"]):
+            at = data["timestamp"]
+            assert any(first - 1 <= at <= last + 1 for first, last in spells), f"{subject} at {at}: {spells}"
+    assert played.total("inputs", "sentViaP2P") > 0
+    assert set(played.server.signals) <= {"offer", "answer", "ice-candidate", "pycore"}
+    assert played.server.signals["offer"] >= 1
+    for _, _, event, data in played.server.log:
+        if event == "webrtc_signal" and data["type"] == "pycore":
+            assert not holds_inputs(base64.b64decode(data["payload"]))

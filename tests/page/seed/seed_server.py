@@ -66,6 +66,12 @@ DEFAULTS: dict[str, Any] = {
 END = {"scene_type": "EndScene", "scene_id": "end", "scene_header": "The end"}
 NEGOTIATION = ("offer", "answer", "ice-candidate")
 UNCOUNTED = {"ping"}
+KNOWN = {
+    "advance_scene", "emit_remote_game_data", "end_game_request_redirect", "join_game", "leave_game", "ping",
+    "pyodide_hud_update", "pyodide_player_action", "p2p_connection_type", "p2p_state_sync", "register_subject",
+    "static_scene_data_emission", "sync_globals", "webrtc_signal",
+}  # fmt: skip
+"""What the page of that time emits, or its own module."""
 
 
 @dataclass
@@ -133,6 +139,16 @@ class SeedServer:
     def inputs(self) -> int:
         """How many messages with inputs crossed the server."""
         return self.received["pyodide_player_action"]
+
+    def inputs_of(self, subject: str, game_id: str) -> list[dict[str, Any]]:
+        """The inputs of one participant in one game that crossed the server."""
+        inputs = (data for _, who, event, data in self.log if who == subject and event == "pyodide_player_action")
+        return [data for data in inputs if data["game_id"] == game_id]
+
+    @property
+    def unknown(self) -> set[str]:
+        """Events that came in and that the page of that time does not have."""
+        return self.received.keys() - KNOWN
 
     @property
     def url(self) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import struct
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ import seed_truth
 import socketio
 from seed_browser import ACTIONS, browser
 from seed_server import SeedServer
+
+from pycore import datagram
 
 pytestmark = pytest.mark.page
 
@@ -41,17 +46,28 @@ PAIR = {
 }
 
 
-def test_a_person_alone_plays_and_the_data_is_what_cpython_computes(tmp_path: Path) -> None:
-    """Reset rows, steps, ends, padding at the end of the columns, and the picture, through the page's own module."""
-    with SeedServer(STATIC, ALONE, tmp_path) as server, browser(server) as chrome:
+def test_a_person_alone_plays_and_the_data_is_what_cpython_computes(chromium: Any, tmp_path: Path) -> None:
+    """Reset rows, steps, ends, padding at the end of the columns, and the picture, through the page's own module.
+
+    In between the tab is hidden, which does to the page what a browser does: its clock nearly stops, and goes on after.
+    """
+    with SeedServer(STATIC, ALONE, tmp_path) as server, browser(chromium, server) as chrome:
         person = chrome.participant("ada")
+        person.at(0, 5, "window.seedHide(true)")
         person.start()
         person.play(seed=1)
+        person.until("document.hidden", 30)
+        assert person.game("document.visibilityState") == "hidden"
+        before = person.game("game.step_num")
+        person.page.wait_for_timeout(3000)
+        assert 1 <= person.game("game.step_num") - before <= 5
+        person.hide(False)
         drawn = person.page.evaluate("[...window.seedScene.objectMap.keys()]")
         assert {"field", "middle", "coin-0", "player-1", "scores"} == set(drawn) & {
             "field", "middle", "coin-0", "player-1", "scores",
         }  # fmt: skip
-        columns = seed_data.read_csv(person.finish(seconds=60))
+        padded = seed_data.read_csv(person.finish(seconds=60))
+        columns = {name: seed_data.unpadded(values) for name, values in padded.items()}
         assert person.errors == []
         assert person.addresses.refused == []
         assert server.received["emit_remote_game_data"] == server.received["join_game"] == 1
@@ -78,6 +94,12 @@ def test_a_person_alone_plays_and_the_data_is_what_cpython_computes(tmp_path: Pa
             expected = [info[key] for info in infos if key in info]
             assert [seed_truth.value_of(text) for text in columns.get(f"infos.{agent}.{key}", [])] == expected
         assert columns[f"infos.{agent}.x"]
+
+
+def tell(story: Callable[[SeedServer], Coroutine[Any, Any, None]], server: SeedServer) -> None:
+    """Run a story in a thread: in this one, Playwright's own loop may be at work."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(story(server))).result()
 
 
 class Caller:
@@ -147,7 +169,7 @@ def test_the_server_groups_two_and_tells_them_in_the_pages_order(tmp_path: Path)
 
     turn = {"username": "u", "credential": "c", "force_relay": True}
     with SeedServer(STATIC, PAIR, tmp_path, game_seed=77, turn=turn) as server:
-        asyncio.run(story(server))
+        tell(story, server)
 
 
 def test_the_server_relays_inputs_without_their_epoch_signals_by_socket_and_the_end(tmp_path: Path) -> None:
@@ -178,7 +200,7 @@ def test_the_server_relays_inputs_without_their_epoch_signals_by_socket_and_the_
         await two.close()
 
     with SeedServer(STATIC, PAIR, tmp_path) as server:
-        asyncio.run(story(server))
+        tell(story, server)
 
 
 def test_columns_are_padded_at_their_ends_and_what_is_no_list_stands_first(tmp_path: Path) -> None:
@@ -191,7 +213,8 @@ def test_columns_are_padded_at_their_ends_and_what_is_no_list_stands_first(tmp_p
     assert (tmp_path / "x.csv").read_text().splitlines() == [
         "actions.a,t,player_subjects.0", "1,0,ada", "2,1,", ",2,",
     ]  # fmt: skip
-    assert seed_data.read_csv(tmp_path / "x.csv")["actions.a"] == ["1", "2"]
+    assert seed_data.read_csv(tmp_path / "x.csv")["actions.a"] == ["1", "2", ""]
+    assert seed_data.unpadded(["", "1", "", ""]) == ["", "1"]
 
 
 @pytest.mark.parametrize(
@@ -210,29 +233,8 @@ def test_msgpack_is_read(data: bytes, value: Any) -> None:
     assert seed_data.unpack(data) == value
 
 
-def test_a_hidden_page_is_run_once_a_second(tmp_path: Path) -> None:
-    """What hides a tab here does to the page what a browser does: its own clock nearly stops, and goes on after."""
-    with SeedServer(STATIC, {**ALONE, "max_steps": 3000}, tmp_path) as server, browser(server) as chrome:
-        person = chrome.participant("ada")
-        person.start()
-        person.play(seed=1)
-        person.hide()
-        assert person.page.evaluate("[document.hidden, document.visibilityState]") == [True, "hidden"]
-        person.page.wait_for_timeout(200)
-        before = person.game("game.step_num")
-        person.page.wait_for_timeout(3000)
-        hidden = person.game("game.step_num") - before
-        person.hide(False)
-        person.page.wait_for_timeout(1000)
-        before = person.game("game.step_num")
-        person.page.wait_for_timeout(2000)
-        shown = person.game("game.step_num") - before
-        assert 1 <= hidden <= 5
-        assert shown >= 15
-
-
 def data_of_a_game(study: dict[str, Any]) -> dict[str, Any]:
-    """What the page's logger would have of a game of this study, by an old generator's actions."""
+    """What the page's logger has of a game of this study without rows for its resets, by an old generator's actions."""
     agents = list(study["policy_mapping"])
     length, episodes = study["max_steps"], study["num_episodes"]
     word = 1
@@ -250,15 +252,16 @@ def data_of_a_game(study: dict[str, Any]) -> dict[str, Any]:
             for key, value in step[3][agent].items():
                 infos[agent].setdefault(key, []).append(value)
     return {
+        "observations": {agent: [] for agent in agents},
         "actions": actions,
         **{
             name: {agent: [step[part][agent] for step in steps] for agent in agents}
             for part, name in enumerate(("rewards", "terminateds", "truncateds"))
         },
         "infos": infos,
-        "t": [*range(length + 1)] * episodes,
-        "episode_num": [number for number in range(episodes) for _ in range(length + 1)],
-        "timestamp": [0] * ((length + 1) * episodes),
+        "t": [*range(1, length + 1)] * episodes,
+        "episode_num": [number for number in range(episodes) for _ in range(length)],
+        "timestamp": [0] * (length * episodes),
         "player_subjects": {"left": "ada", "right": "bob"},
     }
 
@@ -285,7 +288,75 @@ def test_the_judgement_of_a_game_passes_what_is_true_and_fails_on_one_wrong_fiel
         seed_game.verify(judged(study, bad, bad, tmp_path))
     bad = copy.deepcopy(good)
     del bad["actions"]["right"][-1]
-    with pytest.raises(AssertionError, match="119 actions of right"):
+    with pytest.raises(AssertionError, match="a frame has no action of right"):
+        seed_game.verify(judged(study, bad, bad, tmp_path))
+    bad = copy.deepcopy(good)
+    bad["rewards"]["right"].insert(60, bad["rewards"]["right"].pop())
+    with pytest.raises(AssertionError, match=r"rewards\.right"):
+        seed_game.verify(judged(study, bad, bad, tmp_path))
+    # The row of a reset, as the page logs it where it gets a result: no actions, and what is seen counts from 0.
+    bad = copy.deepcopy(good)
+    for name, value in (("t", 0), ("episode_num", 1), ("timestamp", 0)):
+        bad[name].insert(60, value)
+    with pytest.raises(AssertionError, match="121 rows for 120 frames"):
+        seed_game.verify(judged(study, bad, bad, tmp_path))
+    bad = copy.deepcopy(good)
+    bad["t"][60] = None  # NaN, after its way through JSON
+    with pytest.raises(AssertionError, match="unnumbered"):
+        seed_game.verify(judged(study, bad, bad, tmp_path))
+    bad = copy.deepcopy(good)
+    bad["actions"]["third"] = [0] * 120
+    with pytest.raises(AssertionError, match="third"):
         seed_game.verify(judged(study, bad, bad, tmp_path))
     other = {**good, "timestamp": [1] * len(good["timestamp"])}
     seed_game.verify(judged(study, good, other, tmp_path))
+
+
+def test_the_judgement_of_the_way_takes_an_input_by_the_server_only_while_the_page_had_left_its_link(
+    tmp_path: Path,
+) -> None:
+    """Before, after, of the other page and without any change of path: each of them fails; so does a wrong count."""
+    server = SeedServer(STATIC, PAIR, tmp_path)
+    played = seed_game.Played(seed_game.scene(max_steps=60), server)
+    server.signals["offer"] = 1
+    for subject in ("ada", "bob"):
+        played.metrics[subject] = {
+            "gameId": "g",
+            "inputs": {
+                "sentViaP2P": 119, "sentViaSocketIO": 1, "receivedViaP2P": 120, "receivedViaSocketIO": 0,
+                "resentViaP2P": 9, "resentViaSocketIO": 0,
+            },
+            "pathChanges": [{"to": "socketio", "timestamp": 1000}, {"to": "p2p", "timestamp": 2000}],
+            "frames": {"total": 120},
+            "sync": {"p2pHashMismatches": 0, "contradictions": 0, "hashesCompared": 4},
+            "rollbacks": {"count": 0, "events": []},
+        }  # fmt: skip
+    played.metrics["bob"]["pathChanges"] = []
+    played.metrics["bob"]["inputs"] |= {"sentViaP2P": 120, "sentViaSocketIO": 0}
+
+    def crossed(subject: str, at: int) -> seed_game.Played:
+        server.log[:] = [(0.0, subject, "pyodide_player_action", {"game_id": "g", "timestamp": at})]
+        return played
+
+    seed_game.by_peer(crossed("ada", 1500))
+    seed_game.verify_books(played)
+    for subject, at in (("ada", 900), ("ada", 2100), ("bob", 1500)):
+        with pytest.raises(AssertionError, match=f"{subject} at {at}"):
+            seed_game.by_peer(crossed(subject, at))
+    with pytest.raises(AssertionError, match="inputs of ada by the server"):
+        seed_game.verify_books(played)
+    crossed("ada", 1500)
+    played.metrics["ada"]["inputs"]["receivedViaP2P"] = 119
+    with pytest.raises(AssertionError):
+        seed_game.verify_books(played)
+    played.metrics["ada"]["pathChanges"].pop(0)
+    with pytest.raises(AssertionError):
+        seed_game.by_peer(crossed("ada", 2100))
+    # A game that begins by the server has left its link from the first.
+    seed_game.by_peer(crossed("ada", 1500))
+    server.log[:] = []
+    packet = bytes((datagram.KIND, *([0] * 9), 1))
+    signal = {"type": "pycore", "payload": base64.b64encode(packet).decode()}
+    server.log.append((0.0, "ada", "webrtc_signal", signal))
+    with pytest.raises(AssertionError):
+        seed_game.by_peer(played)
