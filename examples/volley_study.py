@@ -1,6 +1,6 @@
 """Beach volley as a study for two people, in the interactive_gym page: a complete experiment in one file.
 
-    pip install "multi-user-gymnasium[server]" interactive-gym-pycore
+    pip install "multi-user-gymnasium[server]==0.1.3" "interactive-gym-pycore[relay]"
     python -m pycore interactive-gym install SITE_PACKAGES
     python examples/volley_study.py
 

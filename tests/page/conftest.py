@@ -14,7 +14,11 @@ import pytest
 
 from tools import chromium as chromiums
 from tools import environment, hostpage
+from tools.coturn import Coturn
 from tools.paths import ROOT
+from tools.process import Missing
+
+pytest.register_assert_rewrite("page_verdict", "page_tricks")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +36,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def start_study(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., page_rig.Study]]:
-    """start_study(**settings) starts a study on the unmodified page; at the end no address may have been refused."""
+    """start_study(**settings) starts a study on the unmodified page.
+
+    At the end no address may have been refused, and every server must still answer.
+    """
     studies: list[page_rig.Study] = []
     with contextlib.ExitStack() as stack:
 
@@ -44,6 +51,7 @@ def start_study(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., page_ri
         yield start
         refused = [address for study in studies for address in study.refused]
     assert refused == []
+    assert [study.server.text()[-3000:] for study in studies if not study.answered] == []
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +61,26 @@ def pycore_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pycore", "interactive-gym", "install", str(package)]
     subprocess.run(command, cwd=ROOT, check=True)
     return package
+
+
+@pytest.fixture
+def start(
+    request: pytest.FixtureRequest, start_study: Callable[..., page_rig.Study], pycore_package: Path
+) -> Callable[..., page_rig.Study]:
+    """start(**settings) starts a study on the page with our module; the test module's GAME has the usual settings."""
+
+    def start(**settings: Any) -> page_rig.Study:
+        return start_study(package=pycore_package, **{**request.module.GAME, **settings})
+
+    return start
+
+
+@pytest.fixture
+def coturn(tmp_path: Path) -> Iterator[Coturn]:
+    """A TURN server of this test."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(Coturn(tmp_path / "coturn"))
+        except Missing as error:
+            pytest.skip(str(error))
+        yield server

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PERSONAL = ("timestamp", "rollbackEvents")
-PERSONAL_PREFIXES = ("isFocused.", "wasSpeculative.")
+PERSONAL_PREFIXES = ("isFocused.", "wasSpeculative.", "player_subjects.")
+"""Whom a page plays with it learns from the server, which does not say it in a game with bots."""
 
 
 def personal(column: str) -> bool:
@@ -147,22 +148,6 @@ def untrue(table: Table, rows: Sequence[Row], limit: int = 20) -> list[str]:
 def same(one: Any, two: Any) -> bool:
     """Equality to the last bit; CSV does not tell 1.0 from 1, and the page's packing does not either."""
     return bool(one == two)
-
-
-def lost(
-    log: Iterable[Mapping[str, Any]], tables: Sequence[Table], player: Any, delay: int = 0, limit: int = 20
-) -> list[str]:
-    """Which own actions that a page's `step` took are not what the files say the player did, `delay` frames later."""
-    found = []
-    for entry in log:
-        if not entry.get("stepped") or entry["episode"] >= len(tables):
-            continue
-        rows = tables[entry["episode"]].rows
-        frame = entry["frame"] + delay
-        if frame < len(rows) and not same(rows[frame][f"actions.{player}"], entry["action"]):
-            did = rows[frame][f"actions.{player}"]
-            found.append(f"episode {entry['episode']}, frame {frame}: {entry['action']!r} became {did!r}")
-    return found[:limit]
 
 
 def active(table: Table, share: float = 0.1) -> bool:

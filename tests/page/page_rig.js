@@ -1,7 +1,14 @@
-// Runs in the real page before its own scripts: notes what every step was given, and can play by a seeded script.
+// Runs in the real page before its own scripts: notes what every step was given and gave, what reset gave, and when the
+// page stood still; and can play by a seeded script.
 (() => {
   const log = [];
   const failures = [];
+  /** What steps gave, each way once, and what resets gave. */
+  const shapes = new Set();
+  const resets = [];
+  /** From when to when the page did nothing at all, ms since the epoch. */
+  const pauses = [];
+  const PAUSE = 250;
   /** @type {null | {next: () => number, keys: string[], chance: number, held: string | null}} */
   let player = null;
   let wrapped = null;
@@ -24,8 +31,15 @@
     player.held = key;
   };
 
+  const kind = (value) => (value === null ? 'null' : value?.constructor?.name ?? typeof value);
+
   const wrap = (game) => {
-    const step = game.step;
+    const { step, reset } = game;
+    game.reset = async (...parts) => {
+      const result = await reset.apply(game, parts);
+      resets.push(kind(result));
+      return result;
+    };
     game.step = async function (actions) {
       const me = game.myPlayerId;
       const entry = {
@@ -40,6 +54,7 @@
       try {
         const result = await step.call(game, actions);
         entry.stepped = result !== null;
+        if (result !== null) shapes.add(result.map(kind).join(' '));
         return result;
       } catch (error) {
         entry.error = String(error);
@@ -52,7 +67,11 @@
     };
   };
 
+  const now = () => performance.timeOrigin + performance.now();
+  let seen = now();
   setInterval(() => {
+    if (now() - seen > PAUSE) pauses.push({ from: seen, to: now() });
+    seen = now();
     const game = window.game;
     if (game && game !== wrapped && typeof game.step === 'function') {
       wrapped = game;
@@ -63,6 +82,11 @@
   window.rig = {
     log,
     failures,
+    pauses,
+    resets,
+    get shapes() {
+      return [...shapes];
+    },
     play(seed, keys, chance) {
       player = { next: generator(seed), keys, chance, held: null };
     },

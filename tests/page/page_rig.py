@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ HERE = Path(__file__).parent
 SCRIPT = HERE / "page_rig.js"
 LOADING = 90.0
 """Seconds for the page to load its Python: four here, more when all cores are busy."""
+SETTLED = 0.3
+"""Seconds for which a file that the server may be writing must not change."""
+
+Prepare = Callable[[Any], None]
 
 
 @dataclass
@@ -85,7 +91,7 @@ class Participant:
         url: str,
         name: str,
         numpy: bool = False,
-        prepare: Callable[[Any], None] | None = None,
+        prepare: Prepare | None = None,
         **context: Any,
     ) -> None:
         self.name = name
@@ -202,6 +208,11 @@ class Participant:
         return self.page.evaluate("window.rig.failures")
 
     @property
+    def pauses(self) -> list[dict[str, float]]:
+        """When the page did nothing at all, `from` and `to` in ms since the epoch: its machine had other work."""
+        return self.page.evaluate("window.rig.pauses")
+
+    @property
     def assigned(self) -> dict[str, Any]:
         """What the server said last: `player_id`, `game_id`, `game_seed`, `num_players`."""
         return self.received.named("pyodide_player_assigned")[-1].data
@@ -225,6 +236,18 @@ class Participant:
         return f"page errors: {self.errors}\nshown:\n{shown}\nconsole:\n{said}"
 
 
+def answers(url: str, seconds: float = 10.0) -> bool:
+    """Whether a server answers, with anything."""
+    try:
+        # The one address that begins no participant's session.
+        urllib.request.urlopen(f"{url}robots.txt", timeout=seconds)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 class Study:
     """A study with its server, its participants and its data. Settings are those of study.py.
 
@@ -243,6 +266,8 @@ class Study:
         self.game: Mapping[str, Any] = self.games[0]
         self.server = hostpage.Server(HERE / "study.py", folder, settings, package)
         self.participants: list[Participant] = []
+        self.answered = True
+        """Whether the server still answered when everybody had left: 0.1.3's can lock itself up for good."""
         self._browser = browser
 
     def __enter__(self) -> Study:
@@ -253,6 +278,7 @@ class Study:
         for participant in self.participants:
             with contextlib.suppress(Exception):
                 participant.close()
+        self.answered = answers(self.server.url)
         self.server.__exit__()
 
     @property
@@ -267,9 +293,12 @@ class Study:
         participant.open()
         return participant
 
-    def join(self, *names: str, **context: Any) -> list[Participant]:
-        """So many people come as far as the first game's waiting room."""
-        participants = [self.participant(name, **context) for name in names]
+    def join(
+        self, *names: str, prepare: Prepare | Mapping[str, Prepare] | None = None, **context: Any
+    ) -> list[Participant]:
+        """So many people come as far as the first game's waiting room; `prepare` is for all of them, or by name."""
+        by_name = prepare if isinstance(prepare, Mapping) else dict.fromkeys(names, prepare)
+        participants = [self.participant(name, prepare=by_name.get(name), **context) for name in names]
         for step in (Participant.ready, Participant.proceed, Participant.start):
             for participant in participants:
                 step(participant)
@@ -285,6 +314,15 @@ class Study:
             participant.playing()
         return participants
 
+    def next_game(self, *participants: Participant, game: int = 1, seconds: float = 60.0) -> None:
+        """Come from one game into the next one, and play."""
+        scene = json.dumps(self.games[game]["scene"])
+        for participant in participants:
+            participant.wait(f"window.game.sceneId === {scene} && window.game.isP2PReady", seconds, "the next scene")
+            participant.start()
+        for participant in participants:
+            participant.playing()
+
     def finish(self, *participants: Participant, seconds: float = 120.0) -> None:
         """Wait until all have come to a page after the last game; a page that is late may advance twice by itself."""
         after = "['Debrief', 'Goodbye'].includes(document.querySelector('#sceneHeader')?.textContent)"
@@ -299,25 +337,77 @@ class Study:
         chosen = self.games[game]
         return self.server.data / chosen["experiment"] / chosen["scene"] / f"{name}{ending}"
 
-    def file(self, participant: Participant | str, ending: str, game: int = 0, seconds: float = 15.0) -> Path:
-        """Such a file, as soon as it is there and complete."""
-        path, deadline = self.path(participant, ending, game), time.monotonic() + seconds
-        sizes = [-2, -1]
-        while sizes[-1] <= 0 or sizes[-1] != sizes[-2]:
+    def until(self, found: Callable[[], Any], seconds: float, what: Callable[[], str]) -> Any:
+        """Wait for something outside of the pages, which go on; the failure says `what` is missing."""
+        deadline = time.monotonic() + seconds
+        while not (result := found()):
             if time.monotonic() > deadline:
-                there = sorted(item.name for item in path.parent.glob("*"))
-                raise AssertionError(f"no {path.name} within {seconds:g} s; there are {there}")
-            self.participants[0].page.wait_for_timeout(50)
-            sizes.append(path.stat().st_size if path.is_file() else -1)
+                raise AssertionError(f"not within {seconds:g} s: {what()}")
+            self._sleep()
+        return result
+
+    def _sleep(self) -> None:
+        """Let 50 ms pass. Whoever sleeps in a page of Playwright's lets it answer the others' requests."""
+        page = next((each.page for each in self.participants if not each.page.is_closed()), None)
+        if page is None:
+            time.sleep(0.05)
+        else:
+            page.wait_for_timeout(50)
+
+    def file(
+        self,
+        participant: Participant | str,
+        ending: str,
+        game: int = 0,
+        seconds: float = 20.0,
+        good: Callable[[str], Any] = bool,
+    ) -> Path:
+        """Such a file, as soon as it is there and as it should be."""
+        return self.settled(self.path(participant, ending, game), seconds, good)
+
+    def settled(self, path: Path, seconds: float = 20.0, good: Callable[[str], Any] = bool) -> Path:
+        """Wait until a file is there, `good` says so of its text, and it has not changed for a while: the server writes
+        into the file itself, and into some files more than once."""
+        last, since = "", 0.0
+
+        def found() -> bool:
+            nonlocal last, since
+            text = path.read_text("utf-8", "replace") if path.is_file() else ""
+            if text != last:
+                last, since = text, time.monotonic()
+            if time.monotonic() - since < SETTLED:
+                return False
+            try:
+                return bool(text and good(text))
+            except ValueError:
+                return False
+
+        def what() -> str:
+            return f"{path.name} as it should be; there are {sorted(item.name for item in path.parent.glob('*'))}"
+
+        self.until(found, seconds, what)
         return path
 
-    def csv(self, participant: Participant | str, episode: int, game: int = 0) -> page_records.Table:
+    def csv(self, participant: Participant | str, episode: int | str, game: int = 0) -> page_records.Table:
         """An episode's rows, as the server stored them for somebody."""
-        return page_records.read_csv(self.file(participant, f"_ep{episode}.csv", game))
+        path = self.file(participant, f"_ep{episode}.csv", game, good=lambda text: text.endswith("\n"))
+        return page_records.read_csv(path)
 
-    def metrics(self, participant: Participant | str, game: int = 0) -> dict[str, Any]:
-        """The multiplayer metrics that the server stored for somebody."""
-        return json.loads(self.file(participant, "_multiplayer_metrics.json", game).read_text("utf-8"))
+    def metrics(
+        self,
+        participant: Participant | str,
+        game: int = 0,
+        good: Callable[[dict[str, Any]], Any] = bool,
+    ) -> dict[str, Any]:
+        """The multiplayer metrics that the server stored for somebody, as soon as `good` says so of them."""
+        ending = "_multiplayer_metrics.json"
+        path = self.file(participant, ending, game, good=lambda text: good(json.loads(text)))
+        return json.loads(path.read_text("utf-8"))
+
+    def status(self, participant: Participant | str, reason: str, game: int = 0) -> dict[str, Any]:
+        """How a game ended for somebody, as soon as the metrics say that it was for this reason."""
+        metrics = self.metrics(participant, game, lambda text: text["sessionStatus"]["terminationReason"] == reason)
+        return metrics["sessionStatus"]
 
     def truth(self, tables: list[page_records.Table], seed: int, game: int = 0) -> list[list[page_records.Row]]:
         """What the environment does, in CPython, with the actions of these episodes."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +25,55 @@ def assignment(who: page_rig.Participant, game: int) -> dict[str, Any]:
     return who.received.named("pyodide_player_assigned")[game].data
 
 
-def overlay(who: page_rig.Participant, kind: str, seconds: float = 20.0) -> str:
-    """Wait for a notice of this kind over the page; its text."""
-    who.wait(f"document.querySelector('#pycoreOverlay[data-kind={kind}]') !== null", seconds, f"a notice: {kind}")
+def overlay(who: page_rig.Participant, kind: str, seconds: float = 30.0, text: str = "") -> str:
+    """Wait for a notice of this kind over the page, with this in its text; returns all of it."""
+    shown = f"document.querySelector('#pycoreOverlay[data-kind={kind}]')?.innerText.includes({json.dumps(text)})"
+    who.wait(shown, seconds, f"a notice: {kind} {text}")
     return who.page.inner_text("#pycoreOverlay")
+
+
+def gone(who: page_rig.Participant, seconds: float = 30.0) -> None:
+    """Wait until no notice stands over the page."""
+    who.wait("document.querySelector('#pycoreOverlay') === null", seconds, "the notice goes")
+
+
+def completion_code(who: page_rig.Participant) -> str:
+    """Wait for the end of a game with a completion code; the code."""
+    who.wait("document.querySelector('#pycoreCompletionCode') !== null", 30, "a completion code")
+    return who.page.inner_text("#pycoreCompletionCode")
+
+
+def told(who: page_rig.Participant, *names: str) -> list[str]:
+    """Which of these events somebody's page sent to the server, in their order."""
+    return [message.name for message in who.sent.messages if message.name in names]
+
+
+def serve(address: str, path: Path) -> Callable[[Any], None]:
+    """A preparation of a context in which this address is answered with this file."""
+    headers = {"Access-Control-Allow-Origin": "*"}
+    return lambda context: context.route(address, lambda route: route.fulfill(path=path, headers=headers))
+
+
+def other_version(wheel: Path, folder: Path, version: str) -> Path:
+    """A copy of the core's wheel in this folder that says it is another version, under the same name."""
+    copy = folder / wheel.name
+    changed = 0
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(copy, "w") as new:
+        for item in old.infolist():
+            content = old.read(item)
+            if item.filename == "pycore/__init__.py":
+                text, changed = re.subn(r'(?m)^__version__ = ".*"$', f'__version__ = "{version}"', content.decode())
+                content = text.encode()
+            new.writestr(item, content)
+    assert changed == 1
+    return copy
 
 
 def kept(
     study: page_rig.Study, *people: page_rig.Participant, complete: int, game: int = 0, more: bool = True
 ) -> list[list[page_records.Table]]:
-    """Everybody's files of a game that ended early: `complete` episodes and, with `more`, a part of another one.
+    """Everybody's files of one of several games, or of one that ended early: `complete` episodes and, with `more`, a
+    part of another one.
 
     Complete episodes are equal in all but the personal columns, the part as far as both have it, and all of it is
     what the environment does with these actions.

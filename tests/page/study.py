@@ -7,6 +7,7 @@ researcher does.
 """
 
 import argparse
+import importlib
 import json
 from pathlib import Path
 
@@ -18,7 +19,8 @@ DEFAULTS = {
     # One game after the other; each may override any of the settings below, and needs a name of its own.
     "games": [{}],
     "scene": "arena",
-    "policies": [[0, "human"], [1, "human"]],  # pairs, because the keys of JSON objects are strings
+    # Pairs, because the keys of JSON objects are strings; a model is the address of its file, see onnx_model.py.
+    "policies": [[0, "human"], [1, "human"]],
     "fps": 30,
     "episodes": 1,
     "max_steps": 60,
@@ -40,6 +42,7 @@ DEFAULTS = {
     "waitroom": {},  # arguments of GymScene.waitroom()
     "pycore": None,  # the scene's attribute of this name; None: no such attribute
     "attributes": {},  # any other attribute of the scene
+    "made_by": None,  # "module:function": somebody else's scene, of which only the length is set
     "turn": None,  # {"turn_username": …, "turn_credential": …, "force_relay": …}
 }
 
@@ -73,14 +76,29 @@ def callback_of(game):
     return {"continuous_callback": lambda context: answer if first <= context["frame_number"] <= last else {}}
 
 
+def policy_of(policy):
+    """A policy as the page wants it."""
+    from mug.configurations.configuration_constants import ModelConfig
+
+    return ModelConfig(obs_input="obs", logit_output="logits", onnx_path=policy) if ".onnx" in policy else policy
+
+
 def scene_of(game):
     """A scene of the page."""
     from mug.scenes.gym_scene import GymScene
 
+    if game["made_by"] is not None:
+        module, name = game["made_by"].split(":")
+        scene = getattr(importlib.import_module(module), name)()
+        scene.num_episodes, scene.max_steps = game["episodes"], game["max_steps"]
+        return scene
     scene = (
         GymScene()
         .scene(scene_id=game["scene"], experiment_config={}, should_export_metadata=True)
-        .policies(policy_mapping=dict(game["policies"]), frame_skip=game["frame_skip"])
+        .policies(
+            policy_mapping={agent: policy_of(policy) for agent, policy in game["policies"]},
+            frame_skip=game["frame_skip"],
+        )
         .rendering(
             fps=game["fps"],
             game_width=600,

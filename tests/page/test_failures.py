@@ -7,8 +7,6 @@ read why the game stopped, and whoever runs the study finds the rest in the cons
 from __future__ import annotations
 
 import json
-import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,27 +14,28 @@ from typing import Any
 import page_records
 import page_rig
 import pytest
-from page_tricks import kept, overlay, tricks
-from test_games import by_path, inputs_by_server, judged
+from page_tricks import completion_code, kept, other_version, overlay, serve, told, tricks
+from page_verdict import books_agree, by_path, by_peer, inputs_by_server, judged
 
 pytestmark = pytest.mark.page
 
 Start = Callable[..., page_rig.Study]
 FRAMES = 60
+GAME = {"episodes": 2, "max_steps": FRAMES}
 RAISING = """
 if "js" in globals() and getattr(js.window, "rigRaise", None):
     raise RuntimeError("this step fails, as it was told to")
 """
-
-
-@pytest.fixture
-def start(start_study: Callable[..., page_rig.Study], pycore_package: Path) -> Start:
-    """start(**settings) starts a study on the page with our module."""
-
-    def start(**settings: Any) -> page_rig.Study:
-        return start_study(package=pycore_package, **{"episodes": 2, "max_steps": FRAMES, **settings})
-
-    return start
+SHIM_RAISES = """() => {
+  const { bridge } = window.game.core;
+  const { call } = bridge;
+  bridge.call = (name, ...parts) => {
+    if (name !== 'step_result') return call.call(bridge, name, ...parts);
+    bridge.call = call;
+    throw new Error('the shim fails, as it was told to');
+  };
+}"""
+"""What the page is given of the next step cannot be had."""
 
 
 def said(who: page_rig.Participant, *words: str) -> list[str]:
@@ -44,112 +43,95 @@ def said(who: page_rig.Participant, *words: str) -> list[str]:
     return [line for line in who.console if all(word in line for word in words)]
 
 
-def test_an_error_on_one_page_ends_the_game_for_both_and_keeps_what_was_played(start: Start) -> None:
-    """The page with the error goes on to the next scene, the partner is told; both have their data, true and equal."""
-    study = start(step_code=RAISING)
-    ann, bob = study.players("ann", "bob")
-    ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 30", 60, "the second episode runs")
-    ann.page.evaluate("window.rigRaise = true")
-    assert "What was played is saved" in overlay(ann, "notice")
-    assert "The other player has left" in overlay(bob, "ended")
-    assert bob.page.inner_text("#pycoreCompletionCode")
-    study.finish(ann, seconds=20)
-    assert ann.page.query_selector("#pycoreOverlay") is None
-    tables = kept(study, ann, bob, complete=1)
-    for who, own, reason in ((ann, tables[0], "error"), (bob, tables[1], "partner_disconnected")):
-        assert 10 <= len(own[1].rows) < FRAMES
-        status = study.metrics(who)["sessionStatus"]
-        assert status["isPartial"] is True
-        assert status["terminationReason"] == reason
-        assert status["completedEpisodes"] == 1
-        assert status["terminationFrame"] == len(own[1].rows)
-        assert who.failures == []
-        assert who.errors == []
-    reports = said(ann, "error: [pycore] the game stopped", "Traceback", "<on_game_step_code>", "as it was told to")
-    assert len(reports) == 1
-
-
 @pytest.mark.parametrize(
-    ("raises", "text"),
+    ("raises", "words"),
     [
-        pytest.param({"step": [2, 40]}, "step fails at frame 40 of episode 2", id="step"),
-        pytest.param({"reset": 2}, "reset fails in episode 2", id="reset"),
+        pytest.param("window.rigRaise = true", ["the game stopped", "<on_game_step_code>"], id="the study's code"),
+        pytest.param(SHIM_RAISES, ["game:"], id="the shim"),
     ],
 )
-def test_an_error_on_both_pages_ends_the_game_with_its_data(start: Start, raises: dict[str, Any], text: str) -> None:
+def test_an_error_on_one_page_ends_the_game_for_both_and_keeps_what_was_played(
+    start: Start, raises: str, words: list[str]
+) -> None:
+    """The page with the error goes on to the next scene, the partner is told; both have their data, true and equal."""
+    study = start(step_code=RAISING, max_steps=150, episodes=1)
+    ann, bob = study.players("ann", "bob")
+    ann.wait("window.game.frameNumber > 30", 60, "the game goes on")
+    ann.page.evaluate(raises)
+    assert "What was played is saved" in overlay(ann, "notice")
+    assert "The other player has left" in overlay(bob, "ended")
+    assert completion_code(bob)
+    study.finish(ann, seconds=40)
+    assert ann.page.query_selector("#pycoreOverlay") is None
+    tables = kept(study, ann, bob, complete=0)
+    for who, own, reason in ((ann, tables[0], "error"), (bob, tables[1], "partner_disconnected")):
+        assert 10 <= len(own[0].rows) < 150
+        status = study.status(who, reason)
+        assert status["isPartial"] is True
+        assert status["completedEpisodes"] == 0
+        assert status["terminationFrame"] == len(own[0].rows)
+        assert who.failures == []
+        assert who.errors == []
+    assert len(said(ann, "error: [pycore]", "as it was told to", *words)) == 1
+
+
+def test_an_error_on_both_pages_ends_the_game_with_its_data(start: Start) -> None:
     """The same error in the second episode for both: one page is first, and the other may hear of it before its own.
 
     The environment counts its resets, and the first one is of the check before the game.
     """
-    study = start(options={"raises": raises})
+    study = start(options={"raises": {"step": [2, 40]}})
     ann, bob = study.players("ann", "bob")
     for who in (ann, bob):
         who.wait("document.querySelector('#pycoreOverlay') !== null", 60, "the game ends")
+    tables = kept(study, ann, bob, complete=1)
     reasons = [study.metrics(who)["sessionStatus"]["terminationReason"] for who in (ann, bob)]
     assert set(reasons) in ({"error"}, {"error", "partner_disconnected"})
-    kept(study, ann, bob, complete=1, more=False)
-    if "step" in raises:
-        for own in kept(study, ann, bob, complete=1):
-            assert 10 <= len(own[1].rows) <= 40
-    for who, reason in zip((ann, bob), reasons, strict=True):
-        assert study.path(who, "_ep1.csv").exists() is ("step" in raises)
-        status = study.metrics(who)["sessionStatus"]
+    for who, own, reason in zip((ann, bob), tables, reasons, strict=True):
+        assert 10 <= len(own[1].rows) <= 40
+        status = study.status(who, reason)
         assert (status["isPartial"], status["completedEpisodes"]) == (True, 1)
         assert who.failures == []
         assert who.errors == []
-        assert bool(said(who, "error: [pycore] the game stopped", "Traceback", text)) is (reason == "error")
+        report = said(who, "error: [pycore] the game stopped", "Traceback", "step fails at frame 40 of episode 2")
+        assert bool(report) is (reason == "error")
         if reason == "error":
-            study.finish(who, seconds=20)
+            study.finish(who, seconds=40)
         else:
-            assert who.page.inner_text("#pycoreCompletionCode")
+            assert completion_code(who)
 
 
 def test_an_environment_without_get_state_is_refused_by_name(start: Start) -> None:
-    """Both pages say what has to be added, and tell the server that nothing comes of it."""
+    """Both pages say what has to be added, and tell the server that nothing comes of it, with words over which it does
+    not stand still."""
     study = start(options={}, binding="env = make(rewindable=False)")
     ann, bob = study.join("ann", "bob")
     for who in (ann, bob):
-        text = overlay(who, "ended", 30)
+        text = overlay(who, "ended", 40)
         assert "get_state" in text
         assert "set_state" in text
         assert said(who, "error: [pycore]", "get_state")
         assert [message.data["reason"] for message in who.sent.named("participant_terminal_state")][:1] == ["error"]
+        assert told(who, "leave_game", "p2p_reconnection_timeout") == ["p2p_reconnection_timeout"]
         assert who.failures == []
         assert who.game("isDone()") is False
 
 
-def other_version(package: Path, folder: Path, version: str) -> Callable[[Any], None]:
-    """A preparation of a context whose page gets another version of the core: its wheel says so, and its manifest."""
-    source = package / "server" / "static" / "js" / "pycore"
-    manifest = json.loads((source / "manifest.json").read_text("utf-8"))
-    wheel = folder / manifest["wheel"]
-    changed = 0
-    with zipfile.ZipFile(source / manifest["wheel"]) as old, zipfile.ZipFile(wheel, "w") as new:
-        for item in old.infolist():
-            content = old.read(item)
-            if item.filename == "pycore/__init__.py":
-                text, changed = re.subn(r'(?m)^__version__ = ".*"$', f'__version__ = "{version}"', content.decode())
-                content = text.encode()
-            new.writestr(item, content)
-    assert changed == 1
-    told = json.dumps({**manifest, "version": version, "compiled_wheel": None})
-
-    def prepare(context: Any) -> None:
-        context.route("**/static/js/pycore/manifest.json", lambda route: route.fulfill(json=json.loads(told)))
-        context.route("**/static/js/pycore/*.whl", lambda route: route.fulfill(path=wheel))
-
-    return prepare
-
-
 def test_another_version_of_the_core_is_named_and_refused(start: Start, pycore_package: Path, tmp_path: Path) -> None:
     """Both pages refuse to play, with both versions in the text; nobody waits."""
+    folder = pycore_package / "server" / "static" / "js" / "pycore"
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    own = manifest["version"]
+    other = json.dumps({**manifest, "version": "0.0.1", "compiled_wheel": None})
+    wheel = other_version(folder / manifest["wheel"], tmp_path, "0.0.1")
+
+    def older(context: Any) -> None:
+        context.route("**/static/js/pycore/manifest.json", lambda route: route.fulfill(
+            body=other, content_type="application/json"))  # fmt: skip
+        serve("**/static/js/pycore/*.whl", wheel)(context)
+
     study = start()
-    ann = study.participant("ann")
-    bob = study.participant("bob", prepare=other_version(pycore_package, tmp_path, "0.0.1"))
-    for step in (page_rig.Participant.ready, page_rig.Participant.proceed, page_rig.Participant.start):
-        for who in (ann, bob):
-            step(who)
-    own = json.loads((pycore_package / "server/static/js/pycore/manifest.json").read_text("utf-8"))["version"]
+    ann, bob = study.join("ann", "bob", prepare={"bob": older})
     for who in (ann, bob):
         text = overlay(who, "ended", 40)
         assert own in text
@@ -157,7 +139,7 @@ def test_another_version_of_the_core_is_named_and_refused(start: Start, pycore_p
         assert said(who, "error: [pycore] the game was refused", "0.0.1")
         assert who.failures == []
         assert [message.data["reason"] for message in who.sent.named("participant_terminal_state")] == ["config"]
-        assert study.metrics(who)["sessionStatus"]["terminationReason"] == "config"
+        assert study.status(who, "config")["completedEpisodes"] == 0
 
 
 def test_the_page_own_module_on_the_other_side_is_named_and_nobody_hangs(
@@ -170,18 +152,15 @@ def test_the_page_own_module_on_the_other_side_is_named_and_nobody_hangs(
         context.route("**/static/js/pyodide_multiplayer_game.js", lambda route: route.fulfill(
             path=original, content_type="text/javascript"))  # fmt: skip
 
-    study = start_study(package=pycore_package, own_module=True, pycore={"p2p_wait": 3}, games=[{"options": {}}])
-    ann, bob = study.participant("ann"), study.participant("bob", prepare=unmodified)
-    for step in (page_rig.Participant.ready, page_rig.Participant.proceed, page_rig.Participant.start):
-        for who in (ann, bob):
-            step(who)
-    ann.wait("document.body.innerText.includes('Finding new partner')", 40, "the server re-pools")
-    assert len(ann.sent.named("p2p_validation_failed")) == 1
+    study = start_study(package=pycore_package, own_module=True, pycore={"p2p_wait": 6}, games=[{"options": {}}])
+    ann, bob = study.join("ann", "bob", prepare={"bob": unmodified})
     for who in (ann, bob):
-        assert len(who.received.named("p2p_validation_repool")) == 1
-    player = bob.assigned["player_id"]
+        who.wait("document.body.innerText.includes('Finding new partner')", 60, "the server re-pools")
+        assert who.received.named("p2p_validation_repool")
+    assert ann.sent.named("p2p_validation_failed")
+    player = bob.received.named("pyodide_player_assigned")[0].data["player_id"]
     assert said(ann, f"error: [pycore] the page of player {player} does not run pycore")
-    assert "window.game.core" not in bob.errors
+    assert bob.page.evaluate("'core' in window.game") is False
     assert ann.failures == []
     assert list(study.server.data.rglob("*.csv")) == []
 
@@ -194,38 +173,40 @@ def test_without_peer_to_peer_the_server_looks_for_new_partners_until_it_works(s
         tricks(context)
         context.add_init_script("window.tricks.noPeers = true")
 
-    ann, bob = study.participant("ann"), study.participant("bob", prepare=broken)
-    for step in (page_rig.Participant.ready, page_rig.Participant.proceed, page_rig.Participant.start):
-        for who in (ann, bob):
-            step(who)
+    ann, bob = study.join("ann", "bob", prepare={"bob": broken})
     for number, who in enumerate((ann, bob)):
-        who.wait("document.body.innerText.includes('Finding new partner')", 40, "the server re-pools")
+        who.wait("document.body.innerText.includes('Finding new partner')", 60, "the server re-pools")
         who.play(40 + number)
-    # Twice on a machine so busy that the next pairing comes before the line below that lets it work.
-    assert {len(who.received.named("p2p_validation_repool")) for who in (ann, bob)} in ({1}, {2})
-    assert ann.assigned["game_id"] == bob.assigned["game_id"]
-    first = ann.assigned["game_id"]
-    assert said(ann, "error: [P2P]", "no peer-to-peer connection")
     bob.page.evaluate("window.tricks.noPeers = false")
-    study.finish(ann, bob, seconds=60)
-    judged(study, ann, bob, episodes=1)
-    assert ann.assigned["game_id"] != first
+    # On a busy machine the next pairing may come before the line above that lets it work.
+    study.finish(ann, bob, seconds=90)
+    judged(study, ann, bob)
+    by_peer(ann, bob)
+    assert ann.assigned["game_id"] == bob.assigned["game_id"]
+    assert ann.assigned["game_id"] != ann.received.named("pyodide_player_assigned")[0].data["game_id"]
     for who in (ann, bob):
-        assert by_path(study, who) == (FRAMES, 0)
-        assert len(who.sent.named("p2p_validation_success")) == 1
+        assert sum(by_path(study, who)) == FRAMES
+        assert who.received.named("p2p_validation_repool")
+        assert who.sent.named("p2p_validation_success")
+    # Whoever gives up first says so; the server's word may come to the other before its own time is over.
+    gave_up = [who for who in (ann, bob) if who.sent.named("p2p_validation_failed")]
+    assert gave_up
+    for who in gave_up:
+        assert said(who, "error: [P2P]", "no peer-to-peer connection")
 
 
 def test_a_study_may_allow_games_by_socketio_and_turn_reaches_the_browser(start: Start) -> None:
     """Relay only, and no relay answers: the game is played over the server to its end; the browser was asked right."""
     turn = {"turn_username": "guest", "turn_credential": "secret", "force_relay": True}
-    study = start(turn=turn, pycore={"socketio_start": True, "p2p_wait": 2})
+    study = start(turn=turn, pycore={"socketio_start": True, "p2p_wait": 2}, episodes=1)
     ann, bob = study.players("ann", "bob", prepare=tricks)
     study.finish(ann, bob)
-    tables = judged(study, ann, bob, episodes=2)
+    tables = judged(study, ann, bob)
     assert all(page_records.active(table) for table in tables[0])
     for who in (ann, bob):
-        assert by_path(study, who) == (0, 2 * FRAMES)
-        assert inputs_by_server(who) >= 2 * FRAMES
+        books_agree(who)
+        assert by_path(study, who) == (0, FRAMES)
+        assert len(inputs_by_server(who)) >= FRAMES
         assert who.sent.named("p2p_validation_failed") == []
         peers = who.page.evaluate("window.tricks.peers")
         assert peers

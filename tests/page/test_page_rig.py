@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from pathlib import Path
 
 import arena
 import page_records
 import page_rig
+import page_verdict
 import pytest
 import study
 
@@ -85,9 +87,16 @@ def test_a_file_of_the_truth_is_true_and_every_change_of_it_is_found(tmp_path: P
     assert page_records.untrue(table, first) == []
     assert page_records.active(table)
     assert page_records.differences(table, table_of(first, tmp_path / "two.csv", timestamp=2)) == []
-    log = [{"episode": 0, "frame": t, "action": one["0"], "stepped": True} for t, one in enumerate(actions[3:])]
-    assert page_records.lost(log, [table], 0, delay=3) == []
-    assert page_records.lost(log, [table], 0, delay=2) != []
+    log = [{"episode": 0, "frame": t, "action": one["0"]} for t, one in enumerate(actions[3:])]
+    rows = [{**row, "isFocused.0": number != 40} for number, row in enumerate(table.rows)]
+    shown = table._replace(rows=rows, columns=[*table.columns, "isFocused.0"])
+    # Three frames after nobody looked, the default is played, whatever the page had.
+    log[40]["action"], rows[43]["actions.0"] = 1, 0
+    assert page_verdict.altered(log, [shown], "0", 3) == (96, [])
+    assert page_verdict.altered(log, [shown], "0", 2)[1] != []
+    page_verdict.taken_as_given(log[15:], [shown], 0, 3)
+    with pytest.raises(AssertionError, match="70 of 99 frames"):
+        page_verdict.taken_as_given(log[26:], [shown], 0, 3)
     for name in table.columns:
         wrong = table._replace(rows=[dict(row) for row in table.rows])
         wrong.rows[50][name] = 77
@@ -148,3 +157,66 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
     """A misspelt setting would make a test prove nothing."""
     with pytest.raises(AssertionError, match="episodez"):
         study.complete({"episodez": 3})
+
+
+class Somebody:
+    """What `by_peer` looks at of a participant."""
+
+    def __init__(
+        self, sent: list[float], changes: list[tuple[float, str, str]], pauses: list[tuple[float, float]]
+    ) -> None:
+        self.assigned = {"game_id": "one"}
+        self.sent = page_rig.Traffic()
+        for number, at in enumerate(sent):
+            data = {"game_id": "one", "sync_epoch": 0, "frame_number": number, "timestamp": at}
+            self.sent.messages.append(page_rig.Message(0, "pyodide_player_action", data, 0))
+        self.pauses = [{"from": first, "to": last} for first, last in pauses]
+        self.metrics = {
+            "inputs": {"sentViaSocketIO": len(sent), "resentViaSocketIO": 0},
+            "pathChanges": [{"timestamp": at, "to": to, "cause": cause} for at, to, cause in changes],
+        }
+
+    def game(self, _: str) -> dict:
+        return self.metrics
+
+
+BACK = (9000, "p2p", "recovered")
+AWAY = [(7000, "socketio", "silence"), BACK]
+
+
+def test_an_input_by_the_server_is_excused_only_by_a_page_that_stood_still() -> None:
+    """Whoever was not away, was away for another reason, or has other books, fails."""
+    still, well = Somebody([], AWAY, [(6400, 7200)]), Somebody([], [], [])
+    assert page_verdict.by_peer(still, well) is True
+    assert page_verdict.by_peer(Somebody([7500, 8900], AWAY, []), still) is False
+    for wrong in (
+        Somebody([9500], AWAY, []),
+        Somebody([5000], AWAY, []),
+        Somebody([7500], [], []),
+        Somebody([7500], [(7000, "socketio", "closed"), BACK], []),
+        Somebody([1500], [(1000, "socketio", "silence"), (2000, "p2p", "recovered")], []),
+    ):
+        with pytest.raises(AssertionError):
+            page_verdict.by_peer(wrong, still)
+    with pytest.raises(AssertionError):
+        page_verdict.by_peer(Somebody([], AWAY, [(6900, 7200)]), well)
+    still.metrics["inputs"]["sentViaSocketIO"] = 1
+    with pytest.raises(AssertionError):
+        page_verdict.by_peer(still, well)
+
+
+def test_a_metrics_file_with_another_field_is_noticed() -> None:
+    """Too much, too little, and a section that may be none."""
+    expected = {"a", "a.x", "a.y", "b", "b.z"}
+    assert page_verdict.unlike({"a": {"x": 1, "y": {}}, "b": None}, expected) == []
+    assert page_verdict.unlike({"a": {"x": 1}, "b": {"z": 1}}, expected) == ["a.y"]
+    assert page_verdict.unlike({"a": {"x": 1, "y": 1}, "b": {"z": 1, "w": 1}}, expected) == ["b.w"]
+    assert page_verdict.unlike({"a": None}, expected) == ["b"]
+
+
+def test_a_server_that_does_not_answer_is_noticed() -> None:
+    """With a refusal it answers; what listens and says nothing does not."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        assert page_rig.answers(f"http://127.0.0.1:{silent.getsockname()[1]}/", seconds=0.2) is False

@@ -11,26 +11,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import page_records
 import page_rig
 import pytest
 from page_tricks import tricks
-from test_games import judged
+from page_verdict import judged
 
 pytestmark = pytest.mark.page
 
 Start = Callable[..., page_rig.Study]
 FRAMES = 90
+GAME = {"episodes": 2, "max_steps": FRAMES}
 WIDTH, HEIGHT = 600, 400
 
 
-@pytest.fixture
-def start(start_study: Callable[..., page_rig.Study], pycore_package: Path) -> Start:
-    """start(**settings) starts a study on the page with our module."""
+SHIMMERING = """
+class Shimmering(RewindableArena):
+    def render(self):
+        random.random()
+        return super().render()
 
-    def start(**settings: Any) -> page_rig.Study:
-        return start_study(package=pycore_package, **{"episodes": 2, "max_steps": FRAMES, **settings})
-
-    return start
+env = Shimmering(render="rgb")
+"""
 
 
 def misdrawn(sample: dict[str, Any]) -> list[str]:
@@ -66,20 +68,22 @@ def lines(sample: dict[str, Any], me: int, carried: float, episodes: int) -> set
     ],
 )
 def test_every_picture_is_the_environments_after_rollbacks_too(start: Start, render: str, carry: bool) -> None:
-    """The renderer's objects and the line above are those of the state shown; redone frames are not drawn."""
-    study = start(options={"render": render, "coins": 8}, carry_over=carry)
+    """The renderer's objects and the line above are those of the state shown; redone frames are not drawn. A seventh of
+    the datagrams is lost in each direction, and guesses are that the others go on as they did."""
+    study = start(options={"render": render, "coins": 8}, carry_over=carry, population="previous_submitted_action")
     people = study.join("ann", "bob", prepare=tricks)
     for number, who in enumerate(people):
-        who.network(40, 0.1)
+        who.network(40, 0.15)
         who.play(900 + number)
     for who in people:
         who.playing()
     study.finish(*people, seconds=180)
-    tables = judged(study, *people, episodes=2)
+    tables = judged(study, *people)
+    assert all(page_records.active(table) for table in tables[0])
     for who, own in zip(people, tables, strict=True):
         samples = who.page.evaluate("window.tricks.samples")
         assert {sample["episode"] for sample in samples} == {0, 1}
-        assert all(sum(sample["episode"] == number for sample in samples) > 30 for number in range(2))
+        assert all(sum(sample["episode"] == number for sample in samples) > 10 for number in range(2))
         assert any(table.rollbacks() for table in own)
         wrong = [text for sample in samples for text in misdrawn(sample)]
         assert wrong == []
@@ -100,18 +104,22 @@ def test_every_picture_is_the_environments_after_rollbacks_too(start: Start, ren
 
 
 def test_pictures_of_pixels_are_really_on_the_canvas(start: Start, tmp_path: Path) -> None:
-    """Every cell of the environment's RGB picture has its color on the page's canvas."""
-    study = start(options={"render": "rgb"}, episodes=1)
-    people = study.players("ann", "bob", prepare=tricks)
-    for who in people:
+    """Every cell of the environment's RGB picture has its color on the page's canvas. What drawing it takes from the
+    global generator is not missing there: the game is the one that nobody draws."""
+    study = start(options={"render": "rgb"}, binding=SHIMMERING, episodes=1)
+    people = study.join("ann", "bob", prepare=tricks)
+    for number, who in enumerate(people):
+        who.network(40)
+        who.play(950 + number)
         who.page.evaluate("window.tricks.every = 5")
     people[0].wait("window.game.frameNumber > 40", 30, "the game goes on")
     people[0].page.screenshot(path=tmp_path / "rgb.png")
     study.finish(*people)
-    judged(study, *people, episodes=1)
-    for who in people:
+    tables = judged(study, *people)
+    for who, own in zip(people, tables, strict=True):
+        assert own[0].rollbacks()
         samples = who.page.evaluate("window.tricks.samples")
-        assert len(samples) >= 5
+        assert len(samples) >= 3
         for sample in samples:
             meant = [
                 "#" + "".join(f"{part:02x}" for part in pixel) for row in sample["shown"]["image"] for pixel in row

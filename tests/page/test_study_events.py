@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,23 +11,14 @@ from typing import Any
 import page_records
 import page_rig
 import pytest
-from page_tricks import assignment, kept, overlay, tricks
-from test_games import altered, judged
+import study as study_file
+from page_tricks import assignment, completion_code, gone, kept, overlay, told, tricks
+from page_verdict import by_path, by_peer, guessed, taken_as_given, well_behaved
 
 pytestmark = pytest.mark.page
 
 Start = Callable[..., page_rig.Study]
-FRAMES = 120
-
-
-@pytest.fixture
-def start(start_study: Callable[..., page_rig.Study], pycore_package: Path) -> Start:
-    """start(**settings) starts a study on the page with our module."""
-
-    def start(**settings: Any) -> page_rig.Study:
-        return start_study(package=pycore_package, **{"episodes": 1, "max_steps": FRAMES, **settings})
-
-    return start
+GAME = {"episodes": 1, "max_steps": 120}
 
 
 def reached(who: page_rig.Participant, frame: int, episode: int = 0) -> None:
@@ -39,52 +32,53 @@ def test_a_game_waits_for_who_looks_away_and_ends_when_it_takes_too_long(start: 
     """`pause_on_partner_background` stops both pages, `focus_loss_timeout_ms` ends the game; both keep their data."""
     message = "You were away, and the study cannot go on."
     study = start(
-        max_steps=300,
+        max_steps=600,
         multiplayer={
-            "pause_on_partner_background": True, "focus_loss_timeout_ms": 4000, "focus_loss_message": message,
+            "pause_on_partner_background": True, "focus_loss_timeout_ms": 8000, "focus_loss_message": message,
         },
     )  # fmt: skip
     ann, bob = study.players("ann", "bob")
     reached(ann, 40)
     bob.hide()
-    assert "when everybody is back" in overlay(ann, "waiting")
+    overlay(ann, "waiting", text="when everybody is back")
     ann.sleep(0.5)
     stood = [who.game("frameNumber") for who in (ann, bob)]
     ann.sleep(1)
     assert [who.game("frameNumber") for who in (ann, bob)] == stood
     bob.hide(False)
-    ann.wait("document.querySelector('#pycoreOverlay') === null", 10, "the notice goes")
+    gone(ann)
     reached(ann, stood[0] + 40)
     bob.hide()
-    assert message in overlay(bob, "ended", 15)
-    assert "The other player has left" in overlay(ann, "ended", 15)
-    assert ann.page.inner_text("#pycoreCompletionCode")
+    overlay(bob, "ended", text=message)
+    overlay(ann, "ended", text="The other player has left")
+    assert completion_code(ann)
     assert bob.page.query_selector("#pycoreCompletionCode") is None
     tables = kept(study, ann, bob, complete=0)
     assert all(len(own[0].rows) > stood[0] for own in tables)
-    me = bob.assigned["player_id"]
     for who, own, reason in ((ann, tables[0], "partner_disconnected"), (bob, tables[1], "focus_loss_timeout")):
-        metrics = study.metrics(who)
-        status = metrics["sessionStatus"]
-        assert (status["isPartial"], status["terminationReason"]) == (True, reason)
+        status = study.status(who, reason)
+        assert status["isPartial"] is True
         assert status["terminationFrame"] == len(own[0].rows)
+        assert study.metrics(who)["validation"]["totalDesyncs"] == 0
         assert who.game("isDone()") is False
         assert who.failures == []
-        assert metrics["validation"]["totalDesyncs"] == 0
     focus = study.metrics(bob)["focusLoss"]
-    assert (focus["timeoutMs"], focus["wasTimeoutTriggered"]) == (4000, True)
-    assert study.metrics(ann)["sessionStatus"]["disconnectedPlayerId"] == me
+    assert (focus["timeoutMs"], focus["wasTimeoutTriggered"]) == (8000, True)
+    assert study.metrics(ann)["sessionStatus"]["disconnectedPlayerId"] == bob.assigned["player_id"]
     assert [message.data["reason"] for message in bob.sent.named("participant_terminal_state")] == [
         "focus_loss_timeout"
     ]
 
 
 def test_monitoring_warns_excludes_and_tells_the_partner(start: Start) -> None:
-    """The study's own check and the page's monitor: a banner first, then the end, with its reason in both files."""
+    """The study's own check and the page's monitor: a banner first, then the end, with its reason in both files.
+
+    The other page's own word is quicker than the server's, or not.
+    """
     study = start(
-        max_steps=600,
+        max_steps=1200,
         multiplayer={
-            "continuous_tab_warning_ms": 800, "continuous_tab_exclude_ms": 3000, "focus_loss_timeout_ms": 0,
+            "continuous_tab_warning_ms": 800, "continuous_tab_exclude_ms": 8000, "focus_loss_timeout_ms": 0,
             "continuous_callback_interval_frames": 15,
             "continuous_exclusion_messages": {"tab_warning": "Come back!", "tab_exclude": "Too long away."},
         },
@@ -93,105 +87,166 @@ def test_monitoring_warns_excludes_and_tells_the_partner(start: Start) -> None:
         callback={"frames": [30, 70], "answer": {"warn": True, "message": "The study says: take care."}},
     )  # fmt: skip
     ann, bob = study.players("ann", "bob")
-    assert "The study says: take care." in overlay(ann, "warning", 30)
+    overlay(ann, "warning", text="The study says: take care.")
     assert ann.sent.named("execute_continuous_callback")
     bob.hide()
-    bob.wait("document.querySelector('#pycoreOverlay')?.innerText.includes('Come back!')", 15, "a warning")
-    assert "Too long away." in overlay(bob, "ended", 15)
-    assert "Your partner experienced a technical issue" in overlay(ann, "ended", 15)
+    overlay(bob, "warning", text="Come back!")
+    overlay(bob, "ended", text="Too long away.")
+    overlay(ann, "ended", text="Your partner experienced a technical issue")
     tables = kept(study, ann, bob, complete=0)
     assert all(len(own[0].rows) > 45 for own in tables)
     for who, reason in ((ann, "partner_exclusion"), (bob, "tab_hidden")):
-        status = study.metrics(who)["sessionStatus"]
-        assert (status["isPartial"], status["terminationReason"]) == (True, reason)
+        assert study.status(who, reason)["isPartial"] is True
         assert who.game("isDone()") is False
         assert who.failures == []
-    assert [message.data["reason"] for message in bob.sent.named("mid_game_exclusion")] == ["tab_hidden"]
+    # Between the two the server sleeps with a lock that the second needs.
+    leaving = "mid_game_exclusion", "leave_game"
+    study.until(lambda: len(told(bob, *leaving)) > 1, 20, lambda: f"{leaving}, there is {told(bob, *leaving)}")
+    first, second = (message for message in bob.sent.messages if message.name in leaving)
+    assert (first.name, first.data["reason"], second.name) == ("mid_game_exclusion", "tab_hidden", "leave_game")
+    assert second.at - first.at > 0.3
     assert len(ann.received.named("partner_excluded")) == 1
     assert len(ann.received.named("trigger_data_export")) == 1
 
 
-def test_a_short_interruption_is_bridged(start: Start) -> None:
-    """Four seconds without any path: both wait and say so, then go on; the server knows, and the data is whole."""
-    study = start(max_steps=200, multiplayer={"reconnection_timeout_ms": 15000})
+STORED = """([player, first]) => {
+  const { game } = window;
+  for (let frame = first; frame < game.frameNumber; frame += 1) {
+    const found = game.storeRemoteInput(player, 1, frame);
+    if (found.rollbackEvent !== null) return { ...found, pending: game.pendingRollbackFrame };
+  }
+  return null;
+}"""
+"""Tell a page what another did in the frames that it had to guess."""
+
+
+def test_a_short_interruption_is_bridged_and_a_long_one_ends_the_game(start: Start) -> None:
+    """No path at all for some seconds: both wait and say so, then go on; the server knows, and the data is whole.
+    Longer than `reconnection_timeout_ms`: both say so and keep what they share, whoever comes back."""
+    study = start(max_steps=600, multiplayer={"reconnection_timeout_ms": 10000})
     ann, bob = study.players("ann", "bob", prepare=tricks)
-    reached(ann, 50)
-    ann.page.evaluate("window.tricks.stalled = true")
-    for who in (ann, bob):
-        assert "interrupted" in overlay(who, "reconnecting", 15)
-    ann.sleep(1.5)
+    reached(ann, 40)
+    bob.rest()
+    with bob.holding("ArrowLeft"):
+        # Until ann knows of it, so that whatever comes next she guesses wrongly: that it is the default.
+        held = bob.game("frameNumber")
+        reached(ann, held + 30)
+        ann.page.evaluate("window.tricks.stalled = true")
+        for who in (ann, bob):
+            overlay(who, "reconnecting", text="interrupted")
+        # What bob did comes to ann by another way.
+        late = ann.page.evaluate(STORED, [bob.assigned["player_id"], held])
+    assert late["accepted"] is True
+    event = late["rollbackEvent"]
+    assert event["playerId"] == str(bob.assigned["player_id"])
+    assert (event["predictedAction"], event["actualAction"]) == (0, 1)
+    assert event["frame"] == event["currentFrame"] - event["rollbackFrames"]
+    assert late["pending"] == event["frame"]
+    ann.sleep(1)
     ann.page.evaluate("window.tricks.stalled = false")
+    bob.play(1002)
     for who in (ann, bob):
-        who.wait("document.querySelector('#pycoreOverlay') === null", 15, "the notice goes")
-    study.finish(ann, bob)
-    tables = judged(study, ann, bob, episodes=1)
-    assert all(page_records.active(table) for table in tables[0])
+        gone(who)
+    stood = ann.game("frameNumber")
+    reached(ann, stood + 40)
     for who in (ann, bob):
         assert len(who.sent.named("p2p_connection_lost")) == 1
         assert len(who.sent.named("p2p_reconnection_success")) == 1
-        assert 1500 <= who.sent.named("p2p_reconnection_success")[0].data["duration_ms"] <= 15000
+        assert 1000 <= who.sent.named("p2p_reconnection_success")[0].data["duration_ms"] <= 15000
         assert who.sent.named("p2p_reconnection_timeout") == []
-        records = study.metrics(who)["reconnection"]
-        assert len(records["disconnections"]) == 1
-        assert [attempt["outcome"] for attempt in records["attempts"]] == ["success"]
-    assert len(bob.received.named("p2p_resume")) == 1
-
-
-def test_a_long_interruption_ends_the_game_for_both(start: Start) -> None:
-    """Longer than `reconnection_timeout_ms`: both pages say so and keep what they share, whoever comes back."""
-    study = start(max_steps=300, multiplayer={"reconnection_timeout_ms": 1500})
-    ann, bob = study.players("ann", "bob", prepare=tricks)
-    reached(ann, 50)
+    study.until(lambda: bob.received.named("p2p_resume"), 10, lambda: "p2p_resume")
     ann.page.evaluate("window.tricks.stalled = true")
     for who in (ann, bob):
-        assert "The other player has left" in overlay(who, "ended", 20)
+        overlay(who, "ended", 40, text="The other player has left")
     ann.page.evaluate("window.tricks.stalled = false")
     tables = kept(study, ann, bob, complete=0)
     for who, own in zip((ann, bob), tables, strict=True):
-        assert len(own[0].rows) >= 40
+        assert len(own[0].rows) >= stood + 20
+        taken_as_given(who.log, own, who.assigned["player_id"], 0)
         assert len(who.sent.named("p2p_reconnection_timeout")) == 1
-        status = study.metrics(who)["sessionStatus"]
-        assert (status["isPartial"], status["terminationReason"]) == (True, "partner_disconnected")
-        assert study.metrics(who)["reconnection"]["attempts"][-1]["outcome"] == "timeout"
+        assert study.status(who, "partner_disconnected")["isPartial"] is True
+        records = study.metrics(who)["reconnection"]
+        assert len(records["disconnections"]) == 2
+        assert [attempt["outcome"] for attempt in records["attempts"]] == ["success", "timeout"]
         assert who.failures == []
 
 
-def test_a_page_that_loses_its_server_keeps_the_data_of_both(start: Start) -> None:
-    """The server ends a game whose participant drops out, and begins that participant's scene anew."""
-    study = start(max_steps=300)
+def test_a_page_that_loses_its_server_keeps_the_data_of_both_and_plays_again(start: Start) -> None:
+    """The server ends a game whose participant drops out, and begins that participant's scene anew: that was no
+    participation yet, so there is no code, and the second game's data does not take the first one's place."""
+    study = start(max_steps=300, multiplayer={"reconnection_timeout_ms": 20000})
     ann, bob = study.players("ann", "bob")
     reached(ann, 50)
-    bob.network(offline=True)
-    assert "The other player has left" in overlay(ann, "ended", 20)
-    bob.network()
+    bob.page.evaluate("window.socket.io.engine.close()")
+    overlay(ann, "ended", text="The other player has left")
+    code = completion_code(ann)
     bob.wait(
-        "document.querySelector('#startButton:not([disabled])')?.offsetParent != null", 30, "the scene begins anew"
+        "document.querySelector('#startButton:not([disabled])')?.offsetParent != null", 40, "the scene begins anew"
     )
+    assert bob.page.query_selector("#pycoreCompletionCode") is None
     tables = kept(study, ann, bob, complete=0)
-    for who, own in zip((ann, bob), tables, strict=True):
+    for who, own, reason in ((ann, tables[0], "partner_disconnected"), (bob, tables[1], "abandoned")):
         assert len(own[0].rows) >= 40
-        assert study.metrics(who)["sessionStatus"]["isPartial"] is True
+        assert study.status(who, reason)["isPartial"] is True
         assert who.failures == []
-    assert study.metrics(bob)["sessionStatus"]["terminationReason"] == "abandoned"
+    first = study.path(bob, "_ep0.csv").read_bytes()
+    (cat,) = study.join("cat")
+    bob.start()
+    cat.play(7)
+    study.finish(bob, cat)
+    again, hers = study.csv(bob, "0.game2"), study.csv(cat, 0)
+    assert len(again.rows) == 300
+    assert page_records.differences(again, hers) == []
+    (rows,) = study.truth([hers], cat.assigned["game_seed"])
+    assert page_records.untrue(again, rows) == []
+    assert study.path(bob, "_ep0.csv").read_bytes() == first
+    assert study.status(bob, "normal")["isPartial"] is False
+    assert completion_code(ann) == code
+
+
+VERBOSE = """
+class Verbose(RewindableArena):
+    def step(self, actions):
+        *results, infos = super().step(actions)
+        for agent, info in infos.items():
+            info["said"] = "äöü" * 1100 + f"{agent} {self.t}"
+        return *results, infos
+
+env = Verbose()
+"""
+"""Of 13 kB a frame in the page's packing, where a character outside of ASCII has two bytes."""
 
 
 def test_data_that_the_server_did_not_get_or_did_not_confirm_is_sent_again(start: Start) -> None:
-    """One page's episode is lost on its way, the other's acknowledgement: both are stored once, the page goes on."""
-    study = start(max_steps=60)
+    """One page's episode is lost on its way, the other's acknowledgement: both are stored once, the page goes on.
+
+    The episode is larger than the million bytes that the server takes in one message, so it comes in parts.
+    """
+    study = start(binding=VERBOSE)
     ann, bob = study.players("ann", "bob", prepare=tricks)
     ann.page.evaluate("window.tricks.lose = {name: 'emit_episode_data', part: 'request'}")
     bob.page.evaluate("window.tricks.lose = {name: 'emit_episode_data', part: 'answer'}")
     study.finish(ann, bob)
-    assert study.path(bob, "_ep0.csv").exists()
+    tables = []
     for who, part in ((ann, "request"), (bob, "answer")):
-        who.wait("window.game.unstored === 0", 20, "the data is stored")
+        who.wait("window.game.unstored === 0", 60, "the data is stored")
         assert who.page.evaluate("window.tricks.lost") == [f"{part} of emit_episode_data"]
-    judged(study, ann, bob, episodes=1)
-    # What was lost was lost before the wire: the first that the server saw is ann's second.
-    assert len(ann.sent.named("emit_episode_data")) == 1
-    assert len(bob.sent.named("emit_episode_data")) == 2
+        sent = who.sent.named("emit_episode_data")
+        sizes = {message.data["episode_num"]: message.size for message in sent}
+        parts = [0, *(f"0.part{number}" for number in range(2, len(sizes) + 1))]
+        assert sizes.keys() == set(parts)
+        assert max(sizes.values()) < 1_000_000 < sum(sizes.values())
+        first, *others = (study.csv(who, part) for part in parts)
+        tables.append(first._replace(rows=[row for table in (first, *others) for row in table.rows]))
+        well_behaved(who)
+    # What ann lost was lost before the wire; what bob's server did not confirm he sent again.
+    assert len(bob.sent.named("emit_episode_data")) > len(parts)
+    assert page_records.differences(*tables) == []
+    (rows,) = study.truth(tables[:1], ann.assigned["game_seed"])
+    assert len(rows) == 120
+    assert page_records.untrue(tables[0], rows) == []
     names = {path.name for path in study.path(ann, "").parent.glob("*.csv")}
-    assert names == {"ann_ep0.csv", "bob_ep0.csv"}
+    assert names == {f"{who}_ep{part}.csv" for who in ("ann", "bob") for part in parts}
 
 
 SLOWLY = """() => {
@@ -206,66 +261,31 @@ SLOWLY = """() => {
 """From now on an environment takes its time to be made."""
 
 
-def test_several_games_in_a_row_are_played_by_one_page_object(start: Start) -> None:
-    """The second game has other ids, another speed and another environment; the data of both is right."""
-    study = start(
-        games=[
-            {"max_steps": 60, "episodes": 2},
-            {
-                "policies": [["agent_left", "human"], ["agent_right", "human"]],
-                "options": {"render": "mug", "generator": "word"},
-                "fps": 20,
-                "max_steps": 50,
-            },
-        ],
-    )
-    ann, bob = study.players("ann", "bob")
-    begins = []
-    for who in (ann, bob):
-        who.page.evaluate(SLOWLY)
-    for who in (ann, bob):
-        who.wait("window.game.sceneId === 'arena-1'", 60, "the next game is loaded")
-        begins.append(len(who.log))
-        who.start()
-    for who in (ann, bob):
-        who.playing()
-    study.finish(ann, bob)
-    assert [len(table.rows) for table in kept(study, ann, bob, complete=2, more=False)[0]] == [60, 60]
-    tables = kept(study, ann, bob, complete=1, game=1, more=False)
-    for who, own, begin in zip((ann, bob), tables, begins, strict=True):
-        assert who.page.evaluate("window.firstGame === window.game")
-        assert len(own[0].rows) == 50
-        assert page_records.active(own[0])
-        players = [assignment(who, game)["player_id"] for game in range(2)]
-        assert players[0] in (0, 1)
-        assert players[1] in ("agent_left", "agent_right")
-        # The second game's actions are those of its own keys, not what is left of the game before it.
-        log = [entry for entry in who.log[begin:] if entry.get("stepped")]
-        assert log
-        assert altered(log, own, players[1], 0) == []
-        for game in range(2):
-            metrics = study.metrics(who, game)
-            assert metrics["gameId"] == assignment(who, game)["game_id"]
-            assert metrics["sessionStatus"]["isPartial"] is False
-            assert metrics["validation"]["totalDesyncs"] == 0
-            assert metrics["inputDelivery"]["sentViaSocketIO"] == 0
-        assert who.failures == []
-
-
 STEP_CODE = """
 env.luck += 0.125
-if env.t == 50:
-    env.coins[0][:] = [0, 0, 3]
+if env.t % 10 == 5:
+    env.xs[0] = (env.xs[0] + 5) % 24
 """
 BINDING = "env = make(agents=[0, 1], coins=3 + 4 * mug_globals.get('gymSceneCounter', 1))"
 
 
-def test_what_a_study_may_write_is_honoured(start: Start) -> None:
-    """Step code, globals, no default action, two keys at once, actions that are no bytes; then single keystrokes."""
+def held(who: page_rig.Participant, action: Any, *keys: str, ticks: int = 20) -> None:
+    """Hold these keys until the page has asked for the action that they mean so many times."""
+    with contextlib.ExitStack() as stack:
+        for key in keys:
+            stack.enter_context(who.holding(key))
+        meant = json.dumps(json.dumps(action, separators=(",", ":")))
+        asked = f"window.rig.log.filter(({{ action }}) => JSON.stringify(action) === {meant}).length"
+        who.wait(f"{asked} >= {ticks}", 30, f"{keys} are {action}")
+
+
+def test_several_games_in_a_row_and_whatever_a_study_may_write(start: Start) -> None:
+    """First step code, globals, no default action, two keys at once and actions that are no bytes, over a slow line;
+    then other ids, another speed, another environment and single keystrokes. One page object plays both."""
     study = start(
-        max_steps=100,
         games=[
             {
+                "max_steps": 200,
                 "step_code": STEP_CODE,
                 "binding": BINDING,
                 "default_action": None,
@@ -273,44 +293,68 @@ def test_what_a_study_may_write_is_honoured(start: Start) -> None:
                     "ArrowLeft": -1, "ArrowRight": [1, 0], "ArrowUp": 3, "ArrowDown": 4, "ArrowLeft,ArrowUp": [-1, -1],
                 },
             },
-            {"input_mode": "single_keystroke", "multiplayer": {"input_delay": 2}},
+            {
+                "policies": [["agent_left", "human"], ["agent_right", "human"]],
+                "options": {"render": "mug", "generator": "word"},
+                "fps": 20,
+                "max_steps": 80,
+                "input_mode": "single_keystroke",
+                "multiplayer": {"input_delay": 3},
+            },
         ],
     )  # fmt: skip
-    ann, bob = study.players("ann", "bob")
-    ann.rest()
-    reached(ann, 20)
-    with ann.holding("ArrowLeft"), ann.holding("ArrowUp"):
-        reached(ann, 45)
-    with ann.holding("ArrowLeft"):
-        reached(ann, 65)
-    with ann.holding("ArrowRight"):
-        reached(ann, 80)
+    ann, bob = study.join("ann", "bob")
+    for who in (ann, bob):
+        who.network(30)
+    bob.play(1001)
+    ann.playing()
+    held(ann, [-1, -1], "ArrowLeft", "ArrowUp")
+    held(ann, -1, "ArrowLeft")
+    held(ann, [1, 0], "ArrowRight")
     assert ann.page.evaluate("window.game.pyodide.runPython('mug_globals[\"gymSceneCounter\"]')") == 1
     for who in (ann, bob):
-        who.wait("window.game.sceneId === 'arena-1'", 30, "the next game is loaded")
-        who.start()
-    for who in (ann, bob):
-        who.playing()
+        who.page.evaluate(SLOWLY)
+        who.wait("window.game.num_episodes === 1", 60, "the first game is over")
+        who.network()
+    begins = [len(who.log) for who in (ann, bob)]
+    study.next_game(ann, bob)
     ann.play(77)
     study.finish(ann, bob)
     first, second = (kept(study, ann, bob, complete=1, game=game, more=False) for game in range(2))
     me, other = (assignment(who, 0)["player_id"] for who in (ann, bob))
+    assert len(first[0][0].rows) == 200
     did = first[0][0].column(f"actions.{me}")
-    assert did.count([-1, -1]) >= 10
-    assert did.count(-1) >= 10
-    assert did.count([1, 0]) >= 5
-    assert did.count(0) >= 10
+    assert all(did.count(action) >= 10 for action in ([-1, -1], -1, [1, 0], 0))
     assert page_records.active(first[0][0]._replace(columns=[f"actions.{other}"]))
+    assert all(own[0].rollbacks() for own in first)
+    # What the hook does is seen in the data, so replaying without it would be found out.
+    code, seed = study_file.code_of(study.games[0]), assignment(ann, 0)["game_seed"]
+    (plain,) = page_records.truth(code, "", [0, 1], seed, [first[0][0].actions()])
+    assert page_records.untrue(first[0][0], plain) != []
     assert ann.page.evaluate("window.game.config.input_mode") == "single_keystroke"
-    assert all(page_records.active(own[0], 0.05) for own in second)
-    # A keystroke counts once, where a held key counts in every frame: then it would be four of five.
-    for who in (ann, bob):
-        column = second[0][0].column(f"actions.{assignment(who, 1)['player_id']}")
-        assert column[:2] == [0, 0]
-        assert column.count(0) > 60
-    for who in (ann, bob):
-        assert who.failures == []
-        assert [study.metrics(who, game)["sessionStatus"]["isPartial"] for game in range(2)] == [False, False]
+    by_peer(ann, bob)
+    for who, begin, own, partner in ((ann, begins[0], second[0], bob), (bob, begins[1], second[1], ann)):
+        assert who.page.evaluate("window.firstGame === window.game")
+        assert len(own[0].rows) == 80
+        players = [assignment(who, game)["player_id"] for game in range(2)]
+        assert players[0] in (0, 1)
+        assert players[1] in ("agent_left", "agent_right")
+        # A keystroke counts once, where a held key counts in every frame: then it would be four of five.
+        column = own[0].column(f"actions.{players[1]}")
+        assert column[:3] == [0, 0, 0]
+        assert page_records.active(own[0], 0.05)
+        assert column.count(0) > 40
+        # The second game's actions are those of its own keys, not what is left of the game before it.
+        taken_as_given(who.log[begin:], own, players[1], 3)
+        # Three frames are enough for a line of this machine.
+        assert guessed(own, assignment(partner, 1)["player_id"]).count(False) >= 40
+        for game in range(2):
+            metrics = study.metrics(who, game)
+            assert metrics["gameId"] == assignment(who, game)["game_id"]
+            assert metrics["sessionStatus"]["isPartial"] is False
+            assert metrics["validation"]["totalDesyncs"] == 0
+            assert sum(by_path(study, who, game)) == (200, 80)[game]
+        well_behaved(who)
 
 
 def test_a_game_alone_comes_before_a_game_of_two(
@@ -325,11 +369,7 @@ def test_a_game_alone_comes_before_a_game_of_two(
         games=[{"policies": [["alone", "human"]], "multiplayer": {"multiplayer": False}}, {"options": {}}],
     )
     ann, bob = study.players("ann", "bob")
-    for who in (ann, bob):
-        who.wait("window.game.sceneId === 'arena-1' && window.game.isP2PReady", 60, "the next game is loaded")
-        who.start()
-    for who in (ann, bob):
-        who.playing()
+    study.next_game(ann, bob)
     study.finish(ann, bob)
     for own in kept(study, ann, bob, complete=1, game=1, more=False):
         assert len(own[0].rows) == 40

@@ -5,6 +5,7 @@ The page's own module runs here, with the stand-in for numpy. What it gets wrong
 
 from __future__ import annotations
 
+import page_verdict
 import pytest
 
 pytestmark = pytest.mark.page
@@ -24,7 +25,10 @@ def test_two_people_finish_a_study_on_the_unmodified_page(start_study) -> None:
             assert {"actions.0", "rewards.1", "infos.0.x"} <= set(table.columns)
     assert any(value for value in tables["ann"][0].column("actions.0"))
     assert {entry["frame"] for entry in ann.log} >= set(range(30))
-    assert study.metrics(ann)["inputDelivery"]["sentViaP2P"] > 0
+    metrics = study.metrics(ann)
+    assert metrics["inputDelivery"]["sentViaP2P"] > 0
+    # What judges our module's file knows the page's.
+    assert page_verdict.unlike(metrics, page_verdict.METRICS) == []
     assert ann.assigned["game_seed"] == bob.assigned["game_seed"]
     assert study.refused == []
     assert ann.addresses.answered

@@ -1,0 +1,112 @@
+"""A real TURN server on this machine, for tests of games that are relayed: Debian's coturn, on loopback.
+
+    with Coturn(folder) as turn:
+        turn.urls, turn.secret        # what pycore.relay takes
+        turn.credentials("ann")       # what a page takes
+
+It checks time-limited credentials, as `pycore.relay.turn` makes them. `works()` says whether one can be had.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from pycore.relay.turn import Turn
+from tools import debian
+from tools.process import Failed, Missing
+from tools.relay import free_port, stop
+
+NAME = "turnserver"
+START_TIMEOUT = 10.0
+SECRET = "of the tests"
+
+ALLOCATED = re.compile(r"session (\d+): new, ")
+CLOSED = re.compile(r"session (\d+): closed ")
+RELAYED = re.compile(r"session \d+: peer usage: .* sp=(\d+),")
+"""What a client had relayed to others, said when its session ends and every 4096 packets, each time anew."""
+
+
+def find() -> str | None:
+    """The program, installed if need be and possible."""
+    found = shutil.which(NAME)
+    if found is None and debian.install("coturn"):
+        found = shutil.which(NAME)
+    return found
+
+
+class Coturn:
+    """One server, for as long as the block lasts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "turnserver.log"
+        self.port = 0
+        self.secret = SECRET
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        """The way to it is TCP: the server says what it relayed when a client goes, browsers go without a word, but of
+        a closed connection it hears. What it relays are datagrams all the same."""
+        return [f"turn:127.0.0.1:{self.port}?transport=tcp"]
+
+    def credentials(self, name: str) -> dict[str, str]:
+        """`username` and `credential` of somebody, valid for an hour."""
+        config = Turn(tuple(self.urls), self.secret, ttl_s=3600).config(name, time.time())
+        return {"username": config["username"], "credential": config["credential"]}
+
+    def __enter__(self) -> Coturn:
+        program = find()
+        if program is None:
+            raise Missing("no TURN server; install coturn")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        command = [
+            program, "-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
+            f"--listening-port={self.port}", "--allow-loopback-peers", "--fingerprint", "--realm=pycore.test",
+            "--use-auth-secret", f"--static-auth-secret={self.secret}", "--verbose", "--log-file=stdout",
+            "--simple-log", f"--pidfile={self.folder / 'turnserver.pid'}", f"--userdb={self.folder / 'turnserver.db'}",
+        ]  # fmt: skip
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            stop(self._process)
+            self._process = None
+
+    def text(self) -> str:
+        """What the server has said so far: an allocation per candidate, and what it relayed."""
+        return self.log.read_text("utf-8", "replace")
+
+    def relayed(self, seconds: float = 15.0) -> int:
+        """How many packets of clients were relayed, once all of them are gone or after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while True:
+            text = self.text()
+            if set(ALLOCATED.findall(text)) <= set(CLOSED.findall(text)) or time.monotonic() > deadline:
+                return sum(map(int, RELAYED.findall(text)))
+            time.sleep(0.1)
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise Failed(f"{NAME} ended with status {self._process.returncode}:\n{self.text()[-2000:]}")
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise Failed(f"{NAME} did not answer within {START_TIMEOUT:g} s:\n{self.text()[-2000:]}")
