@@ -1,5 +1,5 @@
 // Runs in the interactive_gym page, whichever module it has: holds back the inputs that the other player sends, so that
-// rollbacks of a wanted depth happen, and times the environment alone.
+// rollbacks of a wanted depth happen, notes when datagrams came and went, and times the environment alone.
 (() => {
   /** The first byte of a datagram with inputs: the page's module's, and ours. Pings pass, or they would end P2P. */
   const INPUTS = [0x01, 0xb1];
@@ -12,8 +12,21 @@
   let measured = true;
   const waiting = [];
   const own = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, 'onmessage');
-  const datagrams = { sent: 0, received: 0 };
+  /** Each of them: when it was sent or came, by `clock`, and its mark. @type {{sent: number[][], received: number[][]}} */
+  const datagrams = { sent: [], received: [] };
   const { send } = RTCDataChannel.prototype;
+
+  /** Milliseconds since the epoch: the same for all pages of a machine, and in no page does it go back. */
+  const clock = (at = performance.now()) => performance.timeOrigin + at;
+
+  /** What tells one datagram from others (FNV-1a): so the two pages can be compared. @param {any} data */
+  const mark = (data) => {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data)
+      : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+    let found = 0x811c9dc5;
+    for (const byte of bytes) found = Math.imul(found ^ byte, 0x01000193);
+    return found >>> 0;
+  };
 
   const release = () => {
     for (const [channel, take, event] of waiting.splice(0)) take.call(channel, event);
@@ -38,7 +51,7 @@
 
   RTCDataChannel.prototype.send = function counted(data) {
     send.call(this, data);
-    datagrams.sent += 1;
+    datagrams.sent.push([clock(), mark(data)]);
   };
 
   Object.defineProperty(RTCDataChannel.prototype, 'onmessage', {
@@ -46,7 +59,7 @@
     set(handler) {
       own.set.call(this, handler && function held(event) {
         const game = window.game;
-        datagrams.received += 1;
+        datagrams.received.push([clock(), mark(event.data)]);
         if (depth === 0 || !game || !(event.data instanceof ArrayBuffer) || !INPUTS.includes(new Uint8Array(event.data)[0])) {
           handler.call(this, event);
           return;
@@ -61,7 +74,46 @@
   });
 
   window.bench = {
-    datagrams,
+    clock,
+
+    /**
+     * The marks of the datagrams that were sent, or received, in a time.
+     *
+     * @param {'sent' | 'received'} way
+     * @param {number} since
+     * @param {number} [until]
+     */
+    datagrams(way, since, until = Infinity) {
+      return datagrams[way].filter(([at]) => since <= at && at < until).map(([, found]) => found);
+    },
+
+    /**
+     * Draw from Chromium's generator of losses, one number for each datagram of the page to itself. It begins with the
+     * same seed in every page, so without this all games would lose the same datagrams.
+     *
+     * @param {number} count
+     */
+    async draw(count) {
+      const pair = [new RTCPeerConnection(), new RTCPeerConnection()];
+      const channel = pair[0].createDataChannel('draw', { ordered: false, maxRetransmits: 0 });
+      const opened = new Promise((resolve) => channel.addEventListener('open', resolve));
+      for (const [own, other] of [pair, [...pair].reverse()]) {
+        await own.setLocalDescription();
+        while (own.iceGatheringState !== 'complete') await new Promise((resolve) => void setTimeout(resolve, 5));
+        await other.setRemoteDescription(own.localDescription);
+      }
+      await opened;
+      for (let drawn = 0; drawn < count; drawn += 1) {
+        send.call(channel, new Uint8Array(1));
+        await new Promise((resolve) => void setTimeout(resolve, 4)); // what is sent together goes in one packet
+      }
+      for (const connection of pair) connection.close();
+    },
+
+    /** When the last frame was stepped. @returns {number} */
+    lastStep() {
+      return clock(window.rig.log.findLast((entry) => entry.stepped)?.at ?? 0);
+    },
 
     /** @param {number} frames 0 lets go what is held, and all that follows */
     hold(frames) {

@@ -5,6 +5,7 @@ Everything here is arithmetic on logs and tables; `bench.hostpage` plays the gam
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -13,8 +14,11 @@ from typing import Any
 SETTLED = 100
 """Ticks of earlier frames are not counted: up to here the page's module hashes the state twice a tick for its log."""
 
-PLUMBING = frozenset({"ping", "pong", "client_console_log"})
-"""Events that the page sends and gets whoever plays: its pings, and a copy of its console."""
+CONSOLE = "client_console_log"
+"""The page copies every call of its console to the server, ten a second at most."""
+
+PLUMBING = frozenset({"ping", "pong", CONSOLE})
+"""Events of the page's own: its pings, whoever plays, and the copy of its console, which is counted by itself."""
 
 INPUTS = frozenset({"pyodide_player_action", "pyodide_other_player_action"})
 
@@ -117,18 +121,19 @@ class Fate:
         return self.altered + self.missing
 
 
-def fate(actions: Mapping[int, Any], player: Any, files: Sequence[Sequence[Mapping[str, Any]] | None]) -> Fate:
+def fate(
+    actions: Mapping[int, Any], player: Any, files: Sequence[Sequence[Mapping[str, Any]] | None], frames: int
+) -> Fate:
     """Compare the actions that a player's page took with the rows that everybody's file has of that player.
 
-    Without any file, all are missing. What was taken behind the last row of the longest file is after the end of the
-    episode and does not count, provided that everybody has a file.
+    `frames` is how long the game was to be: what a page took later is after its end and does not count, and all else
+    does. So what was taken behind the last row of a file that is too short is missing, and without a file everything.
     """
-    count = max((len(rows) for rows in files if rows is not None), default=0)
-    complete = all(rows is not None for rows in files)
-    counted = {frame: action for frame, action in actions.items() if frame < count or not complete}
+    counted = {frame: action for frame, action in actions.items() if frame < frames}
     found = Fate(len(counted))
+    by_frame = [{row["t"]: row.get(f"actions.{player}") for row in rows or ()} for rows in files]
     for frame, action in counted.items():
-        cells = [rows[frame].get(f"actions.{player}") if rows and frame < len(rows) else None for rows in files]
+        cells = [rows.get(frame) for rows in by_frame]
         if any(cell is None for cell in cells):
             found.missing += 1
         elif any(cell != (action or 0) for cell in cells):
@@ -136,14 +141,49 @@ def fate(actions: Mapping[int, Any], player: Any, files: Sequence[Sequence[Mappi
     return found
 
 
-def between(messages: Iterable[Any], since: float, until: float) -> list[Any]:
-    """The events on a web socket between two times, without the plumbing."""
-    return [message for message in messages if since <= message.at < until and message.name not in PLUMBING]
+def complete(files: Sequence[Sequence[Mapping[str, Any]] | None], frames: int) -> bool:
+    """Whether everybody has a file, and each has all the game's frames: a game that ends early may leave a part.
+
+    More are no fault here: the page's own module goes on for as many frames as its count falls behind in rollbacks.
+    """
+    return all(rows is not None and len(rows) >= frames for rows in files)
+
+
+def detours(metrics: Mapping[str, Any]) -> str:
+    """How often, and why, a page left the peer-to-peer path for the server's; empty if it never did.
+
+    pycore lists each change of the path with its cause; the page's own module goes once and says when.
+    """
+    if "pathChanges" in metrics:
+        causes = Counter(change["cause"] for change in metrics["pathChanges"] if change["to"] == "socketio")
+        return ", ".join(f"{count} x {cause}" for cause, count in sorted(causes.items()))
+    quality = metrics["quality"]
+    return f"from frame {quality['p2pFallbackFrame']} on" if quality["p2pFallbackTriggered"] else ""
+
+
+def undelivered(sent: Iterable[int], received: Iterable[int]) -> int:
+    """How many of the datagrams that one page sent are not among those that the other received, by their marks."""
+    return (Counter(sent) - Counter(received)).total()
+
+
+def during(messages: Iterable[Any], since: float, until: float) -> list[Any]:
+    """The events on a web socket between two times."""
+    return [message for message in messages if since <= message.at < until]
+
+
+def played(messages: Iterable[Any]) -> list[Any]:
+    """Without the plumbing."""
+    return [message for message in messages if message.name not in PLUMBING]
 
 
 def inputs(messages: Iterable[Any]) -> int:
-    """How many messages carry inputs, in whatever wrapping."""
+    """How many messages carry inputs, in whatever wrapping. Give it what was sent: a partner gets each once more."""
     return sum(
         message.name in INPUTS or (message.name == "webrtc_signal" and message.data.get("type") == "pycore-action")
         for message in messages
     )
+
+
+def console(messages: Iterable[Any]) -> int:
+    """The bytes of the console's copy."""
+    return sum(message.size for message in messages if message.name == CONSOLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,7 @@ def event(frame: int, current: int) -> dict:
 
 
 def file(*actions: int | None, player: int = 1) -> list[dict]:
-    return [{f"actions.{player}": action} for action in actions]
+    return [{"t": frame, f"actions.{player}": action} for frame, action in enumerate(actions)]
 
 
 def test_ticks_are_sorted_by_the_oldest_input_that_their_rollback_corrected() -> None:
@@ -44,19 +45,35 @@ def test_an_action_that_a_page_took_is_the_first_it_was_asked_with_or_the_one_it
 
 
 def test_an_input_is_lost_where_any_file_has_another_or_none() -> None:
-    """What came after the end of the longest file is not lost; without a file everything is."""
+    """What a page took until the game should have ended is to be in every file, whatever the files' length."""
     actions = {0: 1, 1: 2, 2: None, 3: 4, 4: 3}
     whole = file(1, 2, 0, 4)
-    assert figures.fate(actions, 1, [whole, whole]) == figures.Fate(taken=4)
-    assert figures.fate(actions, 1, [whole, file(1, 0, 0, 4)]) == figures.Fate(taken=4, altered=1)
-    assert figures.fate(actions, 1, [whole, file(1, 2)]) == figures.Fate(taken=4, missing=2)
-    assert figures.fate(actions, 1, [whole, file(1, 2, None, 4)]) == figures.Fate(taken=4, missing=1)
-    assert figures.fate(actions, 1, [whole, None]).lost == 5
-    assert figures.fate(actions, 2, [whole, whole]).missing == 4
+    assert figures.fate(actions, 1, [whole, whole], 4) == figures.Fate(taken=4)
+    assert figures.fate(actions, 1, [whole, file(1, 0, 0, 4)], 4) == figures.Fate(taken=4, altered=1)
+    assert figures.fate(actions, 1, [whole, file(1, 2)], 4) == figures.Fate(taken=4, missing=2)
+    assert figures.fate(actions, 1, [whole, file(1, 2, None, 4)], 4) == figures.Fate(taken=4, missing=1)
+    assert figures.fate(actions, 1, [whole, None], 4).lost == 4
+    assert figures.fate(actions, 2, [whole, whole], 4).missing == 4
+    assert figures.fate(actions, 1, [whole, [*whole[:1], *whole[2:]]], 4) == figures.Fate(taken=4, missing=1)
+
+
+def test_a_game_that_ends_early_loses_what_was_played_behind_its_files() -> None:
+    """Two equal files of the first two frames are no game of five, and the three other inputs are gone.
+
+    A game that goes on for longer than it was asked to is a whole one.
+    """
+    actions = {0: 1, 1: 2, 2: None, 3: 4, 4: 3}
+    part, whole = file(1, 2), file(1, 2, 0, 4, 3)
+    assert figures.fate(actions, 1, [part, part], 5) == figures.Fate(taken=5, missing=3)
+    assert not figures.complete([part, part], 5)
+    assert not figures.complete([whole, part], 5)
+    assert not figures.complete([whole, None], 5)
+    assert figures.complete([whole, whole], 5)
+    assert figures.complete([whole, whole], 4)
 
 
 def test_only_what_play_sends_through_the_server_counts() -> None:
-    """Pings and the copy of the console are the page's own; inputs are known in every wrapping."""
+    """Pings are the page's own and the copy of the console is counted by itself; inputs are known in every wrapping."""
     sent = [
         SimpleNamespace(at=at, name=name, data=data, size=10)
         for at, name, data in [
@@ -69,9 +86,37 @@ def test_only_what_play_sends_through_the_server_counts() -> None:
             (3.0, "p2p_health_report", {}),
         ]
     ]
-    found = figures.between(sent, 2.0, 3.0)
-    assert [message.at for message in found] == [2.0, 2.7, 2.8]
-    assert figures.inputs(found) == 2
+    during = figures.during(sent, 2.0, 3.0)
+    assert [message.at for message in during] == [2.0, 2.5, 2.6, 2.7, 2.8]
+    assert [message.at for message in figures.played(during)] == [2.0, 2.7, 2.8]
+    assert figures.inputs(during) == 2
+    assert figures.console(during) == 10
+
+
+def test_a_datagram_is_lost_if_the_other_page_did_not_receive_it() -> None:
+    """Whenever it came, and as often as it was sent; what else came does not count."""
+    assert figures.undelivered([1, 2, 2, 3], [3, 2, 9, 1]) == 1
+    assert figures.undelivered([1, 2], [2, 1, 1]) == 0
+    assert figures.undelivered([], [5]) == 0
+
+
+def change(cause: str, to: str = "socketio") -> dict:
+    return {"cause": cause, "to": to}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ({"pathChanges": [change("opened", "p2p")]}, ""),
+        ({"pathChanges": [change("silence"), change("recovered", "p2p"), change("silence")]}, "2 x silence"),
+        ({"pathChanges": [change("silence"), change("deaf")]}, "1 x deaf, 1 x silence"),
+        ({"quality": {"p2pFallbackTriggered": False, "p2pFallbackFrame": None}}, ""),
+        ({"quality": {"p2pFallbackTriggered": True, "p2pFallbackFrame": 7}}, "from frame 7 on"),
+    ],
+)
+def test_every_way_by_the_server_is_said_with_its_cause(metrics: dict, said: str) -> None:
+    """Without them nobody could tell a busy machine from a module that likes the server."""
+    assert figures.detours(metrics) == said
 
 
 def heard(**samples: list[float]) -> figures.Heard:
@@ -79,26 +124,130 @@ def heard(**samples: list[float]) -> figures.Heard:
 
 
 def test_every_figure_has_a_row_before_and_one_after_with_the_goals_of_the_issue() -> None:
-    """Ten times faster rollbacks, no lost input, all runs equal; only what was played is shown."""
+    """Ten times faster rollbacks, no lost input, all games whole and equal; only what was played is shown."""
     both = {
-        "before": heard(rollback_ms=[50, 40, 60], channel_close_lost=[30, 40], runs_equal=[0, 1, 0]),
-        "after": heard(rollback_ms=[4, 3, 9], channel_close_lost=[0, 0], runs_equal=[1, 1, 0]),
+        "before": heard(rollback_ms=[50, 40, 60], channel_close_complete=[0, 0], channel_close_lost=[30, 40]),
+        "after": heard(rollback_ms=[4, 3, 9], channel_close_complete=[1, 1], channel_close_lost=[0, 0]),
     }
+    both["before"].add("runs.equal", [0, 1, 0])
+    both["after"].add("runs.equal", [1, 1, 0])
+    both["after"].add("games.failed", [0, 1])
     both["after"].notes = ["after, channel.close, game 1: fine", "after, channel.silent, game 1: fine"]
     found = {made["name"]: made for made in hostpage_table.rows_of(both)}
-    names = [f"page.{side}.{name}" for name in ("rollback.ms", "channel.close.lost", "runs.equal") for side in both]
-    assert list(found) == names
-    assert [found[name]["value"] for name in names] == [50, 4, 70, 0, 1, 2]
-    assert [found[name]["goal"] for name in names] == [None, 5, None, 0, None, 3]
-    assert [rows.met(found[name]) for name in names] == [None, True, None, True, None, False]
+    kinds = ("rollback.ms", "channel.close.complete", "channel.close.lost", "runs.equal")
+    names = [f"page.{side}.{name}" for name in kinds for side in both]
+    assert list(found) == [*names, "page.after.games.failed"]
+    assert [found[name]["value"] for name in names] == [50, 4, 0, 2, 70, 0, 1, 2]
+    assert [found[name]["goal"] for name in names] == [None, 5, None, 2, None, 0, None, 3]
+    assert [rows.met(found[name]) for name in names] == [None, True, None, True, None, True, None, False]
+    assert rows.met(found["page.after.games.failed"]) is False
     assert found["page.after.rollback.ms"]["samples"] == [4, 3, 9]
-    assert found["page.after.channel.close.lost"]["notes"] == ["after, channel.close, game 1: fine"]
+    assert found["page.after.channel.close.complete"]["notes"] == ["after, channel.close, game 1: fine"]
     shown = hostpage_table.markdown(list(found.values())).splitlines()
-    assert shown[2] == "| `rollback.ms` | ms | 50 (40 to 60) | 4 (3 to 9) | 5, met |"
-    assert shown[4] == "| `runs.equal` | runs | 1 | 2 | 3, missed |"
+    assert shown[2:] == [
+        "| `rollback.ms` | ms | 50 (40 to 60) | 4 (3 to 9) | 5, met |",
+        "| `channel.close.complete` | games | 0 of 2 | 2 of 2 | 2, met |",
+        "| `channel.close.lost` | inputs | 70 | 0 | 0, met |",
+        "| `runs.equal` | games | 1 of 3 | 2 of 3 | 3, missed |",
+        "| `games.failed` | games | none | 1 of 2 | 0, missed |",
+    ]
     said = hostpage_table.remarks(both, list(found.values()), ["by hand"])
     assert "by hand" in said
     assert any("12.5 times faster" in remark for remark in said)
+
+
+class Player:
+    """Somebody whose file becomes the next of these texts while others sleep, which is all the time that passes."""
+
+    now = 0.0
+
+    def __init__(self, folder: Path, name: str, *texts: str | None, terminal: bool = False) -> None:
+        self.path = folder / f"{name}.csv"
+        self.texts = list(texts)
+        self.terminal = terminal
+        self.page = self
+
+    def sleep(self, seconds: float) -> None:
+        Player.now += seconds
+        if self.texts and (text := self.texts.pop(0)) is not None:
+            self.path.write_text(text, "utf-8")
+
+    def evaluate(self, expression: str) -> object:
+        return "The  end" if "innerText" in expression else self.terminal
+
+    def game(self, expression: str) -> object:
+        return 7
+
+
+def test_a_game_is_over_when_both_episodes_are_whole_and_not_when_a_file_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A part of an episode is what an early end leaves, and half a line is a file that is still written."""
+    pytest.importorskip("playwright")
+    from bench import hostpage
+
+    monkeypatch.setattr(hostpage, "time", SimpleNamespace(monotonic=lambda: Player.now))
+    study = SimpleNamespace(game={"max_steps": 2}, path=lambda who, ending: who.path)
+    part = "t,actions.1\n0,4\n"
+    whole = f"{part}1,3\n"
+
+    def outcome(*texts: str | None, terminal: bool = False) -> hostpage.Outcome:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        ann = Player(folder, "ann", *texts, terminal=terminal)
+        bob = Player(folder, "bob", terminal=terminal)
+        bob.path.write_text(whole, "utf-8")
+        return hostpage.over(study, [ann, bob])
+
+    played = outcome(None, part, f"{part}1,", whole)
+    assert played.complete
+    assert [rows[1]["actions.1"] for rows in played.files] == [3, 3]
+    assert played.ends == ["2 of 2 frames stored; at frame 7"] * 2
+    started = Player.now
+    early = outcome(part, terminal=True)
+    assert Player.now - started < 2 * hostpage.GRACE
+    assert not early.complete
+    assert early.ends[0] == "1 of 2 frames stored; ended: The end"
+    nothing = outcome(terminal=True)
+    assert (nothing.complete, nothing.tables[0]) == (False, None)
+    assert nothing.ends[0] == "no file; ended: The end"
+    assert outcome(part).ends[0] == "1 of 2 frames stored; at frame 7"
+
+
+def test_every_game_that_was_to_be_played_is_in_the_figures() -> None:
+    """What did not begin is played again and counted; what began and broke off counts against a strict group."""
+    pytest.importorskip("playwright")
+    from bench import hostpage
+
+    def settled(*happens: str, strict: bool = True) -> figures.Heard:
+        script = iter(happens)
+
+        def play(side: object, study: object, number: int, heard: figures.Heard) -> None:
+            heard.add("runs.equal", [1])
+            heard.runs.append({"seed": number})
+            happened = next(script)
+            if happened == "spoiled":
+                raise hostpage.Spoiled("it did not begin")
+            if happened == "hung":
+                raise AssertionError("ann: not within 45 s\nand so on")
+
+        group = hostpage.Group(play, frames=10, rounds=1, counts=("runs.equal",), strict=strict)
+        return hostpage.settle(group, None, None, 3)
+
+    fine = settled("fine")
+    assert fine.samples == {"runs.equal": [1], "games.failed": [0], "games.again": [0]}
+    assert (fine.runs, fine.notes) == ([{"seed": 3, "again": 0}], [])
+    late = settled("spoiled", "fine")
+    assert late.samples == {"runs.equal": [1], "games.failed": [0], "games.again": [1]}
+    assert (late.runs, late.notes) == ([{"seed": 3, "again": 1}], ["played again, because it did not begin"])
+    hung = settled("hung", "fine")
+    assert hung.samples == {"runs.equal": [0], "games.failed": [1], "games.again": [0]}
+    assert hung.notes == ["failed, because it broke off: ann: not within 45 s"]
+    assert [run["equal"] for run in hung.runs] == [0]
+    assert settled("hung", "fine", strict=False).samples == late.samples
+    never = settled(*["spoiled"] * hostpage.ATTEMPTS)
+    assert never.samples == {"runs.equal": [0], "games.failed": [1], "games.again": [hostpage.ATTEMPTS - 1]}
+    assert len(never.notes) == hostpage.ATTEMPTS
 
 
 def test_what_several_games_gave_is_put_together() -> None:
