@@ -18,20 +18,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pycore.adapters import RNGS, ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged, PhaseChanged
 from pycore.negotiation import SIGNALS, Negotiator, ice_configuration
 from pycore.records import Trajectory, episode_line, export_session_metrics, p2p_metrics, to_json, trajectory_text
-from pycore.session import Session
+from pycore.session import RESIMULATED, Session
 from pycore.types import DONE, P2P, PHASE_NAMES, READYING, SEND, Output, Settings
 
 BUFFER_BYTES: Final = 1 << 17
 OUTBOX_START: Final = 16
 LARGEST_RECORD: Final = 0xFFFF
 NO_LINK: Final = 255
+WRITTEN: Final = 4
+"""Confirmed frames that are written down in a tick: most have one, after a stall or a rollback there are many."""
+BEHIND: Final = 32
+"""So many may wait for a tick without a rollback."""
+
+_dense: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 IN_DATAGRAM: Final = 1
 IN_EVENT: Final = 3
@@ -55,6 +61,17 @@ def create(config_json: str, env: Any) -> Bridge:
 def seat_order(players: list[int | str]) -> list[int | str]:
     """Players in the order of seats, as the page sorts them: numbers by value, strings by UTF-16 code unit."""
     return sorted(players, key=lambda p: (0, p, b"") if type(p) is int else (1, 0, str(p).encode("utf-16-be")))
+
+
+class Records(Protocol):
+    """Something that takes confirmed frames and writes them down later."""
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are not written down yet."""
+
+    def write(self, most: int) -> None:
+        """Write down so many of them."""
 
 
 class Bridge:
@@ -141,7 +158,7 @@ class Bridge:
         try:
             outputs = session.poll(now, action, channels, inbox[0] != 0, bool(inbox[1] & 1))
         except ActionError as error:
-            self._put_news({"news": "log", "level": "error", "text": f"{error}; the default action is played instead"})
+            self._log(f"{error}; the default action is played instead", "error")
             outputs = session.poll(now, self._default, channels, inbox[0] != 0, bool(inbox[1] & 1))
         self._put_outputs(outputs)
         if self._negotiators:
@@ -163,10 +180,17 @@ class Bridge:
             # Between two ticks there were pictures, and whatever else the page has this Python do.
             self._resume()
         flags = session.advance(now)
+        self._write_down(self.trajectory, flags)
         if session.exchange.news:
             self._put_all_news()
         self._write_head()
         return flags | FLAG_OUTBOX if self._end > OUTBOX_START else flags
+
+    @staticmethod
+    def _write_down(records: Records, flags: int) -> None:
+        """A rollback has enough to do; what it confirmed can wait for the next ticks."""
+        if not flags & RESIMULATED or records.waiting > BEHIND:
+            records.write(WRITTEN)
 
     def outbox_length(self) -> int:
         """Bytes in the outbox."""
@@ -210,12 +234,12 @@ class Bridge:
         self._put(OUT_EMIT, NO_LINK, {"event": event, "data": data})
 
     def _put(self, kind: int, link: int, value: Any) -> None:
-        self._put_record(kind, link, 0, json.dumps(value, separators=(",", ":")).encode())
+        self._put_record(kind, link, 0, _dense(value).encode())
 
     def _put_record(self, kind: int, link: int, seq: int, payload: bytes) -> None:
         if len(payload) > LARGEST_RECORD:
             text = f"a message of {len(payload)} bytes is too large for the page"
-            payload = json.dumps({"news": "log", "level": "error", "text": text}).encode()
+            payload = _dense({"news": "log", "level": "error", "text": text}).encode()
             kind, link = OUT_NEWS, NO_LINK
         after = self._end + 8 + len(payload)
         if self._waiting or after > BUFFER_BYTES:
@@ -234,8 +258,20 @@ class Bridge:
         self._put(OUT_NEWS, NO_LINK, news)
 
     def _put_all_news(self) -> None:
+        """Lines of the log that belong together cross as one: a rollback may have ten."""
+        lines: list[str] = []
+        level = ""
         for event in self.session.news():
-            self._put_event(event)
+            if lines and not (isinstance(event, Log) and event.level == level):
+                self._log("\n".join(lines), level)
+                lines.clear()
+            if isinstance(event, Log):
+                level = event.level
+                lines.append(event.text)
+            else:
+                self._put_event(event)
+        if lines:
+            self._log("\n".join(lines), level)
 
     def _put_event(self, event: Event) -> None:
         news = {"news": event.news, **dataclasses.asdict(event)}
@@ -250,8 +286,8 @@ class Bridge:
         elif isinstance(event, EpisodeEnded):
             self._log(episode_line(self.session, event))
 
-    def _log(self, text: str) -> None:
-        self._put_news({"news": "log", "level": "info", "text": text})
+    def _log(self, text: str, level: str = "info") -> None:
+        self._put_news({"news": "log", "level": level, "text": text})
 
     # -- what is not a datagram -------------------------------------------------------------------------------
 

@@ -78,8 +78,8 @@ def _spelt(value: Any) -> Any:
 class Trajectory:
     """Collects confirmed frames; it is the session's sink."""
 
-    CHUNK: Final = 32
-    """Frames that are kept as they came; then they become text together, which takes a tenth of their memory."""
+    MOST: Final = 64
+    """Frames that are kept as they came, should nobody call `write`: as text they take a tenth of the memory."""
 
     def __init__(self, codec: ActionCodec) -> None:
         self._codec = codec
@@ -103,13 +103,22 @@ class Trajectory:
             totals = self.totals
             for agent, reward in result.rewards.items():
                 totals[agent] = totals.get(agent, 0) + reward
-        if len(of.fresh) >= self.CHUNK:
-            self._write(episode, of)
+        if len(of.fresh) >= self.MOST:
+            self._write(episode, of, self.MOST)
 
-    def _write(self, episode: int, of: _Episode) -> None:
-        """Make text of the frames that are kept as they came."""
+    @property
+    def waiting(self) -> int:
+        """Frames of the newest episode that are kept as they came."""
+        return len(self._episodes[-1].fresh) if self._episodes else 0
+
+    def write(self, most: int) -> None:
+        """Make text of some frames of the newest episode, which is work that can wait for a tick with little else."""
+        if self._episodes and self._episodes[-1].fresh:
+            self._write(len(self._episodes) - 1, self._episodes[-1], most)
+
+    def _write(self, episode: int, of: _Episode, most: int) -> None:
         decode = self._codec.decode
-        for frame, row, result, digest in of.fresh:
+        for frame, row, result, digest in of.fresh[:most]:
             line: dict[str, Any] = {"episode": episode, "frame": frame, "actions": [decode(e) for e in row]}
             if result is not None:
                 line["rewards"] = _by_text(result.rewards)
@@ -125,7 +134,7 @@ class Trajectory:
                 line["infos"] = dict.fromkeys(line.get("infos", ()), UNRECORDABLE)
                 text = to_json(line)
             of.lines.append(text)
-        of.fresh.clear()
+        del of.fresh[:most]
 
     @property
     def episodes(self) -> int:
@@ -137,7 +146,7 @@ class Trajectory:
         if episode >= len(self._episodes):
             return
         of = self._episodes[episode]
-        self._write(episode, of)
+        self._write(episode, of, len(of.fresh))
         yield from of.lines
         if of.end is not None:
             yield to_json({"end": episode, "frames": of.frames, "hash": of.end.hex()})

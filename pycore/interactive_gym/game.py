@@ -141,6 +141,7 @@ class PageBridge(Bridge):
             self._write_head()
             return OVER | FLAG_OUTBOX
         self._corrected = bool(flags & RESIMULATED)
+        self._write_down(self.ledger, flags)
         if flags & STEPPED:
             self.ledger.mark(now, self._focus())
         return flags

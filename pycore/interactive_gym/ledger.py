@@ -21,6 +21,9 @@ from pycore.records import plain_json
 from pycore.session import Session
 from pycore.types import StepResult
 
+_Mark = tuple[float, int, dict[str, bool]]
+"""Of a frame's first step: when it was, the bits of the seats that were guessed, and who looked."""
+
 
 class Ledger:
     """The books of one game. `subjects` are the participants' names by player; `games_before` counts the games of this
@@ -34,6 +37,8 @@ class Ledger:
         """Whether the page logs the frames itself, one by one."""
         self.page_episode = -1
         """The episode that the page is at: it may be behind, when nobody looks at it."""
+        self._fresh: deque[tuple[EpisodeBooks, int, tuple[bytes, ...], StepResult | None, _Mark]] = deque()
+        """Confirmed frames that are not in their table yet."""
         self._rows: deque[tuple[int, int, dict[Any, Any], StepResult | None]] = deque()
         """Confirmed frames that the page has not logged yet."""
         self._session = session
@@ -42,7 +47,7 @@ class Ledger:
         self._started_ms = started_ms
         self._game = games_before + 1
         self._books: list[EpisodeBooks] = []
-        self._marks: list[tuple[float, int, dict[str, bool]]] = []
+        self._marks: list[_Mark] = []
         """Of each frame of this episode, when it was stepped first: the time, who was guessed, who looked."""
         self._desyncs: list[tuple[Desync, float]] = []
         self._parts = 1
@@ -70,20 +75,38 @@ class Ledger:
         result: StepResult | None,
         digest: bytes | None,
     ) -> None:
-        """Book what the session hands to its sink; `focus` says who looks now."""
+        """Take what the session hands to its sink; `focus` says who looks now."""
         book = self._books[-1]
         if digest is not None:
             book.hashes.append((frame, digest.hex()))
         if not encoded:
             return
-        session, cast = self._session, self._cast
-        people = tuple(session.codec.decode(action) for action in encoded)
-        everybody = cast.spread(people, episode, frame)
-        actions = dict(zip(cast.agents, everybody, strict=True))
         if frame >= len(self._marks):
             # Confirmed as it is stepped: nobody was guessed.
             self._marks.append((now, 0, focus()))
-        stepped, missing, looked = self._marks[frame]
+        self._fresh.append((book, frame, tuple(encoded), result, self._marks[frame]))
+        if self.logs:
+            self.write(len(self._fresh))
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are not in their table yet."""
+        return len(self._fresh)
+
+    def write(self, most: int) -> None:
+        """Book some of the frames that were taken: work that can wait for a tick with little else."""
+        for _ in range(min(most, len(self._fresh))):
+            self._book(*self._fresh.popleft())
+
+    def _book(
+        self, book: EpisodeBooks, frame: int, encoded: tuple[bytes, ...], result: StepResult | None, mark: _Mark
+    ) -> None:
+        session, cast = self._session, self._cast
+        episode = book.table.episode
+        people = tuple(session.codec.decode(action) for action in encoded)
+        everybody = cast.spread(people, episode, frame)
+        actions = dict(zip(cast.agents, everybody, strict=True))
+        stepped, missing, looked = mark
         guessed = {agent: bool(missing >> seat & 1) for seat, agent in enumerate(session.players)}
         for bot in cast.agents[len(session.players) :]:
             guessed[bot] = bot in cast.page_bots and bool(missing & 1)
@@ -119,6 +142,7 @@ class Ledger:
         """
         if not self._books:
             return []
+        self.write(len(self._fresh))
         self._verify()
         book = self._books[-1]
         book.ended_ms = self._session.exchange.wall_ms(now)
@@ -167,6 +191,7 @@ class Ledger:
 
     def metrics(self, course: Course, now: float) -> str:
         """The page's metrics file, as JSON text."""
+        self.write(len(self._fresh))
         self._verify()
         metrics = multiplayer_metrics(
             self._session,

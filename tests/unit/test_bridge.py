@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import volley
-from pycore.bridge import BUFFER_BYTES, FLAG_OUTBOX, Bridge, create, seat_order
-from pycore.session import OVER, STEPPED
+from pycore.bridge import BEHIND, BUFFER_BYTES, FLAG_OUTBOX, Bridge, create, seat_order
+from pycore.events import Log, PeerStatus
+from pycore.session import OVER, RESIMULATED, STEPPED
 from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, DONE, PLAYING
 
 PERIOD = 1 / 32
@@ -275,6 +276,46 @@ def test_without_p2p_the_game_is_played_through_the_server() -> None:
     assert two.pages[0].commands == []
     assert two.pages[0].bridge.records() == two.pages[1].bridge.records()
     assert json.loads(two.pages[0].bridge.export_session_metrics())["inputs"]["sentViaSocketIO"] == 120
+
+
+def test_what_a_rollback_confirmed_is_written_down_by_the_ticks_behind_it() -> None:
+    """Its own tick has enough to do; but where every tick rolls back, the rest is bounded all the same."""
+    two = pair(max_steps=400, num_episodes=1)
+    two.until(lambda: two.pages[0].bridge.session.frame == 20, play=keys)
+    page, other = two.pages
+    waiting: dict[bool, list[int]] = {True: [], False: []}
+    for tick in range(120):
+        # The other's packets come in bursts of six, or, later, late by six all along.
+        if tick < 60 and tick % 6:
+            page.waiting, held = [], page.waiting
+        else:
+            held = []
+        two.tick(tick % 5, tick // 3 % 5)
+        page.waiting = [*held, *page.waiting]
+        waiting[bool(page.flags & RESIMULATED)].append(page.bridge.trajectory.waiting)
+    assert other.bridge.session.frame > 100
+    assert max(waiting[True]) >= 5
+    assert min(waiting[False]) == 0
+    assert max([*waiting[True], *waiting[False]]) <= BEHIND + 8
+    two.until(done(two), play=keys)
+    assert page.bridge.records() == other.bridge.records()
+    assert len(page.bridge.records().splitlines()) == 402
+
+
+def test_lines_of_the_log_that_belong_together_cross_as_one() -> None:
+    """A rollback may have ten, and each would cost the page a record, a parse and a call of its console."""
+    two = pair()
+    two.until(lambda: two.pages[0].bridge.session.frame == 5)
+    page = two.pages[0]
+    news = page.bridge.session.exchange.news
+    page.news.clear()
+    news += [Log(level="info", text="a"), Log(level="info", text="b"), Log(level="warning", text="c")]
+    news += [PeerStatus(seat=1, status="hidden"), Log(level="warning", text="d")]
+    two.tick()
+    said = [(each["news"], each.get("level"), each.get("text")) for each in page.news]
+    assert said == [
+        ("log", "info", "a\nb"), ("log", "warning", "c"), ("peer", None, None), ("log", "warning", "d"),
+    ]  # fmt: skip
 
 
 def test_the_head_of_the_outbox_says_period_frame_and_phase() -> None:

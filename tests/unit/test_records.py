@@ -121,15 +121,33 @@ def test_an_episode_that_was_cut_off_has_no_end_line() -> None:
 def test_frames_become_text_in_chunks_without_a_seam() -> None:
     """Asked for in the middle of a chunk and at its end, the lines are those of the frames, in order."""
     trajectory = Trajectory(DiscreteCodec(6))
-    for frame in range(2 * Trajectory.CHUNK + 5):
+    for frame in range(2 * Trajectory.MOST + 5):
         trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
         if frame % 20 == 0:
             assert len(list(trajectory.lines(0))) == frame + 1
-    trajectory(0, 2 * Trajectory.CHUNK + 5, [], None, b"12345678")
+    trajectory(0, 2 * Trajectory.MOST + 5, [], None, b"12345678")
     lines = [json.loads(line) for line in trajectory.lines(0)]
-    assert [line["frame"] for line in lines[:-1]] == list(range(2 * Trajectory.CHUNK + 5))
-    assert [line["actions"][0] for line in lines[:-1]] == [frame % 6 for frame in range(2 * Trajectory.CHUNK + 5)]
-    assert lines[-1] == {"end": 0, "frames": 2 * Trajectory.CHUNK + 5, "hash": "3132333435363738"}
+    assert [line["frame"] for line in lines[:-1]] == list(range(2 * Trajectory.MOST + 5))
+    assert [line["actions"][0] for line in lines[:-1]] == [frame % 6 for frame in range(2 * Trajectory.MOST + 5)]
+    assert lines[-1] == {"end": 0, "frames": 2 * Trajectory.MOST + 5, "hash": "3132333435363738"}
+
+
+def test_frames_are_written_down_when_there_is_time_and_asked_for_at_any_time() -> None:
+    """So many at a time, in order; who asks in between gets all, once."""
+    trajectory = Trajectory(DiscreteCodec(6))
+    trajectory.write(4)
+    assert trajectory.waiting == 0
+    for frame in range(10):
+        trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
+    for left in (6, 2, 0, 0):
+        trajectory.write(4)
+        assert trajectory.waiting == left
+    for frame in range(10, 20):
+        trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
+    trajectory.write(3)
+    assert [json.loads(line)["frame"] for line in trajectory.lines(0)] == list(range(20))
+    assert trajectory.waiting == 0
+    assert len(list(trajectory.lines(0))) == 20
 
 
 @pytest.mark.parametrize("info", [object(), {1: 2, "a": 3}, {"deep": [object()]}])
