@@ -4,7 +4,7 @@
         turn.urls, turn.secret        # what pycore.relay takes
         turn.credentials("ann")       # what a page takes
 
-It checks time-limited credentials, as `pycore.relay.turn` makes them. `works()` says whether one can be had.
+It checks time-limited credentials, as `pycore.relay.turn` makes them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,15 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 from pycore.relay.turn import Turn
 from tools import debian
-from tools.process import Failed, Missing
-from tools.relay import free_port, stop
+from tools.process import Missing
+from tools.server import ChildServer
 
 NAME = "turnserver"
-START_TIMEOUT = 10.0
 SECRET = "of the tests"
 
 ALLOCATED = re.compile(r"session (\d+): new, ")
@@ -39,15 +37,14 @@ def find() -> str | None:
     return found
 
 
-class Coturn:
-    """One server, for as long as the block lasts."""
+class Coturn(ChildServer):
+    """One server, for as long as the block lasts. Raises `Missing` where there is none to be had."""
+
+    START_TIMEOUT = 10.0
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.log = folder / "turnserver.log"
-        self.port = 0
+        super().__init__(NAME, folder)
         self.secret = SECRET
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def urls(self) -> list[str]:
@@ -60,35 +57,22 @@ class Coturn:
         config = Turn(tuple(self.urls), self.secret, ttl_s=3600).config(name, time.time())
         return {"username": config["username"], "credential": config["credential"]}
 
-    def __enter__(self) -> Coturn:
+    def command(self) -> list[str]:
+        """Everything on loopback, nothing kept, and what it does in its log."""
         program = find()
         if program is None:
             raise Missing("no TURN server; install coturn")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
-        command = [
+        return [
             program, "-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
             f"--listening-port={self.port}", "--allow-loopback-peers", "--fingerprint", "--realm=pycore.test",
             "--use-auth-secret", f"--static-auth-secret={self.secret}", "--verbose", "--log-file=stdout",
             "--simple-log", f"--pidfile={self.folder / 'turnserver.pid'}", f"--userdb={self.folder / 'turnserver.db'}",
         ]  # fmt: skip
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
-        try:
-            self._wait()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            stop(self._process)
-            self._process = None
-
-    def text(self) -> str:
-        """What the server has said so far: an allocation per candidate, and what it relayed."""
-        return self.log.read_text("utf-8", "replace")
+    def answers(self) -> bool:
+        """Whether it takes a connection."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def relayed(self, seconds: float = 15.0) -> int:
         """How many packets of clients were relayed, once all of them are gone or after so many seconds."""
@@ -98,15 +82,3 @@ class Coturn:
             if set(ALLOCATED.findall(text)) <= set(CLOSED.findall(text)) or time.monotonic() > deadline:
                 return sum(map(int, RELAYED.findall(text)))
             time.sleep(0.1)
-
-    def _wait(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise Failed(f"{NAME} ended with status {self._process.returncode}:\n{self.text()[-2000:]}")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise Failed(f"{NAME} did not answer within {START_TIMEOUT:g} s:\n{self.text()[-2000:]}")

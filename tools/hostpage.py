@@ -21,10 +21,8 @@ import os
 import re
 import runpy
 import shutil
-import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -35,12 +33,10 @@ from typing import Any
 from tools import distributions, node
 from tools.paths import BUILD, NODE_MODULES, PYODIDES, ROOT
 from tools.process import Failed, Missing
-from tools.relay import free_port, stop
+from tools.server import ChildServer
 
 PACKAGE = "mug"
 DISTRIBUTION = "multi_user_gymnasium"
-START_TIMEOUT = 60.0
-"""Seconds until the server must answer; it takes three, of which pandas is one."""
 
 PYODIDE = next(pyodide for pyodide in PYODIDES if pyodide.version == "0.26.2")
 PYODIDE_ADDRESS = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE.version}/full/"
@@ -122,79 +118,52 @@ def copy_package(target: Path) -> Path:
     return target / PACKAGE
 
 
-class Server:
+class Server(ChildServer):
     """A study's server on this machine: `with Server(study, folder) as server: server.url`.
 
     `study` is the file that its author would run; it is given `--port` and, with `settings`, `--settings FILE`.
     `folder` is where it runs, so `folder/data` is where its data comes; `package` is a copied package to run from.
     """
 
+    START_TIMEOUT = 60.0  # it takes three, of which pandas is one
+
     def __init__(
         self, study: Path, folder: Path, settings: Mapping[str, Any] | None = None, package: Path | None = None
     ) -> None:
+        super().__init__(study.name, folder)
         self.study = study.resolve()
-        self.folder = folder.resolve()
         self.data = self.folder / "data"
-        self.log = self.folder / "server.log"
         self.settings = settings
         self.package = package or installed_package()
-        self.port = 0
-        self.seconds = 0.0
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def __enter__(self) -> Server:
-        started = time.monotonic()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+    def command(self) -> list[str]:
+        """The study, with its port and its settings."""
         command = [sys.executable, "-m", "tools.hostpage", str(self.study), "--port", str(self.port)]
-        if self.settings is not None:
-            file = self.folder / "settings.json"
-            file.write_text(json.dumps(self.settings), encoding="utf-8")
-            command += ["--settings", str(file)]
+        if self.settings is None:
+            return command
+        file = self.folder / "settings.json"
+        file.write_text(json.dumps(self.settings), encoding="utf-8")
+        return [*command, "--settings", str(file)]
+
+    def environment(self) -> Mapping[str, str]:
+        """This process's, with the package in front, and no TURN settings of whoever runs this."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith("TURN_")}
         variables["PYTHONPATH"] = os.pathsep.join([str(self.package.parent.resolve()), str(ROOT)])
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log)
+        return variables
+
+    def answers(self) -> bool:
+        """By the one address that answers without beginning a participant's session, with a 404."""
         try:
-            self._wait()
-        except BaseException:
-            self.__exit__()
-            raise
-        self.seconds = time.monotonic() - started
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            stop(self._process)
-            self._process = None
-
-    def text(self) -> str:
-        """What the server has said so far."""
-        return self.log.read_text("utf-8", "replace") if self.log.is_file() else ""
-
-    def _wait(self) -> None:
-        assert self._process is not None
-        deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                raise Failed(f"{self.study.name} ended with status {self._process.returncode}:\n{self.text()[-3000:]}")
-            try:
-                # The one address that answers without beginning a participant's session, with a 404.
-                urllib.request.urlopen(f"{self.url}robots.txt", timeout=2)
-            except urllib.error.HTTPError:
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise Failed(f"{self.study.name} did not answer at {self.url} within {START_TIMEOUT:g} s")
+            urllib.request.urlopen(f"{self.url}robots.txt", timeout=2)
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            pass
+        return False
 
 
 class Files(http.server.ThreadingHTTPServer):

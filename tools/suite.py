@@ -209,10 +209,11 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:
-    from tools import distributions
+    from tools import coturn, distributions
 
     chromium.ensure(options.chromium)
     distributions.ensure_all()
+    coturn.find()  # not while a test waits for it
     return pytest(sys.executable, ["tests/page"], "", options, live=True, workers=PLAYERS)
 
 
