@@ -182,7 +182,8 @@ class Session:
         self._final_hash = False
         self._tick = 0
         self._polled_at = self._phase_at = now
-        self._interrupted: set[int] = set()
+        self._interrupted: dict[int, float] = {}
+        """Interrupted seats, and since when they are called so."""
         self._stopping = False
 
     # -- what the caller hands in -----------------------------------------------------------------------------
@@ -539,15 +540,19 @@ class Session:
             if link.peer_over:
                 self._finish_without(link.seat, now, "ended the session")
                 return
-            quiet = now - max(link.wire.heard_at, link.socket.heard_at, link.quiet_since)
+            heard = max(link.wire.heard_at, link.socket.heard_at)
+            quiet = now - max(heard, link.quiet_since)
             if quiet > self.settings.dropped_after and self.phase != READYING:
                 self._finish_without(link.seat, now, f"was not heard of for {quiet:.0f} s")
                 return
-            interrupted = quiet > self.settings.interrupted_after
-            if interrupted != (link.seat in self._interrupted):
-                (self._interrupted.add if interrupted else self._interrupted.discard)(link.seat)
-                status = "interrupted" if interrupted else "present"
-                self.exchange.news.append(PeerStatus(seat=link.seat, status=status))
+            since = self._interrupted.get(link.seat)
+            if since is None and quiet > self.settings.interrupted_after:
+                self._interrupted[link.seat] = now
+                self.exchange.news.append(PeerStatus(seat=link.seat, status="interrupted"))
+            elif since is not None and heard > since:
+                # Only what is heard brings a player back: a pause of our own, which counts silence anew, does not.
+                del self._interrupted[link.seat]
+                self.exchange.news.append(PeerStatus(seat=link.seat, status="present"))
 
     def _enter(self, phase: int, now: float) -> None:
         self.phase = phase

@@ -172,6 +172,25 @@ def test_a_frozen_page_is_announced_and_taken_back() -> None:
     assert [event.status for event in of.peers[0].events(PeerStatus)] == ["interrupted", "present"]
 
 
+def test_a_pause_of_our_own_brings_nobody_back() -> None:
+    """It counts the silence anew, since we did not listen; but who is interrupted is back only when they are heard."""
+    of = mesh(delay=0.03)
+
+    def freeze(seat: int, frozen: bool) -> None:
+        of.peers[seat].frozen = frozen
+
+    of.at(2.0, lambda: freeze(1, True))
+    of.at(5.0, lambda: freeze(0, True))
+    of.at(5.5, lambda: freeze(0, False))
+    of.at(8.5, lambda: freeze(1, False))
+    of.run(8.4)
+    assert [event.status for event in of.peers[0].events(PeerStatus)] == ["interrupted"]
+    of.run(60.0)
+    assert of.over
+    assert wrong(of) == []
+    assert [event.status for event in of.peers[0].events(PeerStatus)] == ["interrupted", "present"]
+
+
 def test_two_players_average_below_20_bytes_a_packet_on_a_quiet_link() -> None:
     """What design §5 calls 17 to 19 bytes, measured over a session, all blocks included."""
     of = mesh(2, Settings(max_steps=1500, action_space={"type": "discrete", "n": 6}), delay=0.05)
