@@ -226,6 +226,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
   }
 
   // ------------------------------------------------------------------ what the page of 0.1.3 adds
+  // `setInputTimestamps` is the page's own, in the class that this one extends.
 
   /** Whether its drawing loop may step by itself: never, the ticks are ours. */
   isP2PReady() {
