@@ -13,7 +13,7 @@ from typing import Any
 import page_records
 import page_rig
 
-ASKED = 0.8
+ASKED = 0.5
 """Share of a player's frames, hidden ones apart, for which the page asked for the action itself. For the others it was
 late, and the core stepped with the default."""
 STEP_SHAPE = "Map Map Map Map Map Object Object"

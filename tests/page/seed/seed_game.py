@@ -223,13 +223,19 @@ def verify(played: Played, lengths: list[int] | None = None) -> None:
         assert values is None or seed_truth.values_of(one, name) == values, name
 
 
+WINDOW = 12
+"""Frames that a page of 30 a second may be ahead of what it knows."""
+
+
 def verify_books(played: Played, lengths: list[int] | None = None) -> None:
     """What one sent is what the other received, everything was stepped, no hash differed, and the server's own count
     of what crossed it is what the pages say that they sent that way."""
     frames = played.scene["max_steps"] * played.scene["num_episodes"] if lengths is None else sum(lengths)
     for subject, metrics in played.metrics.items():
         inputs = metrics["inputs"]
-        assert metrics["frames"]["total"] == frames
+        stepped = metrics["frames"]["total"]
+        # An end that the play decides may turn out to lie before what was stepped.
+        assert stepped == frames or (lengths is not None and frames < stepped <= frames + WINDOW * len(lengths))
         assert metrics["sync"]["p2pHashMismatches"] == metrics["sync"]["contradictions"] == 0
         assert metrics["sync"]["hashesCompared"] > 0
         assert metrics["rollbacks"]["count"] == len(metrics["rollbacks"]["events"])
