@@ -315,7 +315,6 @@ class PageBridge(Bridge):
                 "cumulative": {str(agent): total for agent, total in totals.items()},
                 "hud": self._hud_line(totals),
                 "step": self.session.frame if step is None else step,
-                "bots": bool(self.cast.page_bots),
                 "picture": self._packet() if picture is None else picture,
             }
         )

@@ -144,9 +144,8 @@ def test_results_of_a_step_say_all_that_the_page_reads() -> None:
     result = table[0].shown[-1]
     assert set(result) == {
         "observations", "rewards", "terminateds", "truncateds", "infos", "actions", "cumulative", "hud", "step",
-        "picture", "bots",
+        "picture",
     }  # fmt: skip
-    assert result["bots"] is False
     assert result["step"] == table[0].session.frame == 20
     assert result["actions"].keys() == result["cumulative"].keys() == {"0", "1"}
     assert [pair[0] for pair in result["rewards"]] == [0, 1]
