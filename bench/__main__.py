@@ -16,8 +16,8 @@ from statistics import median
 from typing import Any
 
 from bench.rows import Row, as_json, row, table
+from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk
-from pycore.types import Settings
 from tools import chromium, node, site, wheels
 from tools.paths import NEWEST, ROOT, SITE
 from tools.process import say

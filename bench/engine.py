@@ -16,9 +16,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from pycore import datagram
-from pycore.session import Session
-from pycore.types import CHANNEL_NEVER, P2P, PLAYING, SEND, Settings
+from pycore.duties import CHANNEL_NEVER, P2P, SEND
+from pycore.session.phases import PLAYING
+from pycore.session.session import Session
+from pycore.settings import Settings
+from pycore.wire import datagram
 
 State = tuple[int, int, int, int]
 TICKS = 2000
@@ -114,7 +116,7 @@ def tick_without_wire(depth: int, ticks: int) -> tuple[float, int]:
             # Another action than the one before, which was the prediction.
             ours.store_remote_input(seat, (frame & 1) + 1, frame, now)
             # No path is up, so nothing was dispatched; the peer has it all the same.
-            ours.links[0].dispatched = ours.exchange.dispatched
+            ours.links[0].dispatched = ours.dispatched
             ours.acknowledge(seat, frame)
         ours.poll(now, tick & 3, (CHANNEL_NEVER,), False)
         ours.advance(now)

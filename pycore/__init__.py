@@ -1,3 +1,45 @@
-"""pycore: a rollback core for Python environments in the browser."""
+"""pycore: a rollback core for Python environments in the browser.
 
-__version__ = "0.1.0"
+The public interface: a `Session` of a `Simulation` under `Settings`, what its two calls hand out, its news and its
+errors. Beside it are `pycore.envs` (environments as simulations), `pycore.records` (what a session leaves behind),
+`pycore.testing` (whole meshes in virtual time), `pycore.values` (the canonical form) and `pycore.relay` (the server).
+"""
+
+from pycore.duties import (
+    CHANNEL_CLOSED,
+    CHANNEL_FAILED,
+    CHANNEL_NEVER,
+    EMIT,
+    P2P,
+    SEND,
+    SOCKETIO,
+    Output,
+)
+from pycore.errors import (
+    ActionError,
+    CanonicalError,
+    ConfigError,
+    DecodeError,
+    EnvironmentUnfit,
+    PeerError,
+    PycoreError,
+    UsageError,
+)
+from pycore.events import Desync, EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.rollback.prediction import Predictor
+from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
+from pycore.session.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.settings import MAX_SEATS, Settings
+from pycore.simulation import Simulation, StepResult
+from pycore.version import __version__
+
+__all__ = [
+    "__version__",
+    "Session", "Settings", "Simulation", "StepResult", "Predictor", "MAX_SEATS",
+    "SEND", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
+    "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
+    "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
+    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "PeerStatus",
+    "PycoreError", "UsageError", "ConfigError", "ActionError", "CanonicalError", "PeerError", "DecodeError",
+    "EnvironmentUnfit",
+]  # fmt: skip

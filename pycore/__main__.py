@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line; without its dependencies, say how to get them."""
     try:
-        from .cli import cli
+        from pycore.cli import cli
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise

@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from . import __version__
-from .errors import ConfigError, PycoreError, UsageError
-from .relay import create_app, missing_extra
+from pycore.errors import ConfigError, PycoreError, UsageError
+from pycore.relay import create_app, missing_extra
+from pycore.version import __version__
 
 if TYPE_CHECKING:
-    from .relay.export import GameData
+    from pycore.relay.export import GameData
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,7 +119,7 @@ def relay(
     turn: dict[str, Any] | None = None
     if turn_urls or force_relay:
         turn = {"urls": turn_urls, "secret": turn_secret, "ttl_s": turn_ttl, "force_relay": force_relay}
-    from .relay import serve
+    from pycore.relay import serve
 
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
@@ -169,8 +169,8 @@ def relay(
 def data(database: str, game: str | None, out: Path | None) -> None:
     """List the stored games, or export their metrics and trajectories as they were sent."""
     try:
-        from .relay.export import export_game, list_games
-        from .relay.store import DataStore
+        from pycore.relay.export import export_game, list_games
+        from pycore.relay.store import DataStore
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
     store = DataStore(database, create=False)
@@ -211,7 +211,7 @@ def install_page(path: Path, undo: bool, check: bool) -> None:
     """
     if undo and check:
         raise UsageError("--undo and --check are two different things; give one of them")
-    from . import install
+    from pycore import install
 
     report = (install.undo if undo else install.check if check else install.install)(path)
     click.echo(report.headline)

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pycore import canonical
-from pycore.adapters import ParallelEnvAdapter
+from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.values import canonical
 
 HASHES_TO_CHANGE = 2
 

@@ -11,10 +11,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import __version__
-from .disk import MADE_BY, MANIFEST, OURS, WORK, InstallFailed, State, digest, look, put, resume, take_out, told
-from .modules import ENTRY, Modules, ModulesMissing, collect
-from .page import (
+from pycore.install.disk import (
+    MADE_BY,
+    MANIFEST,
+    OURS,
+    WORK,
+    InstallFailed,
+    State,
+    digest,
+    look,
+    put,
+    resume,
+    take_out,
+    told,
+)
+from pycore.install.modules import ENTRY, Modules, ModulesMissing, collect
+from pycore.install.page import (
     KEPT,
     MARK,
     MODULE,
@@ -27,7 +39,8 @@ from .page import (
     missing_neighbours,
     recognise,
 )
-from .wheel import WheelFailed, compiled_wheel, core_files, core_wheel
+from pycore.install.wheel import WheelFailed, compiled_wheel, core_files, core_wheel
+from pycore.version import __version__
 
 __all__ = [
     "InstallFailed", "ModulesMissing", "PageNotFound", "PageRefused", "Report", "WheelFailed",

@@ -25,8 +25,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from ..errors import PycoreError
-from .page import KEPT, MODULE, is_ours
+from pycore.errors import PycoreError
+from pycore.install.page import KEPT, MODULE, is_ours
 
 OURS = "pycore"
 MANIFEST = "manifest.json"

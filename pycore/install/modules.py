@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import PycoreError
+from pycore.errors import PycoreError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ENTRY = "interactive_gym.js"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import UsageError
+from pycore.errors import UsageError
 
 MODULE = "pyodide_multiplayer_game.js"
 KEPT = f"{MODULE}.before-pycore"

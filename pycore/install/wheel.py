@@ -23,8 +23,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .. import __version__
-from ..errors import PycoreError
+from pycore.errors import PycoreError
+from pycore.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
@@ -129,7 +129,7 @@ def core_files(package: Path = PACKAGE) -> dict[str, bytes]:
         licence = _licence(package)
     except OSError as error:
         raise WheelFailed(f"cannot read pycore's own files: {error}; install pycore again") from error
-    if not {"pycore/__init__.py", "pycore/bridge.py"} <= set(files):
+    if not {"pycore/__init__.py", "pycore/bridge/__init__.py"} <= set(files):
         raise WheelFailed(f"the sources of pycore are not in {package}; install pycore from its wheel or a checkout")
     info = f"{NAME}.dist-info"
     files[f"{info}/METADATA"] = METADATA.encode()

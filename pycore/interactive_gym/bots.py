@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pycore.adapters import ParallelEnvAdapter
+from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.interactive_gym.scene import Scene
-from pycore.types import StepResult
+from pycore.simulation import StepResult
 
 
 class Cast:

@@ -15,8 +15,8 @@ from typing import Any, Final
 from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
 from pycore.interactive_gym.report import Focus, Interruptions, health
 from pycore.interactive_gym.scene import MUG, Scene
-from pycore.session import Session
-from pycore.types import BETWEEN, CONNECTING, DONE, PHASE_NAMES, PLAYING
+from pycore.session.phases import BETWEEN, CONNECTING, DONE, PHASE_NAMES, PLAYING
+from pycore.session.session import Session
 
 LOOK_INTERVAL: Final = 0.1
 HEALTH_INTERVAL: Final = 2.0
@@ -92,7 +92,7 @@ class Course:
         if session.phase >= DONE:
             self._look_back(now)
             return
-        timed_out = self.focus.look(hidden, now, session.exchange.wall_ms(now))
+        timed_out = self.focus.look(hidden, now, session.wall_ms(now))
         if timed_out:
             self._end_for_focus(now)
             return
@@ -101,7 +101,7 @@ class Course:
             return
         if self.scene.generation == MUG and session.links:
             self._validate()
-            if now >= self._health_at and session.exchange.socket_up:
+            if now >= self._health_at and session.socket_up:
                 self._health_at = now + HEALTH_INTERVAL
                 self._report_health()
         self._show_state(now)
@@ -120,7 +120,7 @@ class Course:
                     **self._ids(),
                     "reason": reason,
                     "frame_number": self.session.frame,
-                    "timestamp": round(self.session.exchange.wall_ms(now)),
+                    "timestamp": round(self.session.wall_ms(now)),
                 },
             )
             self._emit("end_game_request_redirect", {"mid_game_exclusion": True, "reason": reason})
@@ -176,7 +176,7 @@ class Course:
     def _presence(self, event: PeerStatus, now: float) -> None:
         session = self.session
         if event.status == "interrupted":
-            wall, frame = session.exchange.wall_ms(now), session.frame
+            wall, frame = session.wall_ms(now), session.frame
             self.interruptions.begin(event.seat, wall, frame)
             if self.scene.generation == MUG:
                 self._emit("p2p_connection_lost", {**self._ids(), "frame_number": frame, "timestamp": round(wall)})
@@ -185,7 +185,7 @@ class Course:
         self._show_state(now)
 
     def _found(self, seat: int, now: float) -> None:
-        duration = self.interruptions.end(seat, self.session.exchange.wall_ms(now), "success")
+        duration = self.interruptions.end(seat, self.session.wall_ms(now), "success")
         if self.scene.generation == MUG:
             self._emit("p2p_reconnection_success", {**self._ids(), "duration_ms": duration})
 
@@ -320,7 +320,7 @@ class Course:
 
     def _ended(self, event: SessionEnded, now: float) -> None:
         reason = event.reason
-        self.focus.look(False, now, self.session.exchange.wall_ms(now))
+        self.focus.look(False, now, self.session.wall_ms(now))
         if reason == "complete":
             self._completed(now)
         elif reason == "p2p_timeout" or (reason == "stop" and self._never_met):
@@ -335,7 +335,7 @@ class Course:
                 self._note_partial(reason)
                 self._terminal(reason, "The players' computers could not be connected.", with_code=False)
         elif reason in ("player_left", "stop"):
-            if self.scene.generation == MUG and not self.session.exchange.socket_up:
+            if self.scene.generation == MUG and not self.session.socket_up:
                 self._cut_off()
             else:
                 self._partner_gone(event, now)
@@ -400,7 +400,7 @@ class Course:
         player = max(named, key=lambda each: len(str(each)), default=None)
         self._note_partial(PARTNER_GONE, player)
         for seat in list(self.interruptions.seats):
-            duration = self.interruptions.end(seat, session.exchange.wall_ms(now), "timeout")
+            duration = self.interruptions.end(seat, session.wall_ms(now), "timeout")
             if self.scene.generation == MUG:
                 self._emit("p2p_reconnection_timeout", {**self._ids(), "pause_duration_ms": duration})
         message = self.scene.metadata.get("partner_disconnect_message") or "The other player has left the session."

@@ -23,8 +23,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from pycore.adapters import ParallelEnvAdapter
-from pycore.bridge import FLAG_OUTBOX, OUTBOX_START, Bridge, rngs_of, seat_order
+from pycore.bridge.bridge import FLAG_OUTBOX, OUTBOX_START, Bridge, rngs_of, seat_order
+from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
 from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
@@ -32,10 +32,12 @@ from pycore.interactive_gym.ledger import Ledger
 from pycore.interactive_gym.report import rollback_events
 from pycore.interactive_gym.scene import SEED, Scene, people
 from pycore.interactive_gym.shapes import flat_observations, packet, pairs
-from pycore.negotiation import SIGNALS
-from pycore.records import plain_json
-from pycore.session import OVER, RESIMULATED, STEPPED
-from pycore.types import DONE, HOLDING, PHASE_NAMES, PLAYING, READYING, Settings, StepResult
+from pycore.link.negotiation import SIGNALS
+from pycore.session.phases import DONE, HOLDING, PHASE_NAMES, PLAYING, READYING
+from pycore.session.session import OVER, RESIMULATED, STEPPED
+from pycore.settings import Settings
+from pycore.simulation import StepResult
+from pycore.values.json import plain_json
 
 ACTION_SIGNAL: Final = "pycore-action"
 """An input as a signal: mug's server counts bots as players and waits for them, so it never says that a game with
@@ -121,7 +123,7 @@ class PageBridge(Bridge):
             self._broke(error, now)
         self.ledger.latency.look(session, now)
         self.course.look(now, hidden)
-        if session.exchange.news:
+        if session.has_news:
             self._put_all_news()
         if self._later and not self.ledger.has_rows:
             self._put_news(self._later.popleft())

@@ -17,9 +17,9 @@ from pycore.interactive_gym.course import Course
 from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
 from pycore.interactive_gym.sizes import LARGEST_MESSAGE, packed
 from pycore.interactive_gym.table import EpisodeTable, joined
-from pycore.records import plain_json
-from pycore.session import Session
-from pycore.types import StepResult
+from pycore.session.session import Session
+from pycore.simulation import StepResult
+from pycore.values.json import plain_json
 
 _Mark = tuple[float, int, dict[str, bool]]
 """Of a frame's first step: when it was, the bits of the seats that were guessed, and who looked."""
@@ -116,7 +116,7 @@ class Ledger:
             result=result,
             focus=looked,
             guessed=guessed,
-            timestamp=round(session.exchange.wall_ms(stepped)),
+            timestamp=round(session.wall_ms(stepped)),
         )
         if self.logs:
             self._rows.append((episode, frame, actions, result))
@@ -132,7 +132,7 @@ class Ledger:
 
     def note_desync(self, desync: Desync, now: float) -> None:
         """Two players' hashes of a state differ."""
-        self._desyncs.append((desync, self._session.exchange.wall_ms(now)))
+        self._desyncs.append((desync, self._session.wall_ms(now)))
 
     def end(self, now: float) -> list[int | str]:
         """The episode is over; returns what the messages with its data are called, none if there is no data.
@@ -145,7 +145,7 @@ class Ledger:
         self.write(len(self._fresh))
         self._verify()
         book = self._books[-1]
-        book.ended_ms = self._session.exchange.wall_ms(now)
+        book.ended_ms = self._session.wall_ms(now)
         if not book.table.rows:
             return []
         episode = book.table.episode
@@ -165,7 +165,7 @@ class Ledger:
     def _verify(self) -> None:
         """Hashes are compared in the order of frames: the number compared says up to which."""
         session = self._session
-        compared = [session.exchange.hashes_compared(link.seat) for link in session.links]
+        compared = [session.hashes_compared_with(link.seat) for link in session.links]
         known = min(compared) if compared else sum(len(book.hashes) for book in self._books)
         for book in self._books:
             book.confirmed = book.table.rows - 1

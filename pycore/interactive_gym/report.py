@@ -12,8 +12,9 @@ from typing import Any
 from pycore.events import Desync
 from pycore.interactive_gym.sizes import fitting
 from pycore.interactive_gym.table import EpisodeTable
-from pycore.records import p2p_metrics, plain_json
-from pycore.session import Session
+from pycore.records.metrics import p2p_metrics
+from pycore.session.session import Session
+from pycore.values.json import plain_json
 
 SAMPLE_INTERVAL = 1.0
 MOST_SAMPLES = 600
@@ -43,7 +44,7 @@ class Latency:
         self._due = now + SAMPLE_INTERVAL
         rtt = rtt_ms(session)
         if rtt is not None:
-            self._samples.append({"timestamp": round(session.exchange.wall_ms(now)), "rttMs": rtt})
+            self._samples.append({"timestamp": round(session.wall_ms(now)), "rttMs": rtt})
             del self._samples[:-MOST_SAMPLES]
 
     def export(self) -> dict[str, Any] | None:
@@ -179,9 +180,8 @@ def health(session: Session) -> dict[str, Any] | None:
 
 def rollback_events(session: Session, episode: int | None = None) -> list[dict[str, Any]]:
     """The mispredictions of an episode, or of all."""
-    exchange = session.exchange
     events = session.timeline.events.export(
-        lambda seat: str(session.players[seat]), session.codec.decode, exchange.wall_ms
+        lambda seat: str(session.players[seat]), session.codec.decode, session.wall_ms
     )
     return [event for event in events if episode is None or event["episode"] == episode]
 
@@ -201,7 +201,7 @@ def multiplayer_metrics(
 ) -> dict[str, Any]:
     """The whole file. `partial` says why the session ended early, `desyncs` are with their times."""
     counts = p2p_metrics(session)
-    now_ms = session.exchange.wall_ms(now)
+    now_ms = session.wall_ms(now)
     received = counts["inputsReceivedViaP2P"] + counts["inputsReceivedViaSocketIO"]
     events = rollback_events(session)
     by_episode: dict[int, list[dict[str, Any]]] = {}

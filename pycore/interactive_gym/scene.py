@@ -7,7 +7,7 @@ one more attribute, ``pycore``, a dictionary: any of pycore's own settings, and
     bots             {agent: "random"} beside the page's `policy_mapping`
     ice_servers      STUN and TURN servers instead of the page's
     force_relay      whether every connection has to go by a TURN server; by default what the page's settings say
-    rngs             generators that the environment's state does not hold (see `pycore.adapters`)
+    rngs             generators that the environment's state does not hold (see `pycore.envs`)
 
 **Bots.** ``random`` is played by the core: a function of seed, episode, frame and agent, so that all agree without
 a message. Whatever else `policy_mapping` names is the page's own business (ONNX models, heuristics): the player on
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pycore.errors import ConfigError
-from pycore.types import Settings
+from pycore.settings import Settings
 
 SEED: Final = "seed"
 MUG: Final = "mug"

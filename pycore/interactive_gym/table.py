@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pycore.types import StepResult
+from pycore.simulation import StepResult
 
 PER_AGENT = ("actions", "rewards", "terminateds", "truncateds", "infos", "isFocused", "wasSpeculative")
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
-from .limits import Limits
+from pycore.errors import UsageError
+from pycore.relay.limits import Limits
 
 if TYPE_CHECKING:
-    from .app import RelayApp
+    from pycore.relay.app import RelayApp
 
 __all__ = ["Limits", "create_app", "missing_extra"]
 
@@ -34,7 +34,7 @@ def create_app(
 ) -> RelayApp:
     """The relay as an ASGI application; see `pycore.relay.app.create_app`. Raises `UsageError`."""
     try:
-        from . import app
+        from pycore.relay import app
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
     return app.create_app(

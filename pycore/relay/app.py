@@ -20,15 +20,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from .. import __version__
-from ..errors import ConfigError, UsageError
-from .limits import Limits
-from .lobby import Lobby
-from .rooms import PlayerId
-from .server import RelayServer
-from .settings import check_settings
-from .store import DataStore, StoreFailed
-from .turn import Turn
+from pycore.errors import ConfigError, UsageError
+from pycore.relay.limits import Limits
+from pycore.relay.lobby import Lobby
+from pycore.relay.rooms import PlayerId
+from pycore.relay.server import RelayServer
+from pycore.relay.settings import check_settings
+from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.turn import Turn
+from pycore.version import __version__
 
 log = logging.getLogger("pycore.relay")
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import UsageError
-from .store import DataStore, connections, games, metrics, records
+from pycore.errors import UsageError
+from pycore.relay.store import DataStore, connections, games, metrics, records
 
 
 @dataclass(slots=True)

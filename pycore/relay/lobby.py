@@ -17,10 +17,10 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .limits import Limits, TokenBucket
-from .payloads import Join, Refused, Store, read_action, read_join, read_signal
-from .rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
-from .turn import Turn
+from pycore.relay.limits import Limits, TokenBucket
+from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal
+from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
+from pycore.relay.turn import Turn
 
 
 class Connection:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .limits import Limits
+from pycore.relay.limits import Limits
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 

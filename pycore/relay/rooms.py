@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .limits import Limits
-from .payloads import Action, Refused, Signal
+from pycore.relay.limits import Limits
+from pycore.relay.payloads import Action, Refused, Signal
 
 PlayerId = int | str
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from ..errors import UsageError
-from .app import RelayApp
+from pycore.errors import UsageError
+from pycore.relay.app import RelayApp
 
 WS_PING_INTERVAL_S = 5.0
 WS_PING_TIMEOUT_S = 10.0

@@ -21,12 +21,12 @@ from typing import Any
 
 import socketio
 
-from .limits import Limits
-from .lobby import Connection, Lobby
-from .payloads import Refused, Store, read_connection_type, read_metrics, read_records
-from .rooms import DISCONNECT, Outgoing, Room, Seat
-from .store import DataStore, StoreFailed
-from .wire import REFUSED, packet_class
+from pycore.relay.limits import Limits
+from pycore.relay.lobby import Connection, Lobby
+from pycore.relay.payloads import Refused, Store, read_connection_type, read_metrics, read_records
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
+from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.wire import REFUSED, packet_class
 
 log = logging.getLogger("pycore.relay")
 

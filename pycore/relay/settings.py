@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from ..errors import ConfigError, UsageError
-from ..types import Settings
+from pycore.errors import ConfigError, UsageError
+from pycore.settings import Settings
 
 
 def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..errors import PycoreError, UsageError
+from pycore.errors import PycoreError, UsageError
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ConfigError
+from pycore.errors import ConfigError
 
 DEFAULT_TTL_S = 86_400.0
 

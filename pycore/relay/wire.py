@@ -19,7 +19,7 @@ from typing import Any
 
 from socketio.packet import BINARY_ACK, BINARY_EVENT, EVENT, Packet
 
-from .limits import Limits
+from pycore.relay.limits import Limits
 
 REFUSED = "!refused"
 """Name of the event that a refused packet becomes; no client can send it, see `_EVENT`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pycore import canonical
-from pycore.types import StepResult
+from pycore.simulation import StepResult
+from pycore.values import canonical
 
 MASK = (1 << 64) - 1
 

@@ -12,21 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pycore import datagram
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER, EMIT, P2P, SEND
 from pycore.events import Event
-from pycore.session import Session
-from pycore.types import (
-    CHANNEL_CLOSED,
-    CHANNEL_NEVER,
-    DONE,
-    EMIT,
-    FAILED,
-    P2P,
-    SEND,
-    Settings,
-    Simulation,
-    StepResult,
-)
+from pycore.session.phases import DONE, FAILED
+from pycore.session.session import Session
+from pycore.settings import Settings
+from pycore.simulation import Simulation, StepResult
+from pycore.wire import datagram
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,15 +205,15 @@ class Mesh:
             action = peer.play(session.episode, session.frame + self.settings.input_delay)
             if peer.hidden:
                 action = self.settings.default_action
-            before = session.exchange.dispatched
+            before = session.dispatched
             episode = session.episode
             channels = [peer.channels[link.seat] for link in session.links]
             outputs = session.poll(now, action, channels, peer.socket_up, peer.hidden)
-            if session.exchange.dispatched > before and session.episode == episode:
+            if session.dispatched > before and session.episode == episode:
                 while len(peer.inputs) <= episode:
                     peer.inputs.append({})
-                if session.exchange.open_for_inputs and session.exchange.dispatched >= self.settings.input_delay:
-                    peer.inputs[episode][session.exchange.dispatched] = session.codec.encode(action)
+                if session.dispatched >= self.settings.input_delay:
+                    peer.inputs[episode][session.dispatched] = session.codec.encode(action)
             self._carry_out(peer, outputs)
             pending = session.pending_rollback_frame
             if pending is not None:

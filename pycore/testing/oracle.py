@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pycore import canonical
-from pycore.codec import ActionCodec
-from pycore.types import Settings, Simulation
+from pycore.actions.codec import ActionCodec
+from pycore.settings import Settings
+from pycore.simulation import Simulation
+from pycore.values import canonical
 
 
 @dataclass(frozen=True, kw_only=True)

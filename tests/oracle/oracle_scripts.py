@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from oracle_stage import LIMIT, LOST, Hand, Script, Segment
 
-from pycore.types import CHANNEL_CLOSED, CHANNEL_FAILED, P2P, SOCKETIO
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, P2P, SOCKETIO
 
 CHANNELS = (
     (0, 0),

@@ -14,26 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pycore import datagram, records
+from pycore import records
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND, SOCKETIO
 from pycore.events import Desync, Log, PathChanged
-from pycore.session import Session
+from pycore.session.phases import BETWEEN, DONE, FAILED, PLAYING, READYING
+from pycore.session.session import Session
+from pycore.settings import Settings
+from pycore.simulation import StepResult
 from pycore.testing.games import Walk
-from pycore.types import (
-    BETWEEN,
-    CHANNEL_CLOSED,
-    CHANNEL_FAILED,
-    CHANNEL_NEVER,
-    DONE,
-    EMIT,
-    FAILED,
-    P2P,
-    PLAYING,
-    READYING,
-    SEND,
-    SOCKETIO,
-    Settings,
-    StepResult,
-)
+from pycore.wire import datagram
 
 FPS = 30.0
 PERIOD = 1 / FPS

@@ -18,8 +18,8 @@ from oracle_compare import differences, met, story
 from oracle_engines import InNode, InProcess
 from oracle_stage import LIMIT, Script, Segment, Stage
 
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
 from pycore.events import Log
-from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER
 
 pytestmark = pytest.mark.filterwarnings("ignore:co_lnotab is deprecated")  # js2py's fork, on 3.12 and later
 

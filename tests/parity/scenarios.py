@@ -31,7 +31,7 @@ def digest_of(*parts: bytes) -> str:
 @scenario
 def canonical_forms() -> str:
     """The canonical bytes of values whose text or order could differ between platforms."""
-    from pycore import canonical
+    from pycore.values import canonical
 
     values: list[object] = [
         None,
@@ -67,9 +67,9 @@ def _mesh(seats: int, seed: int, conditions: dict[str, float], script: list[tupl
     """A whole mesh in virtual time: what every peer published, saw, counted and sent, to the last byte."""
     import json
 
-    from pycore.records import export_session_metrics
+    from pycore.records.metrics import export_session_metrics
+    from pycore.settings import Settings
     from pycore.testing import Conditions, Mesh, Walk
-    from pycore.types import Settings
 
     def plays(seat: int) -> Callable[[int, int], int]:
         return lambda episode, frame: (frame * (seat + 3) // 7 + episode) % 6
@@ -120,8 +120,8 @@ def an_environment_with_its_generators() -> str:
     """The adapter: states, generators, snapshots that are loaded again, and what is random of `random`."""
     import random
 
-    from pycore import canonical
-    from pycore.adapters import ParallelEnvAdapter
+    from pycore.envs.adapter import ParallelEnvAdapter
+    from pycore.values import canonical
 
     class Drunk:
         """Two walkers who stagger by the module's own generator."""

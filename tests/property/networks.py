@@ -17,11 +17,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pycore import datagram
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, EMIT, P2P, SEND
 from pycore.events import Desync, EpisodeEnded, PathChanged
-from pycore.session import Session
+from pycore.session.phases import DONE, HOLDING
+from pycore.session.session import Session
+from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
-from pycore.types import CHANNEL_CLOSED, CHANNEL_FAILED, DONE, EMIT, HOLDING, P2P, SEND, Settings
+from pycore.wire import datagram
 
 TIMES = float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x"))
 """PYCORE_EXAMPLES=10x runs ten times as many examples."""

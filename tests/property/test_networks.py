@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from networks import Schedule, Tally, build, examples, faults, heal, play, schedules, seeded
 
 from pycore.events import Desync
+from pycore.rollback.timeline import Timeline
 from pycore.testing import Conditions, Walk
-from pycore.timeline import Timeline
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pycore.canonical import MAX_INT_BITS, Array
+from pycore.values.canonical import MAX_INT_BITS, Array
 
 BIG = 1 << (MAX_INT_BITS - 1)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pycore import datagram
+from pycore.duties import CHANNEL_NEVER, EMIT, SEND, SOCKETIO
 from pycore.events import Log
-from pycore.session import Session
+from pycore.session.phases import PLAYING
+from pycore.session.session import Session
+from pycore.settings import Settings
 from pycore.testing import Walk
-from pycore.types import CHANNEL_NEVER, EMIT, PLAYING, SEND, SOCKETIO, Settings
+from pycore.wire import datagram
 
 PERIOD = 1 / 32
 """A period that floats hold exactly, so that times in tests are exact as well."""

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.adapters import ParallelEnvAdapter
-from pycore.canonical import Array, decode
+from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
+from pycore.values.canonical import Array, decode
 
 numpy: Any = None
 try:

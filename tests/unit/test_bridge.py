@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import volley
-from pycore.bridge import BEHIND, BUFFER_BYTES, FLAG_OUTBOX, Bridge, create, seat_order
+from pycore.bridge.bridge import BEHIND, BUFFER_BYTES, FLAG_OUTBOX, Bridge, create, seat_order
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
 from pycore.events import Log, PeerStatus
-from pycore.session import OVER, RESIMULATED, STEPPED
-from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, DONE, PLAYING
+from pycore.session.phases import DONE, PLAYING
+from pycore.session.session import OVER, RESIMULATED, STEPPED
 
 PERIOD = 1 / 32
 

@@ -60,7 +60,7 @@ def test_two_builds_of_a_browser_wheel_have_the_same_bytes(
 def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheels, pyodide: Pyodide) -> None:
     """Every module of the core as byte code; no source, no relay, no command line."""
     names = set(wheels.read(built.browser(pyodide)))
-    assert {"pycore/__init__.pyc", "pycore/types.pyc", "pycore/errors.pyc"} <= names
+    assert {"pycore/__init__.pyc", "pycore/settings.pyc", "pycore/errors.pyc"} <= names
     assert not [name for name in names if name.endswith(".py")]
     assert not [name for name in names if name.startswith("pycore/") and not name.endswith(".pyc")]
     assert not [name for name in names if "relay" in name or "cli" in name or "__main__" in name]
@@ -105,8 +105,8 @@ def test_a_browser_wheel_imports_here_without_its_sources(built: wheels.Wheels, 
     assert HERE is not None
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import pycore.types, pycore.errors\n"
-        "print(pycore.types.__file__, bool(pycore.errors.__doc__))"
+        "import pycore.settings, pycore.errors\n"
+        "print(pycore.settings.__file__, bool(pycore.errors.__doc__))"
     )
     wheel = built.browser(HERE)
     command = [sys.executable, "-I", "-S", "-c", code, str(wheel)]

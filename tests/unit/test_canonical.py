@@ -14,8 +14,8 @@ from canonical_values import BIG, keys, leaves, same, values
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pycore.canonical import DTYPES, MAX_DEPTH, MAX_INT_BITS, Array, decode, digest, encode
 from pycore.errors import CanonicalError, DecodeError, UsageError
+from pycore.values.canonical import DTYPES, MAX_DEPTH, MAX_INT_BITS, Array, decode, digest, encode
 
 numpy: Any = None
 try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pycore.adapters import ParallelEnvAdapter
+from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.errors import EnvironmentUnfit, UsageError
 
 

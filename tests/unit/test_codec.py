@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.codec import MAX_ACTION_BYTES, AnyCodec, DiscreteCodec, action_codec
+from pycore.actions.codec import MAX_ACTION_BYTES, AnyCodec, DiscreteCodec, action_codec
 from pycore.errors import ActionError, ConfigError, DecodeError
 
 actions = st.recursive(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore import datagram
-from pycore.codec import AnyCodec, DiscreteCodec
-from pycore.datagram import BLOCKS, SPLIT, decode, encode, unwrap
+from pycore.actions.codec import AnyCodec, DiscreteCodec
 from pycore.errors import DecodeError
+from pycore.wire import datagram
+from pycore.wire.datagram import BLOCKS, SPLIT, decode, encode, unwrap
 
 SIX = DiscreteCodec(6)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.desync import KEPT, HashExchange
 from pycore.errors import DecodeError
+from pycore.session.hashes import KEPT, HashExchange
 
 A, B = b"aaaaaaaa", b"bbbbbbbb"
 

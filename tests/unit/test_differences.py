@@ -9,8 +9,8 @@ import pytest
 from canonical_values import values
 from hypothesis import given
 
-from pycore.canonical import Array, decode, encode
-from pycore.differences import MISSING, first_differences
+from pycore.values.canonical import Array, decode, encode
+from pycore.values.differences import MISSING, first_differences
 
 
 @given(values, values)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from core_support import Table, actions_of, datagrams_of, opened, settings, signals_of
 
-from pycore import datagram, ready
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER, EMIT, SEND, SOCKETIO
 from pycore.events import PathChanged
-from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, DONE, EMIT, PLAYING, SEND, SOCKETIO
+from pycore.session import ready
+from pycore.session.phases import DONE, PLAYING
+from pycore.wire import datagram
 
 LONG = settings(max_steps=5000)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pycore.datagram import NO_SAMPLE
-from pycore.flow import Flow
+from pycore.link.flow import Flow
+from pycore.wire.datagram import NO_SAMPLE
 
 
 def test_a_round_trip_is_arrival_minus_sending_minus_hold() -> None:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.codec import DiscreteCodec
-from pycore.inputs import Frames
+from pycore.actions.codec import DiscreteCodec
+from pycore.rollback.frames import Frames
+from pycore.rollback.timeline import TAKEN, Timeline
 from pycore.testing import Walk
-from pycore.timeline import TAKEN, Timeline
 
 
 def _timeline(seats: int, ahead: int, behind: int, delay: int = 0) -> Timeline:

@@ -20,10 +20,11 @@ from typing import Any, NoReturn
 import pytest
 from click.testing import CliRunner
 
-from pycore import __version__, install
+from pycore import install
 from pycore.cli import cli
 from pycore.errors import PycoreError
 from pycore.install import InstallFailed, PageNotFound, PageRefused, modules, page, wheel
+from pycore.version import __version__
 
 MODULE = "pyodide_multiplayer_game.js"
 KEPT = "pyodide_multiplayer_game.js.before-pycore"
@@ -777,7 +778,7 @@ def test_the_wheel_imports_alone_and_has_nothing_that_a_page_does_not_need(tmp_p
     path = tmp_path / name
     path.write_bytes(data)
     file, version, gone = imported(path)
-    assert (Path(file), version, gone.strip()) == (path / "pycore" / "bridge.py", __version__, "[]")
+    assert (Path(file), version, gone.strip()) == (path / "pycore" / "bridge" / "__init__.py", __version__, "[]")
     files = wheel.read(path)
     record = files[f"interactive_gym_pycore-{__version__}.dist-info/RECORD"].decode()
     assert {line.split(",")[0] for line in record.splitlines()} == set(files)
@@ -795,10 +796,10 @@ def test_this_python_compiles_for_a_page_of_its_own_version(tmp_path: Path, monk
     path.write_bytes(made[1])
     assert path.name == f"interactive_gym_pycore-{__version__}-{tag}-none-any.whl"
     assert not [name for name in wheel.read(path) if name.endswith(".py")]
-    assert imported(path)[0] == str(path / "pycore" / "bridge.pyc")
+    assert imported(path)[0] == str(path / "pycore" / "bridge" / "__init__.pyc")
     sources = {name: data for name, data in wheel.core_files().items() if name.endswith(".py")}
     assert wheel.is_of(path, sources)
-    assert not wheel.is_of(path, {**sources, "pycore/types.py": sources["pycore/types.py"] + b"\n"})
+    assert not wheel.is_of(path, {**sources, "pycore/settings.py": sources["pycore/settings.py"] + b"\n"})
     assert not wheel.is_of(path, {**sources, "pycore/more.py": b""})
     path.write_bytes(b"no wheel")
     assert not wheel.is_of(path, sources)
@@ -825,10 +826,10 @@ def test_a_checkout_gives_the_wheel_that_was_built_from_these_sources(
         assert wheel.compiled_wheel(package) is None, "a folder of that name in site-packages is not ours"
         (tmp_path / "build.py").touch()
         assert wheel.compiled_wheel(package) == made
-        with (package / "types.py").open("a") as file:
+        with (package / "settings.py").open("a") as file:
             file.write("\n")
         assert wheel.compiled_wheel(package) is None
-        (package / "types.py").write_bytes((wheel.PACKAGE / "types.py").read_bytes())
+        (package / "settings.py").write_bytes((wheel.PACKAGE / "settings.py").read_bytes())
         shutil.rmtree(folder)
         (tmp_path / "build.py").unlink()
 

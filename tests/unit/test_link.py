@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.codec import DiscreteCodec
-from pycore.inputs import Frames
-from pycore.link import CONGESTED_BYTES, Link, _two_runs
-from pycore.negotiation import Negotiator
-from pycore.types import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER
+from pycore.actions.codec import DiscreteCodec
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER
+from pycore.link.link import CONGESTED_BYTES, Link, _two_runs
+from pycore.link.negotiation import Negotiator
+from pycore.rollback.frames import Frames
 
 PERIOD = 1 / 32
 

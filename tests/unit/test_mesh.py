@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from pycore.adapters import ParallelEnvAdapter
+from pycore.duties import CHANNEL_FAILED
+from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.events import PathChanged, PeerStatus
+from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
-from pycore.types import CHANNEL_FAILED, Settings
 
 OF = Settings(max_steps=150, num_episodes=2, action_space={"type": "discrete", "n": 6})
 

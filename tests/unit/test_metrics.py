@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 
-from pycore.metrics import LateInputLog, RollbackEvents
+from pycore.rollback.mispredictions import LateInputLog, RollbackEvents
 
 
 def test_what_was_appended_is_exported_in_order() -> None:

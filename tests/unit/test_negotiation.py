@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycore.negotiation import Negotiator, ice_configuration
+from pycore.link.negotiation import Negotiator, ice_configuration
 
 ICE: dict[str, Any] = {"iceServers": []}
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pycore import ready
 from pycore.errors import DecodeError
-from pycore.types import Settings
+from pycore.session import ready
+from pycore.settings import Settings
 
 STATE = b"12345678"
 AGREED: dict[str, Any] = {**Settings().agreed(), "seed": 7, "players": [0, 1]}

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from core_support import Table, settings
 
-from pycore import canonical
-from pycore.codec import DiscreteCodec
-from pycore.records import Trajectory, export_session_metrics, header, p2p_metrics, to_json, trajectory_text
+from pycore.actions.codec import DiscreteCodec
+from pycore.records.metrics import export_session_metrics, p2p_metrics
+from pycore.records.trajectory import Trajectory, header, trajectory_text
+from pycore.session.phases import DONE
+from pycore.settings import Settings
+from pycore.simulation import StepResult
 from pycore.testing import Conditions, Mesh, Walk
-from pycore.types import DONE, Settings, StepResult
+from pycore.values import canonical
+from pycore.values.json import to_json
 
 S5 = {
     "gameId": None, "playerId": None, "connection": ["type", "connectionDetails"],

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from core_support import Table, actions_of, datagrams_of, opened, settings, visible
 
-from pycore import datagram
+from pycore.duties import P2P
 from pycore.errors import ActionError, ConfigError, UsageError
 from pycore.events import Desync, EpisodeEnded, PeerStatus, PhaseChanged, SessionEnded
-from pycore.metrics import RollbackEvents
-from pycore.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.rollback.mispredictions import RollbackEvents
+from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
+from pycore.session.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.settings import Settings
+from pycore.simulation import StepResult
 from pycore.testing import Conditions, Mesh, Walk
-from pycore.types import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, P2P, PLAYING, READYING, Settings, StepResult
+from pycore.wire import datagram
 
 LONG = settings(max_steps=5000)
 KEYS = [
@@ -818,7 +821,7 @@ def test_an_abort_ends_the_episode_with_what_is_confirmed_and_the_others_hear_of
 
 def test_another_version_of_the_core_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two versions may step alike or not; nobody finds that out in a study."""
-    import pycore.session as module
+    import pycore.session.session as module
 
     first = Table(2, LONG)
     monkeypatch.setattr(module, "__version__", "0.0.9")

@@ -11,10 +11,10 @@ from core_support import Table, datagrams_of, settings, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore import datagram
+from pycore.duties import P2P, SOCKETIO
 from pycore.errors import DecodeError
 from pycore.events import Log
-from pycore.types import P2P, SOCKETIO
+from pycore.wire import datagram
 
 LONG = settings(max_steps=5000)
 
@@ -83,7 +83,8 @@ def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: s
     session = table[0]
     packet = tagged(table, data)
     try:
-        datagram.decode(packet, session.codec, 1, session.frame, 0, session.links[0].wire.newest + 1)
+        held = session.timeline.frames.held[1]
+        datagram.decode(packet, session.codec, 1, session.frame, 0, session.links[0].wire.newest + 1, held)
     except DecodeError:
         pass
     else:

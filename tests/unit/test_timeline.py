@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.codec import DiscreteCodec
-from pycore.inputs import Frames
-from pycore.prediction import DefaultAction
+from pycore.actions.codec import DiscreteCodec
+from pycore.rollback.frames import Frames
+from pycore.rollback.prediction import DefaultAction
+from pycore.rollback.timeline import CONTRADICTION, DUPLICATE, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
+from pycore.simulation import StepResult
 from pycore.testing import Walk
-from pycore.timeline import CONTRADICTION, DUPLICATE, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
-from pycore.types import StepResult
 
 CODEC = DiscreteCodec(256)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pycore.session.timesync import TimeSync
+from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk
-from pycore.timesync import TimeSync
-from pycore.types import Settings
 
 
 def _at(offset: float) -> float:

@@ -19,7 +19,7 @@ import seed_truth
 from seed_browser import ACTIONS, Browser, Participant, browser
 from seed_server import SeedServer
 
-from pycore import datagram
+from pycore.wire import datagram
 from tools.paths import ROOT
 
 STATIC = Path(__file__).resolve().parent / "static"

@@ -19,7 +19,7 @@ import socketio
 from seed_browser import ACTIONS, browser
 from seed_server import SeedServer
 
-from pycore import datagram
+from pycore.wire import datagram
 
 pytestmark = pytest.mark.page
 

@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pycore.bridge import BUFFER_BYTES, FLAG_OUTBOX
+from pycore.bridge.bridge import BUFFER_BYTES, FLAG_OUTBOX
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
 from pycore.interactive_gym.game import PageBridge, create
 from pycore.interactive_gym.sizes import packed
 from pycore.interactive_gym.table import joined
-from pycore.session import RESIMULATED, STEPPED
-from pycore.types import CHANNEL_CLOSED, CHANNEL_NEVER, FAILED, PLAYING
+from pycore.session.phases import FAILED, PLAYING
+from pycore.session.session import RESIMULATED, STEPPED
 from tests.page import arena
 
 msgpack: Any = None

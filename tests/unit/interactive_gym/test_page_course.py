@@ -22,7 +22,7 @@ from page_support import (
 )
 
 from pycore.events import PeerStatus
-from pycore.types import CONNECTING, DONE, FAILED, PLAYING
+from pycore.session.phases import CONNECTING, DONE, FAILED, PLAYING
 
 
 def overlays(side: Side) -> list[str]:
@@ -626,10 +626,10 @@ def test_a_step_code_that_raises_ends_the_game() -> None:
 
 def test_a_partner_with_another_version_is_refused_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both see who it is and what differs; nothing was played, so nothing is stored."""
-    import pycore.session
+    import pycore.session.session
 
     table = Table()
-    monkeypatch.setattr(pycore.session, "__version__", "0.0.1")
+    monkeypatch.setattr(pycore.session.session, "__version__", "0.0.1")
     other = Table()
     monkeypatch.undo()
     table.sides[1] = other.sides[1]

@@ -22,7 +22,7 @@ from page_support import (
 )
 
 from pycore.interactive_gym import ledger
-from pycore.types import PLAYING
+from pycore.session.phases import PLAYING
 
 BAD = {"loss": 0.15, "delay": 0.06, "jitter": 0.03}
 

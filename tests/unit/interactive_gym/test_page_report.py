@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from page_support import FPS, START, WALL_MS, Side, Table, metadata, truth, with_own
 
-from pycore import canonical
 from pycore.events import Desync
 from pycore.interactive_gym import report
 from pycore.interactive_gym.report import Focus
+from pycore.values import canonical
 
 BAD = {"loss": 0.15, "delay": 0.06, "jitter": 0.03}
 

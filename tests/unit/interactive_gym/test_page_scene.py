@@ -10,8 +10,8 @@ from page_support import metadata
 
 from pycore.errors import ConfigError
 from pycore.interactive_gym.scene import MUG, SEED, STUN, TURN, Scene, people
-from pycore.negotiation import ice_configuration
-from pycore.types import Settings
+from pycore.link.negotiation import ice_configuration
+from pycore.settings import Settings
 
 PEOPLE: list[int | str] = [0, 1]
 

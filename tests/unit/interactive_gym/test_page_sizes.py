@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore.interactive_gym.sizes import fitting, packed
-from pycore.records import plain_json
+from pycore.values.json import plain_json
 
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 short = st.sampled_from([0.5, -0.5, 0.1, 1.0, 1e-7, 1e16, 5e-324, 0, -1, 127, 128, 65536, 2**31])

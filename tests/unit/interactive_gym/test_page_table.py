@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore.interactive_gym.table import PER_AGENT, EpisodeTable, joined
-from pycore.records import UNRECORDABLE, plain_json
-from pycore.types import StepResult
+from pycore.simulation import StepResult
+from pycore.values.json import UNRECORDABLE, plain_json
 
 Frame = dict[str, Any]
 

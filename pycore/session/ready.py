@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pycore import canonical
-from pycore.desync import HASH_BYTES
 from pycore.errors import DecodeError
+from pycore.session.hashes import HASH_BYTES
+from pycore.values import canonical
 
 PROTOCOL: Final = 1
 LIMIT: Final = 1024

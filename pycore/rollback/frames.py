@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycore.types import StepResult
+from pycore.simulation import StepResult
 
 
 class Frames:

@@ -1,87 +1,15 @@
-"""The words that every module shares: paths, phases, duties, settings, and what a simulation must offer.
-
-A *seat* is the index of a player in the sorted player list, a *link* is the way to one remote seat, a
-*frame* is an int, times are seconds of the caller's monotonic clock.
-"""
+"""What a study sets, and what all peers must agree on."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pycore.errors import ConfigError
 
-P2P: Final = "p2p"
-SOCKETIO: Final = "socketio"
-
-# Phases of a session, in the order in which it goes through them; the page shows them.
-CONNECTING: Final = 0
-READYING: Final = 1
-PLAYING: Final = 2
-HOLDING: Final = 3
-BETWEEN: Final = 4
-DONE: Final = 5
-FAILED: Final = 6
-PHASE_NAMES: Final = ("connecting", "readying", "playing", "holding", "between episodes", "done", "failed")
-
-# What `poll` may ask for: each output is a tuple (duty, link, seq, payload).
-SEND: Final = 1
-"""Send the payload (bytes) over the link's DataChannel; an exception comes back as `send_failed(link, seq)`."""
-EMIT: Final = 2
-"""Emit over socket.io: the payload is (event name, data)."""
-
-Output = tuple[int, int, int, Any]
-
-# What `channels` says of a link's DataChannel; a number from 0 up is its buffered bytes, and it is open.
-CHANNEL_NEVER: Final = -1
-CHANNEL_CLOSED: Final = -2
-CHANNEL_FAILED: Final = -3
-
 MAX_SEATS: Final = 8
-
-
-class StepResult:
-    """What one step of an environment gave: dictionaries by agent id, as PettingZoo's parallel interface has them.
-
-    `done` is true when the episode ends with this frame.
-    """
-
-    __slots__ = ("done", "infos", "rewards", "terminations", "truncations")
-
-    def __init__(
-        self,
-        rewards: dict[Any, Any],
-        terminations: dict[Any, Any],
-        truncations: dict[Any, Any],
-        infos: dict[Any, Any],
-        done: bool,
-    ) -> None:
-        self.rewards = rewards
-        self.terminations = terminations
-        self.truncations = truncations
-        self.infos = infos
-        self.done = done
-
-
-class Simulation(Protocol):
-    """The duties of what is simulated. State N is the state before frame N is stepped."""
-
-    def reset(self, episode: int) -> None:
-        """Seed and reset for the episode; afterwards the state is state 0."""
-
-    def save(self) -> object:
-        """The state of now. Nobody but `load` and `canonical` looks into it."""
-
-    def load(self, state: object) -> None:
-        """Go back to a saved state, which stays usable."""
-
-    def step(self, actions: Sequence[Any]) -> StepResult | None:
-        """Step one frame with one action per seat. The core reuses the list: do not keep it."""
-
-    def canonical(self, state: object) -> bytes:
-        """The canonical bytes of a saved state, for hashes and desync reports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +30,7 @@ class Settings:
     max_steps: int = 10_000
     """Frames after which an episode is truncated."""
     action_space: Mapping[str, Any] = field(default_factory=lambda: {"type": "discrete", "n": 256})
-    """What an action is; see `pycore.codec.action_codec`."""
+    """What an action is; see `pycore.actions.codec`."""
     default_action: Any = 0
     """Stands for everybody in the first `input_delay` frames, and for a player without keys."""
     prediction: str = "repeat_last"

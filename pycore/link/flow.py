@@ -7,7 +7,7 @@ arrival is a round-trip sample that neither clock nor tick spoils:
 
 from __future__ import annotations
 
-from pycore.datagram import NO_SAMPLE
+from pycore.wire.datagram import NO_SAMPLE
 
 
 class Flow:

@@ -20,13 +20,17 @@ import json
 import struct
 from typing import Any, Final, Protocol
 
-from pycore.adapters import RNGS, ParallelEnvAdapter
+from pycore.duties import P2P, SEND, Output
+from pycore.envs.adapter import RNGS, ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged, PhaseChanged
-from pycore.negotiation import SIGNALS, Negotiator, ice_configuration
-from pycore.records import Trajectory, episode_line, export_session_metrics, p2p_metrics, to_json, trajectory_text
-from pycore.session import RESIMULATED, Session
-from pycore.types import DONE, P2P, PHASE_NAMES, READYING, SEND, Output, Settings
+from pycore.link.negotiation import SIGNALS, Negotiator, ice_configuration
+from pycore.records.metrics import episode_line, export_session_metrics, p2p_metrics
+from pycore.records.trajectory import Trajectory, trajectory_text
+from pycore.session.phases import DONE, PHASE_NAMES, READYING
+from pycore.session.session import RESIMULATED, Session
+from pycore.settings import Settings
+from pycore.values.json import to_json
 
 BUFFER_BYTES: Final = 1 << 17
 OUTBOX_START: Final = 16
@@ -163,7 +167,7 @@ class Bridge:
         self._put_outputs(outputs)
         if self._negotiators:
             self._negotiate(now, channels)
-        if session.exchange.news:
+        if session.has_news:
             self._put_all_news()
         self._write_head()
         return self._end
@@ -181,7 +185,7 @@ class Bridge:
             self._resume()
         flags = session.advance(now)
         self._write_down(self.trajectory, flags)
-        if session.exchange.news:
+        if session.has_news:
             self._put_all_news()
         self._write_head()
         return flags | FLAG_OUTBOX if self._end > OUTBOX_START else flags
@@ -298,7 +302,7 @@ class Bridge:
             self._take_event(message["event"], message["data"], came)
         except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
             text = f"a message that cannot be read: {type(error).__name__}: {error}"
-            self.session.exchange.news.append(Log(level="warning", text=text))
+            self.session.log(text, "warning")
 
     def _take_event(self, event: str, data: Any, came: float) -> None:
         if event == "rtc":
@@ -334,7 +338,7 @@ class Bridge:
             details = {
                 **value.get("details", {}),
                 "detectedAtFrame": self.session.frame,
-                "timestamp": round(self.session.exchange.wall_ms(came)),
+                "timestamp": round(self.session.wall_ms(came)),
             }
             self.session.set_connection_type(kind, details)
             report = {
@@ -347,7 +351,7 @@ class Bridge:
             self._put_record(OUT_EMIT, NO_LINK, 0, text.encode())
             return
         if what == "error":
-            self.session.exchange.news.append(Log(level="warning", text=f"[WebRTC] {value}"))
+            self.session.log(f"[WebRTC] {value}", "warning")
         self._negotiators[index].happened(what, value, int(data.get("generation", 0)), came)
 
     def _signal(self, data: dict[str, Any], came: float) -> None:
@@ -486,7 +490,7 @@ class Bridge:
                 "p2pConnected": bool(self._links) and all(link.connected for link in self._links),
                 "p2pInputSender": bool(self._links) and all(link.sender for link in self._links),
                 "pendingRollbackFrame": session.pending_rollback_frame,
-                "p2pHashMismatches": session.exchange.hash_mismatches,
+                "p2pHashMismatches": session.hash_mismatches,
                 "syncEpoch": session.episode,
                 "settled": session.phase > DONE or all(link.peer_over for link in self._links),
             }

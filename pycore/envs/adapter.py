@@ -30,10 +30,10 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from pycore.canonical import Array, encode
-from pycore.check import check_rollback
+from pycore.envs.audit import check_rollback
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
-from pycore.types import StepResult
+from pycore.simulation import StepResult
+from pycore.values.canonical import Array, encode
 
 __all__ = ["RNGS", "ParallelEnvAdapter"]
 
@@ -269,7 +269,7 @@ class ParallelEnvAdapter:
         """Try the environment out and raise `EnvironmentUnfit` if it cannot be rolled back.
 
         It plays `frames` frames of the default action, or `script` (actions by seat, frame by frame), several
-        times over; see `pycore.check`, for `law_1` too. What takes longer to show than that stays unseen. Reset
+        times over; see `pycore.envs.audit`, for `law_1` too. What takes longer to show than that stays unseen. Reset
         afterwards.
         """
         steps = list(script) if script is not None else [[default_action] * len(self._agents)] * frames

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product, zip_longest
 from typing import Any
 
-from .canonical import Array, encode, path_step, short_repr
+from pycore.values.canonical import Array, encode, path_step, short_repr
 
 __all__ = ["MISSING", "first_differences"]
 

@@ -22,32 +22,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from pycore import __version__, canonical, ready
-from pycore.codec import action_codec
+from pycore.actions.codec import action_codec
+from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import ConfigError, DecodeError, UsageError
-from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
-from pycore.exchange import Exchange
-from pycore.inputs import Frames
-from pycore.link import SILENCE, Link
-from pycore.prediction import DefaultAction, Predictor
-from pycore.timeline import Timeline
-from pycore.types import (
-    BETWEEN,
-    CONNECTING,
-    DONE,
-    FAILED,
-    HOLDING,
-    MAX_SEATS,
-    P2P,
-    PHASE_NAMES,
-    PLAYING,
-    READYING,
-    SOCKETIO,
-    Output,
-    Settings,
-    Simulation,
-    StepResult,
-)
+from pycore.events import EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.link.link import SILENCE, Link
+from pycore.rollback.frames import Frames
+from pycore.rollback.prediction import DefaultAction, Predictor
+from pycore.rollback.timeline import Timeline
+from pycore.session import ready
+from pycore.session.exchange import Exchange
+from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
+from pycore.settings import MAX_SEATS, Settings
+from pycore.simulation import Simulation, StepResult
+from pycore.values import canonical
+from pycore.version import __version__
 
 # Flags of `advance`.
 STEPPED: Final = 1
@@ -560,6 +549,63 @@ class Session:
         self.exchange.news.append(PhaseChanged(phase=PHASE_NAMES[phase], episode=self.exchange.episode))
 
     # -- what can be read ---------------------------------------------------------------------------------------
+
+    def wall_ms(self, now: float) -> float:
+        """Milliseconds since the epoch at `now`."""
+        return self.exchange.wall_ms(now)
+
+    def log(self, text: str, level: str = "info") -> None:
+        """Add a line to the news."""
+        self.exchange.news.append(Log(level=level, text=text))
+
+    @property
+    def has_news(self) -> bool:
+        """Whether `news` has anything to give."""
+        return bool(self.exchange.news)
+
+    @property
+    def socket_up(self) -> bool:
+        """Whether the server could be reached at the last poll."""
+        return self.exchange.socket_up
+
+    @property
+    def dispatched(self) -> int:
+        """The last frame of this episode for which the own input is fixed."""
+        return self.exchange.dispatched
+
+    @property
+    def path_changes(self) -> list[PathChanged]:
+        """Every change of path of the session."""
+        return self.exchange.path_changes
+
+    @property
+    def fallback_frame(self) -> int | None:
+        """Frame at which the first fallback of the session came into force, whichever link's."""
+        return self.exchange.fallback_frame
+
+    @property
+    def hash_mismatches(self) -> int:
+        """Compared hashes that differed."""
+        return self.exchange.hash_mismatches
+
+    @property
+    def hashes_compared(self) -> int:
+        """Hashes compared over the session, with all peers."""
+        return sum([self.hashes_compared_with(link.seat) for link in self.links])
+
+    def hashes_compared_with(self, seat: int) -> int:
+        """Hashes compared over the session with one player."""
+        return self.exchange.hashes_compared(seat)
+
+    @property
+    def contradictions(self) -> int:
+        """Inputs that came for a frame whose other input stands."""
+        return self.exchange.contradictions
+
+    @property
+    def malformed(self) -> int:
+        """Messages that were refused."""
+        return self.exchange.malformed
 
     def news(self) -> list[Event]:
         """What happened since the last call."""

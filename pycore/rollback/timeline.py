@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycore.codec import ActionCodec
-from pycore.inputs import Frames
-from pycore.metrics import RollbackEvents
-from pycore.prediction import Predictor
-from pycore.types import Simulation
+from pycore.actions.codec import ActionCodec
+from pycore.rollback.frames import Frames
+from pycore.rollback.mispredictions import RollbackEvents
+from pycore.rollback.prediction import Predictor
+from pycore.simulation import Simulation
 
 DUPLICATE = 0
 TAKEN = 1

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pycore import datagram
-from pycore.codec import ActionCodec
-from pycore.desync import HashExchange
+from pycore.actions.codec import ActionCodec
+from pycore.duties import Output
 from pycore.events import Desync, Event, Log, PathChanged
-from pycore.link import Link
-from pycore.metrics import LateInputLog
-from pycore.timeline import Timeline
-from pycore.timesync import TimeSync
-from pycore.types import Output, Settings
+from pycore.link.link import Link
+from pycore.rollback.mispredictions import LateInputLog
+from pycore.rollback.timeline import Timeline
+from pycore.session.hashes import HashExchange
+from pycore.session.timesync import TimeSync
+from pycore.settings import Settings
+from pycore.wire import datagram
 
 STATUS_HIDDEN: Final = 1
 OVER_ASKS: Final = 10.0

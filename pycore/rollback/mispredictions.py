@@ -1,6 +1,5 @@
-"""The books: what the metrics count, and every misprediction with frame and cause.
+"""Every misprediction with frame and cause, and which of them get a line in the log.
 
-Counters are of **inputs**, of the whole session and per link; a session's figure is the sum over its links.
 Rollback events are kept as packed rows of 29 bytes, the actions in a table beside them, and become
 dictionaries only when they are read.
 """
@@ -12,27 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 _EVENT: Final = struct.Struct("<IIBHIId")
-
-
-class LinkCounts:
-    """Inputs of one link, by path. An input counts once, for the path of its first dispatch; repeats apart."""
-
-    __slots__ = (
-        "received_via_p2p",
-        "received_via_socketio",
-        "resent_via_p2p",
-        "resent_via_socketio",
-        "sent_via_p2p",
-        "sent_via_socketio",
-    )
-
-    def __init__(self) -> None:
-        self.sent_via_p2p = 0
-        self.sent_via_socketio = 0
-        self.received_via_p2p = 0
-        self.received_via_socketio = 0
-        self.resent_via_p2p = 0
-        self.resent_via_socketio = 0
 
 
 class RollbackEvents:

@@ -31,11 +31,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from pycore.datagram import MAX_RUN, NO_SAMPLE
-from pycore.flow import Flow
-from pycore.inputs import Frames
-from pycore.metrics import LinkCounts
-from pycore.types import CHANNEL_FAILED, P2P, SOCKETIO
+from pycore.duties import CHANNEL_FAILED, P2P, SOCKETIO
+from pycore.link.counts import LinkCounts
+from pycore.link.flow import Flow
+from pycore.rollback.frames import Frames
+from pycore.wire.datagram import MAX_RUN, NO_SAMPLE
 
 CONGESTED_BYTES: Final = 16_384
 """A channel with more in its buffer refuses: what lies there is older than what the other path delivers."""

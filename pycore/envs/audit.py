@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from pycore.canonical import decode, encode, short_repr
-from pycore.differences import first_differences
 from pycore.errors import CanonicalError, EnvironmentUnfit
-from pycore.types import Simulation
+from pycore.simulation import Simulation
+from pycore.values.canonical import decode, encode, short_repr
+from pycore.values.differences import first_differences
 
 __all__ = ["check_rollback"]
 

@@ -6,11 +6,12 @@ import base64
 from collections.abc import Sequence
 from typing import Final
 
-from pycore import datagram, ready
+from pycore.duties import EMIT, P2P, SEND, Output
 from pycore.events import Log
-from pycore.link import CONGESTED_BYTES, REFUSALS, Link
-from pycore.links import STATUS_HIDDEN, Links
-from pycore.types import EMIT, P2P, SEND, Output
+from pycore.link.link import CONGESTED_BYTES, REFUSALS, Link
+from pycore.session import ready
+from pycore.session.links import STATUS_HIDDEN, Links
+from pycore.wire import datagram
 
 PROBE_SEQ: Final = 0xFFFFFFFF
 """What stands for the seq of a probe, which has none."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-from pycore.codec import ActionCodec
+from pycore.actions.codec import ActionCodec
 from pycore.errors import DecodeError
 
 KIND: Final = 0xB1

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pycore import canonical
 from pycore.errors import ActionError, CanonicalError, ConfigError, DecodeError
+from pycore.values import canonical
 
 EXACT = 2**53
 """Integers up to here are exact in JavaScript."""

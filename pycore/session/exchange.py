@@ -8,8 +8,8 @@ else there is to say then travels as the same datagram without inputs, through t
 
 from __future__ import annotations
 
-from pycore.incoming import Incoming
-from pycore.outgoing import Outgoing
+from pycore.session.incoming import Incoming
+from pycore.session.outgoing import Outgoing
 
 
 class Exchange(Outgoing, Incoming):

@@ -6,15 +6,16 @@ import base64
 import binascii
 from typing import Any, Final
 
-from pycore import datagram, ready
+from pycore.duties import P2P, SOCKETIO
 from pycore.errors import ActionError, DecodeError
 from pycore.events import Log, PeerStatus
-from pycore.flow import Flow
-from pycore.link import Link
-from pycore.links import STATUS_HIDDEN, Links
-from pycore.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN
-from pycore.timesync import UNITS
-from pycore.types import P2P, SOCKETIO
+from pycore.link.flow import Flow
+from pycore.link.link import Link
+from pycore.rollback.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN
+from pycore.session import ready
+from pycore.session.links import STATUS_HIDDEN, Links
+from pycore.session.timesync import UNITS
+from pycore.wire import datagram
 
 
 class Incoming(Links):

@@ -37,7 +37,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Any, NamedTuple, NoReturn
 
-from .errors import CanonicalError, DecodeError, UsageError
+from pycore.errors import CanonicalError, DecodeError, UsageError
 
 __all__ = ["DTYPES", "MAX_DEPTH", "MAX_INT_BITS", "Array", "decode", "digest", "encode"]
 

@@ -1,0 +1,1 @@
+"""Actions as bytes: one codec per action space."""

@@ -1,0 +1,115 @@
+"""The metrics of a session, as the page, the server and the log want them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycore.events import EpisodeEnded
+from pycore.session.session import Session
+
+
+def p2p_metrics(session: Session) -> dict[str, Any]:
+    """The page's `p2pMetrics`: counts of inputs over the session, summed over the links."""
+    counts = dict.fromkeys(
+        (
+            "inputsSentViaP2P",
+            "inputsSentViaSocketIO",
+            "inputsReceivedViaP2P",
+            "inputsReceivedViaSocketIO",
+            "inputsResentViaP2P",
+            "inputsResentViaSocketIO",
+        ),
+        0,
+    )
+    for link in session.links:
+        of = link.counts
+        counts["inputsSentViaP2P"] += of.sent_via_p2p
+        counts["inputsSentViaSocketIO"] += of.sent_via_socketio
+        counts["inputsReceivedViaP2P"] += of.received_via_p2p
+        counts["inputsReceivedViaSocketIO"] += of.received_via_socketio
+        counts["inputsResentViaP2P"] += of.resent_via_p2p
+        counts["inputsResentViaSocketIO"] += of.resent_via_socketio
+    frame = session.fallback_frame
+    return {
+        **counts,
+        "connectionType": session.connection_type,
+        "connectionDetails": dict(session.connection_details),
+        "p2pFallbackTriggered": frame is not None,
+        "p2pFallbackFrame": frame,
+    }
+
+
+def episode_line(session: Session, ended: EpisodeEnded) -> str:
+    """The summary of an episode for the log, with what the session has counted up to its end."""
+    counts = p2p_metrics(session)
+    events = session.timeline.events
+    word = "Complete" if ended.reason in ("done", "max_steps") else f"Ended early ({ended.reason})"
+    line = (
+        f"[Episode] {word}: episode {ended.episode}, {ended.frames} frames; up to here "
+        f"sent {counts['inputsSentViaP2P']} by P2P and {counts['inputsSentViaSocketIO']} by socket.io, "
+        f"received {counts['inputsReceivedViaP2P']} and {counts['inputsReceivedViaSocketIO']}, "
+        f"{events.count} rollback events, longest {events.max_frames} frames, connection {counts['connectionType']}"
+    )
+    fallback = counts["p2pFallbackFrame"]
+    return line if fallback is None else f"{line}, first fallback at frame {fallback}"
+
+
+def export_session_metrics(session: Session) -> dict[str, Any]:
+    """The session's metrics as S5 spells them, with additions beside."""
+    counts = p2p_metrics(session)
+    timeline = session.timeline
+    events = timeline.events
+    return {
+        "gameId": session.game_id,
+        "playerId": session.players[session.me],
+        "connection": {"type": counts["connectionType"], "connectionDetails": counts["connectionDetails"]},
+        "inputs": {
+            "sentViaP2P": counts["inputsSentViaP2P"],
+            "sentViaSocketIO": counts["inputsSentViaSocketIO"],
+            "receivedViaP2P": counts["inputsReceivedViaP2P"],
+            "receivedViaSocketIO": counts["inputsReceivedViaSocketIO"],
+            "resentViaP2P": counts["inputsResentViaP2P"],
+            "resentViaSocketIO": counts["inputsResentViaSocketIO"],
+        },
+        "rollbacks": {
+            "events": list(
+                events.export(lambda seat: str(session.players[seat]), session.codec.decode, session.wall_ms)
+            ),
+            "count": events.count,
+            "maxFrames": events.max_frames,
+            "performed": timeline.rollbacks,
+            "resimulatedFrames": timeline.resimulated,
+        },
+        "sync": {
+            "p2pHashMismatches": session.hash_mismatches,
+            "hashesCompared": session.hashes_compared,
+            "contradictions": session.contradictions,
+            "malformed": session.malformed,
+        },
+        "quality": {
+            "p2pFallbackTriggered": counts["p2pFallbackTriggered"],
+            "p2pFallbackFrame": counts["p2pFallbackFrame"],
+            "stalls": session.stalls,
+            "rttMs": {
+                str(session.players[link.seat]): None if link.wire.rtt is None else round(link.wire.rtt * 1000, 1)
+                for link in session.links
+            },
+        },
+        "frames": {"total": timeline.total, "episode": timeline.stepped},
+        "pathChanges": [
+            {
+                "episode": change.episode,
+                "frame": change.frame,
+                "playerId": str(session.players[change.seat]),
+                "from": change.from_path,
+                "to": change.to_path,
+                "cause": change.cause,
+                "timestamp": change.time_ms,
+            }
+            for change in session.path_changes
+        ],
+        "episodes": [
+            {"episode": ended.episode, "frames": ended.frames, "reason": ended.reason} for ended in session.ended
+        ],
+        "end": {"reason": session.reason or None},
+    }

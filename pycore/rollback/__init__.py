@@ -1,0 +1,1 @@
+"""Frames that may still change: inputs, predictions, snapshots, re-simulation."""

@@ -1,0 +1,1 @@
+"""A session: episodes of one game with everybody, in two calls per tick."""

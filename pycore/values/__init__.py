@@ -1,0 +1,1 @@
+"""Values as bytes and as text: the canonical form, differences, JSON."""

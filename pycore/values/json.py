@@ -1,0 +1,59 @@
+"""Values as JSON text: for records, which must be alike on all peers, and for pages, which must never fail."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from pycore.errors import PycoreError
+from pycore.values import canonical
+
+UNRECORDABLE: Final = "<cannot be recorded>"
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON with sorted keys; what JSON does not know is an error that names the type."""
+    return _encode(value)
+
+
+def _plain(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
+    listed = getattr(value, "tolist", None)
+    if callable(listed):
+        return listed()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=canonical.encode)
+    raise TypeError(f"a record cannot hold a {type(value).__name__}")
+
+
+# One encoder for all lines: json.dumps would make one each time.
+_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+
+
+def plain_json(value: Any) -> str:
+    """JSON for a page, in the order given. It never fails: the numbers that JavaScript's parser refuses become null,
+    infinities texts, and what JSON cannot spell a text that says so."""
+    try:
+        return _page(value)
+    except (TypeError, ValueError):
+        return _page(_spelt(value))
+
+
+_page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+
+
+def _spelt(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0.0 else None if value != value else str(value)
+    if isinstance(value, dict):
+        return {key if isinstance(key, (str, int)) else str(key): _spelt(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_spelt(part) for part in value]
+    try:
+        return _spelt(_plain(value))
+    except (TypeError, ValueError, PycoreError):
+        return UNRECORDABLE

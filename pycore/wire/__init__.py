@@ -1,0 +1,1 @@
+"""What crosses a link: the datagram and the probe."""
