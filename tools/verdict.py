@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 from pycore.values import canonical
 
 HASHES_TO_CHANGE = 2

@@ -21,7 +21,7 @@ import struct
 from typing import Any, Final, Protocol
 
 from pycore.duties import P2P, SEND, Output
-from pycore.envs.adapter import RNGS, ParallelEnvAdapter
+from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged, PhaseChanged
 from pycore.link.negotiation import SIGNALS, Negotiator, ice_configuration
@@ -30,6 +30,7 @@ from pycore.records.trajectory import Trajectory, trajectory_text
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
 from pycore.session.session import RESIMULATED, Session
 from pycore.settings import Settings
+from pycore.simulation import Renderable, Resumable
 from pycore.values.json import to_json
 
 BUFFER_BYTES: Final = 1 << 17
@@ -89,8 +90,8 @@ class Bridge:
         seed = int(config.get("seed") or 0)
         self.env = env
         simulation = self._simulation(config, players, seed, settings)
-        self._render = getattr(simulation, "render", None)
-        self._resume = getattr(simulation, "resume", None)
+        self._render = simulation.render if isinstance(simulation, Renderable) else None
+        self._resume = simulation.resume if isinstance(simulation, Resumable) else None
         self.session = Session(
             simulation,
             settings,

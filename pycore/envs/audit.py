@@ -15,17 +15,15 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pycore.errors import CanonicalError, EnvironmentUnfit
-from pycore.simulation import Simulation
+from pycore.simulation import Observing, Simulation
 from pycore.values.canonical import decode, encode, short_repr
 from pycore.values.differences import first_differences
 
 __all__ = ["check_rollback"]
 
 
-class Checkable(Simulation, Protocol):
+class Checkable(Simulation, Observing, Protocol):
     """A simulation that has observations as well."""
-
-    observations: dict[Any, Any]
 
 
 def check_rollback(

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.bridge.bridge import FLAG_OUTBOX, OUTBOX_START, Bridge, rngs_of, seat_order
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
 from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course

@@ -17,7 +17,7 @@ from pycore.events import Event
 from pycore.session.phases import DONE, FAILED
 from pycore.session.session import Session
 from pycore.settings import Settings
-from pycore.simulation import Simulation, StepResult
+from pycore.simulation import Resumable, Simulation, StepResult
 from pycore.wire import datagram
 
 
@@ -45,7 +45,7 @@ class Peer:
         self.session = session
         self.seat = seat
         self.play = play
-        self.resume = getattr(session.simulation, "resume", None)
+        self.resume = session.simulation.resume if isinstance(session.simulation, Resumable) else None
         self.channels: dict[int, int] = {link.seat: CHANNEL_NEVER for link in session.links}
         self.socket_up = True
         self.hidden = False

@@ -120,7 +120,7 @@ def an_environment_with_its_generators() -> str:
     """The adapter: states, generators, snapshots that are loaded again, and what is random of `random`."""
     import random
 
-    from pycore.envs.adapter import ParallelEnvAdapter
+    from pycore.envs import ParallelEnvAdapter
     from pycore.values import canonical
 
     class Drunk:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.values.canonical import Array, decode
 
@@ -266,15 +266,6 @@ def test_numpy_in_the_state_is_saved_and_hashed() -> None:
 
 
 # --- generators ---
-
-
-def test_the_state_of_random_is_kept_as_the_tuple_it_is() -> None:
-    """Not repacked on every frame: that would cost more than taking it."""
-    adapter = adapt(Gambler("random"))
-    adapter.reset(0)
-    saved: Any = adapter.save()
-    assert saved.rngs[0] == random.getstate()
-    assert type(saved.rngs[0]) is tuple
 
 
 def test_what_is_drawn_between_two_ticks_does_not_count() -> None:

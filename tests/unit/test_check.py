@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 from pycore.errors import EnvironmentUnfit, UsageError
 
 

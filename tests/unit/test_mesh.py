@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pycore.duties import CHANNEL_FAILED
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 from pycore.events import PathChanged, PeerStatus
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with

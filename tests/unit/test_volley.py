@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 
 SOURCE = Path(__file__).resolve().parents[2] / "examples" / "volley.py"
 game: dict[str, Any] = {"__name__": "volley"}
