@@ -30,12 +30,13 @@ from pycore.rollback.prediction import Predictor
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
 from pycore.settings import MAX_SEATS, Settings
-from pycore.simulation import Simulation, StepResult
+from pycore.simulation import Contents, Observing, Renderable, Resumable, Simulation, StepResult
 from pycore.version import __version__
 
 __all__ = [
     "__version__",
-    "Session", "Settings", "Simulation", "StepResult", "Predictor", "MAX_SEATS",
+    "Session", "Settings", "Predictor", "MAX_SEATS",
+    "Simulation", "StepResult", "Renderable", "Resumable", "Observing", "Contents",
     "SEND", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",

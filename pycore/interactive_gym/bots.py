@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter
 from pycore.interactive_gym.scene import Scene
 from pycore.simulation import StepResult
 
@@ -89,6 +89,10 @@ class CastSimulation:
     def resume(self) -> None:
         """Nobody else's draws count."""
         self.inner.resume()
+
+    def contents(self, state: Any) -> Any:
+        """The value behind the canonical bytes of a saved state."""
+        return self.inner.contents(state[1])
 
     def canonical(self, state: Any) -> bytes:
         """The canonical bytes of a saved state."""
