@@ -28,11 +28,9 @@ SILENCE_MS = 500
 FAILOVERS = 3
 
 
-def engine_cpython() -> list[Row]:
-    """In an interpreter of its own, so that nothing else lies in its caches."""
-    found = subprocess.run(
-        [sys.executable, "-m", "bench.engine"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+def apart(module: str) -> list[Row]:
+    """The figures of a module, in an interpreter of its own, so that nothing else lies in its caches."""
+    found = subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     rows: list[Row] = json.loads(found)
     return rows
 
@@ -157,7 +155,9 @@ def failover() -> list[Row]:
 
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
-    "engine.cpython": engine_cpython,
+    "engine.cpython": functools.partial(apart, "bench.engine"),
+    "generators": functools.partial(apart, "bench.generators"),
+    "canonical": functools.partial(apart, "bench.canonical"),
     "engine.pyodide": engine_pyodide,
     "bridge": bridge,
     "wire": wire,
