@@ -1,6 +1,6 @@
 // Runs in Chromium beside the site's own modules: the tick and the picture as the page has them.
-import { load } from './loader.js';
-import { Bridge, DATAGRAM, EVENT, NO_LINK, OUT_DATAGRAM, OUT_EMIT, PHASES, encodeAction, readOutbox } from './bridge.js';
+import { load } from './core/loader.js';
+import { Bridge, DATAGRAM, EVENT, NO_LINK, OUT_DATAGRAM, OUT_EMIT, PHASES, encodeAction, readOutbox } from './core/bridge.js';
 
 const TICKS = 2000;
 const RUNS = 9;
@@ -39,7 +39,7 @@ class Pair {
     this.open = -1;
   }
 
-  /** One tick of one session: exactly what game.js does, but for drawing. */
+  /** One tick of one session: exactly what core/game.js does, but for drawing. */
   tick(seat, action) {
     const bridge = this.bridges[seat];
     const other = this.bridges[1 - seat];

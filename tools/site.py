@@ -3,7 +3,8 @@
 ::
 
     build/site/
-      index.html, style.css, *.js     the shims and the page, as they are in web/
+      index.html                      the demo page; the rest of it is in demo/
+      core/, demo/                    the shims and the page, as they are in web/
       vendor/                         socket.io's client as an ES module
       pyodide/                        the newest Pyodide, micropip, and a lock file of what is there and of pycore
       wheels/                         pycore, plain and byte-compiled for that Pyodide
@@ -24,18 +25,21 @@ from tools import distributions, node, wheels
 from tools.paths import NEWEST, NODE_MODULES, ROOT, SITE, WEB
 from tools.process import Missing, Stopwatch, say
 
-SHIMS = ("*.html", "*.css", "*.js", "*.svg", "*.png", "*.ico")
+PARTS = ("core", "demo")
+"""The folders of web/ that this page is made of; the third is for another page, and nothing of it is shipped."""
+FRONT = "demo/index.html"
+KINDS = frozenset((".html", ".css", ".js", ".svg", ".png", ".ico"))
 VENDOR = ("socket.io.esm.min.js", "socket.io.esm.min.js.map")
 GAME = ROOT / "examples" / "volley.py"
 
 
-def shims() -> Iterator[tuple[Path, str]]:
-    """The page's own files and their names in the site; a configuration of a tool is not one of them."""
-    for pattern in SHIMS:
-        for path in sorted(WEB.rglob(pattern)):
-            inner = path.relative_to(WEB)
-            if "node_modules" not in inner.parts and not inner.name.startswith("."):
-                yield path, inner.as_posix()
+def shims(web: Path = WEB) -> Iterator[tuple[Path, str]]:
+    """The page's own files and their names in the site, where the front page stands above its folder."""
+    for part in PARTS:
+        for path in sorted((web / part).iterdir()):
+            name = f"{part}/{path.name}"
+            if path.suffix in KINDS and not path.name.startswith("."):
+                yield path, "index.html" if name == FRONT else name
 
 
 def build(folder: Path = SITE) -> Path:
@@ -53,7 +57,7 @@ def build(folder: Path = SITE) -> Path:
         target = half / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    for needed in (WEB / "index.html", GAME):
+    for needed in (WEB / FRONT, GAME):
         if not needed.is_file():
             raise Missing(f"{needed.relative_to(ROOT)} is not there; the site does not work without it")
     (half / "vendor").mkdir()

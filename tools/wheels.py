@@ -47,7 +47,7 @@ COMPILER = ROOT / "tools" / "compile_in_pyodide.mjs"
 def sources_hash() -> str:
     """The hash of everything that decides what is in the wheels."""
     digest = hashlib.sha256()
-    files = [*sorted((ROOT / "pycore").rglob("*")), *sorted(WEB.glob("*.js"))]
+    files = [*sorted((ROOT / "pycore").rglob("*")), *sorted(WEB.glob("*/*.js"))]
     files += [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]
     for path in [*files, Path(__file__), COMPILER]:
         if path.is_file() and path.suffix != ".pyc":

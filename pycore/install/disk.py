@@ -67,7 +67,7 @@ class State(NamedTuple):
     def traces(self) -> bool:
         """Whether anything of pycore's is there."""
         ours = self.folder / OURS
-        empty = ours.is_dir() and not ours.is_symlink() and not any(ours.iterdir())
+        empty = ours.is_dir() and not ours.is_symlink() and not _has_files(ours)
         leftover = (self.folder / WORK).exists() or empty
         return self.replaced or leftover or self.kept is not None or self.manifest is not None
 
@@ -77,7 +77,7 @@ class State(NamedTuple):
         ours = self.folder / OURS
         if ours.is_symlink() or (ours.exists() and not ours.is_dir()):
             return True
-        return ours.is_dir() and not self.replaced and self.manifest is None and any(ours.iterdir())
+        return ours.is_dir() and not self.replaced and self.manifest is None and _has_files(ours)
 
     def broken(self) -> list[str]:
         """The files of the manifest that are missing or changed, and why."""
@@ -108,6 +108,11 @@ def look(folder: Path) -> State:
     """The state of a page's folder."""
     manifest = _manifest(folder / OURS)
     return State(folder, read(folder / MODULE), read(folder / KEPT), manifest)
+
+
+def _has_files(folder: Path) -> bool:
+    """Folders alone are what an undo leaves that was cut off."""
+    return any(not path.is_dir() or path.is_symlink() for path in folder.rglob("*"))
 
 
 def _manifest(ours: Path) -> dict[str, Any] | None:

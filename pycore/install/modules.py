@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pycore.errors import PycoreError
 
 PACKAGE = Path(__file__).resolve().parents[1]
-ENTRY = "interactive_gym.js"
+ENTRY = "interactive_gym/entry.js"
 
 # A regular expression literal stands only where a value may begin; `a / b` is a division.
 _TOKEN = re.compile(

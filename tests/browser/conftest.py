@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.site import shims
+
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
 HERE = Path(__file__).parent
@@ -30,9 +32,9 @@ def make_site(site: Path, wheel_files: dict[str, Path], game: Path) -> Path:
     npm = WEB / "node_modules"
     if not (npm / "pyodide-314").is_dir():
         pytest.skip("the npm packages are not installed")
-    for pattern in ("*.html", "*.css", "*.js"):
-        for path in WEB.glob(pattern):
-            shutil.copyfile(path, site / path.name)
+    for path, name in shims():
+        (site / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, site / name)
     (site / "vendor").mkdir()
     shutil.copyfile(npm / "socket.io-client/dist/socket.io.esm.min.js", site / "vendor/socket.io.esm.min.js")
     (site / "pyodide").mkdir()

@@ -41,30 +41,34 @@ SEED = {
 }
 # What stands for pycore's own modules, with everything that reading imports can get wrong.
 WEB = {
-    "interactive_gym.js": """// import { no } from './comment.js';
+    "interactive_gym/entry.js": """// import { no } from './comment.js';
 /** @typedef {import('./types.js').T} T */
-import * as remote from '../pyodide_remote_game.js';
+import * as remote from '../../pyodide_remote_game.js';
 import {
   one, two as three,
-} from "./core.js";
-import './effect.js';
+} from "../core/core.js";
+import '../core/effect.js';
 const quote = x.replace(/['"`/]/g, "") / 2;
 export class MultiplayerPyodideGame extends remote.RemoteGame {
-  async late() { return (await import('./late.js')) ?? import(`../continuous_monitor.js`); }
+  async late() { return (await import('./late.js')) ?? import(`../../continuous_monitor.js`); }
 }
 """,
-    "core.js": "export * from './deep.js'; export { a as b } from './deep.js'; export const url = 'https://x.example/y.js';\n",
-    "deep.js": "import { one } from './core.js';\nexport const a = one;\n",
-    "effect.js": "export default 1;\n",
-    "late.js": "export const late = 1;\n",
-    "unused.js": "export const unused = 1;\n",
+    "core/core.js": "export * from './deep.js'; export { a as b } from './deep.js';\n"
+    "export const url = 'https://x.example/y.js';\n",
+    "core/deep.js": "import { one } from './core.js';\nexport const a = one;\n",
+    "core/effect.js": "export default 1;\n",
+    "core/unused.js": "export const unused = 1;\n",
+    "demo/app.js": "import '../core/core.js';\n",
+    "interactive_gym/late.js": "export const late = 1;\n",
 }
-NEEDED = {"interactive_gym.js", "core.js", "deep.js", "effect.js", "late.js"}
+ENTRY = "interactive_gym/entry.js"
+NEEDED = {ENTRY, "core/core.js", "core/deep.js", "core/effect.js", "interactive_gym/late.js"}
 
 
 def fill(folder: Path, files: dict[str, str]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     return folder
 
@@ -119,9 +123,9 @@ def served(folder: Path) -> str:
     module = (folder / MODULE).read_text()
     if "MultiplayerPyodideGame" in module:
         return "own"
-    assert module.endswith("\nexport * from './pycore/interactive_gym.js';\n")
+    assert module.endswith("\nexport * from './pycore/interactive_gym/entry.js';\n")
     inside = folder / "pycore"
-    waiting, seen = [inside / "interactive_gym.js"], set()
+    waiting, seen = [inside / ENTRY], set()
     while waiting:
         path = waiting.pop()
         text = path.read_text()
@@ -134,7 +138,7 @@ def served(folder: Path) -> str:
         assert hashlib.sha256((inside / name).read_bytes()).hexdigest() == digest, name
     assert (inside / manifest["wheel"]).is_file()
     assert module.startswith(f"// @pycore-installed {manifest['version']}\n")
-    return "new" if "late" in (inside / "interactive_gym.js").read_text() else "old"
+    return "new" if "late" in (inside / ENTRY).read_text() else "old"
 
 
 class Killed(BaseException):
@@ -203,7 +207,7 @@ def fresh(folder: Path, state: Path) -> Callable[[], None]:
 
 def older(folder: Path, tmp_path: Path) -> None:
     """Install an older pycore with other modules."""
-    files = {"interactive_gym.js": "import './gone.js';\nexport class Older { }\n", "gone.js": "export default 0;\n"}
+    files = {ENTRY: "import './gone.js';\nexport class Older { }\n", "interactive_gym/gone.js": "export default 0;\n"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(install, "__version__", "0.0.9")
         install.install(folder, web=fill(tmp_path / "older", files))
@@ -222,7 +226,9 @@ def test_a_page_gets_pycore_and_is_itself_again_byte_for_byte(seed: Path, web: P
     assert served(seed) == "new"
     assert (seed / KEPT).read_text() == SEED[MODULE]
     name = f"interactive_gym_pycore-{__version__}-py3-none-any.whl"
-    assert {path.name for path in (seed / "pycore").iterdir()} == {*NEEDED, name, "manifest.json"}
+    assert {name for name, (content, *_) in tree(seed / "pycore").items() if content != "folder"} == {
+        *NEEDED, name, "manifest.json",
+    }  # fmt: skip
     manifest = json.loads((seed / "pycore" / "manifest.json").read_text())
     assert (manifest["version"], manifest["wheel"], manifest["compiled_wheel"]) == (__version__, name, None)
     report = install.check(seed, web=web)
@@ -239,7 +245,8 @@ def test_who_could_read_the_page_can_read_pycore(seed: Path, web: Path) -> None:
         install.install(seed, web=web)
     finally:
         os.umask(mask)
-    for path in (seed / MODULE, seed / KEPT, *(seed / "pycore").iterdir()):
+    files = [path for path in (seed / "pycore").rglob("*") if path.is_file()]
+    for path in (seed / MODULE, seed / KEPT, *files):
         assert stat.S_IMODE(path.stat().st_mode) == 0o640, path
     assert (seed / "pycore").stat().st_mode == seed.stat().st_mode
 
@@ -289,7 +296,7 @@ def test_an_older_pycore_is_replaced_and_the_page_still_goes_back(seed: Path, we
     assert f"pycore 0.0.9 is installed and this is {__version__}" in report.notes[0]
     assert "in place of 0.0.9" in install.install(seed, web=web).headline
     assert served(seed) == "new"
-    assert not (seed / "pycore" / "gone.js").exists()
+    assert not (seed / "pycore/interactive_gym/gone.js").exists()
     assert install.check(seed, web=web).ok
     install.undo(seed)
     assert tree(seed) == before
@@ -298,7 +305,7 @@ def test_an_older_pycore_is_replaced_and_the_page_still_goes_back(seed: Path, we
 def test_other_files_of_the_same_version_are_noticed(seed: Path, web: Path) -> None:
     """In a checkout the version stays while the files change: `check` compares what would be installed."""
     install.install(seed, web=web)
-    (web / "late.js").write_text("export const late = 2;\n")
+    (web / "interactive_gym/late.js").write_text("export const late = 2;\n")
     assert "has other files" in install.check(seed, web=web).notes[0]
     install.install(seed, web=web)
     assert install.check(seed, web=web).ok
@@ -391,7 +398,7 @@ def test_a_release_is_known_by_its_hash_with_any_line_ends(
 
 def test_a_page_without_a_module_that_ours_imports_is_refused(seed: Path, web: Path) -> None:
     """What pycore imports of the page is read from its own modules: a static import is needed, a dynamic one not."""
-    (web / "late.js").write_text("import { x } from '../seeded_random.js';\n")
+    (web / "interactive_gym/late.js").write_text("import { x } from '../../seeded_random.js';\n")
     with pytest.raises(PageRefused, match=r"lacks seeded_random\.js"):
         install.install(seed, web=web)
 
@@ -630,8 +637,8 @@ def test_a_lost_module_comes_back(seed: Path, web: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "note"),
     [
-        ("pycore/late.js", "changed", "pycore/late.js was changed"),
-        ("pycore/core.js", None, "pycore/core.js is missing"),
+        ("pycore/interactive_gym/late.js", "changed", "pycore/interactive_gym/late.js was changed"),
+        ("pycore/core/core.js", None, "pycore/core/core.js is missing"),
         ("pycore/manifest.json", "{", "manifest.json is missing or damaged"),
         ("pycore/manifest.json", None, "manifest.json is missing or damaged"),
         (MODULE, f"// @pycore-installed {__version__}\n", f"{MODULE} was changed"),
@@ -719,19 +726,19 @@ def test_the_modules_are_those_that_the_imports_reach(web: Path) -> None:
 
 def test_a_module_that_is_imported_and_not_there_is_an_error(web: Path) -> None:
     """Found by the person who installs, instead of by a participant's browser."""
-    (web / "deep.js").unlink()
-    with pytest.raises(modules.ModulesMissing, match=r"deep\.js, which core\.js imports"):
+    (web / "core/deep.js").unlink()
+    with pytest.raises(modules.ModulesMissing, match=r"deep\.js, which core/core\.js imports"):
         modules.collect(web)
-    (web / "interactive_gym.js").unlink()
-    with pytest.raises(modules.ModulesMissing, match=r"interactive_gym\.js"):
+    (web / ENTRY).unlink()
+    with pytest.raises(modules.ModulesMissing, match=r"entry\.js"):
         modules.collect(web)
 
 
 def test_the_imports_of_the_demo_page_are_read_right() -> None:
     """The project's own modules, whose imports are known: all but the types' ones."""
-    static, dynamic = modules.imports((ROOT / "web" / "screens.js").read_text(encoding="utf-8"))
-    assert (static, dynamic) == (["./loader.js"], [])
-    for path in sorted((ROOT / "web").glob("*.js")):
+    static, dynamic = modules.imports((ROOT / "web/demo/screens.js").read_text(encoding="utf-8"))
+    assert (static, dynamic) == (["../core/loader.js"], [])
+    for path in sorted((ROOT / "web").glob("*/*.js")):
         source = path.read_text(encoding="utf-8")
         lines = [line for line in source.splitlines() if line.startswith(("import ", "} from ", "export * from "))]
         assert len(modules.imports(source)[0]) == sum("'./" in line or "'../" in line for line in lines), path.name
@@ -856,7 +863,8 @@ def test_the_plain_wheel_brings_the_modules_and_the_browsers_wheel_does_not() ->
 
     files = wheels.read(wheels.current().plain)
     carried = {name.removeprefix("pycore/web/") for name in files if name.startswith("pycore/web/")}
-    assert carried == {path.name for path in (ROOT / "web").glob("*.js")}
+    folders = ("core", "interactive_gym")
+    assert carried == {f"{folder}/{path.name}" for folder in folders for path in (ROOT / "web" / folder).glob("*.js")}
     assert not [name for name in wheels.browser_part(files) if "web/" in name or "install" in name]
 
 
@@ -881,10 +889,10 @@ def test_the_command_installs_checks_and_undoes(seed: Path, web: Path, monkeypat
     assert "interactive_gym 0.1.1" in text
     assert str(seed) in text
     assert run(seed, "--check")[0] == 0
-    (seed / "pycore" / "late.js").unlink()
+    (seed / "pycore/interactive_gym/late.js").unlink()
     status, text = run(seed, "--check")
     assert status == 1
-    assert "pycore/late.js is missing; install again" in text
+    assert "pycore/interactive_gym/late.js is missing; install again" in text
     assert run(seed)[0] == 0
     assert run(seed, "--undo")[0] == 0
     assert {path.name for path in seed.iterdir()} == set(SEED)

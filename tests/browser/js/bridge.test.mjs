@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Inbox, SharedBuffer, readOutbox, encodeAction, DATAGRAM, EVENT, NO_LINK } from '../../../web/bridge.js';
+import { Inbox, SharedBuffer, readOutbox, encodeAction, DATAGRAM, EVENT, NO_LINK } from '../../../web/core/bridge.js';
 
 /** A buffer as Python would share it. */
 function buffer(size) {

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Host } from '../../../web/host.js';
+import { Host } from '../../../web/interactive_gym/host.js';
 
 /** A socket.io client by hand, timers by hand. */
 function world(replies = []) {

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { KeyState, DEFAULT_MAPPING } from '../../../web/keys.js';
+import { KeyState, DEFAULT_MAPPING } from '../../../web/demo/keys.js';
 
 const state = (mode) => new KeyState(DEFAULT_MAPPING, 0, mode);
 

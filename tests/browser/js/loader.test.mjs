@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { get } from '../../../web/loader.js';
+import { get } from '../../../web/core/loader.js';
 
 /** Answers by hand: a status, or an error; pauses are noted and do not last. */
 function world(answers) {

@@ -2,8 +2,8 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Picture, between } from '../../../web/canvas.js';
-import { connectionType } from '../../../web/channel.js';
+import { Picture, between } from '../../../web/demo/canvas.js';
+import { connectionType } from '../../../web/core/channel.js';
 
 const ball = (x, more = {}) => ({ uuid: 'ball', object_type: 'circle', x, y: 0, radius: 5, tween: true, ...more });
 const xs = (picture, now) => picture.at(now).objects.map(({ x }) => x);

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { observationMap, renderState } from '../../../web/results.js';
+import { observationMap, renderState } from '../../../web/interactive_gym/results.js';
 
 test('observations become Maps of float32 vectors, nested ones Maps of Maps, keys keep their type', () => {
   const map = observationMap([[0, 2], ['b', [['x', 1], ['y', 0]]], [1, 1]], Float32Array.of(1, 2, 3, 4));

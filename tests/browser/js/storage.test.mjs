@@ -2,8 +2,9 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Outbox, keyOf, parts, retryDelay } from '../../../web/storage.js';
-import { PageError } from '../../../web/errors.js';
+import { Outbox, keyOf, parts } from '../../../web/demo/storage.js';
+import { retryDelay } from '../../../web/core/socket.js';
+import { PageError } from '../../../web/core/errors.js';
 
 test('attempts are 1, 2, 4, 8, 16 and then 30 seconds apart', () => {
   assert.deepEqual([1, 2, 3, 4, 5, 6, 7, 50].map(retryDelay), [1, 2, 4, 8, 16, 30, 30, 30].map((s) => s * 1000));

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { BURST, Ticker, runDue } from '../../../web/timer.js';
+import { BURST, Ticker, runDue } from '../../../web/core/timer.js';
 
 const PERIOD = 1 / 32;
 const close = (a, b) => assert.ok(Math.abs(a - b) < 1e-9, `${a} is not ${b}`);

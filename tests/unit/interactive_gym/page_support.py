@@ -1,4 +1,4 @@
-"""The page without a browser: bridges driven as `web/interactive_gym.js` drives them, a server that relays as mug's.
+"""The page without a browser: bridges driven as `web/interactive_gym/` drives them, a server that relays as mug's.
 
 Time is fed by hand. Datagrams are delayed and lost, what goes through the server keeps its order, and everything is
 drawn from one seed. Every side has its own generators: in a browser no two pages share Python's.

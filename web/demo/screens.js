@@ -6,7 +6,7 @@
  * screen is said through one polite live region.
  */
 
-import { STEPS } from './loader.js';
+import { STEPS } from '../core/loader.js';
 
 /** @typedef {'start' | 'waiting' | 'game' | 'end' | 'error'} ScreenName */
 
@@ -67,7 +67,7 @@ export function notice(text) {
 
 // ------------------------------------------------------------------ start
 
-/** @type {Record<import('./loader.js').Step, string>} */
+/** @type {Record<import('../core/loader.js').Step, string>} */
 const STEP_TEXT = {
   manifest: 'Looking up what to load',
   python: 'Loading Python',
@@ -79,7 +79,7 @@ const STEP_TEXT = {
 /** Where the bar stands at the beginning of each step, %; Python is nearly all of the bytes. */
 const STEP_START = { manifest: 0, python: 3, core: 86, game: 94, ready: 100 };
 
-/** @param {import('./loader.js').Progress} progress */
+/** @param {import('../core/loader.js').Progress} progress */
 export function showProgress({ step, fraction, bytes }) {
   const index = STEPS.indexOf(step);
   const next = STEPS[index + 1];

@@ -10,12 +10,12 @@
  * What may not happen: an exception out of `reset()` or `step()`. The page does not catch it and stands still.
  */
 
-import { RemoteGame } from '../pyodide_remote_game.js';
-import * as graphics from '../phaser_gym_graphics.js';
-import * as ui from '../ui_utils.js';
-import { RESIMULATED, STEPPED } from './bridge.js';
-import { guard } from './errors.js';
-import { PageGame, report } from './page_game.js';
+import { RemoteGame } from '../../pyodide_remote_game.js';
+import * as graphics from '../../phaser_gym_graphics.js';
+import * as ui from '../../ui_utils.js';
+import { RESIMULATED, STEPPED } from '../core/bridge.js';
+import { guard } from '../core/errors.js';
+import { PageGame, report } from './game.js';
 import { observationMap, renderState } from './results.js';
 
 const page = /** @type {any} */ (window);
@@ -167,7 +167,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
    * @param {number} flags
    */
   #loggedResult(flags) {
-    const core = /** @type {import('./core.js').Core} */ (this.#game.core);
+    const core = /** @type {import('../core/core.js').Core} */ (this.#game.core);
     const shown = flags & (STEPPED | RESIMULATED) ? JSON.parse(core.bridge.call('step_result')) : null;
     const row = core.bridge.call('confirmed_row');
     if (!row) {
@@ -198,7 +198,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
    * @returns {unknown[]} observations, rewards, terminateds, truncateds, infos, render state, actions
    */
   #toResult(frame) {
-    const { bridge } = /** @type {import('./core.js').Core} */ (this.#game.core);
+    const { bridge } = /** @type {import('../core/core.js').Core} */ (this.#game.core);
     const observations = observationMap(frame.observations, new Float32Array(this.#bytes(bridge.call('observations')).buffer));
     this.#showHud(frame.hud);
     return [

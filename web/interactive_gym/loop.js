@@ -7,8 +7,8 @@
  * not come (its tab is hidden), the ticks go on without it. Ticks without the page play the default action.
  */
 
-import { seconds } from './bridge.js';
-import { Ticker } from './timer.js';
+import { seconds } from '../core/bridge.js';
+import { Ticker } from '../core/timer.js';
 
 /** A page of 0.1.3 whose step takes longer than this is given up for the moment, s. */
 const STUCK = 1;
@@ -36,7 +36,7 @@ export class PageLoop {
   /** Steps the page of 0.1.3 once. @type {(() => unknown) | null} */
   callback = null;
 
-  /** @param {Paced} paced @param {import('./errors.js').Report} report */
+  /** @param {Paced} paced @param {import('../core/errors.js').Report} report */
   constructor(paced, report) {
     this.#paced = paced;
     this.#report = report;

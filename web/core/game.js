@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The running game of our own page: the loop around a session, its pictures and its HUD.
+ * A running game with a loop of its own: what a page needs that does not tick the session itself.
  *
  * A tick is: hand over what arrived and the local action, carry out what Python answers, let it simulate,
  * draw. The order matters: the others' screens do not wait for our simulation.
@@ -17,6 +17,13 @@ import { Ticker } from './timer.js';
 const HUD_INTERVAL = 0.2;
 
 /** @typedef {import('./core.js').News} News */
+
+/**
+ * What draws: it is given what `render()` of the environment says, once per displayed frame.
+ *
+ * @typedef {object} Renderer
+ * @property {(picture: any, now: number, period: number, corrected: boolean) => void} show
+ */
 
 /**
  * @typedef {object} Config what `pycore.bridge.create` takes, as an object
@@ -36,7 +43,7 @@ const HUD_INTERVAL = 0.2;
  * @property {Config} config
  * @property {import('./core.js').Server} socket
  * @property {(frame: number) => unknown} readAction the local action for the next tick
- * @property {import('./canvas.js').Renderer | null} renderer
+ * @property {Renderer | null} renderer
  * @property {import('./errors.js').Report} report
  * @property {(news: News) => void} [onNews]
  * @property {(hud: any) => void} [onHud]

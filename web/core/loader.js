@@ -161,7 +161,7 @@ export async function importCore(pyodide, module, manifest, resolve, warn) {
  * @param {string} [manifestURL]
  * @returns {Promise<Loaded>}
  */
-export async function load(progress, warn, manifestURL = new URL('./manifest.json', import.meta.url).href) {
+export async function load(progress, warn, manifestURL = new URL('../manifest.json', import.meta.url).href) {
   progress({ step: 'manifest', fraction: null, bytes: 0 });
   /** @type {Manifest} */
   const manifest = await (await get(manifestURL, 'the manifest')).json();

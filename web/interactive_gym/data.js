@@ -37,11 +37,11 @@ export function countGame(scene) {
  * Have the server store an episode.
  *
  * @param {import('./host.js').Host} host
- * @param {import('./core.js').Core} core
+ * @param {import('../core/core.js').Core} core
  * @param {string | undefined} scene
  * @param {number} episode
  * @param {(number | string)[]} names of its messages: an episode too long for one comes in several
- * @param {import('./errors.js').Report} report
+ * @param {import('../core/errors.js').Report} report
  */
 export function storeEpisode(host, core, scene, episode, names, report) {
   names.forEach((name, part) => {
@@ -60,7 +60,7 @@ export function storeEpisode(host, core, scene, episode, names, report) {
  * Send all episodes at once, for the seed's server, which acknowledges nothing.
  *
  * @param {import('./host.js').Host} host
- * @param {import('./core.js').Core} core
+ * @param {import('../core/core.js').Core} core
  * @param {string | undefined} scene
  */
 export function storeScene(host, core, scene) {

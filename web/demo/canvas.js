@@ -8,7 +8,7 @@
  * drawn never flows back into the game.
  */
 
-import { guard } from './errors.js';
+import { guard } from '../core/errors.js';
 
 /** A correction may take this long to be seen in full, s. */
 const CORRECTION = 0.1;
@@ -228,7 +228,7 @@ export class Renderer {
 
   /**
    * @param {HTMLCanvasElement} canvas its box is given by CSS
-   * @param {import('./errors.js').Report} report
+   * @param {import('../core/errors.js').Report} report
    * @param {{width?: number, height?: number, smooth?: boolean}} [world]
    */
   constructor(canvas, report, { width = 600, height = 400, smooth = true } = {}) {

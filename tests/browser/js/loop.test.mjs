@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { PageLoop } from '../../../web/page_loop.js';
+import { PageLoop } from '../../../web/interactive_gym/loop.js';
 
 /** A clock and timers by hand; without a Worker the loop takes the page's timers, and says so once. */
 function world(generation) {

@@ -10,7 +10,8 @@
  * Where the browser gives no database (some private modes) the memory does, and `durable` says so.
  */
 
-import { guard, PageError } from './errors.js';
+import { guard, PageError } from '../core/errors.js';
+import { retryDelay } from '../core/socket.js';
 
 const DATABASE = 'pycore';
 const STORE = 'outbox';
@@ -26,16 +27,6 @@ const FINAL = Object.freeze(['foreign_room', 'malformed', 'too_large', 'not_your
  */
 
 /** @typedef {{pending: number, stored: number, refused: string[]}} State */
-
-/**
- * The pause before the next attempt.
- *
- * @param {number} attempts that failed so far, at least 1
- * @returns {number} ms
- */
-export function retryDelay(attempts) {
-  return Math.min(30, 2 ** (attempts - 1)) * 1000;
-}
 
 /** @param {string} event @param {Record<string, any>} data */
 export function keyOf(event, data) {
@@ -93,7 +84,7 @@ export class Outbox {
   /**
    * @param {IDBDatabase | null} database
    * @param {(event: string, data: unknown) => Promise<any>} send resolves to the server's reply
-   * @param {import('./errors.js').Report} report
+   * @param {import('../core/errors.js').Report} report
    * @param {(state: State) => void} changed
    */
   constructor(database, send, report, changed) {
@@ -105,7 +96,7 @@ export class Outbox {
 
   /**
    * @param {(event: string, data: unknown) => Promise<any>} send
-   * @param {import('./errors.js').Report} report
+   * @param {import('../core/errors.js').Report} report
    * @param {(state: State) => void} changed
    * @returns {Promise<Outbox>}
    */

@@ -7,10 +7,9 @@
  * signals and reports of health do not wait, they would be old.
  */
 
-import { seconds } from './bridge.js';
-import { PageError, guard } from './errors.js';
-import { acknowledged } from './socket.js';
-import { retryDelay } from './storage.js';
+import { seconds } from '../core/bridge.js';
+import { PageError, guard } from '../core/errors.js';
+import { acknowledged, retryDelay } from '../core/socket.js';
 
 /** Events that are worthless when they come late. */
 const PERISHABLE = ['pyodide_player_action', 'webrtc_signal', 'p2p_health_report'];
@@ -18,7 +17,7 @@ const PERISHABLE = ['pyodide_player_action', 'webrtc_signal', 'p2p_health_report
 const REGISTERING = 500;
 const ACK_TIMEOUT = 5000;
 
-/** @typedef {import('./socket.js').Client & {off(event: string, listener: (...args: any[]) => void): unknown}} Client */
+/** @typedef {import('../core/socket.js').Client & {off(event: string, listener: (...args: any[]) => void): unknown}} Client */
 
 export class Host {
   /** @type {[string, (...args: any[]) => void][]} */ #listening = [];
@@ -30,7 +29,7 @@ export class Host {
   /**
    * @param {Client} client the page's
    * @param {string[]} events that are handed on
-   * @param {import('./errors.js').Report} report
+   * @param {import('../core/errors.js').Report} report
    */
   constructor(client, events, report) {
     this.client = client;

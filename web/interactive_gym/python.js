@@ -6,11 +6,11 @@
  * that a game has used already, and nobody joins a game before both are ready.
  */
 
-import { get, importCore } from './loader.js';
+import { get, importCore } from '../core/loader.js';
 
 const MODULE = 'pycore.interactive_gym.game';
 
-/** @typedef {import('./interactive_gym.js').MultiplayerPyodideGame} Face */
+/** @typedef {import('./entry.js').MultiplayerPyodideGame} Face */
 
 export class PagePython {
   /** The function of that name in `MODULE`, once it is there. @type {any} */ create = null;
@@ -56,7 +56,7 @@ export class PagePython {
 
   /** Unless the study's packages brought it. */
   async #loadCore() {
-    const base = import.meta.url;
+    const base = new URL('../', import.meta.url).href;
     const manifest = await (await get(new URL('./manifest.json', base).href, "pycore's list of files")).json();
     const { pyodide } = this.#face;
     /** @param {string} message */

@@ -49,6 +49,16 @@ export function acknowledged(client, event, data, timeout) {
   });
 }
 
+/**
+ * The pause before the next attempt.
+ *
+ * @param {number} attempts that failed so far, at least 1
+ * @returns {number} ms
+ */
+export function retryDelay(attempts) {
+  return Math.min(30, 2 ** (attempts - 1)) * 1000;
+}
+
 export class Socket {
   /** @type {((event: string, data: unknown, arrival: number) => void)[]} */ #listeners = [];
   /** @type {((state: SocketState, reason: string) => void)[]} */ #watchers = [];

@@ -10,7 +10,7 @@
  * else and a stale key would play on by itself.
  */
 
-import { guard } from './errors.js';
+import { guard } from '../core/errors.js';
 
 /** @typedef {Record<string, unknown>} Mapping */
 
@@ -121,7 +121,7 @@ function isEditable(target) {
  *
  * @param {KeyState} state
  * @param {Iterable<HTMLElement>} buttons elements with `data-key`
- * @param {import('./errors.js').Report} report
+ * @param {import('../core/errors.js').Report} report
  * @returns {() => void} stops listening and releases everything
  */
 export function listenToKeys(state, buttons, report) {

@@ -8,16 +8,16 @@
  * `pycoreReadAction(frame)` instead of the keyboard if it is set.
  */
 
-import { load } from './loader.js';
-import { seconds } from './bridge.js';
-import { connectSocket } from './socket.js';
-import { PycoreGame } from './game.js';
+import { load } from '../core/loader.js';
+import { seconds } from '../core/bridge.js';
+import { connectSocket } from '../core/socket.js';
+import { PycoreGame } from '../core/game.js';
 import { Renderer } from './canvas.js';
 import { Hud, makeTouchButtons, playerName, points, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { Deposit } from './deposit.js';
 import { Outbox } from './storage.js';
-import { PageError, describe, guard } from './errors.js';
+import { PageError, describe, guard } from '../core/errors.js';
 import * as screens from './screens.js';
 
 /** @typedef {'loading' | 'start' | 'waiting' | 'connecting' | 'playing' | 'between' | 'done' | 'failed'} PagePhase */
@@ -48,7 +48,7 @@ const status = {
 const page = window;
 page.pycoreStatus = status;
 
-/** Failures of callbacks: in the console and in the status, the game goes on. @type {import('./errors.js').Report} */
+/** Failures of callbacks: in the console and in the status, the game goes on. @type {import('../core/errors.js').Report} */
 const report = (where, error) => {
   const { code, message } = describe(error);
   if (status.reports.length < 50) status.reports.push({ code, message, where });
@@ -76,8 +76,8 @@ class App {
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
 
   /**
-   * @param {import('./loader.js').Loaded} loaded
-   * @param {import('./socket.js').Socket} socket
+   * @param {import('../core/loader.js').Loaded} loaded
+   * @param {import('../core/socket.js').Socket} socket
    * @param {Outbox} outbox
    */
   constructor(loaded, socket, outbox) {
@@ -146,7 +146,7 @@ class App {
     screens.show('start');
   }
 
-  /** @param {import('./socket.js').SocketState} state @param {string} reason */
+  /** @param {import('../core/socket.js').SocketState} state @param {string} reason */
   #onSocket(state, reason) {
     const active = ['waiting', 'connecting', 'playing', 'between'].includes(status.phase);
     if (state === 'connected') {
@@ -266,7 +266,7 @@ class App {
     else if (data.phase.startsWith('between')) this.#enter('between');
   }
 
-  /** @param {import('./game.js').News} news @param {Hud} hud */
+  /** @param {import('../core/game.js').News} news @param {Hud} hud */
   #onNews(news, hud) {
     switch (news.news) {
       case 'log':
@@ -394,7 +394,7 @@ function onClick(id, action) {
 async function main() {
   onClick('error-retry', () => location.reload());
   screens.showKeys(DEFAULT_MAPPING);
-  const socket = await connectSocket(new URL('./vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
+  const socket = await connectSocket(new URL('../vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
   /** @type {App | null} */
   let app = null;
   const outbox = await Outbox.open((event, data) => socket.request(event, data), report, (state) => app?.onStored(state));

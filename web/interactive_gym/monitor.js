@@ -27,7 +27,7 @@ export class Monitor {
   #tell;
 
   /**
-   * @param {import('../continuous_monitor.js').ContinuousMonitor} monitor the page's
+   * @param {import('../../continuous_monitor.js').ContinuousMonitor} monitor the page's
    * @param {Watched} watched
    * @param {import('./host.js').Host} host
    * @param {Tell} tell
@@ -87,6 +87,6 @@ export class Monitor {
  */
 export async function createMonitor(watched, host, tell) {
   if (!watched.config['continuous_monitoring_enabled']) return null;
-  const { ContinuousMonitor } = await import('../continuous_monitor.js');
+  const { ContinuousMonitor } = await import('../../continuous_monitor.js');
   return new Monitor(new ContinuousMonitor(watched.config), watched, host, tell);
 }

@@ -17,10 +17,10 @@ export class Deposit {
   #complete = false;
 
   /**
-   * @param {import('./game.js').PycoreGame} game
+   * @param {import('../core/game.js').PycoreGame} game
    * @param {import('./storage.js').Outbox} outbox
    * @param {string} sessionId with it the server takes stores also at a later visit, when this socket is gone
-   * @param {import('./errors.js').Report} report
+   * @param {import('../core/errors.js').Report} report
    */
   constructor(game, outbox, sessionId, report) {
     this.game = game;

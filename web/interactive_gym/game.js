@@ -7,15 +7,15 @@
  * over when its data is handed over; a game that never begins leaves nothing behind.
  */
 
-import { STEPPED, seconds } from './bridge.js';
-import { Core } from './core.js';
-import { describe, guard } from './errors.js';
+import { STEPPED, seconds } from '../core/bridge.js';
+import { Core } from '../core/core.js';
+import { describe, guard } from '../core/errors.js';
 import { Host } from './host.js';
 import { hideOverlay, showOverlay } from './overlay.js';
-import { countGame, gamesBefore, storeEpisode, storeScene } from './page_data.js';
-import { PageLoop } from './page_loop.js';
-import { createMonitor } from './page_monitor.js';
-import { PagePython } from './page_python.js';
+import { countGame, gamesBefore, storeEpisode, storeScene } from './data.js';
+import { PageLoop } from './loop.js';
+import { createMonitor } from './monitor.js';
+import { PagePython } from './python.js';
 
 /** Events of the page's server that Python hears. */
 const EVENTS = [
@@ -38,7 +38,7 @@ export function report(where, error) {
   console.error(`[pycore] ${where}: ${code}: ${message}\n${details}`);
 }
 
-/** @typedef {import('./interactive_gym.js').MultiplayerPyodideGame} Face */
+/** @typedef {import('./entry.js').MultiplayerPyodideGame} Face */
 
 export class PageGame {
   /** @type {Core | null} */ core = null;
@@ -63,7 +63,7 @@ export class PageGame {
   /** @type {{event: string, data: unknown, arrival: number}[]} */ #early = [];
   /** @type {(() => void)[]} */ #playing = [];
   /** Of the log, until the tick ends. @type {string[]} */ #lines = [];
-  /** @type {import('./page_monitor.js').Monitor | null} */ #monitor = null;
+  /** @type {import('./monitor.js').Monitor | null} */ #monitor = null;
 
   /**
    * @param {Face} face the page's object
@@ -83,7 +83,7 @@ export class PageGame {
     this.host.on('continuous_callback_result', (data) => this.#monitor?.answer(data));
   }
 
-  /** @returns {import('./page_loop.js').Paced} */
+  /** @returns {import('./loop.js').Paced} */
   #paced() {
     const game = this;
     const face = this.#face;
@@ -269,7 +269,7 @@ export class PageGame {
     this.#monitor?.look();
   }
 
-  /** What the page's monitor found goes to Python. @type {import('./page_monitor.js').Tell} */
+  /** What the page's monitor found goes to Python. @type {import('./monitor.js').Tell} */
   #told = (what, ...details) => {
     const { core } = this;
     if (core !== null) core.carryOut(core.bridge.call(what, seconds(), ...details));
@@ -292,7 +292,7 @@ export class PageGame {
 
   // ------------------------------------------------------------------ Python's orders
 
-  /** @param {import('./core.js').News} news */
+  /** @param {import('../core/core.js').News} news */
   #onNews(news) {
     const face = this.#face;
     const level = news['level'];
