@@ -16,12 +16,13 @@ from statistics import median
 from typing import Any
 
 from bench.rows import Row, as_json, row, table
+from pycore.rehearsal import Plan, rehearse
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk
 from tools import chromium, node, site, wheels
 from tools.paths import NEWEST, ROOT, SITE
 from tools.process import say
-from tools.rehearsal import Plan, rehearse
+from tools.volley import VOLLEY
 
 HERE = Path(__file__).resolve().parent
 SILENCE_MS = 500
@@ -142,7 +143,8 @@ def failover() -> list[Row]:
         times = []
         for seed in range(1, FAILOVERS + 1):
             # One episode: between two of them nobody sends anything, and the time would be that of the pause.
-            outcome = rehearse(Plan(seconds=6, down_at=3, cut=cut, seed=seed, episodes=1))
+            plan = Plan(VOLLEY, seconds=6, down_at=3, cut=cut, seed=seed, episodes=1)
+            outcome = rehearse(plan, site=SITE, chromium=chromium.ensure(None))
             lost += len(outcome.lost)
             if outcome.failover_ms is None:
                 raise AssertionError(f"no input came through the server after the cut ({cut}): {outcome.problems}")

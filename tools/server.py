@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
+from pycore.rehearsal.serving import free_port, stop
 from tools.process import Failed
-from tools.relay import free_port, stop
 
 
 class ChildServer:

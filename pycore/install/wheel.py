@@ -28,9 +28,10 @@ from pycore.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
-    "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/web/", "pycore/cli.py", "pycore/__main__.py",
+    "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli.py",
+    "pycore/__main__.py",
 )  # fmt: skip
-"""Server, simulator, installer and command line: a page never imports them."""
+"""Server, simulator, installer, rehearsal and command line: a page never imports them."""
 
 DATE = (2020, 1, 1, 0, 0, 0)
 NAME = f"interactive_gym_pycore-{__version__}"

@@ -1,6 +1,6 @@
 """The main job, end to end: two real pages, a real channel, a real relay, a real database.
 
-Every session is judged by `tools.verdict` as well: the records of both players are the same bytes, without a gap,
+Every session is judged by `pycore.rehearsal` as well: the records of both players are the same bytes, without a gap,
 they hold exactly what the pages read from their players, and CPython reproduces them. A row that proves nothing
 fails: the state must change, and where a session is meant to roll back it must have done so.
 """
@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import site
-from tools.paths import ROOT
-from tools.rehearsal import Outcome, Plan, rehearse
+from pycore.rehearsal import Outcome, Plan, rehearse
+from tools import chromium, site
+from tools.paths import ROOT, SITE
+from tools.volley import VOLLEY
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +33,7 @@ def _site() -> None:
 
 
 def play(plan: Plan, out: Path) -> Outcome:
-    outcome = rehearse(plan, database=str(out / "data.sqlite"), out=out)
+    outcome = rehearse(plan, site=SITE, chromium=chromium.ensure(), database=str(out / "data.sqlite"), out=out)
     assert outcome.problems == []
     assert outcome.lost == []
     assert outcome.stored
@@ -66,7 +67,7 @@ def exported(database: Path, game_id: str, out: Path) -> dict[str, bytes]:
 
 def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_the_database(tmp_path: Path) -> None:
     """S1, S5, S6, S7: measured at the server; what is stored is what the pages had."""
-    outcome = play(Plan(seconds=12, latency_ms=40, loss=0.05), tmp_path)
+    outcome = play(Plan(VOLLEY, seconds=12, latency_ms=40, loss=0.05), tmp_path)
     assert outcome.relay["inputs_relayed"] == 0
     assert outcome.relay["signals_relayed"] > 0
     one, two = outcome.metrics.values()
@@ -92,7 +93,7 @@ def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_th
 @pytest.mark.parametrize("cut", ["silent", "close"])
 def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_path: Path) -> None:
     """S2, S3, B1, B2: the fallback carries the game, the way back is taken, every switch stands in the metrics."""
-    outcome = play(Plan(seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10), tmp_path)
+    outcome = play(Plan(VOLLEY, seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10), tmp_path)
     causes = {"closed", "failed"} if cut == "close" else {"silence", "deaf"}
     for metrics in outcome.metrics.values():
         changes = paths_of(metrics)
@@ -118,7 +119,7 @@ def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_
 
 def test_without_any_peer_to_peer_the_server_carries_the_whole_session(tmp_path: Path) -> None:
     """S2: what never opened is no fallback in force; every input counts once for socket.io."""
-    outcome = play(Plan(seconds=8, socketio_only=True, input_delay=3), tmp_path)
+    outcome = play(Plan(VOLLEY, seconds=8, socketio_only=True, input_delay=3), tmp_path)
     one, two = outcome.metrics.values()
     for metrics in (one, two):
         assert sent(metrics) == (0, metrics["frames"]["total"])
@@ -131,7 +132,7 @@ def test_without_any_peer_to_peer_the_server_carries_the_whole_session(tmp_path:
 
 def test_a_hidden_tab_neither_freezes_nor_ends_the_game(tmp_path: Path) -> None:
     """Design §6: a hidden page goes on ticking, and the other one is told."""
-    outcome = play(Plan(seconds=10, hide=(0, 3.0, 7.0)), tmp_path)
+    outcome = play(Plan(VOLLEY, seconds=10, hide=(0, 3.0, 7.0)), tmp_path)
     one, two = outcome.metrics.values()
     assert one["frames"]["total"] == two["frames"]["total"] >= 250
     assert one["quality"]["stalls"] + two["quality"]["stalls"] < 60

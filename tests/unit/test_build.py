@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import build
-from tools import chromium, environment, node, relay, suite
+from tools import chromium, environment, node, suite
 from tools.paths import NODE_MODULES, ROOT
 from tools.process import Failed, Missing, run
 
@@ -334,25 +334,6 @@ def test_help_works_on_a_bare_python_without_installing_anything(tmp_path: Path)
     assert done.returncode == 0
     for task in ("demo", "test", "wheel", "site", "bench", "env", "clean"):
         assert task in done.stdout
-
-
-def test_the_demo_says_at_once_that_a_port_is_taken() -> None:
-    """And names the way out, before it builds anything."""
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(Missing, match="--port"):
-            relay.refuse_taken("127.0.0.1", taken.getsockname()[1])
-
-
-def test_a_database_is_a_url_or_a_file(tmp_path: Path) -> None:
-    """A file name becomes a SQLite URL with an absolute path; a URL stays as it is."""
-    assert relay.database_url("postgresql+psycopg://a/b") == "postgresql+psycopg://a/b"
-    assert relay.database_url(str(tmp_path / "new" / "x.db")) == f"sqlite:///{tmp_path / 'new' / 'x.db'}"
-    assert (tmp_path / "new").is_dir()
-    assert relay.address("0.0.0.0", 8000) == "http://127.0.0.1:8000/"
 
 
 # The suite ------------------------------------------------------------------------------------------------------

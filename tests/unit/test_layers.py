@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("records", "envs"),
     ("bridge", "testing"),
     ("interactive_gym",),
-    ("cli", "install", "relay"),
+    ("cli", "install", "relay", "rehearsal"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The package's front re-exports the core; the entry point is the command line's.
@@ -33,7 +33,8 @@ RANK["__init__"] = RANK["envs"]
 RANK["__main__"] = RANK["cli"]
 CORE = frozenset(name for name, rank in RANK.items() if rank <= RANK["session"])
 
-OUTSIDE = frozenset({"relay", "cli", "install", "__main__"})
+OUTSIDE = frozenset({"relay", "rehearsal", "cli", "install", "__main__"})
+EDGES = "relay, rehearsal, install and cli"
 BROWSER_ONLY = frozenset({"js", "pyodide", "pyodide_js", "_pyodide"})
 CLOCKS_AND_SOCKETS = frozenset(
     """time datetime sched socket socketserver ssl select selectors asyncio threading multiprocessing
@@ -114,9 +115,9 @@ def violations(sources: Mapping[str, str]) -> list[str]:
             elif head in OUTSIDE:
                 continue
             elif root not in sys.stdlib_module_names:
-                found.append(f"{where}: imports {root}; only relay and cli may leave the standard library")
+                found.append(f"{where}: imports {root}; only {EDGES} may leave the standard library")
             elif root in CLOCKS_AND_SOCKETS:
-                found.append(f"{where}: imports {root}; only relay and cli may read a clock or open a socket")
+                found.append(f"{where}: imports {root}; only {EDGES} may read a clock or open a socket")
         found.extend(forbidden_uses(tree, name, head))
     found.extend(f"import cycle: {' -> '.join(cycle)}" for cycle in cycles(graph))
     return found
@@ -127,7 +128,7 @@ def forbidden_uses(tree: ast.Module, name: str, head: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id in {"print", "input", "breakpoint"} and head not in OUTSIDE:
-                yield f"{name}:{node.lineno}: calls {node.func.id}(); only relay and cli may"
+                yield f"{name}:{node.lineno}: calls {node.func.id}(); only {EDGES} may"
             if node.func.id == "hash" and head in CORE:
                 yield f"{name}:{node.lineno}: calls hash(), which differs between processes"
         if head in CORE and isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

@@ -1,4 +1,7 @@
-"""The relay as a child process: its command line, its address, its beginning and its end."""
+"""The relay as a child process: its command line, its address, its beginning and its end.
+
+A process of its own, because that is what a study runs; and because a rehearsal must not share its event loop.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,26 @@ import time
 import urllib.request
 from pathlib import Path
 
-from tools.paths import BUILD
-from tools.process import Failed, Missing
+from pycore.errors import ConfigError, PycoreError
+
+HOME = Path(__file__).resolve().parents[2]
+"""Where `python -m pycore` finds this very package, a checkout or an installed one."""
 
 START_TIMEOUT = 20.0
 """Seconds until the relay must answer; it takes about one."""
 
 
-def database_url(database: str | None) -> str:
-    """A SQLAlchemy URL from what was given: a URL, a file name, or nothing."""
-    if database and "://" in database:
+class RehearsalFailed(PycoreError):
+    """The relay or a page did not do its part. The message says which, and what it said last."""
+
+    code = "rehearsal"
+
+
+def database_url(database: str | Path) -> str:
+    """A SQLAlchemy URL from a URL or a file name, whose folder is made."""
+    if isinstance(database, str) and "://" in database:
         return database
-    path = Path(database).expanduser() if database else BUILD / "demo.sqlite"
+    path = Path(database).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{path.resolve()}"
 
@@ -40,14 +51,15 @@ def refuse_taken(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise Missing(f"cannot listen on {host}:{port} ({error.strerror}); --port names another port") from error
+            why = f"cannot listen on {host}:{port} ({error.strerror}); --port names another port"
+            raise ConfigError(why) from error
 
 
-def relay_command(host: str, port: int, database: str, folder: Path, settings: Path | None) -> list[str]:
+def command(host: str, port: int, database: str, folder: Path, settings: Path | None) -> list[str]:
     """The relay's command line."""
-    command = [sys.executable, "-m", "pycore", "relay", "--host", host, "--port", str(port)]
-    command += ["--database", database, "--site", str(folder)]
-    return [*command, "--settings", str(settings.resolve())] if settings else command
+    words = [sys.executable, "-m", "pycore", "relay", "--host", host, "--port", str(port)]
+    words += ["--database", database, "--site", str(folder.resolve())]
+    return [*words, "--settings", str(settings.resolve())] if settings else words
 
 
 def address(host: str, port: int) -> str:
@@ -61,12 +73,12 @@ def wait_until_healthy(url: str, relay: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if relay.poll() is not None:
-            raise Failed(f"the relay ended with status {relay.returncode} before it answered")
+            raise RehearsalFailed(f"the relay ended with status {relay.returncode} before it answered")
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}api/health", timeout=2) as answer:
             if answer.status == 200:
                 return
         time.sleep(0.1)
-    raise Failed(f"the relay did not answer at {url} within {START_TIMEOUT:g} s")
+    raise RehearsalFailed(f"the relay did not answer at {url} within {START_TIMEOUT:g} s")
 
 
 def stop(relay: subprocess.Popen[bytes]) -> int:

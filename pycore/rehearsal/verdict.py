@@ -11,15 +11,42 @@
 from __future__ import annotations
 
 import json
-import runpy
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pycore.envs import ParallelEnvAdapter
+from pycore.simulation import Simulation
 from pycore.values import canonical
 
 HASHES_TO_CHANGE = 2
+
+Replica = Callable[[Sequence[Any], int], Simulation]
+"""Makes, of the players and the seed, the simulation that is stepped in CPython."""
+
+
+def judge(
+    texts: Mapping[str, str],
+    read: Mapping[str, Sequence[Mapping[str, Any]]],
+    delay: int,
+    replica: Replica,
+    default: Any = 0,
+) -> tuple[list[str], list[str]]:
+    """What is wrong with the players' trajectories, and which inputs were lost; both empty if all is well.
+
+    `texts` are the trajectories by player, `read` what each page read from its player (see `lost_inputs`).
+    """
+    problems = []
+    lost: list[str] = []
+    text = next(iter(texts.values()))
+    if difference := first_difference(texts):
+        problems.append(difference)
+    if missing := incomplete(text):
+        return [*problems, missing], lost
+    players = episodes_of(text)[0]["players"]
+    lost = lost_inputs(text, [read[str(player)] for player in players], delay, default)
+    if lost:
+        problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
+    problems += [found for found in (trivial(text, default), untrue(text, replica)) if found]
+    return problems, lost
 
 
 def first_difference(texts: Mapping[str, str]) -> str:
@@ -99,19 +126,20 @@ def lost_inputs(text: str, read: Sequence[Sequence[Mapping[str, Any]]], delay: i
     return wrong
 
 
-def untrue(text: str, game: Path) -> str:
-    """The first line that the environment does not reproduce in CPython; empty if it reproduces all."""
+def untrue(text: str, replica: Replica) -> str:
+    """The first line that the environment does not reproduce in CPython; empty if it reproduces all.
+
+    `replica` makes the simulation from the header's players and seed.
+    """
     header, episodes, ends = episodes_of(text)
-    adapter = ParallelEnvAdapter(
-        runpy.run_path(str(game))["make_env"](), header["players"], seed=header["seed"], rngs=()
-    )
+    adapter = replica(header["players"], header["seed"])
     for number, frames in enumerate(episodes):
         adapter.reset(number)
         for line in frames:
             if "hash" in line and line["hash"] != canonical.digest(adapter.canonical(adapter.save())).hex():
                 return f"episode {number}: the state before frame {line['frame']} has another hash in CPython"
             result = adapter.step(line["actions"])
-            rewards = {str(agent): reward for agent, reward in result.rewards.items()}
+            rewards = {str(agent): reward for agent, reward in result.rewards.items()} if result else {}
             if rewards != line["rewards"]:
                 return f"episode {number}, frame {line['frame']}: rewards {line['rewards']}, in CPython {rewards}"
         if ends[number]["hash"] != canonical.digest(adapter.canonical(adapter.save())).hex():

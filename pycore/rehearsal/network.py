@@ -1,0 +1,60 @@
+"""The pages' networks: latency, loss, cuts, and when the first input came by the other path.
+
+The network is impaired below the channel's API, by the browser's own emulation, which shapes both directions of the
+page it is set on: a packet from one page to another passes it twice, hence the halves and roots below.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pycore.rehearsal.plan import Plan
+
+WATCH = """
+() => {
+  const game = window.pycoreGame;
+  const before = game.p2pMetrics.inputsReceivedViaSocketIO;
+  window.pycoreFirstBySocket = null;
+  const timer = setInterval(() => {
+    if (game.p2pMetrics.inputsReceivedViaSocketIO > before) {
+      clearInterval(timer);
+      window.pycoreFirstBySocket = performance.timeOrigin + performance.now();
+    }
+  }, 1);
+}
+"""
+
+
+class Impairment:
+    """Latency, loss and cuts of the pages' networks."""
+
+    def __init__(self, pages: list[Any], plan: Plan) -> None:
+        self._sessions = [page.context.new_cdp_session(page) for page in pages]
+        # The browser ignores a loss without a latency, and a cut of connections that began without emulation.
+        least = 1.0 if plan.loss or plan.down_at is not None else 0.0
+        self._latency = max(least, plan.latency_ms / 2)
+        self._loss = 100 * (1 - math.sqrt(1 - plan.loss))
+        for session in self._sessions:
+            session.send("Network.enable")
+
+    def usual(self) -> None:
+        """What the plan says."""
+        self._set(self._latency, self._loss)
+
+    def cut(self) -> None:
+        """Every datagram is dropped without a word; socket.io goes on."""
+        self._set(self._latency, 100.0)
+
+    def _set(self, latency: float, loss: float) -> None:
+        for session in self._sessions:
+            session.send(
+                "Network.emulateNetworkConditions",
+                {
+                    "offline": False,
+                    "latency": latency,
+                    "downloadThroughput": -1,
+                    "uploadThroughput": -1,
+                    "packetLoss": loss,
+                },
+            )

@@ -1,0 +1,231 @@
+"""Whole sessions in headless pages over a real relay, impaired as planned, and judged.
+
+Every page is a browser context of its own, with a scripted player. What the pages leave is checked by `verdict`; the
+first difference decides. Playwright is imported by the first rehearsal, so that nothing else of pycore needs it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pycore.errors import ConfigError
+from pycore.rehearsal import inputs, serving, verdict
+from pycore.rehearsal.network import WATCH, Impairment
+from pycore.rehearsal.outcome import Outcome
+from pycore.rehearsal.plan import Plan
+from pycore.rehearsal.serving import RehearsalFailed
+
+LOAD_TIMEOUT = 60.0
+"""Seconds until a page has loaded Pyodide and the core, and again until it plays."""
+
+END_TIMEOUT = 30.0
+"""Seconds from the request to stop until everything is stored."""
+
+Say = Callable[[str], None]
+"""Takes one line about how far a rehearsal is."""
+
+
+def rehearse(
+    plan: Plan,
+    *,
+    site: Path,
+    chromium: Path | None = None,
+    database: str | None = None,
+    port: int | None = None,
+    out: Path | None = None,
+    say: Say = lambda line: None,
+) -> Outcome:
+    """Play one session and judge it.
+
+    `site` is the folder with the page, built with the plan's game; `chromium` the browser (None: Playwright's own);
+    `database` a URL or file (None: a passing one); `port` the relay's (None: a free one); `out` takes screenshots.
+    """
+    if plan.pages != 2:
+        raise ConfigError(f"a session has two players here, not {plan.pages}")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _relay(Path(folder), plan, site, database, port) as url,
+        _browser_pages(plan.pages, chromium) as pages,
+    ):
+        return _play(plan, url, pages, out, say)
+
+
+@contextlib.contextmanager
+def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int | None) -> Iterator[str]:
+    """A relay of its own, with the plan's settings; gives its address."""
+    settings = folder / "settings.json"
+    settings.write_text(json.dumps(plan.settings()), encoding="utf-8")
+    if port:
+        # Another relay there would answer in the place of ours, with other settings.
+        serving.refuse_taken("127.0.0.1", port)
+    chosen = port or serving.free_port()
+    store = serving.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
+    command = [*serving.command("127.0.0.1", chosen, store, site, settings), "--seed", str(plan.seed)]
+    log = (folder / "relay.log").open("wb")
+    process = subprocess.Popen(command, cwd=serving.HOME, stdout=log, stderr=log)
+    try:
+        url = serving.address("127.0.0.1", chosen)
+        try:
+            serving.wait_until_healthy(url, process)
+        except RehearsalFailed as error:
+            said = (folder / "relay.log").read_text("utf-8", "replace").strip()
+            raise RehearsalFailed(f"{error}\n{said}") from error
+        yield url
+    finally:
+        serving.stop(process)
+        log.close()
+
+
+@contextlib.contextmanager
+def _browser_pages(count: int, chromium: Path | None) -> Iterator[list[Any]]:
+    """So many pages, each in a context of its own."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError as error:
+        raise ConfigError("a rehearsal drives real browsers: install playwright") from error
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=None if chromium is None else str(chromium))
+        try:
+            yield [browser.new_context(viewport={"width": 960, "height": 720}).new_page() for _ in range(count)]
+        finally:
+            browser.close()
+
+
+def _play(plan: Plan, url: str, pages: list[Any], out: Path | None, say: Say) -> Outcome:
+    reports: list[str] = []
+    for number, page in enumerate(pages):
+        page.on("pageerror", lambda error, number=number: reports.append(f"page {number}: {error}"))
+        page.add_init_script(inputs.script(plan.game, plan.seed * 1000 + number))
+    say(f"loading {len(pages)} pages")
+    for page in pages:
+        page.goto(url)
+    for page in pages:
+        page.wait_for_function("['start', 'failed'].includes(window.pycoreStatus?.phase)", timeout=LOAD_TIMEOUT * 1000)
+        _refuse_failed(page)
+    impairment = Impairment(pages, plan)
+    impairment.usual()
+    for page in pages:
+        page.click("#play")
+    for page in pages:
+        page.wait_for_function(
+            "['playing', 'done', 'failed'].includes(window.pycoreStatus.phase)", timeout=LOAD_TIMEOUT * 1000
+        )
+        _refuse_failed(page)
+    begun = time.monotonic()
+    say(f"playing for {plan.seconds:g} s")
+    failover = _direct(plan, pages, impairment, begun, out, say)
+    for page in pages:
+        with contextlib.suppress(Exception):
+            page.wait_for_function(
+                "['done', 'failed'].includes(window.pycoreStatus.phase) && window.pycoreStatus.stored",
+                timeout=END_TIMEOUT * 1000,
+            )
+    seconds = time.monotonic() - begun
+    if out is not None and "end" in plan.screenshots:
+        pages[0].screenshot(path=str(out / "end.png"))
+    return _collect(plan, url, pages, seconds, failover, reports)
+
+
+def _direct(
+    plan: Plan, pages: list[Any], impairment: Impairment, begun: float, out: Path | None, say: Say
+) -> float | None:
+    """Let the time pass, and do what the plan says meanwhile; returns the failover time in milliseconds."""
+    cues: list[tuple[float, str]] = [(plan.seconds, "stop")]
+    if plan.down_at is not None:
+        cues.append((plan.down_at, "down"))
+    if plan.up_at is not None:
+        cues.append((plan.up_at, "up"))
+    if plan.hide is not None:
+        cues += [(plan.hide[1], "hide"), (plan.hide[2], "show")]
+    cues += [(at, name) for name, at in plan.screenshots.items() if name != "end"]
+    cut_at = None
+    for when, cue in sorted(cues):
+        while (left := begun + when - time.monotonic()) > 0:
+            pages[0].wait_for_timeout(min(left, 0.25) * 1000)
+            if all(page.evaluate("window.pycoreStatus.phase") in ("done", "failed") for page in pages):
+                break
+        if cue == "down":
+            for page in pages:
+                page.evaluate(WATCH)
+            if plan.cut == "close":
+                cut_at = pages[0].evaluate(
+                    "() => { window.pycoreGame.inspectLink().channel.close();"
+                    " return performance.timeOrigin + performance.now(); }"
+                )
+                # Both sides learn of the closing; then nothing can be opened again until the restoration.
+                pages[0].wait_for_timeout(100)
+                impairment.cut()
+            else:
+                impairment.cut()
+                cut_at = pages[0].evaluate("performance.timeOrigin + performance.now()")
+            say(f"peer-to-peer is cut ({plan.cut})")
+        elif cue == "up":
+            impairment.usual()
+            say("peer-to-peer is restored")
+        elif cue in ("hide", "show"):
+            assert plan.hide is not None
+            _set_hidden(pages[plan.hide[0]], cue == "hide")
+        elif cue == "stop":
+            pages[0].evaluate("window.pycoreGame.requestStop()")
+        elif out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            pages[0].screenshot(path=str(out / f"{cue}.png"))
+    if cut_at is None:
+        return None
+    arrivals = [page.evaluate("window.pycoreFirstBySocket") for page in pages]
+    return min((at - cut_at for at in arrivals if at is not None), default=None)
+
+
+def _set_hidden(page: Any, hidden: bool) -> None:
+    state = "hidden" if hidden else "visible"
+    page.evaluate(
+        "([hidden, state]) => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+        " Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        [hidden, state],
+    )
+
+
+def _refuse_failed(page: Any) -> None:
+    status = page.evaluate("window.pycoreStatus")
+    if status["phase"] == "failed":
+        raise RehearsalFailed(f"a page failed: {status['error']}")
+
+
+def _collect(
+    plan: Plan, url: str, pages: list[Any], seconds: float, failover: float | None, reports: list[str]
+) -> Outcome:
+    metrics, texts, huds, read, problems = {}, {}, {}, {}, []
+    stored = True
+    for number, page in enumerate(pages):
+        status = page.evaluate("window.pycoreStatus")
+        if status["phase"] != "done":
+            problems.append(f"page {number} is '{status['phase']}' at the end: {status['error']}")
+        stored = stored and bool(status["stored"])
+        reports += [f"page {number}: {report['code']}: {report['message']}" for report in status["reports"]]
+        found = page.evaluate("() => window.pycoreGame?.exportSessionMetrics()")
+        if found is None:
+            raise RehearsalFailed(f"page {number} has no game: {status}")
+        player = str(found["playerId"])
+        metrics[player] = found
+        texts[player] = page.evaluate("window.pycoreGame.records()")
+        huds[player] = page.evaluate("window.pycoreGame.hud()")
+        read[player] = page.evaluate("window.pycoreRead")
+    metrics, texts, huds = (dict(sorted(of.items())) for of in (metrics, texts, huds))
+    game_id = next(iter(metrics.values()))["gameId"]
+    counts = json.loads(urllib.request.urlopen(f"{url}api/games/{game_id}", timeout=10).read())
+    found, lost = verdict.judge(texts, read, plan.delay, plan.game.simulation, plan.game.default_action)
+    problems += found
+    if not stored:
+        problems.append("not everything was acknowledged by the server")
+    problems += verdict.wrong_books(list(metrics.values()), counts)
+    return Outcome(game_id, metrics, texts, huds, counts, stored, seconds, failover, lost, problems, reports)
