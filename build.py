@@ -95,7 +95,9 @@ def parser() -> argparse.ArgumentParser:
         description="Linters, types, the layer rule, unit, property and oracle tests, parity between CPython and "
         "three Pyodides, browser and end-to-end tests. Arguments after -- go to pytest.",
     )
-    test.add_argument("--fast", action="store_true", help="without browsers, under a minute")
+    much = test.add_mutually_exclusive_group()
+    much.add_argument("--fast", action="store_true", help="under a minute: no browsers, no 3.11, nothing slow")
+    much.add_argument("--all", action="store_true", help="and what is long; its figures go to build/long.json")
     test.add_argument("--only", default=None, metavar="STEP[,STEP]", help="only these steps (see --list)")
     test.add_argument("--list", action="store_true", help="print the steps and stop")
     test.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
@@ -109,6 +111,9 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--only", action="append", default=None, metavar="NAME", help="figures whose name begins so")
     bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
     bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
+    bench.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
+    bench.add_argument("--rounds", type=positive, default=5, metavar="N", help="with --against (%(default)s)")
+    bench.add_argument("--write", action="store_true", help="put the figures into docs/")
     bench.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
 
     env = tasks.add_parser("env", help="only prepare: environment, npm packages, Chromium; print what was found")
@@ -213,6 +218,10 @@ def dispatch(options: argparse.Namespace) -> int:
             command += ["--only", name]
         if options.page:
             command += ["--page", "--runs", str(options.runs)]
+        if options.against:
+            command += ["--against", options.against, "--rounds", str(options.rounds)]
+        if options.write:
+            command += ["--write"]
         return subprocess.call(command, cwd=ROOT)
     from tools import chromium, node
 
@@ -231,6 +240,8 @@ def main(arguments: Sequence[str]) -> int:
         parser().error("only `test` takes arguments after --")
     if options.task == "demo" and (wrong := contradiction(options)):
         parser().error(wrong)
+    if options.task == "bench" and options.against and (options.page or options.write):
+        parser().error("--against compares two versions of the core: without --page and --write")
     if options.task == "test":
         options.pytest_arguments = theirs
     try:

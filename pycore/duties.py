@@ -18,6 +18,7 @@ EMIT: Final = 2
 """Emit over socket.io: the payload is (event name, data)."""
 
 Output = tuple[int, int, int, Any]
+"""One duty: what to do, on the link of which seat, the packet's number, the payload."""
 
 # What `channels` says of a link's DataChannel; a number from 0 up is its buffered bytes, and it is open.
 CHANNEL_NEVER: Final = -1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pycore.errors import ConfigError
 
 MAX_SEATS: Final = 8
+PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,8 @@ class Settings:
     """Size limit of one datagram."""
     environment: str = ""
     """Name and version of the environment; part of what all must agree on."""
+    seats: Sequence[Mapping[str, Any]] = ()
+    """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
 
     def __post_init__(self) -> None:
         _within("fps", self.fps, 1, 240)
@@ -66,6 +69,11 @@ class Settings:
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
+        for number, of_seat in enumerate(self.seats):
+            for name in of_seat:
+                if name not in PER_SEAT:
+                    raise ConfigError(f"seats[{number}] has {name!r}; per seat there are {', '.join(PER_SEAT)}")
+            _within(f"seats[{number}].input_delay", of_seat.get("input_delay", self.input_delay), 0, 60)
         if self.p2p_required and not self.p2p:
             raise ConfigError("p2p_required needs p2p")
         if self.prediction not in ("repeat_last", "default_action"):
@@ -79,6 +87,16 @@ class Settings:
             known = ", ".join(sorted(cls.__dataclass_fields__))
             raise ConfigError(f"unknown setting {unknown[0]!r}; known are {known}")
         return cls(**values)
+
+    def of_seat(self, seat: int, name: str) -> Any:
+        """The value of `action_space`, `default_action` or `input_delay` for one seat."""
+        own = self.seats[seat] if seat < len(self.seats) else {}
+        return own.get(name, getattr(self, name))
+
+    @property
+    def longest_delay(self) -> int:
+        """The largest input delay of a seat, in frames."""
+        return max([self.input_delay, *[int(of.get("input_delay", 0)) for of in self.seats]])
 
     @property
     def period(self) -> float:
@@ -107,6 +125,7 @@ class Settings:
             "default_action": self.default_action,
             "hash_interval": self.hash_every,
             "environment": self.environment,
+            "seats": [dict(of_seat) for of_seat in self.seats],
         }
 
 

@@ -36,6 +36,7 @@ class StepResult:
         self.done = done
 
 
+@runtime_checkable
 class Simulation(Protocol):
     """The duties of what is simulated. State N is the state before frame N is stepped."""
 

@@ -64,8 +64,9 @@ def build(folder: Path = SITE) -> Path:
     for name in VENDOR:
         shutil.copyfile(NODE_MODULES / "socket.io-client" / "dist" / name, half / "vendor" / name)
     (half / "wheels").mkdir()
-    for wheel in (built.plain, compiled):
-        shutil.copyfile(wheel, half / "wheels" / wheel.name)
+    # Where the byte code does not fit, a plain one takes its place, which has as little of other pages.
+    wheels.write(half / "wheels" / built.plain.name, wheels.browser_part(wheels.read(built.plain), host_page=False))
+    shutil.copyfile(compiled, half / "wheels" / compiled.name)
     pyodide = half / "pyodide"
     distributions.copy_core(NEWEST, pyodide)
     (micropip,) = distributions.fetch([distributions.micropip_for(NEWEST)], NEWEST.python)

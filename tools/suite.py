@@ -1,5 +1,9 @@
 """`build.py test`: the steps, what each needs, and an honest end.
 
+The whole is what CI runs. `--fast` is for between two edits, in under a minute on two cores: it leaves out whatever
+opens a browser, Python 3.11, the tests marked slow, and two thirds of the examples of every property. `--all` adds
+what is long (`tools.long`).
+
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
 The checks and the tests without a browser run two at a time; whatever opens browsers runs alone, because its
 timing is part of what it tests.
@@ -20,11 +24,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tools import chromium, environment, node
+from tools import chromium, environment, long, node
 from tools.paths import NODE_MODULES, ROOT, WEB
 from tools.process import Failed, Missing
 
-UNIT = ("tests/unit",)
+UNIT = ("tests/unit", "tests/fuzz")
+EDGES = ("tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal")
+"""Of the unit tests, those that are a step of their own, so that two steps at a time end together."""
 LAWS = ("tests/property", "tests/oracle")
 WITHOUT = "not browser and not e2e"
 
@@ -48,12 +54,15 @@ class Outcome(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A part of the suite: `run` does it; `browser` steps are left out by --fast and run alone."""
+    """A part of the suite: `run` does it; `browser` steps run alone, `long` ones only with --all or if named."""
 
     name: str
     what: str
     run: Callable[[argparse.Namespace], tuple[Counts, str]]
     browser: bool = False
+    fast: bool = True
+    """Whether it belongs to --fast."""
+    long: bool = False
 
 
 class Broken(Exception):
@@ -105,7 +114,7 @@ def counts_of(report: Path) -> Counts:
 PLAYERS = 2
 """Games in the real page that are played at the same time: most of a test is the page's own countdowns."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.3x"}
-"""Fewer examples of every property: for --fast, and for the floor, whose Python is tested and not the laws."""
+"""Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
 
 
 def pytest(
@@ -116,19 +125,21 @@ def pytest(
     live: bool = False,
     quick: bool = False,
     workers: int = 1,
+    without: Sequence[str] = (),
 ) -> tuple[Counts, str]:
-    """One run of pytest on the folders that exist, or on those of their tests that the arguments name."""
+    """One run of pytest on the folders but those `without`, or on those of their tests that the arguments name."""
     present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
     if not present:
         raise Broken(f"no tests in {', '.join(folders)}")
     named = [word for word in options.pytest_arguments if (ROOT / word.partition("::")[0]).exists()]
     if named:
-        present = [word for word in named if word.startswith(tuple(folders))]
+        present = [word for word in named if word.startswith(tuple(folders)) and not word.startswith(tuple(without))]
         if not present:
             return Counts(), "none of the named tests belongs here"
     with tempfile.TemporaryDirectory() as temporary:
         report = Path(temporary) / "report.xml"
         words: list[str | Path] = [python, "-m", "pytest", "-q", *present, f"--junit-xml={report}"]
+        words += [f"--ignore={folder}" for folder in without]
         if marks:
             words += ["-m", marks]
         if workers > 1:
@@ -164,13 +175,21 @@ def javascript(_: argparse.Namespace) -> tuple[Counts, str]:
 
 def unit(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()  # the wheel's and the oracle's tests use Node
-    marks = f"{WITHOUT} and not slow" if options.fast else WITHOUT
-    return pytest(sys.executable, UNIT, marks, options, quick=options.fast)
+    return pytest(sys.executable, UNIT, marks_of(options), options, quick=options.fast, without=EDGES)
+
+
+def edges(options: argparse.Namespace) -> tuple[Counts, str]:
+    node.ensure_packages()
+    return pytest(sys.executable, EDGES, marks_of(options), options, quick=options.fast)
+
+
+def marks_of(options: argparse.Namespace) -> str:
+    return f"{WITHOUT} and not slow" if options.fast else WITHOUT
 
 
 def laws(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    return pytest(sys.executable, LAWS, WITHOUT, options, quick=options.fast)
+    return pytest(sys.executable, LAWS, marks_of(options), options, quick=options.fast)
 
 
 def floor(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -179,9 +198,7 @@ def floor(options: argparse.Namespace) -> tuple[Counts, str]:
     python = environment.ensure_floor()
     if python is None:
         return Counts(), "no Python 3.11 on this machine, so the floor was not tested"
-    # --fast has a minute: the laws drive nearly all of the core, so they are what it takes from here.
-    folders = LAWS if options.fast else UNIT + LAWS
-    return pytest(python, folders, f"{WITHOUT} and not slow and not tooling", options, quick=True)
+    return pytest(python, UNIT + LAWS, f"{WITHOUT} and not slow and not tooling", options, quick=True)
 
 
 def parity(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -217,17 +234,31 @@ def page(options: argparse.Namespace) -> tuple[Counts, str]:
     return pytest(sys.executable, ["tests/page"], "", options, live=True, workers=PLAYERS)
 
 
+def lengthy(part: long.Long) -> Step:
+    """A part of what is long, as a step."""
+
+    def run(_: argparse.Namespace) -> tuple[Counts, str]:
+        status, output = long.perform(part, command)
+        if status != 0:
+            raise Broken(output or f"ended with status {status}")
+        return Counts(passed=1), output
+
+    return Step(part.name, part.what, run, fast=False, long=True)
+
+
 STEPS = (
-    Step("unit", "unit tests", unit),
+    Step("unit", "unit tests, and the corpus of the fuzzer", unit),
     Step("laws", "property tests, and the comparison with the oracle", laws),
-    Step("floor", "the fast ones of them on Python 3.11, where it is present", floor),
+    Step("edges", "unit tests of the relay, the rehearsal and the part for the interactive_gym page", edges),
+    Step("floor", "the fast ones of them on Python 3.11, where it is present", floor, fast=False),
     Step("lint", "ruff", lint),
     Step("types", "mypy --strict", types),
     Step("js", "tsc, with checkJs, on web/", javascript),
-    Step("parity", "the same digests on CPython and on three Pyodides", parity, browser=True),
-    Step("browser", "the shims in a headless Chromium", browser, browser=True),
-    Step("e2e", "whole sessions in two pages", e2e, browser=True),
-    Step("page", "the real interactive_gym page, with its server", page, browser=True),
+    Step("parity", "the same digests on CPython and on three Pyodides", parity, browser=True, fast=False),
+    Step("browser", "the shims in a headless Chromium", browser, browser=True, fast=False),
+    Step("e2e", "whole sessions in two pages", e2e, browser=True, fast=False),
+    Step("page", "the real interactive_gym page, with its server", page, browser=True, fast=False),
+    *(lengthy(part) for part in long.PARTS),
 )
 
 
@@ -256,7 +287,7 @@ def chosen(options: argparse.Namespace) -> list[Step]:
         if unknown:
             raise Missing(f"no step {', '.join(unknown)}; there are {', '.join(step.name for step in STEPS)}")
         return [step for step in STEPS if step.name in names]
-    return [step for step in STEPS if not (options.fast and step.browser)]
+    return [step for step in STEPS if (step.fast or not options.fast) and (options.all or not step.long)]
 
 
 def report(outcome: Outcome) -> None:
@@ -272,11 +303,11 @@ def main(options: argparse.Namespace) -> int:
     steps = chosen(options)
     if options.list:
         for step in STEPS:
-            print(f"{step.name:8} {step.what}")
+            print(f"{step.name:9} {step.what}{' (with --all)' if step.long else ''}")
         return 0
     started = time.monotonic()
     outcomes: list[Outcome] = []
-    together = [step for step in steps if not step.browser]
+    together = [step for step in steps if not step.browser and not step.long]
     if together:
         print(f"running {', '.join(step.name for step in together)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
@@ -288,19 +319,28 @@ def main(options: argparse.Namespace) -> int:
             print(f"\nrunning {step.name}: {step.what}", flush=True)
             outcomes.append(perform(step, options))
             report(outcomes[-1])
+    lengthy_ones = [step for step in steps if step.long]
+    if lengthy_ones:
+        print(f"\nrunning {', '.join(step.name for step in lengthy_ones)}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(perform, step, options) for step in lengthy_ones]):
+            outcomes.append(future.result())
+            report(outcomes[-1])
+    if lengthy_ones:
+        print(f"\n{long.table({step.name for step in lengthy_ones})}")
     return summary(outcomes, time.monotonic() - started)
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> int:
     """The table of the steps and the closing line."""
     width = min(110, shutil.get_terminal_size((100, 24)).columns)
-    print(f"\n{'step':8} {'result':7} {'seconds':>8} {'passed':>7} {'failed':>7} {'skipped':>8}")
+    print(f"\n{'step':9} {'result':7} {'seconds':>8} {'passed':>7} {'failed':>7} {'skipped':>8}")
     for outcome in outcomes:
         result = "FAILED" if outcome.counts.failed else "passed" if outcome.counts.passed else "nothing"
-        print(f"{outcome.name:8} {result:7} {outcome.seconds:8.1f} {outcome.counts.passed:7} ", end="")
+        print(f"{outcome.name:9} {result:7} {outcome.seconds:8.1f} {outcome.counts.passed:7} ", end="")
         print(f"{outcome.counts.failed:7} {outcome.counts.skipped:8}")
         if outcome.note:
-            print(f"         {outcome.note.splitlines()[0][: width - 10]}")
+            print(f"          {outcome.note.splitlines()[0][: width - 10]}")
     passed = sum(outcome.counts.passed for outcome in outcomes)
     failed = sum(outcome.counts.failed for outcome in outcomes)
     skipped = sum(outcome.counts.skipped for outcome in outcomes)

@@ -3,14 +3,16 @@
 The plain `py3-none-any` wheel is what `python -m build` makes: all of pycore, for indexes, servers and micropip.
 
 A browser wheel is the same without the parts that never run in a page (`LEFT_OUT`), compiled, because parsing is
-most of an import's time there. Which parts these are and how a wheel is written is in `pycore.install.wheel`, which
+most of an import's time there. There are two kinds: for pages in general, and for the interactive_gym page, which has
+in addition what speaks its words. Which parts these are and how a wheel is written is in `pycore.install.wheel`, which
 makes the wheel for a host page as well. Byte code fits one minor version of Python only. pyodide-build compiles for
 the Python that runs this; the other versions are compiled inside their own Pyodide under Node, so no foreign
 interpreter has to be installed.
 
 Byte code is twice as large as its source, and participants wait for it. So it has no docstrings (`-OO`; with them go
 the asserts, which the core uses for type checkers only) and no column numbers (`-X no_debug_ranges`), which nobody
-could use without the source: 69 kB instead of 108 for 4,000 lines. Line numbers stay, for error reports.
+could use without the source: 69 kB instead of 108 for 4,000 lines. It has no annotations either
+(`pycore.install.stripping`), a twentieth. Line numbers stay, for error reports.
 
 Every wheel is reproducible: entries sorted, one date, one permission, unchecked-hash byte code (which carries the
 source's hash instead of its time), and a RECORD that matches what is inside (pyodide-build leaves the old one).
@@ -28,8 +30,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pycore.install.wheel import LEFT_OUT as LEFT_OUT
-from pycore.install.wheel import browser_part, read, tagged, write
+from pycore.install.wheel import BUILT, bare, tagged
+from pycore.install.wheel import TAG as PAGE_TAG
+from pycore.install.wheel import browser_part as browser_part
+from pycore.install.wheel import read as read
+from pycore.install.wheel import write as write
 from tools import node
 from tools.paths import BUILD, DIST, PYODIDES, ROOT, WEB, Pyodide
 from tools.process import Failed, run, say, size
@@ -100,9 +105,9 @@ def unchecked(byte_code: bytes) -> bytes:
     return byte_code[:4] + UNCHECKED_HASH + byte_code[8:]
 
 
-def browser_wheel(plain: Path, pyodide: Pyodide, folder: Path) -> Path:
+def browser_wheel(plain: Path, pyodide: Pyodide, folder: Path, *, host_page: bool = False) -> Path:
     """Make the byte-compiled wheel for a Pyodide from the plain one."""
-    files = tagged(browser_part(read(plain)), pyodide.tag)
+    files = bare(tagged(browser_part(read(plain), host_page=host_page), pyodide.tag))
     here = pyodide.python == sys.version_info[:2]
     byte_code = compiled_here(plain, files) if here else compiled_in(pyodide, files)
     sources = {name for name in files if name.endswith(".py")}
@@ -134,12 +139,13 @@ class Wheels:
             shutil.copyfile(built, half)
             return half.replace(self.folder / built.name)
 
-    def browser(self, pyodide: Pyodide) -> Path:
-        """The byte-compiled wheel for one Pyodide."""
-        for wheel in self.folder.glob(f"*-{pyodide.tag}-none-any.whl"):
+    def browser(self, pyodide: Pyodide, *, host_page: bool = False) -> Path:
+        """The byte-compiled wheel for one Pyodide, for pages in general or for the interactive_gym page."""
+        folder = self.folder / BUILT if host_page else self.folder
+        for wheel in folder.glob(f"*-{pyodide.tag}-none-any.whl"):
             return wheel
         node.ensure_packages()
-        return browser_wheel(self.plain, pyodide, self.folder)
+        return browser_wheel(self.plain, pyodide, folder, host_page=host_page)
 
 
 def current() -> Wheels:
@@ -156,12 +162,15 @@ def current() -> Wheels:
 def to_dist() -> Wheels:
     """`build.py wheel`: the wheels in dist/, with their sizes."""
     wheels = current()
-    made = [(wheels.plain, "plain: indexes, servers, micropip")]
-    made += [(wheels.browser(pyodide), f"byte-compiled for Pyodide {pyodide.version}") for pyodide in PYODIDES]
-    DIST.mkdir(exist_ok=True)
-    for old in DIST.glob("interactive_gym_pycore-*.whl"):
+    made = [(wheels.plain, "plain: indexes, servers, micropip", DIST)]
+    made += [(wheels.browser(pyodide), f"byte-compiled for Pyodide {pyodide.version}", DIST) for pyodide in PYODIDES]
+    page = next(pyodide for pyodide in PYODIDES if pyodide.tag == PAGE_TAG)
+    kept = DIST / BUILT
+    made += [(wheels.browser(page, host_page=True), "the same for the interactive_gym page", kept)]
+    kept.mkdir(parents=True, exist_ok=True)
+    for old in (*DIST.glob("interactive_gym_pycore-*.whl"), *kept.glob("interactive_gym_pycore-*.whl")):
         old.unlink()
-    for wheel, what in made:
-        shutil.copyfile(wheel, DIST / wheel.name)
-        say(f"dist/{wheel.name}  {size(wheel)}  {what}")
+    for wheel, what, folder in made:
+        shutil.copyfile(wheel, folder / wheel.name)
+        say(f"{folder.relative_to(ROOT).as_posix()}/{wheel.name}  {size(wheel)}  {what}")
     return wheels

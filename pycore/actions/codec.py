@@ -74,9 +74,11 @@ class AnyCodec:
     JSON, because the same action travels in a message through the server and stands in the records.
     """
 
-    __slots__ = ("size",)
+    __slots__ = ("limit", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_ACTION_BYTES) -> None:
+        self.limit = min(limit, MAX_ACTION_BYTES)
+        """Bytes of the longest action, without the length in front."""
         self.size: int | None = None
 
     def encode(self, action: Any) -> bytes:
@@ -85,13 +87,16 @@ class AnyCodec:
             body = canonical.encode(_normal(action, 0))
         except CanonicalError as error:
             raise ActionError(f"the action has no canonical form: {error}") from error
-        if len(body) > MAX_ACTION_BYTES:
-            raise ActionError(f"the action takes {len(body)} bytes; the limit is {MAX_ACTION_BYTES}")
+        if len(body) > self.limit:
+            raise ActionError(
+                f"the action takes {len(body)} bytes; the limit is {self.limit}: one datagram has room for no more "
+                "(the setting datagram_bytes), and none may be longer than 1000"
+            )
         return len(body).to_bytes(2, "big") + body
 
     def decode(self, data: bytes) -> Any:
         """The action of encoded bytes; raises DecodeError."""
-        if len(data) < 3 or len(data) > MAX_ACTION_BYTES + 2 or int.from_bytes(data[:2], "big") != len(data) - 2:
+        if len(data) < 3 or len(data) > self.limit + 2 or int.from_bytes(data[:2], "big") != len(data) - 2:
             raise DecodeError("an action's length does not fit its bytes")
         action = canonical.decode(data[2:])
         try:
@@ -142,11 +147,14 @@ def _normal(value: Any, depth: int) -> Any:
 ActionCodec = DiscreteCodec | AnyCodec
 
 
-def action_codec(space: Mapping[str, Any]) -> ActionCodec:
-    """The codec of an action space: ``{"type": "discrete", "n": 6}`` or ``{"type": "any"}``."""
+def action_codec(space: Mapping[str, Any], limit: int = MAX_ACTION_BYTES) -> ActionCodec:
+    """The codec of an action space: ``{"type": "discrete", "n": 6}`` or ``{"type": "any"}``.
+
+    `limit` is what a datagram has room for, in bytes, where actions have no fixed size.
+    """
     kind = space.get("type")
     if kind == "discrete":
         return DiscreteCodec(space.get("n", 0))
     if kind == "any":
-        return AnyCodec()
+        return AnyCodec(limit)
     raise ConfigError(f"action space type is {kind!r}; known are 'discrete' (with n) and 'any'")

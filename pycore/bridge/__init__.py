@@ -1,5 +1,5 @@
 """The page's way in: `create` makes the bridge of one game."""
 
-from pycore.bridge.bridge import create
+from pycore.bridge.bridge import Bridge, create
 
-__all__ = ["create"]
+__all__ = ["Bridge", "create"]

@@ -20,7 +20,7 @@ import random
 import sys
 from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Memory, Raw, form_of
@@ -29,7 +29,7 @@ from pycore.values.canonical import encode
 
 __all__ = ["RNGS", "Generators", "States"]
 
-RNGS = ("random", "numpy", "np_random")
+RNGS: Final = ("random", "numpy", "np_random")
 
 States = tuple[Any, ...]
 """One state per name in `RNGS`, None where there is no such generator."""

@@ -1,6 +1,7 @@
 """Writing wheels: the core as a page takes it, made from this very package; reproducible.
 
-A page needs the core and nothing of what runs beside it (`LEFT_OUT`). `core_wheel` collects that part of the running
+A page needs the core and nothing of what runs beside it (`LEFT_OUT`); only the host page needs the part that speaks
+its words (`HOST_PAGE`). `core_wheel` collects that part of the running
 package, so that the page's core is the one that its researcher installed. `compiled_wheel` gives the same modules
 as byte code for the Python inside the page's Pyodide, because parsing is most of an import's time there: compiled
 here if this Python is of that version, otherwise found in a checkout where build.py made it.
@@ -24,17 +25,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pycore.errors import PycoreError
+from pycore.install.stripping import without_annotations, without_description
 from pycore.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli.py",
-    "pycore/__main__.py",
+    "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
-"""Server, simulator, installer, rehearsal and command line: a page never imports them."""
+"""Server, simulator, installer, rehearsal, command line, what the shims have got already: a page imports none."""
+HOST_PAGE = ("pycore/interactive_gym/",)
+"""What only the interactive_gym page imports."""
 
 DATE = (2020, 1, 1, 0, 0, 0)
 NAME = f"interactive_gym_pycore-{__version__}"
+BUILT = "hostpage"
+"""The folder beside the other wheels in which build.py keeps those for the host page: they have the same names."""
 TAG = "cp312"
 """The Python inside Pyodide 0.26.2, which both generations of the page load."""
 
@@ -105,10 +111,23 @@ def write(wheel: Path, files: Mapping[str, bytes]) -> None:
     half.replace(wheel)
 
 
-def browser_part(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of a plain wheel that a page needs."""
-    kept = {name: data for name, data in files.items() if not name.startswith(LEFT_OUT)}
+def browser_part(files: Mapping[str, bytes], *, host_page: bool) -> dict[str, bytes]:
+    """The files of a plain wheel that a page needs: any, or the interactive_gym page."""
+    dropped = LEFT_OUT if host_page else LEFT_OUT + HOST_PAGE
+    kept = {name: data for name, data in files.items() if not name.startswith(dropped)}
     return {name: data for name, data in kept.items() if not name.endswith(("/entry_points.txt", "/py.typed"))}
+
+
+def bare(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files as they are compiled: without annotations and description."""
+    found = {}
+    for name, data in files.items():
+        if name.endswith(".py"):
+            data = without_annotations(data.decode()).encode()
+        elif name.endswith(".dist-info/METADATA"):
+            data = without_description(data)
+        found[name] = data
+    return found
 
 
 def tagged(files: Mapping[str, bytes], tag: str) -> dict[str, bytes]:
@@ -126,7 +145,7 @@ def core_files(package: Path = PACKAGE) -> dict[str, bytes]:
     """
     try:
         sources = {f"pycore/{path.relative_to(package).as_posix()}": path for path in package.rglob("*.py")}
-        files = browser_part({name: path.read_bytes() for name, path in sources.items()})
+        files = browser_part({name: path.read_bytes() for name, path in sources.items()}, host_page=True)
         licence = _licence(package)
     except OSError as error:
         raise WheelFailed(f"cannot read pycore's own files: {error}; install pycore again") from error
@@ -155,7 +174,7 @@ def core_wheel(package: Path = PACKAGE) -> tuple[str, bytes]:
 
 def compiled_wheel(package: Path = PACKAGE) -> tuple[str, bytes] | None:
     """The same byte-compiled for the page's Pyodide; None if nobody here can compile for it, or has."""
-    files = tagged(core_files(package), TAG)
+    files = bare(tagged(core_files(package), TAG))
     sources = {name: data for name, data in files.items() if name.endswith(".py")}
     name = f"{NAME}-{TAG}-none-any.whl"
     if sys.implementation.cache_tag == TAG.replace("cp", "cpython-"):
@@ -163,7 +182,8 @@ def compiled_wheel(package: Path = PACKAGE) -> tuple[str, bytes] | None:
         return name, packed({n: data for n, data in files.items() if n not in sources} | byte_code)
     root = package.parent
     if (root / "build.py").is_file():
-        for found in (root / "dist" / name, *sorted((root / "build" / "wheels").glob(f"*/{name}"))):
+        built = sorted((root / "build" / "wheels").glob(f"*/{BUILT}/{name}"))
+        for found in (root / "dist" / BUILT / name, *built):
             if found.is_file() and is_of(found, sources):
                 return name, found.read_bytes()
     return None

@@ -17,6 +17,7 @@ from pycore.interactive_gym.course import Course
 from pycore.interactive_gym.report import EpisodeBooks, Latency, multiplayer_metrics, rollback_events
 from pycore.interactive_gym.sizes import LARGEST_MESSAGE, packed
 from pycore.interactive_gym.table import EpisodeTable, joined
+from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.session import Session
 from pycore.simulation import StepResult
 from pycore.values.json import plain_json
@@ -26,22 +27,31 @@ _Mark = tuple[float, int, dict[str, bool]]
 
 
 class Ledger:
-    """The books of one game. `subjects` are the participants' names by player; `games_before` counts the games of this
-    scene whose files lie at the server."""
+    """The books of one game, and a record of confirmed frames.
+
+    `subjects` are the participants' names by player; `games_before` counts the games of this scene whose files lie at
+    the server; `logs`: the page logs the frames itself, one by one; `moment` says when it is, and who looks now.
+    """
 
     def __init__(
-        self, session: Session, cast: Cast, subjects: Mapping[Any, Any], started_ms: float, games_before: int = 0
+        self,
+        session: Session,
+        cast: Cast,
+        subjects: Mapping[Any, Any],
+        started_ms: float,
+        games_before: int,
+        *,
+        logs: bool,
+        moment: Callable[[], tuple[float, dict[str, bool]]],
     ) -> None:
         self.latency = Latency()
-        self.logs = False
-        """Whether the page logs the frames itself, one by one."""
+        self.logs = logs
         self.page_episode = -1
         """The episode that the page is at: it may be behind, when nobody looks at it."""
-        self._fresh: deque[tuple[EpisodeBooks, int, tuple[bytes, ...], StepResult | None, _Mark]] = deque()
-        """Confirmed frames that are not in their table yet."""
         self._rows: deque[tuple[int, int, dict[Any, Any], StepResult | None]] = deque()
         """Confirmed frames that the page has not logged yet."""
         self._session = session
+        self._moment = moment
         self._cast = cast
         self._subjects = {str(player): name for player, name in subjects.items()}
         self._started_ms = started_ms
@@ -58,52 +68,41 @@ class Ledger:
         self._books.append(EpisodeBooks(EpisodeTable(episode)))
         self._marks = []
 
-    def mark(self, now: float, focus: dict[str, bool]) -> None:
+    def mark(self) -> None:
         """The newest frame was stepped; only the first time counts."""
         frame = self._session.timeline.current - 1
         if frame >= len(self._marks):
             frames = self._session.timeline.frames
-            self._marks.append((now, frames.missing[frame & frames.mask], focus))
+            self._mark(frames.missing[frame & frames.mask])
 
-    def confirmed(
-        self,
-        now: float,
-        focus: Callable[[], dict[str, bool]],
-        episode: int,
-        frame: int,
-        encoded: list[bytes],
-        result: StepResult | None,
-        digest: bytes | None,
-    ) -> None:
-        """Take what the session hands to its sink; `focus` says who looks now."""
+    def _mark(self, missing: int) -> None:
+        now, focus = self._moment()
+        self._marks.append((now, missing, focus))
+
+    def frame(self, frame: ConfirmedFrame) -> None:
+        """Book a confirmed frame."""
         book = self._books[-1]
-        if digest is not None:
-            book.hashes.append((frame, digest.hex()))
-        if not encoded:
-            return
-        if frame >= len(self._marks):
+        if frame.digest is not None:
+            book.hashes.append((frame.frame, frame.digest.hex()))
+        if frame.frame >= len(self._marks):
             # Confirmed as it is stepped: nobody was guessed.
-            self._marks.append((now, 0, focus()))
-        self._fresh.append((book, frame, tuple(encoded), result, self._marks[frame]))
-        if self.logs:
-            self.write(len(self._fresh))
+            self._mark(0)
+        self._book(book, frame, self._marks[frame.frame])
 
-    @property
-    def waiting(self) -> int:
-        """Frames that are not in their table yet."""
-        return len(self._fresh)
+    def end(self, episode: int, frames: int, digest: bytes) -> None:
+        """The episode is complete: the hash of its final state."""
+        self._books[-1].hashes.append((frames, digest.hex()))
 
-    def write(self, most: int) -> None:
-        """Book some of the frames that were taken: work that can wait for a tick with little else."""
-        for _ in range(min(most, len(self._fresh))):
-            self._book(*self._fresh.popleft())
+    def cut(self, episode: int, frames: int) -> None:
+        """The episode has so many frames only."""
+        book = self._books[-1]
+        book.table.cut(frames)
+        book.hashes = [(frame, digest) for frame, digest in book.hashes if frame < frames]
 
-    def _book(
-        self, book: EpisodeBooks, frame: int, encoded: tuple[bytes, ...], result: StepResult | None, mark: _Mark
-    ) -> None:
+    def _book(self, book: EpisodeBooks, confirmed: ConfirmedFrame, mark: _Mark) -> None:
         session, cast = self._session, self._cast
-        episode = book.table.episode
-        people = tuple(session.codec.decode(action) for action in encoded)
+        episode, frame, result = book.table.episode, confirmed.frame, confirmed.result
+        people = tuple(confirmed.decoded)
         everybody = cast.spread(people, episode, frame)
         actions = dict(zip(cast.agents, everybody, strict=True))
         stepped, missing, looked = mark
@@ -134,7 +133,7 @@ class Ledger:
         """Two players' hashes of a state differ."""
         self._desyncs.append((desync, self._session.wall_ms(now)))
 
-    def end(self, now: float) -> list[int | str]:
+    def close(self, now: float) -> list[int | str]:
         """The episode is over; returns what the messages with its data are called, none if there is no data.
 
         The server makes the files' names of them: …_ep0.csv, …_ep0.part2.csv of what one message cannot hold, and
@@ -142,7 +141,6 @@ class Ledger:
         """
         if not self._books:
             return []
-        self.write(len(self._fresh))
         self._verify()
         book = self._books[-1]
         book.ended_ms = self._session.wall_ms(now)
@@ -191,7 +189,6 @@ class Ledger:
 
     def metrics(self, course: Course, now: float) -> str:
         """The page's metrics file, as JSON text."""
-        self.write(len(self._fresh))
         self._verify()
         metrics = multiplayer_metrics(
             self._session,
@@ -199,10 +196,10 @@ class Ledger:
             now=now,
             started_ms=self._started_ms,
             desyncs=self._desyncs,
-            partial=course.partial,
-            completed=course.completed,
+            partial=course.ends.partial,
+            completed=course.ends.completed,
             latency=self.latency,
-            focus=course.focus,
-            interruptions=course.interruptions,
+            focus=course.presence.focus,
+            interruptions=course.presence.interruptions,
         )
         return plain_json(metrics)

@@ -180,10 +180,7 @@ def health(session: Session) -> dict[str, Any] | None:
 
 def rollback_events(session: Session, episode: int | None = None) -> list[dict[str, Any]]:
     """The mispredictions of an episode, or of all."""
-    events = session.timeline.events.export(
-        lambda seat: str(session.players[seat]), session.codec.decode, session.wall_ms
-    )
-    return [event for event in events if episode is None or event["episode"] == episode]
+    return [event for event in session.rollback_events() if episode is None or event["episode"] == episode]
 
 
 def multiplayer_metrics(

@@ -20,11 +20,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pycore.errors import ConfigError
+from pycore.interactive_gym.generations import Generation
 from pycore.settings import Settings
-
-SEED: Final = "seed"
-MUG: Final = "mug"
-GENERATIONS: Final = (SEED, MUG)
 
 HUMAN: Final = "human"
 RANDOM: Final = "random"
@@ -41,10 +38,6 @@ TURN: Final = (
 
 COUNTDOWN: Final = 3.5
 """Seconds of the page's countdown before every episode but the first."""
-SMOOTHING: Final = 100
-"""Milliseconds over which objects glide to their places after a rollback."""
-VALIDATION: Final = {SEED: 5.0, MUG: 15.0}
-"""Seconds that a game waits for its peer-to-peer connections."""
 OWN_WORDS: Final = ("socketio_start", "bots", "ice_servers", "force_relay", "rngs")
 
 
@@ -60,9 +53,7 @@ def people(metadata: Mapping[str, Any], me: int | str) -> list[int | str]:
 class Scene:
     """What one scene asks for. `players` are the people's ids in any order; raises ConfigError."""
 
-    def __init__(self, metadata: Mapping[str, Any], players: list[int | str], generation: str) -> None:
-        if generation not in GENERATIONS:
-            raise ConfigError(f"the page's generation is {generation!r}; known are {', '.join(GENERATIONS)}")
+    def __init__(self, metadata: Mapping[str, Any], players: list[int | str], generation: Generation) -> None:
         own = metadata.get("pycore") or {}
         if not isinstance(own, Mapping):
             raise ConfigError(f"the scene's attribute pycore is {own!r}; it must be a dictionary")
@@ -82,10 +73,10 @@ class Scene:
         self.focus_timeout = _seconds(metadata, "focus_loss_timeout_ms", 0.0)
         self.reconnection_timeout = _seconds(metadata, "reconnection_timeout_ms", 5.0)
         self.pauses_for_hidden = bool(metadata.get("pause_on_partner_background"))
-        smoothing = metadata.get("rollback_smoothing_duration", SMOOTHING if generation == MUG else None)
+        smoothing = metadata.get("rollback_smoothing_duration", generation.smoothing_ms)
         self.smoothing: float = smoothing if isinstance(smoothing, (int, float)) and smoothing > 0 else 0
-        self.shows_code = generation == MUG and metadata.get("partner_disconnect_show_completion_code") is not False
-        self.socketio_start = bool(own.get("socketio_start", generation == SEED))
+        self.shows_code = generation.shows_code and metadata.get("partner_disconnect_show_completion_code") is not False
+        self.socketio_start = bool(own.get("socketio_start", generation.starts_without_p2p))
         self.force_relay = own.get("force_relay")
         self.has_own_servers = "ice_servers" in own
         self.ice_servers = own.get("ice_servers", list(STUN))
@@ -116,7 +107,7 @@ class Scene:
             "prediction": "repeat_last" if self.repeats else "default_action",
             "action_space": {"type": "discrete", "n": 256} if is_byte else {"type": "any"},
             "episode_pause": COUNTDOWN,
-            "p2p_wait": VALIDATION[self.generation],
+            "p2p_wait": self.generation.p2p_wait,
             "environment": str(self.scene_id or ""),
         }
         settings.update({name: value for name, value in own.items() if name not in OWN_WORDS})
@@ -125,7 +116,7 @@ class Scene:
             raise ConfigError("the page's bots need the action_space {'type': 'any'}: their actions ride in a list")
         settings.setdefault("p2p_required", not self.socketio_start and settings.get("p2p", True))
         interrupted = settings.setdefault("interrupted_after", 2.0)
-        if self.generation == MUG:
+        if self.generation.drops_by_scene:
             settings.setdefault("dropped_after", interrupted + self.reconnection_timeout)
         return settings
 

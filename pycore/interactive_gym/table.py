@@ -55,6 +55,16 @@ class EpisodeTable:
         self._put("wasSpeculative", guessed)
         self.rows += 1
 
+    def cut(self, rows: int) -> None:
+        """Keep so many rows."""
+        if rows < self.rows:
+            for values in (self.timestamps, self.focus, self.people):
+                del values[rows:]
+            for columns in self._columns.values():
+                for column in columns.values():
+                    del column[rows:]
+            self.rows = rows
+
     def _put(self, name: str, values: Mapping[Any, Any]) -> None:
         columns = self._columns[name]
         for key, value in values.items():

@@ -22,3 +22,26 @@ class LinkCounts:
         self.received_via_socketio = 0
         self.resent_via_p2p = 0
         self.resent_via_socketio = 0
+
+    def sent_by_p2p(self, inputs: int) -> None:
+        """So many were dispatched first peer-to-peer; negative: they were not, after all."""
+        self.sent_via_p2p += inputs
+
+    def sent_by_socketio(self, inputs: int) -> None:
+        """So many were dispatched first through the server."""
+        self.sent_via_socketio += inputs
+
+    def resent_by_p2p(self, inputs: int) -> None:
+        """So many went out again peer-to-peer."""
+        self.resent_via_p2p += inputs
+
+    def resent_by_socketio(self, inputs: int) -> None:
+        """So many went out again through the server."""
+        self.resent_via_socketio += inputs
+
+    def received_by(self, by_p2p: bool) -> None:
+        """An input was accepted."""
+        if by_p2p:
+            self.received_via_p2p += 1
+        else:
+            self.received_via_socketio += 1

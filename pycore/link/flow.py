@@ -66,6 +66,15 @@ class Flow:
         self.newest_at = now
         return True
 
+    def hear(self, now: float) -> None:
+        """Something came that is no datagram."""
+        self.heard_at = now
+
+    def sample_anew(self, rtt: float) -> None:
+        """The mean of before says nothing any more: begin it with this round-trip time."""
+        self.rtt = None
+        self.sample(rtt)
+
     def sample(self, rtt: float) -> None:
         """Take one round-trip time into the mean."""
         if rtt < 0.0:

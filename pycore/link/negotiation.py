@@ -89,7 +89,7 @@ class Negotiator:
     def _connect(self, now: float) -> None:
         self.generation += 1
         self._reset(now)
-        self._command("connect", channel=True, polite=False, ice=self._ice)
+        self._command("connect", channel=True, ice=self._ice)
         self._command("offer", restart=False)
 
     def _restart(self, now: float) -> None:
@@ -145,7 +145,7 @@ class Negotiator:
             if generation > self.generation:
                 self.generation = generation
                 self._reset(now)
-                self._command("connect", channel=False, polite=True, ice=self._ice)
+                self._command("connect", channel=False, ice=self._ice)
             self._accept(content)
             return True
         if generation != self.generation:

@@ -72,9 +72,7 @@ def export_session_metrics(session: Session) -> dict[str, Any]:
             "resentViaSocketIO": counts["inputsResentViaSocketIO"],
         },
         "rollbacks": {
-            "events": list(
-                events.export(lambda seat: str(session.players[seat]), session.codec.decode, session.wall_ms)
-            ),
+            "events": list(session.rollback_events()),
             "count": events.count,
             "maxFrames": events.max_frames,
             "performed": timeline.rollbacks,

@@ -223,7 +223,9 @@ def _collect(
     metrics, texts, huds = (dict(sorted(of.items())) for of in (metrics, texts, huds))
     game_id = next(iter(metrics.values()))["gameId"]
     counts = json.loads(urllib.request.urlopen(f"{url}api/games/{game_id}", timeout=10).read())
-    found, lost = verdict.judge(texts, read, plan.delay, plan.game.simulation, plan.game.default_action)
+    found, lost = verdict.judge(
+        texts, read, plan.delay, plan.game.simulation, plan.game.default_action, plan.game.action_space
+    )
     problems += found
     if not stored:
         problems.append("not everything was acknowledged by the server")

@@ -10,12 +10,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from pycore import records
+from pycore.actions.codec import action_codec
+from pycore.records import RecordError, Recording, first_untrue
 from pycore.simulation import Simulation
-from pycore.values import canonical
+
+BYTES: Final[Mapping[str, Any]] = MappingProxyType({"type": "discrete", "n": 256})
+"""Actions of one byte."""
 
 HASHES_TO_CHANGE = 2
 
@@ -29,6 +34,7 @@ def judge(
     delay: int,
     replica: Replica,
     default: Any = 0,
+    space: Mapping[str, Any] = BYTES,
 ) -> tuple[list[str], list[str]]:
     """What is wrong with the players' trajectories, and which inputs were lost; both empty if all is well.
 
@@ -39,13 +45,17 @@ def judge(
     text = next(iter(texts.values()))
     if difference := first_difference(texts):
         problems.append(difference)
-    if missing := incomplete(text):
+    try:
+        recording = records.read(text)
+    except RecordError as error:
+        return [*problems, str(error)], lost
+    if missing := incomplete(recording):
         return [*problems, missing], lost
-    players = episodes_of(text)[0]["players"]
-    lost = lost_inputs(text, [read[str(player)] for player in players], delay, default)
+    players = recording.header["players"]
+    lost = lost_inputs(recording, [read[str(player)] for player in players], delay, default)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
-    problems += [found for found in (trivial(text, default), untrue(text, replica)) if found]
+    problems += [found for found in (trivial(recording, default), untrue(recording, replica, space)) if found]
     return problems, lost
 
 
@@ -62,89 +72,55 @@ def first_difference(texts: Mapping[str, str]) -> str:
     return ""
 
 
-def episodes_of(text: str) -> tuple[dict[str, Any], list[list[dict[str, Any]]], list[dict[str, Any]]]:
-    """Header, frames by episode, and end lines of a trajectory."""
-    header, *lines = (json.loads(line) for line in text.splitlines())
-    episodes: list[list[dict[str, Any]]] = []
-    ends = []
-    for line in lines:
-        if "end" in line:
-            ends.append(line)
-            continue
-        while len(episodes) <= line["episode"]:
-            episodes.append([])
-        episodes[line["episode"]].append(line)
-    return header, episodes, ends
-
-
-def incomplete(text: str) -> str:
+def incomplete(recording: Recording) -> str:
     """What is missing from a trajectory; empty if nothing is."""
-    _header, episodes, ends = episodes_of(text)
-    if not episodes:
+    if not recording.episodes:
         return "no frame was recorded"
-    for number, frames in enumerate(episodes):
-        for expected, line in enumerate(frames):
-            if line["frame"] != expected:
-                return f"episode {number}: frame {line['frame']} stands where frame {expected} should"
-        end = next((line for line in ends if line["end"] == number), None)
-        if end is None:
+    for number, episode in enumerate(recording.episodes):
+        if episode.hash is None:
             return f"episode {number} has no end"
-        if end["frames"] != len(frames):
-            return f"episode {number} ends after {end['frames']} frames, but {len(frames)} are recorded"
     return ""
 
 
-def trivial(text: str, default: Any = 0) -> str:
+def trivial(recording: Recording, default: Any = 0) -> str:
     """Why a trajectory proves nothing; empty if it does prove something."""
-    _header, episodes, ends = episodes_of(text)
-    for number, frames in enumerate(episodes):
-        hashes = {line["hash"] for line in frames if "hash" in line} | {ends[number]["hash"]}
-        if len(hashes) < HASHES_TO_CHANGE and len(frames) > 60:
+    for number, episode in enumerate(recording.episodes):
+        hashes = {frame.hash for frame in episode.frames if frame.hash is not None} | {episode.hash}
+        if len(hashes) < HASHES_TO_CHANGE and len(episode.frames) > 60:
             return f"episode {number}: the state never changed"
-    seats = len(episodes[0][0]["actions"])
-    for seat in range(seats):
-        if all(line["actions"][seat] == default for frames in episodes for line in frames):
+    for seat in range(len(recording.episodes[0].frames[0].actions)):
+        if all(frame.actions[seat] == default for episode in recording.episodes for frame in episode.frames):
             return f"the player on seat {seat} never did anything"
     return ""
 
 
-def lost_inputs(text: str, read: Sequence[Sequence[Mapping[str, Any]]], delay: int, default: Any = 0) -> list[str]:
+def lost_inputs(
+    recording: Recording, read: Sequence[Sequence[Mapping[str, Any]]], delay: int, default: Any = 0
+) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
     `read[seat][episode]` maps the frame (as text) at which the page read an action to that action.
     """
     wrong = []
-    _header, episodes, _ends = episodes_of(text)
-    for number, frames in enumerate(episodes):
-        for line in frames:
-            frame = line["frame"]
-            for seat, action in enumerate(line["actions"]):
+    for number, episode in enumerate(recording.episodes):
+        for frame in episode.frames:
+            for seat, action in enumerate(frame.actions):
                 given = read[seat][number] if number < len(read[seat]) else {}
-                expected = default if frame < delay else given.get(str(frame - delay))
+                expected = default if frame.frame < delay else given.get(str(frame.frame - delay))
                 if action != expected:
-                    wrong.append(f"episode {number}, frame {frame}, seat {seat}: {action!r} instead of {expected!r}")
+                    where = f"episode {number}, frame {frame.frame}, seat {seat}"
+                    wrong.append(f"{where}: {action!r} instead of {expected!r}")
     return wrong
 
 
-def untrue(text: str, replica: Replica) -> str:
+def untrue(recording: Recording, replica: Replica, space: Mapping[str, Any]) -> str:
     """The first line that the environment does not reproduce in CPython; empty if it reproduces all.
 
-    `replica` makes the simulation from the header's players and seed.
+    `replica` makes the simulation from the header's players and seed, `space` is the action space of every seat.
     """
-    header, episodes, ends = episodes_of(text)
-    adapter = replica(header["players"], header["seed"])
-    for number, frames in enumerate(episodes):
-        adapter.reset(number)
-        for line in frames:
-            if "hash" in line and line["hash"] != canonical.digest(adapter.canonical(adapter.save())).hex():
-                return f"episode {number}: the state before frame {line['frame']} has another hash in CPython"
-            result = adapter.step(line["actions"])
-            rewards = {str(agent): reward for agent, reward in result.rewards.items()} if result else {}
-            if rewards != line["rewards"]:
-                return f"episode {number}, frame {line['frame']}: rewards {line['rewards']}, in CPython {rewards}"
-        if ends[number]["hash"] != canonical.digest(adapter.canonical(adapter.save())).hex():
-            return f"episode {number}: the final state has another hash in CPython"
-    return ""
+    players = recording.header["players"]
+    simulation = replica(players, recording.header["seed"])
+    return first_untrue(recording, simulation, [action_codec(space)] * len(players))
 
 
 def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) -> list[str]:

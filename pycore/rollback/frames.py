@@ -10,8 +10,10 @@ reached by anybody, and is used again only for a frame `size` later, when nothin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from pycore.rollback.seats import Seat
 from pycore.simulation import StepResult
 
 
@@ -22,6 +24,7 @@ class Frames:
     """
 
     __slots__ = (
+        "_nobodys",
         "actions",
         "ahead",
         "all_missing",
@@ -51,32 +54,48 @@ class Frames:
         self.states: list[object] = [None] * size
         self.results: list[StepResult | None] = [None] * size
         self.held = [-1] * seats
+        self._nobodys: list[int] = []
         self.opened = ahead
         """Last frame whose slot is ready to take inputs."""
 
-    def begin(self, delay: int, default: bytes, action: Any) -> None:
-        """Start an episode: nobody's input is known but the default action of the first `delay` frames.
+    def begin(self, seats: Sequence[Seat]) -> None:
+        """Start an episode: nobody's input is known but the default actions of the first frames, as each is delayed.
 
-        "Frame -1" holds the default action too: predictions are anchored there until an input comes.
+        "Frame -1" holds the default actions too: predictions are anchored there until an input comes. A seat that is
+        nobody's has its default action in every frame, known as soon as the frame can be reached.
         """
-        seats = len(self.held)
+        defaults = [seat.default for seat in seats]
+        actions = [seat.default_action for seat in seats]
+        self._nobodys = [seat.number for seat in seats if seat.owner is None]
+        self.all_missing = sum([1 << seat.number for seat in seats if seat.owner is not None])
         for slot in range(self.size):
             self.missing[slot] = self.all_missing
             self.states[slot] = self.results[slot] = None
-        for frame in range(-1, delay):
+            for number in self._nobodys:
+                self.encoded[slot][number] = defaults[number]
+                self.actions[slot][number] = actions[number]
+        for frame in range(-1, max([seat.delay for seat in seats])):
             slot = frame & self.mask
-            self.encoded[slot] = [default] * seats
-            self.actions[slot] = [action] * seats
+            self.encoded[slot] = defaults[:]
+            self.actions[slot] = actions[:]
             if frame >= 0:
-                self.missing[slot] = 0
-        self.held = [delay - 1] * seats
+                bits = 0
+                for seat in seats:
+                    if frame >= seat.delay and seat.owner is not None:
+                        bits |= 1 << seat.number
+                self.missing[slot] = bits
+        self.held = [seat.delay - 1 for seat in seats]
         self.opened = self.ahead
+        for number in self._nobodys:
+            self.held[number] = self.opened
 
     def open(self, current: int) -> None:
         """Make the slots ready that can be reached once the current frame is `current`."""
         while self.opened < current + self.ahead:
             self.opened += 1
             self.missing[self.opened & self.mask] = self.all_missing
+        for number in self._nobodys:
+            self.held[number] = self.opened
 
     def extend(self, seat: int, frame: int) -> None:
         """The input of `frame` = held + 1 is known: move `held` to the frame before the next hole."""

@@ -1,7 +1,8 @@
 """Every misprediction with frame and cause, and which of them get a line in the log.
 
-Rollback events are kept as packed rows of 29 bytes, the actions in a table beside them, and become
-dictionaries only when they are read.
+Rollback events are kept as packed rows of 29 bytes and become dictionaries only when they are read. The actions stand
+in a table beside them, each once. Of small action spaces that table stays small; of large actions it holds what the
+bound allows, 40 bytes for each event in all, and later ones are exported as `OMITTED`: the trajectory has them.
 """
 
 from __future__ import annotations
@@ -10,61 +11,83 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from pycore.settings import MAX_SEATS
+
 _EVENT: Final = struct.Struct("<IIBHIId")
+EVENT_BYTES: Final = 40
+"""What an event may take, its share of the table of actions included."""
+FREE_BYTES: Final = 65_536
+"""What the table may take however few events there are."""
+ROW_BYTES: Final = 33
+"""What a row of 29 bytes takes where the array has just grown: an eighth more."""
+ENTRY_BYTES: Final = 240
+"""What an action costs in the table beside its own bytes: key, number, and its places in two lists and in a dictionary
+that has just grown."""
+OMITTED: Final = "<larger than these events may hold: see the trajectory>"
+_NOT_KEPT: Final = 0xFFFFFFFF
 
 
 class RollbackEvents:
     """Every mispredicted input: which frame, whose, what was used instead, and when it was found out."""
 
-    __slots__ = ("_actions", "_index", "_rows", "count", "last_predicted", "max_frames")
+    __slots__ = ("_actions", "_index", "_rows", "_seats", "_spent", "count", "max_frames")
 
     def __init__(self) -> None:
         self._rows = bytearray()
         self._actions: list[bytes] = []
-        self._index: dict[bytes, int] = {}
+        self._seats: list[int] = []
+        """Whose codec reads the action of the same index."""
+        self._index: list[dict[bytes, int]] = [{} for _ in range(MAX_SEATS)]
+        self._spent = 0
+        """Bytes that the table takes."""
         self.count = 0
         self.max_frames = 0
-        self.last_predicted = b""
-        """What was used instead of the input of the newest event."""
 
     def append(
         self, frame: int, current: int, seat: int, predicted: bytes, actual: bytes, now: float, episode: int
     ) -> None:
         """Note one misprediction; `now` is the session's clock."""
-        index = self._index
+        index = self._index[seat]
         p = index.get(predicted)
         if p is None:
-            p = self._number(predicted)
+            p = self._number(seat, predicted)
         a = index.get(actual)
         if a is None:
-            a = self._number(actual)
+            a = self._number(seat, actual)
         self._rows += _EVENT.pack(frame, current, seat, episode, p, a, now)
         self.count += 1
-        self.last_predicted = predicted
         if current - frame > self.max_frames:
             self.max_frames = current - frame
 
-    def _number(self, encoded: bytes) -> int:
-        self._index[encoded] = number = len(self._actions)
+    def _number(self, seat: int, encoded: bytes) -> int:
+        cost = ENTRY_BYTES + len(encoded)
+        if self._spent + cost > FREE_BYTES + (self.count + 1) * (EVENT_BYTES - ROW_BYTES):
+            return _NOT_KEPT
+        self._spent += cost
+        self._index[seat][encoded] = number = len(self._actions)
         self._actions.append(encoded)
+        self._seats.append(seat)
         return number
 
     def export(
         self,
         player_of: Callable[[int], str],
-        decode: Callable[[bytes], Any],
+        decode: Callable[[int, bytes], Any],
         wall_ms: Callable[[float], float],
     ) -> Iterator[dict[str, Any]]:
-        """The events as S4 spells them; times become milliseconds since the epoch."""
-        decoded = [decode(encoded) for encoded in self._actions]
+        """The events by the names of the metrics; times become milliseconds since the epoch.
+
+        `decode` reads an action of a seat.
+        """
+        decoded = [decode(seat, encoded) for seat, encoded in zip(self._seats, self._actions, strict=True)]
         for frame, current, seat, episode, predicted, actual, now in _EVENT.iter_unpack(self._rows):
             yield {
                 "frame": frame,
                 "currentFrame": current,
                 "rollbackFrames": current - frame,
                 "playerId": player_of(seat),
-                "predictedAction": decoded[predicted],
-                "actualAction": decoded[actual],
+                "predictedAction": OMITTED if predicted == _NOT_KEPT else decoded[predicted],
+                "actualAction": OMITTED if actual == _NOT_KEPT else decoded[actual],
                 "timestamp": wall_ms(now),
                 "episode": episode,
             }

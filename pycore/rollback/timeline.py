@@ -6,21 +6,28 @@
   again with what is known now; predictions are made anew, every snapshot on the way is replaced. Then it steps
   the current frame, with predictions where an input is missing, if that is allowed.
 
-Invariant: for every stepped frame f, ``states[f + 1] == step(states[f], encoded[f])`` unless a rollback at or
-before f is pending. An end found on the way (the environment's, or the last frame) stops the stepping and is
-revoked when a rollback no longer finds it.
+Invariants:
+
+- For every stepped frame f, ``states[f + 1] == step(states[f], encoded[f])`` unless a rollback at or before f is
+  pending.
+- An end found on the way (the environment's, or the last frame) stops the stepping and is revoked when a rollback no
+  longer finds it.
+- An exception out of a guessed frame says nothing about the game: the actions of that frame may never have happened.
+  The timeline goes back to before that frame and stands there until it knows more; the exception comes out only of a
+  frame of which everybody's inputs are known.
 
 This module knows nothing of networks. Its two loops are the hottest code of the package.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from pycore.actions.codec import ActionCodec
 from pycore.rollback.frames import Frames
 from pycore.rollback.mispredictions import RollbackEvents
 from pycore.rollback.prediction import Predictor
+from pycore.rollback.seats import Seat
 from pycore.simulation import Simulation
 
 DUPLICATE = 0
@@ -34,25 +41,32 @@ class Timeline:
     """The frames of the running episode, and the simulation that they are stepped with."""
 
     __slots__ = (
+        "_decode",
         "_predictor",
-        "codec",
+        "blocked_at",
         "current",
         "end",
         "events",
         "frames",
         "last_frame",
+        "newest",
         "pending",
+        "predicted",
         "resimulated",
         "rollbacks",
+        "seats",
         "simulation",
         "stepped",
         "stepped_before",
     )
 
-    def __init__(self, simulation: Simulation, frames: Frames, codec: ActionCodec, predictor: Predictor | None) -> None:
+    def __init__(
+        self, simulation: Simulation, frames: Frames, seats: Sequence[Seat], predictor: Predictor | None
+    ) -> None:
         self.simulation = simulation
         self.frames = frames
-        self.codec = codec
+        self.seats = tuple(seats)
+        self._decode = [seat.decode for seat in seats]
         self._predictor = predictor
         """None repeats the last action, which the loops do without a call."""
         self.events = RollbackEvents()
@@ -70,19 +84,44 @@ class Timeline:
         self.end: int | None = None
         """The provisional end: the frame with which the episode ends as far as is known."""
         self.last_frame = 0
+        self.predicted = b""
+        """What was used instead of the input that was mispredicted last, encoded."""
+        self.newest = [-1] * len(self.seats)
+        """By seat, the last frame of which a remote input was taken in."""
+        self.blocked_at: int | None = None
+        """The known frame at which a guessed one raised; nothing is tried again before it grows."""
 
-    def begin(self, delay: int, default: bytes, last_frame: int) -> None:
+    def begin(self, last_frame: int) -> None:
         """Start an episode; the simulation was reset. `last_frame` ends it at the latest."""
-        self.frames.begin(delay, default, self.codec.decode(default))
+        self.frames.begin(self.seats)
+        self.newest = [seat.delay - 1 for seat in self.seats]
         self.stepped_before += self.stepped
         self.current = self.stepped = 0
-        self.pending = self.end = None
+        self.pending = self.end = self.blocked_at = None
         self.last_frame = last_frame
+
+    def use(self, frames: Frames) -> None:
+        """Use another ring from the next episode on."""
+        self.frames = frames
 
     @property
     def total(self) -> int:
         """Frames stepped for the first time, over the session."""
         return self.stepped_before + self.stepped
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the current frame raised on a guess, and nothing new is known since."""
+        return self.blocked_at is not None and self.pending is None and min(self.frames.held) <= self.blocked_at
+
+    def fix(self, seat: int, frame: int, encoded: bytes) -> None:
+        """Take in the own input of a frame that is not stepped yet, the next after those that are fixed."""
+        frames = self.frames
+        slot = frame & frames.mask
+        frames.encoded[slot][seat] = encoded
+        frames.actions[slot][seat] = self._decode[seat](encoded)
+        frames.missing[slot] &= ~(1 << seat)
+        frames.held[seat] = frame
 
     def take(self, seat: int, frame: int, encoded: bytes, now: float, episode: int) -> int:
         """Take in a known input; returns one of the five verdicts above."""
@@ -102,12 +141,15 @@ class Timeline:
             return DUPLICATE if used[seat] == encoded else CONTRADICTION
         before = used[seat]
         used[seat] = encoded
-        frames.actions[slot][seat] = self.codec.decode(encoded)
+        frames.actions[slot][seat] = self._decode[seat](encoded)
         missing[slot] &= ~bit
         if frame == held + 1:
             frames.extend(seat, frame)
+        if frame > self.newest[seat]:
+            self.newest[seat] = frame
         current = self.current
         if frame < current and before != encoded:
+            self.predicted = before
             self.events.append(frame, current, seat, before, encoded, now, episode)
             if self.pending is None or frame < self.pending:
                 self.pending = frame
@@ -173,6 +215,7 @@ class Timeline:
         # The first lacking seat is usually the only one; the others, if any, are in `more`.
         seat, guess, action = 0, b"", None
         more: list[tuple[int, bytes, Any]] = []
+        self.blocked_at = None
         while frame < until:
             slot = frame & mask
             if saved:
@@ -190,12 +233,25 @@ class Timeline:
                 for other, other_guess, other_action in more:
                     encoded[slot][other] = other_guess
                     row[other] = other_action
-            results[slot] = result = step(row)
+            try:
+                results[slot] = result = step(row)
+            except Exception:
+                self._stand_before(frame)
+                return
             frame += 1
             if frame > last or (result is not None and result.done):
                 self.end = frame - 1
                 break
         self.current = frame
+
+    def _stand_before(self, frame: int) -> None:
+        """Stepping `frame` raised: the exception goes on if every input up to it is known, otherwise we stand."""
+        known = min(self.frames.held)
+        self.simulation.load(self.frames.states[frame & self.frames.mask])
+        self.current = frame
+        if frame <= known:
+            raise
+        self.blocked_at = known
 
     def _guesses(self, lacking: int, frame: int) -> list[tuple[int, bytes, Any]]:
         """Seat, encoded and decoded action for every seat whose bit is set, anchored at its last known frame."""
@@ -208,10 +264,20 @@ class Timeline:
             action = frames.actions[slot][seat]
             encoded = frames.encoded[slot][seat]
             if self._predictor is not None:
-                encoded = self.codec.encode(self._predictor.predict(seat, action, frame - held, frame))
-                action = self.codec.decode(encoded)
+                encoded, action = self._guess(self._predictor, seat, encoded, action, held, frame)
             guesses.append((seat, encoded, action))
         return guesses
+
+    def _guess(
+        self, predictor: Predictor, seat: int, encoded: bytes, action: Any, held: int, frame: int
+    ) -> tuple[bytes, Any]:
+        """What the predictor says; where it raises or says what is no action, the last one is repeated."""
+        codec = self.seats[seat].codec
+        try:
+            guess = codec.encode(predictor.predict(seat, action, frame - held, frame))
+            return guess, codec.decode(guess)
+        except Exception:  # a bad guess costs a rollback, never the game
+            return encoded, action
 
     def state(self, frame: int) -> object:
         """State `frame`: of the ring, or of now for the current frame."""

@@ -1,7 +1,12 @@
 """Whole meshes in virtual time, with an oracle: for pycore's own tests and for those of its users."""
 
 from pycore.testing.games import Walk
-from pycore.testing.mesh import Conditions, Mesh, Peer
+from pycore.testing.mesh import Mesh
+from pycore.testing.network import Conditions, Network, Way
 from pycore.testing.oracle import Truth, ground_truth, wrong_with
+from pycore.testing.pages import Page, Watcher
+from pycore.testing.server import Server
 
-__all__ = ["Conditions", "Mesh", "Peer", "Truth", "Walk", "ground_truth", "wrong_with"]
+__all__ = [
+    "Conditions", "Mesh", "Network", "Page", "Server", "Truth", "Walk", "Watcher", "Way", "ground_truth", "wrong_with",
+]  # fmt: skip

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from pycore.actions.codec import ActionCodec
+from pycore.session.confirmed import results_text
 from pycore.settings import Settings
 from pycore.simulation import Simulation
-from pycore.values import canonical
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,8 @@ class Truth:
     """Encoded action per seat, frame by frame."""
     rewards: list[Any]
     final_hash: bytes
+    hashes: dict[int, bytes]
+    """Hashes of the states that all compare, by frame."""
     complete: bool
     """Whether the episode ended; false when the inputs ran out before."""
 
@@ -39,9 +42,12 @@ def ground_truth(
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action)."""
     simulation.reset(episode)
     default = codec.encode(settings.default_action)
+    since_hash = blake2b(digest_size=8)
     rows: list[tuple[bytes, ...]] = []
     rewards: list[Any] = []
     last = settings.max_steps - 1 if stop_frame is None else min(settings.max_steps - 1, stop_frame)
+    hashes: dict[int, bytes] = {}
+    every = settings.hash_interval or max(1, round(settings.fps))
     complete = False
     for frame in range(last + 1):
         if frame < settings.input_delay:
@@ -50,14 +56,24 @@ def ground_truth(
             row = tuple(of_seat[frame] for of_seat in inputs)
         else:
             break
+        if frame and not frame % every:
+            hashes[frame] = _hash(simulation, since_hash)
+            since_hash = blake2b(digest_size=8)
         result = simulation.step([codec.decode(encoded) for encoded in row])
         rows.append(row)
+        since_hash.update(b"".join(row) + results_text(result).encode())
         rewards.append(None if result is None else result.rewards)
         if frame == last or (result is not None and result.done):
             complete = True
             break
-    digest = canonical.digest(simulation.canonical(simulation.save()))
-    return Truth(rows=rows, rewards=rewards, final_hash=digest, complete=complete)
+    return Truth(
+        rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete
+    )
+
+
+def _hash(simulation: Simulation, rows: Any) -> bytes:
+    """The hash of the state of now and of the rows since the hash before it."""
+    return blake2b(simulation.canonical(simulation.save()) + rows.digest(), digest_size=8).digest()
 
 
 def wrong_with(truth: Truth, rows: Sequence[tuple[bytes, ...]], rewards: Sequence[Any], final: bytes | None) -> str:

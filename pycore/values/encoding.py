@@ -111,6 +111,7 @@ def refuse_depth() -> NoReturn:
 
 
 def list_form(value: Iterable[Any], put: Put, depth: int) -> None:
+    """A list or tuple."""
     if depth >= MAX_DEPTH:
         refuse_depth()
     put(b"\x07" + length(len(value)))  # type: ignore[arg-type]
@@ -137,6 +138,7 @@ MAX_LAYOUT_KEYS = 256
 
 
 def dict_form(value: dict[Any, Any], put: Put, depth: int) -> None:
+    """A dictionary, its keys in canonical order."""
     if depth >= MAX_DEPTH:
         refuse_depth()
     head, pairs = _layouts.get(tuple(value)) or _new_layout(value, depth)
@@ -170,6 +172,7 @@ def _new_layout(value: dict[Any, Any], depth: int) -> Layout:
 
 
 def set_form(value: set[Any] | frozenset[Any], put: Put, depth: int) -> None:
+    """A set, its members in canonical order."""
     if depth >= MAX_DEPTH:
         refuse_depth()
     members = sorted([member_of(member, depth + 1) for member in value])

@@ -9,6 +9,8 @@ from pycore.errors import PycoreError
 from pycore.values import canonical
 
 UNRECORDABLE: Final = "<cannot be recorded>"
+DEEPEST: Final = 64
+"""Containers within containers; what is deeper, or contains itself, cannot be recorded."""
 
 
 def to_json(value: Any) -> str:
@@ -30,6 +32,54 @@ def _plain(value: Any) -> Any:
 
 # One encoder for all lines: json.dumps would make one each time.
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain).encode
+
+
+def record_json(value: Any) -> str:
+    """One value of a record as JSON text, whatever it is: keys become texts, and what JSON cannot spell is replaced by
+    a constant text, that value alone. So it is the same on every peer, and as UTF-8 it always has bytes."""
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError, PycoreError):
+        return _encode(_recordable(value, 0))
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return _encode(_recordable(value, 0))
+    return text
+
+
+def _recordable(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return UNRECORDABLE
+        return value
+    if depth >= DEEPEST:
+        return UNRECORDABLE
+    if isinstance(value, dict):
+        return {_key(key): _recordable(part, depth + 1) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_recordable(part, depth + 1) for part in value]
+    try:
+        return _recordable(_plain(value), depth + 1)
+    except Exception:  # what an environment puts into its infos may do anything
+        return UNRECORDABLE
+
+
+def _key(key: Any) -> str:
+    """A key as JSON spells it, or as text where that is the same everywhere."""
+    if key is None or isinstance(key, (bool, int, float)):
+        return _encode(key)
+    if isinstance(key, str):
+        return str(_recordable(key, 0))
+    try:
+        return _key(_plain(key))
+    except Exception:  # as above
+        return UNRECORDABLE
 
 
 def plain_json(value: Any) -> str:

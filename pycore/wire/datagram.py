@@ -1,24 +1,25 @@
-"""The one datagram that a link carries per tick, and the probe beside it.
+"""The one datagram that a link carries per tick.
 
-Layout of a datagram, big-endian::
+Layout, big-endian::
 
-    u8  kind        0xB1: the page's own decoder knows 0x01-0x07 and 0x10-0x14 only, and ignores the rest
-    u16 tag         of the session; another session's packets are dropped unread
-    u8  episode     modulo 256
-    u16 seq         counts the datagrams of this link and path
-    u8  echo        low byte of the newest seq that came by this path
-    u8  hold        ms between its arrival and this sending; 255: no sample
-    u16 first       frame of the first input, modulo 65,536
-    u8  flags       bits 0-4 count of inputs, 5 SPLIT, 6 BLOCKS
-    i8  advantage   the sender's frame advantage over the receiver, in quarters of a frame, clamped
-        receipts    one per other player: the last frame up to which the sender holds all of that player's
-                    inputs, as zigzag u8 relative to `first`; 255 announces an i32 instead
-        inputs      `count` encoded actions of consecutive frames
-        SPLIT       u16 frame and u8 count of a second run, and its inputs
-        BLOCKS      u8 type, u16 length, payload, until the end
+    u8  kind         0xB4: the page's own decoder knows 0x01-0x07 and 0x10-0x14 only, and ignores the rest
+    u16 tag          of the session; another session's packets are dropped unread
+    u8  incarnation  low byte of the sender's: each load of a page has its own number
+    u8  episode      modulo 256
+    u16 seq          counts the datagrams of this link and path
+    u8  echo         low byte of the newest seq that came by this path
+    u8  hold         ms between its arrival and this sending; 255: no sample
+    u16 first        frame of the first input, modulo 65,536
+    u8  flags        bits 0-4 count of inputs, 5 RUNS, 6 BLOCKS, 7 WIDE
+    i8  advantage    the sender's frame advantage over the receiver, in quarters of a frame
+        WIDE         i16: the advantage where a byte is too small for it
+        receipts     one per seat that the sender does not own: the last frame up to which the sender holds all
+                     of that seat's inputs, as zigzag u8 relative to `first`; 255 announces an i32 instead
+        inputs       `count` encoded actions of consecutive frames of the sender's first seat
+        RUNS         further runs: u8 seat (bit 7: another run follows this one), u16 first frame, u8 count, inputs
+        BLOCKS       u8 type, u16 length, payload, until the end
 
-With two players and four one-byte inputs that is 17 bytes. A probe is
-``u8 kind (0xB2 asks, 0xB3 answers), u16 tag, u16 number, u8 ms between the question's arrival and the answer``.
+With two players and four one-byte inputs that is 18 bytes. A run may be of any seat.
 
 Decoding checks every length before it reads and raises DecodeError, nothing else.
 """
@@ -26,58 +27,62 @@ Decoding checks every length before it reads and raises DecodeError, nothing els
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec
 from pycore.errors import DecodeError
 
-KIND: Final = 0xB1
-PROBE: Final = 0xB2
-PROBE_ANSWER: Final = 0xB3
+VERSION: Final = 2
+KIND: Final = 0xB4
 
 COUNT: Final = 0x1F
-SPLIT: Final = 0x20
+RUNS: Final = 0x20
 BLOCKS: Final = 0x40
+WIDE: Final = 0x80
 
 MAX_RUN: Final = COUNT
 NO_SAMPLE: Final = 255
+FURTHEST: Final = 8191.0
+"""Frames of advantage that the wide form holds."""
 
-# Types of blocks. An unknown type is skipped, so that a later version may add one.
-BLOCK_HASH: Final = 1
-BLOCK_READY: Final = 2
-BLOCK_STATUS: Final = 3
-BLOCK_STOP: Final = 4
-BLOCK_END: Final = 5
-BLOCK_OVER: Final = 7
-"""The sender's session is over; u8 0 asks whether the receiver's is too, 1 knows it."""
-BLOCK_DEAF: Final = 6
-"""The sender hears nothing of the receiver peer-to-peer; u8 counts how often that was so."""
-
-_HEADER: Final = struct.Struct(">BHBHBBHBbB")
-"""With the first receipt: there is always one."""
+_HEADER: Final = struct.Struct(">BHBBHBBHBb")
+_WITH_RECEIPT: Final = struct.Struct(">BHBBHBBHBbB")
+"""With the first receipt: nearly every datagram has one, and most have one only."""
+_WIDE: Final = struct.Struct(">h")
 _ESCAPED: Final = struct.Struct(">i")
-_RUN: Final = struct.Struct(">HB")
+_RUN: Final = struct.Struct(">BHB")
 _BLOCK: Final = struct.Struct(">BH")
-_PROBE: Final = struct.Struct(">BHHB")
-HEADER_BYTES: Final = _HEADER.size - 1
-PROBE_BYTES: Final = _PROBE.size
+_MORE: Final = 0x80
+HEADER_BYTES: Final = _HEADER.size
+RUN_BYTES: Final = _RUN.size
+BLOCK_BYTES: Final = _BLOCK.size
+
+
+class Run(NamedTuple):
+    """Inputs of consecutive frames of one seat."""
+
+    seat: int
+    first: int
+    inputs: list[bytes]
 
 
 class Datagram(NamedTuple):
     """A decoded datagram; frames and seq are unwrapped around what the receiver expects."""
 
+    incarnation: int
     episode: int
     seq: int
     echo: int
     hold: int
-    first: int
-    flags: int
     advantage: int
+    """Quarters of a frame."""
     receipts: tuple[int, ...]
+    """By seat, without the sender's own seats."""
+    first: int
     inputs: list[bytes]
-    second: int
-    """First frame of the second run; 0 without one."""
-    second_inputs: list[bytes]
+    """Of the sender's first seat, without those that the receiver holds."""
+    runs: list[Run]
     blocks: list[tuple[int, bytes]]
 
 
@@ -92,13 +97,20 @@ def encode_block(kind: int, payload: bytes) -> bytes:
     return _BLOCK.pack(kind, len(payload)) + payload
 
 
-def encode_run(first: int, inputs: list[bytes]) -> bytes:
-    """A second run of inputs, to go behind the first one."""
-    return _RUN.pack(first & 0xFFFF, len(inputs)) + b"".join(inputs)
+def encode_runs(runs: Sequence[Run]) -> bytes:
+    """Further runs of inputs, to go behind the first one."""
+    parts = []
+    left = len(runs)
+    for seat, first, inputs in runs:
+        left -= 1
+        parts.append(_RUN.pack(seat | _MORE if left else seat, first & 0xFFFF, len(inputs)))
+        parts.extend(inputs)
+    return b"".join(parts)
 
 
 def encode(
     tag: int,
+    incarnation: int,
     episode: int,
     seq: int,
     echo: int,
@@ -106,92 +118,110 @@ def encode(
     first: int,
     flags: int,
     advantage: int,
-    receipts: list[int],
+    receipts: Sequence[int],
     body: bytes,
 ) -> bytes:
-    """A datagram; `body` is the inputs, then the second run, then the blocks, as `flags` says."""
-    if len(receipts) == 1:
+    """A datagram; `body` is the inputs, then further runs, then the blocks, as `flags` says."""
+    if len(receipts) == 1 and -129 < advantage < 128:
         away = receipts[0] - first
         zigzag = away << 1 if away >= 0 else (-away << 1) - 1
-        tail = b"" if zigzag < 255 else _ESCAPED.pack(receipts[0])
-        if zigzag > 255:
-            zigzag = 255
-    else:
-        zigzag, tail = _receipts(first, receipts)
-    return (
-        _HEADER.pack(
-            KIND, tag, episode & 0xFF, seq & 0xFFFF, echo, hold, first & 0xFFFF, flags,
-            advantage if -129 < advantage < 128 else -128 if advantage < 0 else 127,
-            zigzag,
-        )
-        + tail
-        + body
-    )  # fmt: skip
-
-
-def _receipts(first: int, receipts: list[int]) -> tuple[int, bytes]:
-    """The first receipt's byte, which stands in the header, and what comes behind it."""
+        if zigzag < 255:
+            return (
+                _WITH_RECEIPT.pack(
+                    KIND, tag, incarnation & 0xFF, episode & 0xFF, seq & 0xFFFF, echo, hold, first & 0xFFFF, flags,
+                    advantage, zigzag,
+                )
+                + body
+            )  # fmt: skip
     parts = []
+    if not -129 < advantage < 128:
+        flags |= WIDE
+        parts.append(_WIDE.pack(advantage if -32769 < advantage < 32768 else 32767 if advantage > 0 else -32768))
+        advantage = 0
     for receipt in receipts:
         away = receipt - first
         zigzag = away << 1 if away >= 0 else (-away << 1) - 1
         parts.append(bytes((zigzag,)) if zigzag < 255 else b"\xff" + _ESCAPED.pack(receipt))
-    whole = b"".join(parts)
-    return whole[0], whole[1:]
+    head = _HEADER.pack(
+        KIND, tag, incarnation & 0xFF, episode & 0xFF, seq & 0xFFFF, echo, hold, first & 0xFFFF, flags, advantage
+    )
+    return head + b"".join(parts) + body
 
 
 def decode(
-    data: bytes, codec: ActionCodec, receipts: int, frame: int, episode: int, seq: int, held: int = -(1 << 31)
+    data: bytes,
+    seats: Sequence[ActionCodec],
+    own: int,
+    receipts: int,
+    frame: int,
+    episode: int,
+    seq: int,
+    held: int = -(1 << 31),
 ) -> Datagram:
     """Decode a datagram whose kind and tag were looked at already.
 
-    `receipts` is the number of players but the sender; `frame`, `episode` and `seq` are what the wrapped
-    numbers are unwrapped around. Inputs of the first run up to frame `held` are passed over. Raises DecodeError.
+    `seats` are the codecs by seat, `own` is the sender's first seat (-1: it has none), `receipts` the number of seats
+    that are not the sender's; `frame`, `episode` and `seq` are what the wrapped numbers are unwrapped around. Inputs of
+    the first run up to frame `held` are passed over. Raises DecodeError.
     """
     size = len(data)
     if size < HEADER_BYTES + receipts:
         raise DecodeError(f"a datagram has at least {HEADER_BYTES + receipts} bytes, this one {size}")
-    _kind, _tag, raw_episode, raw_seq, echo, hold, raw_first, flags, advantage, zigzag = _HEADER.unpack_from(data)
+    if receipts == 1:
+        (_kind, _tag, incarnation, raw_episode, raw_seq, echo, hold, raw_first, flags, advantage, zigzag) = (
+            _WITH_RECEIPT.unpack_from(data)
+        )
+    else:
+        (_kind, _tag, incarnation, raw_episode, raw_seq, echo, hold, raw_first, flags, advantage) = _HEADER.unpack_from(
+            data
+        )
+        zigzag = 255
     first = frame + ((raw_first - frame + 32768) & 0xFFFF) - 32768
     known: tuple[int, ...]
-    if receipts == 1 and zigzag != 255:
+    if zigzag != 255 and not flags & WIDE:
         at = HEADER_BYTES + 1
         known = (first - ((zigzag + 1) >> 1) if zigzag & 1 else first + (zigzag >> 1),)
     else:
-        known, at = _decode_receipts(data, receipts, first)
+        at = HEADER_BYTES
+        if flags & WIDE:
+            if at + _WIDE.size > size:
+                raise DecodeError("an advantage is cut off")
+            (advantage,) = _WIDE.unpack_from(data, at)
+            at += _WIDE.size
+        known, at = _decode_receipts(data, at, receipts, first)
     count = flags & COUNT
-    skip = held - first + 1
-    if skip <= 0:
-        skip = 0
-    elif skip > count:
-        skip = count
-    inputs, at = codec.split(data, at, count, skip)
-    second = 0
-    second_inputs: list[bytes] = []
+    inputs: list[bytes] = []
+    if count:
+        if own < 0:
+            raise DecodeError(f"{count} inputs of a sender without a seat")
+        skip = held - first + 1
+        if skip < 0:
+            skip = 0
+        elif skip > count:
+            skip = count
+        inputs, at = seats[own].split(data, at, count, skip)
+        first += skip
+    runs: list[Run] = []
+    if flags & RUNS:
+        runs, at = _decode_runs(data, at, seats, frame)
     blocks: list[tuple[int, bytes]] = []
-    if flags & SPLIT:
-        if at + _RUN.size > size:
-            raise DecodeError("the second run is cut off")
-        raw_second, count = _RUN.unpack_from(data, at)
-        second = unwrap(raw_second, 16, frame)
-        second_inputs, at = codec.split(data, at + _RUN.size, count)
     if flags & BLOCKS:
         blocks, at = _decode_blocks(data, at)
     if at != size:
         raise DecodeError(f"{size - at} bytes behind the end of a datagram")
-    # Without the constructor, which would unpack and pack all twelve again.
+    # Without the constructor, which would unpack and pack all eleven again.
     return tuple.__new__(
         Datagram,
         (
+            incarnation,
             episode + ((raw_episode - episode + 128) & 0xFF) - 128,
             seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
-            echo, hold, first + skip, flags, advantage, known, inputs, second, second_inputs, blocks,
+            echo, hold, advantage, known, first, inputs, runs, blocks,
         ),
     )  # fmt: skip
 
 
-def _decode_receipts(data: bytes, receipts: int, first: int) -> tuple[tuple[int, ...], int]:
-    at = HEADER_BYTES
+def _decode_receipts(data: bytes, at: int, receipts: int, first: int) -> tuple[tuple[int, ...], int]:
     size = len(data)
     held = []
     for _ in range(receipts):
@@ -209,6 +239,23 @@ def _decode_receipts(data: bytes, receipts: int, first: int) -> tuple[tuple[int,
     return tuple(held), at
 
 
+def _decode_runs(data: bytes, at: int, seats: Sequence[ActionCodec], frame: int) -> tuple[list[Run], int]:
+    size = len(data)
+    runs = []
+    more = True
+    while more:
+        if at + _RUN.size > size:
+            raise DecodeError("a run is cut off")
+        seat, raw_first, count = _RUN.unpack_from(data, at)
+        more = bool(seat & _MORE)
+        seat &= ~_MORE
+        if seat >= len(seats):
+            raise DecodeError(f"a run of seat {seat}; there are {len(seats)} seats")
+        inputs, at = seats[seat].split(data, at + _RUN.size, count)
+        runs.append(Run(seat, unwrap(raw_first, 16, frame), inputs))
+    return runs, at
+
+
 def _decode_blocks(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], int]:
     size = len(data)
     blocks = []
@@ -224,20 +271,8 @@ def _decode_blocks(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], int]:
     return blocks, at
 
 
-def encode_probe(kind: int, tag: int, number: int, hold: int = 0) -> bytes:
-    """A probe or the answer to one; `hold` in milliseconds."""
-    return _PROBE.pack(kind, tag, number & 0xFFFF, hold if 0 <= hold < NO_SAMPLE else NO_SAMPLE)
-
-
-def decode_probe(data: bytes) -> tuple[int, int]:
-    """Number and hold (ms) of a probe or of an answer; raises DecodeError."""
-    if len(data) != PROBE_BYTES:
-        raise DecodeError(f"a probe has {PROBE_BYTES} bytes, this one {len(data)}")
-    return data[3] << 8 | data[4], data[5]
-
-
-def tag_of(data: bytes) -> int:
+def tag_of(data: Any) -> int:
     """The session's tag in any packet of ours; -1 if it is too short or not ours."""
-    if len(data) < PROBE_BYTES or not KIND <= data[0] <= PROBE_ANSWER:
+    if len(data) < 7 or not KIND <= data[0] <= KIND + 2:
         return -1
-    return data[1] << 8 | data[2]
+    return int(data[1] << 8 | data[2])

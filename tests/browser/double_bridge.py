@@ -19,6 +19,7 @@ class Bridge:
         self.config = config
         self.settings = config["settings"]
         self.env = env
+        self.view = self
         self.inbox = bytearray(CAPACITY)
         self.outbox = bytearray(CAPACITY)
         self.seat = config["players"].index(config["player_id"])
@@ -61,7 +62,7 @@ class Bridge:
         self.end += 8 + len(payload)
 
     def command(self, command, **more):
-        self.put(3, 0, {"link": 0, "command": command, "generation": 1, "polite": self.seat == 1} | more)
+        self.put(3, 0, {"link": 0, "command": command, "generation": 1} | more)
 
     def signal(self, kind, payload):
         data = {

@@ -70,6 +70,7 @@ function Oracle(config) {
   this.polls = 0;
   this.accepting = false;
   this.playing = false;
+  this.over = false;
   this.syncEpoch = 0;
   this.clearEpisode();
 }
@@ -160,8 +161,8 @@ Oracle.prototype.changePath = function (link, to, cause) {
 
 Oracle.prototype.returnAfter = function (link) {
   // 1 s after silence, 3 s otherwise, doubled at each further fallback within a minute, at most 30 s.
-  // CHOICE: that the peer hears nothing (it says so) is silence, too.
-  var quick = link.fallback === 'silence' || link.fallback === 'deaf';
+  // CHOICE: that the peer hears nothing (it says so, or acknowledges nothing) is silence, too.
+  var quick = link.fallback === 'silence' || link.fallback === 'unheard' || link.fallback === 'deaf';
   var wait = quick ? RETURN_AFTER.silence : RETURN_AFTER.other;
   var i;
   for (i = 0; i + 1 < link.fallbackTimes.length; i++) {
@@ -210,6 +211,8 @@ Oracle.prototype.putFallbackInForce = function (id, cause, now) {
 
 Oracle.prototype.decidePaths = function (now) {
   var i, link;
+  // CHOICE: when the session is over nothing is left to fall back for: the other one may close the channel.
+  if (this.over) { return; }
   for (i = 0; i < this.others.length; i++) {
     link = this.links[this.others[i]];
     link.lost = false;
@@ -399,7 +402,7 @@ Oracle.prototype.stepFrame = function (frame, again) {
   this.steps.push({ episode: this.syncEpoch, frame: frame, used: used, again: again });
 };
 
-Oracle.prototype.advance = function () {
+Oracle.prototype.advance = function (stands) {
   var frame, i, known;
   if (!this.playing) { return; }
   if (this.pendingRollbackFrame !== null) {
@@ -407,6 +410,8 @@ Oracle.prototype.advance = function () {
     this.pendingRollbackFrame = null;
     this.rollbacksPerformed += 1;
   }
+  // Fed by hand: whether it stands for this tick because the other one is too slow.
+  if (stands) { return; }
   known = Infinity;
   for (i = 0; i < this.others.length; i++) { known = Math.min(known, this.held(this.others[i])); }
   if (this.frameNumber >= this.maxSteps || this.frameNumber + 1 - known > this.window) { return; } // end, or stall
@@ -462,9 +467,10 @@ var HAPPENINGS = {
   start: function (oracle, h) { oracle.startEpisode(h[1]); },
   play: function (oracle) { oracle.play(); },
   end: function (oracle) { oracle.endEpisode(); },
+  over: function (oracle) { oracle.over = true; },
   poll: function (oracle, h) { oracle.poll(h[1], h[2]); },
   threw: function (oracle, h) { oracle.sendThrew(h[1], h[2], h[3]); },
-  advance: function (oracle) { oracle.advance(); },
+  advance: function (oracle, h) { oracle.advance(h[1]); },
   type: function (oracle, h) { oracle.setConnectionType(h[1], h[2]); },
   mismatch: function (oracle) { oracle.p2pHashMismatches += 1; },
   remote: function (oracle, h) { // player, [[frame, action], ...], path, epoch, now

@@ -32,6 +32,7 @@ segments = st.builds(
     delays=st.lists(st.sampled_from([0, 1, 2, 3, 5, 8, LOST]), min_size=1, max_size=5).map(tuple),
     server=st.integers(0, 6),
     channels=st.one_of(st.just((0, 0)), st.sampled_from(CHANNELS)),
+    lost=st.sampled_from([(False, False), (False, False), (False, False), (True, False), (False, True)]),
     throws=st.one_of(st.just((False, False)), st.tuples(st.booleans(), st.booleans())),
     sockets=st.one_of(st.just(GOOD), st.just(GOOD), st.tuples(st.booleans(), st.booleans())),
     hands=st.lists(hands, max_size=3).map(tuple),
@@ -88,6 +89,18 @@ BY_HAND = Script(
         for _ in range(5)
     )
 )
+LOPSIDED = Script(segments=(Segment(ticks=150, delays=(0, 9)),), max_steps=110, window=16, episodes=1)
+"""One way is quick and the other slow: to one side the other seems far behind."""
+UNHEARD = Script(
+    segments=(Segment(ticks=8), Segment(ticks=70, lost=(True, False), sockets=(True, False)), Segment(ticks=60)),
+    max_steps=70,
+    episodes=1,
+)
+"""One way is dead, and who hears nothing cannot say so: its server is out of reach."""
+OVER = Script(
+    segments=(Segment(ticks=60), Segment(ticks=3, channels=(CHANNEL_CLOSED, CHANNEL_CLOSED))), max_steps=10, episodes=1
+)
+"""Everybody is done, and then the channel closes."""
 KNOWN = {
     "clean": CLEAN,
     "late": LATE,
@@ -101,4 +114,7 @@ KNOWN = {
     "silent": SILENT,
     "exceptions": EXCEPTIONS,
     "by hand": BY_HAND,
+    "lopsided": LOPSIDED,
+    "unheard": UNHEARD,
+    "over": OVER,
 }

@@ -19,10 +19,11 @@ from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P
 from pycore.events import Desync, Log, PathChanged
 from pycore.session.phases import BETWEEN, DONE, FAILED, PLAYING, READYING
 from pycore.session.session import Session
+from pycore.session.timesync import TimeSync
 from pycore.settings import Settings
 from pycore.simulation import StepResult
 from pycore.testing.games import Walk
-from pycore.wire import datagram
+from pycore.wire import datagram, probe
 
 FPS = 30.0
 PERIOD = 1 / FPS
@@ -60,6 +61,8 @@ class Segment:
     """Ticks through the server, which keeps the order."""
     channels: tuple[int, int] = (0, 0)
     """Buffered bytes per side, or a state; a channel that one side knows to be closed is closed for both."""
+    lost: tuple[bool, bool] = (False, False)
+    """Whether nothing that a side sends over the channel comes."""
     throws: tuple[bool, bool] = (False, False)
     """Whether the channel raises when a side gives it a new input."""
     sockets: tuple[bool, bool] = (True, True)
@@ -124,6 +127,21 @@ class Witness(Walk):
         return super().canonical(state) + b"?" * wrong
 
 
+class Standing(TimeSync):
+    """Time sync that remembers whether it made the session stand: the oracle is told so, since it judges no clocks."""
+
+    __slots__ = ("stood",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stood = False
+
+    def waits(self) -> bool:
+        """As it is."""
+        self.stood = super().waits()
+        return self.stood
+
+
 @dataclass
 class Packet:
     """Something on its way."""
@@ -166,6 +184,8 @@ class Side:
             wall_ms=WALL_MS,
             seed=7,
         )
+        self.sync = Standing()
+        self.session._timesync = self.session._intake._timesync = self.sync
         self.link = self.session.link_to(self.other)
         self.config = {
             "gameId": "game",
@@ -184,6 +204,7 @@ class Side:
         self.probe: int | None = None
         self.polls = 0
         self.heard_now = False
+        self.told_over = False
 
         self.story: list[list[Any]] = []
         self.pending: dict[int, int | None] = {}
@@ -206,6 +227,12 @@ class Side:
     def happened(self, *happening: Any) -> None:
         """One line of the story."""
         self.story.append(list(happening))
+
+    def end(self) -> None:
+        """Its session may have come to its end."""
+        if self.session.phase >= DONE and not self.told_over:
+            self.told_over = True
+            self.happened("over")
 
     def observe(self) -> None:
         """The core must now say what the oracle says after the last line."""
@@ -282,10 +309,13 @@ class Stage:
                 self._deliver(side, packet)
             self._poll(side)
             episode = side.session.episode
+            side.sync.stood = False
             side.session.advance(side.now)
-            side.happened("advance")
+            side.met["stood"] += side.sync.stood
+            side.happened("advance", side.sync.stood)
             if side.session.episode > episode:
                 side.happened("end")
+            side.end()
             side.observe()
             self._listen(side)
 
@@ -300,11 +330,12 @@ class Stage:
         cause = side.link.fallback if fallback is None else None
         if before == READYING and session.phase == PLAYING:
             side.happened("play")
-        if cause == "silence":
+        if cause in ("silence", "unheard"):
             side.happened("fallback", side.other_id, cause, side.now)
         side.happened("poll", action, side.now)
         if before != READYING and session.phase == READYING:
             side.happened("start", session.episode)
+        side.end()
         side.observe()
         self._carry_out(side, outputs)
         if cause == "latency":
@@ -332,15 +363,15 @@ class Stage:
             side.happened("threw", side.other_id, fresh, side.now)
             self._carry_out(side, side.session.send_failed(side.other, seq, side.now))
             return
-        if data[0] == datagram.PROBE:
-            side.probe = datagram.decode_probe(data)[0]
+        if data[0] == probe.PROBE:
+            side.probe = probe.decode_probe(data)[1]
         for frame, action in packet.inputs:
             if frame in fresh:
                 self._dispatched(side, frame, action, P2P)
         delays = self.segment.delays
         self._turn += 1
         delay = delays[self._turn % len(delays)]
-        if delay != LOST:
+        if delay != LOST and not self.segment.lost[side.seat]:
             packet.due = self.tick + 1 + delay
             self.sides[side.other].inbox.append(packet)
 
@@ -405,9 +436,9 @@ class Stage:
 
     def _proof(self, side: Side, data: bytes, before: str | None) -> None:
         """Before any fallback the first answer to the newest probe proves the link; after one, the core says when."""
-        if data[0] != datagram.PROBE_ANSWER:
+        if data[0] != probe.PROBE_ANSWER:
             return
-        newest = side.probe is not None and datagram.decode_probe(data)[0] == side.probe
+        newest = side.probe is not None and probe.decode_probe(data)[1] == side.probe
         if newest:
             side.probe = None
         if newest and before is None:
@@ -427,7 +458,7 @@ class Stage:
         elif not delay <= frame <= min(session.frame + self.script.window, self.script.max_steps - 1) + delay:
             return
         other = self.sides[side.other]
-        if hand.twist == "true" and (other.session.episode, frame) > (episode, other.session.exchange.dispatched):
+        if hand.twist == "true" and (other.session.episode, frame) > (episode, other.session.dispatched):
             return
         action = other.action(episode, frame)
         if hand.twist == "other":
@@ -479,8 +510,10 @@ class Stage:
 
 def _inputs(session: Session, data: bytes) -> list[tuple[int, Any]]:
     """The inputs of a datagram that this session wrote just now, oldest first."""
-    packet = datagram.decode(data, session.codec, 1, session.frame, session.episode, 0)
-    runs = ((packet.first, packet.inputs), (packet.second, packet.second_inputs))
+    codecs = [seat.codec for seat in session.seats]
+    packet = datagram.decode(data, codecs, session.me, 1, session.frame, session.episode, 0)
+    runs = [(packet.first, packet.inputs), *[(run.first, run.inputs) for run in packet.runs]]
+    assert all(run.seat == session.me for run in packet.runs), "of two players each sends its own inputs only"
     return sorted((first + i, session.codec.decode(encoded)) for first, run in runs for i, encoded in enumerate(run))
 
 

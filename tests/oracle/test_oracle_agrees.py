@@ -118,6 +118,7 @@ COURSES = {
     "closed": {"refusal": 2, "socketio: closed": 2, "p2p: recovered": 2},
     "never open": {"sentViaP2P": 0, "sentViaSocketIO": 160, "refusal": 0},
     "exceptions": {"exception": 8, "refusal": 8, "socketio: congested": 2},
+    "over": {"sentViaP2P": 20, "sentViaSocketIO": 0, "socketio: closed": 0},
 }
 """What must have been met, to the number."""
 AT_LEAST = {
@@ -125,6 +126,8 @@ AT_LEAST = {
     "overtaken": {"event": 10, "event against a re-simulated prediction": 1},
     "silent": {"socketio: silence": 1, "p2p: recovered": 1},
     "by hand": {"hand: true": 5, "hand: other": 5, "hand: far": 5, "hand: epoch": 5},
+    "lopsided": {"stood": 3, "event": 5},
+    "unheard": {"socketio: unheard": 1, "p2p: recovered": 1},
 }
 
 
@@ -176,6 +179,8 @@ MUTANTS = {
     "the frame in the S3 message": ("frame_number: input.frame,", "frame_number: input.frame - this.inputDelay,"),
     "a window that is one wider": ("- known > this.window)", "- known > this.window + 1)"),
     "the return in no time": ("silence: 1, other: 3", "silence: 1, other: 9"),
+    "a fallback when all is over": ("  if (this.over) { return; }\n", ""),
+    "nobody stands for a slow one": ("  if (stands) { return; }\n", ""),
 }
 
 

@@ -61,7 +61,7 @@ def other_version(wheel: Path, folder: Path, version: str) -> Path:
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(copy, "w") as new:
         for item in old.infolist():
             content = old.read(item)
-            if item.filename == "pycore/__init__.py":
+            if item.filename == "pycore/version.py":
                 text, changed = re.subn(r'(?m)^__version__ = ".*"$', f'__version__ = "{version}"', content.decode())
                 content = text.encode()
             new.writestr(item, content)

@@ -28,10 +28,10 @@ if "js" in globals() and getattr(js.window, "rigRaise", None):
 """
 SHIM_RAISES = """() => {
   const { bridge } = window.game.core;
-  const { call } = bridge;
-  bridge.call = (name, ...parts) => {
-    if (name !== 'step_result') return call.call(bridge, name, ...parts);
-    bridge.call = call;
+  const { read } = bridge;
+  bridge.read = (name, ...parts) => {
+    if (name !== 'step_result') return read.call(bridge, name, ...parts);
+    bridge.read = read;
     throw new Error('the shim fails, as it was told to');
   };
 }"""

@@ -90,7 +90,7 @@ def _mesh(seats: int, seed: int, conditions: dict[str, float], script: list[tupl
     parts = []
     for peer in mesh.peers:
         assert peer.session.timeline.rollbacks > 5
-        assert bool(peer.session.exchange.path_changes) == bool(script)
+        assert bool(peer.session.path_changes) == bool(script)
         parts.append(repr((peer.rows, peer.rewards, peer.finals, peer.hashes, peer.depths)).encode())
         parts.append(repr((peer.bytes_sent, peer.packets_sent, mesh.through_server, mesh.signals)).encode())
         parts.append(json.dumps(export_session_metrics(peer.session), sort_keys=True).encode())
@@ -113,6 +113,12 @@ def a_silent_cut_and_its_return() -> str:
 def three_players_whose_channels_close() -> str:
     """A mesh of three, each link with its own path."""
     return _mesh(3, 7, {"delay": 0.05, "jitter": 0.02, "loss": 0.05}, [(2.0, "close"), (3.0, "open_channels")])
+
+
+@scenario
+def a_slow_peer_that_is_followed() -> str:
+    """A clock that runs at five sixths: offsets, rates and the ticks in which the fast one stands."""
+    return _mesh(2, 8, {"delay": 0.09, "jitter": 0.02, "loss": 0.05, "drift": 0.2}, [])
 
 
 @scenario

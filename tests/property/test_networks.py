@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
-import networks
+import core_view
+import long
 import pytest
+from drawing import ENDS, UNSHRUNK, Schedule, examples, schedules, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Schedule, Tally, build, examples, faults, heal, play, schedules, seeded
+from laws import Tally, faults
+from networks import build, heal, play
 
-from pycore.events import Desync
-from pycore.rollback.timeline import Timeline
-from pycore.testing import Conditions, Walk
+from pycore.testing import Conditions
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +25,20 @@ def tally() -> Tally:
 
 
 @given(schedule=schedules())
-@settings(max_examples=examples(70))
+@settings(max_examples=examples(70), phases=UNSHRUNK)
 def test_any_network_leaves_every_peer_with_the_true_trajectory(schedule: Schedule, tally: Tally) -> None:
     """For any schedule: the record equals the bare replica's, the same end everywhere, sent equals received."""
     net = play(schedule)
     assert faults(net, schedule) == []
     tally.note(net)
+
+
+@given(schedule=schedules(departures=True))
+@settings(max_examples=examples(70), phases=UNSHRUNK)
+def test_whoever_goes_every_session_ends_by_itself_and_what_it_published_is_true(schedule: Schedule) -> None:
+    """Somebody vanishes, is closed, breaks or stops, or all is lost: no peer is left waiting or told a lie."""
+    net = play(schedule)
+    assert faults(net, schedule) == []
 
 
 def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
@@ -51,6 +60,64 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     for what in ("deaf", "congested", "latency", "raised send", "burst", "revoked end"):
         assert fixed.seen[what] >= 1, (what, fixed.seen)
     assert fixed.seen["closed"] + fixed.seen["failed"] >= 1, fixed.seen
+    for what in (
+        "page: slow", "page: ticks", "page: hiccups", "one way: delay", "one way: loss", "happening: server away",
+        "happening: socket dies", "happening: close late", "happening: freeze", "happening: delay one way",
+    ):  # fmt: skip
+        assert fixed.seen[what] >= 3, (what, fixed.seen)
+    assert fixed.amounts["rollback events checked"] > 500
+    assert fixed.longest["standing"] > 0.5
+
+
+def test_everybody_goes_in_every_way_over_fixed_seeds() -> None:
+    """Under the laws of departures: each kind of going happened while somebody still played."""
+    fixed = Tally()
+    for seed in range(80):
+        schedule = seeded(seed, departures=True)
+        net = play(schedule)
+        assert faults(net, schedule) == [], (seed, schedule)
+        fixed.note(net)
+    for what in ("vanish", "leave", "abort", "stop", "freeze for good", "all is lost", "load again"):
+        assert fixed.seen[f"departure: {what}"] >= 3, (what, fixed.seen)
+    for reason in ("complete", "stop", "player_left", "error"):
+        assert fixed.seen[f"ended: {reason}"] >= 3, (reason, fixed.seen)
+    assert fixed.seen["told by the server"] >= 3, fixed.seen
+    assert fixed.seen["more than four seats"] >= 1, fixed.seen
+
+
+def test_a_schedule_is_the_same_run_every_time() -> None:
+    """What a long run finds is found again by its number: everything is drawn from it."""
+    runs = []
+    for _ in range(2):
+        net = play(seeded(7, departures=True))
+        runs.append([(p.rows, p.bytes_sent, [repr(event) for event in p.news], p.session.reason) for p in net.peers])
+        runs[-1].append((net.now, net.through_server, net.signals, net.standing.longest))  # type: ignore[arg-type]
+    assert runs[0] == runs[1]
+    assert repr(seeded(7, departures=True)) == repr(seeded(7, departures=True))
+
+
+def test_the_long_run_reports_what_happened_and_can_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its counts are in the file, its exit status says whether all laws held, and `next` is where to go on."""
+    file = tmp_path / "long.json"
+    # Quiet schedules that every core passes: what is tried here is the command.
+    status = long.main(["--schedules", "3", "--from", "34", "--json", str(file)])
+    found = json.loads(file.read_text("utf-8"))
+    assert (found["schedules"], found["first"], found["next"]) == (3, 34, 37)
+    assert status == (1 if found["violations"] else 0)
+    assert found["amounts"]["frames"] > 0
+    assert set(found["longest"]) == {"standing", "standing, share of the granted", "holding", "outliving"}
+    capsys.readouterr()
+    long.main(["--schedules", "1000", "--from", "34", "--seconds", "0"])
+    assert "1 schedules, " in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_long_run_names_the_schedule_that_violates(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends with 1."""
+    monkeypatch.setattr(long, "faults", lambda net, schedule: ["a law is broken"])
+    assert long.main(["--schedules", "1", "--from", "34"]) == 1
+    assert "schedule 34: a law is broken" in capsys.readouterr().out
 
 
 @given(
@@ -74,8 +141,8 @@ def test_no_sequence_of_path_changes_loses_an_input_or_applies_one_twice(
     for number, (what, which) in enumerate(changes):
         at = 2.0 + 3.0 * number
         happenings.append((at, what, which, 25))
-        if what in networks.ENDS:
-            happenings.append((at + 1.2, networks.ENDS[what], which, 0))
+        if what in ENDS:
+            happenings.append((at + 1.2, ENDS[what], which, 0))
     schedule = Schedule(
         seed=seed, delay=delay, window=window, episodes=2, steps=250, hold=3,
         conditions=Conditions(delay=0.04, jitter=0.03, loss=0.05, server_delay=0.05),
@@ -83,7 +150,7 @@ def test_no_sequence_of_path_changes_loses_an_input_or_applies_one_twice(
     )  # fmt: skip
     net = play(schedule)
     assert faults(net, schedule) == []
-    counts = [link.counts for peer in net.peers for link in peer.session.links]
+    counts = [core_view.counts(link) for peer in net.peers for link in peer.session.links]
     disturbed = any(what != "socket down" for what, _ in changes[:2])
     if disturbed:
         assert sum(of.sent_via_socketio for of in counts) > 0
@@ -100,7 +167,7 @@ def test_ends_that_are_predicted_and_revoked_leave_no_trace(seed: int) -> None:
     )  # fmt: skip
     net = play(schedule)
     assert faults(net, schedule) == []
-    assert all(peer.session.timeline.rollbacks > 0 for peer in net.peers)
+    assert all(core_view.rollbacks(peer.session) > 0 for peer in net.peers)
 
 
 def test_provisional_ends_are_held_at_and_revoked() -> None:
@@ -113,137 +180,8 @@ def test_provisional_ends_are_held_at_and_revoked() -> None:
         )  # fmt: skip
         net = play(schedule)
         assert faults(net, schedule) == [], schedule
-        revoked += net.revoked
+        revoked += net.windows.revoked
     assert revoked >= 12
-
-
-# -- the oracle can fail ------------------------------------------------------------------------------------------
-
-ROUGH = Schedule(
-    seed=5, delay=0, window=10, episodes=1, steps=200, hold=3,
-    conditions=Conditions(delay=0.06, jitter=0.05, loss=0.1, server_delay=0.05),
-)  # fmt: skip
-
-
-def test_the_oracle_finds_nothing_on_the_rough_schedule() -> None:
-    """The self-checks below differ from this run by their sabotage alone."""
-    net = play(ROUGH)
-    assert faults(net, ROUGH) == []
-    assert all(peer.session.timeline.rollbacks > 20 for peer in net.peers)
-
-
-class Leaky(Walk):
-    """An environment that keeps something outside of its state: every step leaves a trace that no load removes."""
-
-    trace = 0
-
-    def step(self, actions: Sequence[Any]) -> Any:
-        self.trace += 1
-        return super().step([actions[0] + (self.trace & 1), *actions[1:]])
-
-
-def test_the_oracle_finds_an_environment_that_hides_state() -> None:
-    """What load() does not restore differs from the truth as soon as something was stepped again."""
-    net = build(ROUGH, lambda seat: Leaky(2, seed=5))
-    net.run(300.0)
-    assert any("rewards" in fault or "final state" in fault for fault in faults(net, ROUGH))
-
-
-def _sabotaged(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, replacement: Callable[..., Any]) -> list[str]:
-    monkeypatch.setattr(owner, name, replacement)
-    net = build(ROUGH)
-    try:
-        net.run(300.0)
-    except AssertionError as error:
-        return [str(error)]
-    return faults(net, ROUGH)
-
-
-def test_the_oracle_finds_stale_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lessons, row 3: a re-simulation that keeps the snapshots of the wrong prediction is seen."""
-    honest = Timeline._run
-
-    def keeps_snapshots(self: Timeline, frame: int, until: int, saved: bool) -> None:
-        before = list(self.frames.states)
-        honest(self, frame, until, saved)
-        if saved:
-            for again in range(frame, min(until, self.current)):
-                slot = again & self.frames.mask
-                self.frames.states[slot] = before[slot]
-
-    assert _sabotaged(monkeypatch, Timeline, "_run", keeps_snapshots)
-
-
-def test_the_oracle_finds_predictions_that_pass_as_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lessons, row 2: a replay that un-marks its predictions never corrects them, and is seen."""
-    honest = Timeline._run
-
-    def unmarks(self: Timeline, frame: int, until: int, saved: bool) -> None:
-        honest(self, frame, until, saved)
-        if saved and self.pending is None:
-            for again in range(frame, self.current):
-                slot = again & self.frames.mask
-                if self.frames.missing[slot] and again % 3 == 0:
-                    self.frames.missing[slot] = 0
-
-    assert _sabotaged(monkeypatch, Timeline, "_run", unmarks)
-
-
-def test_the_oracle_finds_an_input_that_is_replaced_after_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lessons, row 14: a local input that changes after it was sent is seen."""
-    honest = Timeline.take
-
-    def replaces(self: Timeline, seat: int, frame: int, encoded: bytes, now: float, episode: int) -> int:
-        verdict = honest(self, seat, frame, encoded, now, episode)
-        if seat == 0 and frame == 60 and encoded != b"\x05":
-            slot = frame & self.frames.mask
-            self.frames.encoded[slot][0], self.frames.actions[slot][0] = b"\x05", 5
-        return verdict
-
-    wrong = _sabotaged(monkeypatch, Timeline, "take", replaces)
-    assert any("frame 60" in fault for fault in wrong)
-
-
-def test_the_oracle_finds_a_lost_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rollback that is forgotten once leaves the wrong trajectory, and is seen."""
-    honest = Timeline.advance
-    forgotten = []
-
-    def forgets(self: Timeline, allowed: bool) -> int:
-        if self.pending is not None and self.current > 100 and not forgotten:
-            forgotten.append(self.pending)
-            self.pending = None
-        return honest(self, allowed)
-
-    assert _sabotaged(monkeypatch, Timeline, "advance", forgets)
-    assert forgotten
-
-
-def test_the_oracle_finds_a_count_that_is_wrong_by_one() -> None:
-    """Sent and received totals are compared exactly: one packet counted twice is seen."""
-    net = play(ROUGH)
-    net.peers[0].session.links[0].counts.received_via_p2p += 1
-    assert any("received" in fault for fault in faults(net, ROUGH))
-
-
-def test_an_environment_that_differs_on_one_peer_is_reported_with_its_frame() -> None:
-    """States of confirmed frames are compared: a peer whose environment drifts at frame 50 is named soon after."""
-
-    class Drifting(Walk):
-        def step(self, actions: Sequence[Any]) -> Any:
-            result = super().step(actions)
-            if self.state[0] == 51:
-                self.state = (51, self.state[1] ^ 1)
-            return result
-
-    net = build(ROUGH, lambda seat: (Drifting if seat else Walk)(2, seed=5))
-    net.run(300.0)
-    for peer in net.peers:
-        found = peer.events(Desync)
-        # Hashes are of every seventh state: 49 was alike, 56 is the first that differs.
-        assert [event.frame for event in found][:1] == [56]
-        assert len({event.frame for event in found}) == len(found)
-        assert peer.session.exchange.hash_mismatches == len(found)
 
 
 # -- liveness -----------------------------------------------------------------------------------------------------
@@ -274,7 +212,7 @@ def test_lockstep_with_neither_window_nor_delay_ends(loss: float, pass_epoch: bo
     )  # fmt: skip
     net = play(schedule, 120.0)
     assert faults(net, schedule) == []
-    assert [peer.session.timeline.rollbacks for peer in net.peers] == [0, 0]
+    assert [core_view.rollbacks(peer.session) for peer in net.peers] == [0, 0]
 
 
 @pytest.mark.parametrize("seats", [2, 3])
@@ -315,9 +253,7 @@ def test_a_mesh_of_many_plays_through_cuts_of_single_ways(players: int) -> None:
     )  # fmt: skip
     net = play(schedule)
     assert faults(net, schedule) == []
-    fallen = {
-        (peer.seat, link.seat) for peer in net.peers for link in peer.session.links if link.first_fallback is not None
-    }
+    fallen = {(peer.seat, link.seat) for peer in net.peers for link in peer.session.links if core_view.fell_back(link)}
     assert fallen == {(0, 1), (1, 0)}
 
 

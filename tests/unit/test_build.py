@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import re
 import stat
 import subprocess
 import sys
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 import build
-from tools import chromium, environment, node, suite
+from pycore.version import __version__
+from tools import chromium, environment, long, node, suite
 from tools.paths import NODE_MODULES, ROOT
 from tools.process import Failed, Missing, run
 
@@ -274,7 +279,8 @@ def test_every_option_of_the_rehearsal_is_understood() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "dance", "demo --selfplay 0", "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats",
+    ["", "test --fast --all", "dance",
+     "demo --selfplay 0", "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats",
      "demo --selfplay 2 --seconds nan", "demo --selfplay 2 --input-delay -1", "demo --selfplay 2 --input-delay 61"],
 )  # fmt: skip
 def test_wrong_arguments_are_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,6 +324,15 @@ def test_options_of_the_demo_that_belong_together_are_taken(line: str) -> None:
     assert build.contradiction(build.parser().parse_args(["demo", *line.split()])) == ""
 
 
+@pytest.mark.parametrize("line", ["--page --against HEAD", "--against HEAD --write"])
+def test_a_bench_does_one_thing(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two versions' figures are not this one's to write down."""
+    with pytest.raises(SystemExit) as error:
+        build.main(["bench", *line.split()])
+    assert error.value.code == 2
+    assert "--against compares" in capsys.readouterr().err
+
+
 def test_arguments_after_two_dashes_are_pytests() -> None:
     """The first -- divides; later ones belong to pytest."""
     assert build.split(["test", "--fast", "--", "-k", "x", "--", "y"]) == (["test", "--fast"], ["-k", "x", "--", "y"])
@@ -343,12 +358,15 @@ def options_of(line: str) -> argparse.Namespace:
     return build.parser().parse_args(line.split())
 
 
-def test_fast_leaves_out_the_browsers_and_nothing_else() -> None:
-    """The names of the steps, in order."""
+def test_fast_leaves_out_what_takes_long_and_all_adds_it() -> None:
+    """The names of the steps, in order; no step is in none of the three."""
     every = [step.name for step in suite.STEPS]
-    assert [step.name for step in suite.chosen(options_of("test"))] == every
+    assert [step.name for step in suite.chosen(options_of("test --all"))] == every
+    lengthy = {"examples", "schedules", "fuzz"}
+    assert [step.name for step in suite.chosen(options_of("test"))] == [n for n in every if n not in lengthy]
     fast = [step.name for step in suite.chosen(options_of("test --fast"))]
-    assert fast == [name for name in every if name not in {"parity", "browser", "e2e", "page"}]
+    assert fast == ["unit", "laws", "edges", "lint", "types", "js"]
+    assert [step.name for step in suite.chosen(options_of("test --only fuzz"))] == ["fuzz"]
     assert [step.name for step in suite.chosen(options_of("test --only js,lint"))] == ["lint", "js"]
     with pytest.raises(Missing, match="no step dance"):
         suite.chosen(options_of("test --only dance"))
@@ -431,3 +449,85 @@ def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_packages_of_web_are_installed_for_this_lock_file() -> None:
     """What the other tests rely on."""
     assert (NODE_MODULES / "pyodide-314" / "pyodide.asm.wasm").is_file()
+
+
+def test_every_unit_test_belongs_to_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one step leaves out, another runs; a test that is named runs where it belongs."""
+    runs: list[list[str]] = []
+
+    def spy(words: Sequence[object], live: bool = False, **variables: str) -> tuple[int, str]:
+        runs.append([str(word) for word in words])
+        return 5, "nothing"
+
+    monkeypatch.setattr(suite, "command", spy)
+    monkeypatch.setattr(suite.node, "ensure_packages", lambda: None)
+    options = options_of("test --fast")
+    options.pytest_arguments = ["-x"]
+    suite.unit(options)
+    suite.edges(options)
+    folders = [word for word in runs[1] if word.startswith("tests/")]
+    assert [f"--ignore={folder}" for folder in folders] == [word for word in runs[0] if word.startswith("--ignore")]
+    assert all((ROOT / folder).is_dir() for folder in folders)
+    options.pytest_arguments = ["tests/unit/relay/test_relay_cli.py"]
+    runs.clear()
+    assert suite.unit(options)[1] == "none of the named tests belongs here"
+    suite.edges(options)
+    assert "tests/unit/relay/test_relay_cli.py" in runs[0]
+
+
+# What is long ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_long_leaves_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each part what it counted, how long it took and how it ended; a part that failed is no success."""
+    monkeypatch.setattr(long, "FOLDER", tmp_path / "long")
+    monkeypatch.setattr(long, "FILE", tmp_path / "long.json")
+
+    def part(name: str, wrote: str, status: int = 0) -> long.Long:
+        code = f"import sys, pathlib; pathlib.Path(sys.argv[1]).write_text({wrote!r}); sys.exit({status})"
+        return long.Long(name, name, lambda file: [sys.executable, "-c", code, str(file)])
+
+    counted = part("counted", '{"schedules": 5000, "standing": {"longest": 1.5}, "note": "x", "fine": true}')
+    assert suite.lengthy(counted).run(options_of("test --all"))[0] == suite.Counts(1)
+    tests = part("tests", '<testsuites><testsuite tests="9" failures="1" errors="1"/></testsuites>', 1)
+    with pytest.raises(suite.Broken):
+        suite.lengthy(tests).run(options_of("test --all"))
+    kept = json.loads((tmp_path / "long.json").read_text())
+    assert kept["counted"].pop("seconds") >= 0
+    assert kept["counted"] == {"status": 0, "schedules": 5000, "standing.longest": 1.5, "fine": 1}
+    assert (kept["tests"]["tests"], kept["tests"]["failed"], kept["tests"]["status"]) == (9, 2, 1)
+    shown = long.table({"counted"})
+    assert "counted.schedules" in shown
+    assert "5,000" in shown
+    assert "tests." not in shown
+
+
+@pytest.mark.parametrize("part", long.PARTS, ids=lambda part: part.name)
+def test_each_long_part_writes_where_it_is_told(part: long.Long, tmp_path: Path) -> None:
+    """Its command names the file, and begins with this Python."""
+    words = part.words(tmp_path / "f")
+    assert words[0] == sys.executable
+    assert any(str(tmp_path / "f") in word for word in words)
+
+
+# The project's own papers -------------------------------------------------------------------------------------------
+
+
+def test_the_citation_names_this_version_and_these_authors() -> None:
+    """As version.py and pyproject.toml do."""
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r"^version: (.+)$", text, re.MULTILINE) == [__version__]
+    assert re.findall(r"^  - name: (.+)$", text, re.MULTILINE) == [author["name"] for author in project["authors"]]
+    assert re.findall(r"^license: (.+)$", text, re.MULTILINE) == [project["license"]]
+
+
+def test_ci_runs_what_the_readme_says_and_needs_no_secrets() -> None:
+    """One command, of this repository, under a time limit."""
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    assert re.findall(r"run: (\.ci/\S+)", text) == [".ci/run"]
+    assert "secrets." not in text
+    assert "contents: read" in text
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "build.py test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "build.py test" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pycore.install.wheel import HOST_PAGE, LEFT_OUT, bare, core_files
 from tools import distributions, site, wheels
 from tools.paths import NEWEST, PYODIDES, ROOT, Pyodide
 
@@ -42,6 +43,7 @@ def test_the_plain_wheel_has_every_module_and_the_licence(built: wheels.Wheels) 
     assert built.plain.name.startswith("interactive_gym_pycore-")
 
 
+@pytest.mark.slow
 def test_two_builds_of_the_plain_wheel_have_the_same_bytes(built: wheels.Wheels, tmp_path: Path) -> None:
     """Built again, elsewhere, now."""
     again = wheels.plain_wheel(tmp_path)
@@ -66,12 +68,23 @@ def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheel
     assert not [name for name in names if "relay" in name or "cli" in name or "__main__" in name]
     plain = {name for name in wheels.read(built.plain) if name.endswith(".py")}
     left_out = {name for name in plain if f"{name}c" not in names}
-    assert left_out == {name for name in plain if name.startswith(wheels.LEFT_OUT)}
+    assert left_out == {name for name in plain if name.startswith(LEFT_OUT + HOST_PAGE)}
+
+
+def test_the_host_pages_wheel_has_what_speaks_its_words_in_addition(built: wheels.Wheels) -> None:
+    """And nothing else: the installer compiles the same part of the package."""
+    page = set(wheels.read(built.browser(NEWEST, host_page=True)))
+    more = page - set(wheels.read(built.browser(NEWEST)))
+    assert "pycore/interactive_gym/game.pyc" in more
+    assert not [name for name in more if not name.startswith(HOST_PAGE)]
+    assert {name for name in page if name.endswith(".pyc")} == {
+        f"{name}c" for name in core_files() if name.endswith(".py")
+    }
 
 
 def test_byte_code_carries_the_hash_of_its_source_and_no_time(built: wheels.Wheels, pyodide: Pyodide) -> None:
     """Unchecked-hash pycs (PEP 552)."""
-    sources = wheels.read(built.plain)
+    sources = bare(wheels.read(built.plain))
     compiled = {name: data for name, data in wheels.read(built.browser(pyodide)).items() if name.endswith(".pyc")}
     magics = {data[:4] for data in compiled.values()}
     assert len(magics) == 1
@@ -149,6 +162,8 @@ def test_the_site_has_all_that_its_manifest_names(folder: Path) -> None:
         assert (folder / manifest["pyodide"]["url"] / name).is_file(), name
     assert (folder / "vendor" / "socket.io.esm.min.js").is_file()
     assert not (folder / "node_modules").exists()
+    for wheel in (manifest["wheel"], manifest["compiled_wheel"]):
+        assert not [name for name in wheels.read(folder / wheel) if "interactive_gym/" in name or "relay" in name]
     assert not (folder / "package.json").exists()
 
 

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore.actions.codec import MAX_ACTION_BYTES, AnyCodec, DiscreteCodec, action_codec
+from pycore.duties import SEND
 from pycore.errors import ActionError, ConfigError, DecodeError
+from pycore.session.packets import longest_action
+from pycore.session.session import Session
+from pycore.settings import Settings
+from pycore.testing import Mesh, Walk
 
 actions = st.recursive(
     st.none()
@@ -114,6 +119,48 @@ def test_an_action_above_the_limit_is_refused_with_its_size() -> None:
     assert len(codec.encode("x" * 990)) <= MAX_ACTION_BYTES + 2
     with pytest.raises(ActionError, match=r"takes 10\d\d bytes; the limit is 1000"):
         codec.encode("x" * 1000)
+
+
+def test_the_limit_of_a_codec_is_what_it_was_given() -> None:
+    """A study with small datagrams has small actions; a discrete one has no need of it."""
+    codec = action_codec({"type": "any"}, 100)
+    assert len(codec.encode("x" * 97)) > 98
+    with pytest.raises(ActionError, match="the limit is 100"):
+        codec.encode("x" * 100)
+    long = action_codec({"type": "any"}, 200).encode("x" * 150)
+    with pytest.raises(DecodeError, match="length"):
+        codec.decode(long)
+    assert action_codec({"type": "discrete", "n": 6}, 100).size == 1
+
+
+@pytest.mark.parametrize("seats", [2, 8])
+@pytest.mark.parametrize("datagram_bytes", [576, 1200, 16_384])
+def test_the_longest_action_that_is_taken_fits_a_datagram(
+    datagram_bytes: int, seats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside header, receipts and whatever else rides; nothing is ever larger than was asked for."""
+    of = Settings(
+        action_space={"type": "any"}, default_action="", datagram_bytes=datagram_bytes, max_steps=12, hash_interval=1
+    )
+    limit = min(MAX_ACTION_BYTES, longest_action(datagram_bytes, seats))
+    action = "x" * (limit - 3)
+    assert len(action_codec({"type": "any"}, limit).encode(action)) == limit + 2
+    sizes: set[int] = set()
+    honest = Session.poll
+
+    def poll(self: Session, *given: Any, **more: Any) -> list[Any]:
+        outputs = honest(self, *given, **more)
+        sizes.update(len(payload) for duty, _, _, payload in outputs if duty == SEND)
+        return outputs
+
+    monkeypatch.setattr(Session, "poll", poll)
+    mesh = Mesh(
+        seats, of, lambda seat: Walk(seats), lambda seat: lambda episode, frame: "" if frame % 3 else action, seed=1
+    )
+    mesh.run(60.0)
+    assert mesh.over
+    assert limit < max(sizes) <= datagram_bytes
+    assert all(len(peer.rows[0]) == 12 for peer in mesh.peers)
 
 
 @given(data=st.binary(max_size=40), at=st.integers(0, 5), count=st.integers(0, 40))

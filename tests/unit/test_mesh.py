@@ -97,7 +97,7 @@ def test_peers_that_share_the_processs_generator_do_not_disturb_each_other() -> 
     of.run(60.0)
     assert of.over
     assert all(peer.session.timeline.rollbacks > 5 for peer in of.peers)
-    assert [peer.session.exchange.hash_mismatches for peer in of.peers] == [0, 0]
+    assert [peer.session.hash_mismatches for peer in of.peers] == [0, 0]
     assert of.peers[0].finals == of.peers[1].finals
     assert len(of.peers[0].hashes[0]) >= 11
     alone = Dice()
@@ -109,7 +109,7 @@ def test_peers_that_share_the_processs_generator_do_not_disturb_each_other() -> 
 
 
 def test_while_p2p_is_healthy_no_input_crosses_the_server() -> None:
-    """S7, counted at the server."""
+    """Counted at the server."""
     of = mesh(delay=0.03, jitter=0.02, loss=0.1)
     of.run(60.0)
     assert of.over
@@ -130,7 +130,7 @@ def test_a_session_without_p2p_is_played_through_the_server() -> None:
 
 @pytest.mark.parametrize("cut", ["silent", "closed", "failed"])
 def test_a_cut_in_mid_game_loses_nothing_and_p2p_comes_back(cut: str) -> None:
-    """B1 and B2: the fallback within the rule's time, the return, and the same trajectory."""
+    """The fallback within the rule's time, the return, and the same trajectory."""
     of = mesh(delay=0.03, loss=0.02)
     states = {"closed": of.close, "failed": lambda: of.close(CHANNEL_FAILED), "silent": of.cut}
     of.at(2.0, states[cut])
@@ -193,7 +193,7 @@ def test_a_pause_of_our_own_brings_nobody_back() -> None:
 
 
 def test_two_players_average_below_20_bytes_a_packet_on_a_quiet_link() -> None:
-    """What design §5 calls 17 to 19 bytes, measured over a session, all blocks included."""
+    """17 to 19 bytes, measured over a session, all blocks included."""
     of = mesh(2, Settings(max_steps=1500, action_space={"type": "discrete", "n": 6}), delay=0.05)
     of.run(120.0)
     assert of.over

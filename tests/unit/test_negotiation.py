@@ -45,20 +45,20 @@ def test_the_lower_seat_offers_and_the_other_never_does() -> None:
 
 
 def test_the_first_commands_are_connect_and_offer() -> None:
-    """With a channel, impolite, generation 1, and the ICE servers."""
+    """With a channel, generation 1, and the ICE servers."""
     one = offering()
     assert one.commands == [
-        {"command": "connect", "generation": 1, "channel": True, "polite": False, "ice": ICE},
+        {"command": "connect", "generation": 1, "channel": True, "ice": ICE},
         {"command": "offer", "generation": 1, "restart": False},
     ]
 
 
 def test_an_offer_is_answered_on_a_connection_of_its_generation() -> None:
-    """The polite side makes no channel: it gets the initiator's."""
+    """The other side makes no channel: it gets the initiator's."""
     two = Negotiator(False, 0.0, ICE)
     assert two.signalled("offer", describe("offer", 3), 1.0)
     assert two.commands == [
-        {"command": "connect", "generation": 3, "channel": False, "polite": True, "ice": ICE},
+        {"command": "connect", "generation": 3, "channel": False, "ice": ICE},
         {"command": "accept", "generation": 3, "description": {"type": "offer", "sdp": "v=0"}},
     ]
     two.happened("local-description", {"type": "answer", "sdp": "a"}, 3, 1.1)

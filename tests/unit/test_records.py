@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from hashlib import blake2b
 from typing import Any
 
 import pytest
 from core_support import Table, settings
 
-from pycore.actions.codec import DiscreteCodec
+from pycore.actions.codec import AnyCodec, DiscreteCodec
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, header, trajectory_text
+from pycore.rollback.seats import Seat
+from pycore.session.confirmed import ConfirmedFrame, results_text
 from pycore.session.phases import DONE
 from pycore.settings import Settings
 from pycore.simulation import StepResult
@@ -34,15 +37,9 @@ def rough(seats: int = 2, episodes: int = 2, **more: Any) -> tuple[Mesh, list[Tr
         seats, of, lambda seat: Walk(seats, seed=1), lambda seat: lambda episode, frame: (frame // 3 + seat) % 6,
         Conditions(delay=0.07, jitter=0.05, loss=0.15, **more), seed=2,
     )  # fmt: skip
-    kept = [Trajectory(mesh.peers[0].session.codec) for _ in mesh.peers]
+    kept = [Trajectory() for _ in mesh.peers]
     for peer, trajectory in zip(mesh.peers, kept, strict=True):
-        honest = peer.session._sink
-
-        def both(*confirmed: Any, honest: Any = honest, trajectory: Trajectory = trajectory) -> None:
-            trajectory(*confirmed)
-            honest(*confirmed)
-
-        peer.session._sink = both
+        peer.session.add_sink(trajectory)
     mesh.run(120.0)
     assert mesh.over
     assert all(peer.session.timeline.rollbacks > 10 for peer in mesh.peers)
@@ -71,7 +68,8 @@ def test_the_first_line_says_what_was_played() -> None:
 
 
 def test_frames_have_no_gap_hashes_come_every_kth_and_each_episode_has_one_end() -> None:
-    """Frames 0 to the end; the hash of state k at frame k; the final state's hash in the end line."""
+    """Frames 0 to the end; at frame k the hash of state k and of the rows since the last hash; those of the final
+    state in the end line. Whoever has the game and the record can make the hashes again."""
     mesh, kept = rough()
     lines = [json.loads(line) for line in trajectory_text(mesh.peers[0].session, kept[0]).splitlines()[1:]]
     for episode in (0, 1):
@@ -81,13 +79,20 @@ def test_frames_have_no_gap_hashes_come_every_kth_and_each_episode_has_one_end()
         assert of[-1] == {"end": episode, "frames": 90, "hash": of[-1]["hash"]}
         bare = Walk(2, seed=1)
         bare.reset(episode)
-        for line in of[:-1]:
+        rows = b""
+        for line in of:
             if "hash" in line:
-                assert line["hash"] == canonical.digest(bare.canonical(bare.save())).hex()
+                state = bare.canonical(bare.save()) + blake2b(rows, digest_size=8).digest()
+                assert line["hash"] == blake2b(state, digest_size=8).hexdigest()
+                rows = b""
+            if "end" in line:
+                break
             result = bare.step(line["actions"])
             assert result is not None
             assert line["rewards"] == {str(agent): reward for agent, reward in result.rewards.items()}
-        assert of[-1]["hash"] == canonical.digest(bare.canonical(bare.save())).hex()
+            rows += bytes(line["actions"])
+            for name in ("infos", "rewards", "terminations", "truncations"):
+                rows += f',"{name}":{to_json(line[name])}'.encode()
 
 
 def test_an_episode_alone_is_that_part_of_the_whole() -> None:
@@ -101,17 +106,31 @@ def test_an_episode_alone_is_that_part_of_the_whole() -> None:
 
 
 def test_rewards_are_summed_over_confirmed_frames_of_the_newest_episode() -> None:
-    """Lessons, row 24: what was predicted wrongly never entered the sum."""
+    """What was predicted wrongly never entered the sum."""
     _mesh, kept = rough(episodes=1)
     lines = [json.loads(line) for line in kept[0].lines(0)][:-1]
     assert kept[0].totals == {seat: sum(line["rewards"][str(seat)] for line in lines) for seat in (0, 1)}
 
 
+SEATS = [Seat(number, number, DiscreteCodec(6), 0, 0) for number in (0, 1)]
+
+
+def confirmed(
+    frame: int, actions: tuple[bytes, ...] = (b"\1", b"\2"), result: StepResult | None = None, digest: bytes = b""
+) -> ConfirmedFrame:
+    """A frame of episode 0, complete."""
+    made = ConfirmedFrame(0, frame, SEATS, actions, result, None)
+    made.complete()
+    if digest:
+        made.hashed(digest)
+    return made
+
+
 def test_an_episode_that_was_cut_off_has_no_end_line() -> None:
     """Whoever reads the record sees that it is not complete."""
-    trajectory = Trajectory(DiscreteCodec(6))
-    trajectory(0, 0, [b"\1", b"\2"], StepResult({"a": 1.5}, {"a": False}, {"a": False}, {"a": {"n": 1}}, False), None)
-    trajectory(0, 1, [b"\1", b"\0"], None, b"12345678")
+    trajectory = Trajectory()
+    trajectory.frame(confirmed(0, result=StepResult({"a": 1.5}, {"a": False}, {"a": False}, {"a": {"n": 1}}, False)))
+    trajectory.frame(confirmed(1, (b"\1", b"\0"), digest=b"12345678"))
     first = (
         '{"actions":[1,2],"episode":0,"frame":0,"infos":{"a":{"n":1}},"rewards":{"a":1.5},'
         '"terminations":{"a":false},"truncations":{"a":false}}'
@@ -120,48 +139,73 @@ def test_an_episode_that_was_cut_off_has_no_end_line() -> None:
         first,
         '{"actions":[1,0],"episode":0,"frame":1,"hash":"3132333435363738"}',
     ]
+    assert list(trajectory.lines(1)) == []
 
 
-def test_frames_become_text_in_chunks_without_a_seam() -> None:
-    """Asked for in the middle of a chunk and at its end, the lines are those of the frames, in order."""
-    trajectory = Trajectory(DiscreteCodec(6))
-    for frame in range(2 * Trajectory.MOST + 5):
-        trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
-        if frame % 20 == 0:
-            assert len(list(trajectory.lines(0))) == frame + 1
-    trajectory(0, 2 * Trajectory.MOST + 5, [], None, b"12345678")
-    lines = [json.loads(line) for line in trajectory.lines(0)]
-    assert [line["frame"] for line in lines[:-1]] == list(range(2 * Trajectory.MOST + 5))
-    assert [line["actions"][0] for line in lines[:-1]] == [frame % 6 for frame in range(2 * Trajectory.MOST + 5)]
-    assert lines[-1] == {"end": 0, "frames": 2 * Trajectory.MOST + 5, "hash": "3132333435363738"}
-
-
-def test_frames_are_written_down_when_there_is_time_and_asked_for_at_any_time() -> None:
-    """So many at a time, in order; who asks in between gets all, once."""
-    trajectory = Trajectory(DiscreteCodec(6))
-    trajectory.write(4)
-    assert trajectory.waiting == 0
+def test_frames_beyond_a_cut_are_taken_back() -> None:
+    """The episode ended earlier than was confirmed here."""
+    trajectory = Trajectory()
     for frame in range(10):
-        trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
-    for left in (6, 2, 0, 0):
-        trajectory.write(4)
-        assert trajectory.waiting == left
-    for frame in range(10, 20):
-        trajectory(0, frame, [bytes((frame % 6,)), b"\0"], None, None)
-    trajectory.write(3)
-    assert [json.loads(line)["frame"] for line in trajectory.lines(0)] == list(range(20))
-    assert trajectory.waiting == 0
-    assert len(list(trajectory.lines(0))) == 20
+        trajectory.frame(confirmed(frame))
+    trajectory.cut(0, 7)
+    trajectory.cut(3, 0)
+    assert [json.loads(line)["frame"] for line in trajectory.lines(0)] == list(range(7))
 
 
-@pytest.mark.parametrize("info", [object(), {1: 2, "a": 3}, {"deep": [object()]}])
-def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any) -> None:
-    """The actions and rewards of the frame are recorded all the same, and the text says what is missing."""
-    trajectory = Trajectory(DiscreteCodec(6))
-    trajectory(0, 0, [b"\1", b"\2"], StepResult({"a": 1.5}, {}, {}, {"a": info}, False), None)
+def test_lines_are_asked_for_at_any_time() -> None:
+    """Each frame once, in order, and the end when it is there."""
+    trajectory = Trajectory()
+    for frame in range(20):
+        trajectory.frame(confirmed(frame, (bytes((frame % 6,)), b"\0")))
+        assert len(list(trajectory.lines(0))) == frame + 1
+    trajectory.end(0, 20, b"12345678")
+    lines = [json.loads(line) for line in trajectory.lines(0)]
+    assert [line["frame"] for line in lines[:-1]] == list(range(20))
+    assert [line["actions"][0] for line in lines[:-1]] == [frame % 6 for frame in range(20)]
+    assert lines[-1] == {"end": 0, "frames": 20, "hash": "3132333435363738"}
+
+
+def test_each_seats_actions_are_read_by_its_own_codec() -> None:
+    """One has keys, another whatever JSON spells."""
+    codec = AnyCodec()
+    seats = [SEATS[0], Seat(1, 1, codec, None, 0)]
+    assert ConfirmedFrame(0, 0, seats, (b"\5", codec.encode({"go": [1]})), None, None).decoded == [5, {"go": [1]}]
+
+
+@pytest.mark.parametrize(
+    ("info", "recorded"),
+    [
+        (object(), "<cannot be recorded>"),
+        ({"deep": [object(), 1]}, {"deep": ["<cannot be recorded>", 1]}),
+        ({1: 2, "a": 3}, {"1": 2, "a": 3}),
+        ("\ud800", "<cannot be recorded>"),
+        (float("nan"), None),
+    ],
+)
+def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any, recorded: Any) -> None:
+    """That value alone is replaced, by a constant text and never by its repr: the row is the same on every peer."""
+    trajectory = Trajectory()
+    trajectory.frame(confirmed(0, result=StepResult({"a": 1.5}, {}, {}, {"a": info, "b": {"n": 1}}, False)))
     (line,) = map(json.loads, trajectory.lines(0))
     assert line["rewards"] == {"a": 1.5}
-    assert line["infos"] == {"a": "<cannot be recorded>"}
+    assert line["infos"]["b"] == {"n": 1}
+    if recorded is not None:
+        assert line["infos"]["a"] == recorded
+
+
+@pytest.mark.parametrize("flag", [False, True, 0, None])
+def test_flags_and_infos_are_spelled_the_same_however_often_they_came(flag: Any) -> None:
+    """The text of flags that are all off, and of infos without anything, is kept: it must be that of their values."""
+    for agents in ([0, 1], ["0", "1"], [1, 0], ["b", "a"], [True, 2], [1.0, 2]):
+        for _ in range(2):
+            flags = dict.fromkeys(agents, flag)
+            text = results_text(StepResult({}, flags, flags, {agent: {} for agent in agents}, False))
+            spelled = {str(agent): flag for agent in agents}
+            assert text == (
+                f',"infos":{to_json({str(agent): {} for agent in agents})},"rewards":{{}}'
+                f',"terminations":{to_json(spelled)},"truncations":{to_json(spelled)}'
+            )
+    assert results_text(None) == ""
 
 
 def test_json_is_sorted_and_what_json_does_not_know_is_named() -> None:
@@ -209,7 +253,7 @@ def test_the_counts_are_of_inputs_over_the_session_and_agree_at_the_end() -> Non
 
 
 def test_the_first_fallback_is_reported_with_its_frame_and_every_change_with_its_cause() -> None:
-    """S5, B2: triggered, the frame of the first, and the list of all changes of path."""
+    """Triggered, the frame of the first, and the list of all changes of path."""
     of = Settings(max_steps=400, action_space={"type": "discrete", "n": 6})
     mesh = Mesh(2, of, lambda seat: Walk(2, seed=1), lambda seat: lambda episode, frame: frame // 3 % 6, seed=2)
     mesh.at(3.0, mesh.close)

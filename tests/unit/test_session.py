@@ -1,4 +1,4 @@
-"""S4 tick by tick; how episodes begin and end; input delay, window and desync."""
+"""Late inputs tick by tick; how episodes begin and end; input delay, window and desync."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from core_support import Table, actions_of, datagrams_of, opened, settings, visi
 from pycore.duties import P2P
 from pycore.errors import ActionError, ConfigError, UsageError
 from pycore.events import Desync, EpisodeEnded, PeerStatus, PhaseChanged, SessionEnded
-from pycore.rollback.mispredictions import RollbackEvents
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.session.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.session.topics.topic import READY
 from pycore.settings import Settings
 from pycore.simulation import StepResult
 from pycore.testing import Conditions, Mesh, Walk
+from pycore.version import __version__
 from pycore.wire import datagram
 
 LONG = settings(max_steps=5000)
@@ -44,15 +45,14 @@ def alone(ticks: int = 8, **values: Any) -> Table:
 
 def events(session: Session) -> list[dict[str, Any]]:
     """The rollback events as they are exported."""
-    kept: RollbackEvents = session.timeline.events
-    return list(kept.export(lambda seat: str(session.players[seat]), session.codec.decode, session.exchange.wall_ms))
+    return list(session.rollback_events())
 
 
-# -- S4 -------------------------------------------------------------------------------------------------------------
+# -- late inputs ----------------------------------------------------------------------------------------------------
 
 
 def test_a_late_input_gives_one_event_in_exact_numbers() -> None:
-    """S4: mispredicted frame, current frame, depth, player as text, what was used, what was meant, when, episode."""
+    """Mispredicted frame, current frame, depth, player as text, what was used, what was meant, when, episode."""
     table = alone(5)
     session = table[0]
     missing = session.timeline.frames.held[1] + 1
@@ -81,7 +81,7 @@ def test_events_are_counted_and_rollbacks_performed_apart() -> None:
 
 
 def test_stalled_too_a_late_input_is_an_event_and_rolls_back() -> None:
-    """User request 8: at the prediction limit no rollback is lost."""
+    """At the prediction limit no rollback is lost."""
     table = alone(40)
     session = table[0]
     assert session.stalled
@@ -128,19 +128,19 @@ def test_duplicates_agreement_frames_to_come_and_drops_give_no_event() -> None:
 
 
 def test_the_local_input_is_compared_with_nothing_and_never_replaced() -> None:
-    """Lessons, row 14: what was dispatched stands, whatever is pressed later."""
+    """What was dispatched stands, whatever is pressed later."""
     table = alone(5)
-    target = table[0].exchange.dispatched
+    target = table[0].dispatched
     used = table[0].timeline.used(0, target)
     for action in (1, 2, 3):
         table.poll(0, action)
-    assert table[0].exchange.dispatched in (target, target + 1)
+    assert table[0].dispatched in (target, target + 1)
     assert table[0].timeline.used(0, target) == used
     assert events(table[0]) == []
 
 
 def test_the_log_line_names_player_frame_predicted_actual_and_depth() -> None:
-    """S4: it begins as the page's does."""
+    """It begins as the page's does."""
     table = Table(2, LONG, players=["left", "right"]).start()
     table.until(lambda: table[0].frame == 10)
     table.passes = lambda sender, to, what: to != 0
@@ -154,7 +154,7 @@ def test_the_log_line_names_player_frame_predicted_actual_and_depth() -> None:
 
 
 def test_more_than_ten_lines_a_second_are_summed_up() -> None:
-    """S4, lessons row 32: twelve late inputs at one moment are ten lines and, a second later, a sum."""
+    """Twelve late inputs at one moment are ten lines and, a second later, a sum."""
     table = alone(40)
     for frame in range(11, 23):
         assert table[0].store_remote_input(1, 5, frame, table.now)
@@ -176,7 +176,7 @@ def test_more_than_ten_lines_a_second_are_summed_up() -> None:
 
 @pytest.mark.parametrize("delay", [0, 1, 2, 5])
 def test_the_first_frames_have_the_default_action_of_everybody(delay: int) -> None:
-    """Frames 0 … d-1 are agreed: played with the default action, known at once, never an event (lessons, row 37)."""
+    """Frames 0 … d-1 are agreed: played with the default action, known at once, never an event."""
     table = Table(2, settings(input_delay=delay, max_steps=20, default_action=2))
     for _ in range(200):
         table.tick(4, 5)
@@ -222,8 +222,7 @@ def test_as_many_channel_states_as_links_are_wanted() -> None:
         ({"players": []}, "1 to 8 players"),
         ({"players": list(range(9))}, "1 to 8 players"),
         ({"players": [1, "1"]}, "share an id"),
-        ({"me": 2}, "seat 2"),
-        ({"players": ["x" * 600, "y" * 600]}, "exceed 1024 bytes"),
+        ({"me": 2}, "seat 2 is none of 2"),
     ],
 )
 def test_a_session_that_cannot_be_is_refused(change: dict[str, Any], message: str) -> None:
@@ -262,7 +261,7 @@ def test_the_default_window_is_400_ms_and_8_at_least() -> None:
 
 
 def test_nobody_steps_before_everybody_is_ready() -> None:
-    """Lessons, row 9: one ready is lost again and again, so both wait, and then both play."""
+    """One ready is lost again and again, so both wait, and then both play."""
     table = Table(2, LONG)
     table.passes = lambda sender, to, what: to == 0
     table.ticks(64)
@@ -294,6 +293,7 @@ DIFFERENT: list[tuple[str, dict[str, Any]]] = [
     ("default_action", {"default_action": 1}),
     ("hash_interval", {"hash_interval": 5}),
     ("environment", {"environment": "volley 2"}),
+    ("seats", {"seats": ({"default_action": 1},)}),
 ]
 
 
@@ -318,12 +318,23 @@ def test_the_list_of_agreed_settings_is_complete() -> None:
 def test_another_seed_is_refused_by_name() -> None:
     """The seed belongs to what all agree on."""
     table = Table(2, LONG, each=[{"seed": 1}, {"seed": 2}])
+    table.until(lambda: all(session.phase == FAILED for session in table.sessions), most=300)
+    for seat in (0, 1):
+        assert f"seed differs: {seat + 1} here, {2 - seat} there" in table.events(seat, SessionEnded)[0].text
+
+
+def test_what_is_agreed_may_be_of_any_size() -> None:
+    """A ready has a digest of each value: long ones are no obstacle, and where they differ they are named."""
+    players = ["x" * 6000, "y" * 6000]
+    table = Table(2, settings(max_steps=20), players=players).finish()
+    assert [session.reason for session in table.sessions] == ["complete", "complete"]
+    table = Table(2, settings(environment="e" * 9000), each=[{}, {"settings": settings(environment="e" * 9001)}])
     table.until(lambda: table[0].phase == FAILED, most=300)
-    assert "seed differs: 1 here, 2 there" in table.events(0, SessionEnded)[0].text
+    assert "environment differs" in table.events(0, SessionEnded)[0].text
 
 
 def test_a_seed_of_0_is_a_seed() -> None:
-    """Lessons, row 35."""
+    """Nothing that is not there stands for it."""
     table = Table(2, LONG, each=[{"seed": 0}, {"seed": 1}])
     table.until(lambda: table[0].phase == FAILED, most=300)
 
@@ -340,15 +351,10 @@ def test_another_version_is_refused() -> None:
     table = Table(2, LONG)
 
     def later(sender: int, to: int, what: Any) -> bool:
-        session = table[to]
         if not isinstance(what, bytes) or what[0] != datagram.KIND or to != 0:
             return True
-        packet = datagram.decode(what, session.codec, 1, 0, 0, 0)
-        blocks = b"".join(
-            datagram.encode_block(k, b"\2" + p[1:] if k == datagram.BLOCK_READY else p) for k, p in packet.blocks
-        )
-        at = what.find(blocks[:3]) if blocks else len(what)
-        session.receive(sender, what[:at] + blocks, table.now)
+        blocks = [(k, b"\3" + p[1:] if k == READY else p) for k, p in opened(table[sender], what).blocks]
+        table[to].receive(sender, table.forged(sender, blocks=blocks), table.now)
         return False
 
     table.passes = later
@@ -394,7 +400,7 @@ class Until(Walk):
 
 
 def test_a_provisional_end_is_held_at_and_revoked() -> None:
-    """Nobody steps beyond it, it is no stall, and the truth takes it back (lessons, row 10)."""
+    """Nobody steps beyond it, it is no stall, and the truth takes it back."""
     table = Table(2, LONG, simulation=lambda seat: Until(2, seed=1)).start()
     table.until(lambda: table[0].frame == 10)
     table.passes = lambda sender, to, what: to != 0
@@ -495,7 +501,7 @@ def test_a_stop_ends_everybody_at_the_same_frame(both: bool, p2p: bool, ahead: i
 @pytest.mark.parametrize("window", [1, 3, 8])
 @pytest.mark.parametrize("server_delay", [0.02, 0.3, 0.7])
 def test_a_stop_through_a_slow_server_ends_everybody_at_the_same_frame(window: int, server_delay: float) -> None:
-    """Inputs that travel as S3 messages carry no stop: it is said before any of them goes out."""
+    """Inputs that travel as events of the server carry no stop: it is said before any of them goes out."""
     mesh = Mesh(
         2, Settings(max_steps=5000, window=window, p2p=False), lambda seat: Walk(2, seed=1),
         lambda seat: lambda episode, frame: frame // 4 % 6,
@@ -518,8 +524,8 @@ def test_a_stop_that_comes_after_its_frame_was_stepped_takes_that_back() -> None
     table.ticks(5, 3, 4)
     stop = min(table[1].timeline.frames.held) + 2
     assert table[1].frame > stop + 1
-    table[1].exchange.stop_at(stop)
-    table[0].exchange.stop_at(stop)
+    table[1]._stop.at(stop)
+    table[0]._stop.at(stop)
     table.passes = lambda sender, to, what: True
     table.until(lambda: all(session.phase == DONE for session in table.sessions), most=200)
     assert table.published[0] == table.published[1]
@@ -583,7 +589,7 @@ def test_who_is_done_says_so_until_it_is_known_and_then_falls_silent(loss: int) 
     rng = random.Random(loss)
     table.passes = lambda sender, to, what: not isinstance(what, bytes) or rng.randrange(loss + 1) == 0
     table.until(lambda: all(session.phase == DONE for session in table.sessions))
-    table.until(lambda: all(session.links[0].peer_over for session in table.sessions), most=200)
+    table.until(lambda: all(session.links[0].peer.over for session in table.sessions), most=200)
     table.ticks(30)
     said = [len(sent) for sent in table.sent]
     table.ticks(60)
@@ -593,11 +599,11 @@ def test_who_is_done_says_so_until_it_is_known_and_then_falls_silent(loss: int) 
 def test_a_channel_that_closes_after_the_end_is_no_fallback() -> None:
     """One page goes on to the next game: the metrics of the other stay what they were when they were stored."""
     table = Table(2, settings(max_steps=30))
-    table.until(lambda: all(session.phase == DONE and session.links[0].peer_over for session in table.sessions))
+    table.until(lambda: all(session.phase == DONE and session.links[0].peer.over for session in table.sessions))
     table.channels = [[-2], [-2]]
     table.ticks(40)
-    assert [session.exchange.path_changes for session in table.sessions] == [[], []]
-    assert [session.exchange.fallback_frame for session in table.sessions] == [None, None]
+    assert [session.path_changes for session in table.sessions] == [[], []]
+    assert [session.fallback_frame for session in table.sessions] == [None, None]
 
 
 @pytest.mark.parametrize("over", [False, True])
@@ -656,7 +662,8 @@ def test_who_was_given_up_learns_it_when_it_comes_back() -> None:
     table.passes = lambda sender, to, what: to == 1
     table.until(lambda: table[0].phase == DONE)
     table.until(lambda: table[1].phase == DONE, most=32)
-    assert table[1].reason == "player_left"
+    assert table[1].reason == "dropped"
+    assert "had not heard of us" in table.events(1, SessionEnded)[0].text
 
 
 def test_a_hidden_player_is_announced_and_not_taken_for_silent() -> None:
@@ -709,13 +716,13 @@ def test_the_first_compared_state_that_differs_is_reported(interval: int) -> Non
         found = table.events(seat, Desync)
         assert found[0].frame == -(-42 // interval) * interval
         assert found[-1].frame == 60
-        assert len(found) == len({event.frame for event in found}) == table[seat].exchange.hash_mismatches
+        assert len(found) == len({event.frame for event in found}) == table[seat].hash_mismatches
     one, two = table.events(0, Desync)[0], table.events(1, Desync)[0]
     assert (one.own, one.theirs) == (two.theirs, two.own)
 
 
 def test_predicted_states_are_never_compared() -> None:
-    """User request 7, lessons row 26: heavy loss, a hash of every state, thousands compared, no false alarm."""
+    """Heavy loss, a hash of every state, thousands compared, no false alarm."""
     mesh = Mesh(
         2, Settings(max_steps=400, hash_interval=1), lambda seat: Walk(2, seed=1),
         lambda seat: lambda episode, frame: (frame * (seat + 2)) // 3 % 6,
@@ -725,7 +732,7 @@ def test_predicted_states_are_never_compared() -> None:
     assert mesh.over
     for peer in mesh.peers:
         assert peer.events(Desync) == []
-        assert peer.session.exchange.hashes_compared(1 - peer.seat) >= 150
+        assert peer.session.hashes_compared_with(1 - peer.seat) >= 150
         assert peer.session.timeline.rollbacks > 100
 
 
@@ -734,7 +741,7 @@ def test_a_packet_carries_what_its_flags_say() -> None:
     table = Table(2, LONG).start()
     table.ticks(20, 3, 4)
     packet = opened(table[0], datagrams_of(table.outputs[0])[0])
-    assert packet.receipts == (table[1].exchange.dispatched - 1,) or packet.receipts[0] >= 18
+    assert packet.receipts == (table[1].dispatched - 1,) or packet.receipts[0] >= 18
     assert packet.inputs[-1] == b"\3"
     assert packet.episode == 0
 
@@ -743,7 +750,7 @@ def test_a_link_to_oneself_does_not_exist() -> None:
     """Neither to a seat that nobody has."""
     table = Table(2, LONG)
     for seat in (0, 2, -1):
-        with pytest.raises(UsageError, match=f"no link to seat {seat}"):
+        with pytest.raises(UsageError, match=f"no link to {seat};"):
             table[0].link_to(seat)
     assert table[0].link_to(1) is table[0].links[0]
     assert table[0].links[0].path is None or P2P
@@ -754,14 +761,9 @@ def test_a_link_to_oneself_does_not_exist() -> None:
 
 def test_a_session_of_one_plays_through_its_episodes() -> None:
     """Nobody to wait for: every frame is confirmed as it is stepped, nothing is sent, and the hashes are its own."""
-    published: list[tuple[int, int]] = []
-
-    def sink(episode: int, frame: int, *_: Any) -> None:
-        published.append((episode, frame))
-
-    table = Table(1, settings(num_episodes=2, max_steps=10), each=[{"sink": sink}])
+    table = Table(1, settings(num_episodes=2, max_steps=10))
     table.until(lambda: table[0].phase == DONE, most=60)
-    assert published == [(episode, frame) for episode in (0, 1) for frame in range(11)]
+    assert [row[:2] for row in table.published[0]] == [(episode, frame) for episode in (0, 1) for frame in range(11)]
     assert table.sent[0] == []
     assert table[0].reason == "complete"
 
@@ -816,7 +818,18 @@ def test_an_abort_ends_the_episode_with_what_is_confirmed_and_the_others_hear_of
     assert table.events(0, EpisodeEnded)[0].frames == published + 1
     assert table[1].phase == DONE
     assert table[1].reason == "player_left"
+    assert "player 0's environment failed" in table.events(1, SessionEnded)[0].text
+
+
+def test_an_abort_for_a_reason_of_the_callers_own_is_the_others_leaving() -> None:
+    """The code travels as `aborted`, which is nobody else's reason."""
+    table = Table(2, LONG).start()
+    table.ticks(20)
+    table[0].abort(table.now, "study", "the study is closed")
+    table.finish(most=32)
+    assert [session.reason for session in table.sessions] == ["study", "player_left"]
     assert "player 0 ended the session" in table.events(1, SessionEnded)[0].text
+    assert table[1].links[0].peer.reason == "aborted"
 
 
 def test_another_version_of_the_core_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -828,5 +841,4 @@ def test_another_version_of_the_core_is_refused_by_name(monkeypatch: pytest.Monk
     second = Table(2, LONG)
     first.sessions[1] = second.sessions[1]
     first.until(lambda: first[0].phase == FAILED, most=300)
-    assert "pycore differs: " in first.events(0, SessionEnded)[0].text
-    assert "'0.0.9' there" in first.events(0, SessionEnded)[0].text
+    assert f"pycore differs: {__version__!r} here, '0.0.9' there" in first.events(0, SessionEnded)[0].text

@@ -7,14 +7,15 @@ import random
 from typing import Any
 
 import pytest
-from core_support import Table, datagrams_of, settings, visible
+from core_support import Table, datagrams_of, everything, moved, settings, tag_of, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore.duties import P2P, SOCKETIO
 from pycore.errors import DecodeError
 from pycore.events import Log
-from pycore.wire import datagram
+from pycore.session.topics.topic import DEAF, END, HASH, OVER, READY, STATUS, STOP
+from pycore.wire import datagram, probe
 
 LONG = settings(max_steps=5000)
 
@@ -33,7 +34,7 @@ def playing(wide: bool = False) -> Table:
 
 def tagged(table: Table, data: bytes) -> bytes:
     """Garbage behind an honest first byte and tag, so that it reaches the decoder."""
-    return bytes((datagram.KIND,)) + table[0].exchange.tag.to_bytes(2, "big") + data
+    return bytes((datagram.KIND,)) + tag_of(table[0]).to_bytes(2, "big") + data
 
 
 json_values: Any = st.recursive(
@@ -47,12 +48,12 @@ json_values: Any = st.recursive(
 def test_arbitrary_bytes_move_nothing(data: bytes, path: str) -> None:
     """Bytes without our kind and tag are foreign; they are counted, and that is all."""
     table = playing()
-    if datagram.tag_of(data) == table[0].exchange.tag:
+    if datagram.tag_of(data) == tag_of(table[0]):
         return
     before = visible(table[0])
     table[0].receive(1, data, table.now, path)
     assert visible(table[0]) == before
-    assert table[0].exchange.foreign == 1
+    assert table[0].foreign == 1
 
 
 @pytest.mark.parametrize("path", [P2P, SOCKETIO])
@@ -63,15 +64,12 @@ def test_a_stop_before_what_everybody_holds_moves_nothing(path: str, back: int) 
     table.ticks(200, 1, 2)
     session = table[0]
     session.news()
-    frame = min(*session.timeline.frames.held, session.links[0].reported) - back
-    block = datagram.encode_block(datagram.BLOCK_STOP, frame.to_bytes(4, "big"))
-    data = datagram.encode(
-        session.exchange.tag, 0, 1000, 0, datagram.NO_SAMPLE, session.frame, datagram.BLOCKS, 0, [session.frame], block
-    )
+    frame = min(*session.timeline.frames.held, session.links[0].peer.known) - back
+    data = table.forged(1, first=session.frame, receipts=[session.frame], blocks=[(STOP, frame.to_bytes(4, "big"))])
     before = visible(session)
     session.receive(1, data, table.now, path)
     assert visible(session) == before
-    assert session.exchange.malformed == 1
+    assert session.malformed == 1
     table.ticks(20)
     assert session.frame > 215
 
@@ -83,8 +81,9 @@ def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: s
     session = table[0]
     packet = tagged(table, data)
     try:
+        codecs = [seat.codec for seat in session.seats]
         held = session.timeline.frames.held[1]
-        datagram.decode(packet, session.codec, 1, session.frame, 0, session.links[0].wire.newest + 1, held)
+        datagram.decode(packet, codecs, 1, 1, session.frame, 0, session.links[0].wire.newest + 1, held)
     except DecodeError:
         pass
     else:
@@ -92,9 +91,9 @@ def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: s
     before = visible(session)
     session.receive(1, packet, table.now, path)
     assert visible(session) == before
-    assert session.exchange.malformed + session.exchange.foreign == 1
+    assert session.malformed + session.foreign == 1
     logged = [event.level for event in session.news() if isinstance(event, Log)]
-    assert logged == ["warning"] * session.exchange.malformed
+    assert logged == ["warning"] * session.malformed
 
 
 @given(seed=st.integers(0, 10**6), wide=st.booleans())
@@ -129,16 +128,16 @@ def test_mutated_and_truncated_packets_never_raise(seed: int, wide: bool) -> Non
     assert all(now >= before for now, before in zip(frames.held, held, strict=True))
     assert {f: frames.encoded[f & frames.mask][1] for f in known} == known
     link = session.links[0]
-    assert link.acked <= link.dispatched
-    assert link.reported <= session.exchange.dispatched
-    assert link.peer_episode <= 1
+    assert link.own[0].acked <= link.own[0].dispatched
+    assert link.peer.known <= session.dispatched
+    assert link.peer.episode <= 1
     for _ in range(5):
         table.tick(1, 1)
 
 
 @given(seed=st.integers(0, 10**6))
 def test_packets_that_come_again_move_nothing(seed: int) -> None:
-    """Every packet and every S3 message that was ever sent arrives a second time, in any order."""
+    """Every packet and every event of the server that was ever sent arrives a second time, in any order."""
     table = playing()
     table.passes = lambda sender, to, what: True
     table.ticks(6)
@@ -148,25 +147,23 @@ def test_packets_that_come_again_move_nothing(seed: int) -> None:
     before = visible(session)
     for data in again:
         session.receive(1, data, table.now)
-    after = visible(session)
-    for link in (*before["links"], *after["links"]):
-        # How far ahead we are is told by the newest packet; whether our ready was heard is no part of a ready.
-        del link["advantage"]
-        link["peer_ready"] = {episode: payload[2:] for episode, payload in link["peer_ready"].items()}
-    assert after == before
+    # That our ready was heard is a mark on a ready which else is the same.
+    assert moved(before, visible(session)) <= {"links[0].peer.ready[0]"}
+    assert session.links[0].peer.ready[0][2:] == before["links[0].peer.ready[0]"][2:]
 
 
 def test_packets_of_an_earlier_episode_move_nothing_but_are_answered() -> None:
-    """Lessons, row 8: late packets of episode k must not land in k+1. The answer tells the sender where we are."""
+    """Late packets of episode k must not land in k+1. The answer tells the sender where we are."""
     table = Table(2, settings(max_steps=40, num_episodes=3, action_space={"type": "discrete", "n": 6}))
     table.until(lambda: table[0].episode == 1 and table[0].frame == 20)
-    old = [d for d in datagrams_of(table.sent[1]) if d[3] == 0]
+    old = [data for data in datagrams_of(table.sent[1]) if data[4] == 0]
     assert len(old) > 40
     before = visible(table[0])
     for data in old:
         table[0].receive(1, data, table.now)
         table[0].receive(1, data, table.now, SOCKETIO)
-    assert visible(table[0]) == before
+    # By the server they are the newest packets that came that way, and nothing else.
+    assert moved(before, visible(table[0])) == {"links[0].flush", "links[0].paths.socket.newest"}
     assert table[0].links[0].flush
     table.tick()
     assert len(datagrams_of(table.outputs[0])) == 1
@@ -199,7 +196,7 @@ def test_any_base64_signal_is_taken_or_refused(data: bytes) -> None:
     table = playing()
     before = visible(table[0])
     table[0].receive_signal(1, base64.b64encode(data).decode(), table.now)
-    if datagram.tag_of(data) != table[0].exchange.tag:
+    if datagram.tag_of(data) != tag_of(table[0]):
         assert visible(table[0]) == before
 
 
@@ -209,19 +206,15 @@ def test_any_action_message_is_taken_or_refused(action: Any, frame: Any, epoch: 
     table = playing()
     session = table[0]
     before = visible(session)
+    held, opened = session.timeline.frames.held[1], session.timeline.frames.opened
     accepted = session.receive_action(1, action, frame, epoch, table.now)
     honest = (
-        type(action) is int and 0 <= action < 6 and type(frame) is int
-        and before["held"][1] < frame <= before["opened"] and epoch == 0
+        type(action) is int and 0 <= action < 6 and type(frame) is int and type(epoch) is int
+        and held < frame <= opened and epoch == 0
     )  # fmt: skip
     assert accepted <= honest
     if not accepted:
-        after = visible(session)
-        for each in (before, after):
-            del each["contradictions"]
-            for link in each["links"]:
-                del link["peer_dispatched"], link["peer_hears_ready"]
-        assert after == before
+        assert moved(before, visible(session)) <= {"_journal.contradictions", "links[0].peer.hears_ready"}
 
 
 def test_a_probe_answer_through_the_server_opens_no_channel() -> None:
@@ -231,9 +224,9 @@ def test_a_probe_answer_through_the_server_opens_no_channel() -> None:
     table.channels[0] = [0]
     table.held = True
     table.tick()
-    probe = datagrams_of(table.outputs[0], datagram.PROBE)[0]
-    number, _ = datagram.decode_probe(probe)
-    answer = datagram.encode_probe(datagram.PROBE_ANSWER, table[0].exchange.tag, number)
+    asked = datagrams_of(table.outputs[0], probe.PROBE)[0]
+    _, number, _ = probe.decode_probe(asked)
+    answer = probe.encode_probe(probe.PROBE_ANSWER, tag_of(table[0]), table[1].incarnation, number)
     table[0].receive(1, answer, table.now, SOCKETIO)
     assert not table[0].links[0].sender
     table[0].receive(1, answer, table.now, P2P)
@@ -244,25 +237,58 @@ def test_a_flood_of_garbage_is_one_log_line_a_second() -> None:
     """Counted in full, said once."""
     table = playing()
     for number in range(500):
-        table[0].receive(1, tagged(table, b"\xff" * (3 + number % 9)), table.now + number / 200)
-    assert table[0].exchange.malformed == 500
+        table[0].receive(1, tagged(table, b"\xff" * (4 + number % 9)), table.now + number / 200)
+    assert table[0].malformed == 500
     assert len([event for event in table[0].news() if isinstance(event, Log)]) == 3
 
 
-@pytest.mark.parametrize("kind", [datagram.BLOCK_HASH, datagram.BLOCK_STATUS, datagram.BLOCK_STOP, datagram.BLOCK_END,
-                                  datagram.BLOCK_READY, datagram.BLOCK_OVER, datagram.BLOCK_DEAF])  # fmt: skip
-@pytest.mark.parametrize("size", [0, 1, 3, 5, 13, 2000])
+SIZES = {STATUS: 1, OVER: 2, DEAF: 1, STOP: 4, END: 8, HASH: 12}
+"""What each kind of block measures; a ready is longer than all of these."""
+
+
+@pytest.mark.parametrize("kind", [HASH, STATUS, STOP, END, READY, OVER, DEAF])
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 5, 13, 2000])
 def test_a_block_of_a_wrong_size_refuses_the_whole_packet(kind: int, size: int) -> None:
     """Every block is looked at before any of them, or any input, moves anything."""
-    sizes = {datagram.BLOCK_STATUS: 1, datagram.BLOCK_OVER: 1, datagram.BLOCK_DEAF: 1}
-    if sizes.get(kind) == size or (kind == datagram.BLOCK_READY and size == 13):
+    if SIZES.get(kind) == size:
         return
     table = playing()
     session = table[0]
     frame = session.timeline.frames.held[1] + 1
-    body = b"\5" + datagram.encode_block(datagram.BLOCK_STOP, b"\0\0\0\1") + datagram.encode_block(kind, b"x" * size)
-    data = datagram.encode(session.exchange.tag, 0, 5000, 0, 255, frame, 1 | datagram.BLOCKS, 0, [5], body)
-    before = visible(session)
+    blocks = [(STATUS, b"\1"), (kind, bytes((datagram.VERSION,)) * size)]
+    data = table.forged(1, seq=5000, first=frame, receipts=[5], inputs=[b"\5"], blocks=blocks)
+    before = everything(session)
     session.receive(1, data, table.now)
-    assert visible(session) == before
-    assert session.exchange.malformed == 1
+    assert {path.split("[")[0] for path in moved(before, everything(session))} <= {
+        "_journal.malformed", "_journal.news", "_journal._logged_at", "_journal.news.length",
+    }  # fmt: skip
+    assert session.malformed == 1
+
+
+def test_an_unknown_kind_of_block_is_passed_over() -> None:
+    """A later version may add one: what stands beside it counts."""
+    table = playing()
+    session = table[0]
+    data = table.forged(1, blocks=[(77, b"whatever"), (STATUS, b"\1")])
+    session.receive(1, data, table.now)
+    assert session.malformed == 0
+    assert session.links[0].hidden
+
+
+@given(seed=st.integers(0, 10**6))
+def test_runs_of_any_seat_and_length_are_taken_from_their_owner_alone(seed: int) -> None:
+    """Whatever a run claims: the seat must be the sender's, and frames out of reach move nothing."""
+    rng = random.Random(seed)
+    table = playing()
+    session = table[0]
+    for _ in range(6):
+        seat = rng.randrange(4)
+        inputs = [bytes((rng.randrange(8),)) for _ in range(rng.randrange(12))]
+        first = rng.randrange(0x10000)
+        data = table.forged(1, runs=[datagram.Run(seat, first, inputs)], first=session.frame)
+        before = everything(session)
+        known = session.timeline.frames.held[0]
+        session.receive(1, data, table.now)
+        if seat != 1 or any(one > b"\5" for one in inputs):
+            assert all(path.startswith("_journal.") for path in moved(before, everything(session)))
+        assert session.timeline.frames.held[0] == known

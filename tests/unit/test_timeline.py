@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.actions.codec import DiscreteCodec
+from pycore.actions.codec import AnyCodec, DiscreteCodec
 from pycore.rollback.frames import Frames
 from pycore.rollback.prediction import DefaultAction
+from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import CONTRADICTION, DUPLICATE, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
 from pycore.simulation import StepResult
 from pycore.testing import Walk
@@ -39,17 +40,29 @@ class Log:
 
     def step(self, actions: Sequence[int]) -> StepResult:
         self.rows = (*self.rows, tuple(actions))
-        done = sum(actions) in self.ends
+        done = bool(self.ends) and sum(actions) in self.ends
         return StepResult({0: 1}, {0: done}, {0: False}, {}, done)
 
     def canonical(self, state: object) -> bytes:
         return repr(state).encode()
 
 
-def timeline(delay: int = 0, last: int = 10_000, ends: Sequence[int] = (), predictor: Any = None) -> Timeline:
+def seats(delay: int = 0, default: int = 0) -> list[Seat]:
+    """Two of a kind."""
+    return [Seat(number, number, CODEC, default, delay) for number in (0, 1)]
+
+
+def timeline(
+    delay: int = 0,
+    last: int = 10_000,
+    ends: Sequence[int] = (),
+    predictor: Any = None,
+    of: Sequence[Seat] | None = None,
+    simulation: Any = None,
+) -> Timeline:
     """Seat 0 is ours; room for 16 frames ahead."""
-    made = Timeline(Log(ends), Frames(2, ahead=16, behind=40), CODEC, predictor)
-    made.begin(delay, b"\0", last)
+    made = Timeline(simulation or Log(ends), Frames(2, ahead=16, behind=40), of or seats(delay), predictor)
+    made.begin(last)
     return made
 
 
@@ -66,7 +79,8 @@ def give(of: Timeline, seat: int, frame: int, action: int) -> int:
 def events(of: Timeline) -> list[tuple[Any, ...]]:
     """(frame, currentFrame, rollbackFrames, playerId, predicted, actual) of every event."""
     names = ("frame", "currentFrame", "rollbackFrames", "playerId", "predictedAction", "actualAction")
-    return [tuple(e[n] for n in names) for e in of.events.export(str, CODEC.decode, lambda now: now * 1000)]
+    exported = of.events.export(str, lambda seat, encoded: of.seats[seat].decode(encoded), lambda now: now * 1000)
+    return [tuple(e[n] for n in names) for e in exported]
 
 
 def test_a_missing_input_is_predicted_to_be_the_last_known_one() -> None:
@@ -81,7 +95,7 @@ def test_a_missing_input_is_predicted_to_be_the_last_known_one() -> None:
 
 
 def test_a_prediction_is_not_anchored_behind_a_hole() -> None:
-    """Lessons, row 13: an input beyond the first missing frame does not change what is predicted before it."""
+    """An input beyond the first missing frame does not change what is predicted before it."""
     t = timeline()
     give(t, 1, 0, 7)
     give(t, 1, 2, 9)
@@ -102,7 +116,7 @@ def test_the_default_action_can_be_predicted_instead() -> None:
 
 
 def test_a_late_input_is_one_event_and_one_rollback() -> None:
-    """S4: frame, current frame, depth, player, what was used and what was meant."""
+    """Frame, current frame, depth, player, what was used and what was meant."""
     t = timeline()
     for frame in range(5):
         give(t, 0, frame, 1)
@@ -166,7 +180,7 @@ def test_the_pending_frame_is_the_minimum() -> None:
 
 
 def test_while_a_rollback_is_pending_events_compare_with_what_was_stepped() -> None:
-    """S4: the frame was last stepped with the old prediction, whatever the pending rollback will predict."""
+    """The frame was last stepped with the old prediction, whatever the pending rollback will predict."""
     t = timeline()
     for frame in range(4):
         give(t, 0, frame, 1)
@@ -177,7 +191,7 @@ def test_while_a_rollback_is_pending_events_compare_with_what_was_stepped() -> N
 
 
 def test_after_a_resimulation_events_compare_with_the_new_prediction() -> None:
-    """Lessons, row 2: re-simulated frames stay marked as predicted, with what was predicted anew."""
+    """Re-simulated frames stay marked as predicted, with what was predicted anew."""
     t = timeline()
     for frame in range(4):
         give(t, 0, frame, 1)
@@ -191,7 +205,7 @@ def test_after_a_resimulation_events_compare_with_the_new_prediction() -> None:
 
 
 def test_every_snapshot_behind_a_rollback_is_replaced() -> None:
-    """Lessons, row 3: states[f+1] is step(states[f], inputs[f]) again, for a second rollback to start from."""
+    """States[f+1] is step(states[f], inputs[f]) again, for a second rollback to start from."""
     t = timeline()
     for frame in range(5):
         give(t, 0, frame, frame)
@@ -278,9 +292,9 @@ def test_inputs_in_any_order_lead_to_the_bare_replicas_state(seed: int, window: 
     """Whatever comes late, early, twice or out of order: at the end the state is that of a plain loop."""
     rng = random.Random(seed)
     truth = [(rng.randrange(4), rng.randrange(4)) for _ in range(60)]
-    t = Timeline(Walk(2, seed=1), Frames(2, ahead=window + 1, behind=3 * window + 16), CODEC, None)
+    t = Timeline(Walk(2, seed=1), Frames(2, ahead=window + 1, behind=3 * window + 16), seats(), None)
     t.simulation.reset(0)
-    t.begin(0, b"\0", 59)
+    t.begin(59)
     due = [frame for frame in range(60) for _ in range(rng.choice((1, 1, 2)))]
     while t.end is None or t.pending is not None or t.frames.held[1] < 59:
         reach = [frame for frame in due if frame <= min(t.current + window, t.frames.held[1] + 6)]
@@ -301,9 +315,9 @@ def test_inputs_in_any_order_lead_to_the_bare_replicas_state(seed: int, window: 
 
 def test_70000_frames_pass_through_the_ring() -> None:
     """Beyond frame 65,535 everything goes on: the ring's size is what memory holds, not the session's length."""
-    t = Timeline(Walk(2, seed=1), Frames(2, ahead=10, behind=30), CODEC, None)
+    t = Timeline(Walk(2, seed=1), Frames(2, ahead=10, behind=30), seats(), None)
     t.simulation.reset(0)
-    t.begin(0, b"\0", 10**6)
+    t.begin(10**6)
     for frame in range(70_000):
         t.take(0, frame, b"\1", 0.0, 0)
         if frame >= 2:
@@ -316,15 +330,209 @@ def test_70000_frames_pass_through_the_ring() -> None:
 
 
 def test_a_new_episode_knows_nothing_of_the_last_one() -> None:
-    """Lessons, row 8: inputs, marks and ends of an episode are gone with it."""
-    t = timeline()
+    """Inputs, marks and ends of an episode are gone with it; its delay and default actions are the next one's."""
+    of = seats(default=7)
+    t = timeline(of=of)
     for frame in range(5):
         give(t, 0, frame, 3)
         give(t, 1, frame, 4)
         t.advance(True)
     t.simulation.reset(1)
-    t.begin(2, b"\7", 100)
+    for seat in of:
+        seat.agree(2)
+    t.begin(100)
     assert (t.current, t.total, t.frames.held) == (0, 5, [1, 1])
     t.advance(True)
     assert rows(t) == [(7, 7)]
     assert give(t, 1, 2, 6) == TAKEN
+
+
+def test_an_own_input_is_fixed_before_its_frame_is_stepped() -> None:
+    """It is known like any other, and steps as what its bytes say."""
+    t = timeline(delay=1)
+    for frame in range(1, 4):
+        t.fix(0, frame, bytes((frame,)))
+    assert t.frames.held == [3, 0]
+    for _ in range(4):
+        t.advance(True)
+    assert rows(t) == [(0, 0), (1, 0), (2, 0), (3, 0)]
+    assert give(t, 0, 2, 2) == DUPLICATE
+    assert give(t, 0, 2, 9) == CONTRADICTION
+    assert t.events.count == 0
+
+
+def test_each_seat_has_its_own_actions_delay_and_default() -> None:
+    """One plays with six keys and no delay, the other with whatever JSON spells, two frames late."""
+    any_codec = AnyCodec()
+    t = timeline(of=[Seat(0, 0, DiscreteCodec(6), 1, 0), Seat(1, 1, any_codec, {"go": 0}, 2)])
+    t.fix(0, 0, b"\5")
+    for _ in range(4):
+        t.advance(True)
+    t.take(1, 2, any_codec.encode({"go": 1.0}), 1.5, 0)
+    t.take(0, 1, b"\4", 1.5, 0)
+    assert events(t) == [(2, 4, 2, "1", {"go": 0}, {"go": 1}), (1, 4, 3, "0", 5, 4)]
+    t.advance(False)
+    steps = [(5, {"go": 0}), (4, {"go": 0}), (4, {"go": 1}), (4, {"go": 1})]
+    assert rows(t) == steps
+    assert t.frames.held == [1, 2]
+
+
+# -- an exception out of a guessed frame ------------------------------------------------------------------------
+
+
+class Crowded(Log):
+    """Two players cannot do the same but rest: then it raises, after it has changed its state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries = 0
+
+    def step(self, actions: Sequence[int]) -> StepResult:
+        self.tries += 1
+        result = super().step(actions)
+        if actions[0] == actions[1] != 0:
+            raise ValueError(f"both do {actions[0]}")
+        return result
+
+
+def crowded(until: int = 3) -> Timeline:
+    """At frame 0 the other one did 7, which is repeated; with frame `until` we do the same."""
+    t = timeline(simulation=Crowded())
+    give(t, 1, 0, 7)
+    for frame in range(until + 1):
+        t.fix(0, frame, b"\7" if frame == until else b"\1")
+        t.advance(True)
+    return t
+
+
+def test_an_exception_out_of_a_guessed_frame_stands_before_it() -> None:
+    """The actions of that frame may never have happened: the state is that before it, and the frame is current."""
+    t = crowded()
+    assert t.blocked
+    assert (t.current, t.stepped, t.end) == (3, 3, None)
+    assert rows(t) == [(1, 7)] * 3
+    assert t.state(3) == ((1, 7),) * 3
+
+
+def test_it_is_tried_again_only_when_more_is_known() -> None:
+    """Not in every tick: nothing that decides it has changed."""
+    t = crowded()
+    tries = t.simulation.tries  # type: ignore[attr-defined]
+    give(t, 1, 2, 7)
+    assert t.blocked, "behind a hole nothing is known"
+    assert t.frames.held == [3, 0]
+    give(t, 1, 1, 7)
+    assert not t.blocked
+    t.advance(True)
+    assert t.blocked
+    assert t.simulation.tries == tries + 1  # type: ignore[attr-defined]
+    give(t, 1, 3, 2)
+    assert not t.blocked
+    t.advance(True)
+    assert (t.current, rows(t)) == (4, [(1, 7)] * 3 + [(7, 2)])
+    assert t.events.count == 0, "the frame was never stepped: nothing was mispredicted"
+
+
+def test_a_rollback_ends_the_standing() -> None:
+    """What was guessed before it changes, and with it what is guessed now."""
+    t = crowded()
+    assert give(t, 1, 1, 3) == MISPREDICTED
+    assert not t.blocked
+    assert t.advance(True) == 2
+    assert (t.current, t.blocked) == (4, False)
+    assert rows(t) == [(1, 7), (1, 3), (1, 3), (7, 3)]
+
+
+def test_it_comes_out_of_a_frame_of_which_everything_is_known() -> None:
+    """Then it is the game's own."""
+    t = crowded()
+    for frame in (1, 2):
+        give(t, 1, frame, 7)
+    assert give(t, 1, 3, 7) == TAKEN
+    with pytest.raises(ValueError, match="both do 7"):
+        t.advance(True)
+    assert (t.current, rows(t)) == (3, [(1, 7)] * 3)
+
+
+def test_a_guess_that_raises_while_stepping_again_goes_back_to_before_it() -> None:
+    """Frames that were stepped already are given up; they are stepped again when more is known."""
+    t = timeline(simulation=Crowded())
+    for frame, own in enumerate((1, 2, 3, 4, 5)):
+        t.fix(0, frame, bytes((own,)))
+        t.advance(True)
+    assert give(t, 1, 0, 0) == TAKEN
+    assert give(t, 1, 1, 4) == MISPREDICTED
+    assert t.advance(True) == 2
+    assert (t.current, t.stepped, t.blocked) == (3, 5, True)
+    assert rows(t) == [(1, 0), (2, 4), (3, 4)]
+    # The frames beyond are not stepped any more: an input for one of them mispredicted nothing.
+    assert give(t, 1, 3, 6) == TAKEN
+    assert t.blocked
+    assert give(t, 1, 2, 4) == TAKEN
+    assert not t.blocked
+    for frame in (4, 5):
+        t.advance(True)
+        assert (t.current, t.blocked) == (frame, False)
+    assert rows(t) == [(1, 0), (2, 4), (3, 4), (4, 6), (5, 6)]
+    assert (t.total, t.resimulated, [event[0] for event in events(t)]) == (5, 2, [1])
+
+
+def test_an_exception_of_a_known_frame_comes_out_also_of_a_rollback() -> None:
+    """However late it is found out."""
+    t = timeline(simulation=Crowded())
+    for frame, own in enumerate((1, 2, 3)):
+        t.fix(0, frame, bytes((own,)))
+        t.advance(True)
+    give(t, 1, 0, 0)
+    give(t, 1, 1, 2)
+    with pytest.raises(ValueError, match="both do 2"):
+        t.advance(True)
+
+
+# -- predictors that are no good --------------------------------------------------------------------------------
+
+
+class Raises:
+    """Never knows."""
+
+    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+        raise RuntimeError("no idea")
+
+
+class Nonsense:
+    """Says what is no action."""
+
+    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+        return [None, 256, -1, 1.0, "go"][frame % 5]
+
+
+@pytest.mark.parametrize("predictor", [Raises(), Nonsense()])
+def test_a_predictor_that_raises_or_talks_nonsense_costs_nothing(predictor: Any) -> None:
+    """The last known action is repeated in its place."""
+    t = timeline(predictor=predictor)
+    give(t, 1, 0, 7)
+    for frame in range(7):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert rows(t) == [(1, 7)] * 7
+    give(t, 1, 1, 8)
+    t.advance(True)
+    assert rows(t) == [(1, 7)] + [(1, 8)] * 7
+
+
+def test_a_predictor_is_told_the_last_known_action_and_how_long_ago() -> None:
+    """Anchored at the first missing frame of the seat."""
+    asked = []
+
+    class Asked:
+        def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+            asked.append((seat, last, since, frame))
+            return frame
+
+    t = timeline(predictor=Asked())
+    give(t, 1, 0, 7)
+    for frame in range(3):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert asked == [(1, 7, 1, 1), (1, 7, 2, 2)]
+    assert rows(t) == [(1, 7), (1, 1), (1, 2)]

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pycore.install import modules
-from tools import site
+from tools import handed, site
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 MAY_IMPORT = {"core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"}}
@@ -94,3 +94,27 @@ def test_the_front_page_names_files_that_the_site_has() -> None:
     asked = [name for name in re.findall(r'(?:href|src)="([^"]+)"', text) if not name.startswith("data:")]
     assert len(asked) == 3
     assert set(asked) <= names
+
+
+def test_the_shims_have_what_python_hands_them() -> None:
+    """Otherwise: `python -m tools.handed`."""
+    for name, text in handed.texts().items():
+        assert (WEB / name).read_text("utf-8") == text, f"web/{name} lags behind; run `python -m tools.handed`"
+
+
+def test_the_shims_keep_no_time_and_no_list_of_their_own() -> None:
+    """How long to wait, how often to try, what is worthless later: a constant that says so is Python's to make."""
+    constant = re.compile(r"^const ([A-Z][A-Z_]+) = (?:Object\.freeze\()?(?:[\d_.]+;|\[[^\]]*\])", re.MULTILINE)
+    found = {
+        f"{name}:{word}" for name, source in sources().items() if not name.endswith("handed.js")
+        for word in constant.findall(source)
+    }  # fmt: skip
+    assert found == LAYOUT
+
+
+LAYOUT = {
+    "core/bridge.js:RECORD_IN", "core/bridge.js:RECORD_OUT", "core/bridge.js:OUTBOX_HEADER",
+    "demo/canvas.js:JUMP", "demo/canvas.js:CORRECTION", "demo/hud.js:STALL_SHOWN_AFTER",
+    "interactive_gym/overlay.js:LIGHT", "interactive_gym/game.js:STARTED", "interactive_gym/game.js:OVER",
+}  # fmt: skip
+"""Constants that describe bytes, pictures and phases instead of deciding."""

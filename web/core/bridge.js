@@ -19,6 +19,7 @@
  */
 
 import { PageError } from './errors.js';
+import { INBOX } from './handed.js';
 
 /** @typedef {{data: Uint8Array, release(): void}} BufferView what `PyProxy.getBuffer('u8')` returns */
 /** @typedef {{getBuffer(type: 'u8'): BufferView, destroy(): void}} ByteArrayProxy */
@@ -35,8 +36,6 @@ export const NO_LINK = 255;
 
 export const STEPPED = 1;
 export const RESIMULATED = 2;
-export const STALLED = 4;
-export const HOLDING = 8;
 export const OUTBOX_FILLED = 16;
 export const SESSION_OVER = 32;
 
@@ -49,8 +48,6 @@ export const PHASES = Object.freeze(
 const RECORD_IN = 12;
 const RECORD_OUT = 8;
 const OUTBOX_HEADER = 16;
-/** A frozen page finds everything that was sent meanwhile in its queue; datagrams beyond this are stale. */
-const BACKLOG_DATAGRAMS = 2048;
 
 /** Seconds on the page's monotonic clock: the `now` of every call into Python. */
 export function seconds() {
@@ -133,7 +130,7 @@ export class Inbox {
       return;
     }
     if (kind === DATAGRAM) {
-      if (this.#datagramsWaiting >= BACKLOG_DATAGRAMS) {
+      if (this.#datagramsWaiting >= INBOX.datagrams_waiting) {
         this.dropped += 1;
         return;
       }
@@ -221,9 +218,10 @@ export function encodeAction(action) {
   return typeof action === 'number' && Number.isSafeInteger(action) ? action : JSON.stringify(action ?? null);
 }
 
-/** The session in Python, with every method looked up once. */
+/** The session in Python, with every method looked up once: those of the bridge, and those of its view. */
 export class Bridge {
   /** @type {Record<string, Callable>} */ #methods = {};
+  /** @type {Record<string, Callable>} */ #readers = {};
   #closed = false;
 
   /**
@@ -235,7 +233,8 @@ export class Bridge {
     this.outbox = new SharedBuffer(proxy.outbox);
     this.inboxBuffer = new SharedBuffer(proxy.inbox);
     this.inbox = new Inbox(this.inboxBuffer, links);
-    for (const name of ['poll', 'advance', 'send_failed', 'render', 'hud', 'outbox_length']) this.#method(name);
+    this.view = proxy.view;
+    for (const name of ['poll', 'advance', 'send_failed', 'outbox_length']) this.#method(name);
   }
 
   /** @param {string} name @returns {Callable} */
@@ -275,6 +274,18 @@ export class Bridge {
     return this.#method(name)(...args);
   }
 
+  /**
+   * Read what the session shows or stores; that moves nothing.
+   *
+   * @param {string} name of the view
+   * @param {...(string | number)} args
+   * @returns {any} a string, or bytes that the caller destroys
+   */
+  read(name, ...args) {
+    if (this.#closed) throw new PageError('bridge-closed', `${name}() was called after the session was closed`);
+    return (this.#readers[name] ??= this.view[name])(...args);
+  }
+
   get period() {
     return this.outbox.words.getFloat64(0, true);
   }
@@ -302,7 +313,8 @@ export class Bridge {
       this.inboxBuffer.release();
       this.outbox.release();
       // The methods are borrowed from the proxy and end with it.
-      this.#methods = {};
+      this.#methods = this.#readers = {};
+      this.view.destroy();
       this.proxy.destroy();
     }
   }

@@ -5,29 +5,28 @@
  * Roles, glare, restarts, time limits and what to send are Python's. This file turns commands into calls of
  * the WebRTC interface and its events into happenings. Commands of one link run one after another, since
  * `setRemoteDescription` and its like are asynchronous and their order is the order of the negotiation; only
- * `connect` and `close` act at once, and what was queued for the connection before them is dropped.
+ * `connect` acts at once, and what was queued for the connection before it is dropped.
  *
  * Every happening carries the generation of the connection it belongs to, so that Python can tell the late
  * words of an old connection from those of the new one.
  *
- * Codes of `error` happenings: the command's name (`connect`, `offer`, `accept`, `candidate`, `channel`,
- * `close`), `ice-candidate` (a STUN or TURN server did not answer; its own number in the message),
+ * Codes of `error` happenings: the command's name (`connect`, `offer`, `accept`, `candidate`, `channel`),
+ * `ice-candidate` (a STUN or TURN server did not answer; its own number in the message),
  * `data-channel`, `stats`, `stale` (a command for a connection that is gone), `unknown-command`.
  */
 
 import { guard, describe } from './errors.js';
+import { CHANNEL } from './handed.js';
 
 /** States in the inbox header; zero and above is `bufferedAmount` of an open channel. */
 export const CONNECTING = -1;
 export const CLOSED = -2;
 export const FAILED = -3;
 
-const STATS_INTERVAL = 1000;
-
 /**
  * @typedef {object} Command
  * @property {number} link
- * @property {'connect' | 'offer' | 'accept' | 'candidate' | 'channel' | 'close'} command
+ * @property {'connect' | 'offer' | 'accept' | 'candidate' | 'channel'} command
  * @property {number} generation
  * @property {boolean} [channel] with connect: create the data channel too
  * @property {boolean} [restart] with offer: restart ICE
@@ -39,8 +38,8 @@ const STATS_INTERVAL = 1000;
 /**
  * @typedef {object} Happening
  * @property {number} link
- * @property {'channel-open' | 'channel-closed' | 'connection-state' | 'ice-state' | 'local-description'
- *   | 'candidate' | 'type' | 'error'} what
+ * @property {'channel-open' | 'channel-closed' | 'connection-state' | 'local-description' | 'candidate' | 'type'
+ *   | 'error'} what
  * @property {unknown} value
  * @property {number} generation
  */
@@ -96,10 +95,9 @@ class Link {
   /** @param {Command} command */
   execute(command) {
     const { generation } = command;
-    if (command.command === 'connect' || command.command === 'close') {
+    if (command.command === 'connect') {
       try {
-        if (command.command === 'connect') this.#connect(command);
-        else this.close();
+        this.#connect(command);
       } catch (error) {
         this.tellError(command.command, error, generation);
       }
@@ -173,9 +171,6 @@ class Link {
     connection.onicecandidateerror = on('icecandidateerror', (/** @type {RTCPeerConnectionIceErrorEvent} */ event) => {
       this.tellError('ice-candidate', new Error(`${event.errorCode} ${event.errorText} (${event.url})`), generation);
     });
-    connection.oniceconnectionstatechange = on('ice-state', () => {
-      this.tell('ice-state', connection.iceConnectionState, generation);
-    });
     connection.onconnectionstatechange = on('connection-state', () => {
       this.tell('connection-state', connection.connectionState, generation);
       if (connection.connectionState === 'connected') this.#watchType(connection, generation);
@@ -188,7 +183,7 @@ class Link {
 
   /** @param {RTCPeerConnection} connection */
   #createChannel(connection) {
-    this.#attach(connection.createDataChannel('game', { ordered: false, maxRetransmits: 0 }), this.generation);
+    this.#attach(connection.createDataChannel(CHANNEL.label, CHANNEL.options), this.generation);
   }
 
   /** @param {RTCDataChannel} channel @param {number} generation */
@@ -227,7 +222,7 @@ class Link {
     this.connection = null;
     this.queue = Promise.resolve();
     if (connection === null) return;
-    connection.onicecandidate = connection.onicecandidateerror = connection.oniceconnectionstatechange = null;
+    connection.onicecandidate = connection.onicecandidateerror = null;
     connection.onconnectionstatechange = connection.ondatachannel = null;
     connection.close();
   }
@@ -245,7 +240,7 @@ class Link {
       const type = connectionType(await connection.getStats());
       if (connection !== this.connection) return;
       if (type !== null) this.tell('type', type, generation);
-      else this.statsTimer = window.setTimeout(guarded, STATS_INTERVAL);
+      else this.statsTimer = window.setTimeout(guarded, CHANNEL.asked_every_ms);
     };
     const guarded = guard((_where, error) => this.tellError('stats', error, generation), 'channel.stats', ask);
     guarded();

@@ -13,9 +13,7 @@ import {
 } from './bridge.js';
 import { Channels } from './channel.js';
 import { PageError, guard } from './errors.js';
-
-/** A packet that cannot be sent is dispatched again by Python, whose answer may fail as well; at most so often. */
-const SEND_ROUNDS = 8;
+import { OUTBOX } from './handed.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -28,8 +26,8 @@ const decoder = new TextDecoder();
  * @typedef {object} Server
  * @property {boolean} connected
  * @property {number} rtt s; NaN where it is unknown
- * @property {(event: string, data: unknown) => boolean} emit whether it went out
- * @property {(event: string, data: unknown) => Promise<any>} request the server's acknowledgement
+ * @property {(event: string, data: unknown, keep?: boolean) => boolean} emit whether it went out, or will: what is
+ *   kept goes out when the connection is back
  * @property {(listener: (event: string, data: any, arrival: number) => void) => () => void} onEvent returns how to stop
  */
 
@@ -127,9 +125,9 @@ export class Core {
       // Only now, since it overwrites the outbox that was just read.
       const refused = this.#refused.shift();
       if (refused === undefined) break;
-      if (round >= SEND_ROUNDS) {
+      if (round >= OUTBOX.rounds) {
         this.#refused.length = 0;
-        throw new PageError('send-rounds', `sending failed ${SEND_ROUNDS} times in one tick`);
+        throw new PageError('send-rounds', `sending failed ${OUTBOX.rounds} times in one tick`);
       }
       length = this.bridge.sendFailed(seconds(), refused.link, refused.seq);
     }
@@ -163,7 +161,7 @@ export class Core {
   #obey(kind, order) {
     switch (kind) {
       case OUT_EMIT:
-        this._sendViaSocketIO(order.data, order.event, order.ack);
+        this._sendViaSocketIO(order.data, order.event, order.keep);
         break;
       case OUT_RTC:
         this.channels.execute(order);
@@ -181,20 +179,13 @@ export class Core {
    *
    * @param {Record<string, any>} data
    * @param {string} [event]
-   * @param {unknown} [token] asks for the server's acknowledgement
+   * @param {boolean} [keep] whether it is still of use when the connection is back
    */
-  _sendViaSocketIO(data, event = 'pyodide_player_action', token = undefined) {
+  _sendViaSocketIO(data, event = 'pyodide_player_action', keep = false) {
     const { socket, report } = this.#parts;
-    if (token === undefined || token === null) {
-      if (!socket.emit(event, data)) {
-        report('game.emit', new PageError('socket-disconnected', `${event} was not sent: no connection to the server`));
-      }
-      return;
+    if (!socket.emit(event, data, keep)) {
+      report('game.emit', new PageError('socket-disconnected', `${event} was not sent: no connection to the server`));
     }
-    socket.request(event, data).then(
-      (reply) => this.arrived({ event: 'ack', data: { token, reply } }, seconds()),
-      (error) => this.arrived({ event: 'ack', data: { token, error: error.code ?? String(error) } }, seconds()),
-    ).catch((error) => report('game.ack', error));
   }
 
   /** @param {{event: string, data: unknown}} event @param {number} arrival s */
@@ -228,7 +219,7 @@ export class Core {
 
   /** The metrics of the session (S5). @returns {any} */
   exportSessionMetrics() {
-    return JSON.parse(this.bridge.call('export_session_metrics'));
+    return JSON.parse(this.bridge.read('export_session_metrics'));
   }
 
   /** @returns {any} */
@@ -238,12 +229,12 @@ export class Core {
 
   /** @returns {any} */
   get p2pMetrics() {
-    return JSON.parse(this.bridge.call('p2p_metrics'));
+    return JSON.parse(this.bridge.read('p2p_metrics'));
   }
 
   /** @returns {any} */
   hud() {
-    return JSON.parse(this.bridge.call('hud'));
+    return JSON.parse(this.bridge.read('hud'));
   }
 
   /**
@@ -253,7 +244,7 @@ export class Core {
    *   pendingRollbackFrame: number | null, p2pHashMismatches: number, syncEpoch: number}}
    */
   state() {
-    return JSON.parse(this.bridge.call('state'));
+    return JSON.parse(this.bridge.read('state'));
   }
 
   /** Whether every link is connected and no fallback is in force. */
@@ -286,12 +277,12 @@ export class Core {
 
   /** The canonical records of the whole session, as JSON lines. @returns {string} */
   records() {
-    return this.bridge.call('records');
+    return this.bridge.read('records');
   }
 
   /** @param {number} episode @returns {string} */
   episodeRecords(episode) {
-    return this.bridge.call('episode_records', episode);
+    return this.bridge.read('episode_records', episode);
   }
 
   /** End the session with this episode, on a frame that all players share. */

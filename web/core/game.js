@@ -11,10 +11,8 @@
 
 import { RESIMULATED, SESSION_OVER, STEPPED, seconds } from './bridge.js';
 import { Core } from './core.js';
+import { HUD } from './handed.js';
 import { Ticker } from './timer.js';
-
-/** The HUD is asked for this often, s. */
-const HUD_INTERVAL = 0.2;
 
 /** @typedef {import('./core.js').News} News */
 
@@ -109,7 +107,7 @@ export class PycoreGame extends Core {
     // A reset shows a new picture without a step; frame 0 has the objects that stay for the episode.
     if (!(flags & (STEPPED | RESIMULATED)) && place === this.#drawn) return;
     this.#drawn = place;
-    const text = bridge.call('render');
+    const text = bridge.read('render');
     if (!text || renderer === null) return;
     renderer.show(JSON.parse(text), seconds(), bridge.period, (flags & RESIMULATED) !== 0);
   }
@@ -117,7 +115,7 @@ export class PycoreGame extends Core {
   #showHud() {
     const now = seconds();
     if (now < this.#hudDue) return;
-    this.#hudDue = now + HUD_INTERVAL;
+    this.#hudDue = now + HUD.every_s;
     this.#parts.onHud?.(this.hud());
   }
 

@@ -11,6 +11,7 @@
  */
 
 import { PageError } from './errors.js';
+import { LOADING } from './handed.js';
 
 /** @typedef {'manifest' | 'python' | 'core' | 'game' | 'ready'} Step */
 
@@ -47,12 +48,9 @@ export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python',
 /** Bytes of a Pyodide distribution, where the server does not say how much there is to come. */
 const PYTHON_BYTES = 13.5e6;
 
-/** Pauses before a file is asked for again, ms: a participant who was invited must not be lost to a moment's outage. */
-const PAUSES = [500, 1500, 4000];
-
 /** @param {string} url @returns {Promise<Response>} whatever the server answers but that it has trouble now */
 async function patientFetch(url) {
-  for (const pause of PAUSES) {
+  for (const pause of LOADING.pauses_ms) {
     try {
       const response = await fetch(url);
       if (response.status < 500) return response;

@@ -3,15 +3,13 @@
  * The socket.io connection: everything that arrives is handed on, everything that goes out is emitted now.
  *
  * socket.io keeps what is emitted while it is disconnected and sends it after the return, which would put
- * inputs of an old episode into a new one. So nothing is emitted while disconnected: `emit` says no, and who
- * wants to retry does so knowingly.
+ * inputs of an old episode into a new one. So nothing is emitted while disconnected: `emit` says no, unless Python
+ * said that it is to be kept, or somebody retries knowingly.
  */
 
 import { guard, PageError } from './errors.js';
 import { seconds } from './bridge.js';
-
-const ACK_TIMEOUT = 10_000;
-const PING_INTERVAL = 2000;
+import { SERVER } from './handed.js';
 
 /**
  * What we use of socket.io's client.
@@ -52,16 +50,36 @@ export function acknowledged(client, event, data, timeout) {
 /**
  * The pause before the next attempt.
  *
+ * @param {readonly number[]} pauses
  * @param {number} attempts that failed so far, at least 1
- * @returns {number} ms
+ * @returns {number} of the pauses; after the last one it is the last again
  */
-export function retryDelay(attempts) {
-  return Math.min(30, 2 ** (attempts - 1)) * 1000;
+export function pauseAfter(pauses, attempts) {
+  return pauses[Math.min(attempts, pauses.length) - 1] ?? 0;
+}
+
+/** What is to go out when the connection is back. */
+export class Kept {
+  /** @type {[string, unknown][]} */ #events = [];
+
+  /** @param {string} event @param {unknown} data */
+  add(event, data) {
+    this.#events.push([event, data]);
+  }
+
+  /** @param {{connected: boolean, emit(event: string, data: unknown): unknown}} client */
+  flush(client) {
+    if (!client.connected) return;
+    const events = this.#events;
+    this.#events = [];
+    for (const [event, data] of events) client.emit(event, data);
+  }
 }
 
 export class Socket {
   /** @type {((event: string, data: unknown, arrival: number) => void)[]} */ #listeners = [];
   /** @type {((state: SocketState, reason: string) => void)[]} */ #watchers = [];
+  #kept = new Kept();
   #pingTimer = 0;
 
   /** Round trip to the server in s, from the last ping that was answered. */
@@ -80,6 +98,7 @@ export class Socket {
     }));
     client.on('connect', guard(report, 'socket.connect', () => {
       this.#tell('connected', '');
+      this.#kept.flush(client);
       this.#ping();
     }));
     client.on('disconnect', guard(report, 'socket.disconnect', (reason) => {
@@ -121,34 +140,35 @@ export class Socket {
   /**
    * @param {string} event
    * @param {unknown} data
-   * @returns {boolean} whether it went out
+   * @param {boolean} [keep] whether it is still of use when the connection is back
+   * @returns {boolean} whether it went out or will
    */
-  emit(event, data) {
-    if (!this.client.connected) return false;
-    this.client.emit(event, data);
+  emit(event, data, keep = false) {
+    if (this.client.connected) this.client.emit(event, data);
+    else if (keep) this.#kept.add(event, data);
+    else return false;
     return true;
   }
 
   /**
    * @param {string} event
    * @param {unknown} data
-   * @param {number} [timeout] ms
    * @returns {Promise<any>} the server's reply
    */
-  request(event, data, timeout = ACK_TIMEOUT) {
-    return acknowledged(this.client, event, data, timeout);
+  request(event, data) {
+    return acknowledged(this.client, event, data, SERVER.acknowledged_within_ms);
   }
 
   #ping() {
     window.clearTimeout(this.#pingTimer);
     const sent = seconds();
-    this.client.timeout(PING_INTERVAL * 2).emit('pycore_ping', {}, guard(this.report, 'socket.ping', (error) => {
+    this.client.timeout(SERVER.ping_patience_ms).emit('pycore_ping', {}, guard(this.report, 'socket.ping', (error) => {
       // An unanswered ping is no sample. The connection itself is socket.io's to judge.
       if (!error) this.rtt = seconds() - sent;
     }));
     this.#pingTimer = window.setTimeout(guard(this.report, 'socket.ping', () => {
       if (this.client.connected) this.#ping();
-    }), PING_INTERVAL);
+    }), SERVER.ping_every_ms);
   }
 
   close() {
@@ -172,7 +192,7 @@ export async function connectSocket(moduleURL, sessionId, report) {
     upgrade: false,
     auth: { session_id: sessionId },
     reconnection: true,
-    reconnectionDelay: 500,
-    reconnectionDelayMax: 4000,
+    reconnectionDelay: SERVER.reconnect_ms,
+    reconnectionDelayMax: SERVER.reconnect_longest_ms,
   }), report);
 }

@@ -4,17 +4,14 @@
  *
  * A hidden page's own timers are throttled to one a second and later to one a minute; those of a worker are
  * not. So a worker sleeps and the page does the work. Ticks have deadlines: a late wake-up does not shift the
- * ones after it, and what was missed is made up for, but at most `BURST` ticks at a time. Beyond that the time
+ * ones after it, and what was missed is made up for, but at most so many ticks at a time as Python has it. Beyond that the time
  * is given up, since whoever runs after a lost second makes the others roll back over it.
  */
 
 import { guard } from './errors.js';
+import { TICKS } from './handed.js';
 
-/** Ticks in a row without giving the browser a turn; lateness beyond as many periods is given up. */
-export const BURST = 3;
-
-/** How long after a wake-up that found the last tick still at work the next one comes, ms. */
-const BUSY_WAIT = 4;
+const { in_a_row: BURST, busy_wait_ms: BUSY_WAIT } = TICKS;
 
 /**
  * Run the ticks that are due: the whole scheduling rule, a pure function of the clock.

@@ -16,6 +16,7 @@ import { Renderer } from './canvas.js';
 import { Hud, makeTouchButtons, playerName, points, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { Deposit } from './deposit.js';
+import { SETTLING } from './handed.js';
 import { Outbox } from './storage.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import * as screens from './screens.js';
@@ -127,8 +128,9 @@ class App {
     const button = screens.element('again');
     button.setAttribute('disabled', '');
     try {
-      for (let waited = 0; waited < 3000 && this.#game?.state().settled === false; waited += 100) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+      const { patience_ms: patience, look_every_ms: every } = SETTLING;
+      for (let waited = 0; waited < patience && this.#game?.state().settled === false; waited += every) {
+        await new Promise((resolve) => setTimeout(resolve, every));
       }
     } finally {
       button.removeAttribute('disabled');

@@ -7,10 +7,8 @@
  * parts, since the server bounds the size of one event.
  */
 
+import { STORING } from './handed.js';
 import { parts } from './storage.js';
-
-/** Characters of one part; the server takes 262,144 bytes, and a character has at most 4. */
-const PART = 60_000;
 
 export class Deposit {
   /** @type {Set<number>} */ #episodes = new Set();
@@ -43,7 +41,7 @@ export class Deposit {
   episode(episode) {
     if (this.#episodes.has(episode)) return;
     this.#episodes.add(episode);
-    const records = parts(this.game.episodeRecords(episode), PART);
+    const records = parts(this.game.episodeRecords(episode), STORING.part_characters);
     records.forEach((data, part) => {
       this.#keep('pycore_records', { episode, part, parts: records.length, data });
     });

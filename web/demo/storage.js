@@ -3,7 +3,7 @@
  * Keeps metrics and records until the server has acknowledged them.
  *
  * Every store is written to IndexedDB first and deleted when the server says that it has it. What could not be
- * sent is tried again after 1, 2, 4 … 30 s, when the connection returns, and at the next visit. The key is what
+ * sent is tried again after the pauses that Python has for it, when the connection returns, and at the next visit. The key is what
  * the server goes by too (event, game, player, episode, part), so sending twice does no harm and a later
  * version replaces an earlier one.
  *
@@ -11,12 +11,11 @@
  */
 
 import { guard, PageError } from '../core/errors.js';
-import { retryDelay } from '../core/socket.js';
+import { pauseAfter } from '../core/socket.js';
+import { STORING } from './handed.js';
 
 const DATABASE = 'pycore';
 const STORE = 'outbox';
-/** With these codes the server will never take it: trying again is of no use, it stays for the download. */
-const FINAL = Object.freeze(['foreign_room', 'malformed', 'too_large', 'not_your_seat', 'unknown_event']);
 
 /**
  * @typedef {object} Item
@@ -184,7 +183,7 @@ export class Outbox {
     if (this.#again) this.kick();
     else if (failed) {
       this.#attempts += 1;
-      this.#timer = window.setTimeout(() => this.kick(), retryDelay(this.#attempts));
+      this.#timer = window.setTimeout(() => this.kick(), pauseAfter(STORING.retries_ms, this.#attempts));
     }
   }
 
@@ -203,7 +202,7 @@ export class Outbox {
     if (reply?.status !== 'ok') {
       const code = String(reply?.code ?? 'store-refused');
       const why = `${item.event}: ${code}: ${reply?.message ?? JSON.stringify(reply)}`;
-      const final = FINAL.includes(code);
+      const final = STORING.final.includes(code);
       this.#refusals.set(item.key, { final, why });
       this.report('storage.refused', new PageError(code, why));
       this.changed(this.state);

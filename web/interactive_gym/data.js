@@ -46,7 +46,7 @@ export function countGame(scene) {
 export function storeEpisode(host, core, scene, episode, names, report) {
   names.forEach((name, part) => {
     host.store('emit_episode_data', {
-      data: page.msgpack.encode(JSON.parse(core.bridge.call('episode_data', episode, part))),
+      data: page.msgpack.encode(JSON.parse(core.bridge.read('episode_data', episode, part))),
       scene_id: scene,
       episode_num: name,
       session_id: page.sessionId,
@@ -65,9 +65,9 @@ export function storeEpisode(host, core, scene, episode, names, report) {
  */
 export function storeScene(host, core, scene) {
   host.emit('emit_remote_game_data', {
-    data: page.msgpack.encode(JSON.parse(core.bridge.call('session_data'))),
+    data: page.msgpack.encode(JSON.parse(core.bridge.read('session_data'))),
     scene_id: scene,
     session_id: page.sessionId,
     interactiveGymGlobals: page.interactiveGymGlobals,
-  });
+  }, true);
 }

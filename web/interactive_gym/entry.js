@@ -16,9 +16,11 @@ import * as ui from '../../ui_utils.js';
 import { RESIMULATED, STEPPED } from '../core/bridge.js';
 import { guard } from '../core/errors.js';
 import { PageGame, report } from './game.js';
+import { GENERATIONS } from './handed.js';
 import { observationMap, renderState } from './results.js';
 
 const page = /** @type {any} */ (window);
+const NOTHING = new Float32Array();
 
 /**
  * Ends the page's newest game: with `restart_pyodide` it makes one per scene and forgets the last.
@@ -45,6 +47,8 @@ export class MultiplayerPyodideGame extends RemoteGame {
     // The page's class begins to load here, before anything below exists.
     super(config);
     this.generation = 'mugGlobals' in window ? 'mug' : 'seed';
+    /** What this generation of the page can do. */
+    this.can = /** @type {typeof GENERATIONS.mug} */ (GENERATIONS[/** @type {'mug' | 'seed'} */ (this.generation)]);
     /** @type {string | number | undefined} */ this.myPlayerId = config['player_id'];
     /** @type {string | undefined} */ this.gameId = config['game_id'];
     /** @type {number | null} */ this.gameSeed = null;
@@ -112,7 +116,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (core === null) return null;
       ui.hideEpisodeOverlay?.();
       ui.showHUD();
-      const state = this.#noted(JSON.parse(core.bridge.call('reset_result')))[5];
+      const state = this.#noted(JSON.parse(core.bridge.read('reset_result')))[5];
       graphics.addStateToBuffer(/** @type {Record<string, unknown>} */ (state));
       // The page asks its bots on every so many of these, and gets the observations for it with the first result.
       this.step_num = NaN;
@@ -136,9 +140,9 @@ export class MultiplayerPyodideGame extends RemoteGame {
     try {
       if (!loop.takeTurn()) return null;
       const flags = this.sendInputToOtherPlayers(actions);
-      if (this.generation === 'seed') return this.#loggedResult(flags);
+      if (this.can.logs_frames) return this.#loggedResult(flags);
       if (!(flags & (STEPPED | RESIMULATED))) return null;
-      return this.#noted(JSON.parse(core.bridge.call('step_result')));
+      return this.#noted(JSON.parse(core.bridge.read('step_result')));
     } catch (error) {
       this.#game.fail(error);
       return null;
@@ -168,8 +172,8 @@ export class MultiplayerPyodideGame extends RemoteGame {
    */
   #loggedResult(flags) {
     const core = /** @type {import('../core/core.js').Core} */ (this.#game.core);
-    const shown = flags & (STEPPED | RESIMULATED) ? JSON.parse(core.bridge.call('step_result')) : null;
-    const row = core.bridge.call('confirmed_row');
+    const shown = flags & (STEPPED | RESIMULATED) ? JSON.parse(core.bridge.read('step_result')) : null;
+    const row = core.bridge.read('confirmed_row');
     if (!row) {
       if (shown !== null) graphics.addStateToBuffer(/** @type {any} */ (this.#toResult(shown)[5]));
       return null;
@@ -199,11 +203,12 @@ export class MultiplayerPyodideGame extends RemoteGame {
    */
   #toResult(frame) {
     const { bridge } = /** @type {import('../core/core.js').Core} */ (this.#game.core);
-    const observations = observationMap(frame.observations, new Float32Array(this.#bytes(bridge.call('observations')).buffer));
+    const seen = frame.observed > 0 ? new Float32Array(this.#bytes(bridge.read('observations')).buffer) : NOTHING;
+    const observations = observationMap(frame.observations, seen);
     this.#showHud(frame.hud);
     return [
       observations, new Map(frame.rewards), new Map(frame.terminateds), new Map(frame.truncateds), new Map(frame.infos),
-      renderState(frame.picture, frame.step, () => this.#bytes(bridge.call('image')), page._phaserScene), frame.actions,
+      renderState(frame.picture, frame.step, () => this.#bytes(bridge.read('image')), page._phaserScene), frame.actions,
     ];
   }
 
@@ -222,7 +227,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
   }
 
   getHUDText() {
-    return this.#game.core?.bridge.call('hud_text') ?? super.getHUDText();
+    return this.#game.core?.bridge.read('hud_text') ?? super.getHUDText();
   }
 
   // ------------------------------------------------------------------ what the page of 0.1.3 adds
@@ -230,7 +235,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
 
   /** Whether its drawing loop may step by itself: never, the ticks are ours. */
   isP2PReady() {
-    return this.generation === 'seed';
+    return this.can.steps_itself;
   }
 
   /** @param {() => unknown} callback steps the page once */
@@ -243,7 +248,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
 
   /** @returns {Record<string, boolean>} by player */
   getFocusStatePerPlayer() {
-    return this.#game.core === null ? {} : JSON.parse(this.#game.core.bridge.call('focus_state'));
+    return this.#game.core === null ? {} : JSON.parse(this.#game.core.bridge.read('focus_state'));
   }
 
   /** The page leaves the scene. */
@@ -254,14 +259,14 @@ export class MultiplayerPyodideGame extends RemoteGame {
 
   /** @returns {any} the page's metrics file */
   exportMultiplayerMetrics() {
-    return this.#game.core === null ? null : JSON.parse(this.#game.core.bridge.call('multiplayer_metrics'));
+    return this.#game.core === null ? null : JSON.parse(this.#game.core.bridge.read('multiplayer_metrics'));
   }
 
   /** @param {string | undefined} sceneId */
   emitMultiplayerMetrics(sceneId) {
     const metrics = this.exportMultiplayerMetrics();
-    if (metrics !== null && this.generation === 'mug') {
-      this.#game.host.emit('emit_multiplayer_metrics', { scene_id: sceneId, metrics });
+    if (metrics !== null && this.can.stores_metrics) {
+      this.#game.host.emit('emit_multiplayer_metrics', { scene_id: sceneId, metrics }, true);
     }
   }
 

@@ -10,6 +10,7 @@
 import { STEPPED, seconds } from '../core/bridge.js';
 import { Core } from '../core/core.js';
 import { describe, guard } from '../core/errors.js';
+import { READY } from './handed.js';
 import { Host } from './host.js';
 import { hideOverlay, showOverlay } from './overlay.js';
 import { countGame, gamesBefore, storeEpisode, storeScene } from './data.js';
@@ -17,17 +18,9 @@ import { PageLoop } from './loop.js';
 import { createMonitor } from './monitor.js';
 import { PagePython } from './python.js';
 
-/** Events of the page's server that Python hears. */
-const EVENTS = [
-  'pyodide_other_player_action', 'webrtc_signal', 'end_game', 'p2p_pause', 'p2p_resume', 'p2p_game_ended',
-  'partner_excluded', 'trigger_data_export',
-];
-/** 0.1.3's server waits for bots as if they were players and never says that the game is ready, ms. */
-const NEVER_READY = 1000;
-
 const NOT_LOADED = 'The game could not be loaded';
 const STARTED = ['playing', 'holding'];
-/** The seed's page logs the frames itself: where it was hidden it may come to an episode when all is over. */
+/** A page that logs the frames itself may come to an episode when all is over, where it was hidden. */
 const OVER = ['done', 'failed'];
 
 const page = /** @type {any} */ (window);
@@ -72,7 +65,7 @@ export class PageGame {
   constructor(face, makeEnvironment) {
     this.#face = face;
     this.#python = new PagePython(face, makeEnvironment, (error) => this.refuse(NOT_LOADED, error));
-    this.host = new Host(page.socket, EVENTS, report);
+    this.host = new Host(page.socket, report);
     this.loop = new PageLoop(this.#paced(), report);
     this.host.onEvent((event, data, arrival) => {
       if (this.core === null && this.#assigned !== null) this.#early.push({ event, data, arrival });
@@ -88,7 +81,7 @@ export class PageGame {
     const game = this;
     const face = this.#face;
     return {
-      generation: face.generation,
+      stepsItself: face.can.steps_itself,
       get isProcessingTick() {
         return face.isProcessingTick;
       },
@@ -168,7 +161,7 @@ export class PageGame {
     window.setTimeout(guard(report, 'players', () => {
       if (this.#ready !== null || this.#assigned !== assigned) return;
       this.#gameReady({ game_id: assigned.game_id, players: null });
-    }), NEVER_READY);
+    }), READY.patience_ms);
   }
 
   async #begin() {
@@ -207,7 +200,7 @@ export class PageGame {
       core.catchUp(this.#early);
       this.#early = [];
       if (this.#asked) core.bridge.call('page_ready');
-      const monitor = face.generation === 'mug' ? await createMonitor(face, this.host, this.#told) : null;
+      const monitor = face.can.has_monitor ? await createMonitor(face, this.host, this.#told) : null;
       if (this.core !== core || this.#assigned !== assigned) return;
       this.#monitor = monitor;
       face.timerWorker = this.loop;
@@ -235,7 +228,7 @@ export class PageGame {
     const face = this.#face;
     while (face.state !== 'done' && number === this.number) {
       const { core } = this;
-      if (core !== null && (STARTED.includes(core.phase) || (face.generation === 'seed' && OVER.includes(core.phase)))) {
+      if (core !== null && (STARTED.includes(core.phase) || (face.can.logs_frames && OVER.includes(core.phase)))) {
         return core;
       }
       await new Promise((resolve) => void this.#playing.push(/** @type {() => void} */ (resolve)));
@@ -316,7 +309,7 @@ export class PageGame {
         break;
       case 'episode':
         // The seed's page stores what step() returns; this one stores what it is sent.
-        if (this.core !== null && face.generation === 'mug') {
+        if (this.core !== null && face.can.stores_episodes) {
           storeEpisode(this.host, this.core, face.sceneId, news['episode'], news['names'], report);
           if (!this.#counted) countGame(this.scene);
           this.#counted = true;
@@ -357,7 +350,7 @@ export class PageGame {
 
   /** The seed's page stores nothing where it stays. */
   #storeScene() {
-    if (this.#face.generation === 'seed' && this.core !== null) storeScene(this.host, this.core, this.scene);
+    if (!this.#face.can.stores_episodes && this.core !== null) storeScene(this.host, this.core, this.scene);
   }
 
   /** The page goes elsewhere: what is being played ends here, with its data. */
@@ -440,16 +433,15 @@ export class PageGame {
   /** Whoever was matched with us must not wait. Before that nobody does, and this participant may try again. */
   #withdraw() {
     if (this.#assigned === null) return;
-    const { gameId, myPlayerId, sceneId, frameNumber, num_episodes: episode, generation } = this.#face;
-    if (generation === 'seed') {
-      this.host.emit('leave_game', { session_id: page.sessionId });
-      return;
+    const face = this.#face;
+    /** @type {Record<string, unknown>} */
+    const facts = {
+      game_id: face.gameId, player_id: face.myPlayerId, scene_id: face.sceneId, session_id: page.sessionId,
+      frame_number: face.frameNumber, episode_number: face.num_episodes,
+    };
+    for (const [event, fields] of /** @type {[string, [string, unknown][]][]} */ (face.can.withdrawal)) {
+      this.host.emit(event, Object.fromEntries(fields.map(([name, value]) => [name, value ?? facts[name]])), true);
     }
-    this.host.emit('participant_terminal_state', {
-      game_id: gameId, scene_id: sceneId, reason: 'error', frame_number: frameNumber, episode_number: episode,
-    });
-    // Not leave_game: over it 0.1.3's server sleeps with a lock that the partner's answer needs, and stands still.
-    this.host.emit('p2p_reconnection_timeout', { game_id: gameId, player_id: myPlayerId, pause_duration_ms: 0 });
   }
 
   /** The page leaves the scene: links are closed, the data can still be read. */

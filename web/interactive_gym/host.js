@@ -3,44 +3,37 @@
  * The page's own socket.io connection, as a session needs it, and the storing of data by the page's events.
  *
  * Nothing is emitted while the connection is down: socket.io would send it before the page has said who it is, and
- * the page's server would not know whose it was. What must not be lost waits here until the page is back; inputs,
- * signals and reports of health do not wait, they would be old.
+ * the page's server would not know whose it was. What Python wants kept waits here until the page is back.
  */
 
 import { seconds } from '../core/bridge.js';
 import { PageError, guard } from '../core/errors.js';
-import { acknowledged, retryDelay } from '../core/socket.js';
-
-/** Events that are worthless when they come late. */
-const PERISHABLE = ['pyodide_player_action', 'webrtc_signal', 'p2p_health_report'];
-/** After a return of the connection the page registers its participant first, ms. */
-const REGISTERING = 500;
-const ACK_TIMEOUT = 5000;
+import { Kept, acknowledged, pauseAfter } from '../core/socket.js';
+import { EVENTS, SERVER } from './handed.js';
 
 /** @typedef {import('../core/socket.js').Client & {off(event: string, listener: (...args: any[]) => void): unknown}} Client */
 
 export class Host {
   /** @type {[string, (...args: any[]) => void][]} */ #listening = [];
-  /** @type {[string, unknown][]} */ #waiting = [];
+  #kept = new Kept();
   /** @type {((event: string, data: any, arrival: number) => void)[]} */ #listeners = [];
   /** Data that the server has not acknowledged. */
   unstored = 0;
 
   /**
    * @param {Client} client the page's
-   * @param {string[]} events that are handed on
    * @param {import('../core/errors.js').Report} report
    */
-  constructor(client, events, report) {
+  constructor(client, report) {
     this.client = client;
     this.report = report;
-    for (const event of events) {
+    for (const event of EVENTS) {
       this.on(event, (data) => {
         const arrival = seconds();
         for (const listener of [...this.#listeners]) listener(event, data ?? {}, arrival);
       });
     }
-    this.on('connect', () => window.setTimeout(guard(report, 'host.flush', () => this.#flush()), REGISTERING));
+    this.on('connect', () => window.setTimeout(guard(report, 'host.flush', () => this.#kept.flush(client)), SERVER.registering_ms));
   }
 
   /** @param {string} event @param {(data: any) => unknown} listener */
@@ -66,27 +59,22 @@ export class Host {
     return typeof ping === 'number' ? ping / 1000 : NaN;
   }
 
-  /** @param {string} event @param {unknown} data @returns {boolean} whether it went out or will */
-  emit(event, data) {
-    if (this.client.connected) {
-      this.client.emit(event, data);
-      return true;
-    }
-    if (PERISHABLE.includes(event)) return false;
-    this.#waiting.push([event, data]);
+  /**
+   * @param {string} event
+   * @param {unknown} data
+   * @param {boolean} [keep] whether it is still of use when the connection is back
+   * @returns {boolean} whether it went out or will
+   */
+  emit(event, data, keep = false) {
+    if (this.client.connected) this.client.emit(event, data);
+    else if (keep) this.#kept.add(event, data);
+    else return false;
     return true;
-  }
-
-  #flush() {
-    if (!this.client.connected) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const [event, data] of waiting) this.client.emit(event, data);
   }
 
   /** @param {string} event @param {unknown} data @returns {Promise<any>} the server's acknowledgement */
   request(event, data) {
-    return acknowledged(this.client, event, data, ACK_TIMEOUT);
+    return acknowledged(this.client, event, data, SERVER.acknowledged_within_ms);
   }
 
   /**
@@ -106,7 +94,7 @@ export class Host {
       } catch (error) {
         this.report(`host.store ${event}`, error);
       }
-      await new Promise((resolve) => void window.setTimeout(resolve, retryDelay(attempt)));
+      await new Promise((resolve) => void window.setTimeout(resolve, pauseAfter(SERVER.retries_ms, attempt)));
     }
   }
 

@@ -9,17 +9,11 @@
 
 import { seconds } from '../core/bridge.js';
 import { Ticker } from '../core/timer.js';
-
-/** A page of 0.1.3 whose step takes longer than this is given up for the moment, s. */
-const STUCK = 1;
-/** The seed's page is late, not gone, for so many periods. */
-const PATIENCE = 2.5;
-/** Periods that the seed's page may catch up. */
-const ARREARS = 3;
+import { PACE } from './handed.js';
 
 /**
  * @typedef {object} Paced the game whose loop this is
- * @property {string} generation
+ * @property {boolean} stepsItself the page steps from its renderer; otherwise it is stepped by `callback`
  * @property {boolean} isProcessingTick the page is at work; it says itself when it is not any more
  * @property {boolean} waits the page waits for the session, or is through with it: ticks go on without it
  * @property {number} period s
@@ -58,11 +52,10 @@ export class PageLoop {
   /** Whether the page may step now; if so, it does. */
   takeTurn() {
     const now = seconds();
-    if (this.#paced.generation === 'seed') {
+    if (this.#paced.stepsItself) {
       const { period } = this.#paced;
-      // Its timer and ours drift against each other: a quarter of a period is near enough.
-      if (now < this.#due - period / 4) return false;
-      this.#due = Math.max(this.#due + period, now - ARREARS * period);
+      if (now < this.#due - PACE.early_periods * period) return false;
+      this.#due = Math.max(this.#due + period, now - PACE.arrears_periods * period);
     }
     this.#steppedAt = now;
     return true;
@@ -78,8 +71,8 @@ export class PageLoop {
     const paced = this.#paced;
     const { period } = paced;
     const quiet = seconds() - this.#steppedAt;
-    if (paced.generation === 'seed') {
-      if (paced.waits || document.hidden || quiet > PATIENCE * period) {
+    if (paced.stepsItself) {
+      if (paced.waits || document.hidden || quiet > PACE.late_periods * period) {
         this.#steppedAt = seconds();
         this.#pump();
       }
@@ -91,7 +84,7 @@ export class PageLoop {
       return period;
     }
     if (paced.isProcessingTick) {
-      if (quiet > STUCK && seconds() - this.#pumpedAt >= period) this.#pump();
+      if (quiet > PACE.stuck_s && seconds() - this.#pumpedAt >= period) this.#pump();
       return -period;
     }
     paced.isProcessingTick = true;

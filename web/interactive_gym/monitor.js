@@ -5,8 +5,7 @@
  * What it finds is the page's and the study's to say; what follows from it is Python's.
  */
 
-/** Frames between two looks. */
-const INTERVAL = 30;
+import { MONITOR } from './handed.js';
 
 const page = /** @type {any} */ (window);
 
@@ -65,9 +64,9 @@ export class Monitor {
           frame_number: frameNumber,
           episode_number: episode,
         },
-      });
+      }, true);
     }
-    if (frameNumber % INTERVAL !== 0) return;
+    if (frameNumber % MONITOR.every_frames !== 0) return;
     if (page.currentPing !== undefined) monitor.recordPing(page.currentPing);
     const { exclude, warn, reason, message } = monitor.check();
     if (exclude) {

@@ -10,6 +10,7 @@
 /**
  * @typedef {object} Frame
  * @property {[any, any][]} observations
+ * @property {number} observed bytes of them to be fetched
  * @property {[any, any][]} rewards
  * @property {[any, any][]} terminateds
  * @property {[any, any][]} truncateds

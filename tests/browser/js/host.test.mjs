@@ -25,19 +25,19 @@ function world(replies = []) {
     }),
   };
   const reports = [];
-  const host = new Host(client, ['news'], (where, error) => reports.push([where, error]));
+  const host = new Host(client, (where, error) => reports.push([where, error]));
   const fire = (event, data) => (handlers.get(event) ?? []).forEach((f) => f(data));
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   return { host, client, sent, timers, reports, fire, settle, handlers };
 }
 
-test('what is emitted while the connection is down goes out after the page has registered, inputs do not', () => {
+test('what is to be kept goes out after the page has registered, what is worthless later does not', () => {
   const { host, client, sent, timers, fire } = world();
   client.connected = false;
   assert.equal(host.emit('pyodide_player_action', 1), false);
   assert.equal(host.emit('webrtc_signal', 2), false);
-  assert.equal(host.emit('participant_terminal_state', 3), true);
-  assert.equal(host.emit('emit_multiplayer_metrics', 4), true);
+  assert.equal(host.emit('participant_terminal_state', 3, true), true);
+  assert.equal(host.emit('emit_multiplayer_metrics', 4, true), true);
   client.connected = true;
   fire('connect');
   assert.deepEqual(sent, []);
@@ -69,12 +69,12 @@ test('listeners hear the events that were named, until they stop or the host clo
   const { host, fire, handlers } = world();
   const heard = [];
   const stop = host.onEvent((event, data) => heard.push([event, data]));
-  fire('news', { a: 1 });
+  fire('end_game', { a: 1 });
   fire('other', {});
-  fire('news', undefined);
-  assert.deepEqual(heard, [['news', { a: 1 }], ['news', {}]]);
+  fire('end_game', undefined);
+  assert.deepEqual(heard, [['end_game', { a: 1 }], ['end_game', {}]]);
   stop();
-  fire('news', {});
+  fire('end_game', {});
   assert.equal(heard.length, 2);
   host.close();
   assert.ok([...handlers.values()].every((list) => list.length === 0));

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { PageLoop } from '../../../web/interactive_gym/loop.js';
 
 /** A clock and timers by hand; without a Worker the loop takes the page's timers, and says so once. */
-function world(generation) {
+function world(stepsItself) {
   let now = 100;
   let next = null;
   globalThis.performance = { now: () => now * 1000 };
@@ -18,7 +18,7 @@ function world(generation) {
     clearTimeout: () => void (next = null),
   };
   const pumps = [];
-  const paced = { generation, isProcessingTick: false, waits: false, period: 0.05, pump: () => void pumps.push(now) };
+  const paced = { stepsItself, isProcessingTick: false, waits: false, period: 0.05, pump: () => void pumps.push(now) };
   const loop = new PageLoop(paced, () => {});
   /** @param {number} seconds */
   const run = async (seconds) => {
@@ -36,7 +36,7 @@ function world(generation) {
 }
 
 test('a page that steps when it is told to gets one tick per period, and none goes past it', async () => {
-  const { loop, pumps, run } = world('mug');
+  const { loop, pumps, run } = world(false);
   let steps = 0;
   loop.callback = async () => {
     if (loop.takeTurn()) steps += 1;
@@ -49,7 +49,7 @@ test('a page that steps when it is told to gets one tick per period, and none go
 });
 
 test('while a step of the page does not end, the game goes on without it, at its own rate', async () => {
-  const { loop, paced, pumps, run } = world('mug');
+  const { loop, paced, pumps, run } = world(false);
   let finish = () => {};
   let called = 0;
   loop.callback = () => {
@@ -71,7 +71,7 @@ test('while a step of the page does not end, the game goes on without it, at its
 });
 
 test('the page of January 2026 steps itself; what comes too early is refused, and hidden it is done without', async () => {
-  const { loop, pumps, run } = world('seed');
+  const { loop, pumps, run } = world(true);
   loop.start();
   // It may be a few periods behind, not more.
   let turns = 0;

@@ -3,11 +3,12 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Outbox, keyOf, parts } from '../../../web/demo/storage.js';
-import { retryDelay } from '../../../web/core/socket.js';
+import { STORING } from '../../../web/demo/handed.js';
+import { pauseAfter } from '../../../web/core/socket.js';
 import { PageError } from '../../../web/core/errors.js';
 
 test('attempts are 1, 2, 4, 8, 16 and then 30 seconds apart', () => {
-  assert.deepEqual([1, 2, 3, 4, 5, 6, 7, 50].map(retryDelay), [1, 2, 4, 8, 16, 30, 30, 30].map((s) => s * 1000));
+  assert.deepEqual([1, 2, 3, 4, 5, 6, 7, 50].map((n) => pauseAfter(STORING.retries_ms, n)), [1, 2, 4, 8, 16, 30, 30, 30].map((s) => s * 1000));
 });
 
 test('the parts of a text are within the size, whole characters, and give the text again', () => {

@@ -2,7 +2,10 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { BURST, Ticker, runDue } from '../../../web/core/timer.js';
+import { TICKS } from '../../../web/core/handed.js';
+import { Ticker, runDue } from '../../../web/core/timer.js';
+
+const BURST = TICKS.in_a_row;
 
 const PERIOD = 1 / 32;
 const close = (a, b) => assert.ok(Math.abs(a - b) < 1e-9, `${a} is not ${b}`);

@@ -252,7 +252,7 @@ def verify_books(played: Played, lengths: list[int] | None = None) -> None:
 
 def holds_inputs(packet: bytes) -> bool:
     """Whether a packet of pycore's has inputs in it: its eleventh byte says how many, and if there are more."""
-    return packet[0] == datagram.KIND and bool(packet[10] & (datagram.COUNT | datagram.SPLIT))
+    return packet[0] == datagram.KIND and bool(packet[11] & (datagram.COUNT | datagram.RUNS))
 
 
 def away(metrics: dict[str, Any]) -> list[tuple[float, float]]:

@@ -355,7 +355,7 @@ def test_the_judgement_of_the_way_takes_an_input_by_the_server_only_while_the_pa
     # A game that begins by the server has left its link from the first.
     seed_game.by_peer(crossed("ada", 1500))
     server.log[:] = []
-    packet = bytes((datagram.KIND, *([0] * 9), 1))
+    packet = bytes((datagram.KIND, *([0] * 10), 1))
     signal = {"type": "pycore", "payload": base64.b64encode(packet).decode()}
     server.log.append((0.0, "ada", "webrtc_signal", signal))
     with pytest.raises(AssertionError):

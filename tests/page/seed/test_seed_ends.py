@@ -23,9 +23,9 @@ class Broken(Study):
 """
 BREAKS = """
 const {bridge} = game.core;
-bridge.call = (name, ...values) => {
+bridge.read = (name, ...values) => {
   if (name === 'step_result') throw new Error('the page broke');
-  return Object.getPrototypeOf(bridge).call.call(bridge, name, ...values);
+  return Object.getPrototypeOf(bridge).read.call(bridge, name, ...values);
 };
 """
 
@@ -160,7 +160,7 @@ def test_an_environment_that_cannot_go_back_is_refused_by_name(stage: Stage) -> 
 def test_another_version_of_the_core_is_named_and_refused(stage: Stage) -> None:
     """Two pages with different cores do not play: both participants are told within seconds."""
     with gathered(stage, scene()) as (played, chrome):
-        for person in starting(chrome, {"bob": "import pycore.session; pycore.session.__version__ = '0.0.7'"}):
+        for person in starting(chrome, {"bob": "from pycore.session import session; session.__version__ = '0.0.7'"}):
             overlay(person, 40, ended="0.0.7")
             person.until("game.state === 'done'", 10)
         assert played.server.inputs == 0

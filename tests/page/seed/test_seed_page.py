@@ -16,7 +16,7 @@ from tools.paths import WEB
 
 pytestmark = pytest.mark.page
 
-MODULE = WEB / "interactive_gym.js"
+MODULE = WEB / "interactive_gym" / "entry.js"
 PERMANENT = {"field", "middle"}
 """What the arena's picture has only at t = 0."""
 

@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pycore.bridge.bridge import BUFFER_BYTES, FLAG_OUTBOX
+from pycore.bridge.bridge import FLAG_OUTBOX
+from pycore.bridge.buffers import BUFFER_BYTES
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
-from pycore.interactive_gym.game import PageBridge, create
+from pycore.interactive_gym.game import PageGame, create
 from pycore.interactive_gym.sizes import packed
 from pycore.interactive_gym.table import joined
 from pycore.session.phases import FAILED, PLAYING
@@ -89,7 +90,7 @@ class Side:
         self.env = env
         self._generators = random.getstate()
         with self.own_generators():
-            self.bridge: PageBridge = create(json.dumps(config), env)
+            self.bridge: PageGame = create(json.dumps(config), env)
         self.session = self.bridge.session
         self.agents: list[Any] = json.loads(self.bridge.agents())
         self.play: Callable[[int], Any] = lambda tick: keys(seat, tick)
@@ -107,6 +108,8 @@ class Side:
         self.orders: list[dict[str, Any]] = []
         self.news: list[dict[str, Any]] = []
         self.emitted: list[tuple[float, str, dict[str, Any]]] = []
+        self.kept: dict[str, set[bool]] = {}
+        """Whether events were to be kept while the server is away."""
         self.episodes: dict[int, dict[str, Any]] = {}
         self.largest = 0
         """Bytes of the largest message with an episode's data, as the page packs it."""
@@ -145,7 +148,8 @@ class Side:
     def call(self, name: str, *args: Any) -> Any:
         """One of the bridge's methods; texts that are JSON come back as what they say."""
         with self.own_generators():
-            found = getattr(self.bridge, name)(*args)
+            game = self.bridge
+            found = getattr(game if hasattr(game, name) else game.view, name)(*args)
         return (
             json.loads(found, parse_constant=_refuse)
             if isinstance(found, str) and found.startswith(("{", "["))
@@ -185,7 +189,7 @@ class Side:
             return
         self.ticks += 1
         # The seed's page stands still in a hidden tab: it asks for nothing and logs nothing.
-        still = self.hidden and self.bridge.scene.generation == "seed"
+        still = self.hidden and self.bridge.scene.generation.logs_frames
         if self.asks_at is not None and table.now >= self.asks_at and not still:
             self.asks_at = None
             self.call("page_ready")
@@ -194,11 +198,11 @@ class Side:
         if self.finished is None and len(self.agents) > 1:
             action = [action, *[self.bots(self.ticks, bot) for bot in self.agents[1:]]]
         given = action if type(action) is int else json.dumps(action)
-        before, episode = session.exchange.dispatched, session.episode
+        before, episode = session.dispatched, session.episode
         with self.own_generators():
             length = self.bridge.poll(table.now, given, self._write_inbox())
-        if session.exchange.dispatched > before and session.episode == episode and session.phase == PLAYING:
-            self._note(self.inputs, episode)[session.exchange.dispatched] = self._meant(action)
+        if session.dispatched > before and session.episode == episode and session.phase == PLAYING:
+            self._note(self.inputs, episode)[session.dispatched] = self._meant(action)
         self._carry_out(length)
 
     def _meant(self, action: Any) -> Any:
@@ -225,7 +229,7 @@ class Side:
             self._carry_out(self.bridge.outbox_length())
         if self.finished is None and self.flags & (STEPPED | RESIMULATED):
             self.shown.append(self.call("step_result"))
-        if self.bridge.scene.generation == "seed" and not self.hidden and self.asks_at is None:
+        if self.bridge.scene.generation.logs_frames and not self.hidden and self.asks_at is None:
             row = self.call("confirmed_row")
             if row:
                 self.logged.append({**row, "number": self.number})
@@ -267,6 +271,7 @@ class Side:
         for kind, order in orders:
             if kind == 2:
                 self.emitted.append((self.table.now, order["event"], order["data"]))
+                self.kept.setdefault(order["event"], set()).add(order.get("keep", False))
                 if self.socket:
                     self.table.server.take(self, order["event"], order["data"])
             elif kind == 3:

@@ -8,6 +8,7 @@ import pytest
 from page_support import SEED, Table, metadata, shared, with_own
 
 from pycore.interactive_gym.bots import Cast
+from pycore.interactive_gym.generations import MUG
 from pycore.interactive_gym.scene import Scene
 
 WITH_RANDOM = {"0": "human", "1": "human", "2": "random"}
@@ -16,7 +17,7 @@ WITH_MODEL = {"0": "human", "1": "human", "2": "model.onnx"}
 
 def cast(players: list[int | str], seed: int = SEED, **values: Any) -> Cast:
     """The cast of a scene."""
-    return Cast(Scene(metadata(**values), players, "mug"), players, seed)
+    return Cast(Scene(metadata(**values), players, MUG), players, seed)
 
 
 @pytest.mark.parametrize(("method", "held"), [("previous_submitted_action", True), ("default_action", False)])

@@ -23,6 +23,7 @@ from page_support import (
 
 from pycore.events import PeerStatus
 from pycore.session.phases import CONNECTING, DONE, FAILED, PLAYING
+from pycore.session.session import Session
 
 
 def overlays(side: Side) -> list[str]:
@@ -61,7 +62,7 @@ def test_without_a_connection_mug_is_told_once_by_each_and_nobody_sees_a_partner
     assert table.now - START == pytest.approx(15.0, abs=0.2)
     if later:
         # The other's last packets say that it is over, should they come before the server's word.
-        table[1].session.exchange.links[0].peer_over = True
+        table[1].session.links[0].peer.said_over("player_left")
     table.until(lambda: table[1].over, most=FPS)
     for side in table.sides:
         failures = side.told("p2p_validation_failed")
@@ -335,6 +336,17 @@ def test_the_one_who_left_is_named_whatever_the_id_looks_like(player: str) -> No
     assert table[1].metrics[-1]["sessionStatus"]["disconnectedPlayerId"] == player
 
 
+@pytest.mark.parametrize("word", [{}, {"disconnected_player_id": None}, {"disconnected_player_id": 0}])
+def test_of_three_nobody_is_taken_for_gone_whom_the_server_does_not_name(word: dict[str, Any]) -> None:
+    """The game goes on for those who hear each other."""
+    scene = metadata(policy_mapping=dict.fromkeys("012", "human"), num_episodes=1, max_steps=80)
+    table = Table(scene, players=(0, 1, 2)).playing(10)
+    table[0].event("p2p_game_ended", {"game_id": table.game_id, "reason": "partner_disconnected", **word})
+    table.play()
+    assert [side.finished for side in table.sides] == [False] * 3
+    assert any("game has ended" in line for line in table[0].logs("warning"))
+
+
 def test_of_three_the_one_who_left_is_named() -> None:
     """Also where the first of the others is still there, and one id begins as the other does."""
     players = ("a", "the left", "the left one")
@@ -567,7 +579,8 @@ def test_an_environment_that_raises_ends_the_game_with_its_data(raises: dict[str
     for side in table.sides:
         stored = [len(data["t"]) for data in side.episodes.values()]
         assert stored[:-1] == frames[:-1]
-        assert frames[-1] - 16 < stored[-1] <= frames[-1]
+        # The partner's environment did not break: the frame of which everybody held the inputs stands there.
+        assert frames[-1] - 16 < stored[-1] <= frames[-1] + (side is partner)
 
 
 def test_who_breaks_between_episodes_and_closes_everything_has_left() -> None:
@@ -765,3 +778,35 @@ def test_a_page_that_begins_something_else_stores_what_was_played() -> None:
     never = Table()[0]
     never.abandon()
     assert never.orders == []
+
+
+def test_what_is_worthless_later_is_not_kept_for_a_server_that_is_away() -> None:
+    """Inputs, signals and reports of health; everything else that the server hears is still true when it is back."""
+    table = Table(metadata(num_episodes=1, max_steps=100))
+    table.playing(20)
+    table.close()
+    table.play()
+    kept = table[0].kept
+    worthless = {"pyodide_player_action", "webrtc_signal", "p2p_health_report"}
+    assert worthless <= set(kept)
+    assert {event: flags for event, flags in kept.items() if flags != {event not in worthless}} == {}
+    assert {"p2p_validation_success", "multiplayer_game_complete"} <= set(kept)
+
+
+@pytest.mark.parametrize("reason", ["partner_disconnected", "scene_completed"])
+def test_the_page_says_that_a_game_ended_when_the_session_does_and_not_before(
+    reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may lose the socket of a partner who is heard all along: whether that ends it is the session's word."""
+    asked: list[int] = []
+    monkeypatch.setattr(Session, "player_left", lambda session, seat, now, certain=False: asked.append(seat))
+    table = Table(metadata(num_episodes=1, max_steps=200)).playing(10)
+    word = {"game_id": table.game_id, "reason": reason, "disconnected_player_id": 1}
+    table[0].event("p2p_game_ended", word)
+    table[0].event("end_game", {"player_id": 1, "message": "gone"})
+    table.ticks(100)
+    assert asked == [1, 1]
+    assert table[0].finished is None
+    assert [order for order in table[0].ordered("overlay") if order["kind"]] == []
+    table.play()
+    assert [side.finished for side in table.sides] == [False, False]

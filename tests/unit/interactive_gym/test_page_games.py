@@ -33,6 +33,7 @@ def step_hook_count(side: Side) -> int:
     return int(timeline.total + timeline.resimulated)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["default_action", "previous_submitted_action"])
 @pytest.mark.parametrize("players", [(0, 1), ("left", "right"), (2, 10)], ids=["numbers", "names", "seats"])
 @pytest.mark.parametrize("delay", [0, 3])
@@ -51,6 +52,7 @@ def test_two_players_have_the_same_true_data_on_a_bad_network(players: Any, dela
     assert len({tuple(column) for column in table[0].episodes[2]["actions"].values()}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_twenty_seeds_would_be_twenty_equal_exports(seed: int) -> None:
     """Other losses, other keys, other generators: six here, all with the global one and one of 625 words."""
@@ -183,7 +185,7 @@ def test_is_focused_follows_who_looks_at_the_moment_of_the_step() -> None:
         changes = [[frame for frame in range(1, 200) if c[frame] != c[frame - 1]] for c in (theirs, looked)]
         assert len(changes[0]) == len(changes[1]) > 0
         assert all(-1 <= seen - true <= 6 for seen, true in zip(*changes, strict=True))
-    assert json.loads(table[0].bridge.focus_state()) == {"0": False, "1": True}
+    assert json.loads(table[0].bridge.view.focus_state()) == {"0": False, "1": True}
     check_against_truth(table)
 
 

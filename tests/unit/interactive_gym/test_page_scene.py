@@ -9,19 +9,20 @@ import pytest
 from page_support import metadata
 
 from pycore.errors import ConfigError
-from pycore.interactive_gym.scene import MUG, SEED, STUN, TURN, Scene, people
+from pycore.interactive_gym.generations import MUG, SEED, Generation, generation
+from pycore.interactive_gym.scene import STUN, TURN, Scene, people
 from pycore.link.negotiation import ice_configuration
 from pycore.settings import Settings
 
 PEOPLE: list[int | str] = [0, 1]
 
 
-def scene(generation: str = MUG, players: list[int | str] = PEOPLE, **values: Any) -> Scene:
+def scene(generation: Generation = MUG, players: list[int | str] = PEOPLE, **values: Any) -> Scene:
     """A scene as the page has it: JSON went over it, so every key is a text."""
     return Scene(json.loads(json.dumps(metadata(**values))), players, generation)
 
 
-def settings(generation: str = MUG, **values: Any) -> Settings:
+def settings(generation: Generation = MUG, **values: Any) -> Settings:
     """What the core is given for it."""
     return Settings.of(scene(generation, **{"pycore": None, **values}).settings)
 
@@ -101,7 +102,7 @@ def test_the_generations_differ_in_how_a_game_begins_and_ends() -> None:
     assert scene(partner_disconnect_show_completion_code=False).shows_code is False
     assert [each.settings["episode_pause"] for each in (mug, seed)] == [3.5, 3.5]
     with pytest.raises(ConfigError, match="'new'; known are seed, mug"):
-        scene("new")
+        generation("new")
 
 
 def test_pycores_own_words_go_over_the_pages() -> None:

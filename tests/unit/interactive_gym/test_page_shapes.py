@@ -143,16 +143,29 @@ def test_results_of_a_step_say_all_that_the_page_reads() -> None:
     table = Table(metadata(num_episodes=1)).playing(20)
     result = table[0].shown[-1]
     assert set(result) == {
-        "observations", "rewards", "terminateds", "truncateds", "infos", "actions", "cumulative", "hud", "step",
-        "picture",
+        "observations", "observed", "rewards", "terminateds", "truncateds", "infos", "actions", "cumulative", "hud",
+        "step", "picture",
     }  # fmt: skip
     assert result["step"] == table[0].session.frame == 20
     assert result["actions"].keys() == result["cumulative"].keys() == {"0", "1"}
     assert [pair[0] for pair in result["rewards"]] == [0, 1]
-    assert result["observations"] == [[0, 5], [1, 5]]
-    seen = struct.unpack("=10f", table[0].call("observations"))
-    assert list(seen[:4]) == [value for pair in zip(table[0].env.xs, table[0].env.ys, strict=True) for value in pair]
-    assert seen[4] == seen[9] == 20
     assert json.loads(json.dumps(table[0].resets[0]))["rewards"] == []
     assert table[0].resets[0]["infos"] == []
     assert table[0].resets[0]["step"] == 0
+
+
+def test_observations_cross_where_the_page_has_bots_and_nowhere_else() -> None:
+    """The page reads them for its bots only; a page that logs still gets the agents' names for its headings."""
+    table = Table(metadata(num_episodes=1)).playing(20)
+    result = table[0].shown[-1]
+    assert (result["observations"], result["observed"]) == ([[0, 0], [1, 0]], 0)
+    assert table[0].call("observations") == b""
+    mapping = {"0": "human", "1": "human", "2": "model.onnx"}
+    for side in Table(metadata(num_episodes=1, policy_mapping=mapping)).playing(20).sides:
+        result = side.shown[-1]
+        assert result["observations"][:2] == [[0, 7], [1, 7]]
+        seen = side.call("observations")
+        assert len(seen) == result["observed"] == 4 * sum(size for _, size in result["observations"])
+        values = struct.unpack(f"={len(seen) // 4}f", seen)
+        assert list(values[:6]) == [value for pair in zip(side.env.xs, side.env.ys, strict=True) for value in pair]
+        assert values[6] == 20

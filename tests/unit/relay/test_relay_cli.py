@@ -21,6 +21,7 @@ from pycore.relay.settings import check_settings
 from pycore.relay.turn import Turn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: signal.Signals) -> None:
     """The first line is the address; two players play; a signal ends it with status 0; the data are there."""

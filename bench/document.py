@@ -1,0 +1,89 @@
+"""The documents with figures: their tables are written by `build.py bench --write`, never by hand.
+
+docs/figures.md has the core's, docs/interactive-gym.md those of the host page before and after (`--page --write`).
+Everything between the two markers is replaced; what stands around it is prose, and names figures without saying them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from bench.hostpage_table import markdown
+from bench.rows import Row, met
+from tools import chromium, node
+from tools.paths import NEWEST, ROOT
+from tools.process import Failed
+
+FILE = ROOT / "docs" / "figures.md"
+PAGE = ROOT / "docs" / "interactive-gym.md"
+BEGIN = "<!-- written by: python3 build.py bench --write -->"
+END = "<!-- end of what is written -->"
+HEAD = "| figure | value | unit | goal | |\n|---|---|---|---|---|\n"
+
+
+def line(found: Row) -> str:
+    """One figure as a line of the table."""
+    goal = found["goal"]
+    shown = "" if goal is None else f"{'≥ ' if found.get('at_least') else ''}{goal:g}"
+    verdict = {True: "met", False: "missed", None: ""}[met(found)]
+    return f"| `{found['name']}` | {found['value']:.6g} | {found['unit']} | {shown} | {verdict} |"
+
+
+def lines_of(text: str) -> dict[str, str]:
+    """The lines of a table by the names of their figures, in order."""
+    return {match[1]: match[0] for match in re.finditer(r"^\| `([^`]+)` \|.*$", text, re.MULTILINE)}
+
+
+def between(text: str) -> tuple[str, str, str]:
+    """The document before, between and after the markers."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise Failed(f"a document with figures must have these two lines once, in this order:\n{BEGIN}\n{END}")
+    before, _, rest = text.partition(BEGIN)
+    inner, _, after = rest.partition(END)
+    return before, inner, after
+
+
+def replaced(text: str, rows: Sequence[Row], conditions: str, whole: bool) -> str:
+    """The document with these figures; unless `whole`, the figures that were not measured stay as they were."""
+    before, inner, after = between(text)
+    lines = {} if whole else lines_of(inner)
+    lines |= {found["name"]: line(found) for found in rows}
+    return f"{before}{BEGIN}\n\n{conditions}\n\n{HEAD}" + "\n".join(lines.values()) + f"\n\n{END}{after}"
+
+
+def replaced_page(text: str, rows: Sequence[Row], conditions: str) -> str:
+    """The guide with the figures of both sides."""
+    before, _, after = between(text)
+    values = {found["name"]: found["value"] for found in rows}
+    said = conditions
+    if values.get("page.after.rollback.ms", 0) > 0 and "page.before.rollback.ms" in values:
+        times = values["page.before.rollback.ms"] / values["page.after.rollback.ms"]
+        said += f" A rollback of eight frames is {times:.0f} times faster."
+    return f"{before}{BEGIN}\n\n{said}\n\n{markdown(rows)}\n\n{END}{after}"
+
+
+def conditions() -> str:
+    """What was measured with, so that another machine's figures can be read beside these."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    node_version = subprocess.run([node.ensure_node()[0], "--version"], capture_output=True, text=True).stdout.strip()
+    browser = subprocess.run([chromium.ensure(None), "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"\d+", browser)
+    return (
+        f"CPython {python}, Pyodide {NEWEST.version} under Node {node_version.removeprefix('v')}, Chromium "
+        f"{number[0] if number else '?'}, {os.cpu_count()} cores. Absolute times vary by half from run to run and more "
+        "from machine to machine; ratios are of interleaved rounds, their medians. Sizes and counts do not vary."
+    )
+
+
+def write_page(rows: Sequence[Row]) -> None:
+    """Put the figures of `--page` into the guide."""
+    PAGE.write_text(replaced_page(PAGE.read_text("utf-8"), rows, conditions()), encoding="utf-8")
+
+
+def write(rows: Sequence[Row], whole: bool) -> None:
+    """Put the figures into their page."""
+    FILE.write_text(replaced(FILE.read_text("utf-8"), rows, conditions(), whole), encoding="utf-8")

@@ -1,0 +1,134 @@
+"""The two buffers that the page and Python share, and the records in them.
+
+The shim writes what arrived into the inbox and carries out what stands in the outbox. All numbers little-endian::
+
+    inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden) | 2 u16 0 | 4 + 4·link i32 channel state
+            then records: u8 kind | u8 link (255 none) | u16 length | f64 arrival | payload
+            kinds: 1 datagram, 3 JSON {"event", "data"}
+    outbox  0 f64 seconds per tick | 8 i32 current frame | 12 i32 phase
+            from 16 records: u8 kind | u8 link | u16 length | u32 seq | payload
+            kinds: 1 datagram, 2 socket.io emit, 3 RTC command, 4 news (each but the first as JSON)
+
+A link is named by its index among the links, which are in the order of seats without the own one.
+
+Invariants:
+
+- a datagram that finds no room is dropped, since loss is what it may suffer anyway; every other record waits for the
+  next tick's outbox, and nothing overtakes it there;
+- a record that could never fit is replaced by a line of the log that says so.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, Final
+
+BUFFER_BYTES: Final = 1 << 17
+OUTBOX_START: Final = 16
+LARGEST_RECORD: Final = 0xFFFF
+NO_LINK: Final = 255
+
+IN_DATAGRAM: Final = 1
+IN_EVENT: Final = 3
+OUT_DATAGRAM: Final = 1
+OUT_EMIT: Final = 2
+OUT_RTC: Final = 3
+OUT_NEWS: Final = 4
+
+_IN: Final = struct.Struct("<BBHd")
+_OUT: Final = struct.Struct("<BBHI")
+_HEAD: Final = struct.Struct("<dii")
+
+dense: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON without blanks."""
+
+
+Arrival = tuple[int, int, float, bytes]
+"""Kind, link, arrival in s, payload."""
+
+
+class Inbox:
+    """What arrived between two polls; `data` is written by the page."""
+
+    def __init__(self, links: int) -> None:
+        self.data = bytearray(BUFFER_BYTES)
+        self._channels = struct.Struct(f"<{links}i")
+        self._start = 4 + 4 * links
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nobody sees the page."""
+        return bool(self.data[1] & 1)
+
+    def read(self, length: int) -> tuple[bool, bool, tuple[int, ...], list[Arrival]]:
+        """Whether socket.io is connected and the page hidden, each link's channel as `Session.poll` takes it, and the
+        records in the first `length` bytes in the order of arrival."""
+        data = self.data
+        at = self._start
+        found = []
+        while at < length:
+            kind, link, size, came = _IN.unpack_from(data, at)
+            at += 12
+            found.append((kind, link, came, bytes(data[at : at + size])))
+            at += size
+        return data[0] != 0, bool(data[1] & 1), self._channels.unpack_from(data, 4), found
+
+
+class Outbox:
+    """What the page has to carry out; `data` is read by the page, up to `end`."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(BUFFER_BYTES)
+        self.end = OUTBOX_START
+        self._waiting: list[tuple[int, int, bytes]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to carry out."""
+        return self.end == OUTBOX_START
+
+    def restart(self) -> None:
+        """Begin anew: what stood here was carried out."""
+        self.end = OUTBOX_START
+
+    def begin(self) -> None:
+        """Begin anew, with what found no room in an earlier one."""
+        self.end = OUTBOX_START
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for record in waiting:
+                self.put_record(*record)
+
+    def datagram(self, link: int, seq: int, payload: bytes) -> None:
+        """A datagram for a link's channel."""
+        start = self.end + 8
+        after = start + len(payload)
+        if after > BUFFER_BYTES:
+            return
+        _OUT.pack_into(self.data, self.end, OUT_DATAGRAM, link, len(payload), seq)
+        self.data[start:after] = payload
+        self.end = after
+
+    def put(self, kind: int, link: int, value: Any) -> None:
+        """Something to be done, as JSON."""
+        self.put_record(kind, link, dense(value).encode())
+
+    def put_record(self, kind: int, link: int, payload: bytes) -> None:
+        """Something to be done, as the JSON text that says it."""
+        if len(payload) > LARGEST_RECORD:
+            text = f"a message of {len(payload)} bytes is too large for the page"
+            payload = dense({"news": "log", "level": "error", "text": text}).encode()
+            kind, link = OUT_NEWS, NO_LINK
+        start = self.end + 8
+        after = start + len(payload)
+        if self._waiting or after > BUFFER_BYTES:
+            self._waiting.append((kind, link, payload))
+            return
+        _OUT.pack_into(self.data, self.end, kind, link, len(payload), 0)
+        self.data[start:after] = payload
+        self.end = after
+
+    def head(self, period: float, frame: int, phase: int) -> None:
+        """Seconds to the next tick, the frame that is stepped next, and the phase."""
+        _HEAD.pack_into(self.data, 0, period, frame, phase)

@@ -1,0 +1,102 @@
+"""The browser's connections of a session: what they are told to do, what they say, and what kind they are.
+
+One negotiator per link decides; here its commands go into the outbox, its signals to the server, and what the
+browser or the peer said goes to it. Negotiators look at the time ten times a second, not at every tick.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pycore.bridge.buffers import NO_LINK, OUT_EMIT, OUT_RTC, Outbox
+from pycore.bridge.game import Game
+from pycore.link.negotiation import SIGNALS, Negotiator
+from pycore.session.session import Session
+from pycore.values.json import to_json
+
+LOOK_INTERVAL: Final = 0.1
+
+
+class Connections:
+    """All links' connections; none where the study wants no peer-to-peer."""
+
+    def __init__(self, game: Game, session: Session, outbox: Outbox) -> None:
+        self._session = session
+        self._outbox = outbox
+        self._links = session.links
+        self._index_of = {link.seat: index for index, link in enumerate(self._links)}
+        self._negotiators = (
+            [Negotiator(game.me < link.seat, game.now, game.ice) for link in self._links] if game.settings.p2p else []
+        )
+        self._looked_at = game.now
+        self._stirred = False
+        """Something was said since, which may have an answer."""
+        self.kinds: dict[int, str] = {}
+        """What ICE settled on, by seat: `direct` or `relay` (TURN). A session has one for all its links, the last."""
+
+    def happened(self, data: dict[str, Any], came: float) -> None:
+        """The browser says what a connection did. Raises what reading it raises, or IndexError."""
+        index = int(data["link"])
+        if not 0 <= index < len(self._negotiators):
+            raise IndexError(f"there is no link {index}")
+        what: str = data["what"]
+        value: Any = data.get("value")
+        if what == "type":
+            self._settled(self._links[index].seat, value, came)
+            return
+        if what == "error":
+            self._session.log(f"[WebRTC] {value}", "warning")
+        self._negotiators[index].happened(what, value, int(data.get("generation", 0)), came)
+        self._stirred = True
+
+    def _settled(self, seat: int, value: dict[str, Any], came: float) -> None:
+        """Candidates were chosen: the server is told of this link, the session's metrics name the last one."""
+        session = self._session
+        kind = str(value["connection_type"])
+        details = {
+            **value.get("details", {}),
+            "detectedAtFrame": session.frame,
+            "timestamp": round(session.wall_ms(came)),
+        }
+        self.kinds[seat] = kind
+        session.set_connection_type(kind, details)
+        report = {
+            "game_id": session.game_id,
+            "player_id": session.players[session.me],
+            "remote_player_id": session.players[seat],
+            "connection_type": kind,
+            "details": details,
+        }
+        text = to_json({"event": "p2p_connection_type", "data": report, "keep": True})
+        self._outbox.put_record(OUT_EMIT, NO_LINK, text.encode())
+
+    def signalled(self, seat: int, kind: str, payload: Any, came: float) -> None:
+        """A description or a candidate of that player came."""
+        if kind in SIGNALS and self._negotiators:
+            self._negotiators[self._index_of[seat]].signalled(kind, payload, came)
+            self._stirred = True
+
+    def look(self, now: float, channels: tuple[int, ...], connected: bool, over: bool) -> None:
+        """Have what is due, and what was said, answered. Called in every poll."""
+        due = now - self._looked_at >= LOOK_INTERVAL and not over
+        if not due and not self._stirred:
+            return
+        self._stirred = False
+        if due:
+            self._looked_at = now
+        for index, negotiator in enumerate(self._negotiators):
+            link = self._links[index]
+            if due and connected:
+                negotiator.poll(now, channels[index] >= 0, link.answers)
+            for command in negotiator.commands:
+                self._outbox.put(OUT_RTC, index, {"link": index, **command})
+            negotiator.commands.clear()
+            for kind, payload in negotiator.signals:
+                signal = {
+                    "game_id": self._session.game_id,
+                    "target_player_id": self._session.players[link.seat],
+                    "type": kind,
+                    "payload": payload,
+                }
+                self._outbox.put(OUT_EMIT, NO_LINK, {"event": "webrtc_signal", "data": signal})
+            negotiator.signals.clear()

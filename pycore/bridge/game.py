@@ -1,0 +1,62 @@
+"""One game as the page describes it: read from its JSON once, and checked.
+
+The page names players by their ids; a seat is the index in the list of players, sorted as the page sorts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pycore.bridge.seats import seat_order
+from pycore.envs import RNGS, ParallelEnvAdapter
+from pycore.link.negotiation import ice_configuration
+from pycore.settings import Settings
+from pycore.simulation import Simulation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Game:
+    """What a bridge has to know of a game. `players` are in the order of seats, `me` is the own one."""
+
+    game_id: str
+    players: list[int | str]
+    me: int
+    seed: int
+    settings: Settings
+    ice: dict[str, Any]
+    """The connections' RTCConfiguration."""
+    now: float
+    wall_ms: float
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Game:
+        """The game of a page's JSON: `game_id`, `players`, `player_id`, `seed`, `settings`, `turn_config`,
+        `ice_servers`, `now` (s) and `wall_ms` (the wall time then)."""
+        players = seat_order(config["players"])
+        return cls(
+            game_id=str(config["game_id"]),
+            players=players,
+            me=[str(player) for player in players].index(str(config["player_id"])),
+            seed=int(config.get("seed") or 0),
+            settings=Settings.of(config.get("settings") or {}),
+            ice=ice_configuration(config.get("turn_config"), config.get("ice_servers")),
+            now=float(config["now"]),
+            wall_ms=float(config["wall_ms"]),
+        )
+
+
+def rngs_of(env: Any) -> Any:
+    """The generators that an environment's state does not hold: `rngs` of its metadata, otherwise all."""
+    metadata = getattr(env, "metadata", None)
+    return metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
+
+
+def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
+    """What the session steps: the environment itself where it has a simulation's duties, otherwise an adapter."""
+    if isinstance(env, Simulation):
+        return env
+    adapter = ParallelEnvAdapter(env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs)
+    adapter.check(game.settings.default_action)
+    return adapter

@@ -1,0 +1,50 @@
+"""What the shims are handed before they run: how patient to be, how often to try again, what is of no use later.
+
+Some of it is needed before Python is there (its own files are loaded by it), so it is not given at run time: it is
+written into `web/core/handed.js` and `web/demo/handed.js` (`python -m tools.handed`), and a test keeps them alike.
+What a running game needs beyond this stands in its orders, one by one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+RETRIES_MS: Final = (1000, 2000, 4000, 8000, 16_000, 30_000)
+"""Pauses before something is sent to a server once more; the last one again and again."""
+
+CORE: Final[dict[str, Any]] = {
+    # A participant who was invited must not be lost to a moment's outage: pauses before a file is asked for again.
+    "LOADING": {"pauses_ms": (500, 1500, 4000)},
+    # An unanswered ping is no sample of the round trip.
+    "SERVER": {
+        "reconnect_ms": 500,
+        "reconnect_longest_ms": 4000,
+        "ping_every_ms": 2000,
+        "ping_patience_ms": 4000,
+        "acknowledged_within_ms": 10_000,
+    },
+    # An input is worthless when the next one is there.
+    "CHANNEL": {"label": "game", "options": {"ordered": False, "maxRetransmits": 0}, "asked_every_ms": 1000},
+    # A frozen page finds everything that was sent meanwhile in its queue; datagrams beyond this are stale.
+    "INBOX": {"datagrams_waiting": 2048},
+    # A packet that cannot be sent is dispatched again by Python, whose answer may fail as well; at most so often.
+    "OUTBOX": {"rounds": 8},
+    # Ticks in a row without giving the browser a turn; lateness beyond as many periods is given up. The wait is for
+    # a tick that was still at work when the next one was due.
+    "TICKS": {"in_a_row": 3, "busy_wait_ms": 4},
+    "HUD": {"every_s": 0.2},
+}
+"""For every page."""
+
+DEMO: Final[dict[str, Any]] = {
+    # With these codes the relay will never take it: trying again is of no use, it stays for the download. A part has
+    # at most 4 bytes a character, and the relay takes 262,144 bytes.
+    "STORING": {
+        "retries_ms": RETRIES_MS,
+        "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
+        "part_characters": 60_000,
+    },
+    # Who begins another game waits until the others have what they need of the last one, or do not fetch it.
+    "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
+}
+"""For our own page."""

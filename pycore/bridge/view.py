@@ -1,0 +1,162 @@
+"""What a page shows and stores of a session, as JSON text: pictures, HUD, metrics, records.
+
+Nothing here moves a session. Pictures are asked for once per displayed frame, a HUD a few times a second, the rest
+when an episode or a session is over.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pycore.bridge.buffers import dense
+from pycore.bridge.connections import Connections
+from pycore.records.metrics import export_session_metrics, p2p_metrics
+from pycore.records.trajectory import Trajectory, trajectory_text
+from pycore.session.phases import DONE, PHASE_NAMES
+from pycore.session.session import Session
+from pycore.simulation import Renderable
+from pycore.values.json import to_json
+
+
+class Pictures:
+    """What to draw of a simulation.
+
+    Permanent objects are given on frame 0 only, which is rarely displayed; they are kept here and drawn anew with the
+    first picture of an episode, whatever frame that shows.
+    """
+
+    def __init__(self, simulation: Renderable) -> None:
+        self._simulation = simulation
+        self._permanent: list[Any] = []
+        self._is_new = False
+
+    def begin(self) -> None:
+        """The simulation was reset: its picture is of frame 0 now."""
+        self._is_new = True
+        self._permanent = [item for item in self._simulation.render() or () if _is_permanent(item)]
+
+    def render(self) -> str:
+        """The picture of now; empty if there is none."""
+        objects = self._simulation.render()
+        if objects is None:
+            return ""
+        reset, self._is_new = self._is_new, False
+        if reset:
+            objects = [*self._permanent, *[item for item in objects if not _is_permanent(item)]]
+        return dense({"objects": objects, "reset": reset})
+
+
+class View:
+    """A session to look at."""
+
+    def __init__(
+        self, session: Session, trajectory: Trajectory, connections: Connections, pictures: Pictures | None
+    ) -> None:
+        self._session = session
+        self._trajectory = trajectory
+        self._connections = connections
+        self._pictures = pictures
+        self.socketio_rtt: float | None = None
+        """Round trip to the server in s, which the page measures."""
+
+    def render(self) -> str:
+        """What to draw now; called once per displayed frame. Empty without a picture."""
+        return "" if self._pictures is None else self._pictures.render()
+
+    def hud(self) -> str:
+        """What the HUD shows."""
+        session = self._session
+        timeline = session.timeline
+        totals, info = self.score()
+        rtt = self.socketio_rtt
+        return json.dumps(
+            {
+                "players": [self._player(seat) for seat in range(len(session.players))],
+                "frame": timeline.current,
+                "confirmed": session.confirmed,
+                "episode": session.episode,
+                "num_episodes": session.settings.num_episodes,
+                "max_steps": session.settings.max_steps,
+                "fps": session.settings.fps,
+                "rewards": [totals.get(player, 0) for player in session.players],
+                "score": info.get("score") if isinstance(info, dict) else None,
+                "rollbacks": timeline.events.count,
+                "rollbacks_performed": timeline.rollbacks,
+                "max_rollback_frames": timeline.events.max_frames,
+                "stalled": session.stalled,
+                "stalls": session.stalls,
+                "holding": timeline.end is not None,
+                "phase": PHASE_NAMES[session.phase],
+                "connection_type": session.connection_type,
+                "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
+                "reason": session.reason,
+            },
+            default=str,
+        )
+
+    def _player(self, seat: int) -> dict[str, Any]:
+        session = self._session
+        entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me}
+        if seat != session.me:
+            link = session.link_to(seat)
+            flow = link.wire if link.healthy else link.socket
+            entry["path"] = link.path
+            entry["rtt_ms"] = None if flow.rtt is None else round(flow.rtt * 1000)
+            entry["fallback"] = link.fallback
+            entry["hidden"] = bool(link.hidden)
+            entry["interrupted"] = session.is_interrupted(seat)
+            entry["connection_type"] = self._connections.kinds.get(seat, "unknown")
+        return entry
+
+    def score(self) -> tuple[dict[Any, Any], Any]:
+        """Rewards by agent up to the frame shown, predictions included, and the own info of the newest step."""
+        session = self._session
+        frames = session.timeline.frames
+        totals = dict(self._trajectory.totals) if self._trajectory.episodes > session.episode else {}
+        newest = None
+        for frame in range(session.published + 1, session.timeline.current):
+            newest = frames.results[frame & frames.mask]
+            if newest is not None:
+                for agent, reward in newest.rewards.items():
+                    totals[agent] = totals.get(agent, 0) + reward
+        if newest is None and session.timeline.current > 0:
+            newest = frames.results[(session.timeline.current - 1) & frames.mask]
+        info = None if newest is None else newest.infos.get(session.players[session.me])
+        return totals, info
+
+    def state(self) -> str:
+        """The contract's smaller words: p2pHealthy, p2pConnected, pendingRollbackFrame and others."""
+        session = self._session
+        links = session.links
+        return json.dumps(
+            {
+                "p2pHealthy": bool(links) and all(link.healthy for link in links),
+                "p2pConnected": bool(links) and all(link.connected for link in links),
+                "p2pInputSender": bool(links) and all(link.sender for link in links),
+                "pendingRollbackFrame": session.pending_rollback_frame,
+                "p2pHashMismatches": session.hash_mismatches,
+                "syncEpoch": session.episode,
+                "settled": session.phase > DONE or all(link.peer.over for link in links),
+            }
+        )
+
+    def export_session_metrics(self) -> str:
+        """The metrics of the session."""
+        return to_json(export_session_metrics(self._session))
+
+    def p2p_metrics(self) -> str:
+        """The page's `p2pMetrics`."""
+        return to_json(p2p_metrics(self._session))
+
+    def records(self) -> str:
+        """The canonical trajectory of the session as JSON Lines."""
+        return trajectory_text(self._session, self._trajectory)
+
+    def episode_records(self, episode: int) -> str:
+        """The canonical trajectory of one episode as JSON Lines, with the header."""
+        return trajectory_text(self._session, self._trajectory, episode)
+
+
+def _is_permanent(item: Any) -> bool:
+    return isinstance(item, dict) and bool(item.get("permanent"))

@@ -1,0 +1,145 @@
+"""What a remote page said of itself last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+SURE_STRANGERS: Final = 3
+HIDDEN: Final = 1
+"""Bit of the status: its page is hidden."""
+
+
+class Peer:
+    """A page that takes part, as it describes itself. It plays the seats that it owns: none, one or several."""
+
+    __slots__ = (
+        "_stranger",
+        "_strangers",
+        "end",
+        "episode",
+        "hears_ready",
+        "incarnation",
+        "known",
+        "low",
+        "number",
+        "over",
+        "ready",
+        "ready_by_socket",
+        "reason",
+        "seat",
+        "seats",
+        "status",
+    )
+
+    def __init__(self, number: int, seats: Sequence[int]) -> None:
+        self.number = number
+        self.seats = tuple(seats)
+        self.seat = self.seats[0] if self.seats else -1
+        """The first of its seats, by which it is called; -1: it only watches."""
+        self.incarnation: int | None = None
+        """Which load of the page speaks, once a ready has said it."""
+        self.low: int | None = None
+        """The low byte of that, once anything came."""
+        self._stranger = -1
+        self._strangers = 0
+        """Packets in a row with the same other incarnation."""
+        self.episode = 0
+        self.over = False
+        """Its session is over."""
+        self.reason = ""
+        """Why, by the code that it gave."""
+        self.ready: dict[int, bytes] = {}
+        """Its readies, by episode."""
+        self.ready_by_socket = -1
+        """The episode of its last ready that came through the server."""
+        self.status = 0
+        self.begin(-1)
+
+    def begin(self, agreed: int) -> None:
+        """Start an episode; everybody's inputs up to frame `agreed` are known without a word."""
+        self.known = agreed
+        """The last frame for which it holds everybody's inputs."""
+        self.end: tuple[int, int, bool] | None = None
+        """The frame at which it holds, the last of its inputs, and whether it holds everybody's up to there."""
+        self.hears_ready = False
+        """Whether it has our ready of the episode."""
+
+    def forget_readies(self, episode: int) -> None:
+        """Readies of episodes before this one are of no use any more."""
+        self.ready = {e: payload for e, payload in self.ready.items() if e >= episode}
+
+    def is_same(self, low: int) -> bool:
+        """Whether this low byte is that of the load of the page that spoke before; notes the first, and strangers."""
+        if self.low is None:
+            self.low = low
+        elif self.low != low:
+            self._strange(low)
+            return False
+        return True
+
+    def is_same_whole(self, incarnation: int) -> bool:
+        """The same for a whole incarnation, as a ready has it."""
+        if not self.is_same(incarnation & 0xFF):
+            return False
+        if self.incarnation is None:
+            self.incarnation = incarnation
+        elif self.incarnation != incarnation:
+            self._strange(incarnation)
+            return False
+        return True
+
+    def _strange(self, incarnation: int) -> None:
+        self._strangers = self._strangers + 1 if incarnation == self._stranger else 1
+        self._stranger = incarnation
+
+    @property
+    def returned(self) -> bool:
+        """Whether another load of its page speaks: one packet may be anything, some in a row are somebody."""
+        return self._strangers >= SURE_STRANGERS
+
+    @property
+    def hidden(self) -> bool:
+        """Whether its page is hidden."""
+        return bool(self.status & HIDDEN)
+
+    # -- what it says, each written where its topic takes it in ------------------------------------------------
+
+    def said_ready(self, episode: int, payload: bytes, heard: bool | None, by_socket: bool) -> None:
+        """Its ready of an episode; `heard`: it has ours of the running one (None: it spoke of another)."""
+        self.ready[episode] = payload
+        if heard:
+            self.hears_ready = True
+        if by_socket:
+            self.ready_by_socket = episode
+
+    def said_end(self, frame: int, dispatched: int, sure: bool) -> None:
+        """It holds at an end. An older packet may come after a newer one; what a peer dispatched only grows."""
+        if self.end is None or dispatched >= self.end[1]:
+            self.end = frame, dispatched, sure
+
+    def said_over(self, reason: str) -> None:
+        """Its session is over."""
+        self.over = True
+        self.reason = self.reason or reason
+
+    def said_status(self, status: int) -> bool:
+        """Its page is hidden or visible; true if that is news."""
+        if status == self.status:
+            return False
+        self.status = status
+        return True
+
+    def plays(self) -> None:
+        """An input of the episode came: whoever plays has everybody's ready."""
+        self.hears_ready = True
+
+    def said_known(self, frame: int) -> None:
+        """It holds everybody's inputs up to this frame."""
+        if frame > self.known:
+            self.known = frame
+
+    def entered(self, episode: int) -> None:
+        """Its packets carry this episode's number."""
+        if episode > self.episode:
+            self.episode = episode

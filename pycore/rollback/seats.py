@@ -1,0 +1,32 @@
+"""The places whose actions every frame needs.
+
+A seat knows what its actions are (`codec`), how they are delayed and what stands for one that nobody gave. Who plays
+it, its `owner`, is a peer, by index, or nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycore.actions.codec import ActionCodec
+
+
+class Seat:
+    """One seat of a session."""
+
+    __slots__ = ("codec", "decode", "default", "default_action", "delay", "number", "owner")
+
+    def __init__(self, number: int, owner: int | None, codec: ActionCodec, default_action: Any, delay: int) -> None:
+        self.number = number
+        self.owner = owner
+        self.codec = codec
+        self.decode = codec.decode
+        self.default = codec.encode(default_action)
+        """The default action, encoded."""
+        self.default_action = codec.decode(self.default)
+        self.delay = delay
+        """Input delay of the running episode, in frames: frames 0 … delay-1 have the default action."""
+
+    def agree(self, delay: int) -> None:
+        """The peers agreed on the input delay of the episode to come."""
+        self.delay = delay

@@ -1,0 +1,204 @@
+"""How an episode begins: connected, ready, alike.
+
+Nobody steps frame 0 before everybody has said READY and all agree. What must be alike is compared by name; what may be
+proposed, the input delays of the episode to come, is settled by the largest proposal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from pycore.errors import ConfigError, DecodeError
+from pycore.link.link import Link
+from pycore.rollback.frames import Frames
+from pycore.rollback.seats import Seat
+from pycore.rollback.timeline import Timeline
+from pycore.session.course import Course
+from pycore.session.dispatch import Dispatch
+from pycore.session.episode import Episode
+from pycore.session.journal import Journal
+from pycore.session.membership import Membership, reason_of
+from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, PLAYING, READYING
+from pycore.session.publication import LARGE_BYTES, Publication
+from pycore.session.topics import ready
+from pycore.session.topics.ready import HASH_BYTES, Ready
+from pycore.settings import Settings
+from pycore.simulation import Simulation
+from pycore.wire.datagram import VERSION
+
+LONGEST_DELAY = 60
+"""Frames of input delay that a proposal may ask for."""
+
+
+class Beginning:
+    """The phases in which nothing is stepped."""
+
+    __slots__ = (
+        "_course",
+        "_dispatch",
+        "_episode",
+        "_journal",
+        "_links",
+        "_membership",
+        "_proposed",
+        "_publication",
+        "_ready",
+        "_seats",
+        "_settings",
+        "_simulation",
+        "_timeline",
+    )
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        settings: Settings,
+        seats: Sequence[Seat],
+        timeline: Timeline,
+        links: Sequence[Link],
+        episode: Episode,
+        course: Course,
+        dispatch: Dispatch,
+        publication: Publication,
+        membership: Membership,
+        ready_topic: Ready,
+        journal: Journal,
+    ) -> None:
+        self._simulation = simulation
+        self._settings = settings
+        self._seats = tuple(seats)
+        self._timeline = timeline
+        self._links = tuple(links)
+        self._episode = episode
+        self._course = course
+        self._dispatch = dispatch
+        self._publication = publication
+        self._membership = membership
+        self._ready = ready_topic
+        self._journal = journal
+        self._proposed = [seat.delay for seat in seats]
+
+    def propose_input_delay(self, frames: int, seat: int | None) -> None:
+        """Propose an input delay with the next READY, of one seat or of all. Raises ConfigError."""
+        if not 0 <= frames <= LONGEST_DELAY:
+            raise ConfigError(f"an input delay of {frames!r} frames; it must lie between 0 and {LONGEST_DELAY}")
+        for number in range(len(self._seats)) if seat is None else (seat,):
+            self._proposed[number] = frames
+
+    def progress(self, now: float, held_back: bool) -> None:
+        """Go on if it is time; `held_back`: the caller is not ready for another episode yet."""
+        course = self._course
+        phase = course.phase
+        waited = now - course.since
+        if phase == READYING and self._compare_readies(now, waited):
+            return
+        over = self._membership.over()
+        if over is not None:
+            reason = reason_of(over)
+            text = f"player {self._journal.name(over)} ended the session"
+            course.finish(now, "stop" if reason in ("player_left", "error") else reason, text, DONE, None, over.seat)
+        elif phase == CONNECTING:
+            if all(link.paths.healthy for link in self._links):
+                if not held_back:
+                    self._begin(now)
+            elif waited >= (self._settings.p2p_wait if self._settings.p2p else 0):
+                if self._settings.p2p_required:
+                    self._give_up_connecting(now, waited)
+                elif not held_back:
+                    self._begin(now)
+        elif phase == BETWEEN:
+            if waited >= self._settings.episode_pause and not held_back:
+                self._begin(now)
+
+    def _give_up_connecting(self, now: float, waited: float) -> None:
+        """Without a way of its own no link may play, so the study wants."""
+        names = ", ".join([self._journal.name(link) for link in self._links if not link.paths.healthy])
+        text = f"no peer-to-peer connection to player {names} within {waited:.0f} s"
+        self._course.finish(now, "p2p_timeout", text, FAILED)
+
+    def _begin(self, now: float) -> None:
+        """Set up the frames of the episode, and say that we are ready."""
+        simulation = self._simulation
+        for link in self._links:
+            link.paths.start()
+        self._agree_on_delays()
+        simulation.reset(self._episode.number)
+        state = simulation.canonical(simulation.save())
+        frames = ring(self._seats, self._settings.prediction_window)
+        if frames.ahead != self._timeline.frames.ahead:
+            self._timeline.use(frames)
+        self._timeline.begin(self._settings.max_steps - 1)
+        slots = self._timeline.frames.size
+        self._dispatch.begin(slots)
+        for link in self._links:
+            link.begin([seat.delay for seat in self._seats], slots)
+        self._publication.begin(len(state) > LARGE_BYTES)
+        self._episode.begin(blake2b(state, digest_size=HASH_BYTES).digest())
+        self._ready.begin(self._proposed, self._links)
+        self._course.enter(READYING, now)
+
+    def _agree_on_delays(self) -> None:
+        """Input delays of the episode to come: the largest that anybody proposed at the last READY."""
+        before = self._episode.number - 1
+        if before < 0:
+            return
+        for number, seat in enumerate(self._seats):
+            delays = [self._ready.delays[number]]
+            for link in self._links:
+                theirs = _read(link, before) if before in link.peer.ready else None
+                if isinstance(theirs, ready.Read) and number < len(theirs.delays):
+                    delays.append(min(LONGEST_DELAY, theirs.delays[number]))
+            seat.agree(max(delays))
+
+    def _compare_readies(self, now: float, waited: float) -> bool:
+        """Compare what came; true if that changed the phase."""
+        episode = self._episode
+        lacking = []
+        for link in self._links:
+            if episode.number not in link.peer.ready:
+                lacking.append(link)
+                continue
+            theirs = _read(link, episode.number)
+            found = theirs
+            if isinstance(theirs, ready.Read):
+                assert episode.initial is not None
+                found = ready.difference(theirs, episode.initial, self._ready.agreed)
+            if found is not None:
+                text = f"player {self._journal.name(link)}: {found[1]}"
+                self._course.finish(now, str(found[0]), text, FAILED)
+                return True
+        if lacking:
+            if waited > self._settings.ready_timeout:
+                names = ", ".join([self._journal.name(link) for link in lacking])
+                # Whoever comes later must not begin alone.
+                text = f"player {names} was not ready within {waited:.0f} s"
+                self._course.finish(now, "ready_timeout", text, FAILED)
+                return True
+            return False
+        if self._membership.over() is not None:
+            # Ready once, over since: whoever came late must not begin alone.
+            return False
+        for link in self._links:
+            link.paths.forgive(now)
+        self._membership.forgive(now)
+        self._course.enter(PLAYING, now)
+        return True
+
+
+def ring(seats: Sequence[Seat], window: int) -> Frames:
+    """The ring of frames for these seats: a peer steps at most `window` beyond what it knows of us, and dispatches its
+    delay beyond that."""
+    delay = max([seat.delay for seat in seats])
+    return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16)
+
+
+def _read(link: Link, episode: int) -> ready.Read | tuple[str, str] | None:
+    """A peer's ready of an episode, or why it cannot be read: code and text."""
+    payload = link.peer.ready[episode]
+    if payload[:1] != bytes((VERSION,)):
+        return ready.version_differs(payload[0] if payload else 0)
+    try:
+        return ready.read(payload)
+    except DecodeError as error:
+        return "decode", str(error)

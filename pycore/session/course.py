@@ -1,0 +1,109 @@
+"""The course of a session: the phase that it is in, since when, and how it ends.
+
+Whatever ends a session goes through here: the running episode ends with what is confirmed, the others are told why, and
+the news say it once.
+"""
+
+from __future__ import annotations
+
+from pycore.events import EpisodeEnded, PhaseChanged, SessionEnded
+from pycore.session.episode import Episode
+from pycore.session.journal import Journal
+from pycore.session.phases import CONNECTING, DONE, HOLDING, PHASE_NAMES, PLAYING
+from pycore.session.publication import Publication
+from pycore.session.topics.over import Over
+from pycore.simulation import Simulation
+
+
+class Course:
+    """Phase and end of one session."""
+
+    __slots__ = (
+        "_episode",
+        "_journal",
+        "_over",
+        "_publication",
+        "_simulation",
+        "ended",
+        "phase",
+        "reason",
+        "since",
+    )
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        episode: Episode,
+        publication: Publication,
+        over: Over,
+        journal: Journal,
+        now: float,
+    ) -> None:
+        self._simulation = simulation
+        self._episode = episode
+        self._publication = publication
+        self._over = over
+        self._journal = journal
+        self.phase = CONNECTING
+        self.since = now
+        """When the phase began."""
+        self.ended: list[EpisodeEnded] = []
+        self.reason = ""
+        """Why the session is over."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will be stepped any more."""
+        return self.phase >= DONE
+
+    @property
+    def playing(self) -> bool:
+        """Whether an episode runs: somebody steps, or holds at a provisional end."""
+        return self.phase in (PLAYING, HOLDING)
+
+    def enter(self, phase: int, now: float) -> None:
+        """Go into another phase."""
+        self.phase = phase
+        self.since = now
+        self._journal.say(PhaseChanged(phase=PHASE_NAMES[phase], episode=self._episode.number))
+
+    def note_end(self, reason: str) -> None:
+        """The running episode has ended with what is published."""
+        ended = EpisodeEnded(episode=self._episode.number, frames=self._publication.published + 1, reason=reason)
+        self.ended.append(ended)
+        self._journal.say(ended)
+
+    def finish(
+        self,
+        now: float,
+        reason: str,
+        text: str,
+        phase: int,
+        to_each: dict[int, str] | None = None,
+        seat: int | None = None,
+    ) -> None:
+        """The session is over, which is said at once. `phase`: DONE, or FAILED if it could not begin or go on;
+        `to_each`: what single peers are told instead of the reason, by number; `seat`: who is the reason."""
+        self.reason = reason
+        self._episode.close()
+        self._over.end(now, reason, to_each)
+        self._journal.say(SessionEnded(reason=reason, text=text, seat=seat))
+        self.enter(phase, now)
+
+    def break_off(
+        self,
+        now: float,
+        reason: str,
+        text: str,
+        phase: int,
+        frames: int | None = None,
+        to_each: dict[int, str] | None = None,
+        seat: int | None = None,
+    ) -> None:
+        """End in the middle of an episode, which ends with what is confirmed, or with so many `frames` at most."""
+        if self.playing:
+            if frames is not None:
+                self._publication.cut(self._episode.number, frames)
+            self._publication.flush(self._simulation)
+            self.note_end(reason)
+        self.finish(now, reason, text, phase, to_each, seat)

@@ -1,0 +1,125 @@
+"""Our inputs on their way out: peer-to-peer where the link is healthy, otherwise through the server.
+
+Never both for the first dispatch of an input. A refusal concerns the inputs of that tick only; three in a row, and
+the link leaves the path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pycore.events import Log
+from pycore.link.link import Link
+from pycore.link.paths import REFUSALS
+from pycore.rollback.timeline import Timeline
+from pycore.session.journal import Journal
+from pycore.session.outputs import Outputs
+from pycore.session.own_inputs import OwnInputs
+from pycore.session.packets import Packets
+
+
+class Dispatch:
+    """Fixes the own inputs and dispatches them on every link."""
+
+    __slots__ = ("_journal", "_links", "_outputs", "_packets", "_timeline", "fixed", "own")
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        links: Sequence[Link],
+        own: Sequence[OwnInputs],
+        packets: Packets,
+        outputs: Outputs,
+        journal: Journal,
+    ) -> None:
+        self._timeline = timeline
+        self._links = tuple(links)
+        self._packets = packets
+        self._outputs = outputs
+        self._journal = journal
+        self.own = tuple(own)
+        """What is fixed, by own seat."""
+        self.fixed = -1
+        """The last frame that can be stepped with the own inputs that are fixed."""
+
+    def begin(self, slots: int) -> None:
+        """Start an episode."""
+        for inputs in self.own:
+            inputs.begin(slots)
+        self.fixed = -1
+
+    def send_input_to_other_players(
+        self, encoded: Sequence[bytes], current: int, channels: Sequence[int], now: float
+    ) -> None:
+        """Fix our inputs of the frames `current` + delay, and dispatch them. `encoded` is by own seat."""
+        self.fixed = current
+        for index, inputs in enumerate(self.own):
+            target = current + inputs.seat.delay
+            if inputs.dispatched < target:
+                action = encoded[index]
+                self._timeline.fix(inputs.seat.number, target, action)
+                inputs.fix(target, action)
+        reachable = self._outputs.socket_up
+        for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
+            if reachable or link.paths.healthy or link.paths.closed_at == now:
+                self.dispatch(link, channel, now)
+
+    def dispatch(self, link: Link, channel: int, now: float) -> None:
+        """First dispatch on one link of what was not dispatched on it yet."""
+        paths = link.paths
+        if paths.healthy:
+            if paths.accepts(channel):
+                link.record_and_send(self.own, now)
+                return
+            self._refused(link, "buffer full", now)
+        elif paths.closed_at == now:
+            self._refused(link, "channel not open", now)
+        self._send_via_socketio(link, now)
+
+    def send_left_over(self, channels: Sequence[int], now: float) -> None:
+        """First dispatch of what could not go out when it was fixed."""
+        for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
+            if self.left_over(link):
+                self.dispatch(link, channel, now)
+
+    def left_over(self, link: Link) -> bool:
+        """Whether something was not dispatched on the link yet."""
+        return any(outbox.dispatched < inputs.dispatched for outbox, inputs in zip(link.own, self.own, strict=False))
+
+    def _refused(self, link: Link, why: str, now: float) -> None:
+        frame = self.own[0].dispatched
+        self._journal.say(
+            Log(
+                level="warning",
+                text=f"[P2P] Send failed ({why}): input of frame {frame} to player "
+                f"{self._journal.name(link)} goes by socket.io",
+            )
+        )
+        if link.paths.refusals >= REFUSALS and self._outputs.socket_up:
+            link.paths.fall_back("congested", now, self._timeline.current)
+
+    def _send_via_socketio(self, link: Link, now: float) -> None:
+        """Dispatch by the server what was not dispatched on this link yet, if the server can be reached."""
+        if not self._outputs.socket_up:
+            return
+        self._packets.announce(link, now)
+        for outbox, inputs in zip(link.own, self.own, strict=True):
+            for frame in range(outbox.dispatched + 1, inputs.dispatched + 1):
+                self._packets.act(inputs, frame, now)
+                link.counts.sent_by_socketio(1)
+            first = outbox.dispatched + 1
+            outbox.dispatch(inputs.dispatched, now)
+            for frame in range(first, inputs.dispatched + 1):
+                outbox.sent_by_socket(frame, now)
+
+    def send_failed(self, link: Link, seq: int, now: float) -> None:
+        """Sending packet `seq` raised: its new inputs go out by the other path at once.
+
+        What else a packet carries is said again by the next one.
+        """
+        if not link.take_back(seq):
+            return
+        link.paths.send_raised()
+        self._refused(link, "the channel raised", now)
+        self._send_via_socketio(link, now)
+        self._packets.note_changes(link, now)

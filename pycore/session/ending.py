@@ -1,0 +1,127 @@
+"""How an episode ends, on the same confirmed frame for everybody.
+
+Nobody steps beyond a provisional end. It is final when every input dispatched up to it has reached everybody, and both
+sides of every link have each other's hash of the final state; so sent and received totals agree, also when a rollback
+moved the end. A packet with the next episode's number is its sender's word that all of this one is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pycore.link.link import Link
+from pycore.rollback.timeline import Timeline
+from pycore.session.course import Course
+from pycore.session.dispatch import Dispatch
+from pycore.session.episode import Episode
+from pycore.session.phases import BETWEEN, DONE, HOLDING, PLAYING
+from pycore.session.publication import Publication
+from pycore.session.topics.end import End
+from pycore.session.topics.hashes import Hashes
+from pycore.session.topics.stop import Stop
+from pycore.simulation import Simulation
+
+
+class Ending:
+    """The end of the running episode."""
+
+    __slots__ = (
+        "_course",
+        "_dispatch",
+        "_end",
+        "_episode",
+        "_episodes",
+        "_hashes",
+        "_links",
+        "_publication",
+        "_simulation",
+        "_stop",
+        "_timeline",
+    )
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        episodes: int,
+        timeline: Timeline,
+        links: Sequence[Link],
+        episode: Episode,
+        course: Course,
+        dispatch: Dispatch,
+        publication: Publication,
+        end: End,
+        stop: Stop,
+        hashes: Hashes,
+    ) -> None:
+        self._simulation = simulation
+        self._episodes = episodes
+        self._timeline = timeline
+        self._links = tuple(links)
+        self._episode = episode
+        self._course = course
+        self._dispatch = dispatch
+        self._publication = publication
+        self._end = end
+        self._stop = stop
+        self._hashes = hashes
+
+    def play_on(self, now: float) -> None:
+        """A rollback revoked the end."""
+        self._end.revoke()
+        self._course.enter(PLAYING, now)
+
+    def hold(self, end: int, dispatched: int, known: int, confirmed: int, now: float) -> None:
+        """At a provisional end: finish as soon as it is final. `known` is the last frame of which we hold everybody's
+        input, `confirmed` the last of which everybody does."""
+        if self._course.phase == PLAYING:
+            self._course.enter(HOLDING, now)
+        self._end.hold(end, dispatched, known >= end)
+        publication = self._publication
+        if publication.collected < end:
+            return
+        publication.finish(self._episode.number, self._timeline.state(end + 1))
+        if not publication.ended:
+            publication.flush(self._simulation)
+        for link in self._links:
+            if link.peer.episode <= self._episode.number and not self._settled(link, end, confirmed):
+                return
+        result = self._timeline.frames.results[end & self._timeline.frames.mask]
+        if result is not None and result.done:
+            reason = "done"
+        else:
+            reason = "stop" if self._episode.stop_frame == end else "max_steps"
+        self._leave(now, reason)
+
+    def _settled(self, link: Link, end: int, confirmed: int) -> bool:
+        """Whether the link's two sides have everything of this episode from each other."""
+        peer = link.peer
+        hashes = self._hashes.of(link)
+        return (
+            peer.end is not None
+            and peer.end[0] == end
+            and (peer.seat < 0 or self._timeline.frames.held[peer.seat] >= peer.end[1])
+            and link.acknowledged
+            and not self._dispatch.left_over(link)
+            and confirmed >= end + min([seat.delay for seat in self._timeline.seats])
+            and hashes.settled
+            and hashes.has_theirs(end + 1)
+        )
+
+    def _leave(self, now: float, reason: str) -> None:
+        """The episode is final."""
+        episode = self._episode
+        self._course.note_end(reason)
+        # Whoever asks for a stop at the very end of the last episode may be the only one who knows of it.
+        last = episode.number + 1 >= self._episodes
+        stopped = reason == "stop" or (episode.stop_frame is not None and not last)
+        episode.leave()
+        self._stop.leave()
+        self._end.revoke()
+        self._hashes.leave()
+        for link in self._links:
+            link.begin([seat.delay for seat in self._timeline.seats], self._timeline.frames.size)
+            link.peer.forget_readies(episode.number - 1)
+        if stopped or last:
+            self._course.finish(now, "stop" if stopped else "complete", "the session is complete", DONE)
+        else:
+            self._course.enter(BETWEEN, now)

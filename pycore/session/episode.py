@@ -1,0 +1,41 @@
+"""The running episode, as everything in a session needs to know it."""
+
+from __future__ import annotations
+
+
+class Episode:
+    """Number, readiness and stop of the running episode."""
+
+    __slots__ = ("initial", "number", "open", "stop_frame")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.open = False
+        """Whether the frames are set up, so that inputs can be taken in."""
+        self.initial: bytes | None = None
+        """Hash of the initial state once we are ready."""
+        self.stop_frame: int | None = None
+        """The frame at which it was asked to stop at the latest."""
+
+    def begin(self, initial: bytes) -> None:
+        """The frames are set up and the initial state is hashed: we are ready."""
+        self.initial = initial
+        self.open = True
+
+    def close(self) -> None:
+        """Nothing more is taken in."""
+        self.open = False
+
+    def leave(self) -> None:
+        """It is final: whatever says the next one's number is the receipt for all of it."""
+        self.number += 1
+        self.open = False
+        self.initial = None
+        self.stop_frame = None
+
+    def stop(self, frame: int) -> bool:
+        """Stop with this frame at the latest; true if that is earlier than was known."""
+        if self.stop_frame is not None and frame >= self.stop_frame:
+            return False
+        self.stop_frame = frame
+        return True

@@ -1,0 +1,341 @@
+"""Takes in what the peers send: each packet is looked at whole before anything moves, and garbage moves nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pycore.duties import P2P, SOCKETIO
+from pycore.errors import ActionError, DecodeError
+from pycore.events import Log
+from pycore.link.flow import Flow
+from pycore.link.link import Link
+from pycore.rollback.mispredictions import LateInputLog
+from pycore.rollback.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
+from pycore.session.episode import Episode
+from pycore.session.identity import Identity
+from pycore.session.journal import Journal
+from pycore.session.membership import Membership
+from pycore.session.outputs import Outputs
+from pycore.session.packets import Packets
+from pycore.session.timesync import UNITS, TimeSync
+from pycore.session.topics.over import Over
+from pycore.session.topics.status import Status
+from pycore.session.topics.topic import OVER, READY, Arrival, Topic
+from pycore.wire import datagram, probe, version1
+from pycore.wire.datagram import Datagram
+
+FURTHEST: Final = 600.0
+"""Frames of advantage that a peer may claim: what is beyond is no clock that anybody plays by."""
+
+
+class Intake:
+    """The packets and messages of all peers, on their way into the timeline and the books."""
+
+    __slots__ = (
+        "_codecs",
+        "_episode",
+        "_head",
+        "_identity",
+        "_journal",
+        "_late",
+        "_membership",
+        "_out",
+        "_over",
+        "_packets",
+        "_period",
+        "_status",
+        "_stepped_at",
+        "_timeline",
+        "_timesync",
+        "_topics",
+        "link_of_seat",
+    )
+
+    def __init__(
+        self,
+        identity: Identity,
+        episode: Episode,
+        timeline: Timeline,
+        links: Sequence[Link],
+        topics: Mapping[int, Topic],
+        status: Status,
+        over: Over,
+        packets: Packets,
+        outputs: Outputs,
+        membership: Membership,
+        timesync: TimeSync,
+        journal: Journal,
+        period: float,
+        now: float,
+    ) -> None:
+        self._identity = identity
+        self._head = bytes((datagram.KIND,)) + identity.tag.to_bytes(2, "big")
+        self._episode = episode
+        self._timeline = timeline
+        self._codecs = [seat.codec for seat in timeline.seats]
+        self._topics = topics
+        self._status = status
+        self._over = over
+        self._packets = packets
+        self._out = outputs
+        self._membership = membership
+        self._timesync = timesync
+        self._journal = journal
+        self._period = period
+        self._stepped_at = now
+        self._late = LateInputLog()
+        self.link_of_seat = {seat: link for link in links for seat in link.peer.seats}
+
+    def stepped(self, now: float) -> None:
+        """The current frame became the current one now."""
+        self._stepped_at = now
+
+    # -- packets -----------------------------------------------------------------------------------------------
+
+    def receive(self, link: Link, data: bytes, now: float, path: str) -> None:
+        """Take in a packet that came at `now`. Garbage moves nothing; it is counted and logged."""
+        try:
+            # The tag is compared as the two bytes that it is.
+            if data[:3] == self._head:
+                self._take_datagram(link, data, now, path)
+            elif datagram.tag_of(data) == self._identity.tag:
+                self._take_probe(link, data, now, path)
+            else:
+                self._receive_foreign(link, data, now, path)
+        except DecodeError as error:
+            self._journal.refuse(link, str(error), now)
+
+    def receive_signal(self, link: Link, payload: Any, now: float) -> None:
+        """Take in a packet that came through the server, as base64."""
+        try:
+            data = base64.b64decode(payload, validate=True) if isinstance(payload, str) else None
+        except (binascii.Error, ValueError):
+            data = None
+        if data is None:
+            self._journal.refuse(link, "a signal that is no base64 text", now)
+            return
+        self.receive(link, data, now, SOCKETIO)
+
+    def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
+        """A packet that is not of this session, unless it is of this one in another version of the protocol."""
+        if link.peer.ready or not version1.is_version_1(data, self._identity.tag):
+            # Who has said READY in this version speaks no other.
+            self._journal.ignore()
+            return
+        self._membership.speaks_version(link, 1)
+        seats = len(self._identity.players)
+        answer = version1.refusal(data, self._identity.tag, seats - 1, link.answer_version_1())
+        if path == SOCKETIO:
+            self._out.signal(link, answer)
+        else:
+            self._out.send(link, 0, answer)
+
+    def _take_probe(self, link: Link, data: bytes, now: float, path: str) -> None:
+        incarnation, number, hold = probe.decode_probe(data)
+        if not link.peer.is_same(incarnation):
+            self._take_stranger(link, link.paths.wire if path == P2P else link.paths.socket, now)
+            return
+        flow = link.paths.wire if path == P2P else link.paths.socket
+        flow.hear(now)
+        if data[0] == probe.PROBE:
+            self._packets.answer_later(link, number, now, path)
+        elif path == P2P:
+            link.paths.probe_answered(number, hold, now)
+            self._packets.note_changes(link, now)
+        else:
+            link.paths.socket_probe_answered(number, hold, now)
+
+    def _take_datagram(self, link: Link, data: bytes, now: float, path: str) -> None:
+        timeline = self._timeline
+        frames = timeline.frames
+        running = self._episode.number
+        peer = link.peer
+        seat = peer.seat
+        flow = link.paths.wire if path == P2P else link.paths.socket
+        packet = datagram.decode(
+            data,
+            self._codecs,
+            seat,
+            len(link.receipts),
+            timeline.current,
+            running,
+            flow.newest + 1,
+            frames.held[seat] if seat >= 0 else -1,
+        )
+        # By position: a datagram is taken apart once.
+        incarnation, number, seq, echo, hold, advantage, receipts, first, inputs, runs, blocks = packet
+        if number > running + 1:
+            # Only that its sender is over can matter here: then it was another load of this page that it played with.
+            blocks = [block for block in blocks if block[0] == OVER]
+            if not blocks:
+                raise DecodeError(f"a packet of episode {number} while episode {running} runs")
+        if blocks:
+            self._check(blocks, number)
+        if runs:
+            self._check_runs(link, packet)
+        if incarnation != peer.low and not peer.is_same(incarnation):
+            self._take_stranger(link, flow, now)
+            return
+        newest = flow.arrived(seq, echo, hold, now)
+        if number > peer.episode:
+            peer.entered(number)
+        if number != running:
+            if number <= running + 1:
+                self._take_of_another_episode(link, packet, newest, path, now)
+        elif self._episode.open:
+            if receipts:
+                self._take_receipts(link, receipts, now)
+            else:
+                # All seats are its own: it holds at least what we hold of it.
+                peer.said_known(min(frames.held))
+            if inputs:
+                if not peer.hears_ready:
+                    peer.plays()
+                self._take_inputs(link, seat, first, inputs, now, path)
+            if runs:
+                for run in runs:
+                    self._take_inputs(link, run.seat, run.first, run.inputs, now, path)
+            if newest and seat >= 0:
+                since = (now - self._stepped_at) / self._period
+                place = timeline.current - 1 + (since if 0.0 < since < 1.0 else 1.0 if since > 0.0 else 0.0)
+                own = place - timeline.newest[seat] + timeline.seats[seat].delay
+                link.sees(own)
+                theirs = advantage / UNITS
+                if -FURTHEST < theirs < FURTHEST:
+                    self._timesync.observe(own, theirs)
+        if blocks or (newest and peer.status):
+            self._take_blocks(link, blocks, Arrival(number, running, newest, path == SOCKETIO, now))
+        if self._over.over and not peer.over and self._over.answer(link, now):
+            link.ask_flush()
+
+    def _take_stranger(self, link: Link, flow: Flow, now: float) -> None:
+        """A packet of another load of the peer's page: nothing in it counts but who it is, and that it is there."""
+        self._journal.ignore()
+        flow.hear(now)
+        if link.peer.returned:
+            self._membership.returned(link)
+
+    def _check(self, blocks: list[tuple[int, bytes]], number: int) -> None:
+        """Look at every block before any of them moves anything. Raises DecodeError."""
+        for kind, payload in blocks:
+            topic = self._topics.get(kind)
+            if topic is not None and (topic.of_session or number == self._episode.number):
+                topic.check(payload)
+
+    def _check_runs(self, link: Link, packet: Datagram) -> None:
+        """Inputs come from whoever owns their seat. Raises DecodeError."""
+        for run in packet.runs:
+            if run.seat not in link.peer.seats:
+                raise DecodeError(f"inputs of seat {run.seat}, which the sender does not own")
+
+    def _take_of_another_episode(self, link: Link, packet: Datagram, newest: bool, path: str, now: float) -> None:
+        if packet.episode < self._episode.number:
+            # An earlier episode moves nothing; the next packet, which carries our number, answers it.
+            link.ask_flush()
+        elif self._episode.open:
+            # The receipt for all of this episode; the frames of the others are confirmed by it too.
+            for outbox in link.own:
+                outbox.acknowledge(outbox.dispatched, now)
+            ours = [outbox.dispatched for outbox in link.own]
+            # Never beyond what we gave: nobody can hold everybody's inputs of a frame that lacks ours.
+            link.peer.said_known(max(ours) if ours else max(self._timeline.frames.held))
+
+    def _take_receipts(self, link: Link, receipts: Sequence[int], now: float) -> None:
+        known = receipts[0]
+        if len(receipts) == 1:
+            if link.own and known > link.own[0].acked:
+                link.own[0].acknowledge(known, now)
+        else:
+            for seat, held in zip(link.receipts, receipts):  # noqa: B905 - the decoder counted
+                if held < known:
+                    known = held
+                for outbox in link.own:
+                    if outbox.seat == seat:
+                        outbox.acknowledge(held, now)
+        peer = link.peer
+        if known > peer.known and known <= (link.own[0].dispatched if link.own else self._timeline.frames.opened):
+            peer.said_known(known)
+
+    def _take_blocks(self, link: Link, blocks: list[tuple[int, bytes]], arrival: Arrival) -> None:
+        hidden = False
+        for kind, payload in blocks:
+            topic = self._topics.get(kind)
+            if topic is None:
+                continue
+            hidden = hidden or topic is self._status
+            if topic.of_session or arrival.episode == arrival.running:
+                topic.take(link, payload, arrival)
+                if kind == READY:
+                    self._membership.said_ready(link, payload)
+        if arrival.newest and not hidden and link.peer.status and arrival.episode == arrival.running:
+            self._status.absent(link)
+        self._packets.note_changes(link, arrival.now)
+
+    # -- inputs ------------------------------------------------------------------------------------------------
+
+    def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
+        """Take in an input that the server passed on. `epoch` is None where the server leaves it out.
+
+        Then the sender's ready of this episode must have come by the same socket before it.
+        """
+        link = self.link_of_seat[seat]
+        link.paths.socket.hear(now)
+        episode = self._episode
+        if not episode.open or (epoch is None and link.peer.ready_by_socket != episode.number):
+            return False
+        if epoch is not None and (type(epoch) is not int or epoch != episode.number):
+            return False
+        try:
+            encoded = self._codecs[seat].encode(action)
+        except ActionError as error:
+            self._journal.refuse(link, str(error), now)
+            return False
+        if type(frame) is not int:
+            self._journal.refuse(link, f"frame {frame!r} is no int", now)
+            return False
+        link.peer.plays()
+        return self.take_input(link, seat, frame, encoded, now, SOCKETIO)
+
+    def _take_inputs(self, link: Link, seat: int, first: int, inputs: list[bytes], now: float, path: str) -> None:
+        held = self._timeline.frames.held[seat]
+        frame = first
+        for encoded in inputs:
+            if frame > held:
+                self.take_input(link, seat, frame, encoded, now, path)
+            frame += 1
+
+    def take_input(self, link: Link, seat: int, frame: int, encoded: bytes, now: float, path: str) -> bool:
+        """Store a remote input; true if it was accepted, false for a duplicate or one out of reach."""
+        timeline = self._timeline
+        verdict = timeline.take(seat, frame, encoded, now, self._episode.number)
+        if verdict in (TAKEN, MISPREDICTED):
+            link.counts.received_by(path == P2P)
+            if verdict == MISPREDICTED:
+                depth = timeline.current - frame
+                if self._late.is_due(now, depth):
+                    self._log_late_input(seat, frame, encoded, depth)
+            return True
+        if verdict == CONTRADICTION:
+            self._journal.contradict(link, frame, now)
+        elif verdict == OUT_OF_REACH:
+            self._journal.refuse(link, f"an input for frame {frame} while frame {timeline.current} is current", now)
+        return False
+
+    def _log_late_input(self, seat: int, frame: int, encoded: bytes, depth: int) -> None:
+        summary = self._late.summary()
+        if summary is not None:
+            self._journal.say(Log(level="info", text=summary))
+        codec = self._codecs[seat]
+        player = self._identity.players[seat]
+        predicted = self._timeline.predicted
+
+        def text() -> str:
+            return (
+                f"[GGPO] Late input triggering rollback: player {player}, frame {frame}, "
+                f"predicted {codec.decode(predicted)!r}, actual {codec.decode(encoded)!r}, depth {depth}"
+            )
+
+        self._journal.say(Log(level="info", text=text))

@@ -1,0 +1,66 @@
+"""What the caller has to send: packets over channels, events over socket.io."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from pycore.duties import EMIT, SEND, Output
+from pycore.link.link import Link
+from pycore.session.identity import Identity
+
+
+class Outputs:
+    """Collects outputs until they are handed over."""
+
+    __slots__ = ("_identity", "_out", "_said", "socket_up")
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._out: list[Output] = []
+        self._said: dict[tuple[int, int], None] = {}
+        self.socket_up = False
+        """Whether the server can be reached; while it cannot, nothing is emitted."""
+
+    def set_socket(self, up: bool) -> None:
+        """Whether the server can be reached now."""
+        self.socket_up = up
+
+    def send(self, link: Link, seq: int, data: bytes) -> None:
+        """Send a packet over the link's channel."""
+        self._out.append((SEND, link.peer.number, seq, data))
+
+    def signal(self, link: Link, data: bytes) -> None:
+        """Send a packet through the server. A peer without a seat has no address there."""
+        if link.seat < 0:
+            return
+        payload = {
+            "game_id": self._identity.game_id,
+            "target_player_id": self._identity.players[link.seat],
+            "type": "pycore",
+            "payload": base64.b64encode(data).decode("ascii"),
+        }
+        self._out.append((EMIT, link.peer.number, 0, ("webrtc_signal", payload)))
+
+    def act(self, seat: int, frame: int, action: Any, episode: int, wall_ms: float) -> None:
+        """Emit the input of a frame; the server passes it on to everybody, so once is enough."""
+        if (seat, frame) in self._said:
+            return
+        self._said[seat, frame] = None
+        data = {
+            "game_id": self._identity.game_id,
+            "player_id": self._identity.players[seat],
+            "action": action,
+            "frame_number": frame,
+            "timestamp": round(wall_ms),
+            "sync_epoch": episode,
+        }
+        self._out.append((EMIT, -1, 0, ("pyodide_player_action", data)))
+
+    def fetch(self) -> list[Output]:
+        """What has to be sent; handed over once."""
+        out = self._out
+        self._out = []
+        if self._said:
+            self._said = {}
+        return out

@@ -1,0 +1,305 @@
+"""Writes what is due on every link: one datagram per tick with everything in it, by the path in force.
+
+Inputs go peer-to-peer in the datagram while the link is healthy, and as events of the server otherwise; what else there
+is to say then travels as the same datagram without inputs, through the server's signalling event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.duties import P2P
+from pycore.link.flow import Flow
+from pycore.link.link import Link
+from pycore.link.paths import CONGESTED_BYTES
+from pycore.rollback.timeline import Timeline
+from pycore.session.episode import Episode
+from pycore.session.identity import Identity
+from pycore.session.journal import Journal
+from pycore.session.outputs import Outputs
+from pycore.session.own_inputs import OwnInputs
+from pycore.session.timesync import UNITS
+from pycore.session.topics.deaf import Deaf
+from pycore.session.topics.over import Over
+from pycore.session.topics.topic import READY, Topic
+from pycore.wire import datagram, probe
+from pycore.wire.datagram import Run
+
+PROBE_SEQ: Final = 0xFFFFFFFF
+"""What stands for the seq of a probe, which has none."""
+QUIET_TICKS: Final = 3
+"""While nothing new is dispatched, every third tick carries a packet."""
+CONTROL_INTERVAL: Final = 0.1
+"""Shortest time between two datagrams through the server that only bring receipts."""
+CONTROL_IDLE: Final = 0.5
+READY_REPEAT: Final = 1.0
+LATENCY_PROBE: Final = 2.0
+SOCKET_REPEAT: Final = 1.0
+SOCKET_REPEAT_RTTS: Final = 4
+RECEIPT_BYTES: Final = 5
+
+
+class Packets:
+    """The packets of all links. `topics` are in the order in which they ride."""
+
+    __slots__ = (
+        "_answers",
+        "_budget",
+        "_deaf",
+        "_episode",
+        "_identity",
+        "_journal",
+        "_latency_probe_at",
+        "_links",
+        "_nothing",
+        "_others",
+        "_out",
+        "_over",
+        "_own",
+        "_period",
+        "_ready_at",
+        "_ready_to",
+        "_room",
+        "_timeline",
+        "_topics",
+    )
+
+    def __init__(
+        self,
+        identity: Identity,
+        episode: Episode,
+        timeline: Timeline,
+        links: Sequence[Link],
+        own: Sequence[OwnInputs],
+        topics: Sequence[Topic],
+        deaf: Deaf,
+        over: Over,
+        outputs: Outputs,
+        journal: Journal,
+        datagram_bytes: int,
+        period: float,
+        now: float,
+    ) -> None:
+        self._identity = identity
+        self._episode = episode
+        self._timeline = timeline
+        self._links = tuple(links)
+        self._own = tuple(own)
+        self._topics = tuple(topics)
+        self._deaf = deaf
+        self._over = over
+        self._out = outputs
+        self._journal = journal
+        self._room = room_for_body(datagram_bytes, len(identity.players))
+        self._budget = self._room - RECEIPT_BYTES
+        self._others = [seat for seat in range(len(identity.players)) if seat not in identity.own]
+        """The seats that our receipts are of."""
+        self._nothing = [-1] * len(self._others)
+        self._period = period
+        self._answers: list[tuple[Link, int, float, str]] = []
+        self._latency_probe_at = now
+        self._ready_to = {link.peer.number: -1 for link in links}
+        """Episode of the last ready that went through the server, by peer."""
+        self._ready_at = {link.peer.number: now for link in links}
+
+    # -- what is due -------------------------------------------------------------------------------------------
+
+    def answer_later(self, link: Link, number: int, came: float, path: str) -> None:
+        """A probe came; the answer goes out with the next tick."""
+        self._answers.append((link, number, came, path))
+
+    def introduce_anew(self) -> None:
+        """The server's connection is a new one: nothing that went through the old one counts."""
+        for link in self._links:
+            self._ready_to[link.peer.number] = -1
+            link.ask_flush()
+
+    def write_all(self, channels: Sequence[int], now: float, on_time: bool) -> None:
+        """Write what is due on every link. `on_time`: something new is dispatched every tick, or this is a third."""
+        if self._answers:
+            for link, number, came, path in self._answers:
+                self._answer_probe(link, number, came, path, now)
+            self._answers.clear()
+        measure = now - self._latency_probe_at >= LATENCY_PROBE
+        if measure:
+            self._latency_probe_at = now
+        for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
+            paths = link.paths
+            if paths.changes:
+                self.note_changes(link, now)
+            if self._over.over and self._over.silent(link, now):
+                continue
+            if paths.healthy:
+                if (on_time or link.flush or link.unsent) and channel <= CONGESTED_BYTES:
+                    self._write_datagram(link, now)
+                if measure and paths.check_latency(now, self._timeline.current) and self._out.socket_up:
+                    self._out.signal(link, self._probe(probe.PROBE, paths.socket_probe(now)))
+                continue
+            if self._over.over and paths.connected and channel <= CONGESTED_BYTES:
+                self._say_over(link, now)
+            due = paths.probe_due(now, channel)
+            if due is not None:
+                self._out.send(link, PROBE_SEQ, self._probe(probe.PROBE, due))
+            if self._out.socket_up:
+                self._write_by_socket(link, now)
+
+    def _say_over(self, link: Link, now: float) -> None:
+        """Whoever is cut off from the server may hear by a channel, if it is open, that we are over."""
+        by_server = self._out.socket_up
+        if link.flush or (not by_server and now - link.control_at >= CONTROL_IDLE):
+            self._put(link, self._timeline.current, datagram.BLOCKS, self._blocks(link, False, self._room, now), now)
+            if not by_server:
+                link.controlled(now)
+                link.flushed()
+
+    def note_changes(self, link: Link, now: float) -> None:
+        """A link changed its path: everything unacknowledged goes out on the new one."""
+        if link.paths.changes:
+            link.ask_flush()
+            self._journal.note_changes(link, now)
+        self._deaf.look(link)
+
+    # -- peer-to-peer ------------------------------------------------------------------------------------------
+
+    def _write_datagram(self, link: Link, now: float) -> None:
+        flags = 0
+        body = b""
+        own = self._own
+        wire = link.paths.wire
+        if own:
+            inputs = own[0]
+            outbox = link.own[0]
+            first = outbox.dispatched + 1
+            if self._episode.open:
+                runs = outbox.select(now, inputs.row, wire, self._period, link.flush, self._budget)
+                if runs:
+                    first, last = runs[0]
+                    flags = last - first + 1
+                    body = b"".join(inputs.run(first, last))
+                    again = outbox.rode(wire.seq, runs)
+                    if again:
+                        link.counts.resent_by_p2p(again)
+                if len(runs) > 1 or len(own) > 1:
+                    more = self._more_runs(link, runs[1:], now, len(body))
+                    if more:
+                        flags |= datagram.RUNS
+                        body += datagram.encode_runs(more)
+        else:
+            first = self._timeline.current
+        blocks = b""
+        if link.agenda:
+            blocks = self._blocks(link, False, self._room - len(body), now)
+            if blocks and len(body) + len(blocks) <= self._room:
+                flags |= datagram.BLOCKS
+                body += blocks
+                blocks = b""
+        if link.flush:
+            link.flushed()
+        self._put(link, first, flags, body, now)
+        if blocks:
+            # A ready beside large inputs; it rides alone.
+            self._put(link, first, datagram.BLOCKS, blocks, now)
+
+    def _more_runs(self, link: Link, chosen: list[tuple[int, int]], now: float, taken: int) -> list[Run]:
+        """The second run of the first own seat, and what rides of the others."""
+        own = self._own
+        wire = link.paths.wire
+        runs = [Run(link.own[0].seat, low, own[0].run(low, high)) for low, high in chosen]
+        room = max(0, self._budget - taken - sum([len(data) for run in runs for data in run.inputs]))
+        for outbox, inputs in zip(link.own[1:], own[1:], strict=True):
+            found = outbox.select(now, inputs.row, wire, self._period, link.flush, room)
+            link.counts.resent_by_p2p(outbox.rode(wire.seq, found))
+            runs += [Run(outbox.seat, low, inputs.run(low, high)) for low, high in found]
+        return runs
+
+    def _put(self, link: Link, first: int, flags: int, body: bytes, now: float) -> None:
+        seq, data = self._datagram(link, link.paths.wire, first, flags, body, now)
+        self._out.send(link, seq, data)
+
+    def _datagram(self, link: Link, flow: Flow, first: int, flags: int, body: bytes, now: float) -> tuple[int, bytes]:
+        """The next datagram of a path, and its number."""
+        seq, echo, hold = flow.stamp(now)
+        identity = self._identity
+        episode = self._episode
+        held = self._timeline.frames.held
+        receipts = [held[seat] for seat in self._others] if episode.open else self._nothing
+        return seq, datagram.encode(
+            identity.tag, identity.incarnation, episode.number, seq, echo, hold, first, flags,
+            round(link.advantage * UNITS), receipts, body,
+        )  # fmt: skip
+
+    def _blocks(self, link: Link, with_ready: bool, room: int, now: float, by_socket: bool = False) -> bytes:
+        blocks = b""
+        agenda = link.agenda | (1 << READY if with_ready else 0)
+        for topic in self._topics:
+            if agenda & topic.bit:
+                whole = with_ready if topic.kind == READY else by_socket
+                for payload in topic.payloads(link, now, whole, room - len(blocks)):
+                    blocks += datagram.encode_block(topic.kind, payload)
+        return blocks
+
+    # -- through the server ------------------------------------------------------------------------------------
+
+    def announce(self, link: Link, now: float) -> None:
+        """An input by socket.io counts only behind our ready on the same socket; say it first."""
+        if self._ready_to[link.peer.number] != self._episode.number and self._episode.initial is not None:
+            self._write_control(link, now)
+
+    def act(self, inputs: OwnInputs, frame: int, now: float) -> None:
+        """Send an input as an event of the server."""
+        frames = self._timeline.frames
+        seat = inputs.seat.number
+        action = frames.actions[frame & frames.mask][seat]
+        self._out.act(seat, frame, action, self._episode.number, self._journal.wall_ms(now))
+
+    def _write_by_socket(self, link: Link, now: float) -> None:
+        due = now - link.control_at
+        if due >= CONTROL_IDLE or (due >= CONTROL_INTERVAL and self._episode.open) or link.flush:
+            self._write_control(link, now)
+        if self._episode.open and not link.peer.over:
+            repeat = max(SOCKET_REPEAT, SOCKET_REPEAT_RTTS * (link.paths.socket.rtt or 0.0))
+            limit = now if link.flush else now - repeat
+            for outbox, inputs in zip(link.own, self._own, strict=True):
+                for frame in outbox.sent_by_socket_before(limit):
+                    self.act(inputs, frame, now)
+                    outbox.sent_by_socket(frame, now)
+                    link.counts.resent_by_socketio(1)
+        link.flushed()
+
+    def _write_control(self, link: Link, now: float) -> None:
+        """Everything but inputs, as a datagram through the server."""
+        number = link.peer.number
+        episode = self._episode
+        with_ready = self._ready_to[number] != episode.number or now - self._ready_at[number] >= READY_REPEAT
+        blocks = self._blocks(link, with_ready, self._room, now, True)
+        if with_ready and episode.initial is not None:
+            self._ready_to[number] = episode.number
+            self._ready_at[number] = now
+        first = link.own[0].dispatched + 1 if link.own else self._timeline.current
+        _seq, data = self._datagram(link, link.paths.socket, first, datagram.BLOCKS if blocks else 0, blocks, now)
+        link.controlled(now)
+        self._out.signal(link, data)
+
+    # -- probes ------------------------------------------------------------------------------------------------
+
+    def _probe(self, kind: int, number: int, hold: int = 0) -> bytes:
+        return probe.encode_probe(kind, self._identity.tag, self._identity.incarnation, number, hold)
+
+    def _answer_probe(self, link: Link, number: int, came: float, path: str, now: float) -> None:
+        data = self._probe(probe.PROBE_ANSWER, number, int((now - came) * 1000))
+        if path == P2P:
+            if link.paths.connected:
+                self._out.send(link, PROBE_SEQ, data)
+        elif self._out.socket_up:
+            self._out.signal(link, data)
+
+
+def room_for_body(datagram_bytes: int, seats: int) -> int:
+    """Bytes of a datagram that inputs and blocks may take, beside the header and the longest receipts."""
+    return datagram_bytes - datagram.HEADER_BYTES - 2 - RECEIPT_BYTES * seats
+
+
+def longest_action(datagram_bytes: int, seats: int) -> int:
+    """Bytes of the longest action that one datagram has room for, without the length in front of it."""
+    return room_for_body(datagram_bytes, seats) - RECEIPT_BYTES - datagram.RUN_BYTES - 2

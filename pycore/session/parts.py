@@ -1,0 +1,158 @@
+"""What a session is made of, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from pycore.actions.codec import action_codec
+from pycore.errors import ConfigError
+from pycore.link.link import Link
+from pycore.link.peer import Peer
+from pycore.link.unacknowledged import Unacknowledged
+from pycore.rollback.prediction import DefaultAction, Predictor
+from pycore.rollback.seats import Seat
+from pycore.rollback.timeline import Timeline
+from pycore.session.beginning import Beginning, ring
+from pycore.session.confirmed import Sink
+from pycore.session.course import Course
+from pycore.session.dispatch import Dispatch
+from pycore.session.ending import Ending
+from pycore.session.episode import Episode
+from pycore.session.identity import Identity
+from pycore.session.intake import Intake
+from pycore.session.journal import Journal
+from pycore.session.membership import Membership
+from pycore.session.outputs import Outputs
+from pycore.session.own_inputs import OwnInputs
+from pycore.session.packets import Packets, longest_action
+from pycore.session.publication import Publication
+from pycore.session.timesync import TimeSync
+from pycore.session.topics.deaf import Deaf
+from pycore.session.topics.end import End
+from pycore.session.topics.hashes import Hashes
+from pycore.session.topics.over import Over
+from pycore.session.topics.ready import Ready
+from pycore.session.topics.status import Status
+from pycore.session.topics.stop import Stop
+from pycore.session.topics.topic import Topic
+from pycore.session.vigil import Vigil
+from pycore.settings import Settings
+from pycore.simulation import Simulation
+
+STILL: Final = 1.0
+"""Seconds that nothing may move beyond those after which a silent peer is given up."""
+
+
+class Parts(NamedTuple):
+    """Everything that a session holds together."""
+
+    seats: tuple[Seat, ...]
+    timeline: Timeline
+    links: tuple[Link, ...]
+    episode: Episode
+    journal: Journal
+    timesync: TimeSync
+    membership: Membership
+    publication: Publication
+    outputs: Outputs
+    packets: Packets
+    dispatch: Dispatch
+    intake: Intake
+    ready: Ready
+    hashes: Hashes
+    status: Status
+    stop: Stop
+    end: End
+    over: Over
+    course: Course
+    beginning: Beginning
+    ending: Ending
+    vigil: Vigil
+
+
+def seats_of(settings: Settings, who: Identity) -> tuple[Seat, ...]:
+    """The seats, each with its codec, default action and input delay. Raises ConfigError, ActionError."""
+    count = len(who.players)
+    if len(settings.seats) > count:
+        raise ConfigError(f"settings for {len(settings.seats)} seats; there are {count}")
+    limit = longest_action(settings.datagram_bytes, count)
+    return tuple(
+        Seat(
+            number,
+            who.owners[number],
+            action_codec(settings.of_seat(number, "action_space"), limit),
+            settings.of_seat(number, "default_action"),
+            settings.of_seat(number, "input_delay"),
+        )
+        for number in range(count)
+    )
+
+
+def assemble(
+    simulation: Simulation,
+    settings: Settings,
+    who: Identity,
+    agreed: Mapping[str, Any],
+    sinks: Sequence[Sink],
+    predictor: Predictor | None,
+    now: float,
+    wall_ms: float,
+) -> Parts:
+    """Make all parts of a session."""
+    seats = seats_of(settings, who)
+    if predictor is None and settings.prediction == "default_action":
+        predictor = DefaultAction(settings.default_action)
+    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor)
+    links = tuple(
+        Link(
+            Peer(number, owned),
+            [Unacknowledged(seat, seats[seat].codec.size) for seat in who.own],
+            [seat.number for seat in seats if seat.number not in owned],
+            now,
+        )
+        for number, owned in enumerate(who.peers)
+        if number != who.me
+    )
+    episode = Episode()
+    journal = Journal(who.players, episode, timeline, now, wall_ms)
+    outputs = Outputs(who)
+    own = [OwnInputs(seats[seat]) for seat in who.own]
+    timesync = TimeSync()
+    membership = Membership(links, journal, settings.interrupted_after, settings.dropped_after, now)
+
+    def known_to_all() -> int:
+        return min([min(timeline.frames.held), *[link.peer.known for link in links]])
+
+    ready = Ready(episode, who.incarnation, agreed)
+    hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period)
+    status = Status(links, journal)
+    stop = Stop(links, episode, known_to_all)
+    end = End(links, episode)
+    deaf = Deaf(journal)
+    over = Over(links)
+    topics: tuple[Topic, ...] = (ready, deaf, status, over, stop, end, hashes)
+    packets = Packets(
+        who, episode, timeline, links, own, topics, deaf, over, outputs, journal, settings.datagram_bytes,
+        settings.period, now,
+    )  # fmt: skip
+    dispatch = Dispatch(timeline, links, own, packets, outputs, journal)
+    intake = Intake(
+        who, episode, timeline, links, {topic.kind: topic for topic in topics}, status, over, packets, outputs,
+        membership, timesync, journal, settings.period, now,
+    )  # fmt: skip
+    publication = Publication(sinks, settings.hash_every, hashes.own)
+    course = Course(simulation, episode, publication, over, journal, now)
+    beginning = Beginning(
+        simulation, settings, seats, timeline, links, episode, course, dispatch, publication, membership, ready, journal
+    )
+    ending = Ending(
+        simulation, settings.num_episodes, timeline, links, episode, course, dispatch, publication, end, stop, hashes
+    )
+    vigil = Vigil(
+        timeline, links, episode, course, membership, status, journal, settings.dropped_after + STILL, now
+    )  # fmt: skip
+    return Parts(
+        seats, timeline, links, episode, journal, timesync, membership, publication, outputs, packets, dispatch, intake,
+        ready, hashes, status, stop, end, over, course, beginning, ending, vigil,
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""From confirmed frames to records and hashes, as time allows.
+
+Frames are collected from the ring as soon as they are confirmed, and completed in order: the text of their results,
+and the hash where one is due. A tick with a rollback has enough to do, so that work waits for the ticks behind it, a
+few frames in each, unless too many wait. The state of a hash is encoded in pieces where the simulation allows it; an
+unfinished one is done before the next begins.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from pycore.rollback.timeline import Timeline
+from pycore.session.confirmed import ConfirmedFrame, Sink
+from pycore.session.topics.hashes import HASH_BYTES
+from pycore.simulation import Contents, Simulation
+from pycore.values.canonical import Encoder
+
+PER_TICK: Final = 4
+"""Frames that are completed in a tick."""
+BEHIND: Final = 32
+"""So many may wait for ticks without a rollback, which complete few and begin no hash."""
+ROWS_BYTES: Final = 4096
+ITEMS: Final = 2000
+"""Values of a state that are encoded in a tick."""
+LARGE_BYTES: Final = 8192
+"""A state of fewer bytes takes no time worth sharing out."""
+
+OwnHash = Callable[[int, int, bytes], None]
+"""Takes episode, frame and hash of what we hashed."""
+
+
+class Publication:
+    """The confirmed frames of a session on their way to its sinks."""
+
+    __slots__ = (
+        "_collected_end",
+        "_encoder",
+        "_every",
+        "_hasher",
+        "_large",
+        "_next_hash",
+        "_own_hash",
+        "_rows",
+        "_sinks",
+        "_unhashed",
+        "collected",
+        "ended",
+        "published",
+        "waiting",
+    )
+
+    def __init__(self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash) -> None:
+        self._sinks = tuple(sinks)
+        self._every = hash_every
+        self._own_hash = own_hash
+        self.waiting: deque[ConfirmedFrame] = deque()
+        """Confirmed frames that are not complete yet."""
+        self._unhashed = bytearray()
+        """Rows that the hash of the rows has not taken in yet: it takes many at a time."""
+        self._encoder: Encoder | None = None
+        self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
+        self.begin()
+
+    def add_sink(self, sink: Sink) -> None:
+        """Another one takes what is published from here on."""
+        self._sinks = (*self._sinks, sink)
+
+    def begin(self, large: bool = True) -> None:
+        """Start an episode; `large`: its states are encoded in pieces where they can be, which takes longer in all."""
+        self._large = large
+        self.waiting.clear()
+        self._encoder = None
+        self._rows = blake2b(digest_size=HASH_BYTES)
+        self._unhashed.clear()
+        self._next_hash = self._every
+        self._collected_end = False
+        self.collected = -1
+        """Last frame that was taken out of the ring."""
+        self.published = -1
+        """Last frame that went to the sinks."""
+        self.ended = False
+        """Whether the end of the episode was published."""
+
+    def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
+        """Take confirmed frames out of the ring, up to this one."""
+        frames = timeline.frames
+        mask = frames.mask
+        frame = self.collected
+        next_hash = self._next_hash
+        plain = not self._sinks and not self.waiting
+        if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
+            # The path of every tick, where nobody takes the frame and there is nothing to it but the actions.
+            self._unhashed += b"".join(frames.encoded[upto & mask])
+            self.collected = self.published = upto
+            return
+        while frame < upto:
+            frame += 1
+            slot = frame & mask
+            state = None
+            if plain and frame != next_hash and frames.results[slot] is None:
+                self._unhashed += b"".join(frames.encoded[slot])
+                self.published = frame
+                continue
+            plain = False
+            if frame == next_hash:
+                next_hash += self._every
+                state = timeline.state(frame)
+            self.waiting.append(
+                ConfirmedFrame(episode, frame, timeline.seats, tuple(frames.encoded[slot]), frames.results[slot], state)
+            )
+        self._next_hash = next_hash
+        self.collected = upto
+
+    def finish(self, episode: int, state: object) -> None:
+        """The last frame was collected; `state` is the final one."""
+        if not self._collected_end:
+            self._collected_end = True
+            self.waiting.append(ConfirmedFrame(episode, self.collected + 1, (), (), None, state))
+
+    def work(self, simulation: Simulation, busy: bool) -> None:
+        """Complete what waits, as much as a tick has time for; `busy`: there was a rollback in it."""
+        waiting = self.waiting
+        most = PER_TICK
+        if busy and len(waiting) <= BEHIND:
+            if len(waiting) <= PER_TICK or (waiting[0].state is not None and self._large):
+                return
+            most = 1
+        # Where hashes come quicker than their states are encoded, the pieces would pile up.
+        items = None if len(waiting) > BEHIND else ITEMS
+        for _ in range(most):
+            if not waiting or not self._complete(waiting[0], simulation, items):
+                return
+            waiting.popleft()
+
+    def flush(self, simulation: Simulation) -> None:
+        """Complete everything that waits."""
+        waiting = self.waiting
+        while waiting:
+            self._complete(waiting[0], simulation, None)
+            waiting.popleft()
+
+    def cut(self, episode: int, frames: int) -> None:
+        """The episode has ended with so many frames; what was collected beyond is dropped, or taken back."""
+        while self.waiting and self.waiting[-1].frame >= frames:
+            self.waiting.pop()
+            self._encoder = None
+        if self.published >= frames or self.ended:
+            for sink in self._sinks:
+                sink.cut(episode, frames)
+        self.ended = False
+        self.published = min(self.published, frames - 1)
+        self.collected = min(self.collected, frames - 1)
+
+    def _complete(self, entry: ConfirmedFrame, simulation: Simulation, items: int | None) -> bool:
+        """Whether an entry is complete, after so many values of its state were encoded at most."""
+        if entry.state is not None and not self._take_hash(entry, simulation, items):
+            return False
+        if entry.actions:
+            self.published = entry.frame
+            rows = self._unhashed
+            rows += b"".join(entry.actions)
+            if entry.result is not None:
+                entry.complete()
+                rows += entry.text.encode()
+            if len(rows) > ROWS_BYTES:
+                self._hash_rows()
+            for sink in self._sinks:
+                sink.frame(entry)
+            return True
+        self.ended = True
+        assert entry.digest is not None
+        for sink in self._sinks:
+            sink.end(entry.episode, entry.frame, entry.digest)
+        return True
+
+    def _take_hash(self, entry: ConfirmedFrame, simulation: Simulation, items: int | None) -> bool:
+        hasher: Any
+        if self._large and isinstance(simulation, Contents):
+            if self._encoder is None:
+                self._hasher = blake2b(digest_size=HASH_BYTES)
+                self._encoder = Encoder(simulation.contents(entry.state), self._hasher.update)
+            while not self._encoder.run(ITEMS):
+                if items is not None:
+                    return False
+            self._encoder = None
+            hasher = self._hasher
+        else:
+            hasher = blake2b(simulation.canonical(entry.state), digest_size=HASH_BYTES)
+        self._hash_rows()
+        hasher.update(self._rows.digest())
+        self._rows = blake2b(digest_size=HASH_BYTES)
+        digest = hasher.digest()
+        entry.hashed(digest)
+        self._own_hash(entry.episode, entry.frame, digest)
+        return True
+
+    def _hash_rows(self) -> None:
+        self._rows.update(self._unhashed)
+        self._unhashed.clear()

@@ -1,0 +1,1 @@
+"""What a packet can say beside inputs and receipts: one module for each topic."""

@@ -1,0 +1,188 @@
+"""HASH: every peer hashes the same confirmed states and the same rows, and the hashes must be equal.
+
+Only what is confirmed is hashed, so a difference is never a prediction: it means that an environment is not
+deterministic, or that something is broken. A hash covers the state before a frame and the rows since the last hash,
+so what is recorded is what is compared.
+
+A block has entries of ``u32 frame and marks, 8 bytes hash``. An entry rides again and again, a round trip apart, until
+the peer says that it has it. Two marks: HEARD, "I have yours of this frame", and WANT, "I do not know yet that you
+have mine". Who has nothing to want answers an entry with WANT once and stays silent otherwise, so the exchange ends on
+both sides whatever is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.errors import DecodeError
+from pycore.link.link import Link
+from pycore.session.journal import Journal
+from pycore.session.topics.topic import HASH, Arrival
+from pycore.wire.datagram import BLOCK_BYTES
+
+HASH_BYTES: Final = 8
+ENTRY_BYTES: Final = 4 + HASH_BYTES
+HEARD: Final = 1 << 31
+WANT: Final = 1 << 30
+
+
+class HashExchange:
+    """One link's exchange in one episode. `kept` frames' hashes are kept; the oldest goes first."""
+
+    __slots__ = ("_again_at", "_answers", "_forgotten", "_kept", "_own", "_theirs", "_wanted", "compared")
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._own: dict[int, bytes] = {}
+        self._theirs: dict[int, bytes] = {}
+        self._forgotten = -1
+        """Up to here the peer's are no longer kept: one that comes again is a duplicate."""
+        self._wanted: list[int] = []
+        self._again_at: dict[int, float] = {}
+        """When a hash that is wanted has to ride again."""
+        self._answers: list[int] = []
+        self.compared = 0
+        """Hashes compared so far."""
+
+    def own(self, frame: int, digest: bytes) -> tuple[bytes, bytes] | None:
+        """Note our hash of `frame`; returns (ours, theirs) if the peer's came before and differs."""
+        self._bound(self._own)
+        self._own[frame] = digest
+        self._wanted.append(frame)
+        # What is no longer kept can no longer be told: it must not be waited for either.
+        oldest = next(iter(self._own))
+        while self._wanted[0] < oldest:
+            self._again_at.pop(self._wanted[0], None)
+            del self._wanted[0]
+        return self._compare(frame)
+
+    def heard(self, entry: bytes) -> tuple[int, bytes, bytes] | None:
+        """Take in an entry of the peer; returns (frame, our hash, theirs) at the first sight of a difference."""
+        word = int.from_bytes(entry[:4], "big")
+        frame = word & (WANT - 1)
+        new = frame not in self._theirs and frame > self._forgotten
+        if new:
+            self._forgotten = max(self._forgotten, self._bound(self._theirs))
+            self._theirs[frame] = entry[4:]
+        if word & HEARD and frame in self._wanted:
+            self._wanted.remove(frame)
+            self._again_at.pop(frame, None)
+        if word & WANT and frame in self._own and frame not in self._wanted and frame not in self._answers:
+            self._answers.append(frame)
+        difference = self._compare(frame) if new else None
+        return None if difference is None else (frame, *difference)
+
+    def _compare(self, frame: int) -> tuple[bytes, bytes] | None:
+        own = self._own.get(frame)
+        theirs = self._theirs.get(frame)
+        if own is None or theirs is None:
+            return None
+        self.compared += 1
+        return (own, theirs) if own != theirs else None
+
+    def _bound(self, hashes: dict[int, bytes]) -> int:
+        """Make room for one more; returns the frame of the one that had to go, -1 if none had to."""
+        if len(hashes) < self._kept:
+            return -1
+        oldest = next(iter(hashes))
+        del hashes[oldest]
+        return oldest
+
+    @property
+    def riding(self) -> bool:
+        """Whether anything has to ride."""
+        return bool(self._wanted or self._answers)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the peer has all of ours."""
+        return not self._wanted
+
+    def has_theirs(self, frame: int) -> bool:
+        """Whether the peer's hash of `frame` has come."""
+        return frame in self._theirs
+
+    def entries(self, now: float, again_at: float, most: int) -> list[bytes]:
+        """What rides in the packet of `now`, `most` entries; what is wanted rides again from `again_at` on."""
+        entries: list[bytes] = []
+        for frame in self._wanted:
+            if len(entries) >= most:
+                return entries
+            if self._again_at.get(frame, now) <= now:
+                self._again_at[frame] = again_at
+                entries.append(self._entry(frame, WANT))
+        answers = self._answers[: most - len(entries)]
+        del self._answers[: len(answers)]
+        entries += [self._entry(frame, 0) for frame in answers if frame in self._own]
+        return entries
+
+    def _entry(self, frame: int, marks: int) -> bytes:
+        if frame in self._theirs or frame <= self._forgotten:
+            marks |= HEARD
+        return (frame | marks).to_bytes(4, "big") + self._own[frame]
+
+
+class Hashes:
+    """The exchanges of all links. `kept` is how many hashes of an episode each keeps."""
+
+    kind = HASH
+    bit = 1 << HASH
+    of_session = False
+
+    def __init__(self, links: Sequence[Link], journal: Journal, kept: int, period: float) -> None:
+        self._links = links
+        self._journal = journal
+        self._kept = kept
+        self._period = period
+        self._before = {link.peer.number: 0 for link in links}
+        self._of = {link.peer.number: HashExchange(kept) for link in links}
+
+    def leave(self) -> None:
+        """The episode is over; the next one begins with nothing."""
+        for number, exchange in self._of.items():
+            self._before[number] += exchange.compared
+            self._of[number] = HashExchange(self._kept)
+        for link in self._links:
+            link.be_silent(self.bit)
+
+    def of(self, link: Link) -> HashExchange:
+        """One link's exchange in the running episode."""
+        return self._of[link.peer.number]
+
+    def compared(self, link: Link) -> int:
+        """Hashes compared with one peer over the session."""
+        return self._before[link.peer.number] + self._of[link.peer.number].compared
+
+    def own(self, episode: int, frame: int, digest: bytes) -> None:
+        """Our hash of `frame`: it goes to everybody, and is compared with what came already."""
+        for link in self._links:
+            difference = self._of[link.peer.number].own(frame, digest)
+            link.speak(self.bit)
+            if difference is not None:
+                self._journal.mismatch(link.seat, episode, frame, *difference)
+
+    def check(self, payload: bytes) -> None:
+        """Whole entries, one at least."""
+        if not payload or len(payload) % ENTRY_BYTES:
+            raise DecodeError(f"a hash block has entries of {ENTRY_BYTES} bytes, this one {len(payload)} bytes")
+
+    def payloads(self, link: Link, now: float, by_socket: bool, room: int) -> Sequence[bytes]:
+        """As many entries as fit."""
+        exchange = self._of[link.peer.number]
+        if not exchange.riding:
+            link.be_silent(self.bit)
+            return ()
+        rtt = (link.paths.socket if by_socket else link.paths.wire).rtt or 0.0
+        entries = exchange.entries(now, now + rtt + 2 * self._period, max(1, (room - BLOCK_BYTES) // ENTRY_BYTES))
+        return (b"".join(entries),) if entries else ()
+
+    def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
+        """Compare what came."""
+        exchange = self._of[link.peer.number]
+        for at in range(0, len(payload), ENTRY_BYTES):
+            difference = exchange.heard(payload[at : at + ENTRY_BYTES])
+            if difference is not None:
+                self._journal.mismatch(link.seat, arrival.running, *difference)
+        if exchange.riding:
+            link.speak(self.bit)

@@ -1,0 +1,60 @@
+"""What a topic is: a kind of block that knows its own payload, when it rides, and what it does where it arrives.
+
+What rides is state, not messages: a topic says again what holds until the receiver is known to have it. So a lost
+packet is never missed, and a packet that comes twice moves nothing. A topic that has something to say on a link sets
+its bit on the link's agenda, and takes it away when there is nothing more to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from pycore.errors import DecodeError
+from pycore.link.link import Link
+
+# Kinds of blocks. An unknown one is skipped, so that a later version may add one.
+HASH: Final = 1
+READY: Final = 2
+STATUS: Final = 3
+STOP: Final = 4
+END: Final = 5
+DEAF: Final = 6
+OVER: Final = 7
+
+
+class Arrival(NamedTuple):
+    """The packet that a block came in."""
+
+    episode: int
+    """The one that the packet is of; the running one, or for `of_session` topics any."""
+    running: int
+    newest: bool
+    """Whether it is newer than all packets before on its path."""
+    by_socket: bool
+    now: float
+
+
+class Topic(Protocol):
+    """One kind of block."""
+
+    kind: int
+    bit: int
+    """`1 << kind`."""
+    of_session: bool
+    """Whether it is taken from packets of other episodes as well."""
+
+    def check(self, payload: bytes) -> None:
+        """Raise DecodeError for what cannot be read; every block of a packet is looked at before any moves anything."""
+
+    def payloads(self, link: Link, now: float, by_socket: bool, room: int) -> Sequence[bytes]:
+        """What rides in a packet of now; `room` is in bytes, payload and head of the block together."""
+
+    def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
+        """A block of this kind came. It was checked."""
+
+
+def fixed_size(name: str, size: int, payload: bytes) -> None:
+    """Raise DecodeError if a payload has another size."""
+    if len(payload) != size:
+        raise DecodeError(f"block {name} has {size} bytes, this one {len(payload)}")

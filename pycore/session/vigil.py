@@ -1,0 +1,158 @@
+"""Looks around, a few times a second, for what would otherwise keep a session from ever ending.
+
+A peer that is gone, or over, or another load of its page; a version that cannot be played with; ends of the episode
+that differ although both sides hold every input; and, whatever it is, that nothing moves any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.events import Desync
+from pycore.link.link import Link
+from pycore.rollback.timeline import Timeline
+from pycore.session.course import Course
+from pycore.session.episode import Episode
+from pycore.session.journal import Journal
+from pycore.session.membership import Membership, reason_of
+from pycore.session.phases import DONE, FAILED
+from pycore.session.topics import ready
+from pycore.session.topics.status import Status
+
+TOLD: Final = {"returned": "returned", "player_left": "dropped"}
+"""What the peer that is the reason is told, by the reason that we end with."""
+
+
+class Vigil:
+    """Ends the session where it would not end by itself."""
+
+    __slots__ = (
+        "_course",
+        "_episode",
+        "_journal",
+        "_links",
+        "_membership",
+        "_moved_at",
+        "_patience",
+        "_place",
+        "_status",
+        "_timeline",
+    )
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        links: Sequence[Link],
+        episode: Episode,
+        course: Course,
+        membership: Membership,
+        status: Status,
+        journal: Journal,
+        patience: float,
+        now: float,
+    ) -> None:
+        self._timeline = timeline
+        self._links = tuple(links)
+        self._episode = episode
+        self._course = course
+        self._membership = membership
+        self._status = status
+        self._journal = journal
+        self._patience = patience
+        self._place = (0, 0, 0)
+        self._moved_at = now
+
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen."""
+        self._moved_at += seconds
+
+    def look(self, now: float, confirmed: int) -> None:
+        """Look at everybody, and at ourselves."""
+        course = self._course
+        other = self._membership.other_version
+        if other is not None:
+            link, version = other
+            code, text = ready.version_differs(version)
+            course.break_off(now, code, f"player {self._journal.name(link)}: {text}", FAILED)
+            return
+        verdict = self._membership.look(now, course.playing)
+        if verdict is not None:
+            # Each is told what is true for itself: the others have lost a player.
+            told = {link.peer.number: "player_left" for link in self._links}
+            told[verdict.link.peer.number] = TOLD[verdict.reason]
+            course.break_off(now, verdict.reason, verdict.text, DONE, None, told, verdict.link.seat)
+        elif course.playing:
+            over = self._membership.over()
+            # Who went on to another episode, or has come to the end, has everything of this one, and so have we.
+            if over is not None and over.peer.episode <= self._episode.number:
+                self._follow(over, now)
+            elif not self._ends_differ(now):
+                self._look_for_progress(now, confirmed)
+
+    def _follow(self, over: Link, now: float) -> None:
+        """A peer's session is over while our episode runs."""
+        reason = reason_of(over)
+        name = self._journal.name(over)
+        text = {
+            "player_left": f"player {name} ended the session",
+            "desync": f"player {name} found that the episode ends elsewhere there, with the same inputs",
+            "dropped": f"player {name} had not heard of us for too long and went on without us",
+            "returned": f"player {name} plays with another load of this page",
+            "error": f"player {name}'s environment failed",
+        }[reason]
+        frames = None
+        if reason == "desync":
+            # The lowest end that anybody holds at with all inputs up to it: whoever told us may play on itself.
+            ends = [link.peer.end[0] for link in self._links if link.peer.end and link.peer.end[2]]
+            if self._timeline.end is not None:
+                ends.append(self._timeline.end)
+            frames = min(ends) + 1 if ends else None
+            self._say_ends(over, min(ends) if ends else self._timeline.current, "another end")
+        self._course.break_off(now, "player_left" if reason == "error" else reason, text, DONE, frames, None, over.seat)
+
+    def _ends_differ(self, now: float) -> bool:
+        """Whether a peer holds at an end that is none here, although both hold every input up to it.
+
+        No agreement can come then: it is a desync, and the session ends at the lower end.
+        """
+        timeline = self._timeline
+        for link in self._links:
+            end = link.peer.end
+            if end is None or not end[2] or link.peer.episode > self._episode.number:
+                continue
+            frame = end[0]
+            if (
+                min(timeline.frames.held) >= frame
+                and timeline.current > frame
+                and (timeline.pending is None or timeline.pending > frame)
+                and (timeline.end is None or timeline.end > frame)
+            ):
+                self._say_ends(link, frame, f"ends at frame {frame}")
+                name = self._journal.name(link)
+                text = f"player {name} ends at frame {frame}, this side {self._our_end()}, with the same inputs"
+                self._course.break_off(now, "desync", text, DONE, frame + 1)
+                return True
+        return False
+
+    def _our_end(self) -> str:
+        end = self._timeline.end
+        return "plays on" if end is None else f"ends at frame {end}"
+
+    def _say_ends(self, link: Link, frame: int, theirs: str) -> None:
+        self._journal.say(
+            Desync(
+                seat=link.seat, episode=self._episode.number, frame=frame, own=self._our_end(), theirs=theirs,
+                what="end",
+            )
+        )  # fmt: skip
+
+    def _look_for_progress(self, now: float, confirmed: int) -> None:
+        """Everybody is heard, and still nothing moves: whatever it is, it does not go on for ever."""
+        place = (self._course.phase, self._timeline.current, confirmed)
+        if place != self._place or self._status.hidden or any(link.peer.status for link in self._links):
+            self._place = place
+            self._moved_at = now
+        elif now - self._moved_at > self._patience and not self._membership.anybody_interrupted:
+            text = f"nothing has moved for {now - self._moved_at:.0f} s although everybody is heard"
+            self._course.break_off(now, "no_progress", text, DONE)

@@ -1,0 +1,157 @@
+"""The server of a simulated mesh: it passes inputs and signals on in order, may be away, and tells who left.
+
+A socket has three truths: whether it works, what the page believes and what the server believes. What a page emits
+into a socket that is dead already is lost; what the server passes on to a dead one is lost as well. When the server
+believes that a socket is gone, and it is not back within `grace`, the others are told that its player left, as the
+relay does with `end_game`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pycore.testing.network import Conditions
+from pycore.testing.timetable import Timetable
+
+INPUT = "pyodide_player_action"
+SIGNAL = "webrtc_signal"
+
+
+class _Client:
+    """The server's end of one page."""
+
+    __slots__ = ("gone", "left", "message", "socket", "works")
+
+    def __init__(
+        self, message: Callable[[int, str, Any], None], socket: Callable[[bool], None], left: Callable[[int], None]
+    ) -> None:
+        self.message = message
+        self.socket = socket
+        self.left = left
+        self.works = True
+        self.gone = 0
+        """How often the socket was lost or came back: whatever is noticed later than the next change never is."""
+
+
+class Server:
+    """Passes on what pages emit. Pages are attached to it."""
+
+    def __init__(self, conditions: Conditions, time: Timetable) -> None:
+        self.conditions = conditions
+        self.away = False
+        """Nothing passes, and no socket works, though the pages may believe so."""
+        self.passes_epoch = True
+        """False: it leaves `sync_epoch` out of an input, as the page's own server does."""
+        self.grace: float | None = None
+        """Seconds from noticing that a socket is gone until the others are told; None: they never are."""
+        self.inputs = 0
+        """Inputs that crossed the server."""
+        self.signals = 0
+        self.told: list[tuple[float, int]] = []
+        """When the others were told that a seat left."""
+        self._time = time
+        self._clients: dict[int, _Client] = {}
+        self._last: dict[tuple[int, int], float] = {}
+
+    def attach(
+        self,
+        seat: int,
+        message: Callable[[int, str, Any], None],
+        socket: Callable[[bool], None],
+        left: Callable[[int], None],
+    ) -> None:
+        """The page of a seat takes messages as (sender, event, data), its socket's state, and who left."""
+        self._clients[seat] = _Client(message, socket, left)
+
+    def reached_by(self, seat: int) -> bool:
+        """Whether what the page of a seat emits now gets here."""
+        return not self.away and self._clients[seat].works
+
+    # -- messages ---------------------------------------------------------------------------------------------
+
+    def emit(self, seat: int, event: str, data: dict[str, Any]) -> None:
+        """A page that believes its socket to be up emits."""
+        if not self.reached_by(seat):
+            return
+        if event == INPUT:
+            self.inputs += 1
+            if not self.passes_epoch:
+                data = {**data, "sync_epoch": None}
+            for other in self._clients:
+                if other != seat:
+                    self._pass_on(seat, other, event, data)
+        elif event == SIGNAL:
+            self.signals += 1
+            self._pass_on(seat, data["target_player_id"], event, data)
+
+    def _pass_on(self, sender: int, to: int, event: str, data: dict[str, Any]) -> None:
+        due = max(self._last.get((sender, to), 0.0), self._time.now + self.conditions.server_delay)
+        self._last[sender, to] = due
+        self._time.at(due, lambda: self._deliver(sender, to, event, data))
+
+    def _deliver(self, sender: int, to: int, event: str, data: dict[str, Any]) -> None:
+        client = self._clients[to]
+        if client.works and not self.away:
+            client.message(sender, event, data)
+
+    # -- sockets ----------------------------------------------------------------------------------------------
+
+    def lose(self, seat: int, page_sees_after: float | None = 0.0, server_sees_after: float | None = 0.0) -> None:
+        """The socket of a page dies; each side notices it so many seconds later, or never (None)."""
+        client = self._clients[seat]
+        client.works = False
+        client.gone += 1
+        number = client.gone
+
+        def page_sees() -> None:
+            if client.gone == number:
+                client.socket(False)
+
+        def tell() -> None:
+            if client.gone == number and not self.away:
+                self.tell_that_left(seat)
+
+        def server_sees() -> None:
+            if client.gone == number and self.grace is not None:
+                self._time.after(self.grace, tell)
+
+        if page_sees_after is not None:
+            self._time.after(page_sees_after, page_sees)
+        if server_sees_after is not None:
+            self._time.after(server_sees_after, server_sees)
+
+    def connect(self, seat: int) -> None:
+        """The page has a working socket again, if the server is there."""
+        client = self._clients[seat]
+        client.works = True
+        client.gone += 1
+        if not self.away:
+            client.socket(True)
+
+    def tell_that_left(self, seat: int) -> None:
+        """Everybody else is told that a player is gone for good."""
+        self.told.append((self._time.now, seat))
+        for other, client in self._clients.items():
+            if other != seat and client.works:
+                self._time.after(self.conditions.server_delay, lambda client=client: client.left(seat))  # type: ignore[misc]
+
+    def go_away(self, seen_after: tuple[float, ...] = ()) -> None:
+        """The server is gone; the page of seat i notices after `seen_after[i]`, at once where nothing is said."""
+        self.away = True
+        for seat, client in self._clients.items():
+            number = client.gone
+            after = seen_after[seat] if seat < len(seen_after) else 0.0
+
+            def sees(client: _Client = client, number: int = number) -> None:
+                if self.away and client.gone == number:
+                    client.socket(False)
+
+            self._time.after(after, sees)
+
+    def come_back(self) -> None:
+        """The server is there again, and every page whose line works has its socket back."""
+        self.away = False
+        for client in self._clients.values():
+            if client.works:
+                client.socket(True)

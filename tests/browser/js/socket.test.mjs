@@ -1,0 +1,34 @@
+/** Our page's connection: nothing is emitted while it is down, and what is to be kept goes out when it is back. */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Socket, pauseAfter } from '../../../web/core/socket.js';
+
+test('what is to be kept goes out once, in order, behind what the page says at its return', () => {
+  const handlers = new Map();
+  const sent = [];
+  const client = {
+    connected: false,
+    on: (event, f) => void handlers.set(event, f),
+    onAny: () => {},
+    emit: (event, data) => void sent.push([event, data]),
+    timeout: () => ({ emit() {} }),
+  };
+  globalThis.window = { setTimeout: () => 0, clearTimeout: () => {} };
+  const socket = new Socket(client, () => {});
+  socket.onState((state) => {
+    if (state === 'connected') socket.emit('join_game', 0);
+  });
+  assert.equal(socket.emit('pyodide_player_action', 1), false);
+  assert.equal(socket.emit('p2p_connection_type', 2, true), true);
+  assert.equal(socket.emit('p2p_connection_type', 3, true), true);
+  assert.deepEqual(sent, []);
+  client.connected = true;
+  handlers.get('connect')();
+  handlers.get('connect')();
+  assert.deepEqual(sent, [['join_game', 0], ['p2p_connection_type', 2], ['p2p_connection_type', 3], ['join_game', 0]]);
+});
+
+test('after the last pause it is the last one again', () => {
+  assert.deepEqual([1, 2, 3, 9].map((attempts) => pauseAfter([10, 20], attempts)), [10, 20, 20, 20]);
+});

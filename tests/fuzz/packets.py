@@ -1,0 +1,32 @@
+"""All that the fuzzer knows of the wire format: where a packet's address ends, and why a packet cannot be read.
+
+Another format needs another version of this file, and `python -m tests.fuzz.fuzz_session --write-corpus`.
+"""
+
+from __future__ import annotations
+
+from pycore import DecodeError, Session
+from pycore.wire import datagram, probe
+
+ADDRESS = 3
+"""The first bytes of every packet: its kind, and the session's tag. A packet with others is foreign."""
+
+FAR = 1 << 30
+
+
+def unreadable(data: bytes, session: Session) -> str | None:
+    """Why a packet for this session cannot be read, whatever the session would make of it; None if it can.
+
+    As leniently as any session might: inputs are passed over as if they were all known.
+    """
+    if datagram.tag_of(data) < 0:
+        return "not a packet of ours"
+    try:
+        if data[0] == datagram.KIND:
+            codecs = [seat.codec for seat in session.seats]
+            datagram.decode(data, codecs, 1, len(codecs) - 1, session.frame, session.episode, 0, held=FAR)
+        else:
+            probe.decode_probe(data)
+    except DecodeError as error:
+        return str(error)
+    return None

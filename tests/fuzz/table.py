@@ -1,0 +1,163 @@
+"""Real sessions whose packets lie in the open: valid ones to mutate, and one session to give them to."""
+
+from __future__ import annotations
+
+import gc
+import random
+import types
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from pycore import BETWEEN, DONE, EMIT, FAILED, SEND, Session, Settings
+from pycore.records import export_session_metrics
+from pycore.session.confirmed import ConfirmedFrame
+from pycore.testing import Walk
+
+GAMES: dict[str, tuple[int, dict[str, Any]]] = {
+    "two": (2, {"action_space": {"type": "discrete", "n": 6}}),
+    "three": (3, {"action_space": {"type": "discrete", "n": 300}, "input_delay": 2}),
+    "any": (2, {"action_space": {"type": "any"}, "input_delay": 0, "window": 4}),
+    "short": (2, {"action_space": {"type": "discrete", "n": 6}, "max_steps": 25, "num_episodes": 40}),
+}
+"""Seats and settings by name: every kind of action, more receipts, ends of episodes all the time."""
+
+Packet = tuple[int, bytes]
+"""Who sent it, and its bytes."""
+
+
+class Table:
+    """The sessions of one game. Seat 0 is the target; `heard` is what the others sent it."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        seats, values = GAMES[name]
+        self.name = name
+        self.random = random.Random(seed)
+        self.now = 100.0
+        self.settings = Settings(**{"max_steps": 100_000, "num_episodes": 2, "hash_interval": 10, **values})
+        self.published: list[tuple[int, int]] = []
+        self.sessions = [
+            Session(
+                Walk(seats, seed=seed), self.settings, game_id="fuzz", players=list(range(seats)), me=seat,
+                now=self.now, wall_ms=1e12, seed=seed, sinks=(self,) if seat == 0 else (),
+            )
+            for seat in range(seats)
+        ]  # fmt: skip
+        self.heard: deque[Packet] = deque(maxlen=400)
+        self._mail: list[Callable[[], None]] = []
+        self.begin()
+
+    @property
+    def target(self) -> Session:
+        """The session that is given mutated packets."""
+        return self.sessions[0]
+
+    def begin(self) -> None:
+        """Play until frames are published, with everything arriving; then a third of the packets is lost."""
+        for _ in range(600):
+            self.tick(lossy=False)
+            if len(self.published) > 5:
+                break
+        else:
+            raise AssertionError(f"the game {self.name} did not begin")
+        for _ in range(30):
+            self.tick()
+
+    def tick(self, lossy: bool = True) -> None:
+        """One period of everybody. What is sent arrives in the next tick; the server loses nothing."""
+        self.now += self.settings.period
+        arrivals, self._mail = self._mail, []
+        for arrive in arrivals:
+            arrive()
+        for seat, session in enumerate(self.sessions):
+            action = self.random.randrange(6)
+            for duty, to, _seq, payload in session.poll(self.now, action, [0] * (len(self.sessions) - 1)):
+                if duty == SEND:
+                    if to == 0:
+                        self.heard.append((seat, payload))
+                    if not lossy or self.random.random() < 0.66:
+                        self._post(to, lambda o, s, p=payload: o.receive(s, p, self.now), seat)
+                elif duty == EMIT:
+                    self._emit(seat, *payload)
+            session.advance(self.now)
+            session.news()
+
+    def _emit(self, seat: int, event: str, data: Any) -> None:
+        if event == "webrtc_signal":
+            payload = data["payload"]
+            to = self.sessions[0].players.index(data["target_player_id"])
+            self._post(to, lambda o, s: o.receive_signal(s, payload, self.now), seat)
+        elif event == "pyodide_player_action":
+            what = data["action"], data["frame_number"], data["sync_epoch"]
+            for to in range(len(self.sessions)):
+                if to != seat:
+                    self._post(to, lambda o, s: o.receive_action(s, *what, self.now), seat)
+
+    def _post(self, to: int, arrive: Callable[[Session, int], Any], sender: int) -> None:
+        self._mail.append(lambda: arrive(self.sessions[to], sender))
+
+    def frame(self, frame: ConfirmedFrame) -> None:
+        """The target published a frame."""
+        place = frame.episode, frame.frame
+        if self.published and place != next_of(self.published[-1], frame.episode):
+            raise AssertionError(f"frame {place[1]} of episode {place[0]} was published behind {self.published[-1]}")
+        self.published.append(place)
+
+    def end(self, episode: int, frames: int, digest: bytes) -> None:
+        """The target's episode is complete."""
+
+    def cut(self, episode: int, frames: int) -> None:
+        """The target's episode was broken off."""
+        self.published = [place for place in self.published if place < (episode, frames)]
+
+    @property
+    def over(self) -> bool:
+        """Whether the target plays no longer."""
+        return self.target.phase in (DONE, FAILED)
+
+
+def next_of(last: tuple[int, int], episode: int) -> tuple[int, int]:
+    """The frame that has to be published behind another one."""
+    return (episode, last[1] + 1) if episode == last[0] else (last[0] + 1, 0)
+
+
+COUNTERS = ("malformed", "foreign")
+
+
+def seen(session: Session) -> dict[str, Any]:
+    """What a session shows of itself, but for the counters of what it refused."""
+    metrics = export_session_metrics(session)
+    for name in COUNTERS:
+        metrics["sync"].pop(name, None)
+    return {
+        "metrics": metrics,
+        "phase": session.phase,
+        "episode": session.episode,
+        "frame": session.frame,
+        "published": session.published,
+        "confirmed": session.confirmed,
+        "dispatched": session.dispatched,
+        "pending": session.pending_rollback_frame,
+        "period": session.tick_period(),
+    }
+
+
+def stood_still(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Whether a packet left alone what only `poll` and `advance` may move. The end of all is the exception."""
+    names = ("frame", "published", "episode")
+    return all(before[name] == after[name] for name in names) or after["phase"] in (DONE, FAILED, BETWEEN)
+
+
+LEAVES = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, types.MethodType)
+
+
+def size(session: Session) -> int:
+    """How many objects a session is made of: those that can be reached from it, code left out."""
+    counted: set[int] = set()
+    waiting: list[Any] = [session]
+    while waiting:
+        for found in gc.get_referents(waiting.pop()):
+            if id(found) not in counted and not isinstance(found, LEAVES):
+                counted.add(id(found))
+                waiting.append(found)
+    return len(counted)

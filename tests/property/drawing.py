@@ -1,0 +1,205 @@
+"""Schedules: all that decides a run, drawn by Hypothesis or from a seed. A schedule's repr reproduces it.
+
+There are two kinds. In one everybody stays to the end, and everything is whole again after `good_after`; then every
+record must be the truth's. In the other somebody vanishes, is closed, breaks or stops, and perhaps nothing is ever
+whole again; then every session must end by itself. What a schedule's words mean is in `networks`, what must hold in
+`laws` and `watching`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import Phase
+from hypothesis import strategies as st
+
+from pycore.testing import Conditions
+
+TIMES = float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x"))
+"""PYCORE_EXAMPLES=10x runs ten times as many examples."""
+
+
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Phases of a property over whole schedules: shrinking one that hangs takes minutes, and its repr says all."""
+
+
+def examples(count: int) -> int:
+    """How many examples a property runs, long runs included."""
+    return max(1, int(count * TIMES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """All that decides a run; its repr reproduces it."""
+
+    seats: int = 2
+    seed: int = 0
+    ending: int = 0
+    delay: int = 1
+    window: int = 8
+    fps: int = 30
+    episodes: int = 2
+    steps: int = 120
+    hold: int = 5
+    conditions: Conditions = field(default_factory=Conditions)
+    duplicates: float = 0.0
+    queueing: bool = False
+    pass_epoch: bool = True
+    datagram_bytes: int = 1200
+    wide: bool = False
+    """Actions of several hundred bytes instead of one."""
+    happenings: tuple[tuple[float, str, int, int], ...] = ()
+    """(time, what, way or seat, amount); see `apply`."""
+    good_after: float = 12.0
+    """From here on the network is whole; loss and delay stay."""
+    hash_interval: int = 7
+    pages: tuple[tuple[int, str, float], ...] = ()
+    """(seat, what, amount) from the start on: `slow`, `ticks`, `hiccups`."""
+    ways: tuple[tuple[int, str, float], ...] = ()
+    """(way, what, amount): one direction's own `delay` or `loss`."""
+    departures: tuple[tuple[float, str, int, int], ...] = ()
+    """(time, what, seat, amount): what makes the session end; none where everybody stays."""
+    heals: bool = True
+    """False: nothing is whole again after `good_after`."""
+    grace: float | None = None
+    """After how many seconds the server tells that a socket is gone; None: never."""
+
+
+ENDS = {
+    "cut": "restore", "cut one way": "restore", "close": "open", "fail": "open", "congest": "drain",
+    "socket down": "socket up", "hide": "show", "freeze": "thaw", "close late": "open late",
+    "socket dies": "socket returns", "server away": "server back",
+}  # fmt: skip
+
+
+Choose = Callable[[str, Any], Any]
+"""`of(kind, argument)` picks from a list, or between two numbers."""
+
+
+def _pairs(when: float, what: str, which: int, amount: int, length: float) -> list[tuple[float, str, int, int]]:
+    first = (round(when, 2), what, which, amount)
+    return [first, (round(when + length, 2), ENDS[what], which, 0)] if what in ENDS else [first]
+
+
+def draw_schedule(of: Choose, seats: int | None = None) -> Schedule:
+    """A schedule in which everybody stays."""
+    happenings: list[tuple[float, str, int, int]] = []
+    for _ in range(of("int", (0, 6))):
+        what = of(
+            "pick",
+            ["burst", "raise", "cut", "cut one way", "close", "fail", "congest", "socket down", "hide", "freeze",
+             "loss", "delay"],
+        )  # fmt: skip
+        amount = of("int", (1, 30)) if what != "loss" else of("int", (0, 40))
+        happenings += _pairs(of("float", (0.2, 9.0)), what, of("int", (0, 11)), amount, of("float", (0.05, 6.0)))
+    schedule = Schedule(
+        seats=seats or of("pick", [2, 2, 2, 2, 3, 4]),
+        seed=of("int", (0, 10_000)),
+        ending=of("pick", [0, 400, 2000]),
+        delay=of("int", (0, 5)),
+        window=of("pick", [1, 2, 3, 4, 6, 8, 8, 12, 16]),
+        fps=of("pick", [10, 30, 30, 60]),
+        episodes=of("int", (1, 3)),
+        steps=of("pick", [1, 20, 90, 150, 200]),
+        hold=of("int", (1, 9)),
+        conditions=Conditions(
+            delay=of("pick", [0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.35]),
+            jitter=of("pick", [0.0, 0.01, 0.05, 0.2]),
+            loss=of("pick", [0.0, 0.0, 0.02, 0.1, 0.2, 0.4]),
+            server_delay=of("pick", [0.01, 0.03, 0.15, 0.4]),
+            opens_after=of("pick", [0.05, 0.3, 2.5, None]),
+            drift=of("pick", [0.0, 0.0, 0.001, 0.02, -0.02]),
+            tick_jitter=of("pick", [0.0, 0.0, 0.3, 1.5]),
+        ),
+        duplicates=of("pick", [0.0, 0.0, 0.2]),
+        queueing=of("pick", [False, True]),
+        pass_epoch=of("pick", [True, True, False]),
+        wide=of("pick", [False, False, False, True]),
+        happenings=tuple(sorted(happenings)),
+    )
+    return _with_pages_and_server(of, schedule, seats is None)
+
+
+def _with_pages_and_server(of: Choose, schedule: Schedule, any_size: bool) -> Schedule:
+    """More seats, pages that are slow or hiccup, directions that differ, a server and sockets that are away.
+
+    Drawn behind the rest, so that what a seed gave before it gives still.
+    """
+    happenings = list(schedule.happenings)
+    for _ in range(of("pick", [0, 0, 1, 2, 3])):
+        what = of("pick", ["close late", "socket dies", "server away", "freeze", "delay one way", "loss one way"])
+        happenings += _pairs(
+            of("float", (0.2, 9.0)), what, of("int", (0, 11)), of("int", (0, 30)), of("float", (0.3, 6.0))
+        )
+    pages: list[tuple[int, str, float]] = []
+    for _ in range(of("pick", [0, 0, 1, 2])):
+        what = of("pick", ["slow", "ticks", "hiccups"])
+        low, high = {"slow": (1.05, 1.25), "ticks": (0.75, 0.95), "hiccups": (0.7, 15.0)}[what]
+        pages.append((of("int", (0, 7)), what, of("float", (low, high))))
+    ways: list[tuple[int, str, float]] = []
+    for _ in range(of("pick", [0, 0, 0, 1, 2])):
+        what = of("pick", ["delay", "loss"])
+        ways.append((of("int", (0, 11)), what, of("float", (0.0, 0.35))))
+    many = any_size and of("int", (0, 39)) >= 38
+    return replace(
+        schedule,
+        seats=of("pick", [5, 6, 7, 8]) if many else schedule.seats,
+        steps=min(schedule.steps, 90) if many else schedule.steps,
+        episodes=min(schedule.episodes, 2) if many else schedule.episodes,
+        happenings=tuple(sorted(happenings)),
+        hash_interval=of("pick", [1, 1, 2, 7, 7, 30, 100]),
+        pages=tuple(pages),
+        ways=tuple(ways),
+    )
+
+
+def draw_departures(of: Choose, seats: int | None = None) -> Schedule:
+    """A schedule in which somebody goes, or all is lost."""
+    schedule = draw_schedule(of, seats)
+    departures = []
+    for _ in range(of("pick", [1, 1, 1, 2])):
+        what = of("pick", ["vanish", "leave", "abort", "stop", "stop", "freeze for good", "all is lost"])
+        departures.append((of("float", (0.2, 12.0)), what, of("int", (0, 7)), of("int", (0, 30))))
+    lost = any(what == "all is lost" for _, what, *_ in departures)
+    schedule = replace(
+        schedule,
+        steps=max(schedule.steps, of("pick", [90, 200, 400])),
+        heals=not lost and of("pick", [True, True, False]),
+        grace=of("pick", [None, 5.0, 5.0]),
+    )
+    if of("int", (0, 8)) == 8:
+        (when, _, *whose), *rest = departures
+        departures = [(when, "load again", *whose), *rest]
+    return replace(schedule, departures=tuple(sorted(departures)))
+
+
+@st.composite
+def schedules(draw: Any, seats: int | None = None, departures: bool = False) -> Schedule:
+    """Any schedule."""
+
+    def of(kind: str, argument: Any) -> Any:
+        if kind == "int":
+            return draw(st.integers(*argument))
+        if kind == "float":
+            return round(draw(st.floats(*argument, allow_nan=False)), 2)
+        return draw(st.sampled_from(argument))
+
+    return draw_departures(of, seats) if departures else draw_schedule(of, seats)
+
+
+def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Schedule:
+    """The schedule of a seed, for long runs without Hypothesis."""
+    rng = random.Random(f"schedule {seed}")
+
+    def of(kind: str, argument: Any) -> Any:
+        if kind == "int":
+            return rng.randint(*argument)
+        if kind == "float":
+            return round(rng.uniform(*argument), 2)
+        return rng.choice(argument)
+
+    return draw_departures(of, seats) if departures else draw_schedule(of, seats)

@@ -1,0 +1,231 @@
+"""What must hold whatever a schedule did: `faults` gives every law that a finished run breaks.
+
+Where everybody stays: every row, reward, state hash and end is the bare replica's; what was sent was received, and
+is what was fixed, per link; both sides compared as many hashes. Where somebody goes: every session that still ticks
+ended by itself with a reason, what is published is a prefix of the truth, and nobody heard of a desync.
+Beside that stands what was judged on the way (`watching`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import core_view
+from drawing import Schedule
+from networks import Net, patience
+from watching import given
+
+from pycore.events import Desync, EpisodeEnded, PathChanged
+from pycore.testing import Page, Truth, Walk, ground_truth, wrong_with
+
+
+def faults(net: Net, schedule: Schedule) -> list[str]:
+    """Every law that a finished run breaks; empty if none."""
+    wrong = [f"{text}" for judge in net.judges for text in judge.wrong]
+    if not net.over:
+        phases = [(p.gone, p.session.phase, p.session.episode, p.session.frame) for p in net.peers]
+        return [*wrong, f"not over after {net.now:.1f} s: gone, phase, episode, frame are {phases}"]
+    for page in net.peers:
+        wrong += _of_any_page(page, schedule)
+        if (page.session.contradictions or page.session.malformed) and not any(of.loads for of in net.peers):
+            # A page that knows nothing of an episode, and those who are in it, refuse each other's packets.
+            wrong.append(f"seat {page.seat}: contradictions or malformed packets")
+    wrong += _departed(net, schedule) if schedule.departures else _stayed(net, schedule)
+    return wrong
+
+
+def _of_any_page(page: Page, schedule: Schedule) -> list[str]:
+    wrong = []
+    session = page.session
+    if page.events(Desync):
+        wrong.append(f"seat {page.seat}: false alarm {page.events(Desync)[0]}")
+    if core_view.deepest(session) > schedule.window - 1:
+        wrong.append(f"seat {page.seat}: a rollback of {core_view.deepest(session)} frames")
+    at: dict[int, str | None] = {}
+    for change in page.events(PathChanged):
+        if change.from_path == change.to_path or at.get(change.seat, change.from_path) != change.from_path:
+            wrong.append(f"seat {page.seat}: {change} follows {at.get(change.seat)}")
+        at[change.seat] = change.to_path
+    return wrong
+
+
+def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
+    schedule = net.schedule
+    inputs = [given(page, episode) for page in net.peers]
+    walk = Walk(schedule.seats, seed=schedule.seed, ending=schedule.ending)
+    return ground_truth(walk, net.settings, net.peers[0].session.codec, inputs, episode, stop)
+
+
+# -- everybody stays --------------------------------------------------------------------------------------------
+
+
+def _stayed(net: Net, schedule: Schedule) -> list[str]:
+    wrong = []
+    for page in net.peers:
+        if page.session.reason != "complete":
+            wrong.append(f"seat {page.seat} ended with {page.session.reason}")
+        if core_view.rollback_pending(page.session):
+            wrong.append(f"seat {page.seat}: a rollback was never performed")
+    for episode in range(schedule.episodes):
+        truth = _truth(net, episode)
+        if not truth.complete:
+            wrong.append(f"episode {episode}: the true inputs end before the episode does")
+        for page in net.peers:
+            if episode >= len(page.rows) or episode >= len(page.session.ended):
+                wrong.append(f"episode {episode}, seat {page.seat}: never ended")
+                continue
+            found = wrong_with(truth, page.rows[episode], page.rewards[episode], page.finals[episode])
+            if found:
+                wrong.append(f"episode {episode}, seat {page.seat}: {found}")
+            if page.hashes[episode] != truth.hashes:
+                lacking = sorted(truth.hashes.items() ^ page.hashes[episode].items())[:2]
+                wrong.append(f"episode {episode}, seat {page.seat}: other hashes at {[frame for frame, _ in lacking]}")
+            ended = page.session.ended[episode]
+            if ended != EpisodeEnded(episode=episode, frames=len(truth.rows), reason=ended.reason):
+                wrong.append(f"episode {episode}, seat {page.seat}: {ended}")
+    return wrong + _books(net) + _totals(net, schedule)
+
+
+def _books(net: Net) -> list[str]:
+    """What one side of a link sent, the other received."""
+    wrong = []
+    for page in net.peers:
+        for link in page.session.links:
+            other = net.peers[link.seat].session
+            theirs = core_view.counts(other.link_to(page.seat))
+            mine = core_view.counts(link)
+            sent = mine.sent_via_p2p + mine.sent_via_socketio
+            received = theirs.received_via_p2p + theirs.received_via_socketio
+            fixed = sum(len(of) for of in page.inputs)
+            if not sent == received == fixed:
+                wrong.append(f"{page.seat} -> {link.seat}: {fixed} fixed, {sent} sent, {received} received")
+            if min(mine.resent_via_p2p, mine.resent_via_socketio, mine.sent_via_p2p, mine.sent_via_socketio) < 0:
+                wrong.append(f"{page.seat} -> {link.seat}: a negative count")
+            compared = page.session.hashes_compared_with(link.seat), other.hashes_compared_with(page.seat)
+            if compared[0] != compared[1]:
+                wrong.append(f"{page.seat}, {link.seat} compared {compared} hashes")
+    return wrong
+
+
+def _totals(net: Net, schedule: Schedule) -> list[str]:
+    totals = {core_view.total_frames(page.session) for page in net.peers}
+    frames = sum(len(rows) for rows in net.peers[0].rows)
+    wrong = []
+    if not schedule.ending and totals != {frames}:
+        wrong.append(f"frames.total {totals} instead of {frames}")
+    if min(totals) < frames:
+        wrong.append(f"frames.total {totals} below {frames}")
+    return wrong
+
+
+# -- somebody goes ----------------------------------------------------------------------------------------------
+
+REASONS = frozenset(("complete", "stop", "player_left", "ready_timeout", "error"))
+"""What may end a session of honest peers with an honest game."""
+WHERE_NOTHING_HEALS = frozenset(("no_progress",))
+"""What may end it besides where neither path carries inputs any more, though something is heard."""
+WHERE_A_PAGE_CAME_BACK = frozenset(("returned",))
+WHERE_THE_OTHERS_WENT_ON = frozenset(("dropped",))
+"""What ends it for who hears that the others go on, or ended, without it: the server told them, or it was silent."""
+
+
+def _departed(net: Net, schedule: Schedule) -> list[str]:
+    wrong = []
+    if net.now > patience(schedule):
+        wrong.append(f"over only after {net.now:.1f} s, {patience(schedule):.1f} granted")
+    for page in net.peers:
+        reasons = REASONS if schedule.heals else REASONS | WHERE_NOTHING_HEALS
+        if any(of.loads for of in net.peers):
+            reasons |= WHERE_A_PAGE_CAME_BACK
+        if net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
+            reasons |= WHERE_THE_OTHERS_WENT_ON
+        if not page.gone and page.seat not in net.doomed and page.session.reason not in reasons:
+            wrong.append(f"seat {page.seat} ended with {page.session.reason!r}")
+        for episode, rows in enumerate(page.rows):
+            wrong += _prefix(net, page, episode, len(rows))
+        for ended in page.session.ended:
+            frames = len(page.rows[ended.episode]) if ended.episode < len(page.rows) else 0
+            if ended.frames != frames:
+                wrong.append(f"seat {page.seat}: {ended}, {frames} published")
+    if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:
+        # Everybody is there: a stop is an end like any other, at the same frame and with the same reason.
+        ends = {
+            (page.session.reason, tuple(map(len, page.rows)), tuple(page.finals), tuple(page.session.ended))
+            for page in net.peers
+        }
+        if len(ends) != 1:
+            wrong.append(f"a stop that all could reach: reasons, frames, finals, ends are {ends}")
+    return wrong
+
+
+def _prefix(net: Net, page: Page, episode: int, count: int) -> list[str]:
+    final = page.finals[episode]
+    if count == 0:
+        return []
+    truth = _truth(net, episode, count - 1)
+    found = wrong_with(truth, page.rows[episode], page.rewards[episode], final or truth.final_hash)
+    if any(truth.hashes.get(frame) != digest for frame, digest in page.hashes[episode].items()):
+        found = found or "a hash is not the truth's"
+    return [f"episode {episode}, seat {page.seat}: {found}"] if found else []
+
+
+# -- what happened ------------------------------------------------------------------------------------------------
+
+
+class Tally:
+    """Counts over all examples of a property what really happened in them."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.seen: Counter[str] = Counter()
+        self.amounts: Counter[str] = Counter()
+        self.longest = {"standing": 0.0, "standing, share of the granted": 0.0, "holding": 0.0, "outliving": 0.0}
+
+    def note(self, net: Net) -> None:
+        """What happened in one run."""
+        self.runs += 1
+        schedule = net.schedule
+        causes = {change.cause for page in net.peers for change in page.events(PathChanged)}
+        happened = {
+            "rollback": any(core_view.rollbacks(page.session) for page in net.peers),
+            "stall": any(page.session.stalls for page in net.peers),
+            "fallback": any(core_view.fell_back(link) for page in net.peers for link in page.session.links),
+            "return": "recovered" in causes,
+            "revoked end": net.windows.revoked > 0,
+            "raised send": net.raised > 0,
+            "burst": net.dropped > 0,
+            "state changed": bool(net.peers[0].rows) and len({row for rows in net.peers[0].rows for row in rows}) > 3,
+            "more than four seats": schedule.seats > 4,
+            "told by the server": bool(net.server.told),
+            **dict.fromkeys(causes, True),
+            **{f"page: {what}": True for _, what, _ in schedule.pages},
+            **{f"one way: {what}": True for _, what, _ in schedule.ways},
+            **{f"happening: {what}": True for when, what, *_ in schedule.happenings if when < net.now},
+            **{f"departure: {what}": True for when, what, *_ in schedule.departures if when <= net.now and net.left_at},
+            **{f"ended: {page.session.reason}": True for page in net.peers if page.session.reason},
+        }
+        self.seen.update(name for name, did in happened.items() if did)
+        self.amounts.update(
+            {
+                "frames": sum(core_view.total_frames(page.session) for page in net.peers),
+                "rollbacks": sum(core_view.rollbacks(page.session) for page in net.peers),
+                "re-simulated frames": sum(core_view.resimulated(page.session) for page in net.peers),
+                "rollback events checked": net.truthful.checked,
+                "packets with two runs checked": net.runs.checked,
+                "stalled ticks": sum(page.session.stalls for page in net.peers),
+                "inputs through the server": net.through_server,
+                "changes of path": sum(len(page.events(PathChanged)) for page in net.peers),
+            }
+        )
+        standing = net.standing
+        for name, seconds in (
+            ("standing", standing.longest),
+            ("standing, share of the granted", standing.longest_share),
+            ("holding", standing.longest_hold),
+            ("outliving", standing.longest_outlived),
+        ):
+            self.longest[name] = max(self.longest[name], seconds)
+
+    def share(self, name: str) -> float:
+        """Share of the runs in which it happened."""
+        return self.seen[name] / max(1, self.runs)

@@ -1,0 +1,258 @@
+"""`build.py bench`: the page of figures, two versions beside each other, coverage by package."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as bench_command
+from bench import against, coverage, document, groups
+from bench.against import Pair
+from bench.rows import row
+from tools.paths import ROOT
+from tools.process import Failed, Missing
+
+pytestmark = pytest.mark.tooling
+
+# The page of figures -------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_figures_has_its_table_between_the_markers() -> None:
+    """Every line of it is one that the command writes."""
+    before, inner, after = document.between(document.FILE.read_text("utf-8"))
+    lines = document.lines_of(inner)
+    assert {"wheel.core.kb", "wire.bytes_per_frame", "bridge.tick.chromium"} <= set(lines)
+    assert not re.search(r"^\| `.*\| [\d.]+ \|", before + after, re.MULTILINE), "a figure outside the markers"
+    assert document.HEAD in inner
+
+
+OLD = "old\n\n| `a.us` | 1 | µs |  |  |\n| `b` | 2 | B | 3 | met |"
+PAGE = f"# Figures\n\n{document.BEGIN}\n\n{OLD}\n\n{document.END}\n\nProse.\n"
+
+
+def test_measured_figures_replace_the_table_and_nothing_else() -> None:
+    """All of it after a whole run; after a part, the other figures stay as they were."""
+    found = [row("b", 4, "B", 3), row("c.kb", 117.64, "kB")]
+    whole = document.replaced(PAGE, found, "here", whole=True)
+    assert whole.startswith(f"# Figures\n\n{document.BEGIN}\n\nhere\n\n| figure ")
+    assert whole.endswith(f"{document.END}\n\nProse.\n")
+    lines = {"b": "| `b` | 4 | B | 3 | missed |", "c.kb": "| `c.kb` | 117.64 | kB |  |  |"}
+    assert document.lines_of(whole) == lines
+    part = document.replaced(PAGE, found, "here", whole=False)
+    assert document.lines_of(part) == {"a.us": "| `a.us` | 1 | µs |  |  |", **lines}
+    assert document.replaced(part, found, "here", whole=False) == part
+
+
+def test_the_guide_to_the_page_has_its_figures_between_the_markers_too() -> None:
+    """And a run of `--page --write` replaces them, with how much faster a rollback is."""
+    text = document.PAGE.read_text("utf-8")
+    before, inner, after = document.between(text)
+    assert "`rollback.ms`" in inner
+    rows = [row("page.before.rollback.ms", 30, "ms"), row("page.after.rollback.ms", 1.2, "ms", 1.5)]
+    found = document.replaced_page(text, rows, "here.")
+    assert document.between(found)[0::2] == (before, after)
+    assert "here. A rollback of eight frames is 25 times faster." in found
+    assert "| `rollback.ms` | ms | 30 | 1.2 | 1.5, met |" in found
+
+
+@pytest.mark.parametrize("text", ["", document.BEGIN, f"{document.END}\n{document.BEGIN}", PAGE + document.BEGIN])
+def test_a_page_without_its_markers_is_refused(text: str) -> None:
+    """Rather than written to the wrong place."""
+    with pytest.raises(Failed, match="in this order"):
+        document.replaced(text, [row("b", 4, "B")], "here", whole=True)
+
+
+def typed_figures(text: str, names: set[str]) -> list[str]:
+    """Paragraphs in which a figure of the bench stands as a number."""
+    found = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        flat = " ".join(paragraph.split())
+        named = {name for name in names if f"`{name}`" in flat}
+        bare = re.sub(r"`[^`]*`", "", flat)
+        if (
+            ("wheel" in flat.lower() and re.search(r"\d ?[kM]B\b", flat))
+            or (re.search(r"\bimport(s|ing)?\b", flat) and re.search(r"\d ?ms\b", flat))
+            or re.search(r"\d ?µs\b", flat)
+            or re.search(r"\d ?(B|bytes) (per|a) (frame|tick|packet)", flat)
+            or (named and re.search(r"\d ?(kB|B|ms|bytes|%)", bare))
+        ):
+            found.append(flat)
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The wheel has 122\nkB.", "Its import takes 60 ms.", "A tick takes 67 µs.", "18.7 bytes per frame",
+        "`wheel.import_ms` is 44 ms here.",
+    ],
+)  # fmt: skip
+def test_a_typed_figure_is_found(text: str) -> None:
+    """In whatever paragraph it stands."""
+    assert typed_figures(f"# Title\n\nFine: 500 ms of silence.\n\n{text}\n", {"wheel.import_ms"}) == [
+        " ".join(text.split())
+    ]
+
+
+def test_no_other_document_types_a_figure_that_the_bench_generates() -> None:
+    """They name it or link to it: what is typed goes stale."""
+    names = set(document.lines_of(document.FILE.read_text("utf-8")))
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    assert len(documents) > 10
+    wrong = {
+        path.name: found
+        for path in documents
+        if path != document.FILE and (found := typed_figures(path.read_text("utf-8"), names))
+    }
+    assert wrong == {}
+
+
+# Two versions --------------------------------------------------------------------------------------------------------
+
+BENCH = """
+import json, sys
+from pathlib import Path
+group, file = sys.argv[2], sys.argv[4]
+if group not in {groups}:
+    sys.exit(2)
+print("measured")
+log = Path("{log}")
+log.write_text(log.read_text() + "{name} " if log.exists() else "{name} ")
+if group == "broken":
+    sys.exit(1)
+Path(file).write_text(json.dumps([{{"name": group + ".us", "value": {value}, "unit": "µs", "goal": None}}]))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository whose last commit and whose working tree measure differently."""
+    root = tmp_path / "project"
+    (root / "bench").mkdir(parents=True)
+    (root / "bench" / "__init__.py").touch()
+    (root / ".gitignore").write_text("build/\n")
+
+    def version(name: str, value: int, groups: set[str]) -> None:
+        body = BENCH.format(name=name, value=value, groups=groups, log=tmp_path / "log")
+        (root / "bench" / "__main__.py").write_text(body, encoding="utf-8")
+
+    version("old", 40, {"engine", "gone", "broken"})
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    version("new", 30, {"engine", "fresh"})
+    return root
+
+
+def test_two_versions_are_measured_in_turns(project: Path, tmp_path: Path) -> None:
+    """Each by its own benchmark, the first one alternating; a group that only one has is shown as such."""
+    pairs, failed = against.measure("HEAD", ["engine", "gone", "fresh"], 2, project, project / "build")
+    assert failed == []
+    assert [(pair.name, pair.then, pair.now, pair.ratio()) for pair in pairs] == [
+        ("engine.us", [40, 40], [30, 30], 0.75),
+        ("gone.us", [40, 40], [], None),
+        ("fresh.us", [], [30, 30], None),
+    ]
+    assert (tmp_path / "log").read_text().split()[:4] == ["old", "new", "new", "old"]
+    shown = against.table(pairs, "HEAD").splitlines()
+    assert shown[1].split() == ["engine.us", "40.00", "30.00", "µs", "0.75", "0.75"]
+    assert shown[3].split() == ["fresh.us", "–", "30.00", "µs", "–", "–"]
+    found = json.loads(against.as_json(pairs))
+    assert found[0]["then"] == {"value": 40, "best": 40, "samples": [40, 40]}
+    assert found[2]["then"] is None
+
+
+def test_the_other_versions_folder_is_gone_afterwards(project: Path) -> None:
+    """Also when something failed; what was borrowed stays whole."""
+    kept = project / "build" / "cache"
+    kept.mkdir(parents=True)
+    (kept / "wheel").write_text("x")
+    with pytest.raises(Failed, match="broken in"):
+        against.measure("HEAD", ["broken"], 1, project, project / "build")
+    pairs, failed = against.measure("HEAD", ["broken", "engine"], 3, project, project / "build")
+    assert [(pair.name, len(pair.then), len(pair.now)) for pair in pairs] == [("engine.us", 3, 3)]
+    assert len(failed) == 1
+    assert list((project / "build" / "against").iterdir()) == []
+    assert (kept / "wheel").read_text() == "x"
+    done = subprocess.run(["git", "worktree", "list"], cwd=project, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_other_npm_packages_than_ours_are_not_borrowed(project: Path, tmp_path: Path) -> None:
+    """An installation there would write through the link."""
+    other = tmp_path / "other"
+    for place, lock in ((project, "1"), (other, "2")):
+        (place / "web").mkdir(parents=True)
+        (place / "web" / "package-lock.json").write_text(lock)
+    (project / "web" / "node_modules").mkdir()
+    against.borrow(other, project)
+    assert not (other / "web" / "node_modules").exists()
+    (other / "web" / "package-lock.json").write_text("1")
+    against.borrow(other, project)
+    assert (other / "web" / "node_modules").is_symlink()
+
+
+def test_a_revision_that_is_none_is_refused(project: Path) -> None:
+    with pytest.raises(Missing, match="rev-parse"):
+        against.measure("nothing-here", ["engine"], 1, project, project / "build")
+
+
+def test_the_best_of_several_rounds_is_compared_as_well() -> None:
+    """One disturbed round moves neither the median nor the best."""
+    pair = Pair("x", "µs", [10, 11, 50], [20, 22, 21])
+    assert pair.ratio() == pytest.approx(21 / 11)
+    assert pair.ratio(min) == 2
+
+
+# Coverage ------------------------------------------------------------------------------------------------------------
+
+
+def test_coverage_is_counted_by_package() -> None:
+    """Lines, not the mean of files; modules beside the packages are pycore's own."""
+
+    def file(covered: int, there: int) -> dict[str, dict[str, int]]:
+        return {"summary": {"covered_lines": covered, "num_statements": there}}
+
+    files = {
+        "pycore/__init__.py": file(1, 1), "pycore/link/link.py": file(90, 100),
+        "/somewhere/pycore/link/flow.py": file(10, 100), "pycore\\wire\\__init__.py": file(0, 0),
+    }  # fmt: skip
+    found = {line["name"]: line["value"] for line in coverage.rows_of({"files": files})}
+    assert found == {
+        "coverage.lines": round(100 * 101 / 201, 2),
+        "coverage.link.lines": 50,
+        "coverage.pycore.lines": 100,
+        "coverage.wire.lines": 0,
+    }
+
+
+def test_every_group_that_is_offered_can_be_measured() -> None:
+    """The names stand where nothing heavy has to be imported."""
+    assert list(groups.GROUPS) == list(bench_command.GROUPS)
+    assert set(against.ONCE) <= set(against.COMPARED) <= set(groups.GROUPS)
+    assert bench_command.chosen(["engine", "wire"], bench_command.GROUPS) == [
+        "engine.cpython", "engine.hash", "engine.pyodide", "wire",
+    ]  # fmt: skip
+
+
+def test_a_group_that_fails_loses_no_figure_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """They are shown and written, the table keeps what was not measured, and the status is that of a failure."""
+
+    def fails() -> list[dict]:
+        raise Failed("no Chromium")
+
+    page = tmp_path / "figures.md"
+    page.write_text(PAGE, encoding="utf-8")
+    monkeypatch.setattr(document, "FILE", page)
+    monkeypatch.setattr(document, "conditions", lambda: "here")
+    monkeypatch.setattr(bench_command, "GROUPS", ("bridge", "wire"))
+    monkeypatch.setattr(groups, "GROUPS", {"bridge": fails, "wire": lambda: [row("b", 4, "B", 3)]})
+    monkeypatch.setattr("sys.argv", ["bench", "--write"])
+    assert bench_command.main() == 1
+    assert "- bridge could not be measured: no Chromium" in capsys.readouterr().out
+    assert list(document.lines_of(page.read_text("utf-8"))) == ["a.us", "b"]

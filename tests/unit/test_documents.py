@@ -1,0 +1,130 @@
+"""What the documents show is what the code does: their examples run, and say what the text around them says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycore import Session, Settings
+from pycore.envs import ParallelEnvAdapter
+from pycore.records import Trajectory, trajectory_text
+from pycore.session.topics import topic
+from pycore.session.topics.over import REASONS
+from pycore.testing import Conditions, Mesh, Walk
+from pycore.wire import datagram
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PROTOCOL = (DOCS / "protocol.md").read_text(encoding="utf-8")
+
+
+def examples(text: str) -> list[str]:
+    """The Python of a document, block by block."""
+    return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def picture() -> bytes:
+    """The packet whose bytes the protocol explains."""
+    found = re.search(r"^```\n(b4 [0-9a-f ]+)\n│", PROTOCOL, re.MULTILINE)
+    assert found, "there is no packet"
+    return bytes.fromhex(found[1])
+
+
+def read(data: bytes) -> datagram.Datagram:
+    """As seat 0 reads what seat 1 sends it."""
+    settings = Settings(action_space={"type": "discrete", "n": 6})
+    session = Session(Walk(2), settings, game_id="mesh", players=[0, 1], me=0, now=0.0, wall_ms=0.0)
+    return datagram.decode(data, [seat.codec for seat in session.seats], 1, 1, 43, 0, 42)
+
+
+def test_the_protocols_example_decodes_to_what_its_picture_says() -> None:
+    """The bytes in the picture are those that the snippet decodes; written again they are the same."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(examples(PROTOCOL)[0], "protocol.md", "exec"), {})
+    packet = read(picture())
+    assert out.getvalue().strip() == repr(packet)
+    assert (packet.incarnation, packet.seq, packet.echo, packet.hold) == (2, 42, 40, 23)
+    assert (packet.first, packet.receipts, packet.advantage) == (39, (40,), 5)
+    body = b"".join(packet.inputs) + b"".join(datagram.encode_block(*block) for block in packet.blocks)
+    flags = datagram.BLOCKS | len(packet.inputs)
+    assert picture() == datagram.encode(0xC4CF, 2, 0, 42, 40, 23, 39, flags, 5, packet.receipts, body)
+
+
+def test_the_protocols_table_of_blocks_has_every_topic_and_no_other() -> None:
+    """By number and name."""
+    kinds: dict[str, Any] = {name: value for name, value in vars(topic).items() if name.isupper()}
+    table = re.findall(r"^\| (\d+) ([A-Z]+) \|", PROTOCOL, re.MULTILINE)
+    assert {name: int(number) for number, name in table} == kinds
+
+
+def test_the_protocol_numbers_every_reason_of_an_end() -> None:
+    """As they travel."""
+    listed = PROTOCOL.split("Reasons of OVER:")[1].split(". A code")[0]
+    found = {int(number): name for number, name in re.findall(r"(\d+)\s`(\w+)`", listed)}
+    assert found == {number: name for number, name in enumerate(REASONS) if name}
+
+
+def test_the_readmes_two_calls_run() -> None:
+    """With a caller around them: what they hand out is sent, and the trajectory is a sink."""
+    sent: list[tuple[int, bytes]] = []
+    emitted: list[str] = []
+    (block,) = examples((ROOT / "README.md").read_text(encoding="utf-8"))
+    scope: dict[str, Any] = {
+        "simulation": Walk(2), "now": lambda: 100.0, "wall_ms": 1.7e12, "action": 0, "channels": [10],
+        "send": lambda peer, payload: sent.append((peer, payload)), "emit": lambda event, data: emitted.append(event),
+    }  # fmt: skip
+    exec(compile(block, "README.md", "exec"), scope)
+    assert scope["flags"] == 0
+    assert [(peer, payload[0]) for peer, payload in sent] == [(1, 0xB5)]
+    assert emitted == ["webrtc_signal"]
+
+
+def played() -> str:
+    """The trajectory of one player of a short game of beach volley, under loss."""
+    make = runpy.run_path(str(ROOT / "examples" / "volley.py"))["make_env"]
+    settings = Settings(
+        num_episodes=2, max_steps=70, action_space={"type": "discrete", "n": 6}, environment="volley_v1"
+    )
+    mesh = Mesh(
+        2, settings, lambda seat: ParallelEnvAdapter(make(), [0, 1], seed=9, rngs=()),
+        lambda seat: lambda episode, frame: (frame // 7 + seat) % 6, Conditions(delay=0.06, loss=0.1), seed=9,
+    )  # fmt: skip
+    trajectory = Trajectory()
+    mesh.peers[0].session.add_sink(trajectory)
+    mesh.run(60.0)
+    session = mesh.peers[0].session
+    assert session.reason == "complete"
+    assert session.timeline.rollbacks
+    return trajectory_text(session, trajectory)
+
+
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """What the data guide says to run over a trajectory."""
+    file = tmp_path / "trajectory-0.jsonl"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["check.py", str(file)])
+    monkeypatch.chdir(ROOT)
+    (guide,) = [block for block in examples((DOCS / "data.md").read_text("utf-8")) if "ParallelEnvAdapter" in block]
+    exec(compile(guide, "data.md", "exec"), {})
+
+
+def test_a_trajectory_passes_the_data_guides_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every hash follows from the states and the lines."""
+    text = played()
+    assert text.count('"hash"') == 6
+    check(tmp_path, monkeypatch, text)
+
+
+def test_a_line_that_was_changed_does_not_pass_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even in what the environment's state does not hold."""
+    text = played().replace('"rally":0', '"rally":1', 1)
+    with pytest.raises(AssertionError):
+        check(tmp_path, monkeypatch, text)

@@ -1,0 +1,389 @@
+"""Nobody stands for ever: hand-written courses in virtual time, each with the moment at which it must be over.
+
+All defaults, `dropped_after` (20 s) and `ready_timeout` (60 s) included. How long a page may stand for the network's
+sake is judged by `watching.Standing` while the mesh runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from watching import Standing
+
+from pycore import FAILED, HOLDING, PLAYING, EpisodeEnded, PathChanged, PeerStatus, SessionEnded, Settings, StepResult
+from pycore.events import Desync
+from pycore.testing import Conditions, Mesh, Page, Walk, Watcher, ground_truth, wrong_with
+
+DROPPED_AFTER = Settings().dropped_after
+SOON = 5.0
+"""Seconds within which news of an end has reached everybody who can be reached."""
+
+NEAR = Conditions(delay=0.03)
+
+
+def mesh(
+    seats: int = 2,
+    simulation: Callable[[int], Any] | None = None,
+    *,
+    watchers: Sequence[Watcher] = (),
+    conditions: Conditions = NEAR,
+    **settings: Any,
+) -> Mesh:
+    """Walks for a minute unless something else is said; a key is held for four frames."""
+    of = Settings(**{"max_steps": 1800, "action_space": {"type": "discrete", "n": 6}, **settings})
+    found = Mesh(
+        seats,
+        of,
+        simulation or (lambda seat: Walk(seats, seed=1)),
+        lambda seat: lambda episode, frame: (frame // 4 + seat) % 6,
+        conditions,
+        seed=3,
+        watchers=watchers,
+    )
+    for watcher in watchers:
+        watcher.mesh = found  # type: ignore[attr-defined]
+    return found
+
+
+def reasons(of: Mesh) -> list[str]:
+    """Why each session is over; empty where it is not."""
+    return [page.session.reason for page in of.peers]
+
+
+def wrong(of: Mesh, seats: int = 2) -> list[str]:
+    """What the oracle says about the first episode of every peer."""
+    inputs = [page.inputs[0] for page in of.peers]
+    truth = ground_truth(Walk(seats, seed=1), of.settings, of.peers[0].session.codec, inputs, 0)
+    found = [wrong_with(truth, page.rows[0], page.rewards[0], page.finals[0]) for page in of.peers]
+    return [text for text in found if text]
+
+
+def assert_played_to_the_end(of: Mesh, seconds: float) -> None:
+    """Everybody is through, in time and with the truth."""
+    assert reasons(of) == ["complete"] * len(of.peers)
+    assert wrong(of, len(of.peers)) == []
+    assert of.now < seconds
+
+
+# -- ends that differ ---------------------------------------------------------------------------------------------
+
+
+class Counting(Walk):
+    """A game whose end hangs on something outside of its state: how often it was stepped."""
+
+    done_at = -1
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        frame = self.state[0]
+        result = super().step(actions)
+        assert result is not None
+        result.done = self.steps >= 300
+        if result.done:
+            self.done_at = frame
+        return result
+
+
+@pytest.mark.parametrize("p2p", [True, False])
+def test_ends_that_differ_are_a_desync_that_ends_the_session_at_the_lower_one(p2p: bool) -> None:
+    """Both hold every input, and each another end: no waiting brings them together, so it is said and over."""
+    of = mesh(2, lambda seat: Counting(2, seed=1), conditions=Conditions(delay=0.08, opens_after=0.1 if p2p else None))
+    of.run(30.0)
+    assert reasons(of) == ["desync", "desync"]
+    ends = [page.session.simulation.done_at for page in of.peers]
+    assert ends[0] != ends[1]
+    for page in of.peers:
+        assert [event.reason for event in page.events(EpisodeEnded)] == ["desync"]
+        assert [event.reason for event in page.events(SessionEnded)] == ["desync"]
+        assert page.events(Desync)
+        assert page.events(EpisodeEnded)[0].frames == min(end for end in ends if end >= 0) + 1
+    common = min(ends) + 1
+    assert of.peers[0].rows[0][:common] == of.peers[1].rows[0][:common]
+
+
+# -- silence ------------------------------------------------------------------------------------------------------
+
+
+def _both_hidden(of: Mesh) -> None:
+    for page in of.peers:
+        page.hidden = True
+
+
+def _both_shown(of: Mesh) -> None:
+    for page in of.peers:
+        page.hidden = False
+
+
+def test_a_path_that_dies_while_both_are_hidden_is_left() -> None:
+    """Who is hidden may be heard of more rarely, but not never."""
+    standing = Standing()
+    of = mesh(watchers=[standing])
+    of.at(5.0, lambda: _both_hidden(of))
+    of.at(5.5, of.cut)
+    of.at(7.0, lambda: _both_shown(of))
+    of.run(90.0)
+    assert standing.wrong == []
+    assert_played_to_the_end(of, 70.0)
+
+
+@pytest.mark.parametrize("way", [(0, 1), (1, 0)])
+def test_one_way_that_dies_while_one_is_hidden_is_left(way: tuple[int, int]) -> None:
+    """Whichever way it is, and though the other one is still heard."""
+    standing = Standing()
+    of = mesh(watchers=[standing])
+    of.at(5.0, lambda: setattr(of.peers[1], "hidden", True))
+    of.at(5.5, lambda: of.cut(way))
+    of.run(90.0)
+    assert standing.wrong == []
+    assert_played_to_the_end(of, 70.0)
+
+
+@pytest.mark.parametrize("way", [(0, 1), (1, 0)])
+def test_one_way_that_dies_while_another_cause_is_in_force_is_left(way: tuple[int, int]) -> None:
+    """One side sends by the server already, since its channel is congested; the other's packets get lost."""
+    standing = Standing()
+    of = mesh(watchers=[standing])
+    of.at(5.0, lambda: of.congest(0, 20_000))
+    of.at(5.5, lambda: of.cut(way))
+    of.run(90.0)
+    assert any(change.cause == "congested" for change in of.peers[0].events(PathChanged))
+    assert standing.wrong == []
+    assert_played_to_the_end(of, 70.0)
+
+
+@pytest.mark.parametrize("every", [15.0, 5.0, 0.7])
+def test_a_page_that_hiccups_notices_that_its_partner_is_gone(every: float) -> None:
+    """Only what a pause of our own exceeds a few ticks by is forgiven."""
+    of = mesh()
+    of.peers[0].hiccup_every = every
+    of.at(5.0, of.peers[1].vanish)
+    of.run(200.0)
+    assert reasons(of)[0] == "player_left"
+    # Of every hiccup at most its own length is excused.
+    assert of.now < 5.0 + DROPPED_AFTER * (1.0 + 0.25 / every) + SOON
+
+
+def test_a_page_that_polls_four_times_a_second_notices_that_its_partner_is_gone() -> None:
+    """Every single tick of it is late."""
+    of = mesh()
+    of.peers[0].ticks_per_second = 4.5
+    of.at(5.0, of.peers[1].vanish)
+    of.run(200.0)
+    assert reasons(of)[0] == "player_left"
+    assert of.now < 5.0 + 2 * DROPPED_AFTER + SOON
+
+
+@pytest.mark.parametrize("every", [15.0, 0.7])
+def test_a_page_that_hiccups_notices_that_its_path_is_dead(every: float) -> None:
+    """Its own quarter of a second is not the silence of the others."""
+    standing = Standing()
+    of = mesh(watchers=[standing], max_steps=900)
+    for page in of.peers:
+        page.hiccup_every = every
+    of.at(5.0, of.cut)
+    of.run(10.0)
+    for page in of.peers:
+        assert [change.to_path for change in page.events(PathChanged)][-1] == "socketio"
+    of.run(200.0)
+    assert standing.wrong == []
+    assert_played_to_the_end(of, 80.0)
+
+
+def test_a_page_that_polls_four_times_a_second_notices_that_its_path_is_dead() -> None:
+    """A machine that slow still falls back, and stands no longer than fifteen of its ticks."""
+    standing = Standing()
+    of = mesh(watchers=[standing], max_steps=200)
+    for page in of.peers:
+        page.ticks_per_second = 4.5
+    of.at(5.0, of.cut)
+    of.run(200.0)
+    assert standing.wrong == []
+    assert_played_to_the_end(of, 100.0)
+
+
+# -- who left, who is over ----------------------------------------------------------------------------------------
+
+
+def test_that_a_socket_is_away_ends_nothing_while_the_peer_is_heard() -> None:
+    """The server takes a lost socket for a player who left; peer-to-peer knows better."""
+    of = mesh()
+    of.server.grace = 5.0
+    of.at(10.0, lambda: of.server.lose(1))
+    of.at(20.0, lambda: of.server.connect(1))
+    of.run(90.0)
+    assert of.server.told == [(15.0, 1)]
+    assert_played_to_the_end(of, 70.0)
+
+
+def test_who_is_said_to_have_left_and_then_falls_silent_is_gone() -> None:
+    """The server's word is remembered: it counts when nothing is heard any more."""
+    of = mesh()
+    of.server.grace = 5.0
+    of.at(10.0, lambda: of.server.lose(1))
+    of.run(25.0)
+    assert of.server.told == [(15.0, 1)]
+    assert reasons(of) == ["", ""]
+    assert of.peers[0].session.phase == PLAYING
+    of.peers[1].vanish()
+    of.run(25.0 + DROPPED_AFTER + SOON)
+    assert reasons(of)[0] == "player_left"
+
+
+def test_who_left_and_is_silent_when_the_server_says_so_is_gone_at_once() -> None:
+    """Word and silence together need no further waiting for `dropped_after`."""
+    of = mesh()
+    of.server.grace = 5.0
+    of.at(10.0, of.peers[1].leave)
+    of.run(60.0)
+    assert reasons(of)[0] == "player_left"
+    assert 15.0 <= of.now < 15.0 + SOON
+
+
+@pytest.mark.parametrize("back", ["peer-to-peer", "server", "both"])
+def test_who_comes_back_to_a_session_that_is_over_is_told_so(back: str) -> None:
+    """One page is away for 33 s, so the other one ends without it: whatever it then says is answered with that."""
+    of = mesh()
+
+    def away() -> None:
+        of.cut()
+        of.server.lose(1)
+        of.peers[1].freeze()
+
+    def returns() -> None:
+        if back != "server":
+            of.restore()
+        if back != "peer-to-peer":
+            of.server.connect(1)
+        of.peers[1].thaw()
+
+    of.at(5.0, away)
+    of.at(38.0, returns)
+    of.run(37.0)
+    assert reasons(of) == ["player_left", ""]
+    of.run(38.0 + SOON)
+    assert reasons(of)[0] == "player_left"
+    assert reasons(of)[1] != ""
+    assert of.now < 38.0 + SOON
+
+
+@pytest.mark.parametrize("channels", ["stay", "close and open"])
+def test_a_page_that_was_loaded_again_in_mid_episode_ends_the_session_by_name(channels: str) -> None:
+    """A new session sits in an old seat, knows nothing and cannot go on: both say so."""
+    of = mesh()
+
+    def loads_again() -> None:
+        of.peers[1].load()
+        if channels == "close and open":
+            of.close_channel(0, 1, seen_after=(0.0, 0.0))
+            of.at(of.now + 1.5, lambda: of.open_channel(0, 1))
+
+    of.at(10.0, loads_again)
+    of.run(10.0 + DROPPED_AFTER)
+    assert reasons(of) == ["returned", "returned"]
+    assert [event.reason for event in of.peers[0].events(SessionEnded)] == ["returned"]
+    assert len(of.peers[0].rows[0]) > 250
+
+
+@pytest.mark.parametrize("episode", [0, 1, 2, 3])
+def test_a_page_that_was_loaded_again_is_told_however_far_the_others_are(episode: int) -> None:
+    """It begins with episode 0: what it hears of later ones must not be the reason that it never hears of the end."""
+    of = mesh(max_steps=90, num_episodes=6)
+    of.run(1.0)
+    while of.peers[0].session.episode < episode or of.peers[0].session.frame < 40:
+        of.run(of.now + 0.1)
+    of.peers[1].load()
+    of.run(of.now + SOON)
+    assert reasons(of) == ["returned", "returned"]
+
+
+def test_a_pause_of_both_pages_does_not_look_like_a_new_one() -> None:
+    """Waking with a backlog is no return: the incarnation is the same."""
+    of = mesh(max_steps=400)
+    for page in of.peers:
+        of.at(5.0, page.freeze)
+        of.at(12.0 + page.seat, page.thaw)
+    of.run(60.0)
+    assert_played_to_the_end(of, 40.0)
+
+
+@pytest.mark.parametrize("seats", [2, 3])
+def test_when_all_is_lost_every_session_ends_by_itself(seats: int) -> None:
+    """No peer-to-peer, no server: after `dropped_after` each ends alone, at what all of them have."""
+    of = mesh(seats)
+    of.at(5.0, of.cut)
+    of.at(5.0, of.server.go_away)
+    of.run(100.0)
+    assert reasons(of) == ["player_left"] * seats
+    assert of.now < 5.0 + DROPPED_AFTER + SOON
+    for page in of.peers:
+        assert [event.status for event in page.events(PeerStatus)][:1] == ["interrupted"]
+
+
+# -- the last frames of an episode --------------------------------------------------------------------------------
+
+
+def test_a_hash_of_every_frame_holds_nobody_up_at_the_end() -> None:
+    """By the server at 150 ms one way: as many hashes ride as fit, and both sides have compared all of them."""
+    standing = Standing()
+    of = mesh(
+        watchers=[standing], max_steps=150, hash_interval=1, conditions=Conditions(server_delay=0.15, opens_after=None)
+    )
+    of.run(60.0)
+    assert standing.wrong == []
+    assert standing.longest_hold < 3.0
+    assert [page.session.hashes_compared for page in of.peers] == [150, 150]
+    assert_played_to_the_end(of, 15.0)
+
+
+class _Stops(Watcher):
+    """Asks for the end at one page: before a frame, or so many ticks after it began to hold."""
+
+    def __init__(self, frame: int | None, ticks: int = 0) -> None:
+        self.frame = frame
+        self.ticks = ticks
+        self.asked = False
+
+    def advanced(self, page: Page, flags: int) -> None:
+        session = page.session
+        if page.seat or self.asked:
+            return
+        if self.frame is None and session.phase == HOLDING:
+            self.ticks -= 1
+        if self.ticks < 0 or (self.frame is not None and session.frame >= self.frame):
+            self.asked = True
+            page.stop()
+
+
+@pytest.mark.parametrize("p2p", [True, False])
+def test_a_stop_asked_for_at_the_last_end_has_one_reason_on_both_sides(p2p: bool) -> None:
+    """Whether it came in time is one decision, and not each side's own: at any frame, and at any tick of the end."""
+    seen = []
+    for frame, ticks in [*((frame, 0) for frame in range(130, 150)), *((None, ticks) for ticks in range(20))]:
+        stops = _Stops(frame, ticks)
+        of = mesh(
+            watchers=[stops],
+            max_steps=150,
+            conditions=Conditions(delay=0.1, server_delay=0.1, opens_after=0.1 if p2p else None),
+        )
+        of.run(60.0)
+        assert of.over
+        ends = {(page.session.reason, page.session.ended[-1].reason, len(page.rows[0])) for page in of.peers}
+        assert len(ends) == 1, (frame, ticks, ends)
+        if stops.asked:
+            seen.append(reasons(of)[0])
+    assert len(seen) >= 23
+    assert set(seen) <= {"stop", "complete"}
+    assert "stop" in seen
+
+
+def test_a_session_that_failed_stops_sending() -> None:
+    """Their games differ from the start; when both know, or a while later at the latest, the line is quiet."""
+    of = mesh(2, lambda seat: Walk(2, seed=seat))
+    of.run(20.0)
+    assert [page.session.phase for page in of.peers] == [FAILED, FAILED]
+    assert reasons(of) == ["initial_state", "initial_state"]
+    of.time.run(60.0, lambda: False)
+    sent = [page.bytes_sent for page in of.peers], of.signals
+    of.time.run(120.0, lambda: False)
+    assert ([page.bytes_sent for page in of.peers], of.signals) == sent

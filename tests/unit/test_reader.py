@@ -1,0 +1,104 @@
+"""A trajectory that was written can be read and stepped again; what is none is refused with its line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pycore.actions.codec import action_codec
+from pycore.records import RecordError, Recording, Trajectory, first_untrue, read, trajectory_text
+from pycore.settings import Settings
+from pycore.testing import Conditions, Mesh, Walk
+
+SPACE = {"type": "discrete", "n": 6}
+OF = Settings(max_steps=50, num_episodes=2, hash_interval=20, action_space=SPACE)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    """Two episodes over a bad network."""
+    mesh = Mesh(
+        2, OF, lambda seat: Walk(2, seed=4), lambda seat: lambda episode, frame: (frame // 3 + seat) % 6,
+        Conditions(delay=0.05, loss=0.1), seed=4,
+    )  # fmt: skip
+    kept = Trajectory()
+    mesh.peers[0].session.add_sink(kept)
+    mesh.run(60.0)
+    assert mesh.over
+    return trajectory_text(mesh.peers[0].session, kept)
+
+
+def stepped(recording: Recording) -> str:
+    """What is untrue of it, where Walk is what was played."""
+    return first_untrue(recording, Walk(2, seed=4), [action_codec(SPACE)] * 2)
+
+
+def test_what_was_written_is_read_back_and_is_true(text: str) -> None:
+    """Frames from 0, hashes on every 20th, an end for each episode; and stepped again it gives the same."""
+    recording = read(text)
+    assert recording.header["players"] == [0, 1]
+    assert [len(episode.frames) for episode in recording.episodes] == [50, 50]
+    assert [frame.frame for frame in recording.episodes[1].frames if frame.hash] == [20, 40]
+    assert all(episode.hash for episode in recording.episodes)
+    assert stepped(recording) == ""
+
+
+def test_an_episode_that_was_broken_off_has_no_hash_at_its_end(text: str) -> None:
+    """What is there is true all the same."""
+    recording = read("\n".join(text.splitlines()[:-3]) + "\n")
+    assert [len(episode.frames) for episode in recording.episodes] == [50, 48]
+    assert recording.episodes[1].hash is None
+    assert stepped(recording) == ""
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "complaint"),
+    [
+        (10, lambda value: value["actions"].__setitem__(0, 5 - value["actions"][0]), "episode 0, frame 8"),
+        (10, lambda value: value["actions"].__setitem__(0, 9), "episode 0, frame 8: action 9"),
+        (10, lambda value: value["actions"].append(0), "episode 0, frame 8: 3 actions for 2 seats"),
+        (10, lambda value: value["rewards"].__setitem__("1", 77), "episode 0, frame 8"),
+        (10, lambda value: value["truncations"].__setitem__("1", True), "episode 0, frame 8"),
+        (22, lambda value: value.__setitem__("hash", "00"), "episode 0: the state before frame 20"),
+        (52, lambda value: value.__setitem__("hash", "00"), "episode 0: the final state"),
+    ],
+)
+def test_the_first_thing_that_is_not_true_is_named(text: str, line: int, change: Change, complaint: str) -> None:
+    """Whatever was changed, with its frame."""
+    lines = text.splitlines()
+    value = json.loads(lines[line - 1])
+    change(value)
+    lines[line - 1] = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    assert stepped(read("\n".join(lines))).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line", "complaint"),
+    [
+        (lambda lines: lines.clear(), 1, "empty"),
+        (lambda lines: lines.__setitem__(0, '{"a": 1}'), 1, "no trajectory of version 1"),
+        (lambda lines: lines.__setitem__(4, lines[4][:20]), 5, "no JSON"),
+        (lambda lines: lines.__setitem__(4, "[1]"), 5, "no object"),
+        (lambda lines: lines.pop(4), 5, "frame 4 of episode 0, not frame 3 of episode 0"),
+        (lambda lines: lines.insert(4, lines[4]), 6, "frame 3 of episode 0, not frame 4 of episode 0"),
+        (lambda lines: lines.pop(1), 2, "frame 1 of episode 0, not frame 0 of episode 0"),
+        (lambda lines: lines.__setitem__(51, '{"end":0,"frames":9}'), 52, "an end after 9 frames"),
+        (lambda lines: lines.insert(52, lines[51]), 53, "the end of episode 0"),
+        (lambda lines: lines.__setitem__(4, '{"episode":0,"frame":3}'), 5, "a frame without actions"),
+    ],
+)
+def test_what_is_no_trajectory_is_refused_with_its_line(
+    text: str, spoil: Callable[[list[str]], object], line: int, complaint: str
+) -> None:
+    """A foreign, truncated or mixed-up file is not read as far as it goes."""
+    lines = text.splitlines()
+    spoil(lines)
+    with pytest.raises(RecordError, match=complaint) as found:
+        read("\n".join(lines))
+    assert found.value.line == line

@@ -1,0 +1,38 @@
+// @ts-check
+// Written by `python -m tools.handed` from pycore/bridge/handed.py, which says why; change it there.
+
+export const LOADING = Object.freeze({
+  "pauses_ms": [
+    500,
+    1500,
+    4000
+  ]
+});
+export const SERVER = Object.freeze({
+  "reconnect_ms": 500,
+  "reconnect_longest_ms": 4000,
+  "ping_every_ms": 2000,
+  "ping_patience_ms": 4000,
+  "acknowledged_within_ms": 10000
+});
+export const CHANNEL = Object.freeze({
+  "label": "game",
+  "options": {
+    "ordered": false,
+    "maxRetransmits": 0
+  },
+  "asked_every_ms": 1000
+});
+export const INBOX = Object.freeze({
+  "datagrams_waiting": 2048
+});
+export const OUTBOX = Object.freeze({
+  "rounds": 8
+});
+export const TICKS = Object.freeze({
+  "in_a_row": 3,
+  "busy_wait_ms": 4
+});
+export const HUD = Object.freeze({
+  "every_s": 0.2
+});
