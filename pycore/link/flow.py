@@ -7,7 +7,12 @@ arrival is a round-trip sample that neither clock nor tick spoils:
 
 from __future__ import annotations
 
+from typing import Final
+
 from pycore.wire.datagram import NO_SAMPLE
+
+LONG_AGO: Final = -1e9
+"""When something came of which nobody knows when: it is held for too long to say so."""
 
 
 class Flow:
@@ -64,6 +69,13 @@ class Flow:
                     self.loss += (1.0 - self.loss) / 64
         self.newest = seq
         self.newest_at = now
+        return True
+
+    def arrived_late(self, seq: int, now: float) -> bool:
+        """The same of a packet that came nobody knows when before `now`: it is no sample, neither here nor there."""
+        if not self.arrived(seq, 0, NO_SAMPLE, now):
+            return False
+        self.newest_at = LONG_AGO
         return True
 
     def hear(self, now: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pycore.duties import P2P, SOCKETIO
 from pycore.errors import ActionError, DecodeError
 from pycore.events import Log
-from pycore.link.flow import Flow
+from pycore.link.flow import LONG_AGO, Flow
 from pycore.link.link import Link
 from pycore.rollback.mispredictions import LateInputLog
 from pycore.rollback.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
@@ -52,6 +52,7 @@ class Intake:
         "_timesync",
         "_topics",
         "link_of_seat",
+        "stamped_until",
     )
 
     def __init__(
@@ -88,6 +89,9 @@ class Intake:
         self._stepped_at = now
         self._late = LateInputLog()
         self.link_of_seat = {seat: link for link in links for seat in link.peer.seats}
+        self.stamped_until = now
+        """Until then the time of an arrival is believed. A page that stood still stamps what waited when it wakes: a
+        round trip that was measured by it would have the whole pause in it."""
 
     def stepped(self, now: float) -> None:
         """The current frame became the current one now."""
@@ -140,8 +144,11 @@ class Intake:
             return
         flow = link.paths.wire if path == P2P else link.paths.socket
         flow.hear(now)
+        late = now > self.stamped_until
+        if late:
+            hold = datagram.NO_SAMPLE
         if data[0] == probe.PROBE:
-            self._packets.answer_later(link, number, now, path)
+            self._packets.answer_later(link, number, LONG_AGO if late else now, path)
         elif path == P2P:
             link.paths.probe_answered(number, hold, now)
             self._packets.note_changes(link, now)
@@ -179,7 +186,10 @@ class Intake:
         if incarnation != peer.low and not peer.is_same(incarnation):
             self._take_stranger(link, flow, now)
             return
-        newest = flow.arrived(seq, echo, hold, now)
+        if now > self.stamped_until:
+            newest = flow.arrived_late(seq, now)
+        else:
+            newest = flow.arrived(seq, echo, hold, now)
         if number > peer.episode:
             peer.entered(number)
         if number != running:

@@ -312,9 +312,11 @@ class Session:
             raise UsageError(f"{len(channels)} channel states for {len(links)} links")
         now += self._shift
         gap = now - self._polled_at
-        if gap > LATE_TICKS * self._period or gap < -BACKWARDS:
+        late = LATE_TICKS * self._period
+        if gap > late or gap < -BACKWARDS:
             now = self._after_a_pause(now, gap)
         self._polled_at = now
+        self._intake.stamped_until = now + late
         self._tick += 1
         phase = self.phase
         current = self.timeline.current

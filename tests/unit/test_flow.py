@@ -26,6 +26,19 @@ def test_the_newest_packet_is_echoed_with_the_time_it_was_held() -> None:
     assert flow.stamp(1.2555) == (2, 44, NO_SAMPLE)
 
 
+def test_what_came_nobody_knows_when_is_no_sample_on_either_side() -> None:
+    """It is the newest all the same, and counts."""
+    flow = Flow(0.0)
+    flow.stamp(1.0)
+    assert flow.arrived_late(300, 9.0)
+    assert (flow.rtt, flow.received, flow.heard_at) == (None, 1, 9.0)
+    assert flow.stamp(9.01) == (1, 300 & 255, NO_SAMPLE)
+    assert not flow.arrived_late(299, 9.02)
+    assert flow.arrived(301, 1, 5, 9.125)
+    assert flow.rtt == pytest.approx(0.11)
+    assert flow.stamp(9.15625)[2] == 31
+
+
 def test_a_hold_of_255_is_no_sample() -> None:
     """The other side says that it does not know."""
     flow = Flow(0.0)

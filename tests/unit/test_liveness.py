@@ -307,6 +307,31 @@ def test_a_pause_of_both_pages_does_not_look_like_a_new_one() -> None:
     assert_played_to_the_end(of, 40.0)
 
 
+@pytest.mark.parametrize("by_probe", [False, True])
+@pytest.mark.parametrize("frozen", [(0,), (1,), (0, 1)])
+def test_no_round_trip_has_a_pause_in_it(frozen: tuple[int, ...], by_probe: bool) -> None:
+    """What waited is stamped when a page wakes. As a sample it would be six seconds, and by the round trip it is judged
+    how long a path may be silent and when an input is sent again."""
+    of = mesh(max_steps=600)
+    for seat in frozen:
+        of.at(5.0 + seat / 10, of.peers[seat].freeze)
+        of.at(11.0 + seat / 10, of.peers[seat].thaw)
+    if by_probe:
+        # The path is left when they fall asleep: it is measured by probes, of which one waits until somebody wakes.
+        of.at(4.0, of.cut)
+        of.at(9.0, of.restore)
+    of.run(3.9)
+    before = [page.session.links[0].paths.wire.rtt for page in of.peers]
+    assert before == pytest.approx([0.06, 0.06], abs=0.02)
+    for moment in range(110, 140):
+        of.run(moment / 10)
+        for page in of.peers:
+            for flow in (page.session.links[0].paths.wire, page.session.links[0].paths.socket):
+                assert flow.rtt is None or flow.rtt < 0.2, (of.now, page.seat)
+    of.run(60.0)
+    assert_played_to_the_end(of, 40.0)
+
+
 @pytest.mark.parametrize("seats", [2, 3])
 def test_when_all_is_lost_every_session_ends_by_itself(seats: int) -> None:
     """No peer-to-peer, no server: after `dropped_after` each ends alone, at what all of them have."""
