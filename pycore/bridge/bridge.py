@@ -269,7 +269,7 @@ class Bridge:
             self.session.player_left(seat, now)
 
     def store_remote_input(self, player_id_json: str, action_json: str, frame: int) -> bool:
-        """S4's storeRemoteInput, for a page that takes in inputs itself; true if it was accepted."""
+        """`storeRemoteInput`, for a page that takes in inputs itself; true if it was accepted."""
         seat = self.seat_of[str(json.loads(player_id_json))]
         return self.session.store_remote_input(seat, json.loads(action_json), int(frame), self.now)
 

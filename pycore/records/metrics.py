@@ -55,7 +55,7 @@ def episode_line(session: Session, ended: EpisodeEnded) -> str:
 
 
 def export_session_metrics(session: Session) -> dict[str, Any]:
-    """The session's metrics as S5 spells them, with additions beside."""
+    """The session's metrics as the host page spells them, with additions beside."""
     counts = p2p_metrics(session)
     timeline = session.timeline
     events = timeline.events

@@ -42,7 +42,7 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`pyodide_player_action` (S3)."""
+    """`pyodide_player_action`: an input by the server."""
 
     game_id: str
     player_id: int | str

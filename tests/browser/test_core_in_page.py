@@ -59,7 +59,7 @@ def assert_same_records(pages, episodes, frames):
 
 
 def test_on_a_healthy_link_the_server_sees_no_input_and_both_pages_keep_the_same_records(start_relay, open_page):
-    """S7 by the relay's own count; the trajectories are the same bytes; everything is stored."""
+    """By the relay's own count; the trajectories are the same bytes; everything is stored."""
     relay = start_relay(core=True, max_steps=150, num_episodes=2, action_space=SPACE)
     pages = play(relay, open_page)
     for page in pages:

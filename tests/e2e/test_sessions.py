@@ -66,7 +66,7 @@ def exported(database: Path, game_id: str, out: Path) -> dict[str, bytes]:
 
 
 def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_the_database(tmp_path: Path) -> None:
-    """S1, S5, S6, S7: measured at the server; what is stored is what the pages had."""
+    """Peer-to-peer, measured at the server; what is stored is what the pages had."""
     outcome = play(Plan(VOLLEY, seconds=12, latency_ms=40, loss=0.05), tmp_path)
     assert outcome.relay["inputs_relayed"] == 0
     assert outcome.relay["signals_relayed"] > 0
@@ -92,7 +92,7 @@ def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_th
 
 @pytest.mark.parametrize("cut", ["silent", "close"])
 def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_path: Path) -> None:
-    """S2, S3, B1, B2: the fallback carries the game, the way back is taken, every switch stands in the metrics."""
+    """The fallback carries the game, the way back is taken, every switch stands in the metrics."""
     outcome = play(Plan(VOLLEY, seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10), tmp_path)
     causes = {"closed", "failed"} if cut == "close" else {"silence", "deaf"}
     for metrics in outcome.metrics.values():
@@ -118,7 +118,7 @@ def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_
 
 
 def test_without_any_peer_to_peer_the_server_carries_the_whole_session(tmp_path: Path) -> None:
-    """S2: what never opened is no fallback in force; every input counts once for socket.io."""
+    """What never opened is no fallback in force; every input counts once for socket.io."""
     outcome = play(Plan(VOLLEY, seconds=8, socketio_only=True, input_delay=3), tmp_path)
     one, two = outcome.metrics.values()
     for metrics in (one, two):

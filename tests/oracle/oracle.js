@@ -1,12 +1,12 @@
 /*
- * The seed's rules once more: P2P-first dispatch (S1-S3), rollback events (S4), the export (S5).
+ * The seed's rules once more: P2P-first dispatch, rollback events, the export.
  *
  * Written from the requirements' text alone, without a look at the core, in plain ES5: js2py runs it inside Python and
  * Node runs it outside, so that two engines and two languages must agree about the same rules. It holds no protocol
  * and no simulation. What happened is fed to it by hand, one call per happening; what it decides is collected:
  *
  *   dispatches     first dispatches {link, frame, action, path}, in order
- *   messages       the S3 messages of first dispatches, in order, each with the link it went to
+ *   messages       the messages of inputs of first dispatches, in order, each with the link it went to
  *   warnings       the beginnings of the warnings
  *   changes        {link, from, to, cause, frame, episode} of every path change once the first episode began
  *   steps          {episode, frame, used: {player: action}, again: bool}: every frame stepped or re-simulated
@@ -228,7 +228,7 @@ Oracle.prototype.p2pHealthy = function (id) {
   return link.everOpen && link.proven && link.fallback === null;
 };
 
-/* ---- dispatch: S1, S2, S3 ------------------------------------------------------------------------------------- */
+/* ---- dispatch ------------------------------------------------------------------------------------------------- */
 
 Oracle.prototype.poll = function (action, now) {
   this.polls += 1;
@@ -336,7 +336,7 @@ Oracle.prototype._sendViaSocketIO = function (id, now) {
   this.dispatched(id, 'socketio');
 };
 
-/* ---- remote inputs and rollback events: S4 --------------------------------------------------------------------- */
+/* ---- remote inputs and rollback events ------------------------------------------------------------------------- */
 
 Oracle.prototype.held = function (player) {
   // The last frame up to which every input of this player is here.
@@ -420,7 +420,7 @@ Oracle.prototype.advance = function (stands) {
   this.framesTotal += 1;
 };
 
-/* ---- the export: S5 -------------------------------------------------------------------------------------------- */
+/* ---- the export ------------------------------------------------------------------------------------------------ */
 
 Oracle.prototype.setConnectionType = function (type, details) {
   this.p2pMetrics.connectionType = type;

@@ -7,7 +7,7 @@ from typing import Any
 
 from oracle_stage import Side, Stage
 
-S5 = {
+EXPORT = {
     "": {"gameId", "playerId", "connection", "inputs", "rollbacks", "sync", "quality", "frames"},
     "connection": {"type", "connectionDetails"},
     "inputs": {"sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO"},
@@ -65,7 +65,7 @@ def differences(stage: Stage, seat: int, told: dict[str, Any]) -> list[str]:
     side = stage.sides[seat]
     found: list[str] = list(told["violations"])
     _compare(found, "dispatch", list(side.first.values()), told["dispatches"])
-    _compare(found, "S3 message", _messages(found, side.messages), _messages(found, told["messages"]))
+    _compare(found, "message of an input", _messages(found, side.messages), _messages(found, told["messages"]))
     _compare(found, "warning", side.warnings, told["warnings"])
     changes = [_changes(which, told["changes"]) for which in (side.changes, told["changes"])]
     _compare(found, "path change", *changes)
@@ -102,7 +102,7 @@ def _messages(found: list[str], messages: list[dict[str, Any]]) -> list[Any]:
     for message in messages:
         data = message["data"]
         if set(data) != MESSAGE:
-            found.append(f"an S3 message has the keys {sorted(data)}")
+            found.append(f"a message of an input has the keys {sorted(data)}")
         rows.append((message["event"], {key: value for key, value in data.items() if key != "timestamp"}))
     return rows
 
@@ -114,15 +114,15 @@ def _changes(changes: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> lis
 
 
 def _compare_exports(found: list[str], ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    for part, keys in S5.items():
+    for part, keys in EXPORT.items():
         here = ours if not part else ours.get(part, {})
         there = theirs if not part else theirs[part]
-        assert set(there) == keys, "the oracle itself must have the keys of S5, and no others"
+        assert set(there) == keys, "the oracle itself must have the keys of the export, and no others"
         if not keys <= set(here):
             found.append(f"the export lacks {sorted(keys - set(here))} in {part or 'the top'}")
             continue
         for key in sorted(keys):
-            if key in S5 or key == "events":
+            if key in EXPORT or key == "events":
                 continue
             if here[key] != there[key] or type(here[key]) is not type(there[key]):
                 found.append(f"{part}.{key} is {here[key]!r}, the oracle says {there[key]!r}")

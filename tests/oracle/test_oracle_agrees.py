@@ -1,4 +1,4 @@
-"""pycore and the oracle agree: about every dispatch, S3 message, warning, rollback event and figure of the export.
+"""pycore and the oracle agree: about every dispatch, message, warning, rollback event and figure of the export.
 
 The oracle (oracle.js) was written from the requirements alone, in another language. Two real sessions play, the test
 is their network, and each side's story is told to the oracle afterwards. What a property did not meet it did not
@@ -176,7 +176,7 @@ MUTANTS = {
     "the timestamp in seconds": ("(now - this.startedAt) * 1000)", "(now - this.startedAt))"),
     "the fallback's frame is the next": ("FallbackFrame = this.frameNumber;", "FallbackFrame = this.frameNumber + 1;"),
     "the epoch ignored": (" || epoch !== this.syncEpoch", ""),
-    "the frame in the S3 message": ("frame_number: input.frame,", "frame_number: input.frame - this.inputDelay,"),
+    "the frame in a message": ("frame_number: input.frame,", "frame_number: input.frame - this.inputDelay,"),
     "a window that is one wider": ("- known > this.window)", "- known > this.window + 1)"),
     "the return in no time": ("silence: 1, other: 3", "silence: 1, other: 9"),
     "a fallback when all is over": ("  if (this.over) { return; }\n", ""),
@@ -216,7 +216,7 @@ def test_the_comparison_finds_it_inside_the_process_too() -> None:
 
 
 def test_a_channel_that_closes_while_socketio_carries_the_inputs_gives_no_warning(in_node: InNode) -> None:
-    """S2: the warning belongs to a refused P2P send; where none was tried there is none."""
+    """The warning belongs to a refused P2P send; where none was tried there is none."""
     closes = Segment(ticks=2, channels=(CHANNEL_CLOSED, CHANNEL_CLOSED))
     congested = Segment(ticks=3, channels=(LIMIT + 1, 0))
     compare(Script(segments=(congested, closes), episodes=1), in_node)
@@ -228,13 +228,13 @@ def test_a_path_change_has_the_frame_at_which_it_happened(in_node: InNode) -> No
 
 
 def test_inputs_whose_packet_raised_ride_in_the_next_one(in_node: InNode) -> None:
-    """S1: what counts as sent peer-to-peer was in a packet that went, also when the server is out of reach."""
+    """What counts as sent peer-to-peer was in a packet that went, also when the server is out of reach."""
     raises = Segment(ticks=18, throws=(True, False), sockets=(False, True))
     compare(Script(segments=(raises,), window=20, input_delay=3, episodes=1), in_node)
 
 
 def test_a_probe_that_raises_moves_no_input() -> None:
-    """S5: an input counts once, for its first dispatch, whatever becomes of packets that carry none."""
+    """An input counts once, for its first dispatch, whatever becomes of packets that carry none."""
     stage = Stage(Script(segments=(), opens=False, max_steps=200, episodes=1))
     stage.during(Segment(ticks=20, channels=(CHANNEL_NEVER, CHANNEL_NEVER)))
     while not stage.export(0)["inputs"]["sentViaP2P"]:
@@ -248,7 +248,7 @@ def test_a_probe_that_raises_moves_no_input() -> None:
 
 
 def test_a_packet_without_a_new_input_that_raises_is_no_refused_input() -> None:
-    """S2: the warning says that an input goes by socket.io; none does."""
+    """The warning says that an input goes by socket.io; none does."""
     stage = Stage(Script(segments=(), max_steps=200, episodes=1))
     stage.during(Segment(ticks=25))
     side = stage.sides[0]

@@ -278,7 +278,7 @@ def test_a_send_that_raises_in_the_page_goes_by_the_server_in_the_same_tick() ->
 
 
 def test_without_p2p_the_game_is_played_through_the_server() -> None:
-    """No connection is tried, every input is an S3 message."""
+    """No connection is tried, every input is a message of an input."""
     two = pair(p2p=False)
     two.until(done(two), play=keys)
     assert two.pages[0].commands == []
@@ -476,7 +476,7 @@ def test_hud_metrics_and_state_are_json_with_the_contracts_words() -> None:
 
 
 def test_the_connection_type_is_reported_once_known() -> None:
-    """`p2p_connection_type` goes to the server, and S5 has it."""
+    """`p2p_connection_type` goes to the server, and the metrics have it."""
     two = pair()
     two.until(lambda: two.pages[0].bridge.session.frame == 5)
     two.pages[0].rtc("type", {"connection_type": "relay", "details": {"protocol": "udp"}}, two.now)

@@ -12,7 +12,7 @@ from pycore.rollback.mispredictions import EVENT_BYTES, FREE_BYTES, OMITTED, Lat
 
 
 def test_what_was_appended_is_exported_in_order() -> None:
-    """S4's keys, exactly, with the times turned into milliseconds."""
+    """The keys of the contract, exactly, with the times turned into milliseconds."""
     rng = random.Random(3)
     events = RollbackEvents()
     expected = []

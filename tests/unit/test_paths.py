@@ -63,7 +63,7 @@ def answered_probes(paths: Paths, start: float, until: float, rtt: float = 0.062
 
 
 def test_a_link_is_healthy_once_its_channel_is_open_and_a_probe_came_back() -> None:
-    """S1: connected, an input sender exists, no fallback in force; an open channel alone is not enough."""
+    """Connected, an input sender exists, no fallback in force; an open channel alone is not enough."""
     paths = Paths(5.0)
     assert watched(paths, 5.0, CHANNEL_NEVER).probe_due(5.0, 0) is None
     assert not watched(paths, 6.0).healthy
@@ -117,7 +117,7 @@ def test_a_lost_channel_falls_back_at_once(state: int, cause: str) -> None:
 
 
 def test_a_refusal_concerns_its_input_only() -> None:
-    """S2: the next frame tries again, and a success ends the row."""
+    """The next frame tries again, and a success ends the row."""
     paths = healthy()
     rows = []
     for frame in range(12):

@@ -1,4 +1,4 @@
-"""The canonical trajectory and S5's export, byte for byte."""
+"""The canonical trajectory and the export, byte for byte."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pycore.testing import Conditions, Mesh, Walk
 from pycore.values import canonical
 from pycore.values.json import to_json
 
-S5 = {
+EXPORT = {
     "gameId": None, "playerId": None, "connection": ["type", "connectionDetails"],
     "inputs": ["sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO"],
     "rollbacks": ["events", "count", "maxFrames"], "sync": ["p2pHashMismatches"],
@@ -220,7 +220,7 @@ def test_the_exported_metrics_have_s5s_keys_so_spelled() -> None:
     table = Table(2, settings(max_steps=30), players=["left", "right"])
     table.until(lambda: table[0].phase == DONE)
     metrics = export_session_metrics(table[0])
-    for name, inner in S5.items():
+    for name, inner in EXPORT.items():
         assert name in metrics
         for key in inner or ():
             assert key in metrics[name]

@@ -175,7 +175,7 @@ export class Core {
   }
 
   /**
-   * Emit what Python wants emitted; without an event it is an input (S3).
+   * Emit what Python wants emitted; without an event it is an input.
    *
    * @param {Record<string, any>} data
    * @param {string} [event]
@@ -217,7 +217,7 @@ export class Core {
     return this.bridge.call('store_remote_input', JSON.stringify(playerId), JSON.stringify(action ?? null), frame);
   }
 
-  /** The metrics of the session (S5). @returns {any} */
+  /** The metrics of the session. @returns {any} */
   exportSessionMetrics() {
     return JSON.parse(this.bridge.read('export_session_metrics'));
   }

@@ -716,7 +716,7 @@ def test_events_of_another_shape_move_nothing(event: str, data: Any) -> None:
 
 
 def test_where_the_server_relays_no_actions_inputs_ride_as_signals() -> None:
-    """A game with bots on mug: the peer-to-peer path dies, and nothing is lost; S3's counts hold."""
+    """A game with bots on mug: the peer-to-peer path dies, and nothing is lost; the counts hold."""
     scene = metadata(max_steps=200, num_episodes=1)
     table = Table(with_own(scene, p2p_wait=1), relayed=False).playing(40)
     table.connects = False

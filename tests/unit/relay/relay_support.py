@@ -158,7 +158,7 @@ def running(folder: Path, *, database: str | None = None, **options: Any) -> Ite
 
 
 def action(game: str, player: Any, value: Any, frame: int) -> dict[str, Any]:
-    """The message of S3."""
+    """The message of an input."""
     return {
         "game_id": game,
         "player_id": player,
