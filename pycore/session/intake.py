@@ -46,13 +46,13 @@ class Intake:
         "_over",
         "_packets",
         "_period",
+        "_stamped_until",
         "_status",
         "_stepped_at",
         "_timeline",
         "_timesync",
         "_topics",
         "link_of_seat",
-        "stamped_until",
     )
 
     def __init__(
@@ -89,9 +89,13 @@ class Intake:
         self._stepped_at = now
         self._late = LateInputLog()
         self.link_of_seat = {seat: link for link in links for seat in link.peer.seats}
-        self.stamped_until = now
+        self._stamped_until = now
         """Until then the time of an arrival is believed. A page that stood still stamps what waited when it wakes: a
         round trip that was measured by it would have the whole pause in it."""
+
+    def polled(self, stamped_until: float) -> None:
+        """The page is awake; until then it stamps what comes when it comes."""
+        self._stamped_until = stamped_until
 
     def stepped(self, now: float) -> None:
         """The current frame became the current one now."""
@@ -144,7 +148,7 @@ class Intake:
             return
         flow = link.paths.wire if path == P2P else link.paths.socket
         flow.hear(now)
-        late = now > self.stamped_until
+        late = now > self._stamped_until
         if late:
             hold = datagram.NO_SAMPLE
         if data[0] == probe.PROBE:
@@ -186,7 +190,7 @@ class Intake:
         if incarnation != peer.low and not peer.is_same(incarnation):
             self._take_stranger(link, flow, now)
             return
-        if now > self.stamped_until:
+        if now > self._stamped_until:
             newest = flow.arrived_late(seq, now)
         else:
             newest = flow.arrived(seq, echo, hold, now)

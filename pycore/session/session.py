@@ -316,7 +316,7 @@ class Session:
         if gap > late or gap < -BACKWARDS:
             now = self._after_a_pause(now, gap)
         self._polled_at = now
-        self._intake.stamped_until = now + late
+        self._intake.polled(now + late)
         self._tick += 1
         phase = self.phase
         current = self.timeline.current
