@@ -94,7 +94,7 @@ def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_th
 def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_path: Path) -> None:
     """The fallback carries the game, the way back is taken, every switch stands in the metrics."""
     outcome = play(Plan(VOLLEY, seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10), tmp_path)
-    causes = {"closed", "failed"} if cut == "close" else {"silence", "deaf"}
+    causes = {"closed", "failed"} if cut == "close" else {"silence", "unheard", "deaf"}
     for metrics in outcome.metrics.values():
         changes = paths_of(metrics)
         assert changes[0][0] == "socketio"
