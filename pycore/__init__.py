@@ -28,7 +28,8 @@ from pycore.errors import (
 from pycore.events import Desync, EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
 from pycore.rollback.prediction import Predictor
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
-from pycore.session.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.session.session import Session
+from pycore.session.tick import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED
 from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Contents, Observing, Renderable, Resumable, Simulation, StepResult
 from pycore.version import __version__

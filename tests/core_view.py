@@ -46,7 +46,7 @@ def window(session: Session) -> int:
 
 def open_for_inputs(session: Session) -> bool:
     """Whether the frames of the running episode are set up."""
-    return session._episode.open
+    return session._parts.episode.open
 
 
 def knows(session: Session, seat: int, frame: int) -> bool:
@@ -250,13 +250,13 @@ def _second_run_is_dropped(patch: pytest.MonkeyPatch) -> None:
     """What stands in the second run of a datagram is not taken in."""
     honest = datagram.decode
 
-    def decode(data: bytes, *rest: Any, **more: Any) -> datagram.Datagram:
+    def take_apart(data: bytes, *rest: Any, **more: Any) -> datagram.Fields:
         return honest(data, *rest, **more)._replace(runs=[])
 
     # The session's own eyes alone: the laws read packets with `_decoded`, which keeps the honest one.
     class Blind:
         def __getattr__(self, name: str) -> Any:
-            return decode if name == "decode" else getattr(datagram, name)
+            return take_apart if name == "take_apart" else getattr(datagram, name)
 
     patch.setattr("pycore.session.intake.datagram", Blind())
 
@@ -283,7 +283,7 @@ def _hiccup_forgives_all_silence(patch: pytest.MonkeyPatch) -> None:
                 link.paths.forgive(now)
                 for outbox in link.own:
                     outbox.excuse(now - polled[id(self)], now)
-            self._membership.forgive(now)
+            self._parts.membership.forgive(now)
         polled[id(self)] = now
         return honest(self, now, *rest, **more)
 

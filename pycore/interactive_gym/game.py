@@ -35,7 +35,7 @@ from pycore.interactive_gym.scene import Scene, people
 from pycore.interactive_gym.view import PageView
 from pycore.link.negotiation import SIGNALS
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
-from pycore.session.session import OVER, RESIMULATED, STEPPED
+from pycore.session.tick import OVER, RESIMULATED, STEPPED
 from pycore.values.json import plain_json
 
 ACTION_SIGNAL: Final = "pycore-action"

@@ -7,6 +7,7 @@ arrival is a round-trip sample that neither clock nor tick spoils:
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from pycore.wire.datagram import NO_SAMPLE
@@ -40,7 +41,7 @@ class Flow:
         self.gaps = 0
         """How often numbers were missing between two packets when the newer one came."""
         self._sent_at = [now] * 256
-        self._recent: list[float] = []
+        self._recent: deque[float] = deque(maxlen=self.RECENT)
 
     def stamp(self, now: float) -> tuple[int, int, int]:
         """Number, echo and hold of the packet that is sent now."""
@@ -91,10 +92,7 @@ class Flow:
         """Take one round-trip time into the mean."""
         if rtt < 0.0:
             rtt = 0.0
-        recent = self._recent
-        recent.append(rtt)
-        if len(recent) > self.RECENT:
-            del recent[0]
+        self._recent.append(rtt)
         self.rtt = rtt if self.rtt is None else self.rtt + (rtt - self.rtt) / 8
 
     def mean_rtt(self) -> float | None:

@@ -93,13 +93,16 @@ class Unacknowledged:
     def rode(self, seq: int, runs: Sequence[tuple[int, int]]) -> int:
         """These runs ride in the packet `seq`; returns how many of their inputs rode before."""
         fresh = self.fresh
-        new = fresh is not None and (self.fresh_seq < 0 or self.fresh_seq == seq)
+        if fresh is None or 0 <= self.fresh_seq != seq:
+            return sum([high - low + 1 for low, high in runs])
         count = 0
         for low, high in runs:
-            count += high - low + 1
-            if new and high >= fresh:  # type: ignore[operator]
-                self.fresh_seq = seq
-                count -= high - (low if low > fresh else fresh) + 1  # type: ignore[operator]
+            if high < fresh:
+                count += high - low + 1
+                continue
+            self.fresh_seq = seq
+            if low < fresh:
+                count += fresh - low
         return count
 
     def take_back(self) -> int:

@@ -91,18 +91,20 @@ class Frames:
 
     def open(self, current: int) -> None:
         """Make the slots ready that can be reached once the current frame is `current`."""
-        while self.opened < current + self.ahead:
-            self.opened += 1
-            self.missing[self.opened & self.mask] = self.all_missing
-        for number in self._nobodys:
-            self.held[number] = self.opened
+        last = current + self.ahead
+        for frame in range(self.opened + 1, last + 1):
+            self.missing[frame & self.mask] = self.all_missing
+        if last > self.opened:
+            self.opened = last
+        if self._nobodys:
+            for number in self._nobodys:
+                self.held[number] = self.opened
 
     def extend(self, seat: int, frame: int) -> None:
         """The input of `frame` = held + 1 is known: move `held` to the frame before the next hole."""
-        bit = 1 << seat
         missing = self.missing
         mask = self.mask
         opened = self.opened
-        while frame < opened and not missing[(frame + 1) & mask] & bit:
+        while frame < opened and not missing[(frame + 1) & mask] >> seat & 1:
             frame += 1
         self.held[seat] = frame

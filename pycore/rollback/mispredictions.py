@@ -14,6 +14,7 @@ from typing import Any, Final
 from pycore.settings import MAX_SEATS
 
 _EVENT: Final = struct.Struct("<IIBHIId")
+_pack: Final = _EVENT.pack
 EVENT_BYTES: Final = 40
 """What an event may take, its share of the table of actions included."""
 FREE_BYTES: Final = 65_536
@@ -30,7 +31,7 @@ _NOT_KEPT: Final = 0xFFFFFFFF
 class RollbackEvents:
     """Every mispredicted input: which frame, whose, what was used instead, and when it was found out."""
 
-    __slots__ = ("_actions", "_index", "_rows", "_seats", "_spent", "count", "max_frames")
+    __slots__ = ("_actions", "_index", "_rows", "_seats", "_spent", "max_frames")
 
     def __init__(self) -> None:
         self._rows = bytearray()
@@ -40,22 +41,28 @@ class RollbackEvents:
         self._index: list[dict[bytes, int]] = [{} for _ in range(MAX_SEATS)]
         self._spent = 0
         """Bytes that the table takes."""
-        self.count = 0
         self.max_frames = 0
+        """The deepest rollback, in frames."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._rows) // _EVENT.size
 
     def append(
         self, frame: int, current: int, seat: int, predicted: bytes, actual: bytes, now: float, episode: int
     ) -> None:
         """Note one misprediction; `now` is the session's clock."""
         index = self._index[seat]
-        p = index.get(predicted)
-        if p is None:
+        try:
+            p = index[predicted]
+        except KeyError:
             p = self._number(seat, predicted)
-        a = index.get(actual)
-        if a is None:
+        try:
+            a = index[actual]
+        except KeyError:
             a = self._number(seat, actual)
-        self._rows += _EVENT.pack(frame, current, seat, episode, p, a, now)
-        self.count += 1
+        self._rows += _pack(frame, current, seat, episode, p, a, now)
         if current - frame > self.max_frames:
             self.max_frames = current - frame
 

@@ -137,12 +137,13 @@ class Timeline:
             return OUT_OF_REACH
         missing = frames.missing
         bit = 1 << seat
-        if not missing[slot] & bit:
-            return DUPLICATE if used[seat] == encoded else CONTRADICTION
+        bits = missing[slot]
         before = used[seat]
+        if not bits & bit:
+            return DUPLICATE if before == encoded else CONTRADICTION
         used[seat] = encoded
         frames.actions[slot][seat] = self._decode[seat](encoded)
-        missing[slot] &= ~bit
+        missing[slot] = bits ^ bit
         if frame == held + 1:
             frames.extend(seat, frame)
         if frame > self.newest[seat]:
@@ -199,7 +200,10 @@ class Timeline:
             self.pending = last if self.pending is None else min(self.pending, last)
 
     def _run(self, frame: int, until: int, saved: bool) -> None:
-        """Step from `frame` up to, but not including, `until`, or to the end. `saved`: its state was just loaded."""
+        """Step from `frame` up to, but not including, `until`, or to the end. `saved`: its state was just loaded.
+
+        At least one frame is stepped.
+        """
         frames = self.frames
         mask = frames.mask
         missing = frames.missing
@@ -209,19 +213,19 @@ class Timeline:
         results = frames.results
         save = self.simulation.save
         step = self.simulation.step
-        last = self.last_frame
         repeat = self._predictor is None
         guessed = 0
+        last = self.last_frame
+        if until > last + 1:
+            until = last + 1
         # The first lacking seat is usually the only one; the others, if any, are in `more`.
         seat, guess, action = 0, b"", None
         more: list[tuple[int, bytes, Any]] = []
         self.blocked_at = None
-        while frame < until:
-            slot = frame & mask
-            if saved:
-                saved = False
-            else:
-                states[slot] = save()
+        slot = frame & mask
+        if not saved:
+            states[slot] = save()
+        while True:
             row = actions[slot]
             lacking = missing[slot]
             if lacking:
@@ -230,18 +234,25 @@ class Timeline:
                     guessed = lacking
                 encoded[slot][seat] = guess
                 row[seat] = action
-                for other, other_guess, other_action in more:
-                    encoded[slot][other] = other_guess
-                    row[other] = other_action
+                if more:
+                    for other, other_guess, other_action in more:
+                        encoded[slot][other] = other_guess
+                        row[other] = other_action
             try:
                 results[slot] = result = step(row)
             except Exception:
                 self._stand_before(frame)
                 return
             frame += 1
-            if frame > last or (result is not None and result.done):
+            if result is not None and result.done:
                 self.end = frame - 1
                 break
+            if frame >= until:
+                if frame > last:
+                    self.end = last
+                break
+            slot = frame & mask
+            states[slot] = save()
         self.current = frame
 
     def _stand_before(self, frame: int) -> None:

@@ -13,18 +13,14 @@ from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
-from pycore.rollback.timeline import Timeline
-from pycore.session.course import Course
-from pycore.session.dispatch import Dispatch
-from pycore.session.episode import Episode
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership, reason_of
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, PLAYING, READYING
-from pycore.session.publication import LARGE_BYTES, Publication
+from pycore.session.publication import LARGE_BYTES
+from pycore.session.stage import Stage
 from pycore.session.topics import ready
 from pycore.session.topics.ready import HASH_BYTES, Ready
 from pycore.settings import Settings
-from pycore.simulation import Simulation
 from pycore.wire.datagram import VERSION
 
 LONGEST_DELAY = 60
@@ -48,36 +44,32 @@ class Beginning:
         "_settings",
         "_simulation",
         "_timeline",
+        "held_back",
     )
 
     def __init__(
         self,
-        simulation: Simulation,
+        stage: Stage,
         settings: Settings,
-        seats: Sequence[Seat],
-        timeline: Timeline,
-        links: Sequence[Link],
-        episode: Episode,
-        course: Course,
-        dispatch: Dispatch,
-        publication: Publication,
         membership: Membership,
         ready_topic: Ready,
         journal: Journal,
     ) -> None:
-        self._simulation = simulation
+        self._simulation = stage.simulation
+        self._timeline = stage.timeline
+        self._links = stage.links
+        self._episode = stage.episode
+        self._course = stage.course
+        self._dispatch = stage.dispatch
+        self._publication = stage.publication
         self._settings = settings
-        self._seats = tuple(seats)
-        self._timeline = timeline
-        self._links = tuple(links)
-        self._episode = episode
-        self._course = course
-        self._dispatch = dispatch
-        self._publication = publication
         self._membership = membership
         self._ready = ready_topic
         self._journal = journal
-        self._proposed = [seat.delay for seat in seats]
+        self._seats = stage.timeline.seats
+        self._proposed = [seat.delay for seat in self._seats]
+        self.held_back = False
+        """Whether the caller is not ready for another episode yet; nobody begins it meanwhile."""
 
     def propose_input_delay(self, frames: int, seat: int | None) -> None:
         """Propose an input delay with the next READY, of one seat or of all. Raises ConfigError."""
@@ -86,8 +78,12 @@ class Beginning:
         for number in range(len(self._seats)) if seat is None else (seat,):
             self._proposed[number] = frames
 
-    def progress(self, now: float, held_back: bool) -> None:
-        """Go on if it is time; `held_back`: the caller is not ready for another episode yet."""
+    def hold_back(self, held_back: bool) -> None:
+        """Begin no further episode until this is taken back."""
+        self.held_back = held_back
+
+    def progress(self, now: float) -> None:
+        """Go on if it is time."""
         course = self._course
         phase = course.phase
         waited = now - course.since
@@ -100,15 +96,15 @@ class Beginning:
             course.finish(now, "stop" if reason in ("player_left", "error") else reason, text, DONE, None, over.seat)
         elif phase == CONNECTING:
             if all(link.paths.healthy for link in self._links):
-                if not held_back:
+                if not self.held_back:
                     self._begin(now)
             elif waited >= (self._settings.p2p_wait if self._settings.p2p else 0):
                 if self._settings.p2p_required:
                     self._give_up_connecting(now, waited)
-                elif not held_back:
+                elif not self.held_back:
                     self._begin(now)
         elif phase == BETWEEN:
-            if waited >= self._settings.episode_pause and not held_back:
+            if waited >= self._settings.episode_pause and not self.held_back:
                 self._begin(now)
 
     def _give_up_connecting(self, now: float, waited: float) -> None:

@@ -42,6 +42,11 @@ class Dispatch:
         self.fixed = -1
         """The last frame that can be stepped with the own inputs that are fixed."""
 
+    @property
+    def dispatched(self) -> int:
+        """The last frame of this episode for which the own (first) input is fixed; who has none fixes nothing."""
+        return self.own[0].dispatched if self.own else self._timeline.current - 1
+
     def begin(self, slots: int) -> None:
         """Start an episode."""
         for inputs in self.own:
@@ -53,15 +58,22 @@ class Dispatch:
     ) -> None:
         """Fix our inputs of the frames `current` + delay, and dispatch them. `encoded` is by own seat."""
         self.fixed = current
-        for index, inputs in enumerate(self.own):
-            target = current + inputs.seat.delay
+        own = self.own
+        for inputs, action in zip(own, encoded):  # noqa: B905 - one each
+            seat = inputs.seat
+            target = current + seat.delay
             if inputs.dispatched < target:
-                action = encoded[index]
-                self._timeline.fix(inputs.seat.number, target, action)
+                self._timeline.fix(seat.number, target, action)
                 inputs.fix(target, action)
-        reachable = self._outputs.socket_up
         for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
-            if reachable or link.paths.healthy or link.paths.closed_at == now:
+            paths = link.paths
+            if paths.healthy:
+                if paths.accepts(channel):
+                    link.record_and_send(own, now)
+                else:
+                    self._refused(link, "buffer full", now)
+                    self._send_via_socketio(link, now)
+            elif self._outputs.socket_up or paths.closed_at == now:
                 self.dispatch(link, channel, now)
 
     def dispatch(self, link: Link, channel: int, now: float) -> None:
@@ -84,7 +96,10 @@ class Dispatch:
 
     def left_over(self, link: Link) -> bool:
         """Whether something was not dispatched on the link yet."""
-        return any(outbox.dispatched < inputs.dispatched for outbox, inputs in zip(link.own, self.own, strict=False))
+        for outbox, inputs in zip(link.own, self.own):  # noqa: B905, SIM110 - one each; a generator takes twice as long
+            if outbox.dispatched < inputs.dispatched:
+                return True
+        return False
 
     def _refused(self, link: Link, why: str, now: float) -> None:
         frame = self.own[0].dispatched

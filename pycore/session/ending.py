@@ -7,19 +7,12 @@ moved the end. A packet with the next episode's number is its sender's word that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pycore.link.link import Link
-from pycore.rollback.timeline import Timeline
-from pycore.session.course import Course
-from pycore.session.dispatch import Dispatch
-from pycore.session.episode import Episode
 from pycore.session.phases import BETWEEN, DONE, HOLDING, PLAYING
-from pycore.session.publication import Publication
+from pycore.session.stage import Stage
 from pycore.session.topics.end import End
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.stop import Stop
-from pycore.simulation import Simulation
 
 
 class Ending:
@@ -39,28 +32,15 @@ class Ending:
         "_timeline",
     )
 
-    def __init__(
-        self,
-        simulation: Simulation,
-        episodes: int,
-        timeline: Timeline,
-        links: Sequence[Link],
-        episode: Episode,
-        course: Course,
-        dispatch: Dispatch,
-        publication: Publication,
-        end: End,
-        stop: Stop,
-        hashes: Hashes,
-    ) -> None:
-        self._simulation = simulation
+    def __init__(self, stage: Stage, episodes: int, end: End, stop: Stop, hashes: Hashes) -> None:
+        self._simulation = stage.simulation
+        self._timeline = stage.timeline
+        self._links = stage.links
+        self._episode = stage.episode
+        self._course = stage.course
+        self._dispatch = stage.dispatch
+        self._publication = stage.publication
         self._episodes = episodes
-        self._timeline = timeline
-        self._links = tuple(links)
-        self._episode = episode
-        self._course = course
-        self._dispatch = dispatch
-        self._publication = publication
         self._end = end
         self._stop = stop
         self._hashes = hashes

@@ -25,7 +25,7 @@ from pycore.session.topics.over import Over
 from pycore.session.topics.status import Status
 from pycore.session.topics.topic import OVER, READY, Arrival, Topic
 from pycore.wire import datagram, probe, version1
-from pycore.wire.datagram import Datagram
+from pycore.wire.datagram import Run
 
 FURTHEST: Final = 600.0
 """Frames of advantage that a peer may claim: what is beyond is no clock that anybody plays by."""
@@ -46,7 +46,6 @@ class Intake:
         "_over",
         "_packets",
         "_period",
-        "_stamped_until",
         "_status",
         "_stepped_at",
         "_timeline",
@@ -89,13 +88,6 @@ class Intake:
         self._stepped_at = now
         self._late = LateInputLog()
         self.link_of_seat = {seat: link for link in links for seat in link.peer.seats}
-        self._stamped_until = now
-        """Until then the time of an arrival is believed. A page that stood still stamps what waited when it wakes: a
-        round trip that was measured by it would have the whole pause in it."""
-
-    def polled(self, stamped_until: float) -> None:
-        """The page is awake; until then it stamps what comes when it comes."""
-        self._stamped_until = stamped_until
 
     def stepped(self, now: float) -> None:
         """The current frame became the current one now."""
@@ -103,20 +95,23 @@ class Intake:
 
     # -- packets -----------------------------------------------------------------------------------------------
 
-    def receive(self, link: Link, data: bytes, now: float, path: str) -> None:
-        """Take in a packet that came at `now`. Garbage moves nothing; it is counted and logged."""
+    def receive(self, link: Link, data: bytes, now: float, path: str, late: bool) -> None:
+        """Take in a packet that came at `now`, or before, if that is `late`: a page that stood still stamps what waited
+        when it wakes, and a round trip that was measured by it would have the whole pause in it. Garbage moves nothing;
+        it is counted and logged.
+        """
         try:
             # The tag is compared as the two bytes that it is.
             if data[:3] == self._head:
-                self._take_datagram(link, data, now, path)
+                self._take_datagram(link, data, now, path, late)
             elif datagram.tag_of(data) == self._identity.tag:
-                self._take_probe(link, data, now, path)
+                self._take_probe(link, data, now, path, late)
             else:
                 self._receive_foreign(link, data, now, path)
         except DecodeError as error:
             self._journal.refuse(link, str(error), now)
 
-    def receive_signal(self, link: Link, payload: Any, now: float) -> None:
+    def receive_signal(self, link: Link, payload: Any, now: float, late: bool) -> None:
         """Take in a packet that came through the server, as base64."""
         try:
             data = base64.b64decode(payload, validate=True) if isinstance(payload, str) else None
@@ -125,7 +120,7 @@ class Intake:
         if data is None:
             self._journal.refuse(link, "a signal that is no base64 text", now)
             return
-        self.receive(link, data, now, SOCKETIO)
+        self.receive(link, data, now, SOCKETIO, late)
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet that is not of this session, unless it is of this one in another version of the protocol."""
@@ -141,14 +136,13 @@ class Intake:
         else:
             self._out.send(link, 0, answer)
 
-    def _take_probe(self, link: Link, data: bytes, now: float, path: str) -> None:
+    def _take_probe(self, link: Link, data: bytes, now: float, path: str, late: bool) -> None:
         incarnation, number, hold = probe.decode_probe(data)
         if not link.peer.is_same(incarnation):
             self._take_stranger(link, link.paths.wire if path == P2P else link.paths.socket, now)
             return
         flow = link.paths.wire if path == P2P else link.paths.socket
         flow.hear(now)
-        late = now > self._stamped_until
         if late:
             hold = datagram.NO_SAMPLE
         if data[0] == probe.PROBE:
@@ -159,14 +153,14 @@ class Intake:
         else:
             link.paths.socket_probe_answered(number, hold, now)
 
-    def _take_datagram(self, link: Link, data: bytes, now: float, path: str) -> None:
+    def _take_datagram(self, link: Link, data: bytes, now: float, path: str, late: bool) -> None:
         timeline = self._timeline
         frames = timeline.frames
         running = self._episode.number
         peer = link.peer
         seat = peer.seat
         flow = link.paths.wire if path == P2P else link.paths.socket
-        packet = datagram.decode(
+        incarnation, number, seq, echo, hold, advantage, receipts, first, inputs, runs, blocks = datagram.take_apart(
             data,
             self._codecs,
             seat,
@@ -176,8 +170,6 @@ class Intake:
             flow.newest + 1,
             frames.held[seat] if seat >= 0 else -1,
         )
-        # By position: a datagram is taken apart once.
-        incarnation, number, seq, echo, hold, advantage, receipts, first, inputs, runs, blocks = packet
         if number > running + 1:
             # Only that its sender is over can matter here: then it was another load of this page that it played with.
             blocks = [block for block in blocks if block[0] == OVER]
@@ -186,11 +178,11 @@ class Intake:
         if blocks:
             self._check(blocks, number)
         if runs:
-            self._check_runs(link, packet)
+            self._check_runs(link, runs)
         if incarnation != peer.low and not peer.is_same(incarnation):
             self._take_stranger(link, flow, now)
             return
-        if now > self._stamped_until:
+        if late:
             newest = flow.arrived_late(seq, now)
         else:
             newest = flow.arrived(seq, echo, hold, now)
@@ -198,7 +190,7 @@ class Intake:
             peer.entered(number)
         if number != running:
             if number <= running + 1:
-                self._take_of_another_episode(link, packet, newest, path, now)
+                self._take_of_another_episode(link, number, now)
         elif self._episode.open:
             if receipts:
                 self._take_receipts(link, receipts, now)
@@ -239,14 +231,14 @@ class Intake:
             if topic is not None and (topic.of_session or number == self._episode.number):
                 topic.check(payload)
 
-    def _check_runs(self, link: Link, packet: Datagram) -> None:
+    def _check_runs(self, link: Link, runs: Sequence[Run]) -> None:
         """Inputs come from whoever owns their seat. Raises DecodeError."""
-        for run in packet.runs:
+        for run in runs:
             if run.seat not in link.peer.seats:
                 raise DecodeError(f"inputs of seat {run.seat}, which the sender does not own")
 
-    def _take_of_another_episode(self, link: Link, packet: Datagram, newest: bool, path: str, now: float) -> None:
-        if packet.episode < self._episode.number:
+    def _take_of_another_episode(self, link: Link, number: int, now: float) -> None:
+        if number < self._episode.number:
             # An earlier episode moves nothing; the next packet, which carries our number, answers it.
             link.ask_flush()
         elif self._episode.open:

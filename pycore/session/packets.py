@@ -48,7 +48,7 @@ class Packets:
         "_budget",
         "_deaf",
         "_episode",
-        "_identity",
+        "_incarnation",
         "_journal",
         "_latency_probe_at",
         "_links",
@@ -61,6 +61,7 @@ class Packets:
         "_ready_at",
         "_ready_to",
         "_room",
+        "_tag",
         "_timeline",
         "_topics",
     )
@@ -81,7 +82,8 @@ class Packets:
         period: float,
         now: float,
     ) -> None:
-        self._identity = identity
+        self._tag = identity.tag
+        self._incarnation = identity.incarnation
         self._episode = episode
         self._timeline = timeline
         self._links = tuple(links)
@@ -124,11 +126,12 @@ class Packets:
         measure = now - self._latency_probe_at >= LATENCY_PROBE
         if measure:
             self._latency_probe_at = now
+        over = self._over.over
         for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
             paths = link.paths
             if paths.changes:
                 self.note_changes(link, now)
-            if self._over.over and self._over.silent(link, now):
+            if over and self._over.silent(link, now):
                 continue
             if paths.healthy:
                 if (on_time or link.flush or link.unsent) and channel <= CONGESTED_BYTES:
@@ -136,11 +139,12 @@ class Packets:
                 if measure and paths.check_latency(now, self._timeline.current) and self._out.socket_up:
                     self._out.signal(link, self._probe(probe.PROBE, paths.socket_probe(now)))
                 continue
-            if self._over.over and paths.connected and channel <= CONGESTED_BYTES:
-                self._say_over(link, now)
-            due = paths.probe_due(now, channel)
-            if due is not None:
-                self._out.send(link, PROBE_SEQ, self._probe(probe.PROBE, due))
+            if paths.connected:
+                if over and channel <= CONGESTED_BYTES:
+                    self._say_over(link, now)
+                due = paths.probe_due(now, channel)
+                if due is not None:
+                    self._out.send(link, PROBE_SEQ, self._probe(probe.PROBE, due))
             if self._out.socket_up:
                 self._write_by_socket(link, now)
 
@@ -196,7 +200,8 @@ class Packets:
                 blocks = b""
         if link.flush:
             link.flushed()
-        self._put(link, first, flags, body, now)
+        seq, data = self._datagram(link, wire, first, flags, body, now)
+        self._out.send(link, seq, data)
         if blocks:
             # A ready beside large inputs; it rides alone.
             self._put(link, first, datagram.BLOCKS, blocks, now)
@@ -220,12 +225,14 @@ class Packets:
     def _datagram(self, link: Link, flow: Flow, first: int, flags: int, body: bytes, now: float) -> tuple[int, bytes]:
         """The next datagram of a path, and its number."""
         seq, echo, hold = flow.stamp(now)
-        identity = self._identity
         episode = self._episode
-        held = self._timeline.frames.held
-        receipts = [held[seat] for seat in self._others] if episode.open else self._nothing
+        if episode.open:
+            held = self._timeline.frames.held
+            receipts = [held[seat] for seat in self._others]
+        else:
+            receipts = self._nothing
         return seq, datagram.encode(
-            identity.tag, identity.incarnation, episode.number, seq, echo, hold, first, flags,
+            self._tag, self._incarnation, episode.number, seq, echo, hold, first, flags,
             round(link.advantage * UNITS), receipts, body,
         )  # fmt: skip
 
@@ -284,7 +291,7 @@ class Packets:
     # -- probes ------------------------------------------------------------------------------------------------
 
     def _probe(self, kind: int, number: int, hold: int = 0) -> bytes:
-        return probe.encode_probe(kind, self._identity.tag, self._identity.incarnation, number, hold)
+        return probe.encode_probe(kind, self._tag, self._incarnation, number, hold)
 
     def _answer_probe(self, link: Link, number: int, came: float, path: str, now: float) -> None:
         data = self._probe(probe.PROBE_ANSWER, number, int((now - came) * 1000))

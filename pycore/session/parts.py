@@ -27,6 +27,8 @@ from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
 from pycore.session.packets import Packets, longest_action
 from pycore.session.publication import Publication
+from pycore.session.stage import Stage
+from pycore.session.tick import Tick
 from pycore.session.timesync import TimeSync
 from pycore.session.topics.deaf import Deaf
 from pycore.session.topics.end import End
@@ -45,9 +47,8 @@ STILL: Final = 1.0
 
 
 class Parts(NamedTuple):
-    """Everything that a session holds together."""
+    """What a session hands on to, each for what is its own."""
 
-    seats: tuple[Seat, ...]
     timeline: Timeline
     links: tuple[Link, ...]
     episode: Episode
@@ -56,19 +57,16 @@ class Parts(NamedTuple):
     membership: Membership
     publication: Publication
     outputs: Outputs
-    packets: Packets
     dispatch: Dispatch
     intake: Intake
     ready: Ready
     hashes: Hashes
-    status: Status
     stop: Stop
-    end: End
     over: Over
     course: Course
     beginning: Beginning
-    ending: Ending
     vigil: Vigil
+    tick: Tick
 
 
 def seats_of(settings: Settings, who: Identity) -> tuple[Seat, ...]:
@@ -143,16 +141,14 @@ def assemble(
     )  # fmt: skip
     publication = Publication(sinks, settings.hash_every, hashes.own)
     course = Course(simulation, episode, publication, over, journal, now)
-    beginning = Beginning(
-        simulation, settings, seats, timeline, links, episode, course, dispatch, publication, membership, ready, journal
-    )
-    ending = Ending(
-        simulation, settings.num_episodes, timeline, links, episode, course, dispatch, publication, end, stop, hashes
-    )
+    stage = Stage(simulation, timeline, links, episode, course, dispatch, publication)
+    beginning = Beginning(stage, settings, membership, ready, journal)
+    ending = Ending(stage, settings.num_episodes, end, stop, hashes)
     vigil = Vigil(
         timeline, links, episode, course, membership, status, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
+    tick = Tick(stage, settings, outputs, packets, intake, status, over, timesync, beginning, ending, vigil)
     return Parts(
-        seats, timeline, links, episode, journal, timesync, membership, publication, outputs, packets, dispatch, intake,
-        ready, hashes, status, stop, end, over, course, beginning, ending, vigil,
+        timeline, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake, ready, hashes,
+        stop, over, course, beginning, vigil, tick,
     )  # fmt: skip

@@ -23,7 +23,8 @@ PER_TICK: Final = 4
 """Frames that are completed in a tick."""
 BEHIND: Final = 32
 """So many may wait for ticks without a rollback, which complete few and begin no hash."""
-ROWS_BYTES: Final = 4096
+ROWS: Final = 1024
+"""Parts of rows that the hash of the rows takes in at a time."""
 ITEMS: Final = 2000
 """Values of a state that are encoded in a tick."""
 LARGE_BYTES: Final = 8192
@@ -59,8 +60,8 @@ class Publication:
         self._own_hash = own_hash
         self.waiting: deque[ConfirmedFrame] = deque()
         """Confirmed frames that are not complete yet."""
-        self._unhashed = bytearray()
-        """Rows that the hash of the rows has not taken in yet: it takes many at a time."""
+        self._unhashed: list[bytes] = []
+        """Parts of rows that the hash of the rows has not taken in yet: it takes many at a time."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
         self.begin()
@@ -94,7 +95,7 @@ class Publication:
         plain = not self._sinks and not self.waiting
         if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
             # The path of every tick, where nobody takes the frame and there is nothing to it but the actions.
-            self._unhashed += b"".join(frames.encoded[upto & mask])
+            self._unhashed += frames.encoded[upto & mask]
             self.collected = self.published = upto
             return
         while frame < upto:
@@ -102,7 +103,7 @@ class Publication:
             slot = frame & mask
             state = None
             if plain and frame != next_hash and frames.results[slot] is None:
-                self._unhashed += b"".join(frames.encoded[slot])
+                self._unhashed += frames.encoded[slot]
                 self.published = frame
                 continue
             plain = False
@@ -162,11 +163,11 @@ class Publication:
         if entry.actions:
             self.published = entry.frame
             rows = self._unhashed
-            rows += b"".join(entry.actions)
+            rows += entry.actions
             if entry.result is not None:
                 entry.complete()
-                rows += entry.text.encode()
-            if len(rows) > ROWS_BYTES:
+                rows.append(entry.text.encode())
+            if len(rows) > ROWS:
                 self._hash_rows()
             for sink in self._sinks:
                 sink.frame(entry)
@@ -199,5 +200,5 @@ class Publication:
         return True
 
     def _hash_rows(self) -> None:
-        self._rows.update(self._unhashed)
+        self._rows.update(b"".join(self._unhashed))
         self._unhashed.clear()

@@ -29,31 +29,16 @@ from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import ConfigError, UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
 from pycore.link.link import Link
-from pycore.link.paths import SILENCE, UNHEARD
 from pycore.rollback.prediction import Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import Identity
-from pycore.session.phases import (
-    DONE,
-    FAILED,
-    HOLDING,
-    PLAYING,
-    READYING,
-)
-from pycore.session.timesync import FAR
+from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.session.topics import ready
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 from pycore.values import canonical
 from pycore.version import __version__
-
-# Flags of `advance`.
-STEPPED: Final = 1
-RESIMULATED: Final = 2
-STALLED: Final = 4
-ON_HOLD: Final = 8
-OVER: Final = 32
 
 LATE_TICKS: Final = 6
 """Of a pause of our own, what is longer than this is excused: it was we who did not listen."""
@@ -71,38 +56,23 @@ class Session:
     """
 
     __slots__ = (
-        "_beginning",
         "_course",
-        "_dispatch",
         "_encode",
-        "_ending",
-        "_episode",
-        "_hashes",
         "_identity",
         "_intake",
         "_journal",
+        "_late",
         "_link_of",
-        "_membership",
-        "_out",
-        "_over",
-        "_packets",
+        "_parts",
         "_period",
         "_polled_at",
-        "_publication",
         "_shift",
-        "_status",
-        "_stop",
         "_tick",
-        "_timesync",
-        "_vigil",
-        "_window",
         "codec",
         "configuration",
-        "confirmed",
         "connection_details",
         "connection_type",
         "game_id",
-        "held_back",
         "links",
         "me",
         "players",
@@ -110,8 +80,6 @@ class Session:
         "seed",
         "settings",
         "simulation",
-        "stalled",
-        "stalls",
         "timeline",
     )
 
@@ -142,54 +110,27 @@ class Session:
         self.seed = seed
         self.simulation = simulation
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
-        made = parts.assemble(
-            simulation,
-            settings,
-            identity,
-            {**self.configuration, "pycore": __version__},
-            sinks,
-            predictor,
-            now,
-            wall_ms,
-        )
-        self.seats = made.seats
+        agreed = {**self.configuration, "pycore": __version__}
+        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, now, wall_ms)
+        if made.ready.size > ready.LIMIT:
+            raise ConfigError(f"the names of the settings together exceed {ready.LIMIT} bytes")
+        self._parts = made
+        self._tick = made.tick
+        self._intake = made.intake
+        self._course = made.course
+        self._journal = made.journal
         self.timeline = made.timeline
         self.links: tuple[Link, ...] = made.links
         self._link_of = {link.peer.number: link for link in made.links}
-        self._episode = made.episode
-        self._journal = made.journal
-        self._timesync = made.timesync
-        self._membership = made.membership
-        self._publication = made.publication
-        self._out = made.outputs
-        self._packets = made.packets
-        self._dispatch = made.dispatch
-        self._intake = made.intake
-        self._hashes = made.hashes
-        self._status = made.status
-        self._stop = made.stop
-        self._over = made.over
-        self._course = made.course
-        self._beginning = made.beginning
-        self._ending = made.ending
-        self._vigil = made.vigil
-        if made.ready.size > ready.LIMIT:
-            raise ConfigError(f"the names of the settings together exceed {ready.LIMIT} bytes")
+        self.seats = made.timeline.seats
         self.codec = self.seats[identity.own[0]].codec if identity.own else self.seats[0].codec
         """Of the own (first) seat."""
         self._encode = self.codec.encode if len(identity.own) == 1 else None
-        self.stalled = False
-        self.stalls = 0
-        """Ticks in which nothing was stepped although the episode runs."""
-        self.confirmed = -1
-        """Last frame whose inputs everybody is known to have."""
         self.connection_type = "unknown"
         self.connection_details: dict[str, Any] = {}
-        self.held_back = False
-        """Set by a caller that is not ready for the next episode yet; nobody begins it meanwhile."""
-        self._window = settings.prediction_window
         self._period = settings.period
-        self._tick = 0
+        self._late = LATE_TICKS * settings.period
+        """Seconds from one poll to the next beyond which it was a pause."""
         self._shift = 0.0
         """What is added to the caller's clock: it was set back."""
         self._polled_at = now
@@ -198,11 +139,13 @@ class Session:
 
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
-        self._intake.receive(self.link_to(peer), data, now + self._shift, path)
+        now += self._shift
+        self._intake.receive(self.link_to(peer), data, now, path, now > self._polled_at + self._late)
 
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
-        self._intake.receive_signal(self.link_to(peer), payload, now + self._shift)
+        now += self._shift
+        self._intake.receive_signal(self.link_to(peer), payload, now, now > self._polled_at + self._late)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
@@ -215,7 +158,7 @@ class Session:
     def _answer_over(self, seat: int, now: float) -> None:
         """Who still sends inputs does not know that we are over."""
         link = self._intake.link_of_seat[seat]
-        if self._over.over and not link.peer.over and self._over.answer(link, now + self._shift):
+        if self._parts.over.over and not link.peer.over and self._parts.over.answer(link, now + self._shift):
             link.ask_flush()
 
     def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
@@ -223,7 +166,7 @@ class Session:
 
         True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
         """
-        if not self._episode.open or self.phase >= DONE:
+        if not self._parts.episode.open or self.phase >= DONE:
             return False
         encoded = self.seats[seat].codec.encode(action)
         link = self._intake.link_of_seat[seat]
@@ -241,22 +184,22 @@ class Session:
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
-        self._dispatch.send_failed(self.link_to(peer), seq, now + self._shift)
-        return self._out.fetch()
+        self._parts.dispatch.send_failed(self.link_to(peer), seq, now + self._shift)
+        return self._parts.outputs.fetch()
 
     def player_left(self, peer: int, now: float, *, certain: bool = False) -> None:
         """The server says that a peer's socket is away for good. It ends nothing while the peer itself is heard, unless
         that is `certain`: the server has ended the game."""
         link = self.link_to(peer)
         now += self._shift
-        self._membership.left(link, now, certain)
-        self._over.gone(link)
+        self._parts.membership.left(link, now, certain)
+        self._parts.over.gone(link)
         if self.phase < DONE:
-            self._vigil.look(now, self.confirmed)
+            self._parts.vigil.look(now, self._tick.confirmed)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is confirmed from here on."""
-        self._publication.add_sink(sink)
+        self._parts.publication.add_sink(sink)
 
     def set_connection_type(self, kind: str, details: dict[str, Any]) -> None:
         """What kind of connection ICE settled on: `direct` or `relay` (TURN), with its details."""
@@ -270,7 +213,7 @@ class Session:
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
         """Propose an input delay for the episodes after the next READY, of one seat or of all; the largest proposal
         counts. Raises ConfigError."""
-        self._beginning.propose_input_delay(frames, seat)
+        self._parts.beginning.propose_input_delay(frames, seat)
 
     def abort(self, now: float, reason: str, text: str) -> None:
         """Something here broke, an environment for instance: end without stepping again, and tell the others.
@@ -285,11 +228,11 @@ class Session:
         if self.phase in (READYING, PLAYING, HOLDING):
             # Who is ready may be played with already: then too the end must be one that all reach.
             delay = max([seat.delay for seat in self.seats])
-            self._stop.at(self.timeline.current + delay + self._window)
+            self._parts.stop.at(self.timeline.current + delay + self.settings.prediction_window)
         elif self.phase < DONE:
             self._course.finish(now + self._shift, "stop", "the session was stopped", DONE)
 
-    # -- poll -------------------------------------------------------------------------------------------------
+    # -- a tick ------------------------------------------------------------------------------------------------
 
     def poll(
         self,
@@ -307,50 +250,22 @@ class Session:
         """
         encode = self._encode
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._encode_each(action)
-        links = self.links
-        if len(channels) != len(links):
-            raise UsageError(f"{len(channels)} channel states for {len(links)} links")
+        if len(channels) != len(self.links):
+            raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
         now += self._shift
         gap = now - self._polled_at
-        late = LATE_TICKS * self._period
-        if gap > late or gap < -BACKWARDS:
+        if gap > self._late or gap < -BACKWARDS:
             now = self._after_a_pause(now, gap)
         self._polled_at = now
-        self._intake.polled(now + late)
-        self._tick += 1
-        phase = self.phase
-        current = self.timeline.current
-        if socket_up is not self._out.socket_up:
-            self._out.set_socket(socket_up)
-            if socket_up:
-                self._packets.introduce_anew()
-        if hidden is not self._status.hidden:
-            self._status.set(hidden)
-        for link, channel in zip(links, channels):  # noqa: B905 - just compared
-            # Looked at closely only when something is amiss: this is the path of every tick.
-            paths = link.paths
-            if (channel >= 0) is not paths.connected:
-                self._watch_channel(link, channel, now)
-            if socket_up and (now - paths.wire.heard_at > SILENCE or (link.own and now - link.own[0].since > UNHEARD)):
-                self._watch_silence(link, now)
-        if phase != PLAYING and phase != HOLDING:
-            if phase < DONE:
-                self._beginning.progress(now, self.held_back)
-                if phase != READYING and self.phase == READYING:
-                    self.confirmed = -1
-                    self.stalled = False
-            phase = self.phase
-            current = self.timeline.current
-        if self._episode.open:
-            dispatch = self._dispatch
-            if phase == PLAYING and current > dispatch.fixed:
-                dispatch.send_input_to_other_players(encoded, current, channels, now)
-            else:
-                dispatch.send_left_over(channels, now)
-        self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or self._tick % 3 == 0)
-        if not self._tick & 7 and self.phase < DONE:
-            self._vigil.look(now, self.confirmed)
-        return self._out.fetch()
+        return self._tick.poll(encoded, now, channels, socket_up, hidden)
+
+    def advance(self, now: float) -> int:
+        """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
+
+        What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
+        then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
+        """
+        return self._tick.advance(now + self._shift)
 
     def _encode_each(self, action: Any) -> list[bytes]:
         own = self._identity.own
@@ -364,95 +279,12 @@ class Session:
         if gap < 0:
             self._shift -= gap
             return self._polled_at
-        excess = gap - LATE_TICKS * self._period
+        excess = gap - self._late
         for link in self.links:
             link.excuse(excess, self._polled_at)
-        self._membership.excuse(excess, self._polled_at)
-        self._vigil.excuse(excess)
+        self._parts.membership.excuse(excess, self._polled_at)
+        self._parts.vigil.excuse(excess)
         return now
-
-    def _watch_channel(self, link: Link, channel: int, now: float) -> None:
-        """The channel was opened or lost."""
-        if self._over.over and (link.peer.over or channel < 0):
-            # Nothing is to be said any more but that; that the other closes the channel is no fallback.
-            if channel < 0:
-                link.paths.close()
-            return
-        link.paths.watch_channel(now, channel, self.timeline.current)
-        self._packets.note_changes(link, now)
-
-    def _watch_silence(self, link: Link, now: float) -> None:
-        """Nothing was heard, or acknowledged, for a while: look whether it should have been."""
-        if self._over.over:
-            return
-        # Who holds or is ready waits for the others' word, though every input may be acknowledged.
-        if self.phase in (READYING, HOLDING) or not link.acknowledged:
-            paths = link.paths
-            paths.watch_silence(now, link.waits_since, self._period, link.peer.hidden, self.timeline.current)
-            self._packets.note_changes(link, now)
-
-    # -- advance ----------------------------------------------------------------------------------------------
-
-    def advance(self, now: float) -> int:
-        """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
-
-        What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
-        then.
-        """
-        course = self._course
-        if course.phase != PLAYING and course.phase != HOLDING:
-            return OVER if course.phase >= DONE else 0
-        now += self._shift
-        publication = self._publication
-        timeline = self.timeline
-        frames = timeline.frames
-        known = min(frames.held)
-        current = timeline.current
-        if self._episode.stop_frame is not None:
-            timeline.shorten(self._episode.stop_frame)
-        # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
-        # of the ring is free again only when its frame is collected.
-        allowed = (
-            current - known < self._window
-            and current <= self._dispatch.fixed
-            and current + frames.ahead + 1 - frames.size <= publication.collected
-            and (timeline.blocked_at is None or not timeline.blocked)
-        )
-        timesync = self._timesync
-        if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
-            allowed = False
-        try:
-            again = timeline.advance(allowed)
-        except Exception as error:
-            course.break_off(now, "error", f"{type(error).__name__}: {error}", FAILED)
-            raise
-        flags = RESIMULATED if again else 0
-        if timeline.current > current:
-            flags |= STEPPED
-            self.stalled = False
-            self._intake.stepped(now)
-        elif timeline.end is None and course.phase == PLAYING:
-            flags |= STALLED
-            self.stalled = True
-            self.stalls += 1
-        confirmed = known
-        for link in self.links:
-            if link.peer.known < confirmed:
-                confirmed = link.peer.known
-        self.confirmed = confirmed
-        upto = timeline.current - 1
-        if confirmed < upto:
-            upto = confirmed
-        if upto > publication.collected:
-            publication.collect(self._episode.number, upto, timeline)
-        if publication.waiting:
-            publication.work(self.simulation, bool(again))
-        if timeline.end is not None:
-            self._ending.hold(timeline.end, self.dispatched, known, confirmed, now)
-            return flags | ON_HOLD
-        if course.phase == HOLDING:
-            self._ending.play_on(now)
-        return flags
 
     # -- what can be read ---------------------------------------------------------------------------------------
 
@@ -496,23 +328,46 @@ class Session:
     @property
     def episode(self) -> int:
         """The running episode, from 0."""
-        return self._episode.number
+        return self._parts.episode.number
 
     @property
     def published(self) -> int:
         """Last frame of this episode that went to the sinks."""
-        return self._publication.published
+        return self._parts.publication.published
 
     @property
     def waiting(self) -> int:
         """Confirmed frames that wait to be published."""
-        return len(self._publication.waiting)
+        return len(self._parts.publication.waiting)
 
     @property
     def dispatched(self) -> int:
         """The last frame of this episode for which the own (first) input is fixed."""
-        own = self._dispatch.own
-        return own[0].dispatched if own else self.timeline.current - 1
+        return self._parts.dispatch.dispatched
+
+    @property
+    def confirmed(self) -> int:
+        """Last frame whose inputs everybody is known to have."""
+        return self._tick.confirmed
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing was stepped in the last tick although the episode runs."""
+        return self._tick.stalled
+
+    @property
+    def stalls(self) -> int:
+        """Ticks in which nothing was stepped although the episode ran."""
+        return self._tick.stalls
+
+    @property
+    def held_back(self) -> bool:
+        """Set by a caller that is not ready for the next episode yet; nobody begins it meanwhile."""
+        return self._parts.beginning.held_back
+
+    @held_back.setter
+    def held_back(self, held_back: bool) -> None:
+        self._parts.beginning.hold_back(held_back)
 
     @property
     def incarnation(self) -> int:
@@ -527,12 +382,12 @@ class Session:
     @property
     def socket_up(self) -> bool:
         """Whether the server could be reached at the last poll."""
-        return self._out.socket_up
+        return self._parts.outputs.socket_up
 
     @property
     def stop_frame(self) -> int | None:
         """The frame at which the episode stops at the latest, if that was asked for."""
-        return self._episode.stop_frame
+        return self._parts.episode.stop_frame
 
     @property
     def path_changes(self) -> list[PathChanged]:
@@ -562,11 +417,11 @@ class Session:
     @property
     def hashes_compared(self) -> int:
         """Hashes compared over the session, with all peers."""
-        return sum([self._hashes.compared(link) for link in self.links])
+        return sum([self._parts.hashes.compared(link) for link in self.links])
 
     def hashes_compared_with(self, peer: int) -> int:
         """Hashes compared over the session with one peer."""
-        return self._hashes.compared(self.link_to(peer))
+        return self._parts.hashes.compared(self.link_to(peer))
 
     @property
     def contradictions(self) -> int:
@@ -587,11 +442,11 @@ class Session:
         """Seconds to the next tick: the nominal period, nudged by time sync."""
         if self.phase != PLAYING:
             return self._period
-        return self._period * self._timesync.factor()
+        return self._period * self._parts.timesync.factor()
 
     def is_interrupted(self, peer: int) -> bool:
         """Whether a peer has not been heard of for `interrupted_after`."""
-        return self._membership.is_interrupted(peer)
+        return self._parts.membership.is_interrupted(peer)
 
     def link_to(self, peer: int) -> Link:
         """The link to a remote peer. Raises UsageError for the own one and for one that does not exist."""

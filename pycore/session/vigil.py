@@ -150,7 +150,7 @@ class Vigil:
     def _look_for_progress(self, now: float, confirmed: int) -> None:
         """Everybody is heard, and still nothing moves: whatever it is, it does not go on for ever."""
         place = (self._course.phase, self._timeline.current, confirmed)
-        if place != self._place or self._status.hidden or any(link.peer.status for link in self._links):
+        if place != self._place or self._status.hidden or any([link.peer.status for link in self._links]):  # noqa: C419
             self._place = place
             self._moved_at = now
         elif now - self._moved_at > self._patience and not self._membership.anybody_interrupted:

@@ -86,6 +86,12 @@ class Datagram(NamedTuple):
     blocks: list[tuple[int, bytes]]
 
 
+Fields = tuple[
+    int, int, int, int, int, int, tuple[int, ...], int, list[bytes], list[Run], list[tuple[int, bytes]]
+]  # fmt: skip
+"""A `Datagram` without its names, which would cost every message."""
+
+
 def unwrap(value: int, bits: int, around: int) -> int:
     """The number nearest to `around` whose low `bits` bits are `value`."""
     half = 1 << (bits - 1)
@@ -158,7 +164,21 @@ def decode(
     seq: int,
     held: int = -(1 << 31),
 ) -> Datagram:
-    """Decode a datagram whose kind and tag were looked at already.
+    """Decode a datagram, by the names of its fields; the arguments are those of `take_apart`. Raises DecodeError."""
+    return Datagram(*take_apart(data, seats, own, receipts, frame, episode, seq, held))
+
+
+def take_apart(
+    data: bytes,
+    seats: Sequence[ActionCodec],
+    own: int,
+    receipts: int,
+    frame: int,
+    episode: int,
+    seq: int,
+    held: int = -(1 << 31),
+) -> Fields:
+    """The fields of a datagram whose kind and tag were looked at already, in the order of `Datagram`.
 
     `seats` are the codecs by seat, `own` is the sender's first seat (-1: it has none), `receipts` the number of seats
     that are not the sender's; `frame`, `episode` and `seq` are what the wrapped numbers are unwrapped around. Inputs of
@@ -209,15 +229,11 @@ def decode(
         blocks, at = _decode_blocks(data, at)
     if at != size:
         raise DecodeError(f"{size - at} bytes behind the end of a datagram")
-    # Without the constructor, which would unpack and pack all eleven again.
-    return tuple.__new__(
-        Datagram,
-        (
-            incarnation,
-            episode + ((raw_episode - episode + 128) & 0xFF) - 128,
-            seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
-            echo, hold, advantage, known, first, inputs, runs, blocks,
-        ),
+    return (
+        incarnation,
+        episode + ((raw_episode - episode + 128) & 0xFF) - 128,
+        seq + ((raw_seq - seq + 32768) & 0xFFFF) - 32768,
+        echo, hold, advantage, known, first, inputs, runs, blocks,
     )  # fmt: skip
 
 

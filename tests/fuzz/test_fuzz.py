@@ -70,7 +70,7 @@ def steps(session: Session, seat: int, data: bytes, now: float, path: str = "p2p
 def moves(session: Session, seat: int, data: bytes, now: float, path: str = "p2p") -> None:
     honest(session, seat, data, now, path)
     if len(data) < 12:
-        session.stalls += 1
+        session.connection_type = "moved"
 
 
 def grows(session: Session, seat: int, data: bytes, now: float, path: str = "p2p") -> None:

@@ -25,7 +25,7 @@ from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
 from pycore.events import Log, PeerStatus
 from pycore.session.phases import DONE, PLAYING
 from pycore.session.publication import BEHIND
-from pycore.session.session import OVER, RESIMULATED, STEPPED
+from pycore.session.tick import OVER, RESIMULATED, STEPPED
 from pycore.testing import Walk
 
 PERIOD = 1 / 32

@@ -209,8 +209,8 @@ def test_an_advantage_that_no_clock_has_is_no_advantage() -> None:
     """Beyond ten seconds of frames it is noise or malice: time sync does not follow it."""
     table = playing()
     session = table[0]
-    before = session._timesync.offset
+    before = session._parts.timesync.offset
     session.receive(1, table.forged(1, advantage=-32768), table.now)
-    assert session._timesync.offset == before
+    assert session._parts.timesync.offset == before
     session.receive(1, table.forged(1, seq=10001, advantage=-80), table.now)
-    assert session._timesync.offset > before
+    assert session._parts.timesync.offset > before

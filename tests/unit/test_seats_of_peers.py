@@ -44,14 +44,14 @@ def play(
         for peer, session in enumerate(table.sessions):
             own = table.owned[peer]
             actions = [meant(seat, session.frame + session.seats[seat].delay) for seat in own]
-            before = [inputs.dispatched for inputs in session._dispatch.own]
+            before = [inputs.dispatched for inputs in session._parts.dispatch.own]
             episode = session.episode
             table.poll(peer, actions[0] if len(own) == 1 else actions)
             if session.episode != episode:
                 continue
             while len(fixed) <= episode:
                 fixed.append([{} for _ in session.players])
-            for seat, was, inputs, action in zip(own, before, session._dispatch.own, actions, strict=True):
+            for seat, was, inputs, action in zip(own, before, session._parts.dispatch.own, actions, strict=True):
                 if inputs.dispatched > was and inputs.dispatched >= session.seats[seat].delay:
                     fixed[episode][seat][inputs.dispatched] = action
         arriving, waiting = waiting, []

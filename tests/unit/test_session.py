@@ -13,7 +13,8 @@ from pycore.duties import P2P
 from pycore.errors import ActionError, ConfigError, UsageError
 from pycore.events import Desync, EpisodeEnded, PeerStatus, PhaseChanged, SessionEnded
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
-from pycore.session.session import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED, Session
+from pycore.session.session import Session
+from pycore.session.tick import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED
 from pycore.session.topics.topic import READY
 from pycore.settings import Settings
 from pycore.simulation import StepResult
@@ -524,8 +525,8 @@ def test_a_stop_that_comes_after_its_frame_was_stepped_takes_that_back() -> None
     table.ticks(5, 3, 4)
     stop = min(table[1].timeline.frames.held) + 2
     assert table[1].frame > stop + 1
-    table[1]._stop.at(stop)
-    table[0]._stop.at(stop)
+    table[1]._parts.stop.at(stop)
+    table[0]._parts.stop.at(stop)
     table.passes = lambda sender, to, what: True
     table.until(lambda: all(session.phase == DONE for session in table.sessions), most=200)
     assert table.published[0] == table.published[1]

@@ -13,7 +13,7 @@ from pycore.duties import CHANNEL_NEVER
 from pycore.errors import ConfigError
 from pycore.events import Desync, EpisodeEnded, SessionEnded
 from pycore.session.phases import DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING
-from pycore.session.session import OVER, STALLED, STEPPED
+from pycore.session.tick import OVER, STALLED, STEPPED
 from pycore.session.topics import over
 from pycore.simulation import StepResult
 from pycore.testing import Walk

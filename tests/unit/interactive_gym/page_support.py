@@ -22,7 +22,7 @@ from pycore.interactive_gym.game import PageGame, create
 from pycore.interactive_gym.sizes import packed
 from pycore.interactive_gym.table import joined
 from pycore.session.phases import FAILED, PLAYING
-from pycore.session.session import RESIMULATED, STEPPED
+from pycore.session.tick import RESIMULATED, STEPPED
 from tests.page import arena
 
 msgpack: Any = None

@@ -10,7 +10,7 @@ import pytest
 from page_support import Table, metadata
 
 from pycore.interactive_gym.shapes import flat_observations, packet, pairs
-from pycore.session.session import RESIMULATED
+from pycore.session.tick import RESIMULATED
 
 
 class Env:

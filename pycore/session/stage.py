@@ -1,0 +1,25 @@
+"""What everything that conducts an episode works with: what is simulated, what is known of it, and with whom."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pycore.link.link import Link
+from pycore.rollback.timeline import Timeline
+from pycore.session.course import Course
+from pycore.session.dispatch import Dispatch
+from pycore.session.episode import Episode
+from pycore.session.publication import Publication
+from pycore.simulation import Simulation
+
+
+class Stage(NamedTuple):
+    """The parts that the beginning, the ending and every tick of an episode share."""
+
+    simulation: Simulation
+    timeline: Timeline
+    links: tuple[Link, ...]
+    episode: Episode
+    course: Course
+    dispatch: Dispatch
+    publication: Publication

@@ -1,0 +1,224 @@
+"""One tick: what the two calls of a session do once the action is encoded and the time is known.
+
+`poll` looks at every link, fixes and dispatches the own inputs and writes what is due; `advance` rolls back, steps and
+publishes. Together with taking in a message that is all that runs sixty times a second, so what is rare is looked for
+by comparing numbers that are at hand, and done elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.duties import Output
+from pycore.link.link import Link
+from pycore.link.paths import SILENCE, UNHEARD
+from pycore.session.beginning import Beginning
+from pycore.session.ending import Ending
+from pycore.session.intake import Intake
+from pycore.session.outputs import Outputs
+from pycore.session.packets import Packets
+from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
+from pycore.session.stage import Stage
+from pycore.session.timesync import FAR, TimeSync
+from pycore.session.topics.over import Over
+from pycore.session.topics.status import Status
+from pycore.session.vigil import Vigil
+from pycore.settings import Settings
+
+# Flags of `advance`.
+STEPPED: Final = 1
+RESIMULATED: Final = 2
+STALLED: Final = 4
+ON_HOLD: Final = 8
+OVER: Final = 32
+
+
+class Tick:
+    """The two halves of every tick of one session."""
+
+    __slots__ = (
+        "_beginning",
+        "_count",
+        "_course",
+        "_dispatch",
+        "_ending",
+        "_episode",
+        "_intake",
+        "_links",
+        "_out",
+        "_over",
+        "_packets",
+        "_period",
+        "_publication",
+        "_simulation",
+        "_status",
+        "_timeline",
+        "_timesync",
+        "_vigil",
+        "_window",
+        "confirmed",
+        "stalled",
+        "stalls",
+    )
+
+    def __init__(
+        self,
+        stage: Stage,
+        settings: Settings,
+        outputs: Outputs,
+        packets: Packets,
+        intake: Intake,
+        status: Status,
+        over: Over,
+        timesync: TimeSync,
+        beginning: Beginning,
+        ending: Ending,
+        vigil: Vigil,
+    ) -> None:
+        self._simulation = stage.simulation
+        self._timeline = stage.timeline
+        self._links = stage.links
+        self._episode = stage.episode
+        self._course = stage.course
+        self._dispatch = stage.dispatch
+        self._publication = stage.publication
+        self._window = settings.prediction_window
+        self._period = settings.period
+        self._out = outputs
+        self._packets = packets
+        self._intake = intake
+        self._status = status
+        self._over = over
+        self._timesync = timesync
+        self._beginning = beginning
+        self._ending = ending
+        self._vigil = vigil
+        self._count = 0
+        self.stalled = False
+        """Whether nothing was stepped in the last tick although the episode runs."""
+        self.stalls = 0
+        """Ticks in which that was so."""
+        self.confirmed = -1
+        """Last frame whose inputs everybody is known to have."""
+
+    def poll(
+        self, encoded: Sequence[bytes], now: float, channels: Sequence[int], socket_up: bool, hidden: bool
+    ) -> list[Output]:
+        """Decide paths, dispatch the own inputs, by own seat, and whatever else is due; returns what has to be sent."""
+        links = self._links
+        out = self._out
+        self._count = count = self._count + 1
+        if socket_up is not out.socket_up:
+            out.set_socket(socket_up)
+            if socket_up:
+                self._packets.introduce_anew()
+        if hidden is not self._status.hidden:
+            self._status.set(hidden)
+        for link, channel in zip(links, channels):  # noqa: B905 - the session compared
+            paths = link.paths
+            if (channel >= 0) is not paths.connected:
+                self._watch_channel(link, channel, now)
+            if socket_up and (now - paths.wire.heard_at > SILENCE or (link.own and now - link.own[0].since > UNHEARD)):
+                self._watch_silence(link, now)
+        course = self._course
+        phase = course.phase
+        if phase != PLAYING and phase != HOLDING:
+            if phase < DONE:
+                self._beginning.progress(now)
+                if phase != READYING and course.phase == READYING:
+                    self.confirmed = -1
+                    self.stalled = False
+            phase = course.phase
+        if self._episode.open:
+            dispatch = self._dispatch
+            current = self._timeline.current
+            if phase == PLAYING and current > dispatch.fixed:
+                dispatch.send_input_to_other_players(encoded, current, channels, now)
+            else:
+                dispatch.send_left_over(channels, now)
+        self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
+        if not count & 7 and phase < DONE:
+            self._vigil.look(now, self.confirmed)
+        return out.fetch()
+
+    def _watch_channel(self, link: Link, channel: int, now: float) -> None:
+        """The channel was opened or lost."""
+        if self._over.over and (link.peer.over or channel < 0):
+            # Nothing is to be said any more but that; that the other closes the channel is no fallback.
+            if channel < 0:
+                link.paths.close()
+            return
+        link.paths.watch_channel(now, channel, self._timeline.current)
+        self._packets.note_changes(link, now)
+
+    def _watch_silence(self, link: Link, now: float) -> None:
+        """Nothing was heard, or acknowledged, for a while: look whether it should have been."""
+        if self._over.over:
+            return
+        # Who holds or is ready waits for the others' word, though every input may be acknowledged.
+        if self._course.phase in (READYING, HOLDING) or not link.acknowledged:
+            paths = link.paths
+            paths.watch_silence(now, link.waits_since, self._period, link.peer.hidden, self._timeline.current)
+            self._packets.note_changes(link, now)
+
+    def advance(self, now: float) -> int:
+        """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
+
+        What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
+        then.
+        """
+        course = self._course
+        phase = course.phase
+        if phase != PLAYING and phase != HOLDING:
+            return OVER if phase >= DONE else 0
+        publication = self._publication
+        timeline = self._timeline
+        frames = timeline.frames
+        known = min(frames.held)
+        current = timeline.current
+        if self._episode.stop_frame is not None:
+            timeline.shorten(self._episode.stop_frame)
+        # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
+        # of the ring is free again only when its frame is collected.
+        allowed = (
+            current - known < self._window
+            and current <= self._dispatch.fixed
+            and current + frames.ahead + 1 - frames.size <= publication.collected
+            and (timeline.blocked_at is None or not timeline.blocked)
+        )
+        timesync = self._timesync
+        if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
+            allowed = False
+        try:
+            again = timeline.advance(allowed)
+        except Exception as error:
+            course.break_off(now, "error", f"{type(error).__name__}: {error}", FAILED)
+            raise
+        reached = timeline.current
+        end = timeline.end
+        flags = RESIMULATED if again else 0
+        if reached > current:
+            flags |= STEPPED
+            self.stalled = False
+            self._intake.stepped(now)
+        elif end is None and phase == PLAYING:
+            flags |= STALLED
+            self.stalled = True
+            self.stalls += 1
+        confirmed = known
+        for link in self._links:
+            if link.peer.known < confirmed:
+                confirmed = link.peer.known
+        self.confirmed = confirmed
+        upto = confirmed if confirmed < reached else reached - 1
+        if upto > publication.collected:
+            publication.collect(self._episode.number, upto, timeline)
+        if publication.waiting:
+            publication.work(self._simulation, again > 0)
+        if end is not None:
+            self._ending.hold(end, self._dispatch.dispatched, known, confirmed, now)
+            return flags | ON_HOLD
+        if phase == HOLDING:
+            self._ending.play_on(now)
+        return flags
