@@ -45,7 +45,7 @@ test('a server that never says that all are there is waited for once, and only f
   assert.deepEqual([completed(), players.config().players, players.config().player_subjects], [1, null, { 0: 'ann' }]);
 });
 
-test('the word that came late enough to be missed, and came, is the one that counts', () => {
+test('where the server says in time that all are there, its word stands', () => {
   const { players, completed } = world();
   players.assign(SEAT);
   players.gatherUnannounced();
