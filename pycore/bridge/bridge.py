@@ -18,6 +18,7 @@ from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_
 from pycore.bridge.companion import Alone, Companion
 from pycore.bridge.connections import Connections
 from pycore.bridge.game import Game, simulation_of
+from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
@@ -78,7 +79,8 @@ class Bridge:
         self._resume = simulation.resume if isinstance(simulation, Resumable) else None
         # A companion has pictures of its own.
         self._pictures = Pictures(simulation) if companion is None and isinstance(simulation, Renderable) else None
-        self.view = View(session, self.trajectory, self._connections, self._pictures)
+        self._refusals = Refusals()
+        self.view = View(session, self.trajectory, self._connections, self._pictures, self._notice)
         self._default = game.settings.default_action
         self._write_head()
 
@@ -101,7 +103,7 @@ class Bridge:
         try:
             outputs = session.poll(now, action, channels, connected, hidden)
         except ActionError as error:
-            self.log(f"{error}; the default action is played instead", "error")
+            self._refused(error)
             outputs = session.poll(now, self._default, channels, connected, hidden)
         self._put_outputs(outputs)
         self._connections.look(now, channels, connected, session.phase >= DONE)
@@ -133,6 +135,15 @@ class Bridge:
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""
         self.session.request_stop(now)
+
+    def _notice(self) -> str:
+        return self._refusals.notice(self.now)
+
+    def _refused(self, error: ActionError) -> None:
+        line = self._refusals.note(error, self.now)
+        if line:
+            self.log(line, "error")
+            self._companion.refused(self._refusals.notice(self.now), self.now)
 
     # -- for a companion, which speaks through the bridge -------------------------------------------------------
 

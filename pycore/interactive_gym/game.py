@@ -215,6 +215,10 @@ class PageGame:
             self._episode_ended(event, now)
         self.course.follow(event, now)
 
+    def refused(self, notice: str, now: float) -> None:
+        """A local action was not played: said where the page's monitor warns."""
+        self.course.warn(now, notice)
+
     def _episode_ended(self, event: EpisodeEnded, now: float) -> None:
         trajectory = self.bridge.trajectory
         # Without a confirmed frame the newest totals are still those of the episode before.

@@ -197,7 +197,7 @@ class Bridge:
         return json.dumps({
             "players": players, "frame": self.frame, "episode": self.episode,
             "num_episodes": self.settings.get("num_episodes", 1), "rewards": [0, 0], "score": self.env.score,
-            "rollbacks": 0, "max_rollback_frames": 0, "stalled": False, "holding": False,
+            "notice": "", "rollbacks": 0, "max_rollback_frames": 0, "stalled": False, "holding": False,
             "phase": PHASES[self.phase], "confirmed": self.frame,
         })
 

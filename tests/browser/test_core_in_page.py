@@ -101,6 +101,32 @@ def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(star
     assert_same_records(pages, 1, 360)
 
 
+def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_goes_on(start_relay, open_page):
+    """To the player who acted, and for a few seconds; both pages keep the same records."""
+    relay = start_relay(core=True, max_steps=300, action_space={"type": "any"})
+    pages = play(relay, open_page)
+    for page in pages:
+        phase(page, "playing")
+    acting, other = pages
+    acting.wait_for_function("pycoreGame.frame > 20")
+    acting.evaluate("""() => {
+        const read = window.pycoreReadAction;
+        let left = 5;
+        window.pycoreReadAction = (frame) => (left-- > 0 ? 'x'.repeat(1200) : read(frame));
+    }""")
+    word = acting.locator("#stall", has_text="What you did is too large to be sent")
+    word.wait_for()
+    assert "too large to be sent" in acting.locator("#live").text_content()
+    assert "too large" not in other.locator("#stall").text_content()
+    word.wait_for(state="hidden", timeout=10_000)
+    for page in pages:
+        phase(page, "done", timeout=60)
+    assert_same_records(pages, 1, 300)
+    (problem,) = acting.problems
+    assert problem.startswith("the action takes 12")
+    assert other.problems == []
+
+
 def test_the_tick_leaves_no_proxy_behind(start_relay, open_page):
     """Hundreds of ticks with rendering and HUD: as many proxies as before."""
     relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)
