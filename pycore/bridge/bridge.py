@@ -33,6 +33,11 @@ from pycore.simulation import Renderable, Resumable, Simulation
 FLAG_OUTBOX: Final = 16
 """Beside the session's flags: the outbox has something."""
 
+WALL_OFF_MS: Final = 1000.0
+"""By so much the wall clock may be off what this page's monotonic clock makes of it. A machine that slept is off by
+more, where its monotonic clock stood still meanwhile; a clock that is put right by a little is not followed, or the
+times of two frames would change their order for nothing."""
+
 MALFORMED: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 """What reading a message raises that is none."""
 
@@ -131,6 +136,14 @@ class Bridge:
 
     def _send_failed(self, now: float, link: int, seq: int) -> None:
         self._put_outputs(self.session.send_failed(self._links[link].seat, seq, now))
+
+    def set_wall_ms(self, now: float, wall_ms: float) -> None:
+        """The page's wall clock, which it reads anew now and then, and when somebody looks at it again."""
+        session = self.session
+        off = wall_ms - session.wall_ms(now)
+        if abs(off) >= WALL_OFF_MS:
+            session.set_wall_ms(now, wall_ms)
+            session.log(f"the wall clock is {off / 1000:+.1f} s off where it should be, as after a sleep", "warning")
 
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""

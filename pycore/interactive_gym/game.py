@@ -276,6 +276,10 @@ class PageGame:
         late = rollback_events(self.session)[-1] if events.count > before else None
         return plain_json({"accepted": accepted, "rollbackEvent": late})
 
+    def set_wall_ms(self, now: float, wall_ms: float) -> None:
+        """The page's wall clock, read anew."""
+        self.bridge.set_wall_ms(now, wall_ms)
+
     def set_socketio_rtt(self, seconds: float) -> None:
         """Round-trip time to the server."""
         self.bridge.set_socketio_rtt(seconds)

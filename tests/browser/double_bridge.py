@@ -237,6 +237,9 @@ class Bridge:
     def set_socketio_rtt(self, seconds):
         self.rtt = seconds
 
+    def set_wall_ms(self, now, wall_ms):
+        self.wall = now, wall_ms
+
     def store_remote_input(self, player_id, action, frame):
         self.heard.append({"event": "store_remote_input", "data": [json.loads(player_id), json.loads(action), frame]})
 

@@ -127,6 +127,25 @@ def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_go
     assert other.problems == []
 
 
+def test_after_a_machine_slept_the_page_has_the_wall_time_again(start_relay, open_page):
+    """An hour that only the wall clock knows of, as after a sleep; what the session notes then has the right time."""
+    relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)
+    pages = play(relay, open_page)
+    slept = pages[0]
+    for page in pages:
+        phase(page, "playing")
+    slept.wait_for_function("pycoreGame.frame > 30 && pycoreGame.p2pHealthy")
+    with slept.expect_console_message(lambda message: "s off where it should be" in message.text):
+        slept.evaluate("() => { const now = Date.now; Date.now = () => now.call(Date) + 3_600_000; }")
+    slept.evaluate("pycoreGame.inspectLink().channel.close()")
+    changed = "pycoreGame.exportSessionMetrics().pathChanges.length > 0"
+    for page in pages:
+        page.wait_for_function(changed)
+    noted, there = (page.evaluate("pycoreGame.exportSessionMetrics().pathChanges[0].timestamp") for page in pages)
+    assert abs(noted - slept.evaluate("Date.now()")) < 20_000
+    assert abs(noted - there - 3_600_000) < 10_000
+
+
 def test_the_tick_leaves_no_proxy_behind(start_relay, open_page):
     """Hundreds of ticks with rendering and HUD: as many proxies as before."""
     relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)
