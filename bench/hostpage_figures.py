@@ -1,6 +1,6 @@
 """From what two pages noted to figures: ticks by the depth of their rollback, inputs that were lost, bytes per second.
 
-Everything here is arithmetic on logs and tables; `bench.hostpage` plays the games that they come from.
+Everything here is arithmetic on logs and tables; `bench.hostpage_games` has the games that they come from.
 """
 
 from __future__ import annotations

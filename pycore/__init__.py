@@ -17,6 +17,7 @@ from pycore.duties import (
 )
 from pycore.errors import (
     ActionError,
+    ActionTooLarge,
     CanonicalError,
     ConfigError,
     DecodeError,
@@ -42,6 +43,6 @@ __all__ = [
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
     "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "PeerStatus",
-    "PycoreError", "UsageError", "ConfigError", "ActionError", "CanonicalError", "PeerError", "DecodeError",
-    "EnvironmentUnfit",
+    "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
+    "DecodeError", "EnvironmentUnfit",
 ]  # fmt: skip

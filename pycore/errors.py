@@ -34,6 +34,12 @@ class ActionError(UsageError):
     code = "action"
 
 
+class ActionTooLarge(ActionError):
+    """An action is longer than a datagram has room for."""
+
+    code = "action-too-large"
+
+
 class CanonicalError(UsageError):
     """A value has no canonical form. `path` names the place, as in ``$.players[2].pos``."""
 

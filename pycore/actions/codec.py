@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pycore.errors import ActionError, CanonicalError, ConfigError, DecodeError
+from pycore.errors import ActionError, ActionTooLarge, CanonicalError, ConfigError, DecodeError
 from pycore.values import canonical
 
 EXACT = 2**53
@@ -82,13 +82,13 @@ class AnyCodec:
         self.size: int | None = None
 
     def encode(self, action: Any) -> bytes:
-        """The bytes of an action; raises ActionError if it has no canonical form or is too long."""
+        """The bytes of an action; raises ActionError if it has no canonical form, ActionTooLarge if it is too long."""
         try:
             body = canonical.encode(_normal(action, 0))
         except CanonicalError as error:
             raise ActionError(f"the action has no canonical form: {error}") from error
         if len(body) > self.limit:
-            raise ActionError(
+            raise ActionTooLarge(
                 f"the action takes {len(body)} bytes; the limit is {self.limit}: one datagram has room for no more "
                 "(the setting datagram_bytes), and none may be longer than 1000"
             )

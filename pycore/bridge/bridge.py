@@ -18,6 +18,7 @@ from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_
 from pycore.bridge.companion import Alone, Companion
 from pycore.bridge.connections import Connections
 from pycore.bridge.game import Game, simulation_of
+from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
@@ -31,6 +32,11 @@ from pycore.simulation import Renderable, Resumable, Simulation
 
 FLAG_OUTBOX: Final = 16
 """Beside the session's flags: the outbox has something."""
+
+WALL_OFF_MS: Final = 1000.0
+"""By so much the wall clock may be off what this page's monotonic clock makes of it. A machine that slept is off by
+more, where its monotonic clock stood still meanwhile; a clock that is put right by a little is not followed, or the
+times of two frames would change their order for nothing."""
 
 MALFORMED: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 """What reading a message raises that is none."""
@@ -78,7 +84,8 @@ class Bridge:
         self._resume = simulation.resume if isinstance(simulation, Resumable) else None
         # A companion has pictures of its own.
         self._pictures = Pictures(simulation) if companion is None and isinstance(simulation, Renderable) else None
-        self.view = View(session, self.trajectory, self._connections, self._pictures)
+        self._refusals = Refusals()
+        self.view = View(session, self.trajectory, self._connections, self._pictures, self._notice)
         self._default = game.settings.default_action
         self._write_head()
 
@@ -101,7 +108,7 @@ class Bridge:
         try:
             outputs = session.poll(now, action, channels, connected, hidden)
         except ActionError as error:
-            self.log(f"{error}; the default action is played instead", "error")
+            self._refused(error)
             outputs = session.poll(now, self._default, channels, connected, hidden)
         self._put_outputs(outputs)
         self._connections.look(now, channels, connected, session.phase >= DONE)
@@ -130,9 +137,26 @@ class Bridge:
     def _send_failed(self, now: float, link: int, seq: int) -> None:
         self._put_outputs(self.session.send_failed(self._links[link].seat, seq, now))
 
+    def set_wall_ms(self, now: float, wall_ms: float) -> None:
+        """The page's wall clock, which it reads anew now and then, and when somebody looks at it again."""
+        session = self.session
+        off = wall_ms - session.wall_ms(now)
+        if abs(off) >= WALL_OFF_MS:
+            session.set_wall_ms(now, wall_ms)
+            session.log(f"the wall clock is {off / 1000:+.1f} s off where it should be, as after a sleep", "warning")
+
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""
         self.session.request_stop(now)
+
+    def _notice(self) -> str:
+        return self._refusals.notice(self.now)
+
+    def _refused(self, error: ActionError) -> None:
+        line = self._refusals.note(error, self.now)
+        if line:
+            self.log(line, "error")
+            self._companion.refused(self._refusals.notice(self.now), self.now)
 
     # -- for a companion, which speaks through the bridge -------------------------------------------------------
 

@@ -30,6 +30,9 @@ class Companion(Protocol):
     def follow(self, event: Event) -> None:
         """News of the session, which the page has been told."""
 
+    def refused(self, notice: str, now: float) -> None:
+        """A local action was not played, and the player is to be told so in these words."""
+
 
 class Alone:
     """The companion of a page that adds nothing."""
@@ -48,3 +51,6 @@ class Alone:
 
     def follow(self, event: Event) -> None:
         """Nobody listens."""
+
+    def refused(self, notice: str, now: float) -> None:
+        """The HUD has it."""

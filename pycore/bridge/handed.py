@@ -33,6 +33,9 @@ CORE: Final[dict[str, Any]] = {
     # a tick that was still at work when the next one was due.
     "TICKS": {"in_a_row": 3, "busy_wait_ms": 4},
     "HUD": {"every_s": 0.2},
+    # The wall clock is read anew so often, since the clock of the ticks may stand still while a machine sleeps; so many
+    # seconds after it woke up may have the times from before.
+    "WALL": {"every_s": 1.0},
 }
 """For every page."""
 

@@ -7,6 +7,7 @@ when an episode or a session is over.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pycore.bridge.buffers import dense
@@ -51,12 +52,18 @@ class View:
     """A session to look at."""
 
     def __init__(
-        self, session: Session, trajectory: Trajectory, connections: Connections, pictures: Pictures | None
+        self,
+        session: Session,
+        trajectory: Trajectory,
+        connections: Connections,
+        pictures: Pictures | None,
+        notice: Callable[[], str],
     ) -> None:
         self._session = session
         self._trajectory = trajectory
         self._connections = connections
         self._pictures = pictures
+        self._notice = notice
         self.socketio_rtt: float | None = None
         """Round trip to the server in s, which the page measures."""
 
@@ -91,6 +98,7 @@ class View:
                 "connection_type": session.connection_type,
                 "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
                 "reason": session.reason,
+                "notice": self._notice(),
             },
             default=str,
         )

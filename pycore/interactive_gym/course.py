@@ -54,7 +54,7 @@ class Course:
         self._left_behind: tuple[float, int] | None = None
         self._pause_asked = False
         self._warning = "", -1e9
-        """What the page's monitor warned of, and until when that is shown."""
+        """What this participant was warned of last, and until when that is shown."""
 
     # -- what the page's server hears -------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Course:
         return self.presence.pauses
 
     def warn(self, now: float, message: str) -> None:
-        """The page's monitor warns this participant."""
+        """This participant is warned, by the page's monitor or by us; that is shown for a while."""
         self._warning = message, now + WARNING_TIME
         self._show_state(now)
 

@@ -215,6 +215,10 @@ class PageGame:
             self._episode_ended(event, now)
         self.course.follow(event, now)
 
+    def refused(self, notice: str, now: float) -> None:
+        """A local action was not played: said where the page's monitor warns."""
+        self.course.warn(now, notice)
+
     def _episode_ended(self, event: EpisodeEnded, now: float) -> None:
         trajectory = self.bridge.trajectory
         # Without a confirmed frame the newest totals are still those of the episode before.
@@ -271,6 +275,10 @@ class PageGame:
         accepted = self.bridge.store_remote_input(player_id_json, action_json, frame)
         late = rollback_events(self.session)[-1] if events.count > before else None
         return plain_json({"accepted": accepted, "rollbackEvent": late})
+
+    def set_wall_ms(self, now: float, wall_ms: float) -> None:
+        """The page's wall clock, read anew."""
+        self.bridge.set_wall_ms(now, wall_ms)
 
     def set_socketio_rtt(self, seconds: float) -> None:
         """Round-trip time to the server."""

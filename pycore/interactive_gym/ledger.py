@@ -23,7 +23,7 @@ from pycore.simulation import StepResult
 from pycore.values.json import plain_json
 
 _Mark = tuple[float, int, dict[str, bool]]
-"""Of a frame's first step: when it was, the bits of the seats that were guessed, and who looked."""
+"""Of a frame's first step: the wall time in ms, the bits of the seats that were guessed, and who looked."""
 
 
 class Ledger:
@@ -77,7 +77,8 @@ class Ledger:
 
     def _mark(self, missing: int) -> None:
         now, focus = self._moment()
-        self._marks.append((now, missing, focus))
+        # Not at what the clock makes of it when the frame is confirmed: it may be put right between the two.
+        self._marks.append((self._session.wall_ms(now), missing, focus))
 
     def frame(self, frame: ConfirmedFrame) -> None:
         """Book a confirmed frame."""
@@ -115,7 +116,7 @@ class Ledger:
             result=result,
             focus=looked,
             guessed=guessed,
-            timestamp=round(session.wall_ms(stepped)),
+            timestamp=round(stepped),
         )
         if self.logs:
             self._rows.append((episode, frame, actions, result))

@@ -69,21 +69,21 @@ class Focus:
         self.timeout = timeout
         self.timed_out = False
         self.hidden_since: float | None = None
+        self._hidden_ms = 0.0
+        """The wall time of then: the clock may be put right before the page is looked at again."""
         self._periods: list[dict[str, float]] = []
 
     def look(self, hidden: bool, now: float, wall_ms: float) -> bool:
         """Note the page's visibility; true once, when it has been hidden for longer than the study allows."""
         if hidden:
             if self.hidden_since is None:
-                self.hidden_since = now
+                self.hidden_since, self._hidden_ms = now, wall_ms
             elif self.timeout and not self.timed_out and now - self.hidden_since > self.timeout:
                 self.timed_out = True
                 return True
         elif self.hidden_since is not None:
-            duration = (now - self.hidden_since) * 1000
-            self._periods.append(
-                {"start": round(wall_ms - duration), "end": round(wall_ms), "durationMs": round(duration)}
-            )
+            start = self._hidden_ms
+            self._periods.append({"start": round(start), "end": round(wall_ms), "durationMs": round(wall_ms - start)})
             self.hidden_since = None
         return False
 

@@ -197,7 +197,7 @@ class Bridge:
         return json.dumps({
             "players": players, "frame": self.frame, "episode": self.episode,
             "num_episodes": self.settings.get("num_episodes", 1), "rewards": [0, 0], "score": self.env.score,
-            "rollbacks": 0, "max_rollback_frames": 0, "stalled": False, "holding": False,
+            "notice": "", "rollbacks": 0, "max_rollback_frames": 0, "stalled": False, "holding": False,
             "phase": PHASES[self.phase], "confirmed": self.frame,
         })
 
@@ -236,6 +236,9 @@ class Bridge:
 
     def set_socketio_rtt(self, seconds):
         self.rtt = seconds
+
+    def set_wall_ms(self, now, wall_ms):
+        self.wall = now, wall_ms
 
     def store_remote_input(self, player_id, action, frame):
         self.heard.append({"event": "store_remote_input", "data": [json.loads(player_id), json.loads(action), frame]})

@@ -101,6 +101,51 @@ def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(star
     assert_same_records(pages, 1, 360)
 
 
+def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_goes_on(start_relay, open_page):
+    """To the player who acted, and for a few seconds; both pages keep the same records."""
+    relay = start_relay(core=True, max_steps=300, action_space={"type": "any"})
+    pages = play(relay, open_page)
+    for page in pages:
+        phase(page, "playing")
+    acting, other = pages
+    acting.wait_for_function("pycoreGame.frame > 20")
+    acting.evaluate("""() => {
+        const read = window.pycoreReadAction;
+        let left = 5;
+        window.pycoreReadAction = (frame) => (left-- > 0 ? 'x'.repeat(1200) : read(frame));
+    }""")
+    word = acting.locator("#stall", has_text="What you did is too large to be sent")
+    word.wait_for()
+    assert "too large to be sent" in acting.locator("#live").text_content()
+    assert "too large" not in other.locator("#stall").text_content()
+    word.wait_for(state="hidden", timeout=10_000)
+    for page in pages:
+        phase(page, "done", timeout=60)
+    assert_same_records(pages, 1, 300)
+    (problem,) = acting.problems
+    assert problem.startswith("the action takes 12")
+    assert other.problems == []
+
+
+def test_after_a_machine_slept_the_page_has_the_wall_time_again(start_relay, open_page):
+    """An hour that only the wall clock knows of, as after a sleep; what the session notes then has the right time."""
+    relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)
+    pages = play(relay, open_page)
+    slept = pages[0]
+    for page in pages:
+        phase(page, "playing")
+    slept.wait_for_function("pycoreGame.frame > 30 && pycoreGame.p2pHealthy")
+    with slept.expect_console_message(lambda message: "s off where it should be" in message.text):
+        slept.evaluate("() => { const now = Date.now; Date.now = () => now.call(Date) + 3_600_000; }")
+    slept.evaluate("pycoreGame.inspectLink().channel.close()")
+    changed = "pycoreGame.exportSessionMetrics().pathChanges.length > 0"
+    for page in pages:
+        page.wait_for_function(changed)
+    noted, there = (page.evaluate("pycoreGame.exportSessionMetrics().pathChanges[0].timestamp") for page in pages)
+    assert abs(noted - slept.evaluate("Date.now()")) < 20_000
+    assert abs(noted - there - 3_600_000) < 10_000
+
+
 def test_the_tick_leaves_no_proxy_behind(start_relay, open_page):
     """Hundreds of ticks with rendering and HUD: as many proxies as before."""
     relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)

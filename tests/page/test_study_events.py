@@ -280,8 +280,8 @@ def held(who: page_rig.Participant, action: Any, *keys: str, ticks: int = 20) ->
 
 
 def test_several_games_in_a_row_and_whatever_a_study_may_write(start: Start) -> None:
-    """First step code, globals, no default action, two keys at once and actions that are no bytes, over a slow line;
-    then other ids, another speed, another environment and single keystrokes. One page object plays both."""
+    """First step code, globals, no default action, two keys at once and actions that are no bytes or too large, over a
+    slow line; then other ids, another speed, another environment and single keystrokes. One page object plays both."""
     study = start(
         games=[
             {
@@ -291,6 +291,7 @@ def test_several_games_in_a_row_and_whatever_a_study_may_write(start: Start) -> 
                 "default_action": None,
                 "actions": {
                     "ArrowLeft": -1, "ArrowRight": [1, 0], "ArrowUp": 3, "ArrowDown": 4, "ArrowLeft,ArrowUp": [-1, -1],
+                    "ArrowDown,ArrowRight": "x" * 1200,
                 },
             },
             {
@@ -311,6 +312,8 @@ def test_several_games_in_a_row_and_whatever_a_study_may_write(start: Start) -> 
     held(ann, [-1, -1], "ArrowLeft", "ArrowUp")
     held(ann, -1, "ArrowLeft")
     held(ann, [1, 0], "ArrowRight")
+    with ann.holding("ArrowDown"), ann.holding("ArrowRight"):
+        overlay(ann, "warning", text="What you did is too large to be sent")
     assert ann.page.evaluate("window.game.pyodide.runPython('mug_globals[\"gymSceneCounter\"]')") == 1
     for who in (ann, bob):
         who.page.evaluate(SLOWLY)

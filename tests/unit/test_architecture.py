@@ -142,3 +142,17 @@ def test_a_link_in_a_document_leads_somewhere(document: Path) -> None:
             headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
             assert anchor in anchors, f"{document.name}: {target}; there are {sorted(anchors)}"
+
+
+LONGEST = 400
+LONGER = {"pycore/session/session.py"}
+"""What is longer, and is to become shorter."""
+
+
+def test_a_module_is_one_idea_long() -> None:
+    """The style's limit; whoever passes it has a second idea in the file."""
+    folders = ("bench/*.py", "pycore/**/*.py", "tools/*.py", "web/*/*.js")
+    paths = [path for pattern in folders for path in ROOT.glob(pattern) if "node_modules" not in path.parts]
+    lines = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in paths}
+    assert len(lines) > 150
+    assert {name for name, count in lines.items() if count > LONGEST} <= LONGER

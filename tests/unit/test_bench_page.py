@@ -184,20 +184,20 @@ def test_a_game_is_over_when_both_episodes_are_whole_and_not_when_a_file_is_ther
 ) -> None:
     """A part of an episode is what an early end leaves, and half a line is a file that is still written."""
     pytest.importorskip("playwright")
-    from bench import hostpage
+    from bench import hostpage_people
 
-    monkeypatch.setattr(hostpage, "time", SimpleNamespace(monotonic=lambda: Player.now))
+    monkeypatch.setattr(hostpage_people, "time", SimpleNamespace(monotonic=lambda: Player.now))
     study = SimpleNamespace(game={"max_steps": 2}, path=lambda who, ending: who.path)
     part = "t,actions.1\n0,4\n"
     whole = f"{part}1,3\n"
 
-    def outcome(*texts: str | None, terminal: bool = False) -> hostpage.Outcome:
+    def outcome(*texts: str | None, terminal: bool = False) -> hostpage_people.Outcome:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
         ann = Player(folder, "ann", *texts, terminal=terminal)
         bob = Player(folder, "bob", terminal=terminal)
         bob.path.write_text(whole, "utf-8")
-        return hostpage.over(study, [ann, bob])
+        return hostpage_people.over(study, [ann, bob])
 
     played = outcome(None, part, f"{part}1,", whole)
     assert played.complete
@@ -205,7 +205,7 @@ def test_a_game_is_over_when_both_episodes_are_whole_and_not_when_a_file_is_ther
     assert played.ends == ["2 of 2 frames stored; at frame 7"] * 2
     started = Player.now
     early = outcome(part, terminal=True)
-    assert Player.now - started < 2 * hostpage.GRACE
+    assert Player.now - started < 2 * hostpage_people.GRACE
     assert not early.complete
     assert early.ends[0] == "1 of 2 frames stored; ended: The end"
     nothing = outcome(terminal=True)
@@ -218,6 +218,8 @@ def test_every_game_that_was_to_be_played_is_in_the_figures() -> None:
     """What did not begin is played again and counted; what began and broke off counts against a strict group."""
     pytest.importorskip("playwright")
     from bench import hostpage
+    from bench.hostpage_games import Group
+    from bench.hostpage_people import Spoiled
 
     def settled(*happens: str, strict: bool = True) -> figures.Heard:
         script = iter(happens)
@@ -227,11 +229,11 @@ def test_every_game_that_was_to_be_played_is_in_the_figures() -> None:
             heard.runs.append({"seed": number})
             happened = next(script)
             if happened == "spoiled":
-                raise hostpage.Spoiled("it did not begin")
+                raise Spoiled("it did not begin")
             if happened == "hung":
                 raise AssertionError("ann: not within 45 s\nand so on")
 
-        group = hostpage.Group(play, frames=10, rounds=1, counts=("runs.equal",), strict=strict)
+        group = Group(play, frames=10, rounds=1, counts=("runs.equal",), strict=strict)
         return hostpage.settle(group, None, None, 3)
 
     fine = settled("fine")

@@ -296,37 +296,40 @@ def test_a_clock_that_jumps_a_minute_does_not_end_the_game(p2p: bool, jump: floa
 # -- the runs of a packet -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("back", [0, 1, 5])
-def test_of_two_runs_the_second_is_taken_though_the_first_is_held(back: int) -> None:
-    """The newest input stands there: every needless repeat before it would delay it otherwise."""
+def cut_off() -> Mesh:
+    """A mesh in which the first page has not heard the second for a while."""
     of = Mesh(
         2, Settings(max_steps=900, action_space=SIX), lambda seat: Walk(2, seed=1), key, Conditions(delay=0.03), seed=2
     )
     of.at(4.0, lambda: of.cut((1, 0)))
     of.run(4.2)
+    return of
+
+
+def hand_two_runs(of: Mesh, first: int, frames: int, second: int) -> None:
+    """A packet of the second page: so many of its inputs from `first` on, and the one of frame `second`."""
     here, there = (page.session for page in of.peers)
-    held = core_view.held(here)[1]
     inputs = of.peers[1].inputs[0]
-    first = held - 2 - back
-    packet = core_view.two_runs(
-        there, 0, first, [inputs[frame] for frame in range(first, first + 3)], held + 1, [inputs[held + 1]]
-    )
-    here.receive(1, packet, of.clock(0), P2P)
+    run = [inputs[frame] for frame in range(first, first + frames)]
+    here.receive(1, core_view.two_runs(there, 0, first, run, second, [inputs[second]]), of.clock(0), P2P)
+
+
+@pytest.mark.parametrize("back", [0, 1, 5])
+def test_of_two_runs_the_second_is_taken_though_the_first_is_held(back: int) -> None:
+    """The newest input stands there: every needless repeat before it would delay it otherwise."""
+    of = cut_off()
+    here = of.peers[0].session
+    held = core_view.held(here)[1]
+    hand_two_runs(of, held - 2 - back, 3, held + 1)
     assert core_view.held(here)[1] == held + 1
 
 
 def test_of_two_runs_both_are_taken_when_both_are_new() -> None:
     """A hole stays between them, and what lies behind it is known."""
-    of = Mesh(
-        2, Settings(max_steps=900, action_space=SIX), lambda seat: Walk(2, seed=1), key, Conditions(delay=0.03), seed=2
-    )
-    of.at(4.0, lambda: of.cut((1, 0)))
-    of.run(4.2)
-    here, there = (page.session for page in of.peers)
+    of = cut_off()
+    here = of.peers[0].session
     held = core_view.held(here)[1]
-    inputs = of.peers[1].inputs[0]
-    packet = core_view.two_runs(there, 0, held + 1, [inputs[held + 1]], held + 3, [inputs[held + 3]])
-    here.receive(1, packet, of.clock(0), P2P)
+    hand_two_runs(of, held + 1, 1, held + 3)
     assert core_view.held(here)[1] == held + 1
     assert core_view.knows(here, 1, held + 3)
     assert not core_view.knows(here, 1, held + 2)

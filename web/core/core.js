@@ -13,7 +13,7 @@ import {
 } from './bridge.js';
 import { Channels } from './channel.js';
 import { PageError, guard } from './errors.js';
-import { OUTBOX } from './handed.js';
+import { OUTBOX, WALL } from './handed.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -47,6 +47,9 @@ export class Core {
   #sender;
   /** @type {(() => void)[]} */ #stopListening = [];
   #rtt = NaN;
+  /** Whether anybody saw the page at the last tick. */
+  #hidden = document.hidden;
+  #wallDue;
   /** @type {{link: number, seq: number}[]} */ #refused = [];
   /** @type {[number, any][]} */ #orders = [];
 
@@ -60,6 +63,7 @@ export class Core {
     this.gameId = config['game_id'];
     this.myPlayerId = config['player_id'];
     const now = seconds();
+    this.#wallDue = now + WALL.every_s;
     const proxy = parts.create(JSON.stringify({ ...config, wall_ms: Date.now(), now }), parts.environment);
     const links = proxy.link_count;
     this.bridge = new Bridge(proxy, links);
@@ -96,10 +100,17 @@ export class Core {
       this.#rtt = socket.rtt;
       bridge.call('set_socketio_rtt', socket.rtt);
     }
+    const { hidden } = document;
+    const now = seconds();
+    if (now >= this.#wallDue || (this.#hidden && !hidden)) {
+      this.#wallDue = now + WALL.every_s;
+      bridge.call('set_wall_ms', now, Date.now());
+    }
+    this.#hidden = hidden;
     let length;
     try {
-      const used = bridge.inbox.seal(socket.connected, document.hidden, (link) => this.channels.state(link));
-      length = bridge.poll(seconds(), encodeAction(action), used);
+      const used = bridge.inbox.seal(socket.connected, hidden, (link) => this.channels.state(link));
+      length = bridge.poll(now, encodeAction(action), used);
     } finally {
       bridge.inbox.consumed();
     }

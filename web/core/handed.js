@@ -36,3 +36,6 @@ export const TICKS = Object.freeze({
 export const HUD = Object.freeze({
   "every_s": 0.2
 });
+export const WALL = Object.freeze({
+  "every_s": 1.0
+});

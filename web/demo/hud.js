@@ -36,6 +36,7 @@ const STALL_SHOWN_AFTER = 0.4;
  * @property {boolean} stalled
  * @property {boolean} holding
  * @property {string} phase
+ * @property {string} notice a word to the player, while it is to be shown
  */
 
 const PATH_NAMES = { p2p: 'P2P', socketio: 'socket.io' };
@@ -80,6 +81,7 @@ export class Hud {
   /** @type {Map<Element, string>} */ #shown = new Map();
   #shape = '';
   #stalledSince = NaN;
+  #notice = '';
   /** @type {Record<string, string>} */ #paths = {};
 
   /**
@@ -175,17 +177,21 @@ export class Hud {
   }
 
   /** @param {HudData} data @param {number} now s */
-  #notices({ stalled, phase, players }, now) {
+  #notices({ stalled, phase, players, notice }, now) {
     if (phase === 'playing' || phase === 'holding') this.banner('', '');
     if (!stalled) this.#stalledSince = NaN;
     else if (Number.isNaN(this.#stalledSince)) this.#stalledSince = now;
     const away = players.find(({ you, hidden }) => !you && hidden);
     let text = '';
-    if (now - this.#stalledSince >= STALL_SHOWN_AFTER) text = 'Waiting for the other player…';
+    // It is there for a few seconds only; the others come again.
+    if (notice) text = notice;
+    else if (now - this.#stalledSince >= STALL_SHOWN_AFTER) text = 'Waiting for the other player…';
     else if (away) text = 'The other player is in another window';
     const pill = element('stall');
     pill.hidden = text === '';
     if (text) this.#text(pill, text);
+    if (notice !== this.#notice && notice) say(notice);
+    this.#notice = notice;
   }
 
   /** A message over the picture, or '' to take it away. @param {string} title @param {string} text */

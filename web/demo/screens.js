@@ -193,12 +193,14 @@ function tableBody(rows) {
 }
 
 /**
- * @param {object} end
- * @param {string} end.lead
- * @param {[string, string][]} end.tiles label and value
- * @param {[string, string][]} end.rounds name and points
- * @param {[string, string][]} end.rows
+ * @typedef {object} End
+ * @property {string} lead
+ * @property {[string, string][]} tiles label and value
+ * @property {[string, string][]} rounds name and points
+ * @property {[string, string][]} rows name and value
  */
+
+/** @param {End} end */
 export function showEnd({ lead, tiles, rounds, rows }) {
   element('end-lead').textContent = lead;
   element('end-scores').replaceChildren(...tiles.map(([label, value]) => {

@@ -11,7 +11,7 @@
  */
 
 import { guard, PageError } from '../core/errors.js';
-import { pauseAfter } from '../core/socket.js';
+import { pauseAfter } from '../core/outgoing.js';
 import { STORING } from './handed.js';
 
 const DATABASE = 'pycore';

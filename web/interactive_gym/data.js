@@ -3,6 +3,8 @@
  * The data of a game in the messages of the page, packed as the page packs it.
  */
 
+import { report } from './log.js';
+
 const page = /** @type {any} */ (window);
 
 /** @param {string | undefined} scene @returns {string} where the games of a participant's scene are counted */
@@ -24,7 +26,7 @@ export function gamesBefore(scene) {
 }
 
 /** @param {string | undefined} scene */
-export function countGame(scene) {
+function countGame(scene) {
   const count = gamesBefore(scene) + 1;
   try {
     window.sessionStorage.setItem(countOf(scene), String(count));
@@ -33,41 +35,65 @@ export function countGame(scene) {
   }
 }
 
-/**
- * Have the server store an episode.
- *
- * @param {import('./host.js').Host} host
- * @param {import('../core/core.js').Core} core
- * @param {string | undefined} scene
- * @param {number} episode
- * @param {(number | string)[]} names of its messages: an episode too long for one comes in several
- * @param {import('../core/errors.js').Report} report
- */
-export function storeEpisode(host, core, scene, episode, names, report) {
-  names.forEach((name, part) => {
-    host.store('emit_episode_data', {
-      data: page.msgpack.encode(JSON.parse(core.bridge.read('episode_data', episode, part))),
-      scene_id: scene,
-      episode_num: name,
-      session_id: page.sessionId,
-      subject_id: page.subjectName || page.mugGlobals?.subjectName,
-      mugGlobals: page.mugGlobals,
-    }).catch((error) => report('episode data', error));
-  });
-}
+/** The data of one game after the other. */
+export class Data {
+  #face;
+  #host;
+  /** This game has stored something. */
+  #counted = false;
 
-/**
- * Send all episodes at once, for the seed's server, which acknowledges nothing.
- *
- * @param {import('./host.js').Host} host
- * @param {import('../core/core.js').Core} core
- * @param {string | undefined} scene
- */
-export function storeScene(host, core, scene) {
-  host.emit('emit_remote_game_data', {
-    data: page.msgpack.encode(JSON.parse(core.bridge.read('session_data'))),
-    scene_id: scene,
-    session_id: page.sessionId,
-    interactiveGymGlobals: page.interactiveGymGlobals,
-  }, true);
+  /**
+   * @param {import('./entry.js').MultiplayerPyodideGame} face the page's object
+   * @param {import('./host.js').Host} host
+   */
+  constructor(face, host) {
+    this.#face = face;
+    this.#host = host;
+  }
+
+  /** The next one is another game, which has stored nothing. */
+  next() {
+    this.#counted = false;
+  }
+
+  /**
+   * Have the server store an episode. The seed's page stores what step() returns, and needs nothing.
+   *
+   * @param {import('../core/core.js').Core} core
+   * @param {number} episode
+   * @param {(number | string)[]} names of its messages: an episode too long for one comes in several
+   */
+  storeEpisode(core, episode, names) {
+    const { can, config, sceneId } = this.#face;
+    if (!can.stores_episodes) return;
+    names.forEach((name, part) => {
+      this.#host.store('emit_episode_data', {
+        data: page.msgpack.encode(JSON.parse(core.bridge.read('episode_data', episode, part))),
+        scene_id: sceneId,
+        episode_num: name,
+        session_id: page.sessionId,
+        subject_id: page.subjectName || page.mugGlobals?.subjectName,
+        mugGlobals: page.mugGlobals,
+      }).catch((error) => report('episode data', error));
+    });
+    if (!this.#counted) countGame(config['scene_id']);
+    this.#counted = true;
+  }
+
+  /**
+   * Send all episodes at once where the page stays: there the seed's page stores nothing, and its server acknowledges
+   * nothing.
+   *
+   * @param {import('../core/core.js').Core} core
+   */
+  storeScene(core) {
+    const { can, config } = this.#face;
+    if (can.stores_episodes) return;
+    this.#host.emit('emit_remote_game_data', {
+      data: page.msgpack.encode(JSON.parse(core.bridge.read('session_data'))),
+      scene_id: config['scene_id'],
+      session_id: page.sessionId,
+      interactiveGymGlobals: page.interactiveGymGlobals,
+    }, true);
+  }
 }

@@ -15,8 +15,9 @@ import * as graphics from '../../phaser_gym_graphics.js';
 import * as ui from '../../ui_utils.js';
 import { RESIMULATED, STEPPED } from '../core/bridge.js';
 import { guard } from '../core/errors.js';
-import { PageGame, report } from './game.js';
+import { PageGame } from './game.js';
 import { GENERATIONS } from './handed.js';
+import { report } from './log.js';
 import { observationMap, renderState } from './results.js';
 
 const page = /** @type {any} */ (window);

@@ -10,12 +10,13 @@
 import { STEPPED, seconds } from '../core/bridge.js';
 import { Core } from '../core/core.js';
 import { describe, guard } from '../core/errors.js';
-import { READY } from './handed.js';
+import { Data, gamesBefore } from './data.js';
 import { Host } from './host.js';
-import { hideOverlay, showOverlay } from './overlay.js';
-import { countGame, gamesBefore, storeEpisode, storeScene } from './data.js';
-import { PageLoop } from './loop.js';
+import { Log, report } from './log.js';
+import { PageLoop, paced } from './loop.js';
 import { createMonitor } from './monitor.js';
+import { hideOverlay, showOverlay } from './overlay.js';
+import { Players } from './players.js';
 import { PagePython } from './python.js';
 
 const NOT_LOADED = 'The game could not be loaded';
@@ -24,12 +25,6 @@ const STARTED = ['playing', 'holding'];
 const OVER = ['done', 'failed'];
 
 const page = /** @type {any} */ (window);
-
-/** @param {string} where @param {unknown} error */
-export function report(where, error) {
-  const { code, message, details } = describe(error);
-  console.error(`[pycore] ${where}: ${code}: ${message}\n${details}`);
-}
 
 /** @typedef {import('./entry.js').MultiplayerPyodideGame} Face */
 
@@ -47,15 +42,12 @@ export class PageGame {
   terminal = false;
   /** Python was told of an exception of this game; the next one is the last. */
   #broke = false;
-  /** This game has stored data. */
-  #counted = false;
   #face;
   #python;
-  /** @type {any} */ #assigned = null;
-  /** @type {any} */ #ready = null;
-  /** @type {{event: string, data: unknown, arrival: number}[]} */ #early = [];
+  #players;
+  #data;
   /** @type {(() => void)[]} */ #playing = [];
-  /** Of the log, until the tick ends. @type {string[]} */ #lines = [];
+  #log = new Log();
   /** @type {import('./monitor.js').Monitor | null} */ #monitor = null;
 
   /**
@@ -65,37 +57,19 @@ export class PageGame {
   constructor(face, makeEnvironment) {
     this.#face = face;
     this.#python = new PagePython(face, makeEnvironment, (error) => this.refuse(NOT_LOADED, error));
+    this.#players = new Players(face, () => this.#begin());
     this.host = new Host(page.socket, report);
-    this.loop = new PageLoop(this.#paced(), report);
+    this.#data = new Data(face, this.host);
+    this.loop = new PageLoop(paced(face, this, () => this.#pump()), report);
     this.host.onEvent((event, data, arrival) => {
-      if (this.core === null && this.#assigned !== null) this.#early.push({ event, data, arrival });
+      if (this.core === null) this.#players.keep({ event, data, arrival });
     });
     this.host.on('pyodide_player_assigned', (data) => this.#assign(data));
-    this.host.on('pyodide_game_ready', (data) => this.#gameReady(data));
+    this.host.on('pyodide_game_ready', (data) => {
+      if (this.core === null) this.#players.gather(data);
+    });
     this.host.on('p2p_validation_repool', () => this.leave());
     this.host.on('continuous_callback_result', (data) => this.#monitor?.answer(data));
-  }
-
-  /** @returns {import('./loop.js').Paced} */
-  #paced() {
-    const game = this;
-    const face = this.#face;
-    return {
-      stepsItself: face.can.steps_itself,
-      get isProcessingTick() {
-        return face.isProcessingTick;
-      },
-      set isProcessingTick(busy) {
-        face.isProcessingTick = busy;
-      },
-      get waits() {
-        return game.resetting || face.state === 'done' || face.sceneExited;
-      },
-      get period() {
-        return game.period;
-      },
-      pump: () => game.#pump(),
-    };
   }
 
   /** Seconds from one tick to the next. */
@@ -108,7 +82,7 @@ export class PageGame {
   /** @param {Promise<void>} page the page's own loading */
   async load(page) {
     await this.#python.load(page);
-    if (this.#ready !== null) this.#begin();
+    if (this.#players.ready) this.#begin();
   }
 
   /**
@@ -119,7 +93,7 @@ export class PageGame {
   async setUp(config) {
     // It asks once more when it starts to draw; a second environment would be another one than the session's.
     if (config === this.#face.config && (this.#python.fresh || this.core !== null)) {
-      this.#beginUnannounced();
+      this.#players.gatherUnannounced();
       return;
     }
     // After a loss of its connection the server begins the scene anew; what stands on the screen may be a code.
@@ -139,53 +113,27 @@ export class PageGame {
   /** @param {any} data */
   #assign(data) {
     this.leave();
-    this.#assigned = data;
-    this.#face.myPlayerId = data.player_id;
-    this.#face.gameId = data.game_id;
-    this.#face.gameSeed = data.game_seed;
+    this.#players.assign(data);
     if (this.#python.unusable) this.refuse(NOT_LOADED, new Error('reload the page to try again'));
-  }
-
-  /** @param {any} data */
-  #gameReady(data) {
-    if (data.game_id !== this.#assigned?.game_id || this.core !== null) return;
-    this.#ready = data;
-    this.#face.playerSubjects = data.player_subjects ?? { [this.#assigned.player_id]: page.subjectName };
-    this.#begin();
-  }
-
-  /** The page draws the game, so its players are complete: go on without the server's word, which may never come. */
-  #beginUnannounced() {
-    const assigned = this.#assigned;
-    if (this.#ready !== null || assigned === null) return;
-    window.setTimeout(guard(report, 'players', () => {
-      if (this.#ready !== null || this.#assigned !== assigned) return;
-      this.#gameReady({ game_id: assigned.game_id, players: null });
-    }), READY.patience_ms);
   }
 
   async #begin() {
     const python = this.#python;
     if (python.create === null) return;
-    const assigned = this.#assigned;
+    const players = this.#players;
+    const { assigned } = players;
     const face = this.#face;
     try {
       await python.settled();
-      if (this.#assigned !== assigned || this.core !== null || this.#ready === null || this.terminal) return;
-      const ready = this.#ready;
+      if (players.assigned !== assigned || this.core !== null || !players.ready || this.terminal) return;
       const environment = python.take();
       const core = new Core({
         create: python.create,
         environment,
         config: {
+          ...players.config(),
           scene: face.config,
           generation: face.generation,
-          game_id: assigned.game_id,
-          players: ready.players,
-          player_id: assigned.player_id,
-          seed: assigned.game_seed,
-          turn_config: ready.turn_config ?? null,
-          player_subjects: face.playerSubjects,
           session_id: page.sessionId ?? '',
           games_before: gamesBefore(this.scene),
         },
@@ -197,11 +145,10 @@ export class PageGame {
       environment.destroy();
       this.core = core;
       this.agents = JSON.parse(core.bridge.call('agents')).map(String);
-      core.catchUp(this.#early);
-      this.#early = [];
+      core.catchUp(players.takeEarly());
       if (this.#asked) core.bridge.call('page_ready');
       const monitor = face.can.has_monitor ? await createMonitor(face, this.host, this.#told) : null;
-      if (this.core !== core || this.#assigned !== assigned) return;
+      if (this.core !== core || players.assigned !== assigned) return;
       this.#monitor = monitor;
       face.timerWorker = this.loop;
       this.loop.start();
@@ -268,31 +215,13 @@ export class PageGame {
     if (core !== null) core.carryOut(core.bridge.call(what, seconds(), ...details));
   };
 
-  /**
-   * The page sends every call of the console to its server, and a tick with a rollback has up to ten lines: those of one
-   * tick are one call.
-   *
-   * @param {string} line
-   */
-  #log(line) {
-    this.#lines.push(line);
-    if (this.#lines.length > 1) return;
-    queueMicrotask(() => {
-      console.info(this.#lines.join('\n'));
-      this.#lines = [];
-    });
-  }
-
   // ------------------------------------------------------------------ Python's orders
 
   /** @param {import('../core/core.js').News} news */
   #onNews(news) {
     const face = this.#face;
-    const level = news['level'];
     if (news.news === 'log' || news['do'] === 'log') {
-      if (level === 'error') console.error(news['text']);
-      else if (level === 'warning') console.warn(news['text']);
-      else this.#log(news['text']);
+      this.#log.say(news['level'], news['text']);
       return;
     }
     if (news.news === 'desync') report('desync', new Error(`the players' games differ from frame ${news['frame']} on`));
@@ -308,12 +237,7 @@ export class PageGame {
         face.shouldReset = true;
         break;
       case 'episode':
-        // The seed's page stores what step() returns; this one stores what it is sent.
-        if (this.core !== null && face.can.stores_episodes) {
-          storeEpisode(this.host, this.core, face.sceneId, news['episode'], news['names'], report);
-          if (!this.#counted) countGame(this.scene);
-          this.#counted = true;
-        }
+        if (this.core !== null) this.#data.storeEpisode(this.core, news['episode'], news['names']);
         break;
       case 'metrics':
         face.emitMultiplayerMetrics(face.sceneId);
@@ -339,7 +263,7 @@ export class PageGame {
     const face = this.#face;
     this.terminal ||= terminal;
     this.#monitor?.pause();
-    if (terminal) this.#storeScene();
+    if (terminal && this.core !== null) this.#data.storeScene(this.core);
     if (!this.terminal) face.num_episodes = Math.max(face.num_episodes, face.max_episodes);
     face.state = 'done';
     this.#release();
@@ -347,11 +271,6 @@ export class PageGame {
   }
 
   // ------------------------------------------------------------------ the ends
-
-  /** The seed's page stores nothing where it stays. */
-  #storeScene() {
-    if (!this.#face.can.stores_episodes && this.core !== null) storeScene(this.host, this.core, this.scene);
-  }
 
   /** The page goes elsewhere: what is being played ends here, with its data. */
   #abandon() {
@@ -374,10 +293,11 @@ export class PageGame {
     this.loop.callback = null;
     face.timerWorker = null;
     this.core?.close();
-    this.core = this.#assigned = this.#ready = this.#monitor = null;
-    this.#early = [];
+    this.core = this.#monitor = null;
+    this.#players.forget();
     this.number += 1;
-    this.terminal = this.#asked = this.#broke = this.#counted = false;
+    this.terminal = this.#asked = this.#broke = false;
+    this.#data.next();
     face.shouldReset = true;
     face.frameNumber = 0;
     this.#release();
@@ -421,27 +341,14 @@ export class PageGame {
     const face = this.#face;
     report(title, error);
     this.loop.stop();
-    if (this.core !== null) this.core.failed = true;
-    guard(report, 'scene data', () => this.#storeScene())();
+    const { core } = this;
+    if (core !== null) core.failed = true;
+    guard(report, 'scene data', () => core === null || this.#data.storeScene(core))();
     showOverlay('ended', title, describe(error).message);
     this.terminal = true;
     face.state = 'done';
-    this.#withdraw();
+    this.#players.withdraw(this.host);
     this.#release();
-  }
-
-  /** Whoever was matched with us must not wait. Before that nobody does, and this participant may try again. */
-  #withdraw() {
-    if (this.#assigned === null) return;
-    const face = this.#face;
-    /** @type {Record<string, unknown>} */
-    const facts = {
-      game_id: face.gameId, player_id: face.myPlayerId, scene_id: face.sceneId, session_id: page.sessionId,
-      frame_number: face.frameNumber, episode_number: face.num_episodes,
-    };
-    for (const [event, fields] of /** @type {[string, [string, unknown][]][]} */ (face.can.withdrawal)) {
-      this.host.emit(event, Object.fromEntries(fields.map(([name, value]) => [name, value ?? facts[name]])), true);
-    }
   }
 
   /** The page leaves the scene: links are closed, the data can still be read. */
@@ -449,7 +356,7 @@ export class PageGame {
     this.loop.stop();
     this.#abandon();
     this.#face.timerWorker = null;
-    this.#assigned = null;
+    this.#players.forget();
     this.core?.channels.close();
     if (!this.terminal) hideOverlay();
   }

@@ -2,21 +2,23 @@
 /**
  * The page's own socket.io connection, as a session needs it, and the storing of data by the page's events.
  *
- * Nothing is emitted while the connection is down: socket.io would send it before the page has said who it is, and
- * the page's server would not know whose it was. What Python wants kept waits here until the page is back.
+ * What Python wants kept waits until the page is back and has said who it is: of what came before that, the page's
+ * server would not know whose it was.
  */
 
 import { seconds } from '../core/bridge.js';
 import { PageError, guard } from '../core/errors.js';
-import { Kept, acknowledged, pauseAfter } from '../core/socket.js';
+import { Listeners } from '../core/listeners.js';
+import { Outgoing, pauseAfter } from '../core/outgoing.js';
 import { EVENTS, SERVER } from './handed.js';
 
-/** @typedef {import('../core/socket.js').Client & {off(event: string, listener: (...args: any[]) => void): unknown}} Client */
+/** @typedef {(event: string, listener: (...args: any[]) => void) => unknown} Listen */
+/** @typedef {import('../core/outgoing.js').Client & {on: Listen, off: Listen}} Client */
 
 export class Host {
   /** @type {[string, (...args: any[]) => void][]} */ #listening = [];
-  #kept = new Kept();
-  /** @type {((event: string, data: any, arrival: number) => void)[]} */ #listeners = [];
+  /** @type {Listeners<[event: string, data: any, arrival: number]>} */ #heard = new Listeners();
+  #out;
   /** Data that the server has not acknowledged. */
   unstored = 0;
 
@@ -27,13 +29,9 @@ export class Host {
   constructor(client, report) {
     this.client = client;
     this.report = report;
-    for (const event of EVENTS) {
-      this.on(event, (data) => {
-        const arrival = seconds();
-        for (const listener of [...this.#listeners]) listener(event, data ?? {}, arrival);
-      });
-    }
-    this.on('connect', () => window.setTimeout(guard(report, 'host.flush', () => this.#kept.flush(client)), SERVER.registering_ms));
+    this.#out = new Outgoing(client, SERVER.acknowledged_within_ms);
+    for (const event of EVENTS) this.on(event, (data) => this.#heard.tell(event, data ?? {}, seconds()));
+    this.on('connect', () => window.setTimeout(guard(report, 'host.flush', () => this.#out.flush()), SERVER.registering_ms));
   }
 
   /** @param {string} event @param {(data: any) => unknown} listener */
@@ -45,8 +43,7 @@ export class Host {
 
   /** @param {(event: string, data: any, arrival: number) => void} listener @returns {() => void} how to stop */
   onEvent(listener) {
-    this.#listeners.push(listener);
-    return () => void this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+    return this.#heard.add(listener);
   }
 
   get connected() {
@@ -59,22 +56,9 @@ export class Host {
     return typeof ping === 'number' ? ping / 1000 : NaN;
   }
 
-  /**
-   * @param {string} event
-   * @param {unknown} data
-   * @param {boolean} [keep] whether it is still of use when the connection is back
-   * @returns {boolean} whether it went out or will
-   */
-  emit(event, data, keep = false) {
-    if (this.client.connected) this.client.emit(event, data);
-    else if (keep) this.#kept.add(event, data);
-    else return false;
-    return true;
-  }
-
-  /** @param {string} event @param {unknown} data @returns {Promise<any>} the server's acknowledgement */
-  request(event, data) {
-    return acknowledged(this.client, event, data, SERVER.acknowledged_within_ms);
+  /** @param {string} event @param {unknown} data @param {boolean} [keep] @returns {boolean} as `Outgoing.emit` */
+  emit(event, data, keep) {
+    return this.#out.emit(event, data, keep);
   }
 
   /**
@@ -87,7 +71,7 @@ export class Host {
     this.unstored += 1;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const reply = await this.request(event, data);
+        const reply = await this.#out.request(event, data);
         if (reply?.status !== 'ok') throw new PageError('not-stored', `${event} was answered ${JSON.stringify(reply)}`);
         this.unstored -= 1;
         return;

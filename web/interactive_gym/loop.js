@@ -20,6 +20,31 @@ import { PACE } from './handed.js';
  * @property {() => void} pump a tick without the page
  */
 
+/**
+ * @param {import('./entry.js').MultiplayerPyodideGame} face the page's object
+ * @param {{resetting: boolean, period: number}} game what is played in it
+ * @param {() => void} pump
+ * @returns {Paced}
+ */
+export function paced(face, game, pump) {
+  return {
+    stepsItself: face.can.steps_itself,
+    get isProcessingTick() {
+      return face.isProcessingTick;
+    },
+    set isProcessingTick(busy) {
+      face.isProcessingTick = busy;
+    },
+    get waits() {
+      return game.resetting || face.state === 'done' || face.sceneExited;
+    },
+    get period() {
+      return game.period;
+    },
+    pump,
+  };
+}
+
 export class PageLoop {
   #paced;
   #report;

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Socket, pauseAfter } from '../../../web/core/socket.js';
+import { Socket } from '../../../web/core/socket.js';
 
 test('what is to be kept goes out once, in order, behind what the page says at its return', () => {
   const handlers = new Map();
@@ -27,8 +27,4 @@ test('what is to be kept goes out once, in order, behind what the page says at i
   handlers.get('connect')();
   handlers.get('connect')();
   assert.deepEqual(sent, [['join_game', 0], ['p2p_connection_type', 2], ['p2p_connection_type', 3], ['join_game', 0]]);
-});
-
-test('after the last pause it is the last one again', () => {
-  assert.deepEqual([1, 2, 3, 9].map((attempts) => pauseAfter([10, 20], attempts)), [10, 20, 20, 20]);
 });

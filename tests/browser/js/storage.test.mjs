@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Outbox, keyOf, parts } from '../../../web/demo/storage.js';
 import { STORING } from '../../../web/demo/handed.js';
-import { pauseAfter } from '../../../web/core/socket.js';
+import { pauseAfter } from '../../../web/core/outgoing.js';
 import { PageError } from '../../../web/core/errors.js';
 
 test('attempts are 1, 2, 4, 8, 16 and then 30 seconds apart', () => {

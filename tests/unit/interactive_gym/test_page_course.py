@@ -21,6 +21,7 @@ from page_support import (
     with_own,
 )
 
+from pycore.bridge.refusals import TOO_LARGE
 from pycore.events import PeerStatus
 from pycore.session.phases import CONNECTING, DONE, FAILED, PLAYING
 from pycore.session.session import Session
@@ -810,3 +811,20 @@ def test_the_page_says_that_a_game_ended_when_the_session_does_and_not_before(
     assert [order for order in table[0].ordered("overlay") if order["kind"]] == []
     table.play()
     assert [side.finished for side in table.sides] == [False, False]
+
+
+def test_an_action_that_cannot_be_played_is_said_where_the_monitor_warns() -> None:
+    """Over the game, for a while, to the one who acted; nothing stops."""
+    table = Table(metadata(max_steps=FPS * 60, action_mapping={"a": 1, "b": "x" * 1200})).playing(20)
+    side, other = table.sides
+    side.play = lambda tick: "x" * 1200
+    table.ticks(3)
+    shown = side.ordered("overlay")
+    assert [(order["kind"], order["text"]) for order in shown] == [("warning", TOO_LARGE)]
+    assert other.ordered("overlay") == []
+    side.play = lambda tick: 1
+    before = side.session.frame
+    table.ticks(6 * FPS)
+    assert overlays(side)[-1] == ""
+    assert side.session.frame > before + 5 * FPS
+    assert len(side.logs("error")) == 1

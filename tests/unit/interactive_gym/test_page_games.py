@@ -430,3 +430,27 @@ def test_an_action_that_cannot_be_sent_is_the_default_and_an_error_in_the_log() 
     assert any("'jump'" in text for text in table[0].logs())
     check_against_truth(table)
     assert table.now - START > 60 * PERIOD
+
+
+def test_after_a_sleep_later_frames_have_the_right_time_and_earlier_ones_keep_theirs() -> None:
+    """Also those that were stepped before it and are confirmed after it, and the time for which nobody looked."""
+    hour = 3_600_000
+    table = Table(metadata(max_steps=100), **BAD).playing(40)
+    side, other = table.sides
+    side.hidden = True
+    table.ticks(5)
+    stepped = side.session.timeline.stepped
+    assert side.session.published < stepped - 1
+    began = WALL_MS + (table.now - START) * 1000
+    side.call("set_wall_ms", table.now, began + hour)
+    side.hidden = False
+    table.play()
+    for each, slept in ((side, hour), (other, 0)):
+        times = each.stepped_at[0]
+        expected = [
+            round(WALL_MS + (times[frame] - START) * 1000 + (slept if frame >= stepped else 0)) for frame in range(100)
+        ]
+        assert each.episodes[0]["timestamp"] == expected
+    (period,) = side.call("multiplayer_metrics")["focusLoss"]["backgroundPeriods"]
+    assert 0 < period["start"] < began
+    assert hour < period["durationMs"] == period["end"] - period["start"] < hour + 1000

@@ -1,0 +1,60 @@
+/** What goes out: never through socket.io's own buffer, and a request always has an answer or a reason. */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Outgoing, pauseAfter } from '../../../web/core/outgoing.js';
+
+/** A client by hand: `reply` answers the last request. */
+function world(connected = true) {
+  const client = {
+    connected,
+    sent: [],
+    waits: [],
+    reply: null,
+    emit: (event, data) => void client.sent.push([event, data]),
+    timeout: (ms) => ({
+      emit(event, data, reply) {
+        client.waits.push([ms, event, data]);
+        client.reply = reply;
+      },
+    }),
+  };
+  return { client, out: new Outgoing(client, 5000) };
+}
+
+test('what is worthless later is refused while disconnected, what is to be kept goes out once, in order', () => {
+  const { client, out } = world(false);
+  assert.equal(out.emit('pyodide_player_action', 1), false);
+  assert.equal(out.emit('p2p_connection_type', 2, true), true);
+  assert.equal(out.emit('p2p_connection_type', 3, true), true);
+  out.flush();
+  assert.deepEqual(client.sent, []);
+  client.connected = true;
+  assert.equal(out.emit('join_game', 0, true), true);
+  out.flush();
+  out.flush();
+  assert.deepEqual(client.sent, [['join_game', 0], ['p2p_connection_type', 2], ['p2p_connection_type', 3]]);
+});
+
+test('a request has the reply, or says that it was not acknowledged in time', async () => {
+  const { client, out } = world();
+  const first = out.request('pycore_records', { part: 0 });
+  client.reply(null, { status: 'ok' });
+  assert.deepEqual(await first, { status: 'ok' });
+  assert.deepEqual(client.waits, [[5000, 'pycore_records', { part: 0 }]]);
+  const second = out.request('pycore_records', { part: 1 });
+  client.reply(new Error('operation has timed out'));
+  await assert.rejects(second, { code: 'socket-timeout', message: 'pycore_records was not acknowledged within 5 s' });
+});
+
+test('a request without a connection is refused at once, and never goes out', async () => {
+  const { client, out } = world(false);
+  await assert.rejects(out.request('pycore_records', {}), { code: 'socket-disconnected' });
+  client.connected = true;
+  out.flush();
+  assert.deepEqual([client.sent, client.waits], [[], []]);
+});
+
+test('after the last pause it is the last one again', () => {
+  assert.deepEqual([1, 2, 3, 9].map((attempts) => pauseAfter([10, 20], attempts)), [10, 20, 20, 20]);
+});

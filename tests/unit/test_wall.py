@@ -1,0 +1,59 @@
+"""The wall time in a page: put right after a machine slept, left alone otherwise."""
+
+from __future__ import annotations
+
+import pytest
+from test_bridge import PERIOD, Page, pair
+
+from pycore.bridge.bridge import WALL_OFF_MS
+
+HOUR = 3_600_000.0
+
+
+def warnings(page: Page) -> list[str]:
+    """What the page's log has of warnings."""
+    return [news["text"] for news in page.news if news["news"] == "log" and news["level"] == "warning"]
+
+
+def expected(now: float) -> float:
+    """The wall time without a sleep: the pages of these tests begin at 50 s, and then it is 1e12 ms."""
+    return 1e12 + (now - 50.0) * 1000
+
+
+def test_after_a_sleep_the_times_are_those_of_the_wall_clock_again() -> None:
+    """The monotonic clock stood still for an hour: what is noted from then on has the right time, and is logged."""
+    two = pair(max_steps=300, num_episodes=1)
+    page, other = two.pages
+    two.until(lambda: page.bridge.session.frame == 20)
+    page.bridge.set_wall_ms(two.now, expected(two.now) + HOUR)
+    two.tick(0, 0)
+    assert page.bridge.session.wall_ms(two.now) == pytest.approx(expected(two.now) + HOUR)
+    assert warnings(page) == ["the wall clock is +3600.0 s off where it should be, as after a sleep"]
+    two.close()
+    two.tick(1, 2)
+    (changed, *_) = page.bridge.session.path_changes
+    assert changed.time_ms == pytest.approx(expected(two.now) + HOUR, abs=2 * PERIOD * 1000)
+    assert other.bridge.session.path_changes[0].time_ms == pytest.approx(expected(two.now), abs=2 * PERIOD * 1000)
+    said = [each["data"] for each in page.emitted if each["event"] == "pyodide_player_action"]
+    assert said[-1]["timestamp"] == pytest.approx(expected(two.now) + HOUR, abs=1)
+
+
+def test_a_wall_clock_that_is_where_it_should_be_is_handed_in_for_nothing() -> None:
+    """Once a second it is; times must not jump back and forth with a clock that is put right by a little."""
+    two = pair()
+    two.tick(0, 0)
+    page = two.pages[0]
+    for off in (0.0, WALL_OFF_MS - 1.0, 1.0 - WALL_OFF_MS):
+        page.bridge.set_wall_ms(two.now, expected(two.now) + off)
+        assert page.bridge.session.wall_ms(two.now) == pytest.approx(expected(two.now))
+    two.tick(0, 0)
+    assert warnings(page) == []
+
+
+def test_a_wall_clock_that_was_set_back_is_followed_too() -> None:
+    """As the data of other sources will be."""
+    two = pair()
+    two.tick(0, 0)
+    page = two.pages[0]
+    page.bridge.set_wall_ms(two.now, expected(two.now) - HOUR)
+    assert page.bridge.session.wall_ms(two.now) == pytest.approx(expected(two.now) - HOUR)

@@ -1,0 +1,47 @@
+// @ts-check
+/** What a person gets of a game that has ended: why it did, everybody's points, its figures, and its files. */
+
+import { playerName, points } from './hud.js';
+import { download, summaryRows } from './screens.js';
+
+/** Why a session ended, for the person who played it. @type {Record<string, string>} */
+const ENDINGS = {
+  complete: 'The session is complete.',
+  stop: 'The session was ended.',
+  player_left: 'The other player has left, so the session ended early.',
+};
+
+/**
+ * What the end screen shows of a game.
+ *
+ * @param {string} code why the session ended
+ * @param {string} text the same in words, where there are any
+ * @param {import('./hud.js').HudData} hud the last one
+ * @param {string[]} lines everybody's points at the end of each episode
+ * @param {any} metrics `exportSessionMetrics()`
+ * @returns {import('./screens.js').End}
+ */
+export function ending(code, text, hud, lines, metrics) {
+  const gained = points(hud);
+  /** @type {[string, string][]} */
+  const tiles = gained && hud.num_episodes === 1
+    ? hud.players.map((_, seat) => [playerName(hud.players, seat), String(gained[seat] ?? 0)])
+    : [];
+  if (typeof hud.score === 'number') tiles.push(['Score', String(hud.score)]);
+  /** @type {[string, string][]} */
+  const rounds = hud.num_episodes > 1 ? lines.map((line, index) => [`Round ${index + 1}`, line]) : [];
+  return {
+    lead: ENDINGS[code] ?? `The session ended early: ${text || code}`,
+    tiles,
+    rounds: rounds.filter(([, line]) => line !== ''),
+    rows: summaryRows(metrics),
+  };
+}
+
+/** @param {import('../core/game.js').PycoreGame} game @param {'metrics' | 'records'} what */
+export function saveFile(game, what) {
+  const name = `${game.gameId}-${game.myPlayerId}`;
+  if (what === 'metrics') {
+    download(`metrics-${name}.json`, `${JSON.stringify(game.exportSessionMetrics(), null, 2)}\n`, 'application/json');
+  } else download(`trajectory-${name}.jsonl`, game.records(), 'application/x-ndjson');
+}

@@ -1,0 +1,32 @@
+// @ts-check
+/**
+ * What the page says of itself to whoever looks from outside: a test, a rehearsal, the console.
+ *
+ * The window has `pycoreGame` (the running game), `pycoreStatus` ({phase, error, reports, stored, pending}) and reads
+ * `pycoreReadAction(frame)` instead of the keyboard if it is set.
+ */
+
+import { PageError, describe } from '../core/errors.js';
+
+/** @typedef {'loading' | 'start' | 'waiting' | 'connecting' | 'playing' | 'between' | 'done' | 'failed'} PagePhase */
+
+export const status = {
+  phase: /** @type {PagePhase} */ ('loading'),
+  /** What ended the visit. @type {{code: string, message: string, where: string} | null} */ error: null,
+  /** Failures that did not: the first of them. @type {{code: string, message: string, where: string}[]} */ reports: [],
+  /** Whether everything of this session has been acknowledged. */ stored: false,
+  pending: 0,
+};
+
+/** @type {Window & {pycoreGame?: import('../core/game.js').PycoreGame, pycoreStatus?: typeof status, pycoreReadAction?: (frame: number) => unknown}} */
+export const page = window;
+page.pycoreStatus = status;
+
+/** Failures of callbacks: in the console and in the status, the game goes on. @type {import('../core/errors.js').Report} */
+export const report = (where, error) => {
+  const { code, message } = describe(error);
+  if (status.reports.length < 50) status.reports.push({ code, message, where });
+  // What has a code of ours was foreseen; anything else is a fault.
+  if (error instanceof PageError) console.warn(`[pycore] ${where}: ${code}: ${message}`);
+  else console.error(`[pycore] ${where}: ${code}: ${message}`, error);
+};

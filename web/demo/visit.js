@@ -1,0 +1,333 @@
+// @ts-check
+/**
+ * The course of a participant's visit: start screen, waiting room, game, end.
+ *
+ * What the server and Python say moves it from one phase to the next; what is shown of each stands in screens.js, hud.js
+ * and ending.js.
+ */
+
+import { seconds } from '../core/bridge.js';
+import { PageError, describe, guard } from '../core/errors.js';
+import { PycoreGame } from '../core/game.js';
+import { Renderer } from './canvas.js';
+import { Deposit } from './deposit.js';
+import { ending, saveFile } from './ending.js';
+import { SETTLING } from './handed.js';
+import { Hud, makeTouchButtons, pointsLine } from './hud.js';
+import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
+import * as screens from './screens.js';
+import { page, report, status } from './status.js';
+
+/** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
+const REFUSALS = {
+  waited_too_long: 'Nobody else has come so far. You can try again.',
+  server_full: 'All places are taken at the moment. Please try again in a few minutes.',
+  replaced: 'The game was opened in another window, which goes on in place of this one.',
+};
+
+export class Visit {
+  /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
+  /** @type {any} */ #seat = null;
+  /** @type {any} */ #room = null;
+  /** @type {PycoreGame | null} */ #game = null;
+  /** @type {Renderer | null} */ #renderer = null;
+  #stopKeys = () => {};
+  #countdown = 0;
+  /** @type {Deposit | null} */ #deposit = null;
+  #endReason = { code: 'complete', text: '' };
+  /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
+
+  /**
+   * @param {import('../core/loader.js').Loaded} loaded
+   * @param {import('../core/socket.js').Socket} socket
+   * @param {import('./storage.js').Outbox} outbox
+   * @param {string} sessionId by which the server knows this page again
+   */
+  constructor(loaded, socket, outbox, sessionId) {
+    this.loaded = loaded;
+    this.socket = socket;
+    this.outbox = outbox;
+    this.sessionId = sessionId;
+    this.mapping = loaded.manifest.action_mapping ?? DEFAULT_MAPPING;
+    socket.onEvent((event, data, arrival) => this.#onEvent(event, data, arrival));
+    socket.onState((state, reason) => this.#onSocket(state, reason));
+  }
+
+  /** @param {import('./status.js').PagePhase} phase */
+  #enter(phase) {
+    status.phase = phase;
+  }
+
+  // ------------------------------------------------------------------ before the game
+
+  start() {
+    this.onStored(this.outbox.state);
+    this.#enter('start');
+    const play = screens.element('play');
+    play.removeAttribute('disabled');
+    play.textContent = 'Play';
+    screens.say('The game is loaded. Press Play to join.');
+    if (new URLSearchParams(location.search).get('autojoin') === '1') this.join();
+  }
+
+  join() {
+    if (status.phase !== 'start' && status.phase !== 'done') return;
+    // The server keeps the seat of a finished game until it is left.
+    if (this.#game !== null) this.socket.emit('leave_game', {});
+    this.#release();
+    this.#seat = this.#room = null;
+    this.#early = [];
+    this.#rounds = [];
+    this.#endReason = { code: 'complete', text: '' };
+    status.stored = false;
+    this.#enter('waiting');
+    screens.showWaiting({});
+    screens.show('waiting');
+    if (!this.#join()) screens.notice('Connecting to the server…');
+  }
+
+  /** Another game, once the others have what they need from us of this one, or do not fetch it. */
+  async again() {
+    const button = screens.element('again');
+    button.setAttribute('disabled', '');
+    try {
+      const { patience_ms: patience, look_every_ms: every } = SETTLING;
+      for (let waited = 0; waited < patience && this.#game?.state().settled === false; waited += every) {
+        await new Promise((resolve) => setTimeout(resolve, every));
+      }
+    } finally {
+      button.removeAttribute('disabled');
+    }
+    this.join();
+  }
+
+  #join() {
+    return this.socket.emit('join_game', { session_id: this.sessionId });
+  }
+
+  leave() {
+    this.socket.emit('leave_game', {});
+    this.#enter('start');
+    screens.show('start');
+  }
+
+  /** @param {import('../core/socket.js').SocketState} state @param {string} reason */
+  #onSocket(state, reason) {
+    const active = ['waiting', 'connecting', 'playing', 'between'].includes(status.phase);
+    if (state === 'connected') {
+      screens.notice('');
+      // In a game the seat comes back by the session id that the connection presents.
+      if (status.phase === 'waiting') this.#join();
+      this.outbox.kick();
+    } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
+      this.#stop(new PageError('server-closed', 'The server closed the connection.'));
+    } else if (active) {
+      screens.notice(this.#game === null
+        ? 'No connection to the server. Trying again…'
+        : 'No connection to the server. The game goes on as long as the players reach each other.');
+    }
+  }
+
+  /** The waiting room tells us only when somebody comes or goes; the time runs on meanwhile. @param {any} room */
+  #showRoom(room) {
+    clearInterval(this.#countdown);
+    const until = Date.now() + (room.ms_remaining ?? 0);
+    const show = guard(report, 'visit.waiting', () => {
+      if (status.phase !== 'waiting') clearInterval(this.#countdown);
+      else screens.showWaiting({ ...room, ms_remaining: room.ms_remaining ? until - Date.now() : null });
+    });
+    this.#countdown = window.setInterval(show, 1000);
+    show();
+  }
+
+  /** @param {string} event @param {any} data @param {number} arrival */
+  #onEvent(event, data, arrival) {
+    if (this.#game === null && this.#seat !== null) this.#early.push({ event, data, arrival });
+    switch (event) {
+      case 'waiting_room':
+        if (status.phase === 'waiting') this.#showRoom(data);
+        break;
+      case 'pyodide_player_assigned':
+        if (this.#game === null) this.#seat = data;
+        break;
+      case 'pyodide_game_ready':
+        if (this.#game === null) this.#room = data;
+        break;
+      case 'start_game':
+        if (this.#game === null && status.phase === 'waiting') this.#play(data);
+        break;
+      case 'end_game':
+        // Without a seat yet it is the end of the last game, whose other player left as we did.
+        if (this.#game === null && this.#seat !== null && status.phase === 'waiting') {
+          this.#stop(new PageError('game-ended', String(data.message ?? 'The game ended before it began.')));
+        }
+        break;
+      case 'pycore_error':
+        this.#onRefusal(data);
+        break;
+      default:
+    }
+  }
+
+  /** @param {{code?: string, message?: string, event?: string}} refusal */
+  #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
+    const error = new PageError(code, REFUSALS[code] ?? message);
+    report(`server ${event}`, error);
+    if (status.phase === 'waiting') this.#stop(error);
+  }
+
+  // ------------------------------------------------------------------ the game
+
+  /** @param {any} started */
+  #play(started) {
+    const room = this.#room;
+    const seat = this.#seat;
+    if (room === null || seat === null) throw new PageError('no-seat', 'the game was started before a seat was assigned');
+    /** @type {Record<string, any>} */
+    const settings = started.scene_metadata ?? room.scene_metadata ?? {};
+    this.#enter('connecting');
+    screens.show('game');
+    const hud = new Hud(settings);
+    const keys = new KeyState(this.mapping, settings['default_action'] ?? 0);
+    this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping), report);
+    this.#renderer = new Renderer(screens.element('canvas'), report);
+    try {
+      const game = new PycoreGame({
+        create: this.loaded.create,
+        environment: this.loaded.makeEnvironment(),
+        config: {
+          game_id: seat.game_id,
+          players: room.players,
+          player_id: seat.player_id,
+          seed: seat.game_seed,
+          settings,
+          turn_config: room.turn_config ?? null,
+          ice_servers: this.loaded.manifest.ice_servers ?? [],
+        },
+        socket: this.socket,
+        readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
+        renderer: this.#renderer,
+        report,
+        onNews: (news) => this.#onNews(news, hud),
+        onHud: (data) => this.#onHud(data, hud),
+        onFailed: (error) => this.#onFailed(error),
+        onOver: () => this.#finish(),
+      });
+      this.#game = page.pycoreGame = game;
+      this.#deposit = new Deposit(game, this.outbox, this.sessionId, report);
+      game.catchUp(this.#early);
+      this.#early = [];
+      game.start();
+    } catch (error) {
+      this.#onFailed(error);
+    }
+  }
+
+  /** @param {import('./hud.js').HudData} data @param {Hud} hud */
+  #onHud(data, hud) {
+    hud.update(data, seconds());
+    if (status.phase === 'done' || status.phase === 'failed') return;
+    if (data.phase === 'playing' || data.phase === 'holding') this.#enter('playing');
+    else if (data.phase.startsWith('between')) this.#enter('between');
+  }
+
+  /** @param {import('../core/game.js').News} news @param {Hud} hud */
+  #onNews(news, hud) {
+    switch (news.news) {
+      case 'log':
+        if (news['level'] === 'error') console.error(news['text']);
+        else if (news['level'] === 'warning') console.warn(news['text']);
+        else console.info(news['text']);
+        break;
+      case 'episode-end': {
+        const data = this.#game?.hud();
+        this.#deposit?.episode(news['episode']);
+        if (!data) break;
+        const line = pointsLine(data);
+        this.#rounds[news['episode']] = line;
+        if (news['episode'] + 1 < data.num_episodes) {
+          hud.banner(`Round ${news['episode'] + 1} of ${data.num_episodes} is over`,
+            [line, 'The next round starts in a moment.'].filter(Boolean).join(' — '));
+        }
+        break;
+      }
+      case 'done':
+        this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? '') };
+        break;
+      case 'desync':
+        report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
+        break;
+      default:
+        console.info('[pycore]', news);
+    }
+  }
+
+  /** @param {import('./storage.js').State} state */
+  onStored(state) {
+    const pending = this.#deposit?.pending ?? 0;
+    status.pending = pending;
+    status.stored = this.#deposit?.stored ?? false;
+    screens.showLeftover(state.pending - pending);
+    if (status.phase === 'done') screens.showStored({ ...state, pending }, this.outbox.durable);
+  }
+
+  // ------------------------------------------------------------------ the end
+
+  #finish() {
+    const game = this.#game;
+    if (game === null || status.phase === 'done' || status.phase === 'failed') return;
+    const { code, text } = this.#endReason;
+    const metrics = game.exportSessionMetrics();
+    if (game.phase === 'failed' && metrics.frames.total === 0) {
+      this.#stop(new PageError(code, text || 'The game could not begin.'));
+      return;
+    }
+    this.#enter('done');
+    this.#stopKeys();
+    this.#deposit?.session();
+    screens.showEnd(ending(code, text, game.hud(), this.#rounds, metrics));
+    this.onStored(this.outbox.state);
+  }
+
+  /** @param {unknown} error */
+  #onFailed(error) {
+    this.socket.emit('leave_game', {});
+    // Also what a failed session leaves is data; if even that cannot be had, the first failure is the one to show.
+    guard(report, 'visit.deposit', () => this.#deposit?.session())();
+    this.#stop(error);
+  }
+
+  /** @param {unknown} error */
+  #stop(error) {
+    this.#enter('failed');
+    this.#stopKeys();
+    screens.notice('');
+    const described = describe(error);
+    status.error = { code: described.code, message: described.message, where: 'game' };
+    screens.showError(described, this.#game !== null);
+  }
+
+  /** @param {'metrics' | 'records'} what */
+  save(what) {
+    if (this.#game !== null) saveFile(this.#game, what);
+  }
+
+  /** What the server has not got, earlier sessions included. */
+  saveLeftover() {
+    screens.download('unsent.json', `${JSON.stringify(this.outbox.items, null, 1)}\n`, 'application/json');
+  }
+
+  /** The person goes away. */
+  depart() {
+    if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
+  }
+
+  #release() {
+    this.#stopKeys();
+    this.#stopKeys = () => {};
+    this.#game?.close();
+    this.#renderer?.close();
+    this.#game = this.#renderer = this.#deposit = null;
+    delete page.pycoreGame;
+  }
+}
