@@ -1,4 +1,11 @@
-"""The course of a session: the phase that it is in, since when, and how it ends.
+"""The course of a session: the phase that it is in, since when, and how it ends::
+
+    CONNECTING --every link p2p, or p2p_wait over--> READYING --everybody ready and alike--> PLAYING
+    PLAYING <--end found / end revoked--> HOLDING --end confirmed by all--> BETWEEN --> READYING … --> DONE
+
+Nobody steps beyond a provisional end; it is final when every input dispatched up to it has reached everybody.
+Since each peer dispatches up to end + delay before it steps the end, sent and received totals then agree.
+A packet of episode e+1 is its sender's word that all of e is done.
 
 Whatever ends a session goes through here: the running episode ends with what is confirmed, the others are told why, and
 the news say it once.

@@ -7,7 +7,9 @@ the link leaves the path.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from pycore.errors import UsageError
 from pycore.events import Log
 from pycore.link.link import Link
 from pycore.link.paths import REFUSALS
@@ -52,6 +54,13 @@ class Dispatch:
         for inputs in self.own:
             inputs.begin(slots)
         self.fixed = -1
+
+    def encode(self, action: Any) -> list[bytes]:
+        """The own actions, by own seat, as bytes; None where there is no seat. Raises ActionError, UsageError."""
+        actions = () if action is None and not self.own else action
+        if len(actions) != len(self.own):
+            raise UsageError(f"{len(actions)} actions for {len(self.own)} own seats")
+        return [inputs.seat.codec.encode(one) for inputs, one in zip(self.own, actions, strict=True)]
 
     def send_input_to_other_players(
         self, encoded: Sequence[bytes], current: int, channels: Sequence[int], now: float

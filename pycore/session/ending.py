@@ -8,7 +8,7 @@ moved the end. A packet with the next episode's number is its sender's word that
 from __future__ import annotations
 
 from pycore.link.link import Link
-from pycore.session.phases import BETWEEN, DONE, HOLDING, PLAYING
+from pycore.session.phases import BETWEEN, DONE, HOLDING, PLAYING, READYING
 from pycore.session.stage import Stage
 from pycore.session.topics.end import End
 from pycore.session.topics.hashes import Hashes
@@ -44,6 +44,15 @@ class Ending:
         self._end = end
         self._stop = stop
         self._hashes = hashes
+
+    def request_stop(self, now: float, window: int) -> None:
+        """End the session with this episode, at a frame that nobody can have stepped yet."""
+        if self._course.phase in (READYING, PLAYING, HOLDING):
+            # Who is ready may be played with already: then too the end must be one that all reach.
+            delay = max([seat.delay for seat in self._timeline.seats])
+            self._stop.at(self._timeline.current + delay + window)
+        else:
+            self._course.finish(now, "stop", "the session was stopped", DONE)
 
     def play_on(self, now: float) -> None:
         """A rollback revoked the end."""

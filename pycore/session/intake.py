@@ -305,6 +305,12 @@ class Intake:
         link.peer.plays()
         return self.take_input(link, seat, frame, encoded, now, SOCKETIO)
 
+    def answer_over(self, seat: int, now: float) -> None:
+        """Who still sends inputs through the server does not know that we are over."""
+        link = self.link_of_seat[seat]
+        if self._over.over and not link.peer.over and self._over.answer(link, now):
+            link.ask_flush()
+
     def _take_inputs(self, link: Link, seat: int, first: int, inputs: list[bytes], now: float, path: str) -> None:
         held = self._timeline.frames.held[seat]
         frame = first

@@ -65,6 +65,7 @@ class Parts(NamedTuple):
     over: Over
     course: Course
     beginning: Beginning
+    ending: Ending
     vigil: Vigil
     tick: Tick
 
@@ -150,5 +151,5 @@ def assemble(
     tick = Tick(stage, settings, outputs, packets, intake, status, over, timesync, beginning, ending, vigil)
     return Parts(
         timeline, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake, ready, hashes,
-        stop, over, course, beginning, vigil, tick,
+        stop, over, course, beginning, ending, vigil, tick,
     )  # fmt: skip

@@ -7,15 +7,6 @@ The session opens no socket, starts no timer and reads no clock. Between two pol
 arrived: `receive` for packets, `receive_action` for inputs that came through the server. Nothing can arrive
 inside a call, so no message can fall between two frames.
 
-The course of a session::
-
-    CONNECTING --every link p2p, or p2p_wait over--> READYING --everybody ready and alike--> PLAYING
-    PLAYING <--end found / end revoked--> HOLDING --end confirmed by all--> BETWEEN --> READYING … --> DONE
-
-Nobody steps beyond a provisional end; it is final when every input dispatched up to it has reached everybody.
-Since each peer dispatches up to end + delay before it steps the end, sent and received totals then agree.
-A packet of episode e+1 is its sender's word that all of e is done.
-
 Whatever happens, every session ends by itself, with a reason: silence is bounded by `dropped_after`, getting ready by
 `ready_timeout`, ends that differ are a desync, and where nothing moves although everybody is heard, that is noticed.
 """
@@ -33,7 +24,7 @@ from pycore.rollback.prediction import Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import Identity
-from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
+from pycore.session.phases import DONE, FAILED
 from pycore.session.topics import ready
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -56,32 +47,10 @@ class Session:
     """
 
     __slots__ = (
-        "_course",
-        "_encode",
-        "_identity",
-        "_intake",
-        "_journal",
-        "_late",
-        "_link_of",
-        "_parts",
-        "_period",
-        "_polled_at",
-        "_shift",
-        "_tick",
-        "codec",
-        "configuration",
-        "connection_details",
-        "connection_type",
-        "game_id",
-        "links",
-        "me",
-        "players",
-        "seats",
-        "seed",
-        "settings",
-        "simulation",
-        "timeline",
-    )
+        "_course", "_encode", "_identity", "_intake", "_journal", "_late", "_link_of", "_parts", "_polled_at",
+        "_shift", "_tick", "codec", "configuration", "connection_details", "connection_type", "game_id",
+        "links", "me", "players", "seats", "seed", "settings", "simulation", "timeline",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -128,7 +97,6 @@ class Session:
         self._encode = self.codec.encode if len(identity.own) == 1 else None
         self.connection_type = "unknown"
         self.connection_details: dict[str, Any] = {}
-        self._period = settings.period
         self._late = LATE_TICKS * settings.period
         """Seconds from one poll to the next beyond which it was a pause."""
         self._shift = 0.0
@@ -150,16 +118,11 @@ class Session:
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
         out."""
-        if self.phase >= DONE:
-            self._answer_over(seat, now)
+        now += self._shift
+        if self._course.is_over:
+            self._intake.answer_over(seat, now)
             return False
-        return self._intake.receive_action(seat, action, frame, epoch, now + self._shift)
-
-    def _answer_over(self, seat: int, now: float) -> None:
-        """Who still sends inputs does not know that we are over."""
-        link = self._intake.link_of_seat[seat]
-        if self._parts.over.over and not link.peer.over and self._parts.over.answer(link, now + self._shift):
-            link.ask_flush()
+        return self._intake.receive_action(seat, action, frame, epoch, now)
 
     def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
         """Take in one remote input: compared with what its frame was stepped with last, if it was stepped.
@@ -225,22 +188,13 @@ class Session:
 
     def request_stop(self, now: float) -> None:
         """End the session with this episode, at a frame that nobody can have stepped yet."""
-        if self.phase in (READYING, PLAYING, HOLDING):
-            # Who is ready may be played with already: then too the end must be one that all reach.
-            delay = max([seat.delay for seat in self.seats])
-            self._parts.stop.at(self.timeline.current + delay + self.settings.prediction_window)
-        elif self.phase < DONE:
-            self._course.finish(now + self._shift, "stop", "the session was stopped", DONE)
+        if not self._course.is_over:
+            self._parts.ending.request_stop(now + self._shift, self.settings.prediction_window)
 
     # -- a tick ------------------------------------------------------------------------------------------------
 
     def poll(
-        self,
-        now: float,
-        action: Any,
-        channels: Sequence[int],
-        socket_up: bool = True,
-        hidden: bool = False,
+        self, now: float, action: Any, channels: Sequence[int], socket_up: bool = True, hidden: bool = False
     ) -> list[Output]:
         """Decide paths, dispatch the local action and whatever else is due; returns what has to be sent.
 
@@ -249,7 +203,7 @@ class Session:
         or CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED. Raises ActionError, and then nothing has moved.
         """
         encode = self._encode
-        encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._encode_each(action)
+        encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
         if len(channels) != len(self.links):
             raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
         now += self._shift
@@ -267,23 +221,12 @@ class Session:
         """
         return self._tick.advance(now + self._shift)
 
-    def _encode_each(self, action: Any) -> list[bytes]:
-        own = self._identity.own
-        actions = () if action is None and not own else action
-        if len(actions) != len(own):
-            raise UsageError(f"{len(actions)} actions for {len(own)} own seats")
-        return [self.seats[seat].codec.encode(one) for seat, one in zip(own, actions, strict=True)]
-
     def _after_a_pause(self, now: float, gap: float) -> float:
         """The poll before was long ago, or the clock was set back; returns the time that counts."""
         if gap < 0:
             self._shift -= gap
             return self._polled_at
-        excess = gap - self._late
-        for link in self.links:
-            link.excuse(excess, self._polled_at)
-        self._parts.membership.excuse(excess, self._polled_at)
-        self._parts.vigil.excuse(excess)
+        self._parts.vigil.excuse(gap - self._late, self._polled_at)
         return now
 
     # -- what can be read ---------------------------------------------------------------------------------------
@@ -303,7 +246,7 @@ class Session:
 
     def wall_ms(self, now: float) -> float:
         """Milliseconds since the epoch at `now`."""
-        return self._journal.wall_ms(now)
+        return self._journal.wall_ms(now + self._shift)
 
     @property
     def phase(self) -> int:
@@ -405,8 +348,8 @@ class Session:
         """Every mispredicted input, by the names of the metrics."""
         return self.timeline.events.export(
             lambda seat: str(self.players[seat]),
-            lambda seat, encoded: self.seats[seat].codec.decode(encoded),
-            self.wall_ms,
+            lambda seat, encoded: self.seats[seat].decode(encoded),
+            self._journal.wall_ms,
         )
 
     @property
@@ -440,9 +383,7 @@ class Session:
 
     def tick_period(self) -> float:
         """Seconds to the next tick: the nominal period, nudged by time sync."""
-        if self.phase != PLAYING:
-            return self._period
-        return self._period * self._parts.timesync.factor()
+        return self._tick.period()
 
     def is_interrupted(self, peer: int) -> bool:
         """Whether a peer has not been heard of for `interrupted_after`."""

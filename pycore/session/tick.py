@@ -162,6 +162,10 @@ class Tick:
             paths.watch_silence(now, link.waits_since, self._period, link.peer.hidden, self._timeline.current)
             self._packets.note_changes(link, now)
 
+    def period(self) -> float:
+        """Seconds to the next tick: the nominal period, nudged by time sync."""
+        return self._period * self._timesync.factor() if self._course.phase == PLAYING else self._period
+
     def advance(self, now: float) -> int:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
 

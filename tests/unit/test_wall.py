@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from core_support import Table, settings
 from test_bridge import PERIOD, Page, pair
 
 from pycore.bridge.bridge import WALL_OFF_MS
@@ -57,3 +58,20 @@ def test_a_wall_clock_that_was_set_back_is_followed_too() -> None:
     page = two.pages[0]
     page.bridge.set_wall_ms(two.now, expected(two.now) - HOUR)
     assert page.bridge.session.wall_ms(two.now) == pytest.approx(expected(two.now) - HOUR)
+
+
+def test_the_wall_time_goes_on_where_the_caller_sets_its_clock_back() -> None:
+    """A clock that jumps back by a minute is no wall clock: what is noted and what is asked for are of one time."""
+    table = Table(2, settings()).start()
+    table.ticks(10, 1, 2)
+    session = table[0]
+    before = session.wall_ms(table.now)
+    table.now -= 60.0
+    table.ticks(1, 1, 2)
+    assert session.wall_ms(table.now) == pytest.approx(before, abs=100)
+    table.passes = lambda sender, to, what: False
+    table.ticks(3, 1, 2)
+    assert session.store_remote_input(1, 5, session.timeline.frames.held[1] + 1, table.now)
+    (event,) = session.rollback_events()
+    assert event["timestamp"] == pytest.approx(session.wall_ms(table.now), abs=1e-3)
+    assert event["timestamp"] == pytest.approx(before + 3 * table.period * 1000, abs=100)
