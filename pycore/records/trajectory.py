@@ -18,7 +18,7 @@ from typing import Any, Final
 from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.session import Session
 from pycore.values import canonical
-from pycore.values.json import to_json
+from pycore.values.json import list_json, to_json
 
 VERSION: Final = 1
 
@@ -38,7 +38,7 @@ class Trajectory:
             self.totals = {}
         digest = "" if frame.digest is None else f',"hash":"{frame.digest.hex()}"'
         self._episodes[frame.episode].lines.append(
-            f'{{"actions":{to_json(frame.decoded)},"episode":{frame.episode},"frame":{frame.frame}'
+            f'{{"actions":{list_json(frame.decoded)},"episode":{frame.episode},"frame":{frame.frame}'
             f"{digest}{frame.text}}}"
         )
         if frame.result is not None:

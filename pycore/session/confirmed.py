@@ -72,6 +72,7 @@ class Sink(Protocol):
 
 _flags: dict[tuple[Any, ...], str] = {}
 _FLAGS_KEPT: Final = 64
+EXACT: Final = 2**53
 
 
 def results_text(result: StepResult | None) -> str:
@@ -81,7 +82,7 @@ def results_text(result: StepResult | None) -> str:
     infos = result.infos
     return (
         f',"infos":{_empty(infos) if not any(infos.values()) else record_json(_by_text(infos))}'
-        f',"rewards":{record_json(_by_text(result.rewards))}'
+        f',"rewards":{_numbers(result.rewards)}'
         f',"terminations":{_off(result.terminations)}'
         f',"truncations":{_off(result.truncations)}'
     )
@@ -90,6 +91,31 @@ def results_text(result: StepResult | None) -> str:
 def _by_text(values: dict[Any, Any]) -> dict[str, Any]:
     """JSON's keys are text; sorting a mixture of ints and strings would fail."""
     return {str(agent): value for agent, value in values.items()}
+
+
+_names: dict[tuple[Any, ...], list[tuple[Any, str]]] = {}
+"""The agents of rewards in the order of a record, each with its name as the text before its value."""
+
+
+def _numbers(values: dict[Any, Any]) -> str:
+    """The text of rewards: a finite float or a small integer spells itself, and the names are those of every frame."""
+    for agent, value in values.items():
+        if not (
+            (type(agent) is str or type(agent) is int)
+            and ((type(value) is float and value - value == 0.0) or (type(value) is int and -EXACT <= value <= EXACT))
+        ):
+            return record_json(_by_text(values))
+    key = (*values,)
+    names = _names.get(key)
+    if names is None:
+        by_text = {str(agent): agent for agent in values}
+        if not "".join(by_text).isascii():
+            return record_json(_by_text(values))
+        names = [(by_text[name], f"{record_json(name)}:") for name in sorted(by_text)]
+        if len(_names) >= _FLAGS_KEPT:
+            _names.clear()
+        _names[key] = names
+    return "{" + ",".join([f"{name}{values[agent]!r}" for agent, name in names]) + "}"
 
 
 def _off(flags: dict[Any, Any]) -> str:
@@ -110,12 +136,15 @@ def _empty(infos: dict[Any, Any]) -> str:
 
 def _same(kind: str, values: dict[Any, Any]) -> str:
     """The text of a dictionary of a kind whose values are all alike, kept by its keys."""
+    for agent in values:
+        if type(agent) is not int and type(agent) is not str:
+            # True would find what was kept of 1.
+            return record_json(_by_text(values))
     key = (kind, *values)
     text = _flags.get(key)
     if text is None:
         text = record_json(_by_text(values))
         if len(_flags) >= _FLAGS_KEPT:
             _flags.clear()
-        if all(type(agent) is int or type(agent) is str for agent in values):
-            _flags[key] = text
+        _flags[key] = text
     return text

@@ -13,9 +13,21 @@ DEEPEST: Final = 64
 """Containers within containers; what is deeper, or contains itself, cannot be recorded."""
 
 
+LARGEST: Final = 10**4300
+"""Python writes no integer of more digits."""
+
+
 def to_json(value: Any) -> str:
     """One line of JSON with sorted keys; what JSON does not know is an error that names the type."""
     return _encode(value)
+
+
+def list_json(values: list[Any]) -> str:
+    """The same for a list: integers, which actions usually are, need no encoder."""
+    for value in values:
+        if type(value) is not int:
+            return _encode(values)
+    return repr(values).replace(" ", "")
 
 
 def _plain(value: Any) -> Any:
@@ -50,7 +62,9 @@ def record_json(value: Any) -> str:
 
 
 def _recordable(value: Any, depth: int) -> Any:
-    if value is None or isinstance(value, (bool, int, float)):
+    if isinstance(value, int):
+        return value if -LARGEST < value < LARGEST else UNRECORDABLE
+    if value is None or isinstance(value, float):
         return value
     if isinstance(value, str):
         try:
@@ -73,7 +87,8 @@ def _recordable(value: Any, depth: int) -> Any:
 def _key(key: Any) -> str:
     """A key as JSON spells it, or as text where that is the same everywhere."""
     if key is None or isinstance(key, (bool, int, float)):
-        return _encode(key)
+        key = _recordable(key, 0)
+        return key if key is UNRECORDABLE else _encode(key)
     if isinstance(key, str):
         return str(_recordable(key, 0))
     try:
@@ -95,12 +110,15 @@ _page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=
 
 
 def _spelt(value: Any) -> Any:
-    if value is None or isinstance(value, (str, int)):
+    if isinstance(value, int):
+        return value if -LARGEST < value < LARGEST else UNRECORDABLE
+    if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):
         return value if value - value == 0.0 else None if value != value else str(value)
     if isinstance(value, dict):
-        return {key if isinstance(key, (str, int)) else str(key): _spelt(part) for key, part in value.items()}
+        keys = [_spelt(key) if isinstance(key, (str, int)) else str(key) for key in value]
+        return dict(zip(keys, map(_spelt, value.values()), strict=True))
     if isinstance(value, (list, tuple)):
         return [_spelt(part) for part in value]
     try:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from core_support import Table, settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pycore.actions.codec import AnyCodec, DiscreteCodec
 from pycore.records.metrics import export_session_metrics, p2p_metrics
@@ -19,7 +21,7 @@ from pycore.settings import Settings
 from pycore.simulation import StepResult
 from pycore.testing import Conditions, Mesh, Walk
 from pycore.values import canonical
-from pycore.values.json import to_json
+from pycore.values.json import list_json, plain_json, record_json, to_json
 
 EXPORT = {
     "gameId": None, "playerId": None, "connection": ["type", "connectionDetails"],
@@ -180,6 +182,8 @@ def test_each_seats_actions_are_read_by_its_own_codec() -> None:
         ({1: 2, "a": 3}, {"1": 2, "a": 3}),
         ("\ud800", "<cannot be recorded>"),
         (float("nan"), None),
+        pytest.param(10**5000, "<cannot be recorded>", id="a huge integer"),
+        ({"n": -(10**5000), 10**5000: 1}, {"n": "<cannot be recorded>", "<cannot be recorded>": 1}),
     ],
 )
 def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any, recorded: Any) -> None:
@@ -206,6 +210,46 @@ def test_flags_and_infos_are_spelled_the_same_however_often_they_came(flag: Any)
                 f',"terminations":{to_json(spelled)},"truncations":{to_json(spelled)}'
             )
     assert results_text(None) == ""
+
+
+def test_agents_that_are_equal_and_spelled_otherwise_are_not_mixed_up() -> None:
+    """True and 1.0 are the key 1 of a dictionary, and three names in a record."""
+    for agents in ([1, 2], [True, 2], [1.0, 2], [1, 2]):
+        flags = dict.fromkeys(agents, False)
+        text = results_text(StepResult(dict.fromkeys(agents, 0.5), flags, flags, {}, False))
+        spelled = {str(agent): False for agent in agents}
+        assert text == (
+            f',"infos":{{}},"rewards":{to_json(dict.fromkeys(spelled, 0.5))}'
+            f',"terminations":{to_json(spelled)},"truncations":{to_json(spelled)}'
+        )
+
+
+@given(
+    st.dictionaries(
+        st.one_of(st.integers(0, 3), st.text(max_size=3), st.booleans()),
+        st.one_of(st.floats(), st.integers(), st.booleans(), st.none(), st.just(-0.0), st.just(10**5000)),
+        max_size=4,
+    )
+)
+def test_rewards_are_spelled_as_the_encoder_spells_them(rewards: dict[Any, Any]) -> None:
+    """Finite floats and integers are written without it: the bytes must be the same."""
+    expected = record_json({str(agent): reward for agent, reward in rewards.items()})
+    assert results_text(StepResult(rewards, {}, {}, {}, False)) == (
+        f',"infos":{{}},"rewards":{expected},"terminations":{{}},"truncations":{{}}'
+    )
+
+
+def test_an_integer_that_python_does_not_write_is_replaced_in_a_page_s_text_too() -> None:
+    """Python writes no integer of more than 4,300 digits; as a value and as a key it costs itself alone."""
+    assert plain_json([10**5000, {-(10**5000): 1, 2: 3}]) == (
+        '["<cannot be recorded>",{"<cannot be recorded>":1,"2":3}]'
+    )
+
+
+@given(st.lists(st.one_of(st.integers(-5, 300), st.booleans(), st.floats(allow_nan=False), st.text(max_size=2))))
+def test_actions_are_spelled_as_the_encoder_spells_them(actions: list[Any]) -> None:
+    """Integers are written without it."""
+    assert list_json(actions) == to_json(actions)
 
 
 def test_json_is_sorted_and_what_json_does_not_know_is_named() -> None:
