@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
     bench = tasks.add_parser("bench", help="the figures, as a table")
     bench.add_argument("--json", type=Path, default=None, metavar="FILE", help="and as JSON")
-    bench.add_argument("--only", action="append", default=None, metavar="NAME", help="figures whose name begins so")
+    bench.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help="whose names begin so")
     bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
     bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
     bench.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")

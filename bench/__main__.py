@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="bench", description=__doc__)
     top.add_argument("--json", type=Path, default=None, metavar="FILE")
-    top.add_argument("--only", action="append", default=None, metavar="NAME", help=f"of {', '.join(GROUPS)}")
+    top.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help=f"of {', '.join(GROUPS)}")
     top.add_argument("--page", action="store_true", help="the interactive_gym page, before and after")
     top.add_argument("--runs", type=int, default=20, metavar="N", help="with --page: games under loss")
     top.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
 
 def chosen(only: Sequence[str], offered: Sequence[str]) -> list[str]:
     """The groups whose names begin as asked; all if nothing was asked."""
-    return [name for name in offered if not only or any(name.startswith(begin) for begin in only)]
+    begins = tuple(begin for each in only for begin in each.split(",") if begin)
+    return [name for name in offered if not only or name.startswith(begins)]
 
 
 def main() -> int:

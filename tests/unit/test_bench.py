@@ -236,6 +236,7 @@ def test_every_group_that_is_offered_can_be_measured() -> None:
     assert bench_command.chosen(["engine", "wire"], bench_command.GROUPS) == [
         "engine.cpython", "engine.hash", "engine.pyodide", "wire",
     ]  # fmt: skip
+    assert bench_command.chosen(["wire,generators"], bench_command.GROUPS) == ["generators", "wire"]
 
 
 def test_a_group_that_fails_loses_no_figure_of_the_others(
