@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from pycore.actions.codec import ActionCodec
 from pycore.errors import ActionError, PycoreError
 from pycore.records.trajectory import VERSION
-from pycore.session.confirmed import results_text
+from pycore.session.results import results_text
 from pycore.simulation import Simulation
 
 HASH_BYTES: Final = 8

@@ -8,11 +8,11 @@ covers that very text, so two peers whose records differ cannot have equal hashe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from pycore.rollback.seats import Seat
+from pycore.session.results import results_text
 from pycore.simulation import StepResult
-from pycore.values.json import record_json
 
 
 class ConfirmedFrame:
@@ -68,83 +68,3 @@ class Sink(Protocol):
 
     def cut(self, episode: int, frames: int) -> None:
         """The episode was broken off with so many frames: what was confirmed beyond, and its end, are taken back."""
-
-
-_flags: dict[tuple[Any, ...], str] = {}
-_FLAGS_KEPT: Final = 64
-EXACT: Final = 2**53
-
-
-def results_text(result: StepResult | None) -> str:
-    """The results of a step as records hold them; empty without results."""
-    if result is None:
-        return ""
-    infos = result.infos
-    return (
-        f',"infos":{_empty(infos) if not any(infos.values()) else record_json(_by_text(infos))}'
-        f',"rewards":{_numbers(result.rewards)}'
-        f',"terminations":{_off(result.terminations)}'
-        f',"truncations":{_off(result.truncations)}'
-    )
-
-
-def _by_text(values: dict[Any, Any]) -> dict[str, Any]:
-    """JSON's keys are text; sorting a mixture of ints and strings would fail."""
-    return {str(agent): value for agent, value in values.items()}
-
-
-_names: dict[tuple[Any, ...], list[tuple[Any, str]]] = {}
-"""The agents of rewards in the order of a record, each with its name as the text before its value."""
-
-
-def _numbers(values: dict[Any, Any]) -> str:
-    """The text of rewards: a finite float or a small integer spells itself, and the names are those of every frame."""
-    for agent, value in values.items():
-        if not (
-            (type(agent) is str or type(agent) is int)
-            and ((type(value) is float and value - value == 0.0) or (type(value) is int and -EXACT <= value <= EXACT))
-        ):
-            return record_json(_by_text(values))
-    key = (*values,)
-    names = _names.get(key)
-    if names is None:
-        by_text = {str(agent): agent for agent in values}
-        if not "".join(by_text).isascii():
-            return record_json(_by_text(values))
-        names = [(by_text[name], f"{record_json(name)}:") for name in sorted(by_text)]
-        if len(_names) >= _FLAGS_KEPT:
-            _names.clear()
-        _names[key] = names
-    return "{" + ",".join([f"{name}{values[agent]!r}" for agent, name in names]) + "}"
-
-
-def _off(flags: dict[Any, Any]) -> str:
-    """The text of flags, which nearly always are all off."""
-    for flag in flags.values():
-        if flag is not False:
-            return record_json(_by_text(flags))
-    return _same("f", flags)
-
-
-def _empty(infos: dict[Any, Any]) -> str:
-    """The text of infos with nothing in them."""
-    for info in infos.values():
-        if type(info) is not dict:
-            return record_json(_by_text(infos))
-    return _same("i", infos)
-
-
-def _same(kind: str, values: dict[Any, Any]) -> str:
-    """The text of a dictionary of a kind whose values are all alike, kept by its keys."""
-    for agent in values:
-        if type(agent) is not int and type(agent) is not str:
-            # True would find what was kept of 1.
-            return record_json(_by_text(values))
-    key = (kind, *values)
-    text = _flags.get(key)
-    if text is None:
-        text = record_json(_by_text(values))
-        if len(_flags) >= _FLAGS_KEPT:
-            _flags.clear()
-        _flags[key] = text
-    return text

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pycore.actions.codec import ActionCodec
-from pycore.session.confirmed import results_text
+from pycore.session.results import results_text
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 

@@ -15,9 +15,9 @@ from pycore.events import Desync
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
-from pycore.session.confirmed import results_text
 from pycore.session.phases import DONE
 from pycore.session.publication import BEHIND, ITEMS, PER_TICK, Publication
+from pycore.session.results import results_text
 from pycore.simulation import Contents, StepResult
 from pycore.testing import Walk
 from pycore.values import canonical

@@ -15,8 +15,9 @@ from pycore.actions.codec import AnyCodec, DiscreteCodec
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, header, trajectory_text
 from pycore.rollback.seats import Seat
-from pycore.session.confirmed import ConfirmedFrame, results_text
+from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.phases import DONE
+from pycore.session.results import results_text
 from pycore.settings import Settings
 from pycore.simulation import StepResult
 from pycore.testing import Conditions, Mesh, Walk
