@@ -13,7 +13,7 @@ import random
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from pycore.bridge.bridge import FLAG_OUTBOX
 from pycore.bridge.buffers import BUFFER_BYTES
@@ -134,16 +134,20 @@ class Side:
         self.flags = 0
         self.ticks = 0
 
+    _drawing: ClassVar[Side | None] = None
+    """Whose state the process's generator has: a state is 625 words, so it is changed only when another's turn comes.
+    Between two pages nobody else draws."""
+
     @contextlib.contextmanager
     def own_generators(self) -> Iterator[None]:
         """What this page's Python draws is its own."""
-        before = random.getstate()
-        random.setstate(self._generators)
-        try:
-            yield
-        finally:
-            self._generators = random.getstate()
-            random.setstate(before)
+        before = Side._drawing
+        if before is not self:
+            if before is not None:
+                before._generators = random.getstate()
+            random.setstate(self._generators)
+            Side._drawing = self
+        yield
 
     def call(self, name: str, *args: Any) -> Any:
         """One of the bridge's methods; texts that are JSON come back as what they say."""
