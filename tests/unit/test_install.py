@@ -793,6 +793,7 @@ def test_the_wheel_imports_alone_and_has_nothing_that_a_page_does_not_need(tmp_p
     assert f"interactive_gym_pycore-{__version__}.dist-info/licenses/LICENSE" in files
 
 
+@pytest.mark.slow  # two whole wheels are compiled; the next test has small ones
 def test_this_python_compiles_for_a_page_of_its_own_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte code without sources, the same bytes again, that imports alone; and it is known for what it is of."""
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
