@@ -191,7 +191,7 @@ def test_provisional_ends_are_held_at_and_revoked() -> None:
 
 
 @pytest.mark.parametrize("at", [0.12, 1.5, 2.2, 4.3])
-@pytest.mark.parametrize("burst", range(1, 31))
+@pytest.mark.parametrize("burst", [pytest.param(n, marks=pytest.mark.slow) if n % 3 else n for n in range(1, 31)])
 def test_any_burst_of_lost_packets_is_survived(burst: int, at: float) -> None:
     """k packets in a row are lost, at the beginning, in the middle or at the end: the session goes on and ends."""
     schedule = Schedule(

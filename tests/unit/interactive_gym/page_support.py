@@ -125,7 +125,8 @@ class Side:
         """Bytes of the largest message with an episode's data, as the page packs it."""
         self.metrics: list[dict[str, Any]] = []
         self.resets: list[dict[str, Any]] = []
-        self.shown: list[dict[str, Any]] = []
+        self._shown: list[dict[str, Any]] = []
+        self._texts: list[str] = []
         self.logged: list[dict[str, Any]] = []
         self.inputs: list[dict[int, Any]] = []
         """Per episode, what was pressed for which frame."""
@@ -169,6 +170,13 @@ class Side:
             if isinstance(found, str) and found.startswith(("{", "["))
             else found
         )
+
+    @property
+    def shown(self) -> list[dict[str, Any]]:
+        """What the page was given to show after each tick that stepped; read when it is asked for."""
+        while self._texts:
+            self._shown.append(json.loads(self._texts.pop(0), parse_constant=_refuse))
+        return self._shown
 
     def event(self, name: str, data: Any, came: float | None = None) -> None:
         """An event of the server, or something that the connection did."""
@@ -242,7 +250,10 @@ class Side:
         if self.flags & FLAG_OUTBOX:
             self._carry_out(self.bridge.outbox_length())
         if self.finished is None and self.flags & (STEPPED | RESIMULATED):
-            self.shown.append(self.call("step_result"))
+            with self.own_generators():
+                self._texts.append(self.bridge.view.step_result())
+            if "NaN" in self._texts[-1] or "Infinity" in self._texts[-1]:
+                self.shown  # noqa: B018 - they are refused where they are no part of a text
         if self.bridge.scene.generation.logs_frames and not self.hidden and self.asks_at is None:
             row = self.call("confirmed_row")
             if row:
