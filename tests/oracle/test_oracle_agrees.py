@@ -81,37 +81,37 @@ def lacking(count: Counter[str], least: dict[str, int]) -> dict[str, int]:
 
 def test_node_and_pycore_agree_on_any_session(in_node: InNode) -> None:
     """For any network, refusals, exceptions and hand-fed inputs, pycore does what the seed's rules say."""
-    count = explore(scripts.scripts(), 120, in_node)
+    share = min(1.0, float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x")))
+    count = explore(scripts.scripts(), max(1, int(120 * share)), in_node)
     print(dict(count))
-    assert not lacking(
-        count,
-        {
-            "sentViaP2P": 500,
-            "sentViaSocketIO": 500,
-            "receivedViaP2P": 500,
-            "receivedViaSocketIO": 500,
-            "resentViaSocketIO": 50,
-            "event": 200,
-            "depth 4 and more": 5,
-            "event while stalled": 20,
-            "event with a rollback pending": 10,
-            "event against a re-simulated prediction": 1,
-            "stall": 100,
-            "refusal": 30,
-            "exception": 5,
-            "desync": 3,
-            "socketio: congested": 3,
-            "socketio: closed": 3,
-            "socketio: failed": 3,
-            "p2p: opened": 3,
-            "p2p: recovered": 2,
-            "hand: true": 10,
-            "hand: other": 5,
-            "hand: far": 10,
-            "hand: epoch": 10,
-            "complete": 90,
-        },
-    )
+    least = {
+        "sentViaP2P": 500,
+        "sentViaSocketIO": 500,
+        "receivedViaP2P": 500,
+        "receivedViaSocketIO": 500,
+        "resentViaSocketIO": 50,
+        "event": 200,
+        "depth 4 and more": 5,
+        "event while stalled": 20,
+        "event with a rollback pending": 10,
+        "event against a re-simulated prediction": 1,
+        "stall": 100,
+        "refusal": 30,
+        "exception": 5,
+        "desync": 3,
+        "socketio: congested": 3,
+        "socketio: closed": 3,
+        "socketio: failed": 3,
+        "p2p: opened": 3,
+        "p2p: recovered": 2,
+        "hand: true": 10,
+        "hand: other": 5,
+        "hand: far": 10,
+        "hand: epoch": 10,
+        "complete": 90,
+    }
+    # What comes seldom may be lacking among few; with all of them there is a floor for everything.
+    assert not lacking(count, {what: int(times * share) for what, times in least.items()})
 
 
 def test_js2py_and_pycore_agree_on_short_sessions(in_process: InProcess) -> None:

@@ -53,7 +53,13 @@ def test_annotations_are_gone_and_what_is_made_of_them_stays() -> None:
     assert '"->"' in stripped
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+MODULES = [
+    pytest.param(path, id=path.relative_to(PACKAGE).as_posix(), marks=[pytest.mark.slow] if number % 4 else [])
+    for number, path in enumerate(sorted(PACKAGE.rglob("*.py")))
+]
+
+
+@pytest.mark.parametrize("path", MODULES)
 def test_every_module_is_the_same_program_on_the_same_lines(path: Path) -> None:
     source = path.read_text("utf-8")
     stripped = without_annotations(source)

@@ -58,7 +58,7 @@ def _drifting(drift: float) -> tuple[int, list[int]]:
     return apart, [peer.session.timeline.events.count for peer in mesh.peers]
 
 
-@pytest.mark.parametrize("drift", [0.0, 0.005, -0.005])
+@pytest.mark.parametrize("drift", [0.0, 0.005, pytest.param(-0.005, marks=pytest.mark.slow)])
 def test_mispredictions_are_shared_fairly_between_unequal_clocks(drift: float) -> None:
     """Not one player rolls back all the time while the other sees nothing."""
     apart, counts = _drifting(drift)
@@ -156,7 +156,10 @@ def test_a_peer_that_has_caught_up_is_no_longer_followed() -> None:
     assert not sync.waits()
 
 
-@pytest.mark.parametrize(("delay", "jitter", "loss"), [(0.06, 0.0, 0.0), (0.1, 0.0, 0.0), (0.08, 0.04, 0.05)])
+@pytest.mark.parametrize(
+    ("delay", "jitter", "loss"),
+    [(0.06, 0.0, 0.0), pytest.param(0.1, 0.0, 0.0, marks=pytest.mark.slow), (0.08, 0.04, 0.05)],
+)
 def test_mispredictions_are_shared_with_a_peer_at_25_of_30_frames_per_second(
     delay: float, jitter: float, loss: float
 ) -> None:
