@@ -85,7 +85,7 @@ def keys(seat: int, tick: int) -> int:
 def short_check() -> contextlib.AbstractContextManager[Any]:
     """A game tries its environment out before it begins: here for 3 frames, not 12, five times over.
 
-    That it finds what cannot be rolled back is tested where it is; and it was a sixth of what these tests take.
+    That it finds what cannot be rolled back is tested where it is; and it was a seventh of what these tests took.
     """
     return unittest.mock.patch.dict(ParallelEnvAdapter.check.__kwdefaults__, frames=3)
 
