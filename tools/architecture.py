@@ -40,9 +40,20 @@ def box(module: str, package: Path = PACKAGE) -> str:
     return "cli" if head in ("cli", "__main__") else WORDS
 
 
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All statements of a module, those inside others as well: most nodes are parts of expressions."""
+    waiting: list[ast.AST] = [tree]
+    for node in waiting:
+        yield node
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                waiting += inner
+
+
 def imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
     """The dotted names, below pycore, of what a module imports from it; imports inside functions count."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level:

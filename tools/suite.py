@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools import chromium, environment, long, node
-from tools.paths import NODE_MODULES, ROOT, WEB
+from tools.paths import BUILD, NODE_MODULES, ROOT, WEB
 from tools.process import Failed, Missing
 
 UNIT = ("tests/unit", "tests/fuzz")
@@ -33,6 +33,8 @@ EDGES = ("tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal
 """Of the unit tests, those that are a step of their own, so that two steps at a time end together."""
 LAWS = ("tests/property", "tests/oracle")
 WITHOUT = "not browser and not e2e"
+BYTE_CODE = BUILD / "cache" / "bytecode"
+"""Where byte code is kept for whoever wants none beside the sources (PYTHONDONTWRITEBYTECODE)."""
 
 
 class Counts(NamedTuple):
@@ -77,10 +79,14 @@ def command(words: Sequence[str | Path], live: bool = False, **variables: str) -
     """Run a command in the project's folder; its status and output (which goes to the terminal instead if `live`)."""
     if live:
         sys.stdout.flush()
+    surroundings = {**os.environ, **variables}
+    if surroundings.pop("PYTHONDONTWRITEBYTECODE", ""):
+        # Without byte code every process compiles whatever it imports anew; here none lies beside the sources.
+        surroundings.setdefault("PYTHONPYCACHEPREFIX", str(BYTE_CODE))
     done = subprocess.run(
         [str(word) for word in words],
         cwd=ROOT,
-        env={**os.environ, **variables},
+        env=surroundings,
         stdin=subprocess.DEVNULL,
         stdout=None if live else subprocess.PIPE,
         stderr=None if live else subprocess.STDOUT,

@@ -28,7 +28,7 @@ def without_annotations(source: str) -> str:
 
 
 def _cuts(tree: ast.Module, lines: list[bytes]) -> Iterator[_Cut]:
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             given = node.args
             for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg):
@@ -45,6 +45,18 @@ def _cuts(tree: ast.Module, lines: list[bytes]) -> Iterator[_Cut]:
                     else:
                         line, start = _end(statement.target)
                         yield line, start, *_end(statement.annotation), b""
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """The module and every statement in it: no expression has annotations, and most nodes belong to expressions."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                waiting += inner
 
 
 def _is_made(node: ast.ClassDef) -> bool:

@@ -81,11 +81,12 @@ class InNode:
         assert self._child.stdout is not None
         with contextlib.suppress(OSError):
             self._child.stdin.close()
-        try:
-            self._child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        # Its output ends when it does: waiting for that takes no longer than it, `wait(timeout)` looks now and then.
+        watchdog = threading.Timer(5, self._child.kill)
+        watchdog.start()
+        self._child.stdout.read()
+        self._child.wait()
+        watchdog.cancel()
         self._child.stdout.close()
 
 

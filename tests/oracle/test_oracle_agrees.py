@@ -7,6 +7,7 @@ prove, so each counts what happened and asks for it at the end.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from typing import Any, Protocol
@@ -37,14 +38,25 @@ class Engine(Protocol):
 def compare(script: Script, *engines: Engine, names: bool = False) -> Counter[str]:
     """Run the script, tell both sides' stories to the oracle, and fail with the first difference."""
     stage = Stage(script, PLAYERS[names]).run()
+    judge(stage, *engines)
+    count = met(stage)
+    count["complete"] = stage.complete
+    return count
+
+
+@functools.cache
+def played(script: Script) -> Stage:
+    """A session is the same every time: for many oracles it is played once."""
+    return Stage(script).run()
+
+
+def judge(stage: Stage, *engines: Engine) -> None:
+    """Tell the stories of sessions that were played; their first difference from the oracle is a failure."""
     for seat, side in enumerate(stage.sides):
         told = [engine.tell(story(side)) for engine in engines]
         assert all(other == told[0] for other in told[1:]), "the engines disagree about the oracle"
         found = differences(stage, seat, told[0])
         assert not found, f"player {seat}: " + "; ".join(found)
-    count = met(stage)
-    count["complete"] = stage.complete
-    return count
 
 
 def explore(strategy: Any, examples: int, *engines: Engine) -> Counter[str]:
@@ -69,37 +81,37 @@ def lacking(count: Counter[str], least: dict[str, int]) -> dict[str, int]:
 
 def test_node_and_pycore_agree_on_any_session(in_node: InNode) -> None:
     """For any network, refusals, exceptions and hand-fed inputs, pycore does what the seed's rules say."""
-    count = explore(scripts.scripts(), 120, in_node)
+    share = min(1.0, float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x")))
+    count = explore(scripts.scripts(), max(1, int(120 * share)), in_node)
     print(dict(count))
-    assert not lacking(
-        count,
-        {
-            "sentViaP2P": 500,
-            "sentViaSocketIO": 500,
-            "receivedViaP2P": 500,
-            "receivedViaSocketIO": 500,
-            "resentViaSocketIO": 50,
-            "event": 200,
-            "depth 4 and more": 5,
-            "event while stalled": 20,
-            "event with a rollback pending": 10,
-            "event against a re-simulated prediction": 1,
-            "stall": 100,
-            "refusal": 30,
-            "exception": 5,
-            "desync": 3,
-            "socketio: congested": 3,
-            "socketio: closed": 3,
-            "socketio: failed": 3,
-            "p2p: opened": 3,
-            "p2p: recovered": 2,
-            "hand: true": 10,
-            "hand: other": 5,
-            "hand: far": 10,
-            "hand: epoch": 10,
-            "complete": 90,
-        },
-    )
+    least = {
+        "sentViaP2P": 500,
+        "sentViaSocketIO": 500,
+        "receivedViaP2P": 500,
+        "receivedViaSocketIO": 500,
+        "resentViaSocketIO": 50,
+        "event": 200,
+        "depth 4 and more": 5,
+        "event while stalled": 20,
+        "event with a rollback pending": 10,
+        "event against a re-simulated prediction": 1,
+        "stall": 100,
+        "refusal": 30,
+        "exception": 5,
+        "desync": 3,
+        "socketio: congested": 3,
+        "socketio: closed": 3,
+        "socketio: failed": 3,
+        "p2p: opened": 3,
+        "p2p: recovered": 2,
+        "hand: true": 10,
+        "hand: other": 5,
+        "hand: far": 10,
+        "hand: epoch": 10,
+        "complete": 90,
+    }
+    # What comes seldom may be lacking among few; with all of them there is a floor for everything.
+    assert not lacking(count, {what: int(times * share) for what, times in least.items()})
 
 
 def test_js2py_and_pycore_agree_on_short_sessions(in_process: InProcess) -> None:
@@ -140,7 +152,9 @@ def test_a_session_of_known_course_takes_it_and_the_oracle_says_the_same(in_node
     assert not lacking(count, {"complete": 1, **AT_LEAST.get(name, {})})
 
 
-@pytest.mark.parametrize("name", ["overtaken", "exceptions", "by hand"])
+@pytest.mark.parametrize(
+    "name", ["exceptions", *(pytest.param(name, marks=pytest.mark.slow) for name in ("overtaken", "by hand"))]
+)
 def test_js2py_and_node_tell_the_same_story(in_process: InProcess, in_node: InNode, name: str) -> None:
     """Two engines, one oracle: an engine's own error cannot pass for a rule."""
     compare(scripts.KNOWN[name], in_process, in_node)
@@ -186,17 +200,20 @@ MUTANTS = {
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_comparison_finds_an_oracle_with_another_rule(node: None, name: str) -> None:
-    """An oracle with one rule altered is told apart: by the known courses, or else by drawn sessions."""
+    """An oracle with one rule altered is told apart: by the known courses, or else by drawn sessions.
+
+    Every oracle is told of the same sessions, since the same test draws them the same way.
+    """
     mutant = InNode(MUTANTS[name])
 
     @settings(derandomize=True, max_examples=150, database=None, phases=[Phase.generate])
     @given(scripts.scripts())
     def agree(script: Script) -> None:
-        compare(script, mutant)
+        judge(played(script), mutant)
 
     def search() -> None:
         for script in scripts.KNOWN.values():
-            compare(script, mutant)
+            judge(played(script), mutant)
         agree()
 
     try:

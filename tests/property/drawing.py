@@ -32,6 +32,16 @@ def examples(count: int) -> int:
     return max(1, int(count * TIMES))
 
 
+def seeds(count: int, *among: int) -> tuple[list[int], int]:
+    """The fixed seeds that a test goes through, and how often each thing must have happened in them at least.
+
+    All of them and 3; where fewer examples were asked for, every third one with those that must be among them, and 1.
+    """
+    if TIMES >= 1:
+        return list(range(count)), 3
+    return sorted({*range(2, count, 3), *among}), 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """All that decides a run; its repr reproduces it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import core_view
 import long
 import pytest
-from drawing import ENDS, UNSHRUNK, Schedule, examples, schedules, seeded
+from drawing import ENDS, UNSHRUNK, Schedule, examples, schedules, seeded, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import Tally, faults
@@ -48,8 +48,9 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     """
     assert tally.runs == 0 or tally.share("rollback") >= 0.1
     fixed = Tally()
+    numbers, least = seeds(60)
     close = Schedule(steps=200, conditions=Conditions(loss=0.1), happenings=((2.0, "close", 0, 0), (3.0, "open", 0, 0)))
-    for schedule in [close, *(seeded(seed, seats=2) for seed in range(60))]:
+    for schedule in [close, *(seeded(seed, seats=2) for seed in numbers)]:
         net = play(schedule)
         assert faults(net, schedule) == [], schedule
         fixed.note(net)
@@ -64,7 +65,7 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
         "page: slow", "page: ticks", "page: hiccups", "one way: delay", "one way: loss", "happening: server away",
         "happening: socket dies", "happening: close late", "happening: freeze", "happening: delay one way",
     ):  # fmt: skip
-        assert fixed.seen[what] >= 3, (what, fixed.seen)
+        assert fixed.seen[what] >= least, (what, fixed.seen)
     assert fixed.amounts["rollback events checked"] > 500
     assert fixed.longest["standing"] > 0.5
 
@@ -72,16 +73,18 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
 def test_everybody_goes_in_every_way_over_fixed_seeds() -> None:
     """Under the laws of departures: each kind of going happened while somebody still played."""
     fixed = Tally()
-    for seed in range(80):
+    loads_again = 16
+    numbers, least = seeds(80, loads_again)
+    for seed in numbers:
         schedule = seeded(seed, departures=True)
         net = play(schedule)
         assert faults(net, schedule) == [], (seed, schedule)
         fixed.note(net)
     for what in ("vanish", "leave", "abort", "stop", "freeze for good", "all is lost", "load again"):
-        assert fixed.seen[f"departure: {what}"] >= 3, (what, fixed.seen)
+        assert fixed.seen[f"departure: {what}"] >= least, (what, fixed.seen)
     for reason in ("complete", "stop", "player_left", "error"):
-        assert fixed.seen[f"ended: {reason}"] >= 3, (reason, fixed.seen)
-    assert fixed.seen["told by the server"] >= 3, fixed.seen
+        assert fixed.seen[f"ended: {reason}"] >= least, (reason, fixed.seen)
+    assert fixed.seen["told by the server"] >= least, fixed.seen
     assert fixed.seen["more than four seats"] >= 1, fixed.seen
 
 
@@ -188,7 +191,7 @@ def test_provisional_ends_are_held_at_and_revoked() -> None:
 
 
 @pytest.mark.parametrize("at", [0.12, 1.5, 2.2, 4.3])
-@pytest.mark.parametrize("burst", range(1, 31))
+@pytest.mark.parametrize("burst", [pytest.param(n, marks=pytest.mark.slow) if n % 3 else n for n in range(1, 31)])
 def test_any_burst_of_lost_packets_is_survived(burst: int, at: float) -> None:
     """k packets in a row are lost, at the beginning, in the middle or at the end: the session goes on and ends."""
     schedule = Schedule(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from pathlib import Path
 
 import pytest
+from syntax import parsed
 from test_layers import RANK, imports_of, package_sources
 
 from tools import architecture
@@ -33,7 +33,7 @@ def imports_by_package() -> dict[str, set[str]]:
     for raw, source in sources.items():
         name = raw.removesuffix(".__init__")
         into = edges.setdefault(box(name), set())
-        for imported in imports_of(ast.parse(source), name, raw.endswith("__init__")):
+        for imported in imports_of(parsed(source, name), name, raw.endswith("__init__")):
             root, _, rest = imported.module.partition(".")
             if root == "pycore" and rest:
                 into.add(box(rest))

@@ -14,6 +14,7 @@ import pytest
 from core_support import moved, visible
 from hypothesis import given
 from hypothesis import strategies as st
+from syntax import parsed, statements
 
 from examples import volley
 from pycore.bridge.bridge import FLAG_OUTBOX, Bridge, create
@@ -549,7 +550,7 @@ def test_of_three_the_one_who_left_is_found_by_their_seat() -> None:
 def test_nothing_is_derived_from_the_bridge() -> None:
     """A page that adds something stands beside its bridge: a constructor would call what a subclass overrides."""
     for path in Path(create.__code__.co_filename).parents[1].rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in statements(parsed(path.read_text("utf-8"), path.name)):
             if isinstance(node, ast.ClassDef):
                 bases = [ast.unparse(base) for base in node.bases]
                 assert not [base for base in bases if base.endswith("Bridge")], f"{path}: {node.name}"

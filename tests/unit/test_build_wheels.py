@@ -27,7 +27,15 @@ def built() -> wheels.Wheels:
     return wheels.current()
 
 
-@pytest.fixture(scope="session", params=[NEWEST, *([HERE] if HERE else [])], ids=lambda pyodide: pyodide.tag)
+# A Pyodide that has to be started compiles for 5 s after every change of a source.
+inside_pyodide = pytest.mark.slow
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(NEWEST, marks=inside_pyodide), *([HERE] if HERE else [])],
+    ids=lambda pyodide: pyodide.tag,
+)
 def pyodide(request: pytest.FixtureRequest) -> Pyodide:
     """One version that is compiled inside Pyodide, and the one that pyodide-build compiles."""
     found: Pyodide = request.param
@@ -71,6 +79,7 @@ def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheel
     assert left_out == {name for name in plain if name.startswith(LEFT_OUT + HOST_PAGE)}
 
 
+@inside_pyodide
 def test_the_host_pages_wheel_has_what_speaks_its_words_in_addition(built: wheels.Wheels) -> None:
     """And nothing else: the installer compiles the same part of the package."""
     page = set(wheels.read(built.browser(NEWEST, host_page=True)))
@@ -152,6 +161,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site.build(tmp_path_factory.mktemp("site") / "site")
 
 
+@inside_pyodide
 def test_the_site_has_all_that_its_manifest_names(folder: Path) -> None:
     """The loader knows the manifest's name and nothing else."""
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -167,6 +177,7 @@ def test_the_site_has_all_that_its_manifest_names(folder: Path) -> None:
     assert not (folder / "package.json").exists()
 
 
+@inside_pyodide
 def test_the_lock_file_of_the_site_names_only_what_is_there(folder: Path) -> None:
     """Every entry's file exists and has its hash, pycore's compiled wheel among them."""
     lock = json.loads((folder / "pyodide" / "pyodide-lock.json").read_text())
@@ -177,6 +188,7 @@ def test_the_lock_file_of_the_site_names_only_what_is_there(folder: Path) -> Non
     assert NEWEST.tag in lock["packages"]["interactive-gym-pycore"]["file_name"]
 
 
+@inside_pyodide
 def test_building_the_site_again_changes_nothing(folder: Path) -> None:
     """Idempotent: the same names and the same bytes."""
 

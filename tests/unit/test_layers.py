@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from syntax import parsed, statements
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 
@@ -61,10 +62,10 @@ class Import:
 def imports_of(tree: ast.Module, name: str, is_package: bool) -> Iterator[Import]:
     """Every import of the module `name` (dotted, below the package), relative ones resolved."""
     typing_only: set[int] = set()
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
-            typing_only.update(id(inner) for statement in node.body for inner in ast.walk(statement))
-    for node in ast.walk(tree):
+            typing_only.update(id(inner) for statement in node.body for inner in statements(statement))
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(alias.name, node.lineno, id(node) in typing_only)
@@ -93,7 +94,7 @@ def violations(sources: Mapping[str, str]) -> list[str]:
         if head not in RANK:
             found.append(f"{name}: stands in no layer; give it its place in LAYERS")
             continue
-        tree = ast.parse(source, filename=name)
+        tree = parsed(source, name)
         for imported in imports_of(tree, name, is_package):
             where = f"{name}:{imported.line}"
             root, _, rest = imported.module.partition(".")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from syntax import parsed
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 CORE = ("session", "link", "wire", "rollback")
@@ -49,7 +50,7 @@ def targets_of(node: ast.AST) -> list[ast.expr]:
 def foreign_writes(name: str, source: str) -> list[str]:
     """Assignments to attributes of anything but `self`, and calls that hide one."""
     found = []
-    for node in ast.walk(ast.parse(source, filename=name)):
+    for node in ast.walk(parsed(source, name)):
         for target in targets_of(node):
             if isinstance(target, ast.Attribute):
                 owner = target.value
@@ -64,7 +65,7 @@ def inheritance(name: str, source: str) -> list[str]:
     """Classes with a base that holds fields or behaviour of its own."""
     return [
         f"{name}:{node.lineno}: class {node.name} inherits {ast.unparse(base)}"
-        for node in ast.walk(ast.parse(source, filename=name))
+        for node in ast.walk(parsed(source, name))
         if isinstance(node, ast.ClassDef)
         for base in node.bases
         if ast.unparse(base) not in BASES
@@ -75,7 +76,7 @@ def dictionaries(name: str, source: str) -> list[str]:
     """Where the fields of an object are reached for as a dictionary."""
     return [
         f"{name}:{node.lineno}: {ast.unparse(node)}"
-        for node in ast.walk(ast.parse(source, filename=name))
+        for node in ast.walk(parsed(source, name))
         if isinstance(node, ast.Attribute) and node.attr == "__dict__"
     ]
 

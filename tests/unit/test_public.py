@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from syntax import parsed
 
 import pycore
 
@@ -90,7 +91,7 @@ def annotated() -> frozenset[str]:
     """The names of the package that are constants with a type, or aliases of types with a docstring below."""
     found = {"__version__"}
     for file in sorted((ROOT / "pycore").rglob("*.py")):
-        body = ast.parse(file.read_text(encoding="utf-8")).body
+        body = parsed(file.read_text(encoding="utf-8"), file.name).body
         for number, node in enumerate(body):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 found.add(node.target.id)

@@ -45,20 +45,20 @@ def test_the_offset_is_half_the_difference_smoothed() -> None:
 
 
 def _drifting(drift: float) -> tuple[int, list[int]]:
-    """How far apart two peers got in 70 s, and how many mispredictions each saw."""
+    """How far apart two peers got in 40 s, and how many mispredictions each saw in a minute."""
     mesh = Mesh(
         2, Settings(max_steps=3000, action_space={"type": "discrete", "n": 6}), lambda seat: Walk(2, seed=1),
         lambda seat: lambda episode, frame: (frame // 5 + seat) % 6, Conditions(delay=0.06, drift=drift), seed=4,
     )  # fmt: skip
     apart = 0
-    for second in range(20, 90):
+    for second in range(20, 61):
         mesh.run(float(second))
         a, b = (peer.session.frame for peer in mesh.peers)
         apart = max(apart, abs(a - b))
     return apart, [peer.session.timeline.events.count for peer in mesh.peers]
 
 
-@pytest.mark.parametrize("drift", [0.0, 0.005, -0.005])
+@pytest.mark.parametrize("drift", [0.0, 0.005, pytest.param(-0.005, marks=pytest.mark.slow)])
 def test_mispredictions_are_shared_fairly_between_unequal_clocks(drift: float) -> None:
     """Not one player rolls back all the time while the other sees nothing."""
     apart, counts = _drifting(drift)
@@ -88,7 +88,7 @@ def test_peers_meet_within_a_third_of_a_frame(drift: float) -> None:
 
 @pytest.mark.parametrize("drift", [0.03, -0.03])
 def test_a_clock_that_runs_3_percent_fast_does_not_run_away(drift: float) -> None:
-    """Without sync it would be 63 frames ahead after 70 s; the window alone would stop it at 12."""
+    """Without sync it would be 54 frames ahead after a minute; the window alone would stop it at 12."""
     assert _drifting(drift)[0] <= 4
 
 
@@ -156,7 +156,10 @@ def test_a_peer_that_has_caught_up_is_no_longer_followed() -> None:
     assert not sync.waits()
 
 
-@pytest.mark.parametrize(("delay", "jitter", "loss"), [(0.06, 0.0, 0.0), (0.1, 0.0, 0.0), (0.08, 0.04, 0.05)])
+@pytest.mark.parametrize(
+    ("delay", "jitter", "loss"),
+    [(0.06, 0.0, 0.0), pytest.param(0.1, 0.0, 0.0, marks=pytest.mark.slow), (0.08, 0.04, 0.05)],
+)
 def test_mispredictions_are_shared_with_a_peer_at_25_of_30_frames_per_second(
     delay: float, jitter: float, loss: float
 ) -> None:

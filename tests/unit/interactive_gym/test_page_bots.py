@@ -52,8 +52,15 @@ def test_what_a_random_bot_plays_depends_on_seed_episode_and_agent_and_on_nothin
 KNOWN = [2, 2, 4, 1, 4, 1, 4, 1, 3, 4, 1, 4]
 
 
-@pytest.mark.parametrize("method", ["previous_submitted_action", "default_action"])
-@pytest.mark.parametrize("frame_skip", [1, 4])
+@pytest.mark.parametrize(
+    ("method", "frame_skip"),
+    [
+        ("previous_submitted_action", 1),
+        ("default_action", 4),
+        pytest.param("default_action", 1, marks=pytest.mark.slow),
+        pytest.param("previous_submitted_action", 4, marks=pytest.mark.slow),
+    ],
+)
 def test_a_game_with_a_random_bot_is_equal_on_a_bad_network(method: str, frame_skip: int) -> None:
     """Rollbacks play the same bot again; its actions are those of the pure function, and never a guess."""
     scene = metadata(policy_mapping=WITH_RANDOM, action_population_method=method, frame_skip=frame_skip)

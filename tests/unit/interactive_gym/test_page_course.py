@@ -705,7 +705,7 @@ def test_a_page_without_pycore_is_named_in_the_log_once() -> None:
 )
 def test_events_of_another_shape_move_nothing(event: str, data: Any) -> None:
     """Not one of them ends a game; the next frames are played as if nothing had come."""
-    table = Table(metadata(num_episodes=1)).playing(20)
+    table = Table(metadata(num_episodes=1, max_steps=35)).playing(20)
     table[1].event(event, data)
     table.play()
     assert [side.finished for side in table.sides] == [False, False]
