@@ -1,8 +1,8 @@
 """`build.py test`: the steps, what each needs, and an honest end.
 
-The whole is what CI runs. `--fast` is for between two edits, one or two minutes on two cores: it leaves out whatever
-opens a browser, Python 3.11, the tests marked slow, and two thirds of the examples of every property. `--all` adds
-what is long (`tools.long`).
+The whole is what CI runs. `--fast` is for between two edits, about a minute on two cores: it leaves out whatever
+opens a browser, Python 3.11, the tests marked slow, and three quarters or more of the examples of every property.
+`--all` adds what is long (`tools.long`).
 
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
 The checks and the tests without a browser run two at a time; whatever opens browsers runs alone, because its
@@ -119,7 +119,7 @@ def counts_of(report: Path) -> Counts:
 
 PLAYERS = 2
 """Games in the real page that are played at the same time: most of a test is the page's own countdowns."""
-QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.3x"}
+QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
 
 

@@ -147,6 +147,7 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_two_versions_are_measured_in_turns(project: Path, tmp_path: Path) -> None:
     """Each by its own benchmark, the first one alternating; a group that only one has is shown as such."""
     pairs, failed = against.measure("HEAD", ["engine", "gone", "fresh"], 2, project, project / "build")
@@ -165,6 +166,7 @@ def test_two_versions_are_measured_in_turns(project: Path, tmp_path: Path) -> No
     assert found[2]["then"] is None
 
 
+@pytest.mark.slow
 def test_the_other_versions_folder_is_gone_afterwards(project: Path) -> None:
     """Also when something failed; what was borrowed stays whole."""
     kept = project / "build" / "cache"

@@ -428,6 +428,7 @@ def _numbers(value: Any) -> Iterator[float]:
         yield value
 
 
+@pytest.mark.slow
 def test_what_is_drawn_keeps_to_the_contract() -> None:
     """Known types with exactly their keys, colours as #rrggbb or #rrggbbaa, one object per uuid, plain JSON."""
     env, seen = make_env(), set()
