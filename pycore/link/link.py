@@ -28,6 +28,7 @@ class Link:
     """One remote peer's link."""
 
     __slots__ = (
+        "_excused_until",
         "advantage",
         "agenda",
         "control_at",
@@ -58,6 +59,8 @@ class Link:
         """When the last datagram went through the server."""
         self.advantage = 0.0
         """Our frame advantage over the peer, in frames."""
+        self._excused_until = -1e9
+        """Silence up to then was excused."""
         self.version_1_seq = 0
         """How often a packet of protocol 1 was answered."""
 
@@ -99,11 +102,20 @@ class Link:
         """Since when the oldest unacknowledged input waits."""
         return min([outbox.since for outbox in self.own], default=1e18)
 
-    def excuse(self, seconds: float, before: float) -> None:
-        """From `before` on we did not listen, and so long is excused."""
-        self.paths.excuse(seconds, before)
+    def excuse(self, seconds: float, before: float) -> bool:
+        """From `before` on we did not listen, and so long is excused, if the peer was heard since the last time.
+
+        A page that always pauses, because its browser lets it run now and then, finds what came meanwhile when it
+        wakes: if that is nothing twice in a row, the silence is the peer's.
+        """
+        paths = self.paths
+        if max(paths.wire.heard_at, paths.socket.heard_at) <= self._excused_until:
+            return False
+        self._excused_until = before + seconds
+        paths.excuse(seconds, before)
         for outbox in self.own:
             outbox.excuse(seconds, before)
+        return True
 
     # -- inputs on their way -------------------------------------------------------------------------------
 

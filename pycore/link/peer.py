@@ -15,7 +15,6 @@ class Peer:
 
     __slots__ = (
         "_stranger",
-        "_strangers",
         "end",
         "episode",
         "hears_ready",
@@ -30,6 +29,7 @@ class Peer:
         "seat",
         "seats",
         "status",
+        "strangers",
     )
 
     def __init__(self, number: int, seats: Sequence[int]) -> None:
@@ -42,8 +42,8 @@ class Peer:
         self.low: int | None = None
         """The low byte of that, once anything came."""
         self._stranger = -1
-        self._strangers = 0
-        """Packets in a row with the same other incarnation."""
+        self.strangers = 0
+        """Packets with the same other incarnation, without one of the right one between them."""
         self.episode = 0
         self.over = False
         """Its session is over."""
@@ -76,6 +76,8 @@ class Peer:
         elif self.low != low:
             self._strange(low)
             return False
+        if self._stranger & 0xFF != low:
+            self.strangers = 0
         return True
 
     def is_same_whole(self, incarnation: int) -> bool:
@@ -90,13 +92,13 @@ class Peer:
         return True
 
     def _strange(self, incarnation: int) -> None:
-        self._strangers = self._strangers + 1 if incarnation == self._stranger else 1
+        self.strangers = self.strangers + 1 if incarnation == self._stranger else 1
         self._stranger = incarnation
 
     @property
     def returned(self) -> bool:
         """Whether another load of its page speaks: one packet may be anything, some in a row are somebody."""
-        return self._strangers >= SURE_STRANGERS
+        return self.strangers >= SURE_STRANGERS
 
     @property
     def hidden(self) -> bool:

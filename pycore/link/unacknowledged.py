@@ -63,8 +63,8 @@ class Unacknowledged:
 
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: the peer may have answered meanwhile."""
-        if self.since <= before:
-            self.since += seconds
+        if self.since < before + seconds:
+            self.since = min(self.since, before) + seconds
 
     def dispatch(self, frame: int, now: float) -> None:
         """Everything up to `frame` is dispatched now, and not by a packet that may still fail."""

@@ -103,14 +103,11 @@ class Course:
         reason: str,
         text: str,
         phase: int,
-        frames: int | None = None,
         to_each: dict[int, str] | None = None,
         seat: int | None = None,
     ) -> None:
-        """End in the middle of an episode, which ends with what is confirmed, or with so many `frames` at most."""
+        """End in the middle of an episode, which ends with what is confirmed."""
         if self.playing:
-            if frames is not None:
-                self._publication.cut(self._episode.number, frames)
             self._publication.flush(self._simulation)
             self.note_end(reason)
         self.finish(now, reason, text, phase, to_each, seat)

@@ -54,6 +54,11 @@ class Ending:
         else:
             self._course.finish(now, "stop", "the session was stopped", DONE)
 
+    def take_back(self, stop: int) -> None:
+        """The episode ends with this frame at the latest, and more was published: an end that others do not have."""
+        self._publication.cut(self._episode.number, stop + 1, len(self._timeline.seats))
+        self._hashes.cut(stop + 1)
+
     def play_on(self, now: float) -> None:
         """A rollback revoked the end."""
         self._end.revoke()
@@ -75,7 +80,9 @@ class Ending:
             if link.peer.episode <= self._episode.number and not self._settled(link, end, confirmed):
                 return
         result = self._timeline.frames.results[end & self._timeline.frames.mask]
-        if result is not None and result.done:
+        if self._episode.desync:
+            reason = "desync"
+        elif result is not None and result.done:
             reason = "done"
         else:
             reason = "stop" if self._episode.stop_frame == end else "max_steps"
@@ -103,6 +110,7 @@ class Ending:
         # Whoever asks for a stop at the very end of the last episode may be the only one who knows of it.
         last = episode.number + 1 >= self._episodes
         stopped = reason == "stop" or (episode.stop_frame is not None and not last)
+        desync = episode.desync
         episode.leave()
         self._stop.leave()
         self._end.revoke()
@@ -110,7 +118,9 @@ class Ending:
         for link in self._links:
             link.begin([seat.delay for seat in self._timeline.seats], self._timeline.frames.size)
             link.peer.forget_readies(episode.number - 1)
-        if stopped or last:
+        if desync:
+            self._course.finish(now, "desync", desync, DONE)
+        elif stopped or last:
             self._course.finish(now, "stop" if stopped else "complete", "the session is complete", DONE)
         else:
             self._course.enter(BETWEEN, now)

@@ -6,7 +6,7 @@ from __future__ import annotations
 class Episode:
     """Number, readiness and stop of the running episode."""
 
-    __slots__ = ("initial", "number", "open", "stop_frame")
+    __slots__ = ("desync", "initial", "number", "open", "stop_frame")
 
     def __init__(self) -> None:
         self.number = 0
@@ -15,7 +15,9 @@ class Episode:
         self.initial: bytes | None = None
         """Hash of the initial state once we are ready."""
         self.stop_frame: int | None = None
-        """The frame at which it was asked to stop at the latest."""
+        """The frame at which it is to stop at the latest."""
+        self.desync = ""
+        """Whose ends differ, if that is why it is to stop."""
 
     def begin(self, initial: bytes) -> None:
         """The frames are set up and the initial state is hashed: we are ready."""
@@ -32,10 +34,13 @@ class Episode:
         self.open = False
         self.initial = None
         self.stop_frame = None
+        self.desync = ""
 
-    def stop(self, frame: int) -> bool:
-        """Stop with this frame at the latest; true if that is earlier than was known."""
-        if self.stop_frame is not None and frame >= self.stop_frame:
-            return False
-        self.stop_frame = frame
-        return True
+    def stop(self, frame: int, desync: str = "") -> bool:
+        """Stop with this frame at the latest, because ends differ if `desync` says whose; true if that is news."""
+        news = bool(desync) and not self.desync
+        self.desync = self.desync or desync
+        if self.stop_frame is None or frame < self.stop_frame:
+            self.stop_frame = frame
+            return True
+        return news

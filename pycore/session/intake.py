@@ -179,7 +179,7 @@ class Intake:
             self._check(blocks, number)
         if runs:
             self._check_runs(link, runs)
-        if incarnation != peer.low and not peer.is_same(incarnation):
+        if (incarnation != peer.low or peer.strangers) and not peer.is_same(incarnation):
             self._take_stranger(link, flow, now)
             return
         if late:
@@ -223,6 +223,9 @@ class Intake:
         flow.hear(now)
         if link.peer.returned:
             self._membership.returned(link)
+        if self._over.over and self._over.answer(link, now):
+            # It cannot know, whatever the load before it was told.
+            link.ask_flush()
 
     def _check(self, blocks: list[tuple[int, bytes]], number: int) -> None:
         """Look at every block before any of them moves anything. Raises DecodeError."""

@@ -97,6 +97,14 @@ class Journal:
         self.mismatches += 1
         self.say(Desync(seat=seat, episode=episode, frame=frame, own=own.hex(), theirs=theirs.hex()))
 
+    def ends_differ(self, link: Link, frame: int, theirs: str) -> None:
+        """The episode ends with `frame` for somebody, and for another one it does not, though both hold every input."""
+        end = self._timeline.end
+        own = "plays on" if end is None else f"ends at frame {end}"
+        self.say(
+            Desync(seat=link.seat, episode=self._episode.number, frame=frame, own=own, theirs=theirs, what="end")
+        )
+
     def note_changes(self, link: Link, now: float) -> None:
         """Note the link's changes of path."""
         for from_path, to_path, cause in link.paths.fetch_changes():

@@ -15,6 +15,8 @@ from pycore.session.journal import Journal
 from pycore.session.topics import ready
 from pycore.wire.datagram import VERSION
 
+WORD_BELIEVED: Final = 2.0
+"""Seconds without a word by its channel after which a peer is gone of which the server says so."""
 LOUD: Final = ("desync", "dropped", "returned", "error")
 """Reasons of a peer's end that are ours as well; after any other one it has left."""
 
@@ -52,8 +54,8 @@ class Membership:
         self.dropped_after = dropped_after
         self._interrupted: dict[int, float] = {}
         """Interrupted peers, and since when they are called so."""
-        self._left_word: dict[int, bool] = {}
-        """Peers whose socket is away, as the server says, and whether they themselves are for certain."""
+        self._left_word: dict[int, tuple[float, bool]] = {}
+        """Peers whose socket is away, as the server says: since when, and whether they themselves are for certain."""
         self._since = {link.peer.number: now for link in links}
         """Silence is counted from here at the earliest."""
         self._returned: Link | None = None
@@ -82,7 +84,7 @@ class Membership:
     def left(self, link: Link, now: float, certain: bool = False) -> None:
         """The server says that the peer's socket is away for good, or, if that is `certain`, that the peer is."""
         number = link.peer.number
-        self._left_word[number] = self._left_word.get(number, False) or certain
+        self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
 
     # -- silence -----------------------------------------------------------------------------------------------
 
@@ -90,11 +92,10 @@ class Membership:
         """When anything came of the peer last, on any path."""
         return max(link.paths.wire.heard_at, link.paths.socket.heard_at)
 
-    def excuse(self, seconds: float, before: float) -> None:
-        """From `before` on we did not listen, and so long is excused: that is nobody's silence."""
-        for link in self._links:
-            number = link.peer.number
-            self._since[number] = max(min(self.heard_at(link), before), self._since[number]) + seconds
+    def excuse(self, link: Link, seconds: float, before: float) -> None:
+        """From `before` on we did not listen, and so long is excused: that is not the peer's silence."""
+        number = link.peer.number
+        self._since[number] = max(min(self.heard_at(link), before), self._since[number]) + seconds
 
     def forgive(self, now: float) -> None:
         """Silence counts from now on: a new phase has begun."""
@@ -151,13 +152,23 @@ class Membership:
 
     def _has_left(self, link: Link, now: float) -> bool:
         """Whether the server's word is to be believed now."""
-        certain = self._left_word.get(link.peer.number)
-        return certain is not None and (certain or not self._channel_speaks(link, now))
-
-    def _channel_speaks(self, link: Link, now: float) -> bool:
-        """Whether the peer is heard by a way of its own, which the server knows nothing of."""
-        quiet = now - max(link.paths.wire.heard_at, self._since[link.peer.number])
-        return link.paths.connected and quiet <= self.interrupted_after
+        word = self._left_word.get(link.peer.number)
+        if word is None:
+            return False
+        said_at, certain = word
+        if certain:
+            return True
+        paths = link.paths
+        if paths.socket.heard_at > said_at:
+            # It came back, and whatever happens to its channel now, the server has a way to it.
+            del self._left_word[link.peer.number]
+            return False
+        quiet = now - max(paths.wire.heard_at, self._since[link.peer.number])
+        if paths.connected:
+            # By its channel it is heard without the server.
+            return quiet > self.interrupted_after
+        # If the channel was lost since, what it says by the server, where it may be again, is still on its way.
+        return paths.wire.heard_at <= said_at or quiet > WORD_BELIEVED
 
     def over(self) -> Link | None:
         """A peer whose session is over."""

@@ -126,7 +126,7 @@ def assemble(
     ready = Ready(episode, who.incarnation, agreed)
     hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period)
     status = Status(links, journal)
-    stop = Stop(links, episode, known_to_all)
+    stop = Stop(links, episode, journal, seats, known_to_all)
     end = End(links, episode)
     deaf = Deaf(journal)
     over = Over(links)
@@ -146,7 +146,7 @@ def assemble(
     beginning = Beginning(stage, settings, membership, ready, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes)
     vigil = Vigil(
-        timeline, links, episode, course, membership, status, journal, settings.dropped_after + STILL, now
+        timeline, links, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
     tick = Tick(stage, settings, outputs, packets, intake, status, over, timesync, beginning, ending, vigil)
     return Parts(

@@ -61,7 +61,7 @@ class Publication:
         self.waiting: deque[ConfirmedFrame] = deque()
         """Confirmed frames that are not complete yet."""
         self._unhashed: list[bytes] = []
-        """Parts of rows that the hash of the rows has not taken in yet: it takes many at a time."""
+        """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
         self.begin()
@@ -144,15 +144,19 @@ class Publication:
             self._complete(waiting[0], simulation, None)
             waiting.popleft()
 
-    def cut(self, episode: int, frames: int) -> None:
-        """The episode has ended with so many frames; what was collected beyond is dropped, or taken back."""
+    def cut(self, episode: int, frames: int, seats: int) -> None:
+        """The episode ends with so many frames; what was collected beyond, the end included, is taken back."""
         while self.waiting and self.waiting[-1].frame >= frames:
             self.waiting.pop()
             self._encoder = None
-        if self.published >= frames or self.ended:
+        beyond = self.published + 1 - frames
+        if beyond > 0 or self.ended:
             for sink in self._sinks:
                 sink.cut(episode, frames)
-        self.ended = False
+        if beyond > 0:
+            # Rows that a hash has taken in already stay in it: then the next one differs, which it does anyhow.
+            del self._unhashed[-beyond * seats :]
+        self.ended = self._collected_end = False
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
 
@@ -166,7 +170,7 @@ class Publication:
             rows += entry.actions
             if entry.result is not None:
                 entry.complete()
-                rows.append(entry.text.encode())
+                rows[-1] += entry.text.encode()
             if len(rows) > ROWS:
                 self._hash_rows()
             for sink in self._sinks:

@@ -107,18 +107,18 @@ class Session:
 
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
-        now += self._shift
+        now = self._time(now)
         self._intake.receive(self.link_to(peer), data, now, path, now > self._polled_at + self._late)
 
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
-        now += self._shift
+        now = self._time(now)
         self._intake.receive_signal(self.link_to(peer), payload, now, now > self._polled_at + self._late)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
         out."""
-        now += self._shift
+        now = self._time(now)
         if self._course.is_over:
             self._intake.answer_over(seat, now)
             return False
@@ -133,7 +133,7 @@ class Session:
             return False
         encoded = self.seats[seat].codec.encode(action)
         link = self._intake.link_of_seat[seat]
-        return self._intake.take_input(link, seat, frame, encoded, now + self._shift, path)
+        return self._intake.take_input(link, seat, frame, encoded, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame` and knows everybody's."""
@@ -147,14 +147,14 @@ class Session:
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
-        self._parts.dispatch.send_failed(self.link_to(peer), seq, now + self._shift)
+        self._parts.dispatch.send_failed(self.link_to(peer), seq, self._time(now))
         return self._parts.outputs.fetch()
 
     def player_left(self, peer: int, now: float, *, certain: bool = False) -> None:
         """The server says that a peer's socket is away for good. It ends nothing while the peer itself is heard, unless
         that is `certain`: the server has ended the game."""
         link = self.link_to(peer)
-        now += self._shift
+        now = self._time(now)
         self._parts.membership.left(link, now, certain)
         self._parts.over.gone(link)
         if self.phase < DONE:
@@ -171,7 +171,7 @@ class Session:
 
     def set_wall_ms(self, now: float, wall_ms: float) -> None:
         """The wall time, read anew after a pause: a monotonic clock may stand still while a machine sleeps."""
-        self._journal.set_wall(now + self._shift, wall_ms)
+        self._journal.set_wall(self._time(now), wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
         """Propose an input delay for the episodes after the next READY, of one seat or of all; the largest proposal
@@ -184,12 +184,12 @@ class Session:
         What is confirmed stays; the running episode ends with it.
         """
         if self.phase < DONE:
-            self._course.break_off(now + self._shift, reason, text, FAILED)
+            self._course.break_off(self._time(now), reason, text, FAILED)
 
     def request_stop(self, now: float) -> None:
         """End the session with this episode, at a frame that nobody can have stepped yet."""
         if not self._course.is_over:
-            self._parts.ending.request_stop(now + self._shift, self.settings.prediction_window)
+            self._parts.ending.request_stop(self._time(now), self.settings.prediction_window)
 
     # -- a tick ------------------------------------------------------------------------------------------------
 
@@ -206,10 +206,11 @@ class Session:
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
         if len(channels) != len(self.links):
             raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
-        now += self._shift
+        now = self._time(now)
         gap = now - self._polled_at
-        if gap > self._late or gap < -BACKWARDS:
-            now = self._after_a_pause(now, gap)
+        if gap > self._late:
+            # It was we who did not listen.
+            self._parts.vigil.excuse(gap - self._late, self._polled_at)
         self._polled_at = now
         return self._tick.poll(encoded, now, channels, socket_up, hidden)
 
@@ -219,14 +220,15 @@ class Session:
         What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
         then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
         """
-        return self._tick.advance(now + self._shift)
+        return self._tick.advance(self._time(now))
 
-    def _after_a_pause(self, now: float, gap: float) -> float:
-        """The poll before was long ago, or the clock was set back; returns the time that counts."""
-        if gap < 0:
-            self._shift -= gap
-            return self._polled_at
-        self._parts.vigil.excuse(gap - self._late, self._polled_at)
+    def _time(self, now: float) -> float:
+        """A moment of the caller's clock as one of the session's, which goes on where that one is set back."""
+        now += self._shift
+        polled = self._polled_at
+        if now < polled - BACKWARDS:
+            self._shift += polled - now
+            return polled
         return now
 
     # -- what can be read ---------------------------------------------------------------------------------------

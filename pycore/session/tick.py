@@ -33,6 +33,9 @@ STALLED: Final = 4
 ON_HOLD: Final = 8
 OVER: Final = 32
 
+LOOK_TICKS: Final = 7.5
+"""Periods from one look around to the next: every eighth tick, and every one of a page that seldom ticks."""
+
 
 class Tick:
     """The two halves of every tick of one session."""
@@ -46,6 +49,8 @@ class Tick:
         "_episode",
         "_intake",
         "_links",
+        "_look_at",
+        "_look_every",
         "_out",
         "_over",
         "_packets",
@@ -95,6 +100,8 @@ class Tick:
         self._ending = ending
         self._vigil = vigil
         self._count = 0
+        self._look_every = LOOK_TICKS * settings.period
+        self._look_at = -1e9
         self.stalled = False
         """Whether nothing was stepped in the last tick although the episode runs."""
         self.stalls = 0
@@ -119,8 +126,11 @@ class Tick:
             paths = link.paths
             if (channel >= 0) is not paths.connected:
                 self._watch_channel(link, channel, now)
-            if socket_up and (now - paths.wire.heard_at > SILENCE or (link.own and now - link.own[0].since > UNHEARD)):
-                self._watch_silence(link, now)
+            if socket_up:
+                own = link.own
+                since = own[0].since if len(own) == 1 else link.waits_since
+                if now - paths.wire.heard_at > SILENCE or now - since > UNHEARD:
+                    self._watch_silence(link, now)
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
@@ -138,7 +148,8 @@ class Tick:
             else:
                 dispatch.send_left_over(channels, now)
         self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
-        if not count & 7 and phase < DONE:
+        if now >= self._look_at and phase < DONE:
+            self._look_at = now + self._look_every
             self._vigil.look(now, self.confirmed)
         return out.fetch()
 
@@ -181,8 +192,11 @@ class Tick:
         frames = timeline.frames
         known = min(frames.held)
         current = timeline.current
-        if self._episode.stop_frame is not None:
-            timeline.shorten(self._episode.stop_frame)
+        stop = self._episode.stop_frame
+        if stop is not None:
+            timeline.shorten(stop)
+            if publication.collected > stop:
+                self._ending.take_back(stop)
         # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
         # of the ring is free again only when its frame is collected.
         allowed = (

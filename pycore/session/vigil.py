@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pycore.events import Desync
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.course import Course
@@ -19,6 +18,7 @@ from pycore.session.membership import Membership, reason_of
 from pycore.session.phases import DONE, FAILED
 from pycore.session.topics import ready
 from pycore.session.topics.status import Status
+from pycore.session.topics.stop import Stop
 
 TOLD: Final = {"returned": "returned", "player_left": "dropped"}
 """What the peer that is the reason is told, by the reason that we end with."""
@@ -37,6 +37,7 @@ class Vigil:
         "_patience",
         "_place",
         "_status",
+        "_stop",
         "_timeline",
     )
 
@@ -48,6 +49,7 @@ class Vigil:
         course: Course,
         membership: Membership,
         status: Status,
+        stop: Stop,
         journal: Journal,
         patience: float,
         now: float,
@@ -58,6 +60,7 @@ class Vigil:
         self._course = course
         self._membership = membership
         self._status = status
+        self._stop = stop
         self._journal = journal
         self._patience = patience
         self._place = (0, 0, 0)
@@ -65,10 +68,11 @@ class Vigil:
 
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: that is nobody's silence."""
-        for link in self._links:
-            link.excuse(seconds, before)
-        self._membership.excuse(seconds, before)
-        self._moved_at += seconds
+        excused = [link for link in self._links if link.excuse(seconds, before)]
+        for link in excused:
+            self._membership.excuse(link, seconds, before)
+        if excused or not self._links:
+            self._moved_at += seconds
 
     def look(self, now: float, confirmed: int) -> None:
         """Look at everybody, and at ourselves."""
@@ -84,13 +88,14 @@ class Vigil:
             # Each is told what is true for itself: the others have lost a player.
             told = {link.peer.number: "player_left" for link in self._links}
             told[verdict.link.peer.number] = TOLD[verdict.reason]
-            course.break_off(now, verdict.reason, verdict.text, DONE, None, told, verdict.link.seat)
+            course.break_off(now, verdict.reason, verdict.text, DONE, told, verdict.link.seat)
         elif course.playing:
             over = self._membership.over()
             # Who went on to another episode, or has come to the end, has everything of this one, and so have we.
             if over is not None and over.peer.episode <= self._episode.number:
                 self._follow(over, now)
-            elif not self._ends_differ(now):
+            else:
+                self._look_for_ends()
                 self._look_for_progress(now, confirmed)
 
     def _follow(self, over: Link, now: float) -> None:
@@ -104,22 +109,15 @@ class Vigil:
             "returned": f"player {name} plays with another load of this page",
             "error": f"player {name}'s environment failed",
         }[reason]
-        frames = None
-        if reason == "desync":
-            # The lowest end that anybody holds at with all inputs up to it: whoever told us may play on itself.
-            ends = [link.peer.end[0] for link in self._links if link.peer.end and link.peer.end[2]]
-            if self._timeline.end is not None:
-                ends.append(self._timeline.end)
-            frames = min(ends) + 1 if ends else None
-            self._say_ends(over, min(ends) if ends else self._timeline.current, "another end")
-        self._course.break_off(now, "player_left" if reason == "error" else reason, text, DONE, frames, None, over.seat)
+        self._course.break_off(now, "player_left" if reason == "error" else reason, text, DONE, None, over.seat)
 
-    def _ends_differ(self, now: float) -> bool:
-        """Whether a peer holds at an end that is none here, although both hold every input up to it.
+    def _look_for_ends(self) -> None:
+        """Look for a peer that holds at an end that is none here, although both hold every input up to it.
 
-        No agreement can come then: it is a desync, and the session ends at the lower end.
+        No agreement can come then: it is a desync, and the session ends at the lowest such end.
         """
         timeline = self._timeline
+        found: tuple[int, Link] | None = None
         for link in self._links:
             end = link.peer.end
             if end is None or not end[2] or link.peer.episode > self._episode.number:
@@ -130,25 +128,20 @@ class Vigil:
                 and timeline.current > frame
                 and (timeline.pending is None or timeline.pending > frame)
                 and (timeline.end is None or timeline.end > frame)
+                and (found is None or frame < found[0])
             ):
-                self._say_ends(link, frame, f"ends at frame {frame}")
-                name = self._journal.name(link)
-                text = f"player {name} ends at frame {frame}, this side {self._our_end()}, with the same inputs"
-                self._course.break_off(now, "desync", text, DONE, frame + 1)
-                return True
-        return False
-
-    def _our_end(self) -> str:
-        end = self._timeline.end
-        return "plays on" if end is None else f"ends at frame {end}"
-
-    def _say_ends(self, link: Link, frame: int, theirs: str) -> None:
-        self._journal.say(
-            Desync(
-                seat=link.seat, episode=self._episode.number, frame=frame, own=self._our_end(), theirs=theirs,
-                what="end",
-            )
-        )  # fmt: skip
+                found = frame, link
+        if found is None:
+            return
+        frame, link = found
+        stop = self._episode.stop_frame
+        if stop is not None and stop <= frame:
+            return
+        end_here = "plays on" if timeline.end is None else f"ends at frame {timeline.end}"
+        if not self._episode.desync:
+            self._journal.ends_differ(link, frame, f"ends at frame {frame}")
+        name = self._journal.name(link)
+        self._stop.at(frame, f"player {name} ends at frame {frame}, this side {end_here}, with the same inputs")
 
     def _look_for_progress(self, now: float, confirmed: int) -> None:
         """Everybody is heard, and still nothing moves: whatever it is, it does not go on for ever."""

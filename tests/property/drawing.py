@@ -155,7 +155,7 @@ def _with_pages_and_server(of: Choose, schedule: Schedule, any_size: bool) -> Sc
         what = of("pick", ["delay", "loss"])
         ways.append((of("int", (0, 11)), what, of("float", (0.0, 0.35))))
     many = any_size and of("int", (0, 39)) >= 38
-    return replace(
+    drawn = replace(
         schedule,
         seats=of("pick", [5, 6, 7, 8]) if many else schedule.seats,
         steps=min(schedule.steps, 90) if many else schedule.steps,
@@ -165,6 +165,9 @@ def _with_pages_and_server(of: Choose, schedule: Schedule, any_size: bool) -> Sc
         pages=tuple(pages),
         ways=tuple(ways),
     )
+    for _ in range(of("pick", [0, 0, 0, 1, 2])):
+        happenings.append((of("float", (0.2, 9.0)), "clock", of("int", (0, 11)), of("int", (0, 30))))
+    return replace(drawn, happenings=tuple(sorted(happenings)))
 
 
 def draw_departures(of: Choose, seats: int | None = None) -> Schedule:

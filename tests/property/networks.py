@@ -131,6 +131,9 @@ def apply(net: Net, what: str, which: int, amount: int) -> None:
         net.congest(seat, 20_000)
     elif what == "drain":
         net.congest(seat, 0)
+    elif what == "clock":
+        # Set by hand: back by up to ten minutes, or on by an hour.
+        peer.clock_offset += 3600.0 if amount == 30 else (amount - 20) * 30.0
     elif what == "hide":
         peer.hidden = True
     elif what == "show":

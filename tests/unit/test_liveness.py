@@ -6,6 +6,7 @@ sake is judged by `watching.Standing` while the mesh runs.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,6 +68,18 @@ def assert_played_to_the_end(of: Mesh, seconds: float) -> None:
     assert of.now < seconds
 
 
+@pytest.mark.parametrize("apart", [0.5, 1.0, 5.0, 60.0])
+def test_a_page_that_seldom_ticks_notices_that_its_partner_is_gone(apart: float) -> None:
+    """A browser lets a hidden page run once a second or once a minute. What came meanwhile waits for it: if nothing
+    did, that is the partner's silence and no pause of its own. One pause is excused, as a machine's sleep is."""
+    of = mesh()
+    of.peers[0].ticks_per_second = 1 / apart
+    of.peers[0].hidden = True
+    of.at(10.0, of.peers[1].vanish)
+    of.run(10.0 + DROPPED_AFTER + 3 * apart + 1.0)
+    assert reasons(of)[0] == "player_left"
+
+
 # -- ends that differ ---------------------------------------------------------------------------------------------
 
 
@@ -74,13 +87,14 @@ class Counting(Walk):
     """A game whose end hangs on something outside of its state: how often it was stepped."""
 
     done_at = -1
+    """The frame at which it ended first."""
 
     def step(self, actions: Sequence[Any]) -> StepResult | None:
         frame = self.state[0]
         result = super().step(actions)
         assert result is not None
         result.done = self.steps >= 300
-        if result.done:
+        if result.done and self.done_at < 0:
             self.done_at = frame
         return result
 
@@ -100,6 +114,52 @@ def test_ends_that_differ_are_a_desync_that_ends_the_session_at_the_lower_one(p2
         assert page.events(EpisodeEnded)[0].frames == min(end for end in ends if end >= 0) + 1
     common = min(ends) + 1
     assert of.peers[0].rows[0][:common] == of.peers[1].rows[0][:common]
+
+
+class Ending(Walk):
+    """A game that ends at a frame that another one may not know of."""
+
+    at = 0
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        frame = self.state[0]
+        result = super().step(actions)
+        assert result is not None
+        result.done = frame >= self.at
+        return result
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
+@pytest.mark.parametrize("seats", [2, 3, 4])
+@pytest.mark.parametrize("way", ["alike", "one slow", "loss", "server"])
+def test_where_ends_differ_everybody_has_the_episode_up_to_the_lowest(seats: int, seed: int, way: str) -> None:
+    """Who is told goes back to it, whatever it had published, or comes up to it, with everybody's inputs."""
+    chance = random.Random(f"{seats} {seed} {way}")
+    ends = [60 + seats * place + chance.randrange(seats) for place in chance.sample(range(seats), seats)]
+    conditions = Conditions(
+        delay=0.03 if way == "one slow" else 0.08, jitter=0.04 if way == "loss" else 0.0,
+        loss=0.05 if way == "loss" else 0.0, opens_after=None if way == "server" else 0.1, server_delay=0.08,
+    )  # fmt: skip
+
+    def simulation(seat: int) -> Walk:
+        game = Ending(seats, seed=1)
+        game.at = ends[seat]
+        return game
+
+    of = mesh(
+        seats, simulation, conditions=conditions, max_steps=300, input_delay=chance.choice([0, 1, 3, 8]),
+        hash_interval=chance.choice([1, 7, 30]), p2p_wait=0.5,
+    )  # fmt: skip
+    if way == "one slow":
+        of.way(0, 1).delay = of.way(1, 0).delay = 0.3
+    of.run(30.0)
+    assert reasons(of) == ["desync"] * seats
+    lowest = min(ends) + 1
+    for page in of.peers:
+        assert [(event.frames, event.reason) for event in page.events(EpisodeEnded)] == [(lowest, "desync")]
+        assert [event.what for event in page.events(Desync) if event.what == "end"] == ["end"]
+        assert len(page.rows[0]) == lowest
+        assert page.rows[0] == of.peers[0].rows[0]
 
 
 # -- silence ------------------------------------------------------------------------------------------------------
@@ -216,6 +276,20 @@ def test_that_a_socket_is_away_ends_nothing_while_the_peer_is_heard() -> None:
     assert_played_to_the_end(of, 70.0)
 
 
+@pytest.mark.parametrize("then", ["close", "cut"])
+def test_who_was_said_to_have_left_and_came_back_outlives_its_channel(then: str) -> None:
+    """The word was true once. When the channel goes later, the server's way is there again, and is taken."""
+    of = mesh()
+    of.server.grace = 5.0
+    of.at(10.0, lambda: of.server.lose(1))
+    of.at(16.0, lambda: of.server.connect(1))
+    of.at(30.0, of.close if then == "close" else of.cut)
+    of.run(90.0)
+    assert of.server.told == [(15.0, 1)]
+    assert of.peers[0].session.path_changes
+    assert_played_to_the_end(of, 70.0)
+
+
 def test_who_is_said_to_have_left_and_then_falls_silent_is_gone() -> None:
     """The server's word is remembered: it counts when nothing is heard any more."""
     of = mesh()
@@ -283,6 +357,29 @@ def test_a_page_that_was_loaded_again_in_mid_episode_ends_the_session_by_name(ch
     assert reasons(of) == ["returned", "returned"]
     assert [event.reason for event in of.peers[0].events(SessionEnded)] == ["returned"]
     assert len(of.peers[0].rows[0]) > 250
+
+
+@pytest.mark.parametrize("channels", ["stay", "close and open"])
+@pytest.mark.parametrize("later", [0.5, 8.0, 15.0, 40.0])
+@pytest.mark.parametrize("end", ["abort", "complete", "partner vanished"])
+def test_a_page_that_is_loaded_again_when_all_is_over_is_told_so(channels: str, later: float, end: str) -> None:
+    """Whatever the load before it was told, and however long ago: it waits for nobody's ready."""
+    of = mesh(max_steps=150)
+    if end == "abort":
+        of.at(3.0, of.peers[0].abort)
+    elif end == "partner vanished":
+        of.at(3.0, of.peers[1].vanish)
+    of.run(60.0)
+    while not of.peers[0].session.reason:
+        of.time.run(of.now + 0.1, lambda: False)
+    of.time.run(of.now + later, lambda: False)
+    of.peers[1].load()
+    of.server.connect(1)
+    if channels == "close and open":
+        of.close_channel(0, 1, seen_after=(0.0, 0.0))
+        of.at(of.now + 1.5, lambda: of.open_channel(0, 1))
+    of.time.run(of.now + SOON, lambda: bool(of.peers[1].session.reason))
+    assert of.peers[1].session.reason in ("stop", "dropped")
 
 
 @pytest.mark.parametrize("episode", [0, 1, 2, 3])

@@ -73,6 +73,14 @@ class HashExchange:
         difference = self._compare(frame) if new else None
         return None if difference is None else (frame, *difference)
 
+    def cut(self, frame: int) -> None:
+        """Ours from this frame on are taken back: the episode ends before."""
+        for beyond in [known for known in self._own if known >= frame]:
+            del self._own[beyond]
+            self._again_at.pop(beyond, None)
+        self._wanted = [wanted for wanted in self._wanted if wanted < frame]
+        self._answers = [answer for answer in self._answers if answer < frame]
+
     def _compare(self, frame: int) -> tuple[bytes, bytes] | None:
         own = self._own.get(frame)
         theirs = self._theirs.get(frame)
@@ -145,6 +153,11 @@ class Hashes:
             self._of[number] = HashExchange(self._kept)
         for link in self._links:
             link.be_silent(self.bit)
+
+    def cut(self, frame: int) -> None:
+        """Our hashes from this frame on are taken back."""
+        for exchange in self._of.values():
+            exchange.cut(frame)
 
     def of(self, link: Link) -> HashExchange:
         """One link's exchange in the running episode."""
