@@ -16,7 +16,7 @@ from __future__ import annotations
 from pycore.events import EpisodeEnded, PhaseChanged, SessionEnded
 from pycore.session.episode import Episode
 from pycore.session.journal import Journal
-from pycore.session.phases import CONNECTING, DONE, HOLDING, PHASE_NAMES, PLAYING
+from pycore.session.phases import CONNECTING, DONE, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.publication import Publication
 from pycore.session.topics.over import Over
 from pycore.simulation import Simulation
@@ -53,7 +53,7 @@ class Course:
         self._journal = journal
         self.phase = CONNECTING
         self.since = now
-        """When the phase began."""
+        """When the phase began; what was excused of it lies before."""
         self.ended: list[EpisodeEnded] = []
         self.reason = ""
         """Why the session is over."""
@@ -73,6 +73,12 @@ class Course:
         self.phase = phase
         self.since = now
         self._journal.say(PhaseChanged(phase=PHASE_NAMES[phase], episode=self._episode.number))
+
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen: that is no time in which others were waited for. The pause between two episodes
+        waits for nobody."""
+        if self.phase in (CONNECTING, READYING):
+            self.since += seconds
 
     def note_end(self, reason: str) -> None:
         """The running episode has ended with what is published."""

@@ -226,7 +226,7 @@ class Session:
         if gap < 0:
             self._shift -= gap
             return self._polled_at
-        self._parts.vigil.excuse(gap - self._late, self._polled_at)
+        self._tick.excuse(gap - self._late, self._polled_at)
         return now
 
     # -- what can be read ---------------------------------------------------------------------------------------

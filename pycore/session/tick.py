@@ -16,6 +16,7 @@ from pycore.link.paths import SILENCE, UNHEARD
 from pycore.session.beginning import Beginning
 from pycore.session.ending import Ending
 from pycore.session.intake import Intake
+from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
 from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
@@ -46,6 +47,7 @@ class Tick:
         "_episode",
         "_intake",
         "_links",
+        "_membership",
         "_out",
         "_over",
         "_packets",
@@ -72,6 +74,7 @@ class Tick:
         status: Status,
         over: Over,
         timesync: TimeSync,
+        membership: Membership,
         beginning: Beginning,
         ending: Ending,
         vigil: Vigil,
@@ -91,6 +94,7 @@ class Tick:
         self._status = status
         self._over = over
         self._timesync = timesync
+        self._membership = membership
         self._beginning = beginning
         self._ending = ending
         self._vigil = vigil
@@ -141,6 +145,15 @@ class Tick:
         if not count & 7 and phase < DONE:
             self._vigil.look(now, self.confirmed)
         return out.fetch()
+
+    def excuse(self, seconds: float, before: float) -> None:
+        """From `before` on we did not listen, and so long is excused: it counts as nobody's silence, as no waiting, and
+        not as standing still."""
+        for link in self._links:
+            link.excuse(seconds, before)
+        self._membership.excuse(seconds, before)
+        self._course.excuse(seconds)
+        self._vigil.excuse(seconds)
 
     def _watch_channel(self, link: Link, channel: int, now: float) -> None:
         """The channel was opened or lost."""

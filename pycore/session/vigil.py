@@ -63,11 +63,8 @@ class Vigil:
         self._place = (0, 0, 0)
         self._moved_at = now
 
-    def excuse(self, seconds: float, before: float) -> None:
-        """From `before` on we did not listen, and so long is excused: that is nobody's silence."""
-        for link in self._links:
-            link.excuse(seconds, before)
-        self._membership.excuse(seconds, before)
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen: no wonder that nothing moved."""
         self._moved_at += seconds
 
     def look(self, now: float, confirmed: int) -> None:
