@@ -19,7 +19,7 @@ from pycore.session.intake import Intake
 from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
-from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
+from pycore.session.phases import DONE, HOLDING, PLAYING, READYING
 from pycore.session.stage import Stage
 from pycore.session.timesync import FAR, TimeSync
 from pycore.session.topics.over import Over
@@ -129,7 +129,11 @@ class Tick:
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
             if phase < DONE:
-                self._beginning.progress(now)
+                try:
+                    self._beginning.progress(now)
+                except Exception as error:
+                    course.broke(now, error)
+                    raise
                 if phase != READYING and course.phase == READYING:
                     self.confirmed = -1
                     self.stalled = False
@@ -182,13 +186,20 @@ class Tick:
     def advance(self, now: float) -> int:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
 
-        What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
-        then.
+        What the simulation or a sink raises comes out, and then the session is over: out of a step only in a frame of
+        which everybody's input is known.
         """
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
             return OVER if phase >= DONE else 0
+        try:
+            return self._advance(now, phase)
+        except Exception as error:
+            course.broke(now, error)
+            raise
+
+    def _advance(self, now: float, phase: int) -> int:
         publication = self._publication
         timeline = self._timeline
         frames = timeline.frames
@@ -207,11 +218,7 @@ class Tick:
         timesync = self._timesync
         if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
             allowed = False
-        try:
-            again = timeline.advance(allowed)
-        except Exception as error:
-            course.break_off(now, "error", f"{type(error).__name__}: {error}", FAILED)
-            raise
+        again = timeline.advance(allowed)
         reached = timeline.current
         end = timeline.end
         flags = RESIMULATED if again else 0
