@@ -10,6 +10,14 @@ Each class has a stable `code`, which the JavaScript side shows and the server s
 from __future__ import annotations
 
 
+def described(error: BaseException) -> str:
+    """An exception's type and text in one line, also of one that cannot say its text."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
 class PycoreError(Exception):
     """Base of all errors of this package."""
 

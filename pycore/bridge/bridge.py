@@ -3,6 +3,8 @@
     length = bridge.poll(now, action, inbox_length)   # what arrived is in the inbox; the outbox says what to send
     flags = bridge.advance(now)                       # roll back, step, publish; with 16 the outbox has news
 
+Either may raise what the simulation did; the session is over then, and further calls tell the others.
+
 A bridge is given a game, a simulation and, by a page that has words of its own, a companion; nothing is derived from
 it. The shim writes the inbox, carries out the outbox (`buffers`) and decides nothing.
 """
@@ -22,7 +24,7 @@ from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
-from pycore.errors import ActionError, PycoreError
+from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Event, Log, PathChanged, PhaseChanged
 from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
@@ -118,9 +120,13 @@ class Bridge:
         """Roll back, step, publish; returns the flags, 16 among them if the outbox has news."""
         self.now = now
         self._out.restart()
-        if self._resume is not None:
+        if self._resume is not None and self.session.phase < DONE:
             # Between two ticks there were pictures, and whatever else the page has this Python do.
-            self._resume()
+            try:
+                self._resume()
+            except Exception as error:
+                self.session.abort(now, "error", described(error))
+                raise
         flags = self.session.advance(now)
         self.finish()
         self._write_head()

@@ -170,7 +170,7 @@ class ParallelEnvAdapter:
         generators.note()
         observations, rewards, terminations, truncations, infos = outcome
         if not isinstance(rewards, dict):
-            infos = {"human": infos or {}}
+            infos = {"human": {} if infos is None else infos}
         self.observations = self._by_player(observations)
         terminated = {agent: bool(flag) for agent, flag in self._by_player(terminations).items()}
         truncated = {agent: bool(flag) for agent, flag in self._by_player(truncations).items()}
@@ -178,7 +178,7 @@ class ParallelEnvAdapter:
             {agent: _plain_number(reward) for agent, reward in self._by_player(rewards).items()},
             terminated,
             truncated,
-            {agent: _own(info) for agent, info in self._by_player(infos or {}).items()},
+            {agent: _own(info) for agent, info in self._by_player({} if infos is None else infos).items()},
             self._is_done(before, terminated, truncated),
         )
 

@@ -25,6 +25,7 @@ from pycore.bridge.bridge import FLAG_OUTBOX, Bridge
 from pycore.bridge.game import Game, rngs_of
 from pycore.bridge.seats import seat_order
 from pycore.envs.adapter import ParallelEnvAdapter
+from pycore.errors import described
 from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
 from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
@@ -161,7 +162,7 @@ class PageGame:
     def _broke(self, error: Exception, now: float) -> None:
         text = "".join(traceback.format_exception(error))[-6000:]
         self._say("log", level="error", text=f"[pycore] the game stopped: {text}")
-        self.session.abort(now, "error", f"{type(error).__name__}: {error}")
+        self.session.abort(now, "error", described(error))
 
     # -- the companion of the bridge --------------------------------------------------------------------------
 

@@ -44,7 +44,10 @@ class Trajectory:
         if frame.result is not None:
             totals = self.totals
             for agent, reward in frame.result.rewards.items():
-                totals[agent] = totals.get(agent, 0) + reward
+                try:
+                    totals[agent] = totals.get(agent, 0) + reward
+                except Exception:
+                    continue
 
     def end(self, episode: int, frames: int, digest: bytes) -> None:
         """The episode is complete."""

@@ -13,8 +13,9 @@ Invariants:
 - An end found on the way (the environment's, or the last frame) stops the stepping and is revoked when a rollback no
   longer finds it.
 - An exception out of a guessed frame says nothing about the game: the actions of that frame may never have happened.
-  The timeline goes back to before that frame and stands there until it knows more; the exception comes out only of a
-  frame of which everybody's inputs are known.
+  Stepping it, what that gave and saving the state that it led to are of that frame. The timeline goes back to before
+  it and stands there until it knows more; the exception comes out only of a frame of which everybody's inputs are
+  known.
 
 This module knows nothing of networks. Its two loops are the hottest code of the package.
 """
@@ -224,7 +225,12 @@ class Timeline:
         self.blocked_at = None
         slot = frame & mask
         if not saved:
-            states[slot] = save()
+            try:
+                states[slot] = save()
+            except Exception:
+                # What cannot be saved is what the frame before led to.
+                self._stand_before(frame - 1)
+                return
         while True:
             row = actions[slot]
             lacking = missing[slot]
@@ -240,23 +246,27 @@ class Timeline:
                         row[other] = other_action
             try:
                 results[slot] = result = step(row)
+                after = frame + 1
+                if result is not None and result.done:
+                    self.end = frame
+                    break
+                if after >= until:
+                    if after > last:
+                        self.end = last
+                    break
+                slot = after & mask
+                states[slot] = save()
             except Exception:
                 self._stand_before(frame)
                 return
-            frame += 1
-            if result is not None and result.done:
-                self.end = frame - 1
-                break
-            if frame >= until:
-                if frame > last:
-                    self.end = last
-                break
-            slot = frame & mask
-            states[slot] = save()
-        self.current = frame
+            frame = after
+        self.current = after
 
     def _stand_before(self, frame: int) -> None:
-        """Stepping `frame` raised: the exception goes on if every input up to it is known, otherwise we stand."""
+        """Stepping `frame`, reading what it gave or saving what it led to raised: the exception goes on if every input
+        up to it is known, otherwise we stand."""
+        if frame < 0:
+            raise
         known = min(self.frames.held)
         self.simulation.load(self.frames.states[frame & self.frames.mask])
         self.current = frame

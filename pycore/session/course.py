@@ -7,16 +7,17 @@ Nobody steps beyond a provisional end; it is final when every input dispatched u
 Since each peer dispatches up to end + delay before it steps the end, sent and received totals then agree.
 A packet of episode e+1 is its sender's word that all of e is done.
 
-Whatever ends a session goes through here: the running episode ends with what is confirmed, the others are told why, and
-the news say it once.
+Whatever ends a session goes through here, an exception of the simulation as well: the running episode ends with what is
+confirmed, the others are told why, and the news say it once.
 """
 
 from __future__ import annotations
 
-from pycore.events import EpisodeEnded, PhaseChanged, SessionEnded
+from pycore.errors import described
+from pycore.events import EpisodeEnded, Log, PhaseChanged, SessionEnded
 from pycore.session.episode import Episode
 from pycore.session.journal import Journal
-from pycore.session.phases import CONNECTING, DONE, HOLDING, PHASE_NAMES, PLAYING
+from pycore.session.phases import CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.publication import Publication
 from pycore.session.topics.over import Over
 from pycore.simulation import Simulation
@@ -53,7 +54,7 @@ class Course:
         self._journal = journal
         self.phase = CONNECTING
         self.since = now
-        """When the phase began."""
+        """When the phase began; what was excused of it lies before."""
         self.ended: list[EpisodeEnded] = []
         self.reason = ""
         """Why the session is over."""
@@ -73,6 +74,12 @@ class Course:
         self.phase = phase
         self.since = now
         self._journal.say(PhaseChanged(phase=PHASE_NAMES[phase], episode=self._episode.number))
+
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen: that is no time in which others were waited for. The pause between two episodes
+        waits for nobody."""
+        if self.phase in (CONNECTING, READYING):
+            self.since += seconds
 
     def note_end(self, reason: str) -> None:
         """The running episode has ended with what is published."""
@@ -106,8 +113,20 @@ class Course:
         to_each: dict[int, str] | None = None,
         seat: int | None = None,
     ) -> None:
-        """End in the middle of an episode, which ends with what is confirmed."""
+        """End in the middle of an episode, which ends with what is confirmed.
+
+        What cannot be recorded any more does not keep the session from ending: the log says why.
+        """
         if self.playing:
-            self._publication.flush(self._simulation)
+            try:
+                self._publication.flush(self._simulation)
+            except Exception as error:
+                text_of = f"the last confirmed frames could not be recorded: {described(error)}"
+                self._journal.say(Log(level="error", text=text_of))
             self.note_end(reason)
         self.finish(now, reason, text, phase, to_each, seat)
+
+    def broke(self, now: float, error: Exception) -> None:
+        """The simulation raised, or what it gave could not be recorded: that ends the session, unless it is over."""
+        if not self.is_over:
+            self.break_off(now, "error", described(error), FAILED)

@@ -22,7 +22,7 @@ from pycore.session.own_inputs import OwnInputs
 from pycore.session.timesync import UNITS
 from pycore.session.topics.deaf import Deaf
 from pycore.session.topics.over import Over
-from pycore.session.topics.topic import READY, Topic
+from pycore.session.topics.topic import READY, STATUS, Topic
 from pycore.wire import datagram, probe
 from pycore.wire.datagram import Run
 
@@ -38,6 +38,7 @@ LATENCY_PROBE: Final = 2.0
 SOCKET_REPEAT: Final = 1.0
 SOCKET_REPEAT_RTTS: Final = 4
 RECEIPT_BYTES: Final = 5
+STATUS_BYTES: Final = datagram.BLOCK_BYTES + 1
 
 
 class Packets:
@@ -94,7 +95,8 @@ class Packets:
         self._out = outputs
         self._journal = journal
         self._room = room_for_body(datagram_bytes, len(identity.players))
-        self._budget = self._room - RECEIPT_BYTES
+        # Beside inputs that fill a packet there is room for the head of a second run, and for a status.
+        self._budget = self._room - RECEIPT_BYTES - STATUS_BYTES
         self._others = [seat for seat in range(len(identity.players)) if seat not in identity.own]
         """The seats that our receipts are of."""
         self._nothing = [-1] * len(self._others)
@@ -194,10 +196,15 @@ class Packets:
         blocks = b""
         if link.agenda:
             blocks = self._blocks(link, False, self._room - len(body), now)
-            if blocks and len(body) + len(blocks) <= self._room:
-                flags |= datagram.BLOCKS
-                body += blocks
+            riding = blocks
+            if len(body) + len(blocks) <= self._room:
                 blocks = b""
+            else:
+                # A packet without a status says that the page is visible, and the next one of this tick the opposite.
+                riding = self._blocks(link, False, STATUS_BYTES, now, only=1 << STATUS)
+            if riding:
+                flags |= datagram.BLOCKS
+                body += riding
         if link.flush:
             link.flushed()
         seq, data = self._datagram(link, wire, first, flags, body, now)
@@ -236,9 +243,11 @@ class Packets:
             round(link.advantage * UNITS), receipts, body,
         )  # fmt: skip
 
-    def _blocks(self, link: Link, with_ready: bool, room: int, now: float, by_socket: bool = False) -> bytes:
+    def _blocks(
+        self, link: Link, with_ready: bool, room: int, now: float, by_socket: bool = False, only: int = -1
+    ) -> bytes:  # fmt: skip
         blocks = b""
-        agenda = link.agenda | (1 << READY if with_ready else 0)
+        agenda = (link.agenda | (1 << READY if with_ready else 0)) & only
         for topic in self._topics:
             if agenda & topic.bit:
                 whole = with_ready if topic.kind == READY else by_socket

@@ -148,7 +148,9 @@ def assemble(
     vigil = Vigil(
         timeline, links, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
-    tick = Tick(stage, settings, outputs, packets, intake, status, over, timesync, beginning, ending, vigil)
+    tick = Tick(
+        stage, settings, outputs, packets, intake, status, over, timesync, membership, beginning, ending, vigil
+    )  # fmt: skip
     return Parts(
         timeline, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake, ready, hashes,
         stop, over, course, beginning, ending, vigil, tick,

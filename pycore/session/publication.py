@@ -133,16 +133,13 @@ class Publication:
         # Where hashes come quicker than their states are encoded, the pieces would pile up.
         items = None if len(waiting) > BEHIND else ITEMS
         for _ in range(most):
-            if not waiting or not self._complete(waiting[0], simulation, items):
+            if not waiting or not self._complete(simulation, items):
                 return
-            waiting.popleft()
 
     def flush(self, simulation: Simulation) -> None:
         """Complete everything that waits."""
-        waiting = self.waiting
-        while waiting:
-            self._complete(waiting[0], simulation, None)
-            waiting.popleft()
+        while self.waiting:
+            self._complete(simulation, None)
 
     def cut(self, episode: int, frames: int, seats: int) -> None:
         """The episode ends with so many frames; what was collected beyond, the end included, is taken back."""
@@ -150,22 +147,36 @@ class Publication:
             self.waiting.pop()
             self._encoder = None
         beyond = self.published + 1 - frames
-        if beyond > 0 or self.ended:
-            for sink in self._sinks:
-                sink.cut(episode, frames)
         if beyond > 0:
             # Rows that a hash has taken in already stay in it: then the next one differs, which it does anyhow.
             del self._unhashed[-beyond * seats :]
+        taken_back = beyond > 0 or self.ended
         self.ended = self._collected_end = False
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
+        if taken_back:
+            for sink in self._sinks:
+                sink.cut(episode, frames)
 
-    def _complete(self, entry: ConfirmedFrame, simulation: Simulation, items: int | None) -> bool:
-        """Whether an entry is complete, after so many values of its state were encoded at most."""
+    def _complete(self, simulation: Simulation, items: int | None) -> bool:
+        """Complete what waits first; true if that is done after so many values of its state were encoded at most.
+
+        What raises is not tried again, or sinks had a frame twice, and what stands behind it is dropped.
+        """
+        try:
+            done = self._publish(self.waiting[0], simulation, items)
+        except Exception:
+            self.waiting.clear()
+            raise
+        if done:
+            self.waiting.popleft()
+        return done
+
+    def _publish(self, entry: ConfirmedFrame, simulation: Simulation, items: int | None) -> bool:
+        """Whether an entry is complete, and with the sinks, after so many values of its state were encoded at most."""
         if entry.state is not None and not self._take_hash(entry, simulation, items):
             return False
         if entry.actions:
-            self.published = entry.frame
             rows = self._unhashed
             rows += entry.actions
             if entry.result is not None:
@@ -173,6 +184,7 @@ class Publication:
                 rows[-1] += entry.text.encode()
             if len(rows) > ROWS:
                 self._hash_rows()
+            self.published = entry.frame
             for sink in self._sinks:
                 sink.frame(entry)
             return True

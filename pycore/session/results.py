@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pycore.simulation import StepResult
-from pycore.values.json import record_json
+from pycore.values.json import UNRECORDABLE, record_json
 
 KEPT: Final = 64
 """Sets of agents whose texts are kept; an environment has one."""
@@ -26,9 +26,8 @@ def results_text(result: StepResult | None) -> str:
     """The results of a step as records hold them; empty without results."""
     if result is None:
         return ""
-    infos = result.infos
     return (
-        f',"infos":{_empty(infos) if not any(infos.values()) else record_json(_by_text(infos))}'
+        f',"infos":{_infos(result.infos)}'
         f',"rewards":{_numbers(result.rewards)}'
         f',"terminations":{_off(result.terminations)}'
         f',"truncations":{_off(result.truncations)}'
@@ -37,7 +36,15 @@ def results_text(result: StepResult | None) -> str:
 
 def _by_text(values: dict[Any, Any]) -> dict[str, Any]:
     """JSON's keys are text; sorting a mixture of ints and strings would fail."""
-    return {str(agent): value for agent, value in values.items()}
+    return {_name(agent): value for agent, value in values.items()}
+
+
+def _name(agent: Any) -> str:
+    """An agent as text, where it has one: Python writes no integer of thousands of digits."""
+    try:
+        return str(agent)
+    except Exception:  # an agent may be anything
+        return UNRECORDABLE
 
 
 def _numbers(values: dict[Any, Any]) -> str:
@@ -51,7 +58,7 @@ def _numbers(values: dict[Any, Any]) -> str:
     key = (*values,)
     names = _names.get(key)
     if names is None:
-        by_text = {str(agent): agent for agent in values}
+        by_text = {_name(agent): agent for agent in values}
         if not "".join(by_text).isascii():
             return record_json(_by_text(values))
         names = [(by_text[name], f"{record_json(name)}:") for name in sorted(by_text)]
@@ -69,10 +76,11 @@ def _off(flags: dict[Any, Any]) -> str:
     return _same("f", flags)
 
 
-def _empty(infos: dict[Any, Any]) -> str:
-    """The text of infos with nothing in them."""
+def _infos(infos: dict[Any, Any]) -> str:
+    """The text of infos, in which nearly always is nothing. What is no dictionary is not asked whether it is empty: the
+    truth of an array of several numbers is an error."""
     for info in infos.values():
-        if type(info) is not dict:
+        if type(info) is not dict or info:
             return record_json(_by_text(infos))
     return _same("i", infos)
 

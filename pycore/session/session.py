@@ -200,7 +200,8 @@ class Session:
 
         `action` is the own seat's, or a sequence of actions by own seat where there are several (nothing: None).
         `channels` says per link (in order of peers, without the own) how many bytes its channel has buffered,
-        or CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED. Raises ActionError, and then nothing has moved.
+        or CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED. Raises ActionError, and then nothing has moved. What the
+        simulation raises where an episode begins comes out, and the session is over: further polls tell the others.
         """
         encode = self._encode
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
@@ -209,16 +210,15 @@ class Session:
         now = self._time(now)
         gap = now - self._polled_at
         if gap > self._late:
-            # It was we who did not listen.
-            self._parts.vigil.excuse(gap - self._late, self._polled_at)
+            self._tick.excuse(gap - self._late, self._polled_at)
         self._polled_at = now
         return self._tick.poll(encoded, now, channels, socket_up, hidden)
 
     def advance(self, now: float) -> int:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
 
-        What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
-        then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
+        What the simulation or a sink raises comes out, of a step only in a frame of which everybody's input is known;
+        the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
         """
         return self._tick.advance(self._time(now))
 

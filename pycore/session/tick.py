@@ -16,9 +16,10 @@ from pycore.link.paths import SILENCE, UNHEARD
 from pycore.session.beginning import Beginning
 from pycore.session.ending import Ending
 from pycore.session.intake import Intake
+from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
-from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
+from pycore.session.phases import DONE, HOLDING, PLAYING, READYING
 from pycore.session.stage import Stage
 from pycore.session.timesync import FAR, TimeSync
 from pycore.session.topics.over import Over
@@ -51,9 +52,11 @@ class Tick:
         "_links",
         "_look_at",
         "_look_every",
+        "_membership",
         "_out",
         "_over",
         "_packets",
+        "_paused_at",
         "_period",
         "_publication",
         "_simulation",
@@ -77,6 +80,7 @@ class Tick:
         status: Status,
         over: Over,
         timesync: TimeSync,
+        membership: Membership,
         beginning: Beginning,
         ending: Ending,
         vigil: Vigil,
@@ -96,10 +100,13 @@ class Tick:
         self._status = status
         self._over = over
         self._timesync = timesync
+        self._membership = membership
         self._beginning = beginning
         self._ending = ending
         self._vigil = vigil
         self._count = 0
+        self._paused_at = -1
+        """The last tick that came after a pause of our own."""
         self._look_every = LOOK_TICKS * settings.period
         self._look_at = -1e9
         self.stalled = False
@@ -135,7 +142,11 @@ class Tick:
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
             if phase < DONE:
-                self._beginning.progress(now)
+                try:
+                    self._beginning.progress(now)
+                except Exception as error:
+                    course.broke(now, error)
+                    raise
                 if phase != READYING and course.phase == READYING:
                     self.confirmed = -1
                     self.stalled = False
@@ -152,6 +163,19 @@ class Tick:
             self._look_at = now + self._look_every
             self._vigil.look(now, self.confirmed)
         return out.fetch()
+
+    def excuse(self, seconds: float, before: float) -> None:
+        """From `before` on we did not listen, and so long is excused: it counts as nobody's silence, as no waiting, and
+        not as standing still. Where nobody was heard since the last time, we are not the reason."""
+        excused = [link for link in self._links if link.excuse(seconds, before)]
+        for link in excused:
+            self._membership.excuse(link, seconds, before)
+        if excused or not self._links:
+            self._vigil.excuse(seconds)
+        # Who pauses before every tick is slow, and has waited all the same.
+        if self._count != self._paused_at:
+            self._course.excuse(seconds)
+        self._paused_at = self._count + 1
 
     def _watch_channel(self, link: Link, channel: int, now: float) -> None:
         """The channel was opened or lost."""
@@ -180,13 +204,20 @@ class Tick:
     def advance(self, now: float) -> int:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
 
-        What the simulation raises comes out only of a frame of which everybody's input is known; the session is over
-        then.
+        What the simulation or a sink raises comes out, and then the session is over: out of a step only in a frame of
+        which everybody's input is known.
         """
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
             return OVER if phase >= DONE else 0
+        try:
+            return self._advance(now, phase)
+        except Exception as error:
+            course.broke(now, error)
+            raise
+
+    def _advance(self, now: float, phase: int) -> int:
         publication = self._publication
         timeline = self._timeline
         frames = timeline.frames
@@ -208,11 +239,7 @@ class Tick:
         timesync = self._timesync
         if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
             allowed = False
-        try:
-            again = timeline.advance(allowed)
-        except Exception as error:
-            course.break_off(now, "error", f"{type(error).__name__}: {error}", FAILED)
-            raise
+        again = timeline.advance(allowed)
         reached = timeline.current
         end = timeline.end
         flags = RESIMULATED if again else 0

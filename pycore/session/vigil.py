@@ -66,13 +66,9 @@ class Vigil:
         self._place = (0, 0, 0)
         self._moved_at = now
 
-    def excuse(self, seconds: float, before: float) -> None:
-        """From `before` on we did not listen, and so long is excused: that is nobody's silence."""
-        excused = [link for link in self._links if link.excuse(seconds, before)]
-        for link in excused:
-            self._membership.excuse(link, seconds, before)
-        if excused or not self._links:
-            self._moved_at += seconds
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen: no wonder that nothing moved."""
+        self._moved_at += seconds
 
     def look(self, now: float, confirmed: int) -> None:
         """Look at everybody, and at ourselves."""

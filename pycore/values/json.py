@@ -51,7 +51,7 @@ def record_json(value: Any) -> str:
     a constant text, that value alone. So it is the same on every peer, and as UTF-8 it always has bytes."""
     try:
         text = _encode(value)
-    except (TypeError, ValueError, RecursionError, PycoreError):
+    except Exception:  # what an environment puts into its infos may do anything
         return _encode(_recordable(value, 0))
     if not text.isascii():
         try:
@@ -80,7 +80,7 @@ def _recordable(value: Any, depth: int) -> Any:
         return [_recordable(part, depth + 1) for part in value]
     try:
         return _recordable(_plain(value), depth + 1)
-    except Exception:  # what an environment puts into its infos may do anything
+    except Exception:  # as above
         return UNRECORDABLE
 
 

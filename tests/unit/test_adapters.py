@@ -443,6 +443,16 @@ def test_scalars_belong_to_the_human() -> None:
     assert result.done
 
 
+@needs_numpy
+@pytest.mark.parametrize("alone", [False, True])
+def test_infos_that_are_an_array_are_not_asked_for_their_truth(alone: bool) -> None:
+    """They are nobody's info, and kept as they are."""
+    rewards = 1 if alone else {0: 1, 1: 1}
+    adapter = adapt(Quiet({}, rewards, {0: False, 1: False}, {0: False, 1: False}, numpy.array([1, 2])))
+    adapter.reset(0)
+    assert adapter.step([0, 0]).infos["human"].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("infos", [None, {}])
 def test_missing_infos_are_empty(infos: Any) -> None:
     """None will do."""

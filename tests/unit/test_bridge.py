@@ -6,6 +6,7 @@ import ast
 import json
 import random
 import struct
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -386,6 +387,53 @@ class _Blind(_Sim):
     """Without a picture."""
 
     render = None  # type: ignore[assignment]
+
+
+class _Breaks(_Sim):
+    """One of its calls raises, in the second episode or from a frame on."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    def reset(self, episode: int) -> None:
+        if self.call == "reset" and episode == 1:
+            raise RuntimeError("reset")
+        super().reset(episode)
+
+    def canonical(self, state: Any) -> bytes:
+        if self.call == "canonical" and state[0] >= 20:
+            raise RuntimeError("canonical")
+        return super().canonical(state)
+
+    def resume(self) -> None:
+        """The simulation goes on after a pause."""
+        if self.call == "resume" and self.state[0] >= 20:
+            raise RuntimeError("resume")
+
+
+@pytest.mark.parametrize(("call", "half"), [("reset", "poll"), ("canonical", "advance"), ("resume", "advance")])
+def test_what_a_simulation_raises_comes_out_of_either_call_and_the_other_page_is_told(call: str, half: str) -> None:
+    """Once: a page that goes on calling says to the other why it is over."""
+    of = {"max_steps": 30, "num_episodes": 2, "hash_interval": 10}
+    two = Pair([Page(me, [0, 1], _Sim() if me else _Breaks(call), of) for me in (0, 1)])
+    raised: list[tuple[str, str]] = []
+    for _ in range(300):
+        try:
+            two.tick()
+        except RuntimeError as error:
+            names = [call.name for call in traceback.extract_tb(error.__traceback__)]
+            raised.append((str(error), names[2]))
+        if all(page.bridge.session.phase >= DONE for page in two.pages):
+            break
+    two.tick()
+    assert raised == [(call, half)]
+    broken, other = [page.bridge.session for page in two.pages]
+    assert broken.reason == "error"
+    assert other.reason == ("stop" if call == "reset" else "player_left")
+    ends = [[news for news in page.news if news["news"] == "done"] for page in two.pages]
+    assert [len(end) for end in ends] == [1, 1]
+    assert ends[0][0]["text"] == f"RuntimeError: {call}"
 
 
 def test_permanent_objects_stand_in_the_first_picture_of_each_episode() -> None:

@@ -147,6 +147,22 @@ class Cells:
         return canonical.encode(state)
 
 
+class TakenLater(Cells):
+    """The same, which notices only when the state is saved."""
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        frame, taken = self.state
+        self.state = (frame + 1, (*taken, *[cell for cell in actions if cell]))
+        same = dict.fromkeys((0, 1), False)
+        return StepResult({0: len(self.state[1]), 1: len(self.state[1])}, same, same, {}, False)
+
+    def save(self) -> object:
+        if len(set(self.state[1])) != len(self.state[1]):
+            self.raised += 1
+            raise TakenTwice(self, self.state[0] - 1)
+        return self.state
+
+
 def takes(each: int, *, twice: bool = False) -> Callable[[int], Callable[[int, int], Any]]:
     """Every so many frames each player takes one cell of its own; `twice`: player 1 takes a cell of player 0 at 75."""
 
@@ -161,16 +177,19 @@ def takes(each: int, *, twice: bool = False) -> Callable[[int], Callable[[int, i
     return of
 
 
-def cells(play: Callable[[int], Callable[[int, int], Any]], **conditions: Any) -> Mesh:
+def cells(
+    play: Callable[[int], Callable[[int, int], Any]], kind: type[Cells] = Cells, **conditions: Any
+) -> Mesh:  # fmt: skip
     """Two players who take cells, 80 ms apart."""
     settings = Settings(max_steps=150, action_space={"type": "discrete", "n": 256})
-    return Mesh(2, settings, lambda seat: Cells(), play, Conditions(**{"delay": 0.08, **conditions}), seed=2)
+    return Mesh(2, settings, lambda seat: kind(), play, Conditions(**{"delay": 0.08, **conditions}), seed=2)
 
 
+@pytest.mark.parametrize("kind", [Cells, TakenLater])
 @pytest.mark.parametrize("loss", [0.0, 0.2])
-def test_an_exception_in_a_guessed_frame_is_waited_out(loss: float) -> None:
+def test_an_exception_in_a_guessed_frame_is_waited_out(loss: float, kind: type[Cells]) -> None:
     """Repeating the last action takes the cell again, which nobody did: the session stands there until it knows."""
-    of = cells(takes(10), loss=loss)
+    of = cells(takes(10), kind, loss=loss)
     of.run(30.0)
     assert [page.session.reason for page in of.peers] == ["complete", "complete"]
     assert wrong(of, Cells()) == []
@@ -178,9 +197,10 @@ def test_an_exception_in_a_guessed_frame_is_waited_out(loss: float) -> None:
     assert of.now < 15.0
 
 
-def test_an_exception_of_a_known_frame_is_the_games_own() -> None:
+@pytest.mark.parametrize("kind", [Cells, TakenLater])
+def test_an_exception_of_a_known_frame_is_the_games_own(kind: type[Cells]) -> None:
     """With everybody's input known it is raised, or the session says that the environment broke."""
-    of = cells(takes(10, twice=True))
+    of = cells(takes(10, twice=True), kind)
     raised: list[TakenTwice] = []
     try:
         of.run(30.0)
@@ -193,7 +213,9 @@ def test_an_exception_of_a_known_frame_is_the_games_own() -> None:
     if not raised:
         assert {page.session.reason for page in of.peers} <= {"error", "stop", "player_left"}
         assert "error" in {page.session.reason for page in of.peers}
-    assert all(len(rows) <= 75 for page in of.peers for rows in page.rows)
+    # Who finds out only from the state has the frame that led to it.
+    most = 75 if kind is Cells else 76
+    assert all(len(rows) <= most for page in of.peers for rows in page.rows)
 
 
 class _Raises:

@@ -13,7 +13,18 @@ from typing import Any
 import pytest
 from watching import Standing
 
-from pycore import FAILED, HOLDING, PLAYING, EpisodeEnded, PathChanged, PeerStatus, SessionEnded, Settings, StepResult
+from pycore import (
+    BETWEEN,
+    FAILED,
+    HOLDING,
+    PLAYING,
+    EpisodeEnded,
+    PathChanged,
+    PeerStatus,
+    SessionEnded,
+    Settings,
+    StepResult,
+)
 from pycore.events import Desync
 from pycore.testing import Conditions, Mesh, Page, Walk, Watcher, ground_truth, wrong_with
 
@@ -73,6 +84,7 @@ def test_a_page_that_seldom_ticks_notices_that_its_partner_is_gone(apart: float)
     """A browser lets a hidden page run once a second or once a minute. What came meanwhile waits for it: if nothing
     did, that is the partner's silence and no pause of its own. One pause is excused, as a machine's sleep is."""
     of = mesh()
+    of.run(5.0)
     of.peers[0].ticks_per_second = 1 / apart
     of.peers[0].hidden = True
     of.at(10.0, of.peers[1].vanish)
@@ -402,6 +414,71 @@ def test_a_pause_of_both_pages_does_not_look_like_a_new_one() -> None:
         of.at(12.0 + page.seat, page.thaw)
     of.run(60.0)
     assert_played_to_the_end(of, 40.0)
+
+
+# -- a pause before anything is played -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["frozen", "clock"])
+@pytest.mark.parametrize("comes", [20.0, 75.0])
+def test_a_pause_while_others_get_ready_is_no_time_that_they_took(how: str, comes: float) -> None:
+    """A page that was frozen for 64 s wakes and waits for the others as long as it would have; so does one whose clock
+    jumped. The partner comes before it wakes or after."""
+    of = mesh(max_steps=200)
+    page, partner = of.peers
+    partner.gone = True
+    if how == "frozen":
+        of.at(8.0, page.freeze)
+        of.at(72.0, page.thaw)
+    else:
+        of.at(8.0, lambda: setattr(page, "clock_offset", page.clock_offset + 64.0))
+        comes = min(comes, 50.0)
+    of.at(comes, partner.load)
+    of.at(comes + 0.5, of.open_channels)
+    of.run(200.0)
+    assert reasons(of) == ["complete", "complete"]
+    assert wrong(of) == []
+
+
+def test_a_pause_while_the_others_are_not_there_does_not_wait_for_ever() -> None:
+    """Of `ready_timeout` only the pause is excused."""
+    of = mesh(max_steps=200)
+    page = of.peers[0]
+    of.peers[1].gone = True
+    of.at(20.0, page.freeze)
+    of.at(60.0, page.thaw)
+    of.run(200.0)
+    assert reasons(of)[0] == "ready_timeout"
+    ended = 40.0 + Settings().p2p_wait + Settings().ready_timeout
+    assert of.peers[0].ticked_at == pytest.approx(ended, abs=0.5)
+    assert of.peers[0].events(SessionEnded)[0].text == "player 1 was not ready within 60 s"
+
+
+def test_a_pause_while_connecting_is_no_time_that_the_connection_took() -> None:
+    """Where a game must be peer-to-peer, a clock that jumps by ten seconds does not end it before it began."""
+    of = mesh(max_steps=200, p2p_required=True, conditions=Conditions(delay=0.03, opens_after=3.0))
+    page = of.peers[0]
+    of.at(1.0, lambda: setattr(page, "clock_offset", page.clock_offset + 10.0))
+    of.run(60.0)
+    assert reasons(of) == ["complete", "complete"]
+    assert of.peers[0].session.path_changes == []
+
+
+def test_a_pause_between_two_episodes_is_a_part_of_that_between_them() -> None:
+    """There nobody is waited for: it is over when the time is."""
+    of = mesh(max_steps=60, num_episodes=2, episode_pause=6.0)
+    of.run(4.0)
+    page = of.peers[0]
+    assert page.session.phase == BETWEEN
+    page.freeze()
+    of.at(11.0, page.thaw)
+    of.run(11.5)
+    assert page.session.phase == PLAYING
+    of.run(60.0)
+    assert reasons(of) == ["complete", "complete"]
+
+
+# -- what waited is no measure ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("by_probe", [False, True])

@@ -5,15 +5,21 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
 from core_support import Table, datagrams_of, opened, settings, signals_of
 
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER, EMIT
+from pycore.events import PeerStatus
+from pycore.session.packets import longest_action, room_for_body
 from pycore.session.phases import DONE, PLAYING
 from pycore.session.topics import over, ready
-from pycore.session.topics.topic import OVER, READY, STOP
+from pycore.session.topics.topic import OVER, READY, STATUS, STOP
 from pycore.wire import datagram, probe
 
 LONG = settings(max_steps=5000)
+NARROW = settings(max_steps=5000, action_space={"type": "any"}, hash_interval=1, datagram_bytes=600)
+LARGEST = longest_action(NARROW.datagram_bytes, 2) - 3
+"""Characters of the longest text that is an action: three bytes more tell that it is one, and its length."""
 
 
 def playing(seats: int = 2, ticks: int = 12, **more: Any) -> Table:
@@ -214,3 +220,60 @@ def test_a_ready_beside_a_large_input_rides_in_a_packet_of_its_own() -> None:
     assert [bool(packet.inputs) for packet in packets] == [True, False]
     assert READY in [kind for kind, _ in packets[1].blocks]
     assert max(len(data) for data in datagrams_of(table.outputs[0])) <= table.settings.datagram_bytes
+
+
+@pytest.mark.parametrize("size", [0, 60, LARGEST // 3, LARGEST // 2, *range(LARGEST - 22, LARGEST + 1)])
+def test_a_hidden_page_says_so_in_every_packet_however_large_its_inputs_are(size: int) -> None:
+    """Hashes and a ready may ride in a second packet of the tick; a first one that did not say it would say the
+    opposite, and the other page saw somebody come and go in every tick."""
+    table = Table(2, NARROW)
+    table.passes = lambda sender, to, what: a_good_moment(table.now)
+    table.until(lambda: all(session.phase == PLAYING for session in table.sessions))
+    table.ticks(8)
+    table.hidden[0] = True
+    table.sent[0].clear()
+    table.news[1].clear()
+    table.ticks(60, "x" * size, "y")
+    packets = [opened(table[0], data) for data in datagrams_of(table.sent[0])]
+    assert all(STATUS in [kind for kind, _ in packet.blocks] for packet in packets)
+    assert max(len(data) for data in datagrams_of(table.sent[0])) <= table.settings.datagram_bytes
+    assert [event.status for event in table.events(1, PeerStatus)] == ["hidden"]
+    if size == LARGEST:
+        assert len(packets) > 64, "of some of the 60 ticks there are two"
+    table.hidden[0] = False
+    table.ticks(6)
+    assert [event.status for event in table.events(1, PeerStatus)] == ["hidden", "present"]
+
+
+@pytest.mark.parametrize("step", range(1, 24))
+def test_it_has_room_for_it_beside_a_backlog_that_fills_a_packet(step: int) -> None:
+    """In two runs, whatever they weigh together."""
+    table = Table(2, NARROW)
+    table.until(lambda: all(session.phase == PLAYING for session in table.sessions))
+    table.ticks(8)
+    table.hidden[0] = True
+    table.sent[0].clear()
+    for tick in range(60):
+        table.passes = lambda sender, to, what, tick=tick: tick % 12 > 8
+        table.tick("x" * (40 + tick * step % 23), "y")
+    sent = datagrams_of(table.sent[0])
+    assert all(STATUS in [kind for kind, _ in opened(table[0], data).blocks] for data in sent)
+    assert any(opened(table[0], data).runs for data in sent)
+    # Receipts and the advantage may be longer than here.
+    room = room_for_body(NARROW.datagram_bytes, 2)
+    assert room - 12 <= max(map(len, sent)) - datagram.HEADER_BYTES - 1 <= room
+
+
+def test_a_page_with_two_seats_says_so_in_every_packet_as_well() -> None:
+    """The inputs of both ride in it."""
+    table = Table(3, NARROW, peers=[[0, 1], [2]])
+    table.passes = lambda sender, to, what: a_good_moment(table.now)
+    table.until(lambda: all(session.phase == PLAYING for session in table.sessions))
+    table.ticks(8)
+    table.hidden[0] = True
+    table.sent[0].clear()
+    table.news[1].clear()
+    table.ticks(60, ["x" * 60, "z" * 60], "y")
+    packets = [opened(table[0], data) for data in datagrams_of(table.sent[0])]
+    assert all(STATUS in [kind for kind, _ in packet.blocks] for packet in packets)
+    assert [event.status for event in table.events(1, PeerStatus)] == ["hidden"]

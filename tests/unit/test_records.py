@@ -118,6 +118,22 @@ def test_rewards_are_summed_over_confirmed_frames_of_the_newest_episode() -> Non
 SEATS = [Seat(number, number, DiscreteCodec(6), 0, 0) for number in (0, 1)]
 
 
+class Truthless:
+    """Has no truth, as an array of several numbers, and a list of values if it was given one."""
+
+    def __init__(self, values: list[Any] | None) -> None:
+        self.values = values
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array with more than one element is ambiguous")
+
+    def tolist(self) -> list[Any]:
+        """As an array's."""
+        if self.values is None:
+            raise RuntimeError("no values")
+        return self.values
+
+
 def confirmed(
     frame: int, actions: tuple[bytes, ...] = (b"\1", b"\2"), result: StepResult | None = None, digest: bytes = b""
 ) -> ConfirmedFrame:
@@ -185,6 +201,9 @@ def test_each_seats_actions_are_read_by_its_own_codec() -> None:
         (float("nan"), None),
         pytest.param(10**5000, "<cannot be recorded>", id="a huge integer"),
         ({"n": -(10**5000), 10**5000: 1}, {"n": "<cannot be recorded>", "<cannot be recorded>": 1}),
+        pytest.param(Truthless([1, 2]), [1, 2], id="an array"),
+        pytest.param({"seen": Truthless([])}, {"seen": []}, id="an array in a dictionary"),
+        pytest.param(Truthless(None), "<cannot be recorded>", id="an object that cannot say anything"),
     ],
 )
 def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any, recorded: Any) -> None:
@@ -196,6 +215,37 @@ def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any, recorded: Any)
     assert line["infos"]["b"] == {"n": 1}
     if recorded is not None:
         assert line["infos"]["a"] == recorded
+
+
+def test_arrays_of_the_environment_are_recorded_as_lists() -> None:
+    """As an agent's info, as a part of one and as a reward, whatever they hold."""
+    numpy = pytest.importorskip("numpy")
+    infos = {"a": numpy.array([1, 2]), "b": {"seen": numpy.zeros((2, 1))}, "c": numpy.array([])}
+    rewards = {"a": numpy.array([1.0, 2.0]), "b": numpy.float32(0.5)}
+    text = results_text(StepResult(rewards, {}, {}, infos, False))
+    assert json.loads("{" + text[1:] + "}") == {
+        "infos": {"a": [1, 2], "b": {"seen": [[0.0], [0.0]]}, "c": []},
+        "rewards": {"a": [1.0, 2.0], "b": 0.5}, "terminations": {}, "truncations": {},
+    }  # fmt: skip
+
+
+def test_a_reward_that_is_no_number_is_recorded_and_has_no_sum() -> None:
+    """The other agents' are summed."""
+    trajectory = Trajectory()
+    for frame in range(2):
+        trajectory.frame(confirmed(frame, result=StepResult({"a": None, "b": 1.5, "c": "x"}, {}, {}, {}, False)))
+    assert trajectory.totals == {"b": 3.0}
+    assert [json.loads(line)["rewards"] for line in trajectory.lines(0)] == [{"a": None, "b": 1.5, "c": "x"}] * 2
+
+
+def test_an_agent_that_python_does_not_write_costs_its_name_alone() -> None:
+    """An id may be any int; also where infos and flags are empty, and their texts are kept."""
+    agent = 10**5000
+    text = results_text(StepResult({agent: 1.5, 1: 2}, {agent: False}, {agent: True}, {agent: {}}, False))
+    name = "<cannot be recorded>"
+    assert json.loads("{" + text[1:] + "}") == {
+        "infos": {name: {}}, "rewards": {name: 1.5, "1": 2}, "terminations": {name: False}, "truncations": {name: True},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("flag", [False, True, 0, None])

@@ -125,6 +125,175 @@ def test_the_others_of_a_broken_environment_end_with_what_is_confirmed() -> None
     assert most > 25
 
 
+# -- whatever else raises -----------------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """What the tests below raise."""
+
+
+class Breaks(Walk):
+    """A walk of which one call raises, from the state after so many frames on."""
+
+    def __init__(self, call: str, since: int) -> None:
+        super().__init__(2, seed=1)
+        self.call = call
+        self.since = since
+        self.episode = 0
+
+    def _break(self, call: str, frames: int) -> None:
+        if call == self.call and frames >= self.since:
+            raise Broken(call)
+
+    def reset(self, episode: int) -> None:
+        self.episode = episode
+        self._break("reset", episode)
+        super().reset(episode)
+
+    def save(self) -> object:
+        self._break("save", self.state[0])
+        return super().save()
+
+    def canonical(self, state: Any) -> bytes:
+        self._break("canonical", state[0])
+        self._break("canonical of an episode", self.episode)
+        return super().canonical(state)
+
+    def step(self, actions: Sequence[Any]) -> StepResult | None:
+        result = super().step(actions)
+        assert result is not None
+        if self.call == "text" and self.state[0] > self.since:
+            result.infos = None  # type: ignore[assignment]
+        return result
+
+
+class Picky:
+    """A sink that cannot have a frame, or an end."""
+
+    def __init__(self, frame: int) -> None:
+        self.at = frame
+        self.taken: list[int] = []
+
+    def frame(self, frame: Any) -> None:
+        """A confirmed frame."""
+        if frame.frame == self.at:
+            raise Broken("sink")
+        self.taken.append(frame.frame)
+
+    def end(self, episode: int, frames: int, digest: bytes) -> None:
+        """The episode is complete."""
+        if frames == self.at:
+            raise Broken("sink")
+
+    def cut(self, episode: int, frames: int) -> None:
+        """What was confirmed beyond is taken back."""
+
+
+def break_one(table: Table, most: int = 400) -> list[Exception]:
+    """Tick until both are over, whatever comes out of session 0; returns that."""
+    raised: list[Exception] = []
+    for _ in range(most):
+        table.now += table.period
+        for peer in (0, 1):
+            try:
+                table.poll(peer)
+            except (Broken, AttributeError) as error:
+                assert peer == 0
+                raised.append(error)
+        table.deliver()
+        for peer in (0, 1):
+            try:
+                table.advance(peer)
+            except (Broken, AttributeError) as error:
+                assert peer == 0
+                raised.append(error)
+        if all(session.phase in (DONE, FAILED) for session in table.sessions):
+            break
+    table.ticks(20)
+    return raised
+
+
+MAX = 60
+
+
+@pytest.mark.parametrize(
+    ("call", "since", "frames", "partner"),
+    [
+        ("reset", 0, None, "stop"),
+        ("reset", 1, None, "stop"),
+        ("canonical of an episode", 0, None, "stop"),
+        ("canonical of an episode", 1, None, "stop"),
+        ("canonical", 20, 20, "player_left"),
+        # The final state, which is saved and hashed at the end alone.
+        ("canonical", MAX, MAX, "player_left"),
+        ("save", MAX, MAX, "player_left"),
+        ("text", 25, 25, "player_left"),
+        ("sink", 30, 31, "player_left"),
+        ("sink", MAX, MAX, "player_left"),
+    ],
+)
+def test_whatever_the_simulation_or_a_record_raises_ends_the_session_for_all(
+    call: str, since: int, frames: int | None, partner: str
+) -> None:
+    """It comes out once, of the half in which it was; the session says why, once, and so do the others."""
+    sinks: list[Any] = [Picky(since)] if call == "sink" else []
+    table = Table(
+        2, settings(max_steps=MAX, num_episodes=2, hash_interval=10),
+        simulation=lambda seat: Walk(2, seed=1) if seat or call == "sink" else Breaks(call, since),
+    )  # fmt: skip
+    for sink in sinks:
+        table[0].add_sink(sink)
+    raised = break_one(table)
+    assert len(raised) == 1
+    assert [(session.phase, session.reason) for session in table.sessions] == [(FAILED, "error"), (DONE, partner)]
+    ends = table.events(0, SessionEnded)
+    assert [(event.reason, event.text) for event in ends] == [("error", f"{type(raised[0]).__name__}: {raised[0]}")]
+    assert len(table.events(1, SessionEnded)) == 1
+    assert table[0].waiting == 0
+    if frames is None:
+        # Between two episodes none is broken off.
+        assert [event.reason for event in table[0].ended] == ["max_steps"] * since
+        return
+    assert table[0].ended == [EpisodeEnded(episode=0, frames=frames, reason="error")]
+    assert [row[1] for row in table.published[0] if row[2]] == list(range(frames))
+    assert table.published[0][:20] == table.published[1][:20]
+    for sink in sinks:
+        assert sink.taken == list(range(min(since, MAX)))
+
+
+def test_what_raises_at_an_end_of_another_reason_is_logged() -> None:
+    """The session ends as it would have; what was published before stays, and nothing comes out of what was said."""
+    table = Table(2, LONG, simulation=lambda seat: Breaks("canonical", 20)).start()
+    table.until(lambda: table[0].frame == 30)
+    # A state waits to be hashed.
+    table[0]._parts.publication.finish(0, table[0].timeline.state(29))
+    published = table[0].published
+    table[0].player_left(1, table.now, certain=True)
+    table.ticks(1)
+    assert (table[0].phase, table[0].reason) == (DONE, "player_left")
+    assert table[0].ended == [EpisodeEnded(episode=0, frames=published + 1, reason="player_left")]
+    assert "the last confirmed frames could not be recorded: Broken: canonical" in table.logs(0)
+
+
+def test_an_exception_without_a_text_ends_the_session_as_well() -> None:
+    """Its type is said."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("nothing to say")
+
+    def step(actions: Sequence[Any]) -> None:
+        raise Mute
+
+    table = Table(2, LONG).start()
+    table.ticks(5)
+    table[0].simulation.step = step  # type: ignore[method-assign, assignment]
+    with pytest.raises(Mute):
+        table.ticks(10)
+    table.news[0].extend(table[0].news())
+    assert [event.text for event in table.events(0, SessionEnded)] == ["Mute"]
+
+
 # -- ends that differ ---------------------------------------------------------------------------------------------
 
 

@@ -489,6 +489,104 @@ def test_an_exception_of_a_known_frame_comes_out_also_of_a_rollback() -> None:
         t.advance(True)
 
 
+class Unsaved(Crowded):
+    """Two who do the same can be stepped, but what comes of it cannot be saved."""
+
+    def step(self, actions: Sequence[int]) -> StepResult:
+        self.tries += 1
+        return Log.step(self, actions)
+
+    def save(self) -> object:
+        if self.rows and self.rows[-1][0] == self.rows[-1][1] != 0:
+            raise ValueError(f"both did {self.rows[-1][0]}")
+        return super().save()
+
+
+class Junk(Crowded):
+    """Two who do the same get what is no result."""
+
+    def step(self, actions: Sequence[int]) -> Any:
+        try:
+            return super().step(actions)
+        except ValueError:
+            return {}, {}, {}, {}
+
+
+class Undecided(Crowded):
+    """Two who do the same get a result of which nobody can say whether it is the last."""
+
+    class Neither:
+        def __bool__(self) -> bool:
+            raise ValueError("both")
+
+    def step(self, actions: Sequence[int]) -> StepResult:
+        try:
+            return super().step(actions)
+        except ValueError:
+            return StepResult({}, {}, {}, {}, self.Neither())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [Unsaved, Junk, Undecided])
+@pytest.mark.parametrize("known", [False, True])
+def test_what_a_frame_gave_and_led_to_is_of_that_frame(kind: type[Crowded], known: bool) -> None:
+    """A state that cannot be saved and a result that is none: on a guess they are nobody's, otherwise the game's."""
+    t = timeline(simulation=kind())
+    give(t, 1, 0, 7)
+    for frame, own in enumerate((1, 1, 7)):
+        t.fix(0, frame, bytes((own,)))
+        t.advance(True)
+    # What was stepped on a guess is saved at the latest before the next frame is.
+    t.fix(0, 3, b"\1")
+    t.advance(True)
+    assert t.blocked
+    assert (t.current, t.end, rows(t)) == (2, None, [(1, 7)] * 2)
+    assert t.state(2) == ((1, 7),) * 2
+    give(t, 1, 1, 7)
+    give(t, 1, 2, 7 if known else 2)
+    assert not t.blocked
+    if known:
+        with pytest.raises((ValueError, AttributeError)):
+            [t.advance(True) for _ in range(2)]
+        assert t.current == 2
+        return
+    for _ in range(2):
+        t.advance(True)
+    assert (t.current, rows(t)) == (4, [(1, 7), (1, 7), (7, 2), (1, 2)])
+    assert (t.events.count, t.total) == (0, 4)
+
+
+@pytest.mark.parametrize("kind", [Unsaved, Junk, Undecided])
+def test_so_it_is_while_frames_are_stepped_again(kind: type[Crowded]) -> None:
+    """The rollback stops before the frame, and goes on behind it when its inputs are known."""
+    t = timeline(simulation=kind())
+    for frame, own in enumerate((1, 2, 3, 4, 5)):
+        t.fix(0, frame, bytes((own,)))
+        t.advance(True)
+    give(t, 1, 0, 0)
+    assert give(t, 1, 1, 4) == MISPREDICTED
+    t.advance(True)
+    assert (t.current, t.stepped, t.blocked) == (3, 5, True)
+    assert rows(t) == [(1, 0), (2, 4), (3, 4)]
+    for frame, other in ((2, 4), (3, 6)):
+        give(t, 1, frame, other)
+    for _ in range(2):
+        t.advance(True)
+    assert rows(t) == [(1, 0), (2, 4), (3, 4), (4, 6), (5, 6)]
+
+
+def test_a_first_state_that_cannot_be_saved_is_no_guess() -> None:
+    """No frame led to it."""
+
+    class Nothing(Log):
+        def save(self) -> object:
+            raise ValueError("no state")
+
+    t = timeline(simulation=Nothing())
+    with pytest.raises(ValueError, match="no state"):
+        t.advance(True)
+    assert t.current == 0
+
+
 # -- predictors that are no good --------------------------------------------------------------------------------
 
 
