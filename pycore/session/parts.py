@@ -132,8 +132,8 @@ def assemble(
     over = Over(links)
     topics: tuple[Topic, ...] = (ready, deaf, status, over, stop, end, hashes)
     packets = Packets(
-        who, episode, timeline, links, own, topics, deaf, over, outputs, journal, settings.datagram_bytes,
-        settings.period, now,
+        who, episode, timeline, links, own, topics, deaf, over, status, outputs, journal,
+        settings.datagram_bytes, settings.period, now,
     )  # fmt: skip
     dispatch = Dispatch(timeline, links, own, packets, outputs, journal)
     intake = Intake(
