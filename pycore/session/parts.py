@@ -101,7 +101,7 @@ def assemble(
     """Make all parts of a session."""
     seats = seats_of(settings, who)
     if predictor is None and settings.prediction == "default_action":
-        predictor = DefaultAction(settings.default_action)
+        predictor = DefaultAction([seat.default_action for seat in seats])
     timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor)
     links = tuple(
         Link(

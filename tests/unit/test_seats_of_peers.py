@@ -227,6 +227,15 @@ def test_a_seat_that_nobody_owns_plays_its_default_action() -> None:
     assert ledgers[0].episodes[0] == ledgers[1].episodes[0] == truth(table, fixed[0], 0)
 
 
+def test_where_the_default_action_is_predicted_it_is_each_seats_own() -> None:
+    """The guess of a frame whose input is missing; a player who presses nothing is never mispredicted."""
+    table, ledgers = table_of(PLACES["each its own"], MIXED, of={"num_episodes": 1, "prediction": "default_action"})
+    defaults = [0, "none", 299]
+    play(table, lambda seat, frame: defaults[seat], late=0.6)
+    assert all(row[1] == defaults for ledger in ledgers for row in ledger.episodes[0])
+    assert all(session.timeline.resimulated == 0 < session.timeline.total for session in table.sessions)
+
+
 @pytest.mark.parametrize(
     ("peers", "message"),
     [
