@@ -170,8 +170,10 @@ class Session:
         self.connection_details = details
 
     def set_wall_ms(self, now: float, wall_ms: float) -> None:
-        """The wall time, read anew after a pause: a monotonic clock may stand still while a machine sleeps."""
-        self._journal.set_wall(now + self._shift, wall_ms)
+        """The wall time, read anew after a pause; it counts from `now` on. A monotonic clock may have stood still."""
+        moment = now + self._shift
+        # That a clock was set back is known with the next poll only, which goes on from the last one.
+        self._journal.set_wall(moment if moment >= self._polled_at - BACKWARDS else self._polled_at, wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
         """Propose an input delay for the episodes after the next READY, of one seat or of all; the largest proposal
@@ -245,7 +247,7 @@ class Session:
         self._journal.say(Log(level=level, text=text))
 
     def wall_ms(self, now: float) -> float:
-        """Milliseconds since the epoch at `now`."""
+        """Milliseconds since the epoch at `now`, or at an earlier moment since the caller's clock was set back last."""
         return self._journal.wall_ms(now + self._shift)
 
     @property
