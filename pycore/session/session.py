@@ -136,14 +136,13 @@ class Session:
         return self._intake.take_input(link, seat, frame, encoded, now + self._shift, path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
-        """That peer holds all our inputs up to `frame` and knows everybody's."""
+        """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
+        so far it moves nothing, and then it cannot know everybody's."""
         link = self.link_to(peer)
-        known = frame
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
-            if known > outbox.dispatched:
-                return
-        link.peer.said_known(known)
+        if all(frame <= outbox.dispatched for outbox in link.own):
+            link.peer.said_known(frame)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
