@@ -33,7 +33,7 @@ class Settings:
     action_space: Mapping[str, Any] = field(default_factory=lambda: {"type": "discrete", "n": 256})
     """What an action is; see `pycore.actions.codec`."""
     default_action: Any = 0
-    """Stands for everybody in the first `input_delay` frames, and for a player without keys."""
+    """Stands for everybody in the first `input_delay` frames, and for a player who gives no action."""
     prediction: str = "repeat_last"
     """`repeat_last` or `default_action`."""
     hash_interval: int | None = None
@@ -92,11 +92,6 @@ class Settings:
         """The value of `action_space`, `default_action` or `input_delay` for one seat."""
         own = self.seats[seat] if seat < len(self.seats) else {}
         return own.get(name, getattr(self, name))
-
-    @property
-    def longest_delay(self) -> int:
-        """The largest input delay of a seat, in frames."""
-        return max([self.input_delay, *[int(of.get("input_delay", 0)) for of in self.seats]])
 
     @property
     def period(self) -> float:

@@ -13,9 +13,8 @@ from typing import Any
 
 from pycore.errors import ActionError, ActionTooLarge, CanonicalError, ConfigError, DecodeError
 from pycore.values import canonical
+from pycore.values.json import EXACT
 
-EXACT = 2**53
-"""Integers up to here are exact in JavaScript."""
 DEEPEST = 16
 MAX_ACTION_BYTES = 1000
 """Limit of one encoded action: one must fit a datagram beside the header."""

@@ -88,13 +88,16 @@ class Bridge:
         self._pictures = Pictures(simulation) if companion is None and isinstance(simulation, Renderable) else None
         self._refusals = Refusals()
         self.view = View(session, self.trajectory, self._connections, self._pictures, self._notice)
-        self._default = game.settings.default_action
+        self._default = session.seats[session.me].default_action
         self._write_head()
 
     # -- the tick ---------------------------------------------------------------------------------------------
 
     def poll(self, now: float, action: Any, inbox_length: int) -> int:
-        """Take in the inbox, dispatch the local action; returns the length of the outbox."""
+        """Take in the inbox, dispatch the local action; returns the length of the outbox.
+
+        An action is an integer, or the JSON text of any other; an empty text is none, and the seat's default is played.
+        """
         session = self.session
         self.now = now
         # What arrives may have answers of its own, which must not be written over.
@@ -106,7 +109,7 @@ class Bridge:
             elif kind == IN_EVENT:
                 self.happened(payload, came)
         if type(action) is str:
-            action = self._companion.action(action)
+            action = self._companion.action(action) if action else self._default
         try:
             outputs = session.poll(now, action, channels, connected, hidden)
         except ActionError as error:

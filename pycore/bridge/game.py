@@ -30,6 +30,11 @@ class Game:
     now: float
     wall_ms: float
 
+    @property
+    def default_actions(self) -> list[Any]:
+        """The default action of each seat."""
+        return [self.settings.of_seat(seat, "default_action") for seat in range(len(self.players))]
+
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Game:
         """The game of a page's JSON: `game_id`, `players`, `player_id`, `seed`, `settings`, `turn_config`,
@@ -58,5 +63,5 @@ def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
     if isinstance(env, Simulation):
         return env
     adapter = ParallelEnvAdapter(env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs)
-    adapter.check(game.settings.default_action)
+    adapter.check(default_actions=game.default_actions)
     return adapter

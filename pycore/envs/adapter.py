@@ -214,6 +214,7 @@ class ParallelEnvAdapter:
         self,
         default_action: Any = 0,
         *,
+        default_actions: Sequence[Any] | None = None,
         script: Iterable[Sequence[Any]] | None = None,
         frames: int = 12,
         episode: int = 0,
@@ -221,11 +222,12 @@ class ParallelEnvAdapter:
     ) -> None:
         """Try the environment out and raise `EnvironmentUnfit` if it cannot be rolled back.
 
-        It plays `frames` frames of the default action, or `script` (actions by seat, frame by frame), several
-        times over; see `pycore.envs.audit`, for `law_1` too. What takes longer to show than that stays unseen. Reset
-        afterwards.
+        It plays `frames` frames of the default action, which `default_actions` says by seat where seats differ, or
+        `script` (actions by seat, frame by frame), several times over; see `pycore.envs.audit`, for `law_1` too. What
+        takes longer to show than that stays unseen. Reset afterwards.
         """
-        steps = list(script) if script is not None else [[default_action] * len(self._agents)] * frames
+        row = [default_action] * len(self._agents) if default_actions is None else list(default_actions)
+        steps = list(script) if script is not None else [row] * frames
         try:
             check_rollback(self, steps, episode, law_1=law_1)
         finally:

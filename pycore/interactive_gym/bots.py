@@ -27,6 +27,7 @@ class Cast:
         self._frame_skip = scene.frame_skip
         self._repeats = scene.repeats
         self._default = scene.default_action
+        self._lowest_default = scene.lowest_default
         self._seed = seed
 
     @property
@@ -41,7 +42,7 @@ class Cast:
         else:
             first = row[0]
             # A default action may be a list too.
-            if type(first) is not list or first == self._default or len(first) != 1 + len(self.page_bots):
+            if type(first) is not list or first == self._lowest_default or len(first) != 1 + len(self.page_bots):
                 first = [first] + [self._default] * len(self.page_bots)
             actions = [first[0], *row[1:], *first[1:]]
         for bot in self._random_bots:

@@ -72,7 +72,8 @@ class PageGame:
             on_step=_hook(scene.on_step_code),
         )
         # Environments of the page may count their episodes.
-        adapter.check(game.settings.default_action, law_1=False)
+        row = [*game.default_actions, *[scene.default_action] * (len(cast.agents) - len(game.players))]
+        adapter.check(default_actions=row, law_1=False)
         simulation = adapter if cast.is_plain else CastSimulation(adapter, cast)
         self.bridge = bridge = Bridge(game, simulation, companion=self)
         self.session = session = bridge.session
@@ -84,7 +85,7 @@ class PageGame:
         session.add_sink(self.ledger)
         self.view = PageView(session, bridge.view, cast, adapter, self.ledger, self.course, self._moment)
         self.inbox, self.outbox, self.link_count = bridge.inbox, bridge.outbox, bridge.link_count
-        self._default = game.settings.default_action
+        self._default = session.seats[session.me].default_action
         self._page_ready = self._was_ready = False
         self._later: deque[dict[str, Any]] = deque()
         """Orders that wait until the page has logged what it has to."""
@@ -153,7 +154,7 @@ class PageGame:
 
     def _unattended(self, action: Any) -> Any:
         """The action of a page that nobody looks at: the page's bots go on."""
-        if type(action) is str and self.cast.page_bots:
+        if type(action) is str and action and self.cast.page_bots:
             value = self.action(action)
             if isinstance(value, list):
                 return json.dumps([self._default, *value[1:]])
@@ -172,7 +173,8 @@ class PageGame:
         if value is None:
             return self._default
         if self.cast.page_bots and self.session.me == 0 and isinstance(value, list):
-            return [self._default if part is None else part for part in value]
+            defaults = [self._default, *[self.scene.default_action] * (len(value) - 1)]
+            return [default if part is None else part for part, default in zip(value, defaults, strict=True)]
         return value
 
     def take(self, event: str, data: Any, came: float) -> bool:

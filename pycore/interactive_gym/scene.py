@@ -112,6 +112,7 @@ class Scene:
         }
         settings.update({name: value for name, value in own.items() if name not in OWN_WORDS})
         self.default_action = settings["default_action"]
+        self.lowest_default = Settings.of(settings).of_seat(0, "default_action")
         if self.page_bots and settings["action_space"] != {"type": "any"}:
             raise ConfigError("the page's bots need the action_space {'type': 'any'}: their actions ride in a list")
         settings.setdefault("p2p_required", not self.socketio_start and settings.get("p2p", True))

@@ -170,8 +170,9 @@ class Paths:
         return False
 
     def send_raised(self) -> None:
-        """The channel raised: what looked like a success was a refusal, in a row with those before it."""
-        self.refusals = max(self.refusals, self._refusals_before) + 1
+        """The channel raised: what looked like a success was a refusal, in a row with those before it. A tick is
+        refused once, however many packets it had."""
+        self.refusals = max(self.refusals, self._refusals_before + 1)
 
     def fall_back(self, cause: str, now: float, frame: int) -> None:
         """Put the fallback in force."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pycore.actions.codec import ActionCodec
 from pycore.errors import ActionError, PycoreError
 from pycore.records.trajectory import VERSION
 from pycore.session.results import results_text
 from pycore.simulation import Simulation
-
-HASH_BYTES: Final = 8
+from pycore.values.canonical import HASH_BYTES
 
 
 class RecordError(PycoreError):

@@ -7,6 +7,7 @@ rollback, never the truth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -18,13 +19,14 @@ class Predictor(Protocol):
 
 
 class DefaultAction:
-    """Always the default action: for games in which a key is rarely held."""
+    """Always the seat's default action: for games in which a key is rarely held."""
 
-    __slots__ = ("action",)
+    __slots__ = ("actions",)
 
-    def __init__(self, action: Any) -> None:
-        self.action = action
+    def __init__(self, actions: Sequence[Any]) -> None:
+        self.actions = actions
+        """By seat."""
 
     def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
-        """The default action."""
-        return self.action
+        """The default action of the seat."""
+        return self.actions[seat]

@@ -19,8 +19,9 @@ from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, PLAYING, RE
 from pycore.session.publication import LARGE_BYTES
 from pycore.session.stage import Stage
 from pycore.session.topics import ready
-from pycore.session.topics.ready import HASH_BYTES, Ready
+from pycore.session.topics.ready import Ready
 from pycore.settings import Settings
+from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
 
 LONGEST_DELAY = 60

@@ -128,10 +128,13 @@ class Dispatch:
             return
         self._packets.announce(link, now)
         for outbox, inputs in zip(link.own, self.own, strict=True):
-            for frame in range(outbox.dispatched + 1, inputs.dispatched + 1):
+            first = outbox.dispatched + 1
+            if first > inputs.dispatched:
+                # Its new inputs may ride in another packet of this tick, which may still fail.
+                continue
+            for frame in range(first, inputs.dispatched + 1):
                 self._packets.act(inputs, frame, now)
                 link.counts.sent_by_socketio(1)
-            first = outbox.dispatched + 1
             outbox.dispatch(inputs.dispatched, now)
             for frame in range(first, inputs.dispatched + 1):
                 outbox.sent_by_socket(frame, now)

@@ -197,9 +197,9 @@ class Intake:
             else:
                 # All seats are its own: it holds at least what we hold of it.
                 peer.said_known(min(frames.held))
+            if (inputs or runs) and not peer.hears_ready:
+                peer.plays()
             if inputs:
-                if not peer.hears_ready:
-                    peer.plays()
                 self._take_inputs(link, seat, first, inputs, now, path)
             if runs:
                 for run in runs:

@@ -11,6 +11,7 @@ from pycore.events import Desync, Event, Log, PathChanged
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.episode import Episode
+from pycore.session.wall import WallClock
 
 
 class Journal:
@@ -21,7 +22,7 @@ class Journal:
         "_logged_at",
         "_players",
         "_timeline",
-        "_wall0",
+        "_wall",
         "contradictions",
         "foreign",
         "malformed",
@@ -36,7 +37,7 @@ class Journal:
         self._players = players
         self._episode = episode
         self._timeline = timeline
-        self._wall0 = wall_ms - now * 1000.0
+        self._wall = WallClock(now, wall_ms)
         self._logged_at = -1e9
         self.news: list[Event] = []
         self.path_changes: list[PathChanged] = []
@@ -54,13 +55,13 @@ class Journal:
         """The current frame, which changes of path are noted with."""
         return self._timeline.current
 
-    def wall_ms(self, now: float) -> float:
-        """Milliseconds since the epoch."""
-        return self._wall0 + now * 1000.0
+    def wall_ms(self, moment: float) -> float:
+        """Milliseconds since the epoch at a moment of the session's clock."""
+        return self._wall.at(moment)
 
     def set_wall(self, now: float, wall_ms: float) -> None:
-        """The wall time, read anew: a monotonic clock may have stood still while a machine slept."""
-        self._wall0 = wall_ms - now * 1000.0
+        """The wall time, read anew: it counts from `now` on."""
+        self._wall.read(now, wall_ms)
 
     def name(self, link: Link) -> str:
         """How a peer is called: by the id of its first seat."""

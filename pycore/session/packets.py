@@ -22,6 +22,7 @@ from pycore.session.own_inputs import OwnInputs
 from pycore.session.timesync import UNITS
 from pycore.session.topics.deaf import Deaf
 from pycore.session.topics.over import Over
+from pycore.session.topics.status import Status
 from pycore.session.topics.topic import READY, STATUS, Topic
 from pycore.wire import datagram, probe
 from pycore.wire.datagram import Run
@@ -62,6 +63,7 @@ class Packets:
         "_ready_at",
         "_ready_to",
         "_room",
+        "_status",
         "_tag",
         "_timeline",
         "_topics",
@@ -77,6 +79,7 @@ class Packets:
         topics: Sequence[Topic],
         deaf: Deaf,
         over: Over,
+        status: Status,
         outputs: Outputs,
         journal: Journal,
         datagram_bytes: int,
@@ -92,13 +95,14 @@ class Packets:
         self._topics = tuple(topics)
         self._deaf = deaf
         self._over = over
+        self._status = status
         self._out = outputs
         self._journal = journal
-        self._room = room_for_body(datagram_bytes, len(identity.players))
-        # Beside inputs that fill a packet there is room for the head of a second run, and for a status.
-        self._budget = self._room - RECEIPT_BYTES - STATUS_BYTES
         self._others = [seat for seat in range(len(identity.players)) if seat not in identity.own]
         """The seats that our receipts are of."""
+        self._room = room_for_body(datagram_bytes, len(self._others))
+        self._budget = self._room - 2 * datagram.RUN_BYTES - STATUS_BYTES
+        """Bytes of the inputs that one own seat has in a packet: in two runs, and with a status beside them."""
         self._nothing = [-1] * len(self._others)
         self._period = period
         self._answers: list[tuple[Link, int, float, str]] = []
@@ -187,43 +191,71 @@ class Packets:
                     if again:
                         link.counts.resent_by_p2p(again)
                 if len(runs) > 1 or len(own) > 1:
-                    more = self._more_runs(link, runs[1:], now, len(body))
-                    if more:
-                        flags |= datagram.RUNS
-                        body += datagram.encode_runs(more)
+                    flags, body = self._write_more(link, first, flags, body, runs[1:], now)
         else:
             first = self._timeline.current
         blocks = b""
         if link.agenda:
             blocks = self._blocks(link, False, self._room - len(body), now)
-            riding = blocks
-            if len(body) + len(blocks) <= self._room:
-                blocks = b""
-            else:
-                # A packet without a status says that the page is visible, and the next one of this tick the opposite.
-                riding = self._blocks(link, False, STATUS_BYTES, now, only=1 << STATUS)
-            if riding:
+            if blocks and len(body) + len(blocks) <= self._room:
                 flags |= datagram.BLOCKS
-                body += riding
+                body += blocks
+                blocks = b""
         if link.flush:
             link.flushed()
+        if blocks:
+            # A ready beside large inputs; it rides alone, behind them.
+            self._put_with_status(link, first, flags, body, now)
+            flags = datagram.BLOCKS
+            body = blocks
         seq, data = self._datagram(link, wire, first, flags, body, now)
         self._out.send(link, seq, data)
-        if blocks:
-            # A ready beside large inputs; it rides alone.
-            self._put(link, first, datagram.BLOCKS, blocks, now)
 
-    def _more_runs(self, link: Link, chosen: list[tuple[int, int]], now: float, taken: int) -> list[Run]:
-        """The second run of the first own seat, and what rides of the others."""
+    def _write_more(
+        self, link: Link, first: int, flags: int, body: bytes, chosen: list[tuple[int, int]], now: float
+    ) -> tuple[int, bytes]:
+        """Put what rides beside the first run into as many packets as it takes, and write all of them but the last;
+        returns flags and body of that one. `chosen` is the second run of the first own seat."""
+        *full, last = self._packed(link, chosen, now, len(body))
+        for runs in full:
+            self._put_with_status(link, first, *_with_runs(flags, body, runs), now)
+            flags = 0
+            body = b""
+        return _with_runs(flags, body, last)
+
+    def _packed(self, link: Link, chosen: list[tuple[int, int]], now: float, taken: int) -> list[list[Run]]:
+        """The runs beside the first one, by packet; in the first packet `taken` bytes are taken.
+
+        Each seat chooses as if it had a packet of its own, so that none starves beside another; the seats share a
+        packet where what they chose fits.
+        """
         own = self._own
         wire = link.paths.wire
         runs = [Run(link.own[0].seat, low, own[0].run(low, high)) for low, high in chosen]
-        room = max(0, self._budget - taken - sum([len(data) for run in runs for data in run.inputs]))
+        packets = [runs]
+        empty = self._room - STATUS_BYTES
+        left = [empty - taken - _weight(runs)]
         for outbox, inputs in zip(link.own[1:], own[1:], strict=True):
-            found = outbox.select(now, inputs.row, wire, self._period, link.flush, room)
-            link.counts.resent_by_p2p(outbox.rode(wire.seq, found))
-            runs += [Run(outbox.seat, low, inputs.run(low, high)) for low, high in found]
-        return runs
+            found = outbox.select(now, inputs.row, wire, self._period, link.flush, self._budget)
+            if not found:
+                continue
+            runs = [Run(outbox.seat, low, inputs.run(low, high)) for low, high in found]
+            weight = _weight(runs)
+            number = next((number for number, room in enumerate(left) if weight <= room), len(left))
+            if number == len(left):
+                packets.append([])
+                left.append(empty)
+            packets[number] += runs
+            left[number] -= weight
+            link.counts.resent_by_p2p(outbox.rode(wire.seq + number, found))
+        return packets
+
+    def _put_with_status(self, link: Link, first: int, flags: int, body: bytes, now: float) -> None:
+        """Write a packet that is not the last of its tick."""
+        for payload in self._status.payloads(link, now, False, STATUS_BYTES):
+            flags |= datagram.BLOCKS
+            body += datagram.encode_block(STATUS, payload)
+        self._put(link, first, flags, body, now)
 
     def _put(self, link: Link, first: int, flags: int, body: bytes, now: float) -> None:
         seq, data = self._datagram(link, link.paths.wire, first, flags, body, now)
@@ -243,11 +275,9 @@ class Packets:
             round(link.advantage * UNITS), receipts, body,
         )  # fmt: skip
 
-    def _blocks(
-        self, link: Link, with_ready: bool, room: int, now: float, by_socket: bool = False, only: int = -1
-    ) -> bytes:  # fmt: skip
+    def _blocks(self, link: Link, with_ready: bool, room: int, now: float, by_socket: bool = False) -> bytes:
         blocks = b""
-        agenda = (link.agenda | (1 << READY if with_ready else 0)) & only
+        agenda = link.agenda | (1 << READY if with_ready else 0)
         for topic in self._topics:
             if agenda & topic.bit:
                 whole = with_ready if topic.kind == READY else by_socket
@@ -311,11 +341,21 @@ class Packets:
             self._out.signal(link, data)
 
 
-def room_for_body(datagram_bytes: int, seats: int) -> int:
-    """Bytes of a datagram that inputs and blocks may take, beside the header and the longest receipts."""
-    return datagram_bytes - datagram.HEADER_BYTES - 2 - RECEIPT_BYTES * seats
+def _with_runs(flags: int, body: bytes, runs: list[Run]) -> tuple[int, bytes]:
+    return (flags | datagram.RUNS, body + datagram.encode_runs(runs)) if runs else (flags, body)
+
+
+def _weight(runs: list[Run]) -> int:
+    """Bytes of these runs beside the first one."""
+    return sum([datagram.RUN_BYTES + sum([len(data) for data in run.inputs]) for run in runs])
+
+
+def room_for_body(datagram_bytes: int, receipts: int) -> int:
+    """Bytes of a datagram that inputs and blocks may take, beside the header and so many receipts of the longest."""
+    return datagram_bytes - datagram.HEADER_BYTES - 2 - RECEIPT_BYTES * receipts
 
 
 def longest_action(datagram_bytes: int, seats: int) -> int:
-    """Bytes of the longest action that one datagram has room for, without the length in front of it."""
+    """Bytes of the longest action that one datagram has room for, without the length in front of it: as many receipts
+    as there are seats leave room for two runs and a status, since no sender has a receipt for its own."""
     return room_for_body(datagram_bytes, seats) - RECEIPT_BYTES - datagram.RUN_BYTES - 2

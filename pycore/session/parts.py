@@ -101,7 +101,7 @@ def assemble(
     """Make all parts of a session."""
     seats = seats_of(settings, who)
     if predictor is None and settings.prediction == "default_action":
-        predictor = DefaultAction(settings.default_action)
+        predictor = DefaultAction([seat.default_action for seat in seats])
     timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor)
     links = tuple(
         Link(
@@ -132,8 +132,8 @@ def assemble(
     over = Over(links)
     topics: tuple[Topic, ...] = (ready, deaf, status, over, stop, end, hashes)
     packets = Packets(
-        who, episode, timeline, links, own, topics, deaf, over, outputs, journal, settings.datagram_bytes,
-        settings.period, now,
+        who, episode, timeline, links, own, topics, deaf, over, status, outputs, journal,
+        settings.datagram_bytes, settings.period, now,
     )  # fmt: skip
     dispatch = Dispatch(timeline, links, own, packets, outputs, journal)
     intake = Intake(

@@ -15,9 +15,8 @@ from typing import Any, Final
 
 from pycore.rollback.timeline import Timeline
 from pycore.session.confirmed import ConfirmedFrame, Sink
-from pycore.session.topics.hashes import HASH_BYTES
 from pycore.simulation import Contents, Simulation
-from pycore.values.canonical import Encoder
+from pycore.values.canonical import HASH_BYTES, Encoder
 
 PER_TICK: Final = 4
 """Frames that are completed in a tick."""
@@ -64,13 +63,13 @@ class Publication:
         """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
-        self.begin()
+        self.begin(False)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is published from here on."""
         self._sinks = (*self._sinks, sink)
 
-    def begin(self, large: bool = True) -> None:
+    def begin(self, large: bool) -> None:
         """Start an episode; `large`: its states are encoded in pieces where they can be, which takes longer in all."""
         self._large = large
         self.waiting.clear()

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pycore.simulation import StepResult
-from pycore.values.json import UNRECORDABLE, record_json
+from pycore.values.json import EXACT, UNRECORDABLE, record_json
 
 KEPT: Final = 64
 """Sets of agents whose texts are kept; an environment has one."""
-EXACT: Final = 2**53
 
 _flags: dict[tuple[Any, ...], str] = {}
 """Texts of flags that are all off and of empty infos, by kind and agents."""

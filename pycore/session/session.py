@@ -136,14 +136,13 @@ class Session:
         return self._intake.take_input(link, seat, frame, encoded, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
-        """That peer holds all our inputs up to `frame` and knows everybody's."""
+        """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
+        so far it moves nothing, and then it cannot know everybody's."""
         link = self.link_to(peer)
-        known = frame
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
-            if known > outbox.dispatched:
-                return
-        link.peer.said_known(known)
+        if all(frame <= outbox.dispatched for outbox in link.own):
+            link.peer.said_known(frame)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
@@ -170,7 +169,7 @@ class Session:
         self.connection_details = details
 
     def set_wall_ms(self, now: float, wall_ms: float) -> None:
-        """The wall time, read anew after a pause: a monotonic clock may stand still while a machine sleeps."""
+        """The wall time, read anew after a pause; it counts from `now` on. A monotonic clock may have stood still."""
         self._journal.set_wall(self._time(now), wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
@@ -247,7 +246,7 @@ class Session:
         self._journal.say(Log(level=level, text=text))
 
     def wall_ms(self, now: float) -> float:
-        """Milliseconds since the epoch at `now`."""
+        """Milliseconds since the epoch at `now`, or at an earlier moment since the caller's clock was set back last."""
         return self._journal.wall_ms(now + self._shift)
 
     @property

@@ -34,14 +34,20 @@ class Truth:
 def ground_truth(
     simulation: Simulation,
     settings: Settings,
-    codec: ActionCodec,
+    codec: ActionCodec | Sequence[ActionCodec],
     inputs: Sequence[Mapping[int, bytes]],
     episode: int,
     stop_frame: int | None = None,
 ) -> Truth:
-    """Step an episode with everybody's true inputs (per seat: frame -> encoded action)."""
+    """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
+
+    `codec` is every seat's, or one for each. The input delays are those of the settings.
+    """
     simulation.reset(episode)
-    default = codec.encode(settings.default_action)
+    seats = range(len(inputs))
+    codecs = [codec] * len(inputs) if isinstance(codec, ActionCodec) else codec
+    defaults = [codecs[seat].encode(settings.of_seat(seat, "default_action")) for seat in seats]
+    delays = [settings.of_seat(seat, "input_delay") for seat in seats]
     since_hash = blake2b(digest_size=8)
     rows: list[tuple[bytes, ...]] = []
     rewards: list[Any] = []
@@ -50,25 +56,20 @@ def ground_truth(
     every = settings.hash_interval or max(1, round(settings.fps))
     complete = False
     for frame in range(last + 1):
-        if frame < settings.input_delay:
-            row = (default,) * len(inputs)
-        elif all(frame in of_seat for of_seat in inputs):
-            row = tuple(of_seat[frame] for of_seat in inputs)
-        else:
+        if any(frame >= delays[seat] and frame not in inputs[seat] for seat in seats):
             break
+        row = tuple(defaults[seat] if frame < delays[seat] else inputs[seat][frame] for seat in seats)
         if frame and not frame % every:
             hashes[frame] = _hash(simulation, since_hash)
             since_hash = blake2b(digest_size=8)
-        result = simulation.step([codec.decode(encoded) for encoded in row])
+        result = simulation.step([codecs[seat].decode(encoded) for seat, encoded in enumerate(row)])
         rows.append(row)
         since_hash.update(b"".join(row) + results_text(result).encode())
         rewards.append(None if result is None else result.rewards)
         if frame == last or (result is not None and result.done):
             complete = True
             break
-    return Truth(
-        rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete
-    )
+    return Truth(rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete)
 
 
 def _hash(simulation: Simulation, rows: Any) -> bytes:

@@ -215,10 +215,10 @@ class Page:
         for waking in self._waking:
             waking(self)
         self.ticked_at = self._time.now
-        settings = session.settings
-        action = self.play(session.episode, session.frame + settings.input_delay)
+        own = session.seats[self.seat]
+        action = self.play(session.episode, session.frame + own.delay)
         if self.hidden:
-            action = settings.default_action
+            action = own.default_action
         before = session.dispatched
         episode = session.episode
         channels = [self.channels[link.seat] for link in session.links]
@@ -226,7 +226,7 @@ class Page:
         if session.dispatched > before and session.episode == episode:
             while len(self.inputs) <= episode:
                 self.inputs.append({})
-            if session.dispatched >= settings.input_delay:
+            if session.dispatched >= own.delay:
                 self.inputs[episode][session.dispatched] = session.codec.encode(action)
         for polled in self._polled:
             polled(self, outputs)

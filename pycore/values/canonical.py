@@ -31,7 +31,7 @@ An array decodes to `Array`, always, so that the result does not depend on what 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final
 
 from pycore.values.arrays import DTYPES, Array
 from pycore.values.decoding import decode
@@ -39,10 +39,14 @@ from pycore.values.encoding import MAX_DEPTH, MAX_INT_BITS, encode, path_step, s
 from pycore.values.pieces import Encoder
 
 __all__ = [
-    "DTYPES", "MAX_DEPTH", "MAX_INT_BITS", "Array", "Encoder", "decode", "digest", "encode", "path_step", "short_repr",
+    "DTYPES", "HASH_BYTES", "MAX_DEPTH", "MAX_INT_BITS", "Array", "Encoder", "decode", "digest", "encode", "path_step",
+    "short_repr",
 ]  # fmt: skip
 
+HASH_BYTES: Final = 8
+"""Bytes of the hashes that peers compare and records hold."""
 
-def digest(value: Any, size: int = 8) -> bytes:
+
+def digest(value: Any, size: int = HASH_BYTES) -> bytes:
     """BLAKE2b of a value's canonical form. `bytes` are taken as a canonical form already made."""
     return blake2b(value if type(value) is bytes else encode(value), digest_size=size).digest()

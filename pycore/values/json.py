@@ -11,8 +11,8 @@ from pycore.values import canonical
 UNRECORDABLE: Final = "<cannot be recorded>"
 DEEPEST: Final = 64
 """Containers within containers; what is deeper, or contains itself, cannot be recorded."""
-
-
+EXACT: Final = 2**53
+"""Integers up to here are exact in JavaScript, which reads every number as a float."""
 LARGEST: Final = 10**4300
 """Python writes no integer of more digits."""
 

@@ -213,6 +213,21 @@ def line_of(metrics: dict[str, Any], episode: int, frames: int, word: str = "Com
     return line
 
 
+def test_an_environment_is_tried_out_with_each_seats_own_default_action() -> None:
+    """It may know no other of that seat."""
+    env = volley.make_env()
+    step = env.step
+    seen: set[tuple[Any, ...]] = set()
+
+    def noted(actions: dict[Any, Any]) -> Any:
+        seen.add(tuple(actions.values()))
+        return step(actions)
+
+    env.step = noted
+    Page(0, [0, 1], env, {"default_action": 5, "seats": [{}, {"default_action": 2}]})
+    assert seen == {(5, 2)}
+
+
 @pytest.mark.parametrize("loss", [0.0, 0.2])
 def test_two_pages_connect_and_play_a_session_to_its_end(loss: float) -> None:
     """Signalling, channel, two episodes: the records are byte-identical, complete, and non-trivial."""

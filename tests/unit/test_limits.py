@@ -8,9 +8,15 @@ from typing import Any
 
 import core_view
 import pytest
+from core_support import Table, actions_of, datagrams_of, opened
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_seats_of_peers import play, table_of, truth
 from watching import Windows
 
-from pycore import P2P, ActionError, Settings, StepResult
+from pycore import P2P, SEND, ActionError, Settings, StepResult
+from pycore.events import PeerStatus
+from pycore.session.topics.topic import STATUS
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
 from pycore.values import canonical
 
@@ -271,6 +277,141 @@ def test_no_datagram_exceeds_its_limit_with_actions_that_just_fit(limit: int) ->
     assert sizes.largest > limit // 2
     assert [page.session.reason for page in of.peers] == ["complete", "complete"]
     assert wrong(of, Walk(2, seed=1)) == []
+
+
+ANY = {"action_space": {"type": "any"}, "default_action": ""}
+PLACES = ([[0, 1], [2]], [[0, 1, 2, 3, 4, 5, 6], [7]], [[0, 2, 4, 6], [1, 3, 5, 7]], [[0, 1, 2, 3, 4, 5, 6, 7], []])
+
+
+def table_of_texts(
+    places: Sequence[Sequence[int]], limit: int, **more: Any
+) -> tuple[Table, list[Any], Callable[[int, int], Any]]:
+    """Peers with several seats, what they record, and the longest text that may be played: another one each frame."""
+    table, ledgers = table_of(places, (), of={"datagram_bytes": limit, "hash_interval": 1, **ANY, **more})
+    longest = table[0].codec.limit
+    return table, ledgers, lambda seat, frame: f"{seat} {frame} ".ljust(longest - 5, "x")
+
+
+def all_leave(table: Table, limit: int) -> list[int]:
+    """Have every poll of a table judged: no packet is too large, and each new input of a healthy link rides in one.
+    Returns the sizes of all packets."""
+    sizes: list[int] = []
+    poll = table.poll
+
+    def judged(peer: int, action: Any = None) -> list[Any]:
+        session = table[peer]
+        fixed = session._parts.dispatch.own
+        before = session.episode, [inputs.dispatched for inputs in fixed]
+        outputs = poll(peer, action)
+        sizes.extend(len(data) for data in datagrams_of(outputs))
+        assert max(sizes, default=0) <= limit
+        for link in session.links:
+            if not fixed or not link.healthy or before[0] != session.episode:
+                continue
+            sent = [data for duty, to, _seq, data in outputs if duty == SEND and to == link.peer.number]
+            packets = [opened(session, data) for data in sent if core_view.is_datagram(data)]
+            riding = {
+                (seat, first + place)
+                for packet in packets
+                for seat, first, inputs in ((session._identity.own[0], packet.first, packet.inputs), *packet.runs)
+                for place in range(len(inputs))
+            }
+            for inputs, was in zip(fixed, before[1], strict=True):
+                assert inputs.dispatched == was or (inputs.seat.number, inputs.dispatched) in riding
+        return outputs
+
+    table.poll = judged  # type: ignore[method-assign]
+    return sizes
+
+
+@pytest.mark.parametrize("limit", [576, 1200])
+@pytest.mark.parametrize("places", PLACES, ids=str)
+def test_no_datagram_exceeds_its_limit_however_many_seats_a_page_has(places: list[list[int]], limit: int) -> None:
+    """The longest actions at every seat, under loss: what does not fit one packet rides in another of that tick."""
+    table, ledgers, meant = table_of_texts(places, limit, max_steps=40, num_episodes=1)
+    sizes = all_leave(table, limit)
+    fixed = play(table, meant, loss=0.1)
+    assert {session.reason for session in table.sessions} == {"complete"}
+    expected = truth(table, fixed[0], 0)
+    assert all(ledger.episodes[0] == expected for ledger in ledgers)
+    assert max(sizes) > table[0].codec.limit
+
+
+@given(
+    places=st.sampled_from(PLACES),
+    limit=st.sampled_from([576, 700, 1200]),
+    weights=st.lists(st.integers(0, 1000), min_size=3, max_size=11),
+    loss=st.sampled_from([0.0, 0.1, 0.3]),
+    seed=st.integers(0, 1000),
+)
+@example(places=PLACES[0], limit=1200, weights=[500, 500, 500], loss=0.3, seed=1)
+def test_any_sizes_of_any_seats_under_any_loss_fit_and_arrive(
+    places: list[list[int]], limit: int, weights: list[int], loss: float, seed: int
+) -> None:
+    """No packet is too large, no new input waits for the next tick, and everybody plays the same game."""
+    table, ledgers, _ = table_of_texts(places, limit, max_steps=24, num_episodes=1)
+    longest = table[0].codec.limit - 5
+
+    def meant(seat: int, frame: int) -> Any:
+        return f"{seat} {frame} ".ljust(min(longest, weights[(seat + frame) % len(weights)]), "x")
+
+    all_leave(table, limit)
+    fixed = play(table, meant, loss, seed=seed)
+    assert {session.reason for session in table.sessions} == {"complete"}
+    expected = truth(table, fixed[0], 0)
+    assert all(ledger.episodes[0] == expected for ledger in ledgers)
+
+
+def test_what_fits_one_packet_rides_in_one_whichever_seats_it_is_of() -> None:
+    """Three seats of a page: two of them share a packet, and so do all where they weigh little."""
+    table, _, _ = table_of_texts([[0, 1, 2], [3]], 1200, max_steps=5000)
+    table.start()
+    table.ticks(6, ["a", "b", "c"], "")
+    table.tick(["a" * 900, "b" * 500, "c" * 500], "")
+    packets = [opened(table[0], data) for data in datagrams_of(table.outputs[0])]
+    assert [[run.seat for run in packet.runs] for packet in packets] == [[], [1, 2]]
+    table.ticks(6, ["a", "b", "c"], "")
+    assert len(datagrams_of(table.outputs[0])) == 1
+
+
+def test_a_send_that_raised_moves_the_inputs_of_that_packet_and_of_no_other() -> None:
+    """Of a tick with three packets: each word counts its own seat's input over, and the tick is one refusal."""
+    table, _, meant = table_of_texts([[0, 1, 2], [3]], 1200, max_steps=5000)
+    table.start()
+    table.ticks(10, ["", "", ""], "")
+    table.now += table.period
+    session, link = table[0], table[0].links[0]
+    frame = session.frame + 1
+    before = link.counts.sent_via_p2p, link.counts.sent_via_socketio
+    table.poll(0, [meant(seat, frame) for seat in (0, 1, 2)])
+    sent = [seq for duty, _to, seq, data in table.outputs[0] if duty == SEND and core_view.is_datagram(data)]
+    assert len(sent) == 3
+    assert link.counts.sent_via_p2p == before[0] + 3
+    for seat in (1, 0, 2):
+        said = actions_of(session.send_failed(1, sent[seat], table.now))
+        assert [(data["player_id"], data["frame_number"]) for data in said] == [(seat, frame)]
+        assert actions_of(session.send_failed(1, sent[seat], table.now)) == []
+    assert (link.counts.sent_via_p2p, link.counts.sent_via_socketio) == (before[0], before[1] + 3)
+    assert (link.paths.refusals, link.fallback) == (1, None)
+    assert [outbox.dispatched for outbox in link.own] == [frame] * 3
+
+
+@pytest.mark.parametrize("places", [[[0, 1, 2], [3]], [[0], [1]]], ids=str)
+def test_a_hidden_page_says_so_in_each_packet_of_a_tick(places: list[list[int]]) -> None:
+    """A packet without the word says that it is visible: the others would read of a page that comes and goes."""
+    table, _, meant = table_of_texts(places, 576, max_steps=5000)
+    table.start()
+    table.ticks(5)
+    table.hidden[0] = True
+    packets = 0
+    for _ in range(40):
+        actions = [meant(seat, table[0].frame) for seat in places[0]]
+        table.tick(actions if len(actions) > 1 else actions[0], "")
+        sent = [opened(table[0], data) for data in datagrams_of(table.outputs[0])]
+        packets = max(packets, len(sent))
+        assert all(STATUS in [kind for kind, _ in packet.blocks] for packet in sent)
+    assert packets > 1
+    assert [event.status for event in table.events(1, PeerStatus)] == ["hidden"]
 
 
 def test_an_action_that_cannot_fit_a_datagram_is_refused_by_name() -> None:

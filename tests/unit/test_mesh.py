@@ -202,6 +202,38 @@ def test_two_players_average_below_20_bytes_a_packet_on_a_quiet_link() -> None:
         assert peer.packets_sent / peer.session.timeline.total < 1.1
 
 
+def test_seats_with_terms_of_their_own_end_with_the_truth_too() -> None:
+    """Each with its space, its default action and its input delay; a hidden page plays its own default."""
+    seats: list[dict[str, Any]] = [
+        {"default_action": 3, "input_delay": 4},
+        {"action_space": {"type": "any"}, "default_action": "none"},
+        {"action_space": {"type": "discrete", "n": 300}, "default_action": 299, "input_delay": 0},
+    ]
+    keys = [2, "left", 280]
+    settings = Settings(max_steps=90, action_space={"type": "discrete", "n": 6}, seats=seats)
+    asked: list[list[int]] = [[], [], []]
+
+    def player(seat: int) -> Any:
+        def play(episode: int, frame: int) -> Any:
+            asked[seat].append(frame)
+            return keys[seat]
+
+        return play
+
+    of = Mesh(3, settings, lambda seat: Walk(3, seed=1), player, Conditions(delay=0.06, loss=0.1), seed=3)
+    of.at(2.0, lambda: setattr(of.peers[1], "hidden", True))
+    of.run(60.0)
+    assert of.over
+    inputs = [page.inputs[0] for page in of.peers]
+    codecs = [seat.codec for seat in of.peers[0].session.seats]
+    truth = ground_truth(Walk(3, seed=1), settings, codecs, inputs, 0)
+    assert truth.complete
+    assert [wrong_with(truth, page.rows[0], page.rewards[0], page.finals[0]) for page in of.peers] == ["", "", ""]
+    assert [min(given) for given in inputs] == [min(frames) for frames in asked] == [4, 1, 0]
+    assert [codec.decode(truth.rows[-1][seat]) for seat, codec in enumerate(codecs)] == [2, "none", 280]
+    assert [codec.decode(truth.rows[0][seat]) for seat, codec in enumerate(codecs)] == [3, "none", 280]
+
+
 def test_the_oracle_names_the_first_difference() -> None:
     """Actions, rewards, length and final state: each is found, and the first frame is named."""
     of = mesh()

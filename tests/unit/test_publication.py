@@ -57,6 +57,7 @@ class Bench:
         self.sink = Taken()
         self.hashes: list[tuple[int, int, bytes]] = []
         self.publication = Publication((self.sink,), every, lambda *said: self.hashes.append(said))
+        self.publication.begin(large=True)
 
     def step(self, frames: int, action: int = 1) -> Bench:
         """Step so many frames and collect them."""
@@ -299,7 +300,7 @@ def test_an_episode_begins_with_nothing_of_the_one_before() -> None:
     first = list(bench.hashes)
     bench.simulation.reset(0)
     bench.timeline.begin(10**6)
-    bench.publication.begin()
+    bench.publication.begin(large=True)
     assert (bench.publication.collected, bench.publication.published, bench.publication.ended) == (-1, -1, False)
     bench.step(13).finish()
     assert bench.hashes[len(first) :] == first

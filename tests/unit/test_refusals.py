@@ -51,6 +51,27 @@ def test_an_action_that_is_too_large_is_told_to_its_player_and_to_nobody_else() 
     assert "xxx" not in records
 
 
+SEATS = [{}, {"action_space": {"type": "discrete", "n": 3}, "default_action": 2}]
+"""The second seat lacks the actions of the first, whose default is 5."""
+
+
+@pytest.mark.parametrize("action", ["", 3, "null", 5])
+def test_without_an_action_that_can_be_played_a_seat_plays_its_own_default(action: object) -> None:
+    """One that is none of its space, and none at all, of which nobody is told."""
+    two = playing(default_action=5, seats=SEATS)
+    page, other = two.pages
+    frame = page.bridge.session.frame
+    for _ in range(10):
+        two.tick("", action)
+    two.until(done(two), play=lambda tick: (1, 1))
+    records = page.bridge.view.records()
+    assert records == other.bridge.view.records()
+    rows = [line["actions"] for line in map(json.loads, records.splitlines()) if "actions" in line]
+    assert rows[frame + 2 : frame + 10] == [[5, 2]] * 8
+    assert errors(page) == []
+    assert len(errors(other)) == (action != "")
+
+
 def test_a_key_that_is_held_is_told_once_and_again_after_a_while() -> None:
     """A page asks at every tick: a line and a word for each would bury everything else."""
     two = playing(action_space={"type": "any"})

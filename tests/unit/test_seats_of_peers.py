@@ -190,6 +190,22 @@ def test_a_page_with_two_seats_sends_one_packet_a_tick_with_both_inputs() -> Non
     assert len(packet.receipts) == 1
 
 
+def test_a_receipt_for_one_own_seat_counts_though_another_has_not_got_so_far() -> None:
+    """Seats of different delays: the first one has dispatched less, and what the peer knows stays what it was."""
+    table, _ = table_of([[0, 2], [1]], MIXED, of={"max_steps": 400, "num_episodes": 1})
+    table.start()
+    table.held = True
+    table.ticks(5)
+    link = table[0].links[0]
+    short, long = link.own
+    acked, known, frame = short.acked, link.peer.known, long.dispatched
+    assert long.acked < short.dispatched < frame
+    table[0].acknowledge(1, frame)
+    assert (short.acked, long.acked, link.peer.known) == (acked, frame, known)
+    table[0].acknowledge(1, short.dispatched)
+    assert (short.acked, link.peer.known) == (short.dispatched, short.dispatched)
+
+
 def test_a_page_without_a_seat_gives_no_input_and_holds_everybody_up_if_it_lacks_one() -> None:
     """It is a peer: what it does not hold is not confirmed, and it sends receipts only."""
     table, _ = table_of([[0], [1], []], (), of={"max_steps": 400, "num_episodes": 1})
@@ -225,6 +241,15 @@ def test_a_seat_that_nobody_owns_plays_its_default_action() -> None:
     assert [session.reason for session in table.sessions] == ["complete", "complete"]
     assert all(row[1][1] == "none" for row in ledgers[0].episodes[0])
     assert ledgers[0].episodes[0] == ledgers[1].episodes[0] == truth(table, fixed[0], 0)
+
+
+def test_where_the_default_action_is_predicted_it_is_each_seats_own() -> None:
+    """The guess of a frame whose input is missing; a player who presses nothing is never mispredicted."""
+    table, ledgers = table_of(PLACES["each its own"], MIXED, of={"num_episodes": 1, "prediction": "default_action"})
+    defaults = [0, "none", 299]
+    play(table, lambda seat, frame: defaults[seat], late=0.6)
+    assert all(row[1] == defaults for ledger in ledgers for row in ledger.episodes[0])
+    assert all(session.timeline.resimulated == 0 < session.timeline.total for session in table.sessions)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_prediction_is_not_anchored_behind_a_hole() -> None:
 
 def test_the_default_action_can_be_predicted_instead() -> None:
     """A predictor is plugged in; what it says is encoded and decoded like any action."""
-    t = timeline(predictor=DefaultAction(3))
+    t = timeline(predictor=DefaultAction([3, 3]))
     give(t, 1, 0, 7)
     for frame in range(3):
         give(t, 0, frame, 1)

@@ -207,7 +207,8 @@ export function readOutbox(buffer, length, take) {
 }
 
 /**
- * An action as it crosses the bridge: an integer as it is, everything else as JSON text.
+ * An action as it crosses the bridge: an integer as it is, everything else as JSON text; of undefined the text is
+ * empty, and the core plays the default action of the seat.
  *
  * A JavaScript number does not say whether it is meant as int or float, and objects would become proxies.
  *
@@ -215,7 +216,7 @@ export function readOutbox(buffer, length, take) {
  * @returns {number | string}
  */
 export function encodeAction(action) {
-  return typeof action === 'number' && Number.isSafeInteger(action) ? action : JSON.stringify(action ?? null);
+  return typeof action === 'number' && Number.isSafeInteger(action) ? action : JSON.stringify(action) ?? '';
 }
 
 /** The session in Python, with every method looked up once: those of the bridge, and those of its view. */

@@ -40,7 +40,7 @@ import { Ticker } from './timer.js';
  * @property {any} environment the Python environment; owned by the game from here on
  * @property {Config} config
  * @property {import('./core.js').Server} socket
- * @property {(frame: number) => unknown} readAction the local action for the next tick
+ * @property {(frame: number) => unknown} readAction the local action for the next tick; undefined: the seat's default
  * @property {Renderer | null} renderer
  * @property {import('./errors.js').Report} report
  * @property {(news: News) => void} [onNews]
@@ -89,13 +89,13 @@ export class PycoreGame extends Core {
 
   /** @param {number} frame @returns {unknown} */
   #readAction(frame) {
-    const { readAction, config, report } = this.#parts;
+    const { readAction, report } = this.#parts;
     try {
       return readAction(frame);
     } catch (error) {
       if (!this.#readFailed) report('game.readAction', error);
       this.#readFailed = true;
-      return config.settings['default_action'] ?? 0;
+      return undefined;
     }
   }
 

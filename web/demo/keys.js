@@ -42,11 +42,9 @@ export class KeyState {
 
   /**
    * @param {Mapping} mapping
-   * @param {unknown} defaultAction
    * @param {'pressed_keys' | 'single_keystroke'} [mode] with single_keystroke a press acts once
    */
-  constructor(mapping, defaultAction, mode = 'pressed_keys') {
-    this.defaultAction = defaultAction;
+  constructor(mapping, mode = 'pressed_keys') {
     this.mode = mode;
     this.#entries = Object.entries(mapping).map(([name, action]) => ({
       keys: name === ',' ? [','] : name.split(',').map((key) => normal(key === ' ' ? key : key.trim())),
@@ -88,7 +86,7 @@ export class KeyState {
     this.#taps.clear();
   }
 
-  /** The action for this tick. */
+  /** The action for this tick; undefined: none, and the core plays the seat's default. @returns {unknown} */
   read() {
     const taps = [...this.#taps];
     this.#taps.clear();
@@ -106,7 +104,7 @@ export class KeyState {
         bestAge = age;
       }
     }
-    return best === null ? this.defaultAction : best.action;
+    return best === null ? undefined : best.action;
   }
 }
 

@@ -188,7 +188,7 @@ export class Visit {
     this.#enter('connecting');
     screens.show('game');
     const hud = new Hud(settings);
-    const keys = new KeyState(this.mapping, settings['default_action'] ?? 0);
+    const keys = new KeyState(this.mapping);
     this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping), report);
     this.#renderer = new Renderer(screens.element('canvas'), report);
     try {

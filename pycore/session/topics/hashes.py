@@ -19,9 +19,9 @@ from pycore.errors import DecodeError
 from pycore.link.link import Link
 from pycore.session.journal import Journal
 from pycore.session.topics.topic import HASH, Arrival
+from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import BLOCK_BYTES
 
-HASH_BYTES: Final = 8
 ENTRY_BYTES: Final = 4 + HASH_BYTES
 HEARD: Final = 1 << 31
 WANT: Final = 1 << 30

@@ -20,12 +20,12 @@ from pycore.link.link import Link
 from pycore.session.episode import Episode
 from pycore.session.topics.topic import READY, Arrival
 from pycore.values import canonical
+from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
 
 LIMIT: Final = 1024
 HEARD: Final = 1
 """Mark: I have your ready for this episode."""
-HASH_BYTES: Final = 8
 _DIGEST_BYTES: Final = 4
 _SHOWN: Final = 12
 _HEAD: Final = 2 + 4 + HASH_BYTES + 1

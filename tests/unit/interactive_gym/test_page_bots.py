@@ -125,6 +125,26 @@ def test_a_default_action_that_is_a_list_is_no_list_of_the_bots(default: Any) ->
     assert of.spread([[[5, 6], [7, 8]], meant], 0, 0) == [[5, 6], meant, [7, 8]]
 
 
+def test_a_seat_of_the_scene_may_have_a_default_action_of_its_own() -> None:
+    """Its player's when the page has none, hides, or says nothing; that of the page's bots stays the scene's."""
+    seats = [{"default_action": [7, 7]}, {"default_action": 4}]
+    scene = with_own(metadata(policy_mapping=WITH_MODEL, num_episodes=1, default_action=3, input_delay=2), seats=seats)
+    table = Table(scene)
+    for side in table.sides:
+        side.play = lambda tick: None
+        side.bots = lambda tick, bot: None
+    table.playing(10)
+    table[1].hidden = True
+    table.play()
+    played = table[0].episodes[0]["actions"]
+    assert played == table[1].episodes[0]["actions"]
+    assert [played[agent] for agent in ("0", "1", "2")] == [[[7, 7]] * 60, [4] * 60, [3] * 60]
+    for side in table.sides:
+        default = [[7, 7], 4][side.seat]
+        assert side.bridge._unattended("") == side.bridge.action("null") == default
+    assert table[0].bridge.action("[null, null]") == [[7, 7], 3]
+
+
 def test_one_person_beside_bots_plays_alone() -> None:
     """No link, no server, no validation: the page's game for one, in which the bots are the core's or the page's."""
     for policy in ("random", "model.onnx"):
