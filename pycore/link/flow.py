@@ -12,6 +12,8 @@ from typing import Final
 
 from pycore.wire.datagram import NO_SAMPLE
 
+LONGEST_RTT: Final = 10.0
+"""A sample of more is none of a way that can be played by, and whatever waits for a round trip must not wait for it."""
 LONG_AGO: Final = -1e9
 """When something came of which nobody knows when: it is held for too long to say so."""
 
@@ -79,6 +81,10 @@ class Flow:
         self.newest_at = LONG_AGO
         return True
 
+    def excuse(self, seconds: float) -> None:
+        """Between two ticks the clock went on by so much too far: what is on its way was sent by the clock of now."""
+        self._sent_at = [sent_at + seconds for sent_at in self._sent_at]
+
     def hear(self, now: float) -> None:
         """Something came that is no datagram."""
         self.heard_at = now
@@ -92,6 +98,8 @@ class Flow:
         """Take one round-trip time into the mean."""
         if rtt < 0.0:
             rtt = 0.0
+        elif rtt > LONGEST_RTT:
+            rtt = LONGEST_RTT
         self._recent.append(rtt)
         self.rtt = rtt if self.rtt is None else self.rtt + (rtt - self.rtt) / 8
 

@@ -109,6 +109,7 @@ class Link:
         wakes: if that is nothing twice in a row, the silence is the peer's.
         """
         paths = self.paths
+        paths.excuse_round_trips(seconds)
         if max(paths.wire.heard_at, paths.socket.heard_at) <= self._excused_until:
             return False
         self._excused_until = before + seconds

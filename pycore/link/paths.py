@@ -202,6 +202,14 @@ class Paths:
         since needs no excuse."""
         self._quiet_since = max(min(self.wire.heard_at, before), self._quiet_since) + seconds
 
+    def excuse_round_trips(self, seconds: float) -> None:
+        """Of what is on its way so long is no part of the round trip."""
+        self.wire.excuse(seconds)
+        self.socket.excuse(seconds)
+        self._probe_at += seconds
+        if self._socket_probe_at is not None:
+            self._socket_probe_at += seconds
+
     def forgive(self, now: float) -> None:
         """Silence counts from now on: a new phase has begun."""
         self._quiet_since = now

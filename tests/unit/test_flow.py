@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pycore.link.flow import Flow
+from pycore.link.flow import LONGEST_RTT, Flow
 from pycore.wire.datagram import NO_SAMPLE
 
 
@@ -97,3 +97,19 @@ def test_a_clock_that_jumps_back_gives_no_negative_round_trip() -> None:
     flow.stamp(5.0)
     flow.arrived(0, 0, 100, 5.0)
     assert flow.rtt == 0.0
+
+
+def test_a_jump_of_the_clock_is_no_part_of_what_is_on_its_way() -> None:
+    """The packet was sent by the clock of before, and is answered by that of now."""
+    flow = Flow(0.0)
+    flow.stamp(10.0)
+    flow.excuse(3600.0)
+    flow.arrived(0, 0, 0, 3610.125)
+    assert flow.rtt == 0.125
+
+
+def test_no_sample_is_longer_than_any_way_that_can_be_played_by() -> None:
+    """Whoever waits for a round trip before something is said again must not wait for minutes."""
+    flow = Flow(0.0)
+    flow.sample(400.0)
+    assert flow.rtt == LONGEST_RTT

@@ -454,11 +454,17 @@ def test_a_clock_that_jumps_does_not_end_the_game(p2p: bool, jump: float, moment
     )  # fmt: skip
     page = of.peers[int(moment * 1000) & 1]
     of.at(moment, lambda: setattr(page, "clock_offset", page.clock_offset + jump))
+    rtts: list[float] = []
+    for tenth in range(30):
+        of.run(moment + tenth / 10)
+        rtts += [page.session.links[0].rtt or 0.0 for page in of.peers]
     of.run(90.0)
     assert [page.session.reason for page in of.peers] == ["complete", "complete"]
     assert wrong(of, Walk(2, seed=1)) == []
     assert of.now < moment + 20.0
     assert [change.cause for page in of.peers for change in page.session.path_changes] == []
+    # What was on its way over the jump is no round trip of a minute: for so long a hash would wait to be said again.
+    assert max(rtts) < 0.5
 
 
 # -- the runs of a packet -----------------------------------------------------------------------------------------
