@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pycore.errors import PycoreError
 from pycore.values import canonical
 
 UNRECORDABLE: Final = "<cannot be recorded>"
@@ -102,26 +101,36 @@ def plain_json(value: Any) -> str:
     infinities texts, and what JSON cannot spell a text that says so."""
     try:
         return _page(value)
-    except (TypeError, ValueError):
-        return _page(_spelt(value))
+    except Exception:  # what an environment gives may do anything
+        return _page(_spelt(value, 0))
 
 
 _page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
-def _spelt(value: Any) -> Any:
+def _spelt(value: Any, depth: int) -> Any:
     if isinstance(value, int):
         return value if -LARGEST < value < LARGEST else UNRECORDABLE
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):
         return value if value - value == 0.0 else None if value != value else str(value)
-    if isinstance(value, dict):
-        keys = [_spelt(key) if isinstance(key, (str, int)) else str(key) for key in value]
-        return dict(zip(keys, map(_spelt, value.values()), strict=True))
-    if isinstance(value, (list, tuple)):
-        return [_spelt(part) for part in value]
+    if depth >= DEEPEST:
+        return UNRECORDABLE
     try:
-        return _spelt(_plain(value))
-    except (TypeError, ValueError, PycoreError):
+        if isinstance(value, dict):
+            return {_spelt_key(key): _spelt(part, depth + 1) for key, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [_spelt(part, depth + 1) for part in value]
+        return _spelt(_plain(value), depth + 1)
+    except Exception:  # as above
+        return UNRECORDABLE
+
+
+def _spelt_key(key: Any) -> Any:
+    if isinstance(key, (str, int)):
+        return _spelt(key, 0)
+    try:
+        return str(key)
+    except Exception:  # as above
         return UNRECORDABLE

@@ -297,6 +297,29 @@ def test_an_integer_that_python_does_not_write_is_replaced_in_a_page_s_text_too(
     )
 
 
+class Spiteful:
+    """Nothing that is asked of it works."""
+
+    def tolist(self) -> list[Any]:
+        """As an array would, and raises."""
+        raise OSError("gone")
+
+    def __str__(self) -> str:
+        raise OSError("gone")
+
+    __hash__ = object.__hash__
+
+
+def test_a_page_s_text_never_fails_whatever_is_in_it() -> None:
+    """What contains itself, what raises anything when it is converted, and such a key, each costs itself alone."""
+    endless: list[Any] = [1]
+    endless.append(endless)
+    text = plain_json({"fine": 1, "raises": Spiteful(), Spiteful(): 2, "endless": endless})
+    found = json.loads(text)
+    assert (found["fine"], found["raises"], found["<cannot be recorded>"]) == (1, "<cannot be recorded>", 2)
+    assert found["endless"][0] == 1
+
+
 @given(st.lists(st.one_of(st.integers(-5, 300), st.booleans(), st.floats(allow_nan=False), st.text(max_size=2))))
 def test_actions_are_spelled_as_the_encoder_spells_them(actions: list[Any]) -> None:
     """Integers are written without it."""
