@@ -82,7 +82,8 @@ class Bridge:
         self.end = 16
         connected, flags, _, channel = struct.unpack_from("<BBHi", self.inbox, 0)
         self.hidden = bool(flags & 1)
-        self.action = action
+        # Nobody plays: the page hands in an empty text, and the default is Python's to know.
+        self.action = action = 0 if action == "" else action
         if self.began is None:
             self.began = now
             if self.settings.get("p2p", True):
