@@ -353,6 +353,8 @@ class News(Judge):
         super().__init__()
         self.must_end = False
         """Whether the schedule makes somebody's session end before its time."""
+        self.jumps = 0
+        """How often clocks are set by hand."""
         self._heard: dict[tuple[int, int], float] = {}
         self._read: dict[int, int] = {}
 
@@ -371,7 +373,8 @@ class News(Judge):
             if isinstance(event, PeerStatus) and event.status == "interrupted":
                 quiet = self.mesh.now - self._heard.get((page.seat, event.seat), 0.0)
                 # A packet that was overtaken need not count as a word; clocks differ by a fiftieth.
-                if quiet < settings.interrupted_after - 0.4:
+                # Of a pause, and of a clock that was set on, six ticks are not excused.
+                if quiet < settings.interrupted_after - 0.4 - 6 * settings.period * self.jumps:
                     self.complain(page, "interrupted", f"{event} after {quiet:.2f} s of silence")
             elif isinstance(event, SessionEnded):
                 self._check_end(page, event)

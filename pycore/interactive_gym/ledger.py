@@ -98,6 +98,8 @@ class Ledger:
         """The episode has so many frames only."""
         book = self._books[-1]
         book.table.cut(frames)
+        # What the page's log has already stays there; what it has not yet must not come.
+        self._rows = deque(row for row in self._rows if row[0] != episode or row[1] < frames)
         book.hashes = [(frame, digest) for frame, digest in book.hashes if frame < frames]
 
     def _book(self, book: EpisodeBooks, confirmed: ConfirmedFrame, mark: _Mark) -> None:

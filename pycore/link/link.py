@@ -7,13 +7,18 @@ say on it, so that a tick with nothing to say looks at one number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from pycore.link.counts import LinkCounts
 from pycore.link.flow import Flow
 from pycore.link.paths import Paths
 from pycore.link.peer import Peer
 from pycore.link.unacknowledged import Unacknowledged
+
+HICCUP: Final = 1.0
+"""Seconds: shorter pauses are excused up to a sum, since the peer was heard, longer ones up to a number."""
+HICCUPS_MOST: Final = 5.0
+PAUSES_MOST: Final = 3
 
 
 class Fixed(Protocol):
@@ -28,7 +33,9 @@ class Link:
     """One remote peer's link."""
 
     __slots__ = (
+        "_excused",
         "_excused_until",
+        "_excuses",
         "advantage",
         "agenda",
         "control_at",
@@ -61,6 +68,10 @@ class Link:
         """Our frame advantage over the peer, in frames."""
         self._excused_until = -1e9
         """Silence up to then was excused."""
+        self._excused = 0.0
+        """Seconds of hiccups that were excused since the peer was heard."""
+        self._excuses = 0
+        """Longer pauses that were."""
         self.version_1_seq = 0
         """How often a packet of protocol 1 was answered."""
 
@@ -103,15 +114,24 @@ class Link:
         return min([outbox.since for outbox in self.own], default=1e18)
 
     def excuse(self, seconds: float, before: float) -> bool:
-        """From `before` on we did not listen, and so long is excused, if the peer was heard since the last time.
+        """From `before` on we did not listen, and so long is excused, unless too much was since the peer was heard.
 
         A page that always pauses, because its browser lets it run now and then, finds what came meanwhile when it
-        wakes: if that is nothing twice in a row, the silence is the peer's.
+        wakes: if that is nothing time after time, the silence is the peer's. A machine may sleep more than once.
         """
         paths = self.paths
         paths.excuse_round_trips(seconds)
-        if max(paths.wire.heard_at, paths.socket.heard_at) <= self._excused_until:
-            return False
+        if max(paths.wire.heard_at, paths.socket.heard_at) > self._excused_until:
+            self._excused = 0.0
+            self._excuses = 0
+        if seconds < HICCUP:
+            if self._excused + seconds > HICCUPS_MOST:
+                return False
+            self._excused += seconds
+        else:
+            if self._excuses == PAUSES_MOST:
+                return False
+            self._excuses += 1
         self._excused_until = before + seconds
         paths.excuse(seconds, before)
         for outbox in self.own:

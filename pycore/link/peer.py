@@ -15,6 +15,7 @@ class Peer:
 
     __slots__ = (
         "_stranger",
+        "desync_stop",
         "end",
         "episode",
         "hears_ready",
@@ -62,6 +63,8 @@ class Peer:
         """The last frame for which it holds everybody's inputs."""
         self.end: tuple[int, int, bool] | None = None
         """The frame at which it holds, the last of its inputs, and whether it holds everybody's up to there."""
+        self.desync_stop = -1
+        """The frame at which it stops because ends differ; -1: it has not said so."""
         self.hears_ready = False
         """Whether it has our ready of the episode."""
 
@@ -115,10 +118,16 @@ class Peer:
         if by_socket:
             self.ready_by_socket = episode
 
-    def said_end(self, frame: int, dispatched: int, sure: bool) -> None:
-        """It holds at an end. An older packet may come after a newer one; what a peer dispatched only grows."""
-        if self.end is None or dispatched >= self.end[1]:
+    def said_end(self, frame: int, dispatched: int, sure: bool, newest: bool) -> None:
+        """It holds at an end. An older packet may come after a newer one; what a peer dispatched only grows, unless it
+        has no seat."""
+        if self.end is None or (dispatched >= self.end[1] if self.seats else newest):
             self.end = frame, dispatched, sure
+
+    def said_desync_stop(self, frame: int) -> None:
+        """It stops at this frame because ends differ; a lower one is the newer one."""
+        if self.desync_stop < 0 or frame < self.desync_stop:
+            self.desync_stop = frame
 
     def said_over(self, reason: str) -> None:
         """Its session is over."""

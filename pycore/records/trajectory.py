@@ -12,10 +12,12 @@ An info that JSON cannot spell is recorded as a text that says so.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 
 from pycore.session.confirmed import ConfirmedFrame
+from pycore.session.publication import CUT_FRAMES
 from pycore.session.session import Session
 from pycore.values import canonical
 from pycore.values.json import list_json, to_json
@@ -30,12 +32,15 @@ class Trajectory:
         self._episodes: list[_Episode] = []
         self.totals: dict[Any, float] = {}
         """Confirmed rewards of the newest episode, summed by agent."""
+        self._totals_before: deque[tuple[int, dict[Any, float]]] = deque(maxlen=CUT_FRAMES)
+        """What they were before each of the last frames, which may be taken back."""
 
     def frame(self, frame: ConfirmedFrame) -> None:
         """Write down a confirmed frame."""
         while len(self._episodes) <= frame.episode:
-            self._episodes.append(_Episode())
+            self._episodes.append(_Episode(frame.frame))
             self.totals = {}
+            self._totals_before.clear()
         digest = "" if frame.digest is None else f',"hash":"{frame.digest.hex()}"'
         self._episodes[frame.episode].lines.append(
             f'{{"actions":{list_json(frame.decoded)},"episode":{frame.episode},"frame":{frame.frame}'
@@ -43,6 +48,7 @@ class Trajectory:
         )
         if frame.result is not None:
             totals = self.totals
+            self._totals_before.append((frame.frame, totals.copy()))
             for agent, reward in frame.result.rewards.items():
                 try:
                     totals[agent] = totals.get(agent, 0) + reward
@@ -56,8 +62,11 @@ class Trajectory:
     def cut(self, episode: int, frames: int) -> None:
         """The episode has so many frames only."""
         if episode < len(self._episodes):
-            del self._episodes[episode].lines[frames:]
-            self._episodes[episode].end = None
+            of = self._episodes[episode]
+            del of.lines[max(0, frames - of.first) :]
+            of.end = None
+            while self._totals_before and self._totals_before[-1][0] >= frames:
+                _frame, self.totals = self._totals_before.pop()
 
     @property
     def episodes(self) -> int:
@@ -75,9 +84,11 @@ class Trajectory:
 
 
 class _Episode:
-    __slots__ = ("end", "lines")
+    __slots__ = ("end", "first", "lines")
 
-    def __init__(self) -> None:
+    def __init__(self, first: int) -> None:
+        self.first = first
+        """The frame of the first line: who was added later has none of those before."""
         self.lines: list[str] = []
         self.end: bytes | None = None
         """Hash of the final state, once the episode is complete."""

@@ -118,7 +118,10 @@ class Course:
         What cannot be recorded any more does not keep the session from ending: the log says why.
         """
         if self.playing:
+            stop = self._episode.stop_frame
             try:
+                if stop is not None and self._publication.collected > stop:
+                    self._publication.cut(self._episode.number, stop + 1)
                 self._publication.flush(self._simulation)
             except Exception as error:
                 text_of = f"the last confirmed frames could not be recorded: {described(error)}"

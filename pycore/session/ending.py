@@ -56,7 +56,7 @@ class Ending:
 
     def take_back(self, stop: int) -> None:
         """The episode ends with this frame at the latest, and more was published: an end that others do not have."""
-        self._publication.cut(self._episode.number, stop + 1, len(self._timeline.seats))
+        self._publication.cut(self._episode.number, stop + 1)
         self._hashes.cut(stop + 1)
 
     def play_on(self, now: float) -> None:
@@ -101,6 +101,8 @@ class Ending:
             and confirmed >= end + min([seat.delay for seat in self._timeline.seats])
             and hashes.settled
             and hashes.has_theirs(end + 1)
+            # Where ends differ it is over when everybody has said so, or somebody would end as if it were well.
+            and (not self._episode.desync or peer.desync_stop == end)
         )
 
     def _leave(self, now: float, reason: str) -> None:

@@ -180,7 +180,7 @@ class Intake:
         if runs:
             self._check_runs(link, runs)
         if (incarnation != peer.low or peer.strangers) and not peer.is_same(incarnation):
-            self._take_stranger(link, flow, now)
+            self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
             return
         if late:
             newest = flow.arrived_late(seq, now)
@@ -217,13 +217,14 @@ class Intake:
         if self._over.over and not peer.over and self._over.answer(link, now):
             link.ask_flush()
 
-    def _take_stranger(self, link: Link, flow: Flow, now: float) -> None:
-        """A packet of another load of the peer's page: nothing in it counts but who it is, and that it is there."""
+    def _take_stranger(self, link: Link, flow: Flow, now: float, over: bool = False) -> None:
+        """A packet of another load of the peer's page: nothing in it counts but who it is, that it is there, and
+        whether it is `over`."""
         self._journal.ignore()
         flow.hear(now)
         if link.peer.returned:
             self._membership.returned(link)
-        if self._over.over and self._over.answer(link, now):
+        if self._over.over and not over and self._over.answer(link, now):
             # It cannot know, whatever the load before it was told.
             link.ask_flush()
 

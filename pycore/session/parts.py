@@ -120,14 +120,11 @@ def assemble(
     timesync = TimeSync()
     membership = Membership(links, journal, settings.interrupted_after, settings.dropped_after, now)
 
-    def known_to_all() -> int:
-        return min([min(timeline.frames.held), *[link.peer.known for link in links]])
-
     ready = Ready(episode, who.incarnation, agreed)
     hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period)
     status = Status(links, journal)
-    stop = Stop(links, episode, journal, seats, known_to_all)
-    end = End(links, episode)
+    stop = Stop(links, episode, journal, timeline)
+    end = End(links, episode, timeline)
     deaf = Deaf(journal)
     over = Over(links)
     topics: tuple[Topic, ...] = (ready, deaf, status, over, stop, end, hashes)
@@ -140,7 +137,7 @@ def assemble(
         who, episode, timeline, links, {topic.kind: topic for topic in topics}, status, over, packets, outputs,
         membership, timesync, journal, settings.period, now,
     )  # fmt: skip
-    publication = Publication(sinks, settings.hash_every, hashes.own)
+    publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, links, episode, course, dispatch, publication)
     beginning = Beginning(stage, settings, membership, ready, journal)

@@ -24,6 +24,8 @@ BEHIND: Final = 32
 """So many may wait for ticks without a rollback, which complete few and begin no hash."""
 ROWS: Final = 1024
 """Parts of rows that the hash of the rows takes in at a time."""
+CUT_FRAMES: Final = 256
+"""Frames that a cut may take back: as many as all can hold beyond an end, which is less than a ring of frames has."""
 ITEMS: Final = 2000
 """Values of a state that are encoded in a tick."""
 LARGE_BYTES: Final = 8192
@@ -37,6 +39,7 @@ class Publication:
     """The confirmed frames of a session on their way to its sinks."""
 
     __slots__ = (
+        "_before",
         "_collected_end",
         "_encoder",
         "_every",
@@ -45,6 +48,7 @@ class Publication:
         "_next_hash",
         "_own_hash",
         "_rows",
+        "_seats",
         "_sinks",
         "_unhashed",
         "collected",
@@ -53,14 +57,17 @@ class Publication:
         "waiting",
     )
 
-    def __init__(self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash) -> None:
+    def __init__(self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int) -> None:
         self._sinks = tuple(sinks)
+        self._seats = seats
         self._every = hash_every
         self._own_hash = own_hash
         self.waiting: deque[ConfirmedFrame] = deque()
         """Confirmed frames that are not complete yet."""
         self._unhashed: list[bytes] = []
         """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
+        self._before: deque[tuple[int, Any, list[bytes]]] = deque(maxlen=CUT_FRAMES)
+        """Of the last hashes: the frame, and the hash of the rows and those that it had not taken in, before it."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
         self.begin(False)
@@ -76,6 +83,7 @@ class Publication:
         self._encoder = None
         self._rows = blake2b(digest_size=HASH_BYTES)
         self._unhashed.clear()
+        self._before.clear()
         self._next_hash = self._every
         self._collected_end = False
         self.collected = -1
@@ -140,16 +148,21 @@ class Publication:
         while self.waiting:
             self._complete(simulation, None)
 
-    def cut(self, episode: int, frames: int, seats: int) -> None:
-        """The episode ends with so many frames; what was collected beyond, the end included, is taken back."""
+    def cut(self, episode: int, frames: int) -> None:
+        """The episode ends with so many frames; what was collected beyond, the end included, is taken back.
+
+        The hash of its end is what it had been if nothing had ever been beyond.
+        """
         while self.waiting and self.waiting[-1].frame >= frames:
             self.waiting.pop()
             self._encoder = None
-        beyond = self.published + 1 - frames
-        if beyond > 0:
-            # Rows that a hash has taken in already stay in it: then the next one differs, which it does anyhow.
-            del self._unhashed[-beyond * seats :]
-        taken_back = beyond > 0 or self.ended
+        taken_back = self.published >= frames or self.ended
+        if taken_back:
+            until = self.published + 1
+            while self._before and self._before[-1][0] >= frames:
+                until, self._rows, self._unhashed = self._before.pop()
+            if until > frames:
+                del self._unhashed[-(until - frames) * self._seats :]
         self.ended = self._collected_end = False
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
@@ -181,8 +194,8 @@ class Publication:
             if entry.result is not None:
                 entry.complete()
                 rows[-1] += entry.text.encode()
-            if len(rows) > ROWS:
-                self._hash_rows()
+            if len(rows) > ROWS + CUT_FRAMES * self._seats:
+                self._hash_rows(ROWS)
             self.published = entry.frame
             for sink in self._sinks:
                 sink.frame(entry)
@@ -206,7 +219,8 @@ class Publication:
             hasher = self._hasher
         else:
             hasher = blake2b(simulation.canonical(entry.state), digest_size=HASH_BYTES)
-        self._hash_rows()
+        self._before.append((entry.frame, self._rows.copy(), self._unhashed[:]))
+        self._hash_rows(len(self._unhashed))
         hasher.update(self._rows.digest())
         self._rows = blake2b(digest_size=HASH_BYTES)
         digest = hasher.digest()
@@ -214,6 +228,6 @@ class Publication:
         self._own_hash(entry.episode, entry.frame, digest)
         return True
 
-    def _hash_rows(self) -> None:
-        self._rows.update(b"".join(self._unhashed))
-        self._unhashed.clear()
+    def _hash_rows(self, parts: int) -> None:
+        self._rows.update(b"".join(self._unhashed[:parts]))
+        del self._unhashed[:parts]

@@ -151,6 +151,11 @@ class Tick:
                     self.confirmed = -1
                     self.stalled = False
             phase = course.phase
+        if now >= self._look_at and phase < DONE:
+            # Before anything is written: what is found is said at once.
+            self._look_at = now + self._look_every
+            self._vigil.look(now, self.confirmed)
+            phase = course.phase
         if self._episode.open:
             dispatch = self._dispatch
             current = self._timeline.current
@@ -159,9 +164,6 @@ class Tick:
             else:
                 dispatch.send_left_over(channels, now)
         self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
-        if now >= self._look_at and phase < DONE:
-            self._look_at = now + self._look_every
-            self._vigil.look(now, self.confirmed)
         return out.fetch()
 
     def excuse(self, seconds: float, before: float) -> None:

@@ -20,6 +20,8 @@ from pycore.session.topics import ready
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
 
+SETTLED: Final = 2.0
+"""Seconds in which an episode is over that a peer says is over, if it can be."""
 TOLD: Final = {"returned": "returned", "player_left": "dropped"}
 """What the peer that is the reason is told, by the reason that we end with."""
 
@@ -34,6 +36,7 @@ class Vigil:
         "_links",
         "_membership",
         "_moved_at",
+        "_over_since",
         "_patience",
         "_place",
         "_status",
@@ -65,6 +68,8 @@ class Vigil:
         self._patience = patience
         self._place = (0, 0, 0)
         self._moved_at = now
+        self._over_since = now
+        """Until then nobody was over."""
 
     def excuse(self, seconds: float) -> None:
         """So long we did not listen: no wonder that nothing moved."""
@@ -87,8 +92,11 @@ class Vigil:
             course.break_off(now, verdict.reason, verdict.text, DONE, told, verdict.link.seat)
         elif course.playing:
             over = self._membership.over()
-            # Who went on to another episode, or has come to the end, has everything of this one, and so have we.
-            if over is not None and over.peer.episode <= self._episode.number:
+            if over is None:
+                self._over_since = now
+            # Who went on to another episode, or has come to the end, has everything of this one, and so have we. Only a
+            # page that was loaded again may not: it can have heard words that were meant for the load before it.
+            if over is not None and (over.peer.episode <= self._episode.number or now - self._over_since > SETTLED):
                 self._follow(over, now)
             else:
                 self._look_for_ends()

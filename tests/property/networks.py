@@ -231,6 +231,7 @@ def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) ->
     net.server.passes_epoch = schedule.pass_epoch
     net.server.grace = schedule.grace
     net.news.must_end = bool(schedule.departures)
+    net.news.jumps = sum(what == "clock" for _, what, *_ in schedule.happenings)
     for way in net.network.ways.values():
         way.duplicates = schedule.duplicates
     for which, what, amount in schedule.ways:
@@ -261,9 +262,13 @@ def patience(schedule: Schedule) -> float:
         *(when for when, *_ in schedule.departures),
     ]
     lost = min((when for when, what, *_ in schedule.departures if what == "all is lost"), default=None)
-    found = lost is not None and any(what == "restore" and when > lost for when, what, *_ in schedule.happenings)
-    # What was lost came back: the game may be played to its end, as slowly as its slowest page.
-    played = 1.3 * schedule.episodes * schedule.steps / schedule.fps if found else 0.0
+    found = lost is not None and any(
+        what in ("restore", "server back") and when > lost for when, what, *_ in schedule.happenings
+    )
+    # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of frames
+    # in each round trip through the server.
+    rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
+    played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
     return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + played
 
 

@@ -62,11 +62,11 @@ def test_whoever_plays_has_our_ready() -> None:
 def test_an_end_is_replaced_by_what_was_said_later() -> None:
     """Which packet was later shows in what was dispatched: that only grows."""
     peer = Peer(1, [1])
-    peer.said_end(9, 10, False)
-    peer.said_end(12, 13, False)
-    peer.said_end(9, 10, False)
+    peer.said_end(9, 10, False, True)
+    peer.said_end(12, 13, False, True)
+    peer.said_end(9, 10, False, True)
     assert peer.end == (12, 13, False)
-    peer.said_end(7, 13, True)
+    peer.said_end(7, 13, True, True)
     assert peer.end == (7, 13, True)
 
 
@@ -83,7 +83,7 @@ def test_an_episode_begins_with_nothing_said_but_what_is_agreed() -> None:
     """Over, hidden and the number of the episode are the session's and stay."""
     peer = Peer(1, [1])
     peer.said_known(30)
-    peer.said_end(29, 30, False)
+    peer.said_end(29, 30, False, True)
     peer.plays()
     peer.said_status(HIDDEN)
     peer.said_over("complete")

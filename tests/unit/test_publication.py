@@ -56,7 +56,7 @@ class Bench:
         self.timeline.begin(last)
         self.sink = Taken()
         self.hashes: list[tuple[int, int, bytes]] = []
-        self.publication = Publication((self.sink,), every, lambda *said: self.hashes.append(said))
+        self.publication = Publication((self.sink,), every, lambda *said: self.hashes.append(said), 2)
         self.publication.begin(large=True)
 
     def step(self, frames: int, action: int = 1) -> Bench:
@@ -229,12 +229,12 @@ def test_a_cut_drops_what_waits_and_takes_back_what_was_published() -> None:
     """Sinks are told only if they have something of it."""
     bench = Bench(Walk(2)).step(10)
     bench.work()
-    bench.publication.cut(0, 7, 2)
+    bench.publication.cut(0, 7)
     assert bench.sink.cuts == []
     assert bench.publication.collected == 6
     bench.publication.flush(bench.simulation)
     assert [row[1] for row in bench.sink.rows] == list(range(7))
-    bench.publication.cut(0, 5, 2)
+    bench.publication.cut(0, 5)
     assert bench.sink.cuts == [(0, 5)]
     assert [row[1] for row in bench.sink.rows] == list(range(5))
     assert (bench.publication.collected, bench.publication.published) == (4, 4)
@@ -248,7 +248,7 @@ def test_a_cut_through_a_state_that_is_being_encoded_leaves_nothing_of_it() -> N
     bench.work()
     bench.work()
     assert bench.hashes == []
-    bench.publication.cut(0, 4, 2)
+    bench.publication.cut(0, 4)
     bench.publication.flush(bench.simulation)
     assert [row[1] for row in bench.sink.rows] == list(range(4))
     assert bench.hashes == []
@@ -259,9 +259,9 @@ def test_the_state_that_is_hashed_next_after_such_a_cut_is_encoded_from_its_begi
     bench = Bench(Pieces(2, seed=3), every=4).step(9)
     bench.work()
     bench.work()
-    bench.publication._hash_rows()
+    bench.publication._hash_rows(len(bench.publication._unhashed))
     rows = bench.publication._rows.copy()
-    bench.publication.cut(0, 4, 2)
+    bench.publication.cut(0, 4)
     state = bench.timeline.state(7)
     bench.publication.finish(0, state)
     bench.publication.flush(bench.simulation)
@@ -275,7 +275,7 @@ def test_a_cut_behind_a_state_that_is_being_encoded_does_not_disturb_it() -> Non
     bench = Bench(Pieces(2, seed=3), every=4).step(9)
     bench.work()
     bench.work()
-    bench.publication.cut(0, 7, 2)
+    bench.publication.cut(0, 7)
     bench.publication.flush(bench.simulation)
     assert [row[1] for row in bench.sink.rows] == list(range(7))
     assert bench.hashes == [(0, 4, expected(Pieces(2, seed=3), 8, 4)[4])]
@@ -319,7 +319,7 @@ def test_a_frame_is_told_with_its_results_as_text_and_its_actions_decoded() -> N
             kept.append(frame)
 
     keeper = Keeper()
-    bench.publication = Publication((keeper, bench.sink), 3, lambda *said: None)
+    bench.publication = Publication((keeper, bench.sink), 3, lambda *said: None, 2)
     bench.publication.collect(0, 3, bench.timeline)
     bench.publication.flush(bench.simulation)
     assert [frame.text for frame in kept] == bench.sink.texts

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from pycore.link.link import Link
+from pycore.rollback.timeline import Timeline
 from pycore.session.episode import Episode
-from pycore.session.topics.topic import END, Arrival, fixed_size
+from pycore.session.topics.topic import END, Arrival, end_of_all, fixed_size
 
 SURE: Final = 1 << 31
 
@@ -24,8 +25,9 @@ class End:
     bit = 1 << END
     of_session = False
 
-    def __init__(self, links: Sequence[Link], episode: Episode) -> None:
+    def __init__(self, links: Sequence[Link], episode: Episode, timeline: Timeline) -> None:
         self._links = links
+        self._timeline = timeline
         self._episode = episode
         self._payload = b""
 
@@ -43,8 +45,11 @@ class End:
             link.be_silent(self.bit)
 
     def check(self, payload: bytes) -> None:
-        """Two frames."""
+        """Two frames; nobody can be sure of an end that all hold inputs far beyond."""
         fixed_size("END", 8, payload)
+        word = int.from_bytes(payload[:4], "big")
+        if self._episode.open and word & SURE:
+            end_of_all(self._links, self._timeline, word & ~SURE)
 
     def payloads(self, link: Link, now: float, by_socket: bool, room: int) -> Sequence[bytes]:
         """As long as we hold."""
@@ -54,4 +59,4 @@ class End:
         """The peer holds there."""
         word = int.from_bytes(payload[:4], "big")
         dispatched = int.from_bytes(payload[4:], "big", signed=True)
-        link.peer.said_end(word & ~SURE, dispatched, bool(word & SURE))
+        link.peer.said_end(word & ~SURE, dispatched, bool(word & SURE), arrival.newest)

@@ -77,6 +77,7 @@ class HashExchange:
         """Ours from this frame on are taken back: the episode ends before."""
         for beyond in [known for known in self._own if known >= frame]:
             del self._own[beyond]
+            self.compared -= beyond in self._theirs
             self._again_at.pop(beyond, None)
         self._wanted = [wanted for wanted in self._wanted if wanted < frame]
         self._answers = [answer for answer in self._answers if answer < frame]

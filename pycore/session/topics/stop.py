@@ -10,21 +10,21 @@ beyond it, since inputs are given as many frames ahead as they are delayed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pycore.errors import DecodeError
 from pycore.link.link import Link
-from pycore.rollback.seats import Seat
+from pycore.rollback.timeline import Timeline
 from pycore.session.episode import Episode
 from pycore.session.journal import Journal
-from pycore.session.topics.topic import STOP, Arrival, fixed_size
+from pycore.session.topics.topic import STOP, Arrival, end_of_all, fixed_size, known_to_all
 
 DESYNC: Final = 1 << 31
 
 
 class Stop:
-    """The frame at which the episode stops. `known_to_all` gives the last frame that everybody is known to hold."""
+    """The frame at which the episode stops."""
 
     kind = STOP
     bit = 1 << STOP
@@ -35,14 +35,12 @@ class Stop:
         links: Sequence[Link],
         episode: Episode,
         journal: Journal,
-        seats: Sequence[Seat],
-        known_to_all: Callable[[], int],
+        timeline: Timeline,
     ) -> None:
         self._links = links
         self._episode = episode
         self._journal = journal
-        self._seats = seats
-        self._known_to_all = known_to_all
+        self._timeline = timeline
 
     def at(self, frame: int, desync: str = "") -> None:
         """End the episode with this frame at the latest, and say so before any further input goes out: whoever had
@@ -51,6 +49,7 @@ class Stop:
             for link in self._links:
                 link.speak(self.bit)
                 link.hurry()
+                link.ask_flush()
 
     def leave(self) -> None:
         """The episode is over."""
@@ -63,9 +62,9 @@ class Stop:
         frame, desync = _read(payload)
         known = self._episode.stop_frame
         if self._episode.open and (known is None or frame < known):
-            held = self._known_to_all()
-            ahead = max([seat.delay for seat in self._seats]) if desync else 0
-            if frame + ahead < held:
+            if desync:
+                end_of_all(self._links, self._timeline, frame)
+            elif frame < (held := known_to_all(self._links, self._timeline)):
                 raise DecodeError(f"a stop at frame {frame}, while all hold frame {held}")
 
     def payloads(self, link: Link, now: float, by_socket: bool, room: int) -> Sequence[bytes]:
@@ -80,6 +79,7 @@ class Stop:
         frame, desync = _read(payload)
         text = ""
         if desync:
+            link.peer.said_desync_stop(frame)
             name = self._journal.name(link)
             text = f"player {name} found that the episode ends elsewhere there, with the same inputs"
             if not self._episode.desync:

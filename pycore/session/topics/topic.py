@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from pycore.errors import DecodeError
 from pycore.link.link import Link
+from pycore.rollback.timeline import Timeline
 
 # Kinds of blocks. An unknown one is skipped, so that a later version may add one.
 HASH: Final = 1
@@ -52,6 +53,22 @@ class Topic(Protocol):
 
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
         """A block of this kind came. It was checked."""
+
+
+def known_to_all(links: Sequence[Link], timeline: Timeline) -> int:
+    """The last frame of which everybody is known to hold everybody's inputs."""
+    return min([min(timeline.frames.held), *[link.peer.known for link in links]])
+
+
+def end_of_all(links: Sequence[Link], timeline: Timeline, frame: int) -> None:
+    """Raise DecodeError for a frame that cannot be the end that somebody holds at with everybody's inputs.
+
+    Who comes back to it may have stepped a window beyond before it knew, and given inputs as many frames ahead as they
+    are delayed, so nobody holds more; and what nobody can have reached, nobody holds at.
+    """
+    held = known_to_all(links, timeline)
+    if frame + timeline.frames.ahead < held or frame > timeline.frames.opened:
+        raise DecodeError(f"an end at frame {frame}, while all hold frame {held} and {timeline.current} is current")
 
 
 def fixed_size(name: str, size: int, payload: bytes) -> None:
