@@ -20,8 +20,9 @@ from pycore.session.topics import ready
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
 
-SETTLED: Final = 2.0
+SETTLED: Final = 5.0
 """Seconds in which an episode is over that a peer says is over, if it can be."""
+LATER: Final = float("inf")
 TOLD: Final = {"returned": "returned", "player_left": "dropped"}
 """What the peer that is the reason is told, by the reason that we end with."""
 
@@ -68,12 +69,13 @@ class Vigil:
         self._patience = patience
         self._place = (0, 0, 0)
         self._moved_at = now
-        self._over_since = now
-        """Until then nobody was over."""
+        self._over_since = LATER
+        """Since when somebody is known to be over."""
 
     def excuse(self, seconds: float) -> None:
         """So long we did not listen: no wonder that nothing moved."""
         self._moved_at += seconds
+        self._over_since += seconds
 
     def look(self, now: float, confirmed: int) -> None:
         """Look at everybody, and at ourselves."""
@@ -93,6 +95,8 @@ class Vigil:
         elif course.playing:
             over = self._membership.over()
             if over is None:
+                self._over_since = LATER
+            elif self._over_since == LATER:
                 self._over_since = now
             # Who went on to another episode, or has come to the end, has everything of this one, and so have we. Only a
             # page that was loaded again may not: it can have heard words that were meant for the load before it.

@@ -265,8 +265,8 @@ def patience(schedule: Schedule) -> float:
     found = lost is not None and any(
         what in ("restore", "server back") and when > lost for when, what, *_ in schedule.happenings
     )
-    # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of frames
-    # in each round trip through the server.
+    # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of
+    # frames in each round trip through the server.
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
     return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + played

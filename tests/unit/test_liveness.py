@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from core_support import Table
+from core_support import settings as table_settings
 from watching import Standing
 
 from pycore import (
@@ -27,6 +29,7 @@ from pycore import (
 )
 from pycore.events import Desync
 from pycore.link.link import HICCUPS_MOST, PAUSES_MOST
+from pycore.session.topics.topic import END, STOP
 from pycore.testing import Conditions, Mesh, Page, Walk, Watcher, ground_truth, wrong_with
 
 DROPPED_AFTER = Settings().dropped_after
@@ -173,6 +176,95 @@ def test_where_ends_differ_everybody_has_the_episode_up_to_the_lowest(seats: int
         assert [event.what for event in page.events(Desync) if event.what == "end"] == ["end"]
         assert len(page.rows[0]) == lowest
         assert page.rows[0] == of.peers[0].rows[0]
+        # But for the end they agree, and so their records do to the last byte.
+        assert page.finals[0] == of.peers[0].finals[0]
+        assert page.session.hash_mismatches == 0
+
+
+@pytest.mark.parametrize("ends", [(40, 38), (38, 40), (42, 44)])
+def test_where_somebody_who_only_watches_ends_elsewhere_all_end_alike(ends: tuple[int, int]) -> None:
+    """It has no inputs of its own, and is told from anybody else by nothing else."""
+    at = [ends[0], ends[0], ends[1]]
+
+    def simulation(peer: int) -> Walk:
+        game = Ending(2, seed=1)
+        game.at = at[peer]
+        return game
+
+    table = Table(
+        2, table_settings(max_steps=300, input_delay=2), simulation=simulation, peers=[[0], [1], []]
+    )  # fmt: skip
+    table.finish(most=400)
+    assert [session.reason for session in table.sessions] == ["desync"] * 3
+    assert {ended.frames for session in table.sessions for ended in session.ended} == {min(ends) + 1}
+
+
+def test_who_breaks_off_when_a_stop_has_come_ends_there_too() -> None:
+    """It had published beyond the end that others have: that is taken back as if it had gone on."""
+
+    def simulation(peer: int) -> Walk:
+        game = Ending(2, seed=1)
+        game.at = (40, 60)[peer]
+        return game
+
+    table = Table(2, table_settings(max_steps=300, input_delay=6), simulation=simulation)
+    while table[1].stop_frame is None:
+        table.now += table.period
+        for peer in (0, 1):
+            table.poll(peer)
+        table.deliver()
+        if table[1].stop_frame is None:
+            for peer in (0, 1):
+                table.advance(peer)
+    assert table[1].published > 40
+    table[1].abort(table.now, "error", "the page was closed")
+    table.ticks(60)
+    assert [[ended.frames for ended in session.ended] for session in table.sessions] == [[41], [41]]
+
+
+@pytest.mark.parametrize("far", [0, 200])
+@pytest.mark.parametrize("kind", [STOP, END])
+def test_an_end_that_nobody_can_be_sure_of_is_refused(kind: int, far: int) -> None:
+    """Far behind what all hold, or far beyond what anybody can have reached: nothing is taken back for it."""
+    table = Table(2, table_settings(max_steps=3000)).start()
+    table.ticks(120, 1, 2)
+    session = table[0]
+    frame = session.frame + far if far else 3
+    block = (frame | 1 << 31).to_bytes(4, "big") + (frame.to_bytes(4, "big") if kind == END else b"")
+    before = session.malformed
+    session.receive(1, table.forged(1, first=session.frame, blocks=[(kind, block)]), table.now)
+    assert session.malformed == before + 1
+    table.ticks(60, 1, 2)
+    assert [each.reason for each in table.sessions] == ["", ""]
+    assert session.frame > 160
+    assert len([row for row in table.published[0] if row[2]]) > 150
+
+
+@pytest.mark.parametrize("way", ["p2p", "server"])
+def test_two_sessions_that_are_over_fall_silent(way: str) -> None:
+    """One is of a page that was loaded again, and answers what the other answers: somebody must stop."""
+    of = mesh(
+        conditions=Conditions(delay=0.2, server_delay=0.13, opens_after=1.0 if way == "p2p" else None), p2p_wait=2.0
+    )
+    of.at(8.0, of.peers[1].load)
+    of.run(60.0)
+    assert reasons(of) == ["returned", "returned"]
+    of.time.run(of.now + 30.0, lambda: False)
+    heard = Arrivals()
+    for page in of.peers:
+        page.watch([heard])
+    of.time.run(of.now + 60.0, lambda: False)
+    assert heard.count == 0
+
+
+class Arrivals(Watcher):
+    """Counts what arrives."""
+
+    count = 0
+
+    def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
+        """Anything at all."""
+        self.count += 1
 
 
 # -- silence ------------------------------------------------------------------------------------------------------

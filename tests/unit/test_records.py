@@ -320,6 +320,21 @@ def test_a_page_s_text_never_fails_whatever_is_in_it() -> None:
     assert found["endless"][0] == 1
 
 
+def test_a_cut_takes_totals_back_and_counts_by_frames() -> None:
+    """Who came late has no lines of the frames before; a score must not have in it what was taken back."""
+    for first in (0, 3):
+        trajectory = Trajectory()
+        for frame in range(first, 10):
+            trajectory.frame(confirmed(frame, result=StepResult({"a": 0.1 * frame}, {}, {}, {}, False)))
+        trajectory.cut(0, 7)
+        lines = [json.loads(line) for line in trajectory.lines(0)]
+        assert [line["frame"] for line in lines] == list(range(first, 7))
+        total = 0.0
+        for line in lines:
+            total += line["rewards"]["a"]
+        assert trajectory.totals == {"a": total}
+
+
 @given(st.lists(st.one_of(st.integers(-5, 300), st.booleans(), st.floats(allow_nan=False), st.text(max_size=2))))
 def test_actions_are_spelled_as_the_encoder_spells_them(actions: list[Any]) -> None:
     """Integers are written without it."""
