@@ -141,7 +141,7 @@ class Session:
         link = self.link_to(peer)
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
-        if all(frame <= outbox.dispatched for outbox in link.own):
+        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
             link.peer.said_known(frame)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
