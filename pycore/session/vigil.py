@@ -70,7 +70,7 @@ class Vigil:
         self._place = (0, 0, 0)
         self._moved_at = now
         self._over_since = LATER
-        """Since when somebody is known to be over."""
+        """Since when everybody else is known to be over."""
 
     def excuse(self, seconds: float) -> None:
         """So long we did not listen: no wonder that nothing moved."""
@@ -93,18 +93,29 @@ class Vigil:
             told[verdict.link.peer.number] = TOLD[verdict.reason]
             course.break_off(now, verdict.reason, verdict.text, DONE, told, verdict.link.seat)
         elif course.playing:
-            over = self._membership.over()
-            if over is None:
-                self._over_since = LATER
-            elif self._over_since == LATER:
-                self._over_since = now
-            # Who went on to another episode, or has come to the end, has everything of this one, and so have we. Only a
-            # page that was loaded again may not: it can have heard words that were meant for the load before it.
-            if over is not None and (over.peer.episode <= self._episode.number or now - self._over_since > SETTLED):
+            over = self._who_is_over(now)
+            if over is not None:
                 self._follow(over, now)
             else:
                 self._look_for_ends()
                 self._look_for_progress(now, confirmed)
+
+    def _who_is_over(self, now: float) -> Link | None:
+        """A peer whose end is ours.
+
+        Who went on to another episode, or has come to the end, has everything of this one, and so have we. Only a page
+        that was loaded again may not: it can have heard words that were meant for the load before it, and plays by them
+        when everybody else is over.
+        """
+        over = [link for link in self._links if link.peer.over]
+        for link in over:
+            if link.peer.episode <= self._episode.number:
+                return link
+        if not over or len(over) < len(self._links):
+            self._over_since = LATER
+            return None
+        self._over_since = min(self._over_since, now)
+        return over[0] if now - self._over_since > SETTLED else None
 
     def _follow(self, over: Link, now: float) -> None:
         """A peer's session is over while our episode runs."""

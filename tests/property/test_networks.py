@@ -274,7 +274,7 @@ def test_large_inputs_under_loss_do_not_keep_the_oldest_waiting() -> None:
     assert faults(play(schedule), schedule) == []
 
 
-@pytest.mark.parametrize("number", [119, 1706, 3469, 4150, 4607])
+@pytest.mark.parametrize("number", [119, 674, 1706, 3469, 4150, 4607, 4994])
 def test_a_schedule_that_once_broke_a_law_breaks_none(number: int) -> None:
     """Found by `tests.property.long`: clocks that jumped with packets on their way, twice in a silence, and behind a
     page that was loaded again and heard old words."""
