@@ -10,6 +10,7 @@ import pytest
 
 from bench import hostpage_figures as figures
 from bench import hostpage_table, rows
+from pycore.wire import datagram
 
 
 def step(frame: int, ms: float = 1.0, action: int = 0, stepped: bool = True) -> dict:
@@ -290,3 +291,9 @@ def test_the_table_says_how_far_off_a_goal_is_in_both_directions() -> None:
     assert lines[4].endswith("B")
     assert json.loads(rows.as_json(made)) == made
     assert "10%" not in rows.table(made[:2])
+
+
+def test_the_inputs_that_are_held_back_are_those_of_this_protocol() -> None:
+    """By the first byte of a datagram: with another one nothing is held, and no rollback is as deep as it should be."""
+    script = (Path(figures.__file__).parent / "hostpage.js").read_text(encoding="utf-8")
+    assert f"const INPUTS = [0x01, 0x{datagram.KIND:02x}];" in script
