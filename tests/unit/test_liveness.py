@@ -465,7 +465,7 @@ def test_a_page_that_was_loaded_again_in_mid_episode_ends_the_session_by_name(ch
 
 
 @pytest.mark.parametrize("channels", ["stay", "close and open"])
-@pytest.mark.parametrize("later", [0.5, 8.0, 15.0, 40.0])
+@pytest.mark.parametrize("later", [0.5, 15.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (8.0, 40.0))])
 @pytest.mark.parametrize("end", ["abort", "complete", "partner vanished"])
 def test_a_page_that_is_loaded_again_when_all_is_over_is_told_so(channels: str, later: float, end: str) -> None:
     """Whatever the load before it was told, and however long ago: it waits for nobody's ready."""
