@@ -318,6 +318,22 @@ def test_the_seeds_page_logs_each_confirmed_frame_once_and_in_order() -> None:
         assert side.call("confirmed_row") == ""
 
 
+def test_what_is_taken_back_is_not_logged_afterwards() -> None:
+    """An episode was cut, and the page had not logged all of it yet: it logs what stays, and no frame beyond."""
+    table = Table(metadata(max_steps=80, num_episodes=1), generation="seed").playing(20)
+    away = table.sides[1]
+    away.hidden = True
+    seen = len(away.logged)
+    table.until(lambda: away.session.published >= seen + 12)
+    away.bridge.ledger.cut(0, seen + 5)
+    rows = []
+    while away.bridge.ledger.has_rows:
+        rows.append(away.bridge.ledger.next_row()[0])
+    assert rows
+    assert rows[-1] == seen + 4
+    assert rows == list(range(rows[0], seen + 5))
+
+
 def test_a_seeds_page_that_was_hidden_logs_what_it_missed_episode_by_episode() -> None:
     """Nobody waits for it; looked at again, its own log is complete, each frame under its episode's number."""
     table = Table(metadata(max_steps=40, num_episodes=3), generation="seed").playing(20)
