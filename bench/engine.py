@@ -113,6 +113,7 @@ def tick_without_wire(depth: int, ticks: int) -> tuple[float, int]:
     """Seconds for `ticks` ticks with a rollback of `depth` frames each, and the rollback events that they made."""
     ours, _theirs = pair(p2p=False)
     seat = 1
+    outbox = ours.links[0].own[0]
     seconds = 0.0
     begun = 0
     for tick in range(WARM_UP + ticks):
@@ -125,8 +126,8 @@ def tick_without_wire(depth: int, ticks: int) -> tuple[float, int]:
             # Another action than the one before, which was the prediction.
             ours.store_remote_input(seat, (frame & 1) + 1, frame, now)
             # No path is up, so nothing was dispatched; the peer has it all the same.
-            ours.links[0].own[0].dispatch(ours.dispatched, now)
-            ours.acknowledge(seat, min(frame, ours.dispatched))
+            outbox.dispatch(frame + depth - 1, now)
+            ours.acknowledge(seat, min(frame, outbox.dispatched))
         ours.poll(now, tick & 3, (CHANNEL_NEVER,), False)
         ours.advance(now)
         if tick >= WARM_UP:

@@ -6,7 +6,8 @@ Duties (what must be sent) are the outputs of `poll`, never events.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from pycore.frozen import Frozen
 
 
 class Log:
@@ -38,8 +39,7 @@ class Log:
         return f"Log(level={self.level!r}, text={self.text!r})"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PhaseChanged:
+class PhaseChanged(Frozen):
     """The session entered another phase."""
 
     news = "phase"
@@ -47,8 +47,7 @@ class PhaseChanged:
     episode: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class PathChanged:
+class PathChanged(Frozen):
     """A link goes another way from now on."""
 
     news = "path"
@@ -62,8 +61,7 @@ class PathChanged:
     """Wall time, milliseconds since the epoch."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpisodeEnded:
+class EpisodeEnded(Frozen):
     """An episode is final: its records are complete."""
 
     news = "episode-end"
@@ -73,8 +71,7 @@ class EpisodeEnded:
     """`done` (the environment), `max_steps`, `stop`, `player_left`, or the code of what went wrong."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SessionEnded:
+class SessionEnded(Frozen):
     """Nothing more will be stepped."""
 
     news = "done"
@@ -85,8 +82,7 @@ class SessionEnded:
     """Whose leaving or silence ended it, where it was somebody's."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Desync:
+class Desync(Frozen):
     """What is confirmed differs between two peers: a hash, or the end of an episode."""
 
     news = "desync"
@@ -100,8 +96,7 @@ class Desync:
     """`state` (and rows), or `end`."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PeerStatus:
+class PeerStatus(Frozen):
     """A player is hidden, interrupted, or back."""
 
     news = "peer"
@@ -110,5 +105,8 @@ class PeerStatus:
     """`present`, `hidden` or `interrupted`."""
 
 
-Event = Log | PhaseChanged | PathChanged | EpisodeEnded | SessionEnded | Desync | PeerStatus
+News = PhaseChanged | PathChanged | EpisodeEnded | SessionEnded | Desync | PeerStatus
+"""News that is no line of the log."""
+
+Event = Log | News
 """Any news of a session."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from pycore.errors import ConfigError
+from pycore.frozen import Frozen
 
 MAX_SEATS: Final = 8
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Frozen):
     """What a study sets, and what all peers must agree on before frame 0.
 
     Times are seconds. `None` stands for the default that follows from the other values.
@@ -30,7 +30,7 @@ class Settings:
     num_episodes: int = 1
     max_steps: int = 10_000
     """Frames after which an episode is truncated."""
-    action_space: Mapping[str, Any] = field(default_factory=lambda: {"type": "discrete", "n": 256})
+    action_space: Mapping[str, Any] = MappingProxyType({"type": "discrete", "n": 256})
     """What an action is; see `pycore.actions.codec`."""
     default_action: Any = 0
     """Stands for everybody in the first `input_delay` frames, and for a player who gives no action."""
@@ -59,7 +59,8 @@ class Settings:
     seats: Sequence[Mapping[str, Any]] = ()
     """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse what cannot be played."""
         _within("fps", self.fps, 1, 240)
         _within("input_delay", self.input_delay, 0, 60)
         _within("window", self.prediction_window, 1, 120)
@@ -82,9 +83,9 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
         """Settings from a study's dictionary; an unknown name is refused, so that no typing error goes unseen."""
-        unknown = [name for name in values if name not in cls.__dataclass_fields__]
+        unknown = [name for name in values if name not in cls.fields]
         if unknown:
-            known = ", ".join(sorted(cls.__dataclass_fields__))
+            known = ", ".join(sorted(cls.fields))
             raise ConfigError(f"unknown setting {unknown[0]!r}; known are {known}")
         return cls(**values)
 

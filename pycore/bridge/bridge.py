@@ -11,7 +11,6 @@ it. The shim writes the inbox, carries out the outbox (`buffers`) and decides no
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -25,7 +24,7 @@ from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
 from pycore.errors import ActionError, PycoreError, described
-from pycore.events import EpisodeEnded, Event, Log, PathChanged, PhaseChanged
+from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
 from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
@@ -238,8 +237,8 @@ class Bridge:
         if lines:
             self.log("\n".join(lines), level)
 
-    def _put_event(self, event: Event) -> None:
-        news = {"news": event.news, **dataclasses.asdict(event)}  # type: ignore[arg-type]
+    def _put_event(self, event: News) -> None:
+        news = {"news": event.news, **event.as_dict()}
         seat = news.pop("seat", None)
         if seat is not None:
             news["player"] = self.session.players[seat]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from pycore.events import Event
+from pycore.events import News
 
 
 class Companion(Protocol):
@@ -27,7 +27,7 @@ class Companion(Protocol):
     def passes(self, event: str, data: dict[str, Any]) -> bool:
         """Whether the session may say this to the server as it is; false: the companion has seen to it otherwise."""
 
-    def follow(self, event: Event) -> None:
+    def follow(self, event: News) -> None:
         """News of the session, which the page has been told."""
 
     def refused(self, notice: str, now: float) -> None:
@@ -49,7 +49,7 @@ class Alone:
         """Everything."""
         return True
 
-    def follow(self, event: Event) -> None:
+    def follow(self, event: News) -> None:
         """Nobody listens."""
 
     def refused(self, notice: str, now: float) -> None:

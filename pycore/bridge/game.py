@@ -6,18 +6,17 @@ The page names players by their ids; a seat is the index in the list of players,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pycore.bridge.seats import seat_order
 from pycore.envs import RNGS, ParallelEnvAdapter
+from pycore.frozen import Frozen
 from pycore.link.negotiation import ice_configuration
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 
 
-@dataclass(frozen=True, kw_only=True)
-class Game:
+class Game(Frozen):
     """What a bridge has to know of a game. `players` are in the order of seats, `me` is the own one."""
 
     game_id: str

@@ -142,7 +142,7 @@ class View:
                 "p2pHealthy": bool(links) and all(link.healthy for link in links),
                 "p2pConnected": bool(links) and all(link.connected for link in links),
                 "p2pInputSender": bool(links) and all(link.sender for link in links),
-                "pendingRollbackFrame": session.pending_rollback_frame,
+                "pendingRollbackFrame": session.timeline.pending,
                 "p2pHashMismatches": session.hash_mismatches,
                 "syncEpoch": session.episode,
                 "settled": session.phase > DONE or all(link.peer.over for link in links),

@@ -1,7 +1,7 @@
 """What byte code for a page can do without: annotations, which nobody reads there, and a package's description.
 
 Annotations are taken out of the source before it is compiled, so that every compiler can do it; lines stay where they
-are, for error reports. Kept are those that make something: the fields of dataclasses, named tuples and protocols.
+are, for error reports. Kept are those that make something: the fields of `Frozen` values, named tuples and protocols.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-MAKERS = ("NamedTuple", "Protocol", "TypedDict")
+MAKERS = ("Frozen", "NamedTuple", "Protocol", "TypedDict")
 """Bases whose classes are made of their annotations."""
 
 _Cut = tuple[int, int, int, int, bytes]

@@ -4,7 +4,8 @@ A page needs the core and nothing of what runs beside it (`LEFT_OUT`); only the 
 its words (`HOST_PAGE`). `core_wheel` collects that part of the running
 package, so that the page's core is the one that its researcher installed. `compiled_wheel` gives the same modules
 as byte code for the Python inside the page's Pyodide, because parsing is most of an import's time there: compiled
-here if this Python is of that version, otherwise found in a checkout where build.py made it.
+here if this Python is of that version, otherwise found in a checkout where build.py made it. Byte code lies in one
+file (`pycore.install.bundle`), compressed as one: half of what the modules one by one would be.
 
 Every wheel is reproducible: entries sorted, one date, one permission, a RECORD that matches what is inside, and byte
 code that carries its source's hash instead of a time (unchecked-hash pycs, PEP 552).
@@ -12,23 +13,22 @@ code that carries its source's hash instead of a time (unchecked-hash pycs, PEP 
 
 from __future__ import annotations
 
-import _imp
 import base64
 import hashlib
 import io
 import os
-import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from pycore.errors import PycoreError
+from pycore.install import bundle
 from pycore.install.stripping import without_annotations, without_description
 from pycore.version import __version__
 
 PACKAGE = Path(__file__).resolve().parents[1]
+STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli.py",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
@@ -56,18 +56,6 @@ Generator: pycore
 Root-Is-Purelib: true
 Tag: py3-none-any
 """
-
-# The settings that build.py compiles with: no docstrings, no asserts, no column numbers.
-_COMPILE = """
-import os, py_compile, sys
-os.chdir(sys.argv[1])
-for folder, _, names in os.walk("."):
-    for name in names:
-        source = os.path.normpath(os.path.join(folder, name))
-        py_compile.compile(source, source + "c", source.replace(os.sep, "/"), True, 2,
-                           py_compile.PycInvalidationMode.UNCHECKED_HASH)
-"""
-
 
 class WheelFailed(PycoreError):
     """The wheel for the page cannot be made from this installation of pycore."""
@@ -174,12 +162,11 @@ def core_wheel(package: Path = PACKAGE) -> tuple[str, bytes]:
 
 def compiled_wheel(package: Path = PACKAGE) -> tuple[str, bytes] | None:
     """The same byte-compiled for the page's Pyodide; None if nobody here can compile for it, or has."""
-    files = bare(tagged(core_files(package), TAG))
-    sources = {name: data for name, data in files.items() if name.endswith(".py")}
+    files = bare(tagged(core_files(package) | {bundle.BOOTSTRAP: STARTER.read_bytes()}, TAG))
+    sources = sources_of(files)
     name = f"{NAME}-{TAG}-none-any.whl"
     if sys.implementation.cache_tag == TAG.replace("cp", "cpython-"):
-        byte_code = _compiled_here(sources)
-        return name, packed({n: data for n, data in files.items() if n not in sources} | byte_code)
+        return name, packed(with_bundle(files, bundle.bundled(sources)))
     root = package.parent
     if (root / "build.py").is_file():
         built = sorted((root / "build" / "wheels").glob(f"*/{BUILT}/{name}"))
@@ -189,29 +176,20 @@ def compiled_wheel(package: Path = PACKAGE) -> tuple[str, bytes] | None:
     return None
 
 
+def sources_of(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The modules among the files."""
+    return {name: data for name, data in files.items() if name.endswith(".py")}
+
+
+def with_bundle(files: Mapping[str, bytes], bundled: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same files with the bundle in the place of the modules."""
+    return {name: data for name, data in files.items() if not name.endswith(".py")} | dict(bundled)
+
+
 def is_of(wheel: Path, sources: Mapping[str, bytes]) -> bool:
     """Whether a byte-compiled wheel was made from exactly these sources."""
     try:
-        compiled = {name: data for name, data in read(wheel).items() if name.endswith(".pyc")}
+        return bundle.is_of(read(wheel), sources)
     except (OSError, zipfile.BadZipFile):
         return False
-    # A hash-based pyc has at 8..16 the hash of its source, whose key is the magic number at 0..4. importlib's own
-    # source_hash() has the key of the running Python only, hence the function below it.
-    return set(compiled) == {f"{name}c" for name in sources} and all(
-        data[8:16] == _imp.source_hash(int.from_bytes(data[:4], "little"), sources[name[:-1]])
-        for name, data in compiled.items()
-    )
 
-
-def _compiled_here(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        for name, data in sources.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
-        # A process of its own, because the column numbers are a setting of the whole interpreter.
-        command = [sys.executable, "-I", "-X", "no_debug_ranges", "-c", _COMPILE, temporary]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if done.returncode != 0:
-            raise WheelFailed(f"the core could not be compiled for the page: {done.stderr.strip()[-500:]}")
-        return {f"{name}c": (folder / f"{name}c").read_bytes() for name in sources}

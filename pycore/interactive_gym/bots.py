@@ -6,13 +6,13 @@ that the session steps spreads it over the agents and adds the core's own bots.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from pycore.envs import ParallelEnvAdapter
 from pycore.interactive_gym.scene import Scene
 from pycore.simulation import StepResult
+from pycore.values.blake2 import blake2b
 
 
 class Cast:
@@ -54,7 +54,7 @@ class Cast:
         if beat != frame and not self._repeats:
             return self._default
         # A hash is a pure function on every Python; a generator would be one more state to save.
-        word = hashlib.blake2b(f"{self._seed} {episode} {beat} {bot}".encode(), digest_size=8).digest()
+        word = blake2b(f"{self._seed} {episode} {beat} {bot}".encode(), digest_size=8).digest()
         return self._choices[int.from_bytes(word, "big") % len(self._choices)]
 
 

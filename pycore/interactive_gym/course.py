@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.bridge.seats import who_left
-from pycore.events import EpisodeEnded, Event, PeerStatus, PhaseChanged, SessionEnded
+from pycore.events import EpisodeEnded, News, PeerStatus, PhaseChanged, SessionEnded
 from pycore.interactive_gym.ends import ABANDONED, PARTNER_EXCLUDED, Ends
 from pycore.interactive_gym.overlay import Overlay
 from pycore.interactive_gym.presence import Presence
@@ -110,7 +110,7 @@ class Course:
         }
         self._emit("p2p_health_report", report, keep=False)
 
-    def follow(self, event: Event, now: float) -> None:
+    def follow(self, event: News, now: float) -> None:
         """React to the session's news."""
         if isinstance(event, PeerStatus):
             self.presence.follow(event, now)

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections import deque
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from pycore.bridge.game import Game, rngs_of
 from pycore.bridge.seats import seat_order
 from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.errors import described
-from pycore.events import Desync, EpisodeEnded, Event, PhaseChanged
+from pycore.events import Desync, EpisodeEnded, News, PhaseChanged
 from pycore.interactive_gym.bots import Cast, CastSimulation
 from pycore.interactive_gym.course import Course
 from pycore.interactive_gym.generations import generation
@@ -161,6 +160,8 @@ class PageGame:
         return self._default
 
     def _broke(self, error: Exception, now: float) -> None:
+        import traceback  # slow, and seldom needed
+
         text = "".join(traceback.format_exception(error))[-6000:]
         self._say("log", level="error", text=f"[pycore] the game stopped: {text}")
         self.session.abort(now, "error", described(error))
@@ -206,7 +207,7 @@ class PageGame:
             self.bridge.emit("webrtc_signal", {**signal, "type": ACTION_SIGNAL, "payload": data})
         return False
 
-    def follow(self, event: Event) -> None:
+    def follow(self, event: News) -> None:
         """The session's news, in the page's words."""
         now = self.bridge.now
         if isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:

@@ -6,17 +6,16 @@ the same table (`pycore.interactive_gym.handed`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pycore.errors import ConfigError
+from pycore.frozen import Frozen
 
 Words = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
 """Events of the page's server, each with the fields that it carries; None stands for what the page fills in."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Generation:
+class Generation(Frozen):
     """One generation of the page and of its server."""
 
     name: str

@@ -6,14 +6,13 @@ Python never comes must still tell the server that it withdraws.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Final
 
 from pycore.bridge.handed import RETRIES_MS
 from pycore.interactive_gym.generations import GENERATIONS
 
 HANDED: Final[dict[str, Any]] = {
-    "GENERATIONS": {name: dataclasses.asdict(generation) for name, generation in GENERATIONS.items()},
+    "GENERATIONS": {name: generation.as_dict() for name, generation in GENERATIONS.items()},
     # Events of the page's server that Python hears.
     "EVENTS": (
         "pyodide_other_player_action", "webrtc_signal", "end_game", "p2p_pause", "p2p_resume", "p2p_game_ended",

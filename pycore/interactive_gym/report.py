@@ -6,7 +6,6 @@ The page's server stores it per participant and joins the two players' files: ha
 
 from __future__ import annotations
 
-import statistics
 from typing import Any
 
 from pycore.events import Desync
@@ -51,13 +50,14 @@ class Latency:
         """The page's latency statistics; None without a sample."""
         if not self._samples:
             return None
-        values = [sample["rttMs"] for sample in self._samples]
+        values = sorted([sample["rttMs"] for sample in self._samples])
+        half = len(values) // 2
         return {
             "sampleCount": len(values),
-            "minMs": min(values),
-            "maxMs": max(values),
-            "meanMs": round(statistics.fmean(values), 2),
-            "medianMs": statistics.median(values),
+            "minMs": values[0],
+            "maxMs": values[-1],
+            "meanMs": round(sum(values) / len(values), 2),
+            "medianMs": values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2,
             "samples": list(self._samples),
         }
 

@@ -57,7 +57,7 @@ class Scene:
         own = metadata.get("pycore") or {}
         if not isinstance(own, Mapping):
             raise ConfigError(f"the scene's attribute pycore is {own!r}; it must be a dictionary")
-        known = [*Settings.__dataclass_fields__, *OWN_WORDS]
+        known = [*Settings.fields, *OWN_WORDS]
         for name in own:
             if name not in known:
                 raise ConfigError(f"unknown name {name!r} in the scene's pycore; known are {', '.join(known)}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from pycore.actions.codec import ActionCodec
@@ -17,6 +16,7 @@ from pycore.errors import ActionError, PycoreError
 from pycore.records.trajectory import VERSION
 from pycore.session.results import results_text
 from pycore.simulation import Simulation
+from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from pycore.errors import ConfigError, UsageError
@@ -18,7 +17,7 @@ from pycore.settings import Settings
 
 def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same settings, known to be good; raises `ConfigError`, naming the nearest known setting."""
-    known = [field.name for field in fields(Settings)]
+    known = list(Settings.fields)
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)

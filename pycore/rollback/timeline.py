@@ -82,6 +82,7 @@ class Timeline:
         self.stepped = 0
         """Frames of this episode stepped for the first time."""
         self.pending: int | None = None
+        """The first incorrect frame, while its rollback is pending."""
         self.end: int | None = None
         """The provisional end: the frame with which the episode ends as far as is known."""
         self.last_frame = 0
@@ -217,7 +218,7 @@ class Timeline:
         repeat = self._predictor is None
         guessed = 0
         last = self.last_frame
-        if until > last + 1:
+        if until > last:
             until = last + 1
         # The first lacking seat is usually the only one; the others, if any, are in `more`.
         seat, guess, action = 0, b"", None
@@ -231,35 +232,35 @@ class Timeline:
                 # What cannot be saved is what the frame before led to.
                 self._stand_before(frame - 1)
                 return
-        while True:
-            row = actions[slot]
-            lacking = missing[slot]
-            if lacking:
-                if lacking != guessed or not repeat:
-                    (seat, guess, action), *more = self._guesses(lacking, frame)
-                    guessed = lacking
-                encoded[slot][seat] = guess
-                row[seat] = action
-                if more:
-                    for other, other_guess, other_action in more:
-                        encoded[slot][other] = other_guess
-                        row[other] = other_action
-            try:
+        after = frame
+        try:
+            for after in range(frame + 1, until + 1):
+                row = actions[slot]
+                lacking = missing[slot]
+                if lacking:
+                    if lacking != guessed:
+                        (seat, guess, action), *more = self._guesses(lacking, after - 1)
+                        if repeat:
+                            guessed = lacking
+                    encoded[slot][seat] = guess
+                    row[seat] = action
+                    if more:
+                        for other, other_guess, other_action in more:
+                            encoded[slot][other] = other_guess
+                            row[other] = other_action
                 results[slot] = result = step(row)
-                after = frame + 1
                 if result is not None and result.done:
-                    self.end = frame
+                    self.end = after - 1
                     break
-                if after >= until:
+                if after == until:
                     if after > last:
                         self.end = last
                     break
                 slot = after & mask
                 states[slot] = save()
-            except Exception:
-                self._stand_before(frame)
-                return
-            frame = after
+        except Exception:
+            self._stand_before(after - 1)
+            return
         self.current = after
 
     def _stand_before(self, frame: int) -> None:

@@ -7,7 +7,6 @@ proposed, the input delays of the episode to come, is settled by the largest pro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
@@ -21,6 +20,7 @@ from pycore.session.stage import Stage
 from pycore.session.topics import ready
 from pycore.session.topics.ready import Ready
 from pycore.settings import Settings
+from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
 

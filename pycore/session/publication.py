@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from typing import Any, Final
 
 from pycore.rollback.timeline import Timeline
 from pycore.session.confirmed import ConfirmedFrame, Sink
 from pycore.simulation import Contents, Simulation
+from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES, Encoder
 
 PER_TICK: Final = 4

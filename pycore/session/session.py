@@ -206,9 +206,11 @@ class Session:
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
         if len(channels) != len(self.links):
             raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
-        now = self._time(now)
+        now += self._shift
         gap = now - self._polled_at
-        if gap > self._late:
+        if gap < 0.0:
+            now = self._behind(now)
+        elif gap > self._late:
             self._tick.excuse(gap - self._late, self._polled_at)
         self._polled_at = now
         return self._tick.poll(encoded, now, channels, socket_up, hidden)
@@ -219,16 +221,21 @@ class Session:
         What the simulation or a sink raises comes out, of a step only in a frame of which everybody's input is known;
         the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
         """
-        return self._tick.advance(self._time(now))
+        now += self._shift
+        return self._tick.advance(now if now >= self._polled_at else self._behind(now))
 
     def _time(self, now: float) -> float:
         """A moment of the caller's clock as one of the session's, which goes on where that one is set back."""
         now += self._shift
+        return now if now >= self._polled_at else self._behind(now)
+
+    def _behind(self, now: float) -> float:
+        """A moment before the last poll: the caller's clock was set back, if that is more than a moment."""
         polled = self._polled_at
-        if now < polled - BACKWARDS:
-            self._shift += polled - now
-            return polled
-        return now
+        if now >= polled - BACKWARDS:
+            return now
+        self._shift += polled - now
+        return polled
 
     # -- what can be read ---------------------------------------------------------------------------------------
 
@@ -319,11 +326,6 @@ class Session:
         return self._identity.incarnation
 
     @property
-    def pending_rollback_frame(self) -> int | None:
-        """The first incorrect frame, while its rollback is pending."""
-        return self.timeline.pending
-
-    @property
     def socket_up(self) -> bool:
         """Whether the server could be reached at the last poll."""
         return self._parts.outputs.socket_up
@@ -395,5 +397,4 @@ class Session:
         try:
             return self._link_of[peer]
         except KeyError:
-            me = self._identity.me
-            raise UsageError(f"there is no link to {peer!r}; this is peer {me} of {len(self.links) + 1}") from None
+            raise UsageError(f"there is no link to {peer!r} from {self.me} among {len(self.links) + 1} peers") from None

@@ -231,7 +231,7 @@ class Page:
         for polled in self._polled:
             polled(self, outputs)
         self._carry_out(outputs)
-        pending = session.pending_rollback_frame
+        pending = session.timeline.pending
         if pending is not None:
             self.depths.append(session.frame - pending)
         if self._resume is not None:

@@ -30,10 +30,10 @@ An array decodes to `Array`, always, so that the result does not depend on what 
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any, Final
 
 from pycore.values.arrays import DTYPES, Array
+from pycore.values.blake2 import blake2b
 from pycore.values.decoding import decode
 from pycore.values.encoding import MAX_DEPTH, MAX_INT_BITS, encode, path_step, short_repr
 from pycore.values.pieces import Encoder

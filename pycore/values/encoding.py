@@ -53,7 +53,9 @@ Layout = tuple[bytes, tuple[tuple[Any, bytes], ...]]
 """Of a dictionary: tag and count, and (key, its canonical bytes) in canonical order."""
 
 
-_SMALL = tuple(b"\x03" + length(x << 1 if x >= 0 else ~(x << 1)) for x in range(-1024, 1024))
+_ZIGZAG = [bytes((3, z)) for z in range(128)] + [bytes((3, z & 0x7F | 0x80, z >> 7)) for z in range(128, 2048)]
+_SMALL = (*_ZIGZAG[::-2], *_ZIGZAG[::2])
+"""Of the ints from -1024 on: those below zero are the odd ones, backwards."""
 _STR_HEADS = tuple(b"\x05" + length(size) for size in range(128))
 
 

@@ -137,7 +137,7 @@ def seen(session: Session) -> dict[str, Any]:
         "published": session.published,
         "confirmed": session.confirmed,
         "dispatched": session.dispatched,
-        "pending": session.pending_rollback_frame,
+        "pending": session.timeline.pending,
         "period": session.tick_period(),
     }
 

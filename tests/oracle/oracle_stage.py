@@ -236,7 +236,7 @@ class Side:
 
     def observe(self) -> None:
         """The core must now say what the oracle says after the last line."""
-        self.pending[len(self.story) - 1] = self.session.pending_rollback_frame
+        self.pending[len(self.story) - 1] = self.session.timeline.pending
 
 
 class Stage:
@@ -411,7 +411,7 @@ class Stage:
         if packet.path == SOCKETIO and not side.socket_up:
             return
         before = link.fallback
-        pending, events = session.pending_rollback_frame, session.timeline.events.count
+        pending, events = session.timeline.pending, session.timeline.events.count
         if packet.path == P2P:
             session.receive(side.other, packet.data, now)
             if not side.heard_now:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pycore.install.bootstrap import Bundle
+from pycore.install.bundle import FILE
 from tests.parity import scenarios
 from tools import wheels
 
@@ -24,10 +26,8 @@ sys.path.insert(0, "/compiled")
 importlib.invalidate_caches()
 try:
     # Scenarios may use the simulator, which is in the plain wheel only; of all else, the byte code is wanted.
-    for path in pathlib.Path("/compiled/pycore").rglob("*.py"):
-        if path.with_suffix(".pyc").is_file():
-            path.unlink()
-    files = [importlib.import_module(name).__file__ for name in {modules!r}]
+    pathlib.Path("/compiled/pycore/__init__.py").unlink()
+    files = [importlib.import_module(name).__spec__.origin for name in {modules!r}]
     exec({source!r}, space := {{"__name__": "compiled"}})
     digests = [space["SCENARIOS"][name]() for name in {names!r}]
 finally:
@@ -81,11 +81,7 @@ def test_scenarios_differ_from_each_other() -> None:
 def test_the_compiled_wheel_imports_and_agrees(pyodide: Any, built: wheels.Wheels) -> None:
     """Every module of the byte-compiled wheel loads on its Pyodide, and scenarios come out the same."""
     files = wheels.read(built.browser(pyodide.expected))
-    modules = sorted(
-        name.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".")
-        for name in files
-        if name.endswith(".pyc")
-    )
+    modules = sorted(Bundle(FILE, files[FILE]).modules)
     names = sorted(scenarios.SCENARIOS)
     pyodide.run_js(
         f"""
@@ -99,6 +95,8 @@ def test_the_compiled_wheel_imports_and_agrees(pyodide: Any, built: wheels.Wheel
     )
     found = pyodide.run(IN_COMPILED.format(modules=modules, source=SOURCE, names=names))
     places, digests = json.loads(found)
-    assert len(places) == len(modules) >= 3
-    assert all(place.startswith("/compiled/pycore/") and place.endswith(".pyc") for place in places)
+    assert len(modules) >= 3
+    assert places == [
+        "/compiled/pycore/__init__.pyc" if name == "pycore" else f"/compiled/{FILE}/{name}" for name in modules
+    ]
     assert digests == [scenarios.SCENARIOS[name]() for name in names]

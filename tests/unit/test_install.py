@@ -13,6 +13,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ from click.testing import CliRunner
 from pycore import install
 from pycore.cli import cli
 from pycore.errors import PycoreError
-from pycore.install import InstallFailed, PageNotFound, PageRefused, modules, page, wheel
+from pycore.install import InstallFailed, PageNotFound, PageRefused, bundle, modules, page, wheel
 from pycore.version import __version__
 
 MODULE = "pyodide_multiplayer_game.js"
@@ -772,7 +773,7 @@ def imported(path: Path) -> list[str]:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "import pycore.bridge, importlib.util, importlib.metadata as metadata\n"
         "gone = [n for n in ('install', 'relay', 'cli', 'testing', 'web') if importlib.util.find_spec('pycore.' + n)]\n"
-        "print(pycore.bridge.__file__, metadata.version('interactive-gym-pycore'), gone)"
+        "print(pycore.bridge.__spec__.origin, metadata.version('interactive-gym-pycore'), gone)"
     )
     command = [sys.executable, "-I", "-S", "-c", code, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=path.parent)
@@ -805,8 +806,11 @@ def test_this_python_compiles_for_a_page_of_its_own_version(tmp_path: Path, monk
     path.write_bytes(made[1])
     assert path.name == f"interactive_gym_pycore-{__version__}-{tag}-none-any.whl"
     assert not [name for name in wheel.read(path) if name.endswith(".py")]
-    assert imported(path)[0] == str(path / "pycore" / "bridge" / "__init__.pyc")
-    sources = {name: data for name, data in wheel.bare(wheel.core_files()).items() if name.endswith(".py")}
+    unpacked = tmp_path / "unpacked"
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(unpacked)
+    assert imported(unpacked)[0] == str(unpacked / "pycore" / "modules" / "pycore.bridge")
+    sources = wheel.sources_of(wheel.bare(wheel.core_files() | {bundle.BOOTSTRAP: wheel.STARTER.read_bytes()}))
     assert wheel.is_of(path, sources)
     assert not wheel.is_of(path, {**sources, "pycore/settings.py": sources["pycore/settings.py"] + b"\n"})
     assert not wheel.is_of(path, {**sources, "pycore/more.py": b""})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 from pathlib import Path
 
@@ -50,5 +49,5 @@ def test_a_generation_is_known_by_its_name() -> None:
 
 def test_every_capability_tells_the_two_apart() -> None:
     """One that both had alike would be a word for nothing."""
-    for field in dataclasses.fields(SEED):
-        assert getattr(SEED, field.name) != getattr(MUG, field.name), field.name
+    for name in SEED.fields:
+        assert getattr(SEED, name) != getattr(MUG, name), name

@@ -112,7 +112,7 @@ def test_pycores_own_words_go_over_the_pages() -> None:
     assert of.settings["p2p_required"] is False
     assert of.settings["max_steps"] == 60
     assert (of.ice_servers, of.rngs) == ([], [])
-    assert set(of.settings) <= set(Settings.__dataclass_fields__)
+    assert set(of.settings) <= set(Settings.fields)
     assert Settings.of(of.settings).prediction_window == 12
     # Without peer-to-peer at all it cannot be required.
     assert Settings.of(scene(pycore={"p2p": False}).settings).p2p_required is False
