@@ -15,7 +15,6 @@ class Peer:
 
     __slots__ = (
         "_stranger",
-        "desync_stop",
         "end",
         "episode",
         "hears_ready",
@@ -63,8 +62,6 @@ class Peer:
         """The last frame for which it holds everybody's inputs."""
         self.end: tuple[int, int, bool] | None = None
         """The frame at which it holds, the last of its inputs, and whether it holds everybody's up to there."""
-        self.desync_stop = -1
-        """The frame at which it stops because ends differ; -1: it has not said so."""
         self.hears_ready = False
         """Whether it has our ready of the episode."""
 
@@ -123,11 +120,6 @@ class Peer:
         has no seat."""
         if self.end is None or (dispatched >= self.end[1] if self.seats else newest):
             self.end = frame, dispatched, sure
-
-    def said_desync_stop(self, frame: int) -> None:
-        """It stops at this frame because ends differ; a lower one is the newer one."""
-        if self.desync_stop < 0 or frame < self.desync_stop:
-            self.desync_stop = frame
 
     def said_over(self, reason: str) -> None:
         """Its session is over."""

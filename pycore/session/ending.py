@@ -101,8 +101,6 @@ class Ending:
             and confirmed >= end + min([seat.delay for seat in self._timeline.seats])
             and hashes.settled
             and hashes.has_theirs(end + 1)
-            # Where ends differ it is over when everybody has said so, or somebody would end as if it were well.
-            and (not self._episode.desync or peer.desync_stop == end)
         )
 
     def _leave(self, now: float, reason: str) -> None:

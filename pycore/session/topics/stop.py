@@ -79,7 +79,6 @@ class Stop:
         frame, desync = _read(payload)
         text = ""
         if desync:
-            link.peer.said_desync_stop(frame)
             name = self._journal.name(link)
             text = f"player {name} found that the episode ends elsewhere there, with the same inputs"
             if not self._episode.desync:
