@@ -118,7 +118,7 @@ def counts_of(report: Path) -> Counts:
 
 
 PLAYERS = 2
-"""Games in the real page that are played at the same time: most of a test is the page's own countdowns."""
+"""Games in real pages that are played at the same time: much of a test is waiting. A third takes its time from them."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
 
@@ -220,7 +220,7 @@ def browser(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     site.build()
-    return pytest(sys.executable, ["tests/browser"], "", options, live=True)
+    return pytest(sys.executable, ["tests/browser"], "", options, live=True, workers=PLAYERS)
 
 
 def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -232,12 +232,21 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:
+    return play(options, "not long")
+
+
+def more_games(options: argparse.Namespace) -> tuple[Counts, str]:
+    return play(options, "long")
+
+
+def play(options: argparse.Namespace, marks: str) -> tuple[Counts, str]:
+    """Games in the real page."""
     from tools import coturn, distributions
 
     chromium.ensure(options.chromium)
     distributions.ensure_all()
     coturn.find()  # not while a test waits for it
-    return pytest(sys.executable, ["tests/page"], "", options, live=True, workers=PLAYERS)
+    return pytest(sys.executable, ["tests/page"], marks, options, live=True, workers=PLAYERS)
 
 
 def lengthy(part: long.Long) -> Step:
@@ -264,6 +273,7 @@ STEPS = (
     Step("browser", "the shims in a headless Chromium", browser, browser=True, fast=False),
     Step("e2e", "whole sessions in two pages", e2e, browser=True, fast=False),
     Step("page", "the real interactive_gym page, with its server", page, browser=True, fast=False),
+    Step("games", "more games in that page", more_games, browser=True, fast=False, long=True),
     *(lengthy(part) for part in long.PARTS),
 )
 
@@ -325,7 +335,7 @@ def main(options: argparse.Namespace) -> int:
             print(f"\nrunning {step.name}: {step.what}", flush=True)
             outcomes.append(perform(step, options))
             report(outcomes[-1])
-    lengthy_ones = [step for step in steps if step.long]
+    lengthy_ones = [step for step in steps if step.long and not step.browser]
     if lengthy_ones:
         print(f"\nrunning {', '.join(step.name for step in lengthy_ones)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:

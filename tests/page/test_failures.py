@@ -46,7 +46,12 @@ def said(who: page_rig.Participant, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("raises", "words"),
     [
-        pytest.param("window.rigRaise = true", ["the game stopped", "<on_game_step_code>"], id="the study's code"),
+        pytest.param(
+            "window.rigRaise = true",
+            ["the game stopped", "<on_game_step_code>"],
+            id="the study's code",
+            marks=pytest.mark.long,
+        ),
         pytest.param(SHIM_RAISES, ["game:"], id="the shim"),
     ],
 )
@@ -75,6 +80,7 @@ def test_an_error_on_one_page_ends_the_game_for_both_and_keeps_what_was_played(
     assert len(said(ann, "error: [pycore]", "as it was told to", *words)) == 1
 
 
+@pytest.mark.long
 def test_an_error_on_both_pages_ends_the_game_with_its_data(start: Start) -> None:
     """The same error in the second episode for both: one page is first, and the other may hear of it before its own.
 
@@ -195,6 +201,7 @@ def test_without_peer_to_peer_the_server_looks_for_new_partners_until_it_works(s
         assert said(who, "error: [P2P]", "no peer-to-peer connection")
 
 
+@pytest.mark.long
 def test_a_study_may_allow_games_by_socketio_and_turn_reaches_the_browser(start: Start) -> None:
     """Relay only, and no relay answers: the game is played over the server to its end; the browser was asked right."""
     turn = {"turn_username": "guest", "turn_credential": "secret", "force_relay": True}

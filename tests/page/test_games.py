@@ -117,7 +117,13 @@ def test_three_episodes_over_p2p_are_equal_true_and_cross_no_server(start: Start
             {"policies": [["agent_left", "human"], ["agent_right", "human"]], "multiplayer": {"input_delay": 3}},
             id="60 ms and 5% loss, ids of text, delay 3",
         ),
-        pytest.param(50, 0.0, {"options": {"goal": 12}}, id="200 ms round trip, an end that depends on the play"),
+        pytest.param(
+            50,
+            0.0,
+            {"options": {"goal": 12}},
+            id="200 ms round trip, an end that depends on the play",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_bad_network_changes_nothing_in_the_data(
@@ -317,6 +323,7 @@ def test_bots_of_the_page_and_of_the_core_play_beside_two_people(start: Start) -
         assert who.sent.named("pyodide_player_action") == []
 
 
+@pytest.mark.long
 def test_one_person_plays_with_a_bot_and_the_core_may_come_as_a_package(
     start: Start, pycore_package: Path, tmp_path: Path
 ) -> None:
@@ -355,6 +362,7 @@ def test_one_person_plays_with_a_bot_and_the_core_may_come_as_a_package(
     assert not told & {"leave_game", "participant_terminal_state", "p2p_reconnection_timeout"}
 
 
+@pytest.mark.long
 def test_the_volley_study_is_played_by_two(start: Start, tmp_path: Path) -> None:
     """The example's own scene, shortened: two keys at once, a frame of delay, and an environment of another kind."""
     from examples import volley_study

@@ -64,7 +64,7 @@ def lines(sample: dict[str, Any], me: int, carried: float, episodes: int) -> set
     ("render", "carry"),
     [
         pytest.param("objects", True, id="objects, some of them sent only in frame 0; the score is carried over"),
-        pytest.param("mug", False, id="changes only; the score begins anew"),
+        pytest.param("mug", False, id="changes only; the score begins anew", marks=pytest.mark.long),
     ],
 )
 def test_every_picture_is_the_environments_after_rollbacks_too(start: Start, render: str, carry: bool) -> None:

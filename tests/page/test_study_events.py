@@ -279,6 +279,7 @@ def held(who: page_rig.Participant, action: Any, *keys: str, ticks: int = 20) ->
         who.wait(f"{asked} >= {ticks}", 30, f"{keys} are {action}")
 
 
+@pytest.mark.long
 def test_several_games_in_a_row_and_whatever_a_study_may_write(start: Start) -> None:
     """First step code, globals, no default action, two keys at once and actions that are no bytes or too large, over a
     slow line; then other ids, another speed, another environment and single keystrokes. One page object plays both."""
@@ -360,6 +361,7 @@ def test_several_games_in_a_row_and_whatever_a_study_may_write(start: Start) -> 
         well_behaved(who)
 
 
+@pytest.mark.long
 def test_a_game_alone_comes_before_a_game_of_two(
     start_study: Callable[..., page_rig.Study], pycore_package: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_loss_and_delay_cost_no_input_and_both_stop_where_the_play_ends(stage: S
     assert played.total("rollbacks", "performed") > 0
 
 
+@pytest.mark.long
 def test_numbers_for_seats_and_bots_of_both_kinds_beside_them(stage: Stage) -> None:
     """Seats are what the study calls them. A random bot plays the same for everybody; a policy that only one page asks,
     and that answers when it likes, travels with that player's inputs."""
@@ -78,6 +79,7 @@ def test_numbers_for_seats_and_bots_of_both_kinds_beside_them(stage: Stage) -> N
     assert set(played.seats.values()) == {0, 1}
 
 
+@pytest.mark.long
 def test_a_tab_hidden_for_six_seconds_across_the_end_of_an_episode(stage: Stage) -> None:
     """The hidden page's timers run once a second; nobody hangs, and nothing is missing."""
 
@@ -95,6 +97,7 @@ def test_a_tab_hidden_for_six_seconds_across_the_end_of_an_episode(stage: Stage)
     by_peer(played)
 
 
+@pytest.mark.long
 def test_a_second_scene_is_another_game_on_the_same_object(stage: Stage) -> None:
     """The page hands the second scene to the object of the first; it must not carry over what it was.
 
