@@ -23,6 +23,7 @@ from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
+from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
 from pycore.records.metrics import episode_line
@@ -48,7 +49,11 @@ def create(config_json: str, env: Any) -> Bridge:
     that the environment's state does not hold); the page calls it once per game."""
     config = json.loads(config_json)
     game = Game.of(config)
-    return Bridge(game, simulation_of(env, game, config.get("rngs")), owned=env)
+    simulation = simulation_of(env, game, config.get("rngs"))
+    bridge = Bridge(game, simulation, owned=env)
+    if isinstance(simulation, ParallelEnvAdapter):
+        bridge.session.log(f"[pycore] {simulation.described()}")
+    return bridge
 
 
 class Bridge:

@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from pycore.envs.audit import check_rollback
 from pycore.envs.generators import RNGS, Generators, canonical_forms
-from pycore.envs.snapshots import PRIMITIVES, WAY_OUT, Snapshot, contents, pickled, taken, unpickled
+from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
+from pycore.envs.states import GetState, SetState, way_of
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.simulation import StepResult
 from pycore.values.canonical import Array, encode
@@ -36,6 +37,9 @@ class ParallelEnvAdapter:
     A policy may draw from the generators in `rngs` and must keep nothing from one call to the next.
     `reseed_each_episode`: ``add`` seeds episode e with seed + e, ``same`` always with seed, as the page does.
     `on_step` is called with the environment before every step, re-simulated ones included.
+    `get_state` and `set_state` are functions for an environment without methods of these names, that take it as
+    their first argument. Without either its attributes are captured (`pycore.envs.states`), and at every reset they
+    first go back to what they were before any, unless `restart` is false: then it may count its resets.
     """
 
     def __init__(
@@ -49,19 +53,20 @@ class ParallelEnvAdapter:
         reseed_each_episode: Literal["add", "same"] = "add",
         on_step: Callable[[Any], None] | None = None,
         numeric_ids: bool = True,
+        get_state: GetState | None = None,
+        set_state: SetState | None = None,
+        restart: bool = True,
     ) -> None:
         missing = [name for name in ("reset", "step") if not callable(getattr(env, name, None))]
         if missing:
             raise EnvironmentUnfit(f"{type(env).__name__} has no {missing[0]}(): it is not an environment")
-        missing = [name for name in ("get_state", "set_state") if not callable(getattr(env, name, None))]
-        if missing:
-            lacks = " and no ".join(missing)
-            raise EnvironmentUnfit(f"{type(env).__name__} has no {lacks}, so it has no rollback: {WAY_OUT}")
         if type(seed) is not int:
             raise ConfigError(f"seed is {seed!r}; it must be an int (0 is a seed as good as any)")
         if reseed_each_episode not in ("add", "same"):
             raise ConfigError(f"reseed_each_episode is {reseed_each_episode!r}; it must be 'add' or 'same'")
-        self._generators = Generators(env, rngs)
+        self._state = way_of(env, get_state, set_state)
+        names = [name for name in rngs if name != "np_random" or not self._state.holds_generators]
+        self._generators = Generators(env, names)
         self.env = env
         self.players = tuple(players)
         self.observations: dict[Any, Any] = {}
@@ -69,6 +74,7 @@ class ParallelEnvAdapter:
         load there are those of the bots only."""
         self._seed = seed
         self._reseed = reseed_each_episode
+        self._restart = restart
         self._on_step = on_step
         given = [*players, *(bots or {})]
         agents = [_number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
@@ -79,6 +85,20 @@ class ParallelEnvAdapter:
         self._names = {agent: name for agent, name in zip(agents, given, strict=True) if agent != name}
         self._counts_agents = False
         self._is_reset = False
+
+    @property
+    def state_way(self) -> str:
+        """How the state is saved and loaded: `get_state`, `functions` or `capture`."""
+        return self._state.name
+
+    def described(self) -> str:
+        """One line for the log: what is played, and how its state is saved."""
+        ways = {
+            "get_state": "by its get_state()",
+            "functions": "by the functions that were given",
+            "capture": "by capture of its attributes, since it has no get_state()",
+        }
+        return f"the state of {type(self.env).__name__} is saved {ways[self._state.name]}"
 
     # --- the duties of a simulation ---
 
@@ -98,6 +118,8 @@ class ParallelEnvAdapter:
         self._is_reset = True
 
     def _reset_with(self, seed: int) -> Any:
+        if self._restart:
+            self._state.restart()
         self._generators.seed(seed)
         try:
             return self.env.reset(seed=seed)
@@ -116,19 +138,19 @@ class ParallelEnvAdapter:
         generators = self._generators
         if generators.astray:
             generators.settle()
-        state, is_pickled = taken(self.env.get_state(), self.env)
+        state = self._state.save()
         agents = tuple(self.env.agents) if self._counts_agents else None
         seen = b""
         if self._bots:
             seen = pickled({agent: self._seen_by(agent) for agent in self._bots}, "a bot's observation", self.env)
-        return Snapshot(state, is_pickled, agents, generators.left, generators.seeded, seen)
+        return Snapshot(state, agents, generators.left, generators.seeded, seen)
 
     def load(self, state: object) -> None:
         """Go back to a saved state, which can be loaded again."""
         if type(state) is not Snapshot:
             raise UsageError(f"load() takes what save() gave, not a {type(state).__name__}")
         env = self.env
-        env.set_state(contents(state))
+        self._state.load(state.payload)
         if state.agents is not None and tuple(env.agents) != state.agents:
             try:
                 env.agents = list(state.agents)
@@ -186,7 +208,7 @@ class ParallelEnvAdapter:
         """The value behind the canonical bytes of a saved state: ``{"env": …, "agents": […], "random": …}``."""
         if type(state) is not Snapshot:
             raise UsageError(f"contents() and canonical() take what save() gave, not a {type(state).__name__}")
-        whole: dict[str, Any] = {"env": contents(state)}
+        whole: dict[str, Any] = {"env": self._state.contents(state.payload)}
         if state.agents is not None:
             whole["agents"] = state.agents
         whole.update(canonical_forms(state.rngs, state.seeded))
@@ -232,6 +254,7 @@ class ParallelEnvAdapter:
             check_rollback(self, steps, episode, law_1=law_1)
         finally:
             self._is_reset = False
+            self._state.restart()
 
     # --- parts ---
 

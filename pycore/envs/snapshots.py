@@ -1,8 +1,7 @@
-"""Snapshots: the state that an environment gave, so kept that nothing which happens later can change it.
+"""Snapshots: what a simulation saves, so kept that nothing which happens later can change it.
 
-`get_state` may return live objects, so they are pickled, within the process only: nothing pickled ever leaves
-it, or comes in. A dict or tuple of nothing but primitives is copied instead, which is cheaper, above all to load.
-What comes out of a snapshot is fresh each time.
+What is pickled is so within the process only: nothing pickled ever leaves it, or comes in. What comes out of a snapshot
+is fresh each time.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pycore.errors import EnvironmentUnfit
 
-__all__ = ["PRIMITIVES", "WAY_OUT", "Snapshot", "contents", "pickled", "taken", "unpickled"]
+__all__ = ["PRIMITIVES", "WAY_OUT", "Snapshot", "pickled", "unpickled"]
 
 PRIMITIVES = frozenset({int, float, str, bool, bytes, type(None)})
 
@@ -22,10 +21,10 @@ WAY_OUT = (
 
 
 class Snapshot(NamedTuple):
-    """A saved state. `payload` is pickled if `pickled`, otherwise made of primitives and never changed."""
+    """A saved state."""
 
     payload: Any
-    pickled: bool
+    """The environment's own, as its `StateWay` saved it."""
     agents: tuple[Any, ...] | None
     rngs: tuple[Any, ...]
     """The generators' states, in the order of `RNGS`; empty where none is kept."""
@@ -33,24 +32,6 @@ class Snapshot(NamedTuple):
     """Those right after seeding, for comparison."""
     seen: bytes
     """What the bots saw last, pickled; empty without bots."""
-
-
-def taken(state: Any, env: Any) -> tuple[Any, bool]:
-    """What `get_state` gave as a payload, and whether that is pickled."""
-    kind = type(state)
-    if kind is dict and PRIMITIVES.issuperset(map(type, state.values())):
-        return state.copy(), False
-    if kind in PRIMITIVES or (kind is tuple and PRIMITIVES.issuperset(map(type, state))):
-        return state, False
-    return pickled(state, "get_state()", env), True
-
-
-def contents(snapshot: Snapshot) -> Any:
-    """The environment's state, fresh where it could be changed."""
-    payload = snapshot.payload
-    if snapshot.pickled:
-        return unpickled(payload)
-    return payload.copy() if type(payload) is dict else payload
 
 
 def pickled(value: Any, source: str, env: Any) -> bytes:

@@ -69,6 +69,7 @@ class PageGame:
             rngs=rngs_of(env) if scene.rngs is None else scene.rngs,
             reseed_each_episode="same",
             on_step=_hook(scene.on_step_code),
+            restart=False,
         )
         # Environments of the page may count their episodes.
         row = [*game.default_actions, *[scene.default_action] * (len(cast.agents) - len(game.players))]
@@ -76,6 +77,7 @@ class PageGame:
         simulation = adapter if cast.is_plain else CastSimulation(adapter, cast)
         self.bridge = bridge = Bridge(game, simulation, companion=self)
         self.session = session = bridge.session
+        session.log(f"[pycore] {adapter.described()}")
         session.held_back = True
         self.course = Course(session, scene, str(config.get("session_id") or ""), self._say, self._tell)
         subjects, before = config.get("player_subjects") or {}, int(config.get("games_before") or 0)

@@ -18,7 +18,7 @@ VALUES = (0.1, 0.3, 0.7, 1.1)
 
 
 class Arena:
-    """The game without `get_state`: what a researcher forgets."""
+    """The game without `get_state`: its attributes are captured."""
 
     metadata = {"name": "arena_v0"}  # noqa: RUF012
     render_mode = None
@@ -187,6 +187,14 @@ class Arena:
         for index, (x, y) in enumerate(zip(self.xs, self.ys, strict=True)):
             rows[y][x] = [209, 73, 60 * index]
         return rows
+
+
+class StuckArena(Arena):
+    """A game without `get_state` that has what nobody can copy: a generator that stands in the middle."""
+
+    def _start(self):
+        super()._start()
+        self.story = (line for line in ("once", "upon"))
 
 
 class RewindableArena(Arena):

@@ -107,15 +107,17 @@ def test_an_error_on_both_pages_ends_the_game_with_its_data(start: Start) -> Non
             assert completion_code(who)
 
 
-def test_an_environment_without_get_state_is_refused_by_name(start: Start) -> None:
+def test_an_environment_that_cannot_be_saved_is_refused_by_name(start: Start) -> None:
     """Both pages say what has to be added, and tell the server that nothing comes of it, with words over which it does
     not stand still."""
-    study = start(options={}, binding="env = make(rewindable=False)")
+    study = start(options={}, binding="env = StuckArena()")
     ann, bob = study.join("ann", "bob")
     for who in (ann, bob):
         text = overlay(who, "ended", 40)
         assert "get_state" in text
         assert "set_state" in text
+        assert "StuckArena" in text
+        assert "story" in text
         assert said(who, "error: [pycore]", "get_state")
         assert [message.data["reason"] for message in who.sent.named("participant_terminal_state")][:1] == ["error"]
         assert told(who, "leave_game", "p2p_reconnection_timeout") == ["p2p_reconnection_timeout"]

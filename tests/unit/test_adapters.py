@@ -597,8 +597,7 @@ def test_what_render_lists_is_passed_on() -> None:
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        (["get_state", "set_state"], "no get_state and no set_state"),
-        (["set_state"], "no set_state, so it has no rollback: add get_state"),
+        (["set_state"], r"has get_state\(\) and no set_state\(\): they belong together"),
         (["step"], r"no step\(\): it is not an environment"),
     ],
 )

@@ -147,11 +147,11 @@ def test_without_peer_to_peer_a_study_that_wants_it_ends_for_both(stage: Stage) 
 
 
 def test_an_environment_that_cannot_go_back_is_refused_by_name(stage: Stage) -> None:
-    """Without `get_state` there is no rollback: the page says so before anybody plays."""
-    with gathered(stage, bound("Arena")) as (played, chrome):
+    """What can be saved in no way has no rollback: the page says so before anybody plays."""
+    with gathered(stage, bound("StuckArena")) as (played, chrome):
         for person in starting(chrome):
             _, said = overlay(person, 40, ended="get_state")
-            assert "Arena" in said
+            assert "StuckArena" in said
             assert any("get_state" in line for line in person.console if line.startswith("error"))
         assert played.server.inputs == 0
         assert played.server.unknown == set()

@@ -1,0 +1,244 @@
+"""Captured attributes as a value that has a canonical form, and the paths to what is in them.
+
+A pickle is not canonical: the same state may be pickled in two ways. So for hashes, and for messages that name a
+field, what was captured is told as dictionaries, lists and numbers. An object is a dictionary of its attributes, with
+the name of its class under the empty name. What is met again is told by the number of its first place, so that cycles
+end, and so that two objects that are equal and one object in two places differ.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from pycore.envs.kinds import bare_state
+from pycore.envs.memory import Raw, form_of
+
+__all__ = ["form_of_attributes", "path_of"]
+
+PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
+DEEPEST = 40
+"""Objects further down stand in a list of their own: the canonical form has a limit of its own."""
+
+State = tuple[dict[str, Any], dict[str, Any]]
+
+
+def form_of_attributes(layers: Sequence[Any], states: Sequence[State], shared: Sequence[Any]) -> dict[str, Any]:
+    """The value of all layers' attributes: ``{"layers": [{name: …}, …]}``, innermost first."""
+    forms = _Forms(layers, shared)
+    told = [forms.attributes(layer, state) for layer, state in reversed(list(zip(layers, states, strict=True)))]
+    deep = forms.rest()
+    return {"layers": told, "deep": deep} if deep else {"layers": told}
+
+
+def path_of(states: Sequence[State], matches: Callable[[Any], bool]) -> str:
+    """The path to the innermost value for which this is true, through attributes, items and indices; or empty.
+
+    Each step leads to the first part that matches, so it ends at the cause.
+    """
+    value: Any = None
+    path = ""
+    parts: Iterable[tuple[str, Any]] = (
+        (f".{name}", inner) for attributes, slots in reversed(states) for name, inner in {**attributes, **slots}.items()
+    )
+    seen: set[int] = set()
+    while True:
+        found = next(((step, part) for step, part in parts if id(part) not in seen and matches(part)), None)
+        if found is None:
+            return f"{path.lstrip('.')}, a {type(value).__name__}," if path else ""
+        step, value = found
+        seen.add(id(value))
+        path += step
+        parts = _parts(value)
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield f"[{key!r}]", item
+    elif isinstance(value, (list, tuple, deque)):
+        for index, item in enumerate(value):
+            yield f"[{index}]", item
+    elif isinstance(value, (set, frozenset)):
+        for item in value:
+            yield "{…}", item
+    elif not isinstance(value, (type, FunctionType, ModuleType)):
+        attributes, slots = bare_state(value)
+        for name, item in {**attributes, **slots}.items():
+            yield f".{name}", item
+
+
+class _Forms:
+    def __init__(self, layers: Sequence[Any], shared: Sequence[Any]) -> None:
+        self._names: dict[int, Any] = {id(value): {"shared": _named(value)} for value in shared}
+        self._names.update({id(layer): {"layer": number} for number, layer in enumerate(layers)})
+        self._seen: dict[int, int] = {}
+        self._kept: list[Any] = []
+        """What has a number, so that no other object can have its place in memory."""
+        self._deep: list[Any] = []
+        self._told = 0
+
+    def attributes(self, owner: Any, state: State) -> dict[str, Any]:
+        attributes, slots = state
+        told = {name: self.of(item, 2) for name, item in {**attributes, **slots}.items()}
+        return {"": _named(type(owner)), **told}
+
+    def rest(self) -> list[Any]:
+        """What lies deeper, in the order in which it was met."""
+        told = []
+        while self._told < len(self._deep):
+            value = self._deep[self._told]
+            self._told += 1
+            told.append(self._object(value, 2))
+        return told
+
+    def of(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in PLAIN:
+            return value
+        if kind is tuple:
+            return [self.of(item, depth + 1) for item in value]
+        named = self._names.get(id(value))
+        if named is not None:
+            return named
+        if isinstance(value, (type, FunctionType, ModuleType, BuiltinFunctionType)):
+            return {"shared": _named(value)}
+        if isinstance(value, Enum):
+            return {"": _named(kind), "name": value.name}
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and isinstance(value, numpy.generic):
+            return value
+        number = self._seen.get(id(value))
+        if number is not None:
+            return {b"same": number}
+        self._seen[id(value)] = len(self._kept)
+        self._kept.append(value)
+        if depth > DEEPEST:
+            self._deep.append(value)
+            return {b"deep": len(self._deep) - 1}
+        return self._object(value, depth)
+
+    def _object(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is list:
+            return [self.of(item, depth + 1) for item in value]
+        if kind is dict:
+            return self._mapping(value, depth)
+        if kind in (set, frozenset):
+            return self._members(value, depth)
+        if kind is bytearray:
+            return bytes(value)
+        if kind is MethodType:
+            return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and kind is numpy.ndarray:
+            if value.dtype == object:
+                return {"": "array", "shape": list(value.shape), "items": self.of(value.ravel().tolist(), depth + 1)}
+            return value
+        if isinstance(value, deque):
+            return {"": _named(kind), "maxlen": value.maxlen, "items": [self.of(item, depth + 1) for item in value]}
+        state = _state_of_generator(value)
+        return self._reduced(value, depth) if state is None else {"": "generator", "state": state}
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
+        if all(type(key) in PLAIN for key in value):
+            return {key: self.of(item, depth + 1) for key, item in value.items()}
+        if all(_is_plain(key) for key in value):
+            return {_keyed(key): self.of(item, depth + 1) for key, item in value.items()}
+        pairs = [[self.of(key, depth + 2), self.of(item, depth + 2)] for key, item in value.items()]
+        return {b"pairs": pairs}
+
+    def _members(self, value: Iterable[Any], depth: int) -> Any:
+        if all(_is_plain(member) for member in value):
+            return frozenset(_keyed(member) for member in value)
+        # Objects in a set are in the order of their places in memory, which says nothing: those that have a number
+        # come by it, the others by what can be seen of each.
+        return {b"set": [self.of(member, depth + 2) for member in sorted(value, key=self._rank)]}
+
+    def _rank(self, member: Any) -> tuple[int, str]:
+        number = self._seen.get(id(member))
+        if number is not None:
+            return number, ""
+        attributes, slots = bare_state(member)
+        seen = sorted((name, repr(item)) for name, item in {**attributes, **slots}.items() if type(item) in PLAIN)
+        return len(self._seen), f"{_named(type(member))} {member if _is_plain(member) else seen}"
+
+    def _reduced(self, value: Any, depth: int) -> Any:
+        """Any other object: by its attributes, or by what pickle makes of it where it says so itself."""
+        kind = type(value)
+        told: dict[str, Any] = {"": _named(kind)}
+        if _has_no_reduction(kind):
+            attributes, slots = bare_state(value)
+            for name, item in {**attributes, **slots}.items():
+                told[name] = self.of(item, depth + 1)
+            if isinstance(value, dict):
+                told["items"] = self._mapping(value, depth + 1)
+            if isinstance(value, (list, tuple)):
+                told["items"] = [self.of(item, depth + 2) for item in value]
+            if isinstance(value, (set, frozenset)):
+                told["items"] = self._members(value, depth)
+            for base in (int, float, str, bytes):
+                if isinstance(value, base):
+                    told["value"] = base(value)  # type: ignore[arg-type]
+            return told
+        reduced: Any = value.__reduce_ex__(4)
+        if isinstance(reduced, str):
+            return {"shared": reduced}
+        make, given, state, items, pairs = (*reduced, None, None, None)[:5]
+        told["made"] = [_named(make), *[self.of(item, depth + 2) for item in given]]
+        if state is not None:
+            told["state"] = self.of(state, depth + 1)
+        if items is not None:
+            told["items"] = [self.of(item, depth + 2) for item in items]
+        if pairs is not None:
+            told["pairs"] = [[self.of(key, depth + 3), self.of(item, depth + 3)] for key, item in pairs]
+        return told
+
+
+def _state_of_generator(value: Any) -> Any:
+    """The state of a generator of random numbers, or None for anything else."""
+    if type(value) is Raw:
+        return form_of(value)
+    if isinstance(value, random.Random):
+        return form_of(value.getstate())
+    if hasattr(value, "bit_generator"):
+        return value.bit_generator.state
+    return value.get_state(legacy=False) if type(value).__name__ == "RandomState" else None
+
+
+def _has_no_reduction(kind: Any) -> bool:
+    return kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is tuple or kind is frozenset:
+        return all(_is_plain(item) for item in value)
+    if kind in PLAIN or isinstance(value, (str, int, float, bytes)):
+        return True
+    numpy = sys.modules.get("numpy")
+    return isinstance(value, Enum) or (numpy is not None and isinstance(value, numpy.generic))
+
+
+def _keyed(value: Any) -> Any:
+    """A key or member as the canonical form can spell it."""
+    if isinstance(value, Enum):
+        return f"{_named(type(value))}.{value.name}"
+    if type(value) is tuple:
+        return tuple(_keyed(item) for item in value)
+    if type(value) is frozenset:
+        return tuple(sorted((_keyed(item) for item in value), key=repr))
+    return value
+
+
+def _named(value: Any) -> str:
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    if name is None:
+        value = type(value)
+        name = value.__qualname__
+    return f"{getattr(value, '__module__', None) or ''}.{name}"

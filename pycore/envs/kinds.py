@@ -1,0 +1,194 @@
+"""What becomes of an object when an environment is captured: by its type, decided once.
+
+Nearly everything is pickled as pickle does it. An object of C that has no way of its own to be pickled is refused
+there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
+
+- code (functions that cannot be imported, classes likewise, modules) is shared: a snapshot refers to it. A function
+  that has a mutable object in its closure is refused, since that would be state which nobody saves;
+- what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long;
+- a class that inherits `EzPickle` is pickled as if it did not, because that makes a new object from the constructor's
+  arguments;
+- arrays of numpy that are views stay views of the same array, and subclasses of arrays keep their attributes.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import random
+import sys
+import weakref
+from collections.abc import Callable
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any, Final
+
+from pycore.errors import PycoreError
+
+__all__ = ["Reduce", "Refused", "Shares", "bare_state", "generator", "put_state", "reduction_of"]
+
+Shares = Callable[[Any], Any]
+"""Takes an object that is shared; gives what stands for it in the pickle."""
+Reduce = Callable[[Any, Shares], Any]
+"""Takes an object and `Shares`; gives what `__reduce__` gives, or NotImplemented for pickle's own way."""
+
+DRAWN: Final = frozenset({"Surface", "Font", "Clock", "Sound", "Channel", "Joystick", "Window", "FreeType"})
+"""Of pygame, what a state never holds: pictures, sounds and clocks."""
+DRAWERS: Final = frozenset({"pygame", "pyglet", "matplotlib", "PIL", "interactive_gym", "mug"})
+"""Packages whose `DRAWN` classes are shared."""
+NUMPYS: Final = frozenset({"Generator", "RandomState"})
+SPACES: Final = frozenset({"gymnasium", "gym"})
+
+
+class Refused(PycoreError):
+    """An object that cannot be part of a snapshot."""
+
+    code = "capture_refused"
+
+
+def reduction_of(kind: type) -> Reduce | None:
+    """How objects of exactly this type are reduced; None: as pickle does it."""
+    if issubclass(kind, type):
+        return _class
+    if kind is random.Random or (kind.__name__ in NUMPYS and kind.__module__.startswith("numpy.random")):
+        return generator
+    found = _OF_CODE.get(kind)
+    if found is not None:
+        return found
+    names = {(base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__}
+    if any(package in DRAWERS and name in DRAWN for package, name in names) or kind.__name__ == "JsProxy":
+        return _share
+    if any(package in SPACES and name == "Space" for package, name in names):
+        return _share
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and issubclass(kind, numpy.ndarray):
+        return _array if kind is numpy.ndarray else _array_with_attributes
+    if any(name == "EzPickle" for _, name in names):
+        return _bare
+    return None
+
+
+def bare_state(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The attributes of an object: those in its `__dict__`, which is the very one, and those in slots."""
+    slots = {name: getattr(value, name) for name in copyreg._slotnames(type(value)) if hasattr(value, name)}  # type: ignore[attr-defined]
+    return getattr(value, "__dict__", {}), slots
+
+
+def put_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Give an object these attributes, and no others."""
+    attributes, slots = state
+    own = getattr(value, "__dict__", None)
+    if own is not None:
+        if own.keys() != attributes.keys():
+            for name in [name for name in own if name not in attributes]:
+                del own[name]
+        own.update(attributes)
+    for name in copyreg._slotnames(type(value)):  # type: ignore[attr-defined]
+        if name in slots:
+            object.__setattr__(value, name, slots[name])
+        elif hasattr(value, name):
+            object.__delattr__(value, name)
+
+
+# --- kinds ---
+
+
+def generator(value: Any, shares: Shares) -> Any:
+    """A generator of random numbers: `pycore.envs.capture` knows more of it, where its state lies in memory."""
+    return NotImplemented
+
+
+def _share(value: Any, shares: Shares) -> Any:
+    return shares(value)
+
+
+_importable: dict[int, Any] = {}
+"""What was found where it says it is, by its place in memory."""
+
+
+def _is_importable(value: Any) -> bool:
+    if _importable.get(id(value)) is value:
+        return True
+    found: Any = sys.modules.get(getattr(value, "__module__", None) or "")
+    for name in value.__qualname__.split("."):
+        found = getattr(found, name, None)
+    if found is value:
+        _importable[id(value)] = value
+    return found is value
+
+
+def _class(value: Any, shares: Shares) -> Any:
+    return NotImplemented if _is_importable(value) else shares(value)
+
+
+def _function(value: Any, shares: Shares) -> Any:
+    if _is_importable(value):
+        return NotImplemented
+    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+        if _is_state(cell):
+            raise Refused(
+                f"{value.__qualname__}() has {name!r} in its closure, a {type(cell.cell_contents).__name__} that may "
+                "change: keep it as an attribute"
+            )
+    return shares(value)
+
+
+def _is_state(cell: CellType) -> bool:
+    """Whether a closure holds what may change and what no attribute of the environment can be found to hold."""
+    try:
+        inside = cell.cell_contents
+    except ValueError:  # empty as yet
+        return False
+    return isinstance(inside, (list, dict, set, bytearray)) or type(inside).__module__ == "random"
+
+
+def _method(value: Any, shares: Shares) -> Any:
+    # pickle would look the name up, and a method may have another one than the attribute it is found by.
+    return MethodType, (value.__func__, value.__self__)
+
+
+def _weak(value: Any, shares: Shares) -> Any:
+    there = value()
+    return (weakref.ref, (there,)) if there is not None else (_dead, ())
+
+
+def _dead() -> Any:
+    """A weak reference to what is no more."""
+    return weakref.ref(type("Gone", (), {})())
+
+
+def _bare(value: Any, shares: Shares) -> Any:
+    return object.__new__, (type(value),), bare_state(value), None, None, put_state
+
+
+def _array(value: Any, shares: Shares) -> Any:
+    base = value.base
+    if base is None or not isinstance(base, sys.modules["numpy"].ndarray):
+        return NotImplemented
+    return _view, (base, value.dtype, value.shape, value.strides, _address(value) - _address(base))
+
+
+def _array_with_attributes(value: Any, shares: Shares) -> Any:
+    make, given, state, *_ = value.__reduce__()
+    return make, given, (state, bare_state(value)), None, None, _put_array
+
+
+def _put_array(value: Any, state: Any) -> None:
+    of_array, attributes = state
+    sys.modules["numpy"].ndarray.__setstate__(value, of_array)
+    put_state(value, attributes)
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _view(base: Any, dtype: Any, shape: Any, strides: Any, offset: int) -> Any:
+    numpy = sys.modules["numpy"]
+    return numpy.ndarray(shape, dtype, base, offset, strides)
+
+
+_OF_CODE: dict[type, Reduce] = {
+    FunctionType: _function,
+    MethodType: _method,
+    ModuleType: _share,
+    weakref.ref: _weak,
+}

@@ -1,0 +1,102 @@
+"""How an environment's state is taken and given back: the ladder, best first.
+
+1. `get_state()` and `set_state(state)` of the environment;
+2. two functions that the user gives, for an environment that is somebody else's;
+3. generic capture of its attributes (`pycore.envs.capture`);
+4. none: the environment is refused, with the way out.
+
+`way_of` says which it is, and why not the one before. The environment is never asked for its state before its first
+reset: some cannot answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from pycore.envs.snapshots import PRIMITIVES, pickled, unpickled
+from pycore.errors import ConfigError, EnvironmentUnfit
+
+__all__ = ["GetState", "SetState", "StateWay", "way_of"]
+
+GetState = Callable[[Any], Any]
+"""Takes the environment; gives its state, as the method `get_state` would."""
+SetState = Callable[[Any, Any], None]
+"""Takes the environment and a state that `GetState` gave."""
+
+
+class StateWay(Protocol):
+    """One way to save and load an environment's state."""
+
+    name: str
+    """`get_state`, `functions` or `capture`."""
+    holds_generators: bool
+    """Whether generators that are attributes of the environment are part of it."""
+
+    def restart(self) -> None:
+        """Back to before the first reset, where that is known; the environment is about to be reset."""
+
+    def save(self) -> Any:
+        """The state of now, which nothing that happens later can change."""
+
+    def load(self, saved: Any) -> None:
+        """Go back to a saved state, which can be loaded again."""
+
+    def contents(self, saved: Any) -> Any:
+        """The value of a saved state that has a canonical form, fresh where it could be changed."""
+
+
+class OwnState:
+    """What the environment says of itself, or functions that know it.
+
+    It may return live objects, so they are pickled, within the process only. A dict or tuple of nothing but primitives
+    is copied instead, which is cheaper, above all to load.
+    """
+
+    holds_generators = False
+
+    def __init__(self, env: Any, get: Callable[[], Any], put: Callable[[Any], None], name: str) -> None:
+        self.name = name
+        self._env = env
+        self._get = get
+        self._put = put
+
+    def restart(self) -> None:
+        """A reset is the environment's own affair."""
+
+    def save(self) -> Any:
+        state = self._get()
+        kind = type(state)
+        if kind is dict and PRIMITIVES.issuperset(map(type, state.values())):
+            return state.copy(), False
+        if kind in PRIMITIVES or (kind is tuple and PRIMITIVES.issuperset(map(type, state))):
+            return state, False
+        return pickled(state, "get_state()", self._env), True
+
+    def load(self, saved: Any) -> None:
+        self._put(self.contents(saved))
+
+    def contents(self, saved: Any) -> Any:
+        state, is_pickled = saved
+        if is_pickled:
+            return unpickled(state)
+        return state.copy() if type(state) is dict else state
+
+
+def way_of(env: Any, get_state: GetState | None = None, set_state: SetState | None = None) -> StateWay:
+    """The best way for an environment. Raises EnvironmentUnfit where there is none, ConfigError for half of a pair."""
+    if (get_state is None) is not (set_state is None):
+        raise ConfigError("get_state and set_state belong together: give both functions or none")
+    if get_state is not None and set_state is not None:
+        get, put = get_state, set_state
+        return OwnState(env, lambda: get(env), lambda state: put(env, state), "functions")
+    missing = [name for name in ("get_state", "set_state") if not callable(getattr(env, name, None))]
+    if not missing:
+        return OwnState(env, env.get_state, env.set_state, "get_state")
+    if len(missing) == 1:
+        # Half of a pair is a mistake, and to capture instead would hide it.
+        have = "set_state" if missing == ["get_state"] else "get_state"
+        raise EnvironmentUnfit(f"{type(env).__name__} has {have}() and no {missing[0]}(): they belong together")
+    from pycore.envs.capture import Capture
+
+    return Capture(env)

@@ -1,0 +1,511 @@
+"""Capture: what an environment without `get_state` is, taken from its attributes and put back."""
+
+from __future__ import annotations
+
+import enum
+import random
+import threading
+import weakref
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycore import Settings
+from pycore.envs import ParallelEnvAdapter
+from pycore.envs.capture import Capture, layers_of
+from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
+from pycore.values.canonical import decode, encode
+
+numpy: Any = None
+try:
+    import numpy
+except ImportError:
+    numpy = None
+needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
+
+
+class Env:
+    """Whatever a test sets; it has a `step`, so wrappers are known for what they are."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+    def step(self, actions: Any) -> None:
+        """Nothing."""
+
+
+class Node:
+    def __init__(self, name: str, other: Any = None) -> None:
+        self.name = name
+        self.other = other
+
+
+class Slotted:
+    __slots__ = ("empty", "x")
+
+    def __init__(self) -> None:
+        self.x = [1]
+
+
+class Colour(enum.Enum):
+    RED = [1]  # noqa: RUF012 - a member's value may be anything
+
+
+class Ledger(dict):  # type: ignore[type-arg]
+    """A dictionary with an attribute of its own."""
+
+    note = "none"
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def back_to(env: Env, change: Callable[[], None]) -> None:
+    """Save, change, load: the same canonical bytes as before, and other ones in between."""
+    capture = Capture(env)
+    saved = capture.save()
+    before = encode(capture.contents(saved))
+    change()
+    assert encode(capture.contents(capture.save())) != before
+    capture.load(saved)
+    assert encode(capture.contents(capture.save())) == before
+    assert encode(capture.contents(saved)) == before
+
+
+# -- what comes back ---------------------------------------------------------------------------------------------
+
+
+def test_everything_comes_back_and_nothing_that_was_not_there() -> None:
+    env = Env(a=[1, {"b": (2, [3])}], t=0)
+
+    def change() -> None:
+        env.a[1]["b"][1].append(4)
+        env.t = 1
+        env.new = "what was not there"
+
+    back_to(env, change)
+    assert env.__dict__ == {"a": [1, {"b": (2, [3])}], "t": 0}
+
+
+def test_a_snapshot_is_its_own_and_can_be_loaded_any_number_of_times() -> None:
+    env = Env(trail=[])
+    capture = Capture(env)
+    saved = capture.save()
+    for _ in range(3):
+        env.trail.append(1)
+        capture.load(saved)
+        assert env.trail == []
+
+
+def test_one_object_in_two_places_stays_one_and_two_equal_ones_stay_two() -> None:
+    shared = [1]
+    env = Env(a=shared, b=shared, c=[1])
+    capture = Capture(env)
+    capture.load(capture.save())
+    assert env.a is env.b
+    assert env.a is not env.c
+    one = encode(capture.contents(capture.save()))
+    env.b = [1]
+    assert encode(capture.contents(capture.save())) != one
+
+
+def test_cycles_and_references_to_the_environment_itself() -> None:
+    left = Node("left")
+    left.other = Node("right", left)
+    env = Env(left=left)
+    env.me, env.method = env, env.step
+    capture = Capture(env)
+
+    def change() -> None:
+        env.left.other.name = "wrong"
+
+    back_to(env, change)
+    assert env.left.other.other is env.left
+    assert env.me is env
+    assert env.method.__self__ is env
+    assert len(capture.save().data) < 500, "the environment is not pickled with itself"
+
+
+@pytest.mark.parametrize(
+    ("make", "spoil"),
+    [
+        (lambda: deque([1, 2], 3), lambda v: v.append(3)),
+        (lambda: defaultdict(list, a=[1]), lambda v: v["b"].append(1)),
+        (lambda: OrderedDict(a=1), lambda v: v.update(b=2)),
+        (lambda: Counter("abc"), lambda v: v.update("a")),
+        (lambda: {(0, 1), (2, 3)}, lambda v: v.add((4, 5))),
+        (lambda: {Colour.RED: 1, (1, "a"): 2}, lambda v: v.pop(Colour.RED)),
+        (Slotted, lambda v: v.x.append(2)),
+        (Slotted, lambda v: setattr(v, "empty", 1)),
+        (lambda: bytearray(b"ab"), lambda v: v.append(1)),
+        (lambda: random.Random(7), lambda v: v.random()),
+        (lambda: random.Random(7), lambda v: v.gauss(0, 1)),
+        (lambda: [iter([1, 2, 3])], lambda v: next(v[0])),
+        (lambda: SimpleNamespace(x=1), lambda v: setattr(v, "x", 2)),
+        (lambda: {Node("a"): 1}, lambda v: v.clear()),
+        (lambda: {Node("a"), Node("b")}, lambda v: v.pop()),
+        (lambda: ledger("first"), lambda v: setattr(v, "note", "second")),
+        (lambda: deep(100), lambda v: innermost(v).append(1)),
+    ],
+)
+def test_whatever_a_state_is_made_of_comes_back(make: Callable[[], Any], spoil: Callable[[Any], Any]) -> None:
+    env = Env(value=make())
+    back_to(env, lambda: spoil(env.value))
+    again = Env(value=make())
+    assert contents_of(env) == contents_of(again), "two that were made alike have the same form"
+
+
+def ledger(note: str) -> Ledger:
+    made = Ledger(a=1)
+    made.note = note
+    return made
+
+
+def deep(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def innermost(value: list[Any]) -> list[Any]:
+    while value:
+        value = value[0]
+    return value
+
+
+def contents_of(env: Any) -> bytes:
+    capture = Capture(env)
+    return encode(capture.contents(capture.save()))
+
+
+PLAIN = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=5)
+TREES = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=3) | st.integers(-5, 5), inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.builds(Node, st.text(max_size=3), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(TREES, TREES)
+def test_any_tree_comes_back_and_two_that_differ_have_two_forms(one: Any, other: Any) -> None:
+    env = Env(value=one)
+    capture = Capture(env)
+    saved = capture.save()
+    form = encode(capture.contents(saved))
+    decode(form, max_bytes=len(form), max_items=len(form))
+    env.value = other
+    between = encode(capture.contents(capture.save()))
+    capture.load(saved)
+    assert encode(capture.contents(capture.save())) == form
+    assert (between == form) is (described(one) == described(other))
+
+
+def described(value: Any) -> str:
+    if isinstance(value, Node):
+        return f"Node({value.name!r}, {described(value.other)})"
+    if isinstance(value, dict):
+        return f"{{{sorted((repr(key), described(item)) for key, item in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{[described(item) for item in value]}]"
+    return repr(value)
+
+
+# -- numpy -------------------------------------------------------------------------------------------------------
+
+
+@needs_numpy
+def test_views_stay_views_and_subclasses_keep_their_attributes() -> None:
+    class Unit(numpy.ndarray):  # type: ignore[misc,name-defined]
+        unit = "none"
+
+    grid = numpy.arange(12.0).reshape(3, 4)
+    measured = numpy.zeros(2).view(Unit)
+    measured.unit = "m"
+    env = Env(
+        grid=grid,
+        row=grid[1],
+        part=grid[::2, 1:3],
+        turned=grid.T,
+        measured=measured,
+        mixed=[numpy.array([{}, 1], object)],
+    )
+    capture = Capture(env)
+
+    def change() -> None:
+        env.grid[:] = 0
+
+    back_to(env, change)
+    for _ in range(3):
+        capture.load(capture.save())
+    env.row[0] = 100.0
+    env.part[1, 0] = 200.0
+    assert env.grid[1, 0] == env.turned[0, 1] == 100.0
+    assert env.grid[2, 1] == 200.0
+    assert env.measured.unit == "m"
+    assert type(env.measured) is Unit
+    assert env.grid.flags.writeable
+    sizes = {len(capture.save().data) for _ in range(3) if capture.load(capture.save()) is None}
+    assert len(sizes) == 1, "nothing grows from one copy to the next"
+
+
+@needs_numpy
+@pytest.mark.parametrize("kind", ["default_rng", "RandomState"])
+def test_a_generator_stays_the_object_that_it_is_and_looking_at_a_snapshot_draws_nothing(kind: str) -> None:
+    generator = getattr(numpy.random, kind)(5)
+    env = Env(rng=generator, again=generator)
+    capture = Capture(env)
+    saved = capture.save()
+    first = generator.random(3).tolist()
+    capture.contents(saved)
+    second = generator.random(3).tolist()
+    capture.load(saved)
+    assert env.rng is generator is env.again
+    assert generator.random(3).tolist() == first
+    assert generator.random(3).tolist() == second
+    env.rng = getattr(numpy.random, kind)(6)
+    capture.load(saved)
+    assert env.rng is generator
+
+
+# -- layers ------------------------------------------------------------------------------------------------------
+
+
+def test_wrappers_and_what_they_wrap_stay_the_objects_that_they_are() -> None:
+    inner = Env(x=1)
+    outer = Env(env=Env(env=inner, steps=0))
+    assert layers_of(outer)[-1] is inner
+    capture = Capture(outer)
+    saved = capture.save()
+    middle = outer.env
+    inner.x, middle.steps = 2, 5
+    capture.load(saved)
+    assert outer.env is middle
+    assert middle.env is inner
+    assert (inner.x, middle.steps) == (1, 0)
+
+
+def test_an_inner_environment_that_is_replaced_at_reset_is_found_anew() -> None:
+    outer = Env(env=Env(x=1))
+    capture = Capture(outer)
+    old, first = outer.env, capture.save()
+    outer.env = new = Env(x=10)
+    second = capture.save()
+    new.x = 11
+    capture.load(second)
+    assert outer.env is new
+    assert new.x == 10
+    capture.load(first)
+    assert outer.env is old
+    assert old.x == 1
+
+
+# -- what is shared, and what is refused -----------------------------------------------------------------------------
+
+
+class Surface:
+    """A picture: it cannot be copied."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("no picture can be pickled")
+
+
+Surface.__module__ = "pygame.surface"
+
+
+def test_code_and_pictures_are_shared() -> None:
+    picture = Surface()
+
+    class Local:
+        x = 1
+
+    env = Env(
+        f=lambda x: x + 1, g=square, module=random, kind=Local, thing=Local(), picture=picture, kinds=[Local, Node]
+    )
+    before = dict(env.__dict__)
+    capture = Capture(env)
+    capture.load(capture.save())
+    assert {name: env.__dict__[name] for name in before if name != "thing"} == {
+        name: before[name] for name in before if name != "thing"
+    }
+    assert type(env.thing) is Local
+    assert env.thing is not before["thing"]
+    env.picture = Surface()
+    new = capture.save()
+    capture.load(new)
+    assert env.picture is not picture
+
+
+class EzPickle:
+    """As gymnasium's: what is pickled is the call of the constructor."""
+
+    def __init__(self, *args: Any) -> None:
+        self._ezpickle_args = args
+
+    def __getstate__(self) -> Any:
+        return {"args": self._ezpickle_args}
+
+    def __setstate__(self, state: Any) -> None:
+        self.__dict__.update(type(self)(*state["args"]).__dict__)
+
+
+class Lazy(EzPickle):
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.cells = [0] * size
+
+
+def test_an_ezpickle_keeps_its_state() -> None:
+    env = Env(world=Lazy(2))
+    env.world.cells[0] = 5
+    capture = Capture(env)
+    saved = capture.save()
+    env.world.cells[0] = 6
+    capture.load(saved)
+    assert env.world.cells == [5, 0]
+
+
+def test_a_weak_reference_refers_to_what_was_loaded() -> None:
+    node = Node("a")
+    env = Env(node=node, weak=weakref.ref(node))
+    capture = Capture(env)
+    capture.load(capture.save())
+    assert env.weak() is env.node is not node
+
+
+def counting() -> Callable[[], int]:
+    seen = [0]
+
+    def count() -> int:
+        seen[0] += 1
+        return seen[0]
+
+    return count
+
+
+def drawing() -> Callable[[], float]:
+    rng = random.Random(1)
+    return lambda: rng.random()
+
+
+def generating() -> Any:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "why"),
+    [
+        (lambda: {"deep": [Node("a", threading.Lock())]}, r"world\['deep'\]\[0\]\.other, a lock", "cannot pickle"),
+        (lambda: [generating()], r"world\[0\], a generator", "cannot pickle"),
+        (counting, r"world, a function", "'seen' in its closure"),
+        (drawing, "world, a function", "'rng' in its closure"),
+    ],
+)
+def test_what_cannot_be_held_is_refused_by_its_path(make: Callable[[], Any], path: str, why: str) -> None:
+    with pytest.raises(EnvironmentUnfit, match=path) as caught:
+        Capture(Env(env=Env(world=make())))
+    assert why in str(caught.value)
+    assert "get_state() and set_state(state)" in str(caught.value)
+
+
+# -- as a simulation ---------------------------------------------------------------------------------------------
+
+
+class Ring:
+    """Two agents on a ring; counts its resets, and keeps what it drew in its constructor's generator."""
+
+    def __init__(self) -> None:
+        self.possible_agents = [0, 1]
+        self.resets = 0
+        self.rng = random.Random()
+
+    def reset(self, seed: int) -> Any:
+        self.resets += 1
+        self.agents = [0, 1]
+        self.rng.seed(seed)
+        self.at = dict.fromkeys(self.agents, self.resets * 100)
+        return dict(self.at), {}
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        for agent, action in actions.items():
+            self.at[agent] += action + self.rng.randrange(2)
+        rewards = {agent: float(place) for agent, place in self.at.items()}
+        flags = dict.fromkeys(self.agents, False)
+        return dict(self.at), rewards, flags, flags, {agent: {} for agent in self.agents}
+
+
+def test_an_environment_without_get_state_passes_the_laws_also_if_it_counts_its_resets() -> None:
+    adapter = ParallelEnvAdapter(Ring(), [0, 1], seed=1)
+    assert adapter.state_way == "capture"
+    adapter.check(script=[[frame % 3, 1] for frame in range(20)])
+    for episode in range(2):
+        adapter.reset(episode)
+        assert adapter.env.resets == 1
+    counts = ParallelEnvAdapter(Ring(), [0, 1], seed=1, restart=False)
+    with pytest.raises(EnvironmentUnfit, match="resets"):
+        counts.check(script=[[1, 1]] * 3)
+    counts.check(script=[[1, 1]] * 3, law_1=False)
+    for episode in range(2):
+        counts.reset(episode)
+        assert counts.env.resets == episode + 1, "trying it out counts for nothing"
+
+
+def test_functions_come_before_capture_and_belong_together() -> None:
+    def get(env: Any) -> Any:
+        return {"at": env.at, "agents": env.agents, "rng": env.rng.getstate()}
+
+    def put(env: Any, state: Any) -> None:
+        env.at, env.agents = state["at"], state["agents"]
+        env.rng.setstate(state["rng"])
+
+    adapter = ParallelEnvAdapter(Ring(), [0, 1], seed=1, get_state=get, set_state=put)
+    assert adapter.state_way == "functions"
+    adapter.check(script=[[1, 0]] * 10, law_1=False)
+    with pytest.raises(ConfigError, match="belong together"):
+        ParallelEnvAdapter(Ring(), [0, 1], seed=1, get_state=get)
+
+
+def test_half_a_pair_is_refused_rather_than_captured() -> None:
+    class Half(Ring):
+        def get_state(self) -> Any:
+            return {}
+
+    with pytest.raises(EnvironmentUnfit, match=r"Half has get_state\(\) and no set_state\(\)"):
+        ParallelEnvAdapter(Half(), [0, 1], seed=1)
+
+
+def test_captured_peers_play_the_ground_truth_over_a_bad_network() -> None:
+    """Rollbacks included; each peer has an environment of its own, and so has the judge."""
+
+    def simulation(_: int = 0) -> ParallelEnvAdapter:
+        return ParallelEnvAdapter(Ring(), [0, 1], seed=4, rngs=())
+
+    settings = Settings(max_steps=300, num_episodes=2, action_space={"type": "discrete", "n": 3}, hash_interval=10)
+    mesh = Mesh(
+        2,
+        settings,
+        simulation,
+        lambda seat: lambda episode, frame: (frame // 3 + seat + episode) % 3,
+        Conditions(delay=0.08, jitter=0.02, loss=0.08),
+        seed=2,
+    )
+    mesh.run(60.0)
+    assert [page.session.reason for page in mesh.peers] == ["complete", "complete"]
+    for episode in range(2):
+        inputs = [page.inputs[episode] for page in mesh.peers]
+        truth = ground_truth(simulation(), settings, mesh.peers[0].session.codec, inputs, episode)
+        for page in mesh.peers:
+            assert not wrong_with(truth, page.rows[episode], page.rewards[episode], page.finals[episode])
+    assert mesh.peers[0].session.timeline.resimulated > 50
