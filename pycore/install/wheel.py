@@ -30,7 +30,7 @@ from pycore.version import __version__
 PACKAGE = Path(__file__).resolve().parents[1]
 STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
-    "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli.py",
+    "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli/",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
 """Server, simulator, installer, rehearsal, command line, what the shims have got already: a page imports none."""

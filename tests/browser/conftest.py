@@ -78,7 +78,7 @@ def core_site(tmp_path_factory):
     files = {
         path.relative_to(ROOT).as_posix(): path
         for path in sorted(package.rglob("*.py"))
-        if path.relative_to(package).parts[0] not in ("relay", "cli.py", "__main__.py")
+        if path.relative_to(package).parts[0] not in ("relay", "cli", "__main__.py")
     }
     return make_site(tmp_path_factory.mktemp("core"), files, HERE / "double_game.py")
 

@@ -1,0 +1,26 @@
+"""The command line: run a relay, read a study's data back, put pycore into an interactive_gym page.
+
+Exit status 0: done; 1: the data asked for are incomplete, or the page is not in order; 2: a mistake in what was
+asked, with the way out in the message. A command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pycore.cli.data import data
+from pycore.cli.page import interactive_gym
+from pycore.cli.relay import relay
+from pycore.version import __version__
+
+__all__ = ["cli"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pycore")
+def cli() -> None:
+    """A rollback core for Python environments in the browser: its server and its data."""
+
+
+for _command in (relay, data, interactive_gym):
+    cli.add_command(_command)
