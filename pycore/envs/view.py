@@ -1,0 +1,185 @@
+"""A view of an environment: PettingZoo's parallel interface, whatever the environment's own is.
+
+What differs between interfaces is a `Shape`, which keeps nothing (`pycore.envs.shapes`, `pycore.envs.turns`). The view
+has what they share. Invariants:
+
+- It steps what it was given, the outermost wrapper, and adds no wrapper of its own to what others see: `env` and
+  `unwrapped` are those of the environment, and what it does not know it asks the environment for.
+- All that it keeps from one frame to the next is `flagged`, a list.
+- `get_state` and `set_state` are there exactly when the environment, or one that it wraps, has both. What the wrappers
+  outside of it remember is part of that state (`pycore.envs.wrappers`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from pycore.envs.chains import chain_of, class_name, innermost, put_agents, state_layer
+from pycore.envs.wrappers import obstacle_in, put_wrapper, state_of_wrapper
+
+__all__ = ["Shape", "View"]
+
+MARK: Final = "pycore.view"
+"""The key by which a state of more than the environment's own is known."""
+ALL: Final = "__all__"
+"""RLlib's word in flags: everybody."""
+
+
+class Shape(Protocol):
+    """How one interface is played as the parallel one. It keeps nothing; the environment is handed to it."""
+
+    def possible(self, env: Any) -> list[Any] | None:
+        """Everybody who may ever play; None where that cannot be known."""
+
+    def living(self, env: Any) -> Any:
+        """Who plays now, as the environment keeps it; None where it does not."""
+
+    def reset(self, env: Any, given: dict[str, Any]) -> tuple[Any, Any]:
+        """Reset it with these keywords: observations and infos."""
+
+    def step(self, env: Any, actions: dict[Any, Any]) -> Any:
+        """One frame: the five results."""
+
+    def space(self, env: Any, name: str, agent: Any) -> Any:
+        """An agent's `action_space` or `observation_space`, None where it has none that is known."""
+
+
+class View:
+    """An environment, played by PettingZoo's parallel interface."""
+
+    def __init__(self, env: Any, shape: Shape) -> None:
+        self.env = env
+        self.shape = shape
+        self.flagged: list[Any] = []
+        """Who was terminated or truncated in some frame of this episode and is still listed in `agents`. Environments
+        that let nobody leave say it once, and each agent in a frame of its own."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in ("env", "shape", "flagged"):
+            raise AttributeError(name)
+        if name in ("get_state", "set_state"):
+            if state_layer(chain_of(self.env)) is None:
+                raise AttributeError(f"{class_name(self.env)} has not both get_state() and set_state()")
+            return self._get_state if name == "get_state" else self._set_state
+        return getattr(self.env, name)
+
+    # --- the duties ---
+
+    @property
+    def unwrapped(self) -> Any:
+        """The user's environment, inside of all wrappers."""
+        return innermost(self.env)
+
+    @property
+    def possible_agents(self) -> list[Any]:
+        """Everybody who may ever play, in the order of their seats; who plays now where that cannot be known."""
+        return list(self.shape.possible(self.env) or self.shape.living(self.env) or ())
+
+    @property
+    def agents(self) -> Any:
+        """Who plays now: the environment's own list; everybody where it keeps none; None where that is not known."""
+        living = self.shape.living(self.env)
+        return self.shape.possible(self.env) if living is None else living
+
+    @agents.setter
+    def agents(self, agents: Any) -> None:
+        if self.shape.living(self.env) is None:
+            raise AttributeError(f"{class_name(self.env)} keeps no list of agents")
+        put_agents(self.env, agents)
+
+    @property
+    def metadata(self) -> Any:
+        """The environment's; empty where it has none."""
+        return getattr(self.env, "metadata", {})
+
+    def reset(self, seed: int | None = None, options: Any = None) -> tuple[Any, Any]:
+        """Reset the environment: observations and infos. It is told only what was given."""
+        given = {name: value for name, value in (("seed", seed), ("options", options)) if value is not None}
+        self.flagged = []
+        return self.shape.reset(self.env, given)
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        """One frame: observations, rewards, terminations, truncations and infos.
+
+        What the environment returned that is no such tuple is passed on as it is.
+        """
+        before = self.agents
+        # Where nobody is listed, those who act are there.
+        before = tuple(actions) if before is None else tuple(before)
+        outcome = self.shape.step(self.env, actions)
+        if not isinstance(outcome, tuple) or len(outcome) != 5:
+            return outcome
+        observations, rewards, terminations, truncations, infos = outcome
+        if type(terminations) is dict and type(truncations) is dict:
+            if ALL in terminations or ALL in truncations:
+                terminations, truncations = _spread(terminations, before), _spread(truncations, before)
+            self._remember(terminations, truncations)
+        return observations, rewards, terminations, truncations, infos
+
+    def action_space(self, agent: Any) -> Any:
+        """The agent's action space; None where the environment does not say."""
+        return self.shape.space(self.env, "action_space", agent)
+
+    def observation_space(self, agent: Any) -> Any:
+        """The agent's observation space; None where the environment does not say."""
+        return self.shape.space(self.env, "observation_space", agent)
+
+    def close(self) -> None:
+        """Close the environment, if it can be."""
+        close = getattr(self.env, "close", None)
+        if callable(close):
+            close()
+
+    # --- the state ---
+
+    def obstacle(self) -> str | None:
+        """Why `get_state` will refuse, though the environment has it: a wrapper outside of it; None if it will not."""
+        chain = chain_of(self.env)
+        for layer in chain[: state_layer(chain) or 0]:
+            why = obstacle_in(layer)
+            if why is not None:
+                return f"{type(layer).__name__}: {why}"
+        return None
+
+    def _get_state(self) -> Any:
+        """The environment's state, as it gives it; with what the wrappers and the view remember where they do."""
+        chain = chain_of(self.env)
+        number = state_layer(chain) or 0
+        state = chain[number].get_state()
+        if not number and not self.flagged:
+            return state
+        user = class_name(self.env)
+        outside = {_key(at, layer): state_of_wrapper(layer, user) for at, layer in enumerate(chain[:number])}
+        return {MARK: {"flagged": list(self.flagged)}, "wrappers": outside, "env": state}
+
+    def _set_state(self, state: Any) -> None:
+        chain = chain_of(self.env)
+        number = state_layer(chain) or 0
+        if type(state) is not dict or MARK not in state:
+            self.flagged = []
+            chain[number].set_state(state)
+            return
+        self.flagged = list(state[MARK]["flagged"])
+        chain[number].set_state(state["env"])
+        for at, layer in enumerate(chain[:number]):
+            put_wrapper(layer, state["wrappers"][_key(at, layer)])
+
+    def _remember(self, terminations: dict[Any, Any], truncations: dict[Any, Any]) -> None:
+        if not self.flagged and not any(terminations.values()) and not any(truncations.values()):
+            return
+        agents = self.agents
+        flagged = dict.fromkeys(self.flagged)
+        for flags in (terminations, truncations):
+            flagged.update(dict.fromkeys([agent for agent, flag in flags.items() if flag]))
+        # Who has left needs no memory, and may come back.
+        self.flagged = [agent for agent in flagged if agents is None or agent in agents]
+
+
+def _spread(flags: dict[Any, Any], agents: tuple[Any, ...]) -> dict[Any, Any]:
+    """Flags by agent alone, from flags with RLlib's word for everybody."""
+    own = {agent: flag for agent, flag in flags.items() if agent != ALL}
+    return {**own, **dict.fromkeys((*own, *agents), True)} if flags.get(ALL) else own
+
+
+def _key(at: int, layer: Any) -> str:
+    return f"{at} {type(layer).__name__}"
