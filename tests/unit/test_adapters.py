@@ -529,13 +529,13 @@ def test_who_comes_late_gets_actions_from_then_on() -> None:
         possible_agents = (0, 1)
 
         def step(self, actions: Any) -> Any:
-            self.agents = {1: [0, 1], 2: [1], 3: [1], 4: [0, 1]}.get(len(self.actions), [0])
+            self.agents = {0: [], 2: [0, 1], 3: [1], 4: [1], 5: [0, 1]}.get(len(self.actions), [0])
             return super().step(actions)
 
     adapter = adapt(Late({}, {}, {0: False, 1: False}, {}, {}, agents=[]))
     adapter.reset(0)
-    assert not any(adapter.step([5, 6]).done for _ in range(6))
-    assert adapter.env.actions == [{}, {0: 5}, {0: 5, 1: 6}, {1: 6}, {1: 6}, {0: 5, 1: 6}]
+    assert not any(adapter.step([5, 6]).done for _ in range(7))
+    assert adapter.env.actions == [{}, {}, {0: 5}, {0: 5, 1: 6}, {1: 6}, {1: 6}, {0: 5, 1: 6}]
 
 
 def test_agents_that_are_named_by_the_environment_are_played_in_their_order() -> None:
@@ -552,6 +552,10 @@ def test_agents_that_are_named_by_the_environment_are_played_in_their_order() ->
     assert env.actions == [{"red": 5, "blue": 6, "ghost": 9}]
     assert "0 plays 'red', 1 plays 'blue'" in adapter.seating
     assert adapt(Quiet()).seating == ""
+    swapped = ParallelEnvAdapter(env, ["blue", "red"], seed=0, bots={"ghost": lambda seen: 9})
+    swapped.reset(0)
+    swapped.step([5, 6])
+    assert (swapped.seating, env.actions[-1]) == ("", {"blue": 5, "red": 6, "ghost": 9})
     with pytest.raises(EnvironmentUnfit, match=r"Named has 3 agents.*2 players, \[0, 1\]: .*bots"):
         adapt(env)
 

@@ -214,6 +214,9 @@ def test_masks_follow_the_start_and_the_parts_of_a_space() -> None:
     view.env.step = lambda move: setattr(view.env, "moved", move)
     view.step({"ann": (1, 0)})
     assert view.env.moved == (1, 0)
+    view.env.infos["ann"] = {"action_mask": [0, 1, 1]}
+    view.step({"ann": 6})
+    assert view.env.moved == 6
 
 
 def test_who_is_out_is_removed_in_the_same_frame() -> None:
@@ -445,7 +448,8 @@ def test_each_interface_is_told_by_what_it_has() -> None:
     named = Cart()
     named.action_space, named.observation_space = Space(spaces={"a": 1, "b": 2}), Space(spaces={"a": 3, "b": 4})
     assert interface_of(named).word == "parallel"
-    assert as_parallel(named).possible_agents == ["a", "b"]
+    named.agents = [object(), object()]  # type: ignore[attr-defined]
+    assert as_parallel(named).possible_agents == as_parallel(named).agents == ["a", "b"]
     assert as_parallel(named).action_space("b") == 2
     for env in (Plain(), Race(), Foragers(), Cart()):
         view = as_parallel(env)
@@ -662,6 +666,36 @@ def test_the_users_class_is_found_and_the_wrappers_count_is_saved() -> None:
     assert [adapter.step([1]).done for _ in range(5)] == [False, False, False, False, True]
 
 
+def test_a_wrapper_that_passes_get_state_on_has_none_of_its_own() -> None:
+    """What it counts would be missing."""
+
+    class Passes(TimeLimit, Passing):
+        pass
+
+    wrapper = Passes(Cart(), 5)
+    assert callable(wrapper.get_state)
+    view = as_parallel(wrapper)
+    view.reset(seed=0)
+    assert view.get_state()["wrappers"] == {"0 Passes": {"limit": 5, "count": 0}}
+
+
+def test_an_environment_that_has_another_one_as_its_engine_is_no_wrapper() -> None:
+    """It says so by being its own unwrapped; then its state is its own affair."""
+
+    class Game(Cart):
+        def __init__(self) -> None:
+            super().__init__()
+            self.env = Cart()
+
+        @property
+        def unwrapped(self) -> Any:
+            return self
+
+    game = Game()
+    assert chain_of(game) == [game]
+    assert class_name(game) == "Game"
+
+
 def test_a_wrapper_that_holds_what_nobody_knows_is_refused_by_name() -> None:
     """Only where get_state is inside of it; one with a get_state of its own is asked instead."""
 
@@ -697,6 +731,9 @@ def test_agents_are_put_back_inside_of_a_wrapper() -> None:
     wrapper.reset(seed=0)
     put_agents(wrapper, ["a"])
     assert inner.agents == ["a"]
+    inner.agents = inner.possible_agents
+    put_agents(wrapper, ["b"])
+    assert inner.agents == ["b"]
     assert "agents" not in vars(wrapper)
     with pytest.raises(AttributeError):
         put_agents(Wrapper(Cart()), ["a"])
