@@ -6,6 +6,7 @@ who wrote the same methods without them is treated alike. `as_parallel` makes th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from pycore.envs.chains import class_name, found
@@ -62,16 +63,25 @@ def interface_of(env: Any) -> Interface:
 
 
 def as_parallel(
-    env: Any, *, interface: str | None = None, seats: int | None = None, merge: Merge | None = None
+    env: Any,
+    *,
+    interface: str | None = None,
+    seats: int | None = None,
+    merge: Merge | None = None,
+    get_state: Callable[[Any], Any] | None = None,
+    set_state: Callable[[Any, Any], None] | None = None,
 ) -> View:
     """The environment by PettingZoo's parallel interface.
 
     `interface` is a word of `INTERFACES`, for an environment that `interface_of` takes for another one. A Gymnasium
     environment has one seat, or `seats` of them, whose actions `merge` makes one: it is given a dict of actions by
-    seat, and must keep nothing. Raises `EnvironmentUnfit`, `ConfigError`.
+    seat, and must keep nothing. `get_state(env)` and `set_state(env, state)` are functions for an environment without
+    such methods. Raises `EnvironmentUnfit`, `ConfigError`.
     """
     if isinstance(env, View):
         return env
+    if (get_state is None) is not (set_state is None):
+        raise ConfigError("get_state and set_state belong together: give both functions or none")
     if interface is not None and interface not in INTERFACES:
         raise ConfigError(f"interface is {interface!r}; it must be one of {', '.join(INTERFACES)}")
     word = interface_of(env).word
@@ -80,7 +90,7 @@ def as_parallel(
         raise ConfigError(
             f"seats and merge are for environments with one action for all; {class_name(env)} has the {word} interface"
         )
-    return View(env, _shape(env, word, seats, merge))
+    return View(env, _shape(env, word, seats, merge), get_state, set_state)
 
 
 def _of_view(view: View) -> Interface:

@@ -6,12 +6,13 @@ has what they share. Invariants:
 - It steps what it was given, the outermost wrapper, and adds no wrapper of its own to what others see: `env` and
   `unwrapped` are those of the environment, and what it does not know it asks the environment for.
 - All that it keeps from one frame to the next is `flagged`, a list.
-- `get_state` and `set_state` are there exactly when the environment, or one that it wraps, has both. What the wrappers
-  outside of it remember is part of that state (`pycore.envs.wrappers`).
+- `get_state` and `set_state` are there exactly when the environment, or one that it wraps, has both, or functions are
+  given for them. What the wrappers outside of it remember is part of that state (`pycore.envs.wrappers`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from pycore.envs.chains import chain_of, class_name, innermost, put_agents, state_layer
@@ -47,18 +48,26 @@ class Shape(Protocol):
 class View:
     """An environment, played by PettingZoo's parallel interface."""
 
-    def __init__(self, env: Any, shape: Shape) -> None:
+    def __init__(
+        self,
+        env: Any,
+        shape: Shape,
+        get_state: Callable[[Any], Any] | None = None,
+        set_state: Callable[[Any, Any], None] | None = None,
+    ) -> None:
         self.env = env
         self.shape = shape
+        self.functions = None if get_state is None or set_state is None else (get_state, set_state)
+        """Of the user, in the place of the two methods; they are given `env`, wrappers and all."""
         self.flagged: list[Any] = []
         """Who was terminated or truncated in some frame of this episode and is still listed in `agents`. Environments
         that let nobody leave say it once, and each agent in a frame of its own."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("env", "shape", "flagged"):
+        if name.startswith("__") or name in ("env", "shape", "functions", "flagged"):
             raise AttributeError(name)
         if name in ("get_state", "set_state"):
-            if state_layer(chain_of(self.env)) is None:
+            if self.functions is None and state_layer(chain_of(self.env)) is None:
                 raise AttributeError(f"{class_name(self.env)} has not both get_state() and set_state()")
             return self._get_state if name == "get_state" else self._set_state
         return getattr(self.env, name)
@@ -133,8 +142,15 @@ class View:
     # --- the state ---
 
     def obstacle(self) -> str | None:
-        """Why `get_state` will refuse, though the environment has it: a wrapper outside of it; None if it will not."""
+        """Why `get_state` is missing or will refuse, though the environment has one; None where all is well."""
+        if self.functions is not None:
+            return None
         chain = chain_of(self.env)
+        pair = ("get_state", "set_state")
+        have = [name for name in pair if any(callable(getattr(layer, name, None)) for layer in chain)]
+        if len(have) == 1:
+            missing = pair[1 - pair.index(have[0])]
+            return f"{class_name(self.env)} has {have[0]}() and no {missing}(): they belong together"
         for layer in chain[: state_layer(chain) or 0]:
             why = obstacle_in(layer)
             if why is not None:
@@ -143,6 +159,9 @@ class View:
 
     def _get_state(self) -> Any:
         """The environment's state, as it gives it; with what the wrappers and the view remember where they do."""
+        if self.functions is not None:
+            state = self.functions[0](self.env)
+            return {MARK: {"flagged": list(self.flagged)}, "wrappers": {}, "env": state} if self.flagged else state
         chain = chain_of(self.env)
         number = state_layer(chain) or 0
         state = chain[number].get_state()
@@ -153,16 +172,18 @@ class View:
         return {MARK: {"flagged": list(self.flagged)}, "wrappers": outside, "env": state}
 
     def _set_state(self, state: Any) -> None:
+        wrappers: dict[str, Any] = {}
+        self.flagged = []
+        if type(state) is dict and MARK in state:
+            self.flagged, wrappers, state = list(state[MARK]["flagged"]), state["wrappers"], state["env"]
+        if self.functions is not None:
+            self.functions[1](self.env, state)
+            return
         chain = chain_of(self.env)
         number = state_layer(chain) or 0
-        if type(state) is not dict or MARK not in state:
-            self.flagged = []
-            chain[number].set_state(state)
-            return
-        self.flagged = list(state[MARK]["flagged"])
-        chain[number].set_state(state["env"])
+        chain[number].set_state(state)
         for at, layer in enumerate(chain[:number]):
-            put_wrapper(layer, state["wrappers"][_key(at, layer)])
+            put_wrapper(layer, wrappers[_key(at, layer)])
 
     def _remember(self, terminations: dict[Any, Any], truncations: dict[Any, Any]) -> None:
         if not self.flagged and not any(terminations.values()) and not any(truncations.values()):

@@ -472,9 +472,11 @@ def test_a_view_has_get_state_exactly_where_the_environment_has_both(make: Any) 
     bare = as_parallel(no_state(make)())
     assert not hasattr(bare, "get_state")
     assert not hasattr(bare, "set_state")
+    assert bare.obstacle() is None
     half = as_parallel(type("Half", (make,), {"set_state": None})())
     assert not hasattr(half, "get_state")
     assert not hasattr(half, "set_state")
+    assert half.obstacle() == "Half has get_state() and no set_state(): they belong together"
 
 
 def test_a_view_passes_on_what_it_does_not_know_and_adds_nothing_to_a_state() -> None:
@@ -490,6 +492,29 @@ def test_a_view_passes_on_what_it_does_not_know_and_adds_nothing_to_a_state() ->
     view.reset(seed=1)
     assert view.t == 0
     assert view.get_state() == {"t": 0}
+
+
+def test_functions_take_the_place_of_the_two_methods() -> None:
+    """They are given the environment itself; what the view remembers is added."""
+
+    def get(env: Any) -> Any:
+        return {"t": env.t}
+
+    def put(env: Any, state: Any) -> None:
+        env.t = state["t"]
+
+    env = no_state(Flags)((NO, NO), (FIRST, NO), (NO, NO), (SECOND, NO))
+    view = as_parallel(env, get_state=get, set_state=put)
+    adapter = ParallelEnvAdapter(view, [0, 1], seed=0, rngs=())
+    adapter.check(script=[(0, 0)] * 6)
+    adapter.reset(0)
+    adapter.step((0, 0))
+    assert view.get_state() == {"t": 1}
+    adapter.step((0, 0))
+    assert view.get_state()["env"] == {"t": 2}
+    assert env.t == 2
+    with pytest.raises(ConfigError, match="belong together"):
+        as_parallel(env, get_state=get)
 
 
 # --- agents ---
