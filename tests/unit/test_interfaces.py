@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from pycore import Settings
 from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
 from pycore.envs.chains import chain_of, class_name, put_agents
 from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
 
 
 class Space:
@@ -810,3 +812,32 @@ def test_pettingzoos_classes_are_named_with_their_game() -> None:
     """raw_env alone says nothing."""
     env = type("raw_env", (Race,), {})()
     assert class_name(as_parallel(Passing(env))) == "raw_env (race_v0)"
+
+
+# --- over a network ---
+
+
+def test_a_turn_based_game_is_the_same_for_all_under_loss_and_delay() -> None:
+    """Moves are guessed wrong and taken back; every peer has the rows of a bare environment."""
+    settings = Settings(input_delay=1, num_episodes=2, max_steps=240, action_space={"type": "any"}, default_action=None)
+
+    def simulation(seat: int) -> ParallelEnvAdapter:
+        return ParallelEnvAdapter(as_parallel(Race(("ann", "bob"))), [0, 1], seed=5, rngs=())
+
+    def player(seat: int) -> Any:
+        def act(episode: int, frame: int) -> Any:
+            draw = random.Random(1000 * seat + 100000 * episode + frame)
+            return draw.randrange(4) if draw.random() < 0.25 else None
+
+        return act
+
+    mesh = Mesh(2, settings, simulation, player, Conditions(delay=0.08, jitter=0.02, loss=0.08), seed=5)
+    mesh.run(until=60.0)
+    assert mesh.over
+    assert all(peer.session.timeline.rollbacks for peer in mesh.peers)
+    for episode in range(2):
+        inputs = [peer.inputs[episode] for peer in mesh.peers]
+        truth = ground_truth(simulation(0), settings, mesh.peers[0].session.codec, inputs, episode)
+        for peer in mesh.peers:
+            assert not wrong_with(truth, peer.rows[episode], peer.rewards[episode], peer.finals[episode])
+        assert 10 < len(mesh.peers[0].rows[episode]) < 240
