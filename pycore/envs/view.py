@@ -5,7 +5,8 @@ has what they share. Invariants:
 
 - It steps what it was given, the outermost wrapper, and adds no wrapper of its own to what others see: `env` and
   `unwrapped` are those of the environment, and what it does not know it asks the environment for.
-- All that it keeps from one frame to the next is `flagged`, a list.
+- All that it keeps from one frame to the next is `flagged`, a list. Which layer has the state is looked for at each
+  reset, since some environments replace what they wrap there.
 - `get_state` and `set_state` are there exactly when the environment, or one that it wraps, has both, or functions are
   given for them. What the wrappers outside of it remember is part of that state (`pycore.envs.wrappers`).
 """
@@ -59,15 +60,18 @@ class View:
         self.shape = shape
         self.functions = None if get_state is None or set_state is None else (get_state, set_state)
         """Of the user, in the place of the two methods; they are given `env`, wrappers and all."""
+        self._found: tuple[Any, tuple[Any, ...]] | None = None
+        """The layer that has the state, and those outside of it; only where there is one."""
         self.flagged: list[Any] = []
         """Who was terminated or truncated in some frame of this episode and is still listed in `agents`. Environments
         that let nobody leave say it once, and each agent in a frame of its own."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("env", "shape", "functions", "flagged"):
+        if name.startswith("__") or name in ("env", "shape", "functions", "flagged", "_found"):
             raise AttributeError(name)
         if name in ("get_state", "set_state"):
-            if self.functions is None and state_layer(chain_of(self.env)) is None:
+            there = self._found is not None or self.functions is not None
+            if not there and state_layer(chain_of(self.env)) is None:
                 raise AttributeError(f"{class_name(self.env)} has not both get_state() and set_state()")
             return self._get_state if name == "get_state" else self._set_state
         return getattr(self.env, name)
@@ -105,6 +109,7 @@ class View:
         """Reset the environment: observations and infos. It is told only what was given."""
         given = {name: value for name, value in (("seed", seed), ("options", options)) if value is not None}
         self.flagged = []
+        self._found = None
         return self.shape.reset(self.env, given)
 
     def step(self, actions: dict[Any, Any]) -> Any:
@@ -112,16 +117,15 @@ class View:
 
         What the environment returned that is no such tuple is passed on as it is.
         """
-        before = self.agents
-        # Where nobody is listed, those who act are there.
-        before = tuple(actions) if before is None else tuple(before)
         outcome = self.shape.step(self.env, actions)
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             return outcome
         observations, rewards, terminations, truncations, infos = outcome
         if type(terminations) is dict and type(truncations) is dict:
             if ALL in terminations or ALL in truncations:
-                terminations, truncations = _spread(terminations, before), _spread(truncations, before)
+                # Some list nobody; then those who act are there.
+                there = (*actions, *(self.agents or ()))
+                terminations, truncations = _spread(terminations, there), _spread(truncations, there)
             self._remember(terminations, truncations)
         return observations, rewards, terminations, truncations, infos
 
@@ -162,14 +166,13 @@ class View:
         if self.functions is not None:
             state = self.functions[0](self.env)
             return {MARK: {"flagged": list(self.flagged)}, "wrappers": {}, "env": state} if self.flagged else state
-        chain = chain_of(self.env)
-        number = state_layer(chain) or 0
-        state = chain[number].get_state()
-        if not number and not self.flagged:
+        inner, outside = self._found or self._find()
+        state = inner.get_state()
+        if not outside and not self.flagged:
             return state
         user = class_name(self.env)
-        outside = {_key(at, layer): state_of_wrapper(layer, user) for at, layer in enumerate(chain[:number])}
-        return {MARK: {"flagged": list(self.flagged)}, "wrappers": outside, "env": state}
+        wrappers = {_key(at, layer): state_of_wrapper(layer, user) for at, layer in enumerate(outside)}
+        return {MARK: {"flagged": list(self.flagged)}, "wrappers": wrappers, "env": state}
 
     def _set_state(self, state: Any) -> None:
         wrappers: dict[str, Any] = {}
@@ -179,11 +182,16 @@ class View:
         if self.functions is not None:
             self.functions[1](self.env, state)
             return
+        inner, outside = self._found or self._find()
+        inner.set_state(state)
+        for at, layer in enumerate(outside):
+            put_wrapper(layer, wrappers[_key(at, layer)])
+
+    def _find(self) -> tuple[Any, tuple[Any, ...]]:
         chain = chain_of(self.env)
         number = state_layer(chain) or 0
-        chain[number].set_state(state)
-        for at, layer in enumerate(chain[:number]):
-            put_wrapper(layer, wrappers[_key(at, layer)])
+        self._found = found = (chain[number], tuple(chain[:number]))
+        return found
 
     def _remember(self, terminations: dict[Any, Any], truncations: dict[Any, Any]) -> None:
         if not self.flagged and not any(terminations.values()) and not any(truncations.values()):
