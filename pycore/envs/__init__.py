@@ -2,5 +2,6 @@
 
 from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.envs.generators import RNGS
+from pycore.envs.interfaces import Interface, as_parallel, interface_of
 
-__all__ = ["RNGS", "ParallelEnvAdapter"]
+__all__ = ["RNGS", "Interface", "ParallelEnvAdapter", "as_parallel", "interface_of"]

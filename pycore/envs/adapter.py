@@ -18,9 +18,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pycore.envs.audit import check_rollback
+from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
+from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
 from pycore.envs.states import GetState, SetState, way_of
+from pycore.envs.view import View
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.simulation import StepResult
 from pycore.values.canonical import Array, encode
@@ -80,7 +83,11 @@ class ParallelEnvAdapter:
         agents = [_number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
         if not players or len(set(agents)) != len(agents):
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
-        self._agents = tuple(agents[: len(players)])
+        seating = seated(env, agents[: len(players)], agents[len(players) :])
+        agents[: len(players)] = seating.agents
+        self.seating = seating.report
+        """Who plays which agent, as a line for reports; empty where players and agents have the same names."""
+        self._agents = seating.agents
         self._bots = dict(zip(agents[len(players) :], (bots or {}).values(), strict=True))
         self._names = {agent: name for agent, name in zip(agents, given, strict=True) if agent != name}
         self._counts_agents = False
@@ -113,7 +120,7 @@ class ParallelEnvAdapter:
         observations = outcome[0] if isinstance(outcome, tuple) and len(outcome) == 2 else outcome
         self.observations = self._by_player(observations)
         agents = getattr(self.env, "agents", None)
-        self._counts_agents = isinstance(agents, (list, tuple)) and all(agent in agents for agent in self._agents)
+        self._counts_agents = isinstance(agents, (list, tuple)) and self._lists_players(agents)
         self._generators.begin()
         self._is_reset = True
 
@@ -126,7 +133,7 @@ class ParallelEnvAdapter:
         except TypeError as error:
             if "seed" in str(error):
                 raise EnvironmentUnfit(
-                    f"{type(self.env).__name__}.reset() takes no seed, so players could not start alike: "
+                    f"{class_name(self.env)}.reset() takes no seed, so players could not start alike: "
                     "give it a keyword argument seed, and draw everything random from it"
                 ) from error
             raise
@@ -186,21 +193,24 @@ class ParallelEnvAdapter:
         outcome = env.step(moves)
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             raise EnvironmentUnfit(
-                f"{type(env).__name__}.step() returned {_described(outcome)}; it must return a tuple of "
+                f"{class_name(env)}.step() returned {_described(outcome)}; it must return a tuple of "
                 "observations, rewards, terminations, truncations and infos"
             )
         generators.note()
         observations, rewards, terminations, truncations, infos = outcome
-        if not isinstance(rewards, dict):
-            infos = {"human": {} if infos is None else infos}
+        if infos is None:
+            infos = {} if isinstance(rewards, dict) else {"human": {}}
+        elif not isinstance(rewards, dict) and not self._plays_several:
+            # A single agent's info is a dict as well, but not one by agent.
+            infos = {"human": infos}
         self.observations = self._by_player(observations)
-        terminated = {agent: bool(flag) for agent, flag in self._by_player(terminations).items()}
-        truncated = {agent: bool(flag) for agent, flag in self._by_player(truncations).items()}
+        terminated = {agent: bool(flag) for agent, flag in self._by_player(terminations, "terminations").items()}
+        truncated = {agent: bool(flag) for agent, flag in self._by_player(truncations, "truncations").items()}
         return StepResult(
-            {agent: _plain_number(reward) for agent, reward in self._by_player(rewards).items()},
+            {agent: _plain_number(reward) for agent, reward in self._by_player(rewards, "rewards").items()},
             terminated,
             truncated,
-            {agent: _own(info) for agent, info in self._by_player({} if infos is None else infos).items()},
+            {agent: _own(info) for agent, info in self._by_player(infos, "infos").items()},
             self._is_done(before, terminated, truncated),
         )
 
@@ -258,9 +268,26 @@ class ParallelEnvAdapter:
 
     # --- parts ---
 
-    def _by_player(self, values: Any) -> dict[Any, Any]:
-        """The dictionary by the ids that the caller knows; what is no dictionary belongs to ``human``."""
+    def _lists_players(self, agents: Sequence[Any]) -> bool:
+        """Whether that is a list of who plays. Some come late: then `possible_agents` has them, or one is there."""
+        possible = getattr(self.env, "possible_agents", ())
+        known = isinstance(possible, (list, tuple)) and all(agent in possible for agent in self._agents)
+        return known or any(agent in agents for agent in self._agents)
+
+    @property
+    def _plays_several(self) -> bool:
+        return len(self._agents) + len(self._bots) > 1
+
+    def _by_player(self, values: Any, what: str = "observations") -> dict[Any, Any]:
+        """The dictionary by the ids that the caller knows; a single agent's, which is none, belongs to ``human``."""
         if not isinstance(values, dict):
+            if self._plays_several:
+                if values is None:
+                    return {}
+                raise EnvironmentUnfit(
+                    f"{class_name(self.env)} returned {what} as {_described(values)}, and there are several agents: "
+                    "return a dict by agent, or let pycore.envs.as_parallel make one of the environment's interface"
+                )
             return {"human": values}
         names = self._names
         return {names.get(agent, agent): value for agent, value in values.items()} if names else values
@@ -269,14 +296,21 @@ class ParallelEnvAdapter:
         return self.observations.get(self._names.get(agent, agent))
 
     def _is_done(self, before: tuple[Any, ...] | None, terminated: dict[Any, bool], truncated: dict[Any, bool]) -> bool:
-        """Everybody who took part in the step is terminated, truncated, or has left `env.agents`."""
+        """Everybody who is there is terminated or truncated, in this step or before, or all have left `env.agents`."""
+        env, names = self.env, self._names
+        # Who was flagged in an earlier frame is part of the state, and so it is the view that remembers it.
+        flagged = {names.get(agent, agent) for agent in env.flagged} if isinstance(env, View) else ()
         if before is None:
-            names = {**terminated, **truncated}
-            return bool(names) and all(terminated.get(name) or truncated.get(name) for name in names)
-        after = self.env.agents
-        for agent in before:
-            name = self._names.get(agent, agent)
-            if agent in after and not (terminated.get(name) or truncated.get(name)):
+            mentioned = {**terminated, **truncated}
+            return bool(mentioned) and all(
+                terminated.get(name) or truncated.get(name) or name in flagged for name in mentioned
+            )
+        after = env.agents
+        if not after:
+            return bool(before)  # nobody was there yet: they come late
+        for agent in after:
+            name = names.get(agent, agent)
+            if not (terminated.get(name) or truncated.get(name) or name in flagged):
                 return False
         return True
 
@@ -302,7 +336,9 @@ def _native(action: Any) -> Any:
 def _plain_number(value: Any) -> Any:
     if type(value) is float or type(value) is int:
         return value
-    return value.item() if hasattr(value, "item") else value
+    if getattr(value, "size", 2) == 1 and hasattr(value, "item"):
+        return value.item()
+    return _own(value)  # a vector, by objective
 
 
 def _own(value: Any) -> Any:

@@ -198,11 +198,13 @@ def _of_random() -> Any:
 
 
 def _np_random_of(env: Any) -> Any:
-    # Gymnasium's np_random is a property that makes a generator, seeded from the operating system, when
-    # there is none; _np_random says so without making one.
-    if getattr(env, "_np_random", env) is None:
-        return None
-    generator = getattr(env, "np_random", None)
+    # Gymnasium's np_random is a property that makes a generator, seeded from the operating system, when there is none.
+    # _np_random says so without making one, but only that of the environment itself: a wrapper's refuses to answer.
+    inner = getattr(env, "unwrapped", None)
+    inner = env if inner is None else inner
+    generator = getattr(inner, "_np_random", inner)
+    if generator is inner:
+        generator = getattr(inner, "np_random", None)
     if generator is None:
         return None
     known = ("bit_generator", "getstate", "get_state")

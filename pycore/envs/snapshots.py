@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from pycore.envs.chains import class_name
 from pycore.errors import EnvironmentUnfit
 
 __all__ = ["PRIMITIVES", "WAY_OUT", "Snapshot", "pickled", "unpickled"]
@@ -42,7 +43,7 @@ def pickled(value: Any, source: str, env: Any) -> bytes:
         return pickle.dumps(value, 5)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise EnvironmentUnfit(
-            f"what {source} of {type(env).__name__} gives cannot be saved ({error}): {WAY_OUT}"
+            f"what {source} of {class_name(env)} gives cannot be saved ({error}): {WAY_OUT}"
         ) from error
 
 

@@ -408,14 +408,15 @@ def test_episodes_are_seeded_as_told_and_0_is_a_seed(mode: Any, seeds: list[int]
 class Quiet:
     """Returns whatever it was made with."""
 
-    def __init__(self, *outcome: Any, agents: Any = None) -> None:
+    def __init__(self, *outcome: Any, agents: Any = None, first: Any = None) -> None:
         self.outcome = outcome
+        self.first = first
         self.actions: list[Any] = []
         if agents is not None:
             self.agents = agents
 
     def reset(self, seed: int) -> Any:
-        return "first look"
+        return self.first
 
     def step(self, actions: Any) -> Any:
         self.actions.append(actions)
@@ -430,7 +431,7 @@ class Quiet:
 
 def test_scalars_belong_to_the_human() -> None:
     """A single-agent environment's five values become dictionaries."""
-    adapter = ParallelEnvAdapter(Quiet([1.0], 2, True, False, {"note": 3}), ["human"], seed=0)
+    adapter = ParallelEnvAdapter(Quiet([1.0], 2, True, False, {"note": 3}, first="first look"), ["human"], seed=0)
     adapter.reset(0)
     assert adapter.observations == {"human": "first look"}
     result = adapter.step([4])
@@ -444,13 +445,43 @@ def test_scalars_belong_to_the_human() -> None:
 
 
 @needs_numpy
-@pytest.mark.parametrize("alone", [False, True])
-def test_infos_that_are_an_array_are_not_asked_for_their_truth(alone: bool) -> None:
-    """They are nobody's info, and kept as they are."""
-    rewards = 1 if alone else {0: 1, 1: 1}
-    adapter = adapt(Quiet({}, rewards, {0: False, 1: False}, {0: False, 1: False}, numpy.array([1, 2])))
+def test_infos_that_are_an_array_are_not_asked_for_their_truth() -> None:
+    """They are kept as they are."""
+    env = Quiet(1, 1, False, False, numpy.array([1, 2]))
+    adapter = ParallelEnvAdapter(env, ["human"], seed=0)
     adapter.reset(0)
-    assert adapter.step([0, 0]).infos["human"].tolist() == [1, 2]
+    assert adapter.step([0]).infos["human"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_result_that_is_not_by_agent_is_refused_where_there_are_several(place: int) -> None:
+    """A list of flags is truthy, and nobody would know whose reward it is."""
+    outcome: list[Any] = [{}, {0: 1, 1: 1}, {0: False, 1: False}, {0: False, 1: False}, {}]
+    outcome[place] = [0, 0]
+    names = ("observations", "rewards", "terminations", "truncations", "infos")
+    adapter = adapt(Quiet(*outcome))
+    adapter.reset(0)
+    with pytest.raises(EnvironmentUnfit, match=f"Quiet returned {names[place]} as a list.*as_parallel"):
+        adapter.step([0, 0])
+    at_once = adapt(Quiet(*outcome, first=["a", "b"]))
+    with pytest.raises(EnvironmentUnfit, match="Quiet returned observations as a list"):
+        at_once.reset(0)
+
+
+@needs_numpy
+def test_rewards_that_are_vectors_are_passed_on_as_they_are() -> None:
+    """One number per objective. They are copies: environments go on writing into theirs."""
+    live = [1.0, 2.0]
+    array = numpy.array([1.0, 2.0])
+    rewards = {0: live, 1: array, 2: {"time": 1}, 3: numpy.float32(0.5), 4: numpy.array([3.0])}
+    adapter = adapt(Quiet({}, rewards, {}, {}, {}))
+    adapter.reset(0)
+    got = adapter.step([0, 0]).rewards
+    live[0], array[0] = 9.0, 9.0
+    assert got[0] == [1.0, 2.0]
+    assert got[1].tolist() == [1.0, 2.0]
+    assert got[2] == {"time": 1}
+    assert (type(got[3]), got[3], got[4]) == (float, 0.5, 3.0)
 
 
 @pytest.mark.parametrize("infos", [None, {}])
@@ -489,6 +520,44 @@ def test_an_episode_is_done_when_all_are_terminated_truncated_or_gone(
     adapter = adapt(Leaving({}, {}, terminations, truncations, {}, agents=[0, 1]))
     adapter.reset(0)
     assert adapter.step([0, 0]).done is done
+
+
+def test_who_comes_late_gets_actions_from_then_on() -> None:
+    """A player who is not in env.agents at reset is none of those who are asked, and may come while others go."""
+
+    class Late(Quiet):
+        possible_agents = (0, 1)
+
+        def step(self, actions: Any) -> Any:
+            self.agents = {0: [], 2: [0, 1], 3: [1], 4: [1], 5: [0, 1]}.get(len(self.actions), [0])
+            return super().step(actions)
+
+    adapter = adapt(Late({}, {}, {0: False, 1: False}, {}, {}, agents=[]))
+    adapter.reset(0)
+    assert not any(adapter.step([5, 6]).done for _ in range(7))
+    assert adapter.env.actions == [{}, {}, {0: 5}, {0: 5, 1: 6}, {1: 6}, {1: 6}, {0: 5, 1: 6}]
+
+
+def test_agents_that_are_named_by_the_environment_are_played_in_their_order() -> None:
+    """Seat i plays possible_agents[i] but those of the bots; results go by the players' ids, and it is reported."""
+
+    class Named(Quiet):
+        possible_agents = ("ghost", "red", "blue")
+
+    flags = dict.fromkeys(Named.possible_agents, False)
+    env = Named({}, {"ghost": 1, "red": 2, "blue": 3}, flags, flags, {}, agents=["ghost", "red", "blue"])
+    adapter = adapt(env, bots={"ghost": lambda seen: 9})
+    adapter.reset(0)
+    assert adapter.step([5, 6]).rewards == {"ghost": 1, 0: 2, 1: 3}
+    assert env.actions == [{"red": 5, "blue": 6, "ghost": 9}]
+    assert "0 plays 'red', 1 plays 'blue'" in adapter.seating
+    assert adapt(Quiet()).seating == ""
+    swapped = ParallelEnvAdapter(env, ["blue", "red"], seed=0, bots={"ghost": lambda seen: 9})
+    swapped.reset(0)
+    swapped.step([5, 6])
+    assert (swapped.seating, env.actions[-1]) == ("", {"blue": 5, "red": 6, "ghost": 9})
+    with pytest.raises(EnvironmentUnfit, match=r"Named has 3 agents.*2 players, \[0, 1\]: .*bots"):
+        adapt(env)
 
 
 def test_without_env_agents_the_flags_decide() -> None:

@@ -1,0 +1,96 @@
+"""Chains of wrappers: which layers an environment has, which of them is the user's own, and who holds what.
+
+`gym.make` and PettingZoo's `env()` return a wrapper around a wrapper around the environment. What is stepped is the
+outermost layer; what has `get_state`, the list of agents and a name that somebody knows lies further inside. Wrappers
+of Gymnasium 1 pass no attribute on, those of PettingZoo pass on nearly all, so neither `hasattr` nor `type` says whose
+something is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["INNER", "chain_of", "class_name", "found", "innermost", "put_agents", "state_layer"]
+
+INNER: Final = ("env", "_env", "aec_env", "par_env")
+"""Attributes under which wrappers keep what they wrap."""
+MOST_LAYERS: Final = 32
+NAMELESS: Final = frozenset({"raw_env", "parallel_env", "env"})
+"""What PettingZoo's modules call their classes, whichever game it is."""
+MISSING: Final = object()
+
+
+def chain_of(env: Any) -> list[Any]:
+    """The environment and what it wraps, outermost first.
+
+    An environment that is its own `unwrapped` ends the chain: what it keeps in an attribute `env` is its own affair.
+    """
+    chain = [env]
+    while len(chain) < MOST_LAYERS:
+        layer = chain[-1]
+        if getattr(layer, "unwrapped", layer) is layer:
+            break
+        own = getattr(layer, "__dict__", {})
+        inner = next((own[name] for name in INNER if hasattr(own.get(name), "step")), None)
+        if inner is None or any(inner is known for known in chain):
+            break
+        chain.append(inner)
+    return chain
+
+
+def innermost(env: Any) -> Any:
+    """What the user wrote: the environment inside of all wrappers."""
+    inner = getattr(env, "unwrapped", None)
+    return chain_of(env)[-1] if inner is None else inner
+
+
+def class_name(env: Any) -> str:
+    """The name of the user's class, for messages; where that says nothing, with the game's."""
+    inner = innermost(env)
+    name = type(inner).__name__
+    metadata = getattr(inner, "metadata", None)
+    game = metadata.get("name") if isinstance(metadata, dict) else None
+    return f"{name} ({game})" if name in NAMELESS and isinstance(game, str) else name
+
+
+def found(env: Any, name: str) -> Any:
+    """An attribute of the environment, or else of the one inside; None where neither has it."""
+    value = getattr(env, name, MISSING)
+    return getattr(innermost(env), name, None) if value is MISSING else value
+
+
+def state_layer(chain: list[Any]) -> int | None:
+    """Which layer has `get_state` and `set_state`: the outermost one that has them of its own, not passed on."""
+    for number, layer in enumerate(chain):
+        if all(_has_own(layer, name) for name in ("get_state", "set_state")):
+            return number
+    # An object that answers for any name, by __getattr__, without an environment inside.
+    last = chain[-1]
+    there = all(callable(getattr(last, name, None)) for name in ("get_state", "set_state"))
+    return len(chain) - 1 if there else None
+
+
+def _has_own(layer: Any, name: str) -> bool:
+    return callable(getattr(layer, "__dict__", {}).get(name)) or callable(getattr(type(layer), name, None))
+
+
+def put_agents(env: Any, agents: Any) -> None:
+    """Put the list of living agents back, where it is kept; raises AttributeError where it cannot be set.
+
+    A list stays the same object, since it may be somebody else's as well: PettingZoo's `AgentSelector` goes round the
+    very one. Only what is `possible_agents` too is replaced, for that must not shrink. Set on a wrapper that passes
+    attributes on, it would hide the list inside.
+    """
+    for layer in chain_of(env):
+        own = getattr(layer, "__dict__", {})
+        if "agents" not in own and not hasattr(type(layer), "agents"):
+            continue
+        held = layer.agents
+        if isinstance(held, list) and held is not getattr(layer, "possible_agents", None):
+            held[:] = agents
+            if list(layer.agents) == list(agents):
+                return
+        # Not so where a property made the list for whoever asks.
+        layer.agents = tuple(agents) if isinstance(held, tuple) else list(agents)
+        return
+    raise AttributeError("agents")

@@ -1,0 +1,118 @@
+"""What wrappers remember: the state of the layers outside of the one that has `get_state`.
+
+`TimeLimit` counts the steps and ends the episode; without that count a rollback would end it early. So everything
+plain that such a layer holds is part of the state: numbers, strings, lists and dicts of them, arrays. Functions and
+spaces are configuration, and shared. What a layer of Gymnasium or PettingZoo holds is known by name where that rule
+would do wrong. A layer that holds anything else is refused by its name, since nobody can say whether that is state.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, Final, NamedTuple
+
+from pycore.envs.chains import INNER
+from pycore.errors import EnvironmentUnfit
+
+__all__ = ["obstacle_in", "put_wrapper", "state_of_wrapper"]
+
+
+class Known(NamedTuple):
+    """What one class of wrappers remembers."""
+
+    saved: tuple[str, ...] = ()
+    forgotten: tuple[str, ...] = ()
+    """What it only keeps to save a call, and finds anew where it is None."""
+
+
+PACKAGES: Final = frozenset({"gymnasium", "gym", "pettingzoo"})
+KNOWN: Final = {
+    "TimeLimit": Known(("_elapsed_steps",)),
+    "Autoreset": Known(("autoreset",)),
+    # What they remember is whether they have warned, or were reset. The former changes when somebody renders.
+    "OrderEnforcing": Known(),
+    "PassiveEnvChecker": Known(),
+    "OrderEnforcingWrapper": Known(),
+    "AssertOutOfBoundsWrapper": Known(),
+    "ClipOutOfBoundsWrapper": Known(),
+    "TerminateIllegalWrapper": Known(("_terminated",), ("_prev_obs", "_prev_info")),
+}
+UNFIT: Final = {
+    "RecordEpisodeStatistics": "it reads a clock, so no two players would agree",
+    "RecordVideo": "it writes files at every step, also at those that are taken back",
+    "HumanRendering": "it renders at every step, also at those that are taken back",
+}
+CONFIGURATION: Final = frozenset(
+    {
+        *INNER, "action_space", "observation_space", "_action_space", "_observation_space", "action_spaces",
+        "observation_spaces", "metadata", "_metadata", "spec", "_cached_spec", "_saved_kwargs", "render_mode",
+        "reward_range", "possible_agents", "state_space",
+    }
+)  # fmt: skip
+PLAIN: Final = frozenset({int, float, str, bool, bytes, type(None)})
+CODE: Final = (FunctionType, BuiltinFunctionType, MethodType, ModuleType, type)
+
+
+def state_of_wrapper(layer: Any, user: str) -> dict[str, Any]:
+    """What a wrapper remembers, by attribute, as it is. Raises `EnvironmentUnfit` where that is not known.
+
+    `user` is the name of the user's class.
+    """
+    why = obstacle_in(layer)
+    if why is not None:
+        raise EnvironmentUnfit(
+            f"{user} has get_state(), but it is inside of {type(layer).__name__}, and {why}: leave that wrapper out, "
+            "or give it get_state() and set_state(state) of its own, which save it and what it wraps"
+        )
+    known = _known(layer)
+    own = vars(layer)
+    if known is not None:
+        return {name: own[name] for name in known.saved if name in own}
+    return {name: value for name, value in own.items() if name not in CONFIGURATION and not _is_shared(value)}
+
+
+def put_wrapper(layer: Any, state: dict[str, Any]) -> None:
+    """Put back what `state_of_wrapper` gave."""
+    for name, value in state.items():
+        setattr(layer, name, value)
+    known = _known(layer)
+    if known is not None:
+        for name in known.forgotten:
+            setattr(layer, name, None)
+
+
+def obstacle_in(layer: Any) -> str | None:
+    """Why it cannot be said what a wrapper remembers; None where it can."""
+    if _is_of_a_package(layer) and type(layer).__name__ in UNFIT:
+        return UNFIT[type(layer).__name__]
+    if _known(layer) is not None:
+        return None
+    for name, value in vars(layer).items():
+        if name not in CONFIGURATION and not _is_shared(value) and not _is_plain(value):
+            return f"whether its attribute {name}, a {type(value).__name__}, is state cannot be told"
+    return None
+
+
+def _known(layer: Any) -> Known | None:
+    return KNOWN.get(type(layer).__name__) if _is_of_a_package(layer) else None
+
+
+def _is_of_a_package(layer: Any) -> bool:
+    return type(layer).__module__.partition(".")[0] in PACKAGES
+
+
+def _is_shared(value: Any) -> bool:
+    return isinstance(value, CODE) or (hasattr(value, "contains") and hasattr(value, "sample"))
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind in PLAIN:
+        return True
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    if kind is dict:
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)) and value.dtype.kind in "biufc"
