@@ -111,7 +111,7 @@ def _plain(space: Any, path: str, depth: int) -> dict[str, Any]:
     for name in given:
         if name != "type" and name not in _FIELDS[kind]:
             known = ", ".join(_FIELDS[kind]) or "nothing else"
-            raise ConfigError(f"{path}: a {kind} space has no {name!r:.40}; it has {known}")
+            raise ConfigError(f"{path}: a space of type {kind} has no {name!r:.40}; it has {known}")
     if kind == "discrete":
         return _discrete(given, path)
     if kind == "multi_discrete":
@@ -235,7 +235,9 @@ def _box(given: Mapping[str, Any], path: str) -> dict[str, Any]:
         where = f"{path}.{name}"
         flat = [_limit(value, dtype, side, where) for value in _each(given.get(name), shape, where)]
         if any(value is not None for value in flat):
-            plain[name] = _shortest(flat, shape)
+            # An integer that JavaScript cannot hold is a text.
+            spelled = [str(value) if type(value) is int and abs(value) > EXACT else value for value in flat]
+            plain[name] = _shortest(spelled, shape)
         found.append(flat)
     for low, high in zip(*found, strict=True):
         if low is not None and high is not None and low > high:
@@ -248,14 +250,15 @@ def _limit(value: Any, dtype: str, side: int, path: str) -> int | float | None:
     if value is None or (isinstance(value, float) and value == (float("inf") if side else float("-inf"))):
         return None
     number = value
-    if isinstance(value, bool) and dtype == "bool":
+    is_text = type(value) is str and dtype in INTEGERS and value.removeprefix("-").isdecimal() and len(value) <= 20
+    if is_text or (isinstance(value, bool) and dtype == "bool"):
         number = int(value)
     elif integer(value) is not None:
         number = integer(value)
     elif not isinstance(value, float) or value - value != 0.0:
         raise ConfigError(f"{path} is {value!r:.60}; it must be a number, or null for none")
     if dtype in FLOATS:
-        letter = FLOATS[dtype]
+        letter = f"<{FLOATS[dtype]}"
         try:
             number = struct.unpack(letter, struct.pack(letter, number))[0]
         except (OverflowError, struct.error):
@@ -267,8 +270,8 @@ def _limit(value: Any, dtype: str, side: int, path: str) -> int | float | None:
     number = int(number)
     if number == INTEGERS[dtype][side]:
         return None
-    if not INTEGERS[dtype][0] <= number <= INTEGERS[dtype][1] or abs(number) > EXACT:
-        raise ConfigError(f"{path} is {value!r:.60}, which does not fit {dtype}, or a page (integers up to 2**53)")
+    if not INTEGERS[dtype][0] <= number <= INTEGERS[dtype][1]:
+        raise ConfigError(f"{path} is {value!r:.60}, which does not fit {dtype}")
     return number
 
 
@@ -307,7 +310,7 @@ def _dict(given: Mapping[str, Any], path: str, depth: int) -> dict[str, Any]:
     keys: list[str | int] = []
     for key, _space in pairs:
         plain = str(key) if isinstance(key, str) else integer(key)
-        if plain is None or (isinstance(plain, str) and not _is_text(plain)):
+        if plain is None or (isinstance(plain, str) and plain.encode(errors="ignore").decode() != plain):
             raise ConfigError(f"{path} has the key {key!r:.40}; keys are texts or integers")
         if str(plain) in [str(other) for other in keys]:
             raise ConfigError(f"{path} has two keys that are {str(plain)!r:.40} in JSON")
@@ -318,14 +321,6 @@ def _dict(given: Mapping[str, Any], path: str, depth: int) -> dict[str, Any]:
         return {"type": "dict", "spaces": dict(zip(texts, parts, strict=True))}
     # A dictionary's order does not survive JavaScript, which puts keys that look like integers first.
     return {"type": "dict", "spaces": [[key, part] for key, part in zip(keys, parts, strict=True)]}
-
-
-def _is_text(key: str) -> bool:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _whole(value: Any, path: str, low: int, high: int) -> int:

@@ -23,7 +23,7 @@ FLOAT_CHARACTERS: Final = 25
 class Integers:
     """An array of integers, each in a range of its own. `lows` and `highs` are by element, in C order."""
 
-    __slots__ = ("_counts", "_lows", "_texts", "_widths", "bits", "dtype", "json_bytes", "shape")
+    __slots__ = ("_booleans", "_counts", "_lows", "_texts", "_widths", "bits", "dtype", "json_bytes", "shape")
 
     def __init__(self, shape: Sequence[int], dtype: str, lows: Sequence[int], highs: Sequence[int]) -> None:
         self.shape = tuple(shape)
@@ -33,6 +33,8 @@ class Integers:
         self._widths = tuple([(count - 1).bit_length() for count in self._counts])
         self._texts = min(lows) < -EXACT or max(highs) > EXACT
         """Whether there are integers that JavaScript cannot hold: in JSON they are texts."""
+        self._booleans = dtype in ("bool", "int8") and min(lows) >= 0 and max(highs) <= 1
+        """Whether an element may be true or false: those of a MultiBinary are int8."""
         self.bits: int | None = sum(self._widths)
         longest = [max(len(str(low)), len(str(high))) for low, high in zip(lows, highs, strict=True)]
         self.json_bytes = sum(longest) + len(longest) * (3 if self._texts or dtype == "bool" else 1) + _brackets(shape)
@@ -82,7 +84,7 @@ class Integers:
         if found is not None:
             return found
         if isinstance(item, bool) or getattr(getattr(item, "dtype", None), "kind", "") == "b":
-            if self._counts[at] == 2 and self._lows[at] == 0 and self.dtype in ("int8", "bool"):
+            if self._booleans:
                 return int(item)
         elif type(item) is float and item % 1 == 0:
             return int(item)
@@ -162,7 +164,7 @@ class Floats:
 
     def _fits(self, number: float) -> bool:
         try:
-            struct.pack(FLOATS[self.dtype], number)
+            struct.pack(f"<{FLOATS[self.dtype]}", number)
         except OverflowError:
             return False
         return True
@@ -231,4 +233,6 @@ def box_of(space: dict[str, Any]) -> Integers | Floats:
         lows, highs = limits_of(low, shape, -_INFINITY), limits_of(high, shape, _INFINITY)
         return Floats(shape, dtype, [float(item) for item in lows], [float(item) for item in highs])
     lowest, highest = INTEGERS[dtype]
-    return Integers(shape, dtype, limits_of(low, shape, lowest), limits_of(high, shape, highest))
+    # Those that JavaScript cannot hold are texts.
+    lows, highs = limits_of(low, shape, lowest), limits_of(high, shape, highest)
+    return Integers(shape, dtype, [int(item) for item in lows], [int(item) for item in highs])

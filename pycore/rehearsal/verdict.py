@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pycore import records
 from pycore.actions.codec import ActionCodec, action_codec, default_of
+from pycore.errors import ActionError
 from pycore.records import RecordError, Recording, first_untrue
 from pycore.simulation import Simulation
 

@@ -257,7 +257,8 @@ def test_settings_of_numpy_and_with_a_point_become_json() -> None:
     """A study is written in Python: its numbers come from a space, and a number of a table has a point."""
     import numpy
 
-    values = {"max_steps": numpy.int32(90), "input_delay": 2.0, "action_space": {"type": "discrete", "n": numpy.int64(6)}}
+    discrete = {"type": "discrete", "n": numpy.int64(6)}
+    values = {"max_steps": numpy.int32(90), "input_delay": 2.0, "action_space": discrete}
     assert json.dumps(check_settings(values)) == json.dumps(
         {"max_steps": 90, "input_delay": 2, "action_space": {"type": "discrete", "n": 6}}
     )
