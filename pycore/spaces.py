@@ -16,7 +16,7 @@ from typing import Any, Final
 from pycore.errors import ConfigError
 
 __all__ = [
-    "DEEPEST", "EXACT", "FLOATS", "INTEGERS", "MAX_ELEMENTS", "elements", "integer", "nested", "space_of",
+    "DEEPEST", "EXACT", "FIELDS", "FLOATS", "INTEGERS", "MAX_ELEMENTS", "elements", "integer", "nested", "space_of",
     "step",
 ]  # fmt: skip
 
@@ -37,7 +37,7 @@ FLOATS: Final[Mapping[str, str]] = {"float16": "e", "float32": "f", "float64": "
 ALPHANUMERIC: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The characters of a text whose space names none, as in gymnasium."""
 
-_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "discrete": ("n", "start"),
     "multi_discrete": ("nvec", "start", "dtype"),
     "multi_binary": ("n",),
@@ -47,7 +47,7 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "dict": ("spaces",),
     "any": (),
 }
-_KNOWN: Final = f"{', '.join(repr(kind) for kind in _FIELDS if kind != 'any')} and 'any'"
+_KNOWN: Final = f"{', '.join(repr(kind) for kind in FIELDS if kind != 'any')} and 'any'"
 _CLASSES: Final[Mapping[str, str]] = {
     "Discrete": "discrete", "MultiDiscrete": "multi_discrete", "MultiBinary": "multi_binary", "Box": "box",
     "Text": "text", "Tuple": "tuple", "Dict": "dict",
@@ -109,8 +109,8 @@ def _plain(space: Any, path: str, depth: int) -> dict[str, Any]:
     given = _given(space, path)
     kind = given["type"]
     for name in given:
-        if name != "type" and name not in _FIELDS[kind]:
-            known = ", ".join(_FIELDS[kind]) or "nothing else"
+        if name != "type" and name not in FIELDS[kind]:
+            known = ", ".join(FIELDS[kind]) or "nothing else"
             raise ConfigError(f"{path}: a space of type {kind} has no {name!r:.40}; it has {known}")
     if kind == "discrete":
         return _discrete(given, path)
@@ -147,7 +147,7 @@ def _given(space: Any, path: str) -> Mapping[str, Any]:
     if not isinstance(space, Mapping):
         raise ConfigError(f"{path} is {space!r:.60}; give a space of gymnasium, or a dictionary with a type: {_KNOWN}")
     kind: Any = space.get("type")
-    if isinstance(kind, str) and kind in _FIELDS:
+    if isinstance(kind, str) and kind in FIELDS:
         return space
     if not isinstance(kind, str):
         raise ConfigError(f"{path} has no type; known are {_KNOWN}")
@@ -155,7 +155,7 @@ def _given(space: Any, path: str) -> Mapping[str, Any]:
     for known, way_out in _WITHOUT_SIZE.items():
         if bare == known.replace("_", ""):
             raise ConfigError(f"{path} is a {known} space, whose actions have no fixed form; {way_out}")
-    near = [known for known in _FIELDS if bare == known.replace("_", "")]
+    near = [known for known in FIELDS if bare == known.replace("_", "")]
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ConfigError(f"{path}: the type is {kind!r:.40}; {hint}known are {_KNOWN}")
 

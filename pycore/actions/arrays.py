@@ -37,7 +37,9 @@ class Integers:
         """Whether an element may be true or false: those of a MultiBinary are int8."""
         self.bits: int | None = sum(self._widths)
         longest = [max(len(str(low)), len(str(high))) for low, high in zip(lows, highs, strict=True)]
-        self.json_bytes = sum(longest) + len(longest) * (3 if self._texts or dtype == "bool" else 1) + _brackets(shape)
+        # With quotes, as `false`, and with a comma.
+        around = 3 if self._texts else 5 if dtype == "bool" else 1
+        self.json_bytes = sum(longest) + around * len(longest) + _brackets(shape)
 
     def pack(self, value: Any, path: str, out: Writer) -> None:
         """Write an array. Raises ActionError."""

@@ -283,6 +283,16 @@ def test_a_float_is_rounded_once_and_there_is_one_zero() -> None:
             free.decode(struct.pack(">f", number))
 
 
+def test_a_text_beyond_its_length_or_its_characters_is_no_action() -> None:
+    """Three bits of length, six of each character: what the space leaves free in them means nothing."""
+    codec = action_codec({"type": "text", "max_length": 4, "min_length": 0})
+    assert codec.decode(b"\0\2" + (0b001_111101 << 7).to_bytes(2, "big")) == "z"
+    for bits, width in ((7 << 42, 45), (0b001_111110, 9), (0b011_111101, 9), (5 << 30, 33)):
+        size = -(-width // 8)
+        with pytest.raises(DecodeError):
+            codec.decode(size.to_bytes(2, "big") + (bits << 8 * size - width).to_bytes(size, "big"))
+
+
 @given(number=st.floats(allow_nan=False, allow_infinity=False, width=32))
 def test_a_float32_comes_back_from_json_bit_by_bit(number: float) -> None:
     """Every one of them is a float of Python's, whose text is exact."""
