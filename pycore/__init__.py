@@ -5,6 +5,7 @@ errors. Beside it are `pycore.envs` (environments as simulations), `pycore.recor
 `pycore.testing` (whole meshes in virtual time), `pycore.values` (the canonical form) and `pycore.relay` (the server).
 """
 
+from pycore.actions.codec import action_codec
 from pycore.duties import (
     CHANNEL_CLOSED,
     CHANNEL_FAILED,
@@ -33,11 +34,12 @@ from pycore.session.session import Session
 from pycore.session.tick import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED
 from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Contents, Observing, Renderable, Resumable, Simulation, StepResult
+from pycore.spaces import space_of
 from pycore.version import __version__
 
 __all__ = [
     "__version__",
-    "Session", "Settings", "Predictor", "MAX_SEATS",
+    "Session", "Settings", "Predictor", "MAX_SEATS", "space_of", "action_codec",
     "Simulation", "StepResult", "Renderable", "Resumable", "Observing", "Contents",
     "SEND", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",

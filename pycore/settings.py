@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from pycore.errors import ConfigError
 from pycore.frozen import Frozen
+from pycore.spaces import DEEPEST, EXACT, integer, space_of
 
 MAX_SEATS: Final = 8
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
+_WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
+_WHOLE_OR_NONE: Final = ("window", "hash_interval")
 
 
 class Settings(Frozen):
@@ -31,9 +34,11 @@ class Settings(Frozen):
     max_steps: int = 10_000
     """Frames after which an episode is truncated."""
     action_space: Mapping[str, Any] = MappingProxyType({"type": "discrete", "n": 256})
-    """What an action is; see `pycore.actions.codec`."""
+    """What an action is: a space of gymnasium, or a dictionary. It is kept in its plain form; see
+    `pycore.spaces.space_of`."""
     default_action: Any = 0
-    """Stands for everybody in the first `input_delay` frames, and for a player who gives no action."""
+    """Stands for everybody in the first `input_delay` frames, and for a player who gives no action. 0 and None: where
+    they are no actions of the space, its neutral one (zeros, or what is nearest to them)."""
     prediction: str = "repeat_last"
     """`repeat_last` or `default_action`."""
     hash_interval: int | None = None
@@ -60,7 +65,8 @@ class Settings(Frozen):
     """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
 
     def check(self) -> None:
-        """Refuse what cannot be played."""
+        """Refuse what cannot be played. Raises ConfigError, which names the setting."""
+        self._normalize()
         _within("fps", self.fps, 1, 240)
         _within("input_delay", self.input_delay, 0, 60)
         _within("window", self.prediction_window, 1, 120)
@@ -70,15 +76,50 @@ class Settings(Frozen):
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
+        for name in ("p2p", "p2p_required"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if not isinstance(self.environment, str):
+            raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
-            for name in of_seat:
-                if name not in PER_SEAT:
-                    raise ConfigError(f"seats[{number}] has {name!r}; per seat there are {', '.join(PER_SEAT)}")
             _within(f"seats[{number}].input_delay", of_seat.get("input_delay", self.input_delay), 0, 60)
         if self.p2p_required and not self.p2p:
             raise ConfigError("p2p_required needs p2p")
         if self.prediction not in ("repeat_last", "default_action"):
             raise ConfigError(f"prediction is {self.prediction!r}; it must be 'repeat_last' or 'default_action'")
+
+    def _normalize(self) -> None:
+        """Whole numbers are ints, actions are as JSON has them, and action spaces are in their plain form: what is
+        compared with the other peers must not depend on who spelled it."""
+        # The fields of a value never change once it is there; until then, they are here.
+        own = self.__dict__
+        for name in (*_WHOLE, *_WHOLE_OR_NONE):
+            if name in own and not (own[name] is None and name in _WHOLE_OR_NONE):
+                own[name] = _whole(name, own[name])
+        if "action_space" in own:
+            own["action_space"] = space_of(own["action_space"])
+        if "default_action" in own:
+            own["default_action"] = _spelled(own["default_action"])
+        if "seats" not in own:
+            return
+        if not isinstance(own["seats"], (list, tuple)):
+            raise ConfigError(f"seats is {own['seats']!r:.60}; it must be a list, with what is different for each seat")
+        seats = []
+        for number, of_seat in enumerate(own["seats"]):
+            if not isinstance(of_seat, Mapping):
+                raise ConfigError(f"seats[{number}] is {of_seat!r:.60}; it must be a dictionary")
+            for name in of_seat:
+                if name not in PER_SEAT:
+                    raise ConfigError(f"seats[{number}] has {name!r}; per seat there are {', '.join(PER_SEAT)}")
+            plain = dict(of_seat)
+            if "action_space" in plain:
+                plain["action_space"] = space_of(plain["action_space"], f"seats[{number}].action_space")
+            if "default_action" in plain:
+                plain["default_action"] = _spelled(plain["default_action"])
+            if "input_delay" in plain:
+                plain["input_delay"] = _whole(f"seats[{number}].input_delay", plain["input_delay"])
+            seats.append(plain)
+        own["seats"] = tuple(seats)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Settings:
@@ -123,6 +164,29 @@ class Settings(Frozen):
             "environment": self.environment,
             "seats": [dict(of_seat) for of_seat in self.seats],
         }
+
+
+def _whole(name: str, value: Any) -> int:
+    """The int of a whole number, also of numpy's; JSON may spell it with a point."""
+    number = int(value) if type(value) is float and value % 1 == 0 else integer(value)
+    if number is None:
+        raise ConfigError(f"{name} is {value!r:.60}; it must be an int")
+    return number
+
+
+def _spelled(action: Any, depth: int = 0) -> Any:
+    """An action as it comes back from JSON in a page, with lists for arrays and tuples, and one kind of number."""
+    if depth > DEEPEST:
+        return action
+    if hasattr(action, "tolist"):
+        action = action.tolist()
+    if type(action) is float and action % 1 == 0 and abs(action) <= EXACT:
+        return int(action)
+    if isinstance(action, (list, tuple)):
+        return [_spelled(part, depth + 1) for part in action]
+    if isinstance(action, dict):
+        return {str(k) if type(k) is int else k: _spelled(part, depth + 1) for k, part in action.items()}
+    return action
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -3,15 +3,18 @@
 Two actions are the same when their encoded bytes are, never because `==` says so: `1` and `True` are two actions.
 Every encoded action is self-delimiting, either by its fixed size or by a length in front, so that
 a run of inputs is a plain concatenation. The local player's action enters the simulation as
-``decode(encode(action))``, so that every peer steps with the very same value.
+``decode(encode(action))``, so that every peer steps with the very same value: numbers are rounded to their dtype there,
+once, and there is one zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from pycore.actions.fields import field_of
+from pycore.actions.packed import PackedCodec
 from pycore.errors import ActionError, ActionTooLarge, CanonicalError, ConfigError, DecodeError
+from pycore.spaces import integer, space_of
 from pycore.values import canonical
 from pycore.values.json import EXACT
 
@@ -20,24 +23,33 @@ MAX_ACTION_BYTES = 1000
 """Limit of one encoded action: one must fit a datagram beside the header."""
 
 
+MAX_TABLE: Final = 65_536
+"""Actions of a discrete space that are kept as a table."""
+
+
 class DiscreteCodec:
-    """Actions 0 … n-1, each in the fewest whole bytes."""
+    """Actions `start` … `start` + n - 1, each in the fewest whole bytes. They are ints, also where numpy is loaded."""
 
-    __slots__ = ("_decoded", "_encoded", "n", "size")
+    __slots__ = ("_decoded", "_encoded", "_table", "n", "size", "start")
 
-    def __init__(self, n: int) -> None:
-        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 65_536:
-            raise ConfigError(f"a discrete action space has 1 to 65536 actions, not {n!r}")
+    def __init__(self, n: int, start: int = 0) -> None:
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_TABLE:
+            raise ConfigError(f"a discrete action space has 1 to {MAX_TABLE} actions, not {n!r}")
         self.n = n
+        self.start = start
         self.size: int | None = 1 if n <= 256 else 2
         self._encoded = [i.to_bytes(self.size, "big") for i in range(n)]
-        self._decoded = {encoded: i for i, encoded in enumerate(self._encoded)}
+        self._table = {start + i: encoded for i, encoded in enumerate(self._encoded)}
+        self._decoded = {encoded: start + i for i, encoded in enumerate(self._encoded)}
 
     def encode(self, action: Any) -> bytes:
-        """The bytes of an action; raises ActionError if it is not an int in range."""
-        if type(action) is int and 0 <= action < self.n:
-            return self._encoded[action]
-        raise ActionError(f"action {action!r} is not an int from 0 to {self.n - 1}")
+        """The bytes of an action; raises ActionError if it is not an int, or an integer of numpy, in range."""
+        if type(action) is int and action in self._table:
+            return self._table[action]
+        number = integer(action)
+        if number is not None and number in self._table:
+            return self._table[number]
+        raise ActionError(f"action {action!r:.60} is not an int from {self.start} to {self.start + self.n - 1}")
 
     def decode(self, data: bytes) -> Any:
         """The action of encoded bytes; raises DecodeError."""
@@ -65,6 +77,14 @@ class DiscreteCodec:
             if encoded not in known:
                 raise DecodeError(f"action {encoded.hex()} is none of {self.n}")
         return inputs, end
+
+    def to_json(self, action: Any) -> Any:
+        """A decoded action as JSON can spell it: as it is."""
+        return action
+
+    def neutral(self) -> Any:
+        """0, or the first action where 0 is none."""
+        return 0 if 0 in self._table else self.start
 
 
 class AnyCodec:
@@ -120,6 +140,14 @@ class AnyCodec:
             offset = end
         return inputs, offset
 
+    def to_json(self, action: Any) -> Any:
+        """A decoded action as JSON can spell it: as it is."""
+        return action
+
+    def neutral(self) -> Any:
+        """0."""
+        return 0
+
 
 def _normal(value: Any, depth: int) -> Any:
     """The action as it comes back from a page: JSON has one kind of number, and of pages only those that are exact.
@@ -143,17 +171,35 @@ def _normal(value: Any, depth: int) -> Any:
     )
 
 
-ActionCodec = DiscreteCodec | AnyCodec
+ActionCodec = DiscreteCodec | AnyCodec | PackedCodec
+"""What writes the actions of a seat as bytes, and reads them."""
 
 
-def action_codec(space: Mapping[str, Any], limit: int = MAX_ACTION_BYTES) -> ActionCodec:
-    """The codec of an action space: ``{"type": "discrete", "n": 6}`` or ``{"type": "any"}``.
+def action_codec(space: Any, limit: int = MAX_ACTION_BYTES) -> ActionCodec:
+    """The codec of an action space: an object of `gymnasium.spaces`, or a dictionary as `pycore.spaces.space_of`
+    describes it.
 
-    `limit` is what a datagram has room for, in bytes, where actions have no fixed size.
+    `limit` is what a datagram has room for, in bytes. Raises ConfigError for a space that is none, that has no codec,
+    or whose actions take more than that.
     """
-    kind = space.get("type")
-    if kind == "discrete":
-        return DiscreteCodec(space.get("n", 0))
+    plain = space_of(space)
+    kind = plain["type"]
     if kind == "any":
         return AnyCodec(limit)
-    raise ConfigError(f"action space type is {kind!r}; known are 'discrete' (with n) and 'any'")
+    if kind == "discrete" and plain["n"] <= MAX_TABLE:
+        return DiscreteCodec(plain["n"], plain.get("start", 0))
+    return PackedCodec(field_of(plain), min(limit, MAX_ACTION_BYTES))
+
+
+def default_of(codec: ActionCodec, given: Any, name: str = "default_action") -> bytes:
+    """The default action of a seat, encoded, from what its setting says.
+
+    0 and None ask for nothing in particular: where they are no actions of the space, its neutral action is the default.
+    Raises ActionError for anything else that is not in the space.
+    """
+    try:
+        return codec.encode(given)
+    except ActionError as error:
+        if given is None or (type(given) is int and given == 0):
+            return codec.encode(codec.neutral())
+        raise ActionError(f"{name} is not in the action space: {error}") from None

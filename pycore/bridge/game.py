@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pycore.actions.codec import action_codec, default_of
 from pycore.bridge.seats import seat_order
 from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.frozen import Frozen
@@ -31,8 +32,12 @@ class Game(Frozen):
 
     @property
     def default_actions(self) -> list[Any]:
-        """The default action of each seat."""
-        return [self.settings.of_seat(seat, "default_action") for seat in range(len(self.players))]
+        """The default action of each seat, as the environment is given it. Raises ConfigError, ActionError."""
+        found = []
+        for seat in range(len(self.players)):
+            codec = action_codec(self.settings.of_seat(seat, "action_space"))
+            found.append(codec.decode(default_of(codec, self.settings.of_seat(seat, "default_action"))))
+        return found
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Game:

@@ -322,8 +322,12 @@ def _number_if_it_looks_so(agent: int | str) -> int | str:
 
 
 def _native(action: Any) -> Any:
-    """An action as an environment expects it: arrays that came over the wire are numpy's again."""
+    """An action as an environment expects it: its own, so that it may write into it, and arrays that came over the wire
+    are numpy's again. The frame may be stepped another time with what is kept of it."""
     kind = type(action)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind is numpy.ndarray:
+        return action.copy()
     if kind is Array:
         return action.to_numpy() if "numpy" in sys.modules else action
     if kind in (list, tuple):

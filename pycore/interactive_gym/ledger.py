@@ -105,7 +105,7 @@ class Ledger:
     def _book(self, book: EpisodeBooks, confirmed: ConfirmedFrame, mark: _Mark) -> None:
         session, cast = self._session, self._cast
         episode, frame, result = book.table.episode, confirmed.frame, confirmed.result
-        people = tuple(confirmed.decoded)
+        people = tuple(confirmed.recorded)
         everybody = cast.spread(people, episode, frame)
         actions = dict(zip(cast.agents, everybody, strict=True))
         stepped, missing, looked = mark

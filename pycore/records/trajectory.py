@@ -43,7 +43,7 @@ class Trajectory:
             self._totals_before.clear()
         digest = "" if frame.digest is None else f',"hash":"{frame.digest.hex()}"'
         self._episodes[frame.episode].lines.append(
-            f'{{"actions":{list_json(frame.decoded)},"episode":{frame.episode},"frame":{frame.frame}'
+            f'{{"actions":{list_json(frame.recorded)},"episode":{frame.episode},"frame":{frame.frame}'
             f"{digest}{frame.text}}}"
         )
         if frame.result is not None:

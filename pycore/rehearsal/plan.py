@@ -7,7 +7,7 @@ name, its action space, how a scripted player draws its actions, and which simul
 from __future__ import annotations
 
 import runpy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.errors import ConfigError
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.spaces import space_of
 
 FPS = 30
 
@@ -30,7 +31,7 @@ class Game:
     module: Path
     """The Python file with `make_env()`: the one that the page was built with."""
 
-    action_space: Mapping[str, Any]
+    action_space: Any
     """As in the settings."""
 
     default_action: Any = 0
@@ -49,9 +50,10 @@ class Game:
         """The JavaScript function that draws actions."""
         if self.draw:
             return self.draw
-        if self.action_space.get("type") != "discrete":
-            raise ConfigError(f"{self.name}: say with `draw` how actions of {dict(self.action_space)} are drawn")
-        return f"(random) => Math.floor(random() * {int(self.action_space['n'])})"
+        space = space_of(self.action_space)
+        if space["type"] != "discrete":
+            raise ConfigError(f"{self.name}: say with `draw` how actions of {space} are drawn")
+        return f"(random) => {space.get('start', 0)} + Math.floor(random() * {space['n']})"
 
     def simulation(self, players: Sequence[Any], seed: int) -> Simulation:
         """The same game in CPython, stepped by nothing but what the records say."""
@@ -95,7 +97,7 @@ class Plan:
             "fps": FPS,
             "num_episodes": self.episodes or 20,
             "max_steps": max(60, round(self.seconds * FPS / (self.episodes or 2))),
-            "action_space": dict(self.game.action_space),
+            "action_space": space_of(self.game.action_space),
             "environment": self.game.name,
             "default_action": self.game.default_action,
             "episode_pause": 0.5,

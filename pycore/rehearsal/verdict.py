@@ -15,7 +15,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pycore import records
-from pycore.actions.codec import action_codec
+from pycore.actions.codec import ActionCodec, action_codec, default_of
+from pycore.errors import ActionError
 from pycore.records import RecordError, Recording, first_untrue
 from pycore.simulation import Simulation
 
@@ -34,7 +35,7 @@ def judge(
     delay: int,
     replica: Replica,
     default: Any = 0,
-    space: Mapping[str, Any] = BYTES,
+    space: Any = BYTES,
 ) -> tuple[list[str], list[str]]:
     """What is wrong with the players' trajectories, and which inputs were lost; both empty if all is well.
 
@@ -52,10 +53,10 @@ def judge(
     if missing := incomplete(recording):
         return [*problems, missing], lost
     players = recording.header["players"]
-    lost = lost_inputs(recording, [read[str(player)] for player in players], delay, default)
+    lost = lost_inputs(recording, [read[str(player)] for player in players], delay, default, space)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
-    problems += [found for found in (trivial(recording, default), untrue(recording, replica, space)) if found]
+    problems += [found for found in (trivial(recording, default, space), untrue(recording, replica, space)) if found]
     return problems, lost
 
 
@@ -82,38 +83,55 @@ def incomplete(recording: Recording) -> str:
     return ""
 
 
-def trivial(recording: Recording, default: Any = 0) -> str:
+def trivial(recording: Recording, default: Any = 0, space: Any = BYTES) -> str:
     """Why a trajectory proves nothing; empty if it does prove something."""
+    codec = action_codec(space)
+    idle = codec.to_json(codec.decode(default_of(codec, default)))
     for number, episode in enumerate(recording.episodes):
         hashes = {frame.hash for frame in episode.frames if frame.hash is not None} | {episode.hash}
         if len(hashes) < HASHES_TO_CHANGE and len(episode.frames) > 60:
             return f"episode {number}: the state never changed"
     for seat in range(len(recording.episodes[0].frames[0].actions)):
-        if all(frame.actions[seat] == default for episode in recording.episodes for frame in episode.frames):
+        if all(frame.actions[seat] == idle for episode in recording.episodes for frame in episode.frames):
             return f"the player on seat {seat} never did anything"
     return ""
 
 
 def lost_inputs(
-    recording: Recording, read: Sequence[Sequence[Mapping[str, Any]]], delay: int, default: Any = 0
+    recording: Recording,
+    read: Sequence[Sequence[Mapping[str, Any]]],
+    delay: int,
+    default: Any = 0,
+    space: Any = BYTES,
 ) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
-    `read[seat][episode]` maps the frame (as text) at which the page read an action to that action.
+    `read[seat][episode]` maps the frame (as text) at which the page read an action to that action. Actions are compared
+    as they are played: a float is rounded to the dtype of its space.
     """
     wrong = []
+    codec = action_codec(space)
+    idle = codec.decode(default_of(codec, default))
     for number, episode in enumerate(recording.episodes):
         for frame in episode.frames:
             for seat, action in enumerate(frame.actions):
                 given = read[seat][number] if number < len(read[seat]) else {}
-                expected = default if frame.frame < delay else given.get(str(frame.frame - delay))
-                if action != expected:
+                expected = idle if frame.frame < delay else given.get(str(frame.frame - delay))
+                if _played(codec, action) != _played(codec, expected):
                     where = f"episode {number}, frame {frame.frame}, seat {seat}"
                     wrong.append(f"{where}: {action!r} instead of {expected!r}")
     return wrong
 
 
-def untrue(recording: Recording, replica: Replica, space: Mapping[str, Any]) -> str:
+def _played(codec: ActionCodec, action: Any) -> Any:
+    """An action as bytes; what is none as itself."""
+    try:
+        return codec.encode(action)
+    except ActionError:
+        return action
+
+
+def untrue(recording: Recording, replica: Replica, space: Any) -> str:
     """The first line that the environment does not reproduce in CPython; empty if it reproduces all.
 
     `replica` makes the simulation from the header's players and seed, `space` is the action space of every seat.

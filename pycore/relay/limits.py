@@ -38,8 +38,8 @@ class Limits:
     """Refusals that one socket may cause; beyond it, it is a flood and the socket is closed."""
     patience_burst: float = 3000.0
 
-    action_bytes: int = 4096
-    """JSON of one action: a Dict of Boxes fits, a picture does not."""
+    action_bytes: int = 16_384
+    """JSON of one action: whatever has a codec fits, a picture does not."""
     signal_bytes: int = 65_536
     """JSON of one signal's payload: a session description with many candidates has about 10 KiB."""
     connection_bytes: int = 16_384

@@ -11,12 +11,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pycore.errors import ConfigError, UsageError
+from pycore.actions.codec import action_codec, default_of
+from pycore.errors import ActionError, ConfigError, UsageError
 from pycore.settings import Settings
 
 
 def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same settings, known to be good; raises `ConfigError`, naming the nearest known setting."""
+    """The same settings as JSON has them, known to be good: action spaces are in their plain form, and the default
+    action of every seat is in its space. Raises `ConfigError`, naming the setting, or the nearest known one."""
     known = list(Settings.fields)
     for name in values:
         if name not in known:
@@ -24,11 +26,29 @@ def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
             raise ConfigError(f"unknown setting {name!r}{hint}")
     try:
-        Settings.of(values)
-        text = json.dumps(dict(values), allow_nan=False)
+        settings = Settings.of(values)
+        # What is given, as the settings have it: an object of gymnasium, or an integer of numpy, is no JSON.
+        text = json.dumps({name: getattr(settings, name) for name in values}, allow_nan=False)
     except UsageError:
         raise
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"a setting is of the wrong type: {error}") from error
+    for seat in range(max(1, len(settings.seats))):
+        _check_actions(settings, seat)
     checked: dict[str, Any] = json.loads(text)
     return checked
+
+
+def _check_actions(settings: Settings, seat: int) -> None:
+    """A seat needs a codec, and a default action that it can encode."""
+    own = settings.seats[seat] if seat < len(settings.seats) else {}
+    try:
+        codec = action_codec(settings.of_seat(seat, "action_space"))
+    except ConfigError as error:
+        name = f"seats[{seat}].action_space" if "action_space" in own else "action_space"
+        raise ConfigError(f"{name}: {error}") from error
+    name = f"seats[{seat}].default_action" if "default_action" in own else "default_action"
+    try:
+        default_of(codec, settings.of_seat(seat, "default_action"), name)
+    except ActionError as error:
+        raise ConfigError(str(error)) from error

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycore.actions.codec import ActionCodec
+from pycore.actions.codec import ActionCodec, default_of
 
 
 class Seat:
-    """One seat of a session."""
+    """One seat of a session. Raises ActionError for a default action that is not in the space."""
 
     __slots__ = ("codec", "decode", "default", "default_action", "delay", "number", "owner")
 
@@ -21,11 +21,15 @@ class Seat:
         self.owner = owner
         self.codec = codec
         self.decode = codec.decode
-        self.default = codec.encode(default_action)
+        self.default = default_of(codec, default_action)
         """The default action, encoded."""
         self.default_action = codec.decode(self.default)
         self.delay = delay
         """Input delay of the running episode, in frames: frames 0 … delay-1 have the default action."""
+
+    def recorded(self, encoded: bytes) -> Any:
+        """An encoded action as JSON can spell it: in records, metrics and messages of the server."""
+        return self.codec.to_json(self.decode(encoded))
 
     def agree(self, delay: int) -> None:
         """The peers agreed on the input delay of the episode to come."""

@@ -44,8 +44,13 @@ class ConfirmedFrame:
 
     @property
     def decoded(self) -> list[Any]:
-        """The actions, by seat."""
+        """The actions, by seat, as the environment is given them."""
         return [seat.decode(action) for seat, action in zip(self.seats, self.actions)]  # noqa: B905 - one each
+
+    @property
+    def recorded(self) -> list[Any]:
+        """The same as JSON can spell them: arrays are nested lists. Encoded again they are the same bytes."""
+        return [seat.recorded(action) for seat, action in zip(self.seats, self.actions)]  # noqa: B905 - one each
 
     def complete(self) -> None:
         """Make its text."""

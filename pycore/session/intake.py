@@ -344,14 +344,14 @@ class Intake:
         summary = self._late.summary()
         if summary is not None:
             self._journal.say(Log(level="info", text=summary))
-        codec = self._codecs[seat]
+        recorded = self._timeline.seats[seat].recorded
         player = self._identity.players[seat]
         predicted = self._timeline.predicted
 
         def text() -> str:
             return (
                 f"[GGPO] Late input triggering rollback: player {player}, frame {frame}, "
-                f"predicted {codec.decode(predicted)!r}, actual {codec.decode(encoded)!r}, depth {depth}"
+                f"predicted {recorded(predicted)!r}, actual {recorded(encoded)!r}, depth {depth}"
             )
 
         self._journal.say(Log(level="info", text=text))

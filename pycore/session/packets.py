@@ -295,9 +295,9 @@ class Packets:
     def act(self, inputs: OwnInputs, frame: int, now: float) -> None:
         """Send an input as an event of the server."""
         frames = self._timeline.frames
-        seat = inputs.seat.number
-        action = frames.actions[frame & frames.mask][seat]
-        self._out.act(seat, frame, action, self._episode.number, self._journal.wall_ms(now))
+        seat = inputs.seat
+        action = seat.codec.to_json(frames.actions[frame & frames.mask][seat.number])
+        self._out.act(seat.number, frame, action, self._episode.number, self._journal.wall_ms(now))
 
     def _write_by_socket(self, link: Link, now: float) -> None:
         due = now - link.control_at

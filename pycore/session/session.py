@@ -351,7 +351,7 @@ class Session:
         """Every mispredicted input, by the names of the metrics."""
         return self.timeline.events.export(
             lambda seat: str(self.players[seat]),
-            lambda seat, encoded: self.seats[seat].decode(encoded),
+            lambda seat, encoded: self.seats[seat].recorded(encoded),
             self._journal.wall_ms,
         )
 

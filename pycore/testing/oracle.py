@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from pycore.actions.codec import ActionCodec
+from pycore.actions.codec import ActionCodec, default_of
 from pycore.session.results import results_text
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -46,7 +46,7 @@ def ground_truth(
     simulation.reset(episode)
     seats = range(len(inputs))
     codecs = [codec] * len(inputs) if isinstance(codec, ActionCodec) else codec
-    defaults = [codecs[seat].encode(settings.of_seat(seat, "default_action")) for seat in seats]
+    defaults = [default_of(codecs[seat], settings.of_seat(seat, "default_action")) for seat in seats]
     delays = [settings.of_seat(seat, "input_delay") for seat in seats]
     since_hash = blake2b(digest_size=8)
     rows: list[tuple[bytes, ...]] = []

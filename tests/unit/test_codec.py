@@ -55,8 +55,8 @@ def test_a_discrete_space_has_1_to_65536_actions(n: Any) -> None:
 
 def test_an_unknown_action_space_is_refused_with_the_known_ones() -> None:
     """The message says what can be written instead."""
-    with pytest.raises(ConfigError, match=r"'discrete' .*'any'"):
-        action_codec({"type": "box"})
+    with pytest.raises(ConfigError, match=r"known are 'discrete'.*'any'"):
+        action_codec({"type": "boxes"})
 
 
 def test_one_and_true_and_a_text_are_three_actions() -> None:

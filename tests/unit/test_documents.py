@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pycore import Session, Settings
+from pycore import Session, Settings, spaces
 from pycore.envs import ParallelEnvAdapter
 from pycore.records import Trajectory, trajectory_text
 from pycore.session.topics import topic
@@ -128,3 +128,18 @@ def test_a_line_that_was_changed_does_not_pass_it(tmp_path: Path, monkeypatch: p
     text = played().replace('"rally":0', '"rally":1', 1)
     with pytest.raises(AssertionError):
         check(tmp_path, monkeypatch, text)
+
+
+def test_the_guides_action_spaces_are_spaces() -> None:
+    """Its example runs, and its table names every type with all its fields."""
+    guide = (DOCS / "environment.md").read_text("utf-8")
+    out = io.StringIO()
+    (block,) = [block for block in examples(guide) if "space_of" in block]
+    with contextlib.redirect_stdout(out):
+        exec(compile(block, "environment.md", "exec"), {})
+    assert out.getvalue().startswith("{'type': 'dict', 'spaces': {'jump': {'type': 'discrete', 'n': 3}, 'move': ")
+    section = guide.split("## Action spaces")[1].split("##")[0].replace("(`int64`)", "").replace("(`float32`)", "")
+    table = re.findall(r"^\| `(\w+)` \|(.*?)\|", section, re.MULTILINE)
+    assert {kind: set(re.findall(r"`(\w+)`", row)) for kind, row in table} == {
+        kind: set(fields) for kind, fields in spaces.FIELDS.items()
+    }

@@ -220,6 +220,24 @@ def test_a_page_of_another_site_may_not_connect_unless_it_is_named(tmp_path: Pat
         ({"window": 1.5e9}, "window"),
         ({"default_action": {1, 2}}, "wrong type"),
         ({"default_action": float("nan")}, "wrong type"),
+        ({"default_action": -1}, "default_action is not in the action space"),
+        ({"default_action": "left"}, "default_action is not in the action space"),
+        ({"seats": [{}, {"default_action": 256}]}, r"seats\[1\].default_action is not in the action space"),
+        ({"action_space": {"type": "discrete"}}, "action_space: a discrete space needs n"),
+        ({"action_space": {"type": "Discrete", "n": 6}}, "did you mean 'discrete'"),
+        ({"action_space": {"type": "discrete", "n": "6"}}, "action_space.n is '6'"),
+        ({"action_space": {"type": "discrete", "m": 6}}, "no 'm'"),
+        ({"action_space": {"type": "multi_discrete", "nvec": [2**40] * 400}}, "takes 2000 bytes"),
+        ({"seats": [{"action_space": {"type": "box", "shape": [9000]}}]}, r"seats\[0\].action_space.shape"),
+        ({"seats": [{"action_space": {"type": "box", "shape": [600]}}]}, r"seats\[0\].action_space: .* 2400 bytes"),
+        ({"seats": [3]}, r"seats\[0\] is 3"),
+        ({"seats": "two"}, "seats is 'two'"),
+        ({"input_delay": 2.5}, "input_delay is 2.5"),
+        ({"seats": [{"input_delay": "2"}]}, r"seats\[0\].input_delay is '2'"),
+        ({"window": True}, "window is True"),
+        ({"p2p": "false"}, "p2p is 'false'; it must be true or false"),
+        ({"p2p_required": 1}, "p2p_required is 1; it must be true or false"),
+        ({"environment": None}, "environment is None"),
     ],
 )
 def test_wrong_settings_are_refused_before_anybody_waits(values: dict[str, Any], message: str) -> None:
@@ -234,6 +252,24 @@ def test_good_settings_are_passed_on_unchanged() -> None:
     assert check_settings(values) == values
     assert json.dumps(check_settings(values)) == json.dumps(values)
 
+
+def test_settings_of_numpy_and_with_a_point_become_json() -> None:
+    """A study is written in Python: its numbers come from a space, and a number of a table has a point."""
+    import numpy
+
+    discrete = {"type": "discrete", "n": numpy.int64(6)}
+    values = {"max_steps": numpy.int32(90), "input_delay": 2.0, "action_space": discrete}
+    assert json.dumps(check_settings(values)) == json.dumps(
+        {"max_steps": 90, "input_delay": 2, "action_space": {"type": "discrete", "n": 6}}
+    )
+    box = {"type": "box", "shape": (2,), "low": numpy.float32(-1), "high": 1.0}
+    given = {"action_space": box, "seats": [{"default_action": numpy.array([0.5, -0.0])}]}
+    assert json.dumps(check_settings(given)) == json.dumps(
+        {
+            "action_space": {"type": "box", "shape": [2], "dtype": "float32", "low": -1, "high": 1},
+            "seats": [{"default_action": [0.5, 0]}],
+        }
+    )
 
 @pytest.mark.parametrize(
     "values",
