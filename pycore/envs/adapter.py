@@ -20,6 +20,7 @@ from typing import Any, Literal
 from pycore.envs.audit import check_rollback
 from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
+from pycore.envs.interfaces import as_parallel
 from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
 from pycore.envs.states import GetState, SetState, way_of
@@ -43,6 +44,7 @@ class ParallelEnvAdapter:
     `get_state` and `set_state` are functions for an environment without methods of these names, that take it as
     their first argument. Without either its attributes are captured (`pycore.envs.states`), and at every reset they
     first go back to what they were before any, unless `restart` is false: then it may count its resets.
+    With `common`, results that are no dicts belong to everybody, under the name ``human``, as in the page.
     """
 
     def __init__(
@@ -59,18 +61,18 @@ class ParallelEnvAdapter:
         get_state: GetState | None = None,
         set_state: SetState | None = None,
         restart: bool = True,
+        common: bool = False,
     ) -> None:
-        missing = [name for name in ("reset", "step") if not callable(getattr(env, name, None))]
-        if missing:
-            raise EnvironmentUnfit(f"{type(env).__name__} has no {missing[0]}(): it is not an environment")
         if type(seed) is not int:
             raise ConfigError(f"seed is {seed!r}; it must be an int (0 is a seed as good as any)")
         if reseed_each_episode not in ("add", "same"):
             raise ConfigError(f"reseed_each_episode is {reseed_each_episode!r}; it must be 'add' or 'same'")
-        self._state = way_of(env, get_state, set_state)
+        self._env = view = as_parallel(env, get_state=get_state, set_state=set_state)
+        self._state = way_of(view)
         names = [name for name in rngs if name != "np_random" or not self._state.holds_generators]
-        self._generators = Generators(env, names)
+        self._generators = Generators(view, names)
         self.env = env
+        """As it was given."""
         self.players = tuple(players)
         self.observations: dict[Any, Any] = {}
         """What the last step or reset gave, by agent, as the environment made it: read, do not keep. After a
@@ -78,12 +80,13 @@ class ParallelEnvAdapter:
         self._seed = seed
         self._reseed = reseed_each_episode
         self._restart = restart
+        self._common = common
         self._on_step = on_step
         given = [*players, *(bots or {})]
         agents = [_number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
         if not players or len(set(agents)) != len(agents):
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
-        seating = seated(env, agents[: len(players)], agents[len(players) :])
+        seating = seated(view, agents[: len(players)], agents[len(players) :])
         agents[: len(players)] = seating.agents
         self.seating = seating.report
         """Who plays which agent, as a line for reports; empty where players and agents have the same names."""
@@ -92,6 +95,16 @@ class ParallelEnvAdapter:
         self._names = {agent: name for agent, name in zip(agents, given, strict=True) if agent != name}
         self._counts_agents = False
         self._is_reset = False
+
+    @property
+    def view(self) -> View:
+        """The environment by the parallel interface."""
+        return self._env
+
+    @property
+    def agents(self) -> tuple[Any, ...]:
+        """The environment's own names of the players, by seat."""
+        return self._agents
 
     @property
     def state_way(self) -> str:
@@ -103,9 +116,10 @@ class ParallelEnvAdapter:
         ways = {
             "get_state": "by its get_state()",
             "functions": "by the functions that were given",
-            "capture": "by capture of its attributes, since it has no get_state()",
+            "capture": "by capture of its attributes",
         }
-        return f"the state of {type(self.env).__name__} is saved {ways[self._state.name]}"
+        why = f", since {self._state.reason}" if self._state.reason else ""
+        return f"the state of {class_name(self.env)} is saved {ways[self._state.name]}{why}"
 
     # --- the duties of a simulation ---
 
@@ -119,7 +133,7 @@ class ParallelEnvAdapter:
             outcome = self._reset_with(seed)
         observations = outcome[0] if isinstance(outcome, tuple) and len(outcome) == 2 else outcome
         self.observations = self._by_player(observations)
-        agents = getattr(self.env, "agents", None)
+        agents = self._env.agents
         self._counts_agents = isinstance(agents, (list, tuple)) and self._lists_players(agents)
         self._generators.begin()
         self._is_reset = True
@@ -129,7 +143,7 @@ class ParallelEnvAdapter:
             self._state.restart()
         self._generators.seed(seed)
         try:
-            return self.env.reset(seed=seed)
+            return self._env.reset(seed=seed)
         except TypeError as error:
             if "seed" in str(error):
                 raise EnvironmentUnfit(
@@ -146,7 +160,7 @@ class ParallelEnvAdapter:
         if generators.astray:
             generators.settle()
         state = self._state.save()
-        agents = tuple(self.env.agents) if self._counts_agents else None
+        agents = tuple(self._env.agents) if self._counts_agents else None
         seen = b""
         if self._bots:
             seen = pickled({agent: self._seen_by(agent) for agent in self._bots}, "a bot's observation", self.env)
@@ -156,7 +170,7 @@ class ParallelEnvAdapter:
         """Go back to a saved state, which can be loaded again."""
         if type(state) is not Snapshot:
             raise UsageError(f"load() takes what save() gave, not a {type(state).__name__}")
-        env = self.env
+        env = self._env
         self._state.load(state.payload)
         if state.agents is not None and tuple(env.agents) != state.agents:
             try:
@@ -173,14 +187,14 @@ class ParallelEnvAdapter:
 
     def step(self, actions: Sequence[Any]) -> StepResult:
         """Step one frame; agents that have left, or that are bots, need no action from outside."""
-        env = self.env
+        env = self._env
         if not self._is_reset:
             raise UsageError("step() before reset(): there is no state yet")
         generators = self._generators
         if generators.astray:
             generators.settle()
         if self._on_step is not None:
-            self._on_step(env)
+            self._on_step(self.env)
         before = tuple(env.agents) if self._counts_agents else None
         moves = {
             agent: action if type(action) in PRIMITIVES else _native(action)
@@ -200,7 +214,7 @@ class ParallelEnvAdapter:
         observations, rewards, terminations, truncations, infos = outcome
         if infos is None:
             infos = {} if isinstance(rewards, dict) else {"human": {}}
-        elif not isinstance(rewards, dict) and not self._plays_several:
+        elif not isinstance(rewards, dict) and (self._common or not self._plays_several):
             # A single agent's info is a dict as well, but not one by agent.
             infos = {"human": infos}
         self.observations = self._by_player(observations)
@@ -236,7 +250,7 @@ class ParallelEnvAdapter:
 
     def render(self) -> list[Any] | None:
         """The objects that the environment's render() lists now, or None where it lists none."""
-        render = getattr(self.env, "render", None)
+        render = getattr(self._env, "render", None)
         if not self._is_reset or not callable(render):
             return None
         shown = render()
@@ -270,8 +284,8 @@ class ParallelEnvAdapter:
 
     def _lists_players(self, agents: Sequence[Any]) -> bool:
         """Whether that is a list of who plays. Some come late: then `possible_agents` has them, or one is there."""
-        possible = getattr(self.env, "possible_agents", ())
-        known = isinstance(possible, (list, tuple)) and all(agent in possible for agent in self._agents)
+        possible = self._env.possible_agents
+        known = bool(possible) and all(agent in possible for agent in self._agents)
         return known or any(agent in agents for agent in self._agents)
 
     @property
@@ -281,7 +295,7 @@ class ParallelEnvAdapter:
     def _by_player(self, values: Any, what: str = "observations") -> dict[Any, Any]:
         """The dictionary by the ids that the caller knows; a single agent's, which is none, belongs to ``human``."""
         if not isinstance(values, dict):
-            if self._plays_several:
+            if self._plays_several and not self._common:
                 if values is None:
                     return {}
                 raise EnvironmentUnfit(
@@ -297,9 +311,9 @@ class ParallelEnvAdapter:
 
     def _is_done(self, before: tuple[Any, ...] | None, terminated: dict[Any, bool], truncated: dict[Any, bool]) -> bool:
         """Everybody who is there is terminated or truncated, in this step or before, or all have left `env.agents`."""
-        env, names = self.env, self._names
+        env, names = self._env, self._names
         # Who was flagged in an earlier frame is part of the state, and so it is the view that remembers it.
-        flagged = {names.get(agent, agent) for agent in env.flagged} if isinstance(env, View) else ()
+        flagged = {names.get(agent, agent) for agent in env.flagged}
         if before is None:
             mentioned = {**terminated, **truncated}
             return bool(mentioned) and all(

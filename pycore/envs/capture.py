@@ -21,17 +21,15 @@ import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
 from pycore.envs.kinds import Reduce, bare_state, generator, put_state, reduction_of
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Memory, Raw
+from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit
 
 __all__ = ["Capture", "Captured", "layers_of"]
-
-INNER = ("env", "_env", "aec_env", "par_env")
-"""Attributes under which wrappers keep what they wrap."""
-MOST_LAYERS = 32
 
 
 class Captured(NamedTuple):
@@ -50,10 +48,11 @@ class Capture:
     name = "capture"
     holds_generators = True
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, reason: str = "") -> None:
         import pickle  # in a browser its import takes longer than all of pycore's
 
         self._env = env
+        self.reason = reason
         self._reductions: dict[type, Reduce | None] = {}
         self._memories: dict[int, Memory | None] = {}
         """Of generators, by their place in memory, which they keep: a `Memory` holds its generator."""
@@ -73,7 +72,7 @@ class Capture:
         file = io.BytesIO()
         pickler = self._pickler(file, layers, shared)
         try:
-            pickler.dump([bare_state(layer) for layer in layers])
+            pickler.dump([_state_of(layer) for layer in layers])
         except Exception as error:
             raise self._refusal(layers, error) from error
         return Captured(layers, file.getvalue(), tuple(shared))
@@ -82,7 +81,7 @@ class Capture:
         """Back to a saved state."""
         states = self._unpickled(captured, self._told)
         for layer, state in zip(captured.layers, states, strict=True):
-            put_state(layer, state)
+            _put(layer, state)
 
     def contents(self, captured: Captured) -> Any:
         """What is in a snapshot, as a value that has a canonical form. Raises `CanonicalError`, `EnvironmentUnfit`."""
@@ -128,8 +127,8 @@ class Capture:
                 return True
             return False
 
-        name = type(layers[-1]).__name__
-        path = path_of([bare_state(layer) for layer in layers], fails)
+        name = class_name(layers[0])
+        path = path_of([_state_of(layer) for layer in layers], fails)
         return EnvironmentUnfit(
             f"{name} has no get_state() and set_state(), and its attributes cannot be captured: "
             f"{path or 'something in them'} cannot be held ({error}). Make it anew from plain values where it is "
@@ -139,14 +138,23 @@ class Capture:
 
 def layers_of(env: Any) -> tuple[Any, ...]:
     """The environment, and one in the other those that it wraps; the innermost comes last."""
-    layers = [env]
-    while len(layers) < MOST_LAYERS:
-        own = getattr(layers[-1], "__dict__", {})
-        inner = next((own[name] for name in INNER if hasattr(own.get(name), "step")), None)
-        if inner is None or any(inner is layer for layer in layers):
-            break
-        layers.append(inner)
-    return tuple(layers)
+    return tuple(chain_of(env))
+
+
+def _state_of(layer: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The attributes of a layer; of a wrapper that is known those that are state."""
+    known = known_wrapper(layer)
+    if known is None:
+        return bare_state(layer)
+    own = vars(layer)
+    return {name: own[name] for name in known.saved if name in own}, {}
+
+
+def _put(layer: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    if known_wrapper(layer) is None:
+        put_state(layer, state)
+    else:
+        put_wrapper(layer, state[0])
 
 
 _open: list[tuple[Captured, Callable[[Any, bytes], Any]]] = []

@@ -28,7 +28,7 @@ def chain_of(env: Any) -> list[Any]:
     chain = [env]
     while len(chain) < MOST_LAYERS:
         layer = chain[-1]
-        if getattr(layer, "unwrapped", layer) is layer:
+        if getattr(layer, "unwrapped", None) is layer:
             break
         own = getattr(layer, "__dict__", {})
         inner = next((own[name] for name in INNER if hasattr(own.get(name), "step")), None)

@@ -137,9 +137,10 @@ class _Forms:
             return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
         numpy = sys.modules.get("numpy")
         if numpy is not None and kind is numpy.ndarray:
-            if value.dtype == object:
-                return {"": "array", "shape": list(value.shape), "items": self.of(value.ravel().tolist(), depth + 1)}
-            return value
+            if value.dtype.kind in "biufc":
+                return value
+            items = value.ravel().tolist()
+            return {"": f"array {value.dtype}", "shape": list(value.shape), "items": self.of(items, depth + 1)}
         if isinstance(value, deque):
             return {"": _named(kind), "maxlen": value.maxlen, "items": [self.of(item, depth + 1) for item in value]}
         state = _state_of_generator(value)

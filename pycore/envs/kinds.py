@@ -35,6 +35,11 @@ DRAWN: Final = frozenset({"Surface", "Font", "Clock", "Sound", "Channel", "Joyst
 DRAWERS: Final = frozenset({"pygame", "pyglet", "matplotlib", "PIL", "interactive_gym", "mug"})
 """Packages whose `DRAWN` classes are shared."""
 NUMPYS: Final = frozenset({"Generator", "RandomState"})
+NUMBERS: Final = frozenset(
+    {"bool", "bool_", "float16", "float32", "float64"}
+    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+)
+"""Of numpy's scalars, those that a number of Python's holds exactly."""
 SPACES: Final = frozenset({"gymnasium", "gym"})
 
 
@@ -61,6 +66,8 @@ def reduction_of(kind: type) -> Reduce | None:
     numpy = sys.modules.get("numpy")
     if numpy is not None and issubclass(kind, numpy.ndarray):
         return _array if kind is numpy.ndarray else _array_with_attributes
+    if numpy is not None and issubclass(kind, numpy.generic):
+        return _number if kind.__name__ in NUMBERS else None
     if any(name == "EzPickle" for _, name in names):
         return _bare
     return None
@@ -161,7 +168,13 @@ def _bare(value: Any, shares: Shares) -> Any:
 
 def _array(value: Any, shares: Shares) -> Any:
     base = value.base
-    if base is None or not isinstance(base, sys.modules["numpy"].ndarray):
+    if base is None:
+        # numpy's own way is three times slower: it pickles an object for the dtype.
+        dtype = value.dtype
+        if dtype.kind in "biufc" and value.flags.c_contiguous:
+            return _owned, (dtype.str, value.shape, value.tobytes())
+        return NotImplemented
+    if not isinstance(base, sys.modules["numpy"].ndarray):
         return NotImplemented
     return _view, (base, value.dtype, value.shape, value.strides, _address(value) - _address(base))
 
@@ -175,6 +188,14 @@ def _put_array(value: Any, state: Any) -> None:
     of_array, attributes = state
     sys.modules["numpy"].ndarray.__setstate__(value, of_array)
     put_state(value, attributes)
+
+
+def _owned(dtype: str, shape: Any, data: bytes) -> Any:
+    return sys.modules["numpy"].ndarray(shape, dtype, data).copy()
+
+
+def _number(value: Any, shares: Shares) -> Any:
+    return type(value), (value.item(),)
 
 
 def _address(array: Any) -> int:

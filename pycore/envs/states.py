@@ -15,9 +15,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from pycore.envs.snapshots import PRIMITIVES, pickled, unpickled
-from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.envs.view import View
+from pycore.errors import EnvironmentUnfit
 
-__all__ = ["GetState", "SetState", "StateWay", "way_of"]
+__all__ = ["GetState", "OwnState", "SetState", "StateWay", "way_of"]
 
 GetState = Callable[[Any], Any]
 """Takes the environment; gives its state, as the method `get_state` would."""
@@ -30,6 +31,8 @@ class StateWay(Protocol):
 
     name: str
     """`get_state`, `functions` or `capture`."""
+    reason: str
+    """Why it is not the one before; empty for the first two."""
     holds_generators: bool
     """Whether generators that are attributes of the environment are part of it."""
 
@@ -54,6 +57,7 @@ class OwnState:
     """
 
     holds_generators = False
+    reason = ""
 
     def __init__(self, env: Any, get: Callable[[], Any], put: Callable[[Any], None], name: str) -> None:
         self.name = name
@@ -83,20 +87,15 @@ class OwnState:
         return state.copy() if type(state) is dict else state
 
 
-def way_of(env: Any, get_state: GetState | None = None, set_state: SetState | None = None) -> StateWay:
-    """The best way for an environment. Raises EnvironmentUnfit where there is none, ConfigError for half of a pair."""
-    if (get_state is None) is not (set_state is None):
-        raise ConfigError("get_state and set_state belong together: give both functions or none")
-    if get_state is not None and set_state is not None:
-        get, put = get_state, set_state
-        return OwnState(env, lambda: get(env), lambda state: put(env, state), "functions")
-    missing = [name for name in ("get_state", "set_state") if not callable(getattr(env, name, None))]
-    if not missing:
-        return OwnState(env, env.get_state, env.set_state, "get_state")
-    if len(missing) == 1:
+def way_of(view: View) -> StateWay:
+    """The best way for an environment. Raises EnvironmentUnfit where there is none."""
+    obstacle = view.obstacle()
+    if obstacle is not None and obstacle.endswith("they belong together"):
         # Half of a pair is a mistake, and to capture instead would hide it.
-        have = "set_state" if missing == ["get_state"] else "get_state"
-        raise EnvironmentUnfit(f"{type(env).__name__} has {have}() and no {missing[0]}(): they belong together")
+        raise EnvironmentUnfit(obstacle)
+    if obstacle is None and callable(getattr(view, "get_state", None)):
+        name = "get_state" if view.functions is None else "functions"
+        return OwnState(view, view.get_state, view.set_state, name)
     from pycore.envs.capture import Capture
 
-    return Capture(env)
+    return Capture(view, "it has no get_state()" if obstacle is None else obstacle)

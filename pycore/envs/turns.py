@@ -14,7 +14,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-__all__ = ["Turns", "allows"]
+__all__ = ["Turns", "allows", "mask_of"]
 
 
 class Turns:
@@ -71,10 +71,7 @@ def allows(env: Any, agent: Any, move: Any) -> bool:
     """Whether a move is legal: by the action mask in observation or infos, otherwise by the action space."""
     space = getattr(env, "action_space", None)
     space = space(agent) if callable(space) else space
-    seen = env.observe(agent)
-    mask = seen.get("action_mask") if isinstance(seen, dict) else None
-    if mask is None:
-        mask = _infos(env).get(agent, {}).get("action_mask")
+    mask = mask_of(env, agent)
     masked = None if mask is None else _by_mask(mask, move, space)
     if masked is not None:
         return masked
@@ -84,6 +81,13 @@ def allows(env: Any, agent: Any, move: Any) -> bool:
         return bool(space.contains(move))
     except (TypeError, ValueError, AttributeError):
         return False
+
+
+def mask_of(env: Any, agent: Any) -> Any:
+    """Which moves are legal, from observation or infos, as the environment says it; None where it does not."""
+    seen = env.observe(agent)
+    mask = seen.get("action_mask") if isinstance(seen, dict) else None
+    return _infos(env).get(agent, {}).get("action_mask") if mask is None else mask
 
 
 def _by_mask(mask: Any, move: Any, space: Any) -> bool | None:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from pycore.envs.chains import INNER
 from pycore.errors import EnvironmentUnfit
 
-__all__ = ["obstacle_in", "put_wrapper", "state_of_wrapper"]
+__all__ = ["Known", "known_wrapper", "obstacle_in", "put_wrapper", "state_of_wrapper"]
 
 
 class Known(NamedTuple):
@@ -65,7 +65,7 @@ def state_of_wrapper(layer: Any, user: str) -> dict[str, Any]:
             f"{user} has get_state(), but it is inside of {type(layer).__name__}, and {why}: leave that wrapper out, "
             "or give it get_state() and set_state(state) of its own, which save it and what it wraps"
         )
-    known = _known(layer)
+    known = known_wrapper(layer)
     own = vars(layer)
     if known is not None:
         return {name: own[name] for name in known.saved if name in own}
@@ -76,7 +76,7 @@ def put_wrapper(layer: Any, state: dict[str, Any]) -> None:
     """Put back what `state_of_wrapper` gave."""
     for name, value in state.items():
         setattr(layer, name, value)
-    known = _known(layer)
+    known = known_wrapper(layer)
     if known is not None:
         for name in known.forgotten:
             setattr(layer, name, None)
@@ -86,7 +86,7 @@ def obstacle_in(layer: Any) -> str | None:
     """Why it cannot be said what a wrapper remembers; None where it can."""
     if _is_of_a_package(layer) and type(layer).__name__ in UNFIT:
         return UNFIT[type(layer).__name__]
-    if _known(layer) is not None:
+    if known_wrapper(layer) is not None:
         return None
     for name, value in vars(layer).items():
         if name not in CONFIGURATION and not _is_shared(value) and not _is_plain(value):
@@ -94,7 +94,8 @@ def obstacle_in(layer: Any) -> str | None:
     return None
 
 
-def _known(layer: Any) -> Known | None:
+def known_wrapper(layer: Any) -> Known | None:
+    """What is known of a wrapper by its class; None where nothing is."""
     return KNOWN.get(type(layer).__name__) if _is_of_a_package(layer) else None
 
 

@@ -70,6 +70,7 @@ class PageGame:
             reseed_each_episode="same",
             on_step=_hook(scene.on_step_code),
             restart=False,
+            common=True,
         )
         # Environments of the page may count their episodes.
         row = [*game.default_actions, *[scene.default_action] * (len(cast.agents) - len(game.players))]

@@ -752,3 +752,21 @@ def test_a_foreign_snapshot_is_refused() -> None:
     for call in (adapter.load, adapter.canonical):
         with pytest.raises(UsageError, match="what save"):
             call({"x": 1})
+
+
+def test_results_for_everybody_are_refused_unless_the_page_has_them() -> None:
+    """One reward for two players: the interactive_gym page stores it under `human`."""
+
+    class Common(Flat):
+        def step(self, actions: dict[Any, Any]) -> Any:
+            super().step(actions)
+            return self.state["x"], 1.5, False, False, {}
+
+    with pytest.raises(EnvironmentUnfit, match=r"returned (observations|rewards) as a"):
+        common = adapt(Common())
+        common.reset(0)
+        common.step([1, 1])
+    page = ParallelEnvAdapter(Common(), [0, 1], seed=1, common=True)
+    page.reset(0)
+    result = page.step([1, 1])
+    assert (result.rewards, result.infos, result.done) == ({"human": 1.5}, {"human": {}}, False)

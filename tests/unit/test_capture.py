@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+import importlib.util
 import random
 import threading
+import warnings
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -509,3 +511,60 @@ def test_captured_peers_play_the_ground_truth_over_a_bad_network() -> None:
         for page in mesh.peers:
             assert not wrong_with(truth, page.rows[episode], page.rewards[episode], page.finals[episode])
     assert mesh.peers[0].session.timeline.resimulated > 50
+
+
+class Passing:
+    """A wrapper that holds what nobody can tell to be state or not, around an environment with `get_state`."""
+
+    def __init__(self, env: Any) -> None:
+        self.env = env
+        self.memory = deque([0], 3)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "env":
+            raise AttributeError(name)
+        return getattr(self.env, name)
+
+    def step(self, actions: Any) -> Any:
+        self.memory.append(sum(actions.values()))
+        return self.env.step({agent: action + self.memory[0] for agent, action in actions.items()})
+
+
+class Saved(Ring):
+    def get_state(self) -> Any:
+        return {"at": self.at, "resets": self.resets, "agents": self.agents, "rng": self.rng.getstate()}
+
+    def set_state(self, state: Any) -> None:
+        self.at, self.resets, self.agents = state["at"], state["resets"], state["agents"]
+        self.rng.setstate(state["rng"])
+
+
+def test_behind_a_wrapper_whose_state_cannot_be_told_everything_is_captured() -> None:
+    adapter = ParallelEnvAdapter(Passing(Saved()), [0, 1], seed=1)
+    assert adapter.state_way == "capture"
+    assert adapter.described() == (
+        "the state of Saved is saved by capture of its attributes, since Passing: whether its attribute memory, "
+        "a deque, is state cannot be told"
+    )
+    adapter.check(script=[[frame % 3, 1] for frame in range(20)])
+    assert ParallelEnvAdapter(Saved(), [0, 1], seed=1).state_way == "get_state"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gymnasium") is None, reason="gymnasium is not installed")
+def test_what_wrappers_of_gymnasium_only_note_is_no_state() -> None:
+    """That somebody drew, for instance; TimeLimit's count is."""
+    import gymnasium
+
+    adapter = ParallelEnvAdapter(gymnasium.make("CartPole-v1", max_episode_steps=30), [0], seed=1)
+    adapter.check(script=[[frame % 2] for frame in range(20)])
+    adapter.reset(0)
+    before = adapter.canonical(adapter.save())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        adapter.view.render()
+    assert adapter.canonical(adapter.save()) == before
+    saved = adapter.save()
+    adapter.step([0])
+    assert adapter.view.env.get_wrapper_attr("_elapsed_steps") == 1
+    adapter.load(saved)
+    assert adapter.view.env.get_wrapper_attr("_elapsed_steps") == 0
