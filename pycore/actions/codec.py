@@ -44,8 +44,11 @@ class DiscreteCodec:
 
     def encode(self, action: Any) -> bytes:
         """The bytes of an action; raises ActionError if it is not an int, or an integer of numpy, in range."""
-        if type(action) is int and action in self._table:
-            return self._table[action]
+        if type(action) is int:  # a table would find 1 for True
+            try:
+                return self._table[action]
+            except KeyError:
+                pass
         number = integer(action)
         if number is not None and number in self._table:
             return self._table[number]

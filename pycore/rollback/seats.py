@@ -21,7 +21,7 @@ class Seat:
         self.owner = owner
         self.codec = codec
         self.decode = codec.decode
-        self.default = default_of(codec, default_action)
+        self.default = default_of(codec, default_action, f"default_action of seat {number}")
         """The default action, encoded."""
         self.default_action = codec.decode(self.default)
         self.delay = delay

@@ -283,6 +283,19 @@ def test_a_float_is_rounded_once_and_there_is_one_zero() -> None:
             free.decode(struct.pack(">f", number))
 
 
+def test_what_a_space_leaves_free_means_nothing() -> None:
+    """Two bits for three integers, and six bits behind them that fill the byte: one action has one encoding."""
+    codec = action_codec({"type": "tuple", "spaces": [{"type": "discrete", "n": 3}]})
+    array = action_codec({"type": "multi_discrete", "nvec": [3]})
+    assert [codec.decode(bytes((byte,))) for byte in (0x00, 0x40, 0x80)] == [(0,), (1,), (2,)]
+    for byte in (0xC0, 0x01, 0x60):
+        for of in (codec, array):
+            with pytest.raises(DecodeError):
+                of.decode(bytes((byte,)))
+            with pytest.raises(DecodeError):
+                of.split(bytes((0x40, byte)), 0, 2)
+
+
 def test_a_text_beyond_its_length_or_its_characters_is_no_action() -> None:
     """Three bits of length, six of each character: what the space leaves free in them means nothing."""
     codec = action_codec({"type": "text", "max_length": 4, "min_length": 0})

@@ -148,8 +148,8 @@ def test_a_page_tries_its_environment_out_with_actions_of_the_space() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"default_action": 300}, "default_action is not in the action space: action 300 is not an int from 0 to 255"),
-        ({"seats": [{}, {"default_action": [0]}]}, "default_action is not in the action space"),
+        ({"default_action": 300}, "default_action of seat 0 is not in .*: action 300 is not an int from 0 to 255"),
+        ({"seats": [{}, {"default_action": [0]}]}, "default_action of seat 1 is not in the action space"),
         ({"action_space": {"type": "box", "shape": [200]}, "datagram_bytes": 600}, "takes 800 bytes; the limit is 5"),
     ],
 )
