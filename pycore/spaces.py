@@ -45,6 +45,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("max_length", "min_length", "charset"),
     "tuple": ("spaces",),
     "dict": ("spaces",),
+    "optional": ("space",),
     "any": (),
 }
 _KNOWN: Final = f"{', '.join(repr(kind) for kind in FIELDS if kind != 'any')} and 'any'"
@@ -71,6 +72,7 @@ def space_of(space: Any, path: str = "action_space") -> dict[str, Any]:
     - ``{"type": "tuple", "spaces": […]}``;
     - ``{"type": "dict", "spaces": {…}}``: the keys are sorted. A list of pairs, ``[["move", {…}], …]``, keeps its order
       and may have integers as keys;
+    - ``{"type": "optional", "space": {…}}``: an action of that space, or null, which is none: "no move";
     - ``{"type": "any"}``: whatever JSON can spell.
 
     The plain form of a plain form is itself. Raises ConfigError, which names the place, `path` being that of the space.
@@ -130,6 +132,9 @@ def _plain(space: Any, path: str, depth: int) -> dict[str, Any]:
         return {"type": kind, "spaces": [_plain(part, step(path, at), depth + 1) for at, part in enumerate(parts)]}
     if kind == "dict":
         return _dict(given, path, depth)
+    if kind == "optional":
+        inner = _plain(given.get("space"), f"{path}.space", depth + 1)
+        return inner if inner["type"] == kind else {"type": kind, "space": inner}
     if depth:
         raise ConfigError(f"{path} is of type 'any', which stands alone: let the whole action space be of it")
     return {"type": kind}

@@ -191,15 +191,18 @@ def action_codec(space: Any, limit: int = MAX_ACTION_BYTES) -> ActionCodec:
         return AnyCodec(limit)
     if kind == "discrete" and plain["n"] <= MAX_TABLE:
         return DiscreteCodec(plain["n"], plain.get("start", 0))
-    return PackedCodec(field_of(plain), min(limit, MAX_ACTION_BYTES))
+    return PackedCodec(field_of(plain), min(limit, MAX_ACTION_BYTES), optional=kind == "optional")
 
 
 def default_of(codec: ActionCodec, given: Any, name: str = "default_action") -> bytes:
     """The default action of a seat, encoded, from what its setting says.
 
     0 and None ask for nothing in particular: where they are no actions of the space, its neutral action is the default.
-    Raises ActionError for anything else that is not in the space.
+    Of an optional space that is none: nobody moves because nothing was said. Raises ActionError for anything else that
+    is not in the space.
     """
+    if isinstance(codec, PackedCodec) and codec.optional and type(given) is int and given == 0:
+        given = None
     try:
         return codec.encode(given)
     except ActionError as error:

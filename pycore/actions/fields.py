@@ -185,7 +185,43 @@ class Dict:
         return {str(key): part.to_json(value[key]) for key, part in self._parts}
 
 
-Field = Choice | Integers | Floats | Text | Tuple | Dict
+class Optional:
+    """A value of another field, or None."""
+
+    __slots__ = ("_part", "bits", "json_bytes")
+
+    def __init__(self, part: Field) -> None:
+        self._part = part
+        self.bits: int | None = None if part.bits is None else part.bits + 1
+        self.json_bytes: int = max(4, part.json_bytes)
+
+    def pack(self, value: Any, path: str, out: Writer) -> None:
+        """A bit that says whether there is one, and the value, or as many zeros. Raises ActionError."""
+        if value is not None:
+            out.put(1, 1)
+            self._part.pack(value, path, out)
+            return
+        out.put(0, 1)
+        out.put(0, self._part.bits or 0)
+
+    def unpack(self, source: Reader) -> Any:
+        """Read a value, or None. Raises DecodeError."""
+        if source.take(1):
+            return self._part.unpack(source)
+        if source.take(self._part.bits or 0):
+            raise DecodeError("no action, and bits behind it")
+        return None
+
+    def neutral(self) -> Any:
+        """None."""
+        return None
+
+    def to_json(self, value: Any) -> Any:
+        """None as it is."""
+        return None if value is None else self._part.to_json(value)
+
+
+Field = Choice | Integers | Floats | Text | Tuple | Dict | Optional
 """What an action is made of."""
 
 
@@ -220,6 +256,8 @@ def field_of(space: dict[str, Any]) -> Field:
         return box_of(space)
     if kind == "text":
         return Text(space.get("min_length", 1), space["max_length"], space.get("charset", ALPHANUMERIC))
+    if kind == "optional":
+        return Optional(field_of(space["space"]))
     if kind == "tuple":
         return Tuple([field_of(part) for part in space["spaces"]])
     pairs = space["spaces"].items() if isinstance(space["spaces"], dict) else space["spaces"]

@@ -21,9 +21,11 @@ class PackedCodec:
     it is what the page gives without numpy, what JSON gives, and it does not overflow. `isinstance(action, int)` holds.
     """
 
-    __slots__ = ("_field", "_limit", "size")
+    __slots__ = ("_field", "_limit", "optional", "size")
 
-    def __init__(self, field: Field, limit: int) -> None:
+    def __init__(self, field: Field, limit: int, *, optional: bool = False) -> None:
+        self.optional = optional
+        """Whether None is an action as well: no move."""
         self._field = field
         self._limit = limit
         bits = field.bits

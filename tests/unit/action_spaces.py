@@ -79,6 +79,7 @@ spaces = st.recursive(
         st.builds(lambda parts: {"type": "tuple", "spaces": parts}, st.lists(inner, max_size=3))
         | st.lists(st.tuples(keys, inner), max_size=3).map(lambda pairs: {"type": "dict", "spaces": _named(pairs)})
         | st.dictionaries(st.text(max_size=4), inner, max_size=3).map(lambda pairs: {"type": "dict", "spaces": pairs})
+        | inner.map(lambda part: {"type": "optional", "space": part})
     ),
     max_leaves=6,
 ).map(space_of)
@@ -112,6 +113,8 @@ def sample(draw: st.DrawFn, space: dict[str, Any]) -> Any:
     if kind == "text":
         characters = st.sampled_from(space.get("charset", ALPHANUMERIC))
         return draw(st.text(characters, min_size=space.get("min_length", 1), max_size=space["max_length"]))
+    if kind == "optional":
+        return sample(draw, space["space"]) if draw(st.booleans()) else None
     if kind == "tuple":
         return tuple(sample(draw, part) for part in space["spaces"])
     if kind == "dict":
