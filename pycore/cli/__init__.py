@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from pycore.cli.audit import audit
 from pycore.cli.data import data
 from pycore.cli.page import interactive_gym
 from pycore.cli.relay import relay
@@ -22,5 +23,5 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (relay, data, interactive_gym):
+for _command in (audit, relay, data, interactive_gym):
     cli.add_command(_command)

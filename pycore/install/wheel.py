@@ -31,6 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli/",
+    "pycore/audit/", "pycore/factory/",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
 """Server, simulator, installer, rehearsal, command line, what the shims have got already: a page imports none."""

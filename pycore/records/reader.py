@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from pycore.actions.codec import ActionCodec
 from pycore.errors import ActionError, PycoreError
 from pycore.records.trajectory import VERSION
-from pycore.session.results import results_text
 from pycore.simulation import Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
+from pycore.values.results import results_text
 
 
 class RecordError(PycoreError):

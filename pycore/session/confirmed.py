@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pycore.rollback.seats import Seat
-from pycore.session.results import results_text
 from pycore.simulation import StepResult
+from pycore.values.results import results_text
 
 
 class ConfirmedFrame:

@@ -12,9 +12,9 @@ from hashlib import blake2b
 from typing import Any
 
 from pycore.actions.codec import ActionCodec, default_of
-from pycore.session.results import results_text
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.values.results import results_text
 
 
 @dataclass(frozen=True, kw_only=True)

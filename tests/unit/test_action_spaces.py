@@ -418,8 +418,7 @@ def test_no_move_is_an_action_of_an_optional_space_and_its_default() -> None:
     assert codec.size == 1
     assert codec.decode(codec.encode(None)) is None
     assert len({codec.encode(action) for action in (None, *range(9))}) == 10
-    for given in (None, 0):
-        assert codec.decode(default_of(codec, given)) is None
+    assert [codec.decode(default_of(codec, setting)) for setting in (None, 0)] == [None, None]
     assert codec.decode(default_of(codec, 3)) == 3
     with pytest.raises(ActionError, match="the limit is 8"):
         codec.encode(9)

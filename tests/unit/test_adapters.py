@@ -762,9 +762,9 @@ def test_results_for_everybody_are_refused_unless_the_page_has_them() -> None:
             super().step(actions)
             return self.state["x"], 1.5, False, False, {}
 
+    common = adapt(Common())
+    common.reset(0)
     with pytest.raises(EnvironmentUnfit, match=r"returned (observations|rewards) as a"):
-        common = adapt(Common())
-        common.reset(0)
         common.step([1, 1])
     page = ParallelEnvAdapter(Common(), [0, 1], seed=1, common=True)
     page.reset(0)

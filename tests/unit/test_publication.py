@@ -17,10 +17,10 @@ from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
 from pycore.session.phases import DONE
 from pycore.session.publication import BEHIND, ITEMS, PER_TICK, Publication
-from pycore.session.results import results_text
 from pycore.simulation import Contents, StepResult
 from pycore.testing import Walk
 from pycore.values import canonical
+from pycore.values.results import results_text
 
 
 class Large(Walk):

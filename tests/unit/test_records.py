@@ -17,12 +17,12 @@ from pycore.records.trajectory import Trajectory, header, trajectory_text
 from pycore.rollback.seats import Seat
 from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.phases import DONE
-from pycore.session.results import results_text
 from pycore.settings import Settings
 from pycore.simulation import StepResult
 from pycore.testing import Conditions, Mesh, Walk
 from pycore.values import canonical
 from pycore.values.json import list_json, plain_json, record_json, to_json
+from pycore.values.results import results_text
 
 EXPORT = {
     "gameId": None, "playerId": None, "connection": ["type", "connectionDetails"],

@@ -1,0 +1,188 @@
+"""What an environment's source says: calls whose results differ between two machines, two runs, or two Pythons."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pycore.audit.findings import Finding
+
+__all__ = ["findings_of_source", "sources_of"]
+
+CLOCKS: Final = frozenset(
+    {"time.time", "time.perf_counter", "time.monotonic", "time.time_ns", "time.perf_counter_ns", "time.monotonic_ns",
+     "time.process_time", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "datetime.datetime.utcnow"}
+)  # fmt: skip
+CHANCE: Final = frozenset(
+    {"os.urandom", "uuid.uuid4", "uuid.uuid1", "random.SystemRandom", "secrets.token_bytes", "secrets.randbelow",
+     "secrets.choice", "random.seed", "numpy.random.seed", "np.random.seed"}
+)  # fmt: skip
+UNSEEDED: Final = frozenset({"random.Random", "numpy.random.default_rng", "np.random.default_rng",
+                             "numpy.random.RandomState", "np.random.RandomState"})  # fmt: skip
+"""Without an argument they are seeded by the operating system."""
+DIFFERENT: Final = frozenset(
+    f"{module}.{name}"
+    for module in ("math", "numpy", "np")
+    for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "arctan2", "sinh", "cosh", "tanh", "exp",
+                 "expm1", "log", "log2", "log10", "log1p", "pow", "hypot", "cbrt", "gamma")
+) | frozenset({"random.gauss", "random.normalvariate", "random.betavariate", "random.lognormvariate"})  # fmt: skip
+"""Not the same, bit by bit, in CPython and in Pyodide."""
+PLATFORM: Final = frozenset({"np.array", "numpy.array", "np.arange", "numpy.arange", "np.zeros", "numpy.zeros"})
+MOST: Final = 8
+"""Lines that one finding names."""
+
+
+def sources_of(env: Any) -> list[Path]:
+    """The files in which the classes of an environment, and of what it wraps, are written, but for libraries of
+    wrappers."""
+    found: list[Path] = []
+    seen: set[int] = set()
+    layer = env
+    while layer is not None and id(layer) not in seen:
+        seen.add(id(layer))
+        for kind in type(layer).__mro__:
+            package = kind.__module__.partition(".")[0]
+            if package in ("builtins", "typing", "abc", "gymnasium", "gym", "pycore") or kind.__module__.startswith(
+                "pettingzoo.utils"
+            ):
+                continue
+            try:
+                path = Path(inspect.getfile(kind))
+            except (TypeError, OSError):
+                continue
+            if path.suffix == ".py" and path not in found:
+                found.append(path)
+        own = getattr(layer, "__dict__", {})
+        layer = next((own[name] for name in ("env", "_env", "aec_env", "par_env") if name in own), None)
+    return found
+
+
+def findings_of_source(paths: list[Path]) -> list[Finding]:
+    """What the files say that may differ between players."""
+    places: dict[str, list[str]] = {}
+    for path in paths:
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (OSError, SyntaxError, ValueError):
+            continue
+        for code, line in _calls(tree):
+            places.setdefault(code, []).append(f"{path.name}:{line}")
+    return [_finding(code, _listed(where)) for code, where in places.items()]
+
+
+def _listed(where: list[str]) -> str:
+    more = f" and {len(where) - MOST} more" if len(where) > MOST else ""
+    return ", ".join(where[:MOST]) + more
+
+
+def _finding(code: str, where: str) -> Finding:
+    harm, what, do = _SAID[code]
+    return Finding(f"source_{code}", harm, f"{what} ({where})", do)
+
+
+_SAID: Final = {
+    "clock": (
+        "risk",
+        "a clock is read",
+        "count frames instead: each player's clock says something else, and a frame is stepped more than once",
+    ),
+    "chance": (
+        "risk",
+        "chance comes from outside of seeded generators, or a generator of the process is seeded",
+        "draw from a generator that reset(seed) seeds",
+    ),
+    "unseeded": (
+        "risk",
+        "a generator is made without a seed",
+        "seed it in reset(seed), from that seed alone",
+    ),
+    "identity": (
+        "risk",
+        "id() or hash() is used, which differ between processes",
+        "use an index or a name of your own",
+    ),
+    "set": (
+        "risk",
+        "a set is walked or drawn from: its order may differ between players, and after a rollback",
+        "walk sorted(…), or keep a list or a dict",
+    ),
+    "float": (
+        "note",
+        "functions are used whose last bits differ between CPython and Pyodide",
+        "players in browsers agree; replay a record in Pyodide (--pyodide), not in CPython, if hashes matter",
+    ),
+    "platform": (
+        "note",
+        "arrays of integers are made without a dtype: 32 bits in Pyodide up to 0.29, 64 in CPython",
+        "give a dtype, np.int64 for instance",
+    ),
+}
+
+
+def _calls(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    sets = _names_of_sets(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func) if isinstance(node.func, (ast.Name, ast.Attribute)) else ""
+            tail = name.removeprefix("self.")
+            if name in CLOCKS:
+                yield "clock", node.lineno
+            elif name in CHANCE:
+                yield "chance", node.lineno
+            elif name in UNSEEDED and not node.args and not node.keywords:
+                yield "unseeded", node.lineno
+            elif name in ("id", "hash"):
+                yield "identity", node.lineno
+            elif name in DIFFERENT:
+                yield "float", node.lineno
+            elif name in PLATFORM and _ints_without_dtype(node):
+                yield "platform", node.lineno
+            elif name in ("next", "iter", "list", "tuple", "enumerate", "random.choice") and node.args:
+                if _is_set(node.args[0], sets):
+                    yield "set", node.lineno
+            elif tail.endswith(".pop") and not node.args and tail.removesuffix(".pop") in sets:
+                yield "set", node.lineno
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            if _is_set(node.iter, sets):
+                yield "set", node.iter.lineno
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _is_fractional(node.right):
+            yield "float", node.lineno
+
+
+def _names_of_sets(tree: ast.Module) -> set[str]:
+    """Names and attributes that are given a set somewhere, without `self.`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            kind = ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
+            if kind.startswith(("set[", "set", "Set[")) or (node.value is not None and _is_set(node.value, set())):
+                found |= {ast.unparse(target).removeprefix("self.") for target in targets}
+    return found
+
+
+def _is_set(node: ast.expr, names: set[str]) -> bool:
+    if isinstance(node, (ast.Set, ast.SetComp)):
+        return True
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id == "set":
+            return True
+        return node.func.id in ("iter", "list", "tuple") and bool(node.args) and _is_set(node.args[0], names)
+    return isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node).removeprefix("self.") in names
+
+
+def _ints_without_dtype(node: ast.Call) -> bool:
+    if any(keyword.arg == "dtype" for keyword in node.keywords) or len(node.args) != 1:
+        return False
+    name = ast.unparse(node.func)
+    if name.endswith("zeros"):
+        return False
+    inner = [part for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
+    return bool(inner) and all(type(part.value) is int for part in inner) and not name.endswith("zeros")
+
+
+def _is_fractional(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)

@@ -1,0 +1,360 @@
+"""The tries of an audit: an environment is made twice and played, and what differs that should not is found.
+
+Everything here runs the researcher's code, so it runs in a process of its own (`pycore.audit.child`): whatever that
+code does, up to ending the interpreter, is a finding.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from pycore.actions.codec import ActionCodec, action_codec
+from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_reward, rows_that_differ
+from pycore.audit.findings import Finding, Report
+from pycore.audit.moves import Moves
+from pycore.audit.source import findings_of_source, sources_of
+from pycore.audit.timing import Costs, costs_of, findings_of_costs
+from pycore.envs import RNGS, ParallelEnvAdapter
+from pycore.envs.capture import Capture
+from pycore.envs.interfaces import as_parallel, interface_of
+from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.spaces import space_of
+from pycore.values.canonical import encode
+from pycore.values.differences import first_differences
+from pycore.values.json import UNRECORDABLE
+from pycore.values.results import results_text
+
+__all__ = ["Given", "Trial"]
+
+LAWS: Final = 60
+"""Frames of the laws, which play them several times over and compare every one."""
+PICTURES: Final = 10
+"""Frames from one picture to the next."""
+
+
+class Given(NamedTuple):
+    """What the command was given."""
+
+    factory: Callable[[], Any]
+    players: tuple[int | str, ...] = ()
+    """Empty: all agents of the environment."""
+    frames: int = 300
+    seed: int = 1
+    space: Any = None
+    """The action space of every seat, where the environment has none or another one is meant."""
+    interface: str | None = None
+
+
+class Trial:
+    """One environment on trial; findings and facts go into `report`."""
+
+    def __init__(self, given: Given, report: Report) -> None:
+        self.given = given
+        self.report = report
+        self.adapter: ParallelEnvAdapter
+        self.codecs: list[ActionCodec] = []
+        self.spaces: list[dict[str, Any]] = []
+        self.moves: Moves
+        self.rows: list[list[Any]] = []
+        self.first: list[Frame] = []
+
+    # --- the stages, in order ---
+
+    def make(self) -> None:
+        """Make it, see what it is, and how its state can be saved."""
+        env = self.given.factory()
+        self.report.facts["interface"] = "{}: {}".format(*interface_of(env))
+        self.adapter = adapter = self._adapted(env)
+        self.report.facts["state"] = adapter.state_way
+        self.report.facts["environment"] = adapter.described()
+        self.report.facts["agents"] = [str(player) for player in adapter.players]
+        if adapter.seating:
+            self.report.facts["seats"] = adapter.seating
+
+    def actions(self) -> None:
+        """Find the action space of every seat, and whether its codec takes what its space samples."""
+        env = self.adapter.env
+        for seat, agent in enumerate(self.adapter.agents):
+            space = self.given.space
+            if space is None:
+                space = _space_of_agent(env, agent)
+            if space is None:
+                self._find(
+                    "no_action_space",
+                    "risk",
+                    f"{agent!r} has no action space: the trial plays the numbers 0 to 5",
+                    "say which actions there are: --actions N, or a method action_space(agent)",
+                )
+                space = {"type": "discrete", "n": 6}
+            codec = action_codec(space)
+            self.codecs.append(codec)
+            self.spaces.append(space_of(space))
+            if hasattr(space, "sample"):
+                for _ in range(20):
+                    codec.encode(space.sample())
+            self.report.facts.setdefault("actions", []).append(_short(self.spaces[seat]))
+        self.moves = Moves(self.adapter, self.spaces, self.codecs, self.given.frames)
+        self.rows = self.moves.rows(self.given.seed)
+
+    def play(self) -> None:
+        """Play random, lively actions: what is recorded, what changes, what never happens."""
+        self.first = list(self._play(self.adapter, self.rows))
+        drawn = sorted(name for name in decoded(self.first[-1].state) if name not in ("env", "agents"))
+        self.report.facts["generators"] = drawn or ["none of the process or of np_random"]
+        unrecorded = next((frame for frame in self.first if UNRECORDABLE in frame.row), None)
+        if unrecorded is not None:
+            at = unrecorded.row.index(UNRECORDABLE)
+            self._find(
+                "unrecordable",
+                "risk",
+                f"something in what step() returned for frame {unrecorded.frame} cannot be recorded: "
+                f"…{unrecorded.row[max(0, at - 80) : at + len(UNRECORDABLE)]}",
+                "return numbers, texts, lists and dicts, or leave it out",
+            )
+        self._look_at_coverage()
+
+    def laws(self) -> None:
+        """The laws of a rollback, over the first frames."""
+        self.adapter.check(script=self.rows[:LAWS])
+
+    def instances(self) -> None:
+        """A second instance, disturbed where a page disturbs it: every player has one of their own."""
+        self._disturb(7)
+        other = self._adapted(self.given.factory())
+        self._compare(
+            self._play(other, self.rows, disturbed=True),
+            "two_instances",
+            "two instances with the same seed and actions differ",
+            "draw everything from generators that reset(seed) seeds, and set every attribute there, whatever the "
+            "constructor did",
+        )
+
+    def resets(self) -> None:
+        """The same instance once more, after all that."""
+        self._disturb(11)
+        self._compare(
+            self._play(self.adapter, self.rows),
+            "two_resets",
+            "the same instance, reset with the same seed, differs",
+            "set every attribute anew in reset(seed), and seed every generator from that seed",
+        )
+
+    def every_seat(self) -> None:
+        """Whether some action of every seat changes something."""
+        idle = []
+        for seat, player in enumerate(self.adapter.players):
+            rows = self.moves.changed(self.rows, seat, self.given.seed + 1)
+            played = self._play(self.adapter, rows)
+            if all(frame == before for frame, before in zip(played, self.first, strict=False)):
+                idle.append(str(player))
+        if idle:
+            alone = len(idle) < len(self.adapter.players)
+            self._find(
+                "actions_ignored",
+                "risk" if alone else "wrong",
+                f"no action of {', '.join(idle[:8])}{' and others' if len(idle) > 8 else ''} changed anything in "
+                f"{len(self.first)} frames",
+                "check that step() reads the actions by agent, and that everybody takes part",
+            )
+
+    def pictures(self) -> None:
+        """Whether drawing changes the game."""
+        env = self.adapter.env
+        if not callable(getattr(env, "render", None)):
+            self._find(
+                "no_render", "note", "it has no render(): a page shows nothing", "return a list of objects to draw"
+            )
+            return
+        shown: Any = None
+        self.adapter.reset(0)
+        for frame, row in enumerate(self.rows[:LAWS]):
+            if frame % PICTURES == 0:
+                before = self.adapter.canonical(self.adapter.save())
+                shown = env.render()
+                self._differ(
+                    before,
+                    self.adapter.canonical(self.adapter.save()),
+                    "render_changes",
+                    "wrong",
+                    "render() changed the state",
+                    "draw from what is there, and change nothing: pictures are drawn as often as a screen wants them",
+                )
+            if (result := self.adapter.step(row)) is not None and result.done:
+                break
+        if not isinstance(shown, (list, tuple)):
+            self._find(
+                "nothing_drawn",
+                "note",
+                f"render() gives {_a(shown)}, which a page of pycore cannot draw",
+                "return a list of objects to draw; in the interactive_gym page its own forms work as well",
+            )
+
+    def transfer(self) -> None:
+        """Whether a state survives the way through its canonical bytes: then it may be sent to a page."""
+        self.report.facts["state can be sent"] = False
+        if self.adapter.state_way == "capture":
+            return
+        other = self._adapted(self.given.factory())
+        for adapter in (self.adapter, other):
+            adapter.reset(0)
+        for row in self.rows[:5]:
+            self.adapter.step(row)
+        state = self.adapter.canonical(self.adapter.save())
+        try:
+            other.env.set_state(decoded(state)["env"])
+            same = encode(other.contents(other.save())["env"]) == encode(decoded(state)["env"])
+        except Exception:
+            same = False
+        self.report.facts["state can be sent"] = same
+
+    def hidden(self) -> None:
+        """Attributes that set_state() leaves as they are: what `get_state` may have forgotten."""
+        if self.adapter.state_way == "capture":
+            return
+        try:
+            capture = Capture(self.adapter.env)
+        except EnvironmentUnfit:
+            return
+        self.adapter.reset(0)
+        state, before = self.adapter.save(), encode(capture.contents(capture.save()))
+        for row in self.rows[: LAWS // 2]:
+            if (result := self.adapter.step(row)) is not None and result.done:
+                break
+        self.adapter.load(state)
+        after = encode(capture.contents(capture.save()))
+        if before != after:
+            left = first_differences(decoded(before), decoded(after), 6)
+            self._find(
+                "attributes_left",
+                "risk",
+                "set_state() does not restore "
+                + ", ".join(path.removeprefix("$.layers[0].").removeprefix("$.") for path, _, _ in left),
+                "put these into get_state() and set_state(), unless step() never reads them",
+            )
+
+    def costs(self) -> None:
+        """How long it takes to save, load, compare and step, and what rollback fits."""
+        costs: Costs = costs_of(self.adapter, self.rows)
+        self.report.facts["costs"] = costs.as_facts()
+        for finding in findings_of_costs(costs):
+            self.report.add(finding)
+
+    def source(self) -> None:
+        """What its source says."""
+        paths = sources_of(self.adapter.env)
+        self.report.facts["sources"] = [path.name for path in paths]
+        for finding in findings_of_source(paths):
+            self.report.add(finding)
+
+    # --- parts ---
+
+    def _adapted(self, env: Any) -> ParallelEnvAdapter:
+        view = as_parallel(env, interface=self.given.interface)
+        players = self.given.players or tuple(view.possible_agents)
+        if not players:
+            raise ConfigError("the environment names no agents; say who plays: --players a,b")
+        metadata = getattr(env, "metadata", None)
+        rngs = metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
+        return ParallelEnvAdapter(view, players, seed=self.given.seed, rngs=rngs, numeric_ids=False)
+
+    def _play(
+        self, adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]], disturbed: bool = False
+    ) -> Iterator[Frame]:
+        """Episode after episode, until the rows are used up."""
+        episode = frame = 0
+        adapter.reset(episode)
+        for number, row in enumerate(rows):
+            if disturbed:
+                self._disturb(number)
+                adapter.resume()
+            result = adapter.step(list(row))
+            yield Frame(episode, frame, adapter.canonical(adapter.save()), results_text(result))
+            frame += 1
+            if result.done:
+                episode, frame = episode + 1, 0
+                adapter.reset(episode)
+
+    def _disturb(self, seed: int) -> None:
+        """Draw from and seed what others in the process may."""
+        random.seed(seed)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(seed)
+
+    def _compare(self, played: Iterator[Frame], code: str, what: str, do: str) -> None:
+        for now, before in zip(played, self.first, strict=False):
+            if now == before:
+                continue
+            where = f"{what}, first after frame {before.frame} of episode {before.episode}"
+            if now.state != before.state:
+                self._differ(before.state, now.state, code, "unfit", where, do)
+            else:
+                self._find(
+                    code, "unfit", f"{where}, in what step() returned: {rows_that_differ(before.row, now.row)}", do
+                )
+            return
+
+    def _differ(self, before: bytes, after: bytes, code: str, harm: str, what: str, do: str) -> None:
+        if before == after:
+            return
+        fields = fields_that_differ(before, after)
+        self._find(code, harm, f"{what}: {fields}", do)
+
+    def _look_at_coverage(self) -> None:
+        rows = "".join(frame.row for frame in self.first)
+        if not any(frame.episode for frame in self.first):
+            self._find(
+                "no_end",
+                "note",
+                f"no episode ended in {len(self.first)} frames of random actions",
+                "ends are tried if --frames is large enough, or a shorter game is made for the audit",
+            )
+        if '"rewards":{' in rows and not any(has_reward(frame.row) for frame in self.first):
+            self._find(
+                "no_reward", "note", f"every reward of {len(self.first)} frames was 0", "see that rewards are given"
+            )
+        if self.adapter.state_way != "capture":
+            first, last = decoded(self.first[0].state)["env"], decoded(self.first[-1].state)["env"]
+            if isinstance(first, dict) and isinstance(last, dict):
+                still = sorted(
+                    str(name) for name in first if name in last and encode(first[name]) == encode(last[name])
+                )
+                changed = {str(name) for frame in self.first[:: max(1, len(self.first) // 20)]
+                           for name, value in decoded(frame.state)["env"].items()
+                           if name not in first or encode(value) != encode(first[name])}  # fmt: skip
+                still = [name for name in still if name not in changed]
+                if still:
+                    self._find(
+                        "never_changed",
+                        "note",
+                        f"never changed in {len(self.first)} frames, so not tried: {', '.join(still[:8])}",
+                        "nothing, if these are constants",
+                    )
+
+    def _find(self, code: str, harm: str, what: str, do: str) -> None:
+        self.report.add(Finding(code, harm, what, do))
+
+
+def _space_of_agent(env: Any, agent: Any) -> Any:
+    space = getattr(env, "action_space", None)
+    if callable(space):
+        try:
+            return space(agent)
+        except Exception:
+            space = None
+    spaces = getattr(env, "action_spaces", None)
+    if space is None and isinstance(spaces, dict):
+        return spaces.get(agent)
+    return space
+
+
+def _a(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def _short(space: dict[str, Any]) -> str:
+    text = repr({name: value for name, value in space.items() if name != "type"})
+    return f"{space['type']} {text if len(text) < 60 else text[:57] + '…'}"

@@ -1,0 +1,207 @@
+"""Environments for the audit: one that is fit, and for each fault one that has it and nothing else."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import random
+import time
+from typing import Any
+
+
+class Fit:
+    """Two agents push a number about; it ends after 40 frames."""
+
+    metadata = {"rngs": ("random",)}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.possible_agents = ["left", "right"]
+        self.rng = random.Random()
+
+    def action_space(self, agent: Any) -> Any:
+        return {"type": "discrete", "n": 3}
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.agents = list(self.possible_agents)
+        self.rng.seed(seed)
+        self.t, self.x = 0, seed
+        return dict.fromkeys(self.agents, self.x), {agent: {} for agent in self.agents}
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return int(3 * actions["left"] - actions["right"])
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        self.t += 1
+        self.x = (self.x * 5 + self.effect(actions) + self.rng.randrange(4)) % 65521
+        done = self.t >= 40
+        agents = self.agents
+        if done:
+            self.agents = []
+        return (
+            dict.fromkeys(agents, self.x),
+            dict.fromkeys(agents, float(self.x % 2)),
+            dict.fromkeys(agents, done),
+            dict.fromkeys(agents, False),
+            self.infos(agents),
+        )
+
+    def infos(self, agents: list[Any]) -> dict[Any, Any]:
+        return {agent: {"x": self.x} for agent in agents}
+
+    def render(self) -> Any:
+        return [{"shape": "circle", "x": self.x}]
+
+
+class Saved(Fit):
+    """The same with methods for its state."""
+
+    def get_state(self) -> Any:
+        return {"t": self.t, "x": self.x, "rng": self.rng.getstate()}
+
+    def set_state(self, state: Any) -> None:
+        self.t, self.x = state["t"], state["x"]
+        version, words, gauss = state["rng"]
+        self.rng.setstate((version, tuple(words), gauss))
+
+
+class Forgets(Saved):
+    """Its state has not the generator, which the first frames do not show."""
+
+    def get_state(self) -> Any:
+        return {"t": self.t, "x": self.x}
+
+    def set_state(self, state: Any) -> None:
+        self.t, self.x = state["t"], state["x"]
+
+
+class Cached(Saved):
+    """Holds an attribute that `set_state` leaves alone, and that nothing depends on."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        self.calls = getattr(self, "calls", 0) + 1
+        return super().step(actions)
+
+
+class Constructed(Fit):
+    """What the constructor draws is in the game."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.luck = random.Random().randrange(1000)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + self.luck
+
+
+class Timed(Fit):
+    """A clock in the infos: no state has it."""
+
+    def infos(self, agents: list[Any]) -> dict[Any, Any]:
+        return {agent: {"now": time.perf_counter()} for agent in agents}
+
+
+class Deaf(Fit):
+    """Nobody's actions count."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return 1
+
+
+class HalfDeaf(Fit):
+    """The right one's do not."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return int(actions["left"])
+
+
+class Draws(Fit):
+    """Drawing goes on with the game."""
+
+    def render(self) -> Any:
+        self.x += 1
+        return []
+
+
+class Pixels(Fit):
+    def render(self) -> Any:
+        return b"an array"
+
+
+class Spoils(Fit):
+    """What its infos hold has no place in a record."""
+
+    def infos(self, agents: list[Any]) -> dict[Any, Any]:
+        return {agent: {"when": object()} for agent in agents}
+
+
+class Raises(Fit):
+    def step(self, actions: dict[Any, Any]) -> Any:
+        if self.t == 10:
+            raise RuntimeError("two take the same cell")
+        return super().step(actions)
+
+
+class Aborts(Fit):
+    def step(self, actions: dict[Any, Any]) -> Any:
+        if self.t == 10:
+            os.abort()
+        return super().step(actions)
+
+
+class Segfaults(Fit):
+    def step(self, actions: dict[Any, Any]) -> Any:
+        if self.t == 10:
+            ctypes.string_at(0)
+        return super().step(actions)
+
+
+class Exits(Fit):
+    def step(self, actions: dict[Any, Any]) -> Any:
+        if self.t == 10:
+            os._exit(7)
+        return super().step(actions)
+
+
+class Hangs(Fit):
+    def step(self, actions: dict[Any, Any]) -> Any:
+        while self.t == 10:
+            time.sleep(0.01)
+        return super().step(actions)
+
+
+class Slow(Fit):
+    def step(self, actions: dict[Any, Any]) -> Any:
+        time.sleep(0.012)
+        return super().step(actions)
+
+
+class Stuck(Fit):
+    """Holds what nobody can copy."""
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.story = (line for line in ("once",))
+        return super().reset(seed, options)
+
+
+class Unspoken(Fit):
+    """Says nothing of its actions."""
+
+    action_space = None  # type: ignore[assignment]
+
+
+class Walked(Fit):
+    """Walks a set of objects: their order is that of their places in memory."""
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        found = super().reset(seed, options)
+        self.food = {Food(number) for number in range(40)}
+        return found
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        first = next(iter(self.food))
+        return int(super().effect(actions) + first.number)
+
+
+class Food:
+    def __init__(self, number: int) -> None:
+        self.number = number

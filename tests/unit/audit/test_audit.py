@@ -1,0 +1,220 @@
+"""The audit: an environment with a fault is found to have it, and one without has none."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import audited
+import pytest
+from click.testing import CliRunner
+
+from pycore.audit import Finding, Report
+from pycore.audit.running import audit
+from pycore.audit.sampling import sampled, script
+from pycore.audit.source import findings_of_source
+from pycore.audit.stages import run
+from pycore.audit.timing import Costs, findings_of_costs
+from pycore.audit.trial import Given, Trial
+from pycore.cli import cli
+from pycore.errors import ConfigError
+
+FILE = Path(audited.__file__)
+FRAMES = 60
+
+
+def tried(factory: Any, **given: Any) -> Report:
+    """The report on an environment, made in this process."""
+    report = Report(factory.__name__)
+    run(Trial(Given(factory, **{"frames": FRAMES, **given}), report), lambda text: None)
+    return report
+
+
+def codes(report: Report, *, but: str = "source_") -> set[tuple[str, str]]:
+    """What was found, without what the source of this very file says."""
+    return {(finding.harm, finding.code) for finding in report.findings if not finding.code.startswith(but)}
+
+
+def test_an_environment_without_a_fault_is_fit_and_has_nothing_against_it() -> None:
+    report = tried(audited.Fit)
+    assert codes(report) == set()
+    assert report.fit
+    assert report.facts["state"] == "capture"
+    assert report.facts["agents"] == ["left", "right"]
+    assert report.facts["actions"] == ["discrete {'n': 3}"] * 2
+    assert report.facts["costs"]["step_us"] > 0
+
+
+def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None:
+    report = tried(audited.Saved)
+    assert report.fit
+    assert report.facts["state"] == "get_state"
+    assert report.facts["state can be sent"] is True
+    assert codes(report) == set()
+
+
+@pytest.mark.parametrize(
+    ("factory", "harm", "code", "what"),
+    [
+        (audited.Forgets, "unfit", "laws", r"after set_state\(\) the same actions gave something else"),
+        (audited.Cached, "risk", "attributes_left", "does not restore .*calls"),
+        (audited.Constructed, "unfit", "two_instances", r"first after frame 0 of episode 0: env\..*luck was"),
+        (audited.Timed, "unfit", "laws", "in what step.. returned"),
+        (audited.Deaf, "wrong", "actions_ignored", "no action of left, right changed anything in 60 frames"),
+        (audited.HalfDeaf, "risk", "actions_ignored", "no action of right changed"),
+        (audited.Draws, "wrong", "render_changes", r"render\(\) changed the state: .*x was"),
+        (audited.Pixels, "note", "nothing_drawn", "a bytes, which a page"),
+        (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
+        (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
+        (audited.Slow, "slow", "slow_step", "a step takes 1[2-9] ms"),
+        (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
+        (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
+        (audited.Walked, "unfit", "laws", "gave something else"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_fault_is_found_with_its_place(factory: Any, harm: str, code: str, what: str) -> None:
+    report = tried(factory, frames=40 if factory is audited.Slow else FRAMES)
+    found = [finding for finding in report.findings if finding.code == code]
+    assert [finding.harm for finding in found][:1] == [harm], report.findings
+    assert re.search(what, found[0].what), found[0].what
+    assert found[0].do
+    assert report.fit is (harm not in ("crash", "unfit", "wrong"))
+
+
+def test_the_worst_comes_first_and_the_verdict_is_one_line() -> None:
+    report = Report("game")
+    for harm in ("note", "unfit", "risk", "note"):
+        report.add(Finding(harm, harm, f"{harm} {len(report.findings)}", "do"))
+    assert [finding.harm for finding in report.sorted] == ["unfit", "risk", "note", "note"]
+    assert report.verdict == "unfit: game (1 unfit, 1 risk, 2 note)"
+    report.add(report.findings[0])
+    assert len(report.findings) == 4
+
+
+# -- in a process of its own -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("Aborts", "ended by SIGABRT while playing"),
+        ("Segfaults", "ended by SIGSEGV while playing"),
+        ("Exits", "status 7 while playing"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_what_ends_the_interpreter_is_a_finding_and_ends_nobody_elses(name: str, what: str) -> None:
+    report = audit(f"{FILE}:{name}", frames=FRAMES)
+    assert not report.fit
+    assert report.sorted[0].harm == "crash"
+    assert what in report.sorted[0].what
+
+
+def test_what_never_returns_is_ended() -> None:
+    report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
+    assert (report.sorted[0].harm, report.sorted[0].code) == ("crash", "hung")
+    assert "still playing after 3 s" in report.sorted[0].what
+
+
+def test_a_factory_that_is_not_there_is_a_mistake() -> None:
+    with pytest.raises(ConfigError, match="has no Fitt; did you mean"):
+        audit(f"{FILE}:Fitt")
+
+
+def test_the_command_says_it_all_and_its_status_is_the_verdict(tmp_path: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(cli, ["audit", f"{FILE}:Fit", "--frames", "60"])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith(f"fit: {FILE}:Fit can be rolled back, by capture")
+    saved = tmp_path / "audit.json"
+    done = runner.invoke(cli, ["audit", f"{FILE}:Forgets", "--frames", "60", "--json", "--save", str(saved)])
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert told == json.loads(saved.read_text())
+    assert told["fit"] is False
+    assert {"code": "laws", "harm": "unfit"}.items() <= told["findings"][0].items()
+    done = runner.invoke(cli, ["audit", "no.such.module:make"])
+    assert done.exit_code == 2
+    assert "there is no module no" in done.output
+
+
+def test_players_are_chosen_and_actions_are_numbers_where_that_is_said() -> None:
+    report = tried(audited.Unspoken, space={"type": "discrete", "n": 4})
+    assert report.facts["actions"] == ["discrete {'n': 4}"] * 2
+    assert not [finding for finding in report.findings if finding.code == "no_action_space"]
+
+
+# -- parts -----------------------------------------------------------------------------------------------------------
+
+SPACES = [
+    {"type": "discrete", "n": 5, "start": 3},
+    {"type": "multi_discrete", "nvec": [[2, 3], [4, 5]]},
+    {"type": "multi_binary", "n": 4},
+    {"type": "box", "shape": [2], "dtype": "float32", "low": -1, "high": [1, 2]},
+    {"type": "box", "shape": [], "dtype": "int16"},
+    {"type": "text", "min_length": 0, "max_length": 5, "charset": "ab"},
+    {"type": "dict", "spaces": {"a": {"type": "discrete", "n": 2}, "b": {"type": "tuple", "spaces": []}}},
+    {"type": "any"},
+]
+
+
+def test_sampled_actions_are_in_their_spaces_and_the_same_for_the_same_seed() -> None:
+    from random import Random
+
+    from pycore import action_codec, space_of
+
+    for space in SPACES:
+        plain, codec, rng = space_of(space), action_codec(space), Random(1)
+        seen = {codec.encode(sampled(plain, rng)) for _ in range(50)}
+        assert len(seen) > 1
+    plain = [space_of(space) for space in SPACES]
+    assert script(plain, 50, 1) == script(plain, 50, 1) != script(plain, 50, 2)
+
+
+SOURCE = '''
+import time, random, numpy as np
+class Env:
+    def __init__(self):
+        self.food = {(0, 1), (2, 3)}
+        self.rng = random.Random()
+        self.seen = set()
+    def step(self, actions):
+        t = time.time()
+        for cell in self.food: pass
+        key = hash(str(actions))
+        self.seen.pop()
+        x = np.sin(t) + 2 ** 0.5
+        grid = np.array([1, 2])
+        good = sorted(self.food), np.array([1, 2], dtype=np.int64), random.Random(5), max(self.food)
+        random.seed(3)
+'''
+
+
+def test_the_source_is_read_for_what_differs_between_players(tmp_path: Path) -> None:
+    file = tmp_path / "env.py"
+    file.write_text(SOURCE)
+    found = {finding.code: finding.what for finding in findings_of_source([file])}
+    assert {code: re.findall(r"env\.py:(\d+)", what) for code, what in found.items()} == {
+        "source_unseeded": ["6"],
+        "source_clock": ["9"],
+        "source_set": ["10", "12"],
+        "source_identity": ["11"],
+        "source_float": ["13", "13"],
+        "source_platform": ["14"],
+        "source_chance": ["16"],
+    }
+
+
+def test_the_depth_that_fits_follows_from_what_is_measured() -> None:
+    costs = Costs(save=100.0, load=200.0, canonical=500.0, step=900.0, size=10)
+    # 0.8 of 33,333 µs are 26,667; without the load 26,467, in which 26 frames of 1,000 µs fit, one of them new.
+    assert costs.depth(30) == 25
+    assert costs.depth(30, 10) == 1
+    assert costs.depth(60, 4) == 2
+    assert [finding.code for finding in findings_of_costs(costs)] == ["shallow_rollback"]
+    assert [finding.code for finding in findings_of_costs(costs._replace(step=12_000.0))] == ["slow_step"]
+    assert [finding.code for finding in findings_of_costs(costs._replace(step=50.0, canonical=2e4))] == ["slow_hash"]
