@@ -29,7 +29,7 @@ from tools.paths import BUILD, NODE_MODULES, ROOT, WEB
 from tools.process import Failed, Missing
 
 UNIT = ("tests/unit", "tests/fuzz")
-EDGES = ("tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal")
+EDGES = ("tests/unit/audit", "tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal")
 """Of the unit tests, those that are a step of their own, so that two steps at a time end together."""
 LAWS = ("tests/property", "tests/oracle")
 WITHOUT = "not browser and not e2e"
@@ -264,7 +264,7 @@ def lengthy(part: long.Long) -> Step:
 STEPS = (
     Step("unit", "unit tests, and the corpus of the fuzzer", unit),
     Step("laws", "property tests, and the comparison with the oracle", laws),
-    Step("edges", "unit tests of the relay, the rehearsal and the part for the interactive_gym page", edges),
+    Step("edges", "unit tests of the audit, the relay, the rehearsal and the interactive_gym page's part", edges),
     Step("floor", "the fast ones of them on Python 3.11, where it is present", floor, fast=False),
     Step("lint", "ruff", lint),
     Step("types", "mypy --strict", types),

@@ -69,7 +69,7 @@ def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None
         (audited.Pixels, "note", "nothing_drawn", "a bytes, which a page"),
         (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
-        (audited.Slow, "slow", "slow_step", "a step takes 1[2-9] ms"),
+        pytest.param(audited.Slow, "slow", "slow_step", "a step takes 1[2-9] ms", marks=pytest.mark.slow),
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
         (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
         (audited.Walked, "unfit", "laws", "gave something else"),
@@ -114,6 +114,7 @@ def test_what_ends_the_interpreter_is_a_finding_and_ends_nobody_elses(name: str,
     assert what in report.sorted[0].what
 
 
+@pytest.mark.slow
 def test_what_never_returns_is_ended() -> None:
     report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
     assert (report.sorted[0].harm, report.sorted[0].code) == ("crash", "hung")
