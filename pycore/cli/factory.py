@@ -1,0 +1,146 @@
+"""Finds the function that makes a researcher's environment, by the text that a command was given.
+
+`package.module:name` is imported as usual, the working folder included; `path/to/file.py:name` is read from its file,
+with the file's own folder in front of the path, as `python file.py` would have it. Without a name it is `make_env`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+from pycore.errors import ConfigError, described
+
+DEFAULT: Final = "make_env"
+"""What the function is called unless the text says otherwise."""
+OURS: Final = "__pycore_factory__"
+"""Marks a module that was read from a file here: reading the file again may replace it."""
+
+
+class Found(NamedTuple):
+    """The function, and the module that it was asked of, which may have `SETTINGS` beside it."""
+
+    make: Callable[[], Any]
+    module: ModuleType
+    name: str
+
+
+def load_factory(text: str) -> Callable[[], Any]:
+    """The function that `package.module:name`, `file.py` or `file.py:name` means; ConfigError if there is none."""
+    return find_factory(text).make
+
+
+def find_factory(text: str) -> Found:
+    """The same, with the module that it is in."""
+    place, name = _parts(text)
+    if place.endswith(".py") or os.sep in place or "/" in place:
+        module = _read(Path(place))
+    else:
+        module = _imported(place)
+    if not hasattr(module, name):
+        raise ConfigError(f"{place} has no {name}; {_instead(module, name, place)}")
+    make = getattr(module, name)
+    if not callable(make):
+        raise ConfigError(
+            f"{name} in {place} is a {type(make).__name__}; give a function without arguments that returns a new "
+            "environment"
+        )
+    return Found(make, module, name)
+
+
+def make_with(factory: Callable[[], Any], text: str) -> Any:
+    """A new environment of a function that was found; ConfigError with what it raised."""
+    try:
+        env = factory()
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"{text} raised {described(error)}; it must be a function without arguments that returns a new environment"
+        ) from error
+    if env is None:
+        raise ConfigError(f"{text} returned None; it must return a new environment")
+    return env
+
+
+def _parts(text: str) -> tuple[str, str]:
+    place, colon, name = text.rpartition(":")
+    # The colon of a Windows drive has no name behind it.
+    if not colon or not name.isidentifier():
+        place, name = (text, DEFAULT) if not (colon and place and not name) else (place, DEFAULT)
+    if not place:
+        raise ConfigError(
+            f"{text!r} names no environment; give package.module:function, or file.py:function "
+            f"(the function is {DEFAULT} unless you say otherwise)"
+        )
+    return place, name
+
+
+def _imported(place: str) -> ModuleType:
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        # At the end, so that no file of the working folder stands in for an installed module.
+        sys.path.append(here)
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (place == error.name or place.startswith(error.name + ".")):
+            file = Path(f"{place}.py")
+            hint = f"; {file} is here, give that" if file.is_file() else "; is it installed in this Python?"
+            raise ConfigError(f"there is no module {error.name}{hint}") from error
+        raise _raised(place, error) from error
+    except (Exception, SystemExit) as error:
+        raise _raised(place, error) from error
+
+
+def _read(path: Path) -> ModuleType:
+    if not path.is_file():
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder; give the Python file that has the function, as file.py:function")
+        raise ConfigError(f"there is no file {path}")
+    if path.suffix != ".py":
+        raise ConfigError(f"{path} is no Python file; give the one that has the function, as file.py:function")
+    path = path.resolve()
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = path.stem
+    taken = sys.modules.get(name)
+    if taken is not None and not hasattr(taken, OURS):
+        # A file called json.py must not replace the module json for everybody else.
+        name = f"pycore_factory_{name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    setattr(module, OURS, True)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise _raised(str(path), error) from error
+    return module
+
+
+def _raised(place: str, error: BaseException) -> ConfigError:
+    return ConfigError(f"importing {place} raised {described(error)}")
+
+
+def _instead(module: ModuleType, name: str, place: str) -> str:
+    """What could have been meant."""
+    there = [
+        each for each, value in vars(module).items()
+        if not each.startswith("_") and callable(value) and getattr(value, "__module__", None) == module.__name__
+    ]  # fmt: skip
+    near = difflib.get_close_matches(name, there, 1)
+    if near:
+        return f"did you mean {place}:{near[0]}?"
+    if there:
+        return f"it has {', '.join(sorted(there)[:8])}; give one as {place}:NAME"
+    return "write a function without arguments that returns a new environment"
