@@ -131,9 +131,7 @@ class Reading:
             self.ended.append(False)
         episode = len(lengths) - 1
         if not lengths or self.ended[-1] or value.get("episode") != episode or value.get("frame") != lengths[-1]:
-            raise RecordError(
-                self.line, f"frame {value.get('frame')} of episode {value.get('episode')}, not {self._expected()}"
-            )
+            raise self._refused(f"frame {value.get('frame')} of episode {value.get('episode')}, not {self._expected()}")
         actions = value.get("actions")
         if not isinstance(actions, list):
             raise self._refused("a frame without actions")

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pycore.records import Trajectory, export_session_metrics, trajectory_text
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk
 
 SPACE = {"type": "discrete", "n": 6}
-OF = Settings(max_steps=50, num_episodes=2, hash_interval=20, action_space=SPACE)
 SEED = 4
+SETTINGS: dict[str, Any] = {"max_steps": 50, "num_episodes": 2, "hash_interval": 20, "action_space": SPACE}
+OF = Settings.of(SETTINGS)
 
 Played = tuple[dict[str, str], dict[str, dict[str, Any]]]
 """Trajectories and metrics by player."""
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test imported from a researcher's file is forgotten after it: path and modules are as they were."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name, module in list(sys.modules.items()):
+        if hasattr(module, "__pycore_factory__"):
+            del sys.modules[name]
 
 
 def walk() -> Walk:
@@ -46,6 +61,33 @@ def played(*, leaves: bool = False, seats: int = 2) -> Played:
     """A game over a bad network: two episodes for everybody, or cut short in the second one."""
     texts, metrics = _played(leaves, seats)
     return dict(texts), json.loads(json.dumps(metrics))
+
+
+GAME = """
+from pycore.testing import Walk
+SETTINGS = {"max_steps": 50, "num_episodes": 2, "hash_interval": 20, "action_space": {"type": "discrete", "n": 6}}
+def make_env():
+    print("an environment that talks")
+    return Walk(2, seed=4)
+def make_other():
+    return Walk(2, seed=5)
+"""
+"""The source of what was played, as a researcher's file."""
+
+
+def stored(folder: Path, *, leaves: bool = False, about: bool = False) -> Path:
+    """The files of a game in a folder, as `pycore data --out` and a rehearsal write them, and the environment's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts, metrics = played(leaves=leaves)
+    for player, text in texts.items():
+        (folder / f"trajectory-{player}.jsonl").write_bytes(text.encode())
+        (folder / f"metrics-{player}.json").write_text(json.dumps(metrics[player]))
+    if about:
+        known = {"game_id": "mesh", "started": 1.7e9, "ended": 1.7e9 + 60, "seed": SEED, "players": [0, 1]}
+        subjects = {"0": "anna", "1": "=bob"}
+        (folder / "game.json").write_text(json.dumps({**known, "subjects": subjects, "settings": SETTINGS}))
+    (folder / "game.py").write_text(GAME)
+    return folder
 
 
 def changed(text: str, line: int, change: Callable[[dict[str, Any]], object]) -> str:

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("records", "envs"),
     ("bridge", "testing"),
     ("interactive_gym",),
-    ("cli", "install", "relay", "rehearsal"),
+    ("cli", "install", "relay", "rehearsal", "export"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The package's front re-exports the core; the entry point is the command line's.
@@ -35,8 +35,8 @@ RANK["__init__"] = RANK["envs"]
 RANK["__main__"] = RANK["cli"]
 CORE = frozenset(name for name, rank in RANK.items() if rank <= RANK["session"])
 
-OUTSIDE = frozenset({"relay", "rehearsal", "cli", "install", "__main__"})
-EDGES = "relay, rehearsal, install and cli"
+OUTSIDE = frozenset({"relay", "rehearsal", "cli", "install", "export", "__main__"})
+EDGES = "relay, rehearsal, install, export and cli"
 BROWSER_ONLY = frozenset({"js", "pyodide", "pyodide_js", "_pyodide"})
 CLOCKS_AND_SOCKETS = frozenset(
     """time datetime sched socket socketserver ssl select selectors asyncio threading multiprocessing
