@@ -161,4 +161,4 @@ def test_what_is_no_record_is_refused_with_file_line_and_reason(game: Path, tmp_
         assert result.exit_code == 2, result.output
         assert f"{file}: {message}" in result.output.replace("\n", " "), result.output
         assert not out.exists()
-    assert "there is no file" in run(game / "none.jsonl", "--env", game / "game.py").output
+    assert "cannot read" in run(game / "none.jsonl", "--env", game / "game.py").output
