@@ -12,6 +12,7 @@ from pycore.cli.data import data
 from pycore.cli.page import interactive_gym
 from pycore.cli.relay import relay
 from pycore.cli.replay import replay
+from pycore.cli.verify import verify
 from pycore.version import __version__
 
 __all__ = ["cli"]
@@ -23,5 +24,5 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (relay, data, replay, interactive_gym):
+for _command in (relay, data, replay, verify, interactive_gym):
     cli.add_command(_command)

@@ -121,7 +121,7 @@ def same_game(readings: Mapping[str, Reading]) -> None:
             one, two = reading.header.get(key), other.header.get(key)
             if shown(one) != shown(two):
                 raise NotOneGame(
-                    f"{name} is not of the same game as {first}: its {key} is {shown(two)}, not {shown(one)}; "
+                    f"{other.name or name} is not of the same game as {reading.name or first}: its {key} is {shown(two)}, not {shown(one)}; "
                     "give the records of one game, or a folder for each game"
                 )
 
