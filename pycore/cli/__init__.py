@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from pycore.cli.data import data
+from pycore.cli.export import export
 from pycore.cli.page import interactive_gym
 from pycore.cli.relay import relay
 from pycore.cli.replay import replay
@@ -24,5 +25,5 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (relay, data, replay, verify, interactive_gym):
+for _command in (relay, data, replay, verify, export, interactive_gym):
     cli.add_command(_command)

@@ -127,8 +127,8 @@ def _judge(of: Evidence) -> None:
 def _judge_records(of: Evidence, agreement: Agreement) -> None:
     if agreement.parting is not None:
         parting = agreement.parting
-        between = {"one": named(parting.one, of.players), "other": named(parting.other, of.players)}
-        of.desyncs.append(f"the records differ: {parting._replace(**between)}")
+        one, other = named(parting.one, of.players), named(parting.other, of.players)
+        of.desyncs.append(f"the records differ: {parting._replace(one=one, other=other)}")
     longest = agreement.held[agreement.longest]
     for name, held in agreement.held.items():
         if held.stops_at < longest.stops_at:

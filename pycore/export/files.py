@@ -40,6 +40,8 @@ class GameFiles:
     incomplete: list[Path] = field(default_factory=list)
     """Records of which parts are missing; they are not read."""
     about: Path | None = None
+    given: bool = False
+    """Its files were named one by one, so that they may be of several games."""
 
 
 def games_of(paths: Sequence[Path]) -> list[GameFiles]:
@@ -56,12 +58,32 @@ def games_of(paths: Sequence[Path]) -> list[GameFiles]:
         if not path.is_file():
             raise ConfigError(f"there is no file {path}")
         if given is None:
-            given = GameFiles(path.parent)
+            given = GameFiles(path.parent, given=True)
             found.append(given)
         _put(given, path)
     if given is not None and given.about is None and (given.folder / ABOUT).is_file():
         given.about = given.folder / ABOUT
     return found
+
+
+def by_game(files: GameFiles) -> list[GameFiles]:
+    """Files that were named one by one, each with those of its game."""
+    if not files.given:
+        return [files]
+    about = read_about(files.about)
+    found: dict[str, GameFiles] = {}
+
+    def of(game_id: Any) -> GameFiles:
+        known = files.about if about.get("game_id") == game_id else None
+        return found.setdefault(str(game_id), GameFiles(files.folder, about=known, given=True))
+
+    for path in files.records:
+        of(open_record(path).header.get("game_id")).records.append(path)
+    for path in files.metrics:
+        of(read_metrics(path)["gameId"]).metrics.append(path)
+    for path in files.incomplete:
+        of(open_record(path).header.get("game_id")).incomplete.append(path)
+    return list(found.values())
 
 
 def _folders(path: Path) -> list[Path]:

@@ -118,11 +118,11 @@ def same_game(readings: Mapping[str, Reading]) -> None:
     (first, reading), *others = readings.items()
     for name, other in others:
         for key in (*SAME, *sorted({*reading.header, *other.header} - {*SAME})):
-            one, two = reading.header.get(key), other.header.get(key)
-            if shown(one) != shown(two):
+            one, two = shown(reading.header.get(key)), shown(other.header.get(key))
+            if one != two:
                 raise NotOneGame(
-                    f"{other.name or name} is not of the same game as {reading.name or first}: its {key} is {shown(two)}, not {shown(one)}; "
-                    "give the records of one game, or a folder for each game"
+                    f"{other.name or name} is not of the same game as {reading.name or first}: its {key} is {two}, "
+                    f"not {one}; give the records of one game, or a folder for each game"
                 )
 
 

@@ -89,7 +89,7 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
         written.append(path)
 
     if game.row is not None:
-        write("game.json", json.dumps(_about(game.row), indent=1).encode())
+        write("game.json", json.dumps(about(game.row), indent=1).encode())
     for player, data in game.players.items():
         name = urllib.parse.quote(player, safe="")
         main = -1 if -1 in data.metrics_episodes else max(data.metrics_episodes, default=-1)
@@ -125,10 +125,10 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
     return written
 
 
-def _about(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the games, with its columns of JSON as values."""
-    about = {name: row[name] for name in ("game_id", "started", "ended", "seed")}
-    return about | {name: json.loads(row[name]) for name in ("players", "subjects", "settings")}
+def about(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the games, with its columns of JSON as values: what game.json has."""
+    known = {name: row[name] for name in ("game_id", "started", "ended", "seed")}
+    return known | {name: json.loads(row[name]) for name in ("players", "subjects", "settings")}
 
 
 def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) -> bytes:
