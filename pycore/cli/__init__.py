@@ -1,7 +1,7 @@
-"""The command line: run a relay, read a study's data back, put pycore into an interactive_gym page.
+"""The command line: run a relay, read a study's data back and verify them, put pycore into an interactive_gym page.
 
-Exit status 0: done; 1: the data asked for are incomplete, or the page is not in order; 2: a mistake in what was
-asked, with the way out in the message. A command imports what it needs when it runs.
+Exit status 0: done; 1: the data asked for are incomplete or do not hold, or the page is not in order; 2: a mistake in
+what was asked, with the way out in the message. A command imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import click
 
 from pycore.cli.audit import audit
 from pycore.cli.data import data
+from pycore.cli.export import export
 from pycore.cli.page import interactive_gym
 from pycore.cli.relay import relay
+from pycore.cli.replay import replay
+from pycore.cli.verify import verify
 from pycore.version import __version__
 
 __all__ = ["cli"]
@@ -23,5 +26,5 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (audit, relay, data, interactive_gym):
+for _command in (audit, relay, data, replay, verify, export, interactive_gym):
     cli.add_command(_command)

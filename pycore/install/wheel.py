@@ -31,10 +31,10 @@ PACKAGE = Path(__file__).resolve().parents[1]
 STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli/",
-    "pycore/audit/", "pycore/factory/",
+    "pycore/audit/", "pycore/export/", "pycore/factory/",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
-"""Server, simulator, installer, rehearsal, command line, what the shims have got already: a page imports none."""
+"""Server, simulator, installer, rehearsal, command line, export, what the shims have already: a page imports none."""
 HOST_PAGE = ("pycore/interactive_gym/",)
 """What only the interactive_gym page imports."""
 

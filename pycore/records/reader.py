@@ -1,32 +1,36 @@
-"""Reads a canonical trajectory, and steps it again.
+"""Reads a canonical trajectory, line by line or whole.
 
-`read` takes JSON Lines as `trajectory_text` wrote them and refuses what is none, with the line and the reason.
-`first_untrue` steps a simulation with nothing but the recorded actions and says where it first gives something else:
-results are compared as the text that was hashed, and every hash with the state and the rows that it covers.
+`Reading` goes through the lines as `trajectory_text` wrote them, and holds one at a time; `read` takes a whole text.
+Both refuse what is no trajectory, with the line and the reason: what is cut off in a line, has a gap, or is not spelled
+as records are. A line has one spelling only, so that two records are the same where their bytes are, and the text that
+the hashes cover is found by its place.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
-from pycore.actions.codec import ActionCodec
-from pycore.errors import ActionError, PycoreError
+from pycore.errors import PycoreError
 from pycore.records.trajectory import VERSION
-from pycore.simulation import Simulation
-from pycore.values.blake2 import blake2b
-from pycore.values.canonical import HASH_BYTES
-from pycore.values.results import results_text
+from pycore.values.json import list_json, to_json
+
+RESULTS: Final = ("infos", "rewards", "terminations", "truncations")
+"""What a step gave, by agent; a simulation that gives nothing has none of them."""
+ALLOWED: Final = frozenset((*RESULTS, "actions", "episode", "frame", "hash"))
+
+SPELLING: Final = "not spelled as records are, so it was edited or converted"
 
 
 class RecordError(PycoreError):
-    """A record cannot be read; `line` counts from 1."""
+    """A record cannot be read; `line` counts from 1, `name` is what the record is called, if anything."""
 
     code = "record"
 
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(f"line {line}: {why}")
+    def __init__(self, line: int, why: str, name: str = "") -> None:
+        super().__init__(f"{name}: line {line}: {why}" if name else f"line {line}: {why}")
+        self.name = name
         self.line = line
         self.why = why
 
@@ -43,6 +47,20 @@ class RecordedFrame(NamedTuple):
     """Infos, rewards, terminations and truncations, as the text that the hashes cover; empty without results."""
     values: dict[str, Any]
     """The whole line."""
+    episode: int
+    text: str
+    """The line as it stands in the record."""
+
+
+class RecordedEnd(NamedTuple):
+    """The end of an episode that was not broken off."""
+
+    episode: int
+    frames: int
+    hash: str
+    """Of the final state and the rows since the hash before."""
+    text: str
+    """The line as it stands in the record."""
 
 
 class RecordedEpisode(NamedTuple):
@@ -60,78 +78,125 @@ class Recording(NamedTuple):
     episodes: list[RecordedEpisode]
 
 
-def read(text: str) -> Recording:
-    """Read a trajectory. Raises RecordError for what is none, is cut off in a line, or has a gap."""
-    lines = text.splitlines()
-    if not lines:
-        raise RecordError(1, "the record is empty")
-    header = _line(lines[0], 1)
-    if header.get("pycore") != VERSION:
-        raise RecordError(1, f"this is no trajectory of version {VERSION}: it begins with {lines[0]!r:.60}")
-    frames: list[list[RecordedFrame]] = []
-    ends: list[str | None] = []
-    for number, line in enumerate(lines[1:], 2):
-        value = _line(line, number)
-        if "end" in value:
-            if value["end"] != len(frames) - 1 or ends[-1] is not None:
-                raise RecordError(number, f"the end of episode {value['end']} where episode {len(frames) - 1} runs")
-            if value.get("frames") != len(frames[-1]):
-                raise RecordError(number, f"an end after {value.get('frames')} frames; there are {len(frames[-1])}")
-            ends[-1] = str(value.get("hash"))
-            continue
-        if value.get("episode") == len(frames) and value.get("frame") == 0:
-            frames.append([])
-            ends.append(None)
-        if not frames or value.get("episode") != len(frames) - 1 or value.get("frame") != len(frames[-1]):
-            expected = f"frame {len(frames[-1])} of episode {len(frames) - 1}" if frames else "frame 0 of episode 0"
-            raise RecordError(number, f"frame {value.get('frame')} of episode {value.get('episode')}, not {expected}")
-        if not isinstance(value.get("actions"), list):
-            raise RecordError(number, "a frame without actions")
-        at = line.find(',"infos":')
-        results = line[at:-1] if at >= 0 else ""
-        frames[-1].append(RecordedFrame(value["frame"], value["actions"], value.get("hash"), results, value))
-    return Recording(header, [RecordedEpisode(of, end) for of, end in zip(frames, ends, strict=True)])
+class Reading:
+    """A trajectory that is read once, from lines without their ends; it holds no more than the line of now.
 
-
-def _line(line: str, number: int) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise RecordError(number, f"no JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise RecordError(number, f"no object: {line!r:.60}")
-    return value
-
-
-def first_untrue(recording: Recording, simulation: Simulation, codecs: Sequence[ActionCodec]) -> str:
-    """The first place where the simulation, stepped with the recorded actions, gives something else; empty if none.
-
-    `codecs` are those of the seats: hashes cover actions as they were encoded.
+    The header is there at once. Iterating gives frames and ends in order. Raises RecordError, with the name given.
     """
-    for number, episode in enumerate(recording.episodes):
-        simulation.reset(number)
-        rows = blake2b(digest_size=HASH_BYTES)
-        for frame in episode.frames:
-            if frame.hash is not None:
-                if frame.hash != _hash(simulation, rows):
-                    return f"episode {number}: the state before frame {frame.frame} has another hash here"
-                rows = blake2b(digest_size=HASH_BYTES)
-            if len(frame.actions) != len(codecs):
-                return f"episode {number}, frame {frame.frame}: {len(frame.actions)} actions for {len(codecs)} seats"
-            try:
-                encoded = [codec.encode(action) for codec, action in zip(codecs, frame.actions, strict=True)]
-            except ActionError as error:
-                return f"episode {number}, frame {frame.frame}: {error}"
-            decoded = [codec.decode(action) for codec, action in zip(codecs, encoded, strict=True)]
-            results = results_text(simulation.step(decoded))
-            if results != frame.results:
-                return f"episode {number}, frame {frame.frame}: {frame.results[1:]!r:.300}, here {results[1:]!r:.300}"
-            rows.update(b"".join(encoded) + results.encode())
-        if episode.hash is not None and episode.hash != _hash(simulation, rows):
-            return f"episode {number}: the final state has another hash here"
-    return ""
+
+    def __init__(self, lines: Iterable[str], name: str = "") -> None:
+        self._lines = iter(lines)
+        self.name = name
+        first = next(self._lines, None)
+        if first is None:
+            raise RecordError(1, "the record is empty", name)
+        self.line = 1
+        """Number of the newest line."""
+        self.header_text = first
+        """The first line as it stands in the record."""
+        self.header = self._header(first)
+        self.lengths: list[int] = []
+        """Frames that were read, by episode."""
+        self.ended: list[bool] = []
+        """Whether its end was read, by episode."""
+
+    @property
+    def whole(self) -> bool:
+        """At least one episode was read, and each up to its end."""
+        return bool(self.ended) and all(self.ended)
+
+    def __iter__(self) -> Iterator[RecordedFrame | RecordedEnd]:
+        for text in self._lines:
+            self.line += 1
+            value = self._value(text)
+            yield self._end(text, value) if "end" in value else self._frame(text, value)
+
+    def _end(self, text: str, value: dict[str, Any]) -> RecordedEnd:
+        lengths = self.lengths
+        episode = len(lengths) - 1
+        if value["end"] != episode or not lengths or self.ended[-1]:
+            raise self._refused(f"the end of episode {value['end']} where episode {episode} runs")
+        if value.get("frames") != lengths[-1]:
+            raise self._refused(f"an end after {value.get('frames')} frames; there are {lengths[-1]}")
+        digest = value.get("hash")
+        if text != f'{{"end":{episode},"frames":{lengths[-1]},"hash":"{digest}"}}':
+            raise self._refused(f"{SPELLING}: {text!r:.80}")
+        self.ended[-1] = True
+        return RecordedEnd(episode, lengths[-1], str(digest), text)
+
+    def _frame(self, text: str, value: dict[str, Any]) -> RecordedFrame:
+        lengths = self.lengths
+        if value.get("episode") == len(lengths) and value.get("frame") == 0:
+            lengths.append(0)
+            self.ended.append(False)
+        episode = len(lengths) - 1
+        if not lengths or self.ended[-1] or value.get("episode") != episode or value.get("frame") != lengths[-1]:
+            raise self._refused(f"frame {value.get('frame')} of episode {value.get('episode')}, not {self._expected()}")
+        actions = value.get("actions")
+        if not isinstance(actions, list):
+            raise self._refused("a frame without actions")
+        frame = lengths[-1]
+        digest = value.get("hash")
+        hashed = "" if digest is None else f',"hash":"{digest}"'
+        try:
+            begins = f'{{"actions":{list_json(actions)},"episode":{episode},"frame":{frame}{hashed}'
+        except RecursionError:
+            raise self._refused("the actions are nested too deeply") from None
+        results = text[len(begins) : -1]
+        if not text.startswith(begins) or text[-1] != "}" or not (results == "" or results.startswith(',"infos":')):
+            raise self._refused(f"{SPELLING}: {text!r:.80}")
+        if not ALLOWED.issuperset(value):
+            raise self._refused(f"a frame with {sorted(set(value) - ALLOWED)[0]!r}, which no record has")
+        if results:
+            for name in RESULTS:
+                if not isinstance(value.get(name), dict):
+                    raise self._refused(f"a frame whose {name} are no object")
+        lengths[-1] += 1
+        return RecordedFrame(frame, actions, digest, results, value, episode, text)
+
+    def _header(self, text: str) -> dict[str, Any]:
+        header = self._value(text)
+        if header.get("pycore") != VERSION:
+            raise self._refused(f"this is no trajectory of version {VERSION}: it begins with {text!r:.60}")
+        players = header.get("players")
+        if not isinstance(players, list) or not players or not all(type(player) in (int, str) for player in players):
+            raise self._refused(f"a header whose players are {players!r:.60}")
+        if type(header.get("seed")) is not int:
+            raise self._refused(f"a header whose seed is {header.get('seed')!r:.60}")
+        if text != to_json(header):
+            raise self._refused(f"{SPELLING}: {text!r:.80}")
+        return header
+
+    def _value(self, text: str) -> dict[str, Any]:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._refused(f"no JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise self._refused(f"no object: {text!r:.60}")
+        return value
+
+    def _refused(self, why: str) -> RecordError:
+        return RecordError(self.line, why, self.name)
+
+    def _expected(self) -> str:
+        if not self.lengths:
+            return "frame 0 of episode 0"
+        if self.ended[-1]:
+            return f"frame 0 of episode {len(self.lengths)}"
+        return f"frame {self.lengths[-1]} of episode {len(self.lengths) - 1}"
 
 
-def _hash(simulation: Simulation, rows: Any) -> str:
-    state = simulation.canonical(simulation.save())
-    return blake2b(state + rows.digest(), digest_size=HASH_BYTES).hexdigest()
+def read(text: str) -> Recording:
+    """Read a whole trajectory. Raises RecordError for what is none, is cut off in a line, or has a gap."""
+    # Not splitlines(): texts of infos may hold characters that it takes for line ends.
+    reading = Reading(text.removesuffix("\n").split("\n") if text else ())
+    episodes: list[RecordedEpisode] = []
+    for item in reading:
+        if isinstance(item, RecordedEnd):
+            episodes[-1] = episodes[-1]._replace(hash=item.hash)
+            continue
+        if item.frame == 0:
+            episodes.append(RecordedEpisode([], None))
+        episodes[-1].frames.append(item)
+    return Recording(reading.header, episodes)

@@ -4,6 +4,7 @@
 - metrics-<player>-episode-<n>.json: every other one that was stored
 - trajectory-<player>.jsonl: all parts of all episodes, in order
 - connections-<player>.json: how the player's links were connected
+- game.json: what the relay knew of the game: settings, subjects, seed, when it began and ended (Unix s)
 
 A trajectory of which a part is missing gets the name ``…jsonl.incomplete``, so that no analysis takes it for
 a whole one.
@@ -87,6 +88,8 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
         path.write_bytes(data)
         written.append(path)
 
+    if game.row is not None:
+        write("game.json", json.dumps(about(game.row), indent=1).encode())
     for player, data in game.players.items():
         name = urllib.parse.quote(player, safe="")
         main = -1 if -1 in data.metrics_episodes else max(data.metrics_episodes, default=-1)
@@ -120,6 +123,12 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             values = [json.loads(row["data"]) for row in rows]
             write(f"connections-{name}.json", json.dumps(values, indent=1).encode())
     return written
+
+
+def about(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the games, with its columns of JSON as values: what game.json has."""
+    known = {name: row[name] for name in ("game_id", "started", "ended", "seed")}
+    return known | {name: json.loads(row[name]) for name in ("players", "subjects", "settings")}
 
 
 def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) -> bytes:

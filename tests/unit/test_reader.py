@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pycore.actions.codec import action_codec
-from pycore.records import RecordError, Recording, Trajectory, first_untrue, read, trajectory_text
+from pycore.records import (
+    Reading,
+    RecordedEnd,
+    RecordedFrame,
+    RecordError,
+    Recording,
+    Trajectory,
+    first_untrue,
+    read,
+    trajectory_text,
+)
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk
 
@@ -54,6 +65,65 @@ def test_an_episode_that_was_broken_off_has_no_hash_at_its_end(text: str) -> Non
     assert stepped(recording) == ""
 
 
+def test_a_record_is_read_from_its_lines_one_at_a_time(text: str) -> None:
+    """Frames and ends in order, with what has been read so far; nothing is read before it is asked for."""
+    given: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in text.splitlines():
+            given.append(line)
+            yield line
+
+    reading = Reading(lines())
+    assert reading.header["seed"] == 4
+    assert len(given) == 1
+    items = iter(reading)
+    first = next(items)
+    assert isinstance(first, RecordedFrame)
+    assert (first.episode, first.frame, first.text, len(given)) == (0, 0, given[1], 2)
+    rest = list(items)
+    ends = [item for item in rest if isinstance(item, RecordedEnd)]
+    assert [(end.episode, end.frames) for end in ends] == [(0, 50), (1, 50)]
+    assert (reading.lengths, reading.ended, reading.whole, reading.line) == ([50, 50], [True, True], True, 103)
+
+
+def test_a_long_record_needs_no_more_memory_than_a_line() -> None:
+    """Thousands of frames go through, and what is held meanwhile stays small."""
+    results = ',"infos":{},"rewards":{"0":1},"terminations":{"0":false},"truncations":{"0":false}'
+
+    def lines() -> Iterator[str]:
+        yield '{"players":[0],"pycore":1,"seed":1}'
+        for frame in range(10_000):
+            yield f'{{"actions":[1],"episode":0,"frame":{frame}{results}}}'
+
+    frames = 0
+    tracemalloc.start()
+    try:
+        for _ in Reading(lines()):
+            frames += 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert frames == 10_000
+    assert peak < 200_000
+
+
+def test_what_looks_like_a_line_end_or_like_results_is_read_as_what_it_is() -> None:
+    """A text may hold U+2028 and U+0085, and an action may have a key `infos`."""
+    results = ',"infos":{"0":"a\u2028b\u0085"},"rewards":{},"terminations":{},"truncations":{}'
+    line = f'{{"actions":[{{"a":1,"infos":2}}],"episode":0,"frame":0{results}}}'
+    recording = read('{"players":[0],"pycore":1,"seed":1}\n' + line + "\n")
+    assert recording.episodes[0].frames[0].results == results
+    assert recording.episodes[0].frames[0].actions == [{"a": 1, "infos": 2}]
+
+
+def test_an_error_says_which_record_if_that_has_a_name(text: str) -> None:
+    """Several are read at once."""
+    with pytest.raises(RecordError, match=r"^trajectory-1\.jsonl: line 1: the record is empty") as found:
+        Reading([], "trajectory-1.jsonl")
+    assert found.value.name == "trajectory-1.jsonl"
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -91,6 +161,17 @@ def test_the_first_thing_that_is_not_true_is_named(text: str, line: int, change:
         (lambda lines: lines.__setitem__(51, '{"end":0,"frames":9}'), 52, "an end after 9 frames"),
         (lambda lines: lines.insert(52, lines[51]), 53, "the end of episode 0"),
         (lambda lines: lines.__setitem__(4, '{"episode":0,"frame":3}'), 5, "a frame without actions"),
+        (lambda lines: lines.__setitem__(1, '{"end":0,"frames":0}'), 2, "the end of episode 0 where"),
+        (lambda lines: lines.insert(52, lines[50]), 53, "frame 49 of episode 0, not frame 0 of episode 1"),
+        (lambda lines: lines.__setitem__(4, lines[4].replace(",", ", ")), 5, "not spelled as records are"),
+        (lambda lines: lines.__setitem__(4, lines[4] + "\r"), 5, "not spelled as records are"),
+        (lambda lines: lines.__setitem__(51, lines[51] + " "), 52, "not spelled as records are"),
+        (lambda lines: lines.__setitem__(0, lines[0] + " "), 1, "not spelled as records are"),
+        (lambda lines: lines.__setitem__(4, lines[4][:-1] + ',"wall":1}'), 5, "a frame with 'wall'"),
+        (lambda lines: lines.__setitem__(4, lines[4][: lines[4].index(',"trunc')] + "}"), 5, "whose truncations are"),
+        (lambda lines: lines.__setitem__(0, lines[0].replace("[0,1]", "{}")), 1, "a header whose players"),
+        (lambda lines: lines.__setitem__(0, lines[0].replace('"seed":4', '"seed":"4"')), 1, "a header whose seed"),
+        (lambda lines: lines.__setitem__(4, "[" * 100_000), 5, "no JSON"),
     ],
 )
 def test_what_is_no_trajectory_is_refused_with_its_line(

@@ -137,7 +137,7 @@ SPOILT: list[tuple[Callable[[list[dict[str, Any]]], None], str]] = [
     (cut_end, "episode 0 has no end"),
     (short_end, "line 92: an end after 7 frames; there are 90"),
     (nothing, "no frame was recorded"),
-    (reward, "frame 39: '\"infos\""),
+    (reward, "frame 39: $.rewards['0'] is 38, here 37"),
     (hash_, "the state before frame 30 has another hash"),
     (last_hash, "the final state has another hash"),
 ]

@@ -1,0 +1,86 @@
+"""`pycore export`: a study's data as tables."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import click
+
+from pycore.cli.progress import tracked
+from pycore.cli.told import told
+from pycore.errors import UsageError
+from pycore.relay import missing_extra
+
+
+@click.command(short_help="Write the data of games as tidy tables, CSV or Parquet.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...|DIR...]")
+@click.option("--database", metavar="URL", help="SQLAlchemy URL of the relay's database, in the place of FILES.")
+@click.option("--game", metavar="ID", help="Of the database this game alone.")
+@click.option("--csv", "csv_out", type=click.Path(path_type=Path), metavar="DIR", help="Write the tables as CSV there.")
+@click.option(
+    "--parquet", "parquet_out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write them as Parquet there. Needs pip install 'interactive-gym-pycore[study]'.",
+)  # fmt: skip
+@click.option("--pseudonyms", is_flag=True, help="P001, P002, … in the place of subject ids. Needs --mapping.")
+@click.option(
+    "--mapping", type=click.Path(path_type=Path), metavar="FILE",
+    help="Where the pseudonyms are written, outside of the tables. One that is there is continued.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Say what was written as one JSON object.")
+@told
+def export(
+    files: tuple[Path, ...], database: str | None, game: str | None, csv_out: Path | None, parquet_out: Path | None,
+    pseudonyms: bool, mapping: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Write tables of games: sessions, episodes, frames, rollbacks, paths, and columns.json that explains them.
+
+    FILES are records (trajectory-*.jsonl) and metrics (metrics-*.json) of any games. A folder stands for all of both in
+    it; every folder in it is a game of its own, as `pycore data --out` writes them. The frames of a game are those of
+    its longest record; the records of the others are compared with it, and sessions.csv says what came of that.
+
+    Everything is written, or nothing is: a file that cannot be read, or that belongs to another game, is refused with
+    its line and the reason. A folder of an earlier export is replaced.
+
+    Exit status 0: done; 1: done, but the database lacks parts of a record, which is left out; 2: a mistake in the call,
+    or a refused file.
+    """
+    from pycore.export import sources
+    from pycore.export.pseudonyms import Pseudonyms
+    from pycore.export.writing import beside, write
+
+    targets = [out for out in (csv_out, parquet_out) if out is not None]
+    if not targets:
+        raise UsageError("say where the tables go: --csv DIR, --parquet DIR or both")
+    if len(targets) == 2 and targets[0].resolve() == targets[1].resolve():
+        raise UsageError("--csv and --parquet are two folders; give two")
+    if bool(files) == bool(database):
+        raise UsageError("give the files or folders of games, or --database URL, and not both")
+    if game is not None and database is None:
+        raise UsageError("--game is one of a database; give --database, or the folder of the game")
+    if pseudonyms != (mapping is not None):
+        raise UsageError("--pseudonyms and --mapping FILE belong together: the one says what, the other where to")
+    names = Pseudonyms(mapping, targets) if mapping is not None else None
+    with contextlib.ExitStack() as stack:
+        if database is not None:
+            work = stack.enter_context(beside(targets[0]))
+            try:
+                games = stack.enter_context(sources.of_database(database, work, game))
+            except ModuleNotFoundError as error:
+                raise missing_extra(error) from error
+        else:
+            games = sources.of_paths(files)
+        done = write(games, csv_out, parquet_out, names, tracked)
+    if as_json:
+        result = {**done._asdict(), "out": [str(path) for path in done.out]}
+        click.echo(json.dumps(result, ensure_ascii=False))
+    else:
+        evidence = ", ".join(f"{count} {status}" for status, count in sorted(done.statuses.items()))
+        click.echo(f"{done.games} game{'s' if done.games != 1 else ''} ({evidence}), {done.frames} frames")
+        for path in done.out:
+            click.echo(path)
+    for name in done.incomplete:
+        click.echo(f"incomplete: {name} was left out: the database lacks parts of it", err=True)
+    if done.incomplete:
+        raise SystemExit(1)

@@ -1,0 +1,145 @@
+"""`pycore verify`: what the files of a game prove together."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pycore.cli.progress import tracked
+from pycore.cli.replay import ENV, difference_json, hint
+from pycore.cli.told import told
+from pycore.errors import PycoreError, UsageError
+from pycore.factory import Found, find_factory, make_with
+
+if TYPE_CHECKING:
+    from pycore.export.evidence import Evidence
+    from pycore.export.files import GameFiles
+
+Answer = dict[str, Any]
+
+
+@click.command(short_help="Compare the records of a game with each other, their metrics and the environment.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...|DIR...")
+@click.option("--env", "env", metavar="FACTORY", help=f"Step the records again too: {ENV}")
+@click.option("--metrics", multiple=True, type=click.Path(path_type=Path), help="Metrics; repeatable.", metavar="FILE")
+@click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE", help="The game's settings, as in `pycore replay`."
+)
+@click.option("--json", "as_json", is_flag=True, help="Say it as one JSON object.")
+@told
+def verify(
+    files: tuple[Path, ...], env: str | None, metrics: tuple[Path, ...], settings: Path | None, as_json: bool
+) -> None:
+    """Say what the files of a game prove together.
+
+    FILES are the records (trajectory-*.jsonl) of one game, and metrics (metrics-*.json) if they are given too. A folder
+    stands for all of both in it; every folder in it is a game of its own.
+
+    Each game has one line, with the name of its evidence. reconciled: the records of all players are the same and
+    whole, and the metrics agree. partial: somebody has fewer rows, or the metrics say something else. single: there is
+    one record only. desynced: rows or hashes differ. refused: a file cannot be read, or belongs to another game. Every
+    reason stands below the line.
+
+    Exit status 0: all games are reconciled, and reproduced by the environment if one is given; 1: some are not; 2: a
+    mistake in the call, or a refused file.
+    """
+    from pycore.export.files import games_of
+
+    if settings is not None and env is None:
+        raise UsageError("--settings are those that --env steps with; give --env too")
+    found: Found | None = None
+    if env is not None:
+        with contextlib.redirect_stdout(sys.stderr):
+            found = find_factory(env)
+    games = games_of([*files, *metrics])
+    answers = []
+    for game in tracked(games, "verifying games"):
+        answer = _verified(game, found, env or "", settings)
+        answers.append(answer)
+        if not as_json:
+            _say(answer)
+    if as_json:
+        click.echo(json.dumps({"games": answers}, ensure_ascii=False))
+    if any(answer["status"] == "refused" for answer in answers):
+        raise SystemExit(2)
+    if any(answer["status"] != "reconciled" or answer["environment"] == "differs" for answer in answers):
+        raise SystemExit(1)
+
+
+def _verified(game: GameFiles, found: Found | None, env: str, settings: Path | None) -> Answer:
+    from pycore.export.evidence import evidence_of
+
+    try:
+        evidence = evidence_of(game)
+    except PycoreError as error:
+        return {
+            "folder": str(game.folder), "game_id": None, "status": "refused", "reasons": [str(error)], "frames": 0,
+            "records": {}, "ends": {}, "first_difference": None, "environment": None, "environment_difference": None,
+        }  # fmt: skip
+    answer = _answer(evidence)
+    if found is not None and evidence.longest is not None:
+        _step(evidence, answer, found, env, settings)
+    return answer
+
+
+def _answer(evidence: Evidence) -> Answer:
+    agreement = evidence.agreement
+    parting = None if agreement is None else agreement.parting
+    records: dict[str, Any] = {}
+    for name, path in evidence.records.items():
+        assert agreement is not None
+        held = agreement.held[name]
+        records[name] = {"file": str(path), "frames": held.rows, "episodes": len(held.lengths), "whole": held.whole}
+    return {
+        "folder": str(evidence.files.folder),
+        "game_id": evidence.game_id,
+        "status": evidence.status,
+        "reasons": evidence.reasons,
+        "frames": evidence.frames,
+        "records": records,
+        "ends": {player: of["end"].get("reason") for player, of in evidence.metrics.items()},
+        "first_difference": None if parting is None else {
+            "line": parting.line, "episode": parting.episode, "frame": parting.frame,
+            "between": [parting.one, parting.other], "fields": [path for path, *_ in parting.fields],
+        },
+        "environment": None,
+        "environment_difference": None,
+    }  # fmt: skip
+
+
+def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: Path | None) -> None:
+    """Step the longest record again; what comes of it goes into the answer."""
+    from pycore.export.files import open_record
+    from pycore.export.stepping import settings_for, simulation_for
+    from pycore.records import replay as stepping
+
+    assert evidence.longest is not None
+    path = evidence.records[evidence.longest]
+    reading = open_record(path)
+    with contextlib.redirect_stdout(sys.stderr):
+        chosen = settings_for(reading.header, settings, found.module, path.parent)
+        simulation, codecs = simulation_for(reading.header, lambda: make_with(found.make, env), chosen.settings)
+        done = stepping.replay(tracked(reading, f"replaying {path.name}"), simulation, codecs)
+    answer["environment"] = "true" if done.difference is None else "differs"
+    if done.difference is not None:
+        answer["environment_difference"] = difference_json(done.difference)
+        answer["reasons"] = [*answer["reasons"], f"the environment gives something else: {done.difference}"]
+        if note := hint(done.difference, chosen):
+            answer["reasons"].append(note)
+
+
+def _say(answer: Answer) -> None:
+    records = answer["records"]
+    line = f"{answer['status']}: {answer['game_id'] or answer['folder']}"
+    if answer["status"] != "refused":
+        line += f": {len(records)} record{'s' if len(records) != 1 else ''}, {answer['frames']} frames"
+    if answer["environment"] == "true":
+        line += ", reproduced by the environment"
+    click.echo(line)
+    for reason in answer["reasons"]:
+        click.echo(f"  {reason}")

@@ -1,0 +1,53 @@
+"""Values as cells of a table that spreadsheets read too.
+
+A spreadsheet takes a text that begins with = + - or @ for a formula, and rounds integers beyond 2**53. Both get an
+apostrophe in front, as one types it there to say that a cell is text. A text that begins with an apostrophe gets one
+more, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+EXACT: Final = 2**53
+FORMULA: Final = ("=", "+", "-", "@", "'", "\t", "\r", "\n")
+
+_json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def text(value: Any) -> str:
+    """A text that no spreadsheet takes for a formula; nothing for None."""
+    if value is None:
+        return ""
+    spelled = value if type(value) is str else str(value)
+    return "'" + spelled if spelled.startswith(FORMULA) else spelled
+
+
+def number(value: Any) -> str:
+    """A number as a record spells it; nothing for what is none."""
+    kind = type(value)
+    if kind is int:
+        return str(value) if -EXACT <= value <= EXACT else f"'{value}"
+    return _json(value) if kind is float else ""
+
+
+def boolean(value: Any) -> str:
+    """true, false, or nothing for None."""
+    return "" if value is None else "true" if value else "false"
+
+
+def as_json(value: Any) -> str:
+    """JSON, in the order of the record."""
+    kind = type(value)
+    if kind is int:
+        return number(value)
+    if kind is dict and not value:
+        return "{}"
+    return _json(value)
+
+
+def is_plain(value: Any) -> bool:
+    """A number that every program reads exactly."""
+    kind = type(value)
+    return kind is float or (kind is int and -EXACT <= value <= EXACT)

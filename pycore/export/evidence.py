@@ -1,0 +1,212 @@
+"""What the files of one game prove together.
+
+The evidence has one of four names. `reconciled`: there is a record of every player, they are the same and whole, and
+the metrics agree with them. `partial`: somebody has less, or the metrics say something else. `single`: there is one
+record only. `desynced`: rows or hashes differ. Whatever the name, every reason is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pycore.export.files import GameFiles, open_record, player_of, read_about, read_metrics
+from pycore.records.agreement import Agreement, NotOneGame, agree
+
+REGULAR: Final = ("complete", "stop")
+"""Reasons of an end at which all that was sent had time to arrive."""
+DECIDED: Final = ("done", "max_steps", "stop")
+"""Reasons of an episode's end that are the same for everybody."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The files of a game, read and compared."""
+
+    files: GameFiles
+    game_id: str
+    players: list[str]
+    header: dict[str, Any] | None
+    """Of the records; None without any."""
+    agreement: Agreement | None
+    records: dict[str, Path]
+    """By player, or by the name of a file that does not say whose it is."""
+    metrics: dict[str, dict[str, Any]]
+    """By player."""
+    about: dict[str, Any]
+    desyncs: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """The name of the evidence."""
+        if self.desyncs:
+            return "desynced"
+        if len(self.records) == 1 and len(self.players) > 1:
+            return "single"
+        return "partial" if self.lacks else "reconciled"
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is not reconciled."""
+        return self.desyncs + self.lacks
+
+    @property
+    def longest(self) -> str | None:
+        """Whose record has most."""
+        return None if self.agreement is None else self.agreement.longest
+
+    @property
+    def frames(self) -> int:
+        """Frames of that record."""
+        return 0 if self.agreement is None else self.agreement.held[self.agreement.longest].rows
+
+
+def evidence_of(files: GameFiles) -> Evidence:
+    """Read all files of a game. Raises RecordError for what cannot be read, NotOneGame for what belongs elsewhere."""
+    readings = {path: open_record(path) for path in files.records}
+    names = _names({path: reading.header for path, reading in readings.items()})
+    agreement = agree({names[path]: reading for path, reading in readings.items()}) if readings else None
+    about = read_about(files.about)
+    metrics: dict[str, dict[str, Any]] = {}
+    header = None if agreement is None else agreement.header
+    game_id = header.get("game_id") if header is not None else about.get("game_id")
+    for path in files.metrics:
+        of = read_metrics(path)
+        game_id = of["gameId"] if game_id is None else game_id
+        player = str(of["playerId"])
+        if of["gameId"] != game_id:
+            raise NotOneGame(f"{path} is of game {of['gameId']}, not of {game_id}; give the files of one game")
+        if player in metrics:
+            raise NotOneGame(f"{path} has metrics of player {player}, which another file has too")
+        metrics[player] = of
+    if about and about["game_id"] != game_id:
+        raise NotOneGame(f"{files.about} is of game {about['game_id']}, not of {game_id}")
+    players = [str(player) for player in (header or about).get("players", metrics)]
+    for player in metrics:
+        if player not in players:
+            raise NotOneGame(f"there are metrics of player {player}, who is none of {', '.join(players)}")
+    found = Evidence(
+        files, str(game_id), players, header, agreement, {names[path]: path for path in readings}, metrics, about
+    )
+    _judge(found)
+    return found
+
+
+def _names(headers: Mapping[Path, dict[str, Any]]) -> dict[Path, str]:
+    """What records are called: by their player, otherwise by their file."""
+    names: dict[Path, str] = {}
+    for path, header in headers.items():
+        name = player_of(path, header)
+        if name == path.name:
+            name = str(path)
+        for other, taken in names.items():
+            if taken == name:
+                raise NotOneGame(f"{path} and {other} are both called a record of player {name}")
+        names[path] = name
+    return names
+
+
+def named(name: str, players: list[str]) -> str:
+    """A record's name in a sentence."""
+    return f"player {name}" if name in players else name
+
+
+def _judge(of: Evidence) -> None:
+    if of.agreement is None:
+        of.lacks.append("there is no record")
+    else:
+        _judge_records(of, of.agreement)
+    for path in of.files.incomplete:
+        of.lacks.append(f"{path.name} was not read: the database lacks parts of it")
+    _judge_metrics(of)
+
+
+def _judge_records(of: Evidence, agreement: Agreement) -> None:
+    if agreement.parting is not None:
+        parting = agreement.parting
+        one, other = named(parting.one, of.players), named(parting.other, of.players)
+        of.desyncs.append(f"the records differ: {parting._replace(one=one, other=other)}")
+    longest = agreement.held[agreement.longest]
+    for name, held in agreement.held.items():
+        if held.stops_at < longest.stops_at:
+            episode, frame = held.stops_at
+            of.lacks.append(
+                f"{named(name, of.players)} has {held.rows} of {longest.rows} frames, and nothing from episode "
+                f"{episode}, frame {frame} on ({_ends(of)})"
+            )
+    if not longest.whole:
+        episode, frame = longest.stops_at
+        what = f"episode {episode} was broken off after {frame} frames" if longest.lengths else "no frame was recorded"
+        of.lacks.append(f"{what} ({_ends(of)})")
+    if 1 < len(of.players) > len(of.records):
+        without = [player for player in of.players if player not in of.records]
+        if all(name in of.players for name in of.records):
+            of.lacks += [f"there is no record of player {player}" for player in without]
+        else:
+            of.lacks.append(f"there are {len(of.records)} records of {len(of.players)} players")
+
+
+def _ends(of: Evidence) -> str:
+    """How the session ended for each player, by the metrics."""
+    ends = [
+        f"player {player}: {of.metrics[player]['end'].get('reason') or 'no end in its metrics'}"
+        for player in of.players if player in of.metrics
+    ]  # fmt: skip
+    return ", ".join(ends) or "there are no metrics that say why"
+
+
+def _judge_metrics(of: Evidence) -> None:
+    reasons: dict[Any, dict[str, Any]] = {}
+    for player, metrics in of.metrics.items():
+        mismatches = metrics["sync"].get("p2pHashMismatches")
+        if mismatches:
+            of.desyncs.append(f"player {player} counted {mismatches} hashes that differed")
+        if metrics["end"].get("reason") == "desync":
+            of.desyncs.append(f"for player {player} the session ended by a desync")
+        lengths = {row.get("episode"): row.get("frames") for row in metrics["episodes"]}
+        for row in metrics["episodes"]:
+            reasons.setdefault(row.get("episode"), {})[player] = row.get("reason")
+        if of.agreement is not None and player in of.agreement.held:
+            held = of.agreement.held[player]
+            for episode, length in enumerate(held.lengths):
+                if episode in lengths and lengths[episode] != length:
+                    said = f"{lengths[episode]} by the metrics"
+                    of.lacks.append(f"player {player} has {length} frames of episode {episode}, and {said}")
+                elif episode not in lengths and held.ended[episode] and metrics["end"].get("reason"):
+                    of.lacks.append(f"the metrics of player {player} have no episode {episode}")
+            for episode in lengths:
+                if episode not in range(len(held.lengths)) and lengths[episode]:
+                    of.lacks.append(f"player {player} has nothing of episode {episode}, which is in the metrics")
+    for episode, by_player in reasons.items():
+        if len(set(by_player.values())) > 1 and any(reason in DECIDED for reason in by_player.values()):
+            told = ", ".join(f"player {player}: {reason}" for player, reason in by_player.items())
+            of.lacks.append(f"episode {episode} did not end alike ({told})")
+    _judge_books(of)
+
+
+def _judge_books(of: Evidence) -> None:
+    """What was sent in total was received in total, where all ended regularly."""
+    metrics = of.metrics
+    if len(metrics) < 2 or set(metrics) != set(of.players):
+        return
+    if any(each["end"].get("reason") not in REGULAR for each in metrics.values()):
+        return
+    sent = {player: _sum(each, "sentViaP2P", "sentViaSocketIO") for player, each in metrics.items()}
+    received = {player: _sum(each, "receivedViaP2P", "receivedViaSocketIO") for player, each in metrics.items()}
+    if len(metrics) == 2:
+        one, other = metrics
+        pairs = [(one, other), (other, one)]
+        of.lacks += [
+            f"player {a} sent {sent[a]} inputs, player {b} received {received[b]}"
+            for a, b in pairs if sent[a] != received[b]
+        ]  # fmt: skip
+    elif sum(sent.values()) != sum(received.values()):
+        of.lacks.append(f"{sum(sent.values())} inputs were sent, {sum(received.values())} received")
+
+
+def _sum(metrics: dict[str, Any], *names: str) -> int:
+    values = [metrics["inputs"].get(name) for name in names]
+    return sum(value for value in values if type(value) is int)

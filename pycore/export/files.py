@@ -1,0 +1,192 @@
+"""The files of a game: which belong together, and what is in them.
+
+A record is read line by line, whatever its size. Everything that is wrong with a file is a `RecordError` with its name,
+its line and the reason; a file that is not there is a `ConfigError`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pycore.errors import ConfigError
+from pycore.records.reader import Reading, RecordError
+
+LONGEST: Final = 1 << 26
+"""Bytes of a line; a file without line ends is no record, and must not be taken into memory to find out."""
+LARGEST_METRICS: Final = 1 << 28
+ABOUT: Final = "game.json"
+"""What the server knew of a game: settings, subjects, seed, when it began and ended."""
+INCOMPLETE: Final = ".incomplete"
+"""Ends the name of a record of which the database lacks parts."""
+
+_OURS = re.compile(r"metrics-.+\.json|trajectory-.+\.jsonl(\.incomplete)?")
+_STATE = re.compile(r"(metrics-.+)-episode-\d+\.json")
+
+
+@dataclass(slots=True)
+class GameFiles:
+    """The files of one game, or what was given as that."""
+
+    folder: Path
+    records: list[Path] = field(default_factory=list)
+    metrics: list[Path] = field(default_factory=list)
+    incomplete: list[Path] = field(default_factory=list)
+    """Records of which parts are missing; they are not read."""
+    about: Path | None = None
+    given: bool = False
+    """Its files were named one by one, so that they may be of several games."""
+
+
+def games_of(paths: Sequence[Path]) -> list[GameFiles]:
+    """The games of some paths: files are those of one game, a folder is a game, and so is every folder in it."""
+    found: list[GameFiles] = []
+    given: GameFiles | None = None
+    for path in paths:
+        if path.is_dir():
+            inside = [game for game in map(_folder, _folders(path)) if game.records or game.metrics or game.incomplete]
+            if not inside:
+                raise ConfigError(f"{path} has no trajectory-*.jsonl and no metrics-*.json, and no folder in it has")
+            found += inside
+            continue
+        if not path.is_file():
+            raise ConfigError(f"there is no file {path}")
+        if given is None:
+            given = GameFiles(path.parent, given=True)
+            found.append(given)
+        _put(given, path)
+    if given is not None and given.about is None and (given.folder / ABOUT).is_file():
+        given.about = given.folder / ABOUT
+    return found
+
+
+def by_game(files: GameFiles) -> list[GameFiles]:
+    """Files that were named one by one, each with those of its game."""
+    if not files.given:
+        return [files]
+    about = read_about(files.about)
+    found: dict[str, GameFiles] = {}
+
+    def of(game_id: Any) -> GameFiles:
+        known = files.about if about.get("game_id") == game_id else None
+        return found.setdefault(str(game_id), GameFiles(files.folder, about=known, given=True))
+
+    for path in files.records:
+        of(open_record(path).header.get("game_id")).records.append(path)
+    for path in files.metrics:
+        of(read_metrics(path)["gameId"]).metrics.append(path)
+    for path in files.incomplete:
+        of(open_record(path).header.get("game_id")).incomplete.append(path)
+    return list(found.values())
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(Path(folder) for folder, _, _ in os.walk(path))
+
+
+def _folder(folder: Path) -> GameFiles:
+    game = GameFiles(folder)
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    for name in names:
+        state = _STATE.fullmatch(name)
+        if state and f"{state[1]}.json" in names:
+            # The metrics up to the end of an episode; those of the whole session are there, and have all of it.
+            continue
+        if name == ABOUT or _OURS.fullmatch(name):
+            _put(game, folder / name)
+    return game
+
+
+def _put(game: GameFiles, path: Path) -> None:
+    if path.name == ABOUT:
+        game.about = path
+    elif path.name.endswith(INCOMPLETE):
+        game.incomplete.append(path)
+    elif path.suffix == ".jsonl":
+        game.records.append(path)
+    elif path.suffix == ".json":
+        game.metrics.append(path)
+    else:
+        raise ConfigError(f"{path} is neither a record (.jsonl) nor metrics (.json) nor a folder")
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a record, without their ends. RecordError where a line is no text, or has no end."""
+    number = 0
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            while raw := file.readline(LONGEST):
+                number += 1
+                if raw[-1] != 0x0A:
+                    why = "longer than any line of a record" if len(raw) == LONGEST else "cut off: it has no line end"
+                    raise RecordError(number, why, name)
+                try:
+                    yield raw[:-1].decode()
+                except UnicodeDecodeError as error:
+                    raise RecordError(number, f"no UTF-8: {error.reason} at byte {error.start}", name) from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+
+
+def open_record(path: Path) -> Reading:
+    """A record that is read line by line as it is iterated; it can be opened again."""
+    return Reading(lines_of(path), str(path))
+
+
+def player_of(path: Path, header: dict[str, Any]) -> str:
+    """The player whose record a file is, by its name; a record itself does not say. Otherwise the file's name."""
+    stem = path.name.removeprefix("trajectory-").removesuffix(INCOMPLETE).removesuffix(".jsonl")
+    game = f"{header.get('game_id')}-"
+    for player in header["players"]:
+        if stem.removeprefix(game) in (str(player), urllib.parse.quote(str(player), safe="")):
+            return str(player)
+    return path.name
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The metrics of one player's session."""
+    value = _object(path)
+    if not isinstance(value.get("gameId"), str) or type(value.get("playerId")) not in (int, str):
+        raise RecordError(1, "no metrics of a session: they have a gameId and a playerId", str(path))
+    for name in ("connection", "inputs", "rollbacks", "sync", "quality", "frames", "end"):
+        if not isinstance(value.setdefault(name, {}), dict):
+            raise RecordError(1, f"metrics whose {name} is no object", str(path))
+    for owner, name in ((value["rollbacks"], "events"), (value, "pathChanges"), (value, "episodes")):
+        rows = owner.setdefault(name, [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise RecordError(1, f"metrics whose {name} are no list of objects", str(path))
+    return value
+
+
+def read_about(path: Path | None) -> dict[str, Any]:
+    """What the server knew of a game; nothing where there is no such file."""
+    if path is None:
+        return {}
+    value = _object(path)
+    if "game_id" not in value:
+        raise RecordError(1, "not what the server knew of a game: it has no game_id", str(path))
+    for name in ("settings", "subjects"):
+        if not isinstance(value.setdefault(name, {}), dict):
+            raise RecordError(1, f"{name} that are no object", str(path))
+    return value
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST_METRICS:
+            raise RecordError(1, f"larger than {LARGEST_METRICS >> 20} MB", str(path))
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(getattr(error, "lineno", 1), f"no JSON: {error}", str(path)) from None
+    if not isinstance(value, dict):
+        raise RecordError(1, "no JSON object", str(path))
+    return value

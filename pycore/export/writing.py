@@ -1,0 +1,151 @@
+"""An export: all games into one set of tables, whole or not at all.
+
+The tables are written into a folder beside the one that was asked for, which takes its place when everything is there.
+Games are taken one after the other, and a record line by line, so the memory does not depend on their size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pycore.errors import ConfigError, UsageError
+from pycore.export import parquet
+from pycore.export.columns import TABLES, dictionary
+from pycore.export.evidence import evidence_of
+from pycore.export.files import open_record
+from pycore.export.pseudonyms import Pseudonyms
+from pycore.export.sources import Source
+from pycore.export.tables import put_game
+from pycore.records.agreement import NotOneGame
+
+DICTIONARY: Final = "columns.json"
+
+Watch = Callable[[Iterable[Any], str], Iterable[Any]]
+"""Passes the items of a record on, and may show how many there were."""
+
+
+class Exported(NamedTuple):
+    """What was written."""
+
+    games: int
+    frames: int
+    """Frames of all games; one has a row for each player."""
+    statuses: dict[str, int]
+    """Number of games by the name of their evidence."""
+    incomplete: list[str]
+    """Records that were not read, since the database lacks parts of them."""
+    out: list[Path]
+
+
+def write(
+    sources: list[Source],
+    csv_out: Path | None,
+    parquet_out: Path | None = None,
+    pseudonyms: Pseudonyms | None = None,
+    watch: Watch = lambda items, _: items,
+) -> Exported:
+    """Write the tables of games. What is refused is refused as a whole: then there is nothing new in any folder."""
+    targets = [out for out in (csv_out, parquet_out) if out is not None]
+    for out in targets:
+        _free(out)
+    if parquet_out is not None:
+        parquet.engine()
+    with contextlib.ExitStack() as stack:
+        works = {out: stack.enter_context(beside(out)) for out in targets}
+        # Parquet is made of CSV, which nobody may have asked for.
+        tables = works[csv_out] if csv_out is not None else stack.enter_context(beside(targets[0]))
+        if pseudonyms is not None:
+            pseudonyms.name(source.about for source in sources)
+        done = _tables(sources, tables, pseudonyms, watch)
+        if parquet_out is not None:
+            parquet.write(tables, works[parquet_out])
+        for work in works.values():
+            (work / DICTIONARY).write_text(json.dumps(dictionary(), indent=1) + "\n", encoding="utf-8")
+        if pseudonyms is not None:
+            pseudonyms.write()
+        for out, work in works.items():
+            _put_in_place(work, out)
+    return done._replace(out=targets)
+
+
+def _tables(sources: list[Source], folder: Path, pseudonyms: Pseudonyms | None, watch: Watch) -> Exported:
+    seen: dict[str, Path] = {}
+    frames = 0
+    statuses: dict[str, int] = {}
+    incomplete: list[str] = []
+    with contextlib.ExitStack() as stack:
+        out = {name: stack.enter_context(_table(folder, name)) for name in TABLES}
+        for source in sources:
+            with source.files() as files:
+                of = evidence_of(files)
+                if of.game_id in seen:
+                    raise NotOneGame(
+                        f"game {of.game_id} is in {seen[of.game_id]} and in {files.folder}; a game is exported once, "
+                        "with all of its files in one folder"
+                    )
+                seen[of.game_id] = files.folder
+                subjects = {
+                    player: pseudonyms.of(subject) if pseudonyms is not None else str(subject)
+                    for player, subject in source.about.get("subjects", {}).items() if subject is not None
+                }  # fmt: skip
+                items: Iterable[Any] = ()
+                if of.longest is not None:
+                    path = of.records[of.longest]
+                    items = watch(open_record(path), f"exporting {path.name}")
+                put_game(of, items, subjects, out)
+                frames += of.frames
+                statuses[of.status] = statuses.get(of.status, 0) + 1
+                incomplete += [f"{of.game_id}: {path.name}" for path in files.incomplete]
+    return Exported(len(seen), frames, statuses, incomplete, [])
+
+
+@contextlib.contextmanager
+def _table(folder: Path, name: str) -> Iterator[Callable[[list[str]], object]]:
+    with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="", errors="backslashreplace") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([column.name for column in TABLES[name].columns])
+        yield writer.writerow
+
+
+@contextlib.contextmanager
+def beside(out: Path) -> Iterator[Path]:
+    """A folder of no name beside another, which is gone afterwards unless it was put elsewhere."""
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".pycore-export-", dir=out.absolute().parent))
+    except OSError as error:
+        raise ConfigError(f"cannot write beside {out}: {error.strerror}") from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _free(out: Path) -> None:
+    """Refuse a folder in which there is anything but an earlier export."""
+    if not os.path.lexists(out):
+        return
+    if not out.is_dir():
+        raise UsageError(f"{out} is no folder; give a new one")
+    ours = {DICTIONARY, *(f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet"))}
+    foreign = sorted(path.name for path in out.iterdir() if path.name not in ours)
+    if foreign:
+        raise UsageError(f"{out} has {foreign[0]!r} in it, which no export writes; give a new or an empty folder")
+
+
+def _put_in_place(work: Path, out: Path) -> None:
+    work.chmod(0o755)
+    if out.exists():
+        with beside(out) as old:
+            out.rename(old / "old")
+            work.rename(out)
+    else:
+        work.rename(out)

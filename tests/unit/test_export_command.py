@@ -1,0 +1,366 @@
+"""`pycore export`: the tables have what the files have, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from records_support import SETTINGS, changed, forgotten, played, stored  # noqa: F401
+
+from pycore.cli import cli
+from pycore.export import parquet
+from pycore.export.columns import TABLES
+from pycore.export.sources import of_paths
+from pycore.export.writing import write
+
+Rows = list[dict[str, str]]
+
+
+def run(*arguments: str | Path) -> Result:
+    """The command's outcome."""
+    return CliRunner().invoke(cli, ["export", *map(str, arguments)])
+
+
+def table(folder: Path, name: str) -> Rows:
+    """The rows of a table, whose columns are those that are promised."""
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        rows = list(reader)
+    assert list(reader.fieldnames or ()) == [column.name for column in TABLES[name].columns]
+    return rows
+
+
+def exported(tmp_path: Path, *arguments: str | Path) -> Path:
+    """The folder of an export that went well."""
+    result = run(*arguments, "--csv", tmp_path / "tables")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "tables"
+
+
+def without(folder: Path) -> list[str]:
+    """Names in a folder: nothing half may be left."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
+    """Sessions, episodes, frames, rollbacks and paths, and a dictionary of their columns."""
+    game = stored(tmp_path / "game", about=True)
+    out = exported(tmp_path, game)
+    assert without(out) == ["columns.json", *sorted(f"{name}.csv" for name in TABLES)]
+    assert without(tmp_path) == ["game", "tables"]
+    sessions = table(out, "sessions")
+    assert [row["player"] for row in sessions] == ["0", "1"]
+    first = sessions[0]
+    metrics = json.loads((game / "metrics-0.json").read_text())
+    assert (first["game_id"], first["seat"], first["subject"], first["seed"]) == ("mesh", "0", "anna", "4")
+    assert (first["started"], first["ended"]) == ("1700000000.0", "1700000060.0")
+    assert json.loads(first["settings"]) == SETTINGS
+    assert (first["evidence"], first["evidence_reasons"], first["end_reason"]) == ("reconciled", "[]", "complete")
+    assert (first["record_frames"], first["exported_record"]) == ("100", "true")
+    assert int(first["inputs_sent_p2p"]) == metrics["inputs"]["sentViaP2P"]
+    assert int(first["rollback_events"]) == metrics["rollbacks"]["count"] > 0
+    assert json.loads(first["rtt_ms"]) == metrics["quality"]["rttMs"]
+    frames = table(out, "frames")
+    lines = [json.loads(line) for line in (game / "trajectory-0.jsonl").read_text().splitlines()]
+    rows = [line for line in lines if "frame" in line]
+    assert len(frames) == 2 * len(rows) == 200
+    for row, line in zip(frames[1::2], rows, strict=True):
+        assert (row["episode"], row["frame"], row["player"]) == (str(line["episode"]), str(line["frame"]), "1")
+        assert json.loads(row["action"]) == line["actions"][1]
+        assert json.loads(row["reward"]) == line["rewards"]["1"]
+        assert (row["terminated"], row["truncated"], row["hash"]) == ("false", "false", line.get("hash", ""))
+    episodes = table(out, "episodes")
+    assert [(row["episode"], row["player"], row["frames"], row["whole"], row["reason"]) for row in episodes] == [
+        (episode, player, "50", "true", "max_steps") for episode in "01" for player in "01"
+    ]
+    assert episodes[3]["final_hash"] == lines[-1]["hash"]
+    assert int(episodes[3]["total_reward"]) == sum(row["rewards"]["1"] for row in rows if row["episode"] == 1)
+    rollbacks = [row for row in table(out, "rollbacks") if row["player"] == "0"]
+    assert [int(row["frame"]) for row in rollbacks] == [event["frame"] for event in metrics["rollbacks"]["events"]]
+    assert json.loads(rollbacks[0]["actual_action"]) == metrics["rollbacks"]["events"][0]["actualAction"]
+    paths = [row for row in table(out, "paths") if row["player"] == "0"]
+    assert [row["cause"] for row in paths] == [change["cause"] for change in metrics["pathChanges"]]
+
+
+def test_the_dictionary_explains_every_column(tmp_path: Path) -> None:
+    """By name, type, unit and what it is, in the order of the tables."""
+    out = exported(tmp_path, stored(tmp_path / "game"))
+    explained = json.loads((out / "columns.json").read_text())
+    for name, of in explained["tables"].items():
+        with (out / f"{name}.csv").open() as stream:
+            assert next(csv.reader(stream)) == [column["name"] for column in of["columns"]]
+        assert all(column["what"] and column["type"] in explained["cells"] | {"text": 1} for column in of["columns"])
+    guide = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for of in TABLES.values():
+        assert [column.name for column in of.columns if f"`{column.name}`" not in guide] == []
+
+
+def test_a_game_that_was_cut_short_says_so(tmp_path: Path) -> None:
+    """The longest record is exported; who has less is told."""
+    out = exported(tmp_path, stored(tmp_path / "game", leaves=True))
+    sessions = table(out, "sessions")
+    assert [(row["evidence"], row["record_frames"], row["exported_record"]) for row in sessions] == [
+        ("partial", "92", "true"), ("partial", "91", "false")
+    ]  # fmt: skip
+    assert "player 1 has 91 of 92 frames" in json.loads(sessions[0]["evidence_reasons"])[0]
+    assert [(row["frames"], row["whole"]) for row in table(out, "episodes")] == [
+        ("50", "true"), ("50", "true"), ("42", "false"), ("41", "false")
+    ]  # fmt: skip
+    assert len(table(out, "frames")) == 184
+
+
+def spoilt(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> dict[str, str]:
+    """The first row of player 1 in a record with its first line changed."""
+    game = tmp_path / "one"
+    game.mkdir()
+    (game / "trajectory-0.jsonl").write_text(changed(played()[0]["0"], 2, change))
+    return table(exported(tmp_path, game / "trajectory-0.jsonl"), "frames")[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "cells"),
+    [
+        ("rewards", -1.5, {"reward": "-1.5", "reward_json": ""}),
+        ("rewards", float("nan"), {"reward": "NaN"}),
+        ("rewards", float("-inf"), {"reward": "-Infinity"}),
+        ("rewards", 2**53 + 1, {"reward": "", "reward_json": "'9007199254740993"}),
+        ("rewards", [1, 2.5], {"reward": "", "reward_json": "[1,2.5]"}),
+        ("rewards", "=1+1", {"reward": "", "reward_json": '"=1+1"'}),
+        ("infos", {"b": "=x", "n": -1}, {"info": '{"b":"=x","n":-1}'}),
+        ("infos", -1, {"info": "-1"}),
+        ("infos", 'a\nb,"c"', {"info": '"a\\nb,\\"c\\""'}),
+        ("terminations", True, {"terminated": "true"}),
+    ],
+)
+def test_cells_are_as_in_the_record_and_no_formula(tmp_path: Path, key: str, value: Any, cells: dict[str, str]) -> None:
+    """Numbers stay numbers, and what a spreadsheet would round or reckon is text."""
+    row = spoilt(lambda line: line[key].update({"1": value}), tmp_path)
+    assert {name: row[name] for name in cells} == cells
+
+
+def test_no_text_begins_as_a_formula(tmp_path: Path) -> None:
+    """Subject ids, names of agents, games and environments are anybody's texts."""
+    game = stored(tmp_path / "game", about=True)
+    assert table(exported(tmp_path, game), "sessions")[1]["subject"] == "'=bob"
+    row = spoilt(lambda line: line["rewards"].update({"@SUM(A1)": 1}), tmp_path)
+    assert row["player"] == "1"
+    assert table(tmp_path / "tables", "frames")[2]["player"] == "'@SUM(A1)"
+
+
+def test_agents_that_nobody_plays_have_rows_of_their_own(tmp_path: Path) -> None:
+    """Without seat and action."""
+    row = spoilt(lambda line: line["rewards"].update({"bot": 7}), tmp_path)
+    assert row["player"] == "1"
+    bot = table(tmp_path / "tables", "frames")[2]
+    assert (bot["player"], bot["seat"], bot["action"], bot["reward"], bot["terminated"]) == ("bot", "", "", "7", "")
+
+
+def renamed(game: Path, game_id: str, started: float, subjects: dict[str, Any]) -> None:
+    """The same files as those of another game."""
+    for file in (*game.glob("trajectory-*.jsonl"), *game.glob("metrics-*.json"), game / "game.json"):
+        file.write_text(file.read_text().replace('"mesh"', f'"{game_id}"'))
+    about = json.loads((game / "game.json").read_text())
+    (game / "game.json").write_text(json.dumps(about | {"started": started, "subjects": subjects}))
+
+
+def test_pseudonyms_follow_the_order_in_which_games_began(tmp_path: Path) -> None:
+    """No table has a subject id; the mapping is a file elsewhere, and is kept to in the next export."""
+    for name, started, subjects in (("a", 20.0, {"0": "carl", "1": "anna"}), ("b", 10.0, {"0": "bea", "1": "anna"})):
+        stored(tmp_path / "games" / name, about=True)
+        renamed(tmp_path / "games" / name, name, started, subjects)
+    mapping = tmp_path / "secret" / "mapping.json"
+    out = exported(tmp_path, tmp_path / "games", "--pseudonyms", "--mapping", mapping)
+    assert [(row["game_id"], row["subject"]) for row in table(out, "sessions")] == [
+        ("b", "P001"), ("b", "P002"), ("a", "P003"), ("a", "P002")
+    ]  # fmt: skip
+    assert json.loads(mapping.read_text()) == {"P001": "bea", "P002": "anna", "P003": "carl"}
+    for file in out.iterdir():
+        assert not any(name in file.read_text() for name in ("anna", "bea", "carl")), file
+    renamed(tmp_path / "games" / "b", "b", 10.0, {"0": "zoe", "1": "anna"})
+    out = exported(tmp_path, tmp_path / "games", "--pseudonyms", "--mapping", mapping)
+    assert [row["subject"] for row in table(out, "sessions")] == ["P004", "P002", "P003", "P002"]
+    assert mapping.stat().st_mode & 0o077 == 0
+
+
+def test_pseudonyms_hide_nothing_where_players_are_called_by_their_subject(tmp_path: Path) -> None:
+    """Then every table would say it."""
+    game = stored(tmp_path / "game", about=True)
+    renamed(game, "mesh", 1.0, {"0": "0", "1": "bob"})
+    result = run(game, "--csv", tmp_path / "tables", "--pseudonyms", "--mapping", tmp_path / "map.json")
+    assert result.exit_code == 2
+    assert "is called by the subject id" in result.output.replace("\n", " ")
+    assert without(tmp_path) == ["game"]
+
+
+def test_what_cannot_be_read_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    """Neither tables nor mapping; what was there before stays as it was."""
+    stored(tmp_path / "games" / "a", about=True)
+    bad = stored(tmp_path / "games" / "b", about=True)
+    renamed(bad, "other", 2e9, {"0": "anna", "1": "bob"})
+    words = (tmp_path / "games", "--csv", tmp_path / "tables", "--pseudonyms", "--mapping", tmp_path / "map.json")
+    assert run(*words).exit_code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "tables").iterdir()}
+    mapping = (tmp_path / "map.json").read_bytes()
+    file = bad / "trajectory-1.jsonl"
+    text = file.read_text()
+    cases = [
+        (text[:-9], f"{file}: line 103: cut off"),
+        (text.replace('"frame":9,', '"frame":8,'), f"{file}: line 11: frame 8 of episode 0, not frame 9"),
+        (text.replace('"seed":4', '"seed":5'), f"{file} is not of the same game as {bad / 'trajectory-0.jsonl'}"),
+        (text.replace('"other"', '"mesh"'), "its game_id is"),
+    ]
+    renamed(bad, "other", 2e9, {"0": "dora", "1": "emil"})
+    for broken, message in cases:
+        file.write_text(broken)
+        result = run(*words)
+        assert result.exit_code == 2, result.output
+        assert message in result.output.replace("\n", " "), result.output
+        assert {path: path.read_bytes() for path in (tmp_path / "tables").iterdir()} == before
+        assert (tmp_path / "map.json").read_bytes() == mapping
+        assert without(tmp_path) == ["games", "map.json", "tables"]
+
+
+def test_a_game_is_exported_once(tmp_path: Path) -> None:
+    """Two folders of one game are a mistake; its files named one by one belong together, and so do those of others."""
+    a, b = stored(tmp_path / "games" / "a", about=True), stored(tmp_path / "games" / "b", about=True)
+    result = run(tmp_path / "games", "--csv", tmp_path / "tables")
+    assert result.exit_code == 2
+    assert f"game mesh is in {a} and in {b}" in result.output.replace("\n", " ")
+    renamed(b, "other", 1.0, {})
+    files = [folder / f"{kind}" for folder in (a, b) for kind in ("trajectory-0.jsonl", "metrics-0.json")]
+    out = exported(tmp_path, *files, a / "trajectory-1.jsonl")
+    assert [(row["game_id"], row["evidence"]) for row in table(out, "sessions")] == [
+        ("mesh", "reconciled"), ("mesh", "reconciled"), ("other", "single"), ("other", "single")
+    ]  # fmt: skip
+
+
+def test_a_record_whose_parts_are_missing_is_left_out_and_told(tmp_path: Path) -> None:
+    """Status 1, as in `pycore data`."""
+    game = stored(tmp_path / "game")
+    (game / "trajectory-1.jsonl").rename(game / "trajectory-1.jsonl.incomplete")
+    result = run(game, "--csv", tmp_path / "tables", "--json")
+    assert result.exit_code == 1
+    said = json.loads(result.stdout)
+    assert (said["games"], said["frames"], said["statuses"]) == (1, 100, {"single": 1})
+    assert "incomplete: mesh: trajectory-1.jsonl.incomplete was left out" in result.stderr
+    assert len(table(tmp_path / "tables", "frames")) == 200
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["{}/game"], "say where the tables go"),
+        (["--csv", "{}/t"], "give the files or folders of games, or --database"),
+        (["{}/game", "--database", "sqlite:///x.db", "--csv", "{}/t"], "and not both"),
+        (["--database", "sqlite:///{}/none.db", "--csv", "{}/t"], "there is no database file"),
+        (["{}/game", "--game", "g", "--csv", "{}/t"], "--game is one of a database"),
+        (["{}/game", "--csv", "{}/t", "--parquet", "{}/t"], "two folders"),
+        (["{}/game", "--csv", "{}/t", "--pseudonyms"], "belong together"),
+        (["{}/game", "--csv", "{}/t", "--mapping", "x"], "belong together"),
+        (["{}/game", "--csv", "{}/t", "--pseudonyms", "--mapping", "{}/t/map.json"], "beside the tables"),
+        (["{}/game", "--csv", "{}/t", "--pseudonyms", "--mapping", "{}/game/game.py"], "is not JSON"),
+        (["{}/game", "--csv", "{}/t", "--pseudonyms", "--mapping", "{}/game/game.json"], "no mapping of pseudonyms"),
+        (["{}/game", "--csv", "{}/game"], "has 'game.json' in it, which no export writes"),
+        (["{}/game", "--csv", "{}/game/game.py"], "is no folder"),
+        (["{}/none.jsonl", "--csv", "{}/t"], "there is no file"),
+    ],
+)
+def test_a_mistake_in_the_call_is_told_with_the_way_out(tmp_path: Path, words: list[str], message: str) -> None:
+    """Status 2, and nothing is written."""
+    stored(tmp_path / "game", about=True)
+    result = run(*(word.format(tmp_path) for word in words))
+    assert result.exit_code == 2, result.output
+    assert message in result.output.replace("\n", " ")
+    assert without(tmp_path) == ["game"]
+
+
+def test_the_database_of_a_relay_is_exported(tmp_path: Path) -> None:
+    """As its files are: records in parts, metrics, and what the server knew."""
+    import asyncio
+
+    from pycore.relay.store import DataStore
+
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    texts, metrics = played()
+
+    async def fill(store: DataStore) -> None:
+        row = {"game_id": "mesh", "started": 1.7e9, "ended": 1.7e9 + 60, "seed": 4, "players": "[0, 1]"}
+        subjects = json.dumps({"0": "anna", "1": None})
+        await store.put_game({**row, "subjects": subjects, "settings": json.dumps(SETTINGS)})
+        for player, text in texts.items():
+            half = len(text) // 2
+            await store.put_record("mesh", player, 0, 0, 2, text[:half], 1.7e9)
+            await store.put_record("mesh", player, 0, 1, 2, text[half:], 1.7e9)
+            await store.put_metrics("mesh", player, -1, json.dumps(metrics[player]), 1.7e9)
+
+    store = DataStore(url)
+    asyncio.run(fill(store))
+    store.close()
+    out = exported(tmp_path, "--database", url)
+    sessions = table(out, "sessions")
+    assert [(row["subject"], row["evidence"], row["ended"]) for row in sessions] == [
+        ("anna", "reconciled", "1700000060.0"), ("", "reconciled", "1700000060.0")
+    ]  # fmt: skip
+    direct = exported(tmp_path / "direct", stored(tmp_path / "game", about=True))
+    assert (out / "frames.csv").read_bytes() == (direct / "frames.csv").read_bytes()
+    assert without(tmp_path)[:3] == ["direct", "game", "study.db"]
+
+
+def test_without_duckdb_the_command_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is read or written."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    result = run(stored(tmp_path / "game"), "--parquet", tmp_path / "p", "--csv", tmp_path / "c")
+    assert result.exit_code == 2
+    assert "pip install 'interactive-gym-pycore[study]'" in result.output.replace("\n", " ")
+    assert without(tmp_path) == ["game"]
+
+
+def test_parquet_has_the_same_rows_with_types(tmp_path: Path) -> None:
+    """Numbers are numbers, texts are without apostrophes, nothing is null."""
+    duckdb = pytest.importorskip("duckdb")
+    game = stored(tmp_path / "game", about=True)
+    text = changed(played()[0]["0"], 2, lambda line: line["rewards"].update({"1": float("nan")}))
+    text = changed(text, 3, lambda line: line["infos"].update({"1": "'a\nb"}))
+    for player in "01":
+        (game / f"trajectory-{player}.jsonl").write_text(text)
+    result = run(game, "--parquet", tmp_path / "p", "--csv", tmp_path / "c")
+    assert result.exit_code == 0, result.output
+    assert without(tmp_path / "p") == ["columns.json", *sorted(f"{name}.parquet" for name in TABLES)]
+    for name, of in TABLES.items():
+        found = duckdb.sql(f"SELECT * FROM '{tmp_path / 'p' / name}.parquet'")
+        assert found.columns == [column.name for column in of.columns]
+        assert [str(kind) for kind in found.types] == [parquet.TYPES[column.type] for column in of.columns]
+        assert len(found.fetchall()) == len(table(tmp_path / "c", name))
+    subjects = duckdb.sql(f"SELECT subject FROM '{tmp_path / 'p' / 'sessions'}.parquet'").fetchall()
+    assert subjects == [("anna",), ("=bob",)]
+    rows = duckdb.sql(f"SELECT reward, info, hash, truncated FROM '{tmp_path / 'p' / 'frames'}.parquet'").fetchall()
+    assert str(rows[1][0]) == "nan"
+    assert rows[3][1:] == (json.dumps("'a\nb"), None, False)
+    only = run(game, "--parquet", tmp_path / "q")
+    assert only.exit_code == 0, only.output
+    assert without(tmp_path) == ["c", "game", "p", "q"]
+
+
+def test_a_long_record_is_exported_in_bounded_memory(tmp_path: Path) -> None:
+    """What is held does not grow with the frames."""
+    flags = '"terminations":{"0":false},"truncations":{"0":false}}'
+    with (tmp_path / "trajectory-0.jsonl").open("w") as stream:
+        stream.write('{"game_id":"long","players":[0],"pycore":1,"seed":1}\n')
+        for frame in range(10_000):
+            stream.write(f'{{"actions":[1],"episode":0,"frame":{frame},"infos":{{}},"rewards":{{"0":1}},{flags}\n')
+    tracemalloc.start()
+    try:
+        done = write(of_paths([tmp_path / "trajectory-0.jsonl"]), tmp_path / "tables")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert done.frames == 10_000
+    assert peak < 1_000_000
