@@ -120,7 +120,7 @@ def assemble(
     timesync = TimeSync()
     membership = Membership(links, journal, settings.interrupted_after, settings.dropped_after, now)
 
-    ready = Ready(episode, who.incarnation, agreed)
+    ready = Ready(episode, who.incarnation, agreed, watches=not who.own)
     hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period)
     status = Status(links, journal)
     stop = Stop(links, episode, journal, timeline)

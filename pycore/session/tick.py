@@ -42,6 +42,7 @@ class Tick:
     """The two halves of every tick of one session."""
 
     __slots__ = (
+        "_all_play",
         "_beginning",
         "_count",
         "_course",
@@ -105,6 +106,8 @@ class Tick:
         self._ending = ending
         self._vigil = vigil
         self._count = 0
+        self._all_play = False
+        """Whether everybody is known to have our ready of this episode."""
         self._paused_at = -1
         """The last tick that came after a pause of our own."""
         self._look_every = LOOK_TICKS * settings.period
@@ -149,7 +152,7 @@ class Tick:
                     raise
                 if phase != READYING and course.phase == READYING:
                     self.confirmed = -1
-                    self.stalled = False
+                    self.stalled = self._all_play = False
             phase = course.phase
         if now >= self._look_at and phase < DONE:
             # Before anything is written: what is found is said at once.
@@ -219,6 +222,12 @@ class Tick:
             course.broke(now, error)
             raise
 
+    def _has_everybody(self) -> bool:
+        """Whether everybody plays. Who does not can take no input beyond the window, and refuses the packets that have
+        one, our ready in them. Of a peer without a seat nothing else keeps us back."""
+        self._all_play = all(link.peer.hears_ready for link in self._links)
+        return self._all_play
+
     def _advance(self, now: float, phase: int) -> int:
         publication = self._publication
         timeline = self._timeline
@@ -236,6 +245,7 @@ class Tick:
             current - known < self._window
             and current <= self._dispatch.fixed
             and current + frames.ahead + 1 - frames.size <= publication.collected
+            and (current < self._window or self._all_play or self._has_everybody())
             and (timeline.blocked_at is None or not timeline.blocked)
         )
         timesync = self._timesync

@@ -337,6 +337,7 @@ def test_no_datagram_exceeds_its_limit_however_many_seats_a_page_has(places: lis
     assert max(sizes) > table[0].codec.limit
 
 
+@example(places=[[*range(8)], []], limit=576, weights=[0, 0, 0], loss=0.3, seed=1)
 @given(
     places=st.sampled_from(PLACES),
     limit=st.sampled_from([576, 700, 1200]),
@@ -357,6 +358,17 @@ def test_any_sizes_of_any_seats_under_any_loss_fit_and_arrive(
 
     all_leave(table, limit)
     fixed = play(table, meant, loss, seed=seed)
+    assert {session.reason for session in table.sessions} == {"complete"}
+    expected = truth(table, fixed[0], 0)
+    assert all(ledger.episodes[0] == expected for ledger in ledgers)
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("places", [[[0], []], [[0, 1, 2], [3], []]], ids=str)
+def test_who_has_no_seat_is_waited_for_until_it_is_ready(places: list[list[int]], seed: int) -> None:
+    """Under loss the others have its ready long before it has theirs, and no input that it lacks keeps them back."""
+    table, ledgers, _ = table_of_texts(places, 576, max_steps=40, num_episodes=1)
+    fixed = play(table, lambda seat, frame: f"{seat} {frame}", loss=0.3, seed=seed)
     assert {session.reason for session in table.sessions} == {"complete"}
     expected = truth(table, fixed[0], 0)
     assert all(ledger.episodes[0] == expected for ledger in ledgers)

@@ -130,7 +130,12 @@ class Ready:
     bit = 1 << READY
     of_session = True
 
-    def __init__(self, episode: Episode, incarnation: int, agreed: Mapping[str, Any]) -> None:
+    def __init__(
+        self, episode: Episode, incarnation: int, agreed: Mapping[str, Any], *, watches: bool = False
+    ) -> None:
+        self._watches = watches
+        """Whether we have no seat: then no input of ours says that we play, and each ready wants an answer."""
+        self._asked: set[Link] = set()
         self._episode = episode
         self._incarnation = incarnation
         self.agreed = agreed
@@ -162,7 +167,9 @@ class Ready:
             return ()
         if link.peer.hears_ready and not by_socket:
             link.be_silent(self.bit)
-            return ()
+            if link not in self._asked:
+                return ()
+        self._asked.discard(link)
         heard = self._episode.number in link.peer.ready
         return (encode(heard, self._incarnation, initial, self.delays, self._digests),)
 
@@ -173,3 +180,6 @@ class Ready:
         same = arrival.episode == arrival.running
         heard = bool(payload[1] & HEARD) if same and len(payload) > 1 else None
         link.peer.said_ready(arrival.episode, payload, heard, arrival.by_socket)
+        if same and self._watches:
+            self._asked.add(link)
+            link.speak(self.bit)
