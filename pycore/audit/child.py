@@ -63,6 +63,8 @@ def main() -> None:
                 given["seed"],
                 given["space"],
                 given["interface"],
+                given["subject"],
+                given["pyodide"],
             ),
             report,
         )

@@ -44,6 +44,12 @@ class Moves:
         others = self.rows(seed)
         return [[*row[:seat], other[seat], *row[seat + 1 :]] for row, other in zip(rows, others, strict=True)]
 
+    def recorded(self, row: Sequence[Any]) -> list[Any]:
+        """A row as JSON has it; None is no move."""
+        return [
+            None if action is None else codec.to_json(action) for codec, action in zip(self._codecs, row, strict=True)
+        ]
+
     def _as_played(self, row: Sequence[Any]) -> list[Any]:
         return [codec.decode(codec.encode(action)) for codec, action in zip(self._codecs, row, strict=True)]
 

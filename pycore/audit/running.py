@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pycore.audit.findings import Finding, Report
+from pycore.audit.pyodide import needs
 from pycore.errors import ConfigError
 
 __all__ = ["audit"]
@@ -32,14 +33,18 @@ def audit(
     seed: int = 1,
     space: Any = None,
     interface: str | None = None,
+    pyodide: Path | None = None,
     timeout: float = 600.0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Audit the environment that `subject` (``module:factory`` or ``file.py:factory``) makes.
 
-    `space` is the action space of every seat in its plain form, where the environment has none; `tell` is given the
+    `space` is the action space of every seat in its plain form, where the environment has none; `pyodide` is the folder
+    of a Pyodide in which the same actions are played under Node; `tell` is given the
     stage that begins; after `timeout` seconds the audit is ended. Raises ConfigError where there is no such factory.
     """
+    if pyodide is not None:
+        needs(pyodide, subject)
     with tempfile.TemporaryDirectory(prefix="pycore-audit-") as folder:
         file = Path(folder) / "told"
         file.touch()
@@ -50,6 +55,7 @@ def audit(
             "seed": seed,
             "space": space,
             "interface": interface,
+            "pyodide": None if pyodide is None else str(pyodide.resolve()),
             "file": str(file),
             "folder": os.getcwd(),
         }

@@ -24,6 +24,7 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
     ("transfer", "sending its state"),
     ("hidden", "looking for what is not saved"),
     ("costs", "timing"),
+    ("in_pyodide", "playing in Pyodide"),
 )
 """The stages by method, with what is told meanwhile."""
 NEEDED: Final = frozenset({"make", "actions", "play"})

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_reward, rows_that_differ
 from pycore.audit.findings import Finding, Report
 from pycore.audit.moves import Moves
+from pycore.audit.pyodide import difference
 from pycore.audit.source import findings_of_source, sources_of
 from pycore.audit.timing import Costs, costs_of, findings_of_costs
 from pycore.envs import RNGS, ParallelEnvAdapter
@@ -46,6 +48,9 @@ class Given(NamedTuple):
     space: Any = None
     """The action space of every seat, where the environment has none or another one is meant."""
     interface: str | None = None
+    subject: str = ""
+    pyodide: str | None = None
+    """The folder of a Pyodide in which the same actions are played."""
 
 
 class Trial:
@@ -241,6 +246,31 @@ class Trial:
         self.report.facts["costs"] = costs.as_facts()
         for finding in findings_of_costs(costs):
             self.report.add(finding)
+
+    def in_pyodide(self) -> None:
+        """The same actions in Pyodide, if there is one."""
+        given = self.given
+        if given.pyodide is None:
+            return
+        rows = [self.moves.recorded(row) for row in self.rows]
+        try:
+            found = difference(
+                Path(given.pyodide), given.subject, self.first, rows, self.spaces,
+                players=given.players, seed=given.seed, interface=given.interface,
+            )  # fmt: skip
+        except ConfigError as error:
+            do = "a page can only load what that Pyodide has, and files beside this one"
+            self._find("fails_in_pyodide", "risk", str(error), do)
+            return
+        self.report.facts["the same in Pyodide"] = not found
+        if found:
+            self._find(
+                "differs_in_pyodide",
+                "note",
+                f"Pyodide gives something else, first {found}",
+                "players in browsers agree with each other; replay their records in Pyodide, or use functions that are "
+                "the same everywhere",
+            )
 
     def source(self) -> None:
         """What its source says."""

@@ -27,6 +27,10 @@ COLOURS = {"crash": "bold red", "unfit": "bold red", "wrong": "red", "slow": "ye
 @click.option(
     "--interface", type=click.Choice(["parallel", "aec", "list", "gymnasium"]), help="If it is taken for another one."
 )
+@click.option(
+    "--pyodide", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="A Pyodide's folder: play the same there, under Node, and compare. Needs FILE.py.",
+)  # fmt: skip
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds after which it has hung.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON object there as well.")
@@ -38,6 +42,7 @@ def audit(
     seed: int,
     actions: int | None,
     interface: str | None,
+    pyodide: Path | None,
     timeout: float,
     as_json: bool,
     save: Path | None,
@@ -58,6 +63,7 @@ def audit(
             seed=seed,
             space=None if actions is None else {"type": "discrete", "n": actions},
             interface=interface,
+            pyodide=pyodide,
             timeout=timeout,
             tell=lambda text: status.update(escape(text)),
         )

@@ -224,8 +224,8 @@ class Tick:
 
     def _has_everybody(self) -> bool:
         """Whether everybody plays. Who does not can take no input beyond the window, and refuses the packets that have
-        one, our ready in them. Of a peer without a seat nothing else keeps us back."""
-        self._all_play = all(link.peer.hears_ready for link in self._links)
+        one, our ready in them. Whoever has a seat keeps us back by its inputs that are missing."""
+        self._all_play = all(link.peer.hears_ready or link.peer.seats for link in self._links)
         return self._all_play
 
     def _advance(self, now: float, phase: int) -> int:

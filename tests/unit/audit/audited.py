@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import random
 import time
@@ -205,3 +206,11 @@ class Walked(Fit):
 class Food:
     def __init__(self, number: int) -> None:
         self.number = number
+
+
+class Waves(Fit):
+    """A sine is in the game: its last bits differ in Pyodide."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        self.wave = sum(math.sin(self.x * k + 0.1) ** 3 for k in range(20))
+        return super().effect(actions)

@@ -21,6 +21,7 @@ from pycore.audit.timing import Costs, findings_of_costs
 from pycore.audit.trial import Given, Trial
 from pycore.cli import cli
 from pycore.errors import ConfigError
+from tools.paths import NEWEST
 
 FILE = Path(audited.__file__)
 FRAMES = 60
@@ -147,6 +148,27 @@ def test_players_are_chosen_and_actions_are_numbers_where_that_is_said() -> None
     report = tried(audited.Unspoken, space={"type": "discrete", "n": 4})
     assert report.facts["actions"] == ["discrete {'n': 4}"] * 2
     assert not [finding for finding in report.findings if finding.code == "no_action_space"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "same"), [("Fit", True), ("Waves", False)])
+def test_the_same_actions_are_played_in_pyodide(name: str, same: bool) -> None:
+    """What differs is named with its field, and is no reason to refuse: players in browsers agree."""
+    report = audit(f"{FILE}:{name}", frames=FRAMES, pyodide=NEWEST.source)
+    assert report.facts["the same in Pyodide"] is same, report.findings
+    found = [finding for finding in report.findings if finding.code == "differs_in_pyodide"]
+    assert bool(found) is not same
+    if found:
+        place = r"after frame \d+ of episode 0, in Python 3\.\d+\.\d+: env\.layers\[0\]\.wave was"
+        assert re.search(place, found[0].what)
+    assert report.fit
+
+
+def test_pyodide_needs_its_folder_and_a_file() -> None:
+    with pytest.raises(ConfigError, match=r"has no pyodide\.mjs"):
+        audit(f"{FILE}:Fit", pyodide=FILE.parent)
+    with pytest.raises(ConfigError, match="needs the environment as a file"):
+        audit("audited:Fit", pyodide=NEWEST.source)
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

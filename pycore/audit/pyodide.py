@@ -1,0 +1,157 @@
+"""The same actions in Pyodide, under Node: whether the environment gives the same there as in CPython.
+
+Functions whose last bits differ (sines, powers), integers of 32 bits, orders of sets: players in browsers agree with
+each other, but a record that is replayed in CPython may not. What is loaded is this very core, and the files of the
+environment's own folder; what else it imports has to be part of the Pyodide.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
+from pycore.errors import ConfigError
+from pycore.install.wheel import core_wheel
+
+__all__ = ["difference", "digests", "needs"]
+
+MOST_BYTES: Final = 2_000_000
+"""Of one file that goes along."""
+TIMEOUT: Final = 600.0
+
+_NODE: Final = """
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+const [folder, work] = process.argv.slice(2);
+const { loadPyodide } = await import(pathToFileURL(resolve(folder, "pyodide.mjs")).href);
+const pyodide = await loadPyodide({ indexURL: join(resolve(folder), "/") });
+const wheel = await readFile(join(work, "core.whl"));
+pyodide.unpackArchive(wheel.buffer.slice(wheel.byteOffset, wheel.byteOffset + wheel.byteLength), "whl");
+const job = JSON.parse(await readFile(join(work, "job.json"), "utf8"));
+pyodide.globals.set("job_json", JSON.stringify(job));
+await writeFile(join(work, "found.json"), pyodide.runPython(await readFile(join(work, "play.py"), "utf8")));
+"""
+
+_PLAY: Final = """
+import base64, hashlib, importlib, json, os, sys
+job = json.loads(job_json)
+os.makedirs("/study", exist_ok=True)
+for name, text in job["files"].items():
+    with open("/study/" + name, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+sys.path.insert(0, "/study")
+importlib.invalidate_caches()
+from pycore import action_codec
+from pycore.envs import RNGS, ParallelEnvAdapter, as_parallel
+from pycore.values.results import results_text
+module = importlib.import_module(job["module"])
+env = getattr(module, job["factory"])()
+view = as_parallel(env, interface=job["interface"])
+metadata = getattr(env, "metadata", None)
+rngs = metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
+players = job["players"] or list(view.possible_agents)
+adapter = ParallelEnvAdapter(view, players, seed=job["seed"], rngs=rngs, numeric_ids=False)
+codecs = [action_codec(space) for space in job["spaces"]]
+found = {"frames": 0}
+episode = 0
+adapter.reset(episode)
+for row, expected in zip(job["rows"], job["digests"]):
+    actions = [None if action is None else codec.decode(codec.encode(action)) for codec, action in zip(codecs, row)]
+    result = adapter.step(actions)
+    state, text = adapter.canonical(adapter.save()), results_text(result)
+    if hashlib.blake2b(state + text.encode(), digest_size=8).hexdigest() != expected:
+        found.update(state=base64.b64encode(state).decode(), row=text)
+        break
+    found["frames"] += 1
+    if result.done:
+        episode += 1
+        adapter.reset(episode)
+found["python"] = sys.version.split()[0]
+json.dumps(found)
+"""
+
+
+def digests(frames: Sequence[Frame]) -> list[str]:
+    """A digest of each frame's state and row."""
+    return [hashlib.blake2b(frame.state + frame.row.encode(), digest_size=8).hexdigest() for frame in frames]
+
+
+def difference(
+    folder: Path,
+    subject: str,
+    frames: Sequence[Frame],
+    rows: Sequence[Sequence[Any]],
+    spaces: Sequence[dict[str, Any]],
+    *,
+    players: Sequence[int | str] = (),
+    seed: int = 1,
+    interface: str | None = None,
+) -> str:
+    """The first difference in the Pyodide in `folder`, with its fields; empty if there is none.
+
+    `rows` are actions as JSON has them. Raises ConfigError where it cannot be tried.
+    """
+    node, file, factory = needs(folder, subject)
+    job = {
+        "files": {each.name: each.read_text("utf-8") for each in sorted(file.parent.glob("*.py")) if _goes_along(each)},
+        "module": file.stem, "factory": factory, "players": list(players), "seed": seed, "interface": interface,
+        "spaces": list(spaces), "rows": [list(row) for row in rows], "digests": digests(frames),
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="pycore-pyodide-") as temporary:
+        work = Path(temporary)
+        (work / "core.whl").write_bytes(core_wheel()[1])
+        (work / "job.json").write_text(json.dumps(job), "utf-8")
+        (work / "play.py").write_text(_PLAY, "utf-8")
+        (work / "run.mjs").write_text(_NODE, "utf-8")
+        try:
+            done = subprocess.run(
+                [node, work / "run.mjs", folder, work], capture_output=True, text=True, errors="replace",
+                timeout=TIMEOUT,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise ConfigError(f"Pyodide was not done after {TIMEOUT:.0f} s") from None
+        if done.returncode != 0 or not (work / "found.json").is_file():
+            raise ConfigError(f"it does not run in Pyodide: {_last(done.stderr)}")
+        found = json.loads((work / "found.json").read_text("utf-8"))
+    if "state" not in found:
+        return ""
+    frame = frames[found["frames"]]
+    where = f"after frame {frame.frame} of episode {frame.episode}, in Python {found['python']}"
+    state = base64.b64decode(found["state"])
+    if state != frame.state:
+        return f"{where}: {fields_that_differ(frame.state, state)}"
+    return f"{where}, in what step() returned: {rows_that_differ(frame.row, found['row'])}"
+
+
+def needs(folder: Path, subject: str) -> tuple[str, Path, str]:
+    """Node, the environment's file and its factory. Raises ConfigError for what is missing."""
+    node = shutil.which("node")
+    if node is None:
+        raise ConfigError("Node is not on the path; --pyodide runs Pyodide under Node 18 or newer")
+    if not (folder / "pyodide.mjs").is_file():
+        raise ConfigError(f"{folder} has no pyodide.mjs; give the folder of a Pyodide distribution")
+    path, _, factory = subject.rpartition(":") if ".py:" in subject else (subject, "", "make_env")
+    file = Path(path)
+    if file.suffix != ".py" or not file.is_file():
+        raise ConfigError(f"--pyodide needs the environment as a file, file.py:factory, and not {subject}")
+    return node, file, factory
+
+
+def _goes_along(file: Path) -> bool:
+    return file.stat().st_size <= MOST_BYTES
+
+
+def _last(text: str) -> str:
+    """The line of Python's error, or Node's last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if "Error" in line and not line.startswith(("at ", "PythonError"))]
+    return (told or lines or ["no reason was given"])[-1][:300]
