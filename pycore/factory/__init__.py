@@ -12,8 +12,9 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, described
@@ -22,6 +23,14 @@ DEFAULT: Final = "make_env"
 """What the function is called unless the text says otherwise."""
 OURS: Final = "__pycore_factory__"
 """Marks a module that was read from a file here: reading the file again may replace it."""
+
+
+class _Fresh(SourceFileLoader):
+    """Reads the source itself: byte code of a file of the same size and second would be taken for it. None is left
+    behind, either."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 class Found(NamedTuple):
@@ -114,7 +123,7 @@ def _read(path: Path) -> ModuleType:
     if taken is not None and not hasattr(taken, OURS):
         # A file called json.py must not replace the module json for everybody else.
         name = f"pycore_factory_{name}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Fresh(name, str(path)))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

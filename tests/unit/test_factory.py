@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,13 @@ def test_a_factory_that_fails_says_which_and_why(folder: Path) -> None:
         make_with(needs, "a:b")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="returned None"):
         make_with(lambda: None, "a:b")
+
+
+def test_a_file_that_was_written_again_is_read_again(tmp_path: Path) -> None:
+    """Also within the same second and with the same size, which is all that byte code is compared by."""
+    file = tmp_path / "again.py"
+    for number in range(1, 6):
+        file.write_text(f"def make_env():\n    return {number}\n")
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        assert load_factory(str(file))() == number
+    assert not (tmp_path / "__pycache__").exists()
