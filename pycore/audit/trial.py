@@ -6,6 +6,7 @@ code does, up to ending the interpreter, is a finding.
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,7 @@ class Trial:
             self.report.facts.setdefault("actions", []).append(_short(self.spaces[seat]))
         self.moves = Moves(self.adapter, self.spaces, self.codecs, self.given.frames)
         self.rows = self.moves.rows(self.given.seed)
+        self.report.facts["settings"] = _settings(self.spaces, self.moves.turns)
 
     def play(self) -> None:
         """Play random, lively actions: what is recorded, what changes, what never happens."""
@@ -190,10 +192,11 @@ class Trial:
             if (result := self.adapter.step(row)) is not None and result.done:
                 break
         if not isinstance(shown, (list, tuple)):
+            what = "None" if shown is None else f"a {type(shown).__name__}"
             self._find(
                 "nothing_drawn",
                 "note",
-                f"render() gives {_a(shown)}, which a page of pycore cannot draw",
+                f"render() gives {what}, which a page of pycore cannot draw",
                 "return a list of objects to draw; in the interactive_gym page its own forms work as well",
             )
 
@@ -381,8 +384,13 @@ def _space_of_agent(env: Any, agent: Any) -> Any:
     return space
 
 
-def _a(value: Any) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+def _settings(spaces: list[dict[str, Any]], turns: bool) -> str:
+    """What a study's settings say of actions, as JSON."""
+    if turns:
+        spaces = [{"type": "optional", "space": space} for space in spaces]
+    if all(space == spaces[0] for space in spaces):
+        return json.dumps({"action_space": spaces[0]})
+    return json.dumps({"seats": [{"action_space": space} for space in spaces]})
 
 
 def _short(space: dict[str, Any]) -> str:

@@ -99,7 +99,8 @@ def _by_mask(mask: Any, move: Any, space: Any) -> bool | None:
         parts = [_by_mask(part, of_it, None) for part, of_it in zip(mask, move, strict=True)]
         return None if None in parts else all(parts)
     try:
-        place = operator.index(move) - int(getattr(space, "start", 0))
+        start = space.get("start", 0) if isinstance(space, dict) else getattr(space, "start", 0)
+        place = operator.index(move) - int(start)
         return 0 <= place < len(mask) and bool(mask[place])
     except (TypeError, ValueError):
         return None

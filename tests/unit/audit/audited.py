@@ -214,3 +214,52 @@ class Waves(Fit):
     def effect(self, actions: dict[Any, Any]) -> int:
         self.wave = sum(math.sin(self.x * k + 0.1) ** 3 for k in range(20))
         return super().effect(actions)
+
+
+class Turns:
+    """Whoever's turn it is takes one to three of 21 matches; who takes the last one has lost. One moves at a time."""
+
+    def __init__(self) -> None:
+        self.possible_agents = ["left", "right"]
+
+    def action_space(self, agent: Any) -> Any:
+        return {"type": "discrete", "n": 3, "start": 1}
+
+    def agent_iter(self) -> Any:
+        raise NotImplementedError
+
+    def last(self) -> Any:
+        agent = self.agent_selection
+        return self.observe(agent), 0, self.terminations[agent], False, {}
+
+    def observe(self, agent: Any) -> Any:
+        return {"observation": self.left, "action_mask": [number <= self.left for number in (1, 2, 3)]}
+
+    def reset(self, seed: Any = None, options: Any = None) -> None:
+        self.agents = list(self.possible_agents)
+        self.agent_selection = self.agents[(seed or 0) % 2]
+        self.left = 21
+        self.rewards = dict.fromkeys(self.agents, 0)
+        self._cumulative_rewards = dict.fromkeys(self.agents, 0)
+        self.terminations = dict.fromkeys(self.agents, False)
+        self.truncations = dict.fromkeys(self.agents, False)
+        self.infos: dict[Any, Any] = {agent: {} for agent in self.agents}
+
+    def step(self, action: Any) -> None:
+        agent = self.agent_selection
+        if self.terminations[agent]:
+            self.agents.remove(agent)
+            self.agent_selection = self.agents[0] if self.agents else agent
+            return
+        other = self.possible_agents[1 - self.possible_agents.index(agent)]
+        self.left -= action
+        self._cumulative_rewards[agent] = 0
+        if self.left == 0:
+            self.rewards = {agent: -1, other: 1}
+            self.terminations = dict.fromkeys(self.possible_agents, True)
+        for name, reward in self.rewards.items():
+            self._cumulative_rewards[name] += reward
+        self.agent_selection = other
+
+    def render(self) -> Any:
+        return []

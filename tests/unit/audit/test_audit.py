@@ -46,7 +46,17 @@ def test_an_environment_without_a_fault_is_fit_and_has_nothing_against_it() -> N
     assert report.facts["state"] == "capture"
     assert report.facts["agents"] == ["left", "right"]
     assert report.facts["actions"] == ["discrete {'n': 3}"] * 2
+    assert report.facts["settings"] == '{"action_space": {"type": "discrete", "n": 3}}'
     assert report.facts["costs"]["step_us"] > 0
+
+
+def test_a_turn_based_game_is_played_with_legal_moves_to_its_end() -> None:
+    """So both have moved, and games have ended; the settings say that nobody has to move."""
+    report = tried(audited.Turns)
+    assert codes(report) == set()
+    assert str(report.facts["interface"]).startswith("aec: ")
+    space = {"type": "discrete", "n": 3, "start": 1}
+    assert json.loads(report.facts["settings"]) == {"action_space": {"type": "optional", "space": space}}
 
 
 def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None:
