@@ -25,7 +25,8 @@ class Moves:
         self, adapter: ParallelEnvAdapter, spaces: list[dict[str, Any]], codecs: list[ActionCodec], frames: int
     ) -> None:
         self._adapter = adapter
-        self._spaces = spaces
+        # That nobody has to move is the trial's own affair.
+        self._spaces = [space["space"] if space["type"] == "optional" else space for space in spaces]
         self._codecs = codecs
         self._frames = frames
         self.turns = interface_of(adapter.view).takes_turns

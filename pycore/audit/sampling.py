@@ -47,6 +47,8 @@ def sampled(space: dict[str, Any], rng: Random) -> Any:
     if kind == "text":
         length = rng.randint(space.get("min_length", 1), min(space["max_length"], 40))
         return "".join(rng.choice(space["charset"]) for _ in range(length)) if length else ""
+    if kind == "optional":
+        return sampled(space["space"], rng) if rng.random() < 0.5 else None
     if kind == "tuple":
         return [sampled(part, rng) for part in space["spaces"]]
     if kind == "dict":

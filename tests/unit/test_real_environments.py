@@ -12,6 +12,8 @@ from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
 from pycore.envs.chains import class_name
 from pycore.errors import EnvironmentUnfit
 
+pytestmark = pytest.mark.slow
+
 
 def module(name: str) -> Any:
     """A module that may be missing, as may what it needs; then the test is skipped with what is missing."""

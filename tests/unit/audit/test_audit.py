@@ -191,6 +191,7 @@ SPACES = [
     {"type": "box", "shape": [], "dtype": "int16"},
     {"type": "text", "min_length": 0, "max_length": 5, "charset": "ab"},
     {"type": "dict", "spaces": {"a": {"type": "discrete", "n": 2}, "b": {"type": "tuple", "spaces": []}}},
+    {"type": "optional", "space": {"type": "discrete", "n": 9, "start": 20}},
     {"type": "any"},
 ]
 
