@@ -188,9 +188,14 @@ def _pickler(
             self._kinds = {type(layer) for layer in layers}
             self._shared = shared
 
-        def _shares(self, value: Any) -> Any:
+        def share(self, value: Any) -> Any:
+            """Refer to it by number."""
             self._shared.append(value)
             return _shared, (len(self._shared) - 1,)
+
+        def keeps(self, value: Any) -> bool:
+            """Whether it is a layer."""
+            return id(value) in self._layers
 
         def reducer_override(self, value: Any) -> Any:
             kind = type(value)
@@ -204,6 +209,6 @@ def _pickler(
             if reduce is generator and (found := memory(value)) is not None:
                 self._shared.append(value)
                 return _generator, (len(self._shared) - 1, found.state().data)
-            return reduce(value, self._shares)
+            return reduce(value, self)
 
     return Pickler

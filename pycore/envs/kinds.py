@@ -4,7 +4,8 @@ Nearly everything is pickled as pickle does it. An object of C that has no way o
 there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
 
 - code (functions that cannot be imported, classes likewise, modules) is shared: a snapshot refers to it. A function
-  that has a mutable object in its closure is refused, since that would be state which nobody saves;
+  that has an object in its closure which may change is refused, since nobody would save that, or put the saved one in
+  its place; the environment itself may be there;
 - what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long;
 - a class that inherits `EzPickle` is pickled as if it did not, because that makes a new object from the constructor's
   arguments;
@@ -18,17 +19,28 @@ import random
 import sys
 import weakref
 from collections.abc import Callable
-from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any, Final
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any, Final, Protocol
 
 from pycore.errors import PycoreError
 
-__all__ = ["Reduce", "Refused", "Shares", "bare_state", "generator", "put_state", "reduction_of"]
+__all__ = ["Reduce", "Refused", "Sharing", "bare_state", "generator", "put_state", "reduction_of"]
 
-Shares = Callable[[Any], Any]
-"""Takes an object that is shared; gives what stands for it in the pickle."""
-Reduce = Callable[[Any, Shares], Any]
-"""Takes an object and `Shares`; gives what `__reduce__` gives, or NotImplemented for pickle's own way."""
+
+
+class Sharing(Protocol):
+    """What a reduction may ask of the pickler."""
+
+    def share(self, value: Any) -> Any:
+        """What stands in the pickle for an object that is shared."""
+
+    def keeps(self, value: Any) -> bool:
+        """Whether an object is a layer, which stays the object that it is."""
+
+
+Reduce = Callable[[Any, Sharing], Any]
+"""Takes an object; gives what `__reduce__` gives, or NotImplemented for pickle's own way."""
 
 DRAWN: Final = frozenset({"Surface", "Font", "Clock", "Sound", "Channel", "Joystick", "Window", "FreeType"})
 """Of pygame, what a state never holds: pictures, sounds and clocks."""
@@ -40,6 +52,7 @@ NUMBERS: Final = frozenset(
     | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
 """Of numpy's scalars, those that a number of Python's holds exactly."""
+FIXED: Final = frozenset({int, float, complex, str, bool, bytes, type(None), range, type(...)})
 SPACES: Final = frozenset({"gymnasium", "gym"})
 
 
@@ -98,13 +111,13 @@ def put_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
 # --- kinds ---
 
 
-def generator(value: Any, shares: Shares) -> Any:
+def generator(value: Any, sharing: Sharing) -> Any:
     """A generator of random numbers: `pycore.envs.capture` knows more of it, where its state lies in memory."""
     return NotImplemented
 
 
-def _share(value: Any, shares: Shares) -> Any:
-    return shares(value)
+def _share(value: Any, sharing: Sharing) -> Any:
+    return sharing.share(value)
 
 
 _importable: dict[int, Any] = {}
@@ -122,37 +135,59 @@ def _is_importable(value: Any) -> bool:
     return found is value
 
 
-def _class(value: Any, shares: Shares) -> Any:
-    return NotImplemented if _is_importable(value) else shares(value)
+def _class(value: Any, sharing: Sharing) -> Any:
+    return NotImplemented if _is_importable(value) else sharing.share(value)
 
 
-def _function(value: Any, shares: Shares) -> Any:
+def _function(value: Any, sharing: Sharing) -> Any:
     if _is_importable(value):
         return NotImplemented
-    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-        if _is_state(cell):
-            raise Refused(
-                f"{value.__qualname__}() has {name!r} in its closure, a {type(cell.cell_contents).__name__} that may "
-                "change: keep it as an attribute"
-            )
-    return shares(value)
+    found = _changing_in(value, sharing, set())
+    if found is not None:
+        name, inside = found
+        raise Refused(
+            f"{value.__qualname__}() has {name!r} in its closure, a {type(inside).__name__} that may change: keep it "
+            "as an attribute"
+        )
+    return sharing.share(value)
 
 
-def _is_state(cell: CellType) -> bool:
-    """Whether a closure holds what may change and what no attribute of the environment can be found to hold."""
-    try:
-        inside = cell.cell_contents
-    except ValueError:  # empty as yet
-        return False
-    return isinstance(inside, (list, dict, set, bytearray)) or type(inside).__module__ == "random"
+def _changing_in(function: Any, sharing: Sharing, seen: set[int]) -> tuple[str, Any] | None:
+    """Name and value of what may change in a function's closure, or in those of the functions that are in it."""
+    seen.add(id(function))
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            inside = cell.cell_contents
+        except ValueError:  # empty as yet
+            continue
+        if not _is_fixed(inside, sharing, seen):
+            return name, inside
+    return None
 
 
-def _method(value: Any, shares: Shares) -> Any:
+def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
+    """Whether a value in a closure never changes, or is the same object after a load."""
+    kind = type(value)
+    if kind in FIXED or isinstance(value, (type, Enum)) or sharing.keeps(value):
+        return True
+    if kind in (tuple, frozenset):
+        return all(_is_fixed(item, sharing, seen) for item in value)
+    if kind is MethodType:
+        return _is_fixed(value.__self__, sharing, seen)
+    if kind is FunctionType:
+        return id(value) in seen or _changing_in(value, sharing, seen) is None
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, (numpy.generic, numpy.dtype, numpy.ufunc)):
+        return True
+    return kind in _CODE or reduction_of(kind) is _share
+
+
+def _method(value: Any, sharing: Sharing) -> Any:
     # pickle would look the name up, and a method may have another one than the attribute it is found by.
     return MethodType, (value.__func__, value.__self__)
 
 
-def _weak(value: Any, shares: Shares) -> Any:
+def _weak(value: Any, sharing: Sharing) -> Any:
     there = value()
     return (weakref.ref, (there,)) if there is not None else (_dead, ())
 
@@ -162,11 +197,11 @@ def _dead() -> Any:
     return weakref.ref(type("Gone", (), {})())
 
 
-def _bare(value: Any, shares: Shares) -> Any:
+def _bare(value: Any, sharing: Sharing) -> Any:
     return object.__new__, (type(value),), bare_state(value), None, None, put_state
 
 
-def _array(value: Any, shares: Shares) -> Any:
+def _array(value: Any, sharing: Sharing) -> Any:
     base = value.base
     if base is None:
         # numpy's own way is three times slower: it pickles an object for the dtype.
@@ -179,7 +214,7 @@ def _array(value: Any, shares: Shares) -> Any:
     return _view, (base, value.dtype, value.shape, value.strides, _address(value) - _address(base))
 
 
-def _array_with_attributes(value: Any, shares: Shares) -> Any:
+def _array_with_attributes(value: Any, sharing: Sharing) -> Any:
     make, given, state, *_ = value.__reduce__()
     return make, given, (state, bare_state(value)), None, None, _put_array
 
@@ -194,7 +229,7 @@ def _owned(dtype: str, shape: Any, data: bytes) -> Any:
     return sys.modules["numpy"].ndarray(shape, dtype, data).copy()
 
 
-def _number(value: Any, shares: Shares) -> Any:
+def _number(value: Any, sharing: Sharing) -> Any:
     return type(value), (value.item(),)
 
 
@@ -207,6 +242,7 @@ def _view(base: Any, dtype: Any, shape: Any, strides: Any, offset: int) -> Any:
     return numpy.ndarray(shape, dtype, base, offset, strides)
 
 
+_CODE: Final = (BuiltinFunctionType, ModuleType)
 _OF_CODE: dict[type, Reduce] = {
     FunctionType: _function,
     MethodType: _method,

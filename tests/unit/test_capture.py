@@ -402,6 +402,26 @@ def drawing() -> Callable[[], float]:
     return lambda: rng.random()
 
 
+def walking() -> Callable[[], str]:
+    node = Node("a")
+    return lambda: node.name
+
+
+def nested() -> Callable[[], int]:
+    count = counting()
+    return lambda: count() + 1
+
+
+def recursive() -> Callable[[int], bool]:
+    def even(n: int) -> bool:
+        return n == 0 or odd(n - 1)
+
+    def odd(n: int) -> bool:
+        return n != 0 and even(n - 1)
+
+    return even
+
+
 def generating() -> Any:
     yield 1
 
@@ -413,6 +433,8 @@ def generating() -> Any:
         (lambda: [generating()], r"world\[0\], a generator", "cannot pickle"),
         (counting, r"world, a function", "'seen' in its closure"),
         (drawing, "world, a function", "'rng' in its closure"),
+        (walking, "world, a function", "'node' in its closure, a Node that may change"),
+        (nested, "world, a function", "'count' in its closure"),
     ],
 )
 def test_what_cannot_be_held_is_refused_by_its_path(make: Callable[[], Any], path: str, why: str) -> None:
