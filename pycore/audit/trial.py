@@ -180,7 +180,7 @@ class Trial:
         for frame, row in enumerate(self.rows[:LAWS]):
             if frame % PICTURES == 0:
                 before = self.adapter.canonical(self.adapter.save())
-                shown = env.render()
+                shown = self.adapter.drawn()
                 self._differ(
                     before,
                     self.adapter.canonical(self.adapter.save()),

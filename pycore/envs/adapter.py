@@ -250,11 +250,14 @@ class ParallelEnvAdapter:
 
     def render(self) -> list[Any] | None:
         """The objects that the environment's render() lists now, or None where it lists none."""
-        render = getattr(self._env, "render", None)
-        if not self._is_reset or not callable(render):
-            return None
-        shown = render()
+        shown = self.drawn() if self._is_reset else None
         return shown if isinstance(shown, list) else list(shown) if isinstance(shown, tuple) else None
+
+    def drawn(self) -> Any:
+        """What the environment's render() gives now, None where it has none. What it changes is no part of the game
+        where attributes are captured; with `get_state` the state is what that says."""
+        render = getattr(self._env, "render", None)
+        return self._state.draw(render) if callable(render) else None
 
     def check(
         self,

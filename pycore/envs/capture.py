@@ -23,13 +23,16 @@ from typing import Any, NamedTuple
 
 from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
-from pycore.envs.kinds import Reduce, bare_state, generator, put_state, reduction_of
+from pycore.envs.kinds import Reduce, bare_state, generator, is_kept_aside, put_state, reduction_of
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Memory, Raw
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit
 
 __all__ = ["Capture", "Captured", "layers_of"]
+
+
+_ABSENT = object()
 
 
 class Captured(NamedTuple):
@@ -58,6 +61,8 @@ class Capture:
         """Of generators, by their place in memory, which they keep: a `Memory` holds its generator."""
         self._pickler = _pickler(pickle.Pickler, self._reductions, self._memory)
         self._loads = pickle.loads
+        self._drawn: list[tuple[Any, str, Any, Any]] = []
+        """What drawing left in attributes: layer, name, value, and what stands there for the game."""
         self._first = self.save()
 
     def restart(self) -> None:
@@ -82,6 +87,30 @@ class Capture:
         states = self._unpickled(captured, self._told)
         for layer, state in zip(captured.layers, states, strict=True):
             _put(layer, state)
+
+    def draw(self, render: Callable[[], Any]) -> Any:
+        """Call a function that draws, as often as a screen wants pictures, which is another number on every peer.
+
+        What it changes is taken back, or peers would differ by it. Windows and pictures that it keeps, and plain values
+        beside them, are put aside until the next picture, unless the game has changed them meanwhile: to make a window
+        anew for each picture takes longer than all else.
+        """
+        before = self.save()
+        for layer, name, value, was in self._drawn:
+            own = vars(layer)
+            if own.get(name, _ABSENT) is was or own.get(name, _ABSENT) == was:
+                own[name] = value
+        shown = render()
+        after = self.save()
+        self._drawn = []
+        if after.data != before.data or after.shared != before.shared:
+            kept = [(layer, name, value) for layer in before.layers for name, value in vars(layer).items()]
+            self.load(before)
+            for layer, name, value in kept:
+                was = vars(layer).get(name, _ABSENT)
+                if was is not value and is_kept_aside(value) and (was is _ABSENT or is_kept_aside(was)):
+                    self._drawn.append((layer, name, value, was))
+        return shown
 
     def contents(self, captured: Captured) -> Any:
         """What is in a snapshot, as a value that has a canonical form. Raises `CanonicalError`, `EnvironmentUnfit`."""

@@ -20,12 +20,13 @@ import sys
 import weakref
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
 from pycore.errors import PycoreError
 
-__all__ = ["Reduce", "Refused", "Sharing", "bare_state", "generator", "put_state", "reduction_of"]
+__all__ = ["Reduce", "Refused", "Sharing", "bare_state", "generator", "is_kept_aside", "put_state", "reduction_of"]
 
 
 
@@ -84,6 +85,17 @@ def reduction_of(kind: type) -> Reduce | None:
     if any(name == "EzPickle" for _, name in names):
         return _bare
     return None
+
+
+def is_kept_aside(value: Any) -> bool:
+    """Whether a value that drawing left in an attribute leads to nothing of the game: a window, a number."""
+    kind: Any = type(value)
+    return _leads_nowhere(kind)
+
+
+@cache
+def _leads_nowhere(kind: Any) -> bool:
+    return kind in FIXED or reduction_of(kind) is _share
 
 
 def bare_state(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -48,6 +48,9 @@ class StateWay(Protocol):
     def contents(self, saved: Any) -> Any:
         """The value of a saved state that has a canonical form, fresh where it could be changed."""
 
+    def draw(self, render: Callable[[], Any]) -> Any:
+        """Call a function that draws. What it changes is no part of the game."""
+
 
 class OwnState:
     """What the environment says of itself, or functions that know it.
@@ -85,6 +88,10 @@ class OwnState:
         if is_pickled:
             return unpickled(state)
         return state.copy() if type(state) is dict else state
+
+    def draw(self, render: Callable[[], Any]) -> Any:
+        # Its state is what the environment says that it is, whatever else it keeps.
+        return render()
 
 
 def way_of(view: View) -> StateWay:

@@ -22,14 +22,12 @@ def flat_observations(observations: dict[Any, Any]) -> tuple[list[Any], bytes]:
     return shapes, values.tobytes()
 
 
-def packet(env: Any) -> tuple[dict[str, Any], bytes]:
-    """What `render()` of an environment gives now, and the pixels if that is a picture.
+def packet(shown: Any) -> tuple[dict[str, Any], bytes]:
+    """What `render()` of an environment gave (None: nothing), and the pixels if that is a picture.
 
     Objects (`objects`, with what is `removed` where the page's Surface made them) or the size of an `image`, three
     bytes per pixel, line by line.
     """
-    render = getattr(env, "render", None)
-    shown = render() if callable(render) else None
     if isinstance(shown, dict):
         return {"objects": shown.get("game_state_objects"), "removed": shown.get("removed") or []}, b""
     if shown is None:

@@ -129,7 +129,7 @@ class PageView:
 
     def _picture(self) -> dict[str, Any]:
         try:
-            found, image = packet(self._adapter.env)
+            found, image = packet(self._adapter.drawn())
         except Exception as error:
             self.unseen = error
             return {"objects": None}

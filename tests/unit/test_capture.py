@@ -590,3 +590,45 @@ def test_what_wrappers_of_gymnasium_only_note_is_no_state() -> None:
     assert adapter.view.env.get_wrapper_attr("_elapsed_steps") == 1
     adapter.load(saved)
     assert adapter.view.env.get_wrapper_attr("_elapsed_steps") == 0
+
+
+class Drawn(Ring):
+    """Draws with what it keeps: a window, a count, and a cache that leads to the game."""
+
+    window: Any = None
+    pictures = 0
+
+    def render(self) -> Any:
+        self.window = self.window or Surface()
+        self.pictures += 1
+        self.cache = {"at": self.at}
+        self.at[0] += 1000
+        return [self.pictures]
+
+
+def test_what_drawing_changes_is_no_part_of_the_game() -> None:
+    """A window and a count are there again for the next picture; what leads to the game is made anew."""
+    adapter, plain = (ParallelEnvAdapter(Drawn(), [0, 1], seed=1) for _ in range(2))
+    for each in (adapter, plain):
+        each.reset(0)
+    for number in range(1, 6):
+        assert adapter.render() == [number]
+        assert adapter.env.at[0] < 1000
+        adapter.step([1, 1])
+        plain.step([1, 1])
+        assert adapter.canonical(adapter.save()) == plain.canonical(plain.save())
+
+
+def test_a_window_that_drawing_made_is_there_for_the_next_picture() -> None:
+    adapter = ParallelEnvAdapter(Drawn(), [0, 1], seed=1)
+    adapter.reset(0)
+    seen = []
+    capture = Capture(adapter.env)
+    for _ in range(3):
+        capture.draw(lambda: seen.append(Drawn.render(adapter.env) and adapter.env.window))
+        assert adapter.env.window is None
+    assert len(seen) == 3
+    assert len(set(map(id, seen))) == 1
+    adapter.env.window = "the game's own"
+    capture.draw(lambda: seen.append(adapter.env.window))
+    assert seen[-1] == "the game's own"

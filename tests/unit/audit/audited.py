@@ -115,8 +115,17 @@ class HalfDeaf(Fit):
         return int(actions["left"])
 
 
-class Draws(Fit):
-    """Drawing goes on with the game."""
+class DrawsUnsaved(Fit):
+    """Drawing goes on with the game, whose attributes are captured: it is taken back."""
+
+    def render(self) -> Any:
+        self.x += 1
+        self.pictures = getattr(self, "pictures", 0) + 1
+        return []
+
+
+class Draws(Saved):
+    """Drawing goes on with the game, and its own state says so."""
 
     def render(self) -> Any:
         self.x += 1

@@ -67,6 +67,10 @@ def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None
     assert codes(report) == set()
 
 
+def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
+    assert codes(tried(audited.DrawsUnsaved)) == set()
+
+
 @pytest.mark.parametrize(
     ("factory", "harm", "code", "what"),
     [

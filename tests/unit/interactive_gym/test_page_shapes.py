@@ -13,38 +13,27 @@ from pycore.interactive_gym.shapes import flat_observations, packet, pairs
 from pycore.session.tick import RESIMULATED
 
 
-class Env:
-    """Renders what it is told."""
-
-    def __init__(self, shown: Any) -> None:
-        self.shown = shown
-
-    def render(self) -> Any:
-        return self.shown
-
-
 def test_objects_and_deltas_and_nothing_are_told_apart() -> None:
     """A list of objects, the Surface's dictionary, no picture at all, no render() at all."""
     ball = {"uuid": "ball"}
-    assert packet(Env([ball])) == ({"objects": [ball], "removed": []}, b"")
-    assert packet(Env(())) == ({"objects": [], "removed": []}, b"")
+    assert packet([ball]) == ({"objects": [ball], "removed": []}, b"")
+    assert packet(()) == ({"objects": [], "removed": []}, b"")
     delta = {"game_state_objects": [ball], "removed": ["net"]}
-    assert packet(Env(delta)) == ({"objects": [ball], "removed": ["net"]}, b"")
-    assert packet(Env({"game_state_objects": []})) == ({"objects": [], "removed": []}, b"")
-    assert packet(Env(None)) == ({"objects": None}, b"")
-    assert packet(object()) == ({"objects": None}, b"")
+    assert packet(delta) == ({"objects": [ball], "removed": ["net"]}, b"")
+    assert packet({"game_state_objects": []}) == ({"objects": [], "removed": []}, b"")
+    assert packet(None) == ({"objects": None}, b"")
 
 
 def test_rgb_pictures_cross_line_by_line_without_their_alpha() -> None:
     """Width first; three bytes per pixel, whether it is lists or an array."""
     lines = [[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [10, 11, 12]], [[13, 14, 15], [16, 17, 18]]]
-    found, data = packet(Env(lines))
+    found, data = packet(lines)
     assert (found, data) == ({"objects": None, "image": [2, 3]}, bytes(range(1, 19)))
     with_alpha = [[[*pixel, 255] for pixel in line] for line in lines]
-    assert packet(Env(with_alpha))[1] == bytes(range(1, 19))
+    assert packet(with_alpha)[1] == bytes(range(1, 19))
     numpy = pytest.importorskip("numpy")
     for of in (lines, with_alpha):
-        assert packet(Env(numpy.array(of, dtype=numpy.uint8))) == (found, data)
+        assert packet(numpy.array(of, dtype=numpy.uint8)) == (found, data)
 
 
 def test_observations_are_flat_float32_one_behind_the_other() -> None:
