@@ -100,7 +100,13 @@ class Capture:
             own = vars(layer)
             if own.get(name, _ABSENT) is was or own.get(name, _ABSENT) == was:
                 own[name] = value
-        shown = render()
+        try:
+            return render()
+        finally:
+            self._take_back(before)
+
+    def _take_back(self, before: Captured) -> None:
+        """Undo what drawing changed since, and put aside what is for the next picture."""
         after = self.save()
         self._drawn = []
         if after.data != before.data or after.shared != before.shared:
@@ -110,7 +116,6 @@ class Capture:
                 was = vars(layer).get(name, _ABSENT)
                 if was is not value and is_kept_aside(value) and (was is _ABSENT or is_kept_aside(was)):
                     self._drawn.append((layer, name, value, was))
-        return shown
 
     def contents(self, captured: Captured) -> Any:
         """What is in a snapshot, as a value that has a canonical form. Raises `CanonicalError`, `EnvironmentUnfit`."""

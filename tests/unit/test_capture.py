@@ -632,3 +632,16 @@ def test_a_window_that_drawing_made_is_there_for_the_next_picture() -> None:
     adapter.env.window = "the game's own"
     capture.draw(lambda: seen.append(adapter.env.window))
     assert seen[-1] == "the game's own"
+
+
+def test_a_picture_that_fails_halfway_changes_nothing_either() -> None:
+    env = Env(x=1)
+    capture = Capture(env)
+
+    def render() -> None:
+        env.x = 2
+        raise RuntimeError("no screen")
+
+    with pytest.raises(RuntimeError, match="no screen"):
+        capture.draw(render)
+    assert env.x == 1
