@@ -53,6 +53,7 @@ def restless(seat: int) -> Callable[[int, int], Any]:
 
 
 @pytest.mark.parametrize("how", ["clock", "machine"])
+@pytest.mark.slow
 def test_the_burden_of_a_slow_partner_is_shared(how: str) -> None:
     """A page at 25 of 30 frames per second: neither re-simulates a fifth more a minute than the other."""
     of = Mesh(
@@ -73,6 +74,7 @@ def test_the_burden_of_a_slow_partner_is_shared(how: str) -> None:
     assert max(burdens) - min(burdens) <= 0.2 * max(burdens), burdens
 
 
+@pytest.mark.slow
 def test_advantages_of_long_ways_at_high_rates_do_not_saturate() -> None:
     """36 frames are on the way at 120 frames per second and 300 ms: nobody slows down for that."""
     settings = Settings(fps=120, max_steps=20_000, action_space=SIX)
@@ -346,6 +348,7 @@ def test_no_datagram_exceeds_its_limit_however_many_seats_a_page_has(places: lis
     seed=st.integers(0, 1000),
 )
 @example(places=PLACES[0], limit=1200, weights=[500, 500, 500], loss=0.3, seed=1)
+@pytest.mark.slow
 def test_any_sizes_of_any_seats_under_any_loss_fit_and_arrive(
     places: list[list[int]], limit: int, weights: list[int], loss: float, seed: int
 ) -> None:
@@ -457,6 +460,7 @@ def test_rollback_events_are_bounded_whatever_the_actions_weigh() -> None:
 @pytest.mark.parametrize(
     "moment", [5.0, *(pytest.param(30.0 + 0.0107 * k, marks=[pytest.mark.slow] * (k != 1)) for k in range(12))]
 )
+@pytest.mark.slow
 def test_a_clock_that_jumps_does_not_end_the_game(p2p: bool, jump: float, moment: float) -> None:
     """A machine sets its clock in the middle of an episode, by either path: between an arrival and a tick too, when
     more time has passed than anybody is waited for. Nobody is silent for it, nothing was lost, no path is left."""

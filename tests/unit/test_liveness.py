@@ -576,6 +576,7 @@ def test_a_pause_between_two_episodes_is_a_part_of_that_between_them() -> None:
 
 @pytest.mark.parametrize("by_probe", [False, True])
 @pytest.mark.parametrize("frozen", [(0,), (1,), (0, 1)])
+@pytest.mark.slow
 def test_no_round_trip_has_a_pause_in_it(frozen: tuple[int, ...], by_probe: bool) -> None:
     """What waited is stamped when a page wakes. As a sample it would be six seconds, and by the round trip it is judged
     how long a path may be silent and when an input is sent again."""
@@ -648,6 +649,7 @@ class _Stops(Watcher):
 
 
 @pytest.mark.parametrize("p2p", [True, False])
+@pytest.mark.slow
 def test_a_stop_asked_for_at_the_last_end_has_one_reason_on_both_sides(p2p: bool) -> None:
     """Whether it came in time is one decision, and not each side's own: at any frame, and at any tick of the end."""
     seen = []

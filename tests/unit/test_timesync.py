@@ -59,6 +59,7 @@ def _drifting(drift: float) -> tuple[int, list[int]]:
 
 
 @pytest.mark.parametrize("drift", [0.0, 0.005, pytest.param(-0.005, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_mispredictions_are_shared_fairly_between_unequal_clocks(drift: float) -> None:
     """Not one player rolls back all the time while the other sees nothing."""
     apart, counts = _drifting(drift)
@@ -87,6 +88,7 @@ def test_peers_meet_within_a_third_of_a_frame(drift: float) -> None:
 
 
 @pytest.mark.parametrize("drift", [0.03, -0.03])
+@pytest.mark.slow
 def test_a_clock_that_runs_3_percent_fast_does_not_run_away(drift: float) -> None:
     """Without sync it would be 54 frames ahead after a minute; the window alone would stop it at 12."""
     assert _drifting(drift)[0] <= 4
@@ -160,6 +162,7 @@ def test_a_peer_that_has_caught_up_is_no_longer_followed() -> None:
     ("delay", "jitter", "loss"),
     [(0.06, 0.0, 0.0), pytest.param(0.1, 0.0, 0.0, marks=pytest.mark.slow), (0.08, 0.04, 0.05)],
 )
+@pytest.mark.slow
 def test_mispredictions_are_shared_with_a_peer_at_25_of_30_frames_per_second(
     delay: float, jitter: float, loss: float
 ) -> None:

@@ -311,6 +311,7 @@ def test_another_games_end_is_ignored_and_so_is_one_behind_the_end() -> None:
     assert side.finished is False
 
 
+@pytest.mark.slow
 def test_a_partner_who_went_on_to_the_next_scene_leaves_two_seconds_to_finish() -> None:
     """It has everything of ours; a game that is complete by then is no partial one."""
     table = Table(metadata(num_episodes=1)).playing(20)
@@ -338,6 +339,7 @@ def test_the_one_who_left_is_named_whatever_the_id_looks_like(player: str) -> No
 
 
 @pytest.mark.parametrize("word", [{}, {"disconnected_player_id": None}, {"disconnected_player_id": 0}])
+@pytest.mark.slow
 def test_of_three_nobody_is_taken_for_gone_whom_the_server_does_not_name(word: dict[str, Any]) -> None:
     """The game goes on for those who hear each other."""
     scene = metadata(policy_mapping=dict.fromkeys("012", "human"), num_episodes=1, max_steps=80)

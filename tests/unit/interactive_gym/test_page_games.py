@@ -121,6 +121,7 @@ def test_a_channel_that_dies_and_comes_back_costs_no_input() -> None:
     [(BAD, 2, {True, False}), ({"delay": 0.1}, 0, {True}), ({}, 2, {False})],
     ids=["bad", "slow", "perfect"],
 )
+@pytest.mark.slow
 def test_was_speculative_says_exactly_who_was_guessed_when_a_frame_was_stepped_first(
     network: Any, delay: int, expected: set[bool]
 ) -> None:
@@ -202,6 +203,7 @@ def test_hidden_pages_press_nothing_whatever_the_page_says() -> None:
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_rollback_events_stand_in_the_episode_that_they_are_of() -> None:
     """From the top, as many as there were; all of them are this page's mispredictions, with the true action."""
     table = Table(metadata(max_steps=100, num_episodes=3), **BAD).play()
@@ -225,6 +227,7 @@ def test_rollback_events_stand_in_the_episode_that_they_are_of() -> None:
 
 
 @pytest.mark.parametrize("carry", [False, True])
+@pytest.mark.slow
 def test_the_hud_says_round_score_and_time_of_the_truth(carry: bool) -> None:
     """After every rollback the score is again the sum of what was played; carried over or begun anew."""
     scene = metadata(max_steps=90, hud_score_carry_over=carry)

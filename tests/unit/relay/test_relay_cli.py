@@ -124,6 +124,7 @@ def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> N
     taken.close()
 
 
+@pytest.mark.slow
 def test_without_the_extra_the_command_says_how_to_get_it() -> None:
     """The core needs nothing; the command line names what it needs."""
     code = "import sys; sys.modules[sys.argv[1]] = None; sys.argv[1:] = {}; from pycore.__main__ import main; main()"

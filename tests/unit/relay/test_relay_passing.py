@@ -170,6 +170,7 @@ def test_who_is_in_no_game_sends_nothing_into_one(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_what_is_too_large_is_refused_by_name(relay: Relay) -> None:
     """Each bounded field just above its limit is refused, and at its limit accepted."""
     limits = Limits()
@@ -206,6 +207,7 @@ def test_what_is_too_large_is_refused_by_name(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_flood_is_refused_and_then_cut_off_while_the_others_play_on(tmp_path: Path) -> None:
     """The bucket empties, refusals follow; who goes on regardless loses the socket, nobody else anything."""
 
@@ -312,6 +314,7 @@ FIELDS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_payload_of_any_event_hurts_the_server_or_the_room(relay: Relay) -> None:
     """Any JSON value, and any object that is almost right: an answer each time, and the room still relays."""
     loop = asyncio.new_event_loop()
