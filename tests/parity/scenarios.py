@@ -166,3 +166,93 @@ def an_environment_with_its_generators() -> str:
         parts.append(repr(result.rewards).encode())
         parts.append(canonical.digest(adapter.canonical(adapter.save())))
     return digest_of(*parts)
+
+
+@scenario
+def a_captured_environment() -> str:
+    """Saved by its attributes, drawn, gone back with and stepped again, by every kind of object that may be in it."""
+    import random
+    import weakref
+    from collections import Counter, OrderedDict, deque
+
+    from pycore.envs import ParallelEnvAdapter
+
+    class Piece:
+        __slots__ = ("board", "place")
+
+        def __init__(self, board: object, place: int) -> None:
+            self.board = weakref.ref(board)
+            self.place = place
+
+    class Board:
+        def __init__(self) -> None:
+            self.possible_agents = ["left", "right"]
+            self.rule = lambda place: (place * 5 + 1) % 97
+
+        def reset(self, seed: int, options: object = None) -> object:
+            self.agents = list(self.possible_agents)
+            self.rng = random.Random(seed)
+            self.pieces = {agent: Piece(self, number) for number, agent in enumerate(self.agents)}
+            self.trail: deque[int] = deque(maxlen=5)
+            self.seen = Counter[int]()
+            self.order = OrderedDict(last=self.pieces["left"])
+            self.free = {(0, 1), (2, 3)}
+            return {}, {}
+
+        def step(self, actions: dict[str, int]) -> object:
+            for agent, action in actions.items():
+                piece = self.pieces[agent]
+                piece.place = self.rule(piece.place) + action + self.rng.randrange(3)
+                self.trail.append(piece.place)
+                self.seen[piece.place] += 1
+                self.order["last"] = piece
+                self.free ^= {(action, piece.place % 4)}
+            rewards = {agent: float(self.rng.gauss(0, 1) > 0) + self.pieces[agent].place for agent in self.agents}
+            flags = dict.fromkeys(self.agents, False)
+            return {}, rewards, flags, flags, {agent: {} for agent in self.agents}
+
+        def render(self) -> object:
+            self.trail.append(-1)
+            return []
+
+    adapter = ParallelEnvAdapter(Board(), ["left", "right"], seed=3)
+    adapter.reset(0)
+    parts = [adapter.described().encode()]
+    for frame in range(40):
+        state = adapter.save()
+        adapter.step([frame % 2, 2])
+        adapter.render()
+        adapter.load(state)
+        result = adapter.step([frame % 3, 1])
+        parts += [adapter.canonical(state), adapter.canonical(adapter.save()), repr(result.rewards).encode()]
+    return digest_of(*parts)
+
+
+@scenario
+def actions_of_every_space() -> str:
+    """Encoded, as JSON, and back."""
+    import json
+
+    from pycore import action_codec
+
+    spaces: list[tuple[object, list[object]]] = [
+        ({"type": "discrete", "n": 300, "start": -7}, [-7, 0, 292]),
+        ({"type": "multi_discrete", "nvec": [[3, 9], [2, 5]], "start": 1}, [[[1, 1], [1, 1]], [[3, 9], [2, 5]]]),
+        ({"type": "multi_binary", "n": 11}, [[0, 1] * 5 + [1]]),
+        ({"type": "box", "shape": [3], "low": [-1, None, 0], "high": [1, None, 0.1]}, [[0.1, -9e9, 0.1], [-0.0, 1, 0]]),
+        ({"type": "box", "shape": [2], "dtype": "float16"}, [[0.1, 65504.0]]),
+        ({"type": "box", "shape": [2], "dtype": "int64"}, [[-(2**63), 2**63 - 1]]),
+        ({"type": "text", "max_length": 9, "min_length": 0, "charset": "aé😀"}, ["", "aé😀"]),
+        ({"type": "optional", "space": {"type": "tuple", "spaces": [{"type": "discrete", "n": 5}]}}, [None, [4]]),
+        ({"type": "dict", "spaces": [["b", {"type": "discrete", "n": 2}], [3, {"type": "text", "max_length": 2}]]},
+         [{"b": 1, "3": "xy"}]),
+        ({"type": "any"}, [{"k": [1, 2.5, None]}, 1.0]),
+    ]  # fmt: skip
+    parts = []
+    for space, actions in spaces:
+        codec = action_codec(space)
+        parts.append(codec.encode(codec.neutral()))
+        for action in actions:
+            encoded = codec.encode(action)
+            parts += [encoded, json.dumps(codec.to_json(codec.decode(encoded)), sort_keys=True).encode()]
+    return digest_of(*parts)
