@@ -238,8 +238,6 @@ def _keyed(value: Any) -> Any:
 
 
 def _named(value: Any) -> str:
+    """The name without its module: a page runs the same source under another one than whoever replays a record."""
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
-    if name is None:
-        value = type(value)
-        name = value.__qualname__
-    return f"{getattr(value, '__module__', None) or ''}.{name}"
+    return str(name or type(value).__qualname__)

@@ -645,3 +645,14 @@ def test_a_picture_that_fails_halfway_changes_nothing_either() -> None:
     with pytest.raises(RuntimeError, match="no screen"):
         capture.draw(render)
     assert env.x == 1
+
+
+def test_the_same_source_has_the_same_form_in_whichever_module_it_is_run() -> None:
+    """A page executes the environment's file; whoever replays a record imports it."""
+    source = "class Thing:\n    def __init__(self):\n        self.f = lambda: 1\n        self.own = [Thing]\n"
+    forms = []
+    for name in ("__main__", "study.env"):
+        space = {"__name__": name}
+        exec(source, space)
+        forms.append(contents_of(space["Thing"]()))
+    assert forms[0] == forms[1]
