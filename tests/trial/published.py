@@ -46,7 +46,7 @@ CLASSIC = (
     "texas_holdem_no_limit_v6", "hanabi_v5",
 )  # fmt: skip
 BUTTERFLY = ("knights_archers_zombies_v11", "cooperative_pong_v6", "pistonball_v6")
-SISL = ("multiwalker_v9", "pursuit_v5", "waterworld_v5")
+SISL = ("multiwalker_v9", "pursuit_v5")
 GYM = (
     "CartPole-v1", "Acrobot-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1", "Blackjack-v1",
     "FrozenLake-v1", "CliffWalking-v1", "Taxi-v4", "LunarLander-v3", "BipedalWalker-v3",
