@@ -316,7 +316,7 @@ class ParallelEnvAdapter:
         """Everybody who is there is terminated or truncated, in this step or before, or all have left `env.agents`."""
         env, names = self._env, self._names
         # Who was flagged in an earlier frame is part of the state, and so it is the view that remembers it.
-        flagged = {names.get(agent, agent) for agent in env.flagged}
+        flagged = {names.get(agent, agent) for agent in env.flagged} if env.flagged else ()
         if before is None:
             mentioned = {**terminated, **truncated}
             return bool(mentioned) and all(

@@ -8,13 +8,15 @@ user merges into one. What there is only one of, as a truncated flag or a reward
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pycore.envs.chains import class_name, found
 from pycore.errors import EnvironmentUnfit
 
 __all__ = ["Lists", "Merge", "Parallel", "Single"]
 
+IDS: Final = frozenset({str, int})
+"""What agents usually are."""
 Merge = Callable[[dict[int, Any]], Any]
 """Takes the actions by seat; gives the one action of the environment. It must keep nothing."""
 
@@ -34,10 +36,14 @@ class Parallel:
 
     def living(self, env: Any) -> Any:
         """`agents`, if that lists ids; some list objects under that name."""
-        agents = found(env, "agents")
+        try:
+            agents = env.agents
+        except AttributeError:
+            agents = found(env, "agents")
         if not isinstance(agents, (list, tuple)):
             return None
-        if not agents or type(agents[0]) is str or type(agents[0]) is int:
+        # Asked three times a frame.
+        if not agents or type(agents[0]) in IDS:
             return agents
         return agents if agents[0] in (self.possible(env) or ()) else None
 
