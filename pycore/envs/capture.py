@@ -98,7 +98,9 @@ class Capture:
         before = self.save()
         for layer, name, value, was in self._drawn:
             own = vars(layer)
-            if own.get(name, _ABSENT) is was or own.get(name, _ABSENT) == was:
+            now = own.get(name, _ABSENT)
+            # Of other types, an array for instance, the comparison may be no truth.
+            if now is was or (type(now) is type(was) and now == was):
                 own[name] = value
         try:
             return render()

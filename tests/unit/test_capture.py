@@ -656,3 +656,16 @@ def test_the_same_source_has_the_same_form_in_whichever_module_it_is_run() -> No
         exec(source, space)
         forms.append(contents_of(space["Thing"]()))
     assert forms[0] == forms[1]
+
+
+@needs_numpy
+def test_what_the_game_puts_in_the_place_of_what_was_drawn_stays() -> None:
+    """Also an array, whose comparison is no truth."""
+    env = Env(last=None)
+    capture = Capture(env)
+    capture.draw(lambda: setattr(env, "last", 3))
+    assert env.last is None
+    env.last = numpy.zeros(2)
+    seen: list[Any] = []
+    capture.draw(lambda: seen.append(env.last))
+    assert seen[0].tolist() == [0.0, 0.0]
