@@ -158,22 +158,24 @@ def _function(value: Any, sharing: Sharing) -> Any:
     if found is not None:
         name, inside = found
         raise Refused(
-            f"{value.__qualname__}() has {name!r} in its closure, a {type(inside).__name__} that may change: keep it "
-            "as an attribute"
+            f"{value.__qualname__}() has {name}, a {type(inside).__name__} that may change: keep it as an attribute"
         )
     return sharing.share(value)
 
 
 def _changing_in(function: Any, sharing: Sharing, seen: set[int]) -> tuple[str, Any] | None:
-    """Name and value of what may change in a function's closure, or in those of the functions that are in it."""
+    """What may change in a function's closure and default arguments, or in those of functions in them, and where."""
     seen.add(id(function))
+    for number, given in enumerate((*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()), 1):
+        if not _is_fixed(given, sharing, seen):
+            return f"its default argument {number}", given
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             inside = cell.cell_contents
         except ValueError:  # empty as yet
             continue
         if not _is_fixed(inside, sharing, seen):
-            return name, inside
+            return f"{name!r} in its closure", inside
     return None
 
 

@@ -407,6 +407,11 @@ def walking() -> Callable[[], str]:
     return lambda: node.name
 
 
+def defaulting() -> Callable[[], str]:
+    own = Node("a")
+    return lambda node=own: str(node.name)
+
+
 def nested() -> Callable[[], int]:
     count = counting()
     return lambda: count() + 1
@@ -435,6 +440,7 @@ def generating() -> Any:
         (drawing, "world, a function", "'rng' in its closure"),
         (walking, "world, a function", "'node' in its closure, a Node that may change"),
         (nested, "world, a function", "'count' in its closure"),
+        (defaulting, "world, a function", "its default argument 1, a Node that may change"),
     ],
 )
 def test_what_cannot_be_held_is_refused_by_its_path(make: Callable[[], Any], path: str, why: str) -> None:
