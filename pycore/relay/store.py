@@ -73,6 +73,17 @@ records = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the canonical trajectory's lines"),
 )
 
+experienced = sa.Table(
+    "experienced",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("last", sa.Boolean, nullable=False, comment="there is no part behind it"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the experienced record's lines"),
+)
+
 connections = sa.Table(
     "connections",
     _tables,
@@ -167,6 +178,13 @@ class DataStore:
 
         await self._run(put)
 
+    async def put_experienced(
+        self, game_id: str, player: str, part: int, last: bool, data: str, wall: float
+    ) -> None:
+        """One part of what one player saw."""
+        key = {"game_id": game_id, "player": player, "part": part}
+        await self._run(lambda: self._put(experienced, {**key, "last": last, "received": wall, "data": data.encode()}))
+
     async def put_connection(self, game_id: str, player: str, remote: str, data: Any, wall: float) -> None:
         """How one link of a player is connected."""
         row = {
@@ -204,6 +222,10 @@ class DataStore:
             return counted
 
         return await self._run(read)
+
+    def has(self, table: sa.Table) -> bool:
+        """Whether the database has this table: one of an earlier version may lack it. Raises `StoreFailed`."""
+        return self._guarded(lambda: bool(sa.inspect(self._engine).has_table(table.name)))
 
     def read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query, for the export (which has no event loop). Raises `StoreFailed`."""
