@@ -7,6 +7,8 @@ from typing import Any
 
 from pycore.export.cells import as_json, boolean, is_plain, number, text
 from pycore.export.evidence import Evidence
+from pycore.export.experience import put_experience
+from pycore.export.seen import open_experience
 from pycore.records.reader import RecordedEnd, RecordedFrame
 
 Rows = Mapping[str, Callable[[list[str]], object]]
@@ -26,6 +28,9 @@ def put_game(
             _put_frame(of, item, totals, out["frames"])
     _put_episodes(of, totals, finals, out["episodes"])
     _put_sessions(of, subjects, out["sessions"])
+    for player, path in of.experienced.items():
+        experience = open_experience(path)
+        put_experience(of.game_id, player, experience, out["experienced"], out["seconds"], out["events"])
     for player, metrics in of.metrics.items():
         _put_rollbacks(of.game_id, player, metrics, out["rollbacks"])
         _put_paths(of.game_id, player, metrics, out["paths"])
@@ -138,7 +143,74 @@ def _put_sessions(of: Evidence, subjects: Mapping[str, str], put: Callable[[list
             number(at("quality", "stalls")),
             "" if at("quality", "rttMs") is None else as_json(at("quality", "rttMs")),
             number(at("frames", "total")),
+            *_of_network(metrics),
+            *_of_page(metrics),
+            *_of_sight(metrics),
+            "" if player not in of.seen else str(of.seen[player].displayed),
+            "" if player not in of.seen else str(of.seen[player].guessed),
         ])  # fmt: skip
+
+
+def _at(metrics: Any, *path: str) -> Any:
+    for name in path:
+        metrics = metrics.get(name) if isinstance(metrics, dict) else None
+    return metrics
+
+
+def _of_network(metrics: dict[str, Any]) -> list[str]:
+    """From the shortest round trip to the last of the packets."""
+    network = [link for link in (_at(metrics, "network") or {}).values() if isinstance(link, dict)]
+    predictions = [of for of in (_at(metrics, "predictions") or {}).values() if isinstance(of, dict)]
+    slowest = max(network, key=lambda link: _at(link, "rttMs", "p50") or 0.0, default={})
+    predictors = {str(of.get("predictor")) for of in predictions}
+    depths, causes = _at(metrics, "rollbacks", "depths"), _at(metrics, "quality", "stallCauses")
+    return [
+        *[number(_at(slowest, "rttMs", name)) for name in ("min", "p50", "p90", "p99", "max")],
+        *[number(_at(slowest, "jitterMs", name)) for name in ("p50", "p90")],
+        *[number(_at(metrics, "quality", "inputAgeFrames", name)) for name in ("p50", "p99")],
+        *[number(_at(metrics, "quality", "confirmationLagFrames", name)) for name in ("p50", "p99")],
+        *[_sum(predictions, name) for name in ("frames", "hits", "misses")],
+        text(", ".join(sorted(predictors))),
+        "" if depths is None else as_json(depths),
+        "" if causes is None else as_json(causes),
+        *[
+            _sum([_at(link, what) or {} for link in network], name)
+            for what in ("bytes", "packets")
+            for name in ("sentViaP2P", "receivedViaP2P", "sentViaSocketIO", "receivedViaSocketIO")
+        ],
+    ]
+
+
+def _of_page(metrics: dict[str, Any]) -> list[str]:
+    """What ticks and displayed frames took."""
+    return [
+        number(_at(metrics, "frameTimes", what, name))
+        for what in ("tickMs", "displayMs") for name in ("p50", "p99", "max")
+    ]  # fmt: skip
+
+
+def _of_sight(metrics: dict[str, Any]) -> list[str]:
+    """Visibility, desyncs, the server's clock and the waiting."""
+    sights, desyncs = metrics.get("visibility"), metrics.get("desyncs")
+    times = hidden = ""
+    if isinstance(sights, list):
+        times = str(sum(1 for sight in sights if _at(sight, "hidden") is True))
+        if len(sights) % 2 == 0:
+            stamps = [_at(sight, "timestamp") or 0 for sight in sights]
+            hidden = number(float(sum(after - before for before, after in zip(stamps[::2], stamps[1::2], strict=True))))
+    return [
+        times,
+        hidden,
+        "" if not isinstance(desyncs, list) else str(len(desyncs)),
+        number(_at(metrics, "clock", "offsetMs")),
+        number(_at(metrics, "clock", "rttMs")),
+        number(_at(metrics, "waiting", "seconds")),
+    ]
+
+
+def _sum(rows: list[Any], name: str) -> str:
+    values = [row.get(name) for row in rows if type(row.get(name)) is int]
+    return str(sum(values)) if values else ""
 
 
 def _put_rollbacks(game_id: str, player: str, metrics: dict[str, Any], put: Callable[[list[str]], object]) -> None:
