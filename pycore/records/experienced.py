@@ -18,7 +18,7 @@ from pycore.session.phases import PHASE_NAMES, READYING
 from pycore.session.session import Session
 from pycore.session.tick import RESIMULATED, STALLED, STEPPED
 from pycore.values import canonical
-from pycore.values.json import record_json
+from pycore.values.json import UNRECORDABLE, record_json
 
 VERSION: Final = 1
 STANDS: Final = 3
@@ -207,7 +207,11 @@ class Experienced:
         except KeyError:
             if len(self._spelled) >= SPELLED:
                 self._spelled.clear()
-            text = self._spelled[key] = record_json(self._session.seats[seat].recorded(encoded))
+            try:
+                text = record_json(self._session.seats[seat].recorded(encoded))
+            except Exception:  # what cannot be written is replaced, and its line stays
+                text = record_json(UNRECORDABLE)
+            self._spelled[key] = text
             return text
 
     def _append(self, line: str) -> None:

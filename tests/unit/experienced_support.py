@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pycore.duties import SEND
 from pycore.records.experienced import Experienced
 from pycore.session.tick import STALLED, STEPPED
 from pycore.settings import Settings
@@ -108,7 +109,7 @@ class Carried(Watcher):
     def polled(self, page: Page, outputs: Sequence[Any]) -> None:
         """What goes out by channels."""
         for duty, to, _seq, payload in outputs:
-            if duty == "send":
+            if duty == SEND:
                 books = self.sent.setdefault((page.seat, to), [0, 0])
                 books[0] += 1
                 books[1] += len(payload)
