@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycore.distribution import TENTHS, Distribution
+from pycore.distribution import TENTHS, TOGETHER, Distribution
 from pycore.records.metrics import TENTHS_MS
 from pycore.session.session import Session
 from pycore.session.tick import RESIMULATED, STEPPED
@@ -20,6 +20,8 @@ class Figures:
         self._session = session
         self._began_ms = began_ms
         self._joined_ms = joined_ms
+        self._waiting: list[tuple[float, int, int]] = []
+        """Ticks that are not counted yet: when, flags, and what the one before took."""
         self._ticks = Distribution()
         self._displays = Distribution()
         self._displayed_at: float | None = None
@@ -28,12 +30,22 @@ class Figures:
 
     def ticked(self, now: float, flags: int, worked: int) -> None:
         """A tick is done; the one before took so many tenths of a millisecond, if that is known."""
-        if worked:
-            self._ticks.add(worked)
-        if flags & (STEPPED | RESIMULATED):
-            if self._displayed_at is not None:
-                self._displays.add(max(0, int((now - self._displayed_at) * TENTHS + 0.5)))
-            self._displayed_at = now
+        waiting = self._waiting
+        waiting.append((now, flags, worked))
+        if len(waiting) >= TOGETHER:
+            self._count()
+
+    def _count(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        before = self._displayed_at
+        for now, flags, worked in waiting:
+            if worked:
+                self._ticks.add(worked)
+            if flags & (STEPPED | RESIMULATED):
+                if before is not None:
+                    self._displays.add(max(0, int((now - before) * TENTHS + 0.5)))
+                before = now
+        self._displayed_at = before
 
     def probed(self, sent: float, came: float, server_ms: float) -> bool:
         """The server answered a probe with its time; sent and came are the session's. True if no other was quicker."""
@@ -50,6 +62,7 @@ class Figures:
 
     def export(self) -> dict[str, Any]:
         """By the names of the metrics."""
+        self._count()
         clock, joined = self.clock, self._joined_ms
         return {
             "frameTimes": {"tickMs": self._ticks.export(TENTHS_MS), "displayMs": self._displays.export(TENTHS_MS)},

@@ -30,9 +30,9 @@ SPELLED: Final = 4096
 _READ: Final = 256
 """Frames of which it is remembered when their own input was read: more than any input delay."""
 
-Row = tuple[int, int, tuple[bytes, ...], int, float, "float | None", bool]
-"""Episode, frame, encoded actions, bits of those that are guessed, when it was displayed, when the own input in it was
-read, whether the page was hidden."""
+Row = tuple[int, list[bytes], int, float, "float | None", bool]
+"""Frame, encoded actions, bits of those that are guessed, when it was displayed, when the input was read that was fixed
+before it was stepped (None: it was stepped before), whether the page was hidden."""
 
 
 class Experienced:
@@ -51,6 +51,7 @@ class Experienced:
         self._episode = 0
         self._shown = -1
         """The last frame of the episode that was displayed."""
+        self._delay = 0
         self._read_at = [0.0] * _READ
         self._current_since: float | None = None
         """When the current frame became it, if nothing was stepped since."""
@@ -75,24 +76,20 @@ class Experienced:
             self._hidden = hidden
             self._event("hidden" if hidden else "shown", now)
         if flags & (STEPPED | RESIMULATED):
-            timeline = self._timeline
-            frame = timeline.current - 1
             if flags & RESIMULATED and pending is not None:
                 self._corrected(pending, now)
+            timeline = self._timeline
             frames = timeline.frames
+            frame = timeline.current - 1
             slot = frame & frames.mask
-            delay = timeline.seats[self._session.me].delay
+            read_at = None
             if flags & STEPPED:
-                # The input that this tick, or the first of those that stood, fixed is of a later frame.
-                since = self._current_since
-                self._read_at[(frame + delay) & (_READ - 1)] = now if since is None else since
-                self._current_since = None
-                if self._stood:
+                # This tick, or the first of those that stood, fixed the input of a later frame.
+                read_at = now
+                if self._current_since is not None:
+                    read_at, self._current_since = self._current_since, None
                     self._resumed(now)
-            read_at = self._read_at[frame & (_READ - 1)] if frame >= delay else None
-            self._rows.append(
-                (self._episode, frame, tuple(frames.encoded[slot]), frames.missing[slot], now, read_at, hidden)
-            )
+            self._rows.append((frame, frames.encoded[slot][:], frames.missing[slot], now, read_at, hidden))
             self._shown = frame
         if flags & STALLED:
             if self._current_since is None:
@@ -116,8 +113,10 @@ class Experienced:
             self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
         elif isinstance(event, PhaseChanged):
             if event.phase == PHASE_NAMES[READYING]:
+                self._write()
                 self._episode = event.episode
                 self._shown = -1
+                self._delay = self._session.seats[self._session.me].delay
             self._event("phase", now, {"phase": event.phase})
         elif isinstance(event, EpisodeEnded):
             self._event("episode", now, {"frames": event.frames, "reason": event.reason})
@@ -166,6 +165,7 @@ class Experienced:
             self._event("stalled", now, {"cause": self._session.ticks.cause})
 
     def _resumed(self, now: float) -> None:
+        """Something is stepped again."""
         if self._stood >= STANDS:
             self._event("resumed", now, {"ticks": self._stood})
         self._stood = 0
@@ -189,30 +189,35 @@ class Experienced:
             return
         rows, self._rows = self._rows, []
         wall_ms = self._session.wall_ms
-        seats_of = self._timeline.frames.seats_of
-        for episode, frame, encoded, missing, now, read_at, hidden in rows:
-            read = "" if read_at is None else f',"input_ms":{round(wall_ms(read_at))}'
-            predicted = f',"predicted":{str(list(seats_of[missing])).replace(" ", "")}' if missing else ""
+        spelled = self._spelled
+        read_at, delay, episode = self._read_at, self._delay, self._episode
+        for frame, encoded, missing, now, read, hidden in rows:
+            if read is not None:
+                read_at[(frame + delay) & (_READ - 1)] = wall_ms(read)
+            guesses = ""
+            if missing:
+                seats = ",".join([str(seat) for seat in range(len(encoded)) if missing >> seat & 1])
+                guesses = f',"predicted":[{seats}]'
+            try:
+                shown = ",".join([spelled[each] for each in enumerate(encoded)])
+            except KeyError:
+                shown = ",".join([self._spell(*each) for each in enumerate(encoded)])
+            own = "" if frame < delay else f',"input_ms":{round(read_at[frame & (_READ - 1)])}'
             unseen = ',"hidden":true' if hidden else ""
-            shown = ",".join([self._text(seat, action) for seat, action in enumerate(encoded)])
             self._append(
-                f'{{"episode":{episode},"frame":{frame}{unseen}{read}{predicted},"shown":[{shown}]'
+                f'{{"episode":{episode},"frame":{frame}{unseen}{own}{guesses},"shown":[{shown}]'
                 f',"time_ms":{round(wall_ms(now))}}}'
             )
 
-    def _text(self, seat: int, encoded: bytes) -> str:
-        key = seat, encoded
+    def _spell(self, seat: int, encoded: bytes) -> str:
         try:
-            return self._spelled[key]
-        except KeyError:
-            if len(self._spelled) >= SPELLED:
-                self._spelled.clear()
-            try:
-                text = record_json(self._session.seats[seat].recorded(encoded))
-            except Exception:  # what cannot be written is replaced, and its line stays
-                text = record_json(UNRECORDABLE)
-            self._spelled[key] = text
-            return text
+            text = record_json(self._session.seats[seat].recorded(encoded))
+        except Exception:  # what cannot be written is replaced, and its line stays
+            text = record_json(UNRECORDABLE)
+        if len(self._spelled) >= SPELLED:
+            self._spelled.clear()
+        self._spelled[seat, encoded] = text
+        return text
 
     def _append(self, line: str) -> None:
         self._lines.append(line)

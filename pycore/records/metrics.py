@@ -89,16 +89,16 @@ def _network(session: Session) -> dict[str, Any]:
 
 def _predictions(session: Session) -> dict[str, Any]:
     """How often the others' actions were guessed, and rightly, by player."""
+    timeline = session.timeline
     return {
         str(session.players[seat]): {
-            "predictor": session.timeline.predictor,
-            "frames": of.guessed,
-            "hits": of.hits,
-            "misses": of.misses,
+            "predictor": timeline.predictor,
+            "frames": timeline.hits[seat] + timeline.misses[seat],
+            "hits": timeline.hits[seat],
+            "misses": timeline.misses[seat],
         }
-        for link in session.links
-        for seat, of in ((seat, session.seats[seat]) for seat in link.peer.seats)
-    }
+        for link in session.links for seat in link.peer.seats
+    }  # fmt: skip
 
 
 def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class Timeline:
         "events",
         "frames",
         "guessed",
+        "hits",
         "last_frame",
+        "misses",
         "newest",
         "pending",
         "predicted",
@@ -79,6 +81,10 @@ class Timeline:
         """How many of them were so many frames deep."""
         self.guessed = 0
         """Frames that were stepped the first time with a guess."""
+        self.hits = [0] * len(self.seats)
+        """By seat, how many of its actions that came late were those that their frame was first stepped with."""
+        self.misses = [0] * len(self.seats)
+        """By seat, how many were others."""
         self.resimulated = 0
         """Frames stepped again."""
         self.stepped_before = 0
@@ -165,7 +171,10 @@ class Timeline:
         if frame > self.newest[seat]:
             self.newest[seat] = frame
         if frame < self.stepped:
-            self.seats[seat].prove(frames.guesses[slot][seat] == encoded)
+            if frames.guesses[slot][seat] == encoded:
+                self.hits[seat] += 1
+            else:
+                self.misses[seat] += 1
         current = self.current
         if frame < current and before != encoded:
             self.predicted = before
@@ -204,12 +213,9 @@ class Timeline:
             self.stepped = now
             frames = self.frames
             slot = (now - 1) & frames.mask
-            lacking = frames.missing[slot]
-            if lacking:
+            if frames.missing[slot]:
                 frames.guesses[slot] = frames.encoded[slot][:]
                 self.guessed += 1
-                for seat in frames.seats_of[lacking]:
-                    self.seats[seat].guess()
         if now > current:
             self.frames.open(now)
         if start is None:

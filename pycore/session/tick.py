@@ -130,7 +130,7 @@ class Tick:
         self.cause = ""
         """Of the newest of them."""
         self.lags = Distribution()
-        """How far a frame was ahead of the confirmed one when it was stepped for the first time."""
+        """How far the newest frame is ahead of the confirmed one."""
         self.ages = Distribution()
         """How far the newest input of the slowest player is behind the current frame."""
         self.confirmed = -1
@@ -176,8 +176,7 @@ class Tick:
             self._look_at = now + self._look_every
             self._vigil.look(now, self.confirmed)
             phase = course.phase
-            if phase == PLAYING:
-                self._note_ages()
+            self._take_stock(phase == PLAYING)
         if self._episode.open:
             dispatch = self._dispatch
             current = self._timeline.current
@@ -236,9 +235,15 @@ class Tick:
             return "unready"
         return "environment"
 
-    def _note_ages(self) -> None:
-        """How old the others' newest inputs are."""
+    def _take_stock(self, playing: bool) -> None:
+        """Count a round trip, and while an episode runs how far it is ahead, and how old the others' newest inputs."""
+        for link in self._links:
+            link.paths.wire.count_sample()
+            link.paths.socket.count_sample()
         current = self._timeline.current
+        if not playing or not current:
+            return
+        self.lags.add(max(0, current - 1 - self.confirmed))
         oldest = 0
         for link in self._links:
             held = [self._timeline.frames.held[seat] for seat in link.peer.seats]
@@ -317,9 +322,6 @@ class Tick:
             if link.peer.known < confirmed:
                 confirmed = link.peer.known
         self.confirmed = confirmed
-        if flags & STEPPED:
-            lag = reached - 1 - confirmed
-            self.lags.add(lag if lag > 0 else 0)
         upto = confirmed if confirmed < reached else reached - 1
         if upto > publication.collected:
             publication.collect(self._episode.number, upto, timeline)
