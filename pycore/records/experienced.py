@@ -25,8 +25,8 @@ STANDS: Final = 3
 """Ticks in a row without a step from which on standing is an event: fewer nobody sees."""
 MOST_BYTES: Final = 1 << 24
 """Characters of lines that wait to be taken away: over an hour of play."""
-SPELLED: Final = 4096
-"""Actions whose text is remembered."""
+REMEMBERED: Final = 4096
+"""Combinations of actions and guesses whose text is remembered."""
 _READ: Final = 256
 """Frames of which it is remembered when their own input was read: more than any input delay."""
 
@@ -47,12 +47,13 @@ class Experienced:
         self._lines: deque[str] = deque()
         self._bytes = 0
         self._lost = 0
-        self._spelled: dict[tuple[int, bytes], str] = {}
+        self._told: dict[Any, str] = {}
+        """The text of actions and guesses."""
         self._episode = 0
         self._shown = -1
         """The last frame of the episode that was displayed."""
         self._delay = 0
-        self._read_at = [0.0] * _READ
+        self._read_at = [0] * _READ
         self._current_since: float | None = None
         """When the current frame became it, if nothing was stepped since."""
         self._hidden = False
@@ -188,43 +189,56 @@ class Experienced:
         if not self._rows:
             return
         rows, self._rows = self._rows, []
+        first, last = rows[0], rows[-1]
         wall_ms = self._session.wall_ms
-        spelled = self._spelled
-        read_at, delay, episode = self._read_at, self._delay, self._episode
-        for frame, encoded, missing, now, read, hidden in rows:
-            if read is not None:
-                read_at[(frame + delay) & (_READ - 1)] = wall_ms(read)
-            guesses = ""
-            if missing:
-                seats = ",".join([str(seat) for seat in range(len(encoded)) if missing >> seat & 1])
-                guesses = f',"predicted":[{seats}]'
-            try:
-                shown = ",".join([spelled[each] for each in enumerate(encoded)])
-            except KeyError:
-                shown = ",".join([self._spell(*each) for each in enumerate(encoded)])
-            own = "" if frame < delay else f',"input_ms":{round(read_at[frame & (_READ - 1)])}'
-            unseen = ',"hidden":true' if hidden else ""
-            self._append(
-                f'{{"episode":{episode},"frame":{frame}{unseen}{own}{guesses},"shown":[{shown}]'
-                f',"time_ms":{round(wall_ms(now))}}}'
-            )
+        # All by one reading of the wall clock, as it nearly always is, need no look at it each.
+        off = wall_ms(last[3]) - last[3] * 1000.0
+        if abs(wall_ms(first[4] or first[3]) - (first[4] or first[3]) * 1000.0 - off) > 0.01:
+            for row in rows:
+                self._append(self._line(row, wall_ms(row[3]) - row[3] * 1000.0))
+            return
+        self._append("\n".join([self._line(row, off) for row in rows]))
+
+    def _line(self, row: Row, off: float) -> str:
+        """A displayed frame as text; `off` makes milliseconds since the epoch of those of the session's clock."""
+        frame, encoded, missing, now, read, hidden = row
+        delay = self._delay
+        if read is not None:
+            self._read_at[(frame + delay) & (_READ - 1)] = int(read * 1000.0 + off + 0.5)
+        own = f',"input_ms":{self._read_at[frame & (_READ - 1)]}' if frame >= delay else ""
+        key = missing, *encoded
+        try:
+            told = self._told[key]
+        except KeyError:
+            told = self._tell(key)
+        if hidden:
+            own = f',"hidden":true{own}'
+        return f'{{"episode":{self._episode},"frame":{frame}{own}{told}{int(now * 1000.0 + off + 0.5)}}}'
+
+    def _tell(self, key: Any) -> str:
+        """What was shown, and guessed, as it stands in a line."""
+        missing, *encoded = key
+        seats = [str(seat) for seat in range(len(encoded)) if missing >> seat & 1]
+        guesses = f',"predicted":[{",".join(seats)}]' if seats else ""
+        shown = ",".join([self._spell(seat, action) for seat, action in enumerate(encoded)])
+        if len(self._told) >= REMEMBERED:
+            self._told.clear()
+        told = self._told[key] = f'{guesses},"shown":[{shown}],"time_ms":'
+        return told
 
     def _spell(self, seat: int, encoded: bytes) -> str:
         try:
-            text = record_json(self._session.seats[seat].recorded(encoded))
+            return record_json(self._session.seats[seat].recorded(encoded))
         except Exception:  # what cannot be written is replaced, and its line stays
-            text = record_json(UNRECORDABLE)
-        if len(self._spelled) >= SPELLED:
-            self._spelled.clear()
-        self._spelled[seat, encoded] = text
-        return text
+            return record_json(UNRECORDABLE)
 
-    def _append(self, line: str) -> None:
-        self._lines.append(line)
-        self._bytes += len(line) + 1
+    def _append(self, lines: str) -> None:
+        self._lines.append(lines)
+        self._bytes += len(lines) + 1
         while self._bytes > MOST_BYTES and len(self._lines) > 1:
-            self._bytes -= len(self._lines.popleft()) + 1
-            self._lost += 1
+            dropped = self._lines.popleft()
+            self._bytes -= len(dropped) + 1
+            self._lost += dropped.count("\n") + 1
 
 
 class Second:
