@@ -32,10 +32,14 @@ from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
 from pycore.session.session import Session
+from pycore.session.tick import RESIMULATED, STEPPED
 from pycore.simulation import Renderable, Resumable, Simulation
 
 FLAG_OUTBOX: Final = 16
 """Beside the session's flags: the outbox has something."""
+
+DISPLAYED: Final = STEPPED | RESIMULATED
+"""Flags of a tick after which there is another picture."""
 
 WALL_OFF_MS: Final = 1000.0
 """By so much the wall clock may be off what this page's monotonic clock makes of it. A machine that slept is off by
@@ -143,10 +147,11 @@ class Bridge:
                 raise
         pending = self.session.timeline.pending
         flags = self.session.advance(now)
-        worked = self._in.worked
-        self._figures.ticked(now, flags, worked)
+        inbox = self.inbox
+        worked = inbox[2] | inbox[3] << 8
+        self._figures.ticked(now, flags & DISPLAYED != 0, worked)
         experienced = self._experienced
-        if experienced is not None and experienced.ticked(now, flags, pending, self._in.hidden, worked):
+        if experienced is not None and experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked):
             self.tell({"news": "experienced"})
         self.finish()
         self._write_head()
@@ -170,6 +175,8 @@ class Bridge:
         if abs(off) >= WALL_OFF_MS:
             session.set_wall_ms(now, wall_ms)
             self._figures.forget_clock()
+            if self._experienced is not None:
+                self._experienced.read_wall(now)
             session.log(f"the wall clock is {off / 1000:+.1f} s off where it should be, as after a sleep", "warning")
 
     def server_answered(self, sent: float, came: float, server_ms: float) -> None:
