@@ -102,7 +102,7 @@ def assemble(
     seats = seats_of(settings, who)
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
-    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor)
+    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor, settings.hash_every)
     links = tuple(
         Link(
             Peer(number, owned),
