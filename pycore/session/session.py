@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from pycore.costs import Costs
 from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import ConfigError, UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
@@ -177,6 +178,11 @@ class Session:
         counts. Raises ConfigError."""
         self._parts.beginning.propose_input_delay(frames, seat)
 
+    def set_costs(self, costs: Costs) -> None:
+        """What the simulation takes on this machine, measured by whoever has a clock. From here on snapshots are as
+        sparse as costs least, and the next READY proposes a longer input delay if rollbacks do not fit into a frame."""
+        self._parts.pacing.set_costs(costs)
+
     def abort(self, now: float, reason: str, text: str) -> None:
         """Something here broke, an environment for instance: end without stepping again, and tell the others.
 
@@ -280,6 +286,11 @@ class Session:
     def episode(self) -> int:
         """The running episode, from 0."""
         return self._parts.episode.number
+
+    @property
+    def input_delays(self) -> tuple[tuple[int, ...], ...]:
+        """The input delays of each episode that has begun, by seat."""
+        return tuple(self._parts.beginning.delays)
 
     @property
     def published(self) -> int:
