@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pycore.errors import ConfigError, DecodeError
-from pycore.events import DelaysChanged
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
@@ -48,7 +47,6 @@ class Beginning:
         "_settings",
         "_simulation",
         "_timeline",
-        "delays",
         "held_back",
     )
 
@@ -75,8 +73,6 @@ class Beginning:
         self._journal = journal
         self._seats = stage.timeline.seats
         self._proposed = [seat.delay for seat in self._seats]
-        self.delays: list[tuple[int, ...]] = []
-        """The input delays of each episode that has begun, by seat."""
         self.held_back = False
         """Whether the caller is not ready for another episode yet; nobody begins it meanwhile."""
 
@@ -153,12 +149,7 @@ class Beginning:
                 if isinstance(theirs, ready.Read) and number < len(theirs.delays):
                     delays.append(min(LONGEST_DELAY, theirs.delays[number]))
             seat.agree(max(delays))
-        agreed = tuple([seat.delay for seat in self._seats])
-        if self.delays and agreed != self.delays[-1]:
-            self._journal.say(
-                DelaysChanged(episode=self._episode.number, frames=list(agreed), before=list(self.delays[-1]))
-            )
-        self.delays.append(agreed)
+        self._pacing.agreed(self._episode.number)
 
     def _compare_readies(self, now: float, waited: float) -> bool:
         """Compare what came; true if that changed the phase."""

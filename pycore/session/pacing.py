@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from pycore.costs import Costs, expected_depth
-from pycore.events import Log
+from pycore.events import DelaysChanged, Log
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.journal import Journal
@@ -25,7 +25,7 @@ USUAL_DEPTH: Final = 4
 class Pacing:
     """The costs of the simulation on this machine, and what they mean."""
 
-    __slots__ = ("_journal", "_links", "_seats", "_settings", "_timeline", "costs", "rise")
+    __slots__ = ("_journal", "_links", "_seats", "_settings", "_timeline", "costs", "delays", "rise")
 
     def __init__(self, settings: Settings, timeline: Timeline, links: Sequence[Link], journal: Journal) -> None:
         self._settings = settings
@@ -37,11 +37,14 @@ class Pacing:
         """None: nobody measured them."""
         self.rise = 0
         """Frames by which we would like every input delay to be longer than the study has it."""
+        self.delays: list[tuple[int, ...]] = []
+        """The input delays of each episode that has begun, by seat."""
         if settings.snapshot_every is not None:
             timeline.save_every(settings.snapshot_every)
 
     def set_costs(self, costs: Costs) -> None:
-        """They were measured, perhaps anew."""
+        """They were measured, perhaps anew. From here on snapshots are as sparse as costs least, and the next READY
+        proposes a longer input delay if rollbacks do not fit into a frame."""
         self.costs = costs
         self._save_as_seldom_as_is_best()
 
@@ -56,6 +59,13 @@ class Pacing:
         configured = [self._settings.of_seat(seat.number, "input_delay") for seat in self._seats]
         risen = [max(delay, min(delay + self.rise, most)) for delay in configured]
         return [max(ours, theirs) for ours, theirs in zip(risen, asked, strict=True)]
+
+    def agreed(self, episode: int) -> None:
+        """The delays of an episode are settled."""
+        delays = tuple([seat.delay for seat in self._seats])
+        if self.delays and delays != self.delays[-1]:
+            self._journal.say(DelaysChanged(episode=episode, frames=list(delays), before=list(self.delays[-1])))
+        self.delays.append(delays)
 
     def _weigh(self) -> None:
         """Let the delay rise until rollbacks fit."""

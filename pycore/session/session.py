@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from pycore.costs import Costs
 from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import ConfigError, UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
@@ -50,7 +49,7 @@ class Session:
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_journal", "_late", "_link_of", "_parts", "_polled_at",
         "_shift", "_tick", "codec", "configuration", "connection_details", "connection_type", "game_id",
-        "links", "me", "players", "seats", "seed", "settings", "simulation", "timeline",
+        "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +89,7 @@ class Session:
         self._course = made.course
         self._journal = made.journal
         self.timeline = made.timeline
+        self.pacing = made.pacing
         self.links: tuple[Link, ...] = made.links
         self._link_of = {link.peer.number: link for link in made.links}
         self.seats = made.timeline.seats
@@ -174,14 +174,8 @@ class Session:
         self._journal.set_wall(self._time(now), wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
-        """Propose an input delay for the episodes after the next READY, of one seat or of all; the largest proposal
-        counts. Raises ConfigError."""
+        """Propose an input delay for the episodes after the next READY: the largest counts. Raises ConfigError."""
         self._parts.beginning.propose_input_delay(frames, seat)
-
-    def set_costs(self, costs: Costs) -> None:
-        """What the simulation takes on this machine, measured by whoever has a clock. From here on snapshots are as
-        sparse as costs least, and the next READY proposes a longer input delay if rollbacks do not fit into a frame."""
-        self._parts.pacing.set_costs(costs)
 
     def abort(self, now: float, reason: str, text: str) -> None:
         """Something here broke, an environment for instance: end without stepping again, and tell the others.
@@ -286,11 +280,6 @@ class Session:
     def episode(self) -> int:
         """The running episode, from 0."""
         return self._parts.episode.number
-
-    @property
-    def input_delays(self) -> tuple[tuple[int, ...], ...]:
-        """The input delays of each episode that has begun, by seat."""
-        return tuple(self._parts.beginning.delays)
 
     @property
     def published(self) -> int:

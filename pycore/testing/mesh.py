@@ -78,7 +78,7 @@ class Mesh:
                 **more,
             )
             if page.machine is not None:
-                made.set_costs(page.machine.costs)
+                made.pacing.set_costs(page.machine.costs)
             return made
 
         self.peers = [

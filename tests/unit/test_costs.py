@@ -43,7 +43,7 @@ def test_an_input_comes_late_by_half_a_round_trip_but_for_its_delay(round_trip: 
 
 def test_the_depth_that_fits_leaves_a_fifth_of_the_period() -> None:
     """Steps of 5 ms at 30 fps: 26.7 ms hold five of them, four again and a new one."""
-    assert SHARE * PERIOD == pytest.approx(0.02667, abs=1e-5)
+    assert pytest.approx(0.02667, abs=1e-5) == SHARE * PERIOD
     assert Costs(step=0.005).depth(PERIOD) == 4
     assert Costs(step=0.005).slower(4).depth(PERIOD) == 0
     assert Costs(step=0.03).depth(PERIOD) == 0

@@ -117,7 +117,7 @@ def test_what_arrives_during_a_tick_is_taken_in_behind_it() -> None:
 
 def test_a_page_makes_up_for_as_many_ticks_as_ours_does() -> None:
     """A tick of four periods and a half: three are made up for at once; of a longer one nothing is."""
-    assert MADE_UP == CORE["TICKS"]["in_a_row"]
+    assert CORE["TICKS"]["in_a_row"] == MADE_UP
     metered = Metered(Walk(1))
     made = Machine(Costs(step=1.0), metered)
     metered.step([0])
@@ -163,26 +163,26 @@ def test_the_input_delay_rises_for_the_second_episode() -> None:
     """At 300 ms one frame can be stepped again in a tick, so four of the five on the way have to be waited for."""
     mesh = play(SLOW, 0.3, num_episodes=3, input_delay_max=None)
     for page in mesh.peers:
-        assert page.session.input_delays == ((1, 1), (4, 4), (4, 4))
+        assert page.session.pacing.delays == [(1, 1), (4, 4), (4, 4)]
         (changed,) = page.events(DelaysChanged)
         assert (changed.episode, changed.frames, changed.before) == (1, [4, 4], [1, 1])
         (line,) = [event for event in page.events(Log) if "input delay" in event.text]
         assert line.level == "warning"
         assert "3 frames more" in line.text
-    assert [page.rows for page in mesh.peers][0] == mesh.peers[1].rows
+    assert mesh.peers[0].rows == mesh.peers[1].rows
     assert wrong(mesh, 0, mesh.settings) == wrong(mesh, 1, mesh.settings.replace(input_delay=4)) == ""
 
 
 def test_it_rises_no_further_than_the_study_allows() -> None:
-    assert play(SLOW, 0.3, num_episodes=2, input_delay_max=2).peers[0].session.input_delays == ((1, 1), (2, 2))
-    assert play(SLOW, 0.3, num_episodes=2).peers[0].session.input_delays == ((1, 1), (1, 1))
+    assert play(SLOW, 0.3, num_episodes=2, input_delay_max=2).peers[0].session.pacing.delays == [(1, 1), (2, 2)]
+    assert play(SLOW, 0.3, num_episodes=2).peers[0].session.pacing.delays == [(1, 1), (1, 1)]
 
 
 def test_it_stays_where_rollbacks_fit() -> None:
     fast = play(Costs(step=0.001, save=0.0002), 0.3, num_episodes=2, input_delay_max=None)
     near = play(SLOW, 0.05, num_episodes=2, input_delay_max=None)
     for mesh in (fast, near):
-        assert [page.session.input_delays for page in mesh.peers] == [((1, 1), (1, 1))] * 2
+        assert [page.session.pacing.delays for page in mesh.peers] == [[(1, 1), (1, 1)]] * 2
         assert not mesh.peers[0].events(DelaysChanged)
 
 
@@ -192,9 +192,9 @@ def test_one_slow_machine_is_enough_and_the_delay_is_the_same_for_both() -> None
     mesh = Mesh(2, of, lambda seat: Walk(2, seed=1), changing, conditions, seed=2)
     slow = machine(mesh, 1)
     slow.costs = SLOW
-    mesh.peers[1].session.set_costs(SLOW)
+    mesh.peers[1].session.pacing.set_costs(SLOW)
     mesh.run(until=400.0)
-    assert [page.session.input_delays for page in mesh.peers] == [((1, 1), (4, 4))] * 2
+    assert [page.session.pacing.delays for page in mesh.peers] == [[(1, 1), (4, 4)]] * 2
     assert not [event for event in mesh.peers[0].events(Log) if "input delay" in event.text]
 
 
@@ -204,7 +204,7 @@ def test_what_a_caller_proposes_counts_beside_it() -> None:
     mesh = Mesh(2, of, lambda seat: Walk(2, seed=1), changing, conditions, seed=2)
     mesh.peers[0].session.propose_input_delay(6, 0)
     mesh.run(until=400.0)
-    assert mesh.peers[1].session.input_delays == ((1, 1), (6, 4))
+    assert mesh.peers[1].session.pacing.delays == [(1, 1), (6, 4)]
 
 
 def test_the_bound_lies_above_the_delay_itself() -> None:
