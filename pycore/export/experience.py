@@ -1,69 +1,99 @@
-"""The rows of what a participant saw: displayed frames, seconds and events, from an experienced record."""
+"""What the rows of the experienced records' tables are made of: displayed frames, seconds and events."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from pycore.export.cells import as_json, boolean, number, text
-from pycore.export.seen import REACH
-from pycore.records.experienced_reader import Displayed, Experience, Happening, SecondOfPlay
-
-Put = Callable[[list[str]], object]
-
-OF_SECOND: Final = ("stalls", "rollbacks", "resimulated", "max_depth", "predicted_frames", "tick_ms_max")
+from pycore.export.rows import NOTHING, Game
+from pycore.export.seen import REACH, open_experience
+from pycore.records.experienced_reader import Displayed, Happening, Item, SecondOfPlay
 
 
-def put_experience(
-    game_id: str, player: str, experience: Experience, displayed: Put, seconds: Put, events: Put
-) -> None:
-    """All rows of one record. A displayed frame waits for its correction as long as one can come."""
-    waiting: OrderedDict[tuple[int, int], list[list[str]]] = OrderedDict()
-    for item in experience:
+class DisplayedRow(NamedTuple):
+    """One displayed frame, for the player who saw it."""
+
+    game: Game
+    player: str
+    item: Displayed
+    corrected: bool
+    """Whether it was corrected after it was shown."""
+
+
+class SecondRow(NamedTuple):
+    """One second, for one player."""
+
+    game: Game
+    player: str
+    item: SecondOfPlay
+
+    def of(self, name: str) -> Any:
+        """A value of the line."""
+        return self.item.values.get(name)
+
+    def largest(self, name: str) -> Any:
+        """Of all other players."""
+        peers = self.item.values["peers"].values()
+        return max((peer[name] for peer in peers if type(peer.get(name)) in (int, float)), default=None)
+
+    @property
+    def path(self) -> str | None:
+        """That of all links, or `mixed`."""
+        paths = {peer.get("path") for peer in self.item.values["peers"].values()}
+        return paths.pop() if len(paths) == 1 else "mixed" if paths else None
+
+
+class HappeningRow(NamedTuple):
+    """One event, for one player."""
+
+    game: Game
+    player: str
+    event: str
+    time_ms: int
+    episode: Any
+    frame: Any
+    other: Any
+    more: dict[str, Any]
+
+
+def _items(game: Game) -> Iterator[tuple[str, Item]]:
+    for player, path in game.evidence.experienced.items():
+        for item in open_experience(path):
+            yield player, item
+
+
+def displayed(game: Game) -> Iterator[DisplayedRow]:
+    """Every displayed frame. It waits for its correction as long as one can come."""
+    waiting: OrderedDict[tuple[str, int, int], list[DisplayedRow]] = OrderedDict()
+    for player, item in _items(game):
         if isinstance(item, Displayed):
-            rows = waiting.setdefault((item.episode, item.frame), [])
-            waiting.move_to_end((item.episode, item.frame))
-            rows.append([
-                text(game_id), text(player), str(item.episode), str(item.frame), as_json(item.shown),
-                as_json(item.predicted), boolean(False), boolean(item.hidden), number(item.input_ms),
-                number(item.time_ms),
-            ])  # fmt: skip
+            place = player, item.episode, item.frame
+            waiting.setdefault(place, []).append(DisplayedRow(game, player, item, False))
+            waiting.move_to_end(place)
             if len(waiting) > REACH:
-                for row in waiting.popitem(last=False)[1]:
-                    displayed(row)
-        elif isinstance(item, SecondOfPlay):
-            _put_second(game_id, player, item, seconds)
-        elif isinstance(item, Happening):
-            if item.event == "corrected":
-                for frame in range(item.more["from"], item.more["to"] + 1):
-                    for row in waiting.get((item.episode, frame), []):
-                        row[6] = boolean(True)
+                yield from waiting.popitem(last=False)[1]
+        elif isinstance(item, Happening) and item.event == "corrected":
+            for frame in range(item.more["from"], item.more["to"] + 1):
+                rows = waiting.get((player, item.episode, frame), [])
+                rows[:] = [row._replace(corrected=True) for row in rows]
+    for rows in waiting.values():
+        yield from rows
+
+
+def seconds(game: Game) -> Iterator[SecondRow]:
+    """Every second."""
+    for player, item in _items(game):
+        if isinstance(item, SecondOfPlay):
+            yield SecondRow(game, player, item)
+
+
+def events(game: Game) -> Iterator[HappeningRow]:
+    """Every event, and the end."""
+    for player, item in _items(game):
+        if isinstance(item, Happening):
             more = {**item.more}
             other = more.pop("player", None)
-            events([
-                text(game_id), text(player), number(item.time_ms), str(item.episode), str(item.frame),
-                text(item.event), text(other), as_json(more),
-            ])  # fmt: skip
-        else:
-            events([
-                text(game_id), text(player), number(item.time_ms), "", "", "end", "", as_json({"reason": item.reason}),
-            ])  # fmt: skip
-    for rows in waiting.values():
-        for row in rows:
-            displayed(row)
-
-
-def _put_second(game_id: str, player: str, item: SecondOfPlay, put: Put) -> None:
-    values, peers = item.values, item.values["peers"]
-    paths = {peer.get("path") for peer in peers.values()}
-    put([
-        text(game_id), text(player), str(item.second), number(item.time_ms), str(item.episode), str(item.frame),
-        boolean(values.get("hidden")), *[number(values.get(name)) for name in OF_SECOND],
-        *[number(_largest(peers, name)) for name in ("rtt_ms", "jitter_ms", "input_age")],
-        text(paths.pop() if len(paths) == 1 else "mixed" if paths else None), as_json(peers),
-    ])  # fmt: skip
-
-
-def _largest(peers: dict[str, Any], name: str) -> Any:
-    return max((peer[name] for peer in peers.values() if type(peer.get(name)) in (int, float)), default=None)
+            yield HappeningRow(game, player, item.event, item.time_ms, item.episode, item.frame, other, more)
+        elif not isinstance(item, (Displayed, SecondOfPlay)):
+            yield HappeningRow(game, player, "end", item.time_ms, NOTHING, NOTHING, None, {"reason": item.reason})
