@@ -747,3 +747,65 @@ def test_any_datagram_through_the_inbox_is_survived(running: Pair, data: bytes) 
     page.waiting.append((1, 0, running.now, data))
     running.tick(1, 2)
     assert page.bridge.session.frame in (before, before + 1)
+
+
+def played_pair() -> Pair:
+    """A pair that has played one episode of 200 frames, with a clock that the server answered, and somebody waited."""
+    of = {"max_steps": 200, "num_episodes": 1}
+    two = Pair([Page(me, [0, 1], volley.make_env(), of, joined_ms=1e12 - 2500) for me in (0, 1)])
+    two.pages[0].bridge.server_answered(49.0, 49.5, 1e12 + 7000.0)
+    two.pages[0].bridge.server_answered(49.9, 49.95, 1e12 + 200.0)
+    two.pages[0].bridge.server_answered(49.0, 49.2, 1e12 + 9000.0)
+    two.until(done(two), play=keys)
+    return two
+
+
+def test_the_clock_of_the_quickest_probe_and_the_waiting_are_in_the_metrics() -> None:
+    """The page's clock showed 1e12 ms at 50 s: in the middle of the probe it was 75 ms before."""
+    metrics = json.loads(played_pair().pages[0].bridge.view.export_session_metrics())
+    assert metrics["clock"] == {"offsetMs": 275.0, "rttMs": 50.0}
+    assert metrics["waiting"] == {"joined": 1e12 - 2500, "began": 1e12, "seconds": 2.5}
+    display = metrics["frameTimes"]["displayMs"]
+    assert display["count"] == 199
+    assert display["p50"] == pytest.approx(1000 * PERIOD, abs=0.6)
+    assert metrics["frameTimes"]["tickMs"]["count"] == 0
+
+
+def test_the_page_is_told_to_take_the_experienced_record_and_it_is_whole() -> None:
+    """Every five seconds of play; what is taken together is one record, with the clock in it."""
+    two = played_pair()
+    page = two.pages[0]
+    assert [news["news"] for news in page.news].count("experienced") >= 1
+    text = page.bridge.take_experienced(two.now)
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert lines[0]["player"] == 0
+    assert [line["offset_ms"] for line in lines if line.get("event") == "clock"] == [7750.0, 275.0]
+    assert [line["frame"] for line in lines if "shown" in line][-1] == 199
+    assert lines[-1]["end"] == "complete"
+    assert page.bridge.take_experienced(two.now) == ""
+
+
+def test_a_study_may_do_without_the_experienced_record() -> None:
+    """Then nothing is kept, and the page is told nothing."""
+    two = pair(experienced=False, max_steps=200, num_episodes=1)
+    two.until(done(two), play=keys)
+    assert two.pages[0].bridge.take_experienced(two.now) == ""
+    assert "experienced" not in [news["news"] for news in two.pages[0].news]
+
+
+def test_what_a_tick_took_comes_with_the_inbox() -> None:
+    """In tenths of a millisecond, by the page's own clock."""
+    two = pair(max_steps=60, num_episodes=1)
+    page = two.pages[0]
+    write = page.write_inbox
+
+    def timed() -> int:
+        length = write()
+        struct.pack_into("<H", page.bridge.inbox, 2, 34)
+        return length
+
+    page.write_inbox = timed  # type: ignore[method-assign]
+    two.until(done(two), play=keys)
+    ticks = json.loads(page.bridge.view.export_session_metrics())["frameTimes"]["tickMs"]
+    assert ticks["count"] >= 60
+    assert (ticks["min"], ticks["p99"], ticks["max"]) == (3.4, 3.4, 3.4)

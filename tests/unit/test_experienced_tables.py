@@ -1,0 +1,125 @@
+"""The experienced records of a game among its files: verified, exported, and asked what the guide asks."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from experienced_support import run
+
+from pycore.cli import cli
+from pycore.records import Trajectory, export_session_metrics, trajectory_text
+from pycore.testing import Conditions, Mesh
+
+GUIDE = Path(__file__).parents[2] / "docs" / "data.md"
+
+
+def study(folder: Path) -> Path:
+    """A game of two over a bad network, with a tab that was hidden, as the relay's files are."""
+    def script(mesh: Mesh) -> None:
+        for page, trajectory in zip(mesh.peers, kept, strict=True):
+            page.session.add_sink(trajectory)
+        mesh.at(1.5, lambda: setattr(mesh.peers[0], "hidden", True))
+        mesh.at(2.0, lambda: setattr(mesh.peers[0], "hidden", False))
+
+    kept = [Trajectory(), Trajectory()]
+    mesh, recorder = run(Conditions(delay=0.08, jitter=0.03, loss=0.05), script=script)
+    game = folder / "study" / "mesh"
+    game.mkdir(parents=True)
+    for seat, page in enumerate(mesh.peers):
+        metrics = export_session_metrics(page.session)
+        metrics |= {
+            "clock": {"offsetMs": 40.5, "rttMs": 3.0},
+            "waiting": {"joined": 1.0, "began": 2.0, "seconds": 12.5},
+        }
+        (game / f"metrics-{seat}.json").write_text(json.dumps(metrics))
+        (game / f"trajectory-{seat}.jsonl").write_bytes(trajectory_text(page.session, kept[seat]).encode())
+        (game / f"experienced-{seat}.jsonl").write_bytes(recorder.text(seat).encode())
+    return folder / "study"
+
+
+def call(*command: Any) -> Any:
+    return CliRunner().invoke(cli, [str(each) for each in command])
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
+    """As many rows as the records have lines of each kind, and the sessions' columns say what the metrics do."""
+    folder = study(tmp_path)
+    done = call("verify", folder)
+    assert (done.exit_code, done.output.split(":")[0]) == (0, "reconciled"), done.output
+    assert call("export", folder, "--csv", tmp_path / "tables").exit_code == 0
+    lines = [
+        json.loads(line) for seat in (0, 1)
+        for line in (folder / "mesh" / f"experienced-{seat}.jsonl").read_text().splitlines()
+    ]  # fmt: skip
+    for name, key in (("experienced", "shown"), ("seconds", "second")):
+        assert len(table(tmp_path / "tables", name)) == sum(key in line for line in lines)
+    assert len(table(tmp_path / "tables", "events")) == sum("event" in line or "end" in line for line in lines)
+    corrected = [row for row in table(tmp_path / "tables", "experienced") if row["corrected"] == "true"]
+    assert len(corrected) > 20
+    session = table(tmp_path / "tables", "sessions")[0]
+    metrics = json.loads((folder / "mesh" / "metrics-0.json").read_text())
+    found = metrics["predictions"]["1"]
+    assert float(session["rtt_ms_p50"]) == metrics["network"]["1"]["rttMs"]["p50"]
+    assert [int(session[name]) for name in ("predicted_inputs", "prediction_hits", "prediction_misses")] == [
+        found["frames"], found["hits"], found["misses"]
+    ]  # fmt: skip
+    assert json.loads(session["rollback_depths"]) == metrics["rollbacks"]["depths"]
+    assert (session["times_hidden"], session["waited_s"], session["clock_offset_ms"]) == ("1", "12.5", "40.5")
+    assert 450 <= float(session["hidden_ms"]) <= 550
+
+
+def test_a_record_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    """An action that was no guess is another one than the confirmed one."""
+    folder = study(tmp_path)
+    file = folder / "mesh" / "experienced-1.jsonl"
+    text = file.read_text()
+    line = next(line for line in text.splitlines() if '"frame":40,' in line and '"shown"' in line)
+    value = json.loads(line)
+    value["shown"][1] = 5 - value["shown"][1]
+    file.write_text(text.replace(line, json.dumps(value, sort_keys=True, separators=(",", ":")), 1))
+    done = call("verify", folder)
+    assert done.exit_code == 1
+    assert "partial" in done.output
+    assert "what player 1 saw does not fit the record: episode 0, frame 40: of seat 1" in done.output
+
+
+def test_a_record_that_was_cut_off_is_refused_by_line(tmp_path: Path) -> None:
+    """In the middle of one."""
+    folder = study(tmp_path)
+    file = folder / "mesh" / "experienced-1.jsonl"
+    file.write_bytes(file.read_bytes()[:-20])
+    done = call("verify", folder)
+    assert done.exit_code == 2
+    assert "cut off" in done.output
+
+
+def test_the_guides_questions_have_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its snippet runs over the tables and prints them."""
+    pytest.importorskip("pandas")
+    assert call("export", study(tmp_path), "--csv", tmp_path / "tables").exit_code == 0
+    (block,) = [
+        block for block in re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+        if "Round trip per minute" in block
+    ]  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(block, "data.md", "exec"), {})
+    said = out.getvalue()
+    assert "rtt_ms" in said
+    assert "hidden" in said
+    assert "12.5" in said
+    assert "server_ms" in said
