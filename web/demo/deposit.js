@@ -48,7 +48,8 @@ export class Deposit {
   experienced(last = false) {
     const found = parts(this.game.takeExperienced(), STORING.part_characters);
     found.forEach((data, number) => {
-      if (data === '') return;
+      // That nothing more will come is said also where the end of an episode took the last of it.
+      if (data === '' && (!last || this.#experienced.length === 0)) return;
       const end = last && number === found.length - 1;
       this.#keep('pycore_experienced', { part: this.#experienced.length, last: end, data });
       this.#experienced.push(data);
@@ -74,7 +75,7 @@ export class Deposit {
       // After a stop the next episode has a number, but not a frame.
       if (this.game.episodeRecords(episode).trim().includes('\n')) this.episode(episode);
     }
-    this.experienced(true);
+    if (!this.#complete) this.experienced(true);
     this.#complete = true;
     this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
   }
