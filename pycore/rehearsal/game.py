@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pycore.actions.codec import ActionCodec, action_codec, default_of
-from pycore.envs import as_parallel, interface_of
+from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
 from pycore.envs.seating import seated
 from pycore.errors import ConfigError
 from pycore.export.stepping import simulation_for
-from pycore.factory import find_factory, make_with
+from pycore.factory import DEFAULT, OURS, find_factory, make_with
 from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Simulation
 from pycore.spaces import space_of
@@ -42,6 +42,15 @@ class Game:
     turns: bool = False
     """Whether one player moves at a time."""
 
+    module: str = ""
+    """The module of the function that makes it,"""
+
+    factory: str = DEFAULT
+    """the function's name there,"""
+
+    file: Path | None = None
+    """and the file, where it was found by one."""
+
     @classmethod
     def of(cls, subject: str, settings: Mapping[str, Any] | None = None, seats: int | None = None) -> Game:
         """The game of the environment that `subject` names, with a study's settings.
@@ -52,45 +61,30 @@ class Game:
         found = find_factory(subject)
         values = _settings(settings, getattr(found.module, "SETTINGS", None), subject)
         env = make_with(found.make, subject)
-        try:
-            return cls._of(subject, found.make, found.name, env, values, seats)
-        finally:
-            close = getattr(env, "close", None)
-            if callable(close):
-                close()
-
-    @classmethod
-    def _of(
-        cls, subject: str, make: Callable[[], Any], name: str, env: Any, values: dict[str, Any], seats: int | None
-    ) -> Game:
         said = "action_space" in values or any("action_space" in seat for seat in values.get("seats", ()))
-        if isinstance(env, Simulation):
+        if isinstance(env, Simulation) and not isinstance(env, ParallelEnvAdapter):
             if not said:
                 raise ConfigError(f"{subject} makes a simulation of its own: say its action_space in the settings")
-            return cls(subject=subject, make=make, seats=seats or len(values.get("seats", ())) or 2,
-                       settings=_plain(values, subject, env))  # fmt: skip
-        view = as_parallel(env)
-        possible = view.possible_agents
-        count = seats or len(possible) or len(values.get("seats", ())) or 2
-        if count > MAX_SEATS:
-            raise ConfigError(
-                f"{subject} has {count} agents, and a session has at most {MAX_SEATS} players: make it for fewer, or "
-                "give the other agents to bots (ParallelEnvAdapter)"
-            )
-        agents = seated(view, list(range(count))).agents
-        turns = interface_of(view).takes_turns
-        if not said:
-            _say_spaces(values, [_space(view, agent, turns, subject) for agent in agents])
-        return cls(subject=subject, make=make, seats=count, settings=_plain(values, subject, env), turns=turns)
+            count, turns = seats or len(values.get("seats", ())) or 2, False
+        else:
+            count, turns = _look(env, values, said, seats, subject)
+        close = getattr(env, "close", None)
+        if callable(close):
+            close()
+        file = getattr(found.module, "__file__", None) if hasattr(found.module, OURS) else None
+        return cls(
+            subject=subject, make=found.make, seats=count, settings=_plain(values, subject, env), turns=turns,
+            module=found.module.__name__, factory=found.name, file=None if file is None else Path(file),
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
         """The environment's name, as in the settings."""
         return str(self.settings["environment"])
 
-    def played(self, **changes: Any) -> Settings:
-        """The settings with some of them changed, as the session has them."""
-        return Settings.of({**self.settings, **changes})
+    def played(self) -> Settings:
+        """The settings as the session has them."""
+        return Settings.of(self.settings)
 
     def simulation(self, settings: Settings, seed: int) -> Simulation:
         """The same game in CPython, as the page makes it."""
@@ -139,6 +133,32 @@ def _settings(given: Mapping[str, Any] | None, own: Any, subject: str) -> dict[s
     if not isinstance(given, Mapping):
         raise ConfigError(f"the settings of {subject} are a {type(given).__name__}; they must be a dictionary")
     return dict(given)
+
+
+def _look(env: Any, values: dict[str, Any], said: bool, seats: int | None, subject: str) -> tuple[int, bool]:
+    """How many play, and whether in turns; action spaces that are not said go into `values`."""
+    if isinstance(env, ParallelEnvAdapter):
+        view, agents = env.view, env.agents
+        if seats not in (None, len(agents)):
+            raise ConfigError(f"{subject} makes an adapter for {len(agents)} players, and {seats} are to play")
+    else:
+        view = as_parallel(env)
+        agents = _seated(view, values, seats, subject)
+    turns = interface_of(view).takes_turns
+    if not said:
+        _say_spaces(values, [_space(view, agent, turns, subject) for agent in agents])
+    return len(agents), turns
+
+
+def _seated(view: Any, values: dict[str, Any], seats: int | None, subject: str) -> tuple[Any, ...]:
+    """The agents that people play, by seat."""
+    count = seats or len(view.possible_agents) or len(values.get("seats", ())) or 2
+    if count > MAX_SEATS:
+        raise ConfigError(
+            f"{subject} has {count} agents, and a session has at most {MAX_SEATS} players: make it for fewer, or "
+            "give the other agents to bots (ParallelEnvAdapter)"
+        )
+    return seated(view, list(range(count))).agents
 
 
 def _space(view: Any, agent: Any, turns: bool, subject: str) -> dict[str, Any]:

@@ -7,9 +7,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pycore.rehearsal.pace import Pace
+
+VERDICT: Final = "verdict.json"
+OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", VERDICT)
+"""The files of a rehearsal that are written anew by the next one in the same folder."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,21 @@ class Outcome:
     def right(self) -> bool:
         """Nothing is wrong."""
         return not self.problems
+
+    @property
+    def verdict(self) -> str:
+        """What is proved, in a line; for an outcome that is right."""
+        first = next(iter(self.metrics.values()))
+        frames, episodes = first["frames"]["total"], len(first["episodes"])
+        rollbacks = sum(of["rollbacks"]["performed"] for of in self.metrics.values())
+        ways = {"cpython": "CPython reproduces them", "pyodide": "Pyodide reproduces them"}
+        again = ways.get(self.reproduced, "they were not stepped again")
+        return (
+            f"{_counted(len(self.metrics), 'record')} of {_counted(frames, 'frame')} in "
+            f"{_counted(episodes, 'episode')} {'is' if len(self.metrics) == 1 else 'are the same bytes,'} without a "
+            f"gap; what the players did is in them, and nothing else; {again}; "
+            f"{_counted(rollbacks, 'rollback')} on the way"
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The verdict, for a script."""
@@ -74,18 +93,27 @@ class Outcome:
 def write(outcome: Outcome, out: Path) -> list[Path]:
     """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict."""
     out.mkdir(parents=True, exist_ok=True)
+    if (out / VERDICT).is_file():
+        # Of another rehearsal: a player less would leave a record of another game here.
+        for pattern in OWN:
+            for old in out.glob(pattern):
+                old.unlink()
     files: dict[str, bytes] = {}
     for player, metrics in outcome.metrics.items():
         files[f"metrics-{player}.json"] = _lines(metrics)
     for player, text in outcome.trajectories.items():
         files[f"trajectory-{player}.jsonl"] = text.encode()
     files["settings.json"] = _lines(outcome.settings)
-    files["verdict.json"] = _lines(outcome.as_json())
+    files[VERDICT] = _lines(outcome.as_json())
     for name, data in files.items():
         half = out / f".{name}.half-{os.getpid()}"
         half.write_bytes(data)
         half.replace(out / name)
     return [out / name for name in files]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _lines(value: Any) -> bytes:

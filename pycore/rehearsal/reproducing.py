@@ -94,37 +94,38 @@ def reproduced(way: str, text: str, here: Place, there: Place) -> str:
     """What differs where the record is stepped again; empty if nothing does. `way` is a word of `WAYS`."""
     if way == "no":
         return ""
-    found = (here if way == "cpython" else there).told(text)
+    place = here if way == "cpython" else there
+    found = place.told(text)
     if found is None:
         return ""
     said = f"{'CPython' if way == 'cpython' else 'Pyodide'} does not reproduce it: {found['said']}"
-    if way == "cpython":
-        other = there.told(text)
-        if other is None:
-            detail = _states(text, found, here, there) if found["kind"] in HASHES else ""
-            return (
-                f"{said}{detail}. Pyodide does reproduce it, so the players saw one game: arithmetic that is not the "
-                "same in both (docs/environment.md); judge by Pyodide with --reproduce pyodide"
-            )
-    if found["kind"] in HASHES:
-        return said + explained(text, found["episode"], found["frame"], here, there)
-    if found["kind"] == "results":
-        return said + explained(text, found["episode"], found["frame"] + 1, here, there)
-    return said
+    if found["kind"] not in (*HASHES, "results"):
+        return said
+    # What a frame gave shows in the state behind it.
+    frame = found["frame"] + (found["kind"] == "results")
+    return said + explained(text, found["episode"], frame, here, there, judged=way == "cpython")
 
 
-def explained(text: str, episode: int, frame: int, here: Place, there: Place) -> str:
-    """Why a state may differ between players: the fields, and where they differ from what."""
+def explained(text: str, episode: int, frame: int, here: Place, there: Place, judged: bool = False) -> str:
+    """Why a state may differ between players, or between a record and this interpreter (`judged`): the fields, and what
+    they depend on."""
     try:
         first, second = here.state(text, episode, frame), here.state(text, episode, frame)
         if first != second:
             return (
-                f". The same actions come to something else each time: {fields_that_differ(first, second)}; whatever "
-                "that depends on is no input (a clock, an unseeded generator, id() or hash())"
+                f". The same actions come to something else each time: {_fields(first, second)}; that "
+                "depends on what is no input: a clock, an unseeded generator, id() or hash()"
             )
         third = there.state(text, episode, frame)
-        if first != third:
-            return f". CPython and Pyodide come to different states: {fields_that_differ(first, third)}"
+        fields = "" if first == third else f": {_fields(first, third)}"
+        if judged and there.told(text) is None:
+            return (
+                f". Pyodide does reproduce it, so the players saw one game, and CPython has other arithmetic{fields}. "
+                "Judge by Pyodide (--reproduce pyodide), or use functions that are the same everywhere "
+                "(docs/environment.md)"
+            )
+        if fields:
+            return f". CPython and Pyodide come to different states{fields}"
     except Exception as error:  # an environment may raise anything
         return f". Stepping it again raised {described(error)}"
     return (
@@ -133,7 +134,6 @@ def explained(text: str, episode: int, frame: int, here: Place, there: Place) ->
     )
 
 
-def _states(text: str, found: dict[str, Any], here: Place, there: Place) -> str:
-    episode, frame = found["episode"], found["frame"]
-    differing = fields_that_differ(here.state(text, episode, frame), there.state(text, episode, frame))
-    return f" (in CPython, then in Pyodide: {differing})" if differing else ""
+def _fields(one: bytes, other: bytes) -> str:
+    """As the author of the environment would call them."""
+    return fields_that_differ(one, other).replace("env.layers[0].", "env.")

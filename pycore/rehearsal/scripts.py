@@ -85,9 +85,10 @@ Rows = Callable[[], list[Any]]
 
 def _turns(simulation: ParallelEnvAdapter, seats: Sequence[SeatActions], rng: Random) -> Rows:
     """Legal moves of whoever's turn it is."""
+    waiting = [seat.idle for seat in seats]
 
     def row() -> list[Any]:
-        moves: list[Any] = [None] * len(seats)
+        moves = list(waiting)
         env, agents = simulation.view.env, simulation.agents
         mover = env.agent_selection if env.agents else None
         if mover in agents and rng.random() < MOVED:
