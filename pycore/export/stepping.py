@@ -34,7 +34,7 @@ def settings_for(header: Mapping[str, Any], given: Path | None, module: ModuleTy
     """The settings of a record: from a file that was given, otherwise those of the game's folder, the environment's
     module or the defaults, whichever fit the digest in the header."""
     if given is not None:
-        return _chosen(header, _of(settings_in(given), str(given)), str(given))
+        return _chosen(header, _of(_file(given), str(given)), str(given))
     at_hand: list[tuple[Mapping[str, Any], str]] = []
     if (folder / ABOUT).is_file():
         at_hand.append((read_about(folder / ABOUT)["settings"], str(folder / ABOUT)))
@@ -69,8 +69,7 @@ def simulation_for(
     return simulation_of(make(), game), codecs
 
 
-def settings_in(path: Path) -> Mapping[str, Any]:
-    """The settings in a file: a JSON object of them, or a game's own description. Raises ConfigError."""
+def _file(path: Path) -> Mapping[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
