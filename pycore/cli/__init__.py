@@ -12,6 +12,7 @@ from pycore.cli.audit import audit
 from pycore.cli.data import data
 from pycore.cli.export import export
 from pycore.cli.page import interactive_gym
+from pycore.cli.rehearse import rehearse
 from pycore.cli.relay import relay
 from pycore.cli.replay import replay
 from pycore.cli.verify import verify
@@ -26,5 +27,5 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (audit, relay, data, replay, verify, export, interactive_gym):
+for _command in (audit, rehearse, relay, data, replay, verify, export, interactive_gym):
     cli.add_command(_command)

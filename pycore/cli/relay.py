@@ -29,7 +29,7 @@ from pycore.relay.settings import read_settings
     "--settings", "settings_file", type=click.Path(path_type=Path), metavar="FILE",
     help="The study's settings, a JSON object: fps, input_delay, num_episodes, max_steps, ...",
 )  # fmt: skip
-@click.option("--seats", default=2, show_default=True, type=click.IntRange(2, 8), help="Players per game.")
+@click.option("--seats", default=2, show_default=True, type=click.IntRange(1, 8), help="Players per game.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Game seed of every game; default: random ones.")
 @click.option(
     "--origin",

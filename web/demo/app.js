@@ -11,7 +11,7 @@ import { load } from '../core/loader.js';
 import { connectSocket } from '../core/socket.js';
 import { DEFAULT_MAPPING } from './keys.js';
 import * as screens from './screens.js';
-import { report, status } from './status.js';
+import { page, report, status } from './status.js';
 import { Outbox } from './storage.js';
 import { Visit } from './visit.js';
 
@@ -34,6 +34,7 @@ async function main() {
   let visit = null;
   const outbox = await Outbox.open((event, data) => socket.request(event, data), report, (state) => visit?.onStored(state));
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
+  page.pycoreLoaded = loaded;
   const { title, intro, action_mapping: mapping } = loaded.manifest;
   if (title) document.title = screens.element('start-title').textContent = title;
   if (intro) screens.element('start-intro').textContent = intro;
