@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, UsageError
 from pycore.export import parquet, psychds
@@ -130,6 +130,38 @@ def _table(folder: Path, name: str) -> Iterator[Callable[[list[str]], object]]:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([column.name for column in TABLES[name].columns])
         yield writer.writerow
+
+
+class NewFile:
+    """A file that is written, and takes its place if it is kept."""
+
+    def __init__(self, stream: IO[str], path: Path) -> None:
+        self.stream = stream
+        self.path = path
+        """Where it is for now."""
+        self.is_kept = False
+
+    def keep(self) -> None:
+        """It is to stay, when everything that was done beside it went well."""
+        self.is_kept = True
+
+
+@contextlib.contextmanager
+def new_file(out: Path) -> Iterator[NewFile]:
+    """A file that is there whole or not at all. Raises UsageError where it cannot be."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=out.suffix, dir=out.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error.strerror}") from error
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as stream:
+            file = NewFile(stream, Path(name))
+            yield file
+        if file.is_kept:
+            os.chmod(name, 0o644)
+            os.replace(name, out)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

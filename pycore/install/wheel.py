@@ -31,7 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli/",
-    "pycore/audit/", "pycore/export/", "pycore/factory/", "pycore/site/",
+    "pycore/audit/", "pycore/export/", "pycore/film/", "pycore/factory/", "pycore/site/",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
 """Server, simulator, installer, rehearsal, command line, export, the site's making, what the shims have already: a page

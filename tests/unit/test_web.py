@@ -1,4 +1,5 @@
-"""The three folders of web/: what every page needs, our demo page, and what goes into the interactive_gym page.
+"""The folders of web/: what every page needs, our demo page, the replay's page that draws with the demo's renderer, and
+what goes into the interactive_gym page.
 
 Nothing of one page is in another's download, so the two pages import the core and never each other.
 """
@@ -16,9 +17,12 @@ from pycore.site import pages
 from tools import handed
 
 WEB = Path(__file__).resolve().parents[2] / "web"
-MAY_IMPORT = {"core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"}}
+MAY_IMPORT = {
+    "core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"},
+    "replay": {"replay", "demo"},
+}  # fmt: skip
 ABOVE = {"demo": {"vendor"}, "interactive_gym": {"the page"}}
-"""What lies beside the three folders where they are served: libraries, and the modules of the host page."""
+"""What lies beside the folders where they are served: libraries, and the modules of the host page."""
 
 
 def sources(web: Path = WEB) -> dict[str, str]:
