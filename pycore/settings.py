@@ -12,6 +12,9 @@ from pycore.frozen import Frozen
 from pycore.spaces import DEEPEST, EXACT, integer, space_of
 
 MAX_SEATS: Final = 8
+SUBJECT_FROM: Final = (
+    "PROLIFIC_PID", "subject", "subject_id", "participant", "participant_id", "workerId", "SONA_ID",
+)  # fmt: skip
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval")
@@ -61,6 +64,12 @@ class Settings(Frozen):
     """Size limit of one datagram."""
     environment: str = ""
     """Name and version of the environment; part of what all must agree on."""
+    experienced: bool = True
+    """Whether every page keeps a record of what its participant saw."""
+    store_every: float = 5.0
+    """Seconds from one store of that record to the next: what is lost at most when a page is closed."""
+    subject_from: Sequence[str] = SUBJECT_FROM
+    """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
     """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
 
@@ -76,13 +85,17 @@ class Settings(Frozen):
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
-        for name in ("p2p", "p2p_required"):
+        _within("store_every", self.store_every, 1, 3600)
+        for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
             _within(f"seats[{number}].input_delay", of_seat.get("input_delay", self.input_delay), 0, 60)
+        names = self.subject_from
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in names):
+            raise ConfigError(f"subject_from is {names!r:.60}; it must be a list of names, [\"PROLIFIC_PID\"] for one")
         if self.p2p_required and not self.p2p:
             raise ConfigError("p2p_required needs p2p")
         if self.prediction not in ("repeat_last", "default_action"):

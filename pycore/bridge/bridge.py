@@ -18,6 +18,7 @@ from typing import Any, Final
 from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_NEWS, Inbox, Outbox
 from pycore.bridge.companion import Alone, Companion
 from pycore.bridge.connections import Connections
+from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
@@ -26,6 +27,7 @@ from pycore.duties import P2P, SEND, Output
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
+from pycore.records.experienced import Experienced
 from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
@@ -91,7 +93,12 @@ class Bridge:
         # A companion has pictures of its own.
         self._pictures = Pictures(simulation) if companion is None and isinstance(simulation, Renderable) else None
         self._refusals = Refusals()
-        self.view = View(session, self.trajectory, self._connections, self._pictures, self._notice)
+        self._figures = Figures(session, game.wall_ms, game.joined_ms)
+        self._experienced: Experienced | None = None
+        if game.settings.experienced and companion is None:
+            # A companion's page keeps records of its own.
+            self._experienced = Experienced(session, game.now, game.settings.store_every)
+        self.view = View(session, self.trajectory, self._connections, self._pictures, self._figures, self._notice)
         self._default = session.seats[session.me].default_action
         self._write_head()
 
@@ -134,7 +141,13 @@ class Bridge:
             except Exception as error:
                 self.session.abort(now, "error", described(error))
                 raise
+        pending = self.session.timeline.pending
         flags = self.session.advance(now)
+        worked = self._in.worked
+        self._figures.ticked(now, flags, worked)
+        experienced = self._experienced
+        if experienced is not None and experienced.ticked(now, flags, pending, self._in.hidden, worked):
+            self.tell({"news": "experienced"})
         self.finish()
         self._write_head()
         return flags if self._out.is_empty else flags | FLAG_OUTBOX
@@ -156,7 +169,18 @@ class Bridge:
         off = wall_ms - session.wall_ms(now)
         if abs(off) >= WALL_OFF_MS:
             session.set_wall_ms(now, wall_ms)
+            self._figures.forget_clock()
             session.log(f"the wall clock is {off / 1000:+.1f} s off where it should be, as after a sleep", "warning")
+
+    def server_answered(self, sent: float, came: float, server_ms: float) -> None:
+        """The server answered a probe, with its wall time; sent and came are seconds of the page's clock."""
+        if self._figures.probed(float(sent), float(came), float(server_ms)) and self._experienced is not None:
+            assert self._figures.clock is not None
+            self._experienced.clock(self.now, *self._figures.clock)
+
+    def take_experienced(self, now: float) -> str:
+        """The lines of the experienced record since the last time, for the page to keep; empty where none is kept."""
+        return "" if self._experienced is None else self._experienced.take(now)
 
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""
@@ -254,6 +278,8 @@ class Bridge:
             self.log(_path_line(news))
         elif isinstance(event, EpisodeEnded):
             self.log(episode_line(self.session, event))
+        if self._experienced is not None:
+            self._experienced.happened(event, self.now)
         self._companion.follow(event)
 
     # -- what is not a datagram -------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 The shim writes what arrived into the inbox and carries out what stands in the outbox. All numbers little-endian::
 
-    inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden) | 2 u16 0 | 4 + 4·link i32 channel state
+    inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden) | 2 u16 what the tick before took, in tenths of
+            a millisecond, 0: not known | 4 + 4·link i32 channel state
             then records: u8 kind | u8 link (255 none) | u16 length | f64 arrival | payload
             kinds: 1 datagram, 3 JSON {"event", "data"}
     outbox  0 f64 seconds per tick | 8 i32 current frame | 12 i32 phase
@@ -60,6 +61,11 @@ class Inbox:
     def hidden(self) -> bool:
         """Whether nobody sees the page."""
         return bool(self.data[1] & 1)
+
+    @property
+    def worked(self) -> int:
+        """What the tick before took, in tenths of a millisecond; 0: nobody knows."""
+        return self.data[2] | self.data[3] << 8
 
     def read(self, length: int) -> tuple[bool, bool, tuple[int, ...], list[Arrival]]:
         """Whether socket.io is connected and the page hidden, each link's channel as `Session.poll` takes it, and the

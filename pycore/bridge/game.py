@@ -29,6 +29,8 @@ class Game(Frozen):
     """The connections' RTCConfiguration."""
     now: float
     wall_ms: float
+    joined_ms: float | None = None
+    """The wall time at which the player asked for a game, where the page says so."""
 
     @property
     def default_actions(self) -> list[Any]:
@@ -42,7 +44,7 @@ class Game(Frozen):
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Game:
         """The game of a page's JSON: `game_id`, `players`, `player_id`, `seed`, `settings`, `turn_config`,
-        `ice_servers`, `now` (s) and `wall_ms` (the wall time then)."""
+        `ice_servers`, `now` (s), `wall_ms` (the wall time then) and `joined_ms` (when the player asked for a game)."""
         players = seat_order(config["players"])
         return cls(
             game_id=str(config["game_id"]),
@@ -53,6 +55,7 @@ class Game(Frozen):
             ice=ice_configuration(config.get("turn_config"), config.get("ice_servers")),
             now=float(config["now"]),
             wall_ms=float(config["wall_ms"]),
+            joined_ms=None if config.get("joined_ms") is None else float(config["joined_ms"]),
         )
 
 

@@ -15,12 +15,16 @@ RETRIES_MS: Final = (1000, 2000, 4000, 8000, 16_000, 30_000)
 CORE: Final[dict[str, Any]] = {
     # A participant who was invited must not be lost to a moment's outage: pauses before a file is asked for again.
     "LOADING": {"pauses_ms": (500, 1500, 4000)},
-    # An unanswered ping is no sample of the round trip.
+    # An unanswered ping is no sample of the round trip. The first ones follow each other quickly: the one with the
+    # shortest round trip says best what the server's clock shows. Those that came before a game are kept for it.
     "SERVER": {
         "reconnect_ms": 500,
         "reconnect_longest_ms": 4000,
         "ping_every_ms": 2000,
         "ping_patience_ms": 4000,
+        "first_pings": 5,
+        "first_ping_every_ms": 250,
+        "probes_kept": 64,
         "acknowledged_within_ms": 10_000,
     },
     # An input is worthless when the next one is there.

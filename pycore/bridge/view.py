@@ -12,6 +12,7 @@ from typing import Any
 
 from pycore.bridge.buffers import dense
 from pycore.bridge.connections import Connections
+from pycore.bridge.figures import Figures
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
 from pycore.session.phases import DONE, PHASE_NAMES
@@ -57,12 +58,14 @@ class View:
         trajectory: Trajectory,
         connections: Connections,
         pictures: Pictures | None,
+        figures: Figures,
         notice: Callable[[], str],
     ) -> None:
         self._session = session
         self._trajectory = trajectory
         self._connections = connections
         self._pictures = pictures
+        self._figures = figures
         self._notice = notice
         self.socketio_rtt: float | None = None
         """Round trip to the server in s, which the page measures."""
@@ -151,7 +154,7 @@ class View:
 
     def export_session_metrics(self) -> str:
         """The metrics of the session."""
-        return to_json(export_session_metrics(self._session))
+        return to_json(export_session_metrics(self._session, self._figures.export()))
 
     def p2p_metrics(self) -> str:
         """The page's `p2pMetrics`."""

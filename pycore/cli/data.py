@@ -62,14 +62,17 @@ def data(database: str, game: str | None, out: Path | None) -> None:
 
 
 def _gaps(game: GameData) -> list[tuple[str, str]]:
-    return [(player, ", ".join(data.missing)) for player, data in game.players.items() if data.missing]
+    return [
+        (player, ", ".join(lost))
+        for player, data in game.players.items() if (lost := data.missing + data.experienced_missing)
+    ]  # fmt: skip
 
 
 def _table(found: list[GameData]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     # The id is there to be copied: everything else may wrap.
     table.add_column("game", no_wrap=True, min_width=32)
-    for name in ("started, UTC", "player", "subject", "metrics", "episodes"):
+    for name in ("started, UTC", "player", "subject", "metrics", "episodes", "experienced"):
         table.add_column(name, overflow="fold")
     for game in found:
         started = "?"
@@ -84,5 +87,8 @@ def _table(found: list[GameData]) -> Table:
             if data.missing:
                 lines += f", {len(data.missing)} parts missing"
             subject = escape(subjects.get(player) or "-")
-            table.add_row(game.game_id, started, escape(player), subject, kept or "-", lines)
+            seen = f"{data.experienced_bytes} B" if data.experienced else "-"
+            if data.experienced_missing:
+                seen += f", {len(data.experienced_missing)} parts missing"
+            table.add_row(game.game_id, started, escape(player), subject, kept or "-", lines, seen)
     return table

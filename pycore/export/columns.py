@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from pycore.export import rows
+from pycore.export import experience, rows
 from pycore.export.cells import is_plain
-from pycore.export.rows import NOTHING, EpisodeRow, EventRow, FrameRow, Game, SessionRow
+from pycore.export.experience import HappeningRow, SecondRow, SeenRow
+from pycore.export.rows import NOTHING, EpisodeRow, EventRow, FrameRow, Game, SessionRow, known
 from pycore.version import __version__
 
 VERSION: Final = 1
@@ -109,9 +110,81 @@ SESSIONS: Final[Table[SessionRow]] = Table(
         Column("stalls", "integer", "ticks", "ticks of play in which no new frame was stepped",
                lambda row: row.at("quality", "stalls")),
         Column("rtt_ms", "json", "ms", "round trip as last known, by other player",
-               lambda row: NOTHING if (known := row.at("quality", "rttMs")) is None else known),
+               lambda row: known(row.at("quality", "rttMs"))),
         Column("stepped_frames", "integer", "frames", "frames stepped for the first time",
                lambda row: row.at("frames", "total")),
+        Column("rtt_ms_min", "number", "ms", "shortest round trip by P2P, of the link with the longest median",
+               lambda row: row.slowest("rttMs", "min")),
+        Column("rtt_ms_p50", "number", "ms", "median of the same", lambda row: row.slowest("rttMs", "p50")),
+        Column("rtt_ms_p90", "number", "ms", "90th percentile of the same", lambda row: row.slowest("rttMs", "p90")),
+        Column("rtt_ms_p99", "number", "ms", "99th percentile of the same", lambda row: row.slowest("rttMs", "p99")),
+        Column("rtt_ms_max", "number", "ms", "longest of the same", lambda row: row.slowest("rttMs", "max")),
+        Column("jitter_ms_p50", "number", "ms", "median difference of two round trips in a row, of that link",
+               lambda row: row.slowest("jitterMs", "p50")),
+        Column("jitter_ms_p90", "number", "ms", "90th percentile of the same",
+               lambda row: row.slowest("jitterMs", "p90")),
+        Column("input_age_p50", "number", "frames", "median of how old the slowest player's newest input was",
+               lambda row: row.deep("quality", "inputAgeFrames", "p50")),
+        Column("input_age_p99", "number", "frames", "99th percentile of the same",
+               lambda row: row.deep("quality", "inputAgeFrames", "p99")),
+        Column("confirmation_lag_p50", "number", "frames", "median of how far play was ahead of what is confirmed",
+               lambda row: row.deep("quality", "confirmationLagFrames", "p50")),
+        Column("confirmation_lag_p99", "number", "frames", "99th percentile of the same",
+               lambda row: row.deep("quality", "confirmationLagFrames", "p99")),
+        Column("predicted_inputs", "integer", "inputs", "inputs of others that were guessed at first",
+               lambda row: row.guesses("frames")),
+        Column("prediction_hits", "integer", "inputs", "of those, guesses that were right",
+               lambda row: row.guesses("hits")),
+        Column("prediction_misses", "integer", "inputs", "of those, guesses that were wrong",
+               lambda row: row.guesses("misses")),
+        Column("predictor", "text", "", "what guessed: repeat_last, default_action or the name of another one",
+               lambda row: row.predictors),
+        Column("rollback_depths", "json", "", "how many rollbacks were 0, 1, 2 … frames deep",
+               lambda row: known(row.deep("rollbacks", "depths"))),
+        Column("stall_causes", "json", "ticks", "the stalls by cause",
+               lambda row: known(row.deep("quality", "stallCauses"))),
+        Column("bytes_sent_p2p", "integer", "bytes", "datagrams and probes handed to the channels",
+               lambda row: row.carried("bytes", "sentViaP2P")),
+        Column("bytes_received_p2p", "integer", "bytes", "those that came",
+               lambda row: row.carried("bytes", "receivedViaP2P")),
+        Column("bytes_sent_socketio", "integer", "bytes", "datagrams and inputs handed to the server, as encoded",
+               lambda row: row.carried("bytes", "sentViaSocketIO")),
+        Column("bytes_received_socketio", "integer", "bytes", "those that came",
+               lambda row: row.carried("bytes", "receivedViaSocketIO")),
+        Column("packets_sent_p2p", "integer", "packets", "number of the same, and so on",
+               lambda row: row.carried("packets", "sentViaP2P")),
+        Column("packets_received_p2p", "integer", "packets", "those that came",
+               lambda row: row.carried("packets", "receivedViaP2P")),
+        Column("packets_sent_socketio", "integer", "packets", "handed to the server",
+               lambda row: row.carried("packets", "sentViaSocketIO")),
+        Column("packets_received_socketio", "integer", "packets", "those that came",
+               lambda row: row.carried("packets", "receivedViaSocketIO")),
+        Column("tick_ms_p50", "number", "ms", "median of what a tick of the page took, without drawing",
+               lambda row: row.deep("frameTimes", "tickMs", "p50")),
+        Column("tick_ms_p99", "number", "ms", "99th percentile of the same",
+               lambda row: row.deep("frameTimes", "tickMs", "p99")),
+        Column("tick_ms_max", "number", "ms", "longest of the same",
+               lambda row: row.deep("frameTimes", "tickMs", "max")),
+        Column("display_ms_p50", "number", "ms", "median of the time from one displayed frame to the next",
+               lambda row: row.deep("frameTimes", "displayMs", "p50")),
+        Column("display_ms_p99", "number", "ms", "99th percentile of the same",
+               lambda row: row.deep("frameTimes", "displayMs", "p99")),
+        Column("display_ms_max", "number", "ms", "longest of the same",
+               lambda row: row.deep("frameTimes", "displayMs", "max")),
+        Column("times_hidden", "integer", "", "how often the page was hidden", lambda row: row.times_hidden),
+        Column("hidden_ms", "number", "ms", "for how long in all; empty if it was hidden at the end",
+               lambda row: row.hidden_ms),
+        Column("desyncs", "integer", "", "differences from other players that were noted", lambda row: row.desyncs),
+        Column("clock_offset_ms", "number", "ms", "the server's clock minus the player's",
+               lambda row: row.deep("clock", "offsetMs")),
+        Column("clock_rtt_ms", "number", "ms", "round trip of the probe that says so; it is off by half at most",
+               lambda row: row.deep("clock", "rttMs")),
+        Column("waited_s", "number", "s", "from asking for a game until it began",
+               lambda row: row.deep("waiting", "seconds")),
+        Column("displayed_frames", "integer", "", "lines of displayed frames in the experienced record",
+               lambda row: None if row.seen is None else row.seen.displayed),
+        Column("displayed_guessed", "integer", "", "of those, how many had a guess in them",
+               lambda row: None if row.seen is None else row.seen.guessed),
     ),
 )  # fmt: skip
 
@@ -193,12 +266,85 @@ PATHS: Final[Table[EventRow]] = Table(
     ),
 )  # fmt: skip
 
+EXPERIENCED: Final[Table[SeenRow]] = Table(
+    "one displayed frame, for the player who saw it",
+    experience.displayed,
+    (
+        Column("game_id", "text", "", "the game, as the server named it", lambda row: row.game.evidence.game_id),
+        Column("player", "text", "", "the player, as in the record's header", lambda row: row.player),
+        Column("episode", "integer", "", "from 0", lambda row: row.item.episode),
+        Column("frame", "integer", "frames", "the picture shows the state after it; corrected ones may come again",
+               lambda row: row.item.frame),
+        Column("shown", "json", "", "the action of every seat in this picture", lambda row: row.item.shown),
+        Column("predicted", "json", "", "seats whose action was a guess then", lambda row: row.item.predicted),
+        Column("corrected", "boolean", "", "whether it was corrected after it was shown: a "
+               "guess in it, or in one before it, was wrong", lambda row: row.corrected),
+        Column("hidden", "boolean", "", "whether nobody could see it", lambda row: row.item.hidden),
+        Column("input_ms", "number", "ms", "Unix time of reading the own action in it, by the player's clock",
+               lambda row: row.item.input_ms),
+        Column("time_ms", "number", "ms", "Unix time at which it was handed to the drawing, by the player's clock",
+               lambda row: row.item.time_ms),
+    ),
+)  # fmt: skip
+
+SECONDS: Final[Table[SecondRow]] = Table(
+    "one second of a game, for one player",
+    experience.seconds,
+    (
+        Column("game_id", "text", "", "the game, as the server named it", lambda row: row.game.evidence.game_id),
+        Column("player", "text", "", "the player, as in the record's header", lambda row: row.player),
+        Column("second", "integer", "s", "from 0, since the player's page began the game", lambda row: row.item.second),
+        Column("time_ms", "number", "ms", "Unix time of its end, by the player's clock", lambda row: row.item.time_ms),
+        Column("episode", "integer", "", "from 0", lambda row: row.item.episode),
+        Column("frame", "integer", "frames", "the current frame at its end", lambda row: row.item.frame),
+        Column("hidden", "boolean", "", "whether the page was hidden at its end",
+               lambda row: row.item.values.get("hidden")),
+        Column("stalls", "integer", "ticks", "ticks in it in which nothing was stepped",
+               lambda row: row.item.values.get("stalls")),
+        Column("rollbacks", "integer", "", "rollbacks performed in it", lambda row: row.item.values.get("rollbacks")),
+        Column("resimulated", "integer", "frames", "frames stepped again in it",
+               lambda row: row.item.values.get("resimulated")),
+        Column("max_depth", "integer", "frames", "the deepest of its rollbacks; 0 without one",
+               lambda row: row.item.values.get("max_depth")),
+        Column("predicted_frames", "integer", "frames", "frames that were first stepped with a guess in it",
+               lambda row: row.item.values.get("predicted_frames")),
+        Column("tick_ms_max", "number", "ms", "its longest tick", lambda row: row.item.values.get("tick_ms_max")),
+        Column("rtt_ms", "number", "ms", "round trip, smoothed, of the link with the longest",
+               lambda row: row.largest("rtt_ms")),
+        Column("jitter_ms", "number", "ms", "jitter, smoothed, of the link with the most",
+               lambda row: row.largest("jitter_ms")),
+        Column("input_age", "integer", "frames", "how far the newest input of the slowest player is behind",
+               lambda row: row.largest("input_age")),
+        Column("path", "text", "", "p2p, socketio, or mixed", lambda row: row.path),
+        Column("peers", "json", "", "the last four and the frame advantage by other player", lambda row: row.peers),
+    ),
+)  # fmt: skip
+
+EVENTS: Final[Table[HappeningRow]] = Table(
+    "one event of a session, for one player",
+    experience.events,
+    (
+        Column("game_id", "text", "", "the game, as the server named it", lambda row: row.game.evidence.game_id),
+        Column("player", "text", "", "the player, as in the record's header", lambda row: row.player),
+        Column("time_ms", "number", "ms", "Unix time, by the player's clock", lambda row: row.item.time_ms),
+        Column("episode", "integer", "", "from 0", lambda row: row.episode),
+        Column("frame", "integer", "frames", "the current frame then", lambda row: row.frame),
+        Column("event", "text", "", "hidden, shown, corrected, stalled, resumed, path, peer, "
+               "phase, episode, desync, clock, lost or end", lambda row: row.event),
+        Column("other_player", "text", "", "whom it is about, if it is another player", lambda row: row.other),
+        Column("more", "json", "", "what else belongs to it", lambda row: row.more),
+    ),
+)  # fmt: skip
+
 TABLES: Final[Mapping[str, Table[Any]]] = MappingProxyType({
     "sessions": SESSIONS,
     "episodes": EPISODES,
     "frames": FRAMES,
     "rollbacks": ROLLBACKS,
     "paths": PATHS,
+    "experienced": EXPERIENCED,
+    "seconds": SECONDS,
+    "events": EVENTS,
 })  # fmt: skip
 
 CELLS: Final[Mapping[str, str]] = MappingProxyType(

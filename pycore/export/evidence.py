@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pycore.export.files import GameFiles, open_record, player_of, read_about, read_metrics
+from pycore.export.seen import Seen, compare, open_experience
 from pycore.records.agreement import Agreement, NotOneGame, agree
 
 REGULAR: Final = ("complete", "stop")
@@ -36,6 +37,10 @@ class Evidence:
     metrics: dict[str, dict[str, Any]]
     """By player."""
     about: dict[str, Any]
+    experienced: dict[str, Path] = field(default_factory=dict)
+    """The records of what players saw, by player."""
+    seen: dict[str, Seen] = field(default_factory=dict)
+    """What is in them."""
     desyncs: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
 
@@ -92,7 +97,26 @@ def evidence_of(files: GameFiles) -> Evidence:
         files, str(game_id), players, header, agreement, {names[path]: path for path in readings}, metrics, about
     )
     _judge(found)
+    _look_at_experienced(found)
     return found
+
+
+def _look_at_experienced(of: Evidence) -> None:
+    """Read what the players saw beside what was confirmed."""
+    for path in of.files.experienced:
+        experience = open_experience(path)
+        header = experience.header
+        player = str(header["player"])
+        if header["game_id"] != of.game_id:
+            raise NotOneGame(f"{path} is of game {header['game_id']}, not of {of.game_id}; give the files of one game")
+        if player in of.experienced or player not in of.players:
+            why = "which another file is too" if player in of.experienced else "who is none of the game's"
+            raise NotOneGame(f"{path} is what player {player} saw, {why}")
+        of.experienced[player] = path
+        record = of.records.get(player) or (of.records[of.longest] if of.longest is not None else None)
+        seen = of.seen[player] = compare(experience, None if record is None else open_record(record))
+        if seen.untrue:
+            of.lacks.append(f"what player {player} saw does not fit the record: {seen.untrue}")
 
 
 def _names(headers: Mapping[Path, dict[str, Any]]) -> dict[Path, str]:

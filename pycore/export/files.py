@@ -26,7 +26,7 @@ ABOUT: Final = "game.json"
 INCOMPLETE: Final = ".incomplete"
 """Ends the name of a record of which the database lacks parts."""
 
-_OURS = re.compile(r"metrics-.+\.json|trajectory-.+\.jsonl(\.incomplete)?")
+_OURS = re.compile(r"metrics-.+\.json|(trajectory|experienced)-.+\.jsonl(\.incomplete)?")
 _STATE = re.compile(r"(metrics-.+)-episode-\d+\.json")
 
 
@@ -39,6 +39,8 @@ class GameFiles:
     metrics: list[Path] = field(default_factory=list)
     incomplete: list[Path] = field(default_factory=list)
     """Records of which parts are missing; they are not read."""
+    experienced: list[Path] = field(default_factory=list)
+    """Records of what the players saw."""
     about: Path | None = None
     given: bool = False
     """Its files were named one by one, so that they may be of several games."""
@@ -81,8 +83,10 @@ def by_game(files: GameFiles) -> list[GameFiles]:
         of(open_record(path).header.get("game_id")).records.append(path)
     for path in files.metrics:
         of(read_metrics(path)["gameId"]).metrics.append(path)
+    for path in files.experienced:
+        of(first_object(path).get("game_id")).experienced.append(path)
     for path in files.incomplete:
-        of(open_record(path).header.get("game_id")).incomplete.append(path)
+        of(first_object(path).get("game_id")).incomplete.append(path)
     return list(found.values())
 
 
@@ -108,12 +112,35 @@ def _put(game: GameFiles, path: Path) -> None:
         game.about = path
     elif path.name.endswith(INCOMPLETE):
         game.incomplete.append(path)
+    elif path.suffix == ".jsonl" and _is_experienced(path):
+        game.experienced.append(path)
     elif path.suffix == ".jsonl":
         game.records.append(path)
     elif path.suffix == ".json":
         game.metrics.append(path)
     else:
         raise ConfigError(f"{path} is neither a record (.jsonl) nor metrics (.json) nor a folder")
+
+
+def _is_experienced(path: Path) -> bool:
+    """Whether a file is a record of what a player saw; by its first line, since files are called as people like."""
+    try:
+        with path.open("rb") as file:
+            return b'"pycore_experienced":' in file.readline(1 << 16)
+    except OSError:
+        return path.name.startswith("experienced-")
+
+
+def first_object(path: Path) -> dict[str, Any]:
+    """The first line of a record, as far as it is one. Raises RecordError."""
+    first = next(lines_of(path), "")
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(1, f"no JSON: {error}", str(path)) from None
+    if not isinstance(value, dict):
+        raise RecordError(1, f"no object: {first!r:.60}", str(path))
+    return value
 
 
 def lines_of(path: Path) -> Iterator[str]:

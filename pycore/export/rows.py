@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence
+from pycore.export.seen import Seen
 from pycore.records.agreement import Held
 from pycore.records.reader import RecordedEnd, RecordedFrame
 
@@ -15,6 +16,22 @@ class Nothing:
 
 
 NOTHING: Final = Nothing()
+
+
+def known(value: Any) -> Any:
+    """A value for a cell of JSON: NOTHING in the place of None."""
+    return NOTHING if value is None else value
+
+
+def _at(value: Any, *path: str) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _sum(rows: list[Any], name: str) -> int | None:
+    values = [row.get(name) for row in rows if type(row.get(name)) is int]
+    return sum(values) if values else None
 
 
 class Game:
@@ -57,6 +74,63 @@ class SessionRow(NamedTuple):
     def at(self, group: str, name: str) -> Any:
         """A value of the metrics; None where there is none."""
         return self.metrics.get(group, {}).get(name)
+
+    def deep(self, *path: str) -> Any:
+        """A value of the metrics at any depth; None where there is none."""
+        return _at(self.metrics, *path)
+
+    @property
+    def links(self) -> list[dict[str, Any]]:
+        """What the network did, by link."""
+        return [link for link in (self.deep("network") or {}).values() if isinstance(link, dict)]
+
+    def slowest(self, *path: str) -> Any:
+        """A value of the link whose median round trip is the longest."""
+        return _at(max(self.links, key=lambda link: _at(link, "rttMs", "p50") or 0.0, default={}), *path)
+
+    def carried(self, what: str, name: str) -> int | None:
+        """Bytes or packets of all links."""
+        return _sum([_at(link, what) or {} for link in self.links], name)
+
+    @property
+    def predictions(self) -> list[dict[str, Any]]:
+        """Guesses, by other player."""
+        return [of for of in (self.deep("predictions") or {}).values() if isinstance(of, dict)]
+
+    def guesses(self, name: str) -> int | None:
+        """Their number over all players."""
+        return _sum(self.predictions, name)
+
+    @property
+    def predictors(self) -> str:
+        """What guessed."""
+        return ", ".join(sorted({str(of.get("predictor")) for of in self.predictions}))
+
+    @property
+    def times_hidden(self) -> int | None:
+        """How often the page was hidden."""
+        sights = self.metrics.get("visibility")
+        return sum(_at(sight, "hidden") is True for sight in sights) if isinstance(sights, list) else None
+
+    @property
+    def hidden_ms(self) -> float | None:
+        """For how long; None if it was hidden at the end."""
+        sights = self.metrics.get("visibility")
+        if not isinstance(sights, list) or len(sights) % 2:
+            return None
+        stamps = [_at(sight, "timestamp") or 0 for sight in sights]
+        return float(sum(after - before for before, after in zip(stamps[::2], stamps[1::2], strict=True)))
+
+    @property
+    def desyncs(self) -> int | None:
+        """Differences that were noted."""
+        noted = self.metrics.get("desyncs")
+        return len(noted) if isinstance(noted, list) else None
+
+    @property
+    def seen(self) -> Seen | None:
+        """What is in the player's experienced record."""
+        return self.game.evidence.seen.get(self.player)
 
 
 class EpisodeRow(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from pycore.distribution import TENTHS, Distribution
 from pycore.wire.datagram import NO_SAMPLE
 
 LONGEST_RTT: Final = 10.0
@@ -21,7 +22,23 @@ LONG_AGO: Final = -1e9
 class Flow:
     """Both directions of one path. All times are seconds of the caller's clock."""
 
-    __slots__ = ("_recent", "_sent_at", "gaps", "heard_at", "loss", "newest", "newest_at", "received", "rtt", "seq")
+    __slots__ = (
+        "_counted",
+        "_recent",
+        "_samples",
+        "_sent_at",
+        "gaps",
+        "heard_at",
+        "jitter",
+        "jitters",
+        "loss",
+        "newest",
+        "newest_at",
+        "received",
+        "rtt",
+        "rtts",
+        "seq",
+    )
 
     RECENT = 10
     """Samples whose mean stands for the latency."""
@@ -36,6 +53,13 @@ class Flow:
         """When anything came last."""
         self.rtt: float | None = None
         """Smoothed round-trip time; None before the first sample."""
+        self.rtts = Distribution()
+        """The samples that were counted, some a second, in tenths of a millisecond."""
+        self.jitter: float | None = None
+        """Smoothed difference of two samples in a row, of those that were counted; None before there are two."""
+        self.jitters = Distribution()
+        """These differences, in tenths of a millisecond."""
+        self._samples = self._counted = 0
         self.loss = 0.0
         """Smoothed share of packets that did not come."""
         self.received = 0
@@ -102,6 +126,24 @@ class Flow:
             rtt = LONGEST_RTT
         self._recent.append(rtt)
         self.rtt = rtt if self.rtt is None else self.rtt + (rtt - self.rtt) / 8
+        self._samples += 1
+
+    def count_sample(self) -> None:
+        """Count the newest sample, unless it was, and how it differs from the one before it."""
+        if self._samples == self._counted:
+            return
+        self._counted = self._samples
+        recent = self._recent
+        if not recent:
+            return
+        rtt = recent[-1]
+        self.rtts.add(int(rtt * TENTHS + 0.5))
+        if len(recent) > 1:
+            change = rtt - recent[-2]
+            if change < 0.0:
+                change = -change
+            self.jitter = change if self.jitter is None else self.jitter + (change - self.jitter) / 16
+            self.jitters.add(int(change * TENTHS + 0.5))
 
     def mean_rtt(self) -> float | None:
         """Mean of the last ten samples; None before there are ten."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from pycore.distribution import Distribution
 from pycore.link.counts import LinkCounts
 from pycore.link.flow import Flow
 from pycore.link.paths import Paths
@@ -38,6 +39,7 @@ class Link:
         "_excuses",
         "advantage",
         "agenda",
+        "ages",
         "control_at",
         "counts",
         "flush",
@@ -59,6 +61,8 @@ class Link:
         self.receipts = tuple(receipts)
         """The seats that the peer's receipts are of, in their order: all but its own."""
         self.counts = LinkCounts()
+        self.ages = Distribution()
+        """How far the newest input of the peer is behind the current frame, looked at now and then."""
         self.agenda = 0
         self.flush = False
         """Everything unacknowledged has to go out now."""

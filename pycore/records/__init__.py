@@ -1,4 +1,4 @@
-"""What a session leaves behind: trajectories, which can be read and stepped again, and metrics.
+"""What a session leaves behind: trajectories, which can be read and stepped again, what was seen, and metrics.
 
 A page writes records and reads none, so what reads them is imported when it is asked for.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from pycore.records.experienced import Experienced
 from pycore.records.metrics import episode_line, export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, header, trajectory_text
 
 if TYPE_CHECKING:
     from pycore.records.agreement import Agreement, agree
+    from pycore.records.experienced_reader import Displayed, Experience, Happening, Over, SecondOfPlay
     from pycore.records.reader import (
         Reading,
         RecordedEnd,
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
     from pycore.records.replay import Difference, Replay, first_untrue
 
 __all__ = [
-    "Agreement", "Difference", "Reading", "RecordError", "RecordedEnd", "RecordedEpisode", "RecordedFrame", "Recording",
-    "Replay", "Trajectory", "agree", "episode_line", "export_session_metrics", "first_untrue", "header", "p2p_metrics",
-    "read", "trajectory_text",
+    "Agreement", "Difference", "Displayed", "Experience", "Experienced", "Happening", "Over", "Reading", "RecordError",
+    "RecordedEnd", "RecordedEpisode", "RecordedFrame", "Recording", "Replay", "SecondOfPlay", "Trajectory", "agree",
+    "episode_line", "export_session_metrics", "first_untrue", "header", "p2p_metrics", "read", "trajectory_text",
 ]  # fmt: skip
 
 _READ: Final = {
@@ -36,6 +38,7 @@ _READ: Final = {
     ),
     **dict.fromkeys(("Difference", "Replay", "first_untrue"), "replay"),
     **dict.fromkeys(("Agreement", "agree"), "agreement"),
+    **dict.fromkeys(("Displayed", "Experience", "Happening", "Over", "SecondOfPlay"), "experienced_reader"),
 }
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
+from pycore.distribution import TENTHS
 from pycore.events import EpisodeEnded
+from pycore.link.counts import LinkCounts
 from pycore.session.session import Session
+
+TENTHS_MS: Final = 1000 / TENTHS
+"""Milliseconds of a unit in which times are counted."""
+NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({"frameTimes": None, "clock": None, "waiting": None})
+"""What only a page knows of a session."""
 
 
 def p2p_metrics(session: Session) -> dict[str, Any]:
@@ -54,8 +63,47 @@ def episode_line(session: Session, ended: EpisodeEnded) -> str:
     return line if fallback is None else f"{line}, first fallback at frame {fallback}"
 
 
-def export_session_metrics(session: Session) -> dict[str, Any]:
-    """The session's metrics as the host page spells them, with additions beside."""
+def _by_path(of: LinkCounts, what: str) -> dict[str, int]:
+    return {
+        "sentViaP2P": getattr(of, f"{what}_sent_via_p2p"),
+        "sentViaSocketIO": getattr(of, f"{what}_sent_via_socketio"),
+        "receivedViaP2P": getattr(of, f"{what}_received_via_p2p"),
+        "receivedViaSocketIO": getattr(of, f"{what}_received_via_socketio"),
+    }
+
+
+def _network(session: Session) -> dict[str, Any]:
+    """What the ways to the other players were like, by player."""
+    return {
+        str(session.players[link.seat]): {
+            "rttMs": link.wire.rtts.export(TENTHS_MS),
+            "jitterMs": link.wire.jitters.export(TENTHS_MS),
+            "rttViaSocketIOMs": link.socket.rtts.export(TENTHS_MS),
+            "inputAgeFrames": link.ages.export(),
+            "bytes": _by_path(link.counts, "bytes"),
+            "packets": _by_path(link.counts, "packets"),
+        }
+        for link in session.links if link.seat >= 0
+    }  # fmt: skip
+
+
+def _predictions(session: Session) -> dict[str, Any]:
+    """How often the others' actions were guessed, and rightly, by player."""
+    timeline = session.timeline
+    return {
+        str(session.players[seat]): {
+            "predictor": timeline.predictor,
+            "frames": timeline.hits[seat] + timeline.misses[seat],
+            "hits": timeline.hits[seat],
+            "misses": timeline.misses[seat],
+        }
+        for link in session.links for seat in link.peer.seats
+    }  # fmt: skip
+
+
+def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+    """The session's metrics as the host page spells them, with additions beside. `page`: what its page knows of it, by
+    the names of `NO_PAGE`."""
     counts = p2p_metrics(session)
     timeline = session.timeline
     events = timeline.events
@@ -77,6 +125,7 @@ def export_session_metrics(session: Session) -> dict[str, Any]:
             "maxFrames": events.max_frames,
             "performed": timeline.rollbacks,
             "resimulatedFrames": timeline.resimulated,
+            "depths": list(timeline.depths),
         },
         "sync": {
             "p2pHashMismatches": session.hash_mismatches,
@@ -88,12 +137,31 @@ def export_session_metrics(session: Session) -> dict[str, Any]:
             "p2pFallbackTriggered": counts["p2pFallbackTriggered"],
             "p2pFallbackFrame": counts["p2pFallbackFrame"],
             "stalls": session.stalls,
+            "stallCauses": dict(session.ticks.stall_causes),
+            "confirmationLagFrames": session.ticks.lags.export(),
+            "inputAgeFrames": session.ticks.ages.export(),
             "rttMs": {
                 str(session.players[link.seat]): None if link.wire.rtt is None else round(link.wire.rtt * 1000, 1)
                 for link in session.links
             },
         },
         "frames": {"total": timeline.total, "episode": timeline.stepped},
+        "network": _network(session),
+        "predictions": _predictions(session),
+        "visibility": [
+            {"hidden": sight.hidden, "episode": sight.episode, "frame": sight.frame, "timestamp": sight.time_ms}
+            for sight in session.journal.sights
+        ],
+        "desyncs": [
+            {
+                "episode": desync.episode,
+                "frame": desync.frame,
+                "playerId": str(session.players[desync.seat]) if desync.seat >= 0 else None,
+                "kind": desync.what,
+            }
+            for desync in session.journal.desyncs
+        ],
+        **page,
         "pathChanges": [
             {
                 "episode": change.episode,

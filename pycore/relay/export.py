@@ -3,11 +3,12 @@
 - metrics-<player>.json: the metrics of the whole session (episode -1), or of the last episode
 - metrics-<player>-episode-<n>.json: every other one that was stored
 - trajectory-<player>.jsonl: all parts of all episodes, in order
+- experienced-<player>.jsonl: what the player saw, all parts in order; of a session that was aborted it has no end
 - connections-<player>.json: how the player's links were connected
 - game.json: what the relay knew of the game: settings, subjects, seed, when it began and ended (Unix s)
 
-A trajectory of which a part is missing gets the name ``…jsonl.incomplete``, so that no analysis takes it for
-a whole one.
+A trajectory or an experienced record of which a part is missing gets the name ``…jsonl.incomplete``, so that no
+analysis takes it for a whole one.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
-from pycore.relay.store import DataStore, connections, games, metrics, records
+from pycore.relay.store import DataStore, connections, experienced, games, metrics, records
 
 
 @dataclass(slots=True)
@@ -32,6 +33,9 @@ class PlayerData:
     parts: dict[int, tuple[list[int], int]] = field(default_factory=dict)
     """By episode: the parts that are there, and how many there must be."""
     record_bytes: int = 0
+    experienced: list[int] = field(default_factory=list)
+    """The parts of the experienced record that are there, in order."""
+    experienced_bytes: int = 0
 
     @property
     def missing(self) -> list[str]:
@@ -40,6 +44,12 @@ class PlayerData:
         for episode, (there, parts) in sorted(self.parts.items()):
             lost += [f"episode {episode} part {part}" for part in range(parts) if part not in there]
         return lost
+
+    @property
+    def experienced_missing(self) -> list[str]:
+        """The same of the experienced record; how many parts it has is known up to the newest that is there."""
+        there = set(self.experienced)
+        return [f"experienced part {part}" for part in range(max(there, default=-1)) if part not in there]
 
 
 @dataclass(slots=True)
@@ -73,6 +83,12 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
         there, _ = data.parts.setdefault(row["episode"], ([], row["parts"]))
         there.append(row["part"])
         data.record_bytes += row["size"]
+    size = sa.func.length(experienced.c.data).label("size")
+    columns = [experienced.c.game_id, experienced.c.player, experienced.c.part, size]
+    for row in store.read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
+        data = player_of(row)
+        data.experienced.append(row["part"])
+        data.experienced_bytes += row["size"]
     if game_id is not None and not found:
         raise UsageError(f"the database has nothing of a game {game_id!r}")
     return list(found.values())
@@ -115,6 +131,12 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
                             text = text.removeprefix(header)
                         stream.write(text)
             written.append(path)
+        if data.experienced:
+            path = out / (f"experienced-{name}.jsonl" + (".incomplete" if data.experienced_missing else ""))
+            with path.open("wb") as stream:
+                for part in data.experienced:
+                    stream.write(_experienced_part(store, game.game_id, player, part))
+            written.append(path)
         links = sa.select(connections.c.data).where(
             connections.c.game_id == game.game_id, connections.c.player == player
         )
@@ -138,6 +160,13 @@ def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) 
         records.c.episode == episode,
         records.c.part == part,
     )
+    data: bytes = store.read(chosen)[0]["data"]
+    return data
+
+
+def _experienced_part(store: DataStore, game_id: str, player: str, part: int) -> bytes:
+    of = experienced.c
+    chosen = sa.select(of.data).where(of.game_id == game_id, of.player == player, of.part == part)
     data: bytes = store.read(chosen)[0]["data"]
     return data
 

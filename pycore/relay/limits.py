@@ -50,12 +50,16 @@ class Limits:
     """UTF-8 of one part of a trajectory; longer ones are sent in parts."""
     record_parts: int = 4096
     """With `record_bytes` 1 GiB an episode: more than any session writes, little enough to count."""
+    experienced_parts: int = 1_000_000
+    """Parts of a player's experienced record: one every few seconds."""
     stored_bytes: int = 536_870_912
     """What one player of one game may store in all, repeats included: nobody fills the disk alone."""
     envelope_bytes: int = 2048
     """What an event may have around its bounded field: names, ids, timestamps."""
     id_chars: int = 128
     """Length of a session id or a subject id."""
+    query_chars: int = 1024
+    """What a page says of its address; a longer one is not looked at."""
     depth: int = 64
     """Nesting of an action or a signal: encoders of other languages recurse."""
     episodes: int = 1_000_000
@@ -97,6 +101,7 @@ class Limits:
             # A string in JSON can take six characters for one byte (\u0001), in metrics sent as text too.
             "p2p_session_metrics": 2 * self.metrics_bytes,
             "pycore_records": 6 * self.record_bytes,
+            "pycore_experienced": 6 * self.record_bytes,
         }.get(event, 0)
         return field + self.envelope_bytes
 

@@ -18,9 +18,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal
+from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal, subject_of
 from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
 from pycore.relay.turn import Turn
+from pycore.settings import SUBJECT_FROM
 
 
 class Connection:
@@ -67,6 +68,7 @@ class Lobby:
         self.limits = limits
         self._players = list(players)
         self.settings = settings
+        self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
         self._turn = turn
         self._seed = seed
         self._connections: dict[str, Connection] = {}
@@ -120,8 +122,9 @@ class Lobby:
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
-        if wish.subject_id is not None:
-            connection.subject_id = wish.subject_id
+        subject = wish.subject_id or subject_of(wish.query, self._subject_from, self.limits)
+        if subject is not None:
+            connection.subject_id = subject
 
         restored = self._rebind(connection, now)
         if restored:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +40,8 @@ class Join:
 
     session_id: str | None
     subject_id: str | None
+    query: str = ""
+    """What the page's address has behind its question mark; the study's settings say what of it is of interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What `p2p_session_metrics`, `pycore_records` and `p2p_connection_type` share, and their data."""
+    """What `p2p_session_metrics`, `pycore_records`, `pycore_experienced` and `p2p_connection_type` share, and their
+    data."""
 
     game_id: str
     player_id: int | str
@@ -74,16 +79,33 @@ class Store:
     episode: int = -1
     part: int = 0
     parts: int = 1
+    last: bool = False
     remote: str = ""
 
 
 def read_join(payload: Any, limits: Limits) -> Join:
     """A missing payload is an anonymous join."""
     fields = _fields({} if payload is None else payload)
+    query = fields.get("query")
     return Join(
         _optional_id(fields, "session_id", limits),
         _optional_id(fields, "subject_id", limits),
+        # A page that was opened with an address of any kind may play; only its subject is not known then.
+        query if isinstance(query, str) and len(query) <= limits.query_chars else "",
     )
+
+
+def subject_of(query: str, names: Sequence[str], limits: Limits) -> str | None:
+    """The subject id in a page's address, `?PROLIFIC_PID=…`: of these names the first that has a value."""
+    try:
+        values = dict(urllib.parse.parse_qsl(query.removeprefix("?"), max_num_fields=100))
+    except ValueError:
+        return None
+    for name in names:
+        value = values.get(name, "").strip()
+        if 1 <= len(value) <= limits.id_chars and value.isprintable():
+            return value
+    return None
 
 
 def read_action(payload: Any, limits: Limits) -> Action:
@@ -142,6 +164,24 @@ def read_records(payload: Any, limits: Limits) -> Store:
         episode=_number(fields, "episode", -1, limits.episodes),
         part=_number(fields, "part", 0, parts - 1),
         parts=parts,
+    )
+
+
+def read_experienced(payload: Any, limits: Limits) -> Store:
+    """One part of a player's experienced record; `last`: there is none behind it."""
+    fields = _fields(payload)
+    data = fields.get("data")
+    if not isinstance(data, str):
+        raise Refused("malformed", f"`data` is {_shown(data)}; it must be a string")
+    last = fields.get("last", False)
+    if not isinstance(last, bool):
+        raise Refused("malformed", f"`last` is {_shown(last)}; it must be true or false")
+    return Store(
+        *_owner(fields, limits),
+        _utf8(data, "data", limits.record_bytes),
+        data,
+        part=_number(fields, "part", 0, limits.experienced_parts - 1),
+        last=last,
     )
 
 

@@ -109,7 +109,6 @@ class Room:
     def start(self, settings: Mapping[str, Any], turn: Mapping[str, dict[str, Any]] | None) -> list[Outgoing]:
         """What everybody is sent at the beginning. `turn`: credentials by str(player), each player's own."""
         metadata = dict(settings)
-        subjects = {str(seat.player): seat.subject_id for seat in self.seats}
         out = [
             self._to(
                 seat,
@@ -130,7 +129,7 @@ class Room:
                 {
                     "game_id": self.game_id,
                     "players": self.players,
-                    "player_subjects": subjects,
+                    "player_subjects": self._subjects_for(seat),
                     "server_authoritative": False,
                     "turn_config": turn[str(seat.player)] if turn else None,
                     "scene_metadata": metadata,
@@ -142,6 +141,10 @@ class Room:
             self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id}) for seat in self.seats
         ]
         return [item for item in out if item is not None]
+
+    def _subjects_for(self, seat: Seat) -> dict[str, str | None]:
+        """Whom a player is told of: the own subject id, and of the others no more than their seat."""
+        return {str(other.player): seat.subject_id if other is seat else None for other in self.seats}
 
     def owner(self, session_id: str | None) -> Seat | None:
         """The seat that belongs to a session."""

@@ -23,7 +23,14 @@ import socketio
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Connection, Lobby
-from pycore.relay.payloads import Refused, Store, read_connection_type, read_metrics, read_records
+from pycore.relay.payloads import (
+    Refused,
+    Store,
+    read_connection_type,
+    read_experienced,
+    read_metrics,
+    read_records,
+)
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.wire import REFUSED, packet_class
@@ -71,6 +78,7 @@ class RelayServer:
             "pycore_ping": self._ping,
             "p2p_session_metrics": self._metrics,
             "pycore_records": self._records,
+            "pycore_experienced": self._experienced,
             "p2p_connection_type": self._connection_type,
         }
 
@@ -179,7 +187,8 @@ class RelayServer:
 
     def _ping(self, sid: str, payload: Any) -> dict[str, Any]:
         self.lobby.ping(sid, time.monotonic())
-        return {"status": "ok"}
+        # From its own clock and this one a page knows how they differ.
+        return {"status": "ok", "time_ms": time.time() * 1000.0}
 
     async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:
         return await self._keep(
@@ -202,6 +211,15 @@ class RelayServer:
                 store.parts,
                 store.data,
                 time.time(),
+            ),
+        )
+
+    async def _experienced(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_experienced(payload, self.limits),
+            lambda seat, store: self.store.put_experienced(
+                store.game_id, str(seat.player), store.part, store.last, store.data, time.time()
             ),
         )
 

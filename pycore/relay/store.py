@@ -77,6 +77,17 @@ records = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the canonical trajectory's lines"),
 )
 
+experienced = sa.Table(
+    "experienced",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("last", sa.Boolean, nullable=False, comment="there is no part behind it"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the experienced record's lines"),
+)
+
 connections = sa.Table(
     "connections",
     _tables,
@@ -168,6 +179,13 @@ class DataStore:
                 connection.execute(self._upsert(records, row))
 
         await self._run(put)
+
+    async def put_experienced(
+        self, game_id: str, player: str, part: int, last: bool, data: str, wall: float
+    ) -> None:
+        """One part of what one player saw."""
+        key = {"game_id": game_id, "player": player, "part": part}
+        await self._run(lambda: self._put(experienced, {**key, "last": last, "received": wall, "data": data.encode()}))
 
     async def put_connection(self, game_id: str, player: str, remote: str, data: Any, wall: float) -> None:
         """How one link of a player is connected."""

@@ -29,6 +29,7 @@ class Frames:
         "ahead",
         "all_missing",
         "encoded",
+        "guesses",
         "held",
         "mask",
         "missing",
@@ -50,6 +51,8 @@ class Frames:
         self.seats_of = [tuple(s for s in range(seats) if bits >> s & 1) for bits in range(1 << seats)]
         self.encoded: list[list[bytes]] = [[b""] * seats for _ in range(size)]
         self.actions: list[list[Any]] = [[None] * seats for _ in range(size)]
+        self.guesses: list[list[bytes]] = [[]] * size
+        """What a frame was first stepped with, where something was missing then; empty: nothing was."""
         self.missing = [self.all_missing] * size
         self.states: list[object] = [None] * size
         self.results: list[StepResult | None] = [None] * size

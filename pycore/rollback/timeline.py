@@ -46,10 +46,14 @@ class Timeline:
         "_predictor",
         "blocked_at",
         "current",
+        "depths",
         "end",
         "events",
         "frames",
+        "guessed",
+        "hits",
         "last_frame",
+        "misses",
         "newest",
         "pending",
         "predicted",
@@ -73,6 +77,14 @@ class Timeline:
         self.events = RollbackEvents()
         self.rollbacks = 0
         """Rollbacks performed."""
+        self.depths: list[int] = []
+        """How many of them were so many frames deep."""
+        self.guessed = 0
+        """Frames that were stepped the first time with a guess."""
+        self.hits = [0] * len(self.seats)
+        """By seat, how many of its actions that came late were those that their frame was first stepped with."""
+        self.misses = [0] * len(self.seats)
+        """By seat, how many were others."""
         self.resimulated = 0
         """Frames stepped again."""
         self.stepped_before = 0
@@ -105,6 +117,14 @@ class Timeline:
     def use(self, frames: Frames) -> None:
         """Use another ring from the next episode on."""
         self.frames = frames
+
+    @property
+    def predictor(self) -> str:
+        """The name of what guesses actions: `repeat_last`, or of the class in words."""
+        if self._predictor is None:
+            return "repeat_last"
+        name = type(self._predictor).__name__
+        return "default_action" if name == "DefaultAction" else name
 
     @property
     def total(self) -> int:
@@ -150,6 +170,11 @@ class Timeline:
             frames.extend(seat, frame)
         if frame > self.newest[seat]:
             self.newest[seat] = frame
+        if frame < self.stepped:
+            if frames.guesses[slot][seat] == encoded:
+                self.hits[seat] += 1
+            else:
+                self.misses[seat] += 1
         current = self.current
         if frame < current and before != encoded:
             self.predicted = before
@@ -181,10 +206,16 @@ class Timeline:
                 end = self.end = None
             self.simulation.load(self.frames.states[start & self.frames.mask])
             self.rollbacks += 1
+            self._note_depth(current - start)
             self._run(start, current + 1 if allowed and end is None else current, True)
         now = self.current
         if now > self.stepped:
             self.stepped = now
+            frames = self.frames
+            slot = (now - 1) & frames.mask
+            if frames.missing[slot]:
+                frames.guesses[slot] = frames.encoded[slot][:]
+                self.guessed += 1
         if now > current:
             self.frames.open(now)
         if start is None:
@@ -192,6 +223,12 @@ class Timeline:
         again = (current if now > current else now) - start
         self.resimulated += again
         return again
+
+    def _note_depth(self, depth: int) -> None:
+        depths = self.depths
+        while len(depths) <= depth:
+            depths.append(0)
+        depths[depth] += 1
 
     def shorten(self, last: int) -> None:
         """The episode ends with frame `last` at the latest; what was stepped beyond it is taken back."""

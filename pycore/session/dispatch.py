@@ -133,7 +133,7 @@ class Dispatch:
                 # Its new inputs may ride in another packet of this tick, which may still fail.
                 continue
             for frame in range(first, inputs.dispatched + 1):
-                self._packets.act(inputs, frame, now)
+                self._packets.act(link, inputs, frame, now)
                 link.counts.sent_by_socketio(1)
             outbox.dispatch(inputs.dispatched, now)
             for frame in range(first, inputs.dispatched + 1):

@@ -100,6 +100,7 @@ class Intake:
         when it wakes, and a round trip that was measured by it would have the whole pause in it. Garbage moves nothing;
         it is counted and logged.
         """
+        link.counts.packet_came(len(data), path == P2P)
         try:
             # The tag is compared as the two bytes that it is.
             if data[:3] == self._head:
@@ -311,6 +312,7 @@ class Intake:
             self._journal.refuse(link, f"frame {frame!r} is no int", now)
             return False
         link.peer.plays()
+        link.counts.packet_came(len(encoded), False)
         return self.take_input(link, seat, frame, encoded, now, SOCKETIO)
 
     def answer_over(self, seat: int, now: float) -> None:

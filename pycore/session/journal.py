@@ -6,12 +6,26 @@ Events are news and may be ignored; nothing here decides anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from pycore.events import Desync, Event, Log, PathChanged
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.episode import Episode
 from pycore.session.wall import WallClock
+
+MOST_SIGHTS: Final = 1000
+MOST_DESYNCS: Final = 100
+"""So many are kept, the first."""
+
+
+class Sight(NamedTuple):
+    """The page was hidden, or shown again."""
+
+    hidden: bool
+    episode: int
+    frame: int
+    time_ms: float
 
 
 class Journal:
@@ -24,11 +38,13 @@ class Journal:
         "_timeline",
         "_wall",
         "contradictions",
+        "desyncs",
         "foreign",
         "malformed",
         "mismatches",
         "news",
         "path_changes",
+        "sights",
     )
 
     def __init__(
@@ -41,6 +57,9 @@ class Journal:
         self._logged_at = -1e9
         self.news: list[Event] = []
         self.path_changes: list[PathChanged] = []
+        self.sights: list[Sight] = []
+        """When the page was hidden and shown."""
+        self.desyncs: list[Desync] = []
         self.malformed = 0
         """Messages that were refused."""
         self.foreign = 0
@@ -93,16 +112,26 @@ class Journal:
         self.contradictions += 1
         self.refuse(link, f"a second, different input for frame {frame}; the first one stands", now)
 
+    def seen(self, hidden: bool, now: float) -> None:
+        """The page was hidden, or shown again."""
+        if len(self.sights) < MOST_SIGHTS:
+            self.sights.append(Sight(hidden, self._episode.number, self.frame, self.wall_ms(now)))
+
     def mismatch(self, seat: int, episode: int, frame: int, own: bytes, theirs: bytes) -> None:
         """Two peers' hashes of a confirmed frame differ."""
         self.mismatches += 1
-        self.say(Desync(seat=seat, episode=episode, frame=frame, own=own.hex(), theirs=theirs.hex()))
+        self._differs(Desync(seat=seat, episode=episode, frame=frame, own=own.hex(), theirs=theirs.hex()))
+
+    def _differs(self, desync: Desync) -> None:
+        if len(self.desyncs) < MOST_DESYNCS:
+            self.desyncs.append(desync)
+        self.say(desync)
 
     def ends_differ(self, link: Link, frame: int, theirs: str) -> None:
         """The episode ends with `frame` for somebody, and for another one it does not, though both hold every input."""
         end = self._timeline.end
         own = "plays on" if end is None else f"ends at frame {end}"
-        self.say(
+        self._differs(
             Desync(seat=link.seat, episode=self._episode.number, frame=frame, own=own, theirs=theirs, what="end")
         )
 

@@ -28,12 +28,14 @@ class Outputs:
 
     def send(self, link: Link, seq: int, data: bytes) -> None:
         """Send a packet over the link's channel."""
+        link.counts.packet_by_p2p(len(data))
         self._out.append((SEND, link.peer.number, seq, data))
 
     def signal(self, link: Link, data: bytes) -> None:
         """Send a packet through the server. A peer without a seat has no address there."""
         if link.seat < 0:
             return
+        link.counts.packet_by_socketio(len(data))
         payload = {
             "game_id": self._identity.game_id,
             "target_player_id": self._identity.players[link.seat],

@@ -292,11 +292,13 @@ class Packets:
         if self._ready_to[link.peer.number] != self._episode.number and self._episode.initial is not None:
             self._write_control(link, now)
 
-    def act(self, inputs: OwnInputs, frame: int, now: float) -> None:
-        """Send an input as an event of the server."""
+    def act(self, link: Link, inputs: OwnInputs, frame: int, now: float) -> None:
+        """Send an input as an event of the server, for the sake of this link."""
         frames = self._timeline.frames
         seat = inputs.seat
-        action = seat.codec.to_json(frames.actions[frame & frames.mask][seat.number])
+        slot = frame & frames.mask
+        link.counts.packet_by_socketio(len(frames.encoded[slot][seat.number]))
+        action = seat.codec.to_json(frames.actions[slot][seat.number])
         self._out.act(seat.number, frame, action, self._episode.number, self._journal.wall_ms(now))
 
     def _write_by_socket(self, link: Link, now: float) -> None:
@@ -308,7 +310,7 @@ class Packets:
             limit = now if link.flush else now - repeat
             for outbox, inputs in zip(link.own, self._own, strict=True):
                 for frame in outbox.sent_by_socket_before(limit):
-                    self.act(inputs, frame, now)
+                    self.act(link, inputs, frame, now)
                     outbox.sent_by_socket(frame, now)
                     link.counts.resent_by_socketio(1)
         link.flushed()

@@ -24,7 +24,9 @@ from pycore.rollback.prediction import Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import Identity
+from pycore.session.journal import Journal
 from pycore.session.phases import DONE, FAILED
+from pycore.session.tick import Tick
 from pycore.session.topics import ready
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -310,6 +312,16 @@ class Session:
     def stalls(self) -> int:
         """Ticks in which nothing was stepped although the episode ran."""
         return self._tick.stalls
+
+    @property
+    def ticks(self) -> Tick:
+        """What its ticks counted: stalls by cause, lags, ages of inputs."""
+        return self._tick
+
+    @property
+    def journal(self) -> Journal:
+        """What it noted: when the page was hidden, what differed from others."""
+        return self._journal
 
     @property
     def held_back(self) -> bool:

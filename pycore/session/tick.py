@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pycore.distribution import Distribution
 from pycore.duties import Output
 from pycore.link.link import Link
 from pycore.link.paths import SILENCE, UNHEARD
@@ -33,6 +34,10 @@ RESIMULATED: Final = 2
 STALLED: Final = 4
 ON_HOLD: Final = 8
 OVER: Final = 32
+
+STALL_CAUSES: Final = ("window", "slow_player", "environment", "unconfirmed", "unready", "input")
+"""Why a tick stepped nothing: the window is full, somebody slow is followed, a guessed frame raised, somebody has not
+acknowledged for as long as frames can be kept, somebody has not begun, the own input is not there."""
 
 LOOK_TICKS: Final = 7.5
 """Periods from one look around to the next: every eighth tick, and every one of a page that seldom ticks."""
@@ -66,7 +71,11 @@ class Tick:
         "_timesync",
         "_vigil",
         "_window",
+        "ages",
+        "cause",
         "confirmed",
+        "lags",
+        "stall_causes",
         "stalled",
         "stalls",
     )
@@ -116,6 +125,14 @@ class Tick:
         """Whether nothing was stepped in the last tick although the episode runs."""
         self.stalls = 0
         """Ticks in which that was so."""
+        self.stall_causes = dict.fromkeys(STALL_CAUSES, 0)
+        """The same by cause."""
+        self.cause = ""
+        """Of the newest of them."""
+        self.lags = Distribution()
+        """How far the newest frame is ahead of the confirmed one."""
+        self.ages = Distribution()
+        """How far the newest input of the slowest player is behind the current frame."""
         self.confirmed = -1
         """Last frame whose inputs everybody is known to have."""
 
@@ -131,7 +148,7 @@ class Tick:
             if socket_up:
                 self._packets.introduce_anew()
         if hidden is not self._status.hidden:
-            self._status.set(hidden)
+            self._status.set(hidden, now)
         for link, channel in zip(links, channels):  # noqa: B905 - the session compared
             paths = link.paths
             if (channel >= 0) is not paths.connected:
@@ -159,6 +176,7 @@ class Tick:
             self._look_at = now + self._look_every
             self._vigil.look(now, self.confirmed)
             phase = course.phase
+            self._take_stock(phase == PLAYING)
         if self._episode.open:
             dispatch = self._dispatch
             current = self._timeline.current
@@ -201,6 +219,38 @@ class Tick:
             paths = link.paths
             paths.watch_silence(now, link.waits_since, self._period, link.peer.hidden, self._timeline.current)
             self._packets.note_changes(link, now)
+
+    def _cause(self, allowed: bool, current: int, known: int) -> str:
+        """Why nothing was stepped in this tick, which began at this frame with these inputs known."""
+        if allowed:
+            return "environment"
+        if current - known >= self._window:
+            return "window"
+        if current > self._dispatch.fixed:
+            return "input"
+        frames = self._timeline.frames
+        if current + frames.ahead + 1 - frames.size > self._publication.collected:
+            return "unconfirmed"
+        if current >= self._window and not self._all_play:
+            return "unready"
+        return "environment"
+
+    def _take_stock(self, playing: bool) -> None:
+        """Count a round trip, and while an episode runs how far it is ahead, and how old the others' newest inputs."""
+        for link in self._links:
+            link.paths.wire.count_sample()
+            link.paths.socket.count_sample()
+        current = self._timeline.current
+        if not playing or not current:
+            return
+        self.lags.add(max(0, current - 1 - self.confirmed))
+        oldest = 0
+        for link in self._links:
+            held = [self._timeline.frames.held[seat] for seat in link.peer.seats]
+            age = max(0, current - min(held)) if held else 0
+            link.ages.add(age)
+            oldest = max(oldest, age)
+        self.ages.add(oldest)
 
     def period(self) -> float:
         """Seconds to the next tick: the nominal period, nudged by time sync."""
@@ -249,8 +299,10 @@ class Tick:
             and (timeline.blocked_at is None or not timeline.blocked)
         )
         timesync = self._timesync
+        follows = False
         if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
             allowed = False
+            follows = True
         again = timeline.advance(allowed)
         reached = timeline.current
         end = timeline.end
@@ -263,6 +315,8 @@ class Tick:
             flags |= STALLED
             self.stalled = True
             self.stalls += 1
+            self.cause = cause = "slow_player" if follows else self._cause(allowed, current, known)
+            self.stall_causes[cause] += 1
         confirmed = known
         for link in self._links:
             if link.peer.known < confirmed:

@@ -41,6 +41,7 @@ class Bridge:
         self.type = None
         self.lines = {}
         self.rtt = None
+        self.probes = []
         self.reset = True
         self.hidden = False
         self.ballast = []
@@ -75,6 +76,14 @@ class Bridge:
 
     def header(self):
         struct.pack_into("<dii", self.outbox, 0, self.period, self.frame, self.phase)
+
+    # the experienced record and the server's clock
+
+    def take_experienced(self, now):
+        return ""
+
+    def server_answered(self, sent, came, server_ms):
+        self.probes.append((sent, came, server_ms))
 
     # the ABI
 

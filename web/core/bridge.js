@@ -6,7 +6,8 @@
  * rolls back, re-simulates and steps. Both buffers are Python bytearrays seen as `Uint8Array`; nothing is
  * converted per tick and no proxy is left behind. Layout, all little-endian:
  *
- *     inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden) | 2 u16 0
+ *     inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden)
+ *             2 u16 what the tick before took, in tenths of a millisecond; 0: not known
  *             4 + 4·link  i32 channel state (channel.js)
  *             then records: u8 kind | u8 link (255 = none) | u16 length | f64 arrival in s | payload
  *     outbox  0 f64 tick period in s | 8 i32 frame | 12 i32 phase
@@ -145,13 +146,14 @@ export class Inbox {
    * @param {boolean} connected socket.io
    * @param {boolean} hidden
    * @param {(link: number) => number} channelState
+   * @param {number} [worked] what the tick before took, s
    * @returns {number} bytes used
    */
-  seal(connected, hidden, channelState) {
+  seal(connected, hidden, channelState, worked = 0) {
     const words = this.buffer.words;
     words.setUint8(0, connected ? 1 : 0);
     words.setUint8(1, hidden ? 1 : 0);
-    words.setUint16(2, 0, true);
+    words.setUint16(2, Math.min(0xffff, Math.round(worked * 10_000)), true);
     for (let link = 0; link < this.links; link += 1) {
       words.setInt32(4 + 4 * link, channelState(link), true);
     }

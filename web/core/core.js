@@ -26,6 +26,7 @@ const decoder = new TextDecoder();
  * @typedef {object} Server
  * @property {boolean} connected
  * @property {number} rtt s; NaN where it is unknown
+ * @property {() => import('./socket.js').Probe[]} [takeProbes] what probes of the server's clock gave since the last time
  * @property {(event: string, data: unknown, keep?: boolean) => boolean} emit whether it went out, or will: what is
  *   kept goes out when the connection is back
  * @property {(listener: (event: string, data: any, arrival: number) => void) => () => void} onEvent returns how to stop
@@ -50,6 +51,9 @@ export class Core {
   /** Whether anybody saw the page at the last tick. */
   #hidden = document.hidden;
   #wallDue;
+  /** When the running tick began, and what the one before took, s. */
+  #began = 0;
+  #worked = 0;
   /** @type {{link: number, seq: number}[]} */ #refused = [];
   /** @type {[number, any][]} */ #orders = [];
 
@@ -99,9 +103,13 @@ export class Core {
     if (socket.rtt !== this.#rtt && !Number.isNaN(socket.rtt)) {
       this.#rtt = socket.rtt;
       bridge.call('set_socketio_rtt', socket.rtt);
+      for (const { sent, came, server_ms: wall } of socket.takeProbes?.() ?? []) {
+        bridge.call('server_answered', sent, came, wall);
+      }
     }
     const { hidden } = document;
     const now = seconds();
+    this.#began = now;
     if (now >= this.#wallDue || (this.#hidden && !hidden)) {
       this.#wallDue = now + WALL.every_s;
       bridge.call('set_wall_ms', now, Date.now());
@@ -109,7 +117,7 @@ export class Core {
     this.#hidden = hidden;
     let length;
     try {
-      const used = bridge.inbox.seal(socket.connected, hidden, (link) => this.channels.state(link));
+      const used = bridge.inbox.seal(socket.connected, hidden, (link) => this.channels.state(link), this.#worked);
       length = bridge.poll(now, encodeAction(action), used);
     } finally {
       bridge.inbox.consumed();
@@ -125,6 +133,7 @@ export class Core {
   advance() {
     const flags = this.bridge.advance(seconds());
     if (flags & OUTBOX_FILLED) this.carryOut(this.bridge.outboxLength());
+    this.#worked = seconds() - this.#began;
     return flags;
   }
 
@@ -294,6 +303,15 @@ export class Core {
   /** @param {number} episode @returns {string} */
   episodeRecords(episode) {
     return this.bridge.read('episode_records', episode);
+  }
+
+  /**
+   * The lines of the experienced record since the last time; Python no longer has them.
+   *
+   * @returns {string} empty where none is kept
+   */
+  takeExperienced() {
+    return this.bridge.call('take_experienced', seconds());
   }
 
   /** End the session with this episode, on a frame that all players share. */

@@ -30,6 +30,7 @@ import { Ticker } from './timer.js';
  * @property {number | string} player_id
  * @property {number} seed
  * @property {Record<string, any>} settings
+ * @property {number} [joined_ms] when the player asked for a game, ms since the epoch
  * @property {unknown} [turn_config]
  * @property {unknown[]} [ice_servers]
  */

@@ -13,6 +13,9 @@ export const SERVER = Object.freeze({
   "reconnect_longest_ms": 4000,
   "ping_every_ms": 2000,
   "ping_patience_ms": 4000,
+  "first_pings": 5,
+  "first_ping_every_ms": 250,
+  "probes_kept": 64,
   "acknowledged_within_ms": 10000
 });
 export const CHANNEL = Object.freeze({

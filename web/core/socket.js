@@ -20,6 +20,12 @@ import { Outgoing } from './outgoing.js';
  */
 /** @typedef {import('./outgoing.js').Client & Heard} Client */
 
+/**
+ * When a probe of the server's clock went out and its answer came (s), and what the server's clock showed (ms).
+ *
+ * @typedef {{sent: number, came: number, server_ms: number}} Probe
+ */
+
 /** @typedef {'connected' | 'disconnected' | 'unreachable'} SocketState */
 
 export class Socket {
@@ -27,6 +33,9 @@ export class Socket {
   /** @type {Listeners<[state: SocketState, reason: string]>} */ #states = new Listeners();
   #out;
   #pingTimer = 0;
+  /** Pings since the connection was made. */
+  #pings = 0;
+  /** @type {Probe[]} */ #probes = [];
 
   /** Round trip to the server in s, from the last ping that was answered. */
   rtt = NaN;
@@ -43,6 +52,7 @@ export class Socket {
     client.on('connect', guard(report, 'socket.connect', () => {
       this.#states.tell('connected', '');
       this.#out.flush();
+      this.#pings = 0;
       this.#ping();
     }));
     client.on('disconnect', guard(report, 'socket.disconnect', (reason) => {
@@ -81,13 +91,27 @@ export class Socket {
   #ping() {
     window.clearTimeout(this.#pingTimer);
     const sent = seconds();
-    this.client.timeout(SERVER.ping_patience_ms).emit('pycore_ping', {}, guard(this.report, 'socket.ping', (error) => {
+    this.client.timeout(SERVER.ping_patience_ms).emit('pycore_ping', {}, guard(this.report, 'socket.ping', (error, /** @type {any} */ answer) => {
       // An unanswered ping is no sample. The connection itself is socket.io's to judge.
-      if (!error) this.rtt = seconds() - sent;
+      if (error) return;
+      const came = seconds();
+      this.rtt = came - sent;
+      const wall = answer?.time_ms;
+      if (typeof wall !== 'number') return;
+      this.#probes.push({ sent, came, server_ms: wall });
+      if (this.#probes.length > SERVER.probes_kept) this.#probes.shift();
     }));
+    this.#pings += 1;
     this.#pingTimer = window.setTimeout(guard(this.report, 'socket.ping', () => {
       if (this.client.connected) this.#ping();
-    }), SERVER.ping_every_ms);
+    }), this.#pings < SERVER.first_pings ? SERVER.first_ping_every_ms : SERVER.ping_every_ms);
+  }
+
+  /** What probes of the server's clock gave since the last time. @returns {Probe[]} */
+  takeProbes() {
+    const probes = this.#probes;
+    this.#probes = [];
+    return probes;
   }
 
   close() {

@@ -47,6 +47,7 @@ async function main() {
   onClick('cancel', () => running.leave());
   onClick('save-metrics', () => running.save('metrics'));
   onClick('save-records', () => running.save('records'));
+  onClick('save-experienced', () => running.save('experienced'));
   onClick('error-save', () => running.save('records'));
   onClick('leftover-save', () => running.saveLeftover());
   onClick('leftover-discard', () => outbox.discard());

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * What a session leaves behind and where it goes: records and metrics of each episode, and of the whole.
+ * What a session leaves behind and where it goes: records and metrics of each episode, and of the whole; and all along,
+ * when Python says that it is time, what the participant saw.
  *
  * Everything is handed to the outbox (storage.js), which keeps it until the server has it. An episode is handed
  * over once, when Python says that it is final; the session's end hands over what is left. Records are cut into
@@ -13,6 +14,7 @@ import { parts } from './storage.js';
 export class Deposit {
   /** @type {Set<number>} */ #episodes = new Set();
   #complete = false;
+  /** The parts of the experienced record that were handed over. @type {string[]} */ #experienced = [];
 
   /**
    * @param {import('../core/game.js').PycoreGame} game
@@ -37,8 +39,25 @@ export class Deposit {
     return this.#complete && this.pending === 0;
   }
 
+  /** The whole experienced record so far. */
+  get experiencedRecord() {
+    return this.#experienced.join('');
+  }
+
+  /** What came to the experienced record since the last time. @param {boolean} [last] nothing more will come */
+  experienced(last = false) {
+    const found = parts(this.game.takeExperienced(), STORING.part_characters);
+    found.forEach((data, number) => {
+      if (data === '') return;
+      const end = last && number === found.length - 1;
+      this.#keep('pycore_experienced', { part: this.#experienced.length, last: end, data });
+      this.#experienced.push(data);
+    });
+  }
+
   /** An episode's records and the metrics so far. @param {number} episode */
   episode(episode) {
+    this.experienced();
     if (this.#episodes.has(episode)) return;
     this.#episodes.add(episode);
     const records = parts(this.game.episodeRecords(episode), STORING.part_characters);
@@ -55,6 +74,7 @@ export class Deposit {
       // After a stop the next episode has a number, but not a frame.
       if (this.game.episodeRecords(episode).trim().includes('\n')) this.episode(episode);
     }
+    this.experienced(true);
     this.#complete = true;
     this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
   }

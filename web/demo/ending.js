@@ -38,10 +38,16 @@ export function ending(code, text, hud, lines, metrics) {
   };
 }
 
-/** @param {import('../core/game.js').PycoreGame} game @param {'metrics' | 'records'} what */
-export function saveFile(game, what) {
+/**
+ * @param {import('../core/game.js').PycoreGame} game
+ * @param {'metrics' | 'records' | 'experienced'} what
+ * @param {string} experienced the experienced record
+ */
+export function saveFile(game, what, experienced) {
   const name = `${game.gameId}-${game.myPlayerId}`;
   if (what === 'metrics') {
     download(`metrics-${name}.json`, `${JSON.stringify(game.exportSessionMetrics(), null, 2)}\n`, 'application/json');
+  } else if (what === 'experienced') {
+    download(`experienced-${name}.jsonl`, experienced, 'application/x-ndjson');
   } else download(`trajectory-${name}.jsonl`, game.records(), 'application/x-ndjson');
 }

@@ -33,6 +33,8 @@ export class Visit {
   /** @type {Renderer | null} */ #renderer = null;
   #stopKeys = () => {};
   #countdown = 0;
+  /** When this person asked for a game, ms since the epoch. */
+  #joinedAt = 0;
   /** @type {Deposit | null} */ #deposit = null;
   #endReason = { code: 'complete', text: '' };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
@@ -80,6 +82,7 @@ export class Visit {
     this.#rounds = [];
     this.#endReason = { code: 'complete', text: '' };
     status.stored = false;
+    this.#joinedAt = Date.now();
     this.#enter('waiting');
     screens.showWaiting({});
     screens.show('waiting');
@@ -102,7 +105,7 @@ export class Visit {
   }
 
   #join() {
-    return this.socket.emit('join_game', { session_id: this.sessionId });
+    return this.socket.emit('join_game', { session_id: this.sessionId, query: location.search });
   }
 
   leave() {
@@ -203,6 +206,7 @@ export class Visit {
           settings,
           turn_config: room.turn_config ?? null,
           ice_servers: this.loaded.manifest.ice_servers ?? [],
+          joined_ms: this.#joinedAt,
         },
         socket: this.socket,
         readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
@@ -251,6 +255,9 @@ export class Visit {
         }
         break;
       }
+      case 'experienced':
+        this.#deposit?.experienced();
+        break;
       case 'done':
         this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? '') };
         break;
@@ -307,9 +314,9 @@ export class Visit {
     screens.showError(described, this.#game !== null);
   }
 
-  /** @param {'metrics' | 'records'} what */
+  /** @param {'metrics' | 'records' | 'experienced'} what */
   save(what) {
-    if (this.#game !== null) saveFile(this.#game, what);
+    if (this.#game !== null) saveFile(this.#game, what, this.#deposit?.experiencedRecord ?? '');
   }
 
   /** What the server has not got, earlier sessions included. */
@@ -319,6 +326,7 @@ export class Visit {
 
   /** The person goes away. */
   depart() {
+    guard(report, 'visit.deposit', () => this.#deposit?.experienced())();
     if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
   }
 

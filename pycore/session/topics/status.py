@@ -23,9 +23,10 @@ class Status:
         self._journal = journal
         self.hidden = False
 
-    def set(self, hidden: bool) -> None:
+    def set(self, hidden: bool, now: float) -> None:
         """The own page was hidden or shown."""
         self.hidden = hidden
+        self._journal.seen(hidden, now)
         for link in self._links:
             if hidden:
                 link.speak(self.bit)

@@ -58,7 +58,7 @@ def test_the_start_has_exactly_the_payloads_of_the_page(relay: Relay) -> None:
                 assert ready == {
                     "game_id": game,
                     "players": [0, 1],
-                    "player_subjects": {"0": "anna", "1": None},
+                    "player_subjects": {"0": "anna" if player == 0 else None, "1": None},
                     "server_authoritative": False,
                     "turn_config": None,
                     "scene_metadata": {"fps": 30, "max_steps": 100},

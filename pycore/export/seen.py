@@ -1,0 +1,129 @@
+"""What the participants saw, against what was confirmed.
+
+An experienced record and a trajectory of the same game are read side by side. Of every displayed frame that is in the
+trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected.
+Memory for the frames that a correction can reach, not for the game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pycore.export.files import lines_of
+from pycore.records.experienced_reader import Displayed, Experience, Happening, SecondOfPlay
+from pycore.records.reader import Reading, RecordedFrame
+
+REACH: Final = 1024
+"""Frames back that a correction can begin: more than any window."""
+
+
+class Seen(NamedTuple):
+    """What one experienced record has."""
+
+    displayed: int
+    """Lines of displayed frames."""
+    guessed: int
+    """Of those, how many had a guess in them."""
+    seconds: int
+    ended: str | None
+    """The reason of its end; None: its session was aborted."""
+    untrue: str
+    """The first thing in it that the trajectory contradicts; empty: nothing is."""
+
+
+def open_experience(path: Path) -> Experience:
+    """An experienced record that is read line by line as it is iterated; it can be opened again."""
+    return Experience(lines_of(path), str(path))
+
+
+def compare(experience: Experience, reading: Reading | None) -> Seen:
+    """Read an experienced record to its end, beside a trajectory of its game. Raises RecordError."""
+    judge = _Judge(None if reading is None else iter(_frames(reading)))
+    displayed = guessed = seconds = 0
+    for item in experience:
+        if isinstance(item, Displayed):
+            displayed += 1
+            guessed += bool(item.predicted)
+            judge.displayed(item)
+        elif isinstance(item, SecondOfPlay):
+            seconds += 1
+        elif isinstance(item, Happening) and item.event == "corrected":
+            judge.corrected(item.episode, item.more["from"], item.more["to"])
+    if experience.ended is not None:
+        judge.over()
+    return Seen(displayed, guessed, seconds, experience.ended, judge.untrue)
+
+
+def _frames(reading: Reading) -> Iterator[RecordedFrame]:
+    for item in reading:
+        if isinstance(item, RecordedFrame):
+            yield item
+
+
+class _Judge:
+    def __init__(self, confirmed: Iterator[RecordedFrame] | None) -> None:
+        self._confirmed = confirmed
+        self._known: dict[tuple[int, int], list[Any]] = {}
+        """Confirmed actions of the frames that are within reach."""
+        self._newest = (-1, -1)
+        """The last frame that was read of the trajectory."""
+        self._guessed: dict[tuple[int, int], bool] = {}
+        """Whether a frame had a guess in it when it was displayed last."""
+        self._wrong: dict[tuple[int, int], str] = {}
+        """Guesses that were wrong, and are not corrected yet."""
+        self.untrue = ""
+
+    def displayed(self, item: Displayed) -> None:
+        place = item.episode, item.frame
+        self._put(self._guessed, place, bool(item.predicted))
+        actions = self._actions(place)
+        if actions is None:
+            return
+        self._wrong.pop(place, None)
+        for seat, (shown, confirmed) in enumerate(zip(item.shown, actions, strict=False)):
+            if _same(shown, confirmed):
+                continue
+            said = f"of seat {seat} {shown!r:.40} was shown, and {confirmed!r:.40} is confirmed"
+            if seat in item.predicted:
+                self._wrong[place] = said
+            else:
+                self._says(place, f"{said}, though it was no guess")
+
+    def corrected(self, episode: int, first: int, last: int) -> None:
+        # A session that is stopped takes back what was displayed beyond its last frame, guessed or not.
+        beyond = self._actions((episode, first + 1)) is None
+        if not self._guessed.get((episode, first), True) and not beyond:
+            self._says((episode, first), "it was corrected, and had no guess in it")
+        for frame in range(first, last + 1):
+            self._wrong.pop((episode, frame), None)
+
+    def over(self) -> None:
+        for place, said in self._wrong.items():
+            self._says(place, f"{said}, and that guess was never corrected")
+            return
+
+    def _actions(self, place: tuple[int, int]) -> list[Any] | None:
+        while self._confirmed is not None and self._newest < place:
+            item = next(self._confirmed, None)
+            if item is None:
+                self._confirmed = None
+                break
+            self._newest = item.episode, item.frame
+            self._put(self._known, self._newest, item.actions)
+        return self._known.get(place)
+
+    def _put(self, of: dict[tuple[int, int], Any], place: tuple[int, int], value: Any) -> None:
+        of.pop(place, None)
+        of[place] = value
+        if len(of) > REACH:
+            del of[next(iter(of))]
+
+    def _says(self, place: tuple[int, int], what: str) -> None:
+        self.untrue = self.untrue or f"episode {place[0]}, frame {place[1]}: {what}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    # A NaN is itself here, and 1 is not 1.0: both come out of JSON.
+    return repr(one) == repr(other)

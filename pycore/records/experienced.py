@@ -1,0 +1,325 @@
+"""The experienced record: what one participant saw, frame by frame, guesses marked as such.
+
+It is JSON Lines, sorted keys, no spaces: a header, then in order of time one line for each displayed frame, for each
+second, for each event, and one at the end. Unlike the trajectory it differs between the players, and has times.
+
+A tick leaves little more than a tuple; lines are written when they are taken away, many at a time. What is not taken
+away is bounded: beyond `MOST_BYTES` the oldest lines are dropped, and an event says how many.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+from pycore.distribution import TENTHS
+from pycore.events import Desync, EpisodeEnded, News, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.session.phases import PHASE_NAMES, READYING
+from pycore.session.session import Session
+from pycore.session.tick import RESIMULATED, STALLED, STEPPED
+from pycore.values import canonical
+from pycore.values.json import UNRECORDABLE, record_json
+
+VERSION: Final = 1
+STANDS: Final = 3
+"""Ticks in a row without a step from which on standing is an event: fewer nobody sees."""
+MOST_BYTES: Final = 1 << 24
+"""Characters of lines that wait to be taken away: over an hour of play."""
+REMEMBERED: Final = 4096
+"""Combinations of actions and guesses whose text is remembered."""
+_READ: Final = 256
+"""Frames of which it is remembered when their own input was read: more than any input delay."""
+
+Row = tuple[int, list[bytes], int, float, "float | None", bool]
+"""Frame, encoded actions, bits of those that are guessed, when it was displayed, when the input was read that was fixed
+before it was stepped (None: it was stepped before), whether the page was hidden."""
+
+
+class Experienced:
+    """Collects what the page of one session shows. `every` is how often it asks to be taken away, in seconds."""
+
+    def __init__(self, session: Session, now: float, every: float) -> None:
+        self._session = session
+        self._timeline = session.timeline
+        self._every = every
+        self._due_at = now + every
+        self._rows: list[Row] = []
+        self._lines: deque[str] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._told: dict[Any, str] = {}
+        """The text of actions and guesses."""
+        self._episode = 0
+        self._shown = -1
+        """The last frame of the episode that was displayed."""
+        self._delay = 0
+        self._read_at = [0] * _READ
+        self._current_since: float | None = None
+        """When the current frame became it, if nothing was stepped since."""
+        self._hidden = False
+        self._stood = 0
+        self._second = Second(session, now)
+        self._over = False
+        self._header: str | None = _header(session)
+        """Until it was taken away."""
+
+    # -- what happens ------------------------------------------------------------------------------------------
+
+    def ticked(self, now: float, flags: int, pending: int | None, hidden: bool, worked: int) -> bool:
+        """A tick is done: its flags, the frame that it had to correct, if any, whether the page was hidden, and what
+        the tick before took, in tenths of a millisecond. True if the record is to be taken away now."""
+        if self._over:
+            return False
+        second = self._second
+        if worked > second.longest:
+            second.work(worked)
+        if hidden is not self._hidden:
+            self._hidden = hidden
+            self._event("hidden" if hidden else "shown", now)
+        if flags & (STEPPED | RESIMULATED):
+            if flags & RESIMULATED and pending is not None:
+                self._corrected(pending, now)
+            timeline = self._timeline
+            frames = timeline.frames
+            frame = timeline.current - 1
+            slot = frame & frames.mask
+            read_at = None
+            if flags & STEPPED:
+                # This tick, or the first of those that stood, fixed the input of a later frame.
+                read_at = now
+                if self._current_since is not None:
+                    read_at, self._current_since = self._current_since, None
+                    self._resumed(now)
+            self._rows.append((frame, frames.encoded[slot][:], frames.missing[slot], now, read_at, hidden))
+            self._shown = frame
+        if flags & STALLED:
+            if self._current_since is None:
+                self._current_since = now
+            self._stalls(now)
+        if now < second.ends:
+            return False
+        self._write()
+        self._append(second.line(now, self._episode, hidden))
+        return now >= self._due_at
+
+    def happened(self, event: News, now: float) -> None:
+        """News of the session."""
+        players = self._session.players
+        if isinstance(event, PathChanged):
+            self._event("path", now, {
+                "player": _player(players, event.seat), "from": event.from_path, "to": event.to_path,
+                "cause": event.cause,
+            })  # fmt: skip
+        elif isinstance(event, PeerStatus):
+            self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
+        elif isinstance(event, PhaseChanged):
+            if event.phase == PHASE_NAMES[READYING]:
+                self._write()
+                self._episode = event.episode
+                self._shown = -1
+                self._delay = self._session.seats[self._session.me].delay
+            self._event("phase", now, {"phase": event.phase})
+        elif isinstance(event, EpisodeEnded):
+            self._event("episode", now, {"frames": event.frames, "reason": event.reason})
+        elif isinstance(event, Desync):
+            self._event("desync", now, {"player": _player(players, event.seat), "kind": event.what})
+        elif isinstance(event, SessionEnded) and not self._over:
+            self._end(event.reason, now)
+
+    def clock(self, now: float, offset_ms: float, rtt_ms: float) -> None:
+        """A better estimate of the server's clock."""
+        self._event("clock", now, {"offset_ms": offset_ms, "rtt_ms": rtt_ms})
+
+    def take(self, now: float) -> str:
+        """All lines since the last time, each with its end; they are no longer kept here."""
+        if self._session.reason and not self._over:
+            # What raised got away before the news were told.
+            self._end(self._session.reason, now)
+        self._write()
+        self._due_at = now + self._every
+        lines = [*self._lines]
+        if self._lost:
+            lines.insert(0, self._spell_event("lost", now, {"lines": self._lost}))
+        if self._header is not None:
+            lines.insert(0, self._header)
+            self._header = None
+        self._lines.clear()
+        self._bytes = self._lost = 0
+        return "".join([f"{line}\n" for line in lines])
+
+    def _end(self, reason: str, now: float) -> None:
+        self._resumed(now)
+        self._write()
+        self._append(record_json({"end": reason, "time_ms": round(self._session.wall_ms(now))}))
+        self._over = True
+
+    # -- lines -------------------------------------------------------------------------------------------------
+
+    def _corrected(self, pending: int, now: float) -> None:
+        self._second.rolled_back(self._shown + 1 - pending)
+        if pending <= self._shown:
+            self._event("corrected", now, {"from": pending, "to": self._shown})
+
+    def _stalls(self, now: float) -> None:
+        self._stood += 1
+        if self._stood == STANDS:
+            self._event("stalled", now, {"cause": self._session.ticks.cause})
+
+    def _resumed(self, now: float) -> None:
+        """Something is stepped again."""
+        if self._stood >= STANDS:
+            self._event("resumed", now, {"ticks": self._stood})
+        self._stood = 0
+
+    def _event(self, event: str, now: float, more: dict[str, Any] | None = None) -> None:
+        if self._over:
+            return
+        self._write()
+        self._append(self._spell_event(event, now, more or {}))
+
+    def _spell_event(self, event: str, now: float, more: dict[str, Any]) -> str:
+        session = self._session
+        return record_json({
+            "event": event, "episode": self._episode, "frame": session.frame,
+            "time_ms": round(session.wall_ms(now)), **more,
+        })  # fmt: skip
+
+    def _write(self) -> None:
+        """Make lines of the displayed frames."""
+        if not self._rows:
+            return
+        rows, self._rows = self._rows, []
+        first, last = rows[0], rows[-1]
+        wall_ms = self._session.wall_ms
+        # All by one reading of the wall clock, as it nearly always is, need no look at it each.
+        off = wall_ms(last[3]) - last[3] * 1000.0
+        if abs(wall_ms(first[4] or first[3]) - (first[4] or first[3]) * 1000.0 - off) > 0.01:
+            for row in rows:
+                self._append(self._line(row, wall_ms(row[3]) - row[3] * 1000.0))
+            return
+        self._append("\n".join([self._line(row, off) for row in rows]))
+
+    def _line(self, row: Row, off: float) -> str:
+        """A displayed frame as text; `off` makes milliseconds since the epoch of those of the session's clock."""
+        frame, encoded, missing, now, read, hidden = row
+        delay = self._delay
+        if read is not None:
+            self._read_at[(frame + delay) & (_READ - 1)] = int(read * 1000.0 + off + 0.5)
+        own = f',"input_ms":{self._read_at[frame & (_READ - 1)]}' if frame >= delay else ""
+        key = missing, *encoded
+        try:
+            told = self._told[key]
+        except KeyError:
+            told = self._tell(key)
+        if hidden:
+            own = f',"hidden":true{own}'
+        return f'{{"episode":{self._episode},"frame":{frame}{own}{told}{int(now * 1000.0 + off + 0.5)}}}'
+
+    def _tell(self, key: Any) -> str:
+        """What was shown, and guessed, as it stands in a line."""
+        missing, *encoded = key
+        seats = [str(seat) for seat in range(len(encoded)) if missing >> seat & 1]
+        guesses = f',"predicted":[{",".join(seats)}]' if seats else ""
+        shown = ",".join([self._spell(seat, action) for seat, action in enumerate(encoded)])
+        if len(self._told) >= REMEMBERED:
+            self._told.clear()
+        told = self._told[key] = f'{guesses},"shown":[{shown}],"time_ms":'
+        return told
+
+    def _spell(self, seat: int, encoded: bytes) -> str:
+        try:
+            return record_json(self._session.seats[seat].recorded(encoded))
+        except Exception:  # what cannot be written is replaced, and its line stays
+            return record_json(UNRECORDABLE)
+
+    def _append(self, lines: str) -> None:
+        self._lines.append(lines)
+        self._bytes += len(lines) + 1
+        while self._bytes > MOST_BYTES and len(self._lines) > 1:
+            dropped = self._lines.popleft()
+            self._bytes -= len(dropped) + 1
+            self._lost += dropped.count("\n") + 1
+
+
+class Second:
+    """What happened in the running second."""
+
+    def __init__(self, session: Session, now: float) -> None:
+        self._session = session
+        self._number = 0
+        self.ends = now + 1.0
+        self.longest = 0
+        """The longest tick, in tenths of a millisecond."""
+        self._deepest = 0
+        self._before = self._counts()
+
+    def _counts(self) -> dict[str, int]:
+        timeline = self._session.timeline
+        return {
+            "stalls": self._session.stalls,
+            "rollbacks": timeline.rollbacks,
+            "resimulated": timeline.resimulated,
+            "predicted_frames": timeline.guessed,
+        }
+
+    def work(self, tenths: int) -> None:
+        """A tick took longer than all before."""
+        self.longest = tenths
+
+    def rolled_back(self, depth: int) -> None:
+        """A rollback of so many frames."""
+        if depth > self._deepest:
+            self._deepest = depth
+
+    def line(self, now: float, episode: int, hidden: bool) -> str:
+        """The line of the second that ends now; the next one begins."""
+        session = self._session
+        counts = self._counts()
+        line = record_json({
+            "second": self._number,
+            "time_ms": round(session.wall_ms(now)),
+            "episode": episode,
+            "frame": session.frame,
+            "hidden": hidden,
+            **{name: count - self._before[name] for name, count in counts.items()},
+            "max_depth": self._deepest,
+            "tick_ms_max": None if self.longest <= 0 else round(self.longest * 1000 / TENTHS, 1),
+            "peers": {str(session.players[link.seat]): self._peer(link) for link in session.links if link.seat >= 0},
+        })  # fmt: skip
+        self._before = counts
+        self._number += 1
+        self._deepest = 0
+        self.longest = 0
+        # A second that began late is not made good by a short one.
+        self.ends = self.ends + 1.0 if now - self.ends < 1.0 else now + 1.0
+        return line
+
+    def _peer(self, link: Any) -> dict[str, Any]:
+        flow = link.wire if link.healthy else link.socket
+        frames = self._session.timeline.frames
+        held = min([frames.held[seat] for seat in link.peer.seats])
+        return {
+            "rtt_ms": None if flow.rtt is None else round(flow.rtt * 1000, 1),
+            "jitter_ms": None if flow.jitter is None else round(flow.jitter * 1000, 1),
+            "path": link.path,
+            "advantage": round(link.advantage, 2),
+            "input_age": max(0, self._session.frame - held),
+        }
+
+
+def _player(players: list[Any], seat: int) -> Any:
+    return players[seat] if seat >= 0 else None
+
+
+def _header(session: Session) -> str:
+    return record_json({
+        "pycore_experienced": VERSION,
+        "game_id": session.game_id,
+        "player": session.players[session.me],
+        "players": session.players,
+        "fps": session.settings.fps,
+        "input_delay": session.seats[session.me].delay,
+        "environment": session.settings.environment,
+        "configuration": canonical.digest(session.configuration).hex(),
+        "seed": session.seed,
+    })  # fmt: skip
