@@ -171,6 +171,7 @@ def _goes_along(file: Path) -> bool:
 
 def _last(text: str) -> str:
     """The line of Python's error, or Node's last one."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Node shows the line of Pyodide's source in which it was thrown, which is all of the source.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and len(line) < 1000]
     told = [line for line in lines if "Error" in line and not line.startswith(("at ", "PythonError"))]
     return (told or lines or ["no reason was given"])[-1][:300]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,12 +17,19 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from records_support import stored
 from test_replay_pictures import DRAWN
 
+from pycore.bridge.game import Game, simulation_of
 from pycore.cli import cli
-from tools.paths import NEWEST
+from pycore.records import Trajectory, trajectory_text
+from pycore.settings import Settings
+from pycore.testing import Conditions, Mesh
+from tools.paths import NEWEST, ROOT
+from tools.volley import VOLLEY
 
 pytestmark = pytest.mark.browser
 
 PIXEL = "([x, y]) => Array.from(document.querySelector('canvas').getContext('2d').getImageData(x, y, 1, 1).data)"
+GAME = ROOT / "examples" / "volley.py"
+RALLY = {"max_steps": 60, "num_episodes": 1, "action_space": {"type": "discrete", "n": 6}}
 RED, BLUE, CYAN = [255, 0, 0, 255], [0, 0, 255, 255], [0, 255, 255, 255]
 
 
@@ -107,8 +115,6 @@ def test_pictures_of_objects_are_drawn_by_that_page(chromium, game, tmp_path) ->
     range_ = ("--episode", 1, "--from", 2, "--to", 4)
     path = shutil.which("chromium")
     words = (game / "trajectory-0.jsonl", "--env", game / "drawn.py", "--frames", out, *map(str, range_))
-    import subprocess
-
     # In a process of its own: there cannot be two of Playwright's drivers in one.
     command = [sys.executable, "-m", "pycore", "replay", *map(str, words), *(["--chromium", path] if path else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -138,20 +144,34 @@ def test_pictures_of_objects_are_drawn_by_that_page(chromium, game, tmp_path) ->
     page.close()
 
 
-def test_a_record_is_stepped_again_in_pyodide(game) -> None:
+def rally(seat: int):
+    """The example game, as a page makes it."""
+    config = {"game_id": "mesh", "players": [0, 1], "player_id": seat, "seed": 3, "now": 0.0, "wall_ms": 0.0}
+    return simulation_of(VOLLEY.make(), Game.of({**config, "settings": RALLY}))
+
+
+def test_a_record_is_stepped_again_in_pyodide(tmp_path) -> None:
     """The same frames and hashes as in CPython; what differs is named with its fields, what is no record refused."""
     if not (NEWEST.source / "pyodide.mjs").is_file() or shutil.which("node") is None:
         pytest.skip("there is no Pyodide of npm's, or no Node")
-    words = [str(game / "trajectory-0.jsonl"), "--env", str(game / "drawn.py"), "--pyodide", str(NEWEST.source)]
-    assert "100 frames, 6 hashes" in replay(*words)
-    text = (game / "trajectory-0.jsonl").read_text()
-    (game / "edited.jsonl").write_text(text.replace('"rewards":{"0":', '"rewards":{"0":1', 1))
-    result = CliRunner().invoke(cli, ["replay", str(game / "edited.jsonl"), *words[1:], "--json"])
+    settings = Settings.of(RALLY)
+    scripts = lambda seat: lambda episode, frame: (frame // 7 + seat) % 6  # noqa: E731
+    mesh = Mesh(2, settings, rally, scripts, Conditions(delay=0.04), seed=3)
+    kept = Trajectory()
+    mesh.peers[0].session.add_sink(kept)
+    mesh.run(10.0)
+    text = trajectory_text(mesh.peers[0].session, kept)
+    (tmp_path / "settings.json").write_text(json.dumps(RALLY))
+    (tmp_path / "whole.jsonl").write_text(text)
+    (tmp_path / "edited.jsonl").write_text(text.replace('"rewards":{"0":0', '"rewards":{"0":1', 1))
+    (tmp_path / "cut.jsonl").write_text(text[:-30])
+    more = ["--env", str(GAME), "--settings", str(tmp_path / "settings.json"), "--pyodide", str(NEWEST.source)]
+    assert "60 frames, 2 hashes" in replay(tmp_path / "whole.jsonl", *more)
+    result = CliRunner().invoke(cli, ["replay", str(tmp_path / "edited.jsonl"), *more, "--json"])
     assert result.exit_code == 1, result.output
     found = json.loads(result.stdout)
     assert (found["difference"]["frame"], found["difference"]["fields"][0]["path"]) == (0, "$.rewards['0']")
     assert found["python"].startswith(f"{NEWEST.python[0]}.{NEWEST.python[1]}.")
-    (game / "cut.jsonl").write_text(text[:-30])
-    result = CliRunner().invoke(cli, ["replay", str(game / "cut.jsonl"), *words[1:]])
+    result = CliRunner().invoke(cli, ["replay", str(tmp_path / "cut.jsonl"), *more])
     assert result.exit_code == 2, result.output
-    assert f"{game / 'cut.jsonl'}: line 103: " in result.output.replace("\n", "")
+    assert f"{tmp_path / 'cut.jsonl'}: line 62: " in result.output.replace("\n", "")
