@@ -46,6 +46,10 @@ ENV = "package.module:function or FILE.py[:function] that makes the environment;
     "--frames", type=click.Path(path_type=Path), metavar="DIR",
     help="Write a PNG of every frame of that page there. Lists of objects are drawn by a Chromium.",
 )  # fmt: skip
+@click.option(
+    "--experienced", type=click.Path(path_type=Path), metavar="FILE",
+    help="For the page of --html: what a participant saw (experienced-*.jsonl), guesses marked.",
+)  # fmt: skip
 @click.option("--chromium", type=click.Path(path_type=Path), metavar="FILE", help="The browser; default: one is found.")
 @click.option(
     "--pyodide", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
@@ -55,8 +59,8 @@ ENV = "package.module:function or FILE.py[:function] that makes the environment;
 @told
 def replay(
     file: Path, env: str, episode: int | None, first: int | None, last: int | None, settings: Path | None,
-    out: Path | None, html: Path | None, frames: Path | None, chromium: Path | None, pyodide: Path | None,
-    as_json: bool,
+    out: Path | None, html: Path | None, frames: Path | None, experienced: Path | None,
+    chromium: Path | None, pyodide: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Step the record FILE (trajectory-*.jsonl) again with nothing but its actions.
 
@@ -76,6 +80,8 @@ def replay(
         raise UsageError(f"--from {first} comes after --to {last}")
     if chromium is not None and frames is None:
         raise UsageError("--chromium draws the pictures of --frames DIR; give it too")
+    if experienced is not None and html is None:
+        raise UsageError("--experienced is shown on the page of --html FILE; give it too")
     if pyodide is not None and (out or html or frames):
         raise UsageError("--pyodide verifies, and writes nothing; leave out --out, --html and --frames")
     reading = open_record(file)
@@ -101,7 +107,7 @@ def replay(
             else:
                 from pycore.film.making import Outputs, filmed
 
-                wanted = Outputs(out, html, frames, chromium, unbounded=episode is not None)
+                wanted = Outputs(out, html, frames, chromium, experienced, unbounded=episode is not None)
                 page = filmed(done, items, reading, simulation, codecs, wanted, fps=round(chosen.settings.fps))
             lengths = reading.lengths
     if done.difference is None and done.frames == 0:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pycore.export.rows import Game
 from pycore.export.seen import REACH, open_experience
-from pycore.records.experienced_reader import Displayed, Happening, Over, SecondOfPlay
+from pycore.records.experienced_reader import Displayed, Experience, Happening, Over, SecondOfPlay
 
 
 class SeenRow(NamedTuple):
@@ -61,22 +61,28 @@ class HappeningRow(NamedTuple):
 
 
 def displayed(game: Game) -> Iterator[SeenRow]:
-    """Displayed frames. Each waits for its correction as long as one can come."""
+    """Displayed frames, in the order of the record."""
     for player, path in game.evidence.experienced.items():
-        waiting: OrderedDict[tuple[int, int], list[SeenRow]] = OrderedDict()
-        for item in open_experience(path):
-            if isinstance(item, Displayed):
-                waiting.setdefault((item.episode, item.frame), []).append(SeenRow(game, player, item, False))
-                waiting.move_to_end((item.episode, item.frame))
-                if len(waiting) > REACH:
-                    yield from waiting.popitem(last=False)[1]
-            elif isinstance(item, Happening) and item.event == "corrected":
-                for frame in range(item.more["from"], item.more["to"] + 1):
-                    place = item.episode, frame
-                    if place in waiting:
-                        waiting[place] = [row._replace(corrected=True) for row in waiting[place]]
-        for rows in waiting.values():
-            yield from rows
+        for item, corrected in with_corrections(open_experience(path)):
+            yield SeenRow(game, player, item, corrected)
+
+
+def with_corrections(experience: Experience) -> Iterator[tuple[Displayed, bool]]:
+    """Displayed frames, and whether they were corrected. Each waits for its correction as long as one can come."""
+    waiting: OrderedDict[tuple[int, int], list[tuple[Displayed, bool]]] = OrderedDict()
+    for item in experience:
+        if isinstance(item, Displayed):
+            waiting.setdefault((item.episode, item.frame), []).append((item, False))
+            waiting.move_to_end((item.episode, item.frame))
+            if len(waiting) > REACH:
+                yield from waiting.popitem(last=False)[1]
+        elif isinstance(item, Happening) and item.event == "corrected":
+            for frame in range(item.more["from"], item.more["to"] + 1):
+                place = item.episode, frame
+                if place in waiting:
+                    waiting[place] = [(seen, True) for seen, _ in waiting[place]]
+    for rows in waiting.values():
+        yield from rows
 
 
 def seconds(game: Game) -> Iterator[SecondRow]:

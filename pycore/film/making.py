@@ -12,6 +12,7 @@ from pycore.actions.codec import ActionCodec
 from pycore.export.writing import new_file
 from pycore.film import viewer
 from pycore.film.pictures import Filmed
+from pycore.film.sight import Sight
 from pycore.records.reader import Reading, RecordedEnd, RecordedFrame
 from pycore.records.replay import Replay
 from pycore.simulation import Simulation
@@ -27,6 +28,8 @@ class Outputs(NamedTuple):
     """A folder of pictures."""
     chromium: Path | None
     """The browser that draws them; None: one that is found."""
+    experienced: Path | None
+    """What a participant saw, for the page."""
     unbounded: bool
     """Whether a range was named, so that every frame of it is shown."""
 
@@ -49,6 +52,7 @@ def filmed(
         film: Filmed | None = None
         page: viewer.Page | None = None
         pictures: viewer.Pictures | None = None
+        sight: Sight | None = None
         if wanted.html is not None or wanted.frames is not None:
             if wanted.frames is not None:
                 pictures = viewer.Pictures(stack.enter_context(viewer.new_folder(wanted.frames)))
@@ -58,7 +62,9 @@ def filmed(
             film = Filmed(simulation, header["players"])
             title = f"{header.get('environment') or 'game'} {header.get('game_id')}"
             players = [str(player) for player in header["players"]]
-            page = viewer.Page(file.stream, title, fps, players, None if wanted.unbounded else viewer.MOST_FRAMES)
+            sight = None if wanted.experienced is None else Sight(wanted.experienced, header)
+            about = {"title": title, "fps": fps, "players": players, "seenBy": None if sight is None else sight.player}
+            page = viewer.Page(file.stream, about, None if wanted.unbounded else viewer.MOST_FRAMES)
         for item in done.run(items, simulation if film is None else film, codecs):
             if lines is not None:
                 lines.stream.write(item.text + "\n")
@@ -67,7 +73,7 @@ def filmed(
             if page.is_full:
                 page.leave_out()
                 continue
-            shot = film.shot(item)
+            shot = film.shot(item, None if sight is None else sight.of(item.episode, item.frame))
             if pictures is not None:
                 pictures.put(shot, page.shown)
             page.put(shot)

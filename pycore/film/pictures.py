@@ -70,8 +70,8 @@ class Filmed:
                     self._totals[str(agent)] += reward
         return result
 
-    def shot(self, item: RecordedFrame) -> Shot:
-        """What there is to see after a frame."""
+    def shot(self, item: RecordedFrame, seen: Sequence[Any] | None = None) -> Shot:
+        """What there is to see after a frame; `seen` is what a participant was shown of it."""
         pixels, picture, objects = None, "null", False
         if self._pictures is not None:
             picture = self._pictures.render() or "null"
@@ -88,6 +88,8 @@ class Filmed:
             "episode": item.episode, "frame": item.frame, "actions": item.actions, "rewards": self._totals,
             "score": score,
         }  # fmt: skip
+        if seen is not None:
+            about["seen"] = list(seen)
         text = json.dumps(finite(about), ensure_ascii=False, separators=(",", ":"))
         if "NaN" in picture or "Infinity" in picture:
             picture = json.dumps(finite(json.loads(picture)), separators=(",", ":"))

@@ -9,9 +9,9 @@ import base64
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from pycore.errors import ConfigError
 from pycore.export.writing import beside
@@ -28,7 +28,7 @@ MOST_BYTES: Final = 256 * 2**20
 class Page:
     """The page while it is written."""
 
-    def __init__(self, stream: IO[str], title: str, fps: int, players: list[str], most: int | None) -> None:
+    def __init__(self, stream: IO[str], about: Mapping[str, Any], most: int | None) -> None:
         self._stream = stream
         self._most = most
         self.shown = 0
@@ -39,7 +39,6 @@ class Page:
         self.draws = False
         """Whether there is a picture of any frame."""
         before, self._after = _template().split("<!-- record -->")
-        about = {"title": title, "fps": fps, "players": players}
         stream.write(f"{before}{_inline(json.dumps(about))[:-1]},\"shots\":[")
 
     @property

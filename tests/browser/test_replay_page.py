@@ -109,6 +109,42 @@ def test_keys_buttons_and_playing_move_on(page) -> None:
     assert numbers(page)[:2] == ("1", "49")
 
 
+def test_guesses_are_marked(chromium, game, tmp_path) -> None:
+    """What a participant saw of a frame, each time that it was displayed."""
+    text = (game / "trajectory-0.jsonl").read_text()
+    game_id = json.loads(text.splitlines()[0])["game_id"]
+    head = {"fps": 30, "game_id": game_id, "player": 1, "players": [0, 1], "pycore_experienced": 1}
+    lines = [
+        {"episode": 0, "frame": 0, "shown": [0, 0], "time_ms": 1},
+        {"episode": 0, "frame": 1, "predicted": [0], "shown": [5, 0], "time_ms": 2},
+        {"episode": 0, "event": "corrected", "frame": 2, "from": 1, "time_ms": 3, "to": 1},
+        {"episode": 0, "frame": 1, "shown": [0, 0], "time_ms": 3},
+    ]
+    spelled = [json.dumps(line, sort_keys=True, separators=(",", ":")) for line in (head, *lines)]
+    (tmp_path / "experienced-1.jsonl").write_text("\n".join(spelled) + "\n")
+    page_file = tmp_path / "seen.html"
+    more = ("--html", page_file, "--experienced", tmp_path / "experienced-1.jsonl")
+    replay(game / "trajectory-0.jsonl", "--env", game / "drawn.py", *more)
+    page = chromium.new_page()
+    page.goto(page_file.as_uri())
+    assert page.inner_text("#seen-by") == "seen by 1"
+    assert page.inner_text("#seen").split() == ["0:", "0", "1:", "0"]
+    page.click("#on")
+    assert page.locator("#seen > div").all_inner_texts()[0].split() == [
+        "0:",
+        "5",
+        "1:",
+        "0",
+        "(a",
+        "guess,",
+        "corrected)",
+    ]
+    assert page.locator("#seen .guess").all_inner_texts() == ["0: 5"]
+    page.click("#on")
+    assert page.inner_text("#seen") == "not shown"
+    page.close()
+
+
 def test_pictures_of_objects_are_drawn_by_that_page(chromium, game, tmp_path) -> None:
     """As PNG of the world's size, pixel by pixel what the environment listed."""
     out = tmp_path / "frames"

@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import experienced_support
 import pytest
 from click.testing import CliRunner, Result
 from records_support import changed, forgotten, stored  # noqa: F401
@@ -17,6 +18,8 @@ from records_support import changed, forgotten, stored  # noqa: F401
 from pycore.cli import cli
 from pycore.film import viewer
 from pycore.film.pictures import png_of
+from pycore.records import Trajectory, trajectory_text
+from pycore.testing import Conditions
 
 DRAWN = """
 import numpy
@@ -222,6 +225,7 @@ def test_what_is_not_true_leaves_no_page_and_no_pictures(game: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--experienced", "x"], "--experienced is shown on the page of --html"),
         (["--chromium", "x"], "--chromium draws the pictures of --frames"),
         (["--frames", "{}"], "give a new or an empty folder"),
         (["--html", "{}/none/page.html"], "cannot write to"),
@@ -248,3 +252,48 @@ def test_without_a_browser_the_command_says_what_is_missing(game: Path, monkeypa
     assert result.exit_code == 2
     assert "is not a browser that starts" in result.output.replace("\n", " ")
     assert sorted(path.name for path in game.parent.iterdir()) == ["game"]
+
+
+def test_the_page_has_what_a_participant_saw_of_each_frame(tmp_path: Path) -> None:
+    """The actions of its pictures, with guesses and their corrections; the last time they are the confirmed ones."""
+    kept = Trajectory()
+
+    def watched(mesh: Any) -> None:
+        mesh.peers[0].session.add_sink(kept)
+
+    mesh, recorder = experienced_support.run(Conditions(delay=0.08, loss=0.1), script=watched, fps=30, max_steps=50)
+    (tmp_path / "trajectory-0.jsonl").write_text(trajectory_text(mesh.peers[0].session, kept))
+    (tmp_path / "experienced-0.jsonl").write_text(recorder.text(0))
+    (tmp_path / "settings.json").write_text(
+        json.dumps({**experienced_support.SETTINGS, "fps": 30, "max_steps": 50})
+    )  # fmt: skip
+    (tmp_path / "drawn.py").write_text(DRAWN)
+    words = [tmp_path / "trajectory-0.jsonl", "--env", tmp_path / "drawn.py", "--settings", tmp_path / "settings.json"]
+    words += ["--html", tmp_path / "page.html", "--experienced", tmp_path / "experienced-0.jsonl"]
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    found = film(tmp_path / "page.html")
+    assert found["seenBy"] == "0"
+    lines = [json.loads(line) for line in recorder.text(0).splitlines()]
+    displayed = [line for line in lines if "shown" in line]
+    told: dict[tuple[int, int], list[Any]] = {}
+    for line in displayed:
+        told.setdefault((line["episode"], line["frame"]), []).append((line["shown"], line.get("predicted", [])))
+    assert len(found["shots"]) == 100
+    wrong = 0
+    for shot in found["shots"]:
+        seen = shot["seen"]
+        assert [(each["shown"], each["guessed"]) for each in seen] == told[shot["episode"], shot["frame"]]
+        for each in seen:
+            if each["shown"] != shot["actions"]:
+                wrong += 1
+                assert each["guessed"]
+                assert each["corrected"]
+    assert wrong > 10
+    assert run(*words, "--episode", 1, "--from", 20, "--to", 22).exit_code == 0
+    few = film(tmp_path / "page.html")["shots"]
+    assert [shot["seen"] for shot in few] == [shot["seen"] for shot in found["shots"][70:73]]
+    (tmp_path / "experienced-0.jsonl").write_text(recorder.text(0).replace('"game_id":"mesh"', '"game_id":"other"'))
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "is of game other, not of mesh" in result.output.replace("\n", " ")

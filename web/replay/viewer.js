@@ -20,9 +20,10 @@ import { Renderer } from '../demo/canvas.js';
  * @property {Record<string, unknown>} rewards by player, summed since the game began
  * @property {unknown} score
  * @property {{objects: GameObject[], reset: boolean} | string | null} picture
+ * @property {{shown: unknown[], guessed: number[], corrected: boolean}[]} [seen] each time that a participant was shown it
  */
 
-/** @typedef {{title: string, fps: number, players: string[], note: string, shots: Shot[]}} Film */
+/** @typedef {{title: string, fps: number, players: string[], seenBy: string | null, note: string, shots: Shot[]}} Film */
 
 /** @param {string} id */
 const element = (id) => {
@@ -70,6 +71,23 @@ const said = (value) => (typeof value === 'string' ? value : JSON.stringify(valu
 /** @param {Record<string, unknown>} by */
 const byPlayer = (by) => Object.entries(by).map(([player, value]) => `${player}: ${said(value)}`).join('   ');
 
+/** What a participant was shown, with guesses underlined. @param {NonNullable<Shot['seen']>} seen */
+function tell(seen) {
+  const lines = seen.map(({ shown, guessed, corrected }) => {
+    const line = document.createElement('div');
+    shown.forEach((action, seat) => {
+      const part = document.createElement('span');
+      part.textContent = `${film.players[seat]}: ${said(action)}`;
+      part.className = guessed.includes(seat) ? 'guess' : '';
+      line.append(part, '   ');
+    });
+    if (guessed.length > 0) line.append(corrected ? '(a guess, corrected)' : '(a guess)');
+    else if (corrected) line.append('(corrected)');
+    return line;
+  });
+  element('seen').replaceChildren(...(lines.length > 0 ? lines : ['not shown']));
+}
+
 let current = -1;
 
 /** @param {number} wanted */
@@ -92,6 +110,7 @@ function show(wanted) {
   element('frame').textContent = String(shot.frame);
   element('score').textContent = shot.score === null ? '–' : said(shot.score);
   element('rewards').textContent = byPlayer(shot.rewards);
+  if (film.seenBy !== null) tell(shot.seen ?? []);
   element('actions').textContent = shot.actions.map((action, seat) => `${film.players[seat]}: ${said(action)}`).join('   ');
 }
 
@@ -119,6 +138,8 @@ function play() {
 document.title = film.title;
 element('title').textContent = film.title;
 element('note').textContent = film.note;
+for (const id of ['seen-by', 'seen']) element(id).hidden = film.seenBy === null;
+element('seen-by').textContent = `seen by ${film.seenBy}`;
 slider.max = String(Math.max(0, shots.length - 1));
 slider.addEventListener('input', () => {
   pause();
