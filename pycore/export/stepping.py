@@ -19,6 +19,7 @@ from pycore.export.files import ABOUT, read_about
 from pycore.records.reader import RecordError
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.site.study import PAGE
 from pycore.values import canonical
 
 
@@ -70,7 +71,8 @@ def simulation_for(
 
 
 def settings_in(path: Path) -> Mapping[str, Any]:
-    """The settings in a file: a JSON object of them, or a game's own description. Raises ConfigError."""
+    """The settings in a file: a study's, without what is for its page, or a game's own description. Raises
+    ConfigError."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -81,7 +83,7 @@ def settings_in(path: Path) -> Mapping[str, Any]:
         values = values["settings"]
     if not isinstance(values, dict):
         raise ConfigError(f"the settings {path} are not a JSON object")
-    return values
+    return {name: value for name, value in values.items() if name not in PAGE}
 
 
 def _of(values: Mapping[str, Any], source: str) -> Settings:

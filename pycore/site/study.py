@@ -47,8 +47,8 @@ class Study(NamedTuple):
         _be(isinstance(packages, (list, tuple)) and all(isinstance(name, str) and name for name in packages),
             "packages", page, 'a list of names, as ["numpy", "pettingzoo"]')  # fmt: skip
         players = page.get("players")
-        _be(players is None or (type(players) is int and 2 <= players <= MAX_SEATS), "players", page,
-            f"a number from 2 to {MAX_SEATS}")  # fmt: skip
+        _be(players is None or (type(players) is int and 1 <= players <= MAX_SEATS), "players", page,
+            f"a number from 1 to {MAX_SEATS}")  # fmt: skip
         servers = page.get("ice_servers", ())
         _be(isinstance(servers, (list, tuple)), "ice_servers", page, 'a list, as [{"urls": "stun:stun.example.org"}]')
         return cls(
