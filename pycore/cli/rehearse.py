@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from rich.console import Console
@@ -102,13 +102,17 @@ def rehearse(
     Exit status 0: right; 1: something is wrong, with what it is; 2: a mistake in the call, or something is missing.
     """
     from pycore import rehearsal
-    from pycore.rehearsal import browsers
+    from pycore.rehearsal import browsers, sites
+    from pycore.site import Study
 
     if p2p_cut is not None and p2p_down_at is None:
         raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
     console = Console(stderr=True, highlight=False)
     with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
-        game = rehearsal.Game.of(subject, None if settings is None else _settings(settings), players)
+        study = None if settings is None else Study.read(settings)
+        game = rehearsal.Game.of(
+            subject, None if study is None else study.settings, players or (None if study is None else study.players)
+        )
         plan = rehearsal.Plan(
             game,
             seconds=seconds,
@@ -136,7 +140,15 @@ def rehearse(
                 if not console.is_terminal:
                     console.print(escape(line))
 
-            site = _site(Path(folder), game, packages, wheels, pyodide, say)
+            site = sites.site_of(
+                game,
+                Path(folder),
+                study,
+                packages=[name.strip() for name in (packages or "").split(",") if name.strip()],
+                wheels=wheels,
+                pyodide=pyodide,
+                say=say,
+            )
             try:
                 outcome = rehearsal.rehearse(plan, site=site, chromium=browser, out=out, say=say)
             except rehearsal.RehearsalFailed as error:
@@ -174,12 +186,6 @@ def _failed(error: Exception, as_json: bool) -> None:
     raise SystemExit(1)
 
 
-def _settings(file: Path) -> dict[str, Any]:
-    from pycore.export.stepping import settings_in
-
-    return dict(settings_in(file))
-
-
 def _hidden(text: str) -> tuple[int, float, float]:
     found = HIDE.fullmatch(text)
     if found is None:
@@ -192,7 +198,8 @@ def _policy(text: str) -> Policy:
     """A function that is found as an environment's is."""
     if ":" not in text:
         raise UsageError(f"--policy {text} names no function; give file.py:NAME or package.module:NAME")
-    return find_factory(text).make
+    policy: Any = find_factory(text).make
+    return cast("Policy", policy)
 
 
 def _folder(out: Path) -> None:

@@ -6,7 +6,6 @@ digest: of those that are at hand, the ones that fit it are taken.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +18,7 @@ from pycore.export.files import ABOUT, read_about
 from pycore.records.reader import RecordError
 from pycore.settings import Settings
 from pycore.simulation import Simulation
-from pycore.site.study import PAGE
+from pycore.site.study import Study
 from pycore.values import canonical
 
 
@@ -35,7 +34,7 @@ def settings_for(header: Mapping[str, Any], given: Path | None, module: ModuleTy
     """The settings of a record: from a file that was given, otherwise those of the game's folder, the environment's
     module or the defaults, whichever fit the digest in the header."""
     if given is not None:
-        return _chosen(header, _of(settings_in(given), str(given)), str(given))
+        return _chosen(header, _of(Study.read(given).settings, str(given)), str(given))
     at_hand: list[tuple[Mapping[str, Any], str]] = []
     if (folder / ABOUT).is_file():
         at_hand.append((read_about(folder / ABOUT)["settings"], str(folder / ABOUT)))
@@ -68,22 +67,6 @@ def simulation_for(
     )  # fmt: skip
     codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in range(len(players))]
     return simulation_of(make(), game), codecs
-
-
-def settings_in(path: Path) -> Mapping[str, Any]:
-    """The settings in a file: a study's, without what is for its page, or a game's own description. Raises
-    ConfigError."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the settings {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"the settings {path} are not JSON: {error}") from error
-    if isinstance(values, dict) and "game_id" in values and isinstance(values.get("settings"), dict):
-        values = values["settings"]
-    if not isinstance(values, dict):
-        raise ConfigError(f"the settings {path} are not a JSON object")
-    return {name: value for name, value in values.items() if name not in PAGE}
 
 
 def _of(values: Mapping[str, Any], source: str) -> Settings:

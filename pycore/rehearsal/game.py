@@ -20,6 +20,7 @@ from pycore.export.stepping import simulation_for
 from pycore.factory import DEFAULT, OURS, find_factory, make_with
 from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Simulation
+from pycore.site.study import Study
 from pycore.spaces import space_of
 
 
@@ -132,7 +133,8 @@ def _settings(given: Mapping[str, Any] | None, own: Any, subject: str) -> dict[s
         return {}
     if not isinstance(given, Mapping):
         raise ConfigError(f"the settings of {subject} are a {type(given).__name__}; they must be a dictionary")
-    return dict(given)
+    # A study says beside them what its page is told.
+    return Study.of(given).settings
 
 
 def _look(env: Any, values: dict[str, Any], said: bool, seats: int | None, subject: str) -> tuple[int, bool]:

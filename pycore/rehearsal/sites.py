@@ -69,8 +69,8 @@ def _file(game: Game, folder: Path, packages: Sequence[str]) -> tuple[Path, str]
         known = packages_distributions().get(top, [top])
         raise ConfigError(
             f"{game.module} is installed in this Python, and the page has none of it: say what it loads, "
-            f"--packages {','.join(sorted(set(known)))}, and with --wheels a folder of wheels that are not to come from "
-            "the index"
+            f"--packages {','.join(sorted(set(known)))}, and with --wheels a folder of wheels for what is not to come "
+            "from the index"
         )
     return entry, DEFAULT
 

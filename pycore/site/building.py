@@ -43,10 +43,10 @@ def build(
 
     `game`: the Python file whose `factory` makes the environment; without one, the page has a game of its own.
     `settings`: a study's object, whose page part (`pycore.site.study.PAGE`) is used here, or `study`, the same once it
-    is read; what is given by its own name here comes before. `packages`: in addition to the study's. `pyodide`: a folder that is copied, or an address;
-    default `USUAL_PYODIDE`. `wheels`: a folder of wheels for packages. `more`: files and folders beside `game` that no
-    import names. `page`: an HTML file in the place of pycore's own page. `say` is told what was done, `finish` is given
-    the folder before it is put in its place.
+    is read; what is given by its own name here comes before. `packages`: in addition to the study's. `pyodide`: a
+    folder that is copied, or an address; default `USUAL_PYODIDE`. `wheels`: a folder of wheels for packages. `more`:
+    files and folders beside `game` that no import names. `page`: an HTML file in the place of pycore's own page. `say`
+    is told what was done, `finish` is given the folder before it is put in its place.
     """
     study = Study.of(settings or {}) if study is None else study
     source = pyodide_of(pyodide)
