@@ -10,10 +10,17 @@ from pycore.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from pycore.rehearsal.game import Game, SeatActions
+    from pycore.settings import Settings
     from pycore.site import Study
 
 FRAMES = 40
 """Frames that are played: the whole truth is `pycore audit`'s and `pycore rehearse`'s to find."""
+
+
+NO_PICTURE = (
+    "the page will show no picture: render() gives nothing; let it return a list of objects (docs/drawing.md), or an "
+    "array of pixels, in Gymnasium by render_mode='rgb_array'"
+)
 
 
 class Tried(NamedTuple):
@@ -29,7 +36,6 @@ def try_out(subject: str, study: Study, seats: int | None) -> Tried:
     ActionError: the study cannot be played so."""
     from pycore.bridge.handed import DEMO
     from pycore.rehearsal.game import Game, actions_of
-    from pycore.settings import Settings
 
     warnings: list[str] = []
     game = Game.of(subject, study.settings, seats)
@@ -43,7 +49,7 @@ def try_out(subject: str, study: Study, seats: int | None) -> Tried:
     usual: Mapping[str, Any] = DEMO["KEYS"]["usual"]
     mapping = usual if study.action_mapping is None else study.action_mapping
     sendable = [_sendable(mapping, of_seat, seat, study, warnings) for seat, of_seat in enumerate(actions)]
-    _play(game, Settings.of(game.settings), sendable)
+    warnings += _play(game, game.played(), sendable)
     return Tried(dict(game.settings), game.seats, warnings)
 
 
@@ -87,18 +93,24 @@ def _sendable(
     if wrong and not any("action_mapping" in warning for warning in warnings):
         warnings.append(
             "the settings have no action_mapping, and the page's usual keys send "
-            f"{', '.join(map(repr, mapping.values()))}, of which player {number} has not all: say in the settings which key sends what, as "
-            '"action_mapping": {"ArrowLeft": 1, "ArrowRight": 2}'
+            f"{', '.join(map(repr, mapping.values()))}, of which player {number} has not all: say which key sends what "
+            'in the settings, as "action_mapping": {"ArrowLeft": 1, "ArrowRight": 2}'
         )
     return found
 
 
-def _play(game: Game, settings: Any, sendable: list[list[Any]]) -> None:
-    """Some frames of what the keys send, several times over; as the page checks it, but for longer."""
+def _play(game: Game, settings: Settings, sendable: list[list[Any]]) -> list[str]:
+    """Some frames of what the keys send, several times over, as the page checks it, but for longer; and what a page
+    would have to draw."""
     from pycore.envs import ParallelEnvAdapter
 
     simulation = game.simulation(settings, 1)
-    if isinstance(simulation, ParallelEnvAdapter):
-        # Seats are out of step, so that they do not all do the same.
-        columns = [list(islice(cycle(actions), seat, FRAMES + seat)) for seat, actions in enumerate(sendable)]
-        simulation.check(script=list(zip(*columns, strict=True)))
+    if not isinstance(simulation, ParallelEnvAdapter):
+        return []
+    # Seats are out of step, so that they do not all do the same.
+    columns = [list(islice(cycle(actions), seat, FRAMES + seat)) for seat, actions in enumerate(sendable)]
+    simulation.check(script=list(zip(*columns, strict=True)))
+    simulation.reset(0)
+    if simulation.render() is None:
+        return [NO_PICTURE]
+    return []
