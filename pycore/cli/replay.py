@@ -174,7 +174,7 @@ def _say_shown(page: Page, written: list[Path]) -> None:
     if page.left_out:
         click.echo(f"  {page.left_out} more are not: name a range with --episode, --from and --to")
     if not page.draws:
-        click.echo("  no pictures: the environment's render() gives neither a list of objects nor an array of bytes")
+        click.echo("  no pictures: the environment's render() gives none")
 
 
 def _say(file: Path, done: Replay | Elsewhere, chosen: Chosen) -> None:

@@ -1,4 +1,4 @@
-"""What an environment draws of a record's frames: the page's lists of objects, or arrays of pixels as PNG.
+"""What an environment draws of a record's frames: the page's lists of objects, or its pixels as PNG.
 
 The picture of a frame shows the state after it, as in the experienced record. An environment that gives its permanent
 objects at the start of an episode only is asked there, as the page asks it.
@@ -15,10 +15,13 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from pycore.bridge.view import Pictures
+from pycore.envs.pictures import PIXELS
 from pycore.records.reader import RecordedFrame
 from pycore.simulation import Renderable, Simulation, StepResult
 
 DATA: Final = "data:image/png;base64,"
+WHOLE: Final = frozenset(("uuid", "object_type", "columns", "rows", "channels", PIXELS))
+"""What a picture of pixels has that fills the world."""
 
 
 class Shot(NamedTuple):
@@ -72,15 +75,7 @@ class Filmed:
 
     def shot(self, item: RecordedFrame, seen: Sequence[Any] | None = None) -> Shot:
         """What there is to see after a frame; `seen` is what a participant was shown of it."""
-        pixels, picture, objects = None, "null", False
-        if self._pictures is not None:
-            picture = self._pictures.render() or "null"
-            objects = picture != "null"
-        if not objects:
-            drawn = getattr(self._simulation, "drawn", None)
-            pixels = png_of(drawn()) if callable(drawn) else None
-            if pixels is not None:
-                picture = f'"{DATA}{base64.b64encode(pixels).decode()}"'
+        picture, pixels = self._picture()
         infos = item.values.get("infos", {})
         known = [infos[player] for player in self._players if isinstance(infos.get(player), dict)]
         score = next((info["score"] for info in known if "score" in info), None)
@@ -91,25 +86,34 @@ class Filmed:
         if seen is not None:
             about["seen"] = list(seen)
         text = json.dumps(finite(about), ensure_ascii=False, separators=(",", ":"))
+        drawn = pixels is None and picture != "null"
+        return Shot(item.episode, item.frame, f'{text[:-1]},"picture":{picture}}}', pixels, drawn)
+
+    def _picture(self) -> tuple[str, bytes | None]:
+        """What is drawn now, as JSON; and as PNG, if it is a picture of pixels and nothing else."""
+        picture = "" if self._pictures is None else self._pictures.render()
+        if self._pictures is None or not picture:
+            return "null", None
         if "NaN" in picture or "Infinity" in picture:
             picture = json.dumps(finite(json.loads(picture)), separators=(",", ":"))
-        return Shot(item.episode, item.frame, f'{text[:-1]},"picture":{picture}}}', pixels, objects)
+        if f'"object_type":"{PIXELS}"' not in picture:
+            return picture, None
+        shown = json.loads(picture)
+        for item in shown["objects"]:
+            if item["object_type"] == PIXELS:
+                data = self._pictures.pixels(item[PIXELS])
+                if len(shown["objects"]) == 1 and item.keys() <= WHOLE:
+                    png = png_of(item["columns"], item["rows"], item["channels"], data)
+                    return f'"{DATA}{base64.b64encode(png).decode()}"', png
+                item[PIXELS] = base64.b64encode(data).decode()
+        return json.dumps(shown, separators=(",", ":")), None
 
 
-def png_of(drawn: Any) -> bytes | None:
-    """An array of numpy's with rows, columns and one, three or four bytes a pixel as PNG; None for anything else."""
-    shape = getattr(drawn, "shape", None)
-    if str(getattr(drawn, "dtype", None)) != "uint8" or not isinstance(shape, tuple) or 0 in shape:
-        return None
-    if len(shape) == 2:
-        shape = (*shape, 1)
-    kinds = {1: 0, 3: 2, 4: 6}
-    if len(shape) != 3 or shape[2] not in kinds:
-        return None
-    height, width, depth = shape
-    data, line = drawn.tobytes(), width * depth
+def png_of(width: int, height: int, channels: int, data: bytes) -> bytes:
+    """Pixels, row by row with three or four bytes to one, as PNG."""
+    line = width * channels
     rows = b"".join(b"\0" + data[at : at + line] for at in range(0, height * line, line))
-    head = struct.pack(">IIBBBBB", width, height, 8, kinds[depth], 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, 8, {3: 2, 4: 6}[channels], 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks

@@ -44,7 +44,7 @@ def replay(*arguments: str | Path) -> str:
 def game(tmp_path_factory) -> Path:
     """The files of a game, and an environment that draws."""
     folder = stored(tmp_path_factory.mktemp("replay") / "game")
-    (folder / "drawn.py").write_text(DRAWN.replace("import numpy\n", "").replace("class Arrays", "class Arrays_"))
+    (folder / "drawn.py").write_text(DRAWN)
     return folder
 
 
@@ -107,6 +107,19 @@ def test_keys_buttons_and_playing_move_on(page) -> None:
     page.locator("#play", has_text="▶▶").wait_for()
     page.click("#on")
     assert numbers(page)[:2] == ("1", "49")
+
+
+def test_pixels_among_objects_are_drawn(chromium, game) -> None:
+    """From the text that they are in the page; as large as the world allows."""
+    page_file = game / "both.html"
+    replay(game / "trajectory-0.jsonl", "--env", f"{game / 'drawn.py'}:make_both", "--html", page_file)
+    page = chromium.new_page(viewport={"width": 960, "height": 720})
+    page.goto(page_file.as_uri())
+    page.evaluate("window.pycoreReplay.show(4)")
+    rested(page)
+    assert [page.evaluate(PIXEL, [x, 200]) for x in (45, 55, 65)] == [[0, 0, 0, 255], [255, 128, 0, 255], [0, 0, 0, 255]]
+    assert page.evaluate("window.pycoreReplay.problems") == []
+    page.close()
 
 
 def test_guesses_are_marked(chromium, game, tmp_path) -> None:

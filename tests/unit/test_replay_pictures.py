@@ -23,6 +23,7 @@ from pycore.testing import Conditions
 
 DRAWN = """
 import numpy
+from pycore.envs.pictures import drawable
 from pycore.testing import Walk
 SETTINGS = {"max_steps": 50, "num_episodes": 2, "hash_interval": 20, "action_space": {"type": "discrete", "n": 6}}
 SKY = {"uuid": "sky", "object_type": "rectangle", "x": 0, "y": 0, "w": 600, "h": 400, "permanent": True}
@@ -39,11 +40,13 @@ class Objects(Walk):
         box = {"uuid": "box", "object_type": "rectangle", "x": 10 * self.at, "y": 100, "w": 10, "h": 10}
         return [*sky, text, {**box, "color": "#f00"}]
 class Arrays(Objects):
-    render = None
-    def drawn(self):
+    def render(self):
         picture = numpy.zeros((3, 60, 3), numpy.uint8)
         picture[1, self.at] = (255, 128, self.episode)
-        return picture
+        return drawable(picture)
+class Both(Arrays):
+    def render(self):
+        return [*super().render(), {"uuid": "box", "object_type": "rectangle", "x": 0, "y": 0, "w": 9, "h": 9}]
 class Nothing(Objects):
     def render(self):
         return None
@@ -51,6 +54,8 @@ def make_env():
     return Objects(2, seed=4)
 def make_arrays():
     return Arrays(2, seed=4)
+def make_both():
+    return Both(2, seed=4)
 def make_nothing():
     return Nothing(2, seed=4)
 """
@@ -185,20 +190,23 @@ def test_arrays_are_pictures_by_the_pixel_without_a_browser(game: Path, monkeypa
         assert found["shots"][frame - 3]["picture"] == viewer.DATA + base64.b64encode(data).decode()
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 3), (2, 3, 4)])
-def test_grey_and_coloured_arrays_become_png(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("channels", [3, 4])
+def test_pixels_become_png(channels: int) -> None:
     """With and without transparency."""
-    numpy = pytest.importorskip("numpy")
-    array = numpy.arange(numpy.prod(shape), dtype=numpy.uint8).reshape(shape)
-    png = png_of(array)
-    assert png is not None
-    width, height, rows = pixels(png)
+    data = bytes(range(6 * channels))
+    width, height, rows = pixels(png_of(3, 2, channels, data))
     assert (width, height) == (3, 2)
-    assert b"".join(rows) == array.tobytes()
-    assert png_of(array.astype(float)) is None
-    assert png_of(numpy.zeros((0, 3, 3), numpy.uint8)) is None
-    assert png_of(numpy.zeros((2, 3, 5), numpy.uint8)) is None
-    assert png_of([[1]]) is None
+    assert b"".join(rows) == data
+
+
+def test_pixels_among_objects_are_drawn_with_them(game: Path) -> None:
+    """Their bytes stand in the page."""
+    found = filmed(game, "make_both")
+    picture, box = found["shots"][3]["picture"]["objects"]
+    assert (picture["object_type"], picture["columns"], picture["rows"], picture["channels"]) == ("pixels", 60, 3, 3)
+    data = base64.b64decode(picture["pixels"])
+    assert data.index(b"\xff\x80\0") == 3 * (60 + 4)
+    assert box["uuid"] == "box"
 
 
 def test_an_environment_that_draws_nothing_is_told(game: Path) -> None:

@@ -60,9 +60,18 @@ function permanent(index) {
   for (const each of lasting) {
     if (each.index > index) break;
     if (each.reset) found.clear();
+    decode(each.objects);
     for (const object of each.objects) found.set(object.uuid, object);
   }
   return [...found.values()];
+}
+
+/** Pixels are text in this file, and bytes for the renderer. @param {GameObject[]} objects */
+function decode(objects) {
+  for (const object of objects) {
+    const pixels = /** @type {unknown} */ (object.pixels);
+    if (typeof pixels === 'string') object.pixels = Uint8Array.from(atob(pixels), (letter) => letter.charCodeAt(0));
+  }
 }
 
 /** @param {unknown} value */
@@ -103,6 +112,7 @@ function show(wanted) {
   element('none').hidden = picture !== null;
   if (typeof picture === 'string') array.src = picture;
   else if (picture !== null) {
+    decode(picture.objects);
     const moving = picture.objects.filter((object) => !object.permanent);
     renderer.show({ objects: [...permanent(index), ...moving], reset: true }, 0, 0, false);
   }
