@@ -38,6 +38,12 @@ class Distribution:
         if len(waiting) >= TOGETHER:
             self._sort_in()
 
+    def extend(self, values: list[int]) -> None:
+        """Take in many."""
+        self._waiting += values
+        if len(self._waiting) >= TOGETHER:
+            self._sort_in()
+
     def _sort_in(self) -> None:
         waiting, self._waiting = self._waiting, []
         self._count += len(waiting)

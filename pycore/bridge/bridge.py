@@ -12,7 +12,7 @@ it. The shim writes the inbox, carries out the outbox (`buffers`) and decides no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_NEWS, Inbox, Outbox
@@ -25,6 +25,7 @@ from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
 from pycore.envs import ParallelEnvAdapter
+from pycore.envs.measured import measured
 from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
 from pycore.records.experienced import Experienced
@@ -32,10 +33,14 @@ from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
 from pycore.session.session import Session
+from pycore.session.tick import RESIMULATED, STEPPED
 from pycore.simulation import Renderable, Resumable, Simulation
 
 FLAG_OUTBOX: Final = 16
 """Beside the session's flags: the outbox has something."""
+
+DISPLAYED: Final = STEPPED | RESIMULATED
+"""Flags of a tick after which there is another picture."""
 
 WALL_OFF_MS: Final = 1000.0
 """By so much the wall clock may be off what this page's monotonic clock makes of it. A machine that slept is off by
@@ -46,15 +51,18 @@ MALFORMED: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, 
 """What reading a message raises that is none."""
 
 
-def create(config_json: str, env: Any) -> Bridge:
+def create(config_json: str, env: Any, clock: Callable[[], float] | None = None) -> Bridge:
     """A bridge for the environment and the game that the JSON text describes (`Game.of`, and `rngs`, the generators
-    that the environment's state does not hold); the page calls it once per game."""
+    that the environment's state does not hold); the page calls it once per game. With its clock (s) it is measured
+    what the environment takes here."""
     config = json.loads(config_json)
     game = Game.of(config)
     simulation = simulation_of(env, game, config.get("rngs"))
     bridge = Bridge(game, simulation, owned=env)
     if isinstance(simulation, ParallelEnvAdapter):
         bridge.session.log(f"[pycore] {simulation.described()}")
+    if clock is not None:
+        bridge.measure(clock, game.default_actions)
     return bridge
 
 
@@ -143,10 +151,11 @@ class Bridge:
                 raise
         pending = self.session.timeline.pending
         flags = self.session.advance(now)
-        worked = self._in.worked
-        self._figures.ticked(now, flags, worked)
+        inbox = self.inbox
+        worked = inbox[2] | inbox[3] << 8
+        self._figures.ticked(now, flags & DISPLAYED != 0, worked)
         experienced = self._experienced
-        if experienced is not None and experienced.ticked(now, flags, pending, self._in.hidden, worked):
+        if experienced is not None and experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked):
             self.tell({"news": "experienced"})
         self.finish()
         self._write_head()
@@ -170,6 +179,8 @@ class Bridge:
         if abs(off) >= WALL_OFF_MS:
             session.set_wall_ms(now, wall_ms)
             self._figures.forget_clock()
+            if self._experienced is not None:
+                self._experienced.read_wall(now)
             session.log(f"the wall clock is {off / 1000:+.1f} s off where it should be, as after a sleep", "warning")
 
     def server_answered(self, sent: float, came: float, server_ms: float) -> None:
@@ -181,6 +192,18 @@ class Bridge:
     def take_experienced(self, now: float) -> str:
         """The lines of the experienced record since the last time, for the page to keep; empty where none is kept."""
         return "" if self._experienced is None else self._experienced.take(now)
+
+    def measure(self, clock: Callable[[], float], row: Sequence[Any]) -> None:
+        """Have the session know what the simulation takes here. What that raises, the game will raise again."""
+        try:
+            costs = measured(self.session.simulation, clock, row)
+        except Exception as error:
+            self.session.log(f"the environment's costs could not be measured: {described(error)}", "warning")
+            return
+        self.session.pacing.set_costs(costs)
+        times = ", ".join([f"{name} {seconds * 1000:.2f}" for name, seconds in costs.as_dict().items()])
+        every = self.session.timeline.every
+        self.session.log(f"[pycore] the environment takes, in ms: {times}; frames from snapshot to snapshot: {every}")
 
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""

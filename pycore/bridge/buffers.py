@@ -62,11 +62,6 @@ class Inbox:
         """Whether nobody sees the page."""
         return bool(self.data[1] & 1)
 
-    @property
-    def worked(self) -> int:
-        """What the tick before took, in tenths of a millisecond; 0: nobody knows."""
-        return self.data[2] | self.data[3] << 8
-
     def read(self, length: int) -> tuple[bool, bool, tuple[int, ...], list[Arrival]]:
         """Whether socket.io is connected and the page hidden, each link's channel as `Session.poll` takes it, and the
         records in the first `length` bytes in the order of arrival."""

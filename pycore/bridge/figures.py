@@ -5,12 +5,12 @@ A page measures, and hands in what it measured; here it becomes what the metrics
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from pycore.distribution import TENTHS, TOGETHER, Distribution
 from pycore.records.metrics import TENTHS_MS
 from pycore.session.session import Session
-from pycore.session.tick import RESIMULATED, STEPPED
 
 
 class Figures:
@@ -20,32 +20,33 @@ class Figures:
         self._session = session
         self._began_ms = began_ms
         self._joined_ms = joined_ms
-        self._waiting: list[tuple[float, int, int]] = []
-        """Ticks that are not counted yet: when, flags, and what the one before took."""
+        self._worked: list[int] = []
+        self._displayed: list[float] = []
+        """What ticks took, and when frames were displayed, as far as they are not counted yet."""
         self._ticks = Distribution()
         self._displays = Distribution()
-        self._displayed_at: float | None = None
         self.clock: tuple[float, float] | None = None
         """The server's clock minus ours and the round trip of the probe that says so, in ms."""
 
-    def ticked(self, now: float, flags: int, worked: int) -> None:
-        """A tick is done; the one before took so many tenths of a millisecond, if that is known."""
-        waiting = self._waiting
-        waiting.append((now, flags, worked))
-        if len(waiting) >= TOGETHER:
-            self._count()
+    def ticked(self, now: float, displayed: bool, worked: int) -> None:
+        """A tick is done, with a frame that was displayed or without; the one before took so many tenths of a
+        millisecond, if that is known."""
+        if worked:
+            self._worked.append(worked)
+        if displayed:
+            at = self._displayed
+            at.append(now)
+            if len(at) >= TOGETHER:
+                self._count()
 
     def _count(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        before = self._displayed_at
-        for now, flags, worked in waiting:
-            if worked:
-                self._ticks.add(worked)
-            if flags & (STEPPED | RESIMULATED):
-                if before is not None:
-                    self._displays.add(max(0, int((now - before) * TENTHS + 0.5)))
-                before = now
-        self._displayed_at = before
+        self._ticks.extend(self._worked)
+        self._worked = []
+        at = self._displayed
+        self._displays.extend([
+            max(0, int((after - before) * TENTHS + 0.5)) for before, after in itertools.pairwise(at)
+        ])  # fmt: skip
+        self._displayed = at[-1:]
 
     def probed(self, sent: float, came: float, server_ms: float) -> bool:
         """The server answered a probe with its time; sent and came are the session's. True if no other was quicker."""

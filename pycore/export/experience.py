@@ -1,4 +1,4 @@
-"""The rows of what a participant saw: displayed frames, seconds and events, from an experienced record."""
+"""What the rows of the experienced records' tables are made of: displayed frames, seconds and events."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from pycore.export.rows import Game
+from pycore.export.rows import NOTHING, Game
 from pycore.export.seen import REACH, open_experience
-from pycore.records.experienced_reader import Displayed, Experience, Happening, Over, SecondOfPlay
+from pycore.records.experienced_reader import Displayed, Experience, Happening, Item, SecondOfPlay
 
 
-class SeenRow(NamedTuple):
+class DisplayedRow(NamedTuple):
     """One displayed frame, for the player who saw it."""
 
     game: Game
@@ -22,49 +22,52 @@ class SeenRow(NamedTuple):
 
 
 class SecondRow(NamedTuple):
-    """One second of play, for one player."""
+    """One second, for one player."""
 
     game: Game
     player: str
     item: SecondOfPlay
 
-    @property
-    def peers(self) -> dict[str, Any]:
-        """By other player."""
-        peers: dict[str, Any] = self.item.values["peers"]
-        return peers
+    def of(self, name: str) -> Any:
+        """A value of the line."""
+        return self.item.values.get(name)
+
+    def largest(self, name: str) -> Any:
+        """Of all other players."""
+        peers = self.item.values["peers"].values()
+        return max((peer[name] for peer in peers if type(peer.get(name)) in (int, float)), default=None)
 
     @property
     def path(self) -> str | None:
-        """Of all links, if it is one."""
-        paths = {peer.get("path") for peer in self.peers.values()}
+        """That of all links, or `mixed`."""
+        paths = {peer.get("path") for peer in self.item.values["peers"].values()}
         return paths.pop() if len(paths) == 1 else "mixed" if paths else None
-
-    def largest(self, name: str) -> Any:
-        """The largest of a number over the links; None where nobody has it."""
-        values = [peer[name] for peer in self.peers.values() if type(peer.get(name)) in (int, float)]
-        return max(values, default=None)
 
 
 class HappeningRow(NamedTuple):
-    """One event, for one player; the end is one without a place."""
+    """One event, for one player."""
 
     game: Game
     player: str
-    item: Happening | Over
     event: str
-    episode: int | None
-    frame: int | None
+    time_ms: int
+    episode: Any
+    frame: Any
     other: Any
-    """Whom it is about."""
     more: dict[str, Any]
 
 
-def displayed(game: Game) -> Iterator[SeenRow]:
-    """Displayed frames, in the order of the record."""
+def _items(game: Game) -> Iterator[tuple[str, Item]]:
+    for player, path in game.evidence.experienced.items():
+        for item in open_experience(path):
+            yield player, item
+
+
+def displayed(game: Game) -> Iterator[DisplayedRow]:
+    """Every displayed frame."""
     for player, path in game.evidence.experienced.items():
         for item, corrected in with_corrections(open_experience(path)):
-            yield SeenRow(game, player, item, corrected)
+            yield DisplayedRow(game, player, item, corrected)
 
 
 def with_corrections(experience: Experience) -> Iterator[tuple[Displayed, bool]]:
@@ -72,34 +75,32 @@ def with_corrections(experience: Experience) -> Iterator[tuple[Displayed, bool]]
     waiting: OrderedDict[tuple[int, int], list[tuple[Displayed, bool]]] = OrderedDict()
     for item in experience:
         if isinstance(item, Displayed):
-            waiting.setdefault((item.episode, item.frame), []).append((item, False))
-            waiting.move_to_end((item.episode, item.frame))
+            place = item.episode, item.frame
+            waiting.setdefault(place, []).append((item, False))
+            waiting.move_to_end(place)
             if len(waiting) > REACH:
                 yield from waiting.popitem(last=False)[1]
         elif isinstance(item, Happening) and item.event == "corrected":
             for frame in range(item.more["from"], item.more["to"] + 1):
-                place = item.episode, frame
-                if place in waiting:
-                    waiting[place] = [(seen, True) for seen, _ in waiting[place]]
+                seen = waiting.get((item.episode, frame), [])
+                seen[:] = [(each, True) for each, _ in seen]
     for rows in waiting.values():
         yield from rows
 
 
 def seconds(game: Game) -> Iterator[SecondRow]:
-    """Seconds of play."""
-    for player, path in game.evidence.experienced.items():
-        for item in open_experience(path):
-            if isinstance(item, SecondOfPlay):
-                yield SecondRow(game, player, item)
+    """Every second."""
+    for player, item in _items(game):
+        if isinstance(item, SecondOfPlay):
+            yield SecondRow(game, player, item)
 
 
 def events(game: Game) -> Iterator[HappeningRow]:
-    """Events, the end included."""
-    for player, path in game.evidence.experienced.items():
-        for item in open_experience(path):
-            if isinstance(item, Happening):
-                more = {**item.more}
-                other = more.pop("player", None)
-                yield HappeningRow(game, player, item, item.event, item.episode, item.frame, other, more)
-            elif isinstance(item, Over):
-                yield HappeningRow(game, player, item, "end", None, None, None, {"reason": item.reason})
+    """Every event, and the end."""
+    for player, item in _items(game):
+        if isinstance(item, Happening):
+            more = {**item.more}
+            other = more.pop("player", None)
+            yield HappeningRow(game, player, item.event, item.time_ms, item.episode, item.frame, other, more)
+        elif not isinstance(item, (Displayed, SecondOfPlay)):
+            yield HappeningRow(game, player, "end", item.time_ms, NOTHING, NOTHING, None, {"reason": item.reason})

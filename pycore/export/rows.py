@@ -18,22 +18,6 @@ class Nothing:
 NOTHING: Final = Nothing()
 
 
-def known(value: Any) -> Any:
-    """A value for a cell of JSON: NOTHING in the place of None."""
-    return NOTHING if value is None else value
-
-
-def _at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _sum(rows: list[Any], name: str) -> int | None:
-    values = [row.get(name) for row in rows if type(row.get(name)) is int]
-    return sum(values) if values else None
-
-
 class Game:
     """The files of one game, while rows are made of them."""
 
@@ -75,61 +59,51 @@ class SessionRow(NamedTuple):
         """A value of the metrics; None where there is none."""
         return self.metrics.get(group, {}).get(name)
 
-    def deep(self, *path: str) -> Any:
-        """A value of the metrics at any depth; None where there is none."""
-        return _at(self.metrics, *path)
+
+    def inner(self, *names: str) -> Any:
+        """A value further inside of the metrics; None where there is none."""
+        found: Any = self.metrics
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+    def _links(self, group: str) -> list[dict[str, Any]]:
+        found = self.metrics.get(group)
+        return [each for each in found.values() if isinstance(each, dict)] if isinstance(found, dict) else []
+
+    def total(self, group: str, *names: str) -> int | None:
+        """The sum over the other players; None where nothing is known."""
+        values: list[Any] = self._links(group)
+        for name in names:
+            values = [each.get(name) for each in values if isinstance(each, dict)]
+        whole = [value for value in values if type(value) is int]
+        return sum(whole) if whole else None
 
     @property
-    def links(self) -> list[dict[str, Any]]:
-        """What the network did, by link."""
-        return [link for link in (self.deep("network") or {}).values() if isinstance(link, dict)]
-
-    def slowest(self, *path: str) -> Any:
-        """A value of the link whose median round trip is the longest."""
-        return _at(max(self.links, key=lambda link: _at(link, "rttMs", "p50") or 0.0, default={}), *path)
-
-    def carried(self, what: str, name: str) -> int | None:
-        """Bytes or packets of all links."""
-        return _sum([_at(link, what) or {} for link in self.links], name)
+    def slowest(self) -> dict[str, Any]:
+        """The network figures of the link with the longest median round trip."""
+        return max(self._links("network"), key=lambda link: (link.get("rttMs") or {}).get("p50") or 0.0, default={})
 
     @property
-    def predictions(self) -> list[dict[str, Any]]:
-        """Guesses, by other player."""
-        return [of for of in (self.deep("predictions") or {}).values() if isinstance(of, dict)]
-
-    def guesses(self, name: str) -> int | None:
-        """Their number over all players."""
-        return _sum(self.predictions, name)
+    def predictors(self) -> str | None:
+        """Whatever guessed the others' actions."""
+        return ", ".join(sorted({str(each.get("predictor")) for each in self._links("predictions")})) or None
 
     @property
-    def predictors(self) -> str:
-        """What guessed."""
-        return ", ".join(sorted({str(of.get("predictor")) for of in self.predictions}))
-
-    @property
-    def times_hidden(self) -> int | None:
-        """How often the page was hidden."""
+    def hidden(self) -> tuple[int | None, float | None]:
+        """How often the page was hidden, and for how many ms in all, unless it was so at the end."""
         sights = self.metrics.get("visibility")
-        return sum(_at(sight, "hidden") is True for sight in sights) if isinstance(sights, list) else None
-
-    @property
-    def hidden_ms(self) -> float | None:
-        """For how long; None if it was hidden at the end."""
-        sights = self.metrics.get("visibility")
-        if not isinstance(sights, list) or len(sights) % 2:
-            return None
-        stamps = [_at(sight, "timestamp") or 0 for sight in sights]
-        return float(sum(after - before for before, after in zip(stamps[::2], stamps[1::2], strict=True)))
-
-    @property
-    def desyncs(self) -> int | None:
-        """Differences that were noted."""
-        noted = self.metrics.get("desyncs")
-        return len(noted) if isinstance(noted, list) else None
+        if not isinstance(sights, list):
+            return None, None
+        times = sum(1 for sight in sights if sight.get("hidden"))
+        stamps = [sight.get("timestamp") or 0.0 for sight in sights]
+        if len(stamps) % 2:
+            return times, None
+        return times, float(sum(shown - hidden for hidden, shown in zip(stamps[::2], stamps[1::2], strict=True)))
 
     @property
     def seen(self) -> Seen | None:
-        """What is in the player's experienced record."""
+        """What the player's experienced record has."""
         return self.game.evidence.seen.get(self.player)
 
 

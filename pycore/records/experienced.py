@@ -3,8 +3,8 @@
 It is JSON Lines, sorted keys, no spaces: a header, then in order of time one line for each displayed frame, for each
 second, for each event, and one at the end. Unlike the trajectory it differs between the players, and has times.
 
-A tick leaves little more than a tuple; lines are written when they are taken away, many at a time. What is not taken
-away is bounded: beyond `MOST_BYTES` the oldest lines are dropped, and an event says how many.
+A displayed frame is written in the tick that made it, of texts that are remembered: texts cost the collector of garbage
+nothing. What is not taken away is bounded: beyond `MOST_BYTES` the oldest lines are dropped, and an event says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pycore.values import canonical
 from pycore.values.json import UNRECORDABLE, record_json
 
 VERSION: Final = 1
+DISPLAYED: Final = STEPPED | RESIMULATED
 STANDS: Final = 3
 """Ticks in a row without a step from which on standing is an event: fewer nobody sees."""
 MOST_BYTES: Final = 1 << 24
@@ -29,10 +30,6 @@ REMEMBERED: Final = 4096
 """Combinations of actions and guesses whose text is remembered."""
 _READ: Final = 256
 """Frames of which it is remembered when their own input was read: more than any input delay."""
-
-Row = tuple[int, list[bytes], int, float, "float | None", bool]
-"""Frame, encoded actions, bits of those that are guessed, when it was displayed, when the input was read that was fixed
-before it was stepped (None: it was stepped before), whether the page was hidden."""
 
 
 class Experienced:
@@ -43,7 +40,6 @@ class Experienced:
         self._timeline = session.timeline
         self._every = every
         self._due_at = now + every
-        self._rows: list[Row] = []
         self._lines: deque[str] = deque()
         self._bytes = 0
         self._lost = 0
@@ -54,11 +50,17 @@ class Experienced:
         """The last frame of the episode that was displayed."""
         self._delay = 0
         self._read_at = [0] * _READ
-        self._current_since: float | None = None
-        """When the current frame became it, if nothing was stepped since."""
+        self._current_since: int | None = None
+        """When the current frame became it, in ms since the epoch, if nothing was stepped since."""
+        self._off = 0.0
+        """What makes milliseconds since the epoch of those of the session's clock, and rounds them."""
+        self.read_wall(now)
         self._hidden = False
         self._stood = 0
-        self._second = Second(session, now)
+        self._second = Second(session)
+        self._second_ends = now + 1.0
+        self._longest = 0
+        """The longest tick of the second, in tenths of a millisecond."""
         self._over = False
         self._header: str | None = _header(session)
         """Until it was taken away."""
@@ -70,36 +72,27 @@ class Experienced:
         the tick before took, in tenths of a millisecond. True if the record is to be taken away now."""
         if self._over:
             return False
-        second = self._second
-        if worked > second.longest:
-            second.work(worked)
+        if worked > self._longest:
+            self._longest = worked
         if hidden is not self._hidden:
             self._hidden = hidden
             self._event("hidden" if hidden else "shown", now)
-        if flags & (STEPPED | RESIMULATED):
+        if flags & DISPLAYED:
             if flags & RESIMULATED and pending is not None:
                 self._corrected(pending, now)
-            timeline = self._timeline
-            frames = timeline.frames
-            frame = timeline.current - 1
-            slot = frame & frames.mask
-            read_at = None
-            if flags & STEPPED:
-                # This tick, or the first of those that stood, fixed the input of a later frame.
-                read_at = now
-                if self._current_since is not None:
-                    read_at, self._current_since = self._current_since, None
-                    self._resumed(now)
-            self._rows.append((frame, frames.encoded[slot][:], frames.missing[slot], now, read_at, hidden))
-            self._shown = frame
+            self._displayed(now, int(now * 1000.0 + self._off), flags, hidden)
         if flags & STALLED:
             if self._current_since is None:
-                self._current_since = now
+                self._current_since = int(now * 1000.0 + self._off)
             self._stalls(now)
-        if now < second.ends:
+        if now < self._second_ends:
             return False
-        self._write()
-        self._append(second.line(now, self._episode, hidden))
+        self.read_wall(now)
+        self._append(self._second.line(now, self._episode, hidden, self._longest))
+        self._longest = 0
+        # A second that began late is not made good by a short one.
+        self._second_ends = self._second_ends + 1.0 if now - self._second_ends < 1.0 else now + 1.0
+        self._drop()
         return now >= self._due_at
 
     def happened(self, event: News, now: float) -> None:
@@ -114,7 +107,6 @@ class Experienced:
             self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
         elif isinstance(event, PhaseChanged):
             if event.phase == PHASE_NAMES[READYING]:
-                self._write()
                 self._episode = event.episode
                 self._shown = -1
                 self._delay = self._session.seats[self._session.me].delay
@@ -135,7 +127,6 @@ class Experienced:
         if self._session.reason and not self._over:
             # What raised got away before the news were told.
             self._end(self._session.reason, now)
-        self._write()
         self._due_at = now + self._every
         lines = [*self._lines]
         if self._lost:
@@ -149,11 +140,42 @@ class Experienced:
 
     def _end(self, reason: str, now: float) -> None:
         self._resumed(now)
-        self._write()
         self._append(record_json({"end": reason, "time_ms": round(self._session.wall_ms(now))}))
         self._over = True
 
+    def read_wall(self, now: float) -> None:
+        """The session's wall clock may have been read anew."""
+        self._off = self._session.wall_ms(now) - now * 1000.0 + 0.5
+
     # -- lines -------------------------------------------------------------------------------------------------
+
+    def _displayed(self, now: float, time_ms: int, flags: int, hidden: bool) -> None:
+        """A picture is made of the newest frame."""
+        timeline = self._timeline
+        frames = timeline.frames
+        frame = timeline.current - 1
+        slot = frame & frames.mask
+        delay = self._delay
+        if flags & STEPPED:
+            # This tick, or the first of those that stood, fixed the own input of a later frame.
+            if self._current_since is None:
+                self._read_at[(frame + delay) & (_READ - 1)] = time_ms
+            else:
+                self._read_at[(frame + delay) & (_READ - 1)] = self._current_since
+                self._current_since = None
+                self._resumed(now)
+        own = f',"input_ms":{self._read_at[frame & (_READ - 1)]}' if frame >= delay else ""
+        if hidden:
+            own = f',"hidden":true{own}'
+        key = frames.missing[slot], *frames.encoded[slot]
+        try:
+            told = self._told[key]
+        except KeyError:
+            told = self._tell(key)
+        line = f'{{"episode":{self._episode},"frame":{frame}{own}{told}{time_ms}}}'
+        self._lines.append(line)
+        self._bytes += len(line) + 1
+        self._shown = frame
 
     def _corrected(self, pending: int, now: float) -> None:
         self._second.rolled_back(self._shown + 1 - pending)
@@ -174,7 +196,6 @@ class Experienced:
     def _event(self, event: str, now: float, more: dict[str, Any] | None = None) -> None:
         if self._over:
             return
-        self._write()
         self._append(self._spell_event(event, now, more or {}))
 
     def _spell_event(self, event: str, now: float, more: dict[str, Any]) -> str:
@@ -183,37 +204,6 @@ class Experienced:
             "event": event, "episode": self._episode, "frame": session.frame,
             "time_ms": round(session.wall_ms(now)), **more,
         })  # fmt: skip
-
-    def _write(self) -> None:
-        """Make lines of the displayed frames."""
-        if not self._rows:
-            return
-        rows, self._rows = self._rows, []
-        first, last = rows[0], rows[-1]
-        wall_ms = self._session.wall_ms
-        # All by one reading of the wall clock, as it nearly always is, need no look at it each.
-        off = wall_ms(last[3]) - last[3] * 1000.0
-        if abs(wall_ms(first[4] or first[3]) - (first[4] or first[3]) * 1000.0 - off) > 0.01:
-            for row in rows:
-                self._append(self._line(row, wall_ms(row[3]) - row[3] * 1000.0))
-            return
-        self._append("\n".join([self._line(row, off) for row in rows]))
-
-    def _line(self, row: Row, off: float) -> str:
-        """A displayed frame as text; `off` makes milliseconds since the epoch of those of the session's clock."""
-        frame, encoded, missing, now, read, hidden = row
-        delay = self._delay
-        if read is not None:
-            self._read_at[(frame + delay) & (_READ - 1)] = int(read * 1000.0 + off + 0.5)
-        own = f',"input_ms":{self._read_at[frame & (_READ - 1)]}' if frame >= delay else ""
-        key = missing, *encoded
-        try:
-            told = self._told[key]
-        except KeyError:
-            told = self._tell(key)
-        if hidden:
-            own = f',"hidden":true{own}'
-        return f'{{"episode":{self._episode},"frame":{frame}{own}{told}{int(now * 1000.0 + off + 0.5)}}}'
 
     def _tell(self, key: Any) -> str:
         """What was shown, and guessed, as it stands in a line."""
@@ -232,24 +222,23 @@ class Experienced:
         except Exception:  # what cannot be written is replaced, and its line stays
             return record_json(UNRECORDABLE)
 
-    def _append(self, lines: str) -> None:
-        self._lines.append(lines)
-        self._bytes += len(lines) + 1
+    def _append(self, line: str) -> None:
+        self._lines.append(line)
+        self._bytes += len(line) + 1
+
+    def _drop(self) -> None:
+        """Keep within the bound."""
         while self._bytes > MOST_BYTES and len(self._lines) > 1:
-            dropped = self._lines.popleft()
-            self._bytes -= len(dropped) + 1
-            self._lost += dropped.count("\n") + 1
+            self._bytes -= len(self._lines.popleft()) + 1
+            self._lost += 1
 
 
 class Second:
     """What happened in the running second."""
 
-    def __init__(self, session: Session, now: float) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._number = 0
-        self.ends = now + 1.0
-        self.longest = 0
-        """The longest tick, in tenths of a millisecond."""
         self._deepest = 0
         self._before = self._counts()
 
@@ -262,17 +251,14 @@ class Second:
             "predicted_frames": timeline.guessed,
         }
 
-    def work(self, tenths: int) -> None:
-        """A tick took longer than all before."""
-        self.longest = tenths
-
     def rolled_back(self, depth: int) -> None:
         """A rollback of so many frames."""
         if depth > self._deepest:
             self._deepest = depth
 
-    def line(self, now: float, episode: int, hidden: bool) -> str:
-        """The line of the second that ends now; the next one begins."""
+    def line(self, now: float, episode: int, hidden: bool, longest: int) -> str:
+        """The line of the second that ends now, whose longest tick took so many tenths of a millisecond, if that is
+        known; the next one begins."""
         session = self._session
         counts = self._counts()
         line = record_json({
@@ -283,15 +269,12 @@ class Second:
             "hidden": hidden,
             **{name: count - self._before[name] for name, count in counts.items()},
             "max_depth": self._deepest,
-            "tick_ms_max": None if self.longest <= 0 else round(self.longest * 1000 / TENTHS, 1),
+            "tick_ms_max": None if not longest else round(longest * 1000 / TENTHS, 1),
             "peers": {str(session.players[link.seat]): self._peer(link) for link in session.links if link.seat >= 0},
         })  # fmt: skip
         self._before = counts
         self._number += 1
         self._deepest = 0
-        self.longest = 0
-        # A second that began late is not made good by a short one.
-        self.ends = self.ends + 1.0 if now - self.ends < 1.0 else now + 1.0
         return line
 
     def _peer(self, link: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -46,6 +46,10 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
         "p2pFallbackTriggered": frame is not None,
         "p2pFallbackFrame": frame,
     }
+
+
+def _by_player(session: Session, values: Sequence[Any]) -> dict[str, Any]:
+    return {str(player): value for player, value in zip(session.players, values, strict=True)}
 
 
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
@@ -107,6 +111,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
     counts = p2p_metrics(session)
     timeline = session.timeline
     events = timeline.events
+    costs = session.pacing.costs
     return {
         "gameId": session.game_id,
         "playerId": session.players[session.me],
@@ -126,6 +131,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             "performed": timeline.rollbacks,
             "resimulatedFrames": timeline.resimulated,
             "depths": list(timeline.depths),
+            "runUpFrames": timeline.run_up,
         },
         "sync": {
             "p2pHashMismatches": session.hash_mismatches,
@@ -175,7 +181,17 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             for change in session.path_changes
         ],
         "episodes": [
-            {"episode": ended.episode, "frames": ended.frames, "reason": ended.reason} for ended in session.ended
+            {
+                "episode": ended.episode,
+                "frames": ended.frames,
+                "reason": ended.reason,
+                "inputDelay": _by_player(session, session.pacing.delays[ended.episode]),
+            }
+            for ended in session.ended
         ],
+        "environment": {
+            "costsMs": None if costs is None else {name: round(s * 1000, 3) for name, s in costs.as_dict().items()},
+            "snapshotEvery": timeline.every,
+        },
         "end": {"reason": session.reason or None},
     }

@@ -11,10 +11,13 @@ reached by anybody, and is used again only for a frame `size` later, when nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from pycore.rollback.seats import Seat
 from pycore.simulation import StepResult
+
+NOT_SAVED: Final = object()
+"""Stands for the state before a frame of which there is no snapshot."""
 
 
 class Frames:
@@ -54,7 +57,7 @@ class Frames:
         self.guesses: list[list[bytes]] = [[]] * size
         """What a frame was first stepped with, where something was missing then; empty: nothing was."""
         self.missing = [self.all_missing] * size
-        self.states: list[object] = [None] * size
+        self.states: list[object] = [NOT_SAVED] * size
         self.results: list[StepResult | None] = [None] * size
         self.held = [-1] * seats
         self._nobodys: list[int] = []
@@ -73,7 +76,8 @@ class Frames:
         self.all_missing = sum([1 << seat.number for seat in seats if seat.owner is not None])
         for slot in range(self.size):
             self.missing[slot] = self.all_missing
-            self.states[slot] = self.results[slot] = None
+            self.states[slot] = NOT_SAVED
+            self.results[slot] = None
             for number in self._nobodys:
                 self.encoded[slot][number] = defaults[number]
                 self.actions[slot][number] = actions[number]

@@ -24,9 +24,7 @@ from pycore.rollback.prediction import Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import Identity
-from pycore.session.journal import Journal
 from pycore.session.phases import DONE, FAILED
-from pycore.session.tick import Tick
 from pycore.session.topics import ready
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -49,9 +47,9 @@ class Session:
     """
 
     __slots__ = (
-        "_course", "_encode", "_identity", "_intake", "_journal", "_late", "_link_of", "_parts", "_polled_at",
-        "_shift", "_tick", "codec", "configuration", "connection_details", "connection_type", "game_id",
-        "links", "me", "players", "seats", "seed", "settings", "simulation", "timeline",
+        "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_shift", "codec",
+        "configuration", "connection_details", "connection_type", "game_id", "journal", "links", "me", "pacing",
+        "players", "seats", "seed", "settings", "simulation", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -86,11 +84,12 @@ class Session:
         if made.ready.size > ready.LIMIT:
             raise ConfigError(f"the names of the settings together exceed {ready.LIMIT} bytes")
         self._parts = made
-        self._tick = made.tick
+        self.ticks = made.tick
         self._intake = made.intake
         self._course = made.course
-        self._journal = made.journal
+        self.journal = made.journal
         self.timeline = made.timeline
+        self.pacing = made.pacing
         self.links: tuple[Link, ...] = made.links
         self._link_of = {link.peer.number: link for link in made.links}
         self.seats = made.timeline.seats
@@ -159,7 +158,7 @@ class Session:
         self._parts.membership.left(link, now, certain)
         self._parts.over.gone(link)
         if self.phase < DONE:
-            self._parts.vigil.look(now, self._tick.confirmed)
+            self._parts.vigil.look(now, self.ticks.confirmed)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is confirmed from here on."""
@@ -172,11 +171,10 @@ class Session:
 
     def set_wall_ms(self, now: float, wall_ms: float) -> None:
         """The wall time, read anew after a pause; it counts from `now` on. A monotonic clock may have stood still."""
-        self._journal.set_wall(self._time(now), wall_ms)
+        self.journal.set_wall(self._time(now), wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
-        """Propose an input delay for the episodes after the next READY, of one seat or of all; the largest proposal
-        counts. Raises ConfigError."""
+        """Propose an input delay for the episodes after the next READY: the largest counts. Raises ConfigError."""
         self._parts.beginning.propose_input_delay(frames, seat)
 
     def abort(self, now: float, reason: str, text: str) -> None:
@@ -213,9 +211,9 @@ class Session:
         if gap < 0.0:
             now = self._behind(now)
         elif gap > self._late:
-            self._tick.excuse(gap - self._late, self._polled_at)
+            self.ticks.excuse(gap - self._late, self._polled_at)
         self._polled_at = now
-        return self._tick.poll(encoded, now, channels, socket_up, hidden)
+        return self.ticks.poll(encoded, now, channels, socket_up, hidden)
 
     def advance(self, now: float) -> int:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
@@ -224,7 +222,7 @@ class Session:
         the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
         """
         now += self._shift
-        return self._tick.advance(now if now >= self._polled_at else self._behind(now))
+        return self.ticks.advance(now if now >= self._polled_at else self._behind(now))
 
     def _time(self, now: float) -> float:
         """A moment of the caller's clock as one of the session's, which goes on where that one is set back."""
@@ -243,20 +241,20 @@ class Session:
 
     def news(self) -> list[Event]:
         """What happened since the last call."""
-        return self._journal.fetch()
+        return self.journal.fetch()
 
     @property
     def has_news(self) -> bool:
         """Whether `news` has anything to give."""
-        return bool(self._journal.news)
+        return bool(self.journal.news)
 
     def log(self, text: str, level: str = "info") -> None:
         """Add a line to the news."""
-        self._journal.say(Log(level=level, text=text))
+        self.journal.say(Log(level=level, text=text))
 
     def wall_ms(self, now: float) -> float:
         """Milliseconds since the epoch at `now`, or at an earlier moment since the caller's clock was set back last."""
-        return self._journal.wall_ms(now + self._shift)
+        return self.journal.wall_ms(now + self._shift)
 
     @property
     def phase(self) -> int:
@@ -301,27 +299,17 @@ class Session:
     @property
     def confirmed(self) -> int:
         """Last frame whose inputs everybody is known to have."""
-        return self._tick.confirmed
+        return self.ticks.confirmed
 
     @property
     def stalled(self) -> bool:
         """Whether nothing was stepped in the last tick although the episode runs."""
-        return self._tick.stalled
+        return self.ticks.stalled
 
     @property
     def stalls(self) -> int:
         """Ticks in which nothing was stepped although the episode ran."""
-        return self._tick.stalls
-
-    @property
-    def ticks(self) -> Tick:
-        """What its ticks counted: stalls by cause, lags, ages of inputs."""
-        return self._tick
-
-    @property
-    def journal(self) -> Journal:
-        """What it noted: when the page was hidden, what differed from others."""
-        return self._journal
+        return self.ticks.stalls
 
     @property
     def held_back(self) -> bool:
@@ -350,7 +338,7 @@ class Session:
     @property
     def path_changes(self) -> list[PathChanged]:
         """Every change of path of the session."""
-        return self._journal.path_changes
+        return self.journal.path_changes
 
     @property
     def fallback_frame(self) -> int | None:
@@ -364,13 +352,13 @@ class Session:
         return self.timeline.events.export(
             lambda seat: str(self.players[seat]),
             lambda seat, encoded: self.seats[seat].recorded(encoded),
-            self._journal.wall_ms,
+            self.journal.wall_ms,
         )
 
     @property
     def hash_mismatches(self) -> int:
         """Compared hashes that differed."""
-        return self._journal.mismatches
+        return self.journal.mismatches
 
     @property
     def hashes_compared(self) -> int:
@@ -384,21 +372,21 @@ class Session:
     @property
     def contradictions(self) -> int:
         """Inputs that came for a frame whose other input stands."""
-        return self._journal.contradictions
+        return self.journal.contradictions
 
     @property
     def malformed(self) -> int:
         """Messages that were refused."""
-        return self._journal.malformed
+        return self.journal.malformed
 
     @property
     def foreign(self) -> int:
         """Packets of other sessions."""
-        return self._journal.foreign
+        return self.journal.foreign
 
     def tick_period(self) -> float:
         """Seconds to the next tick: the nominal period, nudged by time sync."""
-        return self._tick.period()
+        return self.ticks.period()
 
     def is_interrupted(self, peer: int) -> bool:
         """Whether a peer has not been heard of for `interrupted_after`."""

@@ -185,7 +185,7 @@ class Side:
             seed=7,
         )
         self.sync = Standing()
-        self.session._tick._timesync = self.session._intake._timesync = self.sync
+        self.session.ticks._timesync = self.session._intake._timesync = self.sync
         self.link = self.session.link_to(self.other)
         self.config = {
             "gameId": "game",

@@ -272,8 +272,10 @@ def opened(session: Session, data: bytes) -> datagram.Datagram:
 
 # -- what a session is, looked at from outside ---------------------------------------------------------------------
 
-HEARING = ("heard_at", "received", "rtt", "_recent", "newest_at")
+HEARING = ("heard_at", "received", "rtt", "_recent", "newest_at", "_samples")
 """Of a flow: when and how often something was heard, and the round-trip time that it told."""
+CARRIED = tuple(f".counts.{what}_received_via_{path}" for what in ("packets", "bytes") for path in ("p2p", "socketio"))
+"""Of a link: how much came, whatever it was."""
 REFUSALS = ("malformed", "foreign", "news", "_logged_at")
 """Of the journal: what garbage may change is how much of it there was, and what was logged of it."""
 
@@ -333,18 +335,21 @@ def visible(session: Session) -> dict[str, Any]:
     Left out is when something was heard, and how much was refused.
     """
     hearing = tuple(f".{flow}.{name}" for flow in ("wire", "socket") for name in HEARING)
-    refusals = tuple(f"_journal.{name}" for name in REFUSALS)
+    refusals = tuple(f"journal.{name}" for name in REFUSALS)
     return {
         path: value
         for path, value in everything(session).items()
-        if not path.startswith(refusals) and not path.endswith(hearing)
+        if not path.startswith(refusals) and not path.endswith((*hearing, *CARRIED))
     }
 
 
 def moved(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
-    """The paths at which two looks differ."""
+    """The paths at which two looks differ, but for how much came."""
     nothing = object()
-    return {path for path in {*before, *after} if before.get(path, nothing) != after.get(path, nothing)}
+    return {
+        path for path in {*before, *after}
+        if before.get(path, nothing) != after.get(path, nothing) and not path.endswith(CARRIED)
+    }  # fmt: skip
 
 
 __all__ = [

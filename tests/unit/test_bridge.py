@@ -332,7 +332,7 @@ def test_lines_of_the_log_that_belong_together_cross_as_one() -> None:
     two = pair()
     two.until(lambda: two.pages[0].bridge.session.frame == 5)
     page = two.pages[0]
-    news = page.bridge.session._journal.news
+    news = page.bridge.session.journal.news
     page.news.clear()
     news += [Log(level="info", text="a"), Log(level="info", text="b"), Log(level="warning", text="c")]
     news += [PeerStatus(seat=1, status="hidden"), Log(level="warning", text="d")]
@@ -699,7 +699,7 @@ def _survives(two: Pair, payload: bytes) -> None:
             page.bridge.happened(bytes(inbox[at + 12 : at + 12 + size]), came)
         at += 12 + size
     changed = moved(before, visible(page.bridge.session))
-    assert [path for path in changed if not path.endswith(MAY_MOVE) and not path.startswith("_journal.")] == []
+    assert [path for path in changed if not path.endswith(MAY_MOVE) and not path.startswith("journal.")] == []
 
 
 @given(event=st.sampled_from(["rtc", "webrtc_signal", "pyodide_other_player_action", "other"]) | values, data=values)

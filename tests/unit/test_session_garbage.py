@@ -214,7 +214,7 @@ def test_any_action_message_is_taken_or_refused(action: Any, frame: Any, epoch: 
     )  # fmt: skip
     assert accepted <= honest
     if not accepted:
-        assert moved(before, visible(session)) <= {"_journal.contradictions", "links[0].peer.hears_ready"}
+        assert moved(before, visible(session)) <= {"journal.contradictions", "links[0].peer.hears_ready"}
 
 
 def test_a_probe_answer_through_the_server_opens_no_channel() -> None:
@@ -260,7 +260,7 @@ def test_a_block_of_a_wrong_size_refuses_the_whole_packet(kind: int, size: int) 
     before = everything(session)
     session.receive(1, data, table.now)
     assert {path.split("[")[0] for path in moved(before, everything(session))} <= {
-        "_journal.malformed", "_journal.news", "_journal._logged_at", "_journal.news.length",
+        "journal.malformed", "journal.news", "journal._logged_at", "journal.news.length",
     }  # fmt: skip
     assert session.malformed == 1
 
@@ -290,5 +290,5 @@ def test_runs_of_any_seat_and_length_are_taken_from_their_owner_alone(seed: int)
         known = session.timeline.frames.held[0]
         session.receive(1, data, table.now)
         if seat != 1 or any(one > b"\5" for one in inputs):
-            assert all(path.startswith("_journal.") for path in moved(before, everything(session)))
+            assert all(path.startswith("journal.") for path in moved(before, everything(session)))
         assert session.timeline.frames.held[0] == known

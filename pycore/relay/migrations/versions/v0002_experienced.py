@@ -1,4 +1,4 @@
-"""What the participants saw: a table of its own for the experienced records."""
+"""The second version: what the participants saw."""
 
 from __future__ import annotations
 
