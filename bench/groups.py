@@ -53,6 +53,11 @@ def canonical() -> list[Row]:
     return in_a_child("bench.canonical")
 
 
+def records() -> list[Row]:
+    """What becomes of a long record, likewise."""
+    return in_a_child("bench.records")
+
+
 def in_a_child(module: str) -> list[Row]:
     """The figures that a module of the bench prints."""
     done = subprocess.run([sys.executable, "-m", module], cwd=ROOT, capture_output=True, text=True)
@@ -194,5 +199,6 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "wire": wire,
     "failover": failover,
     "wheel": wheel,
+    "records": records,
     "coverage": coverage.measure,
 }

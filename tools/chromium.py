@@ -7,78 +7,22 @@ In this order, because a browser that is there costs nothing; what has to be dow
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+from pycore.errors import ConfigError
+from pycore.rehearsal import browsers
+from pycore.rehearsal.browsers import SETTING, installed, playwrights_own, works
 from tools import debian
-from tools.process import Failed, Missing, is_windows, run, say
-
-SETTING = "PYCORE_CHROMIUM"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-MAC_APPS = ("Chromium", "Google Chrome", "Microsoft Edge")
-WINDOWS_PATHS = (
-    r"Chromium\Application\chrome.exe",
-    r"Google\Chrome\Application\chrome.exe",
-    r"Microsoft\Edge\Application\msedge.exe",
-)
-
-
-def works(path: str | Path) -> bool:
-    """Whether this is a browser that starts. On Windows it opens a window when asked, so there it is believed."""
-    if not Path(path).is_file():
-        return False
-    if is_windows():
-        return True
-    try:
-        return any(character.isdigit() for character in run([path, "--version"], timeout=60))
-    except Failed:
-        return False
-
-
-def installed() -> Iterator[Path]:
-    """Where a browser of this family may be installed."""
-    for name in NAMES:
-        found = shutil.which(name)
-        if found:
-            yield Path(found)
-    if sys.platform == "darwin":
-        for root in (Path("/Applications"), Path.home() / "Applications"):
-            for name in MAC_APPS:
-                yield root / f"{name}.app" / "Contents" / "MacOS" / name
-    if is_windows():
-        for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
-            root_name = os.environ.get(variable)
-            if root_name:
-                for tail in WINDOWS_PATHS:
-                    yield Path(root_name) / tail
-
-
-def playwrights_own() -> Path | None:
-    """The browser that Playwright downloaded earlier, if Playwright is there and has one."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        return None
-    with sync_playwright() as playwright:
-        path = Path(playwright.chromium.executable_path)
-    return path if path.is_file() else None
+from tools.process import Failed, Missing, run, say
 
 
 def find(explicit: str | None = None) -> Path | None:
     """A Chromium that is already on this machine, or None. An explicit one that does not work raises `Missing`."""
-    explicit = explicit or os.environ.get(SETTING)
-    if explicit:
-        path = shutil.which(explicit) or explicit
-        if not works(path):
-            raise Missing(f"{explicit} (from --chromium or ${SETTING}) is not a browser that starts")
-        return Path(path)
-    for candidate in installed():
-        if works(candidate):
-            return candidate
-    own = playwrights_own()
-    return own if own and works(own) else None
+    try:
+        return browsers.find(explicit, playwrights_own)
+    except ConfigError as error:
+        raise Missing(str(error)) from error
 
 
 def download() -> Path | None:

@@ -48,6 +48,8 @@ def selfplay(options: argparse.Namespace) -> int:
     )
     write(outcome, out)
     print(table(outcome))
+    for warning in outcome.warnings:
+        print(f"note: {warning}")
     for problem in outcome.problems:
         print(f"WRONG: {problem}")
     say(f"metrics and trajectories are in {out}")
@@ -58,7 +60,6 @@ def plan_of(options: argparse.Namespace) -> Plan:
     """The plan that the command line describes."""
     return Plan(
         VOLLEY,
-        pages=options.selfplay,
         seconds=options.seconds,
         latency_ms=options.latency,
         loss=options.loss / 100,

@@ -1,8 +1,8 @@
-"""The example that `build.py` plays: what a rehearsal must know of it."""
+"""The example that `build.py` plays."""
 
 from __future__ import annotations
 
 from pycore.rehearsal import Game
 from tools.paths import ROOT
 
-VOLLEY = Game(name="volley_v1", module=ROOT / "examples" / "volley.py", action_space={"type": "discrete", "n": 6})
+VOLLEY = Game.of(str(ROOT / "examples" / "volley.py"), {"action_space": {"type": "discrete", "n": 6}})

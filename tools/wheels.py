@@ -40,13 +40,15 @@ EPOCH = 1_577_836_800
 """2020-01-01, the date of every file in every wheel, unless $SOURCE_DATE_EPOCH says otherwise."""
 
 COMPILER = ROOT / "tools" / "compile_in_pyodide.mjs"
+HOOK = ROOT / "tools" / "hatch_build.py"
 
 
 def sources_hash() -> str:
     """The hash of everything that decides what is in the wheels."""
     digest = hashlib.sha256()
-    files = [*sorted((ROOT / "pycore").rglob("*")), *sorted(WEB.glob("*/*.js"))]
-    files += [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE"]
+    web = (path for folder in ("core", "demo", "interactive_gym", "replay") for path in (WEB / folder).iterdir())
+    files = [*sorted((ROOT / "pycore").rglob("*")), *sorted(web)]
+    files += [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE", WEB / "package-lock.json", HOOK]
     for path in [*files, Path(__file__), COMPILER]:
         if path.is_file() and path.suffix != ".pyc":
             digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
@@ -57,6 +59,7 @@ def sources_hash() -> str:
 
 def plain_wheel(folder: Path) -> Path:
     """Build the plain wheel into `folder`."""
+    node.ensure_packages()
     folder.mkdir(parents=True, exist_ok=True)
     epoch = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
     # -P, because build.py in the current folder would be taken for the package of that name.

@@ -12,7 +12,7 @@ from pycore.envs import ParallelEnvAdapter
 from pycore.envs.interfaces import interface_of
 from pycore.envs.turns import mask_of
 
-__all__ = ["Moves"]
+__all__ = ["Moves", "legal_move"]
 
 MOVED: Final = 0.6
 """How probably whoever's turn it is moves in a frame."""
@@ -66,17 +66,19 @@ class Moves:
             mover = env.agent_selection if env.agents else None
             if mover in agents and (only is None or mover == agents[only]) and rng.random() < MOVED:
                 seat = agents.index(mover)
-                row[seat] = self._legal(env, mover, seat, rng)
+                codec = self._codecs[seat]
+                row[seat] = codec.decode(codec.encode(legal_move(env, mover, self._spaces[seat], rng)))
             yield row
             if adapter.step(row).done:
                 episode += 1
                 adapter.reset(episode)
 
-    def _legal(self, env: Any, agent: Any, seat: int, rng: Random) -> Any:
-        space, codec = self._spaces[seat], self._codecs[seat]
-        mask = mask_of(env, agent)
-        if mask is not None and space["type"] == "discrete":
-            legal = [number for number, allowed in enumerate(mask) if allowed]
-            if legal:
-                return codec.decode(codec.encode(space.get("start", 0) + rng.choice(legal)))
-        return codec.decode(codec.encode(sampled(space, rng)))
+
+def legal_move(env: Any, agent: Any, space: dict[str, Any], rng: Random) -> Any:
+    """A move of the space that the agent's action mask allows, if there is a mask; as JSON has it."""
+    mask = mask_of(env, agent)
+    if mask is not None and space["type"] == "discrete":
+        legal = [number for number, allowed in enumerate(mask) if allowed]
+        if legal:
+            return space.get("start", 0) + rng.choice(legal)
+    return sampled(space, rng)

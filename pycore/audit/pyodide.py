@@ -21,7 +21,7 @@ from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
 from pycore.errors import ConfigError
 from pycore.install.wheel import core_wheel
 
-__all__ = ["difference", "digests", "needs"]
+__all__ = ["difference", "digests", "needs", "play"]
 
 MOST_BYTES: Final = 2_000_000
 """Of one file that goes along."""
@@ -29,32 +29,41 @@ TIMEOUT: Final = 600.0
 
 _NODE: Final = """
 import { readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-const [folder, work] = process.argv.slice(2);
+const [folder, work, file] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(resolve(folder, "pyodide.mjs")).href);
 const pyodide = await loadPyodide({ indexURL: join(resolve(folder), "/") });
 const wheel = await readFile(join(work, "core.whl"));
 pyodide.unpackArchive(wheel.buffer.slice(wheel.byteOffset, wheel.byteOffset + wheel.byteLength), "whl");
-const job = JSON.parse(await readFile(join(work, "job.json"), "utf8"));
-pyodide.globals.set("job_json", JSON.stringify(job));
+pyodide.globals.set("whole_json", await readFile(join(work, "job.json"), "utf8"));
+if (file) {
+  pyodide.FS.mkdirTree("/beside");
+  pyodide.FS.mount(pyodide.FS.filesystems.NODEFS, { root: dirname(file) }, "/beside");
+  pyodide.FS.symlink("/beside/" + basename(file), "/file");
+}
 await writeFile(join(work, "found.json"), pyodide.runPython(await readFile(join(work, "play.py"), "utf8")));
 """
 
-_PLAY: Final = """
-import base64, hashlib, importlib, json, os, sys
-job = json.loads(job_json)
+_BEGIN: Final = """
+import importlib, json, os, sys
+whole = json.loads(whole_json)
 os.makedirs("/study", exist_ok=True)
-for name, text in job["files"].items():
+for name, text in whole["files"].items():
     with open("/study/" + name, "w", encoding="utf-8", newline="") as file:
         file.write(text)
 sys.path.insert(0, "/study")
 importlib.invalidate_caches()
+make = getattr(importlib.import_module(whole["module"]), whole["factory"])
+job = whole["job"]
+"""
+
+_PLAY: Final = """
+import base64, hashlib
 from pycore import action_codec
 from pycore.envs import RNGS, ParallelEnvAdapter, as_parallel
 from pycore.values.results import results_text
-module = importlib.import_module(job["module"])
-env = getattr(module, job["factory"])()
+env = make()
 view = as_parallel(env, interface=job["interface"])
 metadata = getattr(env, "metadata", None)
 rngs = metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
@@ -100,28 +109,11 @@ def difference(
 
     `rows` are actions as JSON has them. Raises ConfigError where it cannot be tried.
     """
-    node, file, factory = needs(folder, subject)
     job = {
-        "files": {each.name: each.read_text("utf-8") for each in sorted(file.parent.glob("*.py")) if _goes_along(each)},
-        "module": file.stem, "factory": factory, "players": list(players), "seed": seed, "interface": interface,
-        "spaces": list(spaces), "rows": [list(row) for row in rows], "digests": digests(frames),
+        "players": list(players), "seed": seed, "interface": interface, "spaces": list(spaces),
+        "rows": [list(row) for row in rows], "digests": digests(frames),
     }  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="pycore-pyodide-") as temporary:
-        work = Path(temporary)
-        (work / "core.whl").write_bytes(core_wheel()[1])
-        (work / "job.json").write_text(json.dumps(job), "utf-8")
-        (work / "play.py").write_text(_PLAY, "utf-8")
-        (work / "run.mjs").write_text(_NODE, "utf-8")
-        try:
-            done = subprocess.run(
-                [node, work / "run.mjs", folder, work], capture_output=True, text=True, errors="replace",
-                timeout=TIMEOUT,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise ConfigError(f"Pyodide was not done after {TIMEOUT:.0f} s") from None
-        if done.returncode != 0 or not (work / "found.json").is_file():
-            raise ConfigError(f"it does not run in Pyodide: {_last(done.stderr)}")
-        found = json.loads((work / "found.json").read_text("utf-8"))
+    found = play(folder, subject, _PLAY, job)
     if "state" not in found:
         return ""
     frame = frames[found["frames"]]
@@ -130,6 +122,33 @@ def difference(
     if state != frame.state:
         return f"{where}: {fields_that_differ(frame.state, state)}"
     return f"{where}, in what step() returned: {rows_that_differ(frame.row, found['row'])}"
+
+
+def play(folder: Path, subject: str, program: str, job: dict[str, Any], file: Path | None = None) -> Any:
+    """What a Python program gives as JSON in the Pyodide in `folder`, as the value of its last line.
+
+    Its `make` is the environment's function, `job` what it is given, and `file`, if there is one, lies at /file there.
+    Raises ConfigError where it cannot be run.
+    """
+    node, source, factory = needs(folder, subject)
+    sources = {
+        each.name: each.read_text("utf-8") for each in sorted(source.parent.glob("*.py")) if _goes_along(each)
+    }
+    whole = {"files": sources, "module": source.stem, "factory": factory, "job": job}
+    with tempfile.TemporaryDirectory(prefix="pycore-pyodide-") as temporary:
+        work = Path(temporary)
+        (work / "core.whl").write_bytes(core_wheel()[1])
+        (work / "job.json").write_text(json.dumps(whole), "utf-8")
+        (work / "play.py").write_text(_BEGIN + program, "utf-8")
+        (work / "run.mjs").write_text(_NODE, "utf-8")
+        words = [node, *map(str, (work / "run.mjs", folder, work, *([] if file is None else [file.resolve()])))]
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            raise ConfigError(f"Pyodide was not done after {TIMEOUT:.0f} s") from None
+        if done.returncode != 0 or not (work / "found.json").is_file():
+            raise ConfigError(f"it does not run in Pyodide: {_last(done.stderr)}")
+        return json.loads((work / "found.json").read_text("utf-8"))
 
 
 def needs(folder: Path, subject: str) -> tuple[str, Path, str]:
@@ -152,6 +171,7 @@ def _goes_along(file: Path) -> bool:
 
 def _last(text: str) -> str:
     """The line of Python's error, or Node's last one."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # Node shows the line of Pyodide's source in which it was thrown, which is all of the source.
+    lines = [line.strip() for line in text.splitlines() if line.strip() and len(line) < 1000]
     told = [line for line in lines if "Error" in line and not line.startswith(("at ", "PythonError"))]
     return (told or lines or ["no reason was given"])[-1][:300]

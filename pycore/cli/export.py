@@ -14,7 +14,7 @@ from pycore.errors import UsageError
 from pycore.relay import missing_extra
 
 
-@click.command(short_help="Write the data of games as tidy tables, CSV or Parquet.")
+@click.command(short_help="Write the data of games as tidy tables: CSV, Parquet, Psych-DS.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...|DIR...]")
 @click.option("--database", metavar="URL", help="SQLAlchemy URL of the relay's database, in the place of FILES.")
 @click.option("--game", metavar="ID", help="Of the database this game alone.")
@@ -23,6 +23,15 @@ from pycore.relay import missing_extra
     "--parquet", "parquet_out", type=click.Path(path_type=Path), metavar="DIR",
     help="Write them as Parquet there. Needs pip install 'interactive-gym-pycore[study]'.",
 )  # fmt: skip
+@click.option(
+    "--psych-ds", "psych_ds_out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write a data set for publication there, as Psych-DS has them; with pseudonyms, unless --subjects.",
+)  # fmt: skip
+@click.option(
+    "--about", type=click.Path(path_type=Path), metavar="FILE",
+    help="For --psych-ds: a JSON object with name, description, author, license, … of the data set.",
+)  # fmt: skip
+@click.option("--subjects", is_flag=True, help="With --psych-ds: subject ids as they are.")
 @click.option("--pseudonyms", is_flag=True, help="P001, P002, … in the place of subject ids. Needs --mapping.")
 @click.option(
     "--mapping", type=click.Path(path_type=Path), metavar="FILE",
@@ -32,7 +41,8 @@ from pycore.relay import missing_extra
 @told
 def export(
     files: tuple[Path, ...], database: str | None, game: str | None, csv_out: Path | None, parquet_out: Path | None,
-    pseudonyms: bool, mapping: Path | None, as_json: bool,
+    psych_ds_out: Path | None, about: Path | None, subjects: bool, pseudonyms: bool, mapping: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Write tables of games: sessions, episodes, frames, rollbacks, paths, and columns.json that explains them.
 
@@ -41,27 +51,33 @@ def export(
     its longest record; the records of the others are compared with it, and sessions.csv says what came of that.
 
     Everything is written, or nothing is: a file that cannot be read, or that belongs to another game, is refused with
-    its line and the reason. A folder of an earlier export is replaced.
+    its line and the reason. A folder of an earlier export is replaced, but for that of --psych-ds.
 
     Exit status 0: done; 1: done, but the database lacks parts of a record, which is left out; 2: a mistake in the call,
     or a refused file.
     """
-    from pycore.export import sources
+    from pycore.export import psychds, sources
     from pycore.export.pseudonyms import Pseudonyms
     from pycore.export.writing import beside, write
 
-    targets = [out for out in (csv_out, parquet_out) if out is not None]
+    targets = [out for out in (csv_out, parquet_out, psych_ds_out) if out is not None]
     if not targets:
-        raise UsageError("say where the tables go: --csv DIR, --parquet DIR or both")
-    if len(targets) == 2 and targets[0].resolve() == targets[1].resolve():
-        raise UsageError("--csv and --parquet are two folders; give two")
+        raise UsageError("say where the tables go: --csv DIR, --parquet DIR, --psych-ds DIR or several of them")
+    if len({out.resolve() for out in targets}) < len(targets):
+        raise UsageError("--csv, --parquet and --psych-ds are different folders; give one for each")
+    if psych_ds_out is None and (about is not None or subjects):
+        raise UsageError("--about and --subjects are for --psych-ds DIR; give it too")
+    if subjects and (pseudonyms or mapping is not None):
+        raise UsageError("--subjects keeps the subject ids, --pseudonyms replaces them; give one of the two")
     if bool(files) == bool(database):
         raise UsageError("give the files or folders of games, or --database URL, and not both")
     if game is not None and database is None:
         raise UsageError("--game is one of a database; give --database, or the folder of the game")
-    if pseudonyms != (mapping is not None):
+    if psych_ds_out is None and pseudonyms != (mapping is not None):
         raise UsageError("--pseudonyms and --mapping FILE belong together: the one says what, the other where to")
-    names = Pseudonyms(mapping, targets) if mapping is not None else None
+    replaced = pseudonyms or (psych_ds_out is not None and not subjects)
+    names = Pseudonyms(mapping, targets) if replaced else None
+    described = psychds.read_described(about)
     with contextlib.ExitStack() as stack:
         if database is not None:
             work = stack.enter_context(beside(targets[0]))
@@ -71,7 +87,7 @@ def export(
                 raise missing_extra(error) from error
         else:
             games = sources.of_paths(files)
-        done = write(games, csv_out, parquet_out, names, tracked)
+        done = write(games, csv_out, parquet_out, names, tracked, psych_ds_out, described)
     if as_json:
         result = {**done._asdict(), "out": [str(path) for path in done.out]}
         click.echo(json.dumps(result, ensure_ascii=False))
@@ -80,6 +96,8 @@ def export(
         click.echo(f"{done.games} game{'s' if done.games != 1 else ''} ({evidence}), {done.frames} frames")
         for path in done.out:
             click.echo(path)
+        if replaced and mapping is None:
+            click.echo("subjects are pseudonyms; which subject each of them is was not kept (--mapping FILE does)")
     for name in done.incomplete:
         click.echo(f"incomplete: {name} was left out: the database lacks parts of it", err=True)
     if done.incomplete:

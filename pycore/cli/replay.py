@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +17,8 @@ from pycore.factory import find_factory, make_with
 
 if TYPE_CHECKING:
     from pycore.export.stepping import Chosen
+    from pycore.film.elsewhere import Elsewhere
+    from pycore.film.viewer import Page
     from pycore.records.replay import Difference, Replay
 
 ENV = "package.module:function or FILE.py[:function] that makes the environment; the function is make_env."
@@ -39,17 +38,35 @@ ENV = "package.module:function or FILE.py[:function] that makes the environment;
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write the verified lines there, if all are true.", metavar="FILE"
 )
+@click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a page there that shows every frame, with a slider; of a record without a range the first 3000.",
+)  # fmt: skip
+@click.option(
+    "--frames", type=click.Path(path_type=Path), metavar="DIR",
+    help="Write a PNG of every frame of that page there. Lists of objects are drawn by a Chromium.",
+)  # fmt: skip
+@click.option(
+    "--experienced", type=click.Path(path_type=Path), metavar="FILE",
+    help="For the page of --html: what a participant saw (experienced-*.jsonl), guesses marked.",
+)  # fmt: skip
+@click.option("--chromium", type=click.Path(path_type=Path), metavar="FILE", help="The browser; default: one is found.")
+@click.option(
+    "--pyodide", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="A Pyodide's folder: step it there, under Node, since players' pages do. Needs FILE.py.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Say it as one JSON object.")
 @told
 def replay(
     file: Path, env: str, episode: int | None, first: int | None, last: int | None, settings: Path | None,
-    out: Path | None, as_json: bool,
+    out: Path | None, html: Path | None, frames: Path | None, experienced: Path | None,
+    chromium: Path | None, pyodide: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Step the record FILE (trajectory-*.jsonl) again with nothing but its actions.
 
     Every row and every hash is compared with what the environment gives here; the first difference is told with the
     fields that differ. Of an episode or a range everything before is stepped too, and not compared. Nothing behind the
-    range is stepped.
+    range is stepped. What --out, --html and --frames name is written if all is true.
 
     Exit status 0: all is the same; 1: something differs; 2: a mistake in the call, or a file that cannot be read.
     """
@@ -61,36 +78,61 @@ def replay(
         raise UsageError("--from and --to are frames of an episode; give --episode too")
     if first is not None and last is not None and first > last:
         raise UsageError(f"--from {first} comes after --to {last}")
+    if chromium is not None and frames is None:
+        raise UsageError("--chromium draws the pictures of --frames DIR; give it too")
+    if experienced is not None and html is None:
+        raise UsageError("--experienced is shown on the page of --html FILE; give it too")
+    if pyodide is not None and (out or html or frames):
+        raise UsageError("--pyodide verifies, and writes nothing; leave out --out, --html and --frames")
     reading = open_record(file)
+    page: Page | None = None
+    python = ""
     # What an environment prints belongs to nobody who reads our output.
     with contextlib.redirect_stdout(sys.stderr):
         found = find_factory(env)
         chosen = settings_for(reading.header, settings, found.module, file.parent)
-        simulation, codecs = simulation_for(reading.header, lambda: make_with(found.make, env), chosen.settings)
-        done = started(episode, first or 0, last)
-        items = done.run(tracked(reading, f"replaying {file.name}"), simulation, codecs)
-        if out is None:
-            for _ in items:
-                pass
+        done: Replay | Elsewhere
+        if pyodide is not None:
+            from pycore.film.elsewhere import replayed_in_pyodide
+
+            done = replayed_in_pyodide(pyodide, env, file, chosen.settings, episode, first, last)
+            lengths, python = done.lengths, done.python
         else:
-            _write(out, (item.text for item in items), reading.header_text, done)
+            simulation, codecs = simulation_for(reading.header, lambda: make_with(found.make, env), chosen.settings)
+            done = started(episode, first or 0, last)
+            items = tracked(reading, f"replaying {file.name}")
+            if out is None and html is None and frames is None:
+                for _ in done.run(items, simulation, codecs):
+                    pass
+            else:
+                from pycore.film.making import Outputs, filmed
+
+                wanted = Outputs(out, html, frames, chromium, experienced, unbounded=episode is not None)
+                page = filmed(done, items, reading, simulation, codecs, wanted, fps=round(chosen.settings.fps))
+            lengths = reading.lengths
     if done.difference is None and done.frames == 0:
-        there = ", ".join(f"{number} has {length}" for number, length in enumerate(reading.lengths)) or "it has none"
+        there = ", ".join(f"{number} has {length}" for number, length in enumerate(lengths)) or "it has none"
         raise UsageError(f"{file} has no such frame; frames by episode: {there:.200}")
     result = {
         "file": str(file),
         "game_id": reading.header.get("game_id"),
         "true": done.difference is None,
-        "episodes": len(reading.lengths),
+        "episodes": len(lengths),
         "frames": done.frames,
         "hashes": done.hashes,
         "settings": {"source": chosen.source, "those_of_the_game": chosen.fit},
         "difference": difference_json(done.difference),
     }
+    if page is not None:
+        result["shown"] = {"frames": page.shown, "left_out": page.left_out, "pictures": page.draws, "bytes": page.bytes}
+    if pyodide is not None:
+        result["python"] = python
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
         _say(file, done, chosen)
+        if page is not None and done.difference is None:
+            _say_shown(page, [each for each in (html, frames) if each is not None])
     if done.difference is not None:
         raise SystemExit(1)
 
@@ -125,7 +167,17 @@ def hint(difference: Difference, chosen: Chosen) -> str:
     )
 
 
-def _say(file: Path, done: Replay, chosen: Chosen) -> None:
+def _say_shown(page: Page, written: list[Path]) -> None:
+    for path in written:
+        click.echo(path)
+    click.echo(f"  {page.shown} frames shown, {page.bytes / 1e6:.1f} MB of pictures and numbers")
+    if page.left_out:
+        click.echo(f"  {page.left_out} more are not: name a range with --episode, --from and --to")
+    if not page.draws:
+        click.echo("  no pictures: the environment's render() gives none")
+
+
+def _say(file: Path, done: Replay | Elsewhere, chosen: Chosen) -> None:
     counted = f"{done.frames} frames, {done.hashes} hashes"
     if done.difference is None:
         click.echo(f"true: {file}: {counted}")
@@ -134,20 +186,3 @@ def _say(file: Path, done: Replay, chosen: Chosen) -> None:
     click.echo(f"  the same before it: {counted}")
     if note := hint(done.difference, chosen):
         click.echo(f"  note: {note}")
-
-
-def _write(out: Path, texts: Iterator[str], header: str, done: Replay) -> None:
-    """The header and the lines; nothing is left where the record cannot be read, is not true, or has no such frame."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-    except OSError as error:
-        raise UsageError(f"cannot write to {out}: {error.strerror}") from error
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(header + "\n")
-            for text in texts:
-                stream.write(text + "\n")
-        if done.frames and done.difference is None:
-            os.replace(name, out)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pycore.export.rows import NOTHING, Game
 from pycore.export.seen import REACH, open_experience
-from pycore.records.experienced_reader import Displayed, Happening, Item, SecondOfPlay
+from pycore.records.experienced_reader import Displayed, Experience, Happening, Item, SecondOfPlay
 
 
 class DisplayedRow(NamedTuple):
@@ -64,19 +64,26 @@ def _items(game: Game) -> Iterator[tuple[str, Item]]:
 
 
 def displayed(game: Game) -> Iterator[DisplayedRow]:
-    """Every displayed frame. It waits for its correction as long as one can come."""
-    waiting: OrderedDict[tuple[str, int, int], list[DisplayedRow]] = OrderedDict()
-    for player, item in _items(game):
+    """Every displayed frame."""
+    for player, path in game.evidence.experienced.items():
+        for item, corrected in with_corrections(open_experience(path)):
+            yield DisplayedRow(game, player, item, corrected)
+
+
+def with_corrections(experience: Experience) -> Iterator[tuple[Displayed, bool]]:
+    """Displayed frames, and whether they were corrected. Each waits for its correction as long as one can come."""
+    waiting: OrderedDict[tuple[int, int], list[tuple[Displayed, bool]]] = OrderedDict()
+    for item in experience:
         if isinstance(item, Displayed):
-            place = player, item.episode, item.frame
-            waiting.setdefault(place, []).append(DisplayedRow(game, player, item, False))
+            place = item.episode, item.frame
+            waiting.setdefault(place, []).append((item, False))
             waiting.move_to_end(place)
             if len(waiting) > REACH:
                 yield from waiting.popitem(last=False)[1]
         elif isinstance(item, Happening) and item.event == "corrected":
             for frame in range(item.more["from"], item.more["to"] + 1):
-                rows = waiting.get((player, item.episode, frame), [])
-                rows[:] = [row._replace(corrected=True) for row in rows]
+                seen = waiting.get((item.episode, frame), [])
+                seen[:] = [(each, True) for each, _ in seen]
     for rows in waiting.values():
         yield from rows
 

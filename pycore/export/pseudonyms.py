@@ -22,8 +22,12 @@ _PSEUDONYM = re.compile(r"P\d{3,}")
 class Pseudonyms:
     """The pseudonyms of a study, by subject."""
 
-    def __init__(self, file: Path, tables: Iterable[Path]) -> None:
+    def __init__(self, file: Path | None, tables: Iterable[Path]) -> None:
         self.file = file
+        """Where they are kept; None where nobody is to know."""
+        if file is None:
+            self._names: dict[str, str] = {}
+            return
         for folder in tables:
             if file.resolve().is_relative_to(folder.resolve()):
                 raise UsageError(f"the mapping {file} would be in {folder}, beside the tables; give it another place")
@@ -51,6 +55,8 @@ class Pseudonyms:
 
     def write(self) -> None:
         """Write the mapping, at once or not at all; nobody but its owner may read it."""
+        if self.file is None:
+            return
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=f".{self.file.name}.", dir=self.file.parent)

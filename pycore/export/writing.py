@@ -12,12 +12,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import IO, Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, UsageError
-from pycore.export import parquet
+from pycore.export import parquet, psychds
 from pycore.export.columns import TABLES, dictionary
 from pycore.export.evidence import evidence_of
 from pycore.export.files import open_record
@@ -42,6 +43,8 @@ class Exported(NamedTuple):
     """Number of games by the name of their evidence."""
     incomplete: list[str]
     """Records that were not read, since the database lacks parts of them."""
+    environments: list[str]
+    """Names of those that were played."""
     out: list[Path]
 
 
@@ -51,23 +54,33 @@ def write(
     parquet_out: Path | None = None,
     pseudonyms: Pseudonyms | None = None,
     watch: Watch = lambda items, _: items,
+    psych_ds_out: Path | None = None,
+    described: Mapping[str, Any] = MappingProxyType({}),
 ) -> Exported:
-    """Write the tables of games. What is refused is refused as a whole: then there is nothing new in any folder."""
-    targets = [out for out in (csv_out, parquet_out) if out is not None]
+    """Write the tables of games. What is refused is refused as a whole: then there is nothing new in any folder.
+
+    `described` is what the researcher says of the data set for Psych-DS.
+    """
+    targets = [out for out in (csv_out, parquet_out, psych_ds_out) if out is not None]
     for out in targets:
-        _free(out)
+        psychds.free(out) if out == psych_ds_out else _free(out)
     if parquet_out is not None:
         parquet.engine()
     with contextlib.ExitStack() as stack:
         works = {out: stack.enter_context(beside(out)) for out in targets}
-        # Parquet is made of CSV, which nobody may have asked for.
+        # The others are made of CSV, which nobody may have asked for.
         tables = works[csv_out] if csv_out is not None else stack.enter_context(beside(targets[0]))
         if pseudonyms is not None:
             pseudonyms.name(source.about for source in sources)
         done = _tables(sources, tables, pseudonyms, watch)
         if parquet_out is not None:
             parquet.write(tables, works[parquet_out])
-        for work in works.values():
+        if psych_ds_out is not None:
+            of = psychds.Contents(done.games, done.statuses, done.environments, pseudonyms is not None)
+            psychds.write(tables, works[psych_ds_out], described, of)
+        for out, work in works.items():
+            if out == psych_ds_out:
+                continue
             (work / DICTIONARY).write_text(json.dumps(dictionary(), indent=1) + "\n", encoding="utf-8")
         if pseudonyms is not None:
             pseudonyms.write()
@@ -81,6 +94,7 @@ def _tables(sources: list[Source], folder: Path, pseudonyms: Pseudonyms | None, 
     frames = 0
     statuses: dict[str, int] = {}
     incomplete: list[str] = []
+    environments: list[str] = []
     with contextlib.ExitStack() as stack:
         out = {name: stack.enter_context(_table(folder, name)) for name in TABLES}
         for source in sources:
@@ -103,8 +117,11 @@ def _tables(sources: list[Source], folder: Path, pseudonyms: Pseudonyms | None, 
                 put_game(of, items, subjects, out)
                 frames += of.frames
                 statuses[of.status] = statuses.get(of.status, 0) + 1
+                environment = (of.header or {}).get("environment")
+                if environment and environment not in environments:
+                    environments.append(str(environment))
                 incomplete += [f"{of.game_id}: {path.name}" for path in files.incomplete]
-    return Exported(len(seen), frames, statuses, incomplete, [])
+    return Exported(len(seen), frames, statuses, incomplete, environments, [])
 
 
 @contextlib.contextmanager
@@ -113,6 +130,38 @@ def _table(folder: Path, name: str) -> Iterator[Callable[[list[str]], object]]:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([column.name for column in TABLES[name].columns])
         yield writer.writerow
+
+
+class NewFile:
+    """A file that is written, and takes its place if it is kept."""
+
+    def __init__(self, stream: IO[str], path: Path) -> None:
+        self.stream = stream
+        self.path = path
+        """Where it is for now."""
+        self.is_kept = False
+
+    def keep(self) -> None:
+        """It is to stay, when everything that was done beside it went well."""
+        self.is_kept = True
+
+
+@contextlib.contextmanager
+def new_file(out: Path) -> Iterator[NewFile]:
+    """A file that is there whole or not at all. Raises UsageError where it cannot be."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=out.suffix, dir=out.parent)
+    except OSError as error:
+        raise UsageError(f"cannot write to {out}: {error.strerror}") from error
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as stream:
+            file = NewFile(stream, Path(name))
+            yield file
+        if file.is_kept:
+            os.chmod(name, 0o644)
+            os.replace(name, out)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

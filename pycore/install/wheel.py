@@ -31,10 +31,11 @@ PACKAGE = Path(__file__).resolve().parents[1]
 STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli/",
-    "pycore/audit/", "pycore/export/", "pycore/factory/",
+    "pycore/audit/", "pycore/export/", "pycore/film/", "pycore/factory/", "pycore/site/",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
-"""Server, simulator, installer, rehearsal, command line, export, what the shims have already: a page imports none."""
+"""Server, simulator, installer, rehearsal, command line, export, the site's making, what the shims have already: a page
+imports none."""
 HOST_PAGE = ("pycore/interactive_gym/",)
 """What only the interactive_gym page imports."""
 
@@ -127,14 +128,15 @@ def tagged(files: Mapping[str, bytes], tag: str) -> dict[str, bytes]:
     return found
 
 
-def core_files(package: Path = PACKAGE) -> dict[str, bytes]:
-    """What the page's wheel has in it: the sources of this package and their metadata.
+def core_files(package: Path = PACKAGE, *, host_page: bool = True) -> dict[str, bytes]:
+    """What the page's wheel has in it: the sources of this package and their metadata. `host_page`: also what only the
+    interactive_gym page imports.
 
     The metadata are the same from a checkout and from an installed package, so that the wheels are, too.
     """
     try:
         sources = {f"pycore/{path.relative_to(package).as_posix()}": path for path in package.rglob("*.py")}
-        files = browser_part({name: path.read_bytes() for name, path in sources.items()}, host_page=True)
+        files = browser_part({name: path.read_bytes() for name, path in sources.items()}, host_page=host_page)
         licence = _licence(package)
     except OSError as error:
         raise WheelFailed(f"cannot read pycore's own files: {error}; install pycore again") from error
@@ -156,22 +158,28 @@ def _licence(package: Path) -> bytes | None:
     return next((path.read_bytes() for path in places if path.is_file()), None)
 
 
-def core_wheel(package: Path = PACKAGE) -> tuple[str, bytes]:
+def core_wheel(package: Path = PACKAGE, *, host_page: bool = True) -> tuple[str, bytes]:
     """The wheel of the core for a page: its file name and its bytes."""
-    return f"{NAME}-py3-none-any.whl", packed(core_files(package))
+    return f"{NAME}-py3-none-any.whl", packed(core_files(package, host_page=host_page))
 
 
-def compiled_wheel(package: Path = PACKAGE) -> tuple[str, bytes] | None:
-    """The same byte-compiled for the page's Pyodide; None if nobody here can compile for it, or has."""
-    files = bare(tagged(core_files(package) | {bundle.BOOTSTRAP: STARTER.read_bytes()}, TAG))
+def compiled_wheel(
+    package: Path = PACKAGE, *, tag: str | None = None, host_page: bool = True
+) -> tuple[str, bytes] | None:
+    """The same byte-compiled for a page's Pyodide, whose Python is `tag` (default: `TAG`); None if nobody here can
+    compile for it, or has."""
+    tag = TAG if tag is None else tag
+    core = core_files(package, host_page=host_page)
+    files = bare(tagged(core | {bundle.BOOTSTRAP: STARTER.read_bytes()}, tag))
     sources = sources_of(files)
-    name = f"{NAME}-{TAG}-none-any.whl"
-    if sys.implementation.cache_tag == TAG.replace("cp", "cpython-"):
+    name = f"{NAME}-{tag}-none-any.whl"
+    if sys.implementation.cache_tag == tag.replace("cp", "cpython-"):
         return name, packed(with_bundle(files, bundle.bundled(sources)))
     root = package.parent
     if (root / "build.py").is_file():
-        built = sorted((root / "build" / "wheels").glob(f"*/{BUILT}/{name}"))
-        for found in (root / "dist" / BUILT / name, *built):
+        inside = f"{BUILT}/{name}" if host_page else name
+        built = sorted((root / "build" / "wheels").glob(f"*/{inside}"))
+        for found in (root / "dist" / inside, *built):
             if found.is_file() and is_of(found, sources):
                 return name, found.read_bytes()
     return None

@@ -1,41 +1,61 @@
-"""Scripted players: what a page reads instead of the keyboard, drawn from a seed, and kept for the verdict."""
+"""Scripted players in a page: what it reads instead of the keyboard, kept for the verdict, and how long its ticks take.
+
+Every page has the scripts of all seats, and goes by the seat that the server gives it.
+"""
 
 from __future__ import annotations
 
-from pycore.rehearsal.plan import Game
+import json
+from collections.abc import Sequence
+from typing import Any
 
 SCRIPT = """
 (() => {
-  let state = SEED >>> 0;
-  const random = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  const draw = DRAW;
+  const scripts = SCRIPTS;
   const log = [];
+  const pace = { start: [], work: [], flags: [] };
   let plan = [];
   let last = Infinity;
+  let timed = null;
+  let began = -1;
+  const unrolled = (runs) => runs.flatMap(([frames, action]) => Array(frames).fill(action));
+  const time = (game) => {
+    timed = game;
+    const advance = game.advance.bind(game);
+    game.advance = () => {
+      const flags = advance();
+      if (began >= 0) {
+        pace.work[began] = performance.now() - pace.start[began];
+        pace.flags[began] = flags;
+      }
+      began = -1;
+      return flags;
+    };
+  };
   window.pycoreRead = log;
+  window.pycorePace = pace;
   window.pycoreReadAction = (frame) => {
+    const game = window.pycoreGame;
+    if (game && game !== timed && game.advance) time(game);
+    if (window.pycoreStatus?.phase === 'playing') began = pace.start.push(performance.now()) - 1;
+    else if (pace.start.at(-1) !== null) pace.start.push(null);
     if (frame < last) {
-      plan = [];
       if (frame === 0 && last > 0) log.push({});
+      const own = scripts[String(game?.myPlayerId ?? 0)];
+      plan = unrolled(own[(log.length - 1) % own.length]);
     }
     last = frame;
-    while (plan.length <= frame) {
-      const action = draw(random);
-      for (let hold = 3 + Math.floor(random() * 10); hold > 0; hold -= 1) plan.push(action);
-    }
-    log[log.length - 1][frame] = plan[frame];
-    return plan[frame];
+    return log[log.length - 1][frame] = plan[frame % plan.length];
   };
 })();
 """
-"""A new plan for every episode; what was read is kept by episode and frame, for the comparison with the records."""
+"""Another script for every episode; what was read is kept by episode and frame, for the comparison with the records.
+
+A tick begins with the reading of the action, and its work ends with `advance`; null stands for a time without play.
+"""
 
 
-def script(game: Game, seed: int) -> str:
-    """What a page runs before anything else, so that its player is scripted."""
-    return SCRIPT.replace("SEED", str(seed)).replace("DRAW", game.drawing())
+def script(scripts: Sequence[Any]) -> str:
+    """What a page runs before anything else, so that its player is scripted; `scripts` are by seat."""
+    by_player = {str(seat): of for seat, of in enumerate(scripts)}
+    return SCRIPT.replace("SCRIPTS", json.dumps(by_player, separators=(",", ":")))

@@ -1,4 +1,4 @@
-"""The pages' networks: latency, loss, cuts, and when the first input came by the other path.
+"""The pages' networks: latency, jitter, loss, cuts, and when the first input came by the other path.
 
 The network is impaired below the channel's API, by the browser's own emulation, which shapes both directions of the
 page it is set on: a packet from one page to another passes it twice, hence the halves and roots below.
@@ -7,7 +7,8 @@ page it is set on: a packet from one page to another passes it twice, hence the 
 from __future__ import annotations
 
 import math
-from typing import Any
+from random import Random
+from typing import Any, ClassVar
 
 from pycore.rehearsal.plan import Plan
 
@@ -27,13 +28,20 @@ WATCH = """
 
 
 class Impairment:
-    """Latency, loss and cuts of the pages' networks."""
+    """Latency, jitter, loss and cuts of the pages' networks."""
+
+    JITTER_S: ClassVar[float] = 0.1
+    """Seconds from one latency to the next: the browser knows no jitter of single packets."""
 
     def __init__(self, pages: list[Any], plan: Plan) -> None:
         self._sessions = [page.context.new_cdp_session(page) for page in pages]
         # The browser ignores a loss without a latency, and a cut of connections that began without emulation.
-        least = 1.0 if plan.loss or plan.down_at is not None else 0.0
-        self._latency = max(least, plan.latency_ms / 2)
+        self._least = 1.0 if plan.loss or plan.down_at is not None else 0.0
+        self._latency = max(self._least, plan.latency_ms / 2)
+        self._jitter = plan.jitter_ms / 2
+        self._lost = 0.0
+        """What is lost at the moment."""
+        self._random = Random(plan.seed)
         self._loss = 100 * (1 - math.sqrt(1 - plan.loss))
         for session in self._sessions:
             session.send("Network.enable")
@@ -46,7 +54,14 @@ class Impairment:
         """Every datagram is dropped without a word; socket.io goes on."""
         self._set(self._latency, 100.0)
 
+    def jitter(self) -> None:
+        """Another latency, if the plan says so; a cut stays one."""
+        if self._jitter:
+            drawn = self._latency + self._random.uniform(-self._jitter, self._jitter)
+            self._set(max(self._least, drawn), self._lost)
+
     def _set(self, latency: float, loss: float) -> None:
+        self._lost = loss
         for session in self._sessions:
             session.send(
                 "Network.emulateNetworkConditions",

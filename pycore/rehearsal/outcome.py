@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from pycore.rehearsal.pace import Pace
+
+VERDICT: Final = "verdict.json"
+OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", VERDICT)
+"""The files of a rehearsal that are written anew by the next one in the same folder."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +31,93 @@ class Outcome:
     lost: list[str]
     problems: list[str]
     reports: list[str]
+    """What the pages reported."""
+    warnings: list[str] = field(default_factory=list)
+    """What was not tried, and pages that were too slow."""
+    paces: dict[str, Pace] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Those of the session."""
+    reproduced: str = "no"
+    """Where the record was stepped again (`pycore.rehearsal.reproducing.WAYS`)."""
+
+    @property
+    def right(self) -> bool:
+        """Nothing is wrong."""
+        return not self.problems
+
+    @property
+    def verdict(self) -> str:
+        """What is proved, in a line; for an outcome that is right."""
+        first = next(iter(self.metrics.values()))
+        frames, episodes = first["frames"]["total"], len(first["episodes"])
+        rollbacks = sum(of["rollbacks"]["performed"] for of in self.metrics.values())
+        ways = {"cpython": "CPython reproduces them", "pyodide": "Pyodide reproduces them"}
+        again = ways.get(self.reproduced, "they were not stepped again")
+        return (
+            f"{_counted(len(self.metrics), 'record')} of {_counted(frames, 'frame')} in "
+            f"{_counted(episodes, 'episode')} {'is' if len(self.metrics) == 1 else 'are the same bytes,'} without a "
+            f"gap; what the players did is in them, and nothing else; {again}; "
+            f"{_counted(rollbacks, 'rollback')} on the way"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict, for a script."""
+        return {
+            "right": self.right,
+            "gameId": self.game_id,
+            "problems": self.problems,
+            "warnings": self.warnings,
+            "reports": self.reports,
+            "seconds": round(self.seconds, 1),
+            "reproduced": self.reproduced,
+            "inputsLost": len(self.lost),
+            "inputsRelayed": self.relay.get("inputs_relayed"),
+            "failoverMs": self.failover_ms,
+            "settings": self.settings,
+            "players": {
+                player: {
+                    "frames": of["frames"]["total"],
+                    "episodes": of["episodes"],
+                    "connection": of["connection"]["type"],
+                    "rollbacks": {name: of["rollbacks"][name] for name in ("count", "performed", "maxFrames")},
+                    "stalls": of["quality"]["stalls"],
+                    "hashesCompared": of["sync"]["hashesCompared"],
+                    "end": of["end"]["reason"],
+                    "pace": self.paces[player].as_json() if player in self.paces else None,
+                }
+                for player, of in self.metrics.items()
+            },
+        }
 
 
-def write(outcome: Outcome, out: Path) -> None:
-    """The files that the command promises."""
+def write(outcome: Outcome, out: Path) -> list[Path]:
+    """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict."""
     out.mkdir(parents=True, exist_ok=True)
+    if (out / VERDICT).is_file():
+        # Of another rehearsal: a player less would leave a record of another game here.
+        for pattern in OWN:
+            for old in out.glob(pattern):
+                old.unlink()
+    files: dict[str, bytes] = {}
     for player, metrics in outcome.metrics.items():
-        (out / f"metrics-{player}.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+        files[f"metrics-{player}.json"] = _lines(metrics)
     for player, text in outcome.trajectories.items():
-        (out / f"trajectory-{player}.jsonl").write_bytes(text.encode())
+        files[f"trajectory-{player}.jsonl"] = text.encode()
+    files["settings.json"] = _lines(outcome.settings)
+    files[VERDICT] = _lines(outcome.as_json())
+    for name, data in files.items():
+        half = out / f".{name}.half-{os.getpid()}"
+        half.write_bytes(data)
+        half.replace(out / name)
+    return [out / name for name in files]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _lines(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def table(outcome: Outcome) -> str:
@@ -49,6 +135,8 @@ def table(outcome: Outcome) -> str:
         ("mispredicted inputs", lambda m: m["rollbacks"]["count"]),
         ("rollbacks, deepest", lambda m: f"{m['rollbacks']['performed']}, {m['rollbacks']['maxFrames']}"),
         ("stalled ticks", lambda m: m["quality"]["stalls"]),
+        ("late ticks", lambda m: _pace(outcome, m, lambda of: f"{of.late} of {of.ticks}")),
+        ("ms a tick: step, rollback, 99 %", lambda m: _pace(outcome, m, _times)),
         ("round trip ms", lambda m: ", ".join(str(rtt) for rtt in m["quality"]["rttMs"].values())),
         ("hashes compared / wrong", lambda m: f"{m['sync']['hashesCompared']} / {m['sync']['p2pHashMismatches']}"),
         (
@@ -70,3 +158,12 @@ def table(outcome: Outcome) -> str:
     if outcome.failover_ms is not None:
         text += f"\nfrom the cut to the first input through the server: {outcome.failover_ms:.0f} ms"
     return text
+
+
+def _pace(outcome: Outcome, metrics: dict[str, Any], of: Callable[[Pace], str]) -> str:
+    pace = outcome.paces.get(str(metrics["playerId"]))
+    return "unknown" if pace is None else of(pace)
+
+
+def _times(pace: Pace) -> str:
+    return f"{pace.step:.1f}, {pace.rollback:.1f}, {pace.most:.1f} of {pace.period:.1f}"

@@ -1,110 +1,112 @@
-"""What is rehearsed and how: the game, and the plan of one session of it.
-
-Nothing else in this package knows a particular environment. A `Game` says what a rehearsal must know of one: its
-name, its action space, how a scripted player draws its actions, and which simulation the verdict steps in CPython.
-"""
+"""What a rehearsal does: the plan of one session of a game."""
 
 from __future__ import annotations
 
-import runpy
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.errors import ConfigError
+from pycore.rehearsal.game import Game
+from pycore.rehearsal.scripts import Policy, scripts_of
 from pycore.settings import Settings
-from pycore.simulation import Simulation
-from pycore.spaces import space_of
 
-FPS = 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class Game:
-    """One environment, as far as a rehearsal must know it."""
-
-    name: str
-    """Name and version, as in the settings' `environment`."""
-
-    module: Path
-    """The Python file with `make_env()`: the one that the page was built with."""
-
-    action_space: Any
-    """As in the settings."""
-
-    default_action: Any = 0
-    """As in the settings; a player who never does anything else proves nothing."""
-
-    draw: str = ""
-    """JavaScript: a function of `random` (0 ≤ random() < 1) that gives a scripted player's next action.
-
-    Empty: every action of a discrete space alike.
-    """
-
-    replica: Callable[[Sequence[Any], int], Simulation] | None = None
-    """Players and seed -> the simulation that the verdict steps. None: `make_env()` in a `ParallelEnvAdapter`."""
-
-    def drawing(self) -> str:
-        """The JavaScript function that draws actions."""
-        if self.draw:
-            return self.draw
-        space = space_of(self.action_space)
-        if space["type"] != "discrete":
-            raise ConfigError(f"{self.name}: say with `draw` how actions of {space} are drawn")
-        return f"(random) => {space.get('start', 0)} + Math.floor(random() * {space['n']})"
-
-    def simulation(self, players: Sequence[Any], seed: int) -> Simulation:
-        """The same game in CPython, stepped by nothing but what the records say."""
-        if self.replica is not None:
-            return self.replica(players, seed)
-        env = runpy.run_path(str(self.module))["make_env"]()
-        rngs = (getattr(env, "metadata", None) or {}).get("rngs", RNGS)  # as the page reads it
-        return ParallelEnvAdapter(env, players, seed=seed, rngs=rngs)
+EPISODES: Final = 20
+"""So many episodes a session has where nobody says otherwise; it is stopped when the time is over."""
+SHORTEST: Final = 60
+"""Frames of an episode, at least."""
+PAUSE: Final = 0.5
+"""Seconds between two episodes where the settings say nothing."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a rehearsal does."""
+    """What a rehearsal does. Times are seconds, unless their names say otherwise. Raises ConfigError."""
 
     game: Game
-    pages: int = 2
     seconds: float = 20.0
     latency_ms: float = 0.0
+    """Added one-way time."""
+    jitter_ms: float = 0.0
+    """By so much that time changes, several times a second."""
     loss: float = 0.0
+    """One-way probability."""
     down_at: float | None = None
     up_at: float | None = None
     cut: str = "silent"
+    """How peer-to-peer is cut: `silent`, packets are dropped; `close`, the channel is closed."""
     socketio_only: bool = False
     input_delay: int | None = None
+    """In the place of the settings'."""
     seed: int = 1
+    """Of the game and of the scripted players."""
     episodes: int | None = None
-    """None: as many as the time allows, each half of it long; the session is stopped when the time is over."""
+    """None: as many as the settings say, or as the time allows, each at most half of it long."""
     hide: tuple[int, float, float] | None = None
     """A page, and from when to when it is hidden."""
     screenshots: dict[str, float] = field(default_factory=dict)
-    """Name -> seconds after the start at which the first page is photographed."""
+    """Name -> seconds after the start at which every page is photographed; `end` is after the end."""
+    policy: Policy | None = None
+    """What the players do, in the place of anything that their action spaces have."""
+    reproduce: str = "cpython"
+    """Where the record is stepped again: `cpython`, `pyodide` or `no`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would do nothing: a cut that never comes would pass for a failover that works."""
+        down, up = self.down_at, self.up_at
+        if up is not None and down is None:
+            raise ConfigError("there is no cut to come back from: say when peer-to-peer goes down, too")
+        if down is not None and self.socketio_only:
+            raise ConfigError("with socket.io only there is no peer-to-peer to cut")
+        if self.socketio_only and (self.latency_ms or self.jitter_ms or self.loss):
+            raise ConfigError("latency, jitter and loss are those of peer-to-peer, which there is none of")
+        if down is not None and self.pages < 2:
+            raise ConfigError("a game for one has no peer-to-peer to cut")
+        if down is not None and not 0 <= down < self.seconds:
+            raise ConfigError(f"the cut at {down:g} s is not before the end at {self.seconds:g} s")
+        if up is not None and down is not None and not down < up < self.seconds:
+            raise ConfigError(f"{up:g} s is not between the cut at {down:g} s and the end at {self.seconds:g} s")
+        if self.hide is not None and not 0 <= self.hide[0] < self.pages:
+            raise ConfigError(f"there is no page {self.hide[0]} to hide; they are 0 to {self.pages - 1}")
+        if self.hide is not None and not 0 <= self.hide[1] < self.hide[2] < self.seconds:
+            raise ConfigError(f"a page is hidden from one time to a later one before the end at {self.seconds:g} s")
+        self.played()
 
     @property
-    def delay(self) -> int:
-        """The input delay in frames: the plan's, or the settings' default."""
-        return Settings.input_delay if self.input_delay is None else self.input_delay
+    def pages(self) -> int:
+        """One for each seat."""
+        return self.game.seats
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.played().fps
 
     def settings(self) -> dict[str, Any]:
-        """The study's settings."""
-        values: dict[str, Any] = {
-            "fps": FPS,
-            "num_episodes": self.episodes or 20,
-            "max_steps": max(60, round(self.seconds * FPS / (self.episodes or 2))),
-            "action_space": space_of(self.game.action_space),
-            "environment": self.game.name,
-            "default_action": self.game.default_action,
-            "episode_pause": 0.5,
-            "p2p": not self.socketio_only,
-        }
+        """The study's settings as they are played: those of the game, short enough for the time."""
+        given = self.game.settings
+        fps = float(given.get("fps", Settings.fps))
+        values: dict[str, Any] = {"episode_pause": PAUSE, "num_episodes": EPISODES, **given}
+        if self.episodes is not None:
+            values["num_episodes"] = self.episodes
+        share = round(self.seconds * fps / (self.episodes or 2))
+        values["max_steps"] = min(int(given.get("max_steps", Settings.max_steps)), max(SHORTEST, share))
+        if self.socketio_only:
+            values["p2p"] = False
         if self.input_delay is not None:
             values["input_delay"] = self.input_delay
-        # The verdict looks for each input in the frame that this delay makes of it.
-        values["input_delay_max"] = self.delay
+            if "seats" in values:
+                values["seats"] = [
+                    {name: value for name, value in seat.items() if name != "input_delay"} for seat in values["seats"]
+                ]
         return values
+
+    def played(self) -> Settings:
+        """The same, as the session has them."""
+        return Settings.of(self.settings())
+
+    def scripts(self) -> list[Any]:
+        """What the players do, by seat (`pycore.rehearsal.scripts`)."""
+        settings = self.played()
+        # A slow machine loads, waits and pauses; what is too much is not read.
+        frames = round(self.seconds * settings.fps * 1.5) + SHORTEST
+        return scripts_of(self.game, settings, frames, self.seed * 1000, self.seed, self.policy)

@@ -1,7 +1,7 @@
 """Whole sessions in headless pages over a real relay, impaired as planned, and judged.
 
 Every page is a browser context of its own, with a scripted player. What the pages leave is checked by `verdict`; the
-first difference decides. Playwright is imported by the first rehearsal, so that nothing else of pycore needs it.
+first difference decides.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pycore.errors import ConfigError
-from pycore.rehearsal import inputs, serving, verdict
+from pycore.factory import make_with
+from pycore.rehearsal import coverage, inputs, pace, serving, verdict
+from pycore.rehearsal.browsers import Browser, browser
+from pycore.rehearsal.game import actions_of
 from pycore.rehearsal.network import WATCH, Impairment
 from pycore.rehearsal.outcome import Outcome
 from pycore.rehearsal.plan import Plan
+from pycore.rehearsal.reproducing import Here, InPage
 from pycore.rehearsal.serving import RehearsalFailed
 
 LOAD_TIMEOUT = 60.0
@@ -28,6 +31,9 @@ LOAD_TIMEOUT = 60.0
 
 END_TIMEOUT = 30.0
 """Seconds from the request to stop until everything is stored."""
+
+LOOK = 0.25
+"""Seconds between two looks at the pages while they play."""
 
 Say = Callable[[str], None]
 """Takes one line about how far a rehearsal is."""
@@ -47,15 +53,15 @@ def rehearse(
 
     `site` is the folder with the page, built with the plan's game; `chromium` the browser (None: Playwright's own);
     `database` a URL or file (None: a passing one); `port` the relay's (None: a free one); `out` takes screenshots.
+    Raises RehearsalFailed where a page or the relay does not do its part.
     """
-    if plan.pages != 2:
-        raise ConfigError(f"a session has two players here, not {plan.pages}")
+    scripts = plan.scripts()
     with (
         tempfile.TemporaryDirectory() as folder,
         _relay(Path(folder), plan, site, database, port) as url,
-        _browser_pages(plan.pages, chromium) as pages,
+        browser(chromium) as opened,
     ):
-        return _play(plan, url, pages, out, say)
+        return _play(plan, url, opened, inputs.script(scripts), out, say)
 
 
 @contextlib.contextmanager
@@ -68,7 +74,8 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
         serving.refuse_taken("127.0.0.1", port)
     chosen = port or serving.free_port()
     store = serving.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
-    command = [*serving.command("127.0.0.1", chosen, store, site, settings), "--seed", str(plan.seed)]
+    command = serving.command("127.0.0.1", chosen, store, site, settings)
+    command += ["--seed", str(plan.seed), "--seats", str(plan.pages)]
     log = (folder / "relay.log").open("wb")
     process = subprocess.Popen(command, cwd=serving.HOME, stdout=log, stderr=log)
     try:
@@ -84,33 +91,17 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
         log.close()
 
 
-@contextlib.contextmanager
-def _browser_pages(count: int, chromium: Path | None) -> Iterator[list[Any]]:
-    """So many pages, each in a context of its own."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ModuleNotFoundError as error:
-        raise ConfigError("a rehearsal drives real browsers: install playwright") from error
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=None if chromium is None else str(chromium))
-        try:
-            yield [browser.new_context(viewport={"width": 960, "height": 720}).new_page() for _ in range(count)]
-        finally:
-            browser.close()
-
-
-def _play(plan: Plan, url: str, pages: list[Any], out: Path | None, say: Say) -> Outcome:
+def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, say: Say) -> Outcome:
     reports: list[str] = []
+    pages = [opened.page() for _ in range(plan.pages)]
     for number, page in enumerate(pages):
         page.on("pageerror", lambda error, number=number: reports.append(f"page {number}: {error}"))
-        page.add_init_script(inputs.script(plan.game, plan.seed * 1000 + number))
+        page.add_init_script(script)
     say(f"loading {len(pages)} pages")
     for page in pages:
         page.goto(url)
     for page in pages:
-        page.wait_for_function("['start', 'failed'].includes(window.pycoreStatus?.phase)", timeout=LOAD_TIMEOUT * 1000)
-        _refuse_failed(page)
+        _wait_until_loaded(page)
     impairment = Impairment(pages, plan)
     impairment.usual()
     for page in pages:
@@ -131,8 +122,21 @@ def _play(plan: Plan, url: str, pages: list[Any], out: Path | None, say: Say) ->
             )
     seconds = time.monotonic() - begun
     if out is not None and "end" in plan.screenshots:
-        pages[0].screenshot(path=str(out / "end.png"))
-    return _collect(plan, url, pages, seconds, failover, reports)
+        _photograph(pages, out, "end")
+
+    def another() -> Any:
+        page = opened.page()
+        page.goto(url)
+        _wait_until_loaded(page)
+        return page
+
+    say("judging the records")
+    return _collect(plan, url, pages, another, seconds, failover, reports)
+
+
+def _wait_until_loaded(page: Any) -> None:
+    page.wait_for_function("['start', 'failed'].includes(window.pycoreStatus?.phase)", timeout=LOAD_TIMEOUT * 1000)
+    _refuse_failed(page)
 
 
 def _direct(
@@ -150,7 +154,8 @@ def _direct(
     cut_at = None
     for when, cue in sorted(cues):
         while (left := begun + when - time.monotonic()) > 0:
-            pages[0].wait_for_timeout(min(left, 0.25) * 1000)
+            pages[0].wait_for_timeout(min(left, LOOK if not plan.jitter_ms else impairment.JITTER_S) * 1000)
+            impairment.jitter()
             if all(page.evaluate("window.pycoreStatus.phase") in ("done", "failed") for page in pages):
                 break
         if cue == "down":
@@ -158,8 +163,10 @@ def _direct(
                 page.evaluate(WATCH)
             if plan.cut == "close":
                 cut_at = pages[0].evaluate(
-                    "() => { window.pycoreGame.inspectLink().channel.close();"
-                    " return performance.timeOrigin + performance.now(); }"
+                    "(links) => { for (let link = 0; link < links; link += 1) "
+                    "window.pycoreGame.inspectLink(link).channel.close();"
+                    " return performance.timeOrigin + performance.now(); }",
+                    len(pages) - 1,
                 )
                 # Both sides learn of the closing; then nothing can be opened again until the restoration.
                 pages[0].wait_for_timeout(100)
@@ -177,12 +184,17 @@ def _direct(
         elif cue == "stop":
             pages[0].evaluate("window.pycoreGame.requestStop()")
         elif out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            pages[0].screenshot(path=str(out / f"{cue}.png"))
+            _photograph(pages, out, cue)
     if cut_at is None:
         return None
     arrivals = [page.evaluate("window.pycoreFirstBySocket") for page in pages]
     return min((at - cut_at for at in arrivals if at is not None), default=None)
+
+
+def _photograph(pages: list[Any], out: Path, name: str) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for number, page in enumerate(pages):
+        page.screenshot(path=str(out / f"{name}-page{number}.png"))
 
 
 def _set_hidden(page: Any, hidden: bool) -> None:
@@ -198,36 +210,61 @@ def _set_hidden(page: Any, hidden: bool) -> None:
 def _refuse_failed(page: Any) -> None:
     status = page.evaluate("window.pycoreStatus")
     if status["phase"] == "failed":
-        raise RehearsalFailed(f"a page failed: {status['error']}")
+        raise RehearsalFailed(f"a page failed: {_error(status)}")
 
 
 def _collect(
-    plan: Plan, url: str, pages: list[Any], seconds: float, failover: float | None, reports: list[str]
+    plan: Plan,
+    url: str,
+    pages: list[Any],
+    another: Callable[[], Any],
+    seconds: float,
+    failover: float | None,
+    reports: list[str],
 ) -> Outcome:
-    metrics, texts, huds, read, problems = {}, {}, {}, {}, []
+    metrics, texts, huds, read, paces, problems = {}, {}, {}, {}, {}, []
+    settings = plan.played()
     stored = True
     for number, page in enumerate(pages):
         status = page.evaluate("window.pycoreStatus")
         if status["phase"] != "done":
-            problems.append(f"page {number} is '{status['phase']}' at the end: {status['error']}")
+            problems.append(f"page {number} is '{status['phase']}' at the end: {_error(status)}")
         stored = stored and bool(status["stored"])
         reports += [f"page {number}: {report['code']}: {report['message']}" for report in status["reports"]]
         found = page.evaluate("() => window.pycoreGame?.exportSessionMetrics()")
         if found is None:
-            raise RehearsalFailed(f"page {number} has no game: {status}")
+            raise RehearsalFailed(f"page {number} has no game: {_error(status)}")
         player = str(found["playerId"])
         metrics[player] = found
         texts[player] = page.evaluate("window.pycoreGame.records()")
         huds[player] = page.evaluate("window.pycoreGame.hud()")
         read[player] = page.evaluate("window.pycoreRead")
-    metrics, texts, huds = (dict(sorted(of.items())) for of in (metrics, texts, huds))
+        paces[player] = pace.pace_of(page.evaluate("window.pycorePace"), settings.fps)
+    metrics, texts, huds, paces = (dict(sorted(of.items())) for of in (metrics, texts, huds, paces))
     game_id = next(iter(metrics.values()))["gameId"]
     counts = json.loads(urllib.request.urlopen(f"{url}api/games/{game_id}", timeout=10).read())
-    found, lost = verdict.judge(
-        texts, read, plan.delay, plan.game.simulation, plan.game.default_action, plan.game.action_space
-    )
-    problems += found
+    seats = actions_of(settings, plan.game.seats)
+    played = json.dumps(plan.settings())
+    here = Here(lambda: make_with(plan.game.make, plan.game.subject), played)
+    judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce)
+    problems += judged.problems
     if not stored:
         problems.append("not everything was acknowledged by the server")
-    problems += verdict.wrong_books(list(metrics.values()), counts)
-    return Outcome(game_id, metrics, texts, huds, counts, stored, seconds, failover, lost, problems, reports)
+    everybody = list(metrics.values())
+    problems += verdict.wrong_books(everybody, counts)
+    delays = [seat.delay for seat in seats]
+    if vacuous := coverage.without_rollback(plan, everybody, min(delays)):
+        problems.append(vacuous)
+    warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
+    for seat, (player, of) in enumerate(paces.items()):
+        depths = [event["rollbackFrames"] for event in metrics[player]["rollbacks"]["events"]]
+        warnings += [said for said in [pace.advice(player, of, depths, delays[seat])] if said]
+    return Outcome(
+        game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
+        warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce,
+    )  # fmt: skip
+
+
+def _error(status: dict[str, Any]) -> str:
+    error = status.get("error")
+    return f"{error['code']}: {error['message']}" if isinstance(error, dict) else "it says nothing"

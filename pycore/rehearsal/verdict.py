@@ -2,75 +2,92 @@
 
 - the same: byte for byte on every peer;
 - whole: in every episode frames 0 to the end without a gap;
-- alive: the state changed, and the players did something else than the default;
+- alive: the state changed, and every player did something else than the default;
 - accounted for: what one side sent the other received, and on a healthy link no input crossed the server;
 - true: every action that a page read from its player stands in the records, at its frame, and nothing else; and
-  the environment, stepped in CPython with nothing but these actions, gives the same rewards and the same hashes.
+  the environment, stepped with nothing but these actions, gives the same rewards and the same hashes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from pycore import records
-from pycore.actions.codec import ActionCodec, action_codec, default_of
-from pycore.errors import ActionError
-from pycore.records import RecordError, Recording, first_untrue
-from pycore.simulation import Simulation
+from pycore.errors import ActionError, PycoreError
+from pycore.records import Reading, RecordError, Recording
+from pycore.records.agreement import agree
+from pycore.rehearsal.coverage import untried
+from pycore.rehearsal.game import SeatActions
+from pycore.rehearsal.reproducing import Place, explained, reproduced
 
-BYTES: Final[Mapping[str, Any]] = MappingProxyType({"type": "discrete", "n": 256})
-"""Actions of one byte."""
+HASHES_TO_CHANGE: Final = 2
 
-HASHES_TO_CHANGE = 2
 
-Replica = Callable[[Sequence[Any], int], Simulation]
-"""Makes, of the players and the seed, the simulation that is stepped in CPython."""
+class Judgement(NamedTuple):
+    """What is wrong, which inputs were lost, and what this rehearsal did not try; all empty if all is well."""
+
+    problems: list[str]
+    lost: list[str]
+    warnings: list[str]
 
 
 def judge(
     texts: Mapping[str, str],
     read: Mapping[str, Sequence[Mapping[str, Any]]],
-    delay: int,
-    replica: Replica,
-    default: Any = 0,
-    space: Any = BYTES,
-) -> tuple[list[str], list[str]]:
-    """What is wrong with the players' trajectories, and which inputs were lost; both empty if all is well.
+    seats: Sequence[SeatActions],
+    here: Place,
+    there: Place,
+    way: str = "cpython",
+) -> Judgement:
+    """The judgement on the players' trajectories.
 
-    `texts` are the trajectories by player, `read` what each page read from its player (see `lost_inputs`).
+    `texts` are the trajectories by player, `read` what each page read from its player (see `lost_inputs`); the record
+    is stepped again `here` or `there`, as `way` says (`pycore.rehearsal.reproducing`).
     """
-    problems = []
+    problems: list[str] = []
     lost: list[str] = []
     text = next(iter(texts.values()))
-    if difference := first_difference(texts):
+    if difference := first_difference(texts, here, there):
         problems.append(difference)
     try:
         recording = records.read(text)
     except RecordError as error:
-        return [*problems, str(error)], lost
+        return Judgement([*problems, str(error)], lost, [])
     if missing := incomplete(recording):
-        return [*problems, missing], lost
+        return Judgement([*problems, missing], lost, [])
     players = recording.header["players"]
-    lost = lost_inputs(recording, [read[str(player)] for player in players], delay, default, space)
+    lost = lost_inputs(recording, [read[str(player)] for player in players], seats)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
-    problems += [found for found in (trivial(recording, default, space), untrue(recording, replica, space)) if found]
-    return problems, lost
+    if found := trivial(recording, seats):
+        problems.append(found)
+    if not difference and (found := reproduced(way, text, here, there)):
+        problems.append(found)
+    return Judgement(problems, lost, untried(recording))
 
 
-def first_difference(texts: Mapping[str, str]) -> str:
-    """The first line in which two players' records differ; empty if there is none."""
+def first_difference(texts: Mapping[str, str], here: Place, there: Place) -> str:
+    """The first line in which two players' records differ, with the fields; empty if there is none."""
     (first, text), *others = texts.items()
-    for name, other in others:
+    if all(other == text for _, other in others):
+        return ""
+    try:
+        found = agree({f"player {name}": Reading(text.splitlines()) for name, text in texts.items()})
+    except PycoreError:
+        found = None
+    if found is None or found.parting is None:
+        name, other = next((name, other) for name, other in others if other != text)
         for number, (left, right) in enumerate(zip(text.splitlines(), other.splitlines(), strict=False), 1):
             if left != right:
                 return f"line {number} differs between player {first} and player {name}:\n  {left}\n  {right}"
-        if text != other:
-            lengths = len(text.splitlines()), len(other.splitlines())
-            return f"player {first} has {lengths[0]} lines, player {name} {lengths[1]}"
-    return ""
+        lengths = len(text.splitlines()), len(other.splitlines())
+        return f"player {first} has {lengths[0]} lines, player {name} {lengths[1]}"
+    parting = found.parting
+    said = f"the players saw two games: {parting}"
+    if any(not path.startswith(("$.hash", "$.end", "$.frames")) for path, _, _ in parting.fields):
+        return said
+    return said + explained(text, parting.episode, parting.frame, here, there)
 
 
 def incomplete(recording: Recording) -> str:
@@ -83,26 +100,21 @@ def incomplete(recording: Recording) -> str:
     return ""
 
 
-def trivial(recording: Recording, default: Any = 0, space: Any = BYTES) -> str:
+def trivial(recording: Recording, seats: Sequence[SeatActions]) -> str:
     """Why a trajectory proves nothing; empty if it does prove something."""
-    codec = action_codec(space)
-    idle = codec.to_json(codec.decode(default_of(codec, default)))
     for number, episode in enumerate(recording.episodes):
         hashes = {frame.hash for frame in episode.frames if frame.hash is not None} | {episode.hash}
         if len(hashes) < HASHES_TO_CHANGE and len(episode.frames) > 60:
             return f"episode {number}: the state never changed"
-    for seat in range(len(recording.episodes[0].frames[0].actions)):
+    for seat, of in enumerate(seats):
+        idle = of.idle
         if all(frame.actions[seat] == idle for episode in recording.episodes for frame in episode.frames):
             return f"the player on seat {seat} never did anything"
     return ""
 
 
 def lost_inputs(
-    recording: Recording,
-    read: Sequence[Sequence[Mapping[str, Any]]],
-    delay: int,
-    default: Any = 0,
-    space: Any = BYTES,
+    recording: Recording, read: Sequence[Sequence[Mapping[str, Any]]], seats: Sequence[SeatActions]
 ) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
@@ -110,47 +122,52 @@ def lost_inputs(
     as they are played: a float is rounded to the dtype of its space.
     """
     wrong = []
-    codec = action_codec(space)
-    idle = codec.decode(default_of(codec, default))
     for number, episode in enumerate(recording.episodes):
         for frame in episode.frames:
-            for seat, action in enumerate(frame.actions):
+            for seat, (of, action) in enumerate(zip(seats, frame.actions, strict=True)):
                 given = read[seat][number] if number < len(read[seat]) else {}
-                expected = idle if frame.frame < delay else given.get(str(frame.frame - delay))
-                if _played(codec, action) != _played(codec, expected):
+                expected = of.idle if frame.frame < of.delay else given.get(str(frame.frame - of.delay), _NOT_READ)
+                if _played(of, action) != _played(of, expected):
                     where = f"episode {number}, frame {frame.frame}, seat {seat}"
                     wrong.append(f"{where}: {action!r} instead of {expected!r}")
     return wrong
 
 
-def _played(codec: ActionCodec, action: Any) -> Any:
+class _NotRead:
+    def __repr__(self) -> str:
+        return "nothing that was read"
+
+
+_NOT_READ: Final = _NotRead()
+
+
+def _played(seat: SeatActions, action: Any) -> Any:
     """An action as bytes; what is none as itself."""
     try:
-        return codec.encode(action)
+        return seat.codec.encode(action)
     except ActionError:
         return action
 
 
-def untrue(recording: Recording, replica: Replica, space: Any) -> str:
-    """The first line that the environment does not reproduce in CPython; empty if it reproduces all.
-
-    `replica` makes the simulation from the header's players and seed, `space` is the action space of every seat.
-    """
-    players = recording.header["players"]
-    simulation = replica(players, recording.header["seed"])
-    return first_untrue(recording, simulation, [action_codec(space)] * len(players))
-
-
 def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) -> list[str]:
-    """What does not add up between two players' metrics and the relay's own count."""
+    """What does not add up between the players' metrics and the relay's own count."""
     wrong = []
-    for one, other in (metrics, metrics[::-1]):
-        sent = one["inputs"]["sentViaP2P"] + one["inputs"]["sentViaSocketIO"]
-        received = other["inputs"]["receivedViaP2P"] + other["inputs"]["receivedViaSocketIO"]
-        if sent != received:
-            wrong.append(f"player {one['playerId']} sent {sent} inputs, player {other['playerId']} received {received}")
-        if one["sync"]["p2pHashMismatches"]:
-            wrong.append(f"player {one['playerId']} saw {one['sync']['p2pHashMismatches']} states that differ")
+    sent = [of["inputs"]["sentViaP2P"] + of["inputs"]["sentViaSocketIO"] for of in metrics]
+    received = [of["inputs"]["receivedViaP2P"] + of["inputs"]["receivedViaSocketIO"] for of in metrics]
+    if len(metrics) == 2:
+        for one, other in ((0, 1), (1, 0)):
+            if sent[one] != received[other]:
+                wrong.append(
+                    f"player {metrics[one]['playerId']} sent {sent[one]} inputs, "
+                    f"player {metrics[other]['playerId']} received {received[other]}"
+                )
+    elif sum(sent) != sum(received):
+        wrong.append(f"the players sent {sum(sent)} inputs over all links and received {sum(received)}")
+    wrong += [
+        f"player {of['playerId']} saw {of['sync']['p2pHashMismatches']} states that differ"
+        for of in metrics
+        if of["sync"]["p2pHashMismatches"]
+    ]
     by_server = sum(of["inputs"]["sentViaSocketIO"] + of["inputs"]["resentViaSocketIO"] for of in metrics)
     if relay.get("inputs_relayed") != by_server:
         wrong.append(f"the players gave the server {by_server} inputs, it relayed {relay.get('inputs_relayed')}")

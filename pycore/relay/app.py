@@ -155,8 +155,8 @@ class SiteFiles(StaticFiles):
 
 def _players(seats: int, players: Sequence[PlayerId] | None) -> list[PlayerId]:
     ids: list[PlayerId] = [*range(seats)] if players is None else list(players)
-    if not 2 <= seats <= 8:
-        raise ConfigError(f"seats is {seats}; a game has 2 to 8 players")
+    if not 1 <= seats <= 8:
+        raise ConfigError(f"seats is {seats}; a game has 1 to 8 players")
     if len(ids) != seats or len({str(player) for player in ids}) != seats:
         raise ConfigError(f"players are {ids!r}; {seats} different ids are needed")
     return ids

@@ -83,14 +83,12 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
         there, _ = data.parts.setdefault(row["episode"], ([], row["parts"]))
         there.append(row["part"])
         data.record_bytes += row["size"]
-    # A database of an earlier version has none.
-    if store.has(experienced):
-        size = sa.func.length(experienced.c.data).label("size")
-        columns = [experienced.c.game_id, experienced.c.player, experienced.c.part, size]
-        for row in store.read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
-            data = player_of(row)
-            data.experienced.append(row["part"])
-            data.experienced_bytes += row["size"]
+    size = sa.func.length(experienced.c.data).label("size")
+    columns = [experienced.c.game_id, experienced.c.player, experienced.c.part, size]
+    for row in store.read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
+        data = player_of(row)
+        data.experienced.append(row["part"])
+        data.experienced_bytes += row["size"]
     if game_id is not None and not found:
         raise UsageError(f"the database has nothing of a game {game_id!r}")
     return list(found.values())

@@ -28,6 +28,7 @@ from pycore.relay.payloads import (
     Store,
     read_connection_type,
     read_experienced,
+    read_failure,
     read_metrics,
     read_records,
 )
@@ -80,6 +81,7 @@ class RelayServer:
             "pycore_records": self._records,
             "pycore_experienced": self._experienced,
             "p2p_connection_type": self._connection_type,
+            "page_failed": self._page_failed,
         }
 
     # Life
@@ -189,6 +191,17 @@ class RelayServer:
         self.lobby.ping(sid, time.monotonic())
         # From its own clock and this one a page knows how they differ.
         return {"status": "ok", "time_ms": time.time() * 1000.0}
+
+    def _page_failed(self, sid: str, payload: Any) -> dict[str, Any]:
+        """A participant sees an error: whoever runs the study sees it too. Texts are spelled, so that no control
+        character of a stranger's reaches a terminal."""
+        connection = self.lobby.may_store(sid, time.monotonic())
+        failure = read_failure(payload)
+        log.warning(
+            "a page failed (subject %r, %r): %r: %r",
+            connection.subject_id, failure.where, failure.code, failure.message,
+        )  # fmt: skip
+        return {"status": "ok"}
 
     async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:
         return await self._keep(

@@ -225,10 +225,6 @@ class DataStore:
 
         return await self._run(read)
 
-    def has(self, table: sa.Table) -> bool:
-        """Whether the database has this table: one of an earlier version may lack it. Raises `StoreFailed`."""
-        return self._guarded(lambda: bool(sa.inspect(self._engine).has_table(table.name)))
-
     def read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query, for the export (which has no event loop). Raises `StoreFailed`."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.site import shims
+from pycore.site.pages import shims
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"

@@ -16,6 +16,7 @@ import pytest
 from pycore.install.bootstrap import Bundle
 from pycore.install.bundle import BOOTSTRAP, FILE
 from pycore.install.wheel import HOST_PAGE, LEFT_OUT, bare, core_files
+from pycore.site import pages
 from tools import distributions, site, wheels
 from tools.paths import NEWEST, PYODIDES, ROOT, Pyodide
 
@@ -60,6 +61,8 @@ def test_the_plain_wheel_has_every_module_and_the_licence(built: wheels.Wheels) 
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "pycore").rglob("*.py")}
     assert {name for name in files if name.endswith(".py")} == sources
     assert any(name.endswith("/licenses/LICENSE") for name in files)
+    shims = {f"pycore/web/{path.parent.name}/{path.name}" for path, _ in pages.shims(ROOT / "web")}
+    assert shims | {f"pycore/web/vendor/{name}" for name in pages.client(ROOT / "web")} <= set(files)
     assert built.plain.name.startswith("interactive_gym_pycore-")
 
 

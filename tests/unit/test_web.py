@@ -1,4 +1,5 @@
-"""The three folders of web/: what every page needs, our demo page, and what goes into the interactive_gym page.
+"""The folders of web/: what every page needs, our demo page, the replay's page that draws with the demo's renderer, and
+what goes into the interactive_gym page.
 
 Nothing of one page is in another's download, so the two pages import the core and never each other.
 """
@@ -12,12 +13,16 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from pycore.install import modules
-from tools import handed, site
+from pycore.site import pages
+from tools import handed
 
 WEB = Path(__file__).resolve().parents[2] / "web"
-MAY_IMPORT = {"core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"}}
+MAY_IMPORT = {
+    "core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"},
+    "replay": {"replay", "demo"},
+}  # fmt: skip
 ABOVE = {"demo": {"vendor"}, "interactive_gym": {"the page"}}
-"""What lies beside the three folders where they are served: libraries, and the modules of the host page."""
+"""What lies beside the folders where they are served: libraries, and the modules of the host page."""
 
 
 def sources(web: Path = WEB) -> dict[str, str]:
@@ -76,9 +81,9 @@ def test_an_import_across_is_reported(name: str, source: str, complaint: str) ->
 
 
 def test_the_demo_site_ships_the_core_and_the_demo_only() -> None:
-    names = {name for _, name in site.shims()}
+    names = {name for _, name in pages.shims(WEB)}
     assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "index.html"}
-    assert {f"demo/{path.name}" for path in (WEB / "demo").iterdir()} - {site.FRONT} <= names
+    assert {f"demo/{path.name}" for path in (WEB / "demo").iterdir()} - {pages.FRONT} <= names
 
 
 def test_the_host_page_gets_the_core_and_its_own_part_only() -> None:
@@ -89,7 +94,7 @@ def test_the_host_page_gets_the_core_and_its_own_part_only() -> None:
 
 def test_the_front_page_names_files_that_the_site_has() -> None:
 
-    names = {name for _, name in site.shims()}
+    names = {name for _, name in pages.shims(WEB)}
     text = (WEB / "demo/index.html").read_text("utf-8")
     asked = [name for name in re.findall(r'(?:href|src)="([^"]+)"', text) if not name.startswith("data:")]
     assert len(asked) == 3

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Brings Python and the game into the page, in five named steps with their progress.
+ * Brings Python and the game into the page, in six named steps with their progress.
  *
- * manifest → python → core → game → ready. The bytes of Python (12 MB) are counted while they come in: the
+ * manifest → python → core → packages → game → ready. The bytes of Python (12 MB) are counted while they come in: the
  * loader of Pyodide offers no such figure, so `fetch` is watched for as long as the loading takes. What comes
  * from the cache counts as well.
  *
@@ -10,16 +10,17 @@
  * `import pycore` fails and the plain wheel takes its place.
  */
 
-import { PageError } from './errors.js';
+import { PageError, describe } from './errors.js';
 import { LOADING } from './handed.js';
 
-/** @typedef {'manifest' | 'python' | 'core' | 'game' | 'ready'} Step */
+/** @typedef {'manifest' | 'python' | 'core' | 'packages' | 'game' | 'ready'} Step */
 
 /**
  * @typedef {object} Progress
  * @property {Step} step
  * @property {number | null} fraction of this step, 0 to 1; null if it cannot be known
  * @property {number} bytes so far, 0 if the step does not count them
+ * @property {string} [what] is loaded now, where a step has several parts
  */
 
 /**
@@ -27,7 +28,10 @@ import { LOADING } from './handed.js';
  * @property {{url: string, version: string}} pyodide
  * @property {string} wheel
  * @property {string | null} [compiled_wheel]
+ * @property {string[]} [packages] what the game imports: names, requirements, and wheels by their URL
  * @property {string} game a Python module that has `make_env()`
+ * @property {string[]} [files] other files of the game, which lie below the same folder
+ * @property {string} [factory] the name of `make_env`, if it is another one
  * @property {string} version
  * @property {string} [title]
  * @property {string} [intro]
@@ -39,11 +43,12 @@ import { LOADING } from './handed.js';
  * @typedef {object} Loaded
  * @property {any} pyodide
  * @property {Manifest} manifest
- * @property {() => any} makeEnvironment a new environment; the proxy is the caller's
+ * @property {() => any} makeEnvironment a new environment; the proxy is the caller's. The first one is made already,
+ *   so that what cannot be made is said before anybody waits for this player
  * @property {any} create `pycore.bridge.create`
  */
 
-export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python', 'core', 'game', 'ready']));
+export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python', 'core', 'packages', 'game', 'ready']));
 
 /** Bytes of a Pyodide distribution, where the server does not say how much there is to come. */
 const PYTHON_BYTES = 13.5e6;
@@ -182,21 +187,123 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   const create = bridge.create.copy();
   bridge.destroy();
 
+  const packages = manifest.packages ?? [];
+  await loadPackages(pyodide, packages, resolve, (what, done) => {
+    progress({ step: 'packages', fraction: done / packages.length, bytes: 0, what });
+  });
+
   progress({ step: 'game', fraction: null, bytes: 0 });
-  const source = await (await get(resolve(manifest.game), 'the game')).text();
-  const name = /([^/]+)\.py$/.exec(manifest.game)?.[1];
-  if (name === undefined) {
-    throw new PageError('load-manifest', `the game in the manifest is not a Python file: ${manifest.game}`);
-  }
-  // A module of its own name, so that a traceback shows the game's lines.
-  pyodide.FS.writeFile(`${name}.py`, source);
-  const game = pyodide.pyimport(name);
-  const makeEnvironment = game.make_env?.copy();
-  game.destroy();
-  if (makeEnvironment === undefined) {
-    throw new PageError('load-game', `${manifest.game} has no function make_env()`);
-  }
+  const makeEnvironment = await loadGame(pyodide, manifest, resolve);
 
   progress({ step: 'ready', fraction: 1, bytes: 0 });
   return { pyodide, manifest, makeEnvironment, create };
+}
+
+const FOR_THE_STUDY = 'Please tell the person who runs the study.';
+
+/** The last line of a Python exception, which is the sentence. @param {unknown} error */
+function sentence(error) {
+  return describe(error).message;
+}
+
+/**
+ * Bring the packages in, in their order, before the game imports them: wheels, and what Pyodide's lock file has, by
+ * Pyodide; everything else by micropip.
+ *
+ * @param {any} pyodide
+ * @param {string[]} packages
+ * @param {(url: string) => string} resolve
+ * @param {(what: string, done: number) => void} progress
+ */
+export async function loadPackages(pyodide, packages, resolve, progress) {
+  for (const [done, name] of packages.entries()) {
+    const isWheel = name.endsWith('.whl');
+    const shown = isWheel ? (/([^/]+?)-[^/]*$/.exec(name)?.[1] ?? name) : name;
+    progress(shown, done);
+    try {
+      if (isWheel) await loadByPyodide(pyodide, resolve(name));
+      else if (isLocked(pyodide, name)) await loadByPyodide(pyodide, name);
+      else await loadByMicropip(pyodide, name);
+    } catch (error) {
+      throw new PageError('load-package', `The package ${shown} could not be loaded: ${sentence(error)}`,
+        `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
+        + 'With `pycore serve --wheels DIR` a page gets its packages from the study\'s own server.');
+    }
+  }
+}
+
+/** Whether Pyodide has the package itself. @param {any} pyodide @param {string} name */
+function isLocked(pyodide, name) {
+  const locked = pyodide.lockfile?.packages ?? pyodide._api?.lockfile_packages ?? {};
+  return name.toLowerCase().replace(/[-_.]+/g, '-') in locked;
+}
+
+/** @param {any} pyodide @param {string} what a name or the URL of a wheel */
+async function loadByPyodide(pyodide, what) {
+  /** @type {string[]} */
+  const wrong = [];
+  await pyodide.loadPackage(what, {
+    messageCallback: () => {},
+    // A package that cannot be fetched is no exception there.
+    errorCallback: (/** @type {string} */ message) => wrong.push(message),
+  });
+  if (wrong.length > 0) throw new Error(wrong.join(' '));
+}
+
+/** @param {any} pyodide @param {string} requirement */
+async function loadByMicropip(pyodide, requirement) {
+  await loadByPyodide(pyodide, 'micropip');
+  const micropip = pyodide.pyimport('micropip');
+  try {
+    await micropip.install(requirement);
+  } finally {
+    micropip.destroy();
+  }
+}
+
+/**
+ * Bring the game's files in, import it, and make the first environment.
+ *
+ * @param {any} pyodide
+ * @param {Manifest} manifest
+ * @param {(url: string) => string} resolve
+ * @returns {Promise<() => any>}
+ */
+async function loadGame(pyodide, manifest, resolve) {
+  const { game: file, files = [], factory = 'make_env' } = manifest;
+  const found = /^(.*?)([^/]+)\.py$/.exec(file ?? '');
+  if (found === null) {
+    throw new PageError('load-manifest', `the game in the manifest is not a Python file: ${file}`);
+  }
+  const [, folder = '', name] = found;
+  for (const path of [file, ...files]) {
+    // A module of its own name, so that a traceback shows the game's lines.
+    const target = path.slice(folder.length);
+    const above = target.split('/').slice(0, -1).join('/');
+    if (above) pyodide.FS.mkdirTree(above);
+    pyodide.FS.writeFile(target, new Uint8Array(await (await get(resolve(path), 'the game')).arrayBuffer()));
+  }
+  /** @type {any} */
+  let game;
+  try {
+    game = pyodide.pyimport(name);
+  } catch (error) {
+    const missing = /ModuleNotFoundError: No module named '([^']+)'/.exec(sentence(error))?.[1];
+    if (missing === undefined) throw error;
+    const module = missing.split('.')[0];
+    throw new PageError('load-module', `The game needs the module ${module}, which is not in the page.`,
+      `${FOR_THE_STUDY} If ${module} is a package: "packages": ["${module}"] in the study's settings brings it in; `
+      + 'a file of the study is found by its import, or named by --with.');
+  }
+  const make = game[factory]?.copy?.();
+  game.destroy();
+  if (make === undefined) {
+    throw new PageError('load-game', `${file} has no function ${factory}()`);
+  }
+  let first = make();
+  return () => {
+    const environment = first ?? make();
+    first = null;
+    return environment;
+  };
 }

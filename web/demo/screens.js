@@ -72,21 +72,22 @@ const STEP_TEXT = {
   manifest: 'Looking up what to load',
   python: 'Loading Python',
   core: 'Loading the game core',
+  packages: 'Loading packages',
   game: 'Loading the game',
   ready: 'Ready',
 };
 
 /** Where the bar stands at the beginning of each step, %; Python is nearly all of the bytes. */
-const STEP_START = { manifest: 0, python: 3, core: 86, game: 94, ready: 100 };
+const STEP_START = { manifest: 0, python: 3, core: 80, packages: 84, game: 94, ready: 100 };
 
 /** @param {import('../core/loader.js').Progress} progress */
-export function showProgress({ step, fraction, bytes }) {
+export function showProgress({ step, fraction, bytes, what = '' }) {
   const index = STEPS.indexOf(step);
   const next = STEPS[index + 1];
   const from = STEP_START[step];
   const to = next ? STEP_START[next] : 100;
   const percent = Math.round(from + (to - from) * (fraction ?? 0));
-  const text = bytes > 0 ? `${STEP_TEXT[step]}, ${(bytes / 1e6).toFixed(1)} MB` : STEP_TEXT[step];
+  const text = bytes > 0 ? `${STEP_TEXT[step]}, ${(bytes / 1e6).toFixed(1)} MB` : [STEP_TEXT[step], what].filter(Boolean).join(': ');
   const bar = element('load-bar');
   bar.setAttribute('aria-valuenow', String(percent));
   bar.setAttribute('aria-valuetext', text);
@@ -94,6 +95,8 @@ export function showProgress({ step, fraction, bytes }) {
   for (const item of /** @type {NodeListOf<HTMLElement>} */ (element('load-steps').querySelectorAll('li'))) {
     const place = STEPS.indexOf(/** @type {any} */ (item.dataset['step']));
     item.classList.toggle('done', place < index || step === 'ready');
+    // A game without packages has no such step.
+    if (place === index) item.hidden = false;
     if (place === index && step !== 'ready') item.setAttribute('aria-current', 'step');
     else item.removeAttribute('aria-current');
   }
@@ -104,7 +107,7 @@ const KEY_NAMES = /** @type {Record<string, string>} */ ({
   ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', ' ': 'Space',
 });
 const KEY_MEANING = /** @type {Record<string, string>} */ ({
-  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'jump', ArrowDown: 'down',
+  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down',
 });
 
 /** @param {string} key */

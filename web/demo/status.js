@@ -2,8 +2,9 @@
 /**
  * What the page says of itself to whoever looks from outside: a test, a rehearsal, the console.
  *
- * The window has `pycoreGame` (the running game), `pycoreStatus` ({phase, error, reports, stored, pending}) and reads
- * `pycoreReadAction(frame)` instead of the keyboard if it is set.
+ * The window has `pycoreLoaded` (Pyodide, and what makes the environment), `pycoreGame` (the running game) and
+ * `pycoreStatus` ({phase, error, reports, stored, pending}), and reads `pycoreReadAction(frame)` instead of the keyboard
+ * if it is set.
  */
 
 import { PageError, describe } from '../core/errors.js';
@@ -18,7 +19,7 @@ export const status = {
   pending: 0,
 };
 
-/** @type {Window & {pycoreGame?: import('../core/game.js').PycoreGame, pycoreStatus?: typeof status, pycoreReadAction?: (frame: number) => unknown}} */
+/** @type {Window & {pycoreGame?: import('../core/game.js').PycoreGame, pycoreStatus?: typeof status, pycoreLoaded?: import('../core/loader.js').Loaded, pycoreReadAction?: (frame: number) => unknown}} */
 export const page = window;
 page.pycoreStatus = status;
 
@@ -30,3 +31,15 @@ export const report = (where, error) => {
   if (error instanceof PageError) console.warn(`[pycore] ${where}: ${code}: ${message}`);
   else console.error(`[pycore] ${where}: ${code}: ${message}`, error);
 };
+
+/**
+ * What ends the visit is said to the server as well: whoever runs the study sees it in the server's log.
+ *
+ * @param {import('../core/core.js').Server | null} socket
+ * @param {string} where
+ * @param {unknown} error
+ */
+export function tellServer(socket, where, error) {
+  const { code, message } = describe(error);
+  socket?.emit('page_failed', { code, message, where }, true);
+}

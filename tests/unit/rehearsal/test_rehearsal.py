@@ -1,31 +1,38 @@
-"""A rehearsal before a browser is opened: its plan, its scripted players, its relay's command line."""
+"""A rehearsal before a browser is opened: its plan, its relay's command line, what it leaves."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pycore.errors import ConfigError
-from pycore.rehearsal import Game, Outcome, Plan, rehearse, serving, table, write
-from pycore.rehearsal.inputs import script
-from pycore.settings import Settings
+from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.rehearsal import Game, Outcome, Plan, serving, table, write
+from pycore.rehearsal.browsers import ready
+from pycore.rehearsal.coverage import ends, never_changed, without_rollback
+from pycore.rehearsal.pace import Pace, advice, pace_of
+from pycore.session.tick import RESIMULATED, STEPPED
+from pycore.values import canonical
 
 TAG = """
+SETTINGS = {"default_action": 2}
 class Tag:
     metadata = {"name": "tag_v0", "rngs": ()}
+    possible_agents = ["it", "other"]
+    def action_space(self, agent):
+        return {"type": "discrete", "n": 3}
     def reset(self, seed=None, options=None):
-        self.agents, self.at = [0, 1], [seed, 0]
-        return {0: 0, 1: 0}, {0: {}, 1: {}}
+        self.agents, self.at = ["it", "other"], [seed, 0]
+        return {"it": 0, "other": 0}, {"it": {}, "other": {}}
     def step(self, actions):
-        self.at = [self.at[0] + actions[0], self.at[1] + actions[1]]
-        return {0: 0, 1: 0}, {0: 1, 1: 2}, {0: False, 1: False}, {0: False, 1: False}, {0: {}, 1: {}}
+        self.at = [self.at[0] + actions["it"], self.at[1] + actions["other"]]
+        no = {"it": False, "other": False}
+        return {"it": 0, "other": 0}, {"it": 1, "other": 2}, no, dict(no), {"it": {}, "other": {}}
     def get_state(self):
         return {"at": self.at}
     def set_state(self, state):
@@ -40,63 +47,133 @@ def tag(tmp_path: Path) -> Game:
     """Another game than the example."""
     module = tmp_path / "tag.py"
     module.write_text(TAG, encoding="utf-8")
-    return Game(name="tag_v0", module=module, action_space={"type": "discrete", "n": 3}, default_action=2)
+    return Game.of(str(module))
 
 
 def test_a_plan_makes_settings_that_the_core_takes(tag: Game) -> None:
-    """The game's name, actions and default stand in them, and the delay is the one that the verdict counts with."""
-    plan = Plan(tag, seconds=10, episodes=1, input_delay=4, socketio_only=True)
-    settings = Settings.of(plan.settings())
+    """The game's name, actions and default stand in them, and the time decides how long an episode is."""
+    settings = Plan(tag, seconds=10, episodes=1, input_delay=4, socketio_only=True).played()
     assert (settings.environment, settings.default_action, settings.p2p) == ("tag_v0", 2, False)
     assert settings.action_space == {"type": "discrete", "n": 3}
-    assert settings.input_delay == plan.delay == 4
-    assert settings.max_steps == 300
-    assert Plan(tag).delay == Settings.of(Plan(tag).settings()).input_delay
+    assert (settings.input_delay, settings.num_episodes, settings.max_steps) == (4, 1, 300)
+    assert Plan(tag, seconds=10).played().max_steps == 150
+
+
+def test_a_studys_own_settings_are_kept(tag: Game) -> None:
+    """Its episodes, its rate and its shorter games; an input delay that is asked for holds for every seat."""
+    seats = [{"input_delay": 3}, {}]
+    study = {"num_episodes": 3, "max_steps": 40, "fps": 20, "seats": seats}
+    game = Game.of(tag.subject, study)
+    plan = Plan(game, seconds=10)
+    assert (plan.played().num_episodes, plan.played().max_steps, plan.fps) == (3, 40, 20)
+    assert [plan.played().of_seat(seat, "input_delay") for seat in (0, 1)] == [3, 1]
+    asked = Plan(game, seconds=10, input_delay=2).played()
+    assert [asked.of_seat(seat, "input_delay") for seat in (0, 1)] == [2, 2]
+    assert Plan(game, seconds=4).played().max_steps == 40
+    assert study["seats"] is seats
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"up_at": 3}, "no cut to come back from"), ({"down_at": 3, "socketio_only": True}, "no peer-to-peer to cut"),
+        ({"down_at": 20}, "not before the end"), ({"down_at": 3, "up_at": 3}, "not between"),
+        ({"down_at": 3, "up_at": 20}, "not between"), ({"hide": (2, 1, 2)}, "no page 2"),
+        ({"hide": (1, 3, 2)}, "from one time to a later one"), ({"input_delay": 99}, "input_delay"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_would_do_nothing_is_refused(tag: Game, wrong: dict[str, Any], what: str) -> None:
+    """A cut that never comes would pass for a failover that works."""
+    with pytest.raises(ConfigError, match=what):
+        Plan(tag, **wrong)
 
 
 def test_the_replica_is_the_games_own_environment(tag: Game) -> None:
-    """It is made of the module, seeded as in the page, and its generators are those of its metadata."""
-    simulation = tag.simulation([0, 1], 7)
+    """It is seeded as in the page, seats go in the order of agents, and a reset is the page's."""
+    simulation = tag.simulation(Plan(tag).played(), 7)
     simulation.reset(0)
     result = simulation.step([1, 2])
     assert result is not None
     assert result.rewards == {0: 1, 1: 2}
-    assert b"at" in simulation.canonical(simulation.save())
+    assert canonical.decode(simulation.canonical(simulation.save()))["env"] == {"at": [8, 2]}
 
 
-def test_an_action_space_without_an_own_drawing_is_refused(tag: Game) -> None:
-    """Only discrete actions can be drawn without being told how."""
-    anything = Game(name="x", module=tag.module, action_space={"type": "any"})
-    with pytest.raises(ConfigError, match="draw"):
-        anything.drawing()
-    drawn = Game(name="x", module=tag.module, action_space={"type": "any"}, draw="(random) => [random() < 0.5]")
-    assert "[random() < 0.5]" in script(drawn, 1)
+def test_a_game_for_another_number_of_players_than_it_has_agents_is_refused(tag: Game) -> None:
+    """With what can be done."""
+    with pytest.raises(EnvironmentUnfit, match="make the environment for 3 agents"):
+        Game.of(tag.subject, seats=3)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node to run the page's script")
-def test_a_scripted_player_holds_its_keys_and_is_the_same_again(tag: Game) -> None:
-    """Same seed, same actions; each held for 3 to 12 frames; an episode that begins again at 0 has a new plan."""
-    code = (
-        "globalThis.window = globalThis;\n"
-        + script(tag, 5)
-        + "\nconst read = () => Array.from({length: 200}, (_, f) => window.pycoreReadAction(f));"
-        "\nconst all = [read(), read()];\nconsole.log(JSON.stringify({all, log: window.pycoreRead}));"
+def test_an_environment_without_action_spaces_needs_them_said(tmp_path: Path) -> None:
+    """No range is guessed: a game that nobody can play would pass."""
+    file = tmp_path / "mute.py"
+    file.write_text(TAG.replace("def action_space", "def other_space"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="say it in the settings"):
+        Game.of(str(file))
+    said = Game.of(str(file), {"action_space": {"type": "discrete", "n": 4}})
+    assert said.played().action_space == {"type": "discrete", "n": 4}
+
+
+# --- what was tried ---
+
+
+def of_player(player: int = 0, performed: int = 0, reasons: tuple[str, ...] = ("done",)) -> dict[str, Any]:
+    """As much of a player's metrics as is looked at."""
+    episodes = [{"episode": number, "frames": 9, "reason": reason} for number, reason in enumerate(reasons)]
+    return {"playerId": player, "rollbacks": {"performed": performed}, "episodes": episodes}
+
+
+def test_latency_without_any_rollback_proves_nothing(tag: Game) -> None:
+    """Unless the input delay covers it, or nobody else plays."""
+    nothing = [of_player(0), of_player(1)]
+    assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), nothing, 1)
+    assert without_rollback(Plan(tag, latency_ms=60), nothing, 1) == ""
+    assert without_rollback(Plan(tag, latency_ms=100), nothing, 3) == ""
+    assert without_rollback(Plan(tag, latency_ms=100), [of_player(0), of_player(1, performed=1)], 1) == ""
+    assert without_rollback(Plan(tag, latency_ms=100), nothing[:1], 1) == ""
+
+
+def test_an_end_that_never_came_by_itself_is_said() -> None:
+    """A stop and a truncation are not the game's own end."""
+    assert ends([of_player(reasons=("max_steps", "done"))]) == []
+    (said,) = ends([of_player(reasons=("max_steps", "stop"))])
+    assert "(max_steps, stop)" in said
+
+
+def test_fields_that_never_changed_are_named() -> None:
+    """Of the environment's own state."""
+    states = [canonical.encode({"env": {"x": x, "wall": 3, "late": max(x, 1)}}) for x in (0, 1, 2)]
+    (said,) = never_changed(states)
+    assert "wall" in said
+    assert "late" not in said
+    assert "x" not in said.replace("nothing", "").partition(":")[2].partition("(")[0]
+    assert never_changed(states[:1]) == []
+
+
+# --- whether the pages kept up ---
+
+
+def test_ticks_that_begin_late_are_counted_and_pauses_are_not() -> None:
+    """A time without play stands between two ticks as null; work is told apart by what it did."""
+    start = [0.0, 33.0, 66.0, 140.0, None, 5000.0, 5033.0]
+    work = [2.0, 4.0, 9.0, 3.0, None, None, 50.0]
+    flags = [STEPPED, STEPPED, STEPPED | RESIMULATED, STEPPED, None, None, 0]
+    assert pace_of({"start": start, "work": work, "flags": flags}, 30) == Pace(
+        ticks=6, late=1, period=1000 / 30, step=3.0, rollback=9.0, most=50.0
     )
-    said = [subprocess.run(["node", "-e", code], capture_output=True, text=True, check=True).stdout for _ in range(2)]
-    assert said[0] == said[1]
-    found = json.loads(said[0])
-    first, second = found["all"]
-    assert first != second
-    assert set(first) == {0, 1, 2}
-    assert [list(episode.values()) for episode in found["log"]] == [first, second]
-    changes = [at for at in range(1, 200) if first[at] != first[at - 1]]
-    assert min(b - a for a, b in itertools.pairwise(changes)) >= 3
+    assert pace_of({"start": [], "work": [], "flags": []}, 30).slow is False
 
 
-def test_another_number_of_pages_is_refused_before_anything_is_started(tag: Game, tmp_path: Path) -> None:
-    """A session has two players here."""
-    with pytest.raises(ConfigError, match="two players"):
-        rehearse(Plan(tag, pages=3), site=tmp_path)
+def test_a_page_that_is_too_slow_is_told_what_would_help() -> None:
+    """An input delay, if what takes long are rollbacks; nothing but a cheaper step, if that alone takes a frame."""
+    fine = Pace(300, 3, 33.3, 4.0, 12.0, 30.0)
+    slow = Pace(300, 60, 33.3, 12.0, 60.0, 90.0)
+    assert advice("0", fine, [2, 3], 1) == ""
+    assert "with an input delay of 5 instead of 1" in advice("0", slow, [1, 2, 3, 3, 3, 3, 3, 4, 4, 9], 1)
+    assert "make step() cheaper" in advice("0", Pace(300, 250, 33.3, 30.0, 90.0, 90.0), [3], 1)
+
+
+# --- its processes and files ---
 
 
 def test_a_taken_port_is_told_at_once_with_the_way_out() -> None:
@@ -141,6 +218,7 @@ def test_what_a_rehearsal_left_is_shown_and_written(tmp_path: Path) -> None:
         "pathChanges": [{"to": "socketio", "episode": 0, "frame": 7, "cause": "closed"}],
         "end": {"reason": "complete"},
     }
+    metrics["playerId"] = 0
     outcome = Outcome("g", {"0": metrics}, {"0": "{}\n"}, {}, {"inputs_relayed": 5}, True, 3.0, 61.4, ["one"], [], [])
     shown = table(outcome)
     for fact in ("direct", "2, 4", "socketio at 0:7 (closed)", "server: 5", "lost: 1", "61 ms"):
@@ -148,3 +226,23 @@ def test_what_a_rehearsal_left_is_shown_and_written(tmp_path: Path) -> None:
     write(outcome, tmp_path / "out")
     assert (tmp_path / "out" / "trajectory-0.jsonl").read_bytes() == b"{}\n"
     assert json.loads((tmp_path / "out" / "metrics-0.json").read_text())["frames"]["total"] == 90
+    assert json.loads((tmp_path / "out" / "verdict.json").read_text()) == outcome.as_json()
+    assert outcome.as_json()["right"] is True
+
+
+def test_the_next_rehearsal_in_a_folder_leaves_no_record_of_the_last_one(tmp_path: Path) -> None:
+    """A player less would leave a record of another game; what is not a rehearsal's own is not touched."""
+    (tmp_path / "trajectory-9.jsonl").write_text("mine")
+    outcome = Outcome("g", {}, {"0": "a", "1": "b"}, {}, {}, True, 3.0, None, [], [], [])
+    write(outcome, tmp_path)
+    assert (tmp_path / "trajectory-9.jsonl").exists()
+    write(Outcome("h", {}, {"0": "c"}, {}, {}, True, 3.0, None, [], [], []), tmp_path)
+    assert not (tmp_path / "trajectory-1.jsonl").exists()
+    assert (tmp_path / "trajectory-0.jsonl").read_text() == "c"
+
+
+def test_without_playwright_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is built."""
+    monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
+    with pytest.raises(ConfigError, match=r"interactive-gym-pycore\[rehearse\]"):
+        ready(None)

@@ -11,6 +11,9 @@ import pytest
 
 from pycore import records
 from pycore.rehearsal import verdict
+from pycore.rehearsal.game import actions_of
+from pycore.rehearsal.reproducing import Here, reproduced
+from pycore.settings import Settings
 from pycore.simulation import StepResult
 from pycore.values import canonical
 
@@ -83,9 +86,22 @@ def spoken(lines: list[dict[str, Any]]) -> str:
     return "".join(dense(line) + "\n" for line in lines)
 
 
-def judged(text: str, other: str | None = None, read: Any = None) -> tuple[list[str], list[str]]:
+SETTINGS = json.dumps({"input_delay": DELAY, "action_space": {"type": "discrete", "n": 256}})
+SEATS = actions_of(Settings.of(json.loads(SETTINGS)), 2)
+
+
+def judged(
+    text: str,
+    other: str | None = None,
+    read: Any = None,
+    here: Callable[[], Any] = Sum,
+    there: Callable[[], Any] = Sum,
+    way: str = "cpython",
+) -> tuple[list[str], list[str]]:
     given = rehearsed()[1] if read is None else read
-    return verdict.judge({"0": text, "1": text if other is None else other}, given, DELAY, lambda _, seed: Sum(seed))
+    texts = {"0": text, "1": text if other is None else other}
+    problems, lost, _ = verdict.judge(texts, given, SEATS, Here(here, SETTINGS), Here(there, SETTINGS), way)
+    return problems, lost
 
 
 def test_a_true_record_has_nothing_wrong_with_it() -> None:
@@ -96,7 +112,10 @@ def test_the_first_line_that_differs_between_players_is_shown() -> None:
     lines, _ = rehearsed()
     lines[5]["actions"] = [9, 9]
     problems, _ = judged(spoken(rehearsed()[0]), spoken(lines))
-    assert problems[0].startswith("line 6 differs between player 0 and player 1")
+    assert problems[0] == (
+        "the players saw two games: episode 0, frame 4 (line 6): $.actions[0] is 0 for player 0 and 9 for player 1; "
+        "$.actions[1] is 1 for player 0 and 9 for player 1"
+    )
 
 
 def test_a_record_that_is_only_longer_differs_too() -> None:
@@ -165,11 +184,11 @@ def test_a_state_that_never_changes_and_an_idle_player_prove_nothing() -> None:
     for line in lines:
         if "hash" in line:
             line["hash"] = "11"
-    assert verdict.trivial(records.read(spoken(lines))) == "episode 0: the state never changed"
+    assert verdict.trivial(records.read(spoken(lines)), SEATS) == "episode 0: the state never changed"
     lines, _ = rehearsed()
     for line in lines[1:-1]:
         line["actions"][1] = 0
-    assert verdict.trivial(records.read(spoken(lines))) == "the player on seat 1 never did anything"
+    assert verdict.trivial(records.read(spoken(lines)), SEATS) == "the player on seat 1 never did anything"
 
 
 def test_books_that_do_not_add_up_are_told() -> None:
@@ -186,4 +205,113 @@ def test_books_that_do_not_add_up_are_told() -> None:
         "player 1 sent 5 inputs, player 0 received 4",
         "player 1 saw 1 states that differ",
         "the players gave the server 1 inputs, it relayed 3",
+    ]
+
+
+class Rounding(Sum):
+    """The same with other arithmetic."""
+
+    def step(self, actions: Any) -> StepResult:
+        self.state = self.state[0], self.state[1] + (actions[0] == 2)
+        return super().step(actions)
+
+    def canonical(self, state: object) -> bytes:
+        return canonical.encode({"env": dict(zip(("left", "right"), state, strict=True))})  # type: ignore[call-overload]
+
+
+class Other(Sum):
+    """The true game, with fields that have names."""
+
+    canonical = Rounding.canonical
+
+
+class Clock(Other):
+    """Each one adds something of its own."""
+
+    made = 0
+
+    def __init__(self, seed: int = 3) -> None:
+        super().__init__(seed)
+        Clock.made += 1
+        self.own = Clock.made
+
+    def reset(self, episode: int) -> None:
+        self.state = (self.seed, self.own)
+
+
+def hashed_again(make: Callable[[], Any]) -> str:
+    """The true record's text, with the hashes that a simulation gives."""
+    lines, _ = rehearsed()
+    simulation = make()
+    simulation.reset(0)
+    rows = b""
+    for line in lines[1:]:
+        if "hash" in line:
+            state = simulation.canonical(simulation.save())
+            line["hash"] = blake2b(state + blake2b(rows, digest_size=8).digest(), digest_size=8).hexdigest()
+            rows = b""
+        if "actions" in line:
+            result = simulation.step(line["actions"])
+            line["rewards"] = {str(agent): reward for agent, reward in result.rewards.items()}
+            text = dense(line)
+            rows += bytes(line["actions"]) + text[text.index(',"infos"') : -1].encode()
+    return spoken(lines)
+
+
+def test_arithmetic_that_only_cpython_has_is_told_from_a_game_that_differs_each_time() -> None:
+    """Pyodide reproduces the record: the players are right, and the message says by what to judge them."""
+    (problem,), _ = judged(hashed_again(Other), here=Rounding, there=Other)
+    assert "CPython does not reproduce it" in problem
+    assert "Pyodide does reproduce it" in problem
+    assert "--reproduce pyodide" in problem
+    assert "env.right" in problem
+    assert judged(hashed_again(Other), here=Rounding, there=Other, way="pyodide") == ([], [])
+    assert judged(hashed_again(Other), here=Rounding, there=Rounding, way="no") == ([], [])
+
+
+def test_a_game_that_differs_each_time_is_told_with_its_field() -> None:
+    """Two runs of the same actions in CPython are enough to know it."""
+    lines = hashed_again(Other).splitlines(True)
+    spoilt = [line.replace('"hash":"', '"hash":"00') if '"frame":30' in line else line for line in lines]
+    (problem,), _ = judged("".join(lines), "".join(spoilt), here=Clock, there=Other)
+    assert problem.startswith("the players saw two games: episode 0, frame 30")
+    assert "something else each time: env.right" in problem
+
+
+def test_a_hash_that_nobody_comes_to_without_a_rollback_is_a_state_that_was_not_saved_whole() -> None:
+    """Neither CPython nor Pyodide gives it, and both give the same."""
+    lines = hashed_again(Other).splitlines(True)
+    spoilt = "".join(line.replace('"hash":"', '"hash":"0') if '"frame":60' in line else line for line in lines)
+    said = reproduced("cpython", spoilt, Here(Other, SETTINGS), Here(Other, SETTINGS))
+    assert "lost when the state is saved and loaded" in said
+
+
+def test_what_is_read_by_seats_with_spaces_of_their_own_is_compared_as_it_is_played() -> None:
+    """A float is rounded to its dtype; a seat's own delay counts."""
+    box = {"type": "box", "shape": [1], "dtype": "float32", "low": -1, "high": 1}
+    three = {"type": "discrete", "n": 3}
+    seats = actions_of(Settings(seats=[{"action_space": box, "input_delay": 2}, {"action_space": three}]), 2)
+    rounded = seats[0].spelled([0.1])
+    assert rounded != [0.1]
+    lines = [{"pycore": 1, "players": [0, 1], "seed": 3}]
+    lines += [{"actions": [[0.0] if frame < 2 else rounded, 0 if frame < 1 else 2], "episode": 0, "frame": frame}
+              for frame in range(4)]  # fmt: skip
+    recording = records.read(spoken(lines))
+    read = [[{str(frame): [0.1] for frame in range(5)}], [{str(frame): 2 for frame in range(5)}]]
+    assert verdict.lost_inputs(recording, read, seats) == []
+    read[1][0]["1"] = 1
+    assert verdict.lost_inputs(recording, read, seats) == ["episode 0, frame 2, seat 1: 2 instead of 1"]
+
+
+def test_three_players_books_add_up_over_all_links() -> None:
+    def of(player: int, sent: int, received: int) -> dict[str, Any]:
+        inputs = {"sentViaP2P": sent, "receivedViaP2P": received, "sentViaSocketIO": 0, "receivedViaSocketIO": 0,
+                  "resentViaSocketIO": 0}  # fmt: skip
+        return {"playerId": player, "inputs": inputs, "sync": {"p2pHashMismatches": 0}}
+
+    metrics = [of(0, 10, 8), of(1, 8, 10), of(2, 8, 8)]
+    assert verdict.wrong_books(metrics, {"inputs_relayed": 0}) == []
+    metrics[2]["inputs"]["receivedViaP2P"] = 7
+    assert verdict.wrong_books(metrics, {"inputs_relayed": 0}) == [
+        "the players sent 26 inputs over all links and received 25"
     ]

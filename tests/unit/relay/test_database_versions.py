@@ -56,8 +56,8 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 {imports}
-revision = "0003"
-down_revision = "0002"
+revision = "{later}"
+down_revision = "{newest}"
 
 def upgrade():
     op.add_column("games", sa.Column("note", sa.Text))
@@ -65,6 +65,10 @@ def upgrade():
     op.execute("UPDATE games SET note = 'old'")
     {then}
 """
+
+NEWEST = "0002"
+"""The version of today's databases."""
+LATER = "9999"
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -112,7 +116,9 @@ def opened(path: Path, *, create: bool = True, scripts: Path = SCRIPTS) -> list[
 def following(folder: Path, then: str = "pass", imports: str = "") -> Path:
     """The scripts and a later version's."""
     scripts = shutil.copytree(SCRIPTS, folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "v0003_next.py").write_text(NEXT.format(then=then, imports=imports))
+    (scripts / "versions" / "v9999_next.py").write_text(
+        NEXT.format(then=then, imports=imports, later=LATER, newest=NEWEST)
+    )
     return scripts
 
 
@@ -138,6 +144,7 @@ def test_a_database_from_before_there_were_versions_keeps_every_byte(tmp_path: P
     assert found == [{"data": b'\x00{"\xc3\xa4\xff\n'}]
     after = rows(path)
     assert {name: after[name] for name in before} == before
+    assert version(path) == NEWEST
 
 
 def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(tmp_path: Path) -> None:
@@ -146,20 +153,20 @@ def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(tmp_path: Pa
     before = rows(path)
     told = opened(path, scripts=scripts)
     after = rows(path)
-    assert version(path) == "0003"
+    assert version(path) == LATER
     assert after["games"] == [(*before["games"][0], "old")]
     assert after["news"] == []
     assert {name: after[name] for name in before if name != "games"} == {
         name: before[name] for name in before if name != "games"
     }
-    copy = tmp_path / "study.db.before-0003"
+    copy = tmp_path / "study.db.before-9999"
     assert rows(copy) == before
     assert told == [
-        f"the database sqlite:///{path} is brought from version 0001 to 0003; a copy of it as it was is {copy}"
+        f"the database sqlite:///{path} is brought from version 0001 to {LATER}; a copy of it as it was is {copy}"
     ]
     assert opened(path, scripts=scripts) == []
     shutil.copy(copy, path)
-    assert "before-0003-2" in opened(path, scripts=scripts)[0]
+    assert "before-9999-2" in opened(path, scripts=scripts)[0]
     assert rows(copy) == before
 
 
@@ -174,7 +181,7 @@ def test_what_stands_in_the_write_ahead_log_is_in_the_copy(tmp_path: Path) -> No
         opened(path, create=False, scripts=scripts)
         running.execute("INSERT INTO seats VALUES ('g', '2', 'ghi')")
         running.commit()
-    assert rows(tmp_path / "study.db.before-0003")["seats"] == [("g", "0", "abc"), ("g", "1", "def")]
+    assert rows(tmp_path / "study.db.before-9999")["seats"] == [("g", "0", "abc"), ("g", "1", "def")]
     assert len(rows(path)["seats"]) == 3
 
 
@@ -183,7 +190,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
     path = first(tmp_path / "study.db")
     scripts = following(tmp_path, 'op.execute("UPDATE nowhere SET x = 1")')
     before = rows(path)
-    with pytest.raises(UsageError, match=r"of version 0001 and cannot be brought to 0003: no such table: nowhere"):
+    with pytest.raises(UsageError, match=r"of version 0001 and cannot be brought to 9999: no such table: nowhere"):
         opened(path, scripts=scripts)
     assert rows(path) == before
     assert version(path) is None
@@ -215,7 +222,7 @@ def test_a_migration_that_is_killed_leaves_the_database_as_it_was(tmp_path: Path
     assert process.returncode == 9
     assert rows(path) == before
     opened(path, scripts=following(tmp_path / "whole"))
-    assert version(path) == "0003"
+    assert version(path) == LATER
     assert rows(path)["games"] == [(*before["games"][0], "old")]
 
 
@@ -226,8 +233,8 @@ def test_of_two_processes_at_once_one_does_the_work(tmp_path: Path) -> None:
     said = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], said
     assert sorted(len(out.splitlines()) for out, _ in said) == [0, 0, 1]
-    assert [file.name for file in tmp_path.glob("study.db.*")] == ["study.db.before-0003"]
-    assert version(path) == "0003"
+    assert [file.name for file in tmp_path.glob("study.db.*")] == ["study.db.before-9999"]
+    assert version(path) == LATER
 
 
 def test_a_newer_database_is_refused_by_its_version(tmp_path: Path) -> None:
@@ -236,7 +243,7 @@ def test_a_newer_database_is_refused_by_its_version(tmp_path: Path) -> None:
     opened(path, scripts=following(tmp_path))
     data = path.read_bytes()
     for create in (True, False):
-        with pytest.raises(UsageError, match=r"is of version 0003; .* up to 0002\. Open it with .* or a newer one"):
+        with pytest.raises(UsageError, match=r"is of version 9999; .* up to 0002\. Open it with .* or a newer one"):
             opened(path, create=create)
     assert path.read_bytes() == data
 
@@ -282,7 +289,7 @@ def test_a_database_that_may_only_be_read_is_read_if_it_is_up_to_date(tmp_path: 
     sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = 1"))
     bring_up_to_date(engine, create=False, tell=pytest.fail)
     told: list[str] = []
-    with pytest.raises(UsageError, match=r"cannot be brought to 0003: attempt to write a readonly database; nothing"):
+    with pytest.raises(UsageError, match=r"cannot be brought to 9999: attempt to write a readonly database; nothing"):
         bring_up_to_date(engine, create=False, tell=told.append, scripts=scripts)
     engine.dispose()
     assert path.read_bytes() == data
@@ -317,5 +324,5 @@ def test_commands_that_read_bring_the_database_up_to_date_and_say_so(
         result = CliRunner().invoke(cli, ["data", "--database", f"sqlite:///{path}"])
     assert result.exit_code == 0, result.output
     assert "anna" in result.output
-    assert "from version 0001 to 0003" in caplog.text
-    assert version(path) == "0003"
+    assert f"from version 0001 to {LATER}" in caplog.text
+    assert version(path) == LATER

@@ -1,0 +1,209 @@
+"""`pycore rehearse`: a whole session in real browsers before there is a study."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from pycore.cli.told import told
+from pycore.errors import UsageError
+from pycore.factory import find_factory
+
+if TYPE_CHECKING:
+    from pycore.rehearsal import Outcome
+    from pycore.rehearsal.scripts import Policy
+
+CUTS = ("silent", "close")
+HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
+
+
+@click.command(short_help="Play a whole session in headless browsers, and judge it.")
+@click.argument("subject", metavar="MODULE:FACTORY|FILE.py[:FACTORY]")
+@click.option("--players", type=click.IntRange(1, 8), metavar="N", help="Pages that play; default: one for each agent.")
+@click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1, 86_400), help="How long.")
+@click.option(
+    "--episodes", type=click.IntRange(1, 250), metavar="N",
+    help="Episodes; default: the settings' number, each half of the time long at most.",
+)  # fmt: skip
+@click.option("--latency", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="Added one-way time.")
+@click.option("--jitter", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="How much that changes.")
+@click.option("--loss", default=0.0, type=click.FloatRange(0, 100), metavar="PCT", help="One-way loss, per cent.")
+@click.option("--p2p-down-at", type=click.FloatRange(0), metavar="S", help="Cut peer-to-peer after so many seconds,")
+@click.option("--p2p-up-at", type=click.FloatRange(0), metavar="S", help="and restore it.")
+@click.option("--p2p-cut", type=click.Choice(CUTS), help="How it is cut.  [default: silent]")
+@click.option("--socketio-only", is_flag=True, help="Peer-to-peer never comes up: everything goes by the server.")
+@click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
+@click.option("--hide", metavar="PAGE@FROM-TO", help="Hide a page meanwhile, for instance 1@3-7.")
+@click.option("--settings", type=click.Path(path_type=Path), metavar="FILE", help="The study's settings, JSON.")
+@click.option("--packages", metavar="A,B", help="Packages that the environment needs in the page.")
+@click.option(
+    "--wheels", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="A folder of wheels that the page needs as well.",
+)  # fmt: skip
+@click.option("--pyodide", metavar="DIR|URL", help="Where Pyodide comes from; default: its usual address.")
+@click.option("--policy", metavar="FILE.py:NAME", help="What the players do: a function of observation and agent.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of game and players.")
+@click.option(
+    "--reproduce", default="cpython", show_default=True, type=click.Choice(["cpython", "pyodide", "no"]),
+    help="Where the record is stepped again.",
+)  # fmt: skip
+@click.option("--chromium", metavar="PATH", help="The browser; default: $PYCORE_CHROMIUM, or the one that is found.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("rehearsal"), show_default=True,
+    metavar="DIR", help="Folder for metrics, trajectories, settings, the verdict and pictures.",
+)  # fmt: skip
+@click.option("--screenshots", is_flag=True, help="Photograph every page in the middle and at the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
+@told
+def rehearse(
+    subject: str,
+    players: int | None,
+    seconds: float,
+    episodes: int | None,
+    latency: float,
+    jitter: float,
+    loss: float,
+    p2p_down_at: float | None,
+    p2p_up_at: float | None,
+    p2p_cut: str | None,
+    socketio_only: bool,
+    input_delay: int | None,
+    hide: str | None,
+    settings: Path | None,
+    packages: str | None,
+    wheels: Path | None,
+    pyodide: str | None,
+    policy: str | None,
+    seed: int,
+    reproduce: str,
+    chromium: str | None,
+    out: Path,
+    screenshots: bool,
+    as_json: bool,
+) -> None:
+    """Play a whole session of an environment in headless browsers, and judge it.
+
+    A page for every player, each with a scripted player, and a real relay between them; the network is as bad as you
+    say. It is right if all players' records are the same bytes, without a gap, hold exactly what the players did, and
+    the environment comes to the same when it is stepped again with nothing but these actions.
+
+    FACTORY is a function without arguments that makes a new environment, make_env unless you say so. What the players
+    do is made of the action spaces, or by --policy.
+
+    Exit status 0: right; 1: something is wrong, with what it is; 2: a mistake in the call, or something is missing.
+    """
+    from pycore import rehearsal
+    from pycore.rehearsal import browsers, sites
+    from pycore.site import Study
+
+    if p2p_cut is not None and p2p_down_at is None:
+        raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
+    console = Console(stderr=True, highlight=False)
+    with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
+        study = None if settings is None else Study.read(settings)
+        game = rehearsal.Game.of(
+            subject, None if study is None else study.settings, players or (None if study is None else study.players)
+        )
+        plan = rehearsal.Plan(
+            game,
+            seconds=seconds,
+            latency_ms=latency,
+            jitter_ms=jitter,
+            loss=loss / 100,
+            down_at=p2p_down_at,
+            up_at=p2p_up_at,
+            cut=p2p_cut or CUTS[0],
+            socketio_only=socketio_only,
+            input_delay=input_delay,
+            seed=seed,
+            episodes=episodes,
+            hide=None if hide is None else _hidden(hide),
+            screenshots={"middle": seconds / 2, "end": seconds} if screenshots else {},
+            policy=None if policy is None else _policy(policy),
+            reproduce=reproduce,
+        )
+        browser = browsers.ready(chromium)
+        _folder(out)
+        with console.status("building the site") as status, tempfile.TemporaryDirectory(prefix="pycore-") as folder:
+
+            def say(line: str) -> None:
+                status.update(escape(line))
+                if not console.is_terminal:
+                    console.print(escape(line))
+
+            site = sites.site_of(
+                game,
+                Path(folder),
+                study,
+                packages=[name.strip() for name in (packages or "").split(",") if name.strip()],
+                wheels=wheels,
+                pyodide=pyodide,
+                say=say,
+            )
+            try:
+                outcome = rehearsal.rehearse(plan, site=site, chromium=browser, out=out, say=say)
+            except rehearsal.RehearsalFailed as error:
+                _failed(error, as_json)
+        rehearsal.write(outcome, out)
+    if as_json:
+        click.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
+    else:
+        show(outcome)
+        click.echo(f"metrics, trajectories, settings and the verdict are in {out}")
+    if not outcome.right:
+        raise SystemExit(1)
+
+
+def show(outcome: Outcome) -> None:
+    """The table, what was not tried, and the verdict."""
+    from pycore.rehearsal import table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(escape(table(outcome)))
+    for warning in outcome.warnings:
+        console.print(f"[yellow]note:[/yellow] {escape(warning)}")
+    for problem in outcome.problems:
+        console.print(f"[bold red]WRONG:[/bold red] {escape(problem)}")
+    if outcome.right:
+        console.print(f"[bold green]right:[/bold green] {escape(outcome.verdict)}")
+
+
+def _failed(error: Exception, as_json: bool) -> None:
+    """A page or the relay that did not do its part is what a rehearsal is there to find."""
+    if as_json:
+        click.echo(json.dumps({"right": False, "problems": [str(error)]}, ensure_ascii=False), file=sys.__stdout__)
+    else:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]WRONG:[/bold red] {escape(str(error))}")
+    raise SystemExit(1)
+
+
+def _hidden(text: str) -> tuple[int, float, float]:
+    found = HIDE.fullmatch(text)
+    if found is None:
+        raise UsageError(f"--hide {text} is not PAGE@FROM-TO, for instance 1@3-7: page 1 from second 3 to second 7")
+    page, begin, end = found.groups()
+    return int(page), float(begin), float(end)
+
+
+def _policy(text: str) -> Policy:
+    """A function that is found as an environment's is."""
+    if ":" not in text:
+        raise UsageError(f"--policy {text} names no function; give file.py:NAME or package.module:NAME")
+    policy: Any = find_factory(text).make
+    return cast("Policy", policy)
+
+
+def _folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be a folder: {error.strerror}") from error

@@ -1,0 +1,60 @@
+"""What a rehearsal did not try, and whether it tried what it was meant to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pycore.audit.comparison import decoded, has_reward
+from pycore.records import Recording
+from pycore.rehearsal.plan import Plan
+from pycore.values.canonical import encode
+
+
+def untried(recording: Recording) -> list[str]:
+    """Rewards that never came."""
+    rows = [frame.results for episode in recording.episodes for frame in episode.frames]
+    if any('"rewards":{' in row for row in rows) and not any(map(has_reward, rows)):
+        return [f"every reward of {len(rows)} frames was 0: the players never earned anything"]
+    return []
+
+
+def ends(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whether an episode ended by itself."""
+    reasons = [episode["reason"] for episode in metrics[0]["episodes"]]
+    if "done" in reasons:
+        return []
+    how = ", ".join(sorted(set(map(str, reasons)))) or "none ended"
+    do = "play longer (--seconds), or let the players do what ends a game (--policy)"
+    return [f"no episode ended by itself ({how}): ends were not tried; {do}"]
+
+
+def without_rollback(plan: Plan, metrics: Sequence[Mapping[str, Any]], lowest_delay: int) -> str:
+    """Why a rehearsal under latency proves nothing; empty if frames were rolled back, or did not have to be."""
+    if len(metrics) < 2 or any(of["rollbacks"]["performed"] for of in metrics):
+        return ""
+    needed = (lowest_delay + 1) * 1000.0 / plan.fps
+    if plan.latency_ms <= needed:
+        return ""
+    return (
+        f"nothing was rolled back, though packets took {plan.latency_ms:g} ms and an input delay covers {needed:.0f}: "
+        "this browser does not slow peer-to-peer channels, or no player did anything that changes"
+    )
+
+
+def never_changed(states: Sequence[bytes]) -> list[str]:
+    """Fields of an environment's own state that were the same in all states."""
+    if len(states) < 2:
+        return []
+    envs = [decoded(state).get("env") for state in states]
+    if not all(isinstance(env, dict) for env in envs):
+        return []
+    first = envs[0]
+    still = sorted(
+        str(name) for name, value in first.items()
+        if all(name in env and encode(env[name]) == encode(value) for env in envs[1:])
+    )  # fmt: skip
+    if not still:
+        return []
+    named = ", ".join(still[:8]) + (" and others" if len(still) > 8 else "")
+    return [f"never changed, so not tried: {named} (nothing to do if these are constants)"]

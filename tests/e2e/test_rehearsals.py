@@ -1,0 +1,74 @@
+"""Any environment in real pages: captured, turn-based, and one that is broken and must be found out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pycore.rehearsal import Game, Outcome, Plan, rehearse
+from pycore.rehearsal.sites import site_of
+from tools import chromium
+from tools.paths import NEWEST, ROOT
+
+pytestmark = pytest.mark.e2e
+
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENTS = Path(__file__).resolve().parent / "environments"
+
+
+def play(name: str, out: Path, **plan: Any) -> Outcome:
+    game = Game.of(str(ENVIRONMENTS / f"{name}.py"))
+    site = site_of(game, out, pyodide=NEWEST.source)
+    return rehearse(Plan(game, **plan), site=site, chromium=chromium.ensure(), out=out)
+
+
+def test_an_environment_without_get_state_and_with_a_space_for_each_agent_is_rehearsed_by_the_command(
+    tmp_path: Path,
+) -> None:
+    """String agents, a Dict and a MultiDiscrete space, captured state; latency and loss; files and pictures."""
+    words = [str(ENVIRONMENTS / "meadow.py"), "--seconds", "7", "--latency", "80", "--loss", "5", "--screenshots"]
+    words += ["--pyodide", str(NEWEST.source), "--chromium", str(chromium.ensure()), "--out", "left", "--json"]
+    command = [sys.executable, "-m", "pycore", "rehearse", *words]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRON, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict = json.loads(done.stdout)
+    assert (verdict["right"], verdict["problems"], verdict["inputsLost"]) == (True, [], 0)
+    assert [len(verdict["players"]), verdict["inputsRelayed"]] == [2, 0]
+    for player in verdict["players"].values():
+        assert player["frames"] >= 150
+        assert player["rollbacks"]["performed"] >= 10
+        assert player["hashesCompared"] >= 4
+        assert 0 < player["pace"]["stepMs"] < player["pace"]["rollbackMs"] < 30
+    left = tmp_path / "left"
+    one, other = (left / f"trajectory-{player}.jsonl" for player in (0, 1))
+    assert one.read_bytes() == other.read_bytes()
+    assert json.loads((left / "settings.json").read_text())["seats"][1]["action_space"]["type"] == "multi_discrete"
+    pictures = {f"{at}-page{number}.png" for at in ("middle", "end") for number in (0, 1)}
+    assert {path.name for path in left.glob("*.png")} == pictures
+    again = [sys.executable, "-m", "pycore", "replay", str(one), "--env", words[0], "--settings", "left/settings.json"]
+    assert subprocess.run(again, cwd=tmp_path, env=ENVIRON, capture_output=True).returncode == 0
+
+
+def test_a_turn_based_game_is_played_to_its_ends_with_legal_moves(tmp_path: Path) -> None:
+    """Guesses of who waits are wrong whenever somebody moves."""
+    outcome = play("noughts", tmp_path, seconds=6, latency_ms=80, reproduce="pyodide")
+    assert outcome.problems == []
+    assert not any("no episode ended" in warning for warning in outcome.warnings)
+    one, two = outcome.metrics.values()
+    assert [episode["reason"] for episode in one["episodes"]].count("done") >= 2
+    assert one["rollbacks"]["performed"] + two["rollbacks"]["performed"] >= 4
+    assert '"illegal":true' not in outcome.trajectories["0"]
+    assert '"rewards":{"0":1,"1":-1}' in outcome.trajectories["0"]
+
+
+def test_an_environment_that_reads_a_clock_is_found_out_with_its_field(tmp_path: Path) -> None:
+    """Too late in a game for the check of its first frames."""
+    outcome = play("drifting", tmp_path, seconds=5, latency_ms=30)
+    assert "the players saw two games: episode 0, frame 60" in outcome.problems[0]
+    assert "something else each time: env.drift was " in outcome.problems[0]
