@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pycore.rehearsal.scripts import Policy
 
 CUTS = ("silent", "close")
+REPORTS = 5
+"""So many of what the pages reported are shown; the verdict's file has all."""
 HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
 
@@ -147,7 +149,6 @@ def rehearse(
                 packages=[name.strip() for name in (packages or "").split(",") if name.strip()],
                 wheels=wheels,
                 pyodide=pyodide,
-                say=say,
             )
             try:
                 outcome = rehearsal.rehearse(plan, site=site, chromium=browser, out=out, say=say)
@@ -171,6 +172,8 @@ def show(outcome: Outcome) -> None:
     console.print(escape(table(outcome)))
     for warning in outcome.warnings:
         console.print(f"[yellow]note:[/yellow] {escape(warning)}")
+    for report in list(dict.fromkeys(outcome.reports))[:REPORTS]:
+        console.print(f"[dim]reported:[/dim] {escape(report)}")
     for problem in outcome.problems:
         console.print(f"[bold red]WRONG:[/bold red] {escape(problem)}")
     if outcome.right:
@@ -203,7 +206,9 @@ def _policy(text: str) -> Policy:
 
 
 def _folder(out: Path) -> None:
+    from pycore.rehearsal.outcome import clear
+
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        clear(out)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be a folder: {error.strerror}") from error

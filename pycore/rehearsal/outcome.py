@@ -92,12 +92,7 @@ class Outcome:
 
 def write(outcome: Outcome, out: Path) -> list[Path]:
     """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict."""
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / VERDICT).is_file():
-        # Of another rehearsal: a player less would leave a record of another game here.
-        for pattern in OWN:
-            for old in out.glob(pattern):
-                old.unlink()
+    clear(out)
     files: dict[str, bytes] = {}
     for player, metrics in outcome.metrics.items():
         files[f"metrics-{player}.json"] = _lines(metrics)
@@ -114,6 +109,15 @@ def write(outcome: Outcome, out: Path) -> list[Path]:
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def clear(out: Path) -> None:
+    """Make the folder, without what another rehearsal left in it: a player less would leave a record of that game."""
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / VERDICT).is_file():
+        for pattern in OWN:
+            for old in out.glob(pattern):
+                old.unlink()
 
 
 def _lines(value: Any) -> bytes:

@@ -224,10 +224,11 @@ def _collect(
 ) -> Outcome:
     metrics, texts, huds, read, paces, problems = {}, {}, {}, {}, {}, []
     settings = plan.played()
-    stored = True
+    stored, failed = True, False
     for number, page in enumerate(pages):
         status = page.evaluate("window.pycoreStatus")
         if status["phase"] != "done":
+            failed = True
             problems.append(f"page {number} is '{status['phase']}' at the end: {_error(status)}")
         stored = stored and bool(status["stored"])
         reports += [f"page {number}: {report['code']}: {report['message']}" for report in status["reports"]]
@@ -251,7 +252,9 @@ def _collect(
     if not stored:
         problems.append("not everything was acknowledged by the server")
     everybody = list(metrics.values())
-    problems += verdict.wrong_books(everybody, counts)
+    if not failed:
+        # Who failed has told what; that others heard less of it adds nothing.
+        problems += verdict.wrong_books(everybody, counts)
     delays = [seat.delay for seat in seats]
     if vacuous := coverage.without_rollback(plan, everybody, min(delays)):
         problems.append(vacuous)
@@ -267,4 +270,9 @@ def _collect(
 
 def _error(status: dict[str, Any]) -> str:
     error = status.get("error")
-    return f"{error['code']}: {error['message']}" if isinstance(error, dict) else "it says nothing"
+    if not isinstance(error, dict):
+        return "it says nothing"
+    said = f"{error['code']}: {error['message']}"
+    if "ModuleNotFoundError" in said:
+        said += " (what the page loads beside the environment's own files is said by --packages, with --wheels)"
+    return said
