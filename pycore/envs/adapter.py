@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pycore.envs.audit import check_rollback
 from pycore.envs.chains import class_name
@@ -30,6 +30,9 @@ from pycore.simulation import StepResult
 from pycore.values.canonical import Array, encode
 
 __all__ = ["ParallelEnvAdapter"]
+
+DICTS: Final = frozenset({dict})
+NUMBERS: Final = frozenset({int, float})
 
 
 class ParallelEnvAdapter:
@@ -212,19 +215,27 @@ class ParallelEnvAdapter:
             )
         generators.note()
         observations, rewards, terminations, truncations, infos = outcome
-        if infos is None:
-            infos = {} if isinstance(rewards, dict) else {"human": {}}
-        elif not isinstance(rewards, dict) and (self._common or not self._plays_several):
-            # A single agent's info is a dict as well, but not one by agent.
-            infos = {"human": infos}
-        self.observations = self._by_player(observations)
-        terminated = {agent: bool(flag) for agent, flag in self._by_player(terminations, "terminations").items()}
-        truncated = {agent: bool(flag) for agent, flag in self._by_player(truncations, "truncations").items()}
+        if self._names or not DICTS.issuperset(map(type, outcome)):
+            if infos is None:
+                infos = {} if isinstance(rewards, dict) else {"human": {}}
+            elif not isinstance(rewards, dict) and (self._common or not self._plays_several):
+                # A single agent's info is a dict as well, but not one by agent.
+                infos = {"human": infos}
+            observations, rewards = self._by_player(observations), self._by_player(rewards, "rewards")
+            terminations = self._by_player(terminations, "terminations")
+            truncations = self._by_player(truncations, "truncations")
+            infos = self._by_player(infos, "infos")
+        self.observations = observations
+        terminated = {agent: bool(flag) for agent, flag in terminations.items()}
+        truncated = {agent: bool(flag) for agent, flag in truncations.items()}
         return StepResult(
-            {agent: _plain_number(reward) for agent, reward in self._by_player(rewards, "rewards").items()},
+            {
+                agent: reward if type(reward) in NUMBERS else _plain_number(reward)
+                for agent, reward in rewards.items()
+            },
             terminated,
             truncated,
-            {agent: _own(info) for agent, info in self._by_player(infos, "infos").items()},
+            {agent: _own(info) for agent, info in infos.items()},
             self._is_done(before, terminated, truncated),
         )
 
@@ -315,6 +326,8 @@ class ParallelEnvAdapter:
     def _is_done(self, before: tuple[Any, ...] | None, terminated: dict[Any, bool], truncated: dict[Any, bool]) -> bool:
         """Everybody who is there is terminated or truncated, in this step or before, or all have left `env.agents`."""
         env, names = self._env, self._names
+        if not env.flagged and True not in terminated.values() and True not in truncated.values():
+            return bool(before) and not env.agents  # nearly every frame
         # Who was flagged in an earlier frame is part of the state, and so it is the view that remembers it.
         flagged = {names.get(agent, agent) for agent in env.flagged} if env.flagged else ()
         if before is None:
@@ -355,8 +368,6 @@ def _native(action: Any) -> Any:
 
 
 def _plain_number(value: Any) -> Any:
-    if type(value) is float or type(value) is int:
-        return value
     if getattr(value, "size", 2) == 1 and hasattr(value, "item"):
         return value.item()
     return _own(value)  # a vector, by objective

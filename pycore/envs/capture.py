@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
-from pycore.envs.kinds import Reduce, bare_state, generator, is_kept_aside, put_state, reduction_of
+from pycore.envs.kinds import Reduce, bare_state, is_kept_aside, plainly, put_state, reduction_of, reduction_of_code
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Memory, Raw
 from pycore.envs.wrappers import known_wrapper, put_wrapper
@@ -56,10 +56,11 @@ class Capture:
 
         self._env = env
         self.reason = reason
-        self._reductions: dict[type, Reduce | None] = {}
         self._memories: dict[int, Memory | None] = {}
         """Of generators, by their place in memory, which they keep: a `Memory` holds its generator."""
-        self._pickler = _pickler(pickle.Pickler, self._reductions, self._memory)
+        self._sharer = _Sharer(self._memory)
+        self._pickler: Any = pickle.Pickler
+        self._careful = _with_code_shared(pickle.Pickler, self._sharer)
         self._loads = pickle.loads
         self._drawn: list[tuple[Any, str, Any, Any]] = []
         """What drawing left in attributes: layer, name, value, and what stands there for the game."""
@@ -73,13 +74,24 @@ class Capture:
     def save(self) -> Captured:
         """The state of now."""
         layers = layers_of(self._env)
-        shared: list[Any] = []
-        file = io.BytesIO()
-        pickler = self._pickler(file, layers, shared)
+        states = [_state_of(layer) for layer in layers]
         try:
-            pickler.dump([_state_of(layer) for layer in layers])
+            return self._dumped(layers, states)
         except Exception as error:
-            raise self._refusal(layers, error) from error
+            if self._pickler is self._careful:
+                raise self._refusal(layers, states, error) from error
+        # To be asked for every function and class costs a tenth, so it is done only where some cannot be imported.
+        self._pickler = self._careful
+        return self.save()
+
+    def _dumped(self, layers: tuple[Any, ...], states: Any) -> Captured:
+        sharer = self._sharer
+        shared = sharer.begin(layers)
+        file = io.BytesIO()
+        # Protocol 5 would give arrays that are views of a buffer, and each copy of a copy one view more.
+        pickler = self._pickler(file, 4)
+        pickler.dispatch_table = sharer.reductions
+        pickler.dump(states)
         return Captured(layers, file.getvalue(), tuple(shared))
 
     def load(self, captured: Captured) -> None:
@@ -152,23 +164,21 @@ class Capture:
         assert memory is not None
         return Raw(data, memory.last.layout)
 
-    def _refusal(self, layers: tuple[Any, ...], error: Exception) -> EnvironmentUnfit:
+    def _refusal(self, layers: tuple[Any, ...], states: Any, error: Exception) -> EnvironmentUnfit:
         """What could not be held, where it is, and the way out."""
 
         def fails(value: Any) -> bool:
-            shared: list[Any] = []
             try:
-                self._pickler(io.BytesIO(), layers, shared).dump(value)
+                self._dumped(layers, value)
             except Exception:
                 return True
             return False
 
         name = class_name(layers[0])
-        path = path_of([_state_of(layer) for layer in layers], fails)
         return EnvironmentUnfit(
             f"{name} has no get_state() and set_state(), and its attributes cannot be captured: "
-            f"{path or 'something in them'} cannot be held ({error}). Make it anew from plain values where it is "
-            "needed, or give get_state() and set_state(state)"
+            f"{path_of(states, fails) or 'something in them'} cannot be held ({error}). Make it anew from plain values "
+            "where it is needed, or give get_state() and set_state(state)"
         )
 
 
@@ -210,41 +220,68 @@ def _generator(number: int, data: bytes) -> Any:
     return generator(captured.shared[number], data)
 
 
-def _pickler(
-    base: Any, reductions: dict[type, Reduce | None], memory: Callable[[Any], Memory | None]
-) -> Callable[[Any, tuple[Any, ...], list[Any]], Any]:
-    """The class of picklers that reduce what they meet as `pycore.envs.kinds` says."""
-    unknown: Any = object()
+class _Reductions(dict[type, Reduce]):
+    """By type, how an object is reduced: decided when the first of its kind is met."""
+
+    def __init__(self, sharer: _Sharer) -> None:
+        self._sharer = sharer
+
+    def __missing__(self, kind: type) -> Reduce:
+        self[kind] = found = reduction_of(kind, self._sharer)
+        return found
+
+
+class _Sharer:
+    """What the snapshot that is being made refers to by number: its layers, and what is shared."""
+
+    def __init__(self, memory: Callable[[Any], Memory | None]) -> None:
+        self.reductions = _Reductions(self)
+        self._memory = memory
+        self._kinds: set[type] = set()
+        self._numbers: dict[int, int] = {}
+        self._shared: list[Any] = []
+
+    def begin(self, layers: tuple[Any, ...]) -> list[Any]:
+        """Start a snapshot of these layers; returns the list that what is shared goes into."""
+        self._numbers = {id(layer): number for number, layer in enumerate(layers)}
+        self._shared = shared = list[Any]()
+        for layer in layers:
+            kind = type(layer)
+            if kind not in self._kinds:
+                self._kinds.add(kind)
+                self.reductions[kind] = self._layer_or(self.reductions[kind])
+        return shared
+
+    def _layer_or(self, reduce: Reduce) -> Reduce:
+        def reduced(value: Any) -> Any:
+            number = self._numbers.get(id(value))
+            return reduce(value) if number is None else (_layer, (number,))
+
+        return reduced
+
+    def share(self, value: Any) -> Any:
+        """Refer to it by number."""
+        self._shared.append(value)
+        return _shared, (len(self._shared) - 1,)
+
+    def keeps(self, value: Any) -> bool:
+        """Whether it is a layer."""
+        return id(value) in self._numbers
+
+    def generator(self, value: Any) -> Any:
+        """Share it, with its state beside it, where that lies in memory."""
+        memory = self._memory(value)
+        if memory is None:
+            return plainly(value)
+        self._shared.append(value)
+        return _generator, (len(self._shared) - 1, memory.state().data)
+
+
+def _with_code_shared(base: Any, sharer: _Sharer) -> Any:
+    """The class of picklers that share classes and functions which cannot be imported."""
 
     class Pickler(base):  # type: ignore[misc]
-        def __init__(self, file: Any, layers: tuple[Any, ...], shared: list[Any]) -> None:
-            # Protocol 5 would give arrays that are views of a buffer, and each copy of a copy one view more.
-            super().__init__(file, 4)
-            self._layers = {id(layer): number for number, layer in enumerate(layers)}
-            self._kinds = {type(layer) for layer in layers}
-            self._shared = shared
-
-        def share(self, value: Any) -> Any:
-            """Refer to it by number."""
-            self._shared.append(value)
-            return _shared, (len(self._shared) - 1,)
-
-        def keeps(self, value: Any) -> bool:
-            """Whether it is a layer."""
-            return id(value) in self._layers
-
         def reducer_override(self, value: Any) -> Any:
-            kind = type(value)
-            reduce = reductions.get(kind, unknown)
-            if reduce is unknown:
-                reduce = reductions[kind] = reduction_of(kind)
-            if kind in self._kinds and id(value) in self._layers:
-                return _layer, (self._layers[id(value)],)
-            if reduce is None:
-                return NotImplemented
-            if reduce is generator and (found := memory(value)) is not None:
-                self._shared.append(value)
-                return _generator, (len(self._shared) - 1, found.state().data)
-            return reduce(value, self)
+            return reduction_of_code(value, sharer)
 
     return Pickler

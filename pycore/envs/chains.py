@@ -28,11 +28,14 @@ def chain_of(env: Any) -> list[Any]:
     chain = [env]
     while len(chain) < MOST_LAYERS:
         layer = chain[-1]
-        if getattr(layer, "unwrapped", None) is layer:
-            break
         own = getattr(layer, "__dict__", {})
-        inner = next((own[name] for name in INNER if hasattr(own.get(name), "step")), None)
-        if inner is None or any(inner is known for known in chain):
+        inner = None
+        for name in INNER:
+            if name in own and hasattr(own[name], "step"):
+                inner = own[name]
+                break
+        # Of a wrapper `unwrapped` is asked layer by layer, so it comes last.
+        if inner is None or any(inner is known for known in chain) or getattr(layer, "unwrapped", None) is layer:
             break
         chain.append(inner)
     return chain

@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, Final
 
+from pycore.envs.chains import innermost
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Memory, Raw, form_of
 from pycore.errors import ConfigError
@@ -82,6 +83,8 @@ class Generators:
         self.astray = False
         """Somebody else may have drawn since: `settle` before the environment runs."""
         self._env = env
+        self._inner: Any = None
+        """The environment inside of all wrappers, which some replace at a reset; None before the first."""
         self._random = "random" in self.names
         self._numpy = "numpy" in self.names
         self._np_random = "np_random" in self.names
@@ -106,7 +109,8 @@ class Generators:
     def begin(self) -> None:
         """The environment was reset."""
         if self._np_random:
-            generator = _np_random_of(self._env)
+            self._inner = innermost(self._env)
+            generator = _np_random_of(self._inner)
             # Again at every reset: most make a new one there. One that comes later is asked, since to get at its
             # memory takes longer than that.
             self._own = None if generator is None else _way(generator)
@@ -131,7 +135,7 @@ class Generators:
         if theirs is not None:
             self._their_way(sys.modules["numpy.random"]).load(theirs)
         if own is not None:
-            self._own_way(_np_random_of(self._env)).load(own)
+            self._own_way(_np_random_of(self._inner)).load(own)
 
     def resume(self) -> None:
         """The simulation goes on after a pause in which others may have drawn."""
@@ -149,7 +153,7 @@ class Generators:
             ours = self._ours.state()
         if self._numpy and (module := sys.modules.get("numpy.random")):
             theirs = self._their_way(module).state()
-        if self._np_random and (generator := _np_random_of(self._env)) is not None:
+        if self._inner is not None and (generator := _np_random_of(self._inner)) is not None:
             own = self._own_way(generator).state()
         return ours, theirs, own
 
@@ -197,11 +201,9 @@ def _of_random() -> Any:
     return generator if type(generator) is random.Random else random
 
 
-def _np_random_of(env: Any) -> Any:
+def _np_random_of(inner: Any) -> Any:
     # Gymnasium's np_random is a property that makes a generator, seeded from the operating system, when there is none.
     # _np_random says so without making one, but only that of the environment itself: a wrapper's refuses to answer.
-    inner = getattr(env, "unwrapped", None)
-    inner = env if inner is None else inner
     generator = getattr(inner, "_np_random", inner)
     if generator is inner:
         generator = getattr(inner, "np_random", None)

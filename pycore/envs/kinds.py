@@ -21,17 +21,20 @@ import weakref
 from collections.abc import Callable
 from enum import Enum
 from functools import cache
+from operator import attrgetter, methodcaller
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
 from pycore.errors import PycoreError
 
-__all__ = ["Reduce", "Refused", "Sharing", "bare_state", "generator", "is_kept_aside", "put_state", "reduction_of"]
-
+__all__ = [
+    "Reduce", "Refused", "Sharing", "bare_state", "is_kept_aside", "plainly", "put_state", "reduction_of",
+    "reduction_of_code",
+]  # fmt: skip
 
 
 class Sharing(Protocol):
-    """What a reduction may ask of the pickler."""
+    """What a reduction may ask of whoever captures."""
 
     def share(self, value: Any) -> Any:
         """What stands in the pickle for an object that is shared."""
@@ -39,9 +42,14 @@ class Sharing(Protocol):
     def keeps(self, value: Any) -> bool:
         """Whether an object is a layer, which stays the object that it is."""
 
+    def generator(self, value: Any) -> Any:
+        """What stands in the pickle for a generator of random numbers."""
 
-Reduce = Callable[[Any, Sharing], Any]
-"""Takes an object; gives what `__reduce__` gives, or NotImplemented for pickle's own way."""
+
+Reduce = Callable[[Any], Any]
+"""Takes an object; gives what `__reduce__` gives."""
+plainly: Final[Reduce] = methodcaller("__reduce_ex__", 4)
+"""Pickle's own way. Of C, like pickle itself: most objects go it, and a call of Python for each takes a third more."""
 
 DRAWN: Final = frozenset({"Surface", "Font", "Clock", "Sound", "Channel", "Joystick", "Window", "FreeType"})
 """Of pygame, what a state never holds: pictures, sounds and clocks."""
@@ -63,28 +71,46 @@ class Refused(PycoreError):
     code = "capture_refused"
 
 
-def reduction_of(kind: type) -> Reduce | None:
-    """How objects of exactly this type are reduced; None: as pickle does it."""
+def reduction_of(kind: type, sharing: Sharing) -> Reduce:
+    """How objects of exactly this type are reduced; classes and functions that are shared: see `reduction_of_code`."""
     if issubclass(kind, type):
-        return _class
+        return attrgetter("__qualname__")  # pickle looks for it there, and refuses if it is not
     if kind is random.Random or (kind.__name__ in NUMPYS and kind.__module__.startswith("numpy.random")):
-        return generator
-    found = _OF_CODE.get(kind)
-    if found is not None:
-        return found
-    names = {(base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__}
-    if any(package in DRAWERS and name in DRAWN for package, name in names) or kind.__name__ == "JsProxy":
-        return _share
-    if any(package in SPACES and name == "Space" for package, name in names):
-        return _share
+        return sharing.generator
+    if _is_shared(kind):
+        return sharing.share
+    if kind is MethodType:
+        return _method
+    if kind is weakref.ref:
+        return _weak
     numpy = sys.modules.get("numpy")
     if numpy is not None and issubclass(kind, numpy.ndarray):
         return _array if kind is numpy.ndarray else _array_with_attributes
+    if numpy is not None and issubclass(kind, numpy.dtype):
+        return _dtype
     if numpy is not None and issubclass(kind, numpy.generic):
-        return _number if kind.__name__ in NUMBERS else None
-    if any(name == "EzPickle" for _, name in names):
+        return _number_of(kind) if kind.__name__ in NUMBERS else plainly
+    if any(base.__name__ == "EzPickle" for base in kind.__mro__):
         return _bare
-    return None
+    return copyreg.dispatch_table.get(kind, plainly)
+
+
+def reduction_of_code(value: Any, sharing: Sharing) -> Any:
+    """For a pickler's `reducer_override`: what stands for a class or function, which is shared if it cannot be
+    imported; NotImplemented for whatever else."""
+    if isinstance(value, type):
+        return NotImplemented if _is_importable(value) else sharing.share(value)
+    return _function(value, sharing) if type(value) is FunctionType else NotImplemented
+
+
+def _is_shared(kind: type) -> bool:
+    """Whether objects of a type are shared, for they are no state: modules, spaces, what is drawn with."""
+    if kind is ModuleType or kind.__name__ == "JsProxy":
+        return True
+    names = {(base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__}
+    return any(
+        (package in DRAWERS and name in DRAWN) or (package in SPACES and name == "Space") for package, name in names
+    )
 
 
 def is_kept_aside(value: Any) -> bool:
@@ -95,7 +121,7 @@ def is_kept_aside(value: Any) -> bool:
 
 @cache
 def _leads_nowhere(kind: Any) -> bool:
-    return kind in FIXED or reduction_of(kind) is _share
+    return kind in FIXED or _is_shared(kind)
 
 
 def bare_state(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -123,15 +149,6 @@ def put_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
 # --- kinds ---
 
 
-def generator(value: Any, sharing: Sharing) -> Any:
-    """A generator of random numbers: `pycore.envs.capture` knows more of it, where its state lies in memory."""
-    return NotImplemented
-
-
-def _share(value: Any, sharing: Sharing) -> Any:
-    return sharing.share(value)
-
-
 _importable: dict[int, Any] = {}
 """What was found where it says it is, by its place in memory."""
 
@@ -145,10 +162,6 @@ def _is_importable(value: Any) -> bool:
     if found is value:
         _importable[id(value)] = value
     return found is value
-
-
-def _class(value: Any, sharing: Sharing) -> Any:
-    return NotImplemented if _is_importable(value) else sharing.share(value)
 
 
 def _function(value: Any, sharing: Sharing) -> Any:
@@ -193,15 +206,15 @@ def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.generic, numpy.dtype, numpy.ufunc)):
         return True
-    return kind in _CODE or reduction_of(kind) is _share
+    return kind is BuiltinFunctionType or _is_shared(kind)
 
 
-def _method(value: Any, sharing: Sharing) -> Any:
+def _method(value: Any) -> Any:
     # pickle would look the name up, and a method may have another one than the attribute it is found by.
     return MethodType, (value.__func__, value.__self__)
 
 
-def _weak(value: Any, sharing: Sharing) -> Any:
+def _weak(value: Any) -> Any:
     there = value()
     return (weakref.ref, (there,)) if there is not None else (_dead, ())
 
@@ -211,24 +224,39 @@ def _dead() -> Any:
     return weakref.ref(type("Gone", (), {})())
 
 
-def _bare(value: Any, sharing: Sharing) -> Any:
+def _bare(value: Any) -> Any:
     return object.__new__, (type(value),), bare_state(value), None, None, put_state
 
 
-def _array(value: Any, sharing: Sharing) -> Any:
+def _array(value: Any) -> Any:
     base = value.base
     if base is None:
-        # numpy's own way is three times slower: it pickles an object for the dtype.
         dtype = value.dtype
-        if dtype.kind in "biufc" and value.flags.c_contiguous:
-            return _owned, (dtype.str, value.shape, value.tobytes())
-        return NotImplemented
+        if (dtype in _numeric or _is_numeric(dtype)) and value.flags.c_contiguous:
+            return _owned, (value.shape, dtype, value.tobytes())  # numpy's own way takes three times as long
+        return plainly(value)
     if not isinstance(base, sys.modules["numpy"].ndarray):
-        return NotImplemented
+        return plainly(value)
     return _view, (base, value.dtype, value.shape, value.strides, _address(value) - _address(base))
 
 
-def _array_with_attributes(value: Any, sharing: Sharing) -> Any:
+_numeric: set[Any] = set()
+"""Types of numbers that were met in arrays. To look there takes half as long as to ask one for its kind."""
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if dtype.kind in "biufc":
+        _numeric.add(dtype)
+    return dtype in _numeric
+
+
+def _dtype(value: Any) -> Any:
+    # numpy's own way gives a state beside it, which is set anew at each load.
+    is_plain = value.kind in "biufc" and not value.metadata
+    return (sys.modules["numpy"].dtype, (value.str,)) if is_plain else plainly(value)
+
+
+def _array_with_attributes(value: Any) -> Any:
     make, given, state, *_ = value.__reduce__()
     return make, given, (state, bare_state(value)), None, None, _put_array
 
@@ -239,12 +267,18 @@ def _put_array(value: Any, state: Any) -> None:
     put_state(value, attributes)
 
 
-def _owned(dtype: str, shape: Any, data: bytes) -> Any:
+def _owned(shape: Any, dtype: Any, data: bytes) -> Any:
     return sys.modules["numpy"].ndarray(shape, dtype, data).copy()
 
 
-def _number(value: Any, sharing: Sharing) -> Any:
-    return type(value), (value.item(),)
+def _number_of(kind: Any) -> Reduce:
+    """For a type of numpy's numbers that Python's hold exactly. Their `item` takes four times as long."""
+    plain: Any = bool if kind.__name__ in ("bool", "bool_") else float if "float" in kind.__name__ else int
+
+    def reduce(value: Any) -> Any:
+        return kind, (plain(value),)
+
+    return reduce
 
 
 def _address(array: Any) -> int:
@@ -254,12 +288,3 @@ def _address(array: Any) -> int:
 def _view(base: Any, dtype: Any, shape: Any, strides: Any, offset: int) -> Any:
     numpy = sys.modules["numpy"]
     return numpy.ndarray(shape, dtype, base, offset, strides)
-
-
-_CODE: Final = (BuiltinFunctionType, ModuleType)
-_OF_CODE: dict[type, Reduce] = {
-    FunctionType: _function,
-    MethodType: _method,
-    ModuleType: _share,
-    weakref.ref: _weak,
-}

@@ -40,9 +40,9 @@ class Parallel:
             agents = env.agents
         except AttributeError:
             agents = found(env, "agents")
-        if not isinstance(agents, (list, tuple)):
-            return None
         # Asked three times a frame.
+        if type(agents) is not list and not isinstance(agents, (list, tuple)):
+            return None
         if not agents or type(agents[0]) in IDS:
             return agents
         return agents if agents[0] in (self.possible(env) or ()) else None

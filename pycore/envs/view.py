@@ -120,14 +120,16 @@ class View:
         outcome = self.shape.step(self.env, actions)
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             return outcome
-        observations, rewards, terminations, truncations, infos = outcome
+        terminations, truncations = outcome[2], outcome[3]
         if type(terminations) is dict and type(truncations) is dict:
             if ALL in terminations or ALL in truncations:
                 # Some list nobody; then those who act are there.
                 there = (*actions, *(self.agents or ()))
                 terminations, truncations = _spread(terminations, there), _spread(truncations, there)
-            self._remember(terminations, truncations)
-        return observations, rewards, terminations, truncations, infos
+                outcome = (*outcome[:2], terminations, truncations, outcome[4])
+            if self.flagged or any(terminations.values()) or any(truncations.values()):
+                self._remember(terminations, truncations)
+        return outcome
 
     def action_space(self, agent: Any) -> Any:
         """The agent's action space; None where the environment does not say."""
@@ -194,8 +196,6 @@ class View:
         return found
 
     def _remember(self, terminations: dict[Any, Any], truncations: dict[Any, Any]) -> None:
-        if not self.flagged and not any(terminations.values()) and not any(truncations.values()):
-            return
         agents = self.agents
         flagged = dict.fromkeys(self.flagged)
         for flags in (terminations, truncations):

@@ -9,6 +9,7 @@ would do wrong. A layer that holds anything else is refused by its name, since n
 from __future__ import annotations
 
 import sys
+from functools import cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -96,7 +97,13 @@ def obstacle_in(layer: Any) -> str | None:
 
 def known_wrapper(layer: Any) -> Known | None:
     """What is known of a wrapper by its class; None where nothing is."""
-    return KNOWN.get(type(layer).__name__) if _is_of_a_package(layer) else None
+    kind: Any = type(layer)
+    return _known(kind)
+
+
+@cache
+def _known(kind: type) -> Known | None:
+    return KNOWN.get(kind.__name__) if kind.__module__.partition(".")[0] in PACKAGES else None
 
 
 def _is_of_a_package(layer: Any) -> bool:

@@ -247,21 +247,22 @@ def _collect(
     seats = actions_of(settings, plan.game.seats)
     played = json.dumps(plan.settings())
     here = Here(lambda: make_with(plan.game.make, plan.game.subject), played)
-    judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce)
+    everybody = list(metrics.values())
+    delays = [list(episode["inputDelay"].values()) for episode in everybody[0]["episodes"]]
+    judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce, delays)
     problems += judged.problems
     if not stored:
         problems.append("not everything was acknowledged by the server")
-    everybody = list(metrics.values())
     if not failed:
         # Who failed has told what; that others heard less of it adds nothing.
         problems += verdict.wrong_books(everybody, counts)
-    delays = [seat.delay for seat in seats]
-    if vacuous := coverage.without_rollback(plan, everybody, min(delays)):
+    least = min([seat.delay for seat in seats])
+    if vacuous := coverage.without_rollback(plan, everybody, least):
         problems.append(vacuous)
     warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
     for seat, (player, of) in enumerate(paces.items()):
         depths = [event["rollbackFrames"] for event in metrics[player]["rollbacks"]["events"]]
-        warnings += [said for said in [pace.advice(player, of, depths, delays[seat])] if said]
+        warnings += [said for said in [pace.advice(player, of, depths, seats[seat].delay)] if said]
     return Outcome(
         game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
         warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce,

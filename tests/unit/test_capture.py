@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import abc
+import copyreg
 import enum
 import importlib.util
 import random
@@ -229,6 +231,27 @@ def described(value: Any) -> str:
 
 
 @needs_numpy
+def test_numbers_and_types_of_numpy_come_back_as_what_they_were() -> None:
+    names = ("bool", "int8", "uint16", "int64", "uint64", "float16", "float32", "float64", "complex128")
+    numbers = [numpy.dtype(name).type(1) for name in names]
+    types = [numpy.dtype(name) for name in (">f4", "<u2", "S3", "O", [("x", "<f8"), ("y", "<i4")])]
+    tagged = numpy.dtype("<f8", metadata={"unit": "m"})
+    numbers += [numpy.uint64(2**64 - 1), numpy.int64(-(2**63)), numpy.float32(0.1), numpy.float64("-0.0")]
+    arrays = [numpy.ones(2, kind) for kind in (*types[:3], tagged)]
+    env = Env(numbers=numbers, types=types, arrays=arrays, tagged=tagged)
+
+    def change() -> None:
+        env.numbers, env.types, env.arrays, env.tagged = [], [], [], None
+
+    back_to(env, change)
+    assert [type(number) for number in env.numbers] == [type(number) for number in numbers]
+    assert [number.tobytes() for number in env.numbers] == [number.tobytes() for number in numbers]
+    assert env.types == types
+    assert [array.dtype for array in env.arrays[:3]] == types[:3]
+    assert env.tagged.metadata == {"unit": "m"}
+
+
+@needs_numpy
 def test_views_stay_views_and_subclasses_keep_their_attributes() -> None:
     class Unit(numpy.ndarray):  # type: ignore[misc,name-defined]
         unit = "none"
@@ -248,6 +271,7 @@ def test_views_stay_views_and_subclasses_keep_their_attributes() -> None:
 
     def change() -> None:
         env.grid[:] = 0
+        env.mixed[0][0]["in"] = "an array of objects"
 
     back_to(env, change)
     for _ in range(3):
@@ -315,6 +339,39 @@ def test_an_inner_environment_that_is_replaced_at_reset_is_found_anew() -> None:
 
 
 # -- what is shared, and what is refused -----------------------------------------------------------------------------
+
+
+def test_code_that_cannot_be_imported_may_come_at_any_time() -> None:
+    env = Env(x=[1])
+    capture = Capture(env)
+    first = capture.save()
+
+    class Local(abc.ABC):  # noqa: B024 - its type is not `type`, and that is all
+        y = 2
+
+    env.thing, env.f = Local(), lambda: 3
+    kept = env.f
+    second = capture.save()
+    capture.load(first)
+    assert vars(env) == {"x": [1]}
+    capture.load(second)
+    assert type(env.thing) is Local
+    assert env.f is kept
+
+
+class Money:
+    """Says how it is pickled elsewhere."""
+
+    def __init__(self, amount: int) -> None:
+        self.amount = amount
+
+
+def test_what_says_elsewhere_how_it_is_pickled_is_asked_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(copyreg.dispatch_table, Money, lambda money: (Money, (money.amount + 100,)))
+    env = Env(money=Money(1))
+    capture = Capture(env)
+    capture.load(capture.save())
+    assert env.money.amount == 101
 
 
 class Surface:
