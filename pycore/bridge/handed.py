@@ -47,6 +47,12 @@ DEMO: Final[dict[str, Any]] = {
         "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
         "part_characters": 60_000,
     },
+    # Actions by key, if a study has no mapping of its own: nothing, left, right, jump, and jump with either. Other keys
+    # stand for the same ones, where a mapping does not use them itself.
+    "KEYS": {
+        "usual": {"ArrowLeft": 1, "ArrowRight": 2, "ArrowUp": 3, "ArrowLeft,ArrowUp": 4, "ArrowRight,ArrowUp": 5},
+        "aliases": {"a": "ArrowLeft", "d": "ArrowRight", "w": "ArrowUp", "s": "ArrowDown", " ": "ArrowUp"},
+    },
     # Who begins another game waits until the others have what they need of the last one, or do not fetch it.
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from pycore.bridge.buffers import dense
 from pycore.bridge.connections import Connections
+from pycore.envs.pictures import PIXELS
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
 from pycore.session.phases import DONE, PHASE_NAMES
@@ -31,6 +32,7 @@ class Pictures:
         self._simulation = simulation
         self._permanent: list[Any] = []
         self._is_new = False
+        self._pixels: list[bytes] = []
 
     def begin(self) -> None:
         """The simulation was reset: its picture is of frame 0 now."""
@@ -45,7 +47,22 @@ class Pictures:
         reset, self._is_new = self._is_new, False
         if reset:
             objects = [*self._permanent, *[item for item in objects if not _is_permanent(item)]]
+        self._pixels = []
+        if any(type(item) is dict and PIXELS in item for item in objects):
+            objects = [self._without_pixels(item) for item in objects]
         return dense({"objects": objects, "reset": reset})
+
+
+    def _without_pixels(self, item: Any) -> Any:
+        """The object with a number in the place of its bytes: they are no JSON, and cross by themselves."""
+        if type(item) is not dict or PIXELS not in item:
+            return item
+        self._pixels.append(bytes(item[PIXELS]))
+        return {**item, PIXELS: len(self._pixels) - 1}
+
+    def pixels(self, number: int) -> bytes:
+        """The bytes of an object of the last picture."""
+        return self._pixels[number]
 
 
 class View:
@@ -70,6 +87,10 @@ class View:
     def render(self) -> str:
         """What to draw now; called once per displayed frame. Empty without a picture."""
         return "" if self._pictures is None else self._pictures.render()
+
+    def pixels(self, number: int) -> bytes:
+        """The bytes of a picture that `render` gave this number."""
+        return b"" if self._pictures is None else self._pictures.pixels(number)
 
     def hud(self) -> str:
         """What the HUD shows."""

@@ -1,4 +1,4 @@
-"""The command line: run a relay, read a study's data back and verify them, put pycore into an interactive_gym page.
+"""The command line: begin and run a study, read its data back and verify them, put pycore into an interactive_gym page.
 
 Exit status 0: done; 1: the data asked for are incomplete or do not hold, or the page is not in order; 2: a mistake in
 what was asked, with the way out in the message. A command imports what it needs when it runs.
@@ -11,10 +11,12 @@ import click
 from pycore.cli.audit import audit
 from pycore.cli.data import data
 from pycore.cli.export import export
+from pycore.cli.new import new
 from pycore.cli.page import interactive_gym
 from pycore.cli.rehearse import rehearse
 from pycore.cli.relay import relay
 from pycore.cli.replay import replay
+from pycore.cli.serve import serve_study
 from pycore.cli.verify import verify
 from pycore.version import __version__
 
@@ -27,5 +29,5 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (audit, rehearse, relay, data, replay, verify, export, interactive_gym):
+for _command in (new, audit, rehearse, serve_study, relay, data, replay, verify, export, interactive_gym):
     cli.add_command(_command)

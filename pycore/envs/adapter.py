@@ -21,6 +21,7 @@ from pycore.envs.audit import check_rollback
 from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
 from pycore.envs.interfaces import as_parallel
+from pycore.envs.pictures import drawable
 from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
 from pycore.envs.states import GetState, SetState, way_of
@@ -260,9 +261,9 @@ class ParallelEnvAdapter:
         self._generators.resume()
 
     def render(self) -> list[Any] | None:
-        """The objects that the environment's render() lists now, or None where it lists none."""
-        shown = self.drawn() if self._is_reset else None
-        return shown if isinstance(shown, list) else list(shown) if isinstance(shown, tuple) else None
+        """The objects that the environment's render() lists now, or its picture as one (`pycore.envs.pictures`); None
+        where there is nothing to draw."""
+        return drawable(self.drawn()) if self._is_reset else None
 
     def drawn(self) -> Any:
         """What the environment's render() gives now, None where it has none. What it changes is no part of the game

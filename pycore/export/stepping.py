@@ -16,9 +16,9 @@ from pycore.bridge.game import Game, simulation_of
 from pycore.errors import ConfigError
 from pycore.export.files import ABOUT, read_about
 from pycore.records.reader import RecordError
-from pycore.relay.settings import read_settings
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.site.study import Study
 from pycore.values import canonical
 
 
@@ -34,7 +34,7 @@ def settings_for(header: Mapping[str, Any], given: Path | None, module: ModuleTy
     """The settings of a record: from a file that was given, otherwise those of the game's folder, the environment's
     module or the defaults, whichever fit the digest in the header."""
     if given is not None:
-        return _chosen(header, _of(read_settings(given), str(given)), str(given))
+        return _chosen(header, _of(Study.read(given).settings, str(given)), str(given))
     at_hand: list[tuple[Mapping[str, Any], str]] = []
     if (folder / ABOUT).is_file():
         at_hand.append((read_about(folder / ABOUT)["settings"], str(folder / ABOUT)))

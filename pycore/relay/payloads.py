@@ -77,6 +77,25 @@ class Store:
     remote: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`page_failed`: why a page cannot go on, for the study's log."""
+
+    code: str
+    message: str
+    where: str
+
+
+def read_failure(payload: Any) -> Failure:
+    """Texts of any length, cut: what is longer is of no use in a log."""
+    fields = _fields(payload)
+    texts = [fields.get(name, "") for name in ("code", "message", "where")]
+    if not all(isinstance(text, str) for text in texts):
+        raise Refused("malformed", "`code`, `message` and `where` must be texts")
+    code, message, where = texts
+    return Failure(code[:64], message[:1000], where[:64])
+
+
 def read_join(payload: Any, limits: Limits) -> Join:
     """A missing payload is an anonymous join."""
     fields = _fields({} if payload is None else payload)

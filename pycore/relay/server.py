@@ -23,7 +23,7 @@ import socketio
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Connection, Lobby
-from pycore.relay.payloads import Refused, Store, read_connection_type, read_metrics, read_records
+from pycore.relay.payloads import Refused, Store, read_connection_type, read_failure, read_metrics, read_records
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.wire import REFUSED, packet_class
@@ -72,6 +72,7 @@ class RelayServer:
             "p2p_session_metrics": self._metrics,
             "pycore_records": self._records,
             "p2p_connection_type": self._connection_type,
+            "page_failed": self._page_failed,
         }
 
     # Life
@@ -179,6 +180,17 @@ class RelayServer:
 
     def _ping(self, sid: str, payload: Any) -> dict[str, Any]:
         self.lobby.ping(sid, time.monotonic())
+        return {"status": "ok"}
+
+    def _page_failed(self, sid: str, payload: Any) -> dict[str, Any]:
+        """A participant sees an error: whoever runs the study sees it too. Texts are spelled, so that no control
+        character of a stranger's reaches a terminal."""
+        connection = self.lobby.may_store(sid, time.monotonic())
+        failure = read_failure(payload)
+        log.warning(
+            "a page failed (subject %r, %r): %r: %r",
+            connection.subject_id, failure.where, failure.code, failure.message,
+        )  # fmt: skip
         return {"status": "ok"}
 
     async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def build(
     game: Path | None = None,
     factory: str = "make_env",
     settings: Mapping[str, Any] | None = None,
+    study: Study | None = None,
     packages: Sequence[str] = (),
     pyodide: Path | str | None = None,
     wheels: Path | None = None,
@@ -41,13 +42,13 @@ def build(
     """Build the site of an environment into `folder`, which is replaced. Raises `SiteFailed`, `ConfigError`.
 
     `game`: the Python file whose `factory` makes the environment; without one, the page has a game of its own.
-    `settings`: a study's object, whose page part (`pycore.site.study.PAGE`) is used here; what is given by its own name
-    here comes before. `packages`: in addition to the study's. `pyodide`: a folder that is copied, or an address;
-    default `USUAL_PYODIDE`. `wheels`: a folder of wheels for packages. `more`: files and folders beside `game` that no
-    import names. `page`: an HTML file in the place of pycore's own page. `say` is told what was done, `finish` is given
-    the folder before it is put in its place.
+    `settings`: a study's object, whose page part (`pycore.site.study.PAGE`) is used here, or `study`, the same once it
+    is read; what is given by its own name here comes before. `packages`: in addition to the study's. `pyodide`: a
+    folder that is copied, or an address; default `USUAL_PYODIDE`. `wheels`: a folder of wheels for packages. `more`:
+    files and folders beside `game` that no import names. `page`: an HTML file in the place of pycore's own page. `say`
+    is told what was done, `finish` is given the folder before it is put in its place.
     """
-    study = Study.of(settings or {})
+    study = Study.of(settings or {}) if study is None else study
     source = pyodide_of(pyodide)
     sources = sources_of(game, more) if game is not None else None
     loaded = plan([*study.packages, *packages], source, wheels)

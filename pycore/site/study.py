@@ -6,12 +6,12 @@ page's part goes into the site. `Study.of` tells them apart, and refuses what ne
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError
+from pycore.relay.settings import read_settings
 from pycore.settings import MAX_SEATS
 
 PAGE: Final = ("title", "intro", "action_mapping", "packages", "players", "ice_servers")
@@ -47,8 +47,8 @@ class Study(NamedTuple):
         _be(isinstance(packages, (list, tuple)) and all(isinstance(name, str) and name for name in packages),
             "packages", page, 'a list of names, as ["numpy", "pettingzoo"]')  # fmt: skip
         players = page.get("players")
-        _be(players is None or (type(players) is int and 2 <= players <= MAX_SEATS), "players", page,
-            f"a number from 2 to {MAX_SEATS}")  # fmt: skip
+        _be(players is None or (type(players) is int and 1 <= players <= MAX_SEATS), "players", page,
+            f"a number from 1 to {MAX_SEATS}")  # fmt: skip
         servers = page.get("ice_servers", ())
         _be(isinstance(servers, (list, tuple)), "ice_servers", page, 'a list, as [{"urls": "stun:stun.example.org"}]')
         return cls(
@@ -64,21 +64,8 @@ class Study(NamedTuple):
     @classmethod
     def read(cls, file: Path) -> Study:
         """The study of a file. Wheels that it names by a relative path lie relative to it. Raises ConfigError."""
-        study = cls.of(read_object(file))
+        study = cls.of(read_settings(file))
         return study._replace(packages=tuple(_beside(file, package) for package in study.packages))
-
-
-def read_object(file: Path) -> dict[str, Any]:
-    """The JSON object of a settings file. Raises ConfigError."""
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the settings {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"the settings {file} are not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"the settings {file} are not a JSON object")
-    return values
 
 
 def _beside(file: Path, package: str) -> str:

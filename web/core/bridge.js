@@ -287,6 +287,24 @@ export class Bridge {
     return (this.#readers[name] ??= this.view[name])(...args);
   }
 
+  /**
+   * Read bytes; a copy.
+   *
+   * @param {string} name of the view
+   * @param {...(string | number)} args
+   * @returns {Uint8Array}
+   */
+  readBytes(name, ...args) {
+    const proxy = this.read(name, ...args);
+    const view = proxy.getBuffer('u8');
+    try {
+      return view.data.slice();
+    } finally {
+      view.release();
+      proxy.destroy();
+    }
+  }
+
   get period() {
     return this.outbox.words.getFloat64(0, true);
   }

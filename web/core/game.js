@@ -109,7 +109,12 @@ export class PycoreGame extends Core {
     this.#drawn = place;
     const text = bridge.read('render');
     if (!text || renderer === null) return;
-    renderer.show(JSON.parse(text), seconds(), bridge.period, (flags & RESIMULATED) !== 0);
+    const picture = JSON.parse(text);
+    for (const object of picture.objects) {
+      // Bytes are no JSON: they cross by themselves.
+      if (typeof object?.pixels === 'number') object.pixels = bridge.readBytes('pixels', object.pixels);
+    }
+    renderer.show(picture, seconds(), bridge.period, (flags & RESIMULATED) !== 0);
   }
 
   #showHud() {

@@ -11,7 +11,7 @@ import { load } from '../core/loader.js';
 import { connectSocket } from '../core/socket.js';
 import { DEFAULT_MAPPING } from './keys.js';
 import * as screens from './screens.js';
-import { page, report, status } from './status.js';
+import { page, report, status, tellServer } from './status.js';
 import { Outbox } from './storage.js';
 import { Visit } from './visit.js';
 
@@ -26,13 +26,16 @@ function onClick(id, action) {
   screens.element(id).addEventListener('click', guard(report, `click ${id}`, action));
 }
 
+/** @type {import('../core/socket.js').Socket | null} */
+let socket = null;
+
 async function main() {
   onClick('error-retry', () => location.reload());
   screens.showKeys(DEFAULT_MAPPING);
-  const socket = await connectSocket(new URL('../vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
+  const connected = socket = await connectSocket(new URL('../vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
   /** @type {Visit | null} */
   let visit = null;
-  const outbox = await Outbox.open((event, data) => socket.request(event, data), report, (state) => visit?.onStored(state));
+  const outbox = await Outbox.open((event, data) => connected.request(event, data), report, (state) => visit?.onStored(state));
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
   page.pycoreLoaded = loaded;
   const { title, intro, action_mapping: mapping } = loaded.manifest;
@@ -40,7 +43,7 @@ async function main() {
   if (intro) screens.element('start-intro').textContent = intro;
   if (mapping) screens.showKeys(mapping);
 
-  visit = new Visit(loaded, socket, outbox, sessionId);
+  visit = new Visit(loaded, connected, outbox, sessionId);
   const running = visit;
   onClick('play', () => running.join());
   onClick('again', () => running.again());
@@ -64,5 +67,6 @@ main().catch((error) => {
   const described = describe(error);
   status.error = { code: described.code, message: described.message, where: 'start' };
   status.phase = 'failed';
+  tellServer(socket, 'start', error);
   screens.showError(described, false);
 });

@@ -20,7 +20,7 @@ const JUMP = 0.3;
  *
  * @typedef {object} GameObject
  * @property {string} uuid
- * @property {'rectangle' | 'circle' | 'line' | 'polygon' | 'text' | 'sprite'} object_type
+ * @property {'rectangle' | 'circle' | 'line' | 'polygon' | 'text' | 'sprite' | 'pixels'} object_type
  * @property {number} [depth]
  * @property {boolean} [permanent]
  * @property {boolean} [tween]
@@ -37,6 +37,10 @@ const JUMP = 0.3;
  * @property {string} [text]
  * @property {CanvasTextAlign} [align]
  * @property {string} [src] of a sprite's picture
+ * @property {number} [columns] of a picture of pixels
+ * @property {number} [rows]
+ * @property {number} [channels] 3 or 4 bytes to a pixel
+ * @property {Uint8Array} [pixels] row by row
  */
 
 /** @typedef {{object: GameObject, from: GameObject, since: number, until: number}} Track */
@@ -151,6 +155,35 @@ function image(src) {
   return found;
 }
 
+/** Pictures of pixels as they were drawn last. @type {Map<string, {object: GameObject, canvas: HTMLCanvasElement}>} */
+const rasters = new Map();
+
+/** @param {GameObject} object @returns {HTMLCanvasElement} */
+function raster(object) {
+  const { columns = 1, rows = 1, channels = 3, pixels = new Uint8Array() } = object;
+  const last = rasters.get(object.uuid);
+  if (last?.object === object) return last.canvas;
+  const canvas = last?.canvas ?? document.createElement('canvas');
+  if (canvas.width !== columns) canvas.width = columns;
+  if (canvas.height !== rows) canvas.height = rows;
+  const data = new ImageData(columns, rows);
+  if (pixels.length !== columns * rows * channels) {
+    throw new Error(`a picture of ${columns} × ${rows} has ${pixels.length} bytes, not ${columns * rows * channels}`);
+  }
+  if (channels === 4) data.data.set(pixels);
+  else {
+    for (let from = 0, to = 0; from < pixels.length; from += 3, to += 4) {
+      data.data[to] = /** @type {number} */ (pixels[from]);
+      data.data[to + 1] = /** @type {number} */ (pixels[from + 1]);
+      data.data[to + 2] = /** @type {number} */ (pixels[from + 2]);
+      data.data[to + 3] = 255;
+    }
+  }
+  canvas.getContext('2d')?.putImageData(data, 0, 0);
+  rasters.set(object.uuid, { object, canvas });
+  return canvas;
+}
+
 /** @param {CanvasRenderingContext2D} context @param {GameObject} object */
 function fillAndStroke(context, object) {
   if (object.color) {
@@ -170,8 +203,12 @@ function trace(context, points) {
   points.forEach(([x, y], index) => (index === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
 }
 
-/** @param {CanvasRenderingContext2D} context @param {GameObject} object */
-function draw(context, object) {
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {GameObject} object
+ * @param {{width: number, height: number}} world
+ */
+function draw(context, object, world) {
   const { x = 0, y = 0, w = 0, h = 0, points = [] } = object;
   switch (object.object_type) {
     case 'rectangle':
@@ -212,6 +249,15 @@ function draw(context, object) {
         context.fillStyle = object.color;
         context.fillRect(x, y, w, h);
       }
+      break;
+    }
+    case 'pixels': {
+      const picture = raster(object);
+      // As large as the world allows, unless it has a place of its own.
+      const scale = Math.min(world.width / picture.width, world.height / picture.height);
+      const { w: wide = picture.width * scale, h: high = picture.height * scale } = object;
+      context.imageSmoothingEnabled = wide < 2 * picture.width;
+      context.drawImage(picture, object.x ?? (world.width - wide) / 2, object.y ?? (world.height - high) / 2, wide, high);
       break;
     }
     default:
@@ -281,7 +327,7 @@ export class Renderer {
       (width - this.world.width * scale) / 2, (height - this.world.height * scale) / 2);
     for (const object of objects) {
       try {
-        draw(context, object);
+        draw(context, object, this.world);
       } catch (error) {
         // One object that cannot be drawn must not hide the others; it is reported once, not 60 times a second.
         if (!this.#reported.has(object.uuid)) {
@@ -297,5 +343,6 @@ export class Renderer {
     cancelAnimationFrame(this.#frame);
     this.#observer.disconnect();
     this.picture.clear();
+    rasters.clear();
   }
 }

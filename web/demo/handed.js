@@ -19,6 +19,22 @@ export const STORING = Object.freeze({
   ],
   "part_characters": 60000
 });
+export const KEYS = Object.freeze({
+  "usual": {
+    "ArrowLeft": 1,
+    "ArrowRight": 2,
+    "ArrowUp": 3,
+    "ArrowLeft,ArrowUp": 4,
+    "ArrowRight,ArrowUp": 5
+  },
+  "aliases": {
+    "a": "ArrowLeft",
+    "d": "ArrowRight",
+    "w": "ArrowUp",
+    "s": "ArrowDown",
+    " ": "ArrowUp"
+  }
+});
 export const SETTLING = Object.freeze({
   "patience_ms": 3000,
   "look_every_ms": 100

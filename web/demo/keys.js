@@ -11,20 +11,15 @@
  */
 
 import { guard } from '../core/errors.js';
+import { KEYS } from './handed.js';
 
 /** @typedef {Record<string, unknown>} Mapping */
 
-/** For six discrete actions: nothing, left, right, jump, and jump with either. */
-export const DEFAULT_MAPPING = Object.freeze({
-  ArrowLeft: 1,
-  ArrowRight: 2,
-  ArrowUp: 3,
-  'ArrowLeft,ArrowUp': 4,
-  'ArrowRight,ArrowUp': 5,
-});
+/** For six discrete actions: nothing, left, right, jump, and jump with either. @type {Mapping} */
+export const DEFAULT_MAPPING = KEYS.usual;
 
-/** Other keys for the same thing, where the mapping does not use them itself. */
-const ALIASES = Object.freeze({ a: 'ArrowLeft', d: 'ArrowRight', w: 'ArrowUp', s: 'ArrowDown', ' ': 'ArrowUp' });
+/** Other keys for the same thing, where the mapping does not use them itself. @type {Record<string, string>} */
+const ALIASES = KEYS.aliases;
 
 /** @param {string} key as `KeyboardEvent.key` has it @returns {string} */
 function normal(key) {
@@ -57,7 +52,7 @@ export class KeyState {
   resolve(key) {
     const name = normal(key);
     if (this.#known.has(name)) return name;
-    const alias = /** @type {Record<string, string>} */ (ALIASES)[name];
+    const alias = ALIASES[name];
     return alias !== undefined && this.#known.has(alias) ? alias : null;
   }
 

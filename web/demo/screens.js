@@ -107,7 +107,7 @@ const KEY_NAMES = /** @type {Record<string, string>} */ ({
   ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', ' ': 'Space',
 });
 const KEY_MEANING = /** @type {Record<string, string>} */ ({
-  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'jump', ArrowDown: 'down',
+  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down',
 });
 
 /** @param {string} key */

@@ -31,3 +31,15 @@ export const report = (where, error) => {
   if (error instanceof PageError) console.warn(`[pycore] ${where}: ${code}: ${message}`);
   else console.error(`[pycore] ${where}: ${code}: ${message}`, error);
 };
+
+/**
+ * What ends the visit is said to the server as well: whoever runs the study sees it in the server's log.
+ *
+ * @param {import('../core/core.js').Server | null} socket
+ * @param {string} where
+ * @param {unknown} error
+ */
+export function tellServer(socket, where, error) {
+  const { code, message } = describe(error);
+  socket?.emit('page_failed', { code, message, where }, true);
+}

@@ -16,7 +16,7 @@ import { SETTLING } from './handed.js';
 import { Hud, makeTouchButtons, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import * as screens from './screens.js';
-import { page, report, status } from './status.js';
+import { page, report, status, tellServer } from './status.js';
 
 /** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
 const REFUSALS = {
@@ -279,7 +279,9 @@ export class Visit {
     const { code, text } = this.#endReason;
     const metrics = game.exportSessionMetrics();
     if (game.phase === 'failed' && metrics.frames.total === 0) {
-      this.#stop(new PageError(code, text || 'The game could not begin.'));
+      const error = new PageError(code, text || 'The game could not begin.');
+      tellServer(this.socket, 'begin', error);
+      this.#stop(error);
       return;
     }
     this.#enter('done');
@@ -294,6 +296,7 @@ export class Visit {
     this.socket.emit('leave_game', {});
     // Also what a failed session leaves is data; if even that cannot be had, the first failure is the one to show.
     guard(report, 'visit.deposit', () => this.#deposit?.session())();
+    tellServer(this.socket, 'game', error);
     this.#stop(error);
   }
 
