@@ -141,6 +141,8 @@ def table(outcome: Outcome) -> str:
         ("stalled ticks", lambda m: m["quality"]["stalls"]),
         ("late ticks", lambda m: _pace(outcome, m, lambda of: f"{of.late} of {of.ticks}")),
         ("ms a tick: step, rollback, 99 %", lambda m: _pace(outcome, m, _times)),
+        ("environment ms: step, save, load", _costs),
+        ("input delay", _delays),
         ("round trip ms", lambda m: ", ".join(str(rtt) for rtt in m["quality"]["rttMs"].values())),
         ("hashes compared / wrong", lambda m: f"{m['sync']['hashesCompared']} / {m['sync']['p2pHashMismatches']}"),
         (
@@ -171,3 +173,14 @@ def _pace(outcome: Outcome, metrics: dict[str, Any], of: Callable[[Pace], str]) 
 
 def _times(pace: Pace) -> str:
     return f"{pace.step:.1f}, {pace.rollback:.1f}, {pace.most:.1f} of {pace.period:.1f}"
+
+
+def _costs(metrics: dict[str, Any]) -> str:
+    costs = metrics.get("environment", {}).get("costsMs")
+    return "unknown" if costs is None else ", ".join(f"{costs[name]:.2f}" for name in ("step", "save", "load"))
+
+
+def _delays(metrics: dict[str, Any]) -> str:
+    """The own one; it may rise from one episode to another."""
+    own = [episode.get("inputDelay", {}).get(str(metrics["playerId"])) for episode in metrics["episodes"]]
+    return ", then ".join(dict.fromkeys(str(delay) for delay in own if delay is not None)) or "unknown"

@@ -26,8 +26,8 @@ from pycore.rehearsal.plan import Plan
 from pycore.rehearsal.reproducing import Here, InPage
 from pycore.rehearsal.serving import RehearsalFailed
 
-LOAD_TIMEOUT = 60.0
-"""Seconds until a page has loaded Pyodide and the core, and again until it plays."""
+LOAD_TIMEOUT = 180.0
+"""Seconds until a page has loaded Pyodide, the core and packages, and again until it plays."""
 
 END_TIMEOUT = 30.0
 """Seconds from the request to stop until everything is stored."""
@@ -107,10 +107,7 @@ def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, 
     for page in pages:
         page.click("#play")
     for page in pages:
-        page.wait_for_function(
-            "['playing', 'done', 'failed'].includes(window.pycoreStatus.phase)", timeout=LOAD_TIMEOUT * 1000
-        )
-        _refuse_failed(page)
+        _wait_until(page, ["playing", "done"], "began to play")
     begun = time.monotonic()
     say(f"playing for {plan.seconds:g} s")
     failover = _direct(plan, pages, impairment, begun, out, say)
@@ -135,8 +132,24 @@ def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, 
 
 
 def _wait_until_loaded(page: Any) -> None:
-    page.wait_for_function("['start', 'failed'].includes(window.pycoreStatus?.phase)", timeout=LOAD_TIMEOUT * 1000)
-    _refuse_failed(page)
+    _wait_until(page, ["start"], "was loaded")
+
+
+def _wait_until(page: Any, phases: list[str], what: str) -> None:
+    """Until a page is that far; RehearsalFailed if it fails, or takes too long."""
+    try:
+        page.wait_for_function(
+            "(phases) => phases.includes(window.pycoreStatus?.phase)", arg=[*phases, "failed"],
+            timeout=LOAD_TIMEOUT * 1000,
+        )  # fmt: skip
+    except Exception as error:
+        status = page.evaluate("window.pycoreStatus ?? {}")
+        raise RehearsalFailed(
+            f"{LOAD_TIMEOUT:g} s went by before a page {what}; it is at '{status.get('phase', 'nothing')}'"
+        ) from error
+    status = page.evaluate("window.pycoreStatus")
+    if status["phase"] == "failed":
+        raise RehearsalFailed(f"a page failed: {_error(status)}")
 
 
 def _direct(
@@ -205,12 +218,6 @@ def _set_hidden(page: Any, hidden: bool) -> None:
         " document.dispatchEvent(new Event('visibilitychange')); }",
         [hidden, state],
     )
-
-
-def _refuse_failed(page: Any) -> None:
-    status = page.evaluate("window.pycoreStatus")
-    if status["phase"] == "failed":
-        raise RehearsalFailed(f"a page failed: {_error(status)}")
 
 
 def _collect(
