@@ -123,7 +123,8 @@ def test_the_page_of_a_file_has_that_file(tmp_path: Path, pyodide: Path) -> None
 
 
 def test_a_package_in_the_working_folder_goes_along_whole(at: Path, tmp_path: Path, pyodide: Path) -> None:
-    """Its data too; the page imports it by its name."""
+    """Its data too; the page imports it by its name, also where it needs no __init__.py here."""
+    (at / "meadows" / "__init__.py").unlink()
     site = site_of(Game.of("meadows.green:make_env"), tmp_path / "new", pyodide=pyodide)
     files = {path.relative_to(site / "game").as_posix() for path in (site / "game").rglob("*") if path.is_file()}
     assert files == {"rehearsed.py", "meadows/__init__.py", "meadows/green.py", "meadows/data/map.txt"}
