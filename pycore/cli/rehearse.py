@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pycore.cli.serve import STUDY
 from pycore.cli.told import told
 from pycore.errors import UsageError
 from pycore.factory import find_factory
@@ -45,11 +46,18 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 @click.option("--socketio-only", is_flag=True, help="Peer-to-peer never comes up: everything goes by the server.")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
 @click.option("--hide", metavar="PAGE@FROM-TO", help="Hide a page meanwhile, for instance 1@3-7.")
-@click.option("--settings", type=click.Path(path_type=Path), metavar="FILE", help="The study's settings, JSON.")
+@click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE",
+    help=f"The study's settings, a JSON object; default: {STUDY} beside the environment, if it is there.",
+)  # fmt: skip
 @click.option("--packages", metavar="A,B", help="Packages that the environment needs in the page.")
 @click.option(
     "--wheels", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="A folder of wheels that the page needs as well.",
+)  # fmt: skip
+@click.option(
+    "--with", "more", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+    help="A file or folder beside the environment that no import names; repeatable.",
 )  # fmt: skip
 @click.option("--pyodide", metavar="DIR|URL", help="Where Pyodide comes from; default: its usual address.")
 @click.option("--policy", metavar="FILE.py:NAME", help="What the players do: a function of observation and agent.")
@@ -83,6 +91,7 @@ def rehearse(
     settings: Path | None,
     packages: str | None,
     wheels: Path | None,
+    more: tuple[Path, ...],
     pyodide: str | None,
     policy: str | None,
     seed: int,
@@ -111,6 +120,9 @@ def rehearse(
         raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
     console = Console(stderr=True, highlight=False)
     with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
+        beside = Path(subject.partition(".py:")[0]).parent / STUDY
+        if settings is None and ".py" in subject and beside.is_file():
+            settings = beside
         study = None if settings is None else Study.read(settings)
         game = rehearsal.Game.of(
             subject, None if study is None else study.settings, players or (None if study is None else study.players)
@@ -148,6 +160,7 @@ def rehearse(
                 study,
                 packages=[name.strip() for name in (packages or "").split(",") if name.strip()],
                 wheels=wheels,
+                more=more,
                 pyodide=pyodide,
             )
             try:

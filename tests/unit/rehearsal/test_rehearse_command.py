@@ -67,6 +67,18 @@ def test_a_rehearsal_takes_the_place_of_the_last_one_in_its_folder(tmp_path: Pat
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
 
 
+def test_a_study_beside_the_environment_is_what_is_rehearsed(tmp_path: Path) -> None:
+    """As `pycore serve` takes it; what is wrong with it is told."""
+    shutil.copy(MEADOW, tmp_path)
+    (tmp_path / "study.json").write_text('{"fsp": 20}')
+    assert "unknown setting 'fsp'" in refused(str(tmp_path / "meadow.py"), "--chromium", "/nowhere")
+    (tmp_path / "study.json").write_text('{"players": 3}')
+    assert "make the environment for 3 agents" in " ".join(refused(str(tmp_path / "meadow.py")).split())
+    (tmp_path / "other.json").write_text('{"title": "Crumbs"}')
+    other = refused(str(tmp_path / "meadow.py"), "--settings", str(tmp_path / "other.json"), "--chromium", "/nowhere")
+    assert "not a browser that starts" in other
+
+
 def test_what_is_wrong_stands_last_and_right_is_said_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """The verdict is where one looks."""
     wrong = Outcome("g", {}, {}, {}, {}, True, 1.0, None, [], ["the players saw two games"], ["page 0: x: y"] * 9,
