@@ -83,7 +83,7 @@ def test_one_alone_and_three_are_rehearsed_as_well(factory: str, players: int, t
     assert outcome.problems == []
     assert len(outcome.metrics) == players
     for metrics in outcome.metrics.values():
-        assert [episode["reason"] for episode in metrics["episodes"]][0] == "done"
+        assert metrics["episodes"][0]["reason"] == "done"
         assert metrics["inputs"]["sentViaP2P"] == metrics["frames"]["total"] * (players - 1)
     rollbacks = sum(metrics["rollbacks"]["performed"] for metrics in outcome.metrics.values())
     assert (rollbacks > 0) == (players > 1)
