@@ -57,6 +57,8 @@ class Plan:
             raise ConfigError("there is no cut to come back from: say when peer-to-peer goes down, too")
         if down is not None and self.socketio_only:
             raise ConfigError("with socket.io only there is no peer-to-peer to cut")
+        if self.socketio_only and (self.latency_ms or self.jitter_ms or self.loss):
+            raise ConfigError("latency, jitter and loss are those of peer-to-peer, which there is none of")
         if down is not None and self.pages < 2:
             raise ConfigError("a game for one has no peer-to-peer to cut")
         if down is not None and not 0 <= down < self.seconds:

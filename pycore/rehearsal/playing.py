@@ -267,6 +267,7 @@ def _collect(
     if vacuous := coverage.without_rollback(plan, everybody, least):
         problems.append(vacuous)
     warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
+    warnings += coverage.without_peer_to_peer(plan, everybody)
     for seat, (player, of) in enumerate(paces.items()):
         depths = [event["rollbackFrames"] for event in metrics[player]["rollbacks"]["events"]]
         warnings += [said for said in [pace.advice(player, of, depths, seats[seat].delay)] if said]
