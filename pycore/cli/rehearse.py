@@ -163,17 +163,21 @@ def rehearse(
                 more=more,
                 pyodide=pyodide,
             )
+            outcome, failed = None, ""
             try:
                 outcome = rehearsal.rehearse(plan, site=site, chromium=browser, out=out, say=say)
+                rehearsal.write(outcome, out)
             except rehearsal.RehearsalFailed as error:
-                _failed(error, as_json)
-        rehearsal.write(outcome, out)
-    if as_json:
+                # A page or the relay that did not do its part is what a rehearsal is there to find.
+                failed = str(error)
+    if outcome is None:
+        _failed(failed, as_json)
+    elif as_json:
         click.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
     else:
         show(outcome)
         click.echo(f"metrics, trajectories, settings and the verdict are in {out}")
-    if not outcome.right:
+    if outcome is None or not outcome.right:
         raise SystemExit(1)
 
 
@@ -193,13 +197,11 @@ def show(outcome: Outcome) -> None:
         console.print(f"[bold green]right:[/bold green] {escape(outcome.verdict)}")
 
 
-def _failed(error: Exception, as_json: bool) -> None:
-    """A page or the relay that did not do its part is what a rehearsal is there to find."""
+def _failed(why: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"right": False, "problems": [str(error)]}, ensure_ascii=False), file=sys.__stdout__)
+        click.echo(json.dumps({"right": False, "problems": [why]}, ensure_ascii=False))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]WRONG:[/bold red] {escape(str(error))}")
-    raise SystemExit(1)
+        Console(highlight=False, soft_wrap=True).print(f"[bold red]WRONG:[/bold red] {escape(why)}")
 
 
 def _hidden(text: str) -> tuple[int, float, float]:
@@ -222,6 +224,6 @@ def _folder(out: Path) -> None:
     from pycore.rehearsal.outcome import clear
 
     try:
-        clear(out)
+        clear(out, pictures=True)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be a folder: {error.strerror}") from error

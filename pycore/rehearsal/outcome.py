@@ -12,8 +12,9 @@ from typing import Any, Final
 from pycore.rehearsal.pace import Pace
 
 VERDICT: Final = "verdict.json"
-OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", VERDICT)
-"""The files of a rehearsal that are written anew by the next one in the same folder."""
+OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", "settings.json", VERDICT)
+"""The files of a rehearsal that the next one in the same folder takes the place of."""
+PICTURES: Final = ("*-page[0-9].png",)
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,14 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def clear(out: Path) -> None:
-    """Make the folder, without what another rehearsal left in it: a player less would leave a record of that game."""
+def clear(out: Path, *, pictures: bool = False) -> None:
+    """Make the folder, without what another rehearsal left in it: a player less would leave a record of that game.
+
+    `pictures` too; not where there are new ones already.
+    """
     out.mkdir(parents=True, exist_ok=True)
     if (out / VERDICT).is_file():
-        for pattern in OWN:
+        for pattern in (*OWN, *PICTURES) if pictures else OWN:
             for old in out.glob(pattern):
                 old.unlink()
 

@@ -58,7 +58,7 @@ def test_a_rehearsal_takes_the_place_of_the_last_one_in_its_folder(tmp_path: Pat
     """Also where it then fails: yesterday's verdict would be taken for today's."""
     out = tmp_path / "out"
     out.mkdir()
-    for name in ("verdict.json", "trajectory-0.jsonl", "notes.txt"):
+    for name in ("verdict.json", "trajectory-0.jsonl", "settings.json", "end-page1.png", "notes.txt"):
         (out / name).write_text("{}")
     chromium = tmp_path / "chromium"
     chromium.write_text("#!/bin/sh\necho Chromium 1\n")
