@@ -19,7 +19,7 @@ from pycore.records import Reading, RecordError, Recording
 from pycore.records.agreement import agree
 from pycore.rehearsal.coverage import untried
 from pycore.rehearsal.game import SeatActions
-from pycore.rehearsal.reproducing import Place, explained, reproduced
+from pycore.rehearsal.reproducing import Here, Place, explained, reproduced
 
 HASHES_TO_CHANGE: Final = 2
 
@@ -36,7 +36,7 @@ def judge(
     texts: Mapping[str, str],
     read: Mapping[str, Sequence[Mapping[str, Any]]],
     seats: Sequence[SeatActions],
-    here: Place,
+    here: Here,
     there: Place,
     way: str = "cpython",
     delays: Sequence[Sequence[int]] = (),
@@ -69,7 +69,7 @@ def judge(
     return Judgement(problems, lost, untried(recording))
 
 
-def first_difference(texts: Mapping[str, str], here: Place, there: Place) -> str:
+def first_difference(texts: Mapping[str, str], here: Here, there: Place) -> str:
     """The first line in which two players' records differ, with the fields; empty if there is none."""
     (first, text), *others = texts.items()
     if all(other == text for _, other in others):
