@@ -145,6 +145,8 @@ def contradiction(options: argparse.Namespace) -> str:
         return "--p2p-up-at and --p2p-cut say what becomes of a cut: add --p2p-down-at"
     if down is not None and options.socketio_only:
         return "with --socketio-only there is no peer-to-peer to cut"
+    if options.socketio_only and given & {"latency", "loss"}:
+        return "--latency and --loss are those of peer-to-peer, and with --socketio-only there is none"
     if down is not None and not down < options.seconds:
         return f"--p2p-down-at {down:g} is not before the end, --seconds {options.seconds:g}"
     if up is not None and not down < up < options.seconds:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pycore.errors import UsageError
-from pycore.rehearsal import Plan, RehearsalFailed, rehearse, serving, table, write
+from pycore.rehearsal import Plan, RehearsalFailed, rehearse, serving, write
 from tools import chromium, site
 from tools.paths import BUILD, ROOT, SITE
 from tools.process import Failed, Missing, say
@@ -34,7 +34,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def selfplay(options: argparse.Namespace) -> int:
-    """Rehearse, write the files, print the table and what was wrong."""
+    """Rehearse, write the files, print the table and what was wrong, as `pycore rehearse` does."""
+    from pycore.cli.rehearse import show  # with what the environment has, which build.py makes
+
     out = options.out or BUILD / "rehearsal"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -47,11 +49,7 @@ def selfplay(options: argparse.Namespace) -> int:
         plan, site=SITE, chromium=browser, database=options.database, port=options.port, out=out, say=say
     )
     write(outcome, out)
-    print(table(outcome))
-    for warning in outcome.warnings:
-        print(f"note: {warning}")
-    for problem in outcome.problems:
-        print(f"WRONG: {problem}")
+    show(outcome)
     say(f"metrics and trajectories are in {out}")
     return 1 if outcome.problems else 0
 

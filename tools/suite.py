@@ -228,7 +228,7 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     site.build()
-    return pytest(sys.executable, ["tests/e2e"], "", options, live=True)
+    return pytest(sys.executable, ["tests/e2e"], "" if options.all else "not long", options, live=True)
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pycore.cli.serve import STUDY
 from pycore.cli.told import told
 from pycore.errors import UsageError
 from pycore.factory import find_factory
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pycore.rehearsal.scripts import Policy
 
 CUTS = ("silent", "close")
+REPORTS = 5
+"""So many of what the pages reported are shown; the verdict's file has all."""
 HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
 
@@ -43,11 +46,18 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 @click.option("--socketio-only", is_flag=True, help="Peer-to-peer never comes up: everything goes by the server.")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
 @click.option("--hide", metavar="PAGE@FROM-TO", help="Hide a page meanwhile, for instance 1@3-7.")
-@click.option("--settings", type=click.Path(path_type=Path), metavar="FILE", help="The study's settings, JSON.")
+@click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE",
+    help=f"The study's settings, a JSON object; default: {STUDY} beside the environment, if it is there.",
+)  # fmt: skip
 @click.option("--packages", metavar="A,B", help="Packages that the environment needs in the page.")
 @click.option(
     "--wheels", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="A folder of wheels that the page needs as well.",
+)  # fmt: skip
+@click.option(
+    "--with", "more", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
+    help="A file or folder beside the environment that no import names; repeatable.",
 )  # fmt: skip
 @click.option("--pyodide", metavar="DIR|URL", help="Where Pyodide comes from; default: its usual address.")
 @click.option("--policy", metavar="FILE.py:NAME", help="What the players do: a function of observation and agent.")
@@ -81,6 +91,7 @@ def rehearse(
     settings: Path | None,
     packages: str | None,
     wheels: Path | None,
+    more: tuple[Path, ...],
     pyodide: str | None,
     policy: str | None,
     seed: int,
@@ -109,6 +120,9 @@ def rehearse(
         raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
     console = Console(stderr=True, highlight=False)
     with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
+        beside = Path(subject.partition(".py:")[0]).parent / STUDY
+        if settings is None and ".py" in subject and beside.is_file():
+            settings = beside
         study = None if settings is None else Study.read(settings)
         game = rehearsal.Game.of(
             subject, None if study is None else study.settings, players or (None if study is None else study.players)
@@ -146,20 +160,24 @@ def rehearse(
                 study,
                 packages=[name.strip() for name in (packages or "").split(",") if name.strip()],
                 wheels=wheels,
+                more=more,
                 pyodide=pyodide,
-                say=say,
             )
+            outcome, failed = None, ""
             try:
                 outcome = rehearsal.rehearse(plan, site=site, chromium=browser, out=out, say=say)
+                rehearsal.write(outcome, out)
             except rehearsal.RehearsalFailed as error:
-                _failed(error, as_json)
-        rehearsal.write(outcome, out)
-    if as_json:
+                # A page or the relay that did not do its part is what a rehearsal is there to find.
+                failed = str(error)
+    if outcome is None:
+        _failed(failed, as_json)
+    elif as_json:
         click.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
     else:
         show(outcome)
         click.echo(f"metrics, trajectories, settings and the verdict are in {out}")
-    if not outcome.right:
+    if outcome is None or not outcome.right:
         raise SystemExit(1)
 
 
@@ -171,19 +189,19 @@ def show(outcome: Outcome) -> None:
     console.print(escape(table(outcome)))
     for warning in outcome.warnings:
         console.print(f"[yellow]note:[/yellow] {escape(warning)}")
+    for report in list(dict.fromkeys(outcome.reports))[:REPORTS]:
+        console.print(f"[dim]reported:[/dim] {escape(report)}")
     for problem in outcome.problems:
         console.print(f"[bold red]WRONG:[/bold red] {escape(problem)}")
     if outcome.right:
         console.print(f"[bold green]right:[/bold green] {escape(outcome.verdict)}")
 
 
-def _failed(error: Exception, as_json: bool) -> None:
-    """A page or the relay that did not do its part is what a rehearsal is there to find."""
+def _failed(why: str, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"right": False, "problems": [str(error)]}, ensure_ascii=False), file=sys.__stdout__)
+        click.echo(json.dumps({"right": False, "problems": [why]}, ensure_ascii=False))
     else:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]WRONG:[/bold red] {escape(str(error))}")
-    raise SystemExit(1)
+        Console(highlight=False, soft_wrap=True).print(f"[bold red]WRONG:[/bold red] {escape(why)}")
 
 
 def _hidden(text: str) -> tuple[int, float, float]:
@@ -203,7 +221,9 @@ def _policy(text: str) -> Policy:
 
 
 def _folder(out: Path) -> None:
+    from pycore.rehearsal.outcome import clear
+
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        clear(out, pictures=True)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be a folder: {error.strerror}") from error

@@ -40,16 +40,27 @@ class Again:
         """Frames and ends, in order, until something differs."""
         return self.replay.run(items_of(self.recording), self.simulation, self.codecs)
 
-    def state(self, episode: int, frame: int) -> bytes:
-        """The canonical state before a frame, or at the end of its episode, whatever the record says it gave."""
+    def state(self, episode: int, frame: int, back: int = 0) -> bytes:
+        """The canonical state before a frame, or at the end of its episode, whatever the record says it gave.
+
+        With `back`, so many frames are taken back and stepped again after each one: what a state lacks shows.
+        """
         simulation = self.simulation
         for number in range(episode + 1):
             simulation.reset(number)
+            held: list[tuple[object, list[Any]]] = []
             for item in self.recording.episodes[number].frames:
                 if number == episode and item.frame == frame:
                     break
                 pairs = zip(self.codecs, item.actions, strict=True)
-                simulation.step([codec.decode(codec.encode(action)) for codec, action in pairs])
+                held.append((simulation.save(), [codec.decode(codec.encode(action)) for codec, action in pairs]))
+                simulation.step(held[-1][1])
+                held = held[-back:] if back else []
+                if held:
+                    simulation.load(held[0][0])
+                for at, (_, actions) in enumerate(held):
+                    held[at] = (simulation.save(), actions)
+                    simulation.step(actions)
         return simulation.canonical(simulation.save())
 
 

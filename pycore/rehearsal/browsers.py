@@ -122,8 +122,16 @@ def browser(chromium: Path | None) -> Iterator[Browser]:
     except ModuleNotFoundError as error:
         raise ConfigError(EXTRA) from error
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=None if chromium is None else str(chromium))
+        try:
+            running = playwright.chromium.launch(executable_path=None if chromium is None else str(chromium))
+        except Exception as error:
+            raise ConfigError(f"{chromium or 'Chromium'} does not start: {_first(error)}; {HOW}") from error
         try:
             yield Browser(running)
         finally:
             running.close()
+
+
+def _first(error: Exception) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

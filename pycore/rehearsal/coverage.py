@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pycore.audit.comparison import decoded, has_reward
 from pycore.records import Recording
 from pycore.rehearsal.plan import Plan
 from pycore.values.canonical import encode
+
+ENOUGH: Final = 60
+"""Inputs that went peer-to-peer: of fewer nothing can be said."""
 
 
 def untried(recording: Recording) -> list[str]:
@@ -31,8 +34,10 @@ def ends(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def without_rollback(plan: Plan, metrics: Sequence[Mapping[str, Any]], lowest_delay: int) -> str:
     """Why a rehearsal under latency proves nothing; empty if frames were rolled back, or did not have to be."""
-    if len(metrics) < 2 or any(of["rollbacks"]["performed"] for of in metrics):
+    if any(of["rollbacks"]["performed"] for of in metrics):
         return ""
+    if sum(of["inputs"]["sentViaP2P"] for of in metrics) < ENOUGH:
+        return ""  # the way through the server is not slowed
     needed = (lowest_delay + 1) * 1000.0 / plan.fps
     if plan.latency_ms <= needed:
         return ""
@@ -40,6 +45,16 @@ def without_rollback(plan: Plan, metrics: Sequence[Mapping[str, Any]], lowest_de
         f"nothing was rolled back, though packets took {plan.latency_ms:g} ms and an input delay covers {needed:.0f}: "
         "this browser does not slow peer-to-peer channels, or no player did anything that changes"
     )
+
+
+def without_peer_to_peer(plan: Plan, metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Whether players were connected at all, where they were meant to be."""
+    if len(metrics) < 2 or plan.socketio_only or not plan.played().p2p:
+        return []
+    if any(of["inputs"]["sentViaP2P"] for of in metrics):
+        return []
+    do = "see whether this machine lets browsers use UDP"
+    return [f"peer-to-peer never came up: latency, loss and the way back were not tried; {do}"]
 
 
 def never_changed(states: Sequence[bytes]) -> list[str]:

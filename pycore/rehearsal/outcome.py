@@ -12,8 +12,9 @@ from typing import Any, Final
 from pycore.rehearsal.pace import Pace
 
 VERDICT: Final = "verdict.json"
-OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", VERDICT)
-"""The files of a rehearsal that are written anew by the next one in the same folder."""
+OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", "settings.json", VERDICT)
+"""The files of a rehearsal that the next one in the same folder takes the place of."""
+PICTURES: Final = ("*-page[0-9].png",)
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,7 @@ class Outcome:
 
 def write(outcome: Outcome, out: Path) -> list[Path]:
     """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict."""
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / VERDICT).is_file():
-        # Of another rehearsal: a player less would leave a record of another game here.
-        for pattern in OWN:
-            for old in out.glob(pattern):
-                old.unlink()
+    clear(out)
     files: dict[str, bytes] = {}
     for player, metrics in outcome.metrics.items():
         files[f"metrics-{player}.json"] = _lines(metrics)
@@ -114,6 +110,18 @@ def write(outcome: Outcome, out: Path) -> list[Path]:
 
 def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def clear(out: Path, *, pictures: bool = False) -> None:
+    """Make the folder, without what another rehearsal left in it: a player less would leave a record of that game.
+
+    `pictures` too; not where there are new ones already.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / VERDICT).is_file():
+        for pattern in (*OWN, *PICTURES) if pictures else OWN:
+            for old in out.glob(pattern):
+                old.unlink()
 
 
 def _lines(value: Any) -> bytes:
@@ -137,6 +145,8 @@ def table(outcome: Outcome) -> str:
         ("stalled ticks", lambda m: m["quality"]["stalls"]),
         ("late ticks", lambda m: _pace(outcome, m, lambda of: f"{of.late} of {of.ticks}")),
         ("ms a tick: step, rollback, 99 %", lambda m: _pace(outcome, m, _times)),
+        ("environment ms: step, save, load", _costs),
+        ("input delay", _delays),
         ("round trip ms", lambda m: ", ".join(str(rtt) for rtt in m["quality"]["rttMs"].values())),
         ("hashes compared / wrong", lambda m: f"{m['sync']['hashesCompared']} / {m['sync']['p2pHashMismatches']}"),
         (
@@ -167,3 +177,14 @@ def _pace(outcome: Outcome, metrics: dict[str, Any], of: Callable[[Pace], str]) 
 
 def _times(pace: Pace) -> str:
     return f"{pace.step:.1f}, {pace.rollback:.1f}, {pace.most:.1f} of {pace.period:.1f}"
+
+
+def _costs(metrics: dict[str, Any]) -> str:
+    costs = metrics.get("environment", {}).get("costsMs")
+    return "unknown" if costs is None else ", ".join(f"{costs[name]:.2f}" for name in ("step", "save", "load"))
+
+
+def _delays(metrics: dict[str, Any]) -> str:
+    """The own one; it may rise from one episode to another."""
+    own = [episode.get("inputDelay", {}).get(str(metrics["playerId"])) for episode in metrics["episodes"]]
+    return ", then ".join(dict.fromkeys(str(delay) for delay in own if delay is not None)) or "unknown"

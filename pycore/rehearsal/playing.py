@@ -26,8 +26,8 @@ from pycore.rehearsal.plan import Plan
 from pycore.rehearsal.reproducing import Here, InPage
 from pycore.rehearsal.serving import RehearsalFailed
 
-LOAD_TIMEOUT = 60.0
-"""Seconds until a page has loaded Pyodide and the core, and again until it plays."""
+LOAD_TIMEOUT = 180.0
+"""Seconds until a page has loaded Pyodide, the core and packages, and again until it plays."""
 
 END_TIMEOUT = 30.0
 """Seconds from the request to stop until everything is stored."""
@@ -107,10 +107,7 @@ def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, 
     for page in pages:
         page.click("#play")
     for page in pages:
-        page.wait_for_function(
-            "['playing', 'done', 'failed'].includes(window.pycoreStatus.phase)", timeout=LOAD_TIMEOUT * 1000
-        )
-        _refuse_failed(page)
+        _wait_until(page, ["playing", "done"], "began to play")
     begun = time.monotonic()
     say(f"playing for {plan.seconds:g} s")
     failover = _direct(plan, pages, impairment, begun, out, say)
@@ -135,8 +132,24 @@ def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, 
 
 
 def _wait_until_loaded(page: Any) -> None:
-    page.wait_for_function("['start', 'failed'].includes(window.pycoreStatus?.phase)", timeout=LOAD_TIMEOUT * 1000)
-    _refuse_failed(page)
+    _wait_until(page, ["start"], "was loaded")
+
+
+def _wait_until(page: Any, phases: list[str], what: str) -> None:
+    """Until a page is that far; RehearsalFailed if it fails, or takes too long."""
+    try:
+        page.wait_for_function(
+            "(phases) => phases.includes(window.pycoreStatus?.phase)", arg=[*phases, "failed"],
+            timeout=LOAD_TIMEOUT * 1000,
+        )  # fmt: skip
+    except Exception as error:
+        status = page.evaluate("window.pycoreStatus ?? {}")
+        raise RehearsalFailed(
+            f"{LOAD_TIMEOUT:g} s went by before a page {what}; it is at '{status.get('phase', 'nothing')}'"
+        ) from error
+    status = page.evaluate("window.pycoreStatus")
+    if status["phase"] == "failed":
+        raise RehearsalFailed(f"a page failed: {_error(status)}")
 
 
 def _direct(
@@ -207,12 +220,6 @@ def _set_hidden(page: Any, hidden: bool) -> None:
     )
 
 
-def _refuse_failed(page: Any) -> None:
-    status = page.evaluate("window.pycoreStatus")
-    if status["phase"] == "failed":
-        raise RehearsalFailed(f"a page failed: {_error(status)}")
-
-
 def _collect(
     plan: Plan,
     url: str,
@@ -224,10 +231,11 @@ def _collect(
 ) -> Outcome:
     metrics, texts, huds, read, paces, problems = {}, {}, {}, {}, {}, []
     settings = plan.played()
-    stored = True
+    stored, failed = True, False
     for number, page in enumerate(pages):
         status = page.evaluate("window.pycoreStatus")
         if status["phase"] != "done":
+            failed = True
             problems.append(f"page {number} is '{status['phase']}' at the end: {_error(status)}")
         stored = stored and bool(status["stored"])
         reports += [f"page {number}: {report['code']}: {report['message']}" for report in status["reports"]]
@@ -246,19 +254,23 @@ def _collect(
     seats = actions_of(settings, plan.game.seats)
     played = json.dumps(plan.settings())
     here = Here(lambda: make_with(plan.game.make, plan.game.subject), played)
-    judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce)
+    everybody = list(metrics.values())
+    delays = [list(episode["inputDelay"].values()) for episode in everybody[0]["episodes"]]
+    judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce, delays)
     problems += judged.problems
     if not stored:
         problems.append("not everything was acknowledged by the server")
-    everybody = list(metrics.values())
-    problems += verdict.wrong_books(everybody, counts)
-    delays = [seat.delay for seat in seats]
-    if vacuous := coverage.without_rollback(plan, everybody, min(delays)):
+    if not failed:
+        # Who failed has told what; that others heard less of it adds nothing.
+        problems += verdict.wrong_books(everybody, counts)
+    least = min([seat.delay for seat in seats])
+    if vacuous := coverage.without_rollback(plan, everybody, least):
         problems.append(vacuous)
     warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
+    warnings += coverage.without_peer_to_peer(plan, everybody)
     for seat, (player, of) in enumerate(paces.items()):
         depths = [event["rollbackFrames"] for event in metrics[player]["rollbacks"]["events"]]
-        warnings += [said for said in [pace.advice(player, of, depths, delays[seat])] if said]
+        warnings += [said for said in [pace.advice(player, of, depths, seats[seat].delay)] if said]
     return Outcome(
         game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
         warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce,
@@ -267,4 +279,9 @@ def _collect(
 
 def _error(status: dict[str, Any]) -> str:
     error = status.get("error")
-    return f"{error['code']}: {error['message']}" if isinstance(error, dict) else "it says nothing"
+    if not isinstance(error, dict):
+        return "it says nothing"
+    said = f"{error['code']}: {error['message']}"
+    if "ModuleNotFoundError" in said:
+        said += " (what the page loads beside the environment's own files is said by --packages, with --wheels)"
+    return said

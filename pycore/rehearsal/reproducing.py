@@ -17,6 +17,8 @@ from pycore.rehearsal import again
 
 WAYS: Final = ("cpython", "pyodide", "no")
 HASHES: Final = ("hash", "final_hash")
+DEPTH: Final = 3
+"""Frames that are taken back, to see what a saved state lacks."""
 SAMPLED: Final = 10
 """Frames from one state that is looked at to the next."""
 SOURCE: Final = Path(again.__file__)
@@ -64,9 +66,9 @@ class Here:
                 self.states.append(simulation.canonical(simulation.save()))
         return again.difference_of(stepping)
 
-    def state(self, text: str, episode: int, frame: int) -> bytes:
-        """See `Place`."""
-        return again.Again(self._make, text, self._settings).state(episode, frame)
+    def state(self, text: str, episode: int, frame: int, back: int = 0) -> bytes:
+        """See `Place`, and `again.Again.state`."""
+        return again.Again(self._make, text, self._settings).state(episode, frame, back)
 
 
 class InPage:
@@ -90,11 +92,11 @@ class InPage:
         return str(self._page().evaluate(_CALL, [source, call, text, self._settings]))
 
 
-def reproduced(way: str, text: str, here: Place, there: Place) -> str:
+def reproduced(way: str, text: str, here: Here, there: Place) -> str:
     """What differs where the record is stepped again; empty if nothing does. `way` is a word of `WAYS`."""
     if way == "no":
         return ""
-    place = here if way == "cpython" else there
+    place: Place = here if way == "cpython" else there
     found = place.told(text)
     if found is None:
         return ""
@@ -106,7 +108,7 @@ def reproduced(way: str, text: str, here: Place, there: Place) -> str:
     return said + explained(text, found["episode"], frame, here, there, judged=way == "cpython")
 
 
-def explained(text: str, episode: int, frame: int, here: Place, there: Place, judged: bool = False) -> str:
+def explained(text: str, episode: int, frame: int, here: Here, there: Place, judged: bool = False) -> str:
     """Why a state may differ between players, or between a record and this interpreter (`judged`): the fields, and what
     they depend on."""
     try:
@@ -126,11 +128,13 @@ def explained(text: str, episode: int, frame: int, here: Place, there: Place, ju
             )
         if fields:
             return f". CPython and Pyodide come to different states{fields}"
+        rolled = here.state(text, episode, frame, DEPTH)
+        lost = "" if rolled == first else f": {_fields(first, rolled)}"
     except Exception as error:  # an environment may raise anything
         return f". Stepping it again raised {described(error)}"
     return (
         ". The same actions without any rollback come to one state in CPython and in Pyodide: something is lost when "
-        "the state is saved and loaded; pycore audit looks for it"
+        f"the state is saved and loaded{lost}; pycore audit looks for it"
     )
 
 

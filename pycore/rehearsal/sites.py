@@ -25,27 +25,20 @@ def site_of(
     *,
     packages: Sequence[str] = (),
     wheels: Path | None = None,
+    more: Sequence[Path] = (),
     pyodide: Path | str | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> Path:
     """Build the site of a game into a new folder in `folder`.
 
     `study` is what else the study's file says; `packages` come in addition to its own, and to what their wheels in the
-    folder `wheels` need. Raises ConfigError, SiteFailed.
+    folder `wheels` need; `more` are files and folders beside the environment. Raises ConfigError, SiteFailed.
     """
     study = Study({}) if study is None else study
-    file, factory = _file(game, folder, [*study.packages, *packages])
+    study = study._replace(packages=(*study.packages, *packages), title=study.title or game.name)
+    file, factory = _file(game, folder, study.packages)
     return build(
-        folder / "site",
-        game=file,
-        factory=factory,
-        packages=[*study.packages, *packages],
-        wheels=wheels,
-        pyodide=pyodide,
-        title=study.title or game.name,
-        intro=study.intro,
-        action_mapping=study.action_mapping,
-        say=say,
+        folder / "site", game=file, factory=factory, study=study, pyodide=pyodide, wheels=wheels, more=more, say=say
     )
 
 

@@ -19,7 +19,7 @@ from pycore.records import Reading, RecordError, Recording
 from pycore.records.agreement import agree
 from pycore.rehearsal.coverage import untried
 from pycore.rehearsal.game import SeatActions
-from pycore.rehearsal.reproducing import Place, explained, reproduced
+from pycore.rehearsal.reproducing import Here, Place, explained, reproduced
 
 HASHES_TO_CHANGE: Final = 2
 
@@ -36,14 +36,16 @@ def judge(
     texts: Mapping[str, str],
     read: Mapping[str, Sequence[Mapping[str, Any]]],
     seats: Sequence[SeatActions],
-    here: Place,
+    here: Here,
     there: Place,
     way: str = "cpython",
+    delays: Sequence[Sequence[int]] = (),
 ) -> Judgement:
     """The judgement on the players' trajectories.
 
-    `texts` are the trajectories by player, `read` what each page read from its player (see `lost_inputs`); the record
-    is stepped again `here` or `there`, as `way` says (`pycore.rehearsal.reproducing`).
+    `texts` are the trajectories by player, `read` what each page read from its player and `delays` the input delays of
+    each episode (see `lost_inputs`); the record is stepped again `here` or `there`, as `way` says
+    (`pycore.rehearsal.reproducing`).
     """
     problems: list[str] = []
     lost: list[str] = []
@@ -57,7 +59,7 @@ def judge(
     if missing := incomplete(recording):
         return Judgement([*problems, missing], lost, [])
     players = recording.header["players"]
-    lost = lost_inputs(recording, [read[str(player)] for player in players], seats)
+    lost = lost_inputs(recording, [read[str(player)] for player in players], seats, delays)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
     if found := trivial(recording, seats):
@@ -67,7 +69,7 @@ def judge(
     return Judgement(problems, lost, untried(recording))
 
 
-def first_difference(texts: Mapping[str, str], here: Place, there: Place) -> str:
+def first_difference(texts: Mapping[str, str], here: Here, there: Place) -> str:
     """The first line in which two players' records differ, with the fields; empty if there is none."""
     (first, text), *others = texts.items()
     if all(other == text for _, other in others):
@@ -114,19 +116,25 @@ def trivial(recording: Recording, seats: Sequence[SeatActions]) -> str:
 
 
 def lost_inputs(
-    recording: Recording, read: Sequence[Sequence[Mapping[str, Any]]], seats: Sequence[SeatActions]
+    recording: Recording,
+    read: Sequence[Sequence[Mapping[str, Any]]],
+    seats: Sequence[SeatActions],
+    delays: Sequence[Sequence[int]] = (),
 ) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
-    `read[seat][episode]` maps the frame (as text) at which the page read an action to that action. Actions are compared
-    as they are played: a float is rounded to the dtype of its space.
+    `read[seat][episode]` maps the frame (as text) at which the page read an action to that action. `delays` has the
+    input delays of an episode by seat, where they may rise; those of the settings stand for what it lacks. Actions are
+    compared as they are played: a float is rounded to the dtype of its space.
     """
     wrong = []
     for number, episode in enumerate(recording.episodes):
+        of_episode = delays[number] if number < len(delays) else [seat.delay for seat in seats]
         for frame in episode.frames:
             for seat, (of, action) in enumerate(zip(seats, frame.actions, strict=True)):
                 given = read[seat][number] if number < len(read[seat]) else {}
-                expected = of.idle if frame.frame < of.delay else given.get(str(frame.frame - of.delay), _NOT_READ)
+                at = frame.frame - of_episode[seat]
+                expected = of.idle if at < 0 else given.get(str(at), _NOT_READ)
                 if _played(of, action) != _played(of, expected):
                     where = f"episode {number}, frame {frame.frame}, seat {seat}"
                     wrong.append(f"{where}: {action!r} instead of {expected!r}")

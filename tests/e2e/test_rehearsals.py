@@ -23,7 +23,8 @@ ENVIRONMENTS = Path(__file__).resolve().parent / "environments"
 
 
 def play(name: str, out: Path, **plan: Any) -> Outcome:
-    game = Game.of(str(ENVIRONMENTS / f"{name}.py"))
+    module, _, factory = name.partition(":")
+    game = Game.of(str(ENVIRONMENTS / f"{module}.py") + (f":{factory}" if factory else ""))
     site = site_of(game, out, pyodide=NEWEST.source)
     return rehearse(Plan(game, **plan), site=site, chromium=chromium.ensure(), out=out)
 
@@ -72,3 +73,17 @@ def test_an_environment_that_reads_a_clock_is_found_out_with_its_field(tmp_path:
     outcome = play("drifting", tmp_path, seconds=5, latency_ms=30)
     assert "the players saw two games: episode 0, frame 60" in outcome.problems[0]
     assert "something else each time: env.drift was " in outcome.problems[0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("factory", "players"), [("make_one", 1), ("make_three", 3)])
+def test_one_alone_and_three_are_rehearsed_as_well(factory: str, players: int, tmp_path: Path) -> None:
+    """One has nobody to wait for; of three each sends its inputs to two."""
+    outcome = play(f"counters:{factory}", tmp_path, seconds=8, latency_ms=60)
+    assert outcome.problems == []
+    assert len(outcome.metrics) == players
+    for metrics in outcome.metrics.values():
+        assert metrics["episodes"][0]["reason"] == "done"
+        assert metrics["inputs"]["sentViaP2P"] == metrics["frames"]["total"] * (players - 1)
+    rollbacks = sum(metrics["rollbacks"]["performed"] for metrics in outcome.metrics.values())
+    assert (rollbacks > 0) == (players > 1)

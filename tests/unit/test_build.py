@@ -299,6 +299,7 @@ def test_wrong_arguments_are_refused(line: str, capsys: pytest.CaptureFixture[st
         ("--selfplay 2 --host 0.0.0.0", "--host"), ("--selfplay 2 --p2p-up-at 5", "add --p2p-down-at"),
         ("--selfplay 2 --p2p-cut close", "add --p2p-down-at"),
         ("--selfplay 2 --socketio-only --p2p-down-at 5", "no peer-to-peer to cut"),
+        ("--selfplay 2 --socketio-only --loss 5", "those of peer-to-peer"),
         ("--selfplay 2 --seconds 5 --p2p-down-at 5", "not before the end"),
         ("--selfplay 2 --p2p-down-at 5 --p2p-up-at 5", "not between"),
         ("--selfplay 2 --seconds 9 --p2p-down-at 5 --p2p-up-at 9", "not between"),
@@ -316,7 +317,7 @@ def test_options_of_the_demo_that_would_do_nothing_are_refused(
 
 @pytest.mark.parametrize(
     "line",
-    ["", "--host 0.0.0.0 --settings a.json --port 1", "--selfplay 2", "--selfplay 2 --socketio-only --loss 5",
+    ["", "--host 0.0.0.0 --settings a.json --port 1", "--selfplay 2", "--selfplay 2 --socketio-only",
      "--selfplay 2 --seconds 9 --p2p-down-at 0 --p2p-up-at 5 --p2p-cut close --input-delay 0"],
 )  # fmt: skip
 def test_options_of_the_demo_that_belong_together_are_taken(line: str) -> None:

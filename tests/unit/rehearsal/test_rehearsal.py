@@ -14,7 +14,7 @@ import pytest
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.rehearsal import Game, Outcome, Plan, serving, table, write
 from pycore.rehearsal.browsers import ready
-from pycore.rehearsal.coverage import ends, never_changed, without_rollback
+from pycore.rehearsal.coverage import ends, never_changed, without_peer_to_peer, without_rollback
 from pycore.rehearsal.pace import Pace, advice, pace_of
 from pycore.session.tick import RESIMULATED, STEPPED
 from pycore.values import canonical
@@ -77,7 +77,8 @@ def test_a_studys_own_settings_are_kept(tag: Game) -> None:
     ("wrong", "what"),
     [
         ({"up_at": 3}, "no cut to come back from"), ({"down_at": 3, "socketio_only": True}, "no peer-to-peer to cut"),
-        ({"down_at": 20}, "not before the end"), ({"down_at": 3, "up_at": 3}, "not between"),
+        ({"latency_ms": 9, "socketio_only": True}, "those of peer-to-peer"), ({"down_at": 20}, "not before the end"),
+        ({"down_at": 3, "up_at": 3}, "not between"),
         ({"down_at": 3, "up_at": 20}, "not between"), ({"hide": (2, 1, 2)}, "no page 2"),
         ({"hide": (1, 3, 2)}, "from one time to a later one"), ({"input_delay": 99}, "input_delay"),
     ],
@@ -117,20 +118,32 @@ def test_an_environment_without_action_spaces_needs_them_said(tmp_path: Path) ->
 # --- what was tried ---
 
 
-def of_player(player: int = 0, performed: int = 0, reasons: tuple[str, ...] = ("done",)) -> dict[str, Any]:
+def of_player(
+    player: int = 0, performed: int = 0, reasons: tuple[str, ...] = ("done",), sent: int = 300
+) -> dict[str, Any]:
     """As much of a player's metrics as is looked at."""
     episodes = [{"episode": number, "frames": 9, "reason": reason} for number, reason in enumerate(reasons)]
-    return {"playerId": player, "rollbacks": {"performed": performed}, "episodes": episodes}
+    rollbacks, inputs = {"performed": performed}, {"sentViaP2P": sent}
+    return {"playerId": player, "rollbacks": rollbacks, "episodes": episodes, "inputs": inputs}
 
 
 def test_latency_without_any_rollback_proves_nothing(tag: Game) -> None:
-    """Unless the input delay covers it, or nobody else plays."""
+    """Unless the input delay covers it, or next to nothing went that way."""
     nothing = [of_player(0), of_player(1)]
     assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), nothing, 1)
     assert without_rollback(Plan(tag, latency_ms=60), nothing, 1) == ""
     assert without_rollback(Plan(tag, latency_ms=100), nothing, 3) == ""
     assert without_rollback(Plan(tag, latency_ms=100), [of_player(0), of_player(1, performed=1)], 1) == ""
-    assert without_rollback(Plan(tag, latency_ms=100), nothing[:1], 1) == ""
+    assert without_rollback(Plan(tag, latency_ms=100), [of_player(0, sent=0), of_player(1, sent=9)], 1) == ""
+
+
+def test_a_peer_to_peer_that_never_came_up_is_said_unless_it_was_not_meant_to(tag: Game) -> None:
+    """Everything through the server is right, and tries little."""
+    nothing = [of_player(0, sent=0), of_player(1, sent=0)]
+    assert "never came up" in without_peer_to_peer(Plan(tag), nothing)[0]
+    assert without_peer_to_peer(Plan(tag, socketio_only=True), nothing) == []
+    assert without_peer_to_peer(Plan(tag), nothing[:1]) == []
+    assert without_peer_to_peer(Plan(tag), [of_player(0, sent=0), of_player(1, sent=1)]) == []
 
 
 def test_an_end_that_never_came_by_itself_is_said() -> None:

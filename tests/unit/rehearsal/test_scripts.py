@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import runpy
 import shutil
 import subprocess
@@ -100,13 +101,10 @@ def test_moves_of_a_turn_based_game_are_legal_in_the_frames_that_they_are_for(de
 
 
 def test_a_policy_sees_what_its_player_sees() -> None:
-    """It is asked for every seat and frame, and what it draws does not disturb the game."""
-    import random
-
+    """It is asked for every seat and frame."""
     asked: list[Any] = []
 
     def policy(seen: Any, agent: Any) -> Any:
-        random.random()
         asked.append((agent, seen["at"]))
         toward = 1.0 if seen["at"][0] < 300 else -1.0
         return {"move": [toward, 0.0], "dig": 0} if agent == "ant" else [2 if toward > 0 else 0, 1]
@@ -118,6 +116,47 @@ def test_a_policy_sees_what_its_player_sees() -> None:
     places = [place for agent, place in asked if agent == "ant"]
     # The first frame is the default's: nobody has read an action yet.
     assert places[:4] == [[100.0, 200.0], [100.0, 200.0], [104.0, 200.0], [108.0, 200.0]]
+
+
+DICE = """
+import random
+class Dice:
+    possible_agents = ["a", "b"]
+    def action_space(self, agent):
+        return {"type": "discrete", "n": 2}
+    def reset(self, seed=None, options=None):
+        self.agents, self.face = ["a", "b"], 0
+        return self._seen(), {}
+    def step(self, actions):
+        self.face = random.randrange(10**9)
+        no = {"a": False, "b": False}
+        return self._seen(), dict(no), no, dict(no), {}
+    def _seen(self):
+        return {"a": self.face, "b": self.face}
+def make_env():
+    return Dice()
+"""
+
+
+def test_what_a_policy_draws_is_not_the_games(tmp_path: Path) -> None:
+    """Of an environment that draws from the process's generator: the pages draw nothing in between, either."""
+    (tmp_path / "dice.py").write_text(DICE)
+    dice = Game.of(str(tmp_path / "dice.py"))
+    seen: dict[str, list[int]] = {"calm": [], "drawing": []}
+
+    def calm(face: int, agent: str) -> int:
+        seen["calm"].append(face)
+        return face % 2
+
+    def drawing(face: int, agent: str) -> int:
+        random.random()
+        seen["drawing"].append(face)
+        return face % 2
+
+    scripts = [Plan(dice, seconds=4, policy=policy).scripts() for policy in (calm, drawing)]
+    assert seen["calm"] == seen["drawing"]
+    assert len(set(seen["calm"])) > 50
+    assert scripts[0] == scripts[1]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +197,9 @@ def test_a_page_reads_the_script_of_its_seat_and_keeps_what_it_read() -> None:
     starts = found["pace"]["start"]
     assert len(starts) == 30
     assert all(after >= before for before, after in itertools.pairwise(starts))
+    other = code.replace("myPlayerId: 0", "myPlayerId: 1")
+    said = json.loads(subprocess.run(["node", "-e", other], capture_output=True, text=True, check=True).stdout)
+    assert said["all"] == [["x"] * 5] * 3
     # Of the two readings of a frame the second began the tick that advanced.
     assert [flags for flags in found["pace"]["flags"] if flags is not None] == [1] * 15
 
@@ -165,7 +207,7 @@ def test_a_page_reads_the_script_of_its_seat_and_keeps_what_it_read() -> None:
 def test_the_environments_of_these_tests_are_whole() -> None:
     """What the browsers play can be imported alone, as a page does it."""
     for path in sorted(ENVIRONMENTS.glob("*.py")):
-        assert callable(runpy.run_path(str(path))["make_env"])
+        assert any(name.startswith("make_") and callable(of) for name, of in runpy.run_path(str(path)).items())
 
 
 def test_about_as_many_frames_as_asked_for_are_written_down() -> None:

@@ -278,6 +278,27 @@ def test_a_game_that_differs_each_time_is_told_with_its_field() -> None:
     assert "something else each time: env.right" in problem
 
 
+class Forgetful(Other):
+    """What it saves lacks how often it was stepped, and the game goes by it."""
+
+    def reset(self, episode: int) -> None:
+        super().reset(episode)
+        self.steps = 0
+
+    def step(self, actions: Any) -> StepResult:
+        self.steps += 1
+        self.state = self.state[0], self.state[1] + self.steps // 40
+        return super().step(actions)
+
+
+def test_what_a_saved_state_lacks_is_looked_for_by_taking_frames_back() -> None:
+    """The field in which the game then differs is named."""
+    lines = hashed_again(Forgetful).splitlines(True)
+    spoilt = "".join(line.replace('"hash":"', '"hash":"0') if '"frame":60' in line else line for line in lines)
+    said = reproduced("cpython", spoilt, Here(Forgetful, SETTINGS), Here(Forgetful, SETTINGS))
+    assert "lost when the state is saved and loaded: env.right was " in said
+
+
 def test_a_hash_that_nobody_comes_to_without_a_rollback_is_a_state_that_was_not_saved_whole() -> None:
     """Neither CPython nor Pyodide gives it, and both give the same."""
     lines = hashed_again(Other).splitlines(True)
@@ -299,6 +320,8 @@ def test_what_is_read_by_seats_with_spaces_of_their_own_is_compared_as_it_is_pla
     recording = records.read(spoken(lines))
     read = [[{str(frame): [0.1] for frame in range(5)}], [{str(frame): 2 for frame in range(5)}]]
     assert verdict.lost_inputs(recording, read, seats) == []
+    # It may rise from one episode to the next, and then the same actions are those of later frames.
+    assert verdict.lost_inputs(recording, read, seats, [[3, 1]])[0].startswith("episode 0, frame 2, seat 0")
     read[1][0]["1"] = 1
     assert verdict.lost_inputs(recording, read, seats) == ["episode 0, frame 2, seat 1: 2 instead of 1"]
 
