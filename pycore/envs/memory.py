@@ -95,6 +95,12 @@ class Layout:
         write(data)
         return self.get(twin)
 
+    def another(self, data: bytes) -> Any:
+        """A new generator with this state, that nobody else has."""
+        made = self.make(0)
+        self.open(made)[1](data)
+        return made
+
 
 class Memory:
     """One generator whose state is read and written as bytes."""
