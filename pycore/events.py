@@ -71,6 +71,16 @@ class EpisodeEnded(Frozen):
     """`done` (the environment), `max_steps`, `stop`, `player_left`, or the code of what went wrong."""
 
 
+class DelaysChanged(Frozen):
+    """From this episode on inputs are delayed otherwise, as somebody proposed whose machine is slow, or whose page."""
+
+    news = "input-delay"
+    episode: int
+    frames: list[int]
+    """By seat."""
+    before: list[int]
+
+
 class SessionEnded(Frozen):
     """Nothing more will be stepped."""
 
@@ -105,7 +115,7 @@ class PeerStatus(Frozen):
     """`present`, `hidden` or `interrupted`."""
 
 
-News = PhaseChanged | PathChanged | EpisodeEnded | SessionEnded | Desync | PeerStatus
+News = PhaseChanged | PathChanged | EpisodeEnded | DelaysChanged | SessionEnded | Desync | PeerStatus
 """News that is no line of the log."""
 
 Event = Log | News

@@ -14,7 +14,10 @@ from pycore.spaces import DEEPEST, EXACT, integer, space_of
 MAX_SEATS: Final = 8
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
-_WHOLE_OR_NONE: Final = ("window", "hash_interval")
+_WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
+RISE: Final = 4
+"""Frames by which an input delay may rise unless the study says otherwise: at 30 fps 133 ms, which people notice less
+than a game that jerks."""
 
 
 class Settings(Frozen):
@@ -27,6 +30,9 @@ class Settings(Frozen):
     """Frames per second."""
     input_delay: int = 1
     """Frames between the pressing of a key and the frame that it belongs to."""
+    input_delay_max: int | None = None
+    """How far the input delay may rise, from the second episode on, where a peer's machine takes too long to roll back
+    what comes without it (`pycore.costs`). Default `input_delay` + 4; the same as `input_delay`: it never rises."""
     window: int | None = None
     """Prediction window in frames: how far the current frame may be ahead of the known one.
     Default max(8, 0.4 s)."""
@@ -43,6 +49,9 @@ class Settings(Frozen):
     """`repeat_last` or `default_action`."""
     hash_interval: int | None = None
     """Frames between two comparisons of state hashes; default one second."""
+    snapshot_every: int | None = None
+    """Frames from one snapshot to the next. Default: what costs least by what was measured, 1 where nothing was. It is
+    each peer's own affair, and changes no record."""
     p2p_wait: float = 5.0
     """How long the first episode waits for every link to be peer-to-peer."""
     p2p: bool = True
@@ -69,6 +78,10 @@ class Settings(Frozen):
         self._normalize()
         _within("fps", self.fps, 1, 240)
         _within("input_delay", self.input_delay, 0, 60)
+        if self.input_delay_max is not None:
+            _within("input_delay_max", self.input_delay_max, self.input_delay, 60)
+        if self.snapshot_every is not None:
+            _within("snapshot_every", self.snapshot_every, 1, 16)
         _within("window", self.prediction_window, 1, 120)
         _within("num_episodes", self.num_episodes, 1, 250)
         _within("max_steps", self.max_steps, 1, 2**31 - 1)
@@ -146,6 +159,11 @@ class Settings(Frozen):
         return self.window if self.window is not None else max(8, math.ceil(0.4 * self.fps))
 
     @property
+    def longest_input_delay(self) -> int:
+        """Frames up to which the input delay may rise."""
+        return min(60, self.input_delay + RISE) if self.input_delay_max is None else self.input_delay_max
+
+    @property
     def hash_every(self) -> int:
         """Frames between two state hashes."""
         return self.hash_interval if self.hash_interval is not None else max(1, round(self.fps))
@@ -155,6 +173,7 @@ class Settings(Frozen):
         return {
             "fps": float(self.fps),
             "input_delay": self.input_delay,
+            "input_delay_max": self.longest_input_delay,
             "window": self.prediction_window,
             "num_episodes": self.num_episodes,
             "max_steps": self.max_steps,

@@ -39,6 +39,16 @@ def held(session: Session) -> list[int]:
     return list(session.timeline.frames.held)
 
 
+def save_every(session: Session, frames: int) -> None:
+    """Let a peer take snapshots of every so many frames only."""
+    session.timeline.save_every(frames)
+
+
+def run_up(session: Session) -> int:
+    """Frames that were stepped again only to come from a snapshot to an incorrect frame."""
+    return session.timeline.run_up
+
+
 def window(session: Session) -> int:
     """How far the current frame is ahead of the known one."""
     return session.timeline.current - min(session.timeline.frames.held)

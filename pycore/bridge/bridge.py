@@ -12,7 +12,7 @@ it. The shim writes the inbox, carries out the outbox (`buffers`) and decides no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_NEWS, Inbox, Outbox
@@ -24,6 +24,7 @@ from pycore.bridge.seats import who_left
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
 from pycore.envs import ParallelEnvAdapter
+from pycore.envs.measured import measured
 from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
 from pycore.records.metrics import episode_line
@@ -44,15 +45,18 @@ MALFORMED: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, 
 """What reading a message raises that is none."""
 
 
-def create(config_json: str, env: Any) -> Bridge:
+def create(config_json: str, env: Any, clock: Callable[[], float] | None = None) -> Bridge:
     """A bridge for the environment and the game that the JSON text describes (`Game.of`, and `rngs`, the generators
-    that the environment's state does not hold); the page calls it once per game."""
+    that the environment's state does not hold); the page calls it once per game. With its clock (s) it is measured
+    what the environment takes here."""
     config = json.loads(config_json)
     game = Game.of(config)
     simulation = simulation_of(env, game, config.get("rngs"))
     bridge = Bridge(game, simulation, owned=env)
     if isinstance(simulation, ParallelEnvAdapter):
         bridge.session.log(f"[pycore] {simulation.described()}")
+    if clock is not None:
+        bridge.measure(clock, game.default_actions)
     return bridge
 
 
@@ -157,6 +161,18 @@ class Bridge:
         if abs(off) >= WALL_OFF_MS:
             session.set_wall_ms(now, wall_ms)
             session.log(f"the wall clock is {off / 1000:+.1f} s off where it should be, as after a sleep", "warning")
+
+    def measure(self, clock: Callable[[], float], row: Sequence[Any]) -> None:
+        """Have the session know what the simulation takes here. What that raises, the game will raise again."""
+        try:
+            costs = measured(self.session.simulation, clock, row)
+        except Exception as error:
+            self.session.log(f"the environment's costs could not be measured: {described(error)}", "warning")
+            return
+        self.session.pacing.set_costs(costs)
+        times = ", ".join([f"{name} {seconds * 1000:.2f}" for name, seconds in costs.as_dict().items()])
+        every = self.session.timeline.every
+        self.session.log(f"[pycore] the environment takes, in ms: {times}; frames from snapshot to snapshot: {every}")
 
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""

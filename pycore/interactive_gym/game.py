@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.bridge.bridge import FLAG_OUTBOX, Bridge
@@ -44,17 +45,18 @@ bots is ready, and relays no actions in it."""
 INPUT: Final = "pyodide_player_action"
 
 
-def create(config_json: str, env: Any) -> PageGame:
+def create(config_json: str, env: Any, clock: Callable[[], float] | None = None) -> PageGame:
     """One game of the page. The JSON text has `scene` (its metadata), `generation`, `game_id`, `players` (null if the
     server never said who they are), `player_id`, `seed`, `turn_config`, `player_subjects`, `session_id`,
-    `games_before` (of this scene, whose files are not to be written over), `wall_ms` and `now`."""
-    return PageGame(json.loads(config_json), env)
+    `games_before` (of this scene, whose files are not to be written over), `wall_ms` and `now`. With the page's clock
+    (s) it is measured what the environment takes here."""
+    return PageGame(json.loads(config_json), env, clock)
 
 
 class PageGame:
     """One game in the page: its shim sees it as it would see a bridge. The environment stays the page's."""
 
-    def __init__(self, config: dict[str, Any], env: Any) -> None:
+    def __init__(self, config: dict[str, Any], env: Any, clock: Callable[[], float] | None = None) -> None:
         self._relayed = config["players"] is not None
         players = config["players"] if self._relayed else people(config["scene"], config["player_id"])
         self.scene = scene = Scene(config["scene"], seat_order(players), generation(config["generation"]))
@@ -79,6 +81,8 @@ class PageGame:
         self.bridge = bridge = Bridge(game, simulation, companion=self)
         self.session = session = bridge.session
         session.log(f"[pycore] {adapter.described()}")
+        if clock is not None:
+            bridge.measure(clock, game.default_actions)
         session.held_back = True
         self.course = Course(session, scene, str(config.get("session_id") or ""), self._say, self._tell)
         subjects, before = config.get("player_subjects") or {}, int(config.get("games_before") or 0)

@@ -111,6 +111,8 @@ class Scene:
             "environment": str(self.scene_id or ""),
         }
         settings.update({name: value for name, value in own.items() if name not in OWN_WORDS})
+        # The page's delay is the study's: it says so in files of its own.
+        settings.setdefault("input_delay_max", settings["input_delay"])
         self.default_action = settings["default_action"]
         self.lowest_default = Settings.of(settings).of_seat(0, "default_action")
         if self.page_bots and settings["action_space"] != {"type": "any"}:

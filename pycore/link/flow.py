@@ -113,6 +113,12 @@ class Flow:
             total += value
         return total / self.RECENT
 
+    def slow_rtt(self) -> float | None:
+        """A round trip as long as the longest of the last ten, but for one that may have been anything; None before the
+        first."""
+        slowest = sorted(self._recent)
+        return slowest[max(0, len(slowest) - 2)] if slowest else self.rtt
+
     def forget_samples(self) -> None:
         """Start the mean anew: the path was gone."""
         self._recent.clear()

@@ -221,6 +221,11 @@ class Link:
         return self.paths.socket
 
     @property
+    def slow_rtt(self) -> float | None:
+        """A long round-trip time of the way that inputs take, as `Flow.slow_rtt` has it."""
+        return (self.paths.wire if self.paths.healthy else self.paths.socket).slow_rtt()
+
+    @property
     def rtt(self) -> float | None:
         """Round-trip time of the path in force, in seconds."""
         return self.paths.wire.rtt if self.paths.healthy else self.paths.socket.rtt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pycore.events import EpisodeEnded
@@ -39,6 +40,10 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
     }
 
 
+def _by_player(session: Session, values: Sequence[Any]) -> dict[str, Any]:
+    return {str(player): value for player, value in zip(session.players, values, strict=True)}
+
+
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
     """The summary of an episode for the log, with what the session has counted up to its end."""
     counts = p2p_metrics(session)
@@ -59,6 +64,7 @@ def export_session_metrics(session: Session) -> dict[str, Any]:
     counts = p2p_metrics(session)
     timeline = session.timeline
     events = timeline.events
+    costs = session.pacing.costs
     return {
         "gameId": session.game_id,
         "playerId": session.players[session.me],
@@ -77,6 +83,7 @@ def export_session_metrics(session: Session) -> dict[str, Any]:
             "maxFrames": events.max_frames,
             "performed": timeline.rollbacks,
             "resimulatedFrames": timeline.resimulated,
+            "runUpFrames": timeline.run_up,
         },
         "sync": {
             "p2pHashMismatches": session.hash_mismatches,
@@ -107,7 +114,17 @@ def export_session_metrics(session: Session) -> dict[str, Any]:
             for change in session.path_changes
         ],
         "episodes": [
-            {"episode": ended.episode, "frames": ended.frames, "reason": ended.reason} for ended in session.ended
+            {
+                "episode": ended.episode,
+                "frames": ended.frames,
+                "reason": ended.reason,
+                "inputDelay": _by_player(session, session.pacing.delays[ended.episode]),
+            }
+            for ended in session.ended
         ],
+        "environment": {
+            "costsMs": None if costs is None else {name: round(s * 1000, 3) for name, s in costs.as_dict().items()},
+            "snapshotEvery": timeline.every,
+        },
         "end": {"reason": session.reason or None},
     }

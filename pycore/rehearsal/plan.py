@@ -105,4 +105,6 @@ class Plan:
         }
         if self.input_delay is not None:
             values["input_delay"] = self.input_delay
+        # The verdict looks for each input in the frame that this delay makes of it.
+        values["input_delay_max"] = self.delay
         return values

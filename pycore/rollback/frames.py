@@ -11,10 +11,13 @@ reached by anybody, and is used again only for a frame `size` later, when nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from pycore.rollback.seats import Seat
 from pycore.simulation import StepResult
+
+NOT_SAVED: Final = object()
+"""Stands for the state before a frame of which there is no snapshot."""
 
 
 class Frames:
@@ -51,7 +54,7 @@ class Frames:
         self.encoded: list[list[bytes]] = [[b""] * seats for _ in range(size)]
         self.actions: list[list[Any]] = [[None] * seats for _ in range(size)]
         self.missing = [self.all_missing] * size
-        self.states: list[object] = [None] * size
+        self.states: list[object] = [NOT_SAVED] * size
         self.results: list[StepResult | None] = [None] * size
         self.held = [-1] * seats
         self._nobodys: list[int] = []
@@ -70,7 +73,8 @@ class Frames:
         self.all_missing = sum([1 << seat.number for seat in seats if seat.owner is not None])
         for slot in range(self.size):
             self.missing[slot] = self.all_missing
-            self.states[slot] = self.results[slot] = None
+            self.states[slot] = NOT_SAVED
+            self.results[slot] = None
             for number in self._nobodys:
                 self.encoded[slot][number] = defaults[number]
                 self.actions[slot][number] = actions[number]

@@ -12,6 +12,9 @@ Invariants:
   pending.
 - An end found on the way (the environment's, or the last frame) stops the stepping and is revoked when a rollback no
   longer finds it.
+- There is a snapshot of frame 0, of every frame of which the state is hashed, and of every `every`-th one. From the
+  snapshot to an incorrect frame there is a *run-up*: frames that are stepped again with what they were stepped with,
+  which gives the same. Everything that a rollback can need is in the ring, since `every` is at most `SPARSEST`.
 - An exception out of a guessed frame says nothing about the game: the actions of that frame may never have happened.
   Stepping it, what that gave and saving the state that it led to are of that frame. The timeline goes back to before
   it and stands there until it knows more; the exception comes out only of a frame of which everybody's inputs are
@@ -23,9 +26,9 @@ This module knows nothing of networks. Its two loops are the hottest code of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from pycore.rollback.frames import Frames
+from pycore.rollback.frames import NOT_SAVED, Frames
 from pycore.rollback.mispredictions import RollbackEvents
 from pycore.rollback.prediction import Predictor
 from pycore.rollback.seats import Seat
@@ -37,12 +40,17 @@ MISPREDICTED = 2
 CONTRADICTION = 3
 OUT_OF_REACH = 4
 
+SPARSEST: Final = 16
+"""Frames from one snapshot to the next at most: a ring keeps three windows behind the current frame."""
+
 
 class Timeline:
     """The frames of the running episode, and the simulation that they are stepped with."""
 
     __slots__ = (
         "_decode",
+        "_every",
+        "_hash_every",
         "_predictor",
         "blocked_at",
         "current",
@@ -55,6 +63,7 @@ class Timeline:
         "predicted",
         "resimulated",
         "rollbacks",
+        "run_up",
         "seats",
         "simulation",
         "stepped",
@@ -62,7 +71,12 @@ class Timeline:
     )
 
     def __init__(
-        self, simulation: Simulation, frames: Frames, seats: Sequence[Seat], predictor: Predictor | None
+        self,
+        simulation: Simulation,
+        frames: Frames,
+        seats: Sequence[Seat],
+        predictor: Predictor | None,
+        hash_every: int = 1,
     ) -> None:
         self.simulation = simulation
         self.frames = frames
@@ -70,11 +84,16 @@ class Timeline:
         self._decode = [seat.decode for seat in seats]
         self._predictor = predictor
         """None repeats the last action, which the loops do without a call."""
+        self._every = 1
+        self._hash_every = hash_every
+        """Of every so many frames somebody will ask for the state."""
         self.events = RollbackEvents()
         self.rollbacks = 0
         """Rollbacks performed."""
         self.resimulated = 0
-        """Frames stepped again."""
+        """Frames stepped again with other inputs, or behind one that was."""
+        self.run_up = 0
+        """Frames stepped again only to come from a snapshot to the first incorrect frame."""
         self.stepped_before = 0
         """Frames stepped for the first time in earlier episodes."""
         self.current = 0
@@ -101,6 +120,16 @@ class Timeline:
         self.current = self.stepped = 0
         self.pending = self.end = self.blocked_at = None
         self.last_frame = last_frame
+
+    @property
+    def every(self) -> int:
+        """Frames from one snapshot to the next."""
+        return self._every
+
+    def save_every(self, frames: int) -> None:
+        """Take snapshots so sparsely from here on, at least 1 and at most `SPARSEST`: it changes what a rollback costs,
+        and nothing that comes of it."""
+        self._every = min(max(frames, 1), SPARSEST)
 
     def use(self, frames: Frames) -> None:
         """Use another ring from the next episode on."""
@@ -179,7 +208,7 @@ class Timeline:
             self.pending = None
             if end is not None and start <= end:
                 end = self.end = None
-            self.simulation.load(self.frames.states[start & self.frames.mask])
+            self._go_back_to(start)
             self.rollbacks += 1
             self._run(start, current + 1 if allowed and end is None else current, True)
         now = self.current
@@ -202,7 +231,7 @@ class Timeline:
             self.pending = last if self.pending is None else min(self.pending, last)
 
     def _run(self, frame: int, until: int, saved: bool) -> None:
-        """Step from `frame` up to, but not including, `until`, or to the end. `saved`: its state was just loaded.
+        """Step from `frame` up to, but not including, `until`, or to the end. `saved`: we just went back to it.
 
         At least one frame is stepped.
         """
@@ -215,6 +244,7 @@ class Timeline:
         results = frames.results
         save = self.simulation.save
         step = self.simulation.step
+        dense = self._every == 1
         repeat = self._predictor is None
         guessed = 0
         last = self.last_frame
@@ -227,7 +257,7 @@ class Timeline:
         slot = frame & mask
         if not saved:
             try:
-                states[slot] = save()
+                states[slot] = save() if dense or self._is_saved(frame) else NOT_SAVED
             except Exception:
                 # What cannot be saved is what the frame before led to.
                 self._stand_before(frame - 1)
@@ -257,11 +287,28 @@ class Timeline:
                         self.end = last
                     break
                 slot = after & mask
-                states[slot] = save()
+                states[slot] = save() if dense or self._is_saved(after) else NOT_SAVED
         except Exception:
             self._stand_before(after - 1)
             return
         self.current = after
+
+    def _is_saved(self, frame: int) -> bool:
+        """Whether there is to be a snapshot of the state before this frame."""
+        return frame % self._every == 0 or frame % self._hash_every == 0
+
+    def _go_back_to(self, frame: int) -> None:
+        """Load the last snapshot up to a frame, and make the run-up to it."""
+        frames = self.frames
+        mask = frames.mask
+        states = frames.states
+        start = frame
+        while states[start & mask] is NOT_SAVED:
+            start -= 1
+        self.simulation.load(states[start & mask])
+        for before in range(start, frame):
+            self.simulation.step(frames.actions[before & mask])
+        self.run_up += frame - start
 
     def _stand_before(self, frame: int) -> None:
         """Stepping `frame`, reading what it gave or saving what it led to raised: the exception goes on if every input
@@ -269,7 +316,7 @@ class Timeline:
         if frame < 0:
             raise
         known = min(self.frames.held)
-        self.simulation.load(self.frames.states[frame & self.frames.mask])
+        self._go_back_to(frame)
         self.current = frame
         if frame <= known:
             raise
@@ -302,7 +349,7 @@ class Timeline:
             return encoded, action
 
     def state(self, frame: int) -> object:
-        """State `frame`: of the ring, or of now for the current frame."""
+        """State `frame`: of now for the current frame, or of the ring, which has those that are hashed."""
         if frame == self.current:
             return self.simulation.save()
         return self.frames.states[frame & self.frames.mask]

@@ -14,6 +14,7 @@ from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership, reason_of
+from pycore.session.pacing import Pacing
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, PLAYING, READYING
 from pycore.session.publication import LARGE_BYTES
 from pycore.session.stage import Stage
@@ -38,6 +39,7 @@ class Beginning:
         "_journal",
         "_links",
         "_membership",
+        "_pacing",
         "_proposed",
         "_publication",
         "_ready",
@@ -54,6 +56,7 @@ class Beginning:
         settings: Settings,
         membership: Membership,
         ready_topic: Ready,
+        pacing: Pacing,
         journal: Journal,
     ) -> None:
         self._simulation = stage.simulation
@@ -66,6 +69,7 @@ class Beginning:
         self._settings = settings
         self._membership = membership
         self._ready = ready_topic
+        self._pacing = pacing
         self._journal = journal
         self._seats = stage.timeline.seats
         self._proposed = [seat.delay for seat in self._seats]
@@ -132,21 +136,20 @@ class Beginning:
             link.begin([seat.delay for seat in self._seats], slots)
         self._publication.begin(len(state) > LARGE_BYTES)
         self._episode.begin(blake2b(state, digest_size=HASH_BYTES).digest())
-        self._ready.begin(self._proposed, self._links)
+        self._ready.begin(self._pacing.proposed(self._proposed), self._links)
         self._course.enter(READYING, now)
 
     def _agree_on_delays(self) -> None:
         """Input delays of the episode to come: the largest that anybody proposed at the last READY."""
         before = self._episode.number - 1
-        if before < 0:
-            return
-        for number, seat in enumerate(self._seats):
+        for number, seat in enumerate(self._seats if before >= 0 else ()):
             delays = [self._ready.delays[number]]
             for link in self._links:
                 theirs = _read(link, before) if before in link.peer.ready else None
                 if isinstance(theirs, ready.Read) and number < len(theirs.delays):
                     delays.append(min(LONGEST_DELAY, theirs.delays[number]))
             seat.agree(max(delays))
+        self._pacing.agreed(self._episode.number)
 
     def _compare_readies(self, now: float, waited: float) -> bool:
         """Compare what came; true if that changed the phase."""

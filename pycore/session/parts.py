@@ -25,6 +25,7 @@ from pycore.session.journal import Journal
 from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
+from pycore.session.pacing import Pacing
 from pycore.session.packets import Packets, longest_action
 from pycore.session.publication import Publication
 from pycore.session.stage import Stage
@@ -64,6 +65,7 @@ class Parts(NamedTuple):
     stop: Stop
     over: Over
     course: Course
+    pacing: Pacing
     beginning: Beginning
     ending: Ending
     vigil: Vigil
@@ -102,7 +104,7 @@ def assemble(
     seats = seats_of(settings, who)
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
-    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor)
+    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor, settings.hash_every)
     links = tuple(
         Link(
             Peer(number, owned),
@@ -140,7 +142,8 @@ def assemble(
     publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, links, episode, course, dispatch, publication)
-    beginning = Beginning(stage, settings, membership, ready, journal)
+    pacing = Pacing(settings, timeline, links, journal)
+    beginning = Beginning(stage, settings, membership, ready, pacing, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes)
     vigil = Vigil(
         timeline, links, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
@@ -150,5 +153,5 @@ def assemble(
     )  # fmt: skip
     return Parts(
         timeline, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake, ready, hashes,
-        stop, over, course, beginning, ending, vigil, tick,
+        stop, over, course, pacing, beginning, ending, vigil, tick,
     )  # fmt: skip

@@ -49,7 +49,7 @@ class Session:
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_journal", "_late", "_link_of", "_parts", "_polled_at",
         "_shift", "_tick", "codec", "configuration", "connection_details", "connection_type", "game_id",
-        "links", "me", "players", "seats", "seed", "settings", "simulation", "timeline",
+        "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,7 @@ class Session:
         self._course = made.course
         self._journal = made.journal
         self.timeline = made.timeline
+        self.pacing = made.pacing
         self.links: tuple[Link, ...] = made.links
         self._link_of = {link.peer.number: link for link in made.links}
         self.seats = made.timeline.seats
@@ -173,8 +174,7 @@ class Session:
         self._journal.set_wall(self._time(now), wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
-        """Propose an input delay for the episodes after the next READY, of one seat or of all; the largest proposal
-        counts. Raises ConfigError."""
+        """Propose an input delay for the episodes after the next READY: the largest counts. Raises ConfigError."""
         self._parts.beginning.propose_input_delay(frames, seat)
 
     def abort(self, now: float, reason: str, text: str) -> None:

@@ -21,6 +21,7 @@ from pycore.duties import CHANNEL_CLOSED
 from pycore.session.session import Session
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.testing.machine import Machine, Metered
 from pycore.testing.network import Conditions, Network, Way
 from pycore.testing.pages import Page, Watcher
 from pycore.testing.server import Server
@@ -55,11 +56,17 @@ class Mesh:
         self.server = Server(conditions, self.time)
         self._tick_jitter = conditions.tick_jitter
         players = list(range(seats))
+
         def make(page: Page) -> Session:
             more = {**session}
             more.setdefault("incarnation", 1 + page.seat + seats * page.loads)
-            return Session(
-                simulation(page.seat),
+            played = simulation(page.seat)
+            costs = conditions.costs
+            if costs is not None:
+                played = metered = Metered(played)
+                page.machine = Machine(costs if page.machine is None else page.machine.costs, metered)
+            made = Session(
+                played,
                 settings,
                 game_id="mesh",
                 players=players,
@@ -70,6 +77,9 @@ class Mesh:
                 sinks=(page.record,),
                 **more,
             )
+            if page.machine is not None:
+                made.pacing.set_costs(page.machine.costs)
+            return made
 
         self.peers = [
             Page(

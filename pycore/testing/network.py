@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pycore.costs import Costs
 from pycore.duties import CHANNEL_CLOSED
 from pycore.testing.timetable import Timetable
 
@@ -33,6 +34,8 @@ class Conditions:
     drift: float = 0.0
     """How much faster the clock of each further peer ticks, as a share."""
     tick_jitter: float = 0.0
+    costs: Costs | None = None
+    """What the simulation takes on each page's machine. None: nothing, and ticks are never late."""
 
 
 class Way:

@@ -15,6 +15,7 @@ from pycore.events import Event
 from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.phases import DONE
 from pycore.session.session import Session
+from pycore.testing.machine import Machine
 from pycore.testing.network import Network
 from pycore.testing.server import INPUT, SIGNAL, Server
 from pycore.testing.timetable import Timetable
@@ -71,6 +72,8 @@ class Page:
         """Every tick takes this much longer, for good."""
         self.ticks_per_second: float | None = None
         """At most so many ticks a second: a machine that cannot do more."""
+        self.machine: Machine | None = None
+        """What its ticks take, where the conditions say what the simulation costs."""
         self.hiccup_every: float | None = None
         """Every so many seconds the page stands for `hiccup` seconds; it ticks once in between at least."""
         self.hiccup = 0.25
@@ -99,7 +102,7 @@ class Page:
         self._wobble = wobble
         self._ticking = False
         self._frozen = False
-        self._hiccups_until = self._hiccuped_at = 0.0
+        self._hiccups_until = self._hiccuped_at = self._busy_until = 0.0
         self._backlog: list[Callable[[], None]] = []
         network.attach(seat, self._take_packet, self._take_channel)
         server.attach(seat, self._take_message, self._take_socket, self._take_left)
@@ -179,7 +182,8 @@ class Page:
     @property
     def awake(self) -> bool:
         """Whether the page runs its handlers now."""
-        return not self.gone and not self._frozen and self._time.now >= self._hiccups_until
+        now = self._time.now
+        return not self.gone and not self._frozen and now >= self._hiccups_until and now >= self._busy_until
 
     def start(self, after: float) -> None:
         """Begin to tick."""
@@ -207,6 +211,11 @@ class Page:
         period = self.session.tick_period() / self._speed * self.slow
         if self.ticks_per_second is not None:
             period = max(period, 1.0 / self.ticks_per_second)
+        if self.machine is not None:
+            self._busy_until, next_tick = self.machine.ticked(time.now, period)
+            time.at(self._busy_until, self._catch_up)
+            time.at(next_tick + self._wobble() * period, self.tick)
+            return
         time.at(time.now + period + self._wobble() * period, self.tick)
 
     def _run(self) -> None:

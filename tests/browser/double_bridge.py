@@ -248,5 +248,5 @@ class Bridge:
         self.closed = True
 
 
-def create(config_json, env):
+def create(config_json, env, clock=None):
     return Bridge(json.loads(config_json), env)

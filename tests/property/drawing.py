@@ -69,6 +69,8 @@ class Schedule:
     hash_interval: int = 7
     pages: tuple[tuple[int, str, float], ...] = ()
     """(seat, what, amount) from the start on: `slow`, `ticks`, `hiccups`."""
+    snapshots: tuple[int, ...] = ()
+    """By seat, frames from one snapshot to the next; 1 for those that are not listed."""
     ways: tuple[tuple[int, str, float], ...] = ()
     """(way, what, amount): one direction's own `delay` or `loss`."""
     departures: tuple[tuple[float, str, int, int], ...] = ()
@@ -170,6 +172,11 @@ def _with_pages_and_server(of: Choose, schedule: Schedule, any_size: bool) -> Sc
     return replace(drawn, happenings=tuple(sorted(happenings)))
 
 
+def _with_snapshots(of: Choose, schedule: Schedule) -> Schedule:
+    """Peers that save their state seldom, each as it likes. Drawn behind all else."""
+    return replace(schedule, snapshots=tuple([of("pick", [1, 1, 2, 3, 5, 8]) for _ in range(schedule.seats)]))
+
+
 def draw_departures(of: Choose, seats: int | None = None) -> Schedule:
     """A schedule in which somebody goes, or all is lost."""
     schedule = draw_schedule(of, seats)
@@ -201,7 +208,7 @@ def schedules(draw: Any, seats: int | None = None, departures: bool = False) -> 
             return round(draw(st.floats(*argument, allow_nan=False)), 2)
         return draw(st.sampled_from(argument))
 
-    return draw_departures(of, seats) if departures else draw_schedule(of, seats)
+    return _with_snapshots(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))
 
 
 def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Schedule:
@@ -215,4 +222,4 @@ def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Sch
             return round(rng.uniform(*argument), 2)
         return rng.choice(argument)
 
-    return draw_departures(of, seats) if departures else draw_schedule(of, seats)
+    return _with_snapshots(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))

@@ -210,6 +210,7 @@ class Tally:
                 "frames": sum(core_view.total_frames(page.session) for page in net.peers),
                 "rollbacks": sum(core_view.rollbacks(page.session) for page in net.peers),
                 "re-simulated frames": sum(core_view.resimulated(page.session) for page in net.peers),
+                "frames of run-ups": sum(core_view.run_up(page.session) for page in net.peers),
                 "rollback events checked": net.truthful.checked,
                 "packets with two runs checked": net.runs.checked,
                 "stalled ticks": sum(page.session.stalls for page in net.peers),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import core_view
 from drawing import Schedule
 from watching import Judge, News, Recorded, Runs, Standing, Truthful, Windows
 
@@ -244,6 +245,8 @@ def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) ->
             page.ticks_per_second = amount * schedule.fps
         else:
             page.hiccup_every = amount
+    for page, every in zip(net.peers, schedule.snapshots, strict=False):
+        core_view.save_every(page.session, every)
     for when, what, which, amount in schedule.happenings:
         net.at(when, lambda what=what, which=which, amount=amount: apply(net, what, which, amount))
     if schedule.heals:

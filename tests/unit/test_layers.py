@@ -18,7 +18,7 @@ from syntax import parsed, statements
 PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "frozen", "spaces", "events", "settings", "simulation", "duties"),
+    ("version", "errors", "frozen", "spaces", "events", "settings", "simulation", "duties", "costs"),
     ("values",),
     ("actions",),
     ("wire", "rollback"),

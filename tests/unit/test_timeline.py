@@ -287,12 +287,13 @@ def test_stepping_is_left_out_when_it_is_not_allowed() -> None:
     assert t.advance(False) == 0
 
 
-@given(seed=st.integers(0, 10**6), window=st.integers(1, 12))
-def test_inputs_in_any_order_lead_to_the_bare_replicas_state(seed: int, window: int) -> None:
+@given(seed=st.integers(0, 10**6), window=st.integers(1, 12), every=st.integers(1, 16))
+def test_inputs_in_any_order_lead_to_the_bare_replicas_state(seed: int, window: int, every: int) -> None:
     """Whatever comes late, early, twice or out of order: at the end the state is that of a plain loop."""
     rng = random.Random(seed)
     truth = [(rng.randrange(4), rng.randrange(4)) for _ in range(60)]
-    t = Timeline(Walk(2, seed=1), Frames(2, ahead=window + 1, behind=3 * window + 16), seats(), None)
+    t = Timeline(Walk(2, seed=1), Frames(2, ahead=window + 1, behind=3 * window + 16), seats(), None, 30)
+    t.save_every(every)
     t.simulation.reset(0)
     t.begin(59)
     due = [frame for frame in range(60) for _ in range(rng.choice((1, 1, 2)))]

@@ -33,7 +33,7 @@ const decoder = new TextDecoder();
 
 /**
  * @typedef {object} CoreParts
- * @property {(config: string, environment: any) => any} create `pycore.bridge.create` or its like
+ * @property {(config: string, environment: any, clock: () => number) => any} create `pycore.bridge.create` or its like
  * @property {any} environment the Python environment
  * @property {Record<string, any>} config what `create` takes, but for the clock
  * @property {Server} socket
@@ -64,7 +64,9 @@ export class Core {
     this.myPlayerId = config['player_id'];
     const now = seconds();
     this.#wallDue = now + WALL.every_s;
-    const proxy = parts.create(JSON.stringify({ ...config, wall_ms: Date.now(), now }), parts.environment);
+    const proxy = parts.create(
+      JSON.stringify({ ...config, wall_ms: Date.now(), now }), parts.environment, seconds,
+    );
     const links = proxy.link_count;
     this.bridge = new Bridge(proxy, links);
     this.channels = new Channels(links, {

@@ -249,10 +249,20 @@ def test_the_source_is_read_for_what_differs_between_players(tmp_path: Path) -> 
 
 def test_the_depth_that_fits_follows_from_what_is_measured() -> None:
     costs = Costs(save=100.0, load=200.0, canonical=500.0, step=900.0, size=10)
-    # 0.8 of 33,333 µs are 26,667; without the load 26,467, in which 26 frames of 1,000 µs fit, one of them new.
+    # 0.8 of 33,333 µs are 26,667: a load, 26 steps, one of them new, and 25 saves are 26,100.
     assert costs.depth(30) == 25
     assert costs.depth(30, 10) == 1
     assert costs.depth(60, 4) == 2
     assert [finding.code for finding in findings_of_costs(costs)] == ["shallow_rollback"]
+    # On one four times slower: 3.6 ms a step. Over 200 ms three frames come late, and five of a tick of seven fit.
+    assert [costs.delay(ms, 4) for ms in (50, 100, 200)] == [1, 1, 1]
+    # 12 ms a step, at once: one frame again. Four times slower not even a new one fits.
+    heavy = costs._replace(step=12_000.0)
+    assert [heavy.delay(ms) for ms in (50, 100, 200)] == [1, 1, 2]
+    assert heavy.delay(100, 4) is None
+    assert heavy.as_facts()["input_delays"]["200 ms"] == {"x1": 2, "x4": "too slow", "x10": "too slow"}
+    (finding,) = findings_of_costs(costs._replace(step=10_000.0, save=0.0))
+    assert "none is enough for 200 ms of round trip" in finding.do
+    assert "on a machine 4 times slower" in finding.do
     assert [finding.code for finding in findings_of_costs(costs._replace(step=12_000.0))] == ["slow_step"]
     assert [finding.code for finding in findings_of_costs(costs._replace(step=50.0, canonical=2e4))] == ["slow_hash"]

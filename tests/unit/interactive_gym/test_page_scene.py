@@ -33,6 +33,8 @@ def test_the_pages_words_become_the_cores_settings() -> None:
     assert (of.fps, of.input_delay, of.max_steps, of.num_episodes, of.environment) == (30, 3, 10_000, 5, "court")
     assert type(of.max_steps) is int
     assert settings(max_steps=1350).max_steps == 1350
+    assert of.longest_input_delay == 3
+    assert settings(input_delay=3, pycore={"input_delay_max": 5}).longest_input_delay == 5
 
 
 def test_what_the_page_leaves_out_has_the_pages_defaults() -> None:
