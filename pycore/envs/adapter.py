@@ -12,7 +12,6 @@ agents, the generators it may draw from, and what the bots saw last. Invariants:
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
@@ -21,6 +20,7 @@ from pycore.envs.audit import check_rollback
 from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
 from pycore.envs.interfaces import as_parallel
+from pycore.envs.owned import flags_of, number_of, owned
 from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
 from pycore.envs.states import GetState, SetState, way_of
@@ -226,16 +226,13 @@ class ParallelEnvAdapter:
             truncations = self._by_player(truncations, "truncations")
             infos = self._by_player(infos, "infos")
         self.observations = observations
-        terminated = {agent: bool(flag) for agent, flag in terminations.items()}
-        truncated = {agent: bool(flag) for agent, flag in truncations.items()}
+        terminated = flags_of(terminations, "terminations", env)
+        truncated = flags_of(truncations, "truncations", env)
         return StepResult(
-            {
-                agent: reward if type(reward) in NUMBERS else _plain_number(reward)
-                for agent, reward in rewards.items()
-            },
+            {agent: reward if type(reward) in NUMBERS else number_of(reward) for agent, reward in rewards.items()},
             terminated,
             truncated,
-            {agent: _own(info) for agent, info in infos.items()},
+            {agent: owned(info) for agent, info in infos.items()},
             self._is_done(before, terminated, truncated),
         )
 
@@ -365,26 +362,6 @@ def _native(action: Any) -> Any:
     if kind is dict:
         return {key: _native(part) for key, part in action.items()}
     return action
-
-
-def _plain_number(value: Any) -> Any:
-    if getattr(value, "size", 2) == 1 and hasattr(value, "item"):
-        return value.item()
-    return _own(value)  # a vector, by objective
-
-
-def _own(value: Any) -> Any:
-    """A copy that shares nothing that can be changed: environments go on writing into what they return."""
-    kind = type(value)
-    if kind in PRIMITIVES:
-        return value
-    if kind is dict:
-        return {key: item if type(item) in PRIMITIVES else _own(item) for key, item in value.items()}
-    if kind is list:
-        return [item if type(item) in PRIMITIVES else _own(item) for item in value]
-    if kind is tuple:
-        return tuple([_own(item) for item in value])
-    return copy.deepcopy(value)
 
 
 def _described(value: Any) -> str:
