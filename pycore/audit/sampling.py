@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from pycore.actions.arrays import limits_of
-from pycore.spaces import FLOATS, INTEGERS, elements
+from pycore.spaces import ALPHANUMERIC, FLOATS, INTEGERS, elements
 
 __all__ = ["HELD", "sampled", "script"]
 
@@ -45,8 +45,9 @@ def sampled(space: dict[str, Any], rng: Random) -> Any:
     if kind == "box":
         return _box(space, rng)
     if kind == "text":
-        length = rng.randint(space.get("min_length", 1), min(space["max_length"], 40))
-        return "".join(rng.choice(space["charset"]) for _ in range(length)) if length else ""
+        shortest = space.get("min_length", 1)
+        length = rng.randint(shortest, max(shortest, min(space["max_length"], 40)))
+        return "".join(rng.choice(space.get("charset", ALPHANUMERIC)) for _ in range(length)) if length else ""
     if kind == "optional":
         return sampled(space["space"], rng) if rng.random() < 0.5 else None
     if kind == "tuple":

@@ -89,13 +89,14 @@ class ParallelEnvAdapter:
         agents = [_number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
         if not players or len(set(agents)) != len(agents):
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
-        seating = seated(view, agents[: len(players)], agents[len(players) :])
-        agents[: len(players)] = seating.agents
-        self.seating = seating.report
-        """Who plays which agent, as a line for reports; empty where players and agents have the same names."""
-        self._agents = seating.agents
+        self._given = tuple(given)
+        self._agents = tuple(agents[: len(players)])
         self._bots = dict(zip(agents[len(players) :], (bots or {}).values(), strict=True))
-        self._names = {agent: name for agent, name in zip(agents, given, strict=True) if agent != name}
+        self.seating = ""
+        """Who plays which agent, as a line for reports; empty where players and agents have the same names. Some
+        environments name their agents only when they are reset."""
+        self._names: dict[Any, Any] = {}
+        self._seat()
         self._counts_agents = False
         self._is_reset = False
 
@@ -134,6 +135,8 @@ class ParallelEnvAdapter:
         if "numpy" in self._generators.names and not numpy_was_there and "numpy.random" in sys.modules:
             # The environment imports numpy as late as this: what it drew came from an unseeded generator.
             outcome = self._reset_with(seed)
+        if not self.seating and self._are_others_named():
+            self._seat()
         observations = outcome[0] if isinstance(outcome, tuple) and len(outcome) == 2 else outcome
         self.observations = self._by_player(observations)
         agents = self._env.agents
@@ -292,6 +295,20 @@ class ParallelEnvAdapter:
             self._state.restart()
 
     # --- parts ---
+
+    def _seat(self) -> None:
+        """Find out who plays which agent, as far as the environment names them."""
+        seating = seated(self._env, self._agents, tuple(self._bots))
+        self._agents, self.seating = seating
+        agents = (*self._agents, *self._bots)
+        self._names = {agent: name for agent, name in zip(agents, self._given, strict=True) if agent != name}
+
+    def _are_others_named(self) -> bool:
+        """Whether the environment, reset, names agents of which no player is one. Some list only who does not play."""
+        named = self._env.possible_agents
+        if not named or any(agent in named for agent in self._agents):
+            return False
+        return self._env.shape.possible(self._env.env) is not None or len(named) == len(self._given)
 
     def _lists_players(self, agents: Sequence[Any]) -> bool:
         """Whether that is a list of who plays. Some come late: then `possible_agents` has them, or one is there."""

@@ -1,4 +1,4 @@
-"""What environments put into results that no record has a form for: it costs that value alone, or is refused by name."""
+"""What environments put into results that no record has a form for costs that value alone, or is refused by name."""
 
 from __future__ import annotations
 
@@ -169,3 +169,61 @@ def test_the_oracle_compares_rewards_as_records_spell_them(reward: Any) -> None:
         assert wrong_with(truth, peer.rows[0], peer.rewards[0], peer.finals[0]) == ""
         others = [{**row, 1: 3} for row in peer.rewards[0]]
         assert wrong_with(truth, peer.rows[0], others, peer.finals[0]).startswith("frame 0: rewards")
+
+
+class NamedLate(Env):
+    """Names its agents when it is reset, and not before."""
+
+    names: Any = ("left", "right")
+    says: str = "possible_agents"
+
+    def reset(self, seed: int | None = None) -> Any:
+        self.sum = 0
+        setattr(self, self.says, list(self.names))
+        return dict.fromkeys(self.names, 0), {}
+
+    def step(self, actions: Any) -> Any:
+        left, right = self.names
+        self.sum = self.sum * 31 % 1009 + actions[left] + 3 * actions[right]
+        off = dict.fromkeys(self.names, False)
+        return off, {left: self.sum, right: 1}, off, off, {}
+
+    @property
+    def num_agents(self) -> int:
+        raise ValueError("not before a reset")
+
+    @property
+    def action_space(self) -> Any:
+        raise RuntimeError("not before a reset")
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("left", "right"), "agents"),
+        (("left", "right"), "possible_agents"),
+        ((("team", 0), ("team", 1)), "possible_agents"),
+        ((0.5, 1.5), "possible_agents"),
+        ((b"a", b"b"), "possible_agents"),
+    ],
+)
+def test_agents_that_are_named_at_the_reset_are_seated_then(names: Any, says: str) -> None:
+    """They ended in a bare KeyError at the first step, or at a property that wants a reset first."""
+    env = NamedLate()
+    env.names, env.says = names, says
+    adapter = ParallelEnvAdapter(env, [0, 1], seed=1)
+    adapter.check()
+    for _ in range(2):
+        adapter.reset(0)
+        assert adapter.agents == names
+        assert adapter.observations == {0: 0, 1: 0}
+        assert [adapter.step([2, 1]).rewards, adapter.step([0, 0]).rewards] == [{0: 5, 1: 1}, {0: 155, 1: 1}]
+    assert f"0 plays {names[0]!r}" in adapter.seating
+
+
+def test_agents_that_are_too_many_at_the_reset_are_refused_by_name() -> None:
+    """Not by a KeyError of the environment."""
+    env = NamedLate()
+    env.names = ("a", "b", "c")
+    with pytest.raises(EnvironmentUnfit, match=r"NamedLate has 3 agents to be played, .*and there are 2 players"):
+        ParallelEnvAdapter(env, [0, 1], seed=1).reset(0)
