@@ -26,7 +26,7 @@ from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
 from pycore.envs.kinds import Reduce, is_kept_aside, plainly, reduction_of, reduction_of_code
 from pycore.envs.layouts import memory_of
-from pycore.envs.memory import Memory, Raw
+from pycore.envs.memory import Layout, Memory, Raw
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
 
@@ -63,6 +63,10 @@ class Capture:
         self._pickler: Any = pickle.Pickler
         self._careful = _with_code_shared(pickle.Pickler, self._sharer)
         self._loads = pickle.loads
+        self._others: dict[Layout, list[Any]] = {}
+        """Private generators, to look at a snapshot with; to make one takes longer than to write its state."""
+        self._used: dict[Layout, int] = {}
+        """How many of them the snapshot that is looked at has needed so far."""
         self._drawn: list[tuple[Any, str, Any, Any]] = []
         """What drawing left in attributes: layer, name, value, and what stands there for the game."""
         self._first = self.save()
@@ -138,6 +142,7 @@ class Capture:
         return form_of_attributes(captured.layers, states, captured.shared)
 
     def _unpickled(self, captured: Captured, generator: Callable[[Any, bytes], Any]) -> list[Any]:
+        self._used.clear()
         _open.append((captured, generator))
         try:
             states: list[Any] = self._loads(captured.data)
@@ -165,7 +170,13 @@ class Capture:
         """Another generator with that state: nobody may notice that somebody looks at a snapshot."""
         memory = self._memory(generator)
         assert memory is not None
-        made = memory.last.layout.another(data)
+        layout = memory.last.layout
+        known, number = self._others.setdefault(layout, []), self._used.get(layout, 0)
+        if number == len(known):
+            known.append(layout.another())
+        self._used[layout] = number + 1
+        made, write = known[number]
+        write(data)
         return made if memory.generator is generator else made._bit_generator
 
     def _refusal(self, layers: tuple[Any, ...], states: Any, error: Exception) -> EnvironmentUnfit:
@@ -174,6 +185,7 @@ class Capture:
         def fails(value: Any) -> bool:
             try:
                 captured = self._dumped(layers, value)
+                self._used.clear()
                 _open.append((captured, self._alike))
                 try:
                     self._loads(captured.data)

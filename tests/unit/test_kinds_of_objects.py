@@ -371,6 +371,18 @@ def test_a_method_of_a_generator_is_its_state() -> None:
     assert (env.draw(), env.roll(), env.draw()) == drawn
 
 
+def test_two_generators_of_one_kind_are_told_apart() -> None:
+    """In one snapshot, and in one after the other."""
+    env: Any = Env(one=random.Random(1), other=random.Random(2))
+    turned: Any = Env(one=random.Random(2), other=random.Random(1))
+    forms = [capture.contents(capture.save())["layers"][0] for capture in (Capture(env), Capture(turned))]
+    assert encode(forms[0]["one"]) == encode(forms[1]["other"]) != encode(forms[0]["other"])
+    capture = Capture(env)
+    first = encode(capture.contents(capture.save()))
+    env.one.random()
+    assert first != encode(capture.contents(capture.save()))
+
+
 def test_a_method_of_a_list_is_that_list() -> None:
     """``push = [].append``: what was pushed is in the form."""
     env: Any = Env(push=[].append)
