@@ -45,7 +45,8 @@ def sampled(space: dict[str, Any], rng: Random) -> Any:
     if kind == "box":
         return _box(space, rng)
     if kind == "text":
-        length = rng.randint(space.get("min_length", 1), min(space["max_length"], 40))
+        shortest = space.get("min_length", 1)
+        length = rng.randint(shortest, max(shortest, min(space["max_length"], 40)))
         return "".join(rng.choice(space.get("charset", ALPHANUMERIC)) for _ in range(length)) if length else ""
     if kind == "optional":
         return sampled(space["space"], rng) if rng.random() < 0.5 else None

@@ -18,6 +18,7 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
     ("play", "playing"),
     ("laws", "going back and stepping again"),
     ("instances", "a second instance"),
+    ("processes", "another process"),
     ("resets", "resetting again"),
     ("every_seat", "changing every seat's actions"),
     ("pictures", "drawing"),

@@ -6,7 +6,6 @@ code does, up to ending the interpreter, is a finding.
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
+from pycore.audit.agents import settings_of, short, space_of_agent
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_reward, rows_that_differ
+from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
 from pycore.audit.moves import Moves
 from pycore.audit.pyodide import difference
@@ -86,7 +87,7 @@ class Trial:
         for seat, agent in enumerate(self.adapter.agents):
             space = self.given.space
             if space is None:
-                space = _space_of_agent(env, agent)
+                space = space_of_agent(env, agent)
             if space is None:
                 self._find(
                     "no_action_space",
@@ -101,10 +102,10 @@ class Trial:
             if hasattr(space, "sample"):
                 for _ in range(20):
                     codec.encode(space.sample())
-            self.report.facts.setdefault("actions", []).append(_short(self.spaces[seat]))
+            self.report.facts.setdefault("actions", []).append(short(self.spaces[seat]))
         self.moves = Moves(self.adapter, self.spaces, self.codecs, self.given.frames)
         self.rows = self.moves.rows(self.given.seed)
-        self.report.facts["settings"] = _settings(self.spaces, self.moves.turns)
+        self.report.facts["settings"] = settings_of(self.spaces, self.moves.turns)
 
     def play(self) -> None:
         """Play random, lively actions: what is recorded, what changes, what never happens."""
@@ -138,6 +139,20 @@ class Trial:
             "draw everything from generators that reset(seed) seeds, and set every attribute there, whatever the "
             "constructor did",
         )
+
+    def processes(self) -> None:
+        """Another process: every player's page is one."""
+        given = self.given
+        if not given.subject:
+            return
+        space = None if given.space is None else space_of(given.space)
+        found = difference_elsewhere({**given._asdict(), "factory": None, "space": space}, self.first)
+        if found is None:
+            self.report.facts["another process"] = "could not be tried"
+        elif found:
+            do = "walk no set but by sorted(), and use neither hash() nor id(): each page has an order of its own"
+            what = f"another process with the same seed and actions differs, first {found}"
+            self._find("two_processes", "unfit", what, do)
 
     def resets(self) -> None:
         """The same instance once more, after all that."""
@@ -369,30 +384,3 @@ class Trial:
 
     def _find(self, code: str, harm: str, what: str, do: str) -> None:
         self.report.add(Finding(code, harm, what, do))
-
-
-def _space_of_agent(env: Any, agent: Any) -> Any:
-    space = getattr(env, "action_space", None)
-    if callable(space):
-        try:
-            return space(agent)
-        except Exception:
-            space = None
-    spaces = getattr(env, "action_spaces", None)
-    if space is None and isinstance(spaces, dict):
-        return spaces.get(agent)
-    return space
-
-
-def _settings(spaces: list[dict[str, Any]], turns: bool) -> str:
-    """What a study's settings say of actions, as JSON."""
-    if turns:
-        spaces = [{"type": "optional", "space": space} for space in spaces]
-    if all(space == spaces[0] for space in spaces):
-        return json.dumps({"action_space": spaces[0]})
-    return json.dumps({"seats": [{"action_space": space} for space in spaces]})
-
-
-def _short(space: dict[str, Any]) -> str:
-    text = repr({name: value for name, value in space.items() if name != "type"})
-    return f"{space['type']} {text if len(text) < 60 else text[:57] + '…'}"

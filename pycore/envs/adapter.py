@@ -12,7 +12,6 @@ agents, the generators it may draw from, and what the bots saw last. Invariants:
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
@@ -21,6 +20,7 @@ from pycore.envs.audit import check_rollback
 from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
 from pycore.envs.interfaces import as_parallel
+from pycore.envs.owned import flags_of, number_of, owned
 from pycore.envs.pictures import drawable
 from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
@@ -90,13 +90,14 @@ class ParallelEnvAdapter:
         agents = [_number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
         if not players or len(set(agents)) != len(agents):
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
-        seating = seated(view, agents[: len(players)], agents[len(players) :])
-        agents[: len(players)] = seating.agents
-        self.seating = seating.report
-        """Who plays which agent, as a line for reports; empty where players and agents have the same names."""
-        self._agents = seating.agents
+        self._given = tuple(given)
+        self._agents = tuple(agents[: len(players)])
         self._bots = dict(zip(agents[len(players) :], (bots or {}).values(), strict=True))
-        self._names = {agent: name for agent, name in zip(agents, given, strict=True) if agent != name}
+        self.seating = ""
+        """Who plays which agent, as a line for reports; empty where players and agents have the same names. Some
+        environments name their agents only when they are reset."""
+        self._names: dict[Any, Any] = {}
+        self._seat()
         self._counts_agents = False
         self._is_reset = False
 
@@ -135,6 +136,8 @@ class ParallelEnvAdapter:
         if "numpy" in self._generators.names and not numpy_was_there and "numpy.random" in sys.modules:
             # The environment imports numpy as late as this: what it drew came from an unseeded generator.
             outcome = self._reset_with(seed)
+        if not self.seating and self._are_others_named():
+            self._seat()
         observations = outcome[0] if isinstance(outcome, tuple) and len(outcome) == 2 else outcome
         self.observations = self._by_player(observations)
         agents = self._env.agents
@@ -227,16 +230,13 @@ class ParallelEnvAdapter:
             truncations = self._by_player(truncations, "truncations")
             infos = self._by_player(infos, "infos")
         self.observations = observations
-        terminated = {agent: bool(flag) for agent, flag in terminations.items()}
-        truncated = {agent: bool(flag) for agent, flag in truncations.items()}
+        terminated = flags_of(terminations, "terminations", env)
+        truncated = flags_of(truncations, "truncations", env)
         return StepResult(
-            {
-                agent: reward if type(reward) in NUMBERS else _plain_number(reward)
-                for agent, reward in rewards.items()
-            },
+            {agent: reward if type(reward) in NUMBERS else number_of(reward) for agent, reward in rewards.items()},
             terminated,
             truncated,
-            {agent: _own(info) for agent, info in infos.items()},
+            {agent: owned(info) for agent, info in infos.items()},
             self._is_done(before, terminated, truncated),
         )
 
@@ -296,6 +296,20 @@ class ParallelEnvAdapter:
             self._state.restart()
 
     # --- parts ---
+
+    def _seat(self) -> None:
+        """Find out who plays which agent, as far as the environment names them."""
+        seating = seated(self._env, self._agents, tuple(self._bots))
+        self._agents, self.seating = seating
+        agents = (*self._agents, *self._bots)
+        self._names = {agent: name for agent, name in zip(agents, self._given, strict=True) if agent != name}
+
+    def _are_others_named(self) -> bool:
+        """Whether the environment, reset, names agents of which no player is one. Some list only who does not play."""
+        named = self._env.possible_agents
+        if not named or any(agent in named for agent in self._agents):
+            return False
+        return self._env.shape.possible(self._env.env) is not None or len(named) == len(self._given)
 
     def _lists_players(self, agents: Sequence[Any]) -> bool:
         """Whether that is a list of who plays. Some come late: then `possible_agents` has them, or one is there."""
@@ -366,26 +380,6 @@ def _native(action: Any) -> Any:
     if kind is dict:
         return {key: _native(part) for key, part in action.items()}
     return action
-
-
-def _plain_number(value: Any) -> Any:
-    if getattr(value, "size", 2) == 1 and hasattr(value, "item"):
-        return value.item()
-    return _own(value)  # a vector, by objective
-
-
-def _own(value: Any) -> Any:
-    """A copy that shares nothing that can be changed: environments go on writing into what they return."""
-    kind = type(value)
-    if kind in PRIMITIVES:
-        return value
-    if kind is dict:
-        return {key: item if type(item) in PRIMITIVES else _own(item) for key, item in value.items()}
-    if kind is list:
-        return [item if type(item) in PRIMITIVES else _own(item) for item in value]
-    if kind is tuple:
-        return tuple([_own(item) for item in value])
-    return copy.deepcopy(value)
 
 
 def _described(value: Any) -> str:

@@ -21,13 +21,14 @@ import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
-from pycore.envs.kinds import Reduce, bare_state, is_kept_aside, plainly, put_state, reduction_of, reduction_of_code
+from pycore.envs.kinds import Reduce, is_kept_aside, plainly, reduction_of, reduction_of_code
 from pycore.envs.layouts import memory_of
-from pycore.envs.memory import Memory, Raw
+from pycore.envs.memory import Layout, Memory, Raw
 from pycore.envs.wrappers import known_wrapper, put_wrapper
-from pycore.errors import EnvironmentUnfit
+from pycore.errors import EnvironmentUnfit, described
 
 __all__ = ["Capture", "Captured", "layers_of"]
 
@@ -62,6 +63,10 @@ class Capture:
         self._pickler: Any = pickle.Pickler
         self._careful = _with_code_shared(pickle.Pickler, self._sharer)
         self._loads = pickle.loads
+        self._others: dict[Layout, list[Any]] = {}
+        """Private generators, to look at a snapshot with; to make one takes longer than to write its state."""
+        self._used: dict[Layout, int] = {}
+        """How many of them the snapshot that is looked at has needed so far."""
         self._drawn: list[tuple[Any, str, Any, Any]] = []
         """What drawing left in attributes: layer, name, value, and what stands there for the game."""
         self._first = self.save()
@@ -133,13 +138,16 @@ class Capture:
 
     def contents(self, captured: Captured) -> Any:
         """What is in a snapshot, as a value that has a canonical form. Raises `CanonicalError`, `EnvironmentUnfit`."""
-        states = self._unpickled(captured, self._as_raw)
+        states = self._unpickled(captured, self._alike)
         return form_of_attributes(captured.layers, states, captured.shared)
 
     def _unpickled(self, captured: Captured, generator: Callable[[Any, bytes], Any]) -> list[Any]:
+        self._used.clear()
         _open.append((captured, generator))
         try:
             states: list[Any] = self._loads(captured.data)
+        except Exception as error:
+            raise self._refusal(captured.layers, [_state_of(layer) for layer in captured.layers], error) from error
         finally:
             _open.pop()
         return states
@@ -147,7 +155,7 @@ class Capture:
     def _memory(self, generator: Any) -> Memory | None:
         number = id(generator)
         memory = self._memories.get(number)
-        if memory is None or memory.generator is not generator:
+        if memory is None or (memory.generator is not generator and memory.bits is not generator):
             self._memories[number] = memory = memory_of(generator)
         return memory
 
@@ -158,27 +166,41 @@ class Capture:
         memory.load(Raw(data, memory.last.layout))
         return generator
 
-    def _as_raw(self, generator: Any, data: bytes) -> Raw:
-        """The state alone: nobody may notice that somebody looks at a snapshot."""
+    def _alike(self, generator: Any, data: bytes) -> Any:
+        """Another generator with that state: nobody may notice that somebody looks at a snapshot."""
         memory = self._memory(generator)
         assert memory is not None
-        return Raw(data, memory.last.layout)
+        layout = memory.last.layout
+        known, number = self._others.setdefault(layout, []), self._used.get(layout, 0)
+        if number == len(known):
+            known.append(layout.another())
+        self._used[layout] = number + 1
+        made, write = known[number]
+        write(data)
+        return made if memory.generator is generator else made._bit_generator
 
     def _refusal(self, layers: tuple[Any, ...], states: Any, error: Exception) -> EnvironmentUnfit:
-        """What could not be held, where it is, and the way out."""
+        """What could not be held or brought back, where it is, and the way out."""
 
         def fails(value: Any) -> bool:
             try:
-                self._dumped(layers, value)
+                captured = self._dumped(layers, value)
+                self._used.clear()
+                _open.append((captured, self._alike))
+                try:
+                    self._loads(captured.data)
+                finally:
+                    _open.pop()
             except Exception:
                 return True
             return False
 
         name = class_name(layers[0])
+        path = path_of(states, fails) or "something in them"
         return EnvironmentUnfit(
-            f"{name} has no get_state() and set_state(), and its attributes cannot be captured: "
-            f"{path_of(states, fails) or 'something in them'} cannot be held ({error}). Make it anew from plain values "
-            "where it is needed, or give get_state() and set_state(state)"
+            f"{name} has no get_state() and set_state(), and its attributes cannot be captured: {path} cannot be held "
+            f"({described(error)}). Make it anew from plain values where it is needed, or give get_state() and "
+            "set_state(state)"
         )
 
 

@@ -17,7 +17,6 @@ INNER: Final = ("env", "_env", "aec_env", "par_env")
 MOST_LAYERS: Final = 32
 NAMELESS: Final = frozenset({"raw_env", "parallel_env", "env"})
 """What PettingZoo's modules call their classes, whichever game it is."""
-MISSING: Final = object()
 
 
 def chain_of(env: Any) -> list[Any]:
@@ -57,9 +56,13 @@ def class_name(env: Any) -> str:
 
 
 def found(env: Any, name: str) -> Any:
-    """An attribute of the environment, or else of the one inside; None where neither has it."""
-    value = getattr(env, name, MISSING)
-    return getattr(innermost(env), name, None) if value is MISSING else value
+    """An attribute of the environment, or else of the one inside; None where neither has it, or not yet."""
+    for layer in (env, innermost(env)):
+        try:
+            return getattr(layer, name)
+        except Exception:  # a property may want a reset first, and say so by any error
+            continue
+    return None
 
 
 def state_layer(chain: list[Any]) -> int | None:

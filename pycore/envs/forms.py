@@ -16,8 +16,9 @@ from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from pycore.envs.kinds import bare_state
-from pycore.envs.memory import Raw, form_of
+from pycore.envs.attributes import bare_state
+from pycore.envs.memory import form_of
+from pycore.envs.subclasses import derived_from, inside_of
 
 __all__ = ["form_of_attributes", "path_of"]
 
@@ -58,9 +59,9 @@ def path_of(states: Sequence[State], matches: Callable[[Any], bool]) -> str:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, item in value.items():
-            yield f"[{key!r}]", item
+            yield f"[{_told(key)}]", item
     elif isinstance(value, (list, tuple, deque)):
         for index, item in enumerate(value):
             yield f"[{index}]", item
@@ -71,6 +72,14 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         attributes, slots = bare_state(value)
         for name, item in {**attributes, **slots}.items():
             yield f".{name}", item
+
+
+def _told(key: Any) -> str:
+    """A key in words, also one that has none."""
+    try:
+        return repr(key)
+    except Exception:  # what an environment has for keys may do anything
+        return f"a {type(key).__name__}"
 
 
 class _Forms:
@@ -106,7 +115,9 @@ class _Forms:
         named = self._names.get(id(value))
         if named is not None:
             return named
-        if isinstance(value, (type, FunctionType, ModuleType, BuiltinFunctionType)):
+        if isinstance(value, (type, FunctionType, ModuleType)):
+            return {"shared": _named(value)}
+        if isinstance(value, BuiltinFunctionType) and isinstance(value.__self__, (ModuleType, type, type(None))):
             return {"shared": _named(value)}
         if isinstance(value, Enum):
             return {"": _named(kind), "name": value.name}
@@ -133,7 +144,7 @@ class _Forms:
             return self._members(value, depth)
         if kind is bytearray:
             return bytes(value)
-        if kind is MethodType:
+        if kind in (MethodType, BuiltinFunctionType):
             return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
         numpy = sys.modules.get("numpy")
         if numpy is not None and kind is numpy.ndarray:
@@ -141,10 +152,14 @@ class _Forms:
                 return value
             items = value.ravel().tolist()
             return {"": f"array {value.dtype}", "shape": list(value.shape), "items": self.of(items, depth + 1)}
-        if isinstance(value, deque):
+        if kind is deque:
             return {"": _named(kind), "maxlen": value.maxlen, "items": [self.of(item, depth + 1) for item in value]}
         state = _state_of_generator(value)
-        return self._reduced(value, depth) if state is None else {"": "generator", "state": state}
+        if state is None:
+            return self._reduced(value, depth)
+        attributes = {} if kind is random.Random else bare_state(value)[0]
+        own = {name: self.of(item, depth + 1) for name, item in attributes.items()}
+        return {**own, "": "generator", "state": state}
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
         if all(type(key) in PLAIN for key in value):
@@ -153,6 +168,15 @@ class _Forms:
             return {_keyed(key): self.of(item, depth + 1) for key, item in value.items()}
         pairs = [[self.of(key, depth + 2), self.of(item, depth + 2)] for key, item in value.items()]
         return {b"pairs": pairs}
+
+    def _inside(self, inside: Any, depth: int) -> Any:
+        """What an object holds beside its attributes; once only, so it needs no number."""
+        kind = type(inside)
+        if kind is dict:
+            return self._mapping(inside, depth)
+        if kind in (list, tuple):
+            return [self.of(item, depth + 1) for item in inside]
+        return self._members(inside, depth) if kind in (set, frozenset) else inside
 
     def _members(self, value: Iterable[Any], depth: int) -> Any:
         if all(_is_plain(member) for member in value):
@@ -173,19 +197,15 @@ class _Forms:
         """Any other object: by its attributes, or by what pickle makes of it where it says so itself."""
         kind = type(value)
         told: dict[str, Any] = {"": _named(kind)}
-        if _has_no_reduction(kind):
+        base = derived_from(kind)
+        if base is not None or _has_no_reduction(kind):
             attributes, slots = bare_state(value)
             for name, item in {**attributes, **slots}.items():
                 told[name] = self.of(item, depth + 1)
-            if isinstance(value, dict):
-                told["items"] = self._mapping(value, depth + 1)
-            if isinstance(value, (list, tuple)):
+            if base is not None and base is not object:
+                told["items"] = self._inside(inside_of(value), depth + 1)
+            elif isinstance(value, tuple):  # a named one
                 told["items"] = [self.of(item, depth + 2) for item in value]
-            if isinstance(value, (set, frozenset)):
-                told["items"] = self._members(value, depth)
-            for base in (int, float, str, bytes):
-                if isinstance(value, base):
-                    told["value"] = base(value)  # type: ignore[arg-type]
             return told
         reduced: Any = value.__reduce_ex__(4)
         if isinstance(reduced, str):
@@ -203,13 +223,16 @@ class _Forms:
 
 def _state_of_generator(value: Any) -> Any:
     """The state of a generator of random numbers, or None for anything else."""
-    if type(value) is Raw:
-        return form_of(value)
     if isinstance(value, random.Random):
-        return form_of(value.getstate())
-    if hasattr(value, "bit_generator"):
+        return form_of(random.Random.getstate(value))
+    module: Any = sys.modules.get("numpy.random")
+    if module is None:
+        return None
+    if isinstance(value, module.Generator):
         return value.bit_generator.state
-    return value.get_state(legacy=False) if type(value).__name__ == "RandomState" else None
+    if isinstance(value, module.RandomState):
+        return module.RandomState.get_state(value, legacy=False)
+    return value.state if isinstance(value, module.BitGenerator) else None
 
 
 def _has_no_reduction(kind: Any) -> bool:

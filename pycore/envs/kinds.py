@@ -9,27 +9,33 @@ there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
 - what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long;
 - a class that inherits `EzPickle` is pickled as if it did not, because that makes a new object from the constructor's
   arguments;
-- arrays of numpy that are views stay views of the same array, and subclasses of arrays keep their attributes.
+- arrays of numpy that are views stay views of the same array, or of the same buffer, what may not be written to stays
+  so, and subclasses of arrays keep their attributes;
+- what is derived from Python's own types: see `pycore.envs.subclasses`.
 """
 
 from __future__ import annotations
 
 import copyreg
+import itertools
 import random
 import sys
 import weakref
+from array import array
 from collections.abc import Callable
 from enum import Enum
 from functools import cache
+from opcode import opmap
 from operator import attrgetter, methodcaller
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
+from pycore.envs.attributes import bare_state, put_state
+from pycore.envs.subclasses import reduction_of_subclass
 from pycore.errors import PycoreError
 
 __all__ = [
-    "Reduce", "Refused", "Sharing", "bare_state", "is_kept_aside", "plainly", "put_state", "reduction_of",
-    "reduction_of_code",
+    "Reduce", "Refused", "Sharing", "is_kept_aside", "plainly", "reduction_of", "reduction_of_code",
 ]  # fmt: skip
 
 
@@ -75,8 +81,10 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
     """How objects of exactly this type are reduced; classes and functions that are shared: see `reduction_of_code`."""
     if issubclass(kind, type):
         return attrgetter("__qualname__")  # pickle looks for it there, and refuses if it is not
-    if kind is random.Random or (kind.__name__ in NUMPYS and kind.__module__.startswith("numpy.random")):
+    if kind is random.Random or _draws(kind):
         return sharing.generator
+    if kind.__module__ == "itertools":
+        return _count if kind is itertools.count else _iterator
     if _is_shared(kind):
         return sharing.share
     if kind is MethodType:
@@ -92,7 +100,7 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _number_of(kind) if kind.__name__ in NUMBERS else plainly
     if any(base.__name__ == "EzPickle" for base in kind.__mro__):
         return _bare
-    return copyreg.dispatch_table.get(kind, plainly)
+    return copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or plainly
 
 
 def reduction_of_code(value: Any, sharing: Sharing) -> Any:
@@ -113,6 +121,13 @@ def _is_shared(kind: type) -> bool:
     )
 
 
+def _draws(kind: type) -> bool:
+    """Whether objects of a type are numpy's generators, or the bit generators in them."""
+    if not kind.__module__.startswith("numpy.random"):
+        return False
+    return kind.__name__ in NUMPYS or any(base.__name__ == "BitGenerator" for base in kind.__mro__)
+
+
 def is_kept_aside(value: Any) -> bool:
     """Whether a value that drawing left in an attribute leads to nothing of the game: a window, a number."""
     kind: Any = type(value)
@@ -122,28 +137,6 @@ def is_kept_aside(value: Any) -> bool:
 @cache
 def _leads_nowhere(kind: Any) -> bool:
     return kind in FIXED or _is_shared(kind)
-
-
-def bare_state(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The attributes of an object: those in its `__dict__`, which is the very one, and those in slots."""
-    slots = {name: getattr(value, name) for name in copyreg._slotnames(type(value)) if hasattr(value, name)}  # type: ignore[attr-defined]
-    return getattr(value, "__dict__", {}), slots
-
-
-def put_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    """Give an object these attributes, and no others."""
-    attributes, slots = state
-    own = getattr(value, "__dict__", None)
-    if own is not None:
-        if own.keys() != attributes.keys():
-            for name in [name for name in own if name not in attributes]:
-                del own[name]
-        own.update(attributes)
-    for name in copyreg._slotnames(type(value)):  # type: ignore[attr-defined]
-        if name in slots:
-            object.__setattr__(value, name, slots[name])
-        elif hasattr(value, name):
-            object.__delattr__(value, name)
 
 
 # --- kinds ---
@@ -169,27 +162,49 @@ def _function(value: Any, sharing: Sharing) -> Any:
         return NotImplemented
     found = _changing_in(value, sharing, set())
     if found is not None:
-        name, inside = found
-        raise Refused(
-            f"{value.__qualname__}() has {name}, a {type(inside).__name__} that may change: keep it as an attribute"
-        )
+        raise Refused(f"{value.__qualname__}() has {found}: keep it as an attribute of the environment")
     return sharing.share(value)
 
 
-def _changing_in(function: Any, sharing: Sharing, seen: set[int]) -> tuple[str, Any] | None:
+def _changing_in(function: Any, sharing: Sharing, seen: set[int]) -> str | None:
     """What may change in a function's closure and default arguments, or in those of functions in them, and where."""
     seen.add(id(function))
+    for name in function.__dict__:
+        if not name.startswith("__"):
+            return f"an attribute {name!r}"
+    for name in _set_anew(function.__code__):
+        return f"{name!r} in its closure, which it sets anew"
     for number, given in enumerate((*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()), 1):
         if not _is_fixed(given, sharing, seen):
-            return f"its default argument {number}", given
+            return f"its default argument {number}, a {type(given).__name__} that may change"
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             inside = cell.cell_contents
         except ValueError:  # empty as yet
             continue
         if not _is_fixed(inside, sharing, seen):
-            return f"{name!r} in its closure", inside
+            return f"{name!r} in its closure, a {type(inside).__name__} that may change"
     return None
+
+
+def _set_anew(code: Any) -> list[str]:
+    """The names from around a function that it, or one in it, sets anew: `nonlocal`."""
+    inner = [name for each in code.co_consts if type(each) is type(code) for name in _set_anew(each)]
+    found = [name for name in inner if name in code.co_freevars]
+    if not code.co_freevars:
+        return found
+    # Local names come first, then those that functions inside use, then those from around.
+    names = [*code.co_varnames, *[name for name in code.co_cellvars if name not in code.co_varnames], *code.co_freevars]
+    first, extended, octets = len(names) - len(code.co_freevars), 0, code.co_code
+    for at in range(0, len(octets), 2):
+        number = extended << 8 | octets[at + 1]
+        extended = number if octets[at] == opmap["EXTENDED_ARG"] else 0
+        if octets[at] in _SETTING and number >= first:
+            found.append(names[number])
+    return found
+
+
+_SETTING: Final = (opmap["STORE_DEREF"], opmap["DELETE_DEREF"])
 
 
 def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
@@ -229,15 +244,22 @@ def _bare(value: Any) -> Any:
 
 
 def _array(value: Any) -> Any:
-    base = value.base
-    if base is None:
+    base, flags = value.base, value.flags
+    if base is None or type(base) is bytes:
         dtype = value.dtype
-        if (dtype in _numeric or _is_numeric(dtype)) and value.flags.c_contiguous:
-            return _owned, (value.shape, dtype, value.tobytes())  # numpy's own way takes three times as long
+        if (dtype in _numeric or _is_numeric(dtype)) and flags.c_contiguous:
+            # numpy's own way takes three times as long
+            return _owned if flags.writeable else _locked, (value.shape, dtype, value.tobytes())
+        return plainly(value) if flags.writeable else (_lock, (value.copy(order="K"),))
+    if type(base) is memoryview:
+        base = base.obj
+    if not isinstance(base, (sys.modules["numpy"].ndarray, bytearray, array)):
         return plainly(value)
-    if not isinstance(base, sys.modules["numpy"].ndarray):
-        return plainly(value)
-    return _view, (base, value.dtype, value.shape, value.strides, _address(value) - _address(base))
+    return _view, (type(value), base, *_place(value, base), flags.writeable)
+
+
+def _place(value: Any, base: Any) -> Any:
+    return value.dtype, value.shape, value.strides, _address(value) - _address(base)
 
 
 _numeric: set[Any] = set()
@@ -257,6 +279,12 @@ def _dtype(value: Any) -> Any:
 
 
 def _array_with_attributes(value: Any) -> Any:
+    if type(value).__reduce__ is not sys.modules["numpy"].ndarray.__reduce__:
+        return plainly(value)  # as a masked array does it
+    base, flags = value.base, value.flags
+    if isinstance(base, sys.modules["numpy"].ndarray):
+        given = type(value), base, *_place(value, base), flags.writeable
+        return _view, given, bare_state(value), None, None, put_state
     make, given, state, *_ = value.__reduce__()
     return make, given, (state, bare_state(value)), None, None, _put_array
 
@@ -271,6 +299,15 @@ def _owned(shape: Any, dtype: Any, data: bytes) -> Any:
     return sys.modules["numpy"].ndarray(shape, dtype, data).copy()
 
 
+def _locked(shape: Any, dtype: Any, data: bytes) -> Any:
+    return _lock(_owned(shape, dtype, data))
+
+
+def _lock(made: Any) -> Any:
+    made.flags.writeable = False
+    return made
+
+
 def _number_of(kind: Any) -> Reduce:
     """For a type of numpy's numbers that Python's hold exactly. Their `item` takes four times as long."""
     plain: Any = bool if kind.__name__ in ("bool", "bool_") else float if "float" in kind.__name__ else int
@@ -281,10 +318,22 @@ def _number_of(kind: Any) -> Reduce:
     return reduce
 
 
-def _address(array: Any) -> int:
-    return int(array.__array_interface__["data"][0])
-
-
-def _view(base: Any, dtype: Any, shape: Any, strides: Any, offset: int) -> Any:
+def _address(owner: Any) -> int:
     numpy = sys.modules["numpy"]
-    return numpy.ndarray(shape, dtype, base, offset, strides)
+    whole = owner if isinstance(owner, numpy.ndarray) else numpy.frombuffer(owner, "u1")
+    return int(whole.__array_interface__["data"][0])
+
+
+def _view(kind: Any, base: Any, dtype: Any, shape: Any, strides: Any, offset: int, writeable: bool) -> Any:
+    made = sys.modules["numpy"].ndarray.__new__(kind, shape, dtype, base, offset, strides)
+    return made if writeable else _lock(made)
+
+
+def _count(value: Any) -> Any:
+    # Pythons from 3.14 on cannot copy it, and all of them say what is next.
+    inside = repr(value).partition("(")[2].rstrip(")").split(", ")
+    return itertools.count, tuple([int(each) if each.lstrip("-").isdecimal() else float(each) for each in inside])
+
+
+def _iterator(value: Any) -> Any:
+    raise Refused(f"Pythons from 3.14 on cannot copy itertools.{type(value).__name__}: keep a list and an index")

@@ -31,7 +31,11 @@ _BLOCK = 4 * (_WORDS + 1)
 
 
 def memory_of(generator: Any) -> Memory | None:
-    """The generator's memory, or None where it must be asked."""
+    """The memory of a generator, or of one of numpy's bit generators alone; None where it must be asked."""
+    if hasattr(generator, "random_raw"):
+        numpy_random: Any = sys.modules["numpy.random"]
+        legacy = type(generator) is numpy_random.MT19937
+        generator = (numpy_random.RandomState if legacy else numpy_random.Generator)(generator)
     layout = _layout_of(generator)
     if layout is None:
         return None

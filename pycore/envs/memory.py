@@ -89,11 +89,15 @@ class Layout:
     def native(self, data: bytes) -> Any:
         """What `get` would have given, from the bytes: told by a private generator that holds them."""
         if self._twin is None:
-            twin = self.make(0)
-            self._twin = twin, self.open(twin)[1]
+            self._twin = self.another()
         twin, write = self._twin
         write(data)
         return self.get(twin)
+
+    def another(self) -> tuple[Any, Callable[[bytes], None]]:
+        """A new generator that nobody else has, and what writes its state."""
+        made = self.make(0)
+        return made, self.open(made)[1]
 
 
 class Memory:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from pycore.envs.chains import chain_of, class_name, innermost, put_agents, state_layer
+from pycore.envs.owned import flags_of
 from pycore.envs.wrappers import obstacle_in, put_wrapper, state_of_wrapper
 
 __all__ = ["Shape", "View"]
@@ -121,14 +122,19 @@ class View:
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             return outcome
         terminations, truncations = outcome[2], outcome[3]
-        if type(terminations) is dict and type(truncations) is dict:
+        if isinstance(terminations, dict) and isinstance(truncations, dict):
             if ALL in terminations or ALL in truncations:
                 # Some list nobody; then those who act are there.
                 there = (*actions, *(self.agents or ()))
                 terminations, truncations = _spread(terminations, there), _spread(truncations, there)
                 outcome = (*outcome[:2], terminations, truncations, outcome[4])
-            if self.flagged or any(terminations.values()) or any(truncations.values()):
-                self._remember(terminations, truncations)
+            try:
+                some = self.flagged or any(terminations.values()) or any(truncations.values())
+            except Exception:  # a flag that is neither true nor false; which one is said below
+                some = True
+            if some:
+                terminations = flags_of(terminations, "terminations", self.env)
+                self._remember(terminations, flags_of(truncations, "truncations", self.env))
         return outcome
 
     def action_space(self, agent: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from pycore.actions.codec import ActionCodec, default_of
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.values.json import record_json
 from pycore.values.results import results_text
 
 
@@ -82,7 +83,8 @@ def wrong_with(truth: Truth, rows: Sequence[tuple[bytes, ...]], rewards: Sequenc
     for frame, (true, found) in enumerate(zip(truth.rows, rows, strict=False)):
         if true != found:
             return f"frame {frame}: actions {[e.hex() for e in found]} instead of {[e.hex() for e in true]}"
-        if truth.rewards[frame] != rewards[frame]:
+        # As a record spells them: an array has no truth, and a NaN is not equal to itself.
+        if record_json(truth.rewards[frame]) != record_json(rewards[frame]):
             return f"frame {frame}: rewards {rewards[frame]} instead of {truth.rewards[frame]}"
     if len(rows) != len(truth.rows):
         return f"{len(rows)} frames instead of {len(truth.rows)}"

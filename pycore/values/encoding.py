@@ -293,8 +293,11 @@ def path_step(key: Any) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """At most 40 characters of a value."""
-    text = repr(value)
+    """At most 40 characters of a value; of one that has no words, its type."""
+    try:
+        text = repr(value)
+    except Exception:  # what an environment has may do anything
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 40 else text[:39] + "…"
 
 

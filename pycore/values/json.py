@@ -16,6 +16,10 @@ LARGEST: Final = 10**4300
 """Python writes no integer of more digits."""
 
 
+Around = tuple[int, ...]
+"""The places in memory of what a value lies in: what lies in itself twice would be walked for ever."""
+
+
 def to_json(value: Any) -> str:
     """One line of JSON with sorted keys; what JSON does not know is an error that names the type."""
     return _encode(value)
@@ -51,16 +55,16 @@ def record_json(value: Any) -> str:
     try:
         text = _encode(value)
     except Exception:  # what an environment puts into its infos may do anything
-        return _encode(_recordable(value, 0))
+        return _encode(_recordable(value))
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            return _encode(_recordable(value, 0))
+            return _encode(_recordable(value))
     return text
 
 
-def _recordable(value: Any, depth: int) -> Any:
+def _recordable(value: Any, around: Around = ()) -> Any:
     if isinstance(value, int):
         return value if -LARGEST < value < LARGEST else UNRECORDABLE
     if value is None or isinstance(value, float):
@@ -71,14 +75,15 @@ def _recordable(value: Any, depth: int) -> Any:
         except UnicodeEncodeError:
             return UNRECORDABLE
         return value
-    if depth >= DEEPEST:
+    if len(around) >= DEEPEST or id(value) in around:
         return UNRECORDABLE
-    if isinstance(value, dict):
-        return {_key(key): _recordable(part, depth + 1) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_recordable(part, depth + 1) for part in value]
+    around = (*around, id(value))
     try:
-        return _recordable(_plain(value), depth + 1)
+        if isinstance(value, dict):
+            return {_key(key): _recordable(part, around) for key, part in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [_recordable(part, around) for part in value]
+        return _recordable(_plain(value), around)
     except Exception:  # as above
         return UNRECORDABLE
 
@@ -86,10 +91,10 @@ def _recordable(value: Any, depth: int) -> Any:
 def _key(key: Any) -> str:
     """A key as JSON spells it, or as text where that is the same everywhere."""
     if key is None or isinstance(key, (bool, int, float)):
-        key = _recordable(key, 0)
+        key = _recordable(key)
         return key if key is UNRECORDABLE else _encode(key)
     if isinstance(key, str):
-        return str(_recordable(key, 0))
+        return str(_recordable(key))
     try:
         return _key(_plain(key))
     except Exception:  # as above
@@ -102,34 +107,35 @@ def plain_json(value: Any) -> str:
     try:
         return _page(value)
     except Exception:  # what an environment gives may do anything
-        return _page(_spelt(value, 0))
+        return _page(_spelt(value))
 
 
 _page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
-def _spelt(value: Any, depth: int) -> Any:
+def _spelt(value: Any, around: Around = ()) -> Any:
     if isinstance(value, int):
         return value if -LARGEST < value < LARGEST else UNRECORDABLE
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):
         return value if value - value == 0.0 else None if value != value else str(value)
-    if depth >= DEEPEST:
+    if len(around) >= DEEPEST or id(value) in around:
         return UNRECORDABLE
+    around = (*around, id(value))
     try:
         if isinstance(value, dict):
-            return {_spelt_key(key): _spelt(part, depth + 1) for key, part in value.items()}
+            return {_spelt_key(key): _spelt(part, around) for key, part in value.items()}
         if isinstance(value, (list, tuple)):
-            return [_spelt(part, depth + 1) for part in value]
-        return _spelt(_plain(value), depth + 1)
+            return [_spelt(part, around) for part in value]
+        return _spelt(_plain(value), around)
     except Exception:  # as above
         return UNRECORDABLE
 
 
 def _spelt_key(key: Any) -> Any:
     if isinstance(key, (str, int)):
-        return _spelt(key, 0)
+        return _spelt(key)
     try:
         return str(key)
     except Exception:  # as above

@@ -212,6 +212,15 @@ class Walked(Fit):
         return int(super().effect(actions) + first.number)
 
 
+class Named(Fit):
+    """Walks a set of texts, whose order is another one in each process; a set that nothing changes."""
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        found = super().reset(seed, options)
+        self.order = "".join({"salad", "onion", "tomato", "bread", "dish", "pot", "plate", "counter"})
+        return found
+
+
 class Food:
     def __init__(self, number: int) -> None:
         self.number = number

@@ -129,6 +129,16 @@ def test_what_ends_the_interpreter_is_a_finding_and_ends_nobody_elses(name: str,
     assert what in report.sorted[0].what
 
 
+def test_what_differs_between_two_processes_is_found() -> None:
+    """Both instances of one process have the same hashes, and the pages of two players have not."""
+    report = audit(f"{FILE}:Named", frames=FRAMES)
+    found = {finding.code: finding for finding in report.sorted if not finding.code.startswith("source_")}
+    assert set(found) == {"two_processes"}
+    assert found["two_processes"].harm == "unfit"
+    assert re.search(r"after frame 0 of episode 0: env\..*order was '.*, then '", found["two_processes"].what)
+    assert audit(f"{FILE}:Fit", frames=FRAMES).fit
+
+
 @pytest.mark.slow
 def test_what_never_returns_is_ended() -> None:
     report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
@@ -194,6 +204,8 @@ SPACES = [
     {"type": "box", "shape": [2], "dtype": "float32", "low": -1, "high": [1, 2]},
     {"type": "box", "shape": [], "dtype": "int16"},
     {"type": "text", "min_length": 0, "max_length": 5, "charset": "ab"},
+    {"type": "text", "max_length": 5},
+    {"type": "text", "min_length": 60, "max_length": 80},
     {"type": "dict", "spaces": {"a": {"type": "discrete", "n": 2}, "b": {"type": "tuple", "spaces": []}}},
     {"type": "optional", "space": {"type": "discrete", "n": 9, "start": 20}},
     {"type": "any"},
@@ -213,7 +225,7 @@ def test_sampled_actions_are_in_their_spaces_and_the_same_for_the_same_seed() ->
     assert script(plain, 50, 1) == script(plain, 50, 1) != script(plain, 50, 2)
 
 
-SOURCE = '''
+SOURCE = """
 import time, random, numpy as np
 class Env:
     def __init__(self):
@@ -229,7 +241,7 @@ class Env:
         grid = np.array([1, 2])
         good = sorted(self.food), np.array([1, 2], dtype=np.int64), random.Random(5), max(self.food)
         random.seed(3)
-'''
+"""
 
 
 def test_the_source_is_read_for_what_differs_between_players(tmp_path: Path) -> None:

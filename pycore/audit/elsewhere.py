@@ -1,0 +1,53 @@
+"""The same actions in another process: every player's page is one of its own.
+
+Sets of texts are walked in the order of their hashes, which Python draws anew for each process, as the places in memory
+that `id()` gives are others. Two instances in one process agree on all of that, and two pages do not. So the trial is
+begun once more with other hashes (`pycore.audit.again`), and the frames are compared.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
+from pycore.audit.pyodide import digests
+
+__all__ = ["difference"]
+
+TIMEOUT: Final = 120.0
+
+
+def difference(job: dict[str, Any], frames: Sequence[Frame]) -> str | None:
+    """The first difference, with its fields; empty if there is none, None where it could not be tried.
+
+    `job` has what `pycore.audit.trial.Given` is made of, with the subject for the factory.
+    """
+    with tempfile.TemporaryDirectory(prefix="pycore-elsewhere-") as folder:
+        file = Path(folder) / "found.json"
+        told = json.dumps({**job, "file": str(file), "digests": digests(frames)})
+        seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+        try:
+            subprocess.run(
+                [sys.executable, "-m", "pycore.audit.again"],
+                input=told.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=True,
+                env={**os.environ, "PYTHONHASHSEED": seed},
+            )  # fmt: skip
+            found = json.loads(file.read_text("utf-8"))
+        except (subprocess.SubprocessError, OSError, ValueError):
+            return None
+    if "at" not in found:
+        return ""
+    here = frames[found["at"]]
+    where = f"after frame {here.frame} of episode {here.episode}"
+    state = base64.b64decode(found["state"])
+    if state != here.state:
+        return f"{where}: {fields_that_differ(here.state, state)}"
+    return f"{where}, in what step() returned: {rows_that_differ(here.row, found['row'])}"

@@ -1,0 +1,61 @@
+"""What an environment returned, as a result's own: it shares nothing that can be changed.
+
+Environments go on writing into what they return, and put into infos whatever they have: a lock, a generator, something
+that contains itself, an object whose methods raise. What cannot be copied could not be recorded either, so it becomes
+the same text that stands for it in a record, that value alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pycore.envs.chains import class_name
+from pycore.envs.snapshots import PRIMITIVES
+from pycore.errors import EnvironmentUnfit
+from pycore.values.json import DEEPEST, UNRECORDABLE
+
+__all__ = ["flags_of", "number_of", "owned"]
+
+
+def owned(value: Any, around: tuple[int, ...] = ()) -> Any:
+    """A copy of a result, or of a part of one. `around` are the places in memory of what it lies in."""
+    kind = type(value)
+    if kind in PRIMITIVES:
+        return value
+    if kind is dict or kind is list or kind is tuple:
+        if len(around) >= DEEPEST or id(value) in around:
+            return UNRECORDABLE
+        around = (*around, id(value))
+        if kind is dict:
+            return {key: item if type(item) in PRIMITIVES else owned(item, around) for key, item in value.items()}
+        items = [item if type(item) in PRIMITIVES else owned(item, around) for item in value]
+        return items if kind is list else tuple(items)
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # what an environment puts into its infos may do anything
+        return UNRECORDABLE
+
+
+def number_of(reward: Any) -> Any:
+    """A reward: a number of Python's where there is one number; a vector, by objective, as it is."""
+    try:
+        if reward.size == 1:
+            return owned(reward.item())
+    except Exception:  # nothing of numpy's
+        return owned(reward)
+    return owned(reward)
+
+
+def flags_of(flags: dict[Any, Any], what: str, env: Any) -> dict[Any, bool]:
+    """Flags by agent. Raises `EnvironmentUnfit` for what is neither true nor false, as an array of several."""
+    found = {}
+    for agent, flag in flags.items():
+        try:
+            found[agent] = bool(flag)
+        except Exception as error:
+            raise EnvironmentUnfit(
+                f"{class_name(env)} returned {what} in which that of {agent!r} is a {type(flag).__name__}, neither "
+                "true nor false: return one flag for each agent"
+            ) from error
+    return found

@@ -1,0 +1,190 @@
+"""Objects that pickle would bring back as something else: of classes derived from Python's own, or with own rules.
+
+Pickle calls the class of such an object again, which may want other arguments; fills it by its methods, which may do
+more than fill; asks it for names that its ``__getattr__`` does not expect; or forgets its attributes. Here an object is
+made by the type that its class is derived from, filled by that type's own methods, and given its attributes. So none of
+its class's code runs. What says by ``__reduce__``, ``__getstate__`` or ``__setstate__`` how it is to be copied is left
+to that.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import random
+import sys
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from enum import Enum
+from types import FunctionType
+from typing import Any, Final
+
+from pycore.envs.attributes import bare_state, put_state
+
+__all__ = ["derived_from", "inside_of", "reduction_of_subclass"]
+
+Reduce = Callable[[Any], Any]
+
+_OWN_WAYS: Final = ("__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
+_RULES: Final = ("__getattr__", "__getattribute__")
+"""Methods of a class that pickle would run into."""
+_LEFT: Final = frozenset({"", "builtins", "collections", "random", "_random"})
+"""Modules whose ways of copying are known here."""
+
+_VALUES: Final[dict[type, Callable[[Any], Any]]] = {
+    int: int.__int__,
+    float: float.__float__,
+    complex: complex.__pos__,
+    str: str.__str__,
+    bytes: lambda value: bytes(memoryview(value)),
+    tuple: lambda value: tuple.__getitem__(value, slice(None)),
+    frozenset: lambda value: frozenset().union(value),
+}
+"""Types whose value is there from the start, and how to get at it."""
+_CONTAINERS: Final[dict[type, Callable[[Any], Any]]] = {
+    OrderedDict: lambda value: list(OrderedDict.items(value)),
+    defaultdict: lambda value: (value.default_factory, dict.copy(value)),
+    dict: dict.copy,
+    list: list.copy,
+    set: lambda value: set().union(value),
+    deque: lambda value: (value.maxlen, list(deque.__iter__(value))),
+    bytearray: bytes,
+}
+"""Types that are filled afterwards."""
+_BASES: Final = {**_CONTAINERS, **_VALUES}
+
+
+def reduction_of_subclass(kind: type) -> Reduce | None:
+    """How objects of a class are reduced that pickle would not bring back as they were; None where it would."""
+    numpys = _numpys_base(kind)
+    if numpys is not None:
+        return None if kind is numpys else _generator_of_numpy(numpys)
+    if issubclass(kind, random.Random):
+        return None if kind is random.Random or issubclass(kind, random.SystemRandom) else _random
+    base = derived_from(kind)
+    if base is None:
+        return None
+    if base is object:
+        return _bare
+    return _value_of(base) if base in _VALUES else _container_of(base)
+
+
+def derived_from(kind: type) -> type | None:
+    """The type of Python's own by which an object of a class is made; None where pickle's way is the right one."""
+    if kind in _BASES or kind.__module__ == "collections" or issubclass(kind, (Enum, type)):
+        return None
+    if any(_defined_by(kind, name) not in _LEFT for name in _OWN_WAYS):
+        return None
+    for base in kind.__mro__:
+        if base in _BASES:
+            plain = base is tuple and getattr(kind.__new__, "__module__", "").startswith("namedtuple_")
+            return None if plain else base
+        # Of C, a type's __new__ is no staticmethod: an object of it is made by that alone.
+        if "__new__" in vars(base) and type(vars(base)["__new__"]) is not staticmethod:
+            break
+    return object if base is object and _stands_in_the_way(kind) else None
+
+
+def inside_of(value: Any) -> Any:
+    """What an object of a class derived from one of Python's types holds, beside its attributes."""
+    base: Any = derived_from(type(value))
+    return None if base is object else _BASES[base](value)
+
+
+def _stands_in_the_way(kind: type) -> bool:
+    """Whether pickle would run into what a class does when an object is made, asked for a name, or given a slot."""
+    if any(_defined_by(kind, name) not in ("", "builtins") for name in _RULES):
+        return True
+    if _defined_by(kind, "__setattr__") != "builtins" and copyreg._slotnames(kind):  # type: ignore[attr-defined]
+        return True
+    new = kind.__new__
+    if not isinstance(new, FunctionType):
+        return False
+    wanted = new.__code__.co_argcount - 1 - len(new.__defaults__ or ())
+    return wanted > 0 or new.__code__.co_kwonlyargcount > len(new.__kwdefaults__ or ())
+
+
+def _defined_by(kind: type, name: str) -> str:
+    """The module of the class that defines a method of another one; empty where none does."""
+    return next((base.__module__ for base in kind.__mro__ if name in vars(base)), "")
+
+
+# --- reductions ---
+
+
+def _bare(value: Any) -> Any:
+    return object.__new__, (type(value),), bare_state(value), None, None, put_state
+
+
+def _value_of(base: Any) -> Reduce:
+    read = _VALUES[base]
+
+    def reduce(value: Any) -> Any:
+        return base.__new__, (type(value), read(value)), bare_state(value), None, None, put_state
+
+    return reduce
+
+
+def _container_of(base: Any) -> Reduce:
+    read = _CONTAINERS[base]
+
+    def reduce(value: Any) -> Any:
+        return base.__new__, (type(value),), (base, read(value), bare_state(value)), None, None, _fill
+
+    return reduce
+
+
+def _fill(value: Any, state: Any) -> None:
+    base, inside, attributes = state
+    if base is OrderedDict:
+        for key, item in inside:
+            OrderedDict.__setitem__(value, key, item)
+    elif base is defaultdict:
+        defaultdict.__init__(value, *inside)
+    elif base is deque:
+        maxlen, items = inside
+        deque.__init__(value, items, maxlen)
+    else:
+        base.__init__(value, inside)
+    put_state(value, attributes)
+
+
+def _random(value: Any) -> Any:
+    state = random.Random.getstate(value), bare_state(value)
+    return random.Random.__new__, (type(value),), state, None, None, _put_random
+
+
+def _put_random(value: Any, state: Any) -> None:
+    words, attributes = state
+    random.Random.setstate(value, words)
+    put_state(value, attributes)
+
+
+def _numpys_base(kind: type) -> Any:
+    module = sys.modules.get("numpy.random")
+    if module is None:
+        return None
+    return next((base for base in (module.Generator, module.RandomState) if issubclass(kind, base)), None)
+
+
+def _generator_of_numpy(base: Any) -> Reduce:
+    legacy = base.__name__ == "RandomState"
+
+    def reduce(value: Any) -> Any:
+        gauss = base.get_state(value, legacy=False) if legacy else None
+        given = base, type(value), value._bit_generator
+        return _new_generator, given, (gauss, bare_state(value)), None, None, _put_generator
+
+    return reduce
+
+
+def _new_generator(base: Any, kind: Any, bits: Any) -> Any:
+    made = base.__new__(kind)
+    base.__init__(made, bits)
+    return made
+
+
+def _put_generator(value: Any, state: Any) -> None:
+    gauss, attributes = state
+    if gauss is not None:
+        sys.modules["numpy.random"].RandomState.set_state(value, gauss)
+    put_state(value, attributes)

@@ -1,0 +1,537 @@
+"""Capture, of objects that pickle alone would bring back as something else, or not at all."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import typing
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pycore.envs.capture import Capture
+from pycore.envs.forms import path_of
+from pycore.errors import EnvironmentUnfit
+from pycore.values.canonical import encode
+
+numpy: Any = None
+try:
+    import numpy
+except ImportError:
+    numpy = None
+needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
+
+
+class Env:
+    """Whatever a test sets."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+    def step(self, actions: Any) -> None:
+        """Nothing."""
+
+
+def brought_back(env: Env, spoil: Callable[[], Any]) -> None:
+    """What was saved has the same form after something else happened and it was loaded."""
+    capture = Capture(env)
+    saved = capture.save()
+    before = encode(capture.contents(saved))
+    spoil()
+    assert encode(capture.contents(capture.save())) != before, "nothing was spoilt, so nothing was tried"
+    capture.load(saved)
+    assert encode(capture.contents(capture.save())) == before
+
+
+# --- classes derived from Python's own ---
+
+
+class Tagged(defaultdict[Any, Any]):
+    def __init__(self, factory: Any, tag: str) -> None:
+        super().__init__(factory)
+        self.tag = tag
+
+
+class Sealed(list[Any]):
+    def append(self, item: Any) -> None:
+        raise ValueError("nobody appends")
+
+    def extend(self, items: Any) -> None:
+        raise ValueError("nobody extends")
+
+
+class Doubling(dict[Any, Any]):
+    def __setitem__(self, key: Any, item: Any) -> None:
+        super().__setitem__(key, 2 * item)
+
+
+class Attributes(dict[Any, Any]):
+    def __getattr__(self, name: str) -> Any:
+        return self[name]  # a KeyError, where an AttributeError is expected
+
+    def __setattr__(self, name: str, item: Any) -> None:
+        self[name] = item
+
+
+class Mirror(dict[Any, Any]):
+    def __init__(self, **items: Any) -> None:
+        super().__init__(**items)
+        self.__dict__ = self
+
+
+class Newest(OrderedDict[Any, Any]):
+    def __setitem__(self, key: Any, item: Any) -> None:
+        super().__setitem__(key, item)
+        self.move_to_end(key, last=False)
+
+
+class Named(set[Any]):
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class Seen(Counter[Any]):
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.seen = 0
+
+
+class Short(deque[Any]):
+    def __init__(self, items: Any = (), most: int = 3) -> None:
+        super().__init__(items, most)
+        self.dropped = 0
+
+
+class Vector(tuple[int, ...]):
+    def __new__(cls, x: int, y: int) -> Vector:
+        return tuple.__new__(cls, (x, y))
+
+
+class _Pair(typing.NamedTuple):
+    x: int
+    y: int
+
+
+class Point(_Pair):
+    def __new__(cls, x: int) -> Point:  # type: ignore[misc]
+        return _Pair.__new__(cls, x, 7)
+
+
+class Angle(float):
+    unit: str
+
+    def __new__(cls, number: float, unit: str) -> Angle:
+        made = float.__new__(cls, number)
+        made.unit = unit
+        return made
+
+
+def of_tagged() -> Any:
+    made = Tagged(list, "a")
+    made[1].append(2)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "spoil"),
+    [
+        (of_tagged, lambda value: value[1].append(5)),
+        (of_tagged, lambda value: setattr(value, "tag", "b")),
+        (lambda: Sealed([1, 2]), lambda value: value.__setitem__(0, 9)),
+        (lambda: Doubling(x=3), lambda value: value.__setitem__("x", 5)),
+        (lambda: Attributes(x=1), lambda value: value.__setitem__("x", 5)),
+        (lambda: Mirror(x=1), lambda value: setattr(value, "x", 5)),
+        (lambda: Newest(a=1, b=2), lambda value: value.__setitem__("c", 1)),
+        (lambda: Named("n"), lambda value: value.add(3)),
+        (lambda: Seen("aab"), lambda value: setattr(value, "seen", 4)),
+        (lambda: Short([1, 2, 3]), lambda value: setattr(value, "dropped", 4)),
+        (lambda: Short([1, 2, 3]), lambda value: value.append(4)),
+    ],
+)
+def test_a_container_of_a_class_of_its_own_comes_back_with_items_and_attributes(make: Any, spoil: Any) -> None:
+    """Pickle calls the class again, or fills it by methods that do more than fill."""
+    env = Env(value=make())
+    brought_back(env, lambda: spoil(env.value))  # type: ignore[attr-defined]
+    assert type(env.value) is type(make())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("value", "other"),
+    [(Vector(1, 2), Vector(1, 3)), (Point(1), Point(2)), (Angle(0.5, "rad"), Angle(0.5, "deg"))],
+)
+def test_a_value_of_a_class_of_its_own_comes_back_with_attributes(value: Any, other: Any) -> None:
+    """Also where the class wants other arguments than the value."""
+    env = Env(value=value)
+    brought_back(env, lambda: setattr(env, "value", other))
+    found = env.value  # type: ignore[attr-defined]
+    assert (type(found), found, vars(found)) == (type(value), value, vars(value))
+
+
+def test_a_dictionary_whose_items_are_its_attributes_stays_one() -> None:
+    """The idiom ``self.__dict__ = self``."""
+    env = Env(value=Mirror(x=1))
+    capture = Capture(env)
+    capture.load(capture.save())
+    env.value.x = 8  # type: ignore[attr-defined]
+    assert env.value["x"] == 8  # type: ignore[attr-defined]
+
+
+# --- objects that ask back ---
+
+
+class Proxy:
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)  # endless, where there is no inner
+
+
+class Wanting:
+    def __new__(cls, number: int) -> Wanting:
+        made = object.__new__(cls)
+        made.number = number
+        return made
+
+    number: int
+
+
+class Guarded:
+    __slots__ = ("x",)
+
+    def __init__(self) -> None:
+        object.__setattr__(self, "x", [1])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("read only")
+
+
+@pytest.mark.parametrize(
+    ("value", "spoil"),
+    [
+        (Proxy([1]), lambda value: value.append(2)),
+        (Wanting(3), lambda value: setattr(value, "number", 4)),
+        (Guarded(), lambda value: value.x.append(4)),
+    ],
+)
+def test_no_code_of_its_class_runs_when_an_object_comes_back(value: Any, spoil: Any) -> None:
+    """``__getattr__``, ``__new__`` with arguments, ``__setattr__`` that refuses."""
+    env = Env(value=value)
+    brought_back(env, lambda: spoil(env.value))  # type: ignore[attr-defined]
+
+
+class Forgetful:
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __reduce__(self) -> Any:
+        return Forgetful, ()
+
+
+class Unreadable:
+    def __init__(self) -> None:
+        self.x = 1
+
+    def __setstate__(self, state: Any) -> None:
+        raise OSError("there is no file")
+
+
+@pytest.mark.parametrize(("value", "why"), [(Forgetful(1), "missing 1 required"), (Unreadable(), "there is no file")])
+def test_what_can_be_saved_and_not_brought_back_is_refused_by_its_path(value: Any, why: str) -> None:
+    """Not with the error of some class, in mid-game."""
+    capture = Capture(Env(units={"a": [value]}))
+    with pytest.raises(EnvironmentUnfit, match=rf"units\['a'\]\[0\], a {type(value).__name__}, cannot be held.*{why}"):
+        capture.restart()
+
+
+class NoWords:
+    def __repr__(self) -> str:
+        raise ValueError("no words")
+
+    def __hash__(self) -> int:
+        return 1
+
+
+def test_a_path_is_told_also_through_a_key_that_has_no_words() -> None:
+    """The message of a fault must not be one."""
+    path = path_of(
+        [({"units": {NoWords(): (1, 2, "x")}}, {})], lambda value: value == "x" or not isinstance(value, str | int)
+    )
+    assert path == "units[a NoWords][2], a str,"
+
+
+# --- generators of random numbers ---
+
+
+class Counting(random.Random):
+    draws = 0
+
+    def random(self) -> float:
+        self.draws += 1
+        return super().random()
+
+
+class Own(random.Random):
+    """An algorithm of its own, with its state in an attribute."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__()
+
+    def seed(self, *given: Any) -> None:
+        """Nothing."""
+
+    def random(self) -> float:
+        self.number = self.number * 48271 % (2**31 - 1)
+        return self.number / (2**31 - 1)
+
+    def getstate(self) -> Any:
+        raise NotImplementedError
+
+    def setstate(self, state: Any) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("make", [lambda: Counting(5), lambda: Own(5)])
+def test_a_generator_of_a_class_of_its_own_comes_back_with_its_attributes(make: Any) -> None:
+    """Pickle keeps the words of `random.Random` alone."""
+    env: Any = Env(rng=make())
+    capture = Capture(env)
+    saved = capture.save()
+    drawn = [env.rng.random() for _ in range(3)]
+    kept = dict(vars(env.rng))
+    capture.load(saved)
+    assert [env.rng.random() for _ in range(3)] == drawn
+    assert dict(vars(env.rng)) == kept
+
+
+@needs_numpy
+@pytest.mark.parametrize("base", ["Generator", "RandomState"])
+def test_a_generator_of_numpy_of_a_class_of_its_own_keeps_class_and_attributes(base: str) -> None:
+    """Numpy's own way makes one of numpy's class."""
+
+    def roll(self: Any) -> int:
+        self.rolls += 1
+        draw = self.integers if base == "Generator" else self.randint
+        return int(draw(1000)) + int(100 * self.standard_normal())
+
+    kind: Any = type("Dice", (getattr(numpy.random, base),), {"rolls": 0, "roll": roll})
+    env: Any = Env(rng=kind(numpy.random.PCG64(5) if base == "Generator" else numpy.random.MT19937(5)))
+    capture = Capture(env)
+    env.rng.roll()
+    saved = capture.save()
+    before = encode(capture.contents(saved))
+    drawn = [env.rng.roll() for _ in range(3)]
+    assert encode(capture.contents(capture.save())) != before
+    capture.load(saved)
+    assert (type(env.rng), env.rng.rolls) == (kind, 1)
+    assert [env.rng.roll() for _ in range(3)] == drawn
+
+
+@needs_numpy
+@pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "SFC64", "MT19937", "Philox"])
+@pytest.mark.parametrize("kind", ["Generator", "RandomState"])
+def test_a_bit_generator_stays_that_of_its_generator(bits: str, kind: str) -> None:
+    """Drawn from directly, it goes on where the generator left it, also after a load."""
+    source = getattr(numpy.random, bits)(5)
+    env: Any = Env(first=source, rng=getattr(numpy.random, kind)(source), bits=source)
+    capture = Capture(env)
+    saved = capture.save()
+
+    def draw() -> list[Any]:
+        return [env.bits.random_raw() if at % 2 else env.rng.standard_normal() for at in range(6)]
+
+    drawn = draw()
+    looked = encode(capture.contents(saved))
+    assert encode(capture.contents(capture.save())) != looked
+    for _ in range(2):
+        capture.load(saved)
+        assert encode(capture.contents(capture.save())) == looked
+        assert draw() == drawn
+        assert env.bits is env.first
+
+
+def test_a_method_of_a_generator_is_its_state() -> None:
+    """Also where nothing else leads to the generator: a form without it would agree while the draws do not."""
+    rng = random.Random(5)
+    env: Any = Env(draw=rng.random, roll=partial(rng.randrange, 10))
+    capture = Capture(env)
+    saved = capture.save()
+    before = encode(capture.contents(saved))
+    drawn = env.draw(), env.roll(), env.draw()
+    assert encode(capture.contents(capture.save())) != before
+    capture.load(saved)
+    assert encode(capture.contents(capture.save())) == before
+    assert (env.draw(), env.roll(), env.draw()) == drawn
+
+
+def test_two_generators_of_one_kind_are_told_apart() -> None:
+    """In one snapshot, and in one after the other."""
+    env: Any = Env(one=random.Random(1), other=random.Random(2))
+    turned: Any = Env(one=random.Random(2), other=random.Random(1))
+    forms = [capture.contents(capture.save())["layers"][0] for capture in (Capture(env), Capture(turned))]
+    assert encode(forms[0]["one"]) == encode(forms[1]["other"]) != encode(forms[0]["other"])
+    capture = Capture(env)
+    first = encode(capture.contents(capture.save()))
+    env.one.random()
+    assert first != encode(capture.contents(capture.save()))
+
+
+def test_a_method_of_a_list_is_that_list() -> None:
+    """``push = [].append``: what was pushed is in the form."""
+    env: Any = Env(push=[].append)
+    brought_back(env, lambda: env.push(1))
+
+
+# --- functions and iterators ---
+
+
+def counting_by_name() -> Any:
+    number = 0
+
+    def count() -> int:
+        nonlocal number
+        number += 1
+        return number
+
+    return count
+
+
+def counting_inside() -> Any:
+    number = 0
+
+    def count() -> Any:
+        def inner() -> int:
+            nonlocal number
+            number += 1
+            return number
+
+        return inner()
+
+    return count
+
+
+def counting_by_attribute() -> Any:
+    def count() -> int:
+        count.calls += 1  # type: ignore[attr-defined]
+        return 0
+
+    count.calls = 0  # type: ignore[attr-defined]
+    return count
+
+
+def only_local() -> Any:
+    number = 3
+
+    def add(given: int) -> int:
+        found = [given + number for _ in range(2)]
+
+        def inner() -> int:
+            nonlocal given
+            given += 1
+            return given
+
+        return inner() + sum(found)
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (counting_by_name, "'number' in its closure, which it sets anew"),
+        (counting_inside, "'number' in its closure, which it sets anew"),
+        (counting_by_attribute, "an attribute 'calls'"),
+    ],
+)
+def test_a_function_that_counts_is_refused(make: Any, why: str) -> None:
+    """Code is shared, so nobody would put its count back."""
+    with pytest.raises(EnvironmentUnfit, match=f"count, a function, cannot be held .*{why}"):
+        Capture(Env(count=make()))
+
+
+def test_a_function_that_sets_its_own_names_anew_is_shared() -> None:
+    """What begins anew in each call is no state."""
+    env: Any = Env(add=only_local())
+    capture = Capture(env)
+    capture.load(capture.save())
+    assert env.add(2) == 3 + 10
+
+
+@pytest.mark.parametrize("count", [itertools.count(3), itertools.count(-2, 5), itertools.count(0.5, 0.25)])
+def test_a_count_goes_on_where_it_was(count: Any) -> None:
+    """Pythons from 3.14 on cannot pickle it."""
+    env: Any = Env(count=count)
+    next(count)
+    capture = Capture(env)
+    saved = capture.save()
+    following = [next(env.count) for _ in range(3)]
+    capture.load(saved)
+    assert [next(env.count) for _ in range(3)] == following
+
+
+@pytest.mark.parametrize("iterator", [itertools.cycle([1, 2]), itertools.chain([1], [2]), itertools.repeat(1)])
+def test_what_some_pythons_cannot_copy_is_refused_by_all(iterator: Any) -> None:
+    """Not first on the pages of a study."""
+    with pytest.raises(EnvironmentUnfit, match="keep a list and an index"):
+        Capture(Env(turns=iterator))
+
+
+# --- arrays ---
+
+
+@needs_numpy
+@pytest.mark.parametrize("make", [lambda: numpy.arange(4), lambda: numpy.asfortranarray(numpy.ones((2, 3))).T[1]])
+def test_what_may_not_be_written_to_stays_so(make: Any) -> None:
+    """Some environments rely on the error."""
+    locked = make()
+    locked.flags.writeable = False
+    env: Any = Env(locked=locked, open=make(), shut=make().view(), strange=numpy.array([None, 1]))
+    env.shut.flags.writeable = env.strange.flags.writeable = False
+    capture = Capture(env)
+    for _ in range(2):
+        capture.load(capture.save())
+        flags = [array.flags.writeable for array in (env.locked, env.open, env.shut, env.strange)]
+        assert flags == [False, True, False, False]
+
+
+@needs_numpy
+@pytest.mark.parametrize("make", [lambda: bytearray(16), lambda: array("d", [0.0, 0.0])])
+def test_an_array_over_a_buffer_stays_over_it(make: Any) -> None:
+    """What is written to one is read from the other."""
+    buffer = make()
+    env: Any = Env(buffer=buffer, all=numpy.frombuffer(buffer, "u1"), half=numpy.asarray(memoryview(buffer))[1:])
+    capture = Capture(env)
+    for _ in range(2):
+        capture.load(capture.save())
+    env.all[-1] = 66
+    assert bytes(memoryview(env.buffer).cast("B"))[-1] == 66
+    assert env.half.view("u1")[-1] == 66
+
+
+@needs_numpy
+def test_a_masked_array_keeps_its_mask() -> None:
+    """A subclass of arrays with a way of copying of its own."""
+    env: Any = Env(board=numpy.ma.masked_array([1, 2, 3], mask=[0, 1, 0]))
+    brought_back(env, lambda: env.board.__setitem__(0, numpy.ma.masked))
+    assert env.board.mask.tolist() == [False, True, False]
+
+
+@needs_numpy
+def test_a_view_of_a_class_of_its_own_is_a_view_with_attributes() -> None:
+    """Both at once."""
+    kind: Any = type("Grid", (numpy.ndarray,), {"tag": 0})
+    base = numpy.zeros(4)
+    env: Any = Env(base=base, grid=base.view(kind), other=SimpleNamespace(part=base.view(kind)[1:]))
+    env.grid.tag = 3
+    capture = Capture(env)
+    for _ in range(2):
+        capture.load(capture.save())
+    env.base[2] = 5.0
+    assert (env.grid[2], env.other.part[1], env.grid.tag, type(env.other.part)) == (5.0, 5.0, 3, kind)
