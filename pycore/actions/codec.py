@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pycore.actions import runs
 from pycore.actions.fields import field_of
 from pycore.actions.packed import PackedCodec
 from pycore.errors import ActionError, ActionTooLarge, CanonicalError, ConfigError, DecodeError
@@ -114,34 +115,23 @@ class AnyCodec:
                 f"the action takes {len(body)} bytes; the limit is {self.limit}: one datagram has room for no more "
                 "(the setting datagram_bytes), and none may be longer than 1000"
             )
-        return len(body).to_bytes(2, "big") + body
+        return runs.with_length(body)
 
     def decode(self, data: bytes) -> Any:
         """The action of encoded bytes; raises DecodeError."""
-        if len(data) < 3 or len(data) > self.limit + 2 or int.from_bytes(data[:2], "big") != len(data) - 2:
-            raise DecodeError("an action's length does not fit its bytes")
-        action = canonical.decode(data[2:])
+        body = runs.without_length(data, 1, self.limit)
+        action = canonical.decode(body)
         try:
             normal = canonical.encode(_normal(action, 0))
         except ActionError as error:
             raise DecodeError(str(error)) from None
-        if normal != data[2:]:
+        if normal != body:
             raise DecodeError("an action that is not in its normal form")
         return action
 
     def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
         """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""
-        inputs = []
-        for number in range(count):
-            end = offset + 2 + int.from_bytes(data[offset : offset + 2], "big")
-            encoded = data[offset:end]
-            if len(encoded) != end - offset:
-                raise DecodeError(f"an input ends at byte {end} of {len(data)}")
-            if number >= skip:
-                self.decode(encoded)
-                inputs.append(encoded)
-            offset = end
-        return inputs, offset
+        return runs.split(self, data, offset, count, skip)
 
     def to_json(self, action: Any) -> Any:
         """A decoded action as JSON can spell it: as it is."""

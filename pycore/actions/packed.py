@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pycore.actions import runs
 from pycore.actions.bits import Reader, Writer
 from pycore.actions.fields import Field
 from pycore.errors import ActionTooLarge, ConfigError, DecodeError
 
 MAX_JSON: Final = 16_384
 """Characters that an action may take as JSON, which is how it goes through the server."""
-_LENGTH: Final = 2
 
 
 class PackedCodec:
@@ -48,7 +48,7 @@ class PackedCodec:
         size = -(-out.width // 8)
         if size > self._limit:
             raise ActionTooLarge(f"the action takes {size} bytes; {_bound(self._limit)}")
-        return size.to_bytes(_LENGTH, "big") + out.padded(size)
+        return runs.with_length(out.padded(size))
 
     def decode(self, data: bytes) -> Any:
         """The action of encoded bytes. Raises DecodeError."""
@@ -56,9 +56,7 @@ class PackedCodec:
             if len(data) != self.size:
                 raise DecodeError(f"an action of {len(data)} bytes; it has {self.size}")
         else:
-            if not _LENGTH <= len(data) <= self._limit + _LENGTH or int.from_bytes(data[:2], "big") != len(data) - 2:
-                raise DecodeError("an action's length does not fit its bytes")
-            data = data[_LENGTH:]
+            data = runs.without_length(data, 0, self._limit)
         source = Reader(data)
         action = self._field.unpack(source)
         # An action of no bits takes a whole byte all the same: what is split must have a size.
@@ -67,17 +65,7 @@ class PackedCodec:
 
     def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
         """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""
-        inputs = []
-        for number in range(count):
-            end = offset + (self.size or _LENGTH + int.from_bytes(data[offset : offset + _LENGTH], "big"))
-            encoded = data[offset:end]
-            if len(encoded) != end - offset:
-                raise DecodeError(f"an input ends at byte {end} of {len(data)}")
-            if number >= skip:
-                self.decode(encoded)
-                inputs.append(encoded)
-            offset = end
-        return inputs, offset
+        return runs.split(self, data, offset, count, skip)
 
     def to_json(self, action: Any) -> Any:
         """A decoded action as JSON can spell it; encoding that gives the same bytes."""

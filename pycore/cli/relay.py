@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import click
 from rich.console import Console
 
 from pycore.cli.told import DATABASE, told
-from pycore.errors import ConfigError
 from pycore.relay import create_app
+from pycore.relay.settings import read_settings
 
 
 @click.command(short_help="Run the server that pairs players and stores their data.")
@@ -73,7 +72,7 @@ def relay(
 
     Runs until it gets SIGINT (Ctrl-C) or SIGTERM. Listens on this machine alone unless --host says otherwise.
     """
-    settings = _settings(settings_file)
+    settings = read_settings(settings_file) if settings_file is not None else {}
     turn: dict[str, Any] | None = None
     if turn_urls or force_relay:
         turn = {"urls": turn_urls, "secret": turn_secret, "ttl_s": turn_ttl, "force_relay": force_relay}
@@ -108,20 +107,6 @@ def relay(
         console.print("pycore relay ended")
     finally:
         bound.close()
-
-
-def _settings(file: Path | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the settings {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"the settings {file} are not JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ConfigError(f"the settings {file} are not a JSON object")
-    return values
 
 
 def _shown(database: str) -> str:

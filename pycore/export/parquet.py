@@ -56,7 +56,7 @@ def write(tables: Path, out: Path) -> None:
         connection.close()
 
 
-def _cast(column: Column) -> str:
+def _cast(column: Column[Any]) -> str:
     name = '"' + column.name + '"'
     if column.type in ("number", "boolean"):
         return f"CAST({name} AS {TYPES[column.type]}) AS {name}"

@@ -6,7 +6,6 @@ digest: of those that are at hand, the ones that fit it are taken.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from pycore.bridge.game import Game, simulation_of
 from pycore.errors import ConfigError
 from pycore.export.files import ABOUT, read_about
 from pycore.records.reader import RecordError
+from pycore.relay.settings import read_settings
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 from pycore.values import canonical
@@ -34,7 +34,7 @@ def settings_for(header: Mapping[str, Any], given: Path | None, module: ModuleTy
     """The settings of a record: from a file that was given, otherwise those of the game's folder, the environment's
     module or the defaults, whichever fit the digest in the header."""
     if given is not None:
-        return _chosen(header, _of(_file(given), str(given)), str(given))
+        return _chosen(header, _of(read_settings(given), str(given)), str(given))
     at_hand: list[tuple[Mapping[str, Any], str]] = []
     if (folder / ABOUT).is_file():
         at_hand.append((read_about(folder / ABOUT)["settings"], str(folder / ABOUT)))
@@ -67,20 +67,6 @@ def simulation_for(
     )  # fmt: skip
     codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in range(len(players))]
     return simulation_of(make(), game), codecs
-
-
-def _file(path: Path) -> Mapping[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the settings {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"the settings {path} are not JSON: {error}") from error
-    if isinstance(values, dict) and "game_id" in values and isinstance(values.get("settings"), dict):
-        values = values["settings"]
-    if not isinstance(values, dict):
-        raise ConfigError(f"the settings {path} are not a JSON object")
-    return values
 
 
 def _of(values: Mapping[str, Any], source: str) -> Settings:

@@ -2,6 +2,8 @@
 
 The settings travel to every page as `scene_metadata` and become the session's `Settings` there; a page that
 refuses them does so in front of a participant. So they are refused here, when the relay starts.
+
+A file of settings is one JSON object of them, or what the relay keeps of a game (`game.json`), which has them inside.
 """
 
 from __future__ import annotations
@@ -9,11 +11,27 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pycore.actions.codec import action_codec, default_of
 from pycore.errors import ActionError, ConfigError, UsageError
 from pycore.settings import Settings
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """The settings that a file has, unchecked. Raises `ConfigError`."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the settings {file}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the settings {file} are not JSON: {error}") from error
+    if isinstance(values, dict) and "game_id" in values and isinstance(values.get("settings"), dict):
+        values = values["settings"]
+    if not isinstance(values, dict):
+        raise ConfigError(f"the settings {file} are not a JSON object")
+    return values
 
 
 def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:

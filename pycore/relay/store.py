@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,8 +25,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pycore.errors import PycoreError, UsageError
+from pycore.relay.versions import bring_up_to_date, transactional
 
 T = TypeVar("T")
+
+log = logging.getLogger("pycore.relay")
 
 _tables = sa.MetaData()
 
@@ -94,7 +98,8 @@ class DataStore:
     """The relay's database. Its methods may be called from an event loop and never block it."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
-        """Opens the database and, with `create`, makes its tables. Raises `UsageError`, saying what to do."""
+        """Opens the database; an older one is brought up to date, and with `create` a new one gets its tables.
+        Raises `UsageError`, saying what to do."""
         self._engine = _engine(url, create)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pycore-store")
         try:
@@ -105,14 +110,11 @@ class DataStore:
             raise UsageError(f"cannot {what} the database {_safe(url)}: {_cause(error)}") from error
 
     def _open(self, create: bool) -> None:
+        bring_up_to_date(self._engine, create=create, tell=log.warning)
         if create:
-            _tables.create_all(self._engine)
             # A file that may only be read has its tables already; the first participant must not find out.
             with self._engine.begin() as connection:
                 connection.execute(games.update().where(sa.false()).values(ended=None))
-        else:
-            with self._engine.connect() as connection:
-                connection.execute(sa.select(games.c.game_id).limit(1))
 
     def close(self) -> None:
         """Finish what was asked for, then close."""
@@ -258,6 +260,7 @@ def _engine(url: str, create: bool) -> sa.Engine:
         raise UsageError(f"the driver for {_safe(url)} is not installed: {error.name}") from error
     if name == "sqlite":
         sa.event.listen(engine, "connect", _sqlite_pragmas)
+        transactional(engine)
     return engine
 
 

@@ -1,0 +1,153 @@
+"""What a row of each table is made of, game by game. `pycore.export.columns` says what stands in its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from pycore.export.evidence import Evidence
+from pycore.records.agreement import Held
+from pycore.records.reader import RecordedEnd, RecordedFrame
+
+
+class Nothing:
+    """The value of a cell of which nothing is known; None is a value of JSON."""
+
+
+NOTHING: Final = Nothing()
+
+
+class Game:
+    """The files of one game, while rows are made of them."""
+
+    def __init__(
+        self, evidence: Evidence, items: Iterable[RecordedFrame | RecordedEnd], subjects: Mapping[str, str]
+    ) -> None:
+        self.evidence = evidence
+        self.items = items
+        """Of the longest record; they can be gone through once."""
+        self.subjects = subjects
+        """By player."""
+        self.totals: dict[tuple[int, str], Any] = {}
+        """Sums of rewards by episode and agent, of the frames that were gone through; None where some are no number."""
+        self.finals: dict[int, str] = {}
+        """Hashes of final states by episode."""
+
+    def held(self, player: str) -> Held | None:
+        """What the player's record has."""
+        agreement = self.evidence.agreement
+        return None if agreement is None else agreement.held.get(player)
+
+    def count(self, episode: int, agent: str, reward: Any) -> None:
+        """Add a reward to its total."""
+        key = (episode, agent)
+        before = self.totals.get(key, 0)
+        self.totals[key] = before + reward if type(reward) in (int, float) and before is not None else None
+
+
+class SessionRow(NamedTuple):
+    """One game for one player."""
+
+    game: Game
+    player: str
+    seat: int
+    metrics: dict[str, Any]
+    """Of the player's session; empty where there are none."""
+
+    def at(self, group: str, name: str) -> Any:
+        """A value of the metrics; None where there is none."""
+        return self.metrics.get(group, {}).get(name)
+
+
+class EpisodeRow(NamedTuple):
+    """One episode for one player."""
+
+    game: Game
+    episode: int
+    player: str
+    held: Held | None
+    """What the player's record has, where it has something of this episode."""
+    reason: Any
+
+
+class FrameRow(NamedTuple):
+    """One frame for one agent."""
+
+    game: Game
+    item: RecordedFrame
+    agent: str
+    seat: int | None
+    """None for an agent that nobody plays."""
+    reward: Any
+    """NOTHING where the agent got none."""
+
+    def at(self, group: str) -> Any:
+        """What the step returned for the agent; NOTHING where it returned none."""
+        return self.item.values.get(group, {}).get(self.agent, NOTHING)
+
+
+class EventRow(NamedTuple):
+    """Something that a player's metrics tell: a rollback, or a change of a link's path."""
+
+    game: Game
+    player: str
+    values: dict[str, Any]
+
+
+def sessions(game: Game) -> Iterator[SessionRow]:
+    """The players, by seat."""
+    for seat, player in enumerate(game.evidence.players):
+        yield SessionRow(game, player, seat, game.evidence.metrics.get(player) or {})
+
+
+def episodes(game: Game) -> Iterator[EpisodeRow]:
+    """Every episode that a record or metrics have, for every player. Complete when the frames were gone through."""
+    of = game.evidence
+    held = {} if of.agreement is None else of.agreement.held
+    ends = {
+        player: {row.get("episode"): row.get("reason") for row in metrics["episodes"]}
+        for player, metrics in of.metrics.items()
+    }
+    known = max((len(each.lengths) for each in held.values()), default=0)
+    told = [1 + number for by in ends.values() for number in by if type(number) is int]
+    for episode in range(max([known, *told])):
+        for player in of.players:
+            own = held.get(player)
+            has = own is not None and episode < len(own.lengths)
+            yield EpisodeRow(game, episode, player, own if has else None, ends.get(player, {}).get(episode))
+
+
+def frames(game: Game) -> Iterator[FrameRow]:
+    """Every frame of the longest record, for every agent in it. Totals and final hashes come by the way."""
+    players = game.evidence.players
+    known = set(players)
+    for item in game.items:
+        if isinstance(item, RecordedEnd):
+            game.finals[item.episode] = item.hash
+            continue
+        values = item.values
+        rewards, infos = values.get("rewards", {}), values.get("infos", {})
+        agents = players
+        if not rewards.keys() <= known or not infos.keys() <= known:
+            ended, cut = values.get("terminations", {}), values.get("truncations", {})
+            agents = [*players, *sorted({*rewards, *infos, *ended, *cut} - known)]
+        seats = len(item.actions)
+        for seat, agent in enumerate(agents):
+            reward = rewards.get(agent, NOTHING)
+            if reward is not NOTHING:
+                game.count(item.episode, agent, reward)
+            yield FrameRow(game, item, agent, seat if seat < seats else None, reward)
+
+
+def rollbacks(game: Game) -> Iterator[EventRow]:
+    """Mispredicted inputs, by the player who mispredicted them."""
+    for player, metrics in game.evidence.metrics.items():
+        for event in metrics["rollbacks"]["events"]:
+            yield EventRow(game, player, event)
+
+
+def paths(game: Game) -> Iterator[EventRow]:
+    """Changes of paths, by the player who changed them."""
+    for player, metrics in game.evidence.metrics.items():
+        for change in metrics["pathChanges"]:
+            yield EventRow(game, player, change)

@@ -1,0 +1,1 @@
+"""One script for each version, by number."""
