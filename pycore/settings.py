@@ -186,7 +186,6 @@ class Settings(Frozen):
         return {
             "fps": float(self.fps),
             "input_delay": self.input_delay,
-            "input_delay_max": self.longest_input_delay,
             "window": self.prediction_window,
             "num_episodes": self.num_episodes,
             "max_steps": self.max_steps,

@@ -10,37 +10,41 @@ from pycore.simulation import Simulation
 
 __all__ = ["measured"]
 
-FRAMES: Final = 16
-"""A fixed number: whatever an environment keeps of it, every peer's keeps the same."""
+ROUNDS: Final = 3
+"""The middle one counts: in the others somebody else may have had the processor, or something was done once."""
+CALLS: Final = 8
+"""Of each kind in a round, by two looks at the clock: a browser's is as coarse as a tenth of a millisecond. The numbers
+are fixed: whatever an environment keeps of it, every peer's keeps the same."""
+HASHES: Final = 2
 
 
-def measured(simulation: Simulation, clock: Callable[[], float], row: Sequence[Any], frames: int = FRAMES) -> Costs:
+def measured(simulation: Simulation, clock: Callable[[], float], row: Sequence[Any]) -> Costs:
     """The costs of the first frames of an episode, in which everybody does the same as in `row`. `clock` gives seconds.
 
-    A browser's clock is coarse, so what is taken is the mean of all but the slowest quarter, in which somebody else had
-    the processor. Reset afterwards.
+    Reset afterwards.
     """
     times: dict[str, list[float]] = {"step": [], "save": [], "load": [], "hash": []}
     simulation.reset(0)
-    for number in range(frames):
+    done = False
+    while not done and len(times["step"]) < ROUNDS:
         begin = clock()
-        state = simulation.save()
+        for _ in range(CALLS):
+            state = simulation.save()
         saved = clock()
-        simulation.load(state)
+        for _ in range(CALLS):
+            simulation.load(state)
         loaded = clock()
-        times["save"].append(saved - begin)
-        times["load"].append(loaded - saved)
-        if number % 4 == 0:
+        for _ in range(HASHES):
             simulation.canonical(state)
-            times["hash"].append(clock() - loaded)
-        begin = clock()
-        result = simulation.step(list(row))
-        times["step"].append(clock() - begin)
-        if result is not None and result.done:
-            break
-    return Costs(**{name: _usual(values) for name, values in times.items()})
-
-
-def _usual(values: Sequence[float]) -> float:
-    most = sorted(values)[: max(1, len(values) * 3 // 4)]
-    return max(0.0, sum(most) / len(most))
+        hashed = clock()
+        steps = 0
+        while not done and steps < CALLS:
+            result = simulation.step(list(row))
+            steps += 1
+            done = result is not None and result.done
+        stepped = clock()
+        times["save"].append((saved - begin) / CALLS)
+        times["load"].append((loaded - saved) / CALLS)
+        times["hash"].append((hashed - loaded) / HASHES)
+        times["step"].append((stepped - hashed) / steps)
+    return Costs(**{name: max(0.0, sorted(values)[(len(values) - 1) // 2]) for name, values in times.items()})

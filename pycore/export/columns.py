@@ -45,6 +45,10 @@ def _header(game: Game) -> Mapping[str, Any]:
     return game.evidence.header or {}
 
 
+def _of_player(values: Any, player: str) -> Any:
+    return values.get(player) if isinstance(values, dict) else None
+
+
 SESSIONS: Final[Table[SessionRow]] = Table(
     "one game for one player",
     rows.sessions,
@@ -189,6 +193,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: None if row.seen is None else row.seen.displayed),
         Column("displayed_guessed", "integer", "", "of those, how many had a guess in them",
                lambda row: None if row.seen is None else row.seen.guessed),
+        Column("run_up_frames", "integer", "frames", "frames stepped again only to come to a rollback's first",
+               lambda row: row.at("rollbacks", "runUpFrames")),
     ),
 )  # fmt: skip
 
@@ -203,10 +209,12 @@ EPISODES: Final[Table[EpisodeRow]] = Table(
                lambda row: None if row.held is None else row.held.lengths[row.episode]),
         Column("whole", "boolean", "", "whether this player's record has its end; otherwise it was broken off",
                lambda row: None if row.held is None else row.held.ended[row.episode]),
-        Column("reason", "text", "", "why it ended, by this player's metrics", lambda row: row.reason),
+        Column("reason", "text", "", "why it ended, by this player's metrics", lambda row: row.told.get("reason")),
         Column("total_reward", "number", "", "sum of this player's rewards; empty where some are no numbers",
                lambda row: row.game.totals.get((row.episode, row.player))),
         Column("final_hash", "text", "", "hash of the final state", lambda row: row.game.finals.get(row.episode)),
+        Column("input_delay", "integer", "frames", "from this player's key to its effect; it may rise between episodes",
+               lambda row: _of_player(row.told.get("inputDelay"), row.player)),
     ),
 )  # fmt: skip
 

@@ -115,7 +115,8 @@ class EpisodeRow(NamedTuple):
     player: str
     held: Held | None
     """What the player's record has, where it has something of this episode."""
-    reason: Any
+    told: dict[str, Any]
+    """What the player's metrics have of it."""
 
 
 class FrameRow(NamedTuple):
@@ -153,7 +154,7 @@ def episodes(game: Game) -> Iterator[EpisodeRow]:
     of = game.evidence
     held = {} if of.agreement is None else of.agreement.held
     ends = {
-        player: {row.get("episode"): row.get("reason") for row in metrics["episodes"]}
+        player: {row.get("episode"): row for row in metrics["episodes"]}
         for player, metrics in of.metrics.items()
     }
     known = max((len(each.lengths) for each in held.values()), default=0)
@@ -162,7 +163,7 @@ def episodes(game: Game) -> Iterator[EpisodeRow]:
         for player in of.players:
             own = held.get(player)
             has = own is not None and episode < len(own.lengths)
-            yield EpisodeRow(game, episode, player, own if has else None, ends.get(player, {}).get(episode))
+            yield EpisodeRow(game, episode, player, own if has else None, ends.get(player, {}).get(episode, {}))
 
 
 def frames(game: Game) -> Iterator[FrameRow]:

@@ -233,7 +233,11 @@ class Timeline:
             self.pending = None
             if end is not None and start <= end:
                 end = self.end = None
-            self._go_back_to(start)
+            state = self.frames.states[start & self.frames.mask]
+            if state is NOT_SAVED:
+                self._go_back_to(start)
+            else:
+                self.simulation.load(state)
             self.rollbacks += 1
             self._note_depth(current - start)
             self._run(start, current + 1 if allowed and end is None else current, True)

@@ -80,6 +80,7 @@ def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
         (episode, player, "50", "true", "max_steps") for episode in "01" for player in "01"
     ]
     assert episodes[3]["final_hash"] == lines[-1]["hash"]
+    assert {row["input_delay"] for row in episodes} == {"1"}
     assert int(episodes[3]["total_reward"]) == sum(row["rewards"]["1"] for row in rows if row["episode"] == 1)
     rollbacks = [row for row in table(out, "rollbacks") if row["player"] == "0"]
     assert [int(row["frame"]) for row in rollbacks] == [event["frame"] for event in metrics["rollbacks"]["events"]]
