@@ -86,12 +86,12 @@ def core_site(tmp_path_factory):
 class Relay:
     """A relay in a thread of its own."""
 
-    def __init__(self, site: Path, database: str, settings: dict, unchecked: bool = False) -> None:
+    def __init__(self, site: Path, database: str, settings: dict, unchecked: bool = False, seats: int = 2) -> None:
         import uvicorn
 
         from pycore.relay import create_app
 
-        self.app = create_app(database=database, settings={} if unchecked else settings, site=site)
+        self.app = create_app(database=database, settings={} if unchecked else settings, site=site, seats=seats)
         if unchecked:
             # The double has settings of its own, which the relay would refuse.
             self.app.relay.lobby.settings = settings
@@ -132,7 +132,8 @@ def chromium():
 
     path = os.environ.get("PYCORE_CHROMIUM") or shutil.which("chromium")
     with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path)
+        # A name that is not localhost: to a browser, http there is not secure.
+        browser = p.chromium.launch(executable_path=path, args=["--host-resolver-rules=MAP study.test 127.0.0.1"])
         yield browser
         browser.close()
 

@@ -19,7 +19,8 @@ GOAL = 24  # points of all together
 
 STAY, LEFT, RIGHT, UP, DOWN = range(5)
 MOVES = {LEFT: (-SPEED, 0), RIGHT: (SPEED, 0), UP: (0, -SPEED), DOWN: (0, SPEED)}
-COLORS = ("#ff6b57", "#2a9d8f", "#e9b44c", "#6c5ce7", "#4361ee", "#d64545", "#2d936c", "#b5838d")
+# The first four are those that the page has for its players.
+COLORS = ("#3d7be0", "#ef6a58", "#17804f", "#8d3fb3", "#e9b44c", "#2a9d8f", "#d64545", "#6d597a")
 
 
 class Harvest:
