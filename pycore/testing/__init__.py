@@ -1,5 +1,6 @@
 """Whole meshes in virtual time, with an oracle: for pycore's own tests and for those of its users."""
 
+from pycore.costs import Costs
 from pycore.testing.games import Walk
 from pycore.testing.mesh import Mesh
 from pycore.testing.network import Conditions, Network, Way
@@ -8,5 +9,5 @@ from pycore.testing.pages import Page, Watcher
 from pycore.testing.server import Server
 
 __all__ = [
-    "Conditions", "Mesh", "Network", "Page", "Server", "Truth", "Walk", "Watcher", "Way", "ground_truth", "wrong_with",
+    "Conditions", "Costs", "Mesh", "Network", "Page", "Server", "Truth", "Walk", "Watcher", "Way", "ground_truth", "wrong_with",
 ]  # fmt: skip

@@ -647,7 +647,7 @@ def test_the_step_hook_runs_in_every_step() -> None:
 
 
 def test_what_render_lists_is_passed_on() -> None:
-    """A list of objects, or None where there is none; never before the first reset."""
+    """A list of objects, or None where there is none; never before the first reset. Anything else is said."""
     env: Any = Flat()
     adapter = adapt(env)
     assert adapter.render() is None
@@ -657,7 +657,28 @@ def test_what_render_lists_is_passed_on() -> None:
     assert adapter.render() == [{"uuid": "ball"}]
     assert adapt(env).render() is None
     env.render = lambda: "text"
-    assert adapter.render() is None
+    (said,) = adapter.render()
+    assert (said["object_type"], said["text"]) == (
+        "text", "render() returned a str; it must be a list of objects, or an array of pixels"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_an_array_of_pixels_becomes_the_only_object(channels: int) -> None:
+    """Rows, columns and channels as they are, and the bytes row by row; other arrays are said."""
+    np = pytest.importorskip("numpy")
+    env: Any = Flat()
+    adapter = adapt(env)
+    adapter.reset(0)
+    pixels = np.arange(2 * 5 * channels, dtype=np.uint8).reshape(2, 5, channels)
+    env.render = lambda: pixels
+    (picture,) = adapter.render()
+    assert (picture["object_type"], picture["rows"], picture["columns"], picture["channels"]) == (
+        "pixels", 2, 5, channels
+    )  # fmt: skip
+    assert picture["pixels"] == bytes(range(2 * 5 * channels))
+    env.render = lambda: pixels.astype(float)
+    assert "must be of uint8" in adapter.render()[0]["text"]
 
 
 # --- refusals ---

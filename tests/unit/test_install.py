@@ -870,8 +870,11 @@ def test_the_plain_wheel_brings_the_modules_and_the_browsers_wheel_does_not() ->
 
     files = wheels.read(wheels.current().plain)
     carried = {name.removeprefix("pycore/web/") for name in files if name.startswith("pycore/web/")}
-    folders = ("core", "interactive_gym")
-    assert carried == {f"{folder}/{path.name}" for folder in folders for path in (ROOT / "web" / folder).glob("*.js")}
+    kinds = {"core": "*.js", "interactive_gym": "*.js", "demo": "*", "replay": "*"}
+    ours = {f"{of}/{path.name}" for of, kind in kinds.items() for path in (ROOT / "web" / of).glob(kind)}
+    vendored = {name for name in carried if name.startswith("vendor/")}
+    assert carried - vendored == ours
+    assert vendored == {"vendor/socket.io.esm.min.js", "vendor/socket.io.LICENSE"}
     assert not [name for name in wheels.browser_part(files, host_page=True) if "web/" in name or "install" in name]
 
 
