@@ -298,6 +298,10 @@ class Intake:
             return False
         if epoch is not None and (type(epoch) is not int or epoch != episode.number):
             return False
+        if link.peer.strangers:
+            # A message does not say of which load of the page it is. Another one spoke last, so it may be of that; if
+            # it is not, it comes again.
+            return False
         try:
             encoded = self._codecs[seat].encode(action)
         except ActionError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from core_support import PERIOD, Table, settings
+from core_support import PERIOD, Table, settings, tag_of
 
 from pycore.duties import CHANNEL_CLOSED, SOCKETIO
 from pycore.events import EpisodeEnded, PathChanged, PeerStatus, SessionEnded
@@ -296,6 +296,21 @@ def test_the_packets_of_another_load_move_nothing() -> None:
     for path in ("p2p", SOCKETIO):
         session.receive(1, data, table.now, path)
     assert session.timeline.frames.held == held
+
+
+@pytest.mark.parametrize("epoch", [0, None], ids=["with an epoch", "without"])
+def test_a_message_behind_a_packet_of_another_load_is_no_input_of_the_right_one(epoch: int | None) -> None:
+    """A message of the server's way does not say of which load it is; the same one counts once the right load spoke."""
+    table = playing(channel=-1)
+    session = table[0]
+    frame = session.timeline.frames.held[1] + 1
+    low = (table[1].incarnation + 1) & 0xFF
+    session.receive(1, probe.encode_probe(probe.PROBE, tag_of(session), low, 1), table.now, SOCKETIO)
+    assert not session.receive_action(1, 3, frame, epoch, table.now)
+    assert session.timeline.frames.held[1] == frame - 1
+    session.receive(1, table.forged(1, first=frame, seq=table[1].frame), table.now, SOCKETIO)
+    assert session.receive_action(1, 3, frame, epoch, table.now)
+    assert session.timeline.frames.held[1] == frame
 
 
 # -- a session that is over ---------------------------------------------------------------------------------------
