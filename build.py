@@ -106,6 +106,9 @@ def parser() -> argparse.ArgumentParser:
     tasks.add_parser("wheel", help="the plain and the byte-compiled wheels, into dist/, and the site's lock file")
     tasks.add_parser("site", help="the site, into build/site/")
 
+    docs = tasks.add_parser("docs", help="the documentation as a site, into build/docs/")
+    docs.add_argument("--serve", action="store_true", help="show it at http://127.0.0.1:8001/ and follow the changes")
+
     bench = tasks.add_parser("bench", help="the figures, as a table")
     bench.add_argument("--json", type=Path, default=None, metavar="FILE", help="and as JSON")
     bench.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help="whose names begin so")
@@ -208,6 +211,10 @@ def dispatch(options: argparse.Namespace) -> int:
 
         site.build()
         return 0
+    if options.task == "docs":
+        from tools import docs
+
+        return docs.main(options)
     if options.task == "bench":
         from tools import chromium, node
 

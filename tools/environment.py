@@ -29,7 +29,7 @@ PREFERRED = ((3, 13), (3, 12))
 FLOOR = (3, 11)
 """The oldest Python that the core supports."""
 
-EVERYTHING = ("relay", "test", "browser", "page", "environments", "dev")
+EVERYTHING = ("relay", "test", "browser", "page", "environments", "docs", "dev")
 FLOOR_EXTRAS = ("relay", "test")
 STAMP = ".pycore-stamp"
 

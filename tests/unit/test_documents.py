@@ -72,16 +72,16 @@ def test_the_protocol_numbers_every_reason_of_an_end() -> None:
     assert found == {number: name for number, name in enumerate(REASONS) if name}
 
 
-def test_the_readmes_two_calls_run() -> None:
+def test_the_embedding_guides_two_calls_run() -> None:
     """With a caller around them: what they hand out is sent, and the trajectory is a sink."""
     sent: list[tuple[int, bytes]] = []
     emitted: list[str] = []
-    (block,) = examples((ROOT / "README.md").read_text(encoding="utf-8"))
+    block = examples((DOCS / "embedding.md").read_text(encoding="utf-8"))[0]
     scope: dict[str, Any] = {
         "simulation": Walk(2), "now": lambda: 100.0, "wall_ms": 1.7e12, "action": 0, "channels": [10],
         "send": lambda peer, payload: sent.append((peer, payload)), "emit": lambda event, data: emitted.append(event),
     }  # fmt: skip
-    exec(compile(block, "README.md", "exec"), scope)
+    exec(compile(block, "embedding.md", "exec"), scope)
     assert scope["flags"] == 0
     assert [(peer, payload[0]) for peer, payload in sent] == [(1, 0xB5)]
     assert emitted == ["webrtc_signal"]

@@ -139,7 +139,7 @@ def test_what_is_not_typed_or_documented_is_found() -> None:
 
 # What the documents teach --------------------------------------------------------------------------------------------
 
-GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "howto").glob("*.md"))]
 INTERNAL = ("architecture.md",)
 """For whoever changes pycore: it speaks of all rooms."""
 
