@@ -228,7 +228,8 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     site.build()
-    return pytest(sys.executable, ["tests/e2e"], "" if options.all else "not long", options, live=True)
+    marks = "" if options.all else "not long"
+    return pytest(sys.executable, ["tests/e2e", "tests/tutorial"], marks, options, live=True)
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -271,7 +272,7 @@ STEPS = (
     Step("js", "tsc, with checkJs, on web/", javascript),
     Step("parity", "the same digests on CPython and on three Pyodides", parity, browser=True, fast=False),
     Step("browser", "the shims in a headless Chromium", browser, browser=True, fast=False),
-    Step("e2e", "whole sessions in two pages", e2e, browser=True, fast=False),
+    Step("e2e", "whole sessions in two pages, and the tutorial", e2e, browser=True, fast=False),
     Step("page", "the real interactive_gym page, with its server", page, browser=True, fast=False),
     Step("games", "more games in that page", more_games, browser=True, fast=False, long=True),
     *(lengthy(part) for part in long.PARTS),

@@ -59,7 +59,10 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
     "--with", "more", multiple=True, type=click.Path(path_type=Path), metavar="PATH",
     help="A file or folder beside the environment that no import names; repeatable.",
 )  # fmt: skip
-@click.option("--pyodide", metavar="DIR|URL", help="Where Pyodide comes from; default: its usual address.")
+@click.option(
+    "--pyodide", metavar="DIR|URL", envvar="PYCORE_PYODIDE", show_envvar=True,
+    help="Where Pyodide comes from; default: its usual address.",
+)  # fmt: skip
 @click.option("--policy", metavar="FILE.py:NAME", help="What the players do: a function of observation and agent.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of game and players.")
 @click.option(

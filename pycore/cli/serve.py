@@ -31,7 +31,10 @@ STUDY = "study.json"
     help=f"The study's settings, a JSON object; default: {STUDY} beside the environment, if it is there.",
 )  # fmt: skip
 @click.option("--packages", metavar="A,B", help="Packages that the environment imports, beside the settings' own.")
-@click.option("--pyodide", metavar="DIR|URL", help="Where Pyodide comes from; default: jsdelivr.net.")
+@click.option(
+    "--pyodide", metavar="DIR|URL", envvar="PYCORE_PYODIDE", show_envvar=True,
+    help="Where Pyodide comes from; default: jsdelivr.net.",
+)  # fmt: skip
 @click.option(
     "--wheels", type=click.Path(path_type=Path), metavar="DIR",
     help="A folder of wheels: packages come from there, and not from the index.",

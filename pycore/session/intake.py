@@ -100,7 +100,6 @@ class Intake:
         when it wakes, and a round trip that was measured by it would have the whole pause in it. Garbage moves nothing;
         it is counted and logged.
         """
-        link.counts.packet_came(len(data), path == P2P)
         try:
             # The tag is compared as the two bytes that it is.
             if data[:3] == self._head:
@@ -142,6 +141,7 @@ class Intake:
         if not link.peer.is_same(incarnation):
             self._take_stranger(link, link.paths.wire if path == P2P else link.paths.socket, now)
             return
+        link.counts.packet_came(len(data), path == P2P)
         flow = link.paths.wire if path == P2P else link.paths.socket
         flow.hear(now)
         if late:
@@ -183,6 +183,7 @@ class Intake:
         if (incarnation != peer.low or peer.strangers) and not peer.is_same(incarnation):
             self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
             return
+        link.counts.packet_came(len(data), path == P2P)
         if late:
             newest = flow.arrived_late(seq, now)
         else:

@@ -9,5 +9,6 @@ from pycore.testing.pages import Page, Watcher
 from pycore.testing.server import Server
 
 __all__ = [
-    "Conditions", "Costs", "Mesh", "Network", "Page", "Server", "Truth", "Walk", "Watcher", "Way", "ground_truth", "wrong_with",
+    "Conditions", "Costs", "Mesh", "Network", "Page", "Server", "Truth", "Walk", "Watcher", "Way", "ground_truth",
+    "wrong_with",
 ]  # fmt: skip
