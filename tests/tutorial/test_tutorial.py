@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -115,6 +116,11 @@ def served(part: Part, at: Path, machine: dict[str, str]) -> str:
     return log.read_text("utf-8")
 
 
+def shorten(settings: Path) -> None:
+    """Rounds of seconds: two people play longer, and learn nothing more about the commands."""
+    settings.write_text(json.dumps(json.loads(settings.read_text("utf-8")) | {"max_steps": 150}), "utf-8")
+
+
 def test_the_tutorial_leads_from_nothing_to_tables(machine: dict[str, str], folder: Path) -> None:
     """Every block ends well and prints what stands below it; and there are tables."""
     at = folder
@@ -125,5 +131,7 @@ def test_the_tutorial_leads_from_nothing_to_tables(machine: dict[str, str], fold
             output = served(part, at, machine)
         else:
             output, at = typed(part.commands, at, machine)
+        if part is parts[0]:
+            shorten(at / "study.json")
         assert misses(part.printed, output) == [], output
     assert len(list((at / "tables").glob("*.csv"))) >= 5
