@@ -37,12 +37,16 @@ from pycore.relay import missing_extra
     "--mapping", type=click.Path(path_type=Path), metavar="FILE",
     help="Where the pseudonyms are written, outside of the tables. One that is there is continued.",
 )  # fmt: skip
+@click.option(
+    "--exclusions", type=click.Path(path_type=Path), metavar="RULES.json",
+    help="Rules of exclusion: sessions.csv says to whom they apply. Nothing is left out.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Say what was written as one JSON object.")
 @told
 def export(
     files: tuple[Path, ...], database: str | None, game: str | None, csv_out: Path | None, parquet_out: Path | None,
     psych_ds_out: Path | None, about: Path | None, subjects: bool, pseudonyms: bool, mapping: Path | None,
-    as_json: bool,
+    exclusions: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Write tables of games: sessions, episodes, frames, rollbacks, paths, and columns.json that explains them.
 
@@ -57,6 +61,7 @@ def export(
     or a refused file.
     """
     from pycore.export import psychds, sources
+    from pycore.export.exclusions import read_rules
     from pycore.export.pseudonyms import Pseudonyms
     from pycore.export.writing import beside, write
 
@@ -78,6 +83,7 @@ def export(
     replaced = pseudonyms or (psych_ds_out is not None and not subjects)
     names = Pseudonyms(mapping, targets) if replaced else None
     described = psychds.read_described(about)
+    rules = None if exclusions is None else read_rules(exclusions)
     with contextlib.ExitStack() as stack:
         if database is not None:
             work = stack.enter_context(beside(targets[0]))
@@ -87,7 +93,7 @@ def export(
                 raise missing_extra(error) from error
         else:
             games = sources.of_paths(files)
-        done = write(games, csv_out, parquet_out, names, tracked, psych_ds_out, described)
+        done = write(games, csv_out, parquet_out, names, tracked, psych_ds_out, described, rules)
     if as_json:
         result = {**done._asdict(), "out": [str(path) for path in done.out]}
         click.echo(json.dumps(result, ensure_ascii=False))

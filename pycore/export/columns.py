@@ -195,6 +195,10 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: None if row.seen is None else row.seen.guessed),
         Column("run_up_frames", "integer", "frames", "frames stepped again only to come to a rollback's first",
                lambda row: row.at("rollbacks", "runUpFrames")),
+        Column("excluded", "boolean", "", "whether a rule of exclusion applies; empty without rules",
+               lambda row: None if (rules := row.excluded_by) is None else bool(rules)),
+        Column("excluded_by", "json", "", "the names of those rules, in their order",
+               lambda row: NOTHING if (rules := row.excluded_by) is None else rules),
     ),
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence
+from pycore.export.exclusions import Judgement
 from pycore.export.seen import Seen
 from pycore.records.agreement import Held
 from pycore.records.reader import RecordedEnd, RecordedFrame
@@ -22,13 +23,16 @@ class Game:
     """The files of one game, while rows are made of them."""
 
     def __init__(
-        self, evidence: Evidence, items: Iterable[RecordedFrame | RecordedEnd], subjects: Mapping[str, str]
-    ) -> None:
+        self, evidence: Evidence, items: Iterable[RecordedFrame | RecordedEnd], subjects: Mapping[str, str],
+        judgement: Judgement | None = None,
+    ) -> None:  # fmt: skip
         self.evidence = evidence
         self.items = items
         """Of the longest record; they can be gone through once."""
         self.subjects = subjects
         """By player."""
+        self.judgement = judgement
+        """What the rules of exclusion say; None without rules."""
         self.totals: dict[tuple[int, str], Any] = {}
         """Sums of rewards by episode and agent, of the frames that were gone through; None where some are no number."""
         self.finals: dict[int, str] = {}
@@ -58,7 +62,6 @@ class SessionRow(NamedTuple):
     def at(self, group: str, name: str) -> Any:
         """A value of the metrics; None where there is none."""
         return self.metrics.get(group, {}).get(name)
-
 
     def inner(self, *names: str) -> Any:
         """A value further inside of the metrics; None where there is none."""
@@ -100,6 +103,14 @@ class SessionRow(NamedTuple):
         if len(stamps) % 2:
             return times, None
         return times, float(sum(shown - hidden for hidden, shown in zip(stamps[::2], stamps[1::2], strict=True)))
+
+    @property
+    def excluded_by(self) -> list[str] | None:
+        """The rules that exclude the player; None without rules."""
+        judgement = self.game.judgement
+        if judgement is None:
+            return None
+        return list(dict.fromkeys(each.rule for each in judgement.excluded[self.player]))
 
     @property
     def seen(self) -> Seen | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from pycore.export.cells import as_json, boolean, number, text
 from pycore.export.columns import TABLES
 from pycore.export.evidence import Evidence
+from pycore.export.exclusions import Rule, judge
+from pycore.export.measures import measured
 from pycore.export.rows import NOTHING, Game
 from pycore.records.reader import RecordedEnd, RecordedFrame
 
@@ -24,10 +26,12 @@ FIRST: Final = "frames"
 
 
 def put_game(
-    of: Evidence, items: Iterable[RecordedFrame | RecordedEnd], subjects: Mapping[str, str], out: Rows
-) -> None:
-    """All rows of one game; `items` are those of its longest record, `subjects` names by player."""
-    game = Game(of, items, subjects)
+    of: Evidence, items: Iterable[RecordedFrame | RecordedEnd], subjects: Mapping[str, str], out: Rows,
+    rules: Sequence[Rule] | None = None,
+) -> None:  # fmt: skip
+    """All rows of one game; `items` are those of its longest record, `subjects` names by player. `rules` exclude."""
+    judgement = None if rules is None else judge(rules, {player: measured(of, player) for player in of.players})
+    game = Game(of, items, subjects, judgement)
     for name in sorted(out, key=lambda name: name != FIRST):
         table, put = TABLES[name], out[name]
         cells = [(SPELLED[column.type], column.of) for column in table.columns]

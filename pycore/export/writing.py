@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final, NamedTuple
@@ -21,6 +21,7 @@ from pycore.errors import ConfigError, UsageError
 from pycore.export import parquet, psychds
 from pycore.export.columns import TABLES, dictionary
 from pycore.export.evidence import evidence_of
+from pycore.export.exclusions import Rule
 from pycore.export.files import open_record
 from pycore.export.pseudonyms import Pseudonyms
 from pycore.export.sources import Source
@@ -56,10 +57,11 @@ def write(
     watch: Watch = lambda items, _: items,
     psych_ds_out: Path | None = None,
     described: Mapping[str, Any] = MappingProxyType({}),
+    rules: Sequence[Rule] | None = None,
 ) -> Exported:
     """Write the tables of games. What is refused is refused as a whole: then there is nothing new in any folder.
 
-    `described` is what the researcher says of the data set for Psych-DS.
+    `described` is what the researcher says of the data set for Psych-DS, `rules` say who is to be excluded.
     """
     targets = [out for out in (csv_out, parquet_out, psych_ds_out) if out is not None]
     for out in targets:
@@ -72,7 +74,7 @@ def write(
         tables = works[csv_out] if csv_out is not None else stack.enter_context(beside(targets[0]))
         if pseudonyms is not None:
             pseudonyms.name(source.about for source in sources)
-        done = _tables(sources, tables, pseudonyms, watch)
+        done = _tables(sources, tables, pseudonyms, watch, rules)
         if parquet_out is not None:
             parquet.write(tables, works[parquet_out])
         if psych_ds_out is not None:
@@ -89,7 +91,9 @@ def write(
     return done._replace(out=targets)
 
 
-def _tables(sources: list[Source], folder: Path, pseudonyms: Pseudonyms | None, watch: Watch) -> Exported:
+def _tables(
+    sources: list[Source], folder: Path, pseudonyms: Pseudonyms | None, watch: Watch, rules: Sequence[Rule] | None
+) -> Exported:
     seen: dict[str, Path] = {}
     frames = 0
     statuses: dict[str, int] = {}
@@ -114,7 +118,7 @@ def _tables(sources: list[Source], folder: Path, pseudonyms: Pseudonyms | None, 
                 if of.longest is not None:
                     path = of.records[of.longest]
                     items = watch(open_record(path), f"exporting {path.name}")
-                put_game(of, items, subjects, out)
+                put_game(of, items, subjects, out, rules)
                 frames += of.frames
                 statuses[of.status] = statuses.get(of.status, 0) + 1
                 environment = (of.header or {}).get("environment")

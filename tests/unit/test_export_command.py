@@ -89,6 +89,28 @@ def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
     assert [row["cause"] for row in paths] == [change["cause"] for change in metrics["pathChanges"]]
 
 
+def test_rules_say_who_is_excluded_and_leave_nothing_out(tmp_path: Path) -> None:
+    """Of a player alone, or of a game for everybody. Without rules the cells are empty; a broken one is refused."""
+    game = stored(tmp_path / "game", about=True)
+    depths = [json.loads((game / f"metrics-{player}.json").read_text())["rollbacks"]["performed"] for player in "01"]
+    most = max(depths)
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps([
+        {"name": "whole", "metric": "frames", "op": "==", "value": 100},
+        {"name": "most", "scope": "player", "metric": "rollbacks", "op": ">=", "value": most},
+        {"name": "none", "metric": "desyncs", "op": ">", "value": 0},
+    ]))  # fmt: skip
+    rows = table(exported(tmp_path, game, "--exclusions", rules), "sessions")
+    for row, depth in zip(rows, depths, strict=True):
+        names = ["whole", "most"] if depth == most else ["whole"]
+        assert (row["excluded"], json.loads(row["excluded_by"])) == ("true", names)
+    assert {(row["excluded"], row["excluded_by"]) for row in table(exported(tmp_path, game), "sessions")} == {("", "")}
+    rules.write_text('[{"name": "x", "metric": "nothing", "op": ">", "value": 0}]')
+    result = run(game, "--csv", tmp_path / "other", "--exclusions", rules)
+    assert (result.exit_code, "there is no metric 'nothing'" in result.output) == (2, True)
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_dictionary_explains_every_column(tmp_path: Path) -> None:
     """By name, type, unit and what it is, in the order of the tables."""
     out = exported(tmp_path, stored(tmp_path / "game"))
