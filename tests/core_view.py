@@ -13,6 +13,7 @@ import pytest
 
 from pycore.link.counts import LinkCounts
 from pycore.link.link import Link
+from pycore.rollback.frames import NOT_SAVED
 from pycore.rollback.mispredictions import _EVENT, RollbackEvents
 from pycore.rollback.timeline import Timeline
 from pycore.session.session import LATE_TICKS, Session
@@ -310,7 +311,8 @@ def _resimulation_keeps_stale_snapshots(patch: pytest.MonkeyPatch) -> None:
         if saved:
             for again in range(frame, min(until, self.current)):
                 slot = again & self.frames.mask
-                self.frames.states[slot] = before[slot]
+                if before[slot] is not NOT_SAVED:
+                    self.frames.states[slot] = before[slot]
 
     patch.setattr(Timeline, "_run", run)
 
