@@ -193,7 +193,7 @@ class Optional:
     def __init__(self, part: Field) -> None:
         self._part = part
         self.bits: int | None = None if part.bits is None else part.bits + 1
-        self.json_bytes: int = max(4, part.json_bytes)
+        self.json_bytes: int = max(5, part.json_bytes)  # null and its comma
 
     def pack(self, value: Any, path: str, out: Writer) -> None:
         """A bit that says whether there is one, and the value, or as many zeros. Raises ActionError."""

@@ -241,6 +241,15 @@ def test_json_is_no_longer_than_what_was_reckoned_with(drawn: tuple[dict[str, An
     assert len(json.dumps(spelled, separators=(",", ":"))) <= field_of(space).json_bytes
 
 
+def test_what_is_reckoned_with_has_the_commas_of_actions_that_may_be_none() -> None:
+    """Five times null is 26 characters."""
+    from pycore.actions.fields import field_of
+
+    nothing = {"type": "optional", "space": {"type": "tuple", "spaces": []}}
+    space = {"type": "tuple", "spaces": [nothing] * 5}
+    assert len(json.dumps([None] * 5, separators=(",", ":"))) == 26 <= field_of(space).json_bytes
+
+
 # What an environment is given ---------------------------------------------------------------------------------------
 
 
