@@ -143,3 +143,19 @@ def test_the_guides_action_spaces_are_spaces() -> None:
     assert {kind: set(re.findall(r"`(\w+)`", row)) for kind, row in table} == {
         kind: set(fields) for kind, fields in spaces.FIELDS.items()
     }
+
+
+def test_the_page_in_the_embedding_guide_is_the_one_that_new_writes() -> None:
+    """What is copied from the guide is what is played in Chromium by the tests."""
+    (shown,) = re.findall(r"^```html\n(.*?)^```", (DOCS / "embedding.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert shown == (ROOT / "pycore" / "site" / "template" / "page.html").read_text("utf-8")
+
+
+def test_the_drawing_guide_names_every_type_of_object_that_the_page_draws() -> None:
+    """And no other."""
+    canvas = (ROOT / "web" / "demo" / "canvas.js").read_text("utf-8")
+    drawn = set(re.findall(r"^    case '(\w+)'", canvas, re.MULTILINE))
+    assert "rectangle" in drawn
+    named = re.search(r"^\| `object_type` \| (.*?) \|$", (DOCS / "drawing.md").read_text("utf-8"), re.MULTILINE)
+    assert named is not None
+    assert set(re.findall(r"`(\w+)`", named[1])) == drawn
