@@ -384,7 +384,8 @@ class Timeline:
         """What the predictor says; where it raises or says what is no action, the last one is repeated."""
         codec = self.seats[seat].codec
         try:
-            guess = codec.encode(predictor.predict(seat, action, frame - held, frame))
+            # An action of its own: what it does to it must not be done to the input, which is known.
+            guess = codec.encode(predictor.predict(seat, codec.decode(encoded), frame - held, frame))
             return guess, codec.decode(guess)
         except Exception:  # a bad guess costs a rollback, never the game
             return encoded, action

@@ -619,6 +619,27 @@ def test_a_predictor_that_raises_or_talks_nonsense_costs_nothing(predictor: Any)
     assert rows(t) == [(1, 7)] + [(1, 8)] * 7
 
 
+def test_a_predictor_that_writes_into_the_last_action_changes_no_input() -> None:
+    """It is given one of its own: what was sent is stepped, also when it is stepped again."""
+
+    class Grows:
+        def predict(self, seat: int, last: list[int], since: int, frame: int) -> list[int]:
+            last.append(9)
+            return [len(last)]
+
+    codec = AnyCodec()
+    t = timeline(of=[Seat(number, number, codec, [], 0) for number in (0, 1)], predictor=Grows())
+    t.take(1, 0, codec.encode([1]), 1.5, 0)
+    for frame in range(4):
+        t.take(0, frame, codec.encode([0]), 1.5, 0)
+        t.advance(True)
+    assert rows(t) == [([0], [1])] + [([0], [2])] * 3
+    assert t.frames.actions[0][1] == [1]
+    t.take(1, 1, codec.encode([5]), 1.5, 0)
+    t.advance(False)
+    assert rows(t) == [([0], [1]), ([0], [5]), ([0], [2]), ([0], [2])]
+
+
 def test_a_predictor_is_told_the_last_known_action_and_how_long_ago() -> None:
     """Anchored at the first missing frame of the seat."""
     asked = []
