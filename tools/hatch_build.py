@@ -1,7 +1,8 @@
 """Hatchling's hook: socket.io's client, which the page needs and no Python package has, into the wheel and the sdist.
 
 It is the file of npm's package in the version and with the hash of web/package-lock.json: from web/node_modules if it
-is there, from web/vendor in an unpacked sdist, otherwise downloaded from npm. A wheel without it is not made.
+is there, from web/vendor in an unpacked sdist, otherwise fetched by npm, from wherever npm is set up to take packages.
+A wheel without it is not made.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import base64
 import hashlib
 import io
 import json
+import shutil
+import subprocess
 import tarfile
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,10 @@ class SocketIOClient(BuildHookInterface):  # type: ignore[type-arg]
             return
         web = Path(self.root) / "web"
         target = "web/vendor" if self.target_name == "sdist" else "pycore/web/vendor"
-        for name, path in (local(web) or self._downloaded(web)).items():
-            build_data["force_include"][str(path)] = f"{target}/{name}"
-
-    def _downloaded(self, web: Path) -> dict[str, Path]:
         self._temporary = tempfile.TemporaryDirectory()
-        return unpacked(download(web / "package-lock.json"), Path(self._temporary.name))
+        folder = Path(self._temporary.name)
+        for name, path in (local(web) or unpacked(fetched(web / "package-lock.json", folder), folder)).items():
+            build_data["force_include"][str(path)] = f"{target}/{name}"
 
 
 def local(web: Path) -> dict[str, Path]:
@@ -54,21 +54,25 @@ def local(web: Path) -> dict[str, Path]:
     return {}
 
 
-def download(lock: Path) -> bytes:
+def fetched(lock: Path, folder: Path) -> bytes:
     """npm's archive of the version that is locked, with the hash that is locked."""
     entry = json.loads(lock.read_text("utf-8"))["packages"][f"node_modules/{NAME}"]
-    url = f"https://registry.npmjs.org/{NAME}/-/{NAME}-{entry['version']}.tgz"
-    try:
-        with urllib.request.urlopen(url, timeout=60) as response:
-            data: bytes = response.read()
-    except OSError as error:
+    wanted = f"{NAME}@{entry['version']}"
+    npm = shutil.which("npm")
+    if npm is None:
         raise RuntimeError(
-            f"{NAME} {entry['version']}, which the page needs, could not be downloaded from {url}: {error}. "
-            "With Node.js: run `npm ci` in web/ and build again"
-        ) from error
-    kind, _, wanted = entry["integrity"].partition("-")
-    if base64.b64encode(hashlib.new(kind, data).digest()).decode() != wanted:
-        raise RuntimeError(f"{url} is not the archive whose hash web/package-lock.json has")
+            f"{wanted}, which the page needs, comes from npm, and there is no npm here. Install Node.js, or install "
+            "the wheel that `python3 build.py wheel` makes"
+        )
+    command = [npm, "pack", wanted, "--pack-destination", str(folder), "--silent"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    archives = list(folder.glob("*.tgz"))
+    if done.returncode != 0 or len(archives) != 1:
+        raise RuntimeError(f"npm could not fetch {wanted}, which the page needs:\n{done.stderr.strip()}")
+    data = archives[0].read_bytes()
+    kind, _, digest = entry["integrity"].partition("-")
+    if base64.b64encode(hashlib.new(kind, data).digest()).decode() != digest:
+        raise RuntimeError(f"what npm fetched as {wanted} has not the hash that web/package-lock.json has")
     return data
 
 
