@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pycore.audit.comparison import digests
 from pycore.audit.findings import Report
-from pycore.audit.pyodide import digests
 from pycore.audit.trial import Given, Trial
 from pycore.factory import load_factory
 

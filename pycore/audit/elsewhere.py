@@ -7,7 +7,6 @@ begun once more with other hashes (`pycore.audit.again`), and the frames are com
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import subprocess
@@ -17,8 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
-from pycore.audit.pyodide import digests
+from pycore.audit.comparison import Frame, difference_elsewhere, digests
 
 __all__ = ["difference"]
 
@@ -45,9 +43,4 @@ def difference(job: dict[str, Any], frames: Sequence[Frame]) -> str | None:
             return None
     if "at" not in found:
         return ""
-    here = frames[found["at"]]
-    where = f"after frame {here.frame} of episode {here.episode}"
-    state = base64.b64decode(found["state"])
-    if state != here.state:
-        return f"{where}: {fields_that_differ(here.state, state)}"
-    return f"{where}, in what step() returned: {rows_that_differ(here.row, found['row'])}"
+    return difference_elsewhere(frames[found["at"]], found)

@@ -7,8 +7,6 @@ environment's own folder; what else it imports has to be part of the Pyodide.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shutil
 import subprocess
@@ -17,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
+from pycore.audit.comparison import Frame, difference_elsewhere, digests
 from pycore.errors import ConfigError
 from pycore.install.wheel import core_wheel
 
@@ -89,11 +87,6 @@ json.dumps(found)
 """
 
 
-def digests(frames: Sequence[Frame]) -> list[str]:
-    """A digest of each frame's state and row."""
-    return [hashlib.blake2b(frame.state + frame.row.encode(), digest_size=8).hexdigest() for frame in frames]
-
-
 def difference(
     folder: Path,
     subject: str,
@@ -116,12 +109,7 @@ def difference(
     found = play(folder, subject, _PLAY, job)
     if "state" not in found:
         return ""
-    frame = frames[found["frames"]]
-    where = f"after frame {frame.frame} of episode {frame.episode}, in Python {found['python']}"
-    state = base64.b64decode(found["state"])
-    if state != frame.state:
-        return f"{where}: {fields_that_differ(frame.state, state)}"
-    return f"{where}, in what step() returned: {rows_that_differ(frame.row, found['row'])}"
+    return difference_elsewhere(frames[found["frames"]], found, f", in Python {found['python']}")
 
 
 def play(folder: Path, subject: str, program: str, job: dict[str, Any], file: Path | None = None) -> Any:
