@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence
-from pycore.export.exclusions import Judgement
 from pycore.export.seen import Seen
 from pycore.records.agreement import Held
 from pycore.records.reader import RecordedEnd, RecordedFrame
+
+if TYPE_CHECKING:
+    from pycore.export.exclusions import Judgement
 
 
 class Nothing:
@@ -93,16 +95,15 @@ class SessionRow(NamedTuple):
         return ", ".join(sorted({str(each.get("predictor")) for each in self._links("predictions")})) or None
 
     @property
-    def hidden(self) -> tuple[int | None, float | None]:
-        """How often the page was hidden, and for how many ms in all, unless it was so at the end."""
+    def hidden(self) -> tuple[int | None, float | None, bool]:
+        """How often the page was hidden, for how many ms as far as it was shown again, and whether it was not."""
         sights = self.metrics.get("visibility")
         if not isinstance(sights, list):
-            return None, None
+            return None, None, False
         times = sum(1 for sight in sights if sight.get("hidden"))
         stamps = [sight.get("timestamp") or 0.0 for sight in sights]
-        if len(stamps) % 2:
-            return times, None
-        return times, float(sum(shown - hidden for hidden, shown in zip(stamps[::2], stamps[1::2], strict=True)))
+        pairs = zip(stamps[::2], stamps[1::2], strict=False)
+        return times, float(sum(shown - hidden for hidden, shown in pairs)), len(stamps) % 2 == 1
 
     @property
     def excluded_by(self) -> list[str] | None:

@@ -100,7 +100,7 @@ def game(**metrics: Any) -> Any:
     """As much of a game's evidence as a measure looks at."""
     held = SimpleNamespace(rows=900, ended=[True, False])
     return SimpleNamespace(
-        status="reconciled", metrics={"0": metrics}, about={"settings": {"fps": 30}},
+        status="reconciled", players=["0", "1"], metrics={"0": metrics}, about={"settings": {"fps": 30}},
         agreement=SimpleNamespace(held={"0": held}),
     )  # fmt: skip
 
