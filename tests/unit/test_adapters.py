@@ -9,17 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from with_numpy import needs_numpy, numpy
 
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.values.canonical import Array, decode
-
-numpy: Any = None
-try:
-    import numpy
-except ImportError:
-    numpy = None
-needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
 
 
 class Counter:
@@ -663,14 +657,14 @@ def test_what_render_lists_is_passed_on() -> None:
     )  # fmt: skip
 
 
+@needs_numpy
 @pytest.mark.parametrize("channels", [3, 4])
 def test_an_array_of_pixels_becomes_the_only_object(channels: int) -> None:
     """Rows, columns and channels as they are, and the bytes row by row; other arrays are said."""
-    np = pytest.importorskip("numpy")
     env: Any = Flat()
     adapter = adapt(env)
     adapter.reset(0)
-    pixels = np.arange(2 * 5 * channels, dtype=np.uint8).reshape(2, 5, channels)
+    pixels = numpy.arange(2 * 5 * channels, dtype=numpy.uint8).reshape(2, 5, channels)
     env.render = lambda: pixels
     (picture,) = adapter.render()
     assert (picture["object_type"], picture["rows"], picture["columns"], picture["channels"]) == (

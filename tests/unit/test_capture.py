@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from with_numpy import needs_numpy, numpy
 
 from pycore import Settings
 from pycore.envs import ParallelEnvAdapter
@@ -25,13 +26,6 @@ from pycore.envs.capture import Capture, layers_of
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
 from pycore.values.canonical import decode, encode
-
-numpy: Any = None
-try:
-    import numpy
-except ImportError:
-    numpy = None
-needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
 
 
 class Env:

@@ -11,19 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from with_numpy import needs_numpy, numpy
 
 from pycore.envs import ParallelEnvAdapter, layouts, memory
 from pycore.envs.generators import Asked
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Span, form_of
 from pycore.values.canonical import decode, digest, encode
-
-numpy: Any = None
-try:
-    import numpy
-except ImportError:
-    numpy = None
-needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
 
 
 def on(name: str) -> Callable[[int], Any]:

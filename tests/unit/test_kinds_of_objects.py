@@ -13,18 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from with_numpy import needs_numpy, numpy
 
 from pycore.envs.capture import Capture
 from pycore.envs.forms import path_of
 from pycore.errors import EnvironmentUnfit
 from pycore.values.canonical import encode
-
-numpy: Any = None
-try:
-    import numpy
-except ImportError:
-    numpy = None
-needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
 
 
 class Env:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from with_numpy import needs_numpy, numpy
 
 from pycore import Settings
 from pycore.envs import ParallelEnvAdapter
@@ -15,13 +16,6 @@ from pycore.errors import EnvironmentUnfit
 from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
 from pycore.values.json import UNRECORDABLE, plain_json, record_json
 from pycore.values.results import results_text
-
-numpy: Any = None
-try:
-    import numpy
-except ImportError:
-    numpy = None
-needs_numpy = pytest.mark.skipif(numpy is None, reason="numpy is not installed")
 
 
 class Env:
