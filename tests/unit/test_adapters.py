@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from with_numpy import needs_numpy, numpy
+from optional import needs_numpy, numpy
 
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError

@@ -13,7 +13,7 @@ import pytest
 from canonical_values import BIG, keys, leaves, same, values
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from with_numpy import needs_numpy, numpy
+from optional import needs_numpy, numpy
 
 from pycore.errors import CanonicalError, DecodeError, UsageError
 from pycore.values.canonical import DTYPES, MAX_DEPTH, MAX_INT_BITS, Array, decode, digest, encode

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from with_numpy import needs_numpy, numpy
+from optional import needs_numpy, numpy
 
 from pycore.envs import ParallelEnvAdapter, layouts, memory
 from pycore.envs.generators import Asked

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from with_numpy import needs_numpy, numpy
+from optional import needs_numpy, numpy
 
 from pycore.envs.capture import Capture
 from pycore.envs.forms import path_of

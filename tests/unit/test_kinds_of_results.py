@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from with_numpy import needs_numpy, numpy
+from optional import needs_numpy, numpy
 
 from pycore import Settings
 from pycore.envs import ParallelEnvAdapter

@@ -13,6 +13,7 @@ from typing import Any
 import experienced_support
 import pytest
 from click.testing import CliRunner, Result
+from optional import needs_playwright
 from records_support import changed, forgotten, stored  # noqa: F401
 
 from pycore.cli import cli
@@ -252,6 +253,7 @@ def test_a_mistake_in_the_call_is_told_with_the_way_out(game: Path, words: list[
     assert sorted(path for path in game.parent.rglob("*") if "__pycache__" not in str(path)) == before
 
 
+@needs_playwright
 def test_without_a_browser_the_command_says_what_is_missing(game: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written."""
     monkeypatch.setenv("PYCORE_CHROMIUM", str(game / "none"))

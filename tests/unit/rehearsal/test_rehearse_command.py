@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from optional import needs_playwright
 
 from pycore.cli import cli
 from pycore.cli.rehearse import show
@@ -44,7 +45,7 @@ def refused(*words: str) -> str:
         ((MEADOW, "--hide", "2@1-2"), "no page 2"),
         ((MEADOW, "--settings", "nowhere.json"), "cannot read the settings"),
         ((MEADOW, "--policy", "nowhere"), "names no function"),
-        ((MEADOW, "--chromium", "/nowhere/chromium"), "not a browser that starts"),
+        pytest.param((MEADOW, "--chromium", "/nowhere/chromium"), "not a browser that starts", marks=needs_playwright),
     ],
 )  # fmt: skip
 def test_a_wrong_call_is_told_what_to_do(words: tuple[str, ...], what: str) -> None:
@@ -54,6 +55,7 @@ def test_a_wrong_call_is_told_what_to_do(words: tuple[str, ...], what: str) -> N
     assert "Traceback" not in said
 
 
+@needs_playwright
 def test_a_rehearsal_takes_the_place_of_the_last_one_in_its_folder(tmp_path: Path) -> None:
     """Also where it then fails: yesterday's verdict would be taken for today's."""
     out = tmp_path / "out"
@@ -67,6 +69,7 @@ def test_a_rehearsal_takes_the_place_of_the_last_one_in_its_folder(tmp_path: Pat
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
 
 
+@needs_playwright
 def test_a_study_beside_the_environment_is_what_is_rehearsed(tmp_path: Path) -> None:
     """As `pycore serve` takes it; what is wrong with it is told."""
     shutil.copy(MEADOW, tmp_path)
