@@ -51,6 +51,15 @@ class Table(NamedTuple):
         cells = [row["rollbackEvents"] for row in [*self.rows, *self.padding]]
         return [ast.literal_eval(cell) for cell in cells if isinstance(cell, str)]
 
+    def up_to(self, length: int) -> Table:
+        """Its first frames, without the columns that only later ones have: infos that something had to happen for."""
+        rows, later = self.rows[:length], self.rows[length:]
+        gone = {
+            name for name in self.columns
+            if all(row[name] is None for row in rows) and any(row[name] is not None for row in later)
+        }  # fmt: skip
+        return self._replace(columns=[name for name in self.columns if name not in gone], rows=rows)
+
     def column(self, name: str) -> list[Any]:
         return [row[name] for row in self.rows]
 

@@ -85,7 +85,7 @@ def kept(
         if number < complete:
             assert {len(table.rows) for table in episode} == {shortest}
         else:
-            episode = [table._replace(rows=table.rows[:shortest]) for table in episode]
+            episode = [table.up_to(shortest) for table in episode]
         for other in episode[1:]:
             assert page_records.differences(episode[0], other) == []
     alone = sum(each["multiplayer"].get("multiplayer") is False for each in study.games[:game])

@@ -105,6 +105,15 @@ def test_a_file_of_the_truth_is_true_and_every_change_of_it_is_found(tmp_path: P
     assert page_records.differences(table, table._replace(rows=table.rows[:-1])) == ["100 and 99 rows"]
 
 
+def test_of_a_file_that_is_cut_the_columns_of_its_later_frames_are_cut_too(tmp_path: Path) -> None:
+    """One player has frames that the other has not; what only happened in them is in one file alone, and no fault."""
+    file = tmp_path / "part.csv"
+    file.write_text("t,infos.0.coin,infos.0.none\n0,,\n1,,\n2,5,\n", encoding="utf-8")
+    table = page_records.read_csv(file)
+    assert (table.up_to(2).columns, len(table.up_to(2).rows)) == (["t", "infos.0.none"], 2)
+    assert table.up_to(3) == table
+
+
 def test_a_package_is_copied_only_as_it_was_released(tmp_path: Path) -> None:
     """The copy is complete and unchanged; a changed, an added and a missing file are each found."""
     package = hostpage.copy_package(tmp_path / "copy")
