@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("hatchling", reason="what builds the wheel is in the main environment only")
 from tools import hatch_build
 
 pytestmark = [
