@@ -229,7 +229,7 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
     chromium.ensure(options.chromium)
     site.build()
     marks = "" if options.all else "not long"
-    return pytest(sys.executable, ["tests/e2e", "tests/tutorial"], marks, options, live=True)
+    return pytest(sys.executable, ["tests/e2e", "tests/tutorial"], marks, options, live=True, workers=PLAYERS)
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:

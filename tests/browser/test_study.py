@@ -1,15 +1,8 @@
-"""Studies as a researcher runs them: from the wheel alone, with packages, with a page of their own, by plain http."""
+"""Studies as a researcher runs them: with packages, with a page of their own, by plain http."""
 
 import contextlib
-import json
-import os
-import re
 import sqlite3
-import subprocess
-import sys
-import sysconfig
 import time
-import venv
 import zipfile
 from pathlib import Path
 
@@ -176,77 +169,3 @@ def test_an_environment_that_cannot_be_played_is_said_on_the_screen_and_to_the_s
     while not any("a page failed" in line and "takes no seed" in line for line in caplog.messages):
         assert time.monotonic() < deadline, "the server was not told"
         time.sleep(0.05)
-
-
-def installed(folder: Path) -> Path:
-    """A fresh environment with the wheel in it, and behind it what the wheel depends on; its Python."""
-    from tools import wheels
-
-    venv.create(folder, with_pip=False, symlinks=True)
-    python = folder / "bin" / "python"
-    purelib = Path(subprocess.check_output(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
-    ).strip())  # fmt: skip
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(purelib)]
-    subprocess.run([*command, str(wheels.current().plain)], check=True)
-    (purelib / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return python
-
-
-@pytest.mark.slow
-@pytest.mark.tooling
-@pytest.mark.skipif(os.name == "nt", reason="the folders of an environment are others there")
-def test_a_study_is_begun_audited_served_and_played_from_the_wheel_alone(chromium, tmp_path):
-    """`pycore new`, `audit`, `serve`, two people by plain http, their data: nothing of the checkout is there."""
-    python = installed(tmp_path / "environment")
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-    def pycore(*words: str) -> str:
-        done = subprocess.run(
-            [str(python), "-P", "-m", "pycore", *words], cwd=tmp_path / "work", env=environment, text=True,
-            capture_output=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    (tmp_path / "work").mkdir()
-    where = subprocess.check_output([python, "-P", "-c", "import pycore; print(pycore.__file__)"], text=True,
-                                    cwd=tmp_path / "work", env=environment)  # fmt: skip
-    assert Path(where.strip()).is_relative_to(tmp_path)
-    pycore("new", "harvest")
-    assert pycore("audit", "harvest/environment.py", "--frames", "60").startswith("fit:")
-    settings = tmp_path / "work" / "harvest" / "study.json"
-    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"num_episodes": 1, "max_steps": 90}))
-    server = subprocess.Popen(
-        [str(python), "-P", "-m", "pycore", "serve", "harvest/environment.py", "--port", "0",
-         "--pyodide", str(PYODIDE)],
-        cwd=tmp_path / "work", env=environment, text=True, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert server.stdout is not None
-        first = server.stdout.readline()
-        port = re.search(r":(\d+)/", first)
-        assert port is not None, first
-        url = f"http://study.test:{port[1]}/?autojoin=1"
-        with contextlib.ExitStack() as stack:
-            pages = []
-            for _ in range(2):
-                context = chromium.new_context()
-                stack.callback(context.close)
-                pages.append(context.new_page())
-            for page in pages:
-                page.goto(url)
-            for page in pages:
-                page.wait_for_function(RAN, timeout=SOON)
-            paths = [page.evaluate("pycoreGame.hud().players.find((player) => !player.you).path") for page in pages]
-            assert paths == ["p2p", "p2p"], "peer-to-peer works by plain http"
-            for page in pages:
-                page.get_by_text("Your data is stored.").wait_for(timeout=SOON)
-                assert page.evaluate("pycoreStatus.reports") == []
-    finally:
-        server.terminate()
-        server.wait(20)
-    pycore("data", "--out", "data")
-    texts = [path.read_bytes() for path in sorted((tmp_path / "work" / "data").rglob("trajectory-*.jsonl"))]
-    assert len(texts) == 2
-    assert texts[0] == texts[1]

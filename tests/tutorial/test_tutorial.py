@@ -135,3 +135,7 @@ def test_the_tutorial_leads_from_nothing_to_tables(machine: dict[str, str], fold
             shorten(at / "study.json")
         assert misses(part.printed, output) == [], output
     assert len(list((at / "tables").glob("*.csv"))) >= 5
+    first, second = sorted((at / "data").rglob("trajectory-*.jsonl"))
+    assert first.read_bytes() == second.read_bytes(), "both players have the same record"
+    located, _ = typed("python -c 'import pycore; print(pycore.__file__)'", at, machine)
+    assert Path(located.strip()).is_relative_to(machine["STUDY"]), "nothing of the checkout takes part"
