@@ -62,7 +62,15 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody_else() -> None:
     assert "audit" in (docs.SITE / "reference" / "command.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("guide", [path.name for path in sorted(HOWTO.glob("*.md")) if blocks_of(path)])
+def needs_a_study(guide: Path) -> bool:
+    """Its Python reads the tables of one: test_experienced_tables.py runs it."""
+    return any("tables/" in block for block in blocks_of(guide))
+
+
+RUNS = [path.name for path in sorted(HOWTO.glob("*.md")) if blocks_of(path) and not needs_a_study(path)]
+
+
+@pytest.mark.parametrize("guide", RUNS)
 def test_a_guides_python_runs_and_prints_what_its_comments_say(guide: str) -> None:
     """Its blocks follow each other, as a reader types them; a comment behind a `print` is what it prints."""
     scope: dict[str, object] = {"__name__": "guide"}
