@@ -15,6 +15,8 @@ MAX_SEATS: Final = 8
 SUBJECT_FROM: Final = (
     "PROLIFIC_PID", "subject", "subject_id", "participant", "participant_id", "workerId", "SONA_ID",
 )  # fmt: skip
+COMPUTED_BY: Final = ("all", "one")
+"""Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
@@ -81,6 +83,10 @@ class Settings(Frozen):
     """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
     """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
+    policies: Mapping[str, Any] = MappingProxyType({})
+    """Players whose seats policies play, by id: ``{"1": "partner.py:make_policy"}``, or instead of the text an object
+    with `policy`, the same text, and `computed_by`, `all` (the default) or `one`. It is kept as objects. What is named
+    must be alike for all; where it comes from is the page's affair."""
 
     def check(self) -> None:
         """Refuse what cannot be played. Raises ConfigError, which names the setting."""
@@ -126,6 +132,8 @@ class Settings(Frozen):
             own["action_space"] = space_of(own["action_space"])
         if "default_action" in own:
             own["default_action"] = _spelled(own["default_action"])
+        if "policies" in own:
+            own["policies"] = _policies(own["policies"])
         if "seats" not in own:
             return
         if not isinstance(own["seats"], (list, tuple)):
@@ -183,7 +191,7 @@ class Settings(Frozen):
 
     def agreed(self) -> dict[str, Any]:
         """What every peer must have alike, by name; it is compared before each episode."""
-        return {
+        agreed = {
             "fps": float(self.fps),
             "input_delay": self.input_delay,
             "window": self.prediction_window,
@@ -195,6 +203,37 @@ class Settings(Frozen):
             "environment": self.environment,
             "seats": [dict(of_seat) for of_seat in self.seats],
         }
+        # Without policies it is what it was before there were any: records of then are still replayed.
+        return {**agreed, "policies": {**self.policies}} if self.policies else agreed
+
+    def computed(self, players: Sequence[int | str], by: str = "all") -> dict[int, str]:
+        """Of the seats of these players, those that policies play that are computed by `all` or by `one`, each with the
+        text that names its policy. Raises ConfigError for a policy of somebody who is no player."""
+        seats = {str(player): seat for seat, player in enumerate(players)}
+        for player in self.policies:
+            if player not in seats:
+                raise ConfigError(f"policies has one for player {player}; the players are {', '.join(seats)}")
+        return {seats[player]: of["policy"] for player, of in self.policies.items() if of["computed_by"] == by}
+
+
+def _policies(given: Any) -> dict[str, dict[str, str]]:
+    """The policies by player, each as an object."""
+    if not isinstance(given, Mapping):
+        raise ConfigError(f'policies is {given!r:.60}; it must be an object by player, {{"1": "file.py:make_policy"}}')
+    found = {}
+    for player, one in given.items():
+        of = {"policy": one} if isinstance(one, str) else one
+        name = f"policies[{str(player)!r}]"
+        if not isinstance(of, Mapping) or not isinstance(of.get("policy"), str) or not of["policy"]:
+            raise ConfigError(f'{name} is {one!r:.60}; it must be a text, "file.py:make_policy", or an object with it')
+        by = of.get("computed_by", COMPUTED_BY[0])
+        if by not in COMPUTED_BY:
+            raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
+        for word in of:
+            if word not in ("policy", "computed_by", "digest"):
+                raise ConfigError(f"{name} has {word!r}; there are policy, computed_by and digest")
+        found[str(player)] = {**{word: str(value) for word, value in of.items()}, "computed_by": by}
+    return found
 
 
 def _whole(name: str, value: Any) -> int:

@@ -26,13 +26,16 @@ This module knows nothing of networks. Its two loops are the hottest code of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pycore.rollback.frames import NOT_SAVED, Frames
 from pycore.rollback.mispredictions import RollbackEvents
 from pycore.rollback.prediction import Predictor
 from pycore.rollback.seats import Seat
 from pycore.simulation import Simulation
+
+if TYPE_CHECKING:
+    from pycore.rollback.policies import Policies  # a page without policies does without it
 
 DUPLICATE = 0
 TAKEN = 1
@@ -48,31 +51,10 @@ class Timeline:
     """The frames of the running episode, and the simulation that they are stepped with."""
 
     __slots__ = (
-        "_decode",
-        "_every",
-        "_hash_every",
-        "_predictor",
-        "blocked_at",
-        "current",
-        "depths",
-        "end",
-        "events",
-        "frames",
-        "guessed",
-        "hits",
-        "last_frame",
-        "misses",
-        "newest",
-        "pending",
-        "predicted",
-        "resimulated",
-        "rollbacks",
-        "run_up",
-        "seats",
-        "simulation",
-        "stepped",
-        "stepped_before",
-    )
+        "_decode", "_every", "_hash_every", "_policies", "_predictor", "blocked_at", "current", "depths", "end",
+        "events", "frames", "guessed", "hits", "last_frame", "misses", "newest", "pending", "predicted", "resimulated",
+        "rollbacks", "run_up", "seats", "simulation", "stepped", "stepped_before",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -81,6 +63,7 @@ class Timeline:
         seats: Sequence[Seat],
         predictor: Predictor | None,
         hash_every: int = 1,
+        policies: Policies | None = None,
     ) -> None:
         self.simulation = simulation
         self.frames = frames
@@ -88,6 +71,8 @@ class Timeline:
         self._decode = [seat.decode for seat in seats]
         self._predictor = predictor
         """None repeats the last action, which the loops do without a call."""
+        self._policies = policies
+        """Of the seats that policies play; None: there are none."""
         self._every = 1
         self._hash_every = hash_every
         """Of every so many frames somebody will ask for the state."""
@@ -124,8 +109,10 @@ class Timeline:
         self.blocked_at: int | None = None
         """The known frame at which a guessed one raised; nothing is tried again before it grows."""
 
-    def begin(self, last_frame: int) -> None:
+    def begin(self, last_frame: int, episode: int = 0) -> None:
         """Start an episode; the simulation was reset. `last_frame` ends it at the latest."""
+        if self._policies is not None:
+            self._policies.begin(episode)
         self.frames.begin(self.seats)
         self.newest = [seat.delay - 1 for seat in self.seats]
         self.stepped_before += self.stepped
@@ -285,6 +272,7 @@ class Timeline:
         results = frames.results
         save = self.simulation.save
         step = self.simulation.step
+        policies = self._policies
         dense = self._every == 1
         repeat = self._predictor is None
         guessed = 0
@@ -319,6 +307,8 @@ class Timeline:
                         for other, other_guess, other_action in more:
                             encoded[slot][other] = other_guess
                             row[other] = other_action
+                if policies is not None:
+                    policies.act(after - 1, encoded[slot], row)
                 results[slot] = result = step(row)
                 if result is not None and result.done:
                     self.end = after - 1

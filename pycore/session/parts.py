@@ -10,6 +10,7 @@ from pycore.errors import ConfigError
 from pycore.link.link import Link
 from pycore.link.peer import Peer
 from pycore.link.unacknowledged import Unacknowledged
+from pycore.policy import Policy
 from pycore.rollback.prediction import DefaultAction, Predictor
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
@@ -97,14 +98,22 @@ def assemble(
     agreed: Mapping[str, Any],
     sinks: Sequence[Sink],
     predictor: Predictor | None,
+    policies: Mapping[int, Policy],
     now: float,
     wall_ms: float,
 ) -> Parts:
-    """Make all parts of a session."""
+    """Make all parts of a session. `policies` are by seat."""
     seats = seats_of(settings, who)
+    computed = None
+    if policies:
+        from pycore.rollback.policies import Policies
+
+        played = [(seats[seat], who.players[seat], policies[seat]) for seat in sorted(policies)]
+        computed = Policies(simulation, played, agreed["seed"])
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
-    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor, settings.hash_every)
+    frames = ring(seats, settings.prediction_window)
+    timeline = Timeline(simulation, frames, seats, predictor, settings.hash_every, computed)
     links = tuple(
         Link(
             Peer(number, owned),
@@ -113,7 +122,7 @@ def assemble(
             now,
         )
         for number, owned in enumerate(who.peers)
-        if number != who.me
+        if owned is not None and number != who.me
     )
     episode = Episode()
     journal = Journal(who.players, episode, timeline, now, wall_ms)

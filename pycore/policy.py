@@ -1,0 +1,48 @@
+"""Policies: what plays a seat, or says what a person probably does, from what it is shown of a frame.
+
+A policy with a seat is computed by every peer, each for itself, so it must be a pure function of what it is given: what
+it sees, the frame, and a generator that is new in every frame and the same for all. It keeps nothing from one call to
+the next; then a rollback needs nothing of it, and all peers have the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from random import Random
+
+__all__ = ["Outlook", "Policy"]
+
+
+class Outlook:
+    """What a policy sees of the state before a frame, from its seat: read, do not change, do not keep."""
+
+    __slots__ = ("_state", "episode", "observation", "player", "seat")
+
+    def __init__(
+        self, seat: int, player: int | str, episode: int, observation: Any, state: Callable[[], Any] | None = None
+    ) -> None:
+        self.seat = seat
+        self.player = player
+        """The player's id."""
+        self.episode = episode
+        """From 0."""
+        self.observation = observation
+        """What the environment shows this player of the state, as it made it; None where it shows nothing."""
+        self._state = state
+
+    @property
+    def state(self) -> Any:
+        """The whole state in plain values, as the hashes have it: ``{"env": …}`` of an environment. It costs a save;
+        None where the simulation does not tell (`pycore.Contents`)."""
+        return None if self._state is None else self._state()
+
+
+class Policy(Protocol):
+    """Plays a seat."""
+
+    def act(self, outlook: Outlook, frame: int, random: Random) -> Any:
+        """The action of a frame, one of the seat's action space. `random` gives the same to every peer, in this frame
+        and for this seat alone. It is called again for a frame that is stepped again."""
