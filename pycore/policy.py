@@ -19,19 +19,35 @@ __all__ = ["Outlook", "Policy"]
 class Outlook:
     """What a policy sees of the state before a frame, from its seat: read, do not change, do not keep."""
 
-    __slots__ = ("_state", "episode", "observation", "player", "seat")
+    __slots__ = ("_copies", "_observation", "_state", "episode", "player", "seat")
 
     def __init__(
-        self, seat: int, player: int | str, episode: int, observation: Any, state: Callable[[], Any] | None = None
+        self,
+        seat: int,
+        player: int | str,
+        episode: int,
+        observation: Any,
+        state: Callable[[], Any] | None = None,
+        copies: bool = False,
     ) -> None:
         self.seat = seat
         self.player = player
         """The player's id."""
         self.episode = episode
         """From 0."""
-        self.observation = observation
-        """What the environment shows this player of the state, as it made it; None where it shows nothing."""
+        self._observation = observation
         self._state = state
+        self._copies = copies
+
+    @property
+    def observation(self) -> Any:
+        """What the environment shows this player of the state; None where it shows nothing. A policy gets it as the
+        environment made it, a predictor a copy."""
+        if not self._copies or self._observation is None:
+            return self._observation
+        import copy  # who looks at nothing pays for nothing
+
+        return copy.deepcopy(self._observation)
 
     @property
     def state(self) -> Any:

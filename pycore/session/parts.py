@@ -11,7 +11,7 @@ from pycore.link.link import Link
 from pycore.link.peer import Peer
 from pycore.link.unacknowledged import Unacknowledged
 from pycore.policy import Policy
-from pycore.rollback.prediction import DefaultAction, Predictor
+from pycore.rollback.prediction import DefaultAction, Guessing, Predictor
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
 from pycore.session.beginning import Beginning, ring
@@ -112,8 +112,9 @@ def assemble(
         computed = Policies(simulation, played, agreed["seed"])
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
+    guessing = None if predictor is None else Guessing(simulation, seats, who.players, predictor)
     frames = ring(seats, settings.prediction_window)
-    timeline = Timeline(simulation, frames, seats, predictor, settings.hash_every, computed)
+    timeline = Timeline(simulation, frames, seats, guessing, settings.hash_every, computed)
     links = tuple(
         Link(
             Peer(number, owned),
