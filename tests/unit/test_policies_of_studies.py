@@ -1,4 +1,4 @@
-"""Policies that a study's settings name: made from files, tried, put into the page, and told apart from people after."""
+"""Policies that a study names: made from files, tried, put into the page, and told apart from people afterwards."""
 
 from __future__ import annotations
 
