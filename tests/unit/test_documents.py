@@ -88,18 +88,14 @@ def test_the_embedding_guides_two_calls_run() -> None:
     assert emitted == ["webrtc_signal"]
 
 
-def test_the_guide_to_policies_plays_with_the_policies_in_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """The partner does something, and two people have the same record of another one over a bad network."""
-    partner, mesh = examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
+def test_the_partner_in_the_guide_to_policies_plays() -> None:
+    """It does what its observation says, and hesitates."""
+    partner, _ = examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
     scope: dict[str, Any] = {}
     exec(compile(partner, "policy.md", "exec"), scope)
     policy = scope["make_policy"]()
     acted = {policy.act(Outlook(1, 1, 0, (9, 4)), frame, random.Random(frame)) for frame in range(50)}
-    assert acted == {0, 2}
-    exec(compile(mesh, "policy.md", "exec"), scope)
-    told = capsys.readouterr().out
-    assert int(told.split()[0]) > 5
-    assert len({row[2] for row in scope["mesh"].peers[0].rows[0]}) == 6
+    assert acted == {0, 1}
 
 
 def played() -> str:
