@@ -95,7 +95,7 @@ def test_the_partner_in_the_guide_to_policies_plays() -> None:
     exec(compile(partner, "policy.md", "exec"), scope)
     policy = scope["make_policy"]()
     acted = {policy.act(Outlook(1, 1, 0, (9, 4)), frame, random.Random(frame)) for frame in range(50)}
-    assert acted == {0, 1}
+    assert acted == {0, 2}
 
 
 def played() -> str:
