@@ -85,8 +85,8 @@ class Settings(Frozen):
     """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
     policies: Mapping[str, Any] = MappingProxyType({})
     """Players whose seats policies play, by id: ``{"1": "partner.py:make_policy"}``, or instead of the text an object
-    with `policy`, the same text, and `computed_by`, `all` (the default) or `one`. It is kept as objects. What is named
-    must be alike for all; where it comes from is the page's affair."""
+    with `policy`, the same text, `computed_by`, `all` (the default) or `one`, and perhaps `version`, a text that says
+    which state of the policy it is. It is kept as objects, and must be alike for all."""
 
     def check(self) -> None:
         """Refuse what cannot be played. Raises ConfigError, which names the setting."""
@@ -206,7 +206,14 @@ class Settings(Frozen):
         # Without policies it is what it was before there were any: records of then are still replayed.
         return {**agreed, "policies": {**self.policies}} if self.policies else agreed
 
-    def computed(self, players: Sequence[int | str], by: str = "all") -> dict[int, str]:
+    def people(self, players: Sequence[int | str]) -> list[int | str]:
+        """Those of these players whose seats no policy plays. Raises ConfigError if there are none."""
+        people = [player for player in players if str(player) not in self.policies]
+        if not people:
+            raise ConfigError(f"policies play for all {len(players)} players; leave one to a person")
+        return people
+
+    def computed(self, players: Sequence[int | str], by: str = COMPUTED_BY[0]) -> dict[int, str]:
         """Of the seats of these players, those that policies play that are computed by `all` or by `one`, each with the
         text that names its policy. Raises ConfigError for a policy of somebody who is no player."""
         seats = {str(player): seat for seat, player in enumerate(players)}
@@ -230,8 +237,8 @@ def _policies(given: Any) -> dict[str, dict[str, str]]:
         if by not in COMPUTED_BY:
             raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
         for word in of:
-            if word not in ("policy", "computed_by", "digest"):
-                raise ConfigError(f"{name} has {word!r}; there are policy, computed_by and digest")
+            if word not in ("policy", "computed_by", "version"):
+                raise ConfigError(f"{name} has {word!r}; there are policy, computed_by and version")
         found[str(player)] = {**{word: str(value) for word, value in of.items()}, "computed_by": by}
     return found
 

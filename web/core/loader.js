@@ -37,6 +37,7 @@ import { LOADING } from './handed.js';
  * @property {string} [intro]
  * @property {Record<string, unknown>} [action_mapping]
  * @property {unknown[]} [ice_servers]
+ * @property {Record<string, {module: string, factory: string, computed_by: string}>} [policies] by player
  */
 
 /**
@@ -45,6 +46,7 @@ import { LOADING } from './handed.js';
  * @property {Manifest} manifest
  * @property {() => any} makeEnvironment a new environment; the proxy is the caller's. The first one is made already,
  *   so that what cannot be made is said before anybody waits for this player
+ * @property {() => any} makePolicies new ones of those that every page computes, as a Python dictionary by player
  * @property {any} create `pycore.bridge.create`
  */
 
@@ -194,9 +196,36 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 
   progress({ step: 'game', fraction: null, bytes: 0 });
   const makeEnvironment = await loadGame(pyodide, manifest, resolve);
+  const makePolicies = loadPolicies(pyodide, manifest);
 
   progress({ step: 'ready', fraction: 1, bytes: 0 });
-  return { pyodide, manifest, makeEnvironment, create };
+  return { pyodide, manifest, makeEnvironment, makePolicies, create };
+}
+
+/**
+ * The policies that play seats; those that every page computes are made for each game anew.
+ *
+ * @param {any} pyodide
+ * @param {Manifest} manifest
+ * @returns {() => any}
+ */
+function loadPolicies(pyodide, manifest) {
+  /** @type {[string, any][]} */
+  const factories = Object.entries(manifest.policies ?? {})
+    .filter(([, { computed_by: by }]) => by === 'all')
+    .map(([player, { module: name, factory }]) => {
+      const module = pyodide.pyimport(name);
+      const make = module[factory]?.copy?.();
+      module.destroy();
+      if (make === undefined) throw new PageError('load-policy', `${name} has no function ${factory}()`);
+      return [player, make];
+    });
+  return () => {
+    const made = factories.map(([player, make]) => [player, make()]);
+    const policies = pyodide.toPy(Object.fromEntries(made));
+    for (const [, policy] of made) policy.destroy();
+    return policies;
+  };
 }
 
 const FOR_THE_STUDY = 'Please tell the person who runs the study.';

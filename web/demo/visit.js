@@ -196,7 +196,14 @@ export class Visit {
     this.#renderer = new Renderer(screens.element('canvas'), report);
     try {
       const game = new PycoreGame({
-        create: this.loaded.create,
+        create: (config, environment, clock) => {
+          const policies = this.loaded.makePolicies();
+          try {
+            return this.loaded.create(config, environment, clock, policies);
+          } finally {
+            policies.destroy();
+          }
+        },
         environment: this.loaded.makeEnvironment(),
         config: {
           game_id: seat.game_id,
