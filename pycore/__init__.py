@@ -29,8 +29,7 @@ from pycore.errors import (
     UsageError,
 )
 from pycore.events import Desync, EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
-from pycore.policy import Outlook, Policy
-from pycore.rollback.prediction import Predictor
+from pycore.policy import Outlook, Policy, Predictor
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.session import Session
 from pycore.session.tick import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["Outlook", "Policy"]
+__all__ = ["Outlook", "Policy", "Predictor"]
 
 
 class Outlook:
@@ -62,3 +62,12 @@ class Policy(Protocol):
     def act(self, outlook: Outlook, frame: int, random: Random) -> Any:
         """The action of a frame, one of the seat's action space. `random` gives the same to every peer, in this frame
         and for this seat alone. It is called again for a frame that is stepped again."""
+
+
+class Predictor(Protocol):
+    """Guesses an action."""
+
+    def predict(self, outlook: Outlook, last: Any, since: int, frame: int) -> Any:
+        """The action of the player of the `outlook` in `frame`, `since` frames (1 and up) after the one with action
+        `last`. What it is shown is a copy. What it raises, or gives that is no action, counts as the last action again.
+        """

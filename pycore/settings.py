@@ -51,7 +51,8 @@ class Settings(Frozen):
     """Stands for everybody in the first `input_delay` frames, and for a player who gives no action. 0 and None: where
     they are no actions of the space, its neutral one (zeros, or what is nearest to them)."""
     prediction: str = "repeat_last"
-    """`repeat_last` or `default_action`."""
+    """`repeat_last`, `default_action`, or what makes a predictor, ``"predictor.py:make_predictor"``. It is each peer's
+    own affair, and changes no record."""
     hash_interval: int | None = None
     """Frames between two comparisons of state hashes; default one second."""
     snapshot_every: int | None = None
@@ -117,8 +118,11 @@ class Settings(Frozen):
             raise ConfigError(f"subject_from is {names!r:.60}; it must be a list of names, [\"PROLIFIC_PID\"] for one")
         if self.p2p_required and not self.p2p:
             raise ConfigError("p2p_required needs p2p")
-        if self.prediction not in ("repeat_last", "default_action"):
-            raise ConfigError(f"prediction is {self.prediction!r}; it must be 'repeat_last' or 'default_action'")
+        if self.prediction not in ("repeat_last", "default_action") and self.predictor is None:
+            raise ConfigError(
+                f"prediction is {self.prediction!r}; it must be 'repeat_last', 'default_action', or what makes a "
+                "predictor, 'file.py:function' or 'package.module:function'"
+            )
 
     def _normalize(self) -> None:
         """Whole numbers are ints, actions are as JSON has them, and action spaces are in their plain form: what is
@@ -183,6 +187,12 @@ class Settings(Frozen):
     def longest_input_delay(self) -> int:
         """Frames up to which the input delay may rise."""
         return min(60, self.input_delay + RISE) if self.input_delay_max is None else self.input_delay_max
+
+    @property
+    def predictor(self) -> str | None:
+        """The text that names what makes a predictor, if one guesses."""
+        text = self.prediction
+        return text if isinstance(text, str) and (":" in text or text.endswith(".py")) else None
 
     @property
     def hash_every(self) -> int:

@@ -28,7 +28,7 @@ from pycore.envs import ParallelEnvAdapter
 from pycore.envs.measured import measured
 from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
-from pycore.policy import Policy
+from pycore.policy import Policy, Predictor
 from pycore.records.experienced import Experienced
 from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
@@ -58,14 +58,15 @@ def create(
     env: Any,
     clock: Callable[[], float] | None = None,
     policies: Mapping[int | str, Policy] = NO_POLICIES,
+    predictor: Predictor | None = None,
 ) -> Bridge:
     """A bridge for the environment and the game that the JSON text describes (`Game.of`, and `rngs`, the generators
     that the environment's state does not hold); the page calls it once per game. With its clock (s) it is measured
-    what the environment takes here. `policies` are those that the settings name, by player."""
+    what the environment takes here. `policies` are those that the settings name, by player, and so is `predictor`."""
     config = json.loads(config_json)
     game = Game.of(config)
     simulation = simulation_of(env, game, config.get("rngs"))
-    bridge = Bridge(game, simulation, owned=env, policies=policies)
+    bridge = Bridge(game, simulation, owned=env, policies=policies, predictor=predictor)
     if isinstance(simulation, ParallelEnvAdapter):
         bridge.session.log(f"[pycore] {simulation.described()}")
     if clock is not None:
@@ -84,6 +85,7 @@ class Bridge:
         companion: Companion | None = None,
         owned: Any = None,
         policies: Mapping[int | str, Policy] = NO_POLICIES,
+        predictor: Predictor | None = None,
     ) -> None:
         self.trajectory = Trajectory()
         self.session = session = Session(
@@ -97,6 +99,7 @@ class Bridge:
             seed=game.seed,
             sinks=(self.trajectory,),
             policies=policies,
+            predictor=predictor,
         )
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
         self.now = game.now

@@ -18,12 +18,14 @@ from types import CodeType, ModuleType
 from typing import Any, Final, NamedTuple, cast
 
 from pycore.errors import ConfigError, described
-from pycore.policy import Policy
+from pycore.policy import Policy, Predictor
 
 DEFAULT: Final = "make_env"
 """What the function is called unless the text says otherwise."""
 POLICY: Final = "make_policy"
 """The same for a policy."""
+PREDICTOR: Final = "make_predictor"
+"""And for a predictor."""
 OURS: Final = "__pycore_factory__"
 """Marks a module that was read from a file here: reading the file again may replace it."""
 
@@ -70,15 +72,22 @@ def find_factory(text: str) -> Found:
 def load_policy(text: str, folder: Path | None = None) -> Policy:
     """A new policy of the function that a study's settings name, `file.py:function` or `package.module:function`; files
     lie in the folder of the environment. Without a name it is `make_policy`. Raises ConfigError."""
-    place, name = parts_of(text, POLICY)
+    return cast("Policy", _load(text, folder, POLICY, "policy", "act(outlook, frame, random)"))
+
+
+def load_predictor(text: str, folder: Path | None = None) -> Predictor:
+    """The same for a predictor; without a name it is `make_predictor`. Raises ConfigError."""
+    return cast("Predictor", _load(text, folder, PREDICTOR, "predictor", "predict(outlook, last, since, frame)"))
+
+
+def _load(text: str, folder: Path | None, default: str, what: str, method: str) -> Any:
+    place, name = parts_of(text, default)
     if folder is not None and place.endswith(".py"):
         place = str(folder / place)
-    policy = make_with(find_factory(f"{place}:{name}").make, text, "policy")
-    if not callable(getattr(policy, "act", None)):
-        raise ConfigError(
-            f"{text} returned a {type(policy).__name__} without act(outlook, frame, random); it must return a policy"
-        )
-    return cast("Policy", policy)
+    made = make_with(find_factory(f"{place}:{name}").make, text, what)
+    if not callable(getattr(made, method.partition("(")[0], None)):
+        raise ConfigError(f"{text} returned a {type(made).__name__} without {method}; it must return a {what}")
+    return made
 
 
 def make_with(factory: Callable[[], Any], text: str, what: str = "environment") -> Any:

@@ -17,8 +17,8 @@ from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
 from pycore.envs.seating import seated
 from pycore.errors import ConfigError
 from pycore.export.stepping import simulation_for
-from pycore.factory import DEFAULT, OURS, find_factory, load_policy, make_with
-from pycore.policy import Policy
+from pycore.factory import DEFAULT, OURS, find_factory, load_policy, load_predictor, make_with
+from pycore.policy import Policy, Predictor
 from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Simulation
 from pycore.site.study import Study
@@ -94,6 +94,11 @@ class Game:
         folder = None if self.file is None else self.file.parent
         named = self.played().computed(range(self.seats))
         return {seat: load_policy(text, folder) for seat, text in named.items()}
+
+    def predictor(self) -> Predictor | None:
+        """What guesses the others' actions, made anew; None where the settings name none. Raises ConfigError."""
+        text = self.played().predictor
+        return None if text is None else load_predictor(text, None if self.file is None else self.file.parent)
 
     def played(self) -> Settings:
         """The settings as the session has them."""

@@ -1,7 +1,8 @@
-"""The policies of a game in CPython: tried before anybody plays with them, and computed again from a record.
+"""The policies and the predictor of a game in CPython: tried before anybody plays with them.
 
-Both are done with what the pages do it with, `pycore.rollback.policies`. What is found here a page would tell a
-participant, or, of a policy that keeps something from call to call, two pages as a desync.
+A policy's actions are also computed again from a record. Both with what the pages do it with, `pycore.rollback`: what
+is found here a page would tell a participant, or, of a policy that keeps something from call to call, two pages as a
+desync.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.actions.codec import action_codec
-from pycore.errors import ConfigError, PolicyError
+from pycore.errors import ConfigError, PolicyError, described
 from pycore.policy import Policy
 from pycore.records.reader import Recording
 from pycore.rehearsal.game import Game
 from pycore.rollback.policies import Policies
+from pycore.rollback.prediction import Guessing
 from pycore.rollback.seats import Seat
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -84,6 +86,35 @@ def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int =
                 break
     except PolicyError as error:
         raise ConfigError(str(error)) from error
+
+
+def try_predictor(game: Game, settings: Settings, row: Sequence[Any], seed: int = 1) -> str:
+    """Have the game's predictor guess some frames of everybody; what it says that is no action, or raises, as a
+    sentence, which is empty if there is nothing. Raises ConfigError if it cannot be made."""
+    predictor = game.predictor()
+    if predictor is None:
+        return ""
+    simulation = game.simulation(settings, seed)
+    simulation.reset(0)
+    seats = [
+        Seat(seat, seat, action_codec(settings.of_seat(seat, "action_space")),
+             settings.of_seat(seat, "default_action"), 0)
+        for seat in range(game.seats)
+    ]  # fmt: skip
+    guessing = Guessing(simulation, seats, range(game.seats), predictor)
+    actions = [seat.codec.decode(seat.codec.encode(action)) for seat, action in zip(seats, row, strict=True)]
+    for frame in range(FRAMES):
+        for seat in seats:
+            guessing.guess(seat.number, seat.codec.encode(actions[seat.number]), 1 + frame % 4, frame)
+            if guessing.error is not None:
+                return (
+                    f"the predictor {settings.predictor} failed in frame {frame}, for player {seat.number}: "
+                    f"{described(guessing.error)}; where it does, the last action is repeated"
+                )
+        result = simulation.step(list(actions))
+        if result is not None and result.done:
+            break
+    return ""
 
 
 def recomputed(game: Game, settings: Settings, recording: Recording) -> str:

@@ -35,7 +35,8 @@ def site_of(
     folder `wheels` need; `more` are files and folders beside the environment. Raises ConfigError, SiteFailed.
     """
     study = Study({}) if study is None else study
-    settings = {**study.settings, "policies": game.settings.get("policies", {})}
+    named = {name: game.settings[name] for name in ("policies", "prediction") if name in game.settings}
+    settings = {**study.settings, **named}
     study = study._replace(settings=settings, packages=(*study.packages, *packages), title=study.title or game.name)
     file, factory = _file(game, folder, study.packages)
     return build(

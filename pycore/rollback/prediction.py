@@ -8,20 +8,11 @@ as it likes; a wrong prediction costs a rollback, never the truth.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from pycore.policy import Outlook
+from pycore.policy import Outlook, Predictor
 from pycore.rollback.seats import Seat
 from pycore.simulation import Contents, Observing, Resumable, Simulation
-
-
-class Predictor(Protocol):
-    """Guesses an action."""
-
-    def predict(self, outlook: Outlook, last: Any, since: int, frame: int) -> Any:
-        """The action of the player of the `outlook` in `frame`, `since` frames (1 and up) after the one with action
-        `last`. What it is shown is a copy. What it raises, or gives that is no action, counts as the last action again.
-        """
 
 
 class DefaultAction:
@@ -41,7 +32,10 @@ class DefaultAction:
 class Guessing:
     """The predictor of one session with what it is shown, kept apart from the game: it may do as it likes."""
 
-    __slots__ = ("_contents", "_episode", "_observing", "_players", "_predictor", "_resumable", "_seats", "_simulation")
+    __slots__ = (
+        "_contents", "_episode", "_observing", "_players", "_predictor", "_resumable", "_seats", "_simulation", "error",
+        "failed",
+    )  # fmt: skip
 
     def __init__(
         self, simulation: Simulation, seats: Sequence[Seat], players: Sequence[int | str], predictor: Predictor
@@ -54,6 +48,10 @@ class Guessing:
         self._contents: Contents | None = simulation if isinstance(simulation, Contents) else None
         self._resumable: Resumable | None = simulation if isinstance(simulation, Resumable) else None
         self._episode = 0
+        self.failed = [0] * len(self._seats)
+        """By seat, how often it raised, or gave what is no action of it."""
+        self.error: Exception | None = None
+        """What the first of these was."""
 
     def begin(self, episode: int) -> None:
         """Another episode."""
@@ -77,8 +75,10 @@ class Guessing:
             # An action of its own: what it does to it must not be done to the input, which is known.
             action = self._predictor.predict(outlook, codec.decode(encoded), since, frame)
             encoded = codec.encode(action)
-        except Exception:  # a bad guess costs a rollback, never the game
-            pass
+        except Exception as error:  # a bad guess costs a rollback, never the game
+            self.failed[seat] += 1
+            if self.error is None:
+                self.error = error
         if self._resumable is not None:
             # What it drew from a generator that the environment draws from, too, does not count.
             self._resumable.resume()

@@ -144,6 +144,11 @@ class Timeline:
         return "repeat_last" if self._guessing is None else self._guessing.name
 
     @property
+    def failed(self) -> list[int]:
+        """By seat, how often the predictor raised, or said what is no action."""
+        return [0] * len(self.seats) if self._guessing is None else self._guessing.failed
+
+    @property
     def total(self) -> int:
         """Frames stepped for the first time, over the session."""
         return self.stepped_before + self.stepped

@@ -10,8 +10,8 @@ from pycore.errors import ConfigError
 from pycore.link.link import Link
 from pycore.link.peer import Peer
 from pycore.link.unacknowledged import Unacknowledged
-from pycore.policy import Policy
-from pycore.rollback.prediction import DefaultAction, Guessing, Predictor
+from pycore.policy import Policy, Predictor
+from pycore.rollback.prediction import DefaultAction, Guessing
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
 from pycore.session.beginning import Beginning, ring
@@ -110,6 +110,8 @@ def assemble(
 
         played = [(seats[seat], who.players[seat], policies[seat]) for seat in sorted(policies)]
         computed = Policies(simulation, played, agreed["seed"])
+    if predictor is None and settings.predictor is not None:
+        raise ConfigError(f"the settings name the predictor {settings.predictor}; none is given")
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
     guessing = None if predictor is None else Guessing(simulation, seats, who.players, predictor)

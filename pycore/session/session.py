@@ -20,8 +20,7 @@ from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import ConfigError, UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
 from pycore.link.link import Link
-from pycore.policy import Policy
-from pycore.rollback.prediction import Predictor
+from pycore.policy import Policy, Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of

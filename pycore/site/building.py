@@ -84,6 +84,8 @@ def build(
         }
         if policies.manifest:
             manifest["policies"] = policies.manifest
+        if policies.predictor is not None:
+            manifest["predictor"] = policies.predictor
         mapping = study.action_mapping if action_mapping is None else dict(action_mapping)
         if mapping is not None:
             manifest["action_mapping"] = mapping

@@ -90,12 +90,24 @@ def test_the_embedding_guides_two_calls_run() -> None:
 
 def test_the_partner_in_the_guide_to_policies_plays() -> None:
     """It does what its observation says, and hesitates."""
-    partner, _ = examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
+    partner, *_ = examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
     scope: dict[str, Any] = {}
     exec(compile(partner, "policy.md", "exec"), scope)
     policy = scope["make_policy"]()
     acted = {policy.act(Outlook(1, 1, 0, (9, 4)), frame, random.Random(frame)) for frame in range(50)}
     assert acted == {0, 2}
+
+
+def test_the_predictor_in_the_guide_to_policies_guesses() -> None:
+    """Who stands at the target is thought to stay there."""
+    (block,) = [
+        block for block in examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
+        if "def make_predictor" in block
+    ]  # fmt: skip
+    scope: dict[str, Any] = {}
+    exec(compile(block, "policy.md", "exec"), scope)
+    predictor = scope["make_predictor"]()
+    assert [predictor.predict(Outlook(1, 1, 0, seen), 2, 1, 5) for seen in ((9, 4), (4, 4))] == [2, 0]
 
 
 def played() -> str:
