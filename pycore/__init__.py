@@ -24,11 +24,12 @@ from pycore.errors import (
     DecodeError,
     EnvironmentUnfit,
     PeerError,
+    PolicyError,
     PycoreError,
     UsageError,
 )
 from pycore.events import Desync, EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
-from pycore.rollback.prediction import Predictor
+from pycore.policy import Outlook, Policy, Predictor
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.session import Session
 from pycore.session.tick import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED
@@ -39,12 +40,12 @@ from pycore.version import __version__
 
 __all__ = [
     "__version__",
-    "Session", "Settings", "Predictor", "MAX_SEATS", "space_of", "action_codec",
+    "Session", "Settings", "Predictor", "Policy", "Outlook", "MAX_SEATS", "space_of", "action_codec",
     "Simulation", "StepResult", "Renderable", "Resumable", "Observing", "Contents",
     "SEND", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
     "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "PeerStatus",
     "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
-    "DecodeError", "EnvironmentUnfit",
+    "DecodeError", "PolicyError", "EnvironmentUnfit",
 ]  # fmt: skip

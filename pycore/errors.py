@@ -71,6 +71,12 @@ class DecodeError(PeerError):
     code = "decode"
 
 
+class PolicyError(PycoreError):
+    """A policy that plays a seat raised, or gave what is no action; the message says whose, and in which frame."""
+
+    code = "policy"
+
+
 class EnvironmentUnfit(PycoreError):
     """An environment lacks what a rollback needs; the message says what, and the way out."""
 

@@ -15,6 +15,8 @@ MAX_SEATS: Final = 8
 SUBJECT_FROM: Final = (
     "PROLIFIC_PID", "subject", "subject_id", "participant", "participant_id", "workerId", "SONA_ID",
 )  # fmt: skip
+COMPUTED_BY: Final = ("all", "one")
+"""Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
@@ -49,7 +51,8 @@ class Settings(Frozen):
     """Stands for everybody in the first `input_delay` frames, and for a player who gives no action. 0 and None: where
     they are no actions of the space, its neutral one (zeros, or what is nearest to them)."""
     prediction: str = "repeat_last"
-    """`repeat_last` or `default_action`."""
+    """`repeat_last`, `default_action`, or what makes a predictor, ``"predictor.py:make_predictor"``. It is each peer's
+    own affair, and changes no record."""
     hash_interval: int | None = None
     """Frames between two comparisons of state hashes; default one second."""
     snapshot_every: int | None = None
@@ -81,6 +84,10 @@ class Settings(Frozen):
     """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
     """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
+    policies: Mapping[str, Any] = MappingProxyType({})
+    """Players whose seats policies play, by id: ``{"1": "partner.py:make_policy"}``, or instead of the text an object
+    with `policy`, the same text, `computed_by`, `all` (the default) or `one`, and perhaps `version`, a text that says
+    which state of the policy it is. It is kept as objects, and must be alike for all."""
 
     def check(self) -> None:
         """Refuse what cannot be played. Raises ConfigError, which names the setting."""
@@ -111,8 +118,11 @@ class Settings(Frozen):
             raise ConfigError(f"subject_from is {names!r:.60}; it must be a list of names, [\"PROLIFIC_PID\"] for one")
         if self.p2p_required and not self.p2p:
             raise ConfigError("p2p_required needs p2p")
-        if self.prediction not in ("repeat_last", "default_action"):
-            raise ConfigError(f"prediction is {self.prediction!r}; it must be 'repeat_last' or 'default_action'")
+        if self.prediction not in ("repeat_last", "default_action") and self.predictor is None:
+            raise ConfigError(
+                f"prediction is {self.prediction!r}; it must be 'repeat_last', 'default_action', or what makes a "
+                "predictor, 'file.py:function' or 'package.module:function'"
+            )
 
     def _normalize(self) -> None:
         """Whole numbers are ints, actions are as JSON has them, and action spaces are in their plain form: what is
@@ -126,6 +136,8 @@ class Settings(Frozen):
             own["action_space"] = space_of(own["action_space"])
         if "default_action" in own:
             own["default_action"] = _spelled(own["default_action"])
+        if "policies" in own:
+            own["policies"] = _policies(own["policies"])
         if "seats" not in own:
             return
         if not isinstance(own["seats"], (list, tuple)):
@@ -177,13 +189,19 @@ class Settings(Frozen):
         return min(60, self.input_delay + RISE) if self.input_delay_max is None else self.input_delay_max
 
     @property
+    def predictor(self) -> str | None:
+        """The text that names what makes a predictor, if one guesses."""
+        text = self.prediction
+        return text if isinstance(text, str) and (":" in text or text.endswith(".py")) else None
+
+    @property
     def hash_every(self) -> int:
         """Frames between two state hashes."""
         return self.hash_interval if self.hash_interval is not None else max(1, round(self.fps))
 
     def agreed(self) -> dict[str, Any]:
         """What every peer must have alike, by name; it is compared before each episode."""
-        return {
+        agreed = {
             "fps": float(self.fps),
             "input_delay": self.input_delay,
             "window": self.prediction_window,
@@ -195,6 +213,44 @@ class Settings(Frozen):
             "environment": self.environment,
             "seats": [dict(of_seat) for of_seat in self.seats],
         }
+        # Without policies it is what it was before there were any: records of then are still replayed.
+        return {**agreed, "policies": {**self.policies}} if self.policies else agreed
+
+    def people(self, players: Sequence[int | str]) -> list[int | str]:
+        """Those of these players whose seats no policy plays. Raises ConfigError if there are none."""
+        people = [player for player in players if str(player) not in self.policies]
+        if not people:
+            raise ConfigError(f"policies play for all {len(players)} players; leave one to a person")
+        return people
+
+    def computed(self, players: Sequence[int | str], by: str = COMPUTED_BY[0]) -> dict[int, str]:
+        """Of the seats of these players, those that policies play that are computed by `all` or by `one`, each with the
+        text that names its policy. Raises ConfigError for a policy of somebody who is no player."""
+        seats = {str(player): seat for seat, player in enumerate(players)}
+        for player in self.policies:
+            if player not in seats:
+                raise ConfigError(f"policies has one for player {player}; the players are {', '.join(seats)}")
+        return {seats[player]: of["policy"] for player, of in self.policies.items() if of["computed_by"] == by}
+
+
+def _policies(given: Any) -> dict[str, dict[str, str]]:
+    """The policies by player, each as an object."""
+    if not isinstance(given, Mapping):
+        raise ConfigError(f'policies is {given!r:.60}; it must be an object by player, {{"1": "file.py:make_policy"}}')
+    found = {}
+    for player, one in given.items():
+        of = {"policy": one} if isinstance(one, str) else one
+        name = f"policies[{str(player)!r}]"
+        if not isinstance(of, Mapping) or not isinstance(of.get("policy"), str) or not of["policy"]:
+            raise ConfigError(f'{name} is {one!r:.60}; it must be a text, "file.py:make_policy", or an object with it')
+        by = of.get("computed_by", COMPUTED_BY[0])
+        if by not in COMPUTED_BY:
+            raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
+        for word in of:
+            if word not in ("policy", "computed_by", "version"):
+                raise ConfigError(f"{name} has {word!r}; there are policy, computed_by and version")
+        found[str(player)] = {**{word: str(value) for word, value in of.items()}, "computed_by": by}
+    return found
 
 
 def _whole(name: str, value: Any) -> int:

@@ -31,8 +31,10 @@ LATE = 3.0
 class Recorded(Walk):
     """A walk that remembers with what each frame of the episode was stepped last."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, seats: int, *, people: int | None = None, **kwargs: Any) -> None:
+        super().__init__(seats, **kwargs)
+        self.people = seats if people is None else people
+        """Seats whose actions are inputs; those behind them are played by policies."""
         self.last: dict[int, tuple[Any, ...]] = {}
         self.changed: list[tuple[int, int]] = []
         """(frame, seat) whose action differed from that of the step before."""
@@ -47,7 +49,7 @@ class Recorded(Walk):
         now = tuple(actions)
         before = self.last.get(frame, now)
         if before != now:
-            self.changed += [(frame, seat) for seat in range(self.seats) if before[seat] != now[seat]]
+            self.changed += [(frame, seat) for seat in range(self.people) if before[seat] != now[seat]]
         self.last[frame] = now
         return super().step(actions)
 

@@ -12,7 +12,7 @@ it. The shim writes the inbox, carries out the outbox (`buffers`) and decides no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_NEWS, Inbox, Outbox
@@ -28,9 +28,11 @@ from pycore.envs import ParallelEnvAdapter
 from pycore.envs.measured import measured
 from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
+from pycore.policy import Policy, Predictor
 from pycore.records.experienced import Experienced
 from pycore.records.metrics import episode_line
 from pycore.records.trajectory import Trajectory
+from pycore.session.identity import NO_POLICIES
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
 from pycore.session.session import Session
 from pycore.session.tick import RESIMULATED, STEPPED
@@ -51,14 +53,20 @@ MALFORMED: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, 
 """What reading a message raises that is none."""
 
 
-def create(config_json: str, env: Any, clock: Callable[[], float] | None = None) -> Bridge:
+def create(
+    config_json: str,
+    env: Any,
+    clock: Callable[[], float] | None = None,
+    policies: Mapping[int | str, Policy] = NO_POLICIES,
+    predictor: Predictor | None = None,
+) -> Bridge:
     """A bridge for the environment and the game that the JSON text describes (`Game.of`, and `rngs`, the generators
     that the environment's state does not hold); the page calls it once per game. With its clock (s) it is measured
-    what the environment takes here."""
+    what the environment takes here. `policies` are those that the settings name, by player, and so is `predictor`."""
     config = json.loads(config_json)
     game = Game.of(config)
     simulation = simulation_of(env, game, config.get("rngs"))
-    bridge = Bridge(game, simulation, owned=env)
+    bridge = Bridge(game, simulation, owned=env, policies=policies, predictor=predictor)
     if isinstance(simulation, ParallelEnvAdapter):
         bridge.session.log(f"[pycore] {simulation.described()}")
     if clock is not None:
@@ -70,7 +78,14 @@ class Bridge:
     """One game in the page. `owned` is closed with it, if it can be."""
 
     def __init__(
-        self, game: Game, simulation: Simulation, *, companion: Companion | None = None, owned: Any = None
+        self,
+        game: Game,
+        simulation: Simulation,
+        *,
+        companion: Companion | None = None,
+        owned: Any = None,
+        policies: Mapping[int | str, Policy] = NO_POLICIES,
+        predictor: Predictor | None = None,
     ) -> None:
         self.trajectory = Trajectory()
         self.session = session = Session(
@@ -83,6 +98,8 @@ class Bridge:
             wall_ms=game.wall_ms,
             seed=game.seed,
             sinks=(self.trajectory,),
+            policies=policies,
+            predictor=predictor,
         )
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
         self.now = game.now

@@ -69,6 +69,10 @@ def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
     """What the session steps: the environment itself where it has a simulation's duties, otherwise an adapter."""
     if isinstance(env, Simulation):
         return env
-    adapter = ParallelEnvAdapter(env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs)
+    # Who is guessed is shown as well: with its observation of the state that a rollback goes back to.
+    observed = game.players if game.settings.predictor is not None else tuple(game.settings.policies)
+    adapter = ParallelEnvAdapter(
+        env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs, observed=observed
+    )
     adapter.check(default_actions=game.default_actions)
     return adapter

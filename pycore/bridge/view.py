@@ -130,7 +130,9 @@ class View:
     def _player(self, seat: int) -> dict[str, Any]:
         session = self._session
         entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me}
-        if seat != session.me:
+        if session.seats[seat].owner is None:
+            entry["policy"] = True
+        elif seat != session.me:
             link = session.link_to(seat)
             flow = link.wire if link.healthy else link.socket
             entry["path"] = link.path

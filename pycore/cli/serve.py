@@ -106,7 +106,9 @@ def serve_study(
                 click.echo(f"  packages  {', '.join(Path(package).name for package in study.packages)}")
             click.echo(f"  files     {', '.join(sources.files)}")
             click.echo(f"  data      {shown(given.database)}  (pycore data --database {shown(given.database)})")
-            click.echo(f"  players   {players} per game: open the address in {_so_many(players)}")
+            people = players - len(settings.get("policies", {}))
+            beside = f", {players - people} of them played by policies" if people < players else ""
+            click.echo(f"  players   {players} per game{beside}: open the address in {_so_many(people)}")
             for line in _of_host(given.host, address):
                 click.echo(line)
             click.echo("  end with  Ctrl-C")

@@ -36,6 +36,7 @@ def try_out(subject: str, study: Study, seats: int | None) -> Tried:
     ActionError: the study cannot be played so."""
     from pycore.bridge.handed import DEMO
     from pycore.rehearsal.game import Game, actions_of
+    from pycore.rehearsal.partners import try_policies, try_predictor
 
     warnings: list[str] = []
     game = Game.of(subject, study.settings, seats)
@@ -50,6 +51,10 @@ def try_out(subject: str, study: Study, seats: int | None) -> Tried:
     mapping = usual if study.action_mapping is None else study.action_mapping
     sendable = [_sendable(mapping, of_seat, seat, study, warnings) for seat, of_seat in enumerate(actions)]
     warnings += _play(game, game.played(), sendable)
+    usually = [actions[0] for actions in sendable]
+    try_policies(game, game.played(), usually)
+    if trouble := try_predictor(game, game.played(), usually):
+        warnings.append(trouble)
     return Tried(dict(game.settings), game.seats, warnings)
 
 

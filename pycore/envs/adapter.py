@@ -49,6 +49,7 @@ class ParallelEnvAdapter:
     their first argument. Without either its attributes are captured (`pycore.envs.states`), and at every reset they
     first go back to what they were before any, unless `restart` is false: then it may count its resets.
     With `common`, results that are no dicts belong to everybody, under the name ``human``, as in the page.
+    `observed` are players whose observations are there after a load, too: those whose seats policies play.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class ParallelEnvAdapter:
         set_state: SetState | None = None,
         restart: bool = True,
         common: bool = False,
+        observed: Sequence[int | str] = (),
     ) -> None:
         if type(seed) is not int:
             raise ConfigError(f"seed is {seed!r}; it must be an int (0 is a seed as good as any)")
@@ -80,7 +82,7 @@ class ParallelEnvAdapter:
         self.players = tuple(players)
         self.observations: dict[Any, Any] = {}
         """What the last step or reset gave, by agent, as the environment made it: read, do not keep. After a
-        load there are those of the bots only."""
+        load there are those of bots and of observed players only."""
         self._seed = seed
         self._reseed = reseed_each_episode
         self._restart = restart
@@ -92,6 +94,7 @@ class ParallelEnvAdapter:
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
         self._given = tuple(given)
         self._agents = tuple(agents[: len(players)])
+        self._observed = [seat for seat, player in enumerate(players) if str(player) in {*map(str, observed)}]
         self._bots = dict(zip(agents[len(players) :], (bots or {}).values(), strict=True))
         self.seating = ""
         """Who plays which agent, as a line for reports; empty where players and agents have the same names. Some
@@ -169,8 +172,9 @@ class ParallelEnvAdapter:
         state = self._state.save()
         agents = tuple(self._env.agents) if self._counts_agents else None
         seen = b""
-        if self._bots:
-            seen = pickled({agent: self._seen_by(agent) for agent in self._bots}, "a bot's observation", self.env)
+        if self._bots or self._observed:
+            looking = (*self._bots, *[self._agents[seat] for seat in self._observed])
+            seen = pickled({agent: self._seen_by(agent) for agent in looking}, "a bot's observation", self.env)
         return Snapshot(state, agents, generators.left, generators.seeded, seen)
 
     def load(self, state: object) -> None:

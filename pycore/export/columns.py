@@ -199,6 +199,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: None if (rules := row.excluded_by) is None else bool(rules)),
         Column("excluded_by", "json", "", "the names of those rules, in their order",
                lambda row: NOTHING if (rules := row.excluded_by) is None else rules),
+        Column("repeat_last_hits", "integer", "inputs", "of predicted_inputs, how many repeating the last action hits",
+               lambda row: row.total("predictions", "repeatLastHits")),
     ),
 )  # fmt: skip
 

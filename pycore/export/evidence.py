@@ -37,6 +37,8 @@ class Evidence:
     metrics: dict[str, dict[str, Any]]
     """By player."""
     about: dict[str, Any]
+    people: list[str]
+    """The players for whom no policy plays: of each there is a record."""
     experienced: dict[str, Path] = field(default_factory=dict)
     """The records of what players saw, by player."""
     seen: dict[str, Seen] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class Evidence:
         """The name of the evidence."""
         if self.desyncs:
             return "desynced"
-        if len(self.records) == 1 and len(self.players) > 1:
+        if len(self.records) == 1 and len(self.people) > 1:
             return "single"
         return "partial" if self.lacks else "reconciled"
 
@@ -93,9 +95,12 @@ def evidence_of(files: GameFiles) -> Evidence:
     for player in metrics:
         if player not in players:
             raise NotOneGame(f"there are metrics of player {player}, who is none of {', '.join(players)}")
+    policies = ((about.get("settings") or {}) if header is None else header).get("policies") or {}
+    people = [player for player in players if player not in policies]
     found = Evidence(
-        files, str(game_id), players, header, agreement, {names[path]: path for path in readings}, metrics, about
-    )
+        files, str(game_id), players, header, agreement, {names[path]: path for path in readings}, metrics, about,
+        people,
+    )  # fmt: skip
     _judge(found)
     _look_at_experienced(found)
     return found
@@ -109,7 +114,7 @@ def _look_at_experienced(of: Evidence) -> None:
         player = str(header["player"])
         if header["game_id"] != of.game_id:
             raise NotOneGame(f"{path} is of game {header['game_id']}, not of {of.game_id}; give the files of one game")
-        if player in of.experienced or player not in of.players:
+        if player in of.experienced or player not in of.people:
             why = "which another file is too" if player in of.experienced else "who is none of the game's"
             raise NotOneGame(f"{path} is what player {player} saw, {why}")
         of.experienced[player] = path
@@ -165,12 +170,12 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
         episode, frame = longest.stops_at
         what = f"episode {episode} was broken off after {frame} frames" if longest.lengths else "no frame was recorded"
         of.lacks.append(f"{what} ({_ends(of)})")
-    if 1 < len(of.players) > len(of.records):
-        without = [player for player in of.players if player not in of.records]
-        if all(name in of.players for name in of.records):
+    if 1 < len(of.people) > len(of.records):
+        without = [player for player in of.people if player not in of.records]
+        if all(name in of.people for name in of.records):
             of.lacks += [f"there is no record of player {player}" for player in without]
         else:
-            of.lacks.append(f"there are {len(of.records)} records of {len(of.players)} players")
+            of.lacks.append(f"there are {len(of.records)} records of {len(of.people)} players")
 
 
 def _ends(of: Evidence) -> str:
@@ -214,7 +219,7 @@ def _judge_metrics(of: Evidence) -> None:
 def _judge_books(of: Evidence) -> None:
     """What was sent in total was received in total, where all ended regularly."""
     metrics = of.metrics
-    if len(metrics) < 2 or set(metrics) != set(of.players):
+    if len(metrics) < 2 or set(metrics) != set(of.people):
         return
     if any(each["end"].get("reason") not in REGULAR for each in metrics.values()):
         return

@@ -156,13 +156,15 @@ class EventRow(NamedTuple):
 
 
 def sessions(game: Game) -> Iterator[SessionRow]:
-    """The players, by seat."""
+    """The people, by seat."""
+    people = game.evidence.people
     for seat, player in enumerate(game.evidence.players):
-        yield SessionRow(game, player, seat, game.evidence.metrics.get(player) or {})
+        if player in people:
+            yield SessionRow(game, player, seat, game.evidence.metrics.get(player) or {})
 
 
 def episodes(game: Game) -> Iterator[EpisodeRow]:
-    """Every episode that a record or metrics have, for every player. Complete when the frames were gone through."""
+    """Every episode that a record or metrics have, for every person. Complete when the frames were gone through."""
     of = game.evidence
     held = {} if of.agreement is None else of.agreement.held
     ends = {
@@ -172,7 +174,7 @@ def episodes(game: Game) -> Iterator[EpisodeRow]:
     known = max((len(each.lengths) for each in held.values()), default=0)
     told = [1 + number for by in ends.values() for number in by if type(number) is int]
     for episode in range(max([known, *told])):
-        for player in of.players:
+        for player in of.people:
             own = held.get(player)
             has = own is not None and episode < len(own.lengths)
             yield EpisodeRow(game, episode, player, own if has else None, ends.get(player, {}).get(episode, {}))

@@ -15,12 +15,17 @@ from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from pycore.errors import ConfigError, described
+from pycore.policy import Policy, Predictor
 
 DEFAULT: Final = "make_env"
 """What the function is called unless the text says otherwise."""
+POLICY: Final = "make_policy"
+"""The same for a policy."""
+PREDICTOR: Final = "make_predictor"
+"""And for a predictor."""
 OURS: Final = "__pycore_factory__"
 """Marks a module that was read from a file here: reading the file again may replace it."""
 
@@ -48,7 +53,7 @@ def load_factory(text: str) -> Callable[[], Any]:
 
 def find_factory(text: str) -> Found:
     """The same, with the module that it is in."""
-    place, name = _parts(text)
+    place, name = parts_of(text)
     if place.endswith(".py") or os.sep in place or "/" in place:
         module = _read(Path(place))
     else:
@@ -64,24 +69,46 @@ def find_factory(text: str) -> Found:
     return Found(make, module, name)
 
 
-def make_with(factory: Callable[[], Any], text: str) -> Any:
+def load_policy(text: str, folder: Path | None = None) -> Policy:
+    """A new policy of the function that a study's settings name, `file.py:function` or `package.module:function`; files
+    lie in the folder of the environment. Without a name it is `make_policy`. Raises ConfigError."""
+    return cast("Policy", _load(text, folder, POLICY, "policy", "act(outlook, frame, random)"))
+
+
+def load_predictor(text: str, folder: Path | None = None) -> Predictor:
+    """The same for a predictor; without a name it is `make_predictor`. Raises ConfigError."""
+    return cast("Predictor", _load(text, folder, PREDICTOR, "predictor", "predict(outlook, last, since, frame)"))
+
+
+def _load(text: str, folder: Path | None, default: str, what: str, method: str) -> Any:
+    place, name = parts_of(text, default)
+    if folder is not None and place.endswith(".py"):
+        place = str(folder / place)
+    made = make_with(find_factory(f"{place}:{name}").make, text, what)
+    if not callable(getattr(made, method.partition("(")[0], None)):
+        raise ConfigError(f"{text} returned a {type(made).__name__} without {method}; it must return a {what}")
+    return made
+
+
+def make_with(factory: Callable[[], Any], text: str, what: str = "environment") -> Any:
     """A new environment of a function that was found; ConfigError with what it raised."""
     try:
         env = factory()
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"{text} raised {described(error)}; it must be a function without arguments that returns a new environment"
+            f"{text} raised {described(error)}; it must be a function without arguments that returns a new {what}"
         ) from error
     if env is None:
-        raise ConfigError(f"{text} returned None; it must return a new environment")
+        raise ConfigError(f"{text} returned None; it must return a new {what}")
     return env
 
 
-def _parts(text: str) -> tuple[str, str]:
+def parts_of(text: str, default: str = DEFAULT) -> tuple[str, str]:
+    """File or module, and name of the function, of such a text. Raises ConfigError for an empty one."""
     place, colon, name = text.rpartition(":")
     # The colon of a Windows drive has no name behind it.
     if not colon or not name.isidentifier():
-        place, name = (text, DEFAULT) if not (colon and place and not name) else (place, DEFAULT)
+        place, name = (text, default) if not (colon and place and not name) else (place, default)
     if not place:
         raise ConfigError(
             f"{text!r} names no environment; give package.module:function, or file.py:function "

@@ -100,6 +100,8 @@ def _predictions(session: Session) -> dict[str, Any]:
             "frames": timeline.hits[seat] + timeline.misses[seat],
             "hits": timeline.hits[seat],
             "misses": timeline.misses[seat],
+            "repeatLastHits": timeline.repeat_hits[seat],
+            "failed": timeline.failed[seat],
         }
         for link in session.links for seat in link.peer.seats
     }  # fmt: skip

@@ -1,11 +1,11 @@
 """The canonical trajectory: confirmed frames only, the same bytes on every peer.
 
-It is JSON Lines. Its first line names version, game, seed, players by seat,
-environment and a digest of the agreed configuration; then comes one line per confirmed frame with actions,
-rewards, terminations, truncations and infos, on every k-th frame with the hash of the state before it, and one
-line at the end of each episode with the hash of the final state. It holds nothing that differs between peers
-(no time, no local id, no path, no prediction), so it is byte-identical on all of them. JSON's keys are sorted,
-floats are written by `repr`.
+It is JSON Lines. Its first line names version, game, seed, players by seat, environment, a digest of the agreed
+configuration and, where there are any, for whom of the players policies play; then comes one line per confirmed frame
+with actions, rewards, terminations, truncations and infos, on every k-th frame with the hash of the state before it,
+and one line at the end of each episode with the hash of the final state. It holds nothing that differs between peers
+(no time, no local id, no path, no prediction), so it is byte-identical on all of them. JSON's keys are sorted, floats
+are written by `repr`.
 
 An info that JSON cannot spell is recorded as a text that says so.
 """
@@ -96,8 +96,10 @@ class _Episode:
 
 def header(session: Session) -> str:
     """The first line of a trajectory."""
+    policies = session.settings.policies
     return to_json(
         {
+            **({"policies": {**policies}} if policies else {}),
             "pycore": VERSION,
             "game_id": session.game_id,
             "seed": session.seed,

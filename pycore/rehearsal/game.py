@@ -17,7 +17,8 @@ from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
 from pycore.envs.seating import seated
 from pycore.errors import ConfigError
 from pycore.export.stepping import simulation_for
-from pycore.factory import DEFAULT, OURS, find_factory, make_with
+from pycore.factory import DEFAULT, OURS, find_factory, load_policy, load_predictor, make_with
+from pycore.policy import Policy, Predictor
 from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Simulation
 from pycore.site.study import Study
@@ -35,7 +36,7 @@ class Game:
     """Makes a new environment, or a simulation."""
 
     seats: int
-    """People who play."""
+    """Players, those for whom policies play among them."""
 
     settings: Mapping[str, Any]
     """The study's, in their plain form; action spaces and the environment's name are among them."""
@@ -82,6 +83,22 @@ class Game:
     def name(self) -> str:
         """The environment's name, as in the settings."""
         return str(self.settings["environment"])
+
+    @property
+    def people(self) -> list[int]:
+        """The seats that no policy plays, as the server names their players."""
+        return [int(player) for player in self.played().people(range(self.seats))]
+
+    def policies(self) -> dict[int, Policy]:
+        """The policies that every page computes, by seat, made anew. Raises ConfigError."""
+        folder = None if self.file is None else self.file.parent
+        named = self.played().computed(range(self.seats))
+        return {seat: load_policy(text, folder) for seat, text in named.items()}
+
+    def predictor(self) -> Predictor | None:
+        """What guesses the others' actions, made anew; None where the settings name none. Raises ConfigError."""
+        text = self.played().predictor
+        return None if text is None else load_predictor(text, None if self.file is None else self.file.parent)
 
     def played(self) -> Settings:
         """The settings as the session has them."""

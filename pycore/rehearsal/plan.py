@@ -73,8 +73,8 @@ class Plan:
 
     @property
     def pages(self) -> int:
-        """One for each seat."""
-        return self.game.seats
+        """One for each person."""
+        return len(self.game.people)
 
     @property
     def fps(self) -> float:

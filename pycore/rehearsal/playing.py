@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pycore import records
 from pycore.factory import make_with
-from pycore.rehearsal import coverage, inputs, pace, serving, verdict
+from pycore.rehearsal import coverage, inputs, pace, partners, serving, verdict
 from pycore.rehearsal.browsers import Browser, browser
 from pycore.rehearsal.game import actions_of
 from pycore.rehearsal.network import WATCH, Impairment
@@ -75,7 +76,7 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
     chosen = port or serving.free_port()
     store = serving.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
     command = serving.command("127.0.0.1", chosen, store, site, settings)
-    command += ["--seed", str(plan.seed), "--seats", str(plan.pages)]
+    command += ["--seed", str(plan.seed), "--seats", str(plan.game.seats)]
     log = (folder / "relay.log").open("wb")
     process = subprocess.Popen(command, cwd=serving.HOME, stdout=log, stderr=log)
     try:
@@ -258,6 +259,9 @@ def _collect(
     delays = [list(episode["inputDelay"].values()) for episode in everybody[0]["episodes"]]
     judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce, delays)
     problems += judged.problems
+    if not problems and plan.reproduce == "cpython":
+        text = next(iter(texts.values()))
+        problems += [found for found in [partners.recomputed(plan.game, settings, records.read(text))] if found]
     if not stored:
         problems.append("not everything was acknowledged by the server")
     if not failed:
@@ -268,9 +272,9 @@ def _collect(
         problems.append(vacuous)
     warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
     warnings += coverage.without_peer_to_peer(plan, everybody)
-    for seat, (player, of) in enumerate(paces.items()):
+    for player, of in paces.items():
         depths = [event["rollbackFrames"] for event in metrics[player]["rollbacks"]["events"]]
-        warnings += [said for said in [pace.advice(player, of, depths, seats[seat].delay)] if said]
+        warnings += [said for said in [pace.advice(player, of, depths, seats[int(player)].delay)] if said]
     return Outcome(
         game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
         warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce,

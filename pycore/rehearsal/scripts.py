@@ -21,6 +21,7 @@ from pycore.audit.sampling import sampled
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ActionError, ConfigError, described
 from pycore.rehearsal.game import Game, SeatActions, actions_of
+from pycore.rehearsal.partners import Partners
 from pycore.settings import Settings
 
 Run = list[Any]
@@ -46,7 +47,8 @@ def scripts_of(
         if not isinstance(simulation, ParallelEnvAdapter):
             raise ConfigError(f"{game.subject} makes a simulation of its own, and no policy can look into that")
         rows = _policy_rows(simulation, policy) if policy is not None else _turns(simulation, seats, Random(seed))
-        return _played(simulation, rows, seats, settings, frames)
+        partners = Partners(simulation, settings, game.policies(), game_seed)
+        return _played(simulation, rows, seats, settings, frames, partners)
     lengths = _lengths(settings, frames)
     return [
         [runs(list(islice(_anything(of, Random(f"{seed} {seat} {episode}")), length))) for episode, length in lengths]
@@ -112,13 +114,19 @@ def _policy_rows(simulation: ParallelEnvAdapter, policy: Policy) -> Rows:
 
 
 def _played(
-    simulation: ParallelEnvAdapter, rows: Rows, seats: Sequence[SeatActions], settings: Settings, frames: int
+    simulation: ParallelEnvAdapter,
+    rows: Rows,
+    seats: Sequence[SeatActions],
+    settings: Settings,
+    frames: int,
+    partners: Partners,
 ) -> list[list[list[Run]]]:
     """Play episode after episode, and write down what a page reads: so many frames before it counts."""
     scripts: list[list[list[Run]]] = [[] for _ in seats]
     total = 0
     for episode in range(settings.num_episodes):
         simulation.reset(episode)
+        partners.begin(episode)
         columns: list[list[Any]] = [[] for _ in seats]
         for frame in range(settings.max_steps):
             chosen = _called(rows)
@@ -126,6 +134,7 @@ def _played(
                 seat.codec.decode(seat.default) if frame < seat.delay else _played_as(seat.codec, action)
                 for seat, action in zip(seats, chosen, strict=True)
             ]
+            partners.act(frame, acted)
             for column, seat, action in zip(columns, seats, acted, strict=True):
                 if frame >= seat.delay:
                     column.append(seat.codec.to_json(action))

@@ -35,7 +35,9 @@ def site_of(
     folder `wheels` need; `more` are files and folders beside the environment. Raises ConfigError, SiteFailed.
     """
     study = Study({}) if study is None else study
-    study = study._replace(packages=(*study.packages, *packages), title=study.title or game.name)
+    named = {name: game.settings[name] for name in ("policies", "prediction") if name in game.settings}
+    settings = {**study.settings, **named}
+    study = study._replace(settings=settings, packages=(*study.packages, *packages), title=study.title or game.name)
     file, factory = _file(game, folder, study.packages)
     return build(
         folder / "site", game=file, factory=factory, study=study, pyodide=pyodide, wheels=wheels, more=more, say=say

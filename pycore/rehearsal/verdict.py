@@ -59,14 +59,18 @@ def judge(
     if missing := incomplete(recording):
         return Judgement([*problems, missing], lost, [])
     players = recording.header["players"]
-    lost = lost_inputs(recording, [read[str(player)] for player in players], seats, delays)
+    people = [read.get(str(player)) for player in players]
+    lost = lost_inputs(recording, people, seats, delays)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
-    if found := trivial(recording, seats):
+    if found := trivial(recording):
         problems.append(found)
+    idle = idle_seats(recording, seats)
+    problems += [f"the player on seat {seat} never did anything" for seat in idle if people[seat] is not None]
+    warnings = [f"the policy on seat {seat} never did anything" for seat in idle if people[seat] is None]
     if not difference and (found := reproduced(way, text, here, there)):
         problems.append(found)
-    return Judgement(problems, lost, untried(recording))
+    return Judgement(problems, lost, [*warnings, *untried(recording)])
 
 
 def first_difference(texts: Mapping[str, str], here: Here, there: Place) -> str:
@@ -102,28 +106,33 @@ def incomplete(recording: Recording) -> str:
     return ""
 
 
-def trivial(recording: Recording, seats: Sequence[SeatActions]) -> str:
+def trivial(recording: Recording) -> str:
     """Why a trajectory proves nothing; empty if it does prove something."""
     for number, episode in enumerate(recording.episodes):
         hashes = {frame.hash for frame in episode.frames if frame.hash is not None} | {episode.hash}
         if len(hashes) < HASHES_TO_CHANGE and len(episode.frames) > 60:
             return f"episode {number}: the state never changed"
-    for seat, of in enumerate(seats):
-        idle = of.idle
-        if all(frame.actions[seat] == idle for episode in recording.episodes for frame in episode.frames):
-            return f"the player on seat {seat} never did anything"
     return ""
+
+
+def idle_seats(recording: Recording, seats: Sequence[SeatActions]) -> list[int]:
+    """Seats of which nothing but the default action is recorded."""
+    return [
+        seat for seat, of in enumerate(seats)
+        if all(frame.actions[seat] == of.idle for episode in recording.episodes for frame in episode.frames)
+    ]  # fmt: skip
 
 
 def lost_inputs(
     recording: Recording,
-    read: Sequence[Sequence[Mapping[str, Any]]],
+    read: Sequence[Sequence[Mapping[str, Any]] | None],
     seats: Sequence[SeatActions],
     delays: Sequence[Sequence[int]] = (),
 ) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
-    `read[seat][episode]` maps the frame (as text) at which the page read an action to that action. `delays` has the
+    `read[seat][episode]` maps the frame (as text) at which the page read an action to that action; None stands for a
+    seat from which no page reads. `delays` has the
     input delays of an episode by seat, where they may rise; those of the settings stand for what it lacks. Actions are
     compared as they are played: a float is rounded to the dtype of its space.
     """
@@ -132,7 +141,10 @@ def lost_inputs(
         of_episode = delays[number] if number < len(delays) else [seat.delay for seat in seats]
         for frame in episode.frames:
             for seat, (of, action) in enumerate(zip(seats, frame.actions, strict=True)):
-                given = read[seat][number] if number < len(read[seat]) else {}
+                read_there = read[seat]
+                if read_there is None:
+                    continue
+                given = read_there[number] if number < len(read_there) else {}
                 at = frame.frame - of_episode[seat]
                 expected = of.idle if at < 0 else given.get(str(at), _NOT_READ)
                 if _played(of, action) != _played(of, expected):

@@ -61,13 +61,19 @@ class GameData:
     players: dict[str, PlayerData] = field(default_factory=dict)
 
 
+def people_of(row: dict[str, Any]) -> list[str]:
+    """The players of a game for whom something can be stored: those for whom no policy plays."""
+    policies = json.loads(row["settings"]).get("policies") or {}
+    return [player for player in map(str, json.loads(row["players"])) if player not in policies]
+
+
 def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
     """All stored games in the order of their beginning, or the one asked for."""
     found: dict[str, GameData] = {}
     for row in store.read(_of(sa.select(games).order_by(games.c.started, games.c.game_id), games, game_id)):
         game = found[row["game_id"]] = GameData(row["game_id"], row)
-        for player in json.loads(row["players"]):
-            game.players[str(player)] = PlayerData()
+        for player in people_of(row):
+            game.players[player] = PlayerData()
 
     def player_of(row: dict[str, Any]) -> PlayerData:
         game = found.setdefault(row["game_id"], GameData(row["game_id"], None))

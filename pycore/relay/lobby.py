@@ -21,7 +21,16 @@ from pycore.relay.limits import Limits, TokenBucket
 from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal, subject_of
 from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
 from pycore.relay.turn import Turn
-from pycore.settings import SUBJECT_FROM
+from pycore.settings import COMPUTED_BY, SUBJECT_FROM, Settings
+
+
+def people_of(settings: Mapping[str, Any], players: Sequence[PlayerId]) -> list[PlayerId]:
+    """For whom of a game's players no policy plays. Raises ConfigError for policies of nobody, and where nobody is
+    left."""
+    read = Settings.of(settings)
+    for by in COMPUTED_BY:
+        read.computed(players, by)
+    return read.people(players)
 
 
 class Connection:
@@ -66,7 +75,9 @@ class Lobby:
         seed: int | None = None,
     ) -> None:
         self.limits = limits
-        self._players = list(players)
+        self._everybody = list(players)
+        self._players = people_of(settings, players)
+        """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
         self._turn = turn
@@ -319,7 +330,7 @@ class Lobby:
             session = connection.session_id or secrets.token_urlsafe(24)
             seats.append(Seat(player, session, connection.subject_id, connection.sid, Mailbox(self.limits)))
         seed = secrets.randbelow(2**32) if self._seed is None else self._seed
-        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall)
+        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody)
         self._rooms[room.game_id] = room
         for seat, connection in zip(seats, group, strict=True):
             connection.room, connection.seat = room, seat

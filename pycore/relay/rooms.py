@@ -88,6 +88,9 @@ class Room:
     seats: Sequence[Seat]
     limits: Limits
     started_wall: float
+    everybody: Sequence[PlayerId] = ()
+    """All players in the order of the game, those among them for whom policies play in the pages, and who have no seat
+    here; empty: those of the seats."""
     ended_at: float | None = None
     ended_wall: float | None = None
     end_noted: bool = False
@@ -103,8 +106,8 @@ class Room:
 
     @property
     def players(self) -> list[PlayerId]:
-        """Player ids by seat."""
-        return [seat.player for seat in self.seats]
+        """Player ids by seat, those of policies among them."""
+        return list(self.everybody) or [seat.player for seat in self.seats]
 
     def start(self, settings: Mapping[str, Any], turn: Mapping[str, dict[str, Any]] | None) -> list[Outgoing]:
         """What everybody is sent at the beginning. `turn`: credentials by str(player), each player's own."""
@@ -117,7 +120,7 @@ class Room:
                     "player_id": seat.player,
                     "game_id": self.game_id,
                     "game_seed": self.seed,
-                    "num_players": len(self.seats),
+                    "num_players": len(self.players),
                 },
             )
             for seat in self.seats

@@ -34,6 +34,7 @@ class Frames:
         "encoded",
         "guesses",
         "held",
+        "lasts",
         "mask",
         "missing",
         "opened",
@@ -56,6 +57,8 @@ class Frames:
         self.actions: list[list[Any]] = [[None] * seats for _ in range(size)]
         self.guesses: list[list[bytes]] = [[]] * size
         """What a frame was first stepped with, where something was missing then; empty: nothing was."""
+        self.lasts: list[list[bytes]] = [[]] * size
+        """The last actions that were known then, likewise."""
         self.missing = [self.all_missing] * size
         self.states: list[object] = [NOT_SAVED] * size
         self.results: list[StepResult | None] = [None] * size
@@ -106,6 +109,10 @@ class Frames:
         if self._nobodys:
             for number in self._nobodys:
                 self.held[number] = self.opened
+
+    def last_known(self) -> list[bytes]:
+        """By seat, the action of the last frame that is known without a hole, encoded."""
+        return [self.encoded[held & self.mask][seat] for seat, held in enumerate(self.held)]
 
     def extend(self, seat: int, frame: int) -> None:
         """The input of `frame` = held + 1 is known: move `held` to the frame before the next hole."""

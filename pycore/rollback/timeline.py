@@ -26,13 +26,16 @@ This module knows nothing of networks. Its two loops are the hottest code of the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pycore.rollback.frames import NOT_SAVED, Frames
 from pycore.rollback.mispredictions import RollbackEvents
-from pycore.rollback.prediction import Predictor
+from pycore.rollback.prediction import Guessing
 from pycore.rollback.seats import Seat
 from pycore.simulation import Simulation
+
+if TYPE_CHECKING:
+    from pycore.rollback.policies import Policies  # a page without policies does without it
 
 DUPLICATE = 0
 TAKEN = 1
@@ -48,46 +51,28 @@ class Timeline:
     """The frames of the running episode, and the simulation that they are stepped with."""
 
     __slots__ = (
-        "_decode",
-        "_every",
-        "_hash_every",
-        "_predictor",
-        "blocked_at",
-        "current",
-        "depths",
-        "end",
-        "events",
-        "frames",
-        "guessed",
-        "hits",
-        "last_frame",
-        "misses",
-        "newest",
-        "pending",
-        "predicted",
-        "resimulated",
-        "rollbacks",
-        "run_up",
-        "seats",
-        "simulation",
-        "stepped",
-        "stepped_before",
-    )
+        "_decode", "_every", "_guessing", "_hash_every", "_policies", "blocked_at", "current", "depths", "end",
+        "events", "frames", "guessed", "hits", "last_frame", "misses", "newest", "pending", "predicted",
+        "repeat_hits", "resimulated", "rollbacks", "run_up", "seats", "simulation", "stepped", "stepped_before",
+    )  # fmt: skip
 
     def __init__(
         self,
         simulation: Simulation,
         frames: Frames,
         seats: Sequence[Seat],
-        predictor: Predictor | None,
+        guessing: Guessing | None,
         hash_every: int = 1,
+        policies: Policies | None = None,
     ) -> None:
         self.simulation = simulation
         self.frames = frames
         self.seats = tuple(seats)
         self._decode = [seat.decode for seat in seats]
-        self._predictor = predictor
+        self._guessing = guessing
         """None repeats the last action, which the loops do without a call."""
+        self._policies = policies
+        """Of the seats that policies play; None: there are none."""
         self._every = 1
         self._hash_every = hash_every
         """Of every so many frames somebody will ask for the state."""
@@ -102,6 +87,8 @@ class Timeline:
         """By seat, how many of its actions that came late were those that their frame was first stepped with."""
         self.misses = [0] * len(self.seats)
         """By seat, how many were others."""
+        self.repeat_hits = [0] * len(self.seats)
+        """By seat, how many of them all were the last action known when their frame was first stepped."""
         self.resimulated = 0
         """Frames stepped again with other inputs, or behind one that was."""
         self.run_up = 0
@@ -124,8 +111,12 @@ class Timeline:
         self.blocked_at: int | None = None
         """The known frame at which a guessed one raised; nothing is tried again before it grows."""
 
-    def begin(self, last_frame: int) -> None:
+    def begin(self, last_frame: int, episode: int = 0) -> None:
         """Start an episode; the simulation was reset. `last_frame` ends it at the latest."""
+        if self._policies is not None:
+            self._policies.begin(episode)
+        if self._guessing is not None:
+            self._guessing.begin(episode)
         self.frames.begin(self.seats)
         self.newest = [seat.delay - 1 for seat in self.seats]
         self.stepped_before += self.stepped
@@ -149,11 +140,13 @@ class Timeline:
 
     @property
     def predictor(self) -> str:
-        """The name of what guesses actions: `repeat_last`, or of the class in words."""
-        if self._predictor is None:
-            return "repeat_last"
-        name = type(self._predictor).__name__
-        return "default_action" if name == "DefaultAction" else name
+        """The name of what guesses actions: `repeat_last`, `default_action`, or of the class."""
+        return "repeat_last" if self._guessing is None else self._guessing.name
+
+    @property
+    def failed(self) -> list[int]:
+        """By seat, how often the predictor raised, or said what is no action."""
+        return [0] * len(self.seats) if self._guessing is None else self._guessing.failed
 
     @property
     def total(self) -> int:
@@ -204,6 +197,8 @@ class Timeline:
                 self.hits[seat] += 1
             else:
                 self.misses[seat] += 1
+            if frames.lasts[slot][seat] == encoded:
+                self.repeat_hits[seat] += 1
         current = self.current
         if frame < current and before != encoded:
             self.predicted = before
@@ -247,7 +242,10 @@ class Timeline:
             frames = self.frames
             slot = (now - 1) & frames.mask
             if frames.missing[slot]:
-                frames.guesses[slot] = frames.encoded[slot][:]
+                guesses = frames.encoded[slot][:]
+                frames.guesses[slot] = guesses
+                # What repeats the last action guesses nothing else.
+                frames.lasts[slot] = guesses if self._guessing is None else frames.last_known()
                 self.guessed += 1
         if now > current:
             self.frames.open(now)
@@ -285,8 +283,9 @@ class Timeline:
         results = frames.results
         save = self.simulation.save
         step = self.simulation.step
+        policies = self._policies
         dense = self._every == 1
-        repeat = self._predictor is None
+        repeat = self._guessing is None
         guessed = 0
         last = self.last_frame
         if until > last:
@@ -319,6 +318,8 @@ class Timeline:
                         for other, other_guess, other_action in more:
                             encoded[slot][other] = other_guess
                             row[other] = other_action
+                if policies is not None:
+                    policies.act(after - 1, encoded[slot], row)
                 results[slot] = result = step(row)
                 if result is not None and result.done:
                     self.end = after - 1
@@ -373,22 +374,10 @@ class Timeline:
             slot = held & mask
             action = frames.actions[slot][seat]
             encoded = frames.encoded[slot][seat]
-            if self._predictor is not None:
-                encoded, action = self._guess(self._predictor, seat, encoded, action, held, frame)
+            if self._guessing is not None:
+                encoded, action = self._guessing.guess(seat, encoded, frame - held, frame)
             guesses.append((seat, encoded, action))
         return guesses
-
-    def _guess(
-        self, predictor: Predictor, seat: int, encoded: bytes, action: Any, held: int, frame: int
-    ) -> tuple[bytes, Any]:
-        """What the predictor says; where it raises or says what is no action, the last one is repeated."""
-        codec = self.seats[seat].codec
-        try:
-            # An action of its own: what it does to it must not be done to the input, which is known.
-            guess = codec.encode(predictor.predict(seat, codec.decode(encoded), frame - held, frame))
-            return guess, codec.decode(guess)
-        except Exception:  # a bad guess costs a rollback, never the game
-            return encoded, action
 
     def state(self, frame: int) -> object:
         """State `frame`: of now for the current frame, or of the ring, which has those that are hashed."""

@@ -129,7 +129,7 @@ class Beginning:
         frames = ring(self._seats, self._settings.prediction_window)
         if frames.ahead != self._timeline.frames.ahead:
             self._timeline.use(frames)
-        self._timeline.begin(self._settings.max_steps - 1)
+        self._timeline.begin(self._settings.max_steps - 1, self._episode.number)
         slots = self._timeline.frames.size
         self._dispatch.begin(slots)
         for link in self._links:

@@ -10,7 +10,8 @@ from pycore.errors import ConfigError
 from pycore.link.link import Link
 from pycore.link.peer import Peer
 from pycore.link.unacknowledged import Unacknowledged
-from pycore.rollback.prediction import DefaultAction, Predictor
+from pycore.policy import Policy, Predictor
+from pycore.rollback.prediction import DefaultAction, Guessing
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
 from pycore.session.beginning import Beginning, ring
@@ -97,14 +98,25 @@ def assemble(
     agreed: Mapping[str, Any],
     sinks: Sequence[Sink],
     predictor: Predictor | None,
+    policies: Mapping[int, Policy],
     now: float,
     wall_ms: float,
 ) -> Parts:
-    """Make all parts of a session."""
+    """Make all parts of a session. `policies` are by seat."""
     seats = seats_of(settings, who)
+    computed = None
+    if policies:
+        from pycore.rollback.policies import Policies
+
+        played = [(seats[seat], who.players[seat], policies[seat]) for seat in sorted(policies)]
+        computed = Policies(simulation, played, agreed["seed"])
+    if predictor is None and settings.predictor is not None:
+        raise ConfigError(f"the settings name the predictor {settings.predictor}; none is given")
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
-    timeline = Timeline(simulation, ring(seats, settings.prediction_window), seats, predictor, settings.hash_every)
+    guessing = None if predictor is None else Guessing(simulation, seats, who.players, predictor)
+    frames = ring(seats, settings.prediction_window)
+    timeline = Timeline(simulation, frames, seats, guessing, settings.hash_every, computed)
     links = tuple(
         Link(
             Peer(number, owned),
@@ -113,7 +125,7 @@ def assemble(
             now,
         )
         for number, owned in enumerate(who.peers)
-        if number != who.me
+        if owned is not None and number != who.me
     )
     episode = Episode()
     journal = Journal(who.players, episode, timeline, now, wall_ms)

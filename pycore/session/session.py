@@ -13,22 +13,21 @@ Whatever happens, every session ends by itself, with a reason: silence is bounde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import ConfigError, UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
 from pycore.link.link import Link
-from pycore.rollback.prediction import Predictor
+from pycore.policy import Policy, Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
-from pycore.session.identity import Identity
+from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of
 from pycore.session.phases import DONE, FAILED
 from pycore.session.topics import ready
 from pycore.settings import Settings
 from pycore.simulation import Simulation
-from pycore.values import canonical
 from pycore.version import __version__
 
 LATE_TICKS: Final = 6
@@ -42,8 +41,9 @@ class Session:
 
     `players` are the ids of all in the order of seats. `me` is the own peer: its seat, unless `peers` says which seats
     each peer owns. `seed` is the game's, which all must share; `wall_ms` the wall time at `now`; `incarnation` a number
-    that another load of the same page would not have (default: made of the two times). `sinks` take what is confirmed.
-    Raises ConfigError and ActionError for settings that do not fit.
+    that another load of the same page would not have (default: made of the two times). `sinks` take what is confirmed;
+    `policies` are those of the settings that every peer computes, by player. Raises ConfigError and ActionError for
+    settings that do not fit.
     """
 
     __slots__ = (
@@ -67,10 +67,11 @@ class Session:
         predictor: Predictor | None = None,
         incarnation: int | None = None,
         peers: Sequence[Sequence[int]] | None = None,
+        policies: Mapping[int | str, Policy] = NO_POLICIES,
     ) -> None:
-        if incarnation is None:
-            incarnation = int.from_bytes(canonical.digest([float(wall_ms), float(now)], size=4), "big")
-        identity = Identity(game_id, players, me, peers, incarnation)
+        load = incarnation_of(wall_ms, now) if incarnation is None else incarnation
+        computed = policies_of(settings, players, policies)
+        identity = Identity(game_id, players, me, peers, load, computed)
         self._identity = identity
         self.settings = settings
         self.game_id = game_id
@@ -80,7 +81,7 @@ class Session:
         self.simulation = simulation
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
         agreed = {**self.configuration, "pycore": __version__}
-        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, now, wall_ms)
+        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, now, wall_ms)
         if made.ready.size > ready.LIMIT:
             raise ConfigError(f"the names of the settings together exceed {ready.LIMIT} bytes")
         self._parts = made
@@ -344,15 +345,13 @@ class Session:
     def fallback_frame(self) -> int | None:
         """Frame at which the first fallback of the session came into force, whichever link's."""
         firsts = [link.paths.first_fallback for link in self.links if link.paths.first_fallback]
-        first = min(firsts, default=None)
-        return None if first is None else first[1]
+        return min(firsts)[1] if firsts else None
 
     def rollback_events(self) -> Iterator[dict[str, Any]]:
         """Every mispredicted input, by the names of the metrics."""
+        players, seats = self.players, self.seats
         return self.timeline.events.export(
-            lambda seat: str(self.players[seat]),
-            lambda seat, encoded: self.seats[seat].recorded(encoded),
-            self.journal.wall_ms,
+            lambda seat: str(players[seat]), lambda seat, code: seats[seat].recorded(code), self.journal.wall_ms
         )
 
     @property

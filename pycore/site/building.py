@@ -13,6 +13,7 @@ from pycore.install.wheel import compiled_wheel, core_wheel
 from pycore.site import pages
 from pycore.site.failing import SiteFailed
 from pycore.site.packages import plan
+from pycore.site.policies import policies_of
 from pycore.site.pyodide import Pyodide, put, pyodide_of
 from pycore.site.sources import sources_of
 from pycore.site.study import Study
@@ -50,7 +51,8 @@ def build(
     """
     study = Study.of(settings or {}) if study is None else study
     source = pyodide_of(pyodide)
-    sources = sources_of(game, more) if game is not None else None
+    policies = policies_of(study.settings, game)
+    sources = sources_of(game, [*more, *policies.files]) if game is not None else None
     loaded = plan([*study.packages, *packages], source, wheels)
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
     shutil.rmtree(half, ignore_errors=True)
@@ -80,6 +82,10 @@ def build(
             "title": title or study.title,
             "intro": intro or study.intro,
         }
+        if policies.manifest:
+            manifest["policies"] = policies.manifest
+        if policies.predictor is not None:
+            manifest["predictor"] = policies.predictor
         mapping = study.action_mapping if action_mapping is None else dict(action_mapping)
         if mapping is not None:
             manifest["action_mapping"] = mapping

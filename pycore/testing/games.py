@@ -31,6 +31,12 @@ class Walk:
         """The number of an episode begins as a function of the seed."""
         self.state = (0, (self.seed * 0x9E3779B97F4A7C15 + episode * 0xBF58476D1CE4E5B9 + 1) & MASK)
 
+    @property
+    def observations(self) -> dict[Any, Any]:
+        """Each seat sees bits of the number of its own."""
+        number = self.state[1]
+        return {seat: (number >> (7 * seat)) & 0xFFFF for seat in range(self.seats)}
+
     def save(self) -> object:
         """The state, which is immutable."""
         return self.state

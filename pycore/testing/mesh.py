@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pycore.duties import CHANNEL_CLOSED
+from pycore.policy import Policy
 from pycore.session.session import Session
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -35,6 +36,7 @@ class Mesh:
 
     `simulation(seat)` makes each peer's own simulation; `play(seat)` gives the function (episode, frame) ->
     action of a player. `at` schedules what happens meanwhile. `server.grace` says whether the server tells who left.
+    `policies` make those that play the seats behind the pages' own, on every page anew; the settings name them too.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Mesh:
         *,
         seed: int = 0,
         watchers: Sequence[Watcher] = (),
+        policies: Sequence[Callable[[], Policy]] = (),
         **session: Any,
     ) -> None:
         self.settings = settings
@@ -55,7 +58,8 @@ class Mesh:
         self.network = Network(seats, conditions, self.time, self.random)
         self.server = Server(conditions, self.time)
         self._tick_jitter = conditions.tick_jitter
-        players = list(range(seats))
+        pages = range(seats)
+        players = list(range(seats + len(policies)))
 
         def make(page: Page) -> Session:
             more = {**session}
@@ -75,6 +79,7 @@ class Mesh:
                 wall_ms=1.7e12,
                 seed=seed,
                 sinks=(page.record,),
+                policies={seats + number: make_policy() for number, make_policy in enumerate(policies)},
                 **more,
             )
             if page.machine is not None:
@@ -83,10 +88,10 @@ class Mesh:
 
         self.peers = [
             Page(
-                seat, [other for other in players if other != seat], play(seat), make,
+                seat, [other for other in pages if other != seat], play(seat), make,
                 self.time, self.network, self.server, drift=conditions.drift, wobble=self._wobble,
             )
-            for seat in players
+            for seat in pages
         ]  # fmt: skip
         for page in self.peers:
             page.watch(watchers)

@@ -6,16 +6,22 @@ networks, predictions or rollbacks: it is a plain loop.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from pycore.actions.codec import ActionCodec, default_of
+from pycore.policy import Outlook, Policy
 from pycore.settings import Settings
 from pycore.simulation import Simulation
+from pycore.values import canonical
 from pycore.values.json import record_json
 from pycore.values.results import results_text
+
+NOBODY: Final[Mapping[int, Policy]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +45,14 @@ def ground_truth(
     inputs: Sequence[Mapping[int, bytes]],
     episode: int,
     stop_frame: int | None = None,
+    *,
+    policies: Mapping[int, Policy] = NOBODY,
+    seed: int = 0,
 ) -> Truth:
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
 
-    `codec` is every seat's, or one for each. The input delays are those of the settings.
+    `codec` is every seat's, or one for each. The input delays are those of the settings. `policies` play their seats,
+    which have no inputs, from the first frame on, in a game of this `seed`.
     """
     simulation.reset(episode)
     seats = range(len(inputs))
@@ -57,9 +67,13 @@ def ground_truth(
     every = settings.hash_interval or max(1, round(settings.fps))
     complete = False
     for frame in range(last + 1):
-        if any(frame >= delays[seat] and frame not in inputs[seat] for seat in seats):
+        if any(frame >= delays[seat] and frame not in inputs[seat] for seat in seats if seat not in policies):
             break
-        row = tuple(defaults[seat] if frame < delays[seat] else inputs[seat][frame] for seat in seats)
+        row = tuple(
+            codecs[seat].encode(_act(policies[seat], seat, simulation, seed, episode, frame)) if seat in policies
+            else defaults[seat] if frame < delays[seat] else inputs[seat][frame]
+            for seat in seats
+        )  # fmt: skip
         if frame and not frame % every:
             hashes[frame] = _hash(simulation, since_hash)
             since_hash = blake2b(digest_size=8)
@@ -71,6 +85,13 @@ def ground_truth(
             complete = True
             break
     return Truth(rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete)
+
+
+def _act(policy: Policy, seat: int, simulation: Any, seed: int, episode: int, frame: int) -> Any:
+    """What a policy does in a frame; each has a generator that nobody drew from."""
+    drawn = blake2b(canonical.encode([seed, episode, seat, frame]), digest_size=8).digest()
+    outlook = Outlook(seat, seat, episode, simulation.observations[seat])
+    return policy.act(outlook, frame, random.Random(int.from_bytes(drawn, "big")))
 
 
 def _hash(simulation: Simulation, rows: Any) -> bytes:

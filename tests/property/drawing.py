@@ -71,6 +71,8 @@ class Schedule:
     """(seat, what, amount) from the start on: `slow`, `ticks`, `hiccups`."""
     snapshots: tuple[int, ...] = ()
     """By seat, frames from one snapshot to the next; 1 for those that are not listed."""
+    policies: int = 0
+    """Seats behind those of the pages that policies play."""
     ways: tuple[tuple[int, str, float], ...] = ()
     """(way, what, amount): one direction's own `delay` or `loss`."""
     departures: tuple[tuple[float, str, int, int], ...] = ()
@@ -177,6 +179,15 @@ def _with_snapshots(of: Choose, schedule: Schedule) -> Schedule:
     return replace(schedule, snapshots=tuple([of("pick", [1, 1, 2, 3, 5, 8]) for _ in range(schedule.seats)]))
 
 
+def _with_policies(of: Choose, schedule: Schedule) -> Schedule:
+    """Seats that every peer computes for itself, in a third of the schedules. Drawn behind all else."""
+    return replace(schedule, policies=min(of("pick", [0, 0, 0, 0, 1, 2]), 8 - schedule.seats))
+
+
+def _with_the_rest(of: Choose, schedule: Schedule) -> Schedule:
+    return _with_policies(of, _with_snapshots(of, schedule))
+
+
 def draw_departures(of: Choose, seats: int | None = None) -> Schedule:
     """A schedule in which somebody goes, or all is lost."""
     schedule = draw_schedule(of, seats)
@@ -208,7 +219,7 @@ def schedules(draw: Any, seats: int | None = None, departures: bool = False) -> 
             return round(draw(st.floats(*argument, allow_nan=False)), 2)
         return draw(st.sampled_from(argument))
 
-    return _with_snapshots(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))
+    return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))
 
 
 def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Schedule:
@@ -222,4 +233,4 @@ def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Sch
             return round(rng.uniform(*argument), 2)
         return rng.choice(argument)
 
-    return _with_snapshots(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))
+    return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))

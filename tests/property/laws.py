@@ -12,7 +12,7 @@ from collections import Counter
 
 import core_view
 from drawing import Schedule
-from networks import Net, patience
+from networks import Bot, Net, patience
 from watching import given
 
 from pycore.events import Desync, EpisodeEnded, PathChanged
@@ -51,9 +51,11 @@ def _of_any_page(page: Page, schedule: Schedule) -> list[str]:
 
 def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
     schedule = net.schedule
-    inputs = [given(page, episode) for page in net.peers]
-    walk = Walk(schedule.seats, seed=schedule.seed, ending=schedule.ending)
-    return ground_truth(walk, net.settings, net.peers[0].session.codec, inputs, episode, stop)
+    inputs = [given(page, episode) for page in net.peers] + [{}] * schedule.policies
+    walk = Walk(len(inputs), seed=schedule.seed, ending=schedule.ending)
+    policies = {schedule.seats + number: Bot(schedule.wide) for number in range(schedule.policies)}
+    codec = net.peers[0].session.codec
+    return ground_truth(walk, net.settings, codec, inputs, episode, stop, policies=policies, seed=schedule.seed)
 
 
 # -- everybody stays --------------------------------------------------------------------------------------------
@@ -197,6 +199,7 @@ class Tally:
             "state changed": bool(net.peers[0].rows) and len({row for rows in net.peers[0].rows for row in rows}) > 3,
             "more than four seats": schedule.seats > 4,
             "told by the server": bool(net.server.told),
+            "rollback with policies": schedule.policies and any(core_view.rollbacks(of.session) for of in net.peers),
             **dict.fromkeys(causes, True),
             **{f"page: {what}": True for _, what, _ in schedule.pages},
             **{f"one way: {what}": True for _, what, _ in schedule.ways},

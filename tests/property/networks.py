@@ -12,7 +12,7 @@ import core_view
 from drawing import Schedule
 from watching import Judge, News, Recorded, Runs, Standing, Truthful, Windows
 
-from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, Settings
+from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, Outlook, Settings
 from pycore.testing import Mesh
 
 
@@ -35,10 +35,12 @@ class Net(Mesh):
         """Seats that are frozen for good."""
         self.left_at: dict[int, float] = {}
         self.raised = 0
-        make = simulation or (lambda seat: Recorded(schedule.seats, seed=schedule.seed, ending=schedule.ending))
+        make = simulation or (lambda seat: Recorded(
+            schedule.seats + schedule.policies, people=schedule.seats, seed=schedule.seed, ending=schedule.ending
+        ))  # fmt: skip
         super().__init__(
             schedule.seats, settings_of(schedule), make, lambda seat: keys(schedule, seat), schedule.conditions,
-            seed=schedule.seed,
+            seed=schedule.seed, policies=[functools.partial(Bot, schedule.wide)] * schedule.policies,
             watchers=self.judges if simulation is None else [j for j in self.judges if j is not self.truthful],
         )  # fmt: skip
 
@@ -81,7 +83,20 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
+        policies={str(schedule.seats + number): "bot.py:make" for number in range(schedule.policies)},
     )
+
+
+class Bot:
+    """A policy that shows in its action whatever it is given."""
+
+    def __init__(self, wide: bool) -> None:
+        self.wide = wide
+
+    def act(self, outlook: Outlook, frame: int, random: random.Random) -> Any:
+        """One of six, as numbers or as texts."""
+        value = (outlook.observation + outlook.episode + frame + random.randrange(6)) % 6
+        return str(value) * (50 * value) if self.wide else value
 
 
 def keys(schedule: Schedule, seat: int) -> Callable[[int, int], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import re
 import runpy
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pycore import Session, Settings, spaces
+from pycore import Outlook, Session, Settings, spaces
 from pycore.envs import ParallelEnvAdapter
 from pycore.records import Trajectory, trajectory_text
 from pycore.session.topics import topic
@@ -85,6 +86,28 @@ def test_the_embedding_guides_two_calls_run() -> None:
     assert scope["flags"] == 0
     assert [(peer, payload[0]) for peer, payload in sent] == [(1, 0xB5)]
     assert emitted == ["webrtc_signal"]
+
+
+def test_the_partner_in_the_guide_to_policies_plays() -> None:
+    """It does what its observation says, and hesitates."""
+    partner, *_ = examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
+    scope: dict[str, Any] = {}
+    exec(compile(partner, "policy.md", "exec"), scope)
+    policy = scope["make_policy"]()
+    acted = {policy.act(Outlook(1, 1, 0, (9, 4)), frame, random.Random(frame)) for frame in range(50)}
+    assert acted == {0, 2}
+
+
+def test_the_predictor_in_the_guide_to_policies_guesses() -> None:
+    """Who stands at the target is thought to stay there."""
+    (block,) = [
+        block for block in examples((DOCS / "howto" / "policy.md").read_text(encoding="utf-8"))
+        if "def make_predictor" in block
+    ]  # fmt: skip
+    scope: dict[str, Any] = {}
+    exec(compile(block, "policy.md", "exec"), scope)
+    predictor = scope["make_predictor"]()
+    assert [predictor.predict(Outlook(1, 1, 0, seen), 2, 1, 5) for seen in ((9, 4), (4, 4))] == [2, 0]
 
 
 def played() -> str:

@@ -73,9 +73,9 @@ def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
     metrics = json.loads((folder / "mesh" / "metrics-0.json").read_text())
     found = metrics["predictions"]["1"]
     assert float(session["rtt_ms_p50"]) == metrics["network"]["1"]["rttMs"]["p50"]
-    assert [int(session[name]) for name in ("predicted_inputs", "prediction_hits", "prediction_misses")] == [
-        found["frames"], found["hits"], found["misses"]
-    ]  # fmt: skip
+    names = ("predicted_inputs", "prediction_hits", "prediction_misses", "repeat_last_hits")
+    counted = [found["frames"], found["hits"], found["misses"], found["repeatLastHits"]]
+    assert [int(session[name]) for name in names] == counted
     assert json.loads(session["rollback_depths"]) == metrics["rollbacks"]["depths"]
     assert (session["times_hidden"], session["waited_s"], session["clock_offset_ms"]) == ("1", "12.5", "40.5")
     assert 450 <= float(session["hidden_ms"]) <= 550

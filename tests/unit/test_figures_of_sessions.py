@@ -81,8 +81,10 @@ def test_guesses_are_counted_against_what_was_really_played(prediction: str) -> 
                 row = page.rows[episode]
                 hits += frame < len(row) and page.session.seats[other].decode(row[frame][other]) == actions[other]
         found = metrics_of(mesh, seat)["predictions"]
+        repeated = found[str(other)].pop("repeatLastHits")
+        assert repeated == hits if prediction == "repeat_last" else 0 < repeated != hits
         assert found == {
-            str(other): {"predictor": prediction, "frames": frames, "hits": hits, "misses": frames - hits}
+            str(other): {"predictor": prediction, "frames": frames, "hits": hits, "misses": frames - hits, "failed": 0}
         }
         assert 0 < hits < frames
 

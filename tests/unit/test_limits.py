@@ -227,17 +227,17 @@ def test_an_exception_of_a_known_frame_is_the_games_own(kind: type[Cells]) -> No
 
 
 class _Raises:
-    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+    def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
         raise ValueError("no idea")
 
 
 class _Text:
-    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+    def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
         return "no action"
 
 
 class _Nothing:
-    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+    def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
         return None
 
 

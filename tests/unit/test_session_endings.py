@@ -35,7 +35,7 @@ class Fussy(Walk):
 class Five:
     """Guesses the worst."""
 
-    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+    def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
         """Always 5."""
         return 5
 

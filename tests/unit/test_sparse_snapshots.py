@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pycore.actions.codec import DiscreteCodec
 from pycore.rollback.frames import Frames
-from pycore.rollback.prediction import DefaultAction
+from pycore.rollback.prediction import DefaultAction, Guessing
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import SPARSEST, Timeline
 from pycore.simulation import StepResult
@@ -54,7 +54,9 @@ class Counting:
 def timeline(every: int, hash_every: int = 1000, predictor: Any = None, **more: Any) -> Timeline:
     """Two seats without delay, whose actions are numbers; the ring of a window of eight frames."""
     seats = [Seat(number, number, CODEC, 0, 0) for number in (0, 1)]
-    made = Timeline(Counting(**more), Frames(2, ahead=9, behind=40), seats, predictor, hash_every)
+    simulation = Counting(**more)
+    guessing = None if predictor is None else Guessing(simulation, seats, (0, 1), predictor)
+    made = Timeline(simulation, Frames(2, ahead=9, behind=40), seats, guessing, hash_every)
     made.save_every(every)
     made.begin(10_000)
     return made
@@ -114,7 +116,7 @@ def test_a_run_up_steps_with_what_was_stepped_with_and_guesses_nothing() -> None
         def __init__(self) -> None:
             self.asked: list[int] = []
 
-        def predict(self, seat: int, action: Any, since: int, frame: int) -> Any:
+        def predict(self, outlook: Any, action: Any, since: int, frame: int) -> Any:
             self.asked.append(frame)
             return 2 + len(self.asked) // 6
 

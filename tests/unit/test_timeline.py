@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pycore.actions.codec import AnyCodec, DiscreteCodec
 from pycore.rollback.frames import Frames
-from pycore.rollback.prediction import DefaultAction
+from pycore.rollback.prediction import DefaultAction, Guessing
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import CONTRADICTION, DUPLICATE, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
 from pycore.simulation import StepResult
@@ -61,7 +61,9 @@ def timeline(
     simulation: Any = None,
 ) -> Timeline:
     """Seat 0 is ours; room for 16 frames ahead."""
-    made = Timeline(simulation or Log(ends), Frames(2, ahead=16, behind=40), of or seats(delay), predictor)
+    stepped, made_seats = simulation or Log(ends), of or seats(delay)
+    guessing = None if predictor is None else Guessing(stepped, made_seats, ("ann", "bob"), predictor)
+    made = Timeline(stepped, Frames(2, ahead=16, behind=40), made_seats, guessing)
     made.begin(last)
     return made
 
@@ -594,14 +596,14 @@ def test_a_first_state_that_cannot_be_saved_is_no_guess() -> None:
 class Raises:
     """Never knows."""
 
-    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+    def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
         raise RuntimeError("no idea")
 
 
 class Nonsense:
     """Says what is no action."""
 
-    def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
+    def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
         return [None, 256, -1, 1.0, "go"][frame % 5]
 
 
@@ -623,7 +625,7 @@ def test_a_predictor_that_writes_into_the_last_action_changes_no_input() -> None
     """It is given one of its own: what was sent is stepped, also when it is stepped again."""
 
     class Grows:
-        def predict(self, seat: int, last: list[int], since: int, frame: int) -> list[int]:
+        def predict(self, outlook: Any, last: list[int], since: int, frame: int) -> list[int]:
             last.append(9)
             return [len(last)]
 
@@ -645,8 +647,8 @@ def test_a_predictor_is_told_the_last_known_action_and_how_long_ago() -> None:
     asked = []
 
     class Asked:
-        def predict(self, seat: int, last: Any, since: int, frame: int) -> Any:
-            asked.append((seat, last, since, frame))
+        def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
+            asked.append((outlook.seat, last, since, frame))
             return frame
 
     t = timeline(predictor=Asked())
@@ -656,3 +658,97 @@ def test_a_predictor_is_told_the_last_known_action_and_how_long_ago() -> None:
         t.advance(True)
     assert asked == [(1, 7, 1, 1), (1, 7, 2, 2)]
     assert rows(t) == [(1, 7), (1, 1), (1, 2)]
+
+
+def test_what_repeating_would_have_hit_is_counted_beside_what_was_hit() -> None:
+    """Of the frames that were stepped with a guess; frame 0 is anchored at the default action, 0."""
+    class Tens:
+        def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
+            return 10 * frame
+
+    t = timeline(predictor=Tens())
+    give(t, 0, 0, 1)
+    t.advance(True)  # guessed 0, repeating gives the default 0
+    give(t, 1, 0, 7)  # neither
+    for frame in (1, 2, 3, 4):
+        give(t, 0, frame, 1)
+        t.advance(True)  # guessed 10, 20, 30, 40; repeating: 7
+    for frame, action in ((1, 10), (2, 7), (3, 30), (4, 7)):
+        give(t, 1, frame, action)
+    assert (t.hits, t.misses, t.repeat_hits) == ([0, 2], [0, 3], [0, 2])
+    give(t, 1, 5, 50)  # before it is stepped: no guess at all
+    give(t, 0, 5, 1)
+    t.advance(True)
+    assert (t.hits, t.misses, t.repeat_hits) == ([0, 2], [0, 3], [0, 2])
+
+
+def test_of_what_repeats_the_last_action_both_counts_are_the_same() -> None:
+    """Nobody else guesses."""
+    t = timeline()
+    for frame in range(4):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    for frame, action in enumerate((0, 5, 0, 5)):
+        give(t, 1, frame, action)
+    assert t.hits == t.repeat_hits == [0, 2]
+    assert t.misses == [0, 2]
+
+
+class Sees:
+    """A simulation of one number, which it shows, and in which it counts draws of a generator of everybody's."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.resumed = 0
+        self.observations: dict[Any, Any] = {}
+
+    def save(self) -> int:
+        return self.total
+
+    def load(self, state: Any) -> None:
+        self.total = state
+        self.observations = {}
+
+    def step(self, actions: Any) -> None:
+        self.total += actions[1]
+        self.observations = {"bob": [self.total]}
+
+    def contents(self, state: Any) -> Any:
+        return {"total": state}
+
+    def resume(self) -> None:
+        self.resumed += 1
+
+
+def test_a_predictor_is_shown_a_copy_of_what_the_player_sees_before_the_frame_that_it_guesses() -> None:
+    """The player, the episode, the observation where there is one, and the state; the game goes on as it was."""
+    seen = []
+
+    class Looks:
+        def predict(self, outlook: Any, last: Any, since: int, frame: int) -> Any:
+            seen.append((frame, outlook.player, outlook.episode, outlook.observation, outlook.state))
+            if outlook.observation:
+                outlook.observation.append("mine")
+                shown = outlook.observation
+                shown.append("mine")
+            return 2
+
+    simulation = Sees()
+    t = timeline(predictor=Looks(), simulation=simulation)
+    for frame in range(3):
+        give(t, 0, frame, 1)
+        t.advance(True)
+    assert seen == [
+        (0, "bob", 0, None, {"total": 0}),
+        (1, "bob", 0, [2], {"total": 2}),
+        (2, "bob", 0, [4], {"total": 4}),
+    ]
+    assert simulation.observations == {"bob": [6]}
+    assert simulation.resumed == 3, "what it drew does not count"
+    give(t, 1, 0, 5)
+    t.advance(False)
+    assert seen[3:] == [(1, "bob", 0, [5], {"total": 5}), (2, "bob", 0, [7], {"total": 7})]
+    t.begin(10, 4)
+    give(t, 0, 0, 1)
+    t.advance(True)
+    assert seen[-1][2] == 4

@@ -21,6 +21,7 @@ const STALL_SHOWN_AFTER = 0.4;
  * @property {string} [name]
  * @property {boolean} [hidden]
  * @property {boolean} [interrupted]
+ * @property {boolean} [policy] nobody sits there: every page computes what it does
  */
 
 /**
@@ -139,7 +140,7 @@ export class Hud {
         dot.style.background = player.color ?? `var(--seat-${seat % 4})`;
         dot.setAttribute('aria-hidden', 'true');
         item.append(dot, make('span', 'name', playerName(players, seat)), make('span', 'points'));
-        if (!player.you) item.append(make('span', 'badge'), make('span', 'rtt'));
+        if (!player.you && !player.policy) item.append(make('span', 'badge'), make('span', 'rtt'));
         return item;
       }));
     }

@@ -184,11 +184,11 @@ def test_a_state_that_never_changes_and_an_idle_player_prove_nothing() -> None:
     for line in lines:
         if "hash" in line:
             line["hash"] = "11"
-    assert verdict.trivial(records.read(spoken(lines)), SEATS) == "episode 0: the state never changed"
+    assert verdict.trivial(records.read(spoken(lines))) == "episode 0: the state never changed"
     lines, _ = rehearsed()
     for line in lines[1:-1]:
         line["actions"][1] = 0
-    assert verdict.trivial(records.read(spoken(lines)), SEATS) == "the player on seat 1 never did anything"
+    assert verdict.idle_seats(records.read(spoken(lines)), SEATS) == [1]
 
 
 def test_books_that_do_not_add_up_are_told() -> None:

@@ -10,9 +10,13 @@ import json
 import time
 from pathlib import Path
 
+import pytest
 from relay_support import Client, Relay, action, running
 
-from pycore.relay import Limits
+from pycore.errors import ConfigError
+from pycore.relay import Limits, create_app
+from pycore.relay.export import list_games
+from pycore.relay.store import DataStore
 
 
 def test_players_are_paired_in_the_order_of_their_arrival(relay: Relay) -> None:
@@ -247,3 +251,32 @@ def test_each_player_gets_turn_credentials_as_coturn_checks_them(tmp_path: Path)
     turn = {"urls": ["turn:turn.example.org:3478"], "secret": "shared", "ttl_s": 3600, "force_relay": True}
     with running(tmp_path, turn=turn) as relay:
         asyncio.run(go(relay))
+
+
+def test_only_people_are_waited_for_where_policies_play(tmp_path: Path) -> None:
+    """One person and a policy are a game of two, which begins at once; the database knows of whom data comes."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.clients(1) as (client,):
+            reply = await client.call("join_game", {"session_id": "s-one"})
+            assert reply["state"] == "playing"
+            events = dict(await client.until("start_game"))
+            assigned, ready = events["pyodide_player_assigned"], events["pyodide_game_ready"]
+            assert (assigned["player_id"], assigned["num_players"]) == (1, 2)
+            assert (ready["players"], ready["player_subjects"]) == ([0, 1], {"1": None})
+            assert (await relay.counts(assigned["game_id"]))["players"] == [0, 1]
+        deadline = time.monotonic() + 5.0
+        while not (found := list_games(DataStore(relay.database))):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        assert list(found[0].players) == ["1"]
+
+    with running(tmp_path, settings={"policies": {"0": "partner.py"}}) as relay:
+        asyncio.run(go(relay))
+
+
+def test_policies_of_nobody_and_for_everybody_are_refused_at_the_start(tmp_path: Path) -> None:
+    """Nobody waits in front of a game that cannot begin."""
+    for players, words in (({"7": "p.py"}, "policies has one for player 7"), ({"0": "p.py", "1": "p.py"}, "for all 2")):
+        with pytest.raises(ConfigError, match=words):
+            create_app(database=f"sqlite:///{tmp_path / 'x.db'}", settings={"policies": players})

@@ -1,0 +1,140 @@
+"""The policies and the predictor of a game in CPython: tried before anybody plays with them.
+
+A policy's actions are also computed again from a record. Both with what the pages do it with, `pycore.rollback`: what
+is found here a page would tell a participant, or, of a policy that keeps something from call to call, two pages as a
+desync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pycore.actions.codec import action_codec
+from pycore.errors import ConfigError, PolicyError, described
+from pycore.policy import Policy
+from pycore.records.reader import Recording
+from pycore.rehearsal.game import Game
+from pycore.rollback.policies import Policies
+from pycore.rollback.prediction import Guessing
+from pycore.rollback.seats import Seat
+from pycore.settings import Settings
+from pycore.simulation import Simulation
+
+FRAMES = 40
+"""Frames that are tried."""
+BACK = 5
+"""So many of them are stepped twice, again and again."""
+
+
+class Partners:
+    """Policies that play their seats of one simulation."""
+
+    def __init__(self, simulation: Simulation, settings: Settings, policies: Mapping[int, Policy], seed: int) -> None:
+        self.seats = sorted(policies)
+        played = [
+            (
+                Seat(
+                    seat, None, action_codec(settings.of_seat(seat, "action_space")),
+                    settings.of_seat(seat, "default_action"), 0,
+                ),
+                seat,
+                policies[seat],
+            )
+            for seat in self.seats
+        ]  # fmt: skip
+        self._policies = Policies(simulation, played, seed)
+
+    def begin(self, episode: int) -> None:
+        """Another episode."""
+        self._policies.begin(episode)
+
+    def act(self, frame: int, actions: list[Any]) -> list[bytes]:
+        """Write their actions of a frame into the row, as they are played; returns them encoded, by seat."""
+        encoded = [b""] * len(actions)
+        self._policies.act(frame, encoded, actions)
+        return encoded
+
+
+def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int = 1) -> None:
+    """Have the game's policies play some frames, back and forth, with this row of the people's actions, and two sets
+    of them side by side. Raises ConfigError for what fails, and for what is no pure function of what it sees."""
+    both = []
+    for _ in range(2):
+        simulation = game.simulation(settings, seed)
+        simulation.reset(0)
+        both.append((simulation, Partners(simulation, settings, game.policies(), seed)))
+    try:
+        (one, partners), (other, others) = both
+        for frame in range(FRAMES):
+            before = one.save()
+            acted, again = list(row), list(row)
+            first = partners.act(frame, acted)
+            if frame % BACK == 0:
+                # As after a rollback: the state was loaded, and other frames were computed meanwhile.
+                one.load(before)
+                partners.act(frame + 1, list(row))
+                one.load(before)
+            if not first == partners.act(frame, list(row)) == others.act(frame, again):
+                raise ConfigError(
+                    f"a policy that plays a seat does not do the same twice in frame {frame}: it must be a pure "
+                    "function of what it is shown, keep nothing from one call to the next, and draw from `random` alone"
+                )
+            result = one.step(acted)
+            other.step(again)
+            if result is not None and result.done:
+                break
+    except PolicyError as error:
+        raise ConfigError(str(error)) from error
+
+
+def try_predictor(game: Game, settings: Settings, row: Sequence[Any], seed: int = 1) -> str:
+    """Have the game's predictor guess some frames of everybody; what it says that is no action, or raises, as a
+    sentence, which is empty if there is nothing. Raises ConfigError if it cannot be made."""
+    predictor = game.predictor()
+    if predictor is None:
+        return ""
+    simulation = game.simulation(settings, seed)
+    simulation.reset(0)
+    seats = [
+        Seat(seat, seat, action_codec(settings.of_seat(seat, "action_space")),
+             settings.of_seat(seat, "default_action"), 0)
+        for seat in range(game.seats)
+    ]  # fmt: skip
+    guessing = Guessing(simulation, seats, range(game.seats), predictor)
+    actions = [seat.codec.decode(seat.codec.encode(action)) for seat, action in zip(seats, row, strict=True)]
+    for frame in range(FRAMES):
+        for seat in seats:
+            guessing.guess(seat.number, seat.codec.encode(actions[seat.number]), 1 + frame % 4, frame)
+            if guessing.error is not None:
+                return (
+                    f"the predictor {settings.predictor} failed in frame {frame}, for player {seat.number}: "
+                    f"{described(guessing.error)}; where it does, the last action is repeated"
+                )
+        result = simulation.step(list(actions))
+        if result is not None and result.done:
+            break
+    return ""
+
+
+def recomputed(game: Game, settings: Settings, recording: Recording) -> str:
+    """The first frame in which a policy does not do what is recorded of it; empty if there is none."""
+    seed = recording.header["seed"]
+    simulation = game.simulation(settings, seed)
+    partners = Partners(simulation, settings, game.policies(), seed)
+    codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in range(game.seats)]
+    for episode, recorded in enumerate(recording.episodes):
+        simulation.reset(episode)
+        partners.begin(episode)
+        for item in recorded.frames:
+            encoded = [codec.encode(action) for codec, action in zip(codecs, item.actions, strict=True)]
+            row = [codec.decode(code) for codec, code in zip(codecs, encoded, strict=True)]
+            now = partners.act(item.frame, list(row))
+            for seat in partners.seats:
+                if now[seat] != encoded[seat]:
+                    return (
+                        f"the policy on seat {seat} does {codecs[seat].to_json(codecs[seat].decode(now[seat]))!r} in "
+                        f"frame {item.frame} of episode {episode}, and {item.actions[seat]!r} is recorded of it"
+                    )
+            simulation.step(row)
+    return ""

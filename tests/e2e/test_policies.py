@@ -1,0 +1,76 @@
+"""Policies that play seats, in real pages: beside one person, who needs no partner, and beside two under latency."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import chromium
+from tools.paths import NEWEST, ROOT
+
+pytestmark = pytest.mark.e2e
+
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
+ENVIRONMENTS = Path(__file__).resolve().parent / "environments"
+
+
+def rehearsed(subject: str, settings: dict[str, Any], folder: Path, *words: str) -> dict[str, Any]:
+    """The verdict of the command, whose files are in `folder`."""
+    (folder / "study.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pycore", "rehearse", subject, "--settings", "study.json", *words]
+    command += ["--pyodide", str(NEWEST.source), "--chromium", str(chromium.ensure()), "--out", "left", "--json"]
+    done = subprocess.run(command, cwd=folder, env=ENVIRON, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    verdict: dict[str, Any] = json.loads(done.stdout)
+    assert (verdict["right"], verdict["problems"], verdict["inputsLost"], verdict["reports"]) == (True, [], 0, [])
+    return verdict
+
+
+def actions(record: Path) -> list[list[Any]]:
+    """By frame, what everybody did."""
+    lines = [json.loads(line) for line in record.read_text().splitlines()[1:]]
+    return [line["actions"] for line in lines if "frame" in line]
+
+
+def exit_status(folder: Path, *words: str) -> int:
+    """Of another command on what was left."""
+    command = [sys.executable, "-m", "pycore", *words]
+    return subprocess.run(command, cwd=folder, env=ENVIRON, capture_output=True).returncode
+
+
+def test_one_person_plays_with_a_policy_and_nobody_else(tmp_path: Path) -> None:
+    """No link, no wait; the record is whole, has both, and needs no policy to be stepped again."""
+    subject = str(ROOT / "examples" / "volley.py")
+    settings = {"policies": {"1": "volley_partner.py"}, "action_space": {"type": "discrete", "n": 6}}
+    verdict = rehearsed(subject, settings, tmp_path, "--seconds", "10", "--episodes", "1")
+    [player] = verdict["players"].values()
+    assert player["frames"] >= 250
+    assert (player["rollbacks"]["performed"], player["stalls"], verdict["inputsRelayed"]) == (0, 0, 0)
+    record = tmp_path / "left" / "trajectory-0.jsonl"
+    assert json.loads(record.read_text().splitlines()[0])["policies"] == {
+        "1": {"computed_by": "all", "policy": "volley_partner.py"}
+    }
+    assert len({row[1] for row in actions(record)}) >= 3
+    assert exit_status(tmp_path, "replay", str(record), "--env", subject, "--settings", "left/settings.json") == 0
+    assert exit_status(tmp_path, "verify", "left") == 0
+
+
+def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Path) -> None:
+    """Named agents and a captured state; what the policy saw of guessed frames is in no record."""
+    subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
+    settings = {"policies": {"2": {"policy": "counting.py:make_policy", "version": "1"}}}
+    verdict = rehearsed(subject, settings, tmp_path, "--seconds", "8", "--latency", "80", "--loss", "5")
+    assert list(verdict["players"]) == ["0", "1"]
+    for player in verdict["players"].values():
+        assert player["rollbacks"]["performed"] >= 10
+        assert player["hashesCompared"] >= 4
+    one, other = (tmp_path / "left" / f"trajectory-{player}.jsonl" for player in (0, 1))
+    assert one.read_bytes() == other.read_bytes()
+    assert {row[2] for row in actions(one)} == {0, 1, 2, 3}
+    assert exit_status(tmp_path, "verify", "left", "--env", subject, "--settings", "left/settings.json") == 0
