@@ -7,8 +7,8 @@ there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
   that has an object in its closure which may change is refused, since nobody would save that, or put the saved one in
   its place; the environment itself may be there;
 - what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long;
-- a class that inherits `EzPickle` is pickled as if it did not, because that makes a new object from the constructor's
-  arguments;
+- objects of classes that say how they are copied, or that make their objects themselves, are kept with all their
+  attributes beside them, but for locks, files and the like, which stay as they are;
 - arrays of numpy that are views stay views of the same array, or of the same buffer, what may not be written to stays
   so, and subclasses of arrays keep their attributes;
 - what is derived from Python's own types: see `pycore.envs.subclasses`.
@@ -31,7 +31,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
 from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.subclasses import reduction_of_subclass
+from pycore.envs.subclasses import is_kept, reduction_of_subclass
 from pycore.errors import PycoreError
 
 __all__ = [
@@ -44,6 +44,9 @@ class Sharing(Protocol):
 
     def share(self, value: Any) -> Any:
         """What stands in the pickle for an object that is shared."""
+
+    def keep(self, value: Any) -> Any:
+        """What stands in the pickle for an object that stays the one that it is, and gets back its attributes."""
 
     def keeps(self, value: Any) -> bool:
         """Whether an object is a layer, which stays the object that it is."""
@@ -98,8 +101,8 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _dtype
     if numpy is not None and issubclass(kind, numpy.generic):
         return _number_of(kind) if kind.__name__ in NUMBERS else plainly
-    if any(base.__name__ == "EzPickle" for base in kind.__mro__):
-        return _bare
+    if kind not in copyreg.dispatch_table and is_kept(kind):
+        return sharing.keep
     return copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or plainly
 
 
@@ -237,10 +240,6 @@ def _weak(value: Any) -> Any:
 def _dead() -> Any:
     """A weak reference to what is no more."""
     return weakref.ref(type("Gone", (), {})())
-
-
-def _bare(value: Any) -> Any:
-    return object.__new__, (type(value),), bare_state(value), None, None, put_state
 
 
 def _array(value: Any) -> Any:
