@@ -183,7 +183,10 @@ class Capture:
     def _refusal(self, layers: tuple[Any, ...], states: Any, error: Exception) -> EnvironmentUnfit:
         """What could not be held or brought back, where it is, and the way out."""
 
+        why = error
+
         def fails(value: Any) -> bool:
+            nonlocal why
             try:
                 captured = self._dumped(layers, value)
                 self._used.clear()
@@ -192,7 +195,8 @@ class Capture:
                     self._loads(captured.data)
                 finally:
                     _open.pop()
-            except Exception:
+            except Exception as innermost:
+                why = innermost
                 return True
             return False
 
@@ -200,7 +204,7 @@ class Capture:
         path = path_of(states, fails) or "something in them"
         return EnvironmentUnfit(
             f"{name} has no get_state() and set_state(), and its attributes cannot be captured: {path} cannot be held "
-            f"({described(error)}). Make it anew from plain values where it is needed, or give get_state() and "
+            f"({described(why)}). Make it anew from plain values where it is needed, or give get_state() and "
             "set_state(state)"
         )
 

@@ -22,6 +22,7 @@ import random
 import sys
 import weakref
 from array import array
+from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
 from functools import cache
@@ -72,6 +73,12 @@ NUMBERS: Final = frozenset(
 """Of numpy's scalars, those that a number of Python's holds exactly."""
 FIXED: Final = frozenset({int, float, complex, str, bool, bytes, type(None), range, type(...)})
 SPACES: Final = frozenset({"gymnasium", "gym"})
+_DICTS: Final[tuple[Any, ...]] = ({}, OrderedDict())
+_SIGHTS: Final = [sight for each in _DICTS for sight in (each.keys(), each.values(), each.items())]
+WALKING: Final[frozenset[Any]] = frozenset(
+    [type(walk(sight)) for walk in (iter, reversed) for sight in _SIGHTS] + [type(iter(set()))]
+)
+"""Iterators that pickle makes lists of."""
 
 
 class Refused(PycoreError):
@@ -88,6 +95,8 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return sharing.generator
     if kind.__module__ == "itertools":
         return _count if kind is itertools.count else _iterator
+    if kind in WALKING:
+        return _walking
     if _is_shared(kind):
         return sharing.share
     if kind is MethodType:
@@ -336,3 +345,7 @@ def _count(value: Any) -> Any:
 
 def _iterator(value: Any) -> Any:
     raise Refused(f"Pythons from 3.14 on cannot copy itertools.{type(value).__name__}: keep a list and an index")
+
+
+def _walking(value: Any) -> Any:
+    raise Refused(f"a copy of a {type(value).__name__} does not see what changes later: keep a list and an index")
