@@ -17,6 +17,7 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
     ("source", "reading its source"),
     ("play", "playing"),
     ("laws", "going back and stepping again"),
+    ("rollbacks", "playing with rollbacks"),
     ("instances", "a second instance"),
     ("processes", "another process"),
     ("resets", "resetting again"),

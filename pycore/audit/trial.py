@@ -22,6 +22,7 @@ from pycore.audit.pyodide import difference
 from pycore.audit.source import findings_of_source, sources_of
 from pycore.audit.timing import Costs, costs_of, findings_of_costs
 from pycore.envs import RNGS, ParallelEnvAdapter
+from pycore.envs.audit import play_guesses
 from pycore.envs.capture import Capture
 from pycore.envs.interfaces import as_parallel, interface_of
 from pycore.errors import ConfigError, EnvironmentUnfit
@@ -127,6 +128,18 @@ class Trial:
     def laws(self) -> None:
         """The laws of a rollback, over the first frames."""
         self.adapter.check(script=self.rows[:LAWS])
+
+    def rollbacks(self) -> None:
+        """All frames and ends once more, as over a network: guessed, taken back, and stepped again."""
+        if any(finding.code == "laws" for finding in self.report.findings):
+            return
+        self._compare(
+            self._play(self.adapter, self.rows, guess=True),
+            "rollbacks",
+            "with frames that are guessed and taken back the game differs",
+            "give get_state() and set_state(), or functions for them, that hold all that step() reads and changes: "
+            "something has state that its copies leave out",
+        )
 
     def instances(self) -> None:
         """A second instance, disturbed where a page disturbs it: every player has one of their own."""
@@ -309,7 +322,7 @@ class Trial:
         return ParallelEnvAdapter(view, players, seed=self.given.seed, rngs=rngs, numeric_ids=False)
 
     def _play(
-        self, adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]], disturbed: bool = False
+        self, adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]], disturbed: bool = False, guess: bool = False
     ) -> Iterator[Frame]:
         """Episode after episode, until the rows are used up."""
         episode = frame = 0
@@ -318,6 +331,8 @@ class Trial:
             if disturbed:
                 self._disturb(number)
                 adapter.resume()
+            if guess:
+                play_guesses(adapter, rows, number)
             result = adapter.step(list(row))
             yield Frame(episode, frame, adapter.canonical(adapter.save()), results_text(result))
             frame += 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copyreg
+from functools import cache
 from typing import Any, Final
 
-__all__ = ["bare_state", "put_state"]
+__all__ = ["bare_state", "changing_state", "put_changing_state", "put_state"]
 
 _own: Final = object.__getattribute__
 
@@ -46,3 +47,34 @@ def put_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
                 object.__delattr__(value, name)
             except AttributeError:  # it was empty
                 continue
+
+
+def changing_state(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The attributes of an object that stays the one that it is, but for locks and files, which stay with it."""
+    attributes, slots = bare_state(value)
+    return _split(attributes)[0], _split(slots)[0]
+
+
+def put_changing_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Give such an object these attributes, and no others but what stays."""
+    attributes, slots = bare_state(value)
+    put_state(value, ({**_split(attributes)[1], **state[0]}, {**_split(slots)[1], **state[1]}))
+
+
+def _split(items: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What changes, and what stays."""
+    stay = {name: item for name, item in items.items() if _stays(item)}
+    return ({name: item for name, item in items.items() if name not in stay} if stay else items), stay
+
+
+def _stays(value: Any) -> bool:
+    kind: Any = type(value)
+    return _is_outside(kind)
+
+
+@cache
+def _is_outside(kind: Any) -> bool:
+    import io  # not at the top of what a page loads
+
+    is_file = issubclass(kind, io.IOBase) and not issubclass(kind, (io.BytesIO, io.StringIO))
+    return is_file or kind.__module__ == "_thread"

@@ -8,8 +8,8 @@ what was one object in two places comes back as one object in two places. What i
 Invariants:
 
 - A snapshot refers to nothing that can change but what it shares, and can be loaded any number of times.
-- Loading makes every object anew but the layers, what is shared, and generators of random numbers: those are shared
-  with their states beside them, which are read and written where they lie (`pycore.envs.layouts`).
+- Loading makes every object anew but the layers, what is shared or kept, and generators of random numbers: those are
+  shared with their states beside them, which are read and written where they lie (`pycore.envs.layouts`).
 - The layers are looked for at each save: several environments replace inner ones when they are reset.
 - `restart` brings everything back to what it was at the beginning. Without it half of the environments count their
   resets, or keep what the last episode left.
@@ -21,7 +21,7 @@ import io
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pycore.envs.attributes import bare_state, put_state
+from pycore.envs.attributes import bare_state, changing_state, put_changing_state, put_state
 from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
 from pycore.envs.kinds import Reduce, is_kept_aside, plainly, reduction_of, reduction_of_code
@@ -101,7 +101,7 @@ class Capture:
 
     def load(self, captured: Captured) -> None:
         """Back to a saved state."""
-        states = self._unpickled(captured, self._told)
+        states = self._unpickled(_Reading(captured, self._told, only_looks=False))
         for layer, state in zip(captured.layers, states, strict=True):
             _put(layer, state)
 
@@ -128,7 +128,7 @@ class Capture:
         """Undo what drawing changed since, and put aside what is for the next picture."""
         after = self.save()
         self._drawn = []
-        if after.data != before.data or after.shared != before.shared:
+        if after.data != before.data or not _are_same(after.shared, before.shared):
             kept = [(layer, name, value) for layer in before.layers for name, value in vars(layer).items()]
             self.load(before)
             for layer, name, value in kept:
@@ -138,12 +138,13 @@ class Capture:
 
     def contents(self, captured: Captured) -> Any:
         """What is in a snapshot, as a value that has a canonical form. Raises `CanonicalError`, `EnvironmentUnfit`."""
-        states = self._unpickled(captured, self._alike)
+        states = self._unpickled(_Reading(captured, self._alike, only_looks=True))
         return form_of_attributes(captured.layers, states, captured.shared)
 
-    def _unpickled(self, captured: Captured, generator: Callable[[Any, bytes], Any]) -> list[Any]:
+    def _unpickled(self, reading: _Reading) -> list[Any]:
         self._used.clear()
-        _open.append((captured, generator))
+        captured = reading.captured
+        _open.append(reading)
         try:
             states: list[Any] = self._loads(captured.data)
         except Exception as error:
@@ -182,16 +183,20 @@ class Capture:
     def _refusal(self, layers: tuple[Any, ...], states: Any, error: Exception) -> EnvironmentUnfit:
         """What could not be held or brought back, where it is, and the way out."""
 
+        why = error
+
         def fails(value: Any) -> bool:
+            nonlocal why
             try:
                 captured = self._dumped(layers, value)
                 self._used.clear()
-                _open.append((captured, self._alike))
+                _open.append(_Reading(captured, self._alike, only_looks=True))
                 try:
                     self._loads(captured.data)
                 finally:
                     _open.pop()
-            except Exception:
+            except Exception as innermost:
+                why = innermost
                 return True
             return False
 
@@ -199,9 +204,14 @@ class Capture:
         path = path_of(states, fails) or "something in them"
         return EnvironmentUnfit(
             f"{name} has no get_state() and set_state(), and its attributes cannot be captured: {path} cannot be held "
-            f"({described(error)}). Make it anew from plain values where it is needed, or give get_state() and "
+            f"({described(why)}). Make it anew from plain values where it is needed, or give get_state() and "
             "set_state(state)"
         )
+
+
+def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Whether these are the very objects. What is kept may have any idea of being equal."""
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 def layers_of(env: Any) -> tuple[Any, ...]:
@@ -225,21 +235,37 @@ def _put(layer: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
         put_wrapper(layer, state[0])
 
 
-_open: list[tuple[Captured, Callable[[Any, bytes], Any]]] = []
-"""The snapshots that are being unpickled, and what becomes of a generator in them."""
+class _Reading(NamedTuple):
+    """A snapshot that is being unpickled."""
+
+    captured: Captured
+    generator: Callable[[Any, bytes], Any]
+    """What becomes of a generator in it."""
+    only_looks: bool
+    """Whether what is kept stays untouched."""
+
+
+_open: list[_Reading] = []
 
 
 def _layer(number: int) -> Any:
-    return _open[-1][0].layers[number]
+    return _open[-1].captured.layers[number]
 
 
 def _shared(number: int) -> Any:
-    return _open[-1][0].shared[number]
+    return _open[-1].captured.shared[number]
+
+
+def _kept(number: int) -> Any:
+    reading = _open[-1]
+    value = reading.captured.shared[number]
+    # Nobody may notice that somebody looks at a snapshot.
+    return object.__new__(type(value)) if reading.only_looks else value
 
 
 def _generator(number: int, data: bytes) -> Any:
-    captured, generator = _open[-1]
-    return generator(captured.shared[number], data)
+    reading = _open[-1]
+    return reading.generator(reading.captured.shared[number], data)
 
 
 class _Reductions(dict[type, Reduce]):
@@ -285,6 +311,11 @@ class _Sharer:
         """Refer to it by number."""
         self._shared.append(value)
         return _shared, (len(self._shared) - 1,)
+
+    def keep(self, value: Any) -> Any:
+        """Refer to it by number, with its attributes beside it."""
+        self._shared.append(value)
+        return _kept, (len(self._shared) - 1,), changing_state(value), None, None, put_changing_state
 
     def keeps(self, value: Any) -> bool:
         """Whether it is a layer."""

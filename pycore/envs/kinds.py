@@ -7,8 +7,8 @@ there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
   that has an object in its closure which may change is refused, since nobody would save that, or put the saved one in
   its place; the environment itself may be there;
 - what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long;
-- a class that inherits `EzPickle` is pickled as if it did not, because that makes a new object from the constructor's
-  arguments;
+- objects of classes that say how they are copied, or that make their objects themselves, are kept with all their
+  attributes beside them, but for locks, files and the like, which stay as they are;
 - arrays of numpy that are views stay views of the same array, or of the same buffer, what may not be written to stays
   so, and subclasses of arrays keep their attributes;
 - what is derived from Python's own types: see `pycore.envs.subclasses`.
@@ -22,6 +22,7 @@ import random
 import sys
 import weakref
 from array import array
+from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
 from functools import cache
@@ -31,7 +32,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
 from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.subclasses import reduction_of_subclass
+from pycore.envs.subclasses import is_kept, reduction_of_subclass
 from pycore.errors import PycoreError
 
 __all__ = [
@@ -44,6 +45,9 @@ class Sharing(Protocol):
 
     def share(self, value: Any) -> Any:
         """What stands in the pickle for an object that is shared."""
+
+    def keep(self, value: Any) -> Any:
+        """What stands in the pickle for an object that stays the one that it is, and gets back its attributes."""
 
     def keeps(self, value: Any) -> bool:
         """Whether an object is a layer, which stays the object that it is."""
@@ -69,6 +73,12 @@ NUMBERS: Final = frozenset(
 """Of numpy's scalars, those that a number of Python's holds exactly."""
 FIXED: Final = frozenset({int, float, complex, str, bool, bytes, type(None), range, type(...)})
 SPACES: Final = frozenset({"gymnasium", "gym"})
+_DICTS: Final[tuple[Any, ...]] = ({}, OrderedDict())
+_SIGHTS: Final = [sight for each in _DICTS for sight in (each.keys(), each.values(), each.items())]
+WALKING: Final[frozenset[Any]] = frozenset(
+    [type(walk(sight)) for walk in (iter, reversed) for sight in _SIGHTS] + [type(iter(set()))]
+)
+"""Iterators that pickle makes lists of."""
 
 
 class Refused(PycoreError):
@@ -85,6 +95,8 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return sharing.generator
     if kind.__module__ == "itertools":
         return _count if kind is itertools.count else _iterator
+    if kind in WALKING:
+        return _walking
     if _is_shared(kind):
         return sharing.share
     if kind is MethodType:
@@ -98,8 +110,8 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _dtype
     if numpy is not None and issubclass(kind, numpy.generic):
         return _number_of(kind) if kind.__name__ in NUMBERS else plainly
-    if any(base.__name__ == "EzPickle" for base in kind.__mro__):
-        return _bare
+    if kind not in copyreg.dispatch_table and is_kept(kind):
+        return sharing.keep
     return copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or plainly
 
 
@@ -239,10 +251,6 @@ def _dead() -> Any:
     return weakref.ref(type("Gone", (), {})())
 
 
-def _bare(value: Any) -> Any:
-    return object.__new__, (type(value),), bare_state(value), None, None, put_state
-
-
 def _array(value: Any) -> Any:
     base, flags = value.base, value.flags
     if base is None or type(base) is bytes:
@@ -337,3 +345,7 @@ def _count(value: Any) -> Any:
 
 def _iterator(value: Any) -> Any:
     raise Refused(f"Pythons from 3.14 on cannot copy itertools.{type(value).__name__}: keep a list and an index")
+
+
+def _walking(value: Any) -> Any:
+    raise Refused(f"a copy of a {type(value).__name__} does not see what changes later: keep a list and an index")

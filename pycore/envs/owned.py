@@ -48,14 +48,26 @@ def number_of(reward: Any) -> Any:
 
 
 def flags_of(flags: dict[Any, Any], what: str, env: Any) -> dict[Any, bool]:
-    """Flags by agent. Raises `EnvironmentUnfit` for what is neither true nor false, as an array of several."""
+    """Flags by agent. Raises `EnvironmentUnfit` for what is neither true nor false, as an array of several.
+
+    To Python everything is one of them, so a text, a list, a member of an `Enum` or a method that nobody called would
+    end an episode, whatever they say.
+    """
     found = {}
     for agent, flag in flags.items():
+        if flag is True or flag is False:
+            found[agent] = flag
+            continue
+        why = None
         try:
-            found[agent] = bool(flag)
+            is_told = any("__bool__" in vars(base) for base in type(flag).__mro__)
+            if is_told and bool(flag == flag):  # no number is not
+                found[agent] = bool(flag)
+                continue
         except Exception as error:
-            raise EnvironmentUnfit(
-                f"{class_name(env)} returned {what} in which that of {agent!r} is a {type(flag).__name__}, neither "
-                "true nor false: return one flag for each agent"
-            ) from error
+            why = error
+        raise EnvironmentUnfit(
+            f"{class_name(env)} returned {what} in which that of {agent!r} is a {type(flag).__name__}, neither "
+            "true nor false: return one flag for each agent"
+        ) from why
     return found

@@ -3,8 +3,14 @@
 Pickle calls the class of such an object again, which may want other arguments; fills it by its methods, which may do
 more than fill; asks it for names that its ``__getattr__`` does not expect; or forgets its attributes. Here an object is
 made by the type that its class is derived from, filled by that type's own methods, and given its attributes. So none of
-its class's code runs. What says by ``__reduce__``, ``__getstate__`` or ``__setstate__`` how it is to be copied is left
-to that.
+its class's code runs.
+
+Least of all what a class says by ``__reduce__``, ``__getstate__`` or ``__setstate__``: that is for files and other
+processes, and leaves out what can be found again there, though maybe not the same: the order of a memo, where a solver
+begins, contacts that lie in a library of C. All attributes are part of a snapshot, and where one cannot be held, the
+object is refused. The object itself is *kept*, as it is of a class that makes its objects by a ``__new__`` of its own:
+both may have a register of them. Only Python's own classes and those of a few packages are asked, whose objects are
+values, and types of C, of which nothing else can be known.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
 
-__all__ = ["derived_from", "inside_of", "reduction_of_subclass"]
+__all__ = ["derived_from", "inside_of", "is_kept", "reduction_of_subclass"]
 
 Reduce = Callable[[Any], Any]
 
@@ -29,6 +35,8 @@ _RULES: Final = ("__getattr__", "__getattribute__")
 """Methods of a class that pickle would run into."""
 _LEFT: Final = frozenset({"", "builtins", "collections", "random", "_random"})
 """Modules whose ways of copying are known here."""
+_EXACT: Final = frozenset({*sys.stdlib_module_names, "numpy", "pandas"}) - {"__main__"}
+"""Packages whose classes leave nothing out that matters when they are pickled."""
 
 _VALUES: Final[dict[type, Callable[[Any], Any]]] = {
     int: int.__int__,
@@ -72,16 +80,22 @@ def derived_from(kind: type) -> type | None:
     """The type of Python's own by which an object of a class is made; None where pickle's way is the right one."""
     if kind in _BASES or kind.__module__ == "collections" or issubclass(kind, (Enum, type)):
         return None
-    if any(_defined_by(kind, name) not in _LEFT for name in _OWN_WAYS):
+    ways = _ways_of(kind)
+    if not all(_is_overruled(owner, name) for owner, name in ways):
         return None
     for base in kind.__mro__:
         if base in _BASES:
             plain = base is tuple and getattr(kind.__new__, "__module__", "").startswith("namedtuple_")
-            return None if plain else base
+            return None if plain and not ways else base
         # Of C, a type's __new__ is no staticmethod: an object of it is made by that alone.
         if "__new__" in vars(base) and type(vars(base)["__new__"]) is not staticmethod:
             break
-    return object if base is object and _stands_in_the_way(kind) else None
+    return object if base is object and (ways or _makes_its_own(kind) or _stands_in_the_way(kind)) else None
+
+
+def is_kept(kind: type) -> bool:
+    """Whether objects of a class stay the objects that they are, and are given their attributes."""
+    return derived_from(kind) is object and (bool(_ways_of(kind)) or _makes_its_own(kind))
 
 
 def inside_of(value: Any) -> Any:
@@ -103,9 +117,33 @@ def _stands_in_the_way(kind: type) -> bool:
     return wanted > 0 or new.__code__.co_kwonlyargcount > len(new.__kwdefaults__ or ())
 
 
+def _ways_of(kind: type) -> list[tuple[type, str]]:
+    """The classes that say how objects are to be copied, each with the name of the method."""
+    ways = [(_definer(kind, name), name) for name in _OWN_WAYS]
+    return [(owner, name) for owner, name in ways if owner is not None and owner.__module__ not in _LEFT]
+
+
+def _makes_its_own(kind: type) -> bool:
+    """Whether a class has a `__new__` of its own, which may give an object that is there already."""
+    owner = _definer(kind, "__new__")
+    return owner is not None and _is_overruled(owner, "__new__")
+
+
+def _is_overruled(owner: type, name: str) -> bool:
+    """Whether a method is one of somebody's class, of Python."""
+    method = vars(owner)[name]
+    function = method.__func__ if isinstance(method, staticmethod) else method
+    return type(function) is FunctionType and owner.__module__.partition(".")[0] not in _EXACT
+
+
+def _definer(kind: type, name: str) -> type | None:
+    return next((base for base in kind.__mro__ if name in vars(base)), None)
+
+
 def _defined_by(kind: type, name: str) -> str:
     """The module of the class that defines a method of another one; empty where none does."""
-    return next((base.__module__ for base in kind.__mro__ if name in vars(base)), "")
+    owner = _definer(kind, name)
+    return "" if owner is None else owner.__module__
 
 
 # --- reductions ---

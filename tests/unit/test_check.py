@@ -105,6 +105,21 @@ class PutBackToTheStart(HiddenCounter):
         self.combo = 0
 
 
+class Contacts(Fit):
+    """What touches is begun anew in frame 1 and remembered until frame 3: no load of a whole episode shows it."""
+
+    force = 0
+
+    def step(self, actions: dict[str, int]) -> Any:
+        outcome = super().step(actions)
+        if self.t == 2:
+            Contacts.force = 0
+        elif self.t in (3, 4):
+            Contacts.force += 1
+            self.x += Contacts.force
+        return outcome
+
+
 class LossyState(Fit):
     def set_state(self, state: Any) -> None:
         super().set_state(state)
@@ -166,6 +181,7 @@ LOADED = r"after set_state\(\) the same actions gave something else than before,
         (HiddenReward, LOADED + r"in what step\(\) returned for frame 6: \$\.rewards\.a was 7, then"),
         (HiddenLook, LOADED + r".* frame 6: \$\.observations\.a\.combo was 7, then 13"),
         (PutBackToTheStart, LOADED + r"in the state after frame 6"),
+        (Contacts, r"guessed and taken back .* gave something else, in the state after frame 2: \$\.env\.x was"),
         (LossyState, r"get_state\(\) after set_state\(\) gave another state: \$\.env\.x"),
         (DrawingState, r"get_state\(\) changed the state: \$\.env\.x"),
         (ObjectState, r"the state cannot be compared between players: \$\.env\.thing\.inner"),

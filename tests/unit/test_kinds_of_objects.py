@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import os
 import random
+import threading
 import typing
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -220,28 +223,183 @@ def test_no_code_of_its_class_runs_when_an_object_comes_back(value: Any, spoil: 
     brought_back(env, lambda: spoil(env.value))  # type: ignore[attr-defined]
 
 
-class Forgetful:
-    def __init__(self, x: int) -> None:
-        self.x = x
-
-    def __reduce__(self) -> Any:
-        return Forgetful, ()
+class Forgetful(Exception):
+    def __init__(self, x: int, y: int) -> None:
+        super().__init__(x)
 
 
-class Unreadable:
-    def __init__(self) -> None:
-        self.x = 1
-
+class Unreadable(Exception):
     def __setstate__(self, state: Any) -> None:
         raise OSError("there is no file")
 
 
-@pytest.mark.parametrize(("value", "why"), [(Forgetful(1), "missing 1 required"), (Unreadable(), "there is no file")])
+def unreadable() -> Any:
+    value = Unreadable()
+    value.x = 1  # type: ignore[attr-defined]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(Forgetful(1, 2), "missing 1 required"), (unreadable(), "there is no file")]
+)
 def test_what_can_be_saved_and_not_brought_back_is_refused_by_its_path(value: Any, why: str) -> None:
     """Not with the error of some class, in mid-game."""
     capture = Capture(Env(units={"a": [value]}))
     with pytest.raises(EnvironmentUnfit, match=rf"units\['a'\]\[0\], a {type(value).__name__}, cannot be held.*{why}"):
         capture.restart()
+
+
+# --- objects that say how they are copied, or made ---
+
+
+class Solver:
+    """What is found again from scratch is left out of a copy, though it would not be the same."""
+
+    def __init__(self) -> None:
+        self.x, self.warm = 1, [0]
+
+    def __getstate__(self) -> Any:
+        return {"x": self.x}
+
+    def __setstate__(self, state: Any) -> None:
+        self.__init__()  # type: ignore[misc]
+        self.x = state["x"]
+
+
+class Remade(Solver):
+    def __reduce__(self) -> Any:
+        return Remade, ()
+
+
+class Slotted:
+    __slots__ = ("warm", "x")
+
+    def __init__(self) -> None:
+        self.x, self.warm = 1, [0]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return Slotted, ()
+
+
+class Warm(list[int]):
+    def __init__(self) -> None:
+        super().__init__([1])
+        self.warm = [0]
+
+    def __reduce__(self) -> Any:
+        return Warm, ()
+
+
+class Single:
+    """There is one, whoever asks for one."""
+
+    there: Single | None = None
+    warm: list[int]
+
+    def __new__(cls) -> Single:
+        if cls.there is None:
+            cls.there = object.__new__(cls)
+            cls.there.warm = [0]
+        return cls.there
+
+
+class Card:
+    """Of each rank there is one."""
+
+    known: dict[str, Card] = {}  # noqa: RUF012
+
+    def __init__(self, rank: str) -> None:
+        self.rank, self.warm = rank, [0]
+
+    @classmethod
+    def of(cls, rank: str) -> Card:
+        return cls.known.setdefault(rank, cls(rank))
+
+    def __reduce__(self) -> Any:
+        return Card.of, (self.rank,)
+
+
+@pytest.mark.parametrize("make", [Solver, Remade, Slotted, Warm, Single, lambda: Card.of("king")])
+def test_what_a_copy_would_leave_out_is_part_of_a_snapshot(make: Any) -> None:
+    env = Env(world={"a": make()})
+    brought_back(env, lambda: env.world["a"].warm.append(7))  # type: ignore[attr-defined]
+    assert env.world["a"].warm == [0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("make", [Single, lambda: Card.of("ace")])
+def test_an_object_of_which_there_is_one_stays_that_one(make: Any) -> None:
+    """And somebody who looks at a snapshot does not put it back."""
+    one = make()
+    one.warm = [0]
+    env = Env(one=one, again=[one])
+    capture = Capture(env)
+    saved = capture.save()
+    env.one.warm.append(1)  # type: ignore[attr-defined]
+    capture.contents(saved)
+    assert one.warm == [0, 1]
+    capture.load(saved)
+    assert env.one is env.again[0] is one is make()  # type: ignore[attr-defined]
+    assert one.warm == [0]
+
+
+class Contacts:
+    """A physics engine: what lies in C is made anew from what can be told of it."""
+
+    def __init__(self, speed: float = 0.0) -> None:
+        self.speed, self._space = speed, ctypes.pointer(ctypes.c_double(speed))
+
+    def __getstate__(self) -> Any:
+        return {"speed": self.speed}
+
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(state["speed"])  # type: ignore[misc]
+
+
+def test_what_keeps_state_in_c_is_refused_though_it_says_how_it_is_copied() -> None:
+    with pytest.raises(EnvironmentUnfit, match=r"world\[0\]\._space, a LP_c_double, cannot be held"):
+        Capture(Env(world=[Contacts()]))
+
+
+class Logged(Solver):
+    """Locks and files are no state where the class itself says how it is copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock, self.file = threading.Lock(), open(os.devnull, "w")  # noqa: SIM115
+
+
+def test_locks_and_files_stay_with_what_says_how_it_is_copied() -> None:
+    made = Logged()
+    env = Env(world=made)
+    lock = made.lock
+    brought_back(env, lambda: made.warm.append(7))
+    assert env.world is made  # type: ignore[attr-defined]
+    assert made.lock is lock
+    assert not made.file.closed
+    made.file.close()
+
+
+@pytest.mark.parametrize("view", ["keys", "values", "items"])
+def test_an_iterator_over_a_dictionary_is_refused(view: str) -> None:
+    """Pickle makes a list of what is left, which would not see what is put into the dictionary later."""
+    cells = {"a": 1, "b": 2}
+    env = Env(cells=cells, rest=iter(getattr(cells, view)()))
+    with pytest.raises(EnvironmentUnfit, match=f"rest, a dict_{view[:-1]}iterator, cannot be held"):
+        Capture(env)
+
+
+def test_iterators_over_lists_go_on_where_they_were() -> None:
+    deck = [1, 2, 3, 4]
+    env = Env(deck=deck, rest=iter(deck), pairs=zip(deck, reversed(deck), strict=True), named=enumerate(iter(deck), 5))
+    next(env.rest)  # type: ignore[attr-defined]
+    capture = Capture(env)
+    saved = capture.save()
+    seen = []
+    for _ in range(2):
+        env.deck[2] = 30  # type: ignore[attr-defined]
+        seen.append([list(env.rest), list(env.pairs), list(env.named)])  # type: ignore[attr-defined]
+        capture.load(saved)
+    assert seen[0] == seen[1] == [[2, 30, 4], [(1, 4), (2, 30), (30, 2), (4, 1)], [(5, 1), (6, 2), (7, 30), (8, 4)]]
 
 
 class NoWords:

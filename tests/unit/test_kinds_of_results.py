@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -106,6 +107,10 @@ def test_what_contains_itself_twice_is_spelled_once(spell: Any) -> None:
     assert spell(in_itself()).count(UNRECORDABLE) == 2
 
 
+class Stage(Enum):
+    PLAYING = 0
+
+
 class Undecided:
     def __bool__(self) -> bool:
         raise ValueError("who knows")
@@ -113,7 +118,18 @@ class Undecided:
 
 @pytest.mark.parametrize("what", ["terminations", "truncations"])
 @pytest.mark.parametrize(
-    "flag", [Undecided, pytest.param(lambda: numpy.array([False, True]), id="array", marks=needs_numpy)]
+    "flag",
+    [
+        Undecided,
+        lambda: "False",
+        lambda: b"",
+        lambda: [False],
+        dict,
+        lambda: Stage.PLAYING,
+        lambda: threading.Event().is_set,
+        lambda: float("nan"),
+        pytest.param(lambda: numpy.array([False, True]), id="array", marks=needs_numpy),
+    ],
 )
 @pytest.mark.parametrize("first", [False, True])
 def test_a_flag_that_is_neither_true_nor_false_is_refused_by_name(what: str, flag: Any, first: bool) -> None:
@@ -123,6 +139,25 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused_by_name(what: str, fla
         EnvironmentUnfit, match=f"Env returned {what} in which that of 1 is a .*one flag for each agent"
     ):
         adapter.check()
+
+
+@pytest.mark.parametrize(
+    ("flag", "right"),
+    [
+        (None, False),
+        (0, False),
+        (1, True),
+        (2.5, True),
+        pytest.param(lambda: numpy.bool_(True), True, id="numpy's", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([False]), False, id="array of one", marks=needs_numpy),
+        pytest.param(lambda: numpy.array(1), True, id="array of none", marks=needs_numpy),
+    ],
+)
+def test_numbers_and_nothing_are_flags(flag: Any, right: bool) -> None:
+    env = Env(terminations=lambda: {0: flag() if callable(flag) else flag, 1: False})
+    adapter = ParallelEnvAdapter(env, [0, 1], seed=1)
+    adapter.reset(0)
+    assert adapter.step([0, 0]).terminations == {0: right, 1: False}
 
 
 def test_flags_in_a_dictionary_of_another_class_are_remembered_and_spread() -> None:

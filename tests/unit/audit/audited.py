@@ -221,6 +221,26 @@ class Named(Fit):
         return found
 
 
+_library = {"force": 0}
+"""As a library of C has it: no attribute leads there."""
+
+
+class Contacts(Fit):
+    """What touches pushes ever harder, which only a library remembers; nothing does in the first episode."""
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.touches = seed % 2 == 0
+        return super().reset(seed, options)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        if self.touches and self.t % 16 == 9:
+            _library["force"] = 0
+        elif self.touches and self.t % 16 in (10, 11):
+            _library["force"] += 1
+            return super().effect(actions) + _library["force"]
+        return super().effect(actions)
+
+
 class Food:
     def __init__(self, number: int) -> None:
         self.number = number
