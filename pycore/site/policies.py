@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycore.factory import POLICY, parts_of
-from pycore.settings import Settings
+from pycore.settings import COMPUTED_BY, Settings
 from pycore.site.failing import SiteFailed
 
 
@@ -15,7 +15,7 @@ class PagePolicies(NamedTuple):
     """What the page has to know of policies, and what it has to have."""
 
     manifest: dict[str, dict[str, str]]
-    """By player: `module` and `factory`, and who computes it."""
+    """By player: `module` and `factory`, of those that every page computes."""
     files: list[Path]
 
 
@@ -25,6 +25,8 @@ def policies_of(settings: Mapping[str, Any], game: Path | None) -> PagePolicies:
     manifest: dict[str, dict[str, str]] = {}
     files: list[Path] = []
     for player, of in Settings.of({"policies": settings.get("policies", {})}).policies.items():
+        if of["computed_by"] != COMPUTED_BY[0]:
+            continue  # the page's own function, which its HTML brings along
         place, factory = parts_of(of["policy"], POLICY)
         if place.endswith(".py"):
             if game is None:
@@ -34,5 +36,5 @@ def policies_of(settings: Mapping[str, Any], game: Path | None) -> PagePolicies:
                 raise SiteFailed(f"there is no {place} beside {game.name}; the policy of player {player} is in it")
             files.append(path)
             place = ".".join(Path(place).with_suffix("").parts)
-        manifest[player] = {"module": place, "factory": factory, "computed_by": of["computed_by"]}
+        manifest[player] = {"module": place, "factory": factory}
     return PagePolicies(manifest, files)

@@ -37,7 +37,7 @@ import { LOADING } from './handed.js';
  * @property {string} [intro]
  * @property {Record<string, unknown>} [action_mapping]
  * @property {unknown[]} [ice_servers]
- * @property {Record<string, {module: string, factory: string, computed_by: string}>} [policies] by player
+ * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  */
 
 /**
@@ -203,7 +203,7 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 }
 
 /**
- * The policies that play seats; those that every page computes are made for each game anew.
+ * The policies that every page computes; they are made for each game anew.
  *
  * @param {any} pyodide
  * @param {Manifest} manifest
@@ -212,7 +212,6 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 function loadPolicies(pyodide, manifest) {
   /** @type {[string, any][]} */
   const factories = Object.entries(manifest.policies ?? {})
-    .filter(([, { computed_by: by }]) => by === 'all')
     .map(([player, { module: name, factory }]) => {
       const module = pyodide.pyimport(name);
       const make = module[factory]?.copy?.();
