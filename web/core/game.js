@@ -49,7 +49,8 @@ import { Ticker } from './timer.js';
  * @property {import('./core.js').Server} socket
  * @property {(frame: number) => unknown} readAction the local action for the next tick; undefined: the seat's default
  * @property {Renderer | null} renderer
- * @property {Record<string, Policy> | undefined} [policies] by player, what this page computes for all
+ * @property {Record<string, Policy>} [policies] by player, what this page computes for all; default `pycorePolicies` of
+ *   the window
  * @property {import('./errors.js').Report} report
  * @property {(news: News) => void} [onNews]
  * @property {(hud: any) => void} [onHud]
@@ -112,7 +113,7 @@ export class PycoreGame extends Core {
 
   /** Show each policy of this page what there is to see, once it has answered. */
   #askPolicies() {
-    const { policies, report } = this.#parts;
+    const { policies = /** @type {any} */ (window)['pycorePolicies'], report } = this.#parts;
     if (policies === undefined || Object.keys(policies).every((player) => this.#asked.has(player))) return;
     for (const [player, { observation, frame, episode }] of Object.entries(JSON.parse(this.bridge.read('sights')))) {
       const policy = policies[player];

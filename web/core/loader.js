@@ -46,8 +46,8 @@ import { LOADING } from './handed.js';
  * @property {Manifest} manifest
  * @property {() => any} makeEnvironment a new environment; the proxy is the caller's. The first one is made already,
  *   so that what cannot be made is said before anybody waits for this player
- * @property {() => any} makePolicies new ones of those that every page computes, as a Python dictionary by player
- * @property {any} create `pycore.bridge.create`
+ * @property {(config: string, environment: any, clock: () => number) => any} create `pycore.bridge.create`, which is given
+ *   the study's policies, too
  */
 
 export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python', 'core', 'packages', 'game', 'ready']));
@@ -197,13 +197,22 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   progress({ step: 'game', fraction: null, bytes: 0 });
   const makeEnvironment = await loadGame(pyodide, manifest, resolve);
   const makePolicies = loadPolicies(pyodide, manifest);
+  /** @type {Loaded['create']} */
+  const createWithPolicies = (config, environment, clock) => {
+    const policies = makePolicies();
+    try {
+      return create(config, environment, clock, policies);
+    } finally {
+      policies.destroy();
+    }
+  };
 
   progress({ step: 'ready', fraction: 1, bytes: 0 });
-  return { pyodide, manifest, makeEnvironment, makePolicies, create };
+  return { pyodide, manifest, makeEnvironment, create: createWithPolicies };
 }
 
 /**
- * The policies that every page computes; they are made for each game anew.
+ * The policies that every page computes, as a Python dictionary by player; they are made for each game anew.
  *
  * @param {any} pyodide
  * @param {Manifest} manifest

@@ -19,7 +19,7 @@ export const status = {
   pending: 0,
 };
 
-/** @type {Window & {pycoreGame?: import('../core/game.js').PycoreGame, pycoreStatus?: typeof status, pycoreLoaded?: import('../core/loader.js').Loaded, pycoreReadAction?: (frame: number) => unknown, pycorePolicies?: Record<string, import('../core/game.js').Policy>}} */
+/** @type {Window & {pycoreGame?: import('../core/game.js').PycoreGame, pycoreStatus?: typeof status, pycoreLoaded?: import('../core/loader.js').Loaded, pycoreReadAction?: (frame: number) => unknown}} */
 export const page = window;
 page.pycoreStatus = status;
 

@@ -196,14 +196,7 @@ export class Visit {
     this.#renderer = new Renderer(screens.element('canvas'), report);
     try {
       const game = new PycoreGame({
-        create: (/** @type {string} */ config, /** @type {any} */ environment, /** @type {() => number} */ clock) => {
-          const policies = this.loaded.makePolicies();
-          try {
-            return this.loaded.create(config, environment, clock, policies);
-          } finally {
-            policies.destroy();
-          }
-        },
+        create: this.loaded.create,
         environment: this.loaded.makeEnvironment(),
         config: {
           game_id: seat.game_id,
@@ -218,7 +211,6 @@ export class Visit {
         socket: this.socket,
         readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
         renderer: this.#renderer,
-        policies: page.pycorePolicies,
         report,
         onNews: (news) => this.#onNews(news, hud),
         onHud: (data) => this.#onHud(data, hud),
