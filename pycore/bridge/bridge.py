@@ -22,6 +22,7 @@ from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
+from pycore.bridge.sent import Sent
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
 from pycore.envs import ParallelEnvAdapter
@@ -89,18 +90,9 @@ class Bridge:
     ) -> None:
         self.trajectory = Trajectory()
         self.session = session = Session(
-            simulation,
-            game.settings,
-            game_id=game.game_id,
-            players=game.players,
-            me=game.me,
-            now=game.now,
-            wall_ms=game.wall_ms,
-            seed=game.seed,
-            sinks=(self.trajectory,),
-            policies=policies,
-            predictor=predictor,
-        )
+            simulation, game.settings, game_id=game.game_id, players=game.players, me=game.me, now=game.now,
+            wall_ms=game.wall_ms, seed=game.seed, sinks=(self.trajectory,), policies=policies, predictor=predictor,
+        )  # fmt: skip
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
         self.now = game.now
         """When the last call was made."""
@@ -123,7 +115,8 @@ class Bridge:
         if game.settings.experienced and companion is None:
             # A companion's page keeps records of its own.
             self._experienced = Experienced(session, game.now, game.settings.store_every)
-        self.view = View(session, self.trajectory, self._connections, self._pictures, self._figures, self._notice)
+        self._sent = sent = Sent(session)
+        self.view = View(session, self.trajectory, self._connections, self._pictures, self._figures, sent, self._notice)
         self._default = session.seats[session.me].default_action
         self._write_head()
 
@@ -146,11 +139,12 @@ class Bridge:
                 self.happened(payload, came)
         if type(action) is str:
             action = self._companion.action(action) if action else self._default
+        row = self._sent.row
         try:
-            outputs = session.poll(now, action, channels, connected, hidden)
+            outputs = session.poll(now, row(action), channels, connected, hidden)
         except ActionError as error:
             self._refused(error)
-            outputs = session.poll(now, self._default, channels, connected, hidden)
+            outputs = session.poll(now, row(self._default), channels, connected, hidden)
         self._put_outputs(outputs)
         self._connections.look(now, channels, connected, session.phase >= DONE)
         return self.finish()
@@ -343,6 +337,8 @@ class Bridge:
                 self._signal(data, came)
         elif event == "pyodide_other_player_action":
             self.remote_action(self.seat_of[str(data["player_id"])], data, came)
+        elif event == "policy":
+            self._sent.take(data)
         elif event == "end_game":
             self.player_left(data.get("player_id") if isinstance(data, dict) else None, came)
 

@@ -13,6 +13,7 @@ from typing import Any
 from pycore.bridge.buffers import dense
 from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
+from pycore.bridge.sent import Sent
 from pycore.envs.pictures import PIXELS
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
@@ -76,6 +77,7 @@ class View:
         connections: Connections,
         pictures: Pictures | None,
         figures: Figures,
+        sent: Sent,
         notice: Callable[[], str],
     ) -> None:
         self._session = session
@@ -83,6 +85,7 @@ class View:
         self._connections = connections
         self._pictures = pictures
         self._figures = figures
+        self._sent = sent
         self._notice = notice
         self.socketio_rtt: float | None = None
         """Round trip to the server in s, which the page measures."""
@@ -130,7 +133,7 @@ class View:
     def _player(self, seat: int) -> dict[str, Any]:
         session = self._session
         entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me}
-        if session.seats[seat].owner is None:
+        if str(session.players[seat]) in session.settings.policies:
             entry["policy"] = True
         elif seat != session.me:
             link = session.link_to(seat)
@@ -174,6 +177,10 @@ class View:
                 "settled": session.phase > DONE or all(link.peer.over for link in links),
             }
         )
+
+    def sights(self) -> str:
+        """What the policies are shown now that this page computes for all."""
+        return self._sent.sights()
 
     def export_session_metrics(self) -> str:
         """The metrics of the session."""

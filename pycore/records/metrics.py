@@ -48,8 +48,10 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
     }
 
 
-def _by_player(session: Session, values: Sequence[Any]) -> dict[str, Any]:
-    return {str(player): value for player, value in zip(session.players, values, strict=True)}
+def _delays(session: Session, delays: Sequence[int]) -> dict[str, int]:
+    """By player; what every peer computes for itself comes without one."""
+    of = zip(session.players, session.seats, delays, strict=True)
+    return {str(player): 0 if seat.owner is None else delay for player, seat, delay in of}
 
 
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
@@ -187,7 +189,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
                 "episode": ended.episode,
                 "frames": ended.frames,
                 "reason": ended.reason,
-                "inputDelay": _by_player(session, session.pacing.delays[ended.episode]),
+                "inputDelay": _delays(session, session.pacing.delays[ended.episode]),
             }
             for ended in session.ended
         ],

@@ -24,13 +24,12 @@ from pycore.relay.turn import Turn
 from pycore.settings import COMPUTED_BY, SUBJECT_FROM, Settings
 
 
-def people_of(settings: Mapping[str, Any], players: Sequence[PlayerId]) -> list[PlayerId]:
-    """For whom of a game's players no policy plays. Raises ConfigError for policies of nobody, and where nobody is
-    left."""
+def parts_of(settings: Mapping[str, Any], players: Sequence[PlayerId]) -> tuple[list[PlayerId], list[PlayerId]]:
+    """Of a game's players those for whom no policy plays, and those whose policy the first one's page computes. Raises
+    ConfigError for policies of nobody, and where nobody is left."""
     read = Settings.of(settings)
-    for by in COMPUTED_BY:
-        read.computed(players, by)
-    return read.people(players)
+    read.computed(players)
+    return read.people(players), [players[seat] for seat in read.computed(players, COMPUTED_BY[1])]
 
 
 class Connection:
@@ -76,7 +75,7 @@ class Lobby:
     ) -> None:
         self.limits = limits
         self._everybody = list(players)
-        self._players = people_of(settings, players)
+        self._players, self._sent = parts_of(settings, players)
         """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
@@ -330,7 +329,7 @@ class Lobby:
             session = connection.session_id or secrets.token_urlsafe(24)
             seats.append(Seat(player, session, connection.subject_id, connection.sid, Mailbox(self.limits)))
         seed = secrets.randbelow(2**32) if self._seed is None else self._seed
-        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody)
+        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent)
         self._rooms[room.game_id] = room
         for seat, connection in zip(seats, group, strict=True):
             connection.room, connection.seat = room, seat

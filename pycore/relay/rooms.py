@@ -91,6 +91,8 @@ class Room:
     everybody: Sequence[PlayerId] = ()
     """All players in the order of the game, those among them for whom policies play in the pages, and who have no seat
     here; empty: those of the seats."""
+    sent: Sequence[PlayerId] = ()
+    """Players whose inputs the first seat sends besides its own: policies that one page computes."""
     ended_at: float | None = None
     ended_wall: float | None = None
     end_noted: bool = False
@@ -158,11 +160,12 @@ class Room:
 
     def action(self, seat: Seat, action: Action, wall: float) -> list[Outgoing]:
         """Pass an input on to every other player."""
-        self._claim(seat, action.game_id, action.player_id)
+        sends = seat is self.seats[0] and any(str(player) == str(action.player_id) for player in self.sent)
+        self._claim(seat, action.game_id, None if sends else action.player_id)
         seat.inputs += 1
         self.inputs_relayed += 1
         data = {
-            "player_id": seat.player,
+            "player_id": action.player_id if sends else seat.player,
             "action": action.action,
             "frame_number": action.frame_number,
             "timestamp": wall,

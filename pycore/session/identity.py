@@ -38,8 +38,9 @@ class Identity:
     """Game, players by seat, peers by the seats that they own, and which of them we are.
 
     `peers` is one sequence of seats for each page that takes part; None: one page for each seat that nothing else
-    plays. A peer without a seat only watches; a seat without an owner is played by a policy, if it is one of
-    `computed`, otherwise by nobody, and its actions are the default ones.
+    plays, and those in `sent`, of policies that one page computes, are the first one's too. A peer without a seat only
+    watches; a seat without an owner is played by a policy, if it is one of `computed`, otherwise by nobody, and its
+    actions are the default ones.
     """
 
     __slots__ = ("game_id", "incarnation", "me", "own", "owners", "peers", "players", "tag")
@@ -52,6 +53,7 @@ class Identity:
         peers: Sequence[Sequence[int]] | None,
         incarnation: int,
         computed: Collection[int] = (),
+        sent: Collection[int] = (),
     ) -> None:
         if not 1 <= len(players) <= MAX_SEATS:
             raise ConfigError(f"a session has 1 to {MAX_SEATS} players, not {len(players)}")
@@ -60,10 +62,7 @@ class Identity:
         seats = range(len(players))
         # A seat that policies play has a number among the peers too, so that with one page for each seat the numbers
         # of peers and seats stay the same; there is no peer behind it.
-        self.peers = (
-            tuple(None if seat in computed else (seat,) for seat in seats)
-            if peers is None else tuple(tuple(owned) for owned in peers)
-        )  # fmt: skip
+        self.peers = _pages(players, computed, sent) if peers is None else tuple(tuple(owned) for owned in peers)
         """The seats of each peer, by number; None: nobody has this number."""
         if not 0 <= me < len(self.peers):
             what = "seat" if peers is None else "peer"
@@ -92,3 +91,21 @@ class Identity:
         """Which load of the page this is: another one has another number."""
         self.tag = int.from_bytes(canonical.digest([game_id, self.players], size=2), "big")
         """What every packet of the session begins with."""
+
+
+def _pages(
+    players: Sequence[int | str], computed: Collection[int], sent: Collection[int]
+) -> tuple[tuple[int, ...] | None, ...]:
+    """One page for each seat that a person plays; the first has those of policies that one page computes as well."""
+    people = [seat for seat in range(len(players)) if seat not in computed and seat not in sent]
+    first = people[0] if people else len(players)
+    for seat in sorted(sent):
+        if seat < first:
+            # A page is called by the first of its seats, and that must be a person's.
+            raise ConfigError(
+                f"player {players[seat]} is a policy that one page computes, and comes before the first person: "
+                "give the policy a later player"
+            )
+    return tuple(
+        (seat, *sorted(sent)) if seat == first else (seat,) if seat in people else None for seat in range(len(players))
+    )

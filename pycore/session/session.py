@@ -71,7 +71,7 @@ class Session:
     ) -> None:
         load = incarnation_of(wall_ms, now) if incarnation is None else incarnation
         computed = policies_of(settings, players, policies)
-        identity = Identity(game_id, players, me, peers, load, computed)
+        identity = Identity(game_id, players, me, peers, load, computed, settings.computed(players, "one"))
         self._identity = identity
         self.settings = settings
         self.game_id = game_id

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycore.factory import POLICY, PREDICTOR, parts_of
-from pycore.settings import Settings
+from pycore.settings import COMPUTED_BY, Settings
 from pycore.site.failing import SiteFailed
 
 
@@ -15,7 +15,7 @@ class PagePolicies(NamedTuple):
     """What the page has to know of policies, and what it has to have."""
 
     manifest: dict[str, dict[str, str]]
-    """By player: `module` and `factory`, and who computes it."""
+    """By player: `module` and `factory`, of those that every page computes."""
     predictor: dict[str, str] | None
     """`module` and `factory`; None: there is none."""
     files: list[Path]
@@ -42,8 +42,9 @@ def policies_of(settings: Mapping[str, Any], game: Path | None) -> PagePolicies:
     named = {name: settings[name] for name in ("policies", "prediction") if name in settings}
     read = Settings.of(named)
     manifest = {
-        player: {**placed(of["policy"], POLICY, f"the policy of player {player}"), "computed_by": of["computed_by"]}
+        player: placed(of["policy"], POLICY, f"the policy of player {player}")
         for player, of in read.policies.items()
+        if of["computed_by"] == COMPUTED_BY[0]  # otherwise it is the page's own function, which its HTML brings along
     }
     predictor = None if read.predictor is None else placed(read.predictor, PREDICTOR, "the predictor")
     return PagePolicies(manifest, predictor, files)

@@ -12,6 +12,7 @@ from core_support import Table, Taken, settings
 from pycore.errors import ConfigError, PolicyError
 from pycore.events import SessionEnded
 from pycore.policy import Outlook
+from pycore.records.metrics import export_session_metrics
 from pycore.session.phases import DONE, FAILED, PLAYING
 from pycore.session.session import Session
 from pycore.settings import Settings
@@ -148,8 +149,9 @@ def alone(policy: Any, simulation: Any = None, **values: Any) -> tuple[Session, 
 
 def test_a_policy_acts_from_the_first_frame_on_whatever_the_input_delay() -> None:
     """The default actions of the first frames are people's: nothing of a policy is under way."""
-    session, taken = alone(Scripted(lambda frame: 5 - frame % 2), input_delay=3)
-    run(session, 12)
+    session, taken = alone(Scripted(lambda frame: 5 - frame % 2), input_delay=3, max_steps=8)
+    run(session, 20)
+    assert export_session_metrics(session)["episodes"][0]["inputDelay"] == {"0": 3, "1": 0}
     assert [row[2][1] for row in taken.rows[:4]] == [b"\5", b"\4", b"\5", b"\4"]
 
 

@@ -233,8 +233,8 @@ def test_the_page_gets_the_policys_file_and_is_told_what_to_make_of_it(study: Pa
     found = policies_of({"policies": {"1": "partner.py:make_wrong", "2": {"policy": "bots.deep:make"}}}, study)
     assert found.files == [study.parent / "partner.py"]
     assert found.manifest == {
-        "1": {"module": "partner", "factory": "make_wrong", "computed_by": "all"},
-        "2": {"module": "bots.deep", "factory": "make", "computed_by": "all"},
+        "1": {"module": "partner", "factory": "make_wrong"},
+        "2": {"module": "bots.deep", "factory": "make"},
     }
     assert policies_of({}, None) == ({}, None, [])
     with pytest.raises(SiteFailed, match=r"there is no other\.py beside chase\.py; the policy of player 1 is in it"):

@@ -36,6 +36,12 @@ import { Ticker } from './timer.js';
  */
 
 /**
+ * A policy that one page computes and sends: it may take its time, and what it did last is done until it answers.
+ *
+ * @typedef {(observation: any, frame: number, episode: number) => unknown} Policy an action, or a promise of one
+ */
+
+/**
  * @typedef {object} Parts what the game needs from its page
  * @property {any} create `pycore.bridge.create`
  * @property {any} environment the Python environment; owned by the game from here on
@@ -43,6 +49,8 @@ import { Ticker } from './timer.js';
  * @property {import('./core.js').Server} socket
  * @property {(frame: number) => unknown} readAction the local action for the next tick; undefined: the seat's default
  * @property {Renderer | null} renderer
+ * @property {Record<string, Policy>} [policies] by player, what this page computes for all; default `pycorePolicies` of
+ *   the window
  * @property {import('./errors.js').Report} report
  * @property {(news: News) => void} [onNews]
  * @property {(hud: any) => void} [onHud]
@@ -57,6 +65,8 @@ export class PycoreGame extends Core {
   #drawn = '';
   #hudDue = 0;
   #readFailed = false;
+  /** Policies that have not answered yet. */ #asked = /** @type {Set<string>} */ (new Set());
+  #policyFailed = false;
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -77,6 +87,7 @@ export class PycoreGame extends Core {
       this.sendInputToOtherPlayers(this.#readAction(bridge.frame));
       const flags = this.advance();
       if (this.#outcome === 'running') {
+        this.#askPolicies();
         this.#draw(flags);
         this.#showHud();
       }
@@ -97,6 +108,24 @@ export class PycoreGame extends Core {
       if (!this.#readFailed) report('game.readAction', error);
       this.#readFailed = true;
       return undefined;
+    }
+  }
+
+  /** Show each policy of this page what there is to see, once it has answered. */
+  #askPolicies() {
+    const { policies = /** @type {any} */ (window)['pycorePolicies'], report } = this.#parts;
+    if (policies === undefined || Object.keys(policies).every((player) => this.#asked.has(player))) return;
+    for (const [player, { observation, frame, episode }] of Object.entries(JSON.parse(this.bridge.read('sights')))) {
+      const policy = policies[player];
+      if (policy === undefined || this.#asked.has(player)) continue;
+      this.#asked.add(player);
+      (async () => policy(observation, frame, episode))().then(
+        (action) => this.arrived({ event: 'policy', data: { player, action } }, seconds()),
+        (error) => {
+          if (!this.#policyFailed) report('game.policy', error);
+          this.#policyFailed = true;
+        },
+      ).finally(() => this.#asked.delete(player));
     }
   }
 

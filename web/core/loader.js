@@ -37,7 +37,7 @@ import { LOADING } from './handed.js';
  * @property {string} [intro]
  * @property {Record<string, unknown>} [action_mapping]
  * @property {unknown[]} [ice_servers]
- * @property {Record<string, {module: string, factory: string, computed_by: string}>} [policies] by player
+ * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  * @property {{module: string, factory: string}} [predictor]
  */
 
@@ -47,9 +47,8 @@ import { LOADING } from './handed.js';
  * @property {Manifest} manifest
  * @property {() => any} makeEnvironment a new environment; the proxy is the caller's. The first one is made already,
  *   so that what cannot be made is said before anybody waits for this player
- * @property {() => any} makePolicies new ones of those that every page computes, as a Python dictionary by player
- * @property {() => any} makePredictor a new one of the study's, undefined where there is none
- * @property {any} create `pycore.bridge.create`
+ * @property {(config: string, environment: any, clock: () => number) => any} create `pycore.bridge.create`, which is given
+ *   the study's policies and predictor, too
  */
 
 export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python', 'core', 'packages', 'game', 'ready']));
@@ -202,9 +201,20 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   const makePredictor = manifest.predictor === undefined
     ? () => undefined
     : factoryOf(pyodide, manifest.predictor, 'load-predictor');
+  /** @type {Loaded['create']} */
+  const createWithPolicies = (config, environment, clock) => {
+    const policies = makePolicies();
+    const predictor = makePredictor();
+    try {
+      return create(config, environment, clock, policies, predictor);
+    } finally {
+      policies.destroy();
+      predictor?.destroy();
+    }
+  };
 
   progress({ step: 'ready', fraction: 1, bytes: 0 });
-  return { pyodide, manifest, makeEnvironment, makePolicies, makePredictor, create };
+  return { pyodide, manifest, makeEnvironment, create: createWithPolicies };
 }
 
 /**
@@ -224,7 +234,7 @@ function factoryOf(pyodide, { module: name, factory }, code) {
 }
 
 /**
- * The policies that play seats; those that every page computes are made for each game anew.
+ * The policies that every page computes, as a Python dictionary by player; they are made for each game anew.
  *
  * @param {any} pyodide
  * @param {Manifest} manifest
@@ -233,7 +243,6 @@ function factoryOf(pyodide, { module: name, factory }, code) {
 function loadPolicies(pyodide, manifest) {
   /** @type {[string, any][]} */
   const factories = Object.entries(manifest.policies ?? {})
-    .filter(([, { computed_by: by }]) => by === 'all')
     .map(([player, of]) => [player, factoryOf(pyodide, of, 'load-policy')]);
   return () => {
     const made = factories.map(([player, make]) => [player, make()]);

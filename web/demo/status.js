@@ -4,7 +4,7 @@
  *
  * The window has `pycoreLoaded` (Pyodide, and what makes the environment), `pycoreGame` (the running game) and
  * `pycoreStatus` ({phase, error, reports, stored, pending}), and reads `pycoreReadAction(frame)` instead of the keyboard
- * if it is set.
+ * if it is set, and asks `pycorePolicies`, by player, what those policies do that this page computes for all.
  */
 
 import { PageError, describe } from '../core/errors.js';

@@ -196,16 +196,7 @@ export class Visit {
     this.#renderer = new Renderer(screens.element('canvas'), report);
     try {
       const game = new PycoreGame({
-        create: (/** @type {string} */ config, /** @type {any} */ environment, /** @type {() => number} */ clock) => {
-          const policies = this.loaded.makePolicies();
-          const predictor = this.loaded.makePredictor();
-          try {
-            return this.loaded.create(config, environment, clock, policies, predictor);
-          } finally {
-            policies.destroy();
-            predictor?.destroy();
-          }
-        },
+        create: this.loaded.create,
         environment: this.loaded.makeEnvironment(),
         config: {
           game_id: seat.game_id,

@@ -280,3 +280,20 @@ def test_policies_of_nobody_and_for_everybody_are_refused_at_the_start(tmp_path:
     for players, words in (({"7": "p.py"}, "policies has one for player 7"), ({"0": "p.py", "1": "p.py"}, "for all 2")):
         with pytest.raises(ConfigError, match=words):
             create_app(database=f"sqlite:///{tmp_path / 'x.db'}", settings={"policies": players})
+
+
+def test_the_first_page_may_send_inputs_of_the_policy_that_it_computes_for_all(tmp_path: Path) -> None:
+    """Nobody else may, and it may send no other player's."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair(2) as ((one, two), game):
+            await one.emit("pyodide_player_action", action(game, 2, 4, 7))
+            passed = await two.get("pyodide_other_player_action")
+            assert (passed["player_id"], passed["action"], passed["frame_number"]) == (2, 4, 7)
+            for client, player in ((two, 2), (one, 1)):
+                await client.emit("pyodide_player_action", action(game, player, 4, 8))
+                assert (await client.get("pycore_error"))["code"] == "not_your_seat"
+
+    policies = {"2": {"policy": "of the page", "computed_by": "one"}}
+    with running(tmp_path, seats=3, settings={"policies": policies}) as relay:
+        asyncio.run(go(relay))

@@ -1,0 +1,60 @@
+"""Policies that this page computes for all: what they see, and what they did last, which is sent as our inputs are.
+
+The page's own function answers when it likes. Its action is for the frames that are fixed from then on, until it gives
+another one, as a key that is held; the seat's default action stands before the first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pycore.errors import ActionError
+from pycore.session.phases import PLAYING
+from pycore.session.session import Session
+from pycore.settings import COMPUTED_BY
+from pycore.simulation import Observing
+from pycore.values.json import record_json
+
+
+class Sent:
+    """The seats beside our own whose actions come from the page."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        named = session.settings.computed(session.players, COMPUTED_BY[1])
+        own = [seat for seat in sorted(named) if session.seats[seat].owner == session.me]
+        self._place = {str(session.players[seat]): place for place, seat in enumerate(own)}
+        self._seats = [session.seats[seat] for seat in own]
+        self._actions = [seat.default_action for seat in self._seats]
+
+    def row(self, action: Any) -> Any:
+        """What is played in our seats: our action, and theirs behind it."""
+        return [action, *self._actions] if self._actions else action
+
+    def take(self, data: dict[str, Any]) -> None:
+        """A policy answered: `player` and `action`. An action that is none is logged, and the last one stays."""
+        place = self._place[str(data["player"])]
+        codec = self._seats[place].codec
+        try:
+            self._actions[place] = codec.decode(codec.encode(data["action"]))
+        except ActionError as error:
+            self._session.log(f"the policy of player {data['player']} gave no action: {error}", "error")
+
+    def sights(self) -> str:
+        """What each of them is shown now, as JSON by player: `observation`, the `frame` that is stepped next and its
+        `episode`; no player where nothing is played."""
+        session = self._session
+        simulation = session.simulation
+        if not self._place or session.phase != PLAYING or not isinstance(simulation, Observing):
+            return "{}"
+        seen = simulation.observations
+        return record_json({
+            player: {
+                "observation": seen.get(self._player(place)), "frame": session.frame, "episode": session.episode,
+            }
+            for player, place in self._place.items()
+        })  # fmt: skip
+
+    def _player(self, place: int) -> int | str:
+        player: int | str = self._session.players[self._seats[place].number]
+        return player
