@@ -136,7 +136,7 @@ class Trial:
                 self._play(self._adapted(self.given.factory()), self.rows, guess=True),
                 "rollbacks",
                 "with frames that are guessed and taken back the game differs",
-                "something has state that its copies leave out: give get_state() and set_state(), or functions for them",
+                "something has state that its copies leave out: give get_state() and set_state(), or two functions",
             )
 
     def instances(self) -> None:
