@@ -294,7 +294,7 @@ class ParallelEnvAdapter:
         row = [default_action] * len(self._agents) if default_actions is None else list(default_actions)
         steps = list(script) if script is not None else [row] * frames
         try:
-            check_rollback(self, steps, episode, law_1=law_1)
+            check_rollback(self, steps, episode, law_1=law_1, captured=self.state_way == "capture")
         finally:
             self._is_reset = False
             self._state.restart()

@@ -34,13 +34,19 @@ class Checkable(Simulation, Observing, Protocol):
 
 
 def check_rollback(
-    simulation: Checkable, script: Sequence[Sequence[Any]], episode: int = 0, *, law_1: bool = True
+    simulation: Checkable,
+    script: Sequence[Sequence[Any]],
+    episode: int = 0,
+    *,
+    law_1: bool = True,
+    captured: bool = False,
 ) -> None:
     """Raise `EnvironmentUnfit` if the simulation breaks one of the laws while playing the script.
 
     Without `law_1` an environment may count its resets: players who reset it alike still agree, and whether they
-    do is compared before every episode.
+    do is compared before every episode. Of a `captured` state nobody has written the methods, so none are named.
     """
+    get, put, way_out = _CAPTURE if captured else _METHODS
     simulation.reset(episode)
     start = _state(simulation)
     first: Run | None = None
@@ -52,7 +58,7 @@ def check_rollback(
         looks = _looks(simulation.observations)
         _compare(seen, looks, "reset() with the same seed gave other observations", _SEED)
     saves = [simulation.save()]
-    _compare(start, _state(simulation), "get_state() changed the state", "return a copy, and draw nothing")
+    _compare(start, _state(simulation), f"{get} changed the state", "return a copy, and draw nothing")
     again = _play(simulation, script, saves)
     if first is None:
         first = again
@@ -62,26 +68,39 @@ def check_rollback(
     # twice: the first load may have spoilt it.
     for frame in (len(first) // 2, 0, 0):
         before = first[frame - 1][0] if frame else start
-        _compare(before, simulation.canonical(saves[frame]), "a saved state changed later", _STATE)
+        _compare(before, simulation.canonical(saves[frame]), "a saved state changed later", way_out)
         simulation.load(saves[frame])
-        _compare(before, _state(simulation), "get_state() after set_state() gave another state", _STATE)
+        _compare(before, _state(simulation), f"{get} after {put} gave another state", way_out)
         rest = _play(simulation, script[frame : len(first)])
-        what = "after set_state() the same actions gave something else than before"
-        _compare_runs(first[frame:], rest, frame, what, _STATE)
+        what = f"after {put} the same actions gave something else than before"
+        _compare_runs(first[frame:], rest, frame, what, way_out)
     simulation.load(saves[0])
     rolled = _play(simulation, script[: len(first)], guess=True)
     what = "with frames that were guessed and taken back the same actions gave something else"
-    _compare_runs(first, rolled, 0, what, _STATE)
+    _compare_runs(first, rolled, 0, what, way_out)
 
 
 _SEED = (
     "draw everything from generators seeded in reset(seed), use no clock, no id() or hash(), no order of a "
     "set, and set all attributes anew in reset()"
 )
-_STATE = (
-    "let get_state() return everything that step() reads and changes, counters and generators included, and "
-    "set_state() put all of it back"
+_METHODS = (
+    "get_state()",
+    "set_state()",
+    (
+        "let get_state() return everything that step() reads and changes, counters and generators included, and "
+        "set_state() put all of it back"
+    ),
 )
+_CAPTURE = (
+    "saving",
+    "a load",
+    (
+        "let step() read and change nothing but attributes, not what lies in a module, a class, a memo or a library of "
+        "C, and walk no set; or give get_state() and set_state()"
+    ),
+)
+"""How saving and loading are called, and the way out."""
 
 Run = list[tuple[bytes, bytes]]
 

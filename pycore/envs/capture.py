@@ -27,6 +27,8 @@ from pycore.envs.forms import form_of_attributes, path_of
 from pycore.envs.kinds import Reduce, is_kept_aside, plainly, reduction_of, reduction_of_code
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Raw
+from pycore.envs.standing import standing_beside
+from pycore.envs.subclasses import is_all_attributes
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
 
@@ -316,6 +318,11 @@ class _Sharer:
         """Refer to it by number, with its attributes beside it."""
         self._shared.append(value)
         return _kept, (len(self._shared) - 1,), changing_state(value), None, None, put_changing_state
+
+    def standing(self, kind: type) -> dict[int, Any]:
+        """Those of a class."""
+        found = standing_beside((*self._kinds, kind)) if is_all_attributes(kind) else {}
+        return {place: value for place, value in found.items() if type(value) is kind}
 
     def keeps(self, value: Any) -> bool:
         """Whether it is a layer."""

@@ -24,7 +24,7 @@ import weakref
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable
-from enum import Enum
+from enum import Enum, EnumType
 from functools import cache
 from opcode import opmap
 from operator import attrgetter, methodcaller
@@ -32,7 +32,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
 from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.subclasses import is_kept, reduction_of_subclass
+from pycore.envs.subclasses import is_exact, is_kept, module_of, reduction_of_subclass
 from pycore.errors import PycoreError
 
 __all__ = [
@@ -48,6 +48,9 @@ class Sharing(Protocol):
 
     def keep(self, value: Any) -> Any:
         """What stands in the pickle for an object that stays the one that it is, and gets back its attributes."""
+
+    def standing(self, kind: type) -> dict[int, Any]:
+        """Objects of a class that have a name in a module or class, by their places in memory."""
 
     def keeps(self, value: Any) -> bool:
         """Whether an object is a layer, which stays the object that it is."""
@@ -75,6 +78,7 @@ FIXED: Final = frozenset({int, float, complex, str, bool, bytes, type(None), ran
 SPACES: Final = frozenset({"gymnasium", "gym"})
 _DICTS: Final[tuple[Any, ...]] = ({}, OrderedDict())
 _SIGHTS: Final = [sight for each in _DICTS for sight in (each.keys(), each.values(), each.items())]
+PROXIES: Final[frozenset[Any]] = frozenset(weakref.ProxyTypes)
 WALKING: Final[frozenset[Any]] = frozenset(
     [type(walk(sight)) for walk in (iter, reversed) for sight in _SIGHTS] + [type(iter(set()))]
 )
@@ -93,16 +97,18 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return attrgetter("__qualname__")  # pickle looks for it there, and refuses if it is not
     if kind is random.Random or _draws(kind):
         return sharing.generator
-    if kind.__module__ == "itertools":
+    if module_of(kind) == "itertools":
         return _count if kind is itertools.count else _iterator
     if kind in WALKING:
         return _walking
-    if _is_shared(kind):
+    if kind is object or _is_shared(kind):
         return sharing.share
     if kind is MethodType:
         return _method
     if kind is weakref.ref:
         return _weak
+    if kind in PROXIES:
+        return _proxy
     numpy = sys.modules.get("numpy")
     if numpy is not None and issubclass(kind, numpy.ndarray):
         return _array if kind is numpy.ndarray else _array_with_attributes
@@ -112,7 +118,9 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _number_of(kind) if kind.__name__ in NUMBERS else plainly
     if kind not in copyreg.dispatch_table and is_kept(kind):
         return sharing.keep
-    return copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or plainly
+    reduce = copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or plainly
+    standing = {} if is_exact(kind) or isinstance(kind, EnumType) else sharing.standing(kind)
+    return _unless_standing(standing, sharing, reduce) if standing else reduce
 
 
 def reduction_of_code(value: Any, sharing: Sharing) -> Any:
@@ -127,7 +135,7 @@ def _is_shared(kind: type) -> bool:
     """Whether objects of a type are shared, for they are no state: modules, spaces, what is drawn with."""
     if kind is ModuleType or kind.__name__ == "JsProxy":
         return True
-    names = {(base.__module__.partition(".")[0], base.__name__) for base in kind.__mro__}
+    names = {(module_of(base).partition(".")[0], base.__name__) for base in kind.__mro__}
     return any(
         (package in DRAWERS and name in DRAWN) or (package in SPACES and name == "Space") for package, name in names
     )
@@ -135,7 +143,7 @@ def _is_shared(kind: type) -> bool:
 
 def _draws(kind: type) -> bool:
     """Whether objects of a type are numpy's generators, or the bit generators in them."""
-    if not kind.__module__.startswith("numpy.random"):
+    if not module_of(kind).startswith("numpy.random"):
         return False
     return kind.__name__ in NUMPYS or any(base.__name__ == "BitGenerator" for base in kind.__mro__)
 
@@ -222,7 +230,7 @@ _SETTING: Final = (opmap["STORE_DEREF"], opmap["DELETE_DEREF"])
 def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
     """Whether a value in a closure never changes, or is the same object after a load."""
     kind = type(value)
-    if kind in FIXED or isinstance(value, (type, Enum)) or sharing.keeps(value):
+    if kind in FIXED or kind is object or isinstance(value, (type, Enum)) or sharing.keeps(value):
         return True
     if kind in (tuple, frozenset):
         return all(_is_fixed(item, sharing, seen) for item in value)
@@ -239,6 +247,21 @@ def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
 def _method(value: Any) -> Any:
     # pickle would look the name up, and a method may have another one than the attribute it is found by.
     return MethodType, (value.__func__, value.__self__)
+
+
+def _unless_standing(standing: dict[int, Any], sharing: Sharing, reduce: Reduce) -> Reduce:
+    def reduced(value: Any) -> Any:
+        return sharing.keep(value) if standing.get(id(value)) is value else reduce(value)
+
+    return reduced
+
+
+def _proxy(value: Any) -> Any:
+    try:
+        there = value.__repr__.__self__  # whatever a proxy is asked for is told by what it stands for
+    except ReferenceError:
+        raise Refused("what it stood for is no more") from None
+    return weakref.proxy, (there,)
 
 
 def _weak(value: Any) -> Any:
@@ -261,6 +284,8 @@ def _array(value: Any) -> Any:
         return plainly(value) if flags.writeable else (_lock, (value.copy(order="K"),))
     if type(base) is memoryview:
         base = base.obj
+    if type(base).__name__ == "DummyArray":  # of a view with strides of its own
+        base = base.base
     if not isinstance(base, (sys.modules["numpy"].ndarray, bytearray, array)):
         return plainly(value)
     return _view, (type(value), base, *_place(value, base), flags.writeable)

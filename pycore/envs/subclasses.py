@@ -21,12 +21,14 @@ import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from enum import Enum
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
 
-__all__ = ["derived_from", "inside_of", "is_kept", "reduction_of_subclass"]
+__all__ = [
+    "derived_from", "inside_of", "is_all_attributes", "is_exact", "is_kept", "module_of", "reduction_of_subclass",
+]  # fmt: skip
 
 Reduce = Callable[[Any], Any]
 
@@ -58,6 +60,8 @@ _CONTAINERS: Final[dict[type, Callable[[Any], Any]]] = {
     bytearray: bytes,
 }
 """Types that are filled afterwards."""
+_PYTHONS: Final = (staticmethod, type)
+"""What a class of Python has for its `__new__`; the second where it has none."""
 _BASES: Final = {**_CONTAINERS, **_VALUES}
 
 
@@ -78,7 +82,7 @@ def reduction_of_subclass(kind: type) -> Reduce | None:
 
 def derived_from(kind: type) -> type | None:
     """The type of Python's own by which an object of a class is made; None where pickle's way is the right one."""
-    if kind in _BASES or kind.__module__ == "collections" or issubclass(kind, (Enum, type)):
+    if kind in _BASES or module_of(kind) == "collections" or issubclass(kind, (Enum, type)):
         return None
     ways = _ways_of(kind)
     if not all(_is_overruled(owner, name) for owner, name in ways):
@@ -98,6 +102,12 @@ def is_kept(kind: type) -> bool:
     return derived_from(kind) is object and (bool(_ways_of(kind)) or _makes_its_own(kind))
 
 
+def is_all_attributes(kind: type) -> bool:
+    """Whether an object of a class is nothing but its attributes: no type of C has a part in it."""
+    others = kind.__mro__[:-1]
+    return not any(base in _BASES or type(vars(base).get("__new__", object)) not in _PYTHONS for base in others)
+
+
 def inside_of(value: Any) -> Any:
     """What an object of a class derived from one of Python's types holds, beside its attributes."""
     base: Any = derived_from(type(value))
@@ -106,7 +116,8 @@ def inside_of(value: Any) -> Any:
 
 def _stands_in_the_way(kind: type) -> bool:
     """Whether pickle would run into what a class does when an object is made, asked for a name, or given a slot."""
-    if any(_defined_by(kind, name) not in ("", "builtins") for name in _RULES):
+    if any(owner is not None and type(vars(owner)[name]) is FunctionType
+           for name in _RULES for owner in [_definer(kind, name)]):  # fmt: skip
         return True
     if _defined_by(kind, "__setattr__") != "builtins" and copyreg._slotnames(kind):  # type: ignore[attr-defined]
         return True
@@ -120,20 +131,22 @@ def _stands_in_the_way(kind: type) -> bool:
 def _ways_of(kind: type) -> list[tuple[type, str]]:
     """The classes that say how objects are to be copied, each with the name of the method."""
     ways = [(_definer(kind, name), name) for name in _OWN_WAYS]
-    return [(owner, name) for owner, name in ways if owner is not None and owner.__module__ not in _LEFT]
+    return [(owner, name) for owner, name in ways if owner is not None and module_of(owner) not in _LEFT]
 
 
 def _makes_its_own(kind: type) -> bool:
-    """Whether a class has a `__new__` of its own, which may give an object that is there already."""
-    owner = _definer(kind, "__new__")
-    return owner is not None and _is_overruled(owner, "__new__")
+    """Whether a class, or the class of that, has a way of its own to make objects, which may give one that is there."""
+    return any(
+        owner is not None and _is_overruled(owner, name)
+        for owner, name in ((_definer(kind, "__new__"), "__new__"), (_definer(type(kind), "__call__"), "__call__"))
+    )
 
 
 def _is_overruled(owner: type, name: str) -> bool:
     """Whether a method is one of somebody's class, of Python."""
     method = vars(owner)[name]
     function = method.__func__ if isinstance(method, staticmethod) else method
-    return type(function) is FunctionType and owner.__module__.partition(".")[0] not in _EXACT
+    return type(function) is FunctionType and not is_exact(owner)
 
 
 def _definer(kind: type, name: str) -> type | None:
@@ -143,7 +156,18 @@ def _definer(kind: type, name: str) -> type | None:
 def _defined_by(kind: type, name: str) -> str:
     """The module of the class that defines a method of another one; empty where none does."""
     owner = _definer(kind, name)
-    return "" if owner is None else owner.__module__
+    return "" if owner is None else module_of(owner)
+
+
+def is_exact(owner: Any) -> bool:
+    """Whether a class or module is of those whose objects are values, and pickled as such."""
+    name = getattr(owner, "__name__", "") if isinstance(owner, ModuleType) else module_of(owner)
+    return name.partition(".")[0] in _EXACT
+
+
+def module_of(kind: type) -> str:
+    """The module of a class; empty where it says none, as those that SWIG makes."""
+    return getattr(kind, "__module__", None) or ""
 
 
 # --- reductions ---

@@ -194,6 +194,24 @@ def test_an_unfit_environment_is_refused_by_its_symptom(make: Any, symptom: str)
         adapter.check()
 
 
+def test_of_a_captured_state_no_method_is_named_that_nobody_has_written() -> None:
+    class Captured(HiddenCounter):
+        get_state = set_state = None  # type: ignore[assignment]
+        hidden = [0]  # noqa: RUF012
+
+        def step(self, actions: dict[str, int]) -> Any:
+            self.hidden[0] += 1
+            self.x += self.hidden[0] % 9
+            return super().step(actions)
+
+        def reset(self, seed: int) -> Any:
+            self.hidden[0] = 0
+            return super().reset(seed)
+
+    with pytest.raises(EnvironmentUnfit, match=r"after a load the same .* after frame 6: .*nothing but attributes"):
+        adapt(Captured()).check()
+
+
 def test_what_only_some_actions_bring_out_is_found_by_a_script() -> None:
     """The default action leaves a hidden ammunition counter alone."""
 

@@ -8,6 +8,7 @@ import os
 import random
 import threading
 import typing
+import weakref
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -400,6 +401,85 @@ def test_iterators_over_lists_go_on_where_they_were() -> None:
         seen.append([list(env.rest), list(env.pairs), list(env.named)])  # type: ignore[attr-defined]
         capture.load(saved)
     assert seen[0] == seen[1] == [[2, 30, 4], [(1, 4), (2, 30), (30, 2), (4, 1)], [(5, 1), (6, 2), (7, 30), (8, 4)]]
+
+
+class Tile:
+    def __init__(self, letter: str) -> None:
+        self.letter, self.warm = letter, [0]
+
+
+class Tiles:
+    WALL = Tile("w")
+    ALL = {"floor": Tile("f")}  # noqa: RUF012
+
+
+NOTHING = object()
+DOOR = Tile("d")
+KEYS = [Tile("k")]
+
+
+@pytest.mark.parametrize(
+    "find", [lambda: DOOR, lambda: KEYS[0], lambda: Tiles.WALL, lambda: Tiles.ALL["floor"]], ids=["d", "k", "w", "f"]
+)
+def test_what_a_module_or_class_has_a_name_for_stays_that_and_its_attributes_come_back(find: Any) -> None:
+    """A game asks ``cell is WALL``."""
+    env = Env(grid=[find(), Tile("x"), find()])
+    other = env.grid[1]  # type: ignore[attr-defined]
+    brought_back(env, lambda: find().warm.append(1))
+    assert env.grid[0] is env.grid[2] is find()  # type: ignore[attr-defined]
+    assert env.grid[1] is not other  # type: ignore[attr-defined]
+
+
+def test_an_object_that_is_nothing_else_stays_the_one_that_it_is() -> None:
+    env = Env(cell=NOTHING, own=object(), empty=lambda cell, nothing=NOTHING: cell is nothing)
+    own = env.own  # type: ignore[attr-defined]
+    capture = Capture(env)
+    capture.load(capture.save())
+    assert env.cell is NOTHING  # type: ignore[attr-defined]
+    assert env.own is own  # type: ignore[attr-defined]
+
+
+class Registered(type):
+    made: dict[Any, Any] = {}  # noqa: RUF012
+
+    def __call__(cls, *given: Any) -> Any:
+        return cls.made.setdefault(cls, super().__call__(*given))
+
+
+class Only(metaclass=Registered):
+    def __init__(self) -> None:
+        self.warm = [0]
+
+
+def test_an_object_that_the_class_of_its_class_makes_stays_that_one() -> None:
+    env = Env(one=Only())
+    brought_back(env, lambda: env.one.warm.append(1))  # type: ignore[attr-defined]
+    assert env.one is Only()  # type: ignore[attr-defined]
+
+
+def test_a_proxy_stands_for_what_was_loaded() -> None:
+    """Asked how it is copied, it would answer for the other."""
+    node = Tile("n")
+    env = Env(node=node, proxy=weakref.proxy(node))
+    env.back = weakref.proxy(env)  # type: ignore[attr-defined]
+    capture = Capture(env)
+    saved = capture.save()
+    capture.load(saved)
+    assert env.node is not node  # type: ignore[attr-defined]
+    env.node.letter = "m"  # type: ignore[attr-defined]
+    assert env.proxy.letter == "m"  # type: ignore[attr-defined]
+    assert env.back.node is env.node  # type: ignore[attr-defined]
+    assert type(env.proxy) is weakref.ProxyType  # type: ignore[attr-defined]
+
+
+@needs_numpy
+def test_a_view_with_strides_of_its_own_stays_a_view() -> None:
+    cells = numpy.arange(6)
+    env = Env(cells=cells, windows=numpy.lib.stride_tricks.sliding_window_view(cells, 2))
+    capture = Capture(env)
+    capture.load(capture.save())
+    env.cells[1] = 9  # type: ignore[attr-defined]
+    assert env.windows[:2].tolist() == [[0, 9], [9, 2]]  # type: ignore[attr-defined]
 
 
 class NoWords:

@@ -7,6 +7,7 @@ import math
 import os
 import random
 import time
+from functools import lru_cache
 from typing import Any
 
 
@@ -239,6 +240,17 @@ class Contacts(Fit):
             _library["force"] += 1
             return super().effect(actions) + _library["force"]
         return super().effect(actions)
+
+
+class Remembers(Fit):
+    """A memo holds what was true when it was first asked, which may be in a frame that is taken back."""
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def remembered(self, action: int) -> int:
+        return self.x % 7
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + self.remembered(actions["left"])
 
 
 class Food:

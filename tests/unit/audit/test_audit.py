@@ -88,6 +88,7 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
         (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
         (audited.Walked, "unfit", "laws", "gave something else"),
+        (audited.Remembers, "unfit", "rollbacks", r"first after frame \d of episode 0: env\..*x was"),
         (audited.Contacts, "unfit", "rollbacks", r"first after frame 10 of episode 1: env\..*x was"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
