@@ -11,10 +11,11 @@ when `UNWRITTEN` values wait; that of actions and guesses is remembered. What is
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.distribution import TENTHS
 from pycore.events import Desync, EpisodeEnded, News, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.frozen import Named
 from pycore.session.phases import PHASE_NAMES, READYING
 from pycore.session.session import Session
 from pycore.session.tick import RESIMULATED, STALLED, STEPPED
@@ -35,7 +36,7 @@ _READ: Final = 256
 """Frames of which it is remembered when their own input was read: more than any input delay."""
 
 
-class Around(NamedTuple):
+class Around(Named):
     """What holds for many frames: what makes a time of the wall's, the input delay, the episode, whether nobody sees
     the page."""
 
