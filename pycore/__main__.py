@@ -13,8 +13,7 @@ def main() -> None:
         if error.name not in ("click", "rich"):
             raise
         print(
-            f"{error.name} is not installed; the command line needs: "
-            "pip install 'interactive-gym-pycore[relay]'",
+            f"{error.name} is not installed; the command line needs: pip install 'interactive-gym-pycore[relay]'",
             file=sys.stderr,
         )
         sys.exit(2)

@@ -119,9 +119,7 @@ def play(folder: Path, subject: str, program: str, job: dict[str, Any], file: Pa
     Raises ConfigError where it cannot be run.
     """
     node, source, factory = needs(folder, subject)
-    sources = {
-        each.name: each.read_text("utf-8") for each in sorted(source.parent.glob("*.py")) if _goes_along(each)
-    }
+    sources = {each.name: each.read_text("utf-8") for each in sorted(source.parent.glob("*.py")) if _goes_along(each)}
     whole = {"files": sources, "module": source.stem, "factory": factory, "job": job}
     with tempfile.TemporaryDirectory(prefix="pycore-pyodide-") as temporary:
         work = Path(temporary)

@@ -54,7 +54,6 @@ class Pictures:
             objects = [self._without_pixels(item) for item in objects]
         return dense({"objects": objects, "reset": reset})
 
-
     def _without_pixels(self, item: Any) -> Any:
         """The object with a number in the place of its bytes: they are no JSON, and cross by themselves."""
         if type(item) is not dict or PIXELS not in item:

@@ -175,7 +175,8 @@ class ParallelEnvAdapter:
         if self._bots or self._observed:
             looking = (*self._bots, *[self._agents[seat] for seat in self._observed])
             seen = pickled({agent: self._seen_by(agent) for agent in looking}, "a bot's observation", self.env)
-        return Snapshot(state, agents, generators.left, generators.seeded, seen)
+        # As `Snapshot(…)` does it, without a call of Python's on every frame of every rollback.
+        return tuple.__new__(Snapshot, (state, agents, generators.left, generators.seeded, seen))
 
     def load(self, state: object) -> None:
         """Go back to a saved state, which can be loaded again."""
@@ -207,14 +208,18 @@ class ParallelEnvAdapter:
         if self._on_step is not None:
             self._on_step(self.env)
         before = tuple(env.agents) if self._counts_agents else None
-        moves = {
-            agent: action if type(action) in PRIMITIVES else _native(action)
-            for agent, action in zip(self._agents, actions, strict=True)
-            if before is None or agent in before
-        }
-        for agent, policy in self._bots.items():
-            if before is None or agent in before:
-                moves[agent] = policy(self._seen_by(agent))
+        if PRIMITIVES.issuperset(map(type, actions)) and (before is None or before == self._agents):
+            moves = dict(zip(self._agents, actions, strict=True))  # nearly every frame
+        else:
+            moves = {
+                agent: action if type(action) in PRIMITIVES else _native(action)
+                for agent, action in zip(self._agents, actions, strict=True)
+                if before is None or agent in before
+            }
+        if self._bots:
+            for agent, policy in self._bots.items():
+                if before is None or agent in before:
+                    moves[agent] = policy(self._seen_by(agent))
         outcome = env.step(moves)
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             raise EnvironmentUnfit(
@@ -234,14 +239,20 @@ class ParallelEnvAdapter:
             truncations = self._by_player(truncations, "truncations")
             infos = self._by_player(infos, "infos")
         self.observations = observations
-        terminated = flags_of(terminations, "terminations", env)
-        truncated = flags_of(truncations, "truncations", env)
+        if env.quiet:
+            terminated = dict.fromkeys(terminations, False)
+            truncated = dict.fromkeys(truncations, False)
+            done = bool(before) and not env.agents
+        else:
+            terminated = flags_of(terminations, "terminations", env)
+            truncated = flags_of(truncations, "truncations", env)
+            done = self._is_done(before, terminated, truncated)
         return StepResult(
             {agent: reward if type(reward) in NUMBERS else number_of(reward) for agent, reward in rewards.items()},
             terminated,
             truncated,
             {agent: owned(info) for agent, info in infos.items()},
-            self._is_done(before, terminated, truncated),
+            done,
         )
 
     def contents(self, state: object) -> dict[str, Any]:
@@ -345,8 +356,6 @@ class ParallelEnvAdapter:
     def _is_done(self, before: tuple[Any, ...] | None, terminated: dict[Any, bool], truncated: dict[Any, bool]) -> bool:
         """Everybody who is there is terminated or truncated, in this step or before, or all have left `env.agents`."""
         env, names = self._env, self._names
-        if not env.flagged and True not in terminated.values() and True not in truncated.values():
-            return bool(before) and not env.agents  # nearly every frame
         # Who was flagged in an earlier frame is part of the state, and so it is the view that remembers it.
         flagged = {names.get(agent, agent) for agent in env.flagged} if env.flagged else ()
         if before is None:

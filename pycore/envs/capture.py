@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycore.envs.attributes import bare_state, changing_state, put_changing_state, put_state
 from pycore.envs.chains import chain_of, class_name
@@ -31,6 +31,7 @@ from pycore.envs.standing import standing_beside
 from pycore.envs.subclasses import is_all_attributes
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
+from pycore.frozen import Named
 
 __all__ = ["Capture", "Captured", "layers_of"]
 
@@ -38,7 +39,7 @@ __all__ = ["Capture", "Captured", "layers_of"]
 _ABSENT = object()
 
 
-class Captured(NamedTuple):
+class Captured(Named):
     """A snapshot by capture."""
 
     layers: tuple[Any, ...]

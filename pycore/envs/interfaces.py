@@ -7,20 +7,21 @@ who wrote the same methods without them is treated alike. `as_parallel` makes th
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.envs.chains import class_name, found
 from pycore.envs.shapes import Lists, Merge, Parallel, Single
 from pycore.envs.turns import Turns
 from pycore.envs.view import Shape, View
 from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.frozen import Named
 
 __all__ = ["INTERFACES", "Interface", "as_parallel", "interface_of"]
 
 INTERFACES: Final = ("parallel", "aec", "list", "gymnasium")
 
 
-class Interface(NamedTuple):
+class Interface(Named):
     """An interface by its word in `INTERFACES`, and how that was told."""
 
     word: str

@@ -11,7 +11,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
+
+from pycore.frozen import Named
 
 __all__ = ["Layout", "Memory", "Raw", "Span", "form_of", "packed", "view_of"]
 
@@ -30,7 +32,7 @@ class Raw:
         return self.layout.native(self.data)
 
 
-class Span(NamedTuple):
+class Span(Named):
     """Bytes of an object. Of the generator itself, or of the bit generator that numpy keeps apart (`of_bits`)."""
 
     of_bits: bool

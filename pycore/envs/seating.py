@@ -7,15 +7,16 @@ first seat plays the first of `possible_agents` that no bot plays, and so on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycore.envs.chains import class_name, found
 from pycore.errors import EnvironmentUnfit
+from pycore.frozen import Named
 
 __all__ = ["Seating", "seated"]
 
 
-class Seating(NamedTuple):
+class Seating(Named):
     """The agent of each seat, and a line for reports: empty where players and agents have the same names."""
 
     agents: tuple[Any, ...]

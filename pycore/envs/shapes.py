@@ -8,10 +8,11 @@ user merges into one. What there is only one of, as a truncated flag or a reward
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.envs.chains import class_name, found
 from pycore.errors import EnvironmentUnfit
+from pycore.frozen import Named
 
 __all__ = ["Lists", "Merge", "Parallel", "Single"]
 
@@ -70,7 +71,7 @@ class Parallel:
         return inner.get(agent) if isinstance(inner, dict) else space
 
 
-class Lists(NamedTuple):
+class Lists(Named):
     """The list interface: agent i is the position i."""
 
     n: int
@@ -122,7 +123,7 @@ class Lists(NamedTuple):
         return dict(enumerate(values))
 
 
-class Single(NamedTuple):
+class Single(Named):
     """Gymnasium's interface: one action, one result. With several seats, `merge` makes one action of theirs."""
 
     seats: int

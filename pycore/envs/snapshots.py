@@ -6,10 +6,11 @@ is fresh each time.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycore.envs.chains import class_name
 from pycore.errors import EnvironmentUnfit
+from pycore.frozen import Named
 
 __all__ = ["PRIMITIVES", "WAY_OUT", "Snapshot", "pickled", "unpickled"]
 
@@ -21,7 +22,7 @@ WAY_OUT = (
 )
 
 
-class Snapshot(NamedTuple):
+class Snapshot(Named):
     """A saved state."""
 
     payload: Any

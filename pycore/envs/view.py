@@ -5,8 +5,8 @@ has what they share. Invariants:
 
 - It steps what it was given, the outermost wrapper, and adds no wrapper of its own to what others see: `env` and
   `unwrapped` are those of the environment, and what it does not know it asks the environment for.
-- All that it keeps from one frame to the next is `flagged`, a list. Which layer has the state is looked for at each
-  reset, since some environments replace what they wrap there.
+- All that it keeps from one frame to the next is `flagged`, a list; `quiet` is of the last step alone. Which layer has
+  the state is looked for at each reset, since some environments replace what they wrap there.
 - `get_state` and `set_state` are there exactly when the environment, or one that it wraps, has both, or functions are
   given for them. What the wrappers outside of it remember is part of that state (`pycore.envs.wrappers`).
 """
@@ -66,9 +66,11 @@ class View:
         self.flagged: list[Any] = []
         """Who was terminated or truncated in some frame of this episode and is still listed in `agents`. Environments
         that let nobody leave say it once, and each agent in a frame of its own."""
+        self.quiet = False
+        """Whether every flag of the last step was false, and nobody is in `flagged`: nearly every frame."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in ("env", "shape", "functions", "flagged", "_found"):
+        if name.startswith("__") or name in ("env", "shape", "functions", "flagged", "quiet", "_found"):
             raise AttributeError(name)
         if name in ("get_state", "set_state"):
             there = self._found is not None or self.functions is not None
@@ -92,8 +94,9 @@ class View:
     @property
     def agents(self) -> Any:
         """Who plays now: the environment's own list; everybody where it keeps none; None where that is not known."""
-        living = self.shape.living(self.env)
-        return self.shape.possible(self.env) if living is None else living
+        env = self.env
+        living = self.shape.living(env)
+        return self.shape.possible(env) if living is None else living
 
     @agents.setter
     def agents(self, agents: Any) -> None:
@@ -118,6 +121,7 @@ class View:
 
         What the environment returned that is no such tuple is passed on as it is.
         """
+        self.quiet = False
         outcome = self.shape.step(self.env, actions)
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             return outcome
@@ -135,6 +139,8 @@ class View:
             if some:
                 terminations = flags_of(terminations, "terminations", self.env)
                 self._remember(terminations, flags_of(truncations, "truncations", self.env))
+            else:
+                self.quiet = True
         return outcome
 
     def action_space(self, agent: Any) -> Any:

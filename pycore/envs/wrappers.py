@@ -11,15 +11,16 @@ from __future__ import annotations
 import sys
 from functools import cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.envs.chains import INNER
 from pycore.errors import EnvironmentUnfit
+from pycore.frozen import Named
 
 __all__ = ["Known", "known_wrapper", "obstacle_in", "put_wrapper", "state_of_wrapper"]
 
 
-class Known(NamedTuple):
+class Known(Named):
     """What one class of wrappers remembers."""
 
     saved: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-MAKERS = ("Frozen", "NamedTuple", "Protocol", "TypedDict")
+MAKERS = ("Frozen", "Named", "NamedTuple", "Protocol", "TypedDict")
 """Bases whose classes are made of their annotations."""
 
 _Cut = tuple[int, int, int, int, bytes]

@@ -3,8 +3,9 @@
 It is JSON Lines, sorted keys, no spaces: a header, then in order of time one line for each displayed frame, for each
 second, for each event, and one at the end. Unlike the trajectory it differs between the players, and has times.
 
-A displayed frame is written in the tick that made it, of texts that are remembered: texts cost the collector of garbage
-nothing. What is not taken away is bounded: beyond `MOST_BYTES` the oldest lines are dropped, and an event says so.
+A tick keeps values alone, in the order of time. Their text is made between two ticks, when the lines are taken away, or
+when `UNWRITTEN` values wait; that of actions and guesses is remembered. What is not taken away is bounded: beyond
+`MOST_BYTES` the oldest lines are dropped, and an event says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 
 from pycore.distribution import TENTHS
 from pycore.events import Desync, EpisodeEnded, News, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.frozen import Named
 from pycore.session.phases import PHASE_NAMES, READYING
 from pycore.session.session import Session
 from pycore.session.tick import RESIMULATED, STALLED, STEPPED
@@ -26,10 +28,22 @@ STANDS: Final = 3
 """Ticks in a row without a step from which on standing is an event: fewer nobody sees."""
 MOST_BYTES: Final = 1 << 24
 """Characters of lines that wait to be taken away: over an hour of play."""
+UNWRITTEN: Final = 1024
+"""Values that wait to be written at most, about: three times as many as the page leaves there."""
 REMEMBERED: Final = 4096
 """Combinations of actions and guesses whose text is remembered."""
 _READ: Final = 256
 """Frames of which it is remembered when their own input was read: more than any input delay."""
+
+
+class Around(Named):
+    """What holds for many frames: what makes a time of the wall's, the input delay, the episode, whether nobody sees
+    the page."""
+
+    off: float
+    delay: int
+    episode: int
+    hidden: bool
 
 
 class Experienced:
@@ -40,10 +54,14 @@ class Experienced:
         self._timeline = session.timeline
         self._every = every
         self._due_at = now + every
+        self._values: list[tuple[Any, ...] | dict[str, Any]] = []
+        """What is not written yet: frames, what holds for those from there on, and other lines. A frame that was
+        displayed is its time in s, its number, when the input that was fixed with it was read (False: none was; True:
+        now; or in ms since the epoch), the seats that were guessed, as bits, and the actions by seat."""
         self._lines: deque[str] = deque()
         self._bytes = 0
         self._lost = 0
-        self._told: dict[Any, str] = {}
+        self._texts: dict[Any, str] = {}
         """The text of actions and guesses."""
         self._episode = 0
         self._shown = -1
@@ -54,8 +72,10 @@ class Experienced:
         """When the current frame became it, in ms since the epoch, if nothing was stepped since."""
         self._off = 0.0
         """What makes milliseconds since the epoch of those of the session's clock, and rounds them."""
-        self.read_wall(now)
         self._hidden = False
+        self._around = Around(0.0, 0, 0, False)
+        """What holds for the first value."""
+        self.read_wall(now)
         self._stood = 0
         self._second = Second(session)
         self._second_ends = now + 1.0
@@ -76,11 +96,20 @@ class Experienced:
             self._longest = worked
         if hidden is not self._hidden:
             self._hidden = hidden
+            self._look_around()
             self._event("hidden" if hidden else "shown", now)
         if flags & DISPLAYED:
             if flags & RESIMULATED and pending is not None:
                 self._corrected(pending, now)
-            self._displayed(now, int(now * 1000.0 + self._off), flags, hidden)
+            timeline = self._timeline
+            self._shown = frame = timeline.current - 1
+            frames = timeline.frames
+            slot = frame & frames.mask
+            fixed: int | bool = flags & STEPPED != 0
+            if fixed and self._current_since is not None:
+                self._resumed(now)
+                fixed, self._current_since = self._current_since, None
+            self._values.append((now, frame, fixed, frames.missing[slot], *frames.encoded[slot]))
         if flags & STALLED:
             if self._current_since is None:
                 self._current_since = int(now * 1000.0 + self._off)
@@ -88,11 +117,12 @@ class Experienced:
         if now < self._second_ends:
             return False
         self.read_wall(now)
-        self._append(self._second.line(now, self._episode, hidden, self._longest))
+        self._values.append(self._second.end(now, self._episode, hidden, self._longest))
         self._longest = 0
         # A second that began late is not made good by a short one.
         self._second_ends = self._second_ends + 1.0 if now - self._second_ends < 1.0 else now + 1.0
-        self._drop()
+        if len(self._values) >= UNWRITTEN:
+            self._write()
         return now >= self._due_at
 
     def happened(self, event: News, now: float) -> None:
@@ -110,6 +140,7 @@ class Experienced:
                 self._episode = event.episode
                 self._shown = -1
                 self._delay = self._session.seats[self._session.me].delay
+                self._look_around()
             self._event("phase", now, {"phase": event.phase})
         elif isinstance(event, EpisodeEnded):
             self._event("episode", now, {"frames": event.frames, "reason": event.reason})
@@ -128,9 +159,10 @@ class Experienced:
             # What raised got away before the news were told.
             self._end(self._session.reason, now)
         self._due_at = now + self._every
+        self._write()
         lines = [*self._lines]
         if self._lost:
-            lines.insert(0, self._spell_event("lost", now, {"lines": self._lost}))
+            lines.insert(0, record_json(self._described("lost", now, {"lines": self._lost})))
         if self._header is not None:
             lines.insert(0, self._header)
             self._header = None
@@ -140,42 +172,55 @@ class Experienced:
 
     def _end(self, reason: str, now: float) -> None:
         self._resumed(now)
-        self._append(record_json({"end": reason, "time_ms": round(self._session.wall_ms(now))}))
+        self._values.append({"end": reason, "time_ms": round(self._session.wall_ms(now))})
         self._over = True
 
     def read_wall(self, now: float) -> None:
         """The session's wall clock may have been read anew."""
         self._off = self._session.wall_ms(now) - now * 1000.0 + 0.5
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Something holds from here on that did not before."""
+        self._values.append(Around(self._off, self._delay, self._episode, self._hidden))
 
     # -- lines -------------------------------------------------------------------------------------------------
 
-    def _displayed(self, now: float, time_ms: int, flags: int, hidden: bool) -> None:
-        """A picture is made of the newest frame."""
-        timeline = self._timeline
-        frames = timeline.frames
-        frame = timeline.current - 1
-        slot = frame & frames.mask
-        delay = self._delay
-        if flags & STEPPED:
-            # This tick, or the first of those that stood, fixed the own input of a later frame.
-            if self._current_since is None:
-                self._read_at[(frame + delay) & (_READ - 1)] = time_ms
+    def _write(self) -> None:
+        """Make lines of the values that wait, and keep within the bound."""
+        values, self._values = self._values, []
+        read_at, texts, lines = self._read_at, self._texts, self._lines
+        off, delay, head, tail = self._spelled(self._around)
+        size = self._bytes
+        for value in values:
+            if type(value) is tuple:
+                now, frame, fixed, *actions = value
+                time_ms = int(now * 1000.0 + off)
+                if fixed is not False:
+                    # This tick, or the first of those that stood, fixed the own input of a later frame.
+                    read_at[(frame + delay) & (_READ - 1)] = time_ms if fixed is True else fixed
+                key = tuple(actions)
+                text = texts.get(key) or self._tell(key)
+                own = f',"input_ms":{read_at[frame & (_READ - 1)]}' if frame >= delay else ""
+                line = f"{head}{frame}{tail}{own}{text}{time_ms}}}"
+            elif type(value) is Around:
+                self._around = value
+                off, delay, head, tail = self._spelled(value)
+                continue
             else:
-                self._read_at[(frame + delay) & (_READ - 1)] = self._current_since
-                self._current_since = None
-                self._resumed(now)
-        own = f',"input_ms":{self._read_at[frame & (_READ - 1)]}' if frame >= delay else ""
-        if hidden:
-            own = f',"hidden":true{own}'
-        key = frames.missing[slot], *frames.encoded[slot]
-        try:
-            told = self._told[key]
-        except KeyError:
-            told = self._tell(key)
-        line = f'{{"episode":{self._episode},"frame":{frame}{own}{told}{time_ms}}}'
-        self._lines.append(line)
-        self._bytes += len(line) + 1
-        self._shown = frame
+                line = record_json(value)
+            lines.append(line)
+            size += len(line) + 1
+        while size > MOST_BYTES and len(lines) > 1:
+            size -= len(lines.popleft()) + 1
+            self._lost += 1
+        self._bytes = size
+
+    @staticmethod
+    def _spelled(around: Around) -> tuple[float, int, str, str]:
+        """The two numbers, and what stands before and behind the number of a frame."""
+        off, delay, episode, hidden = around
+        return off, delay, f'{{"episode":{episode},"frame":', ',"hidden":true' if hidden else ""
 
     def _corrected(self, pending: int, now: float) -> None:
         self._second.rolled_back(self._shown + 1 - pending)
@@ -196,14 +241,14 @@ class Experienced:
     def _event(self, event: str, now: float, more: dict[str, Any] | None = None) -> None:
         if self._over:
             return
-        self._append(self._spell_event(event, now, more or {}))
+        self._values.append(self._described(event, now, more or {}))
 
-    def _spell_event(self, event: str, now: float, more: dict[str, Any]) -> str:
+    def _described(self, event: str, now: float, more: dict[str, Any]) -> dict[str, Any]:
         session = self._session
-        return record_json({
+        return {
             "event": event, "episode": self._episode, "frame": session.frame,
             "time_ms": round(session.wall_ms(now)), **more,
-        })  # fmt: skip
+        }  # fmt: skip
 
     def _tell(self, key: Any) -> str:
         """What was shown, and guessed, as it stands in a line."""
@@ -211,26 +256,16 @@ class Experienced:
         seats = [str(seat) for seat in range(len(encoded)) if missing >> seat & 1]
         guesses = f',"predicted":[{",".join(seats)}]' if seats else ""
         shown = ",".join([self._spell(seat, action) for seat, action in enumerate(encoded)])
-        if len(self._told) >= REMEMBERED:
-            self._told.clear()
-        told = self._told[key] = f'{guesses},"shown":[{shown}],"time_ms":'
-        return told
+        if len(self._texts) >= REMEMBERED:
+            self._texts.clear()
+        text = self._texts[key] = f'{guesses},"shown":[{shown}],"time_ms":'
+        return text
 
     def _spell(self, seat: int, encoded: bytes) -> str:
         try:
             return record_json(self._session.seats[seat].recorded(encoded))
         except Exception:  # what cannot be written is replaced, and its line stays
             return record_json(UNRECORDABLE)
-
-    def _append(self, line: str) -> None:
-        self._lines.append(line)
-        self._bytes += len(line) + 1
-
-    def _drop(self) -> None:
-        """Keep within the bound."""
-        while self._bytes > MOST_BYTES and len(self._lines) > 1:
-            self._bytes -= len(self._lines.popleft()) + 1
-            self._lost += 1
 
 
 class Second:
@@ -256,12 +291,12 @@ class Second:
         if depth > self._deepest:
             self._deepest = depth
 
-    def line(self, now: float, episode: int, hidden: bool, longest: int) -> str:
-        """The line of the second that ends now, whose longest tick took so many tenths of a millisecond, if that is
+    def end(self, now: float, episode: int, hidden: bool, longest: int) -> dict[str, Any]:
+        """What is said of the second that ends now, whose longest tick took so many tenths of a millisecond, if that is
         known; the next one begins."""
         session = self._session
         counts = self._counts()
-        line = record_json({
+        said = {
             "second": self._number,
             "time_ms": round(session.wall_ms(now)),
             "episode": episode,
@@ -271,11 +306,11 @@ class Second:
             "max_depth": self._deepest,
             "tick_ms_max": None if not longest else round(longest * 1000 / TENTHS, 1),
             "peers": {str(session.players[link.seat]): self._peer(link) for link in session.links if link.seat >= 0},
-        })  # fmt: skip
+        }  # fmt: skip
         self._before = counts
         self._number += 1
         self._deepest = 0
-        return line
+        return said
 
     def _peer(self, link: Any) -> dict[str, Any]:
         flow = link.wire if link.healthy else link.socket

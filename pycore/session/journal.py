@@ -6,9 +6,10 @@ Events are news and may be ignored; nothing here decides anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from pycore.events import Desync, Event, Log, PathChanged
+from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.episode import Episode
@@ -19,7 +20,7 @@ MOST_DESYNCS: Final = 100
 """So many are kept, the first."""
 
 
-class Sight(NamedTuple):
+class Sight(Named):
     """The page was hidden, or shown again."""
 
     hidden: bool

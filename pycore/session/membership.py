@@ -7,9 +7,10 @@ games go on peer-to-peer. Two players never drop each other: what ends it for on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from pycore.events import PeerStatus
+from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.session.journal import Journal
 from pycore.session.topics import ready
@@ -21,7 +22,7 @@ LOUD: Final = ("desync", "dropped", "returned", "error")
 """Reasons of a peer's end that are ours as well; after any other one it has left."""
 
 
-class Verdict(NamedTuple):
+class Verdict(Named):
     """Why the session ends, and whether that is a failure to begin."""
 
     reason: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.actions.codec import action_codec
 from pycore.errors import ConfigError
+from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.link.peer import Peer
 from pycore.link.unacknowledged import Unacknowledged
@@ -48,7 +49,7 @@ STILL: Final = 1.0
 """Seconds that nothing may move beyond those after which a silent peer is given up."""
 
 
-class Parts(NamedTuple):
+class Parts(Named):
     """What a session hands on to, each for what is its own."""
 
     timeline: Timeline

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.course import Course
@@ -13,7 +12,7 @@ from pycore.session.publication import Publication
 from pycore.simulation import Simulation
 
 
-class Stage(NamedTuple):
+class Stage(Named):
     """The parts that the beginning, the ending and every tick of an episode share."""
 
     simulation: Simulation

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycore.errors import UsageError
+from pycore.frozen import Named
 
 __all__ = ["DTYPES", "MAX_DIMENSIONS", "Array", "array_bytes", "array_fault", "array_head", "length", "normal"]
 
@@ -27,7 +28,7 @@ MAX_DIMENSIONS = 32
 _MAX_ARRAY_BYTES = 1 << 30
 
 
-class Array(NamedTuple):
+class Array(Named):
     """A numpy array or scalar (shape ``()``) without numpy, as `decode` gives it and `encode` takes it."""
 
     dtype: str

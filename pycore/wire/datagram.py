@@ -28,10 +28,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.actions.codec import ActionCodec
 from pycore.errors import DecodeError
+from pycore.frozen import Named
 
 VERSION: Final = 2
 KIND: Final = 0xB4
@@ -59,7 +60,7 @@ RUN_BYTES: Final = _RUN.size
 BLOCK_BYTES: Final = _BLOCK.size
 
 
-class Run(NamedTuple):
+class Run(Named):
     """Inputs of consecutive frames of one seat."""
 
     seat: int
@@ -67,7 +68,7 @@ class Run(NamedTuple):
     inputs: list[bytes]
 
 
-class Datagram(NamedTuple):
+class Datagram(Named):
     """A decoded datagram; frames and seq are unwrapped around what the receiver expects."""
 
     incarnation: int

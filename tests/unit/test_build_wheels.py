@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import importlib.util
@@ -92,6 +93,29 @@ def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheel
     plain = {name for name in wheels.read(built.plain) if name.endswith(".py")}
     left_out = {name for name in plain if module(name) not in modules}
     assert left_out == {name for name in plain if name.startswith(LEFT_OUT + HOST_PAGE)}
+
+
+@pytest.mark.parametrize("host_page", [False, True])
+def test_no_module_of_a_pages_wheel_imports_one_that_is_left_out(host_page: bool) -> None:
+    """At its top, in a function, or under a condition that is ever true."""
+    files = {name: data for name, data in core_files(host_page=host_page).items() if name.endswith(".py")}
+    there = {module(name) for name in files}
+    missing = []
+    looked = 0
+    for name, source in files.items():
+        tree = ast.parse(source)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+                node.body.clear()
+        for node in ast.walk(tree):
+            asked = [part.name for part in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                asked = [node.module]
+            ours = [target for target in asked if target.partition(".")[0] == "pycore"]
+            looked += len(ours)
+            missing += [f"{name}: {target}" for target in ours if target not in there]
+    assert looked > 300
+    assert missing == []
 
 
 @inside_pyodide

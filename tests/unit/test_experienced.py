@@ -136,6 +136,20 @@ def test_standing_is_an_event_from_the_third_tick_on() -> None:
     assert resumed["frame"] == stalled["frame"] + 1
 
 
+def test_an_input_that_was_read_before_standing_says_when() -> None:
+    """The first of the ticks that stood fixed it, two ticks before the event says so."""
+    def script(mesh: Mesh) -> None:
+        mesh.at(1.5, mesh.peers[1].freeze)
+        mesh.at(2.5, mesh.peers[1].thaw)
+
+    _, recorder = run(Conditions(delay=0.03), script=script, input_delay=2, num_episodes=1)
+    text = recorder.text(0)
+    stalled, resumed = events(text, "stalled", "resumed")
+    read = {line["frame"]: line["input_ms"] for line in shown(text) if "input_ms" in line}
+    assert read[stalled["frame"] + 2] == pytest.approx(stalled["time_ms"] - 2 * 1000 / 32, abs=1)
+    assert read[stalled["frame"] + 3] > resumed["time_ms"]
+
+
 def test_paths_episodes_and_the_end_are_events() -> None:
     """With what the metrics say of them."""
     def script(mesh: Mesh) -> None:
@@ -193,6 +207,22 @@ def test_what_nobody_takes_away_is_bounded_and_the_loss_is_told(monkeypatch: pyt
     assert experience.ended == "complete"
 
 
+def test_what_nobody_takes_away_is_written_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So what waits as values is bounded as well."""
+    asked: list[bytes] = []
+    recorded = Seat.recorded
+
+    def watched(self: Seat, encoded: bytes) -> Any:
+        asked.append(encoded)
+        return recorded(self, encoded)
+
+    monkeypatch.setattr(Seat, "recorded", watched)
+    monkeypatch.setattr(module, "UNWRITTEN", 64)
+    _, recorder = run(Conditions(), every=1e9)
+    assert {encoded[0] for encoded in asked} == set(range(6))
+    assert len(shown(recorder.text(0))) == 180
+
+
 def test_an_action_that_cannot_be_written_is_replaced_and_its_line_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """That value alone, by a constant text."""
     recorded = Seat.recorded
@@ -202,11 +232,12 @@ def test_an_action_that_cannot_be_written_is_replaced_and_its_line_stays(monkeyp
             raise ValueError("no such word")
         return float("nan") if encoded == b"\x04" else recorded(self, encoded)
 
-    _, before = run(Conditions(), num_episodes=1, max_steps=40)
+    _, recorder = run(Conditions(), num_episodes=1, max_steps=40)
+    before = recorder.text(0)
     monkeypatch.setattr(Seat, "recorded", breaks)
     _, recorder = run(Conditions(), num_episodes=1, max_steps=40)
     text = recorder.text(0)
-    for whole, line in zip(shown(before.text(0)), shown(text), strict=True):
+    for whole, line in zip(shown(before), shown(text), strict=True):
         replaced = {5: "<cannot be recorded>", 4: "NaN"}
         spelled = ["NaN" if action != action else action for action in line["shown"]]
         assert spelled == [replaced.get(action, action) for action in whole["shown"]]

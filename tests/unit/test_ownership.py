@@ -15,7 +15,7 @@ from syntax import parsed
 
 PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 CORE = ("session", "link", "wire", "rollback")
-BASES = frozenset({"object", "Protocol", "NamedTuple", "Exception", "Frozen"})
+BASES = frozenset({"object", "Protocol", "NamedTuple", "Exception", "Frozen", "Named"})
 
 
 def sources() -> Iterator[tuple[str, str]]:

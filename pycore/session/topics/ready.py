@@ -13,9 +13,10 @@ counts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from pycore.errors import DecodeError
+from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.session.episode import Episode
 from pycore.session.topics.topic import READY, Arrival
@@ -31,7 +32,7 @@ _SHOWN: Final = 12
 _HEAD: Final = 2 + 4 + HASH_BYTES + 1
 
 
-class Read(NamedTuple):
+class Read(Named):
     """A ready that was read."""
 
     protocol: int

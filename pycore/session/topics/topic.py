@@ -8,9 +8,10 @@ its bit on the link's agenda, and takes it away when there is nothing more to sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from pycore.errors import DecodeError
+from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 
@@ -24,7 +25,7 @@ DEAF: Final = 6
 OVER: Final = 7
 
 
-class Arrival(NamedTuple):
+class Arrival(Named):
     """The packet that a block came in."""
 
     episode: int
