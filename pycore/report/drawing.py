@@ -46,7 +46,7 @@ def columns(counts: Sequence[int], what: str, label: str) -> Markup:
     beyond = len(shown) > LEFT_OPEN
     if beyond:
         shown = [*shown[: LEFT_OPEN - 1], sum(shown[LEFT_OPEN - 1 :])]
-    height, base = 110, 120
+    height, base = 110, 126
     step = (WIDTH - 10) / max(len(shown), 8)
     most = max(shown)
     every = -(-len(shown) // 12)

@@ -24,12 +24,12 @@ DARK, LIGHT, QUIET = "#2468b4", "#e59a6f", "#5d666f"
 STYLE: Final[Any] = {
     "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42, "savefig.dpi": 300,
     "figure.figsize": (WIDTH, HEIGHT), "figure.constrained_layout.use": True, "legend.frameon": False,
-    "lines.linewidth": 1.2, "svg.hashsalt": "pycore",
+    "lines.linewidth": 1.2, "axes.ymargin": 0.1,
 }  # fmt: skip
 
 
 def draw(study: Study, folder: Path) -> list[Path]:
-    """Draw every figure of which there is something to show; returns the files. Raises UsageError without matplotlib."""
+    """Draw every figure of which there is something to show, into files. Raises UsageError without matplotlib."""
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
@@ -60,6 +60,13 @@ def _known(players: list[PlayerReport], *names: str) -> Iterator[tuple[float, ..
             yield numbers
 
 
+def _whole(axes: Axes) -> None:
+    """Marks on the first axis at whole numbers alone."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def _round_trips(axes: Axes, players: list[PlayerReport]) -> bool:
     """Median and 90th percentile of everybody's round trip, the shortest first."""
     known = sorted(_known(players, "rtt_ms_p50", "rtt_ms_p90"))
@@ -68,8 +75,8 @@ def _round_trips(axes: Axes, players: list[PlayerReport]) -> bool:
     axes.plot(places, [low for low, _ in known], "o", color=DARK, markersize=4, label="median")
     axes.plot(places, [high for _, high in known], "_", color=QUIET, markersize=5, label="90th percentile")
     axes.set(xlabel="players, in order", ylabel="round trip (ms)", ylim=(0, None), xlim=(0.5, len(known) + 0.5))
-    axes.locator_params(axis="x", integer=True)
-    axes.legend()
+    _whole(axes)
+    axes.legend(loc="lower right")
     return bool(known)
 
 
@@ -88,7 +95,7 @@ def _depths(axes: Axes, players: list[PlayerReport]) -> bool:
     last = max(at for at, count in enumerate(counts) if count)
     axes.bar(range(last + 1), [100 * count / total for count in counts[: last + 1]], color=DARK)
     axes.set(xlabel="depth of the rollback (frames)", ylabel=f"rollbacks (%, of {total:,})")
-    axes.locator_params(axis="x", integer=True)
+    _whole(axes)
     return True
 
 
@@ -139,7 +146,8 @@ def _over_time(axes: Axes, players: list[PlayerReport]) -> bool:
     at = [minute + 0.5 for minute in range(len(known))]
     axes.fill_between(at, [low for _, low, _ in known], [high for _, _, high in known], color=LIGHT, alpha=0.5, lw=0)
     axes.plot(at, [middle for middle, _, _ in known], "o-", color=DARK, markersize=3)
-    axes.set(xlabel="minute of play", ylabel="longest round trip (ms)", ylim=(0, None))
+    axes.set(xlabel="minute of play", ylabel="longest round trip (ms)", ylim=(0, None), xlim=(0, None))
+    _whole(axes)
     return len(known) > 1
 
 

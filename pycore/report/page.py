@@ -77,7 +77,8 @@ class Shown(NamedTuple):
 
     player: PlayerReport
     name: str
-    excluded: str
+    excluded_by: list[str]
+    """Rules."""
     charts: str
     """Which curves of the page's data are theirs; empty: there are none."""
     strips: list[tuple[str, Markup]]
@@ -190,12 +191,11 @@ def _shown(game: GameReport, player: PlayerReport, curves: dict[str, Any]) -> Sh
         if player.curves.seconds:
             key = f"c{len(curves)}"
             curves[key] = _plain(player.curves)
-    named = player.player if player.subject is None else f"{player.player} ({player.subject})"
-    excluded = "; ".join(dict.fromkeys(f"{each.rule}: {each.why}" for each in game.excluded(player)))
+    excluded_by = list(dict.fromkeys(each.rule for each in game.excluded(player)))
     causes = [(name, [Part(count, "second", f"{name}: {count}")], number(count)) for name, count in
               sorted(player.causes.items(), key=lambda each: -each[1]) if count]  # fmt: skip
     return Shown(
-        player, named, excluded, key, strips,
+        player, game.named(player.player), excluded_by, key, strips,
         drawing.columns(player.depths, "depth", "rollbacks by depth"),
         _guesses(player),
         drawing.bars(causes, None, "ticks that stalled, by cause"),
@@ -253,7 +253,7 @@ def _strips(curves: Curves) -> list[tuple[str, Markup]]:
 
 def _spans(marks: Sequence[Mark], length: float) -> list[Span]:
     """From each moment to the next."""
-    ends = [mark.second for mark in marks[1:]] + [length]
+    ends = [*(mark.second for mark in marks[1:]), length][: len(marks)]
     return [
         Span(mark.second, end, KINDS.get(mark.what, "third"), f"{mark.what}, {mark.second:.1f} to {end:.1f} s")
         for mark, end in zip(marks, ends, strict=True)

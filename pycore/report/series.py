@@ -46,6 +46,8 @@ class Curves:
         self.read = 0
         """Seconds of play that were read."""
         self._marks: dict[str, list[tuple[int, str, str]]] = {"path": [], "sight": [], "stall": []}
+        self._followed: set[str] = set()
+        """Players of whose link a path is marked."""
         self.left_out = 0
         """Moments beyond those that are kept."""
         self._began_ms: int | None = None
@@ -109,6 +111,10 @@ class Curves:
             if self.seconds and begins > self.seconds[-1] + self.share:
                 self._append(self.seconds[-1] + self.share, dict.fromkeys(NAMES, UNKNOWN))
             self._append(begins, point)
+        for player, peer in item.values["peers"].items():
+            if player not in self._followed and isinstance(peer.get("path"), str):
+                # The path that a session begins with is no change, so no event tells it.
+                self._mark("path", item.time_ms, peer["path"], str(player))
         self.read += 1
         while len(self.seconds) > POINTS:
             self._halve()
@@ -145,10 +151,15 @@ class Curves:
         elif item.event in ("stalled", "resumed"):
             kind, what = "stall", str(item.more.get("cause", item.event))
         if kind:
-            if len(self._marks[kind]) < MARKS:
-                self._marks[kind].append((item.time_ms, what, player))
-            else:
-                self.left_out += 1
+            self._mark(kind, item.time_ms, what, player)
+
+    def _mark(self, kind: str, time_ms: int, what: str, player: str) -> None:
+        if kind == "path":
+            self._followed.add(player)
+        if len(self._marks[kind]) < MARKS:
+            self._marks[kind].append((time_ms, what, player))
+        else:
+            self.left_out += 1
 
 
 def _number(value: Any) -> float:

@@ -124,6 +124,16 @@ class GameReport:
         """What excludes a player, one entry for each rule and player of whom it is true."""
         return self.judgement.excluded.get(player.player, [])
 
+    @property
+    def broken(self) -> list[Excluded]:
+        """Every rule that is true, once for each player of whom it is."""
+        return list(dict.fromkeys(each for found in self.judgement.excluded.values() for each in found))
+
+    def named(self, player: str) -> str:
+        """A player with the subject id."""
+        subject = next((each.subject for each in self.players if each.player == player), None)
+        return player if subject is None else f"{player} ({subject})"
+
 
 class Applied(NamedTuple):
     """What became of a rule."""

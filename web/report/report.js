@@ -32,7 +32,7 @@
         height: HEIGHT,
         cursor: { sync: { key }, y: false },
         scales: { x: { time: false } },
-        axes: [{ ...axis(), values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((each) => `${each} s`) }, { ...axis(), size: 50 }],
+        axes: [{ ...axis(), size: 32, values: (/** @type {unknown} */ _, /** @type {number[]} */ at) => at.map((each) => `${each} s`) }, { ...axis(), size: 50 }],
         series: [
           { label: 'second' },
           ...series.map(([, label], index) => ({ label: `${label}, ${unit}`, stroke: colour(index ? 'second' : 'first'), width: 1.5, points: { show: curves.seconds.length < 3 } })),
