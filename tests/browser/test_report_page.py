@@ -101,7 +101,7 @@ def test_what_is_printed_is_light_and_fits_on_paper(opened: Any) -> None:
     page.emulate_media(media="print")
     printed = ink(page)
     assert min(printed.get(colour, 0) for colour in LIGHT.values()) > 50
-    assert page.locator(".uplot").first.evaluate("each => each.clientWidth") <= 340
+    assert page.locator(".chart canvas").first.bounding_box()["width"] <= 340
     page.emulate_media(media="screen")
     assert min(ink(page).get(colour, 0) for colour in DARK.values()) > 50
     data = page.pdf(format="A4", print_background=True)
