@@ -1,7 +1,8 @@
-"""A long record: how long it takes to step it again, to verify it and to export it, and in how much memory.
+"""A long record: how long it takes to step it again, to verify, export and report it, and in how much memory.
 
 The record has 100,000 frames of two players, an hour at 30 frames per second. It is made by stepping a small game and
-written to the disk line by line; each task runs in a process of its own, whose largest memory is asked for.
+written to the disk line by line; for the report there is also what both players saw of it. Each task runs in a process
+of its own, whose largest memory is asked for.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ TASKS: dict[str, list[str]] = {
     "verify": ["verify", "{folder}"],
     "export_csv": ["export", "{folder}", "--csv", "{out}/csv"],
     "export_parquet": ["export", "{folder}", "--parquet", "{out}/parquet"],
+    "report": ["report", "{seen}", "-o", "{out}/report.html"],
 }
 
 
@@ -83,6 +85,32 @@ def write(folder: Path, frames: int = FRAMES) -> None:
     (folder / "game.py").write_text(GAME.format(settings=SETTINGS), encoding="utf-8")
 
 
+def write_seen(folder: Path, game: Path, frames: int) -> None:
+    """The game's records once more, and what both players saw: every tenth frame was a guess that was corrected."""
+    from pycore.values.json import to_json
+
+    head = {"fps": 30, "game_id": "long", "players": [0, 1], "pycore_experienced": 1}
+    for player in (0, 1):
+        (folder / f"trajectory-{player}.jsonl").hardlink_to(game / f"trajectory-{player}.jsonl")
+        with (folder / f"experienced-{player}.jsonl").open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(to_json({**head, "player": player}) + "\n")
+            for number in range(frames):
+                episode, frame = divmod(number, EPISODE)
+                at = {"episode": episode, "frame": frame, "time_ms": 1000 * number // 30}
+                shown = [number * 7 // 5 % 6, number // 3 % 6]
+                if number % 10 == 0:
+                    wrong = [each if seat == player else (each + 1) % 6 for seat, each in enumerate(shown)]
+                    stream.write(to_json({**at, "shown": wrong, "predicted": [1 - player]}) + "\n")
+                    stream.write(to_json({**at, "event": "corrected", "from": frame, "to": frame}) + "\n")
+                stream.write(to_json({**at, "shown": shown}) + "\n")
+                if number % 30 == 29:
+                    counts = {"stalls": 0, "rollbacks": 3, "resimulated": 3, "max_depth": 1, "predicted_frames": 3}
+                    peer = {"rtt_ms": 80.5, "jitter_ms": 4.1, "input_age": 2, "advantage": 0.5, "path": "p2p"}
+                    of = {"second": number // 30, "hidden": False, "tick_ms_max": 3.4, "peers": {str(1 - player): peer}}
+                    stream.write(to_json({**at, **counts, **of}) + "\n")
+            stream.write(to_json({"end": "complete", "time_ms": 1000 * frames // 30}) + "\n")
+
+
 def measured(words: list[str]) -> tuple[float, float, dict[str, Any]]:
     """Seconds, the largest memory in MB, and what the command said."""
     program = (
@@ -117,10 +145,13 @@ def figures(frames: int = FRAMES) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="pycore-bench-") as temporary:
         folder, out = Path(temporary) / "game", Path(temporary) / "out"
-        folder.mkdir()
+        seen = Path(temporary) / "seen"
+        for each in (folder, seen, out):
+            each.mkdir()
         write(folder, frames)
+        write_seen(seen, folder, frames)
         for task, words in TASKS.items():
-            seconds, megabytes, said = measured([word.format(folder=folder, out=out) for word in words])
+            seconds, megabytes, said = measured([word.format(folder=folder, seen=seen, out=out) for word in words])
             done = said["games"][0] if task == "verify" else said
             if done["frames"] != frames or done.get("status", "reconciled") != "reconciled":
                 raise AssertionError(f"{task} did not do its work: {json.dumps(said)[:500]}")

@@ -49,6 +49,11 @@ class Comparison(NamedTuple):
         except TypeError:
             return None
 
+    @property
+    def text(self) -> str:
+        """The condition as it is read: `rtt_ms_p50 > 200`."""
+        return f"{self.metric} {self.op} {json.dumps(self.value, ensure_ascii=False)}"
+
     def told(self, of: Mapping[str, Value]) -> str:
         """The metric as it is."""
         known = of.get(self.metric)
@@ -69,6 +74,12 @@ class Together(NamedTuple):
         if decides in answers:
             return decides
         return None if None in answers else self.every
+
+    @property
+    def text(self) -> str:
+        """The conditions with `and` or `or` between them."""
+        words = [f"({part.text})" if isinstance(part, Together) else part.text for part in self.parts]
+        return (" and " if self.every else " or ").join(words)
 
     def told(self, of: Mapping[str, Value]) -> str:
         """The parts that made it so."""

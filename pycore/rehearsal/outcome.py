@@ -12,7 +12,7 @@ from typing import Any, Final
 from pycore.rehearsal.pace import Pace
 
 VERDICT: Final = "verdict.json"
-OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", "settings.json", VERDICT)
+OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", "experienced-*.jsonl*", "game.json", "settings.json", VERDICT)
 """The files of a rehearsal that the next one in the same folder takes the place of."""
 PICTURES: Final = ("*-page[0-9].png",)
 
@@ -38,6 +38,8 @@ class Outcome:
     paces: dict[str, Pace] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     """Those of the session."""
+    stored_files: dict[str, bytes] = field(default_factory=dict)
+    """What the relay stored besides: what every player saw, and game.json, as `pycore data --out` writes them."""
     reproduced: str = "no"
     """Where the record was stepped again (`pycore.rehearsal.reproducing.WAYS`)."""
 
@@ -92,9 +94,12 @@ class Outcome:
 
 
 def write(outcome: Outcome, out: Path) -> list[Path]:
-    """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict."""
+    """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict.
+
+    And what was seen, and what the relay knew of the game.
+    """
     clear(out)
-    files: dict[str, bytes] = {}
+    files: dict[str, bytes] = dict(outcome.stored_files)
     for player, metrics in outcome.metrics.items():
         files[f"metrics-{player}.json"] = _lines(metrics)
     for player, text in outcome.trajectories.items():

@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,26 @@ def rehearse(
         _relay(Path(folder), plan, site, database, port) as url,
         browser(chromium) as opened,
     ):
-        return _play(plan, url, opened, inputs.script(scripts), out, say)
+        outcome = _play(plan, url, opened, inputs.script(scripts), out, say)
+        return replace(outcome, stored_files=_stored(_store(Path(folder), database), outcome.game_id, Path(folder)))
+
+
+def _stored(database: str, game_id: str, folder: Path) -> dict[str, bytes]:
+    """What the relay has of the game that the pages do not hold any more, by the names that `pycore data` gives."""
+    from pycore.relay.export import export_game, list_games
+    from pycore.relay.store import DataStore
+
+    store = DataStore(database, create=False)
+    try:
+        (game,) = list_games(store, game_id)
+        paths = export_game(store, game, folder / "game")
+    finally:
+        store.close()
+    return {path.name: path.read_bytes() for path in paths if path.name.startswith(("experienced-", "game."))}
+
+
+def _store(folder: Path, database: str | None) -> str:
+    return serving.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
 
 
 @contextlib.contextmanager
@@ -74,8 +94,7 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
         # Another relay there would answer in the place of ours, with other settings.
         serving.refuse_taken("127.0.0.1", port)
     chosen = port or serving.free_port()
-    store = serving.database_url(database) if database else f"sqlite:///{folder / 'rehearsal.sqlite'}"
-    command = serving.command("127.0.0.1", chosen, store, site, settings)
+    command = serving.command("127.0.0.1", chosen, _store(folder, database), site, settings)
     command += ["--seed", str(plan.seed), "--seats", str(plan.game.seats)]
     log = (folder / "relay.log").open("wb")
     process = subprocess.Popen(command, cwd=serving.HOME, stdout=log, stderr=log)

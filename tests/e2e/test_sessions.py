@@ -88,6 +88,9 @@ def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_th
         stored = json.loads(found[f"metrics-{player}.json"])
         assert stored["frames"]["total"] == outcome.metrics[player]["frames"]["total"]
         assert stored["rollbacks"]["count"] == outcome.metrics[player]["rollbacks"]["count"]
+    # What the pages have handed over as they went is among a rehearsal's files as well.
+    assert sorted(outcome.stored_files) == [*(f"experienced-{player}.jsonl" for player in "01"), "game.json"]
+    assert {name: found[name] for name in outcome.stored_files} == outcome.stored_files
 
 
 @pytest.mark.parametrize("cut", ["silent", "close"])

@@ -121,8 +121,8 @@ def shorten(settings: Path) -> None:
     settings.write_text(json.dumps(json.loads(settings.read_text("utf-8")) | {"max_steps": 150}), "utf-8")
 
 
-def test_the_tutorial_leads_from_nothing_to_tables(machine: dict[str, str], folder: Path) -> None:
-    """Every block ends well and prints what stands below it; and there are tables."""
+def test_the_tutorial_leads_from_nothing_to_a_report(machine: dict[str, str], folder: Path) -> None:
+    """Every block ends well and prints what stands below it; there are tables, and pages with both players' curves."""
     at = folder
     parts = parts_of(TUTORIAL.read_text("utf-8"))
     assert sum(part.serves for part in parts) == 1
@@ -135,6 +135,8 @@ def test_the_tutorial_leads_from_nothing_to_tables(machine: dict[str, str], fold
             shorten(at / "study.json")
         assert misses(part.printed, output) == [], output
     assert len(list((at / "tables").glob("*.csv"))) >= 5
+    for name in ("report.html", "rehearsal.html"):
+        assert (at / name).read_text("utf-8").count("data-curves=") == 2, name
     first, second = sorted((at / "data").rglob("trajectory-*.jsonl"))
     assert first.read_bytes() == second.read_bytes(), "both players have the same record"
     located, _ = typed("python -c 'import pycore; print(pycore.__file__)'", at, machine)

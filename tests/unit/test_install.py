@@ -867,14 +867,17 @@ def test_a_compiled_wheel_goes_into_the_page_and_its_manifest(
 def test_the_plain_wheel_brings_the_modules_and_the_browsers_wheel_does_not() -> None:
     """An installed pycore installs into pages as a checkout does."""
     from tools import wheels
+    from tools.hatch_build import PACKAGES
 
     files = wheels.read(wheels.current().plain)
     carried = {name.removeprefix("pycore/web/") for name in files if name.startswith("pycore/web/")}
-    kinds = {"core": "*.js", "interactive_gym": "*.js", "demo": "*", "replay": "*"}
+    kinds = {"core": "*.js", "interactive_gym": "*.js", "demo": "*", "replay": "*", "report": "*"}
     ours = {f"{of}/{path.name}" for of, kind in kinds.items() for path in (ROOT / "web" / of).glob(kind)}
     vendored = {name for name in carried if name.startswith("vendor/")}
     assert carried - vendored == ours
-    assert vendored == {"vendor/socket.io.esm.min.js", "vendor/socket.io.LICENSE"}
+    names = [name for package in PACKAGES.values() for name in package]
+    assert len(names) == 5
+    assert vendored == {f"vendor/{name}" for name in names}
     assert not [name for name in wheels.browser_part(files, host_page=True) if "web/" in name or "install" in name]
 
 

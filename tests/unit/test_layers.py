@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bridge", "testing"),
     ("interactive_gym",),
     ("factory",),
-    ("audit", "cli", "export", "film", "install", "relay", "rehearsal", "site"),
+    ("audit", "cli", "export", "film", "install", "relay", "rehearsal", "report", "site"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # The package's front re-exports the core; the entry point is the command line's.
@@ -37,8 +37,10 @@ RANK["__init__"] = RANK["envs"]
 RANK["__main__"] = RANK["cli"]
 CORE = frozenset(name for name, rank in RANK.items() if rank <= RANK["session"])
 
-OUTSIDE = frozenset({"audit", "cli", "export", "factory", "film", "install", "relay", "rehearsal", "site", "__main__"})
-EDGES = "audit, cli, export, factory, film, install, relay, rehearsal and site"
+OUTSIDE = frozenset(
+    {"audit", "cli", "export", "factory", "film", "install", "relay", "rehearsal", "report", "site", "__main__"}
+)
+EDGES = "audit, cli, export, factory, film, install, relay, rehearsal, report and site"
 BROWSER_ONLY = frozenset({"js", "pyodide", "pyodide_js", "_pyodide"})
 CLOCKS_AND_SOCKETS = frozenset(
     """time datetime sched socket socketserver ssl select selectors asyncio threading multiprocessing

@@ -19,7 +19,7 @@ from tools import handed
 WEB = Path(__file__).resolve().parents[2] / "web"
 MAY_IMPORT = {
     "core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"},
-    "replay": {"replay", "demo"},
+    "replay": {"replay", "demo"}, "report": {"report"},
 }  # fmt: skip
 ABOVE = {"demo": {"vendor"}, "interactive_gym": {"the page"}}
 """What lies beside the folders where they are served: libraries, and the modules of the host page."""

@@ -246,11 +246,17 @@ def test_what_a_rehearsal_left_is_shown_and_written(tmp_path: Path) -> None:
 def test_the_next_rehearsal_in_a_folder_leaves_no_record_of_the_last_one(tmp_path: Path) -> None:
     """A player less would leave a record of another game; what is not a rehearsal's own is not touched."""
     (tmp_path / "trajectory-9.jsonl").write_text("mine")
-    outcome = Outcome("g", {}, {"0": "a", "1": "b"}, {}, {}, True, 3.0, None, [], [], [])
+    outcome = Outcome(
+        "g", {}, {"0": "a", "1": "b"}, {}, {}, True, 3.0, None, [], [], [],
+        stored_files={"experienced-1.jsonl": b"seen\n", "game.json": b"{}"},
+    )  # fmt: skip
     write(outcome, tmp_path)
     assert (tmp_path / "trajectory-9.jsonl").exists()
+    assert (tmp_path / "experienced-1.jsonl").read_bytes() == b"seen\n"
     write(Outcome("h", {}, {"0": "c"}, {}, {}, True, 3.0, None, [], [], []), tmp_path)
     assert not (tmp_path / "trajectory-1.jsonl").exists()
+    assert [path.name for path in tmp_path.glob("experienced-*")] == []
+    assert not (tmp_path / "game.json").exists()
     assert (tmp_path / "trajectory-0.jsonl").read_text() == "c"
 
 
