@@ -238,7 +238,7 @@ def _put(layer: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
         put_wrapper(layer, state[0])
 
 
-class _Reading(NamedTuple):
+class _Reading(Named):
     """A snapshot that is being unpickled."""
 
     captured: Captured
