@@ -36,8 +36,8 @@ LEFT_OUT = (
     "pycore/records/experienced_reader.py",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
-"""Server, simulator, installer, rehearsal, command line, export, report, the site's making, what reads records, what the
-shims have already: a page imports none."""
+"""Server, simulator, installer, rehearsal, command line, export, report, the site's making, what reads records, what
+the shims have already: a page imports none."""
 HOST_PAGE = ("pycore/interactive_gym/",)
 """What only the interactive_gym page imports."""
 
