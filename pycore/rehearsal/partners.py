@@ -71,9 +71,10 @@ def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int =
             acted, again = list(row), list(row)
             first = partners.act(frame, acted)
             if frame % BACK == 0:
-                # As after a rollback: the state was loaded, and other frames were computed meanwhile.
-                one.load(before)
-                partners.act(frame + 1, list(row))
+                # As in a rollback: the state is loaded, and another frame was computed meanwhile.
+                guessed = one.step(list(acted))
+                if guessed is None or not guessed.done:
+                    partners.act(frame + 1, list(row))
                 one.load(before)
             if not first == partners.act(frame, list(row)) == others.act(frame, again):
                 raise ConfigError(
