@@ -8,6 +8,7 @@ end, and so that two objects that are equal and one object in two places differ.
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from collections import deque
@@ -17,6 +18,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from pycore.envs.attributes import bare_state
+from pycore.envs.kinds import count_of
 from pycore.envs.memory import form_of
 from pycore.envs.subclasses import derived_from, inside_of
 
@@ -207,7 +209,7 @@ class _Forms:
             elif isinstance(value, tuple):  # a named one
                 told["items"] = [self.of(item, depth + 2) for item in value]
             return told
-        reduced: Any = value.__reduce_ex__(4)
+        reduced: Any = count_of(value) if kind is itertools.count else value.__reduce_ex__(4)
         if isinstance(reduced, str):
             return {"shared": reduced}
         make, given, state, items, pairs = (*reduced, None, None, None)[:5]

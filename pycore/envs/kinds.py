@@ -36,7 +36,7 @@ from pycore.envs.subclasses import is_exact, is_kept, module_of, reduction_of_su
 from pycore.errors import PycoreError
 
 __all__ = [
-    "Reduce", "Refused", "Sharing", "is_kept_aside", "plainly", "reduction_of", "reduction_of_code",
+    "Reduce", "Refused", "Sharing", "count_of", "is_kept_aside", "plainly", "reduction_of", "reduction_of_code",
 ]  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
     if kind is random.Random or _draws(kind):
         return sharing.generator
     if module_of(kind) == "itertools":
-        return _count if kind is itertools.count else _iterator
+        return count_of if kind is itertools.count else _iterator
     if kind in WALKING:
         return _walking
     if kind is object or _is_shared(kind):
@@ -362,7 +362,8 @@ def _view(kind: Any, base: Any, dtype: Any, shape: Any, strides: Any, offset: in
     return made if writeable else _lock(made)
 
 
-def _count(value: Any) -> Any:
+def count_of(value: Any) -> Any:
+    """How an `itertools.count` is made that goes on where this one is."""
     # Pythons from 3.14 on cannot copy it, and all of them say what is next.
     inside = repr(value).partition("(")[2].rstrip(")").split(", ")
     return itertools.count, tuple([int(each) if each.lstrip("-").isdecimal() else float(each) for each in inside])

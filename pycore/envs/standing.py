@@ -45,5 +45,6 @@ def _all_names(classes: Iterable[type]) -> Iterator[dict[str, Any]]:
 
 def _inside(names: dict[str, Any]) -> Iterator[Any]:
     for value in list(names.values()):
-        if isinstance(value, (type, ModuleType)) and not is_exact(value):
+        # What an object says of its class may be anybody's code.
+        if issubclass(type(value), (type, ModuleType)) and not is_exact(value):
             yield vars(value)

@@ -161,7 +161,7 @@ def _defined_by(kind: type, name: str) -> str:
 
 def is_exact(owner: Any) -> bool:
     """Whether a class or module is of those whose objects are values, and pickled as such."""
-    name = getattr(owner, "__name__", "") if isinstance(owner, ModuleType) else module_of(owner)
+    name = getattr(owner, "__name__", "") if issubclass(type(owner), ModuleType) else module_of(owner)
     return name.partition(".")[0] in _EXACT
 
 

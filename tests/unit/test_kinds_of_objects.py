@@ -307,14 +307,14 @@ class Single:
 class Card:
     """Of each rank there is one."""
 
-    known: dict[str, Card] = {}  # noqa: RUF012
+    known: dict[str, dict[str, Card]] = {"deck": {}}  # noqa: RUF012
 
     def __init__(self, rank: str) -> None:
         self.rank, self.warm = rank, [0]
 
     @classmethod
     def of(cls, rank: str) -> Card:
-        return cls.known.setdefault(rank, cls(rank))
+        return cls.known["deck"].setdefault(rank, cls(rank))
 
     def __reduce__(self) -> Any:
         return Card.of, (self.rank,)
