@@ -53,7 +53,14 @@ class Outlook:
     def state(self) -> Any:
         """The whole state in plain values, as the hashes have it: ``{"env": …}`` of an environment. It costs a save;
         None where the simulation does not tell (`pycore.Contents`)."""
-        return None if self._state is None else self._state()
+        if self._state is None:
+            return None
+        state = self._state()
+        if not self._copies:
+            return state
+        import copy
+
+        return copy.deepcopy(state)
 
 
 class Policy(Protocol):

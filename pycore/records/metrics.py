@@ -104,6 +104,7 @@ def _predictions(session: Session) -> dict[str, Any]:
             "misses": timeline.misses[seat],
             "repeatLastHits": timeline.repeat_hits[seat],
             "failed": timeline.failed[seat],
+            "failure": timeline.failure if timeline.failed[seat] else None,
         }
         for link in session.links for seat in link.peer.seats
     }  # fmt: skip

@@ -73,3 +73,12 @@ def never_changed(states: Sequence[bytes]) -> list[str]:
         return []
     named = ", ".join(still[:8]) + (" and others" if len(still) > 8 else "")
     return [f"never changed, so not tried: {named} (nothing to do if these are constants)"]
+
+
+def failed_guesses(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Predictors that raised, or said what is no action."""
+    return [
+        f"the predictor failed {guesses['failed']} times when player {of['playerId']} waited for player {player}: "
+        f"{guesses['failure']}; there the last action was repeated"
+        for of in metrics for player, guesses in of["predictions"].items() if guesses["failed"]
+    ]  # fmt: skip

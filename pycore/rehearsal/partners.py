@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.actions.codec import action_codec
-from pycore.errors import ConfigError, PolicyError, described
+from pycore.errors import ConfigError, PolicyError
 from pycore.policy import Policy
 from pycore.records.reader import Recording
 from pycore.rehearsal.game import Game
@@ -107,10 +107,10 @@ def try_predictor(game: Game, settings: Settings, row: Sequence[Any], seed: int 
     for frame in range(FRAMES):
         for seat in seats:
             guessing.guess(seat.number, seat.codec.encode(actions[seat.number]), 1 + frame % 4, frame)
-            if guessing.error is not None:
+            if guessing.failure:
                 return (
                     f"the predictor {settings.predictor} failed in frame {frame}, for player {seat.number}: "
-                    f"{described(guessing.error)}; where it does, the last action is repeated"
+                    f"{guessing.failure}; where it does, the last action is repeated"
                 )
         result = simulation.step(list(actions))
         if result is not None and result.done:

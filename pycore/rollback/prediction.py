@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pycore.errors import described
 from pycore.policy import Outlook, Predictor
 from pycore.rollback.seats import Seat
 from pycore.simulation import Contents, Observing, Resumable, Simulation
@@ -33,8 +34,8 @@ class Guessing:
     """The predictor of one session with what it is shown, kept apart from the game: it may do as it likes."""
 
     __slots__ = (
-        "_contents", "_episode", "_observing", "_players", "_predictor", "_resumable", "_seats", "_simulation", "error",
-        "failed",
+        "_contents", "_episode", "_observing", "_players", "_predictor", "_resumable", "_seats", "_simulation",
+        "failed", "failure",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +51,7 @@ class Guessing:
         self._episode = 0
         self.failed = [0] * len(self._seats)
         """By seat, how often it raised, or gave what is no action of it."""
-        self.error: Exception | None = None
+        self.failure = ""
         """What the first of these was."""
 
     def begin(self, episode: int) -> None:
@@ -77,8 +78,7 @@ class Guessing:
             encoded = codec.encode(action)
         except Exception as error:  # a bad guess costs a rollback, never the game
             self.failed[seat] += 1
-            if self.error is None:
-                self.error = error
+            self.failure = self.failure or described(error)
         if self._resumable is not None:
             # What it drew from a generator that the environment draws from, too, does not count.
             self._resumable.resume()

@@ -149,6 +149,11 @@ class Timeline:
         return [0] * len(self.seats) if self._guessing is None else self._guessing.failed
 
     @property
+    def failure(self) -> str:
+        """What the first of these was; empty: there was none."""
+        return "" if self._guessing is None else self._guessing.failure
+
+    @property
     def total(self) -> int:
         """Frames stepped for the first time, over the session."""
         return self.stepped_before + self.stepped

@@ -84,7 +84,10 @@ def test_guesses_are_counted_against_what_was_really_played(prediction: str) -> 
         repeated = found[str(other)].pop("repeatLastHits")
         assert repeated == hits if prediction == "repeat_last" else 0 < repeated != hits
         assert found == {
-            str(other): {"predictor": prediction, "frames": frames, "hits": hits, "misses": frames - hits, "failed": 0}
+                str(other): {
+                    "predictor": prediction, "frames": frames, "hits": hits, "misses": frames - hits, "failed": 0,
+                    "failure": None,
+                }
         }
         assert 0 < hits < frames
 

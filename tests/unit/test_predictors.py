@@ -8,9 +8,10 @@ from typing import Any
 import core_view
 import pytest
 
-from pycore import Outlook, Settings
+from pycore import Outlook, Settings, StepResult
 from pycore.envs import ParallelEnvAdapter
 from pycore.records import export_session_metrics
+from pycore.rehearsal.coverage import failed_guesses
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
 
 SIX = {"type": "discrete", "n": 6}
@@ -101,6 +102,57 @@ def test_whatever_a_predictor_does_the_game_is_the_true_one(predictor: type) -> 
     found = [wrong_with(truth, page.rows[0], page.rewards[0], page.finals[0]) for page in mesh.peers]
     assert found == ["", ""]
     assert all(core_view.rollbacks(page.session) > 20 for page in mesh.peers)
+
+
+class Aliased:
+    """A simulation whose contents are its very state."""
+
+    def __init__(self) -> None:
+        self.state = [0]
+
+    def reset(self, episode: int) -> None:
+        self.state = [0]
+
+    def save(self) -> Any:
+        return self.state
+
+    def load(self, state: Any) -> None:
+        self.state = state
+
+    def canonical(self, state: Any) -> bytes:
+        return repr(state).encode()
+
+    def contents(self, state: Any) -> Any:
+        return state
+
+    def step(self, actions: Any) -> StepResult:
+        self.state = [self.state[0] + sum(actions)]
+        return StepResult({}, {}, {}, {}, False)
+
+
+def test_a_state_that_a_simulation_hands_out_as_it_is_is_shown_as_a_copy() -> None:
+    """What is cleared is not the game's."""
+    settings = Settings(max_steps=100, action_space=SIX)
+    mesh = Mesh(2, settings, lambda seat: Aliased(), script, BAD, seed=5, predictor=Scribbles())
+    mesh.run(30.0)
+    assert [page.session.reason for page in mesh.peers] == ["complete", "complete"]
+    assert mesh.peers[0].rows == mesh.peers[1].rows
+    for page in mesh.peers:
+        assert predictions(mesh, page.seat)[str(1 - page.seat)]["failed"] == 0
+
+
+def test_what_failed_is_counted_with_its_first_reason() -> None:
+    """And a rehearsal tells it."""
+    mesh = Mesh(2, SETTINGS, lambda seat: Walk(2, seed=1), script, BAD, seed=5, predictor=Raises())
+    mesh.run(30.0)
+    metrics = [export_session_metrics(page.session) for page in mesh.peers]
+    found = metrics[0]["predictions"]["1"]
+    assert found["failed"] >= found["frames"] > 100
+    assert found["failure"] == "KeyError: 'what now'"
+    assert failed_guesses(metrics)[0] == (
+        f"the predictor failed {found['failed']} times when player 0 waited for player 1: KeyError: 'what now'; "
+        "there the last action was repeated"
+    )
 
 
 class Knows:
