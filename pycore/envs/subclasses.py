@@ -21,6 +21,7 @@ import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
@@ -82,6 +83,12 @@ def reduction_of_subclass(kind: type) -> Reduce | None:
 
 def derived_from(kind: type) -> type | None:
     """The type of Python's own by which an object of a class is made; None where pickle's way is the right one."""
+    known: Any = kind
+    return _base_of(known)
+
+
+@lru_cache(maxsize=1024)  # asked for every object that is compared; some games make classes without end
+def _base_of(kind: Any) -> type | None:
     if kind in _BASES or module_of(kind) == "collections" or issubclass(kind, (Enum, type)):
         return None
     ways = _ways_of(kind)
