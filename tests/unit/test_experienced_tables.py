@@ -18,7 +18,7 @@ from pycore.cli import cli
 from pycore.records import Trajectory, export_session_metrics, trajectory_text
 from pycore.testing import Conditions, Mesh
 
-GUIDE = Path(__file__).parents[2] / "docs" / "data.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def study(folder: Path) -> Path:
@@ -106,20 +106,65 @@ def test_a_record_that_was_cut_off_is_refused_by_line(tmp_path: Path) -> None:
     assert "cut off" in done.output
 
 
+def blocks_of(guide: Path) -> list[str]:
+    """Its Python, block by block."""
+    return re.findall(r"^```python\n(.*?)^```", guide.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def executed(block: str) -> tuple[str, dict[str, Any]]:
+    """What a snippet prints, and its names."""
+    names: dict[str, Any] = {}
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(block, "guide", "exec"), names)
+    return out.getvalue(), names
+
+
 def test_the_guides_questions_have_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its snippet runs over the tables and prints them."""
     pytest.importorskip("pandas")
     assert call("export", study(tmp_path), "--csv", tmp_path / "tables").exit_code == 0
-    (block,) = [
-        block for block in re.findall(r"^```python\n(.*?)^```", GUIDE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-        if "Round trip per minute" in block
-    ]  # fmt: skip
+    (block,) = [block for block in blocks_of(DOCS / "data.md") if "Round trip per minute" in block]
     monkeypatch.chdir(tmp_path)
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(block, "data.md", "exec"), {})
-    said = out.getvalue()
+    said, _ = executed(block)
     assert "rtt_ms" in said
     assert "hidden" in said
     assert "12.5" in said
     assert "server_ms" in said
+
+
+def test_the_guides_onsets_are_those_of_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first picture of every rewarded frame, and the last correction after it, as read line by line."""
+    pytest.importorskip("pandas")
+    folder = study(tmp_path)
+    assert call("export", folder, "--csv", tmp_path / "tables").exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    onsets_block, mark_block = blocks_of(DOCS / "howto" / "eeg-video.md")
+    _, names = executed(onsets_block)
+    found = {
+        (row.player, row.episode, row.frame): (row.first_ms, row.right_ms, row.was_true, row.server_ms)
+        for row in names["onsets"].itertuples()
+    }
+    expected = {}
+    rewarded = {
+        (int(row["episode"]), int(row["frame"])) for row in table(tmp_path / "tables", "frames")
+        if float(row["reward"] or 0)
+    }  # fmt: skip
+    for player in (0, 1):
+        text = (folder / "mesh" / f"experienced-{player}.jsonl").read_text()
+        for line in map(json.loads, text.splitlines()):
+            if "shown" in line and (line["episode"], line["frame"]) in rewarded:
+                key = (player, line["episode"], line["frame"])
+                expected.setdefault(key, (line["time_ms"], line["time_ms"], True, line["time_ms"] + 40.5))
+            if line.get("event") == "corrected":
+                for frame in range(line["from"], line["to"] + 1):
+                    key, time = (player, line["episode"], frame), line["time_ms"]
+                    if key in expected:
+                        expected[key] = (expected[key][0], time, False, time + 40.5)
+    assert len(expected) > 10
+    assert 0 < sum(was_true for _, _, was_true, _ in expected.values()) < len(expected)
+    assert found == expected
+    _, names = executed(mark_block)
+    assert [names["mark"](frame)["color"] for frame in (0, 7, 8, 15, 16)] == [
+        "#000000", "#000000", "#ffffff", "#ffffff", "#000000"
+    ]  # fmt: skip
