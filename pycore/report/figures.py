@@ -26,6 +26,8 @@ STYLE: Final[Any] = {
     "figure.figsize": (WIDTH, HEIGHT), "figure.constrained_layout.use": True, "legend.frameon": False,
     "lines.linewidth": 1.2, "axes.ymargin": 0.1,
 }  # fmt: skip
+KINDS: Final[dict[str, dict[str, Any]]] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
+"""Files of a figure, without what would differ in each of them."""
 
 
 def draw(study: Study, folder: Path) -> list[Path]:
@@ -44,11 +46,16 @@ def draw(study: Study, folder: Path) -> list[Path]:
             drawn = Figure()
             if not figure(drawn.subplots(), players):
                 continue
-            for kind, metadata in (("pdf", {"CreationDate": None}), ("png", {"Software": None})):
+            for kind, metadata in KINDS.items():
                 path = folder / f"{name}.{kind}"
                 drawn.savefig(path, metadata=metadata)
                 written.append(path)
     return written
+
+
+def files() -> list[str]:
+    """The names of all files that there can be."""
+    return [f"{name}.{kind}" for name in FIGURES for kind in KINDS]
 
 
 def _known(players: list[PlayerReport], *names: str) -> Iterator[tuple[float, ...]]:

@@ -20,9 +20,9 @@ def write(study: Study, title: str, out: Path, figures: Path | None, pseudonyms:
         with contextlib.ExitStack() as stack:
             made: list[Path] = []
             if figures is not None:
-                from pycore.report.figures import draw
+                from pycore.report import figures as drawing
 
-                made = draw(study, stack.enter_context(beside(figures)))
+                made = drawing.draw(study, stack.enter_context(beside(figures)))
             file = stack.enter_context(new_file(out))
             file.stream.write(text)
             file.stream.flush()
@@ -30,6 +30,8 @@ def write(study: Study, title: str, out: Path, figures: Path | None, pseudonyms:
                 pseudonyms.write()
             if figures is not None:
                 figures.mkdir(exist_ok=True)
+                for name in drawing.files():
+                    (figures / name).unlink(missing_ok=True)  # one of an earlier report, of which there is nothing now
                 written += [path.replace(figures / path.name) for path in made]
             file.keep()
     except OSError as error:

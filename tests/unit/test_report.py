@@ -362,6 +362,8 @@ def test_the_figures_are_there_as_pdf_and_png_and_the_same_each_time(tmp_path: P
     """Fonts are inside of the PDF; the figures of another run have the same bytes."""
     pytest.importorskip("matplotlib")
     game = study(tmp_path)
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "round-trips-by-minute.pdf").write_text("of an earlier report")
     for out in ("one", "two"):
         assert run(game, "-o", tmp_path / "r.html", "--figures", tmp_path / out).exit_code == 0
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
@@ -370,6 +372,7 @@ def test_the_figures_are_there_as_pdf_and_png_and_the_same_each_time(tmp_path: P
         data = (tmp_path / "one" / name).read_bytes()
         assert data == (tmp_path / "two" / name).read_bytes()
         assert data.startswith(b"%PDF" if name.endswith("pdf") else b"\x89PNG")
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == names
     assert b"/FontFile2" in (tmp_path / "one" / "depths.pdf").read_bytes()
 
 
