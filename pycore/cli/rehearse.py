@@ -31,7 +31,7 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
 @click.command(short_help="Play a whole session in headless browsers, and judge it.")
 @click.argument("subject", metavar="MODULE:FACTORY|FILE.py[:FACTORY]")
-@click.option("--players", type=click.IntRange(1, 8), metavar="N", help="Pages that play; default: one for each agent.")
+@click.option("--players", type=click.IntRange(1, 8), metavar="N", help="Players; default: one for each agent.")
 @click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1, 86_400), help="How long.")
 @click.option(
     "--episodes", type=click.IntRange(1, 250), metavar="N",
