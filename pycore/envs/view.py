@@ -24,6 +24,7 @@ __all__ = ["Shape", "View"]
 
 MARK: Final = "pycore.view"
 """The key by which a state of more than the environment's own is known."""
+BOOLS: Final = frozenset({bool})
 ALL: Final = "__all__"
 """RLlib's word in flags: everybody."""
 
@@ -132,15 +133,13 @@ class View:
                 there = (*actions, *(self.agents or ()))
                 terminations, truncations = _spread(terminations, there), _spread(truncations, there)
                 outcome = (*outcome[:2], terminations, truncations, outcome[4])
-            try:
-                some = self.flagged or any(terminations.values()) or any(truncations.values())
-            except Exception:  # a flag that is neither true nor false; which one is said below
-                some = True
-            if some:
+            flags = (*terminations.values(), *truncations.values())
+            # What is no bool may be none at all, and is looked at one by one.
+            if not self.flagged and BOOLS.issuperset(map(type, flags)) and not any(flags):
+                self.quiet = True
+            else:
                 terminations = flags_of(terminations, "terminations", self.env)
                 self._remember(terminations, flags_of(truncations, "truncations", self.env))
-            else:
-                self.quiet = True
         return outcome
 
     def action_space(self, agent: Any) -> Any:
