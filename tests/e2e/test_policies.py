@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -95,3 +96,48 @@ def test_a_policy_in_javascript_that_one_page_computes_plays_with_two_people(
     one, other = (outcome.metrics[player]["inputs"] for player in "01")
     assert one["sentViaP2P"] == other["receivedViaP2P"] == 2 * other["sentViaP2P"] > 300
     assert {row[2] for row in actions(outcome.trajectories["0"])} == {0, 1, 2, 3}
+
+
+GUESSING = '''
+class Knowing:
+    """Knows what the players of this rehearsal do: what their policy makes of what they see."""
+
+    def predict(self, outlook, last, since, frame):
+        return press(outlook.observation, outlook.player)
+
+
+def press(observation, agent):
+    return observation % 4
+
+
+def make_predictor():
+    return Knowing()
+'''
+
+
+def test_a_predictor_that_knows_the_players_is_nearly_always_right_where_the_last_action_is_not(tmp_path: Path) -> None:
+    """In two pages, 80 ms apart; observations are there after rollbacks too, and the books add up."""
+    (tmp_path / "counters.py").write_bytes((ENVIRONMENTS / "counters.py").read_bytes())
+    (tmp_path / "pair.py").write_text("from counters import Counters\n\n\ndef make_env():\n    return Counters(2)\n")
+    (tmp_path / "guessing.py").write_text(GUESSING)
+    verdict = rehearsed(
+        "pair.py", {"prediction": "guessing.py"}, tmp_path, "--seconds", "8", "--episodes", "2", "--latency", "80",
+        "--loss", "5", "--policy", "guessing.py:press",
+    )  # fmt: skip
+    assert list(verdict["players"]) == ["0", "1"]
+    for player in "01":
+        metrics = json.loads((tmp_path / "left" / f"metrics-{player}.json").read_text())
+        [of] = metrics["predictions"].values()
+        assert (of["predictor"], of["failed"], of["failure"]) == ("Knowing", 0, None)
+        assert of["frames"] == of["hits"] + of["misses"] > 90
+        assert of["hits"] > 0.95 * of["frames"]
+        assert of["repeatLastHits"] < 0.6 * of["frames"]
+    one, other = (tmp_path / "left" / f"trajectory-{player}.jsonl" for player in (0, 1))
+    assert one.read_bytes() == other.read_bytes()
+    assert {row[1] for row in actions(one.read_text())} == {0, 1, 2, 3}
+    assert exit_status(tmp_path, "verify", "left") == 0
+    assert exit_status(tmp_path, "export", "left", "--csv", "tables") == 0
+    with (tmp_path / "tables" / "sessions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["predictor"] for row in rows] == ["Knowing", "Knowing"]
+    assert all(int(row["repeat_last_hits"]) < int(row["prediction_hits"]) for row in rows)
