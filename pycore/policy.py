@@ -17,18 +17,19 @@ __all__ = ["Outlook", "Policy", "Predictor"]
 
 
 class Outlook:
-    """What a policy sees of the state before a frame, from its seat: read, do not change, do not keep."""
+    """What a policy sees of the state before a frame, from its seat: read, do not change, do not keep. A predictor is
+    shown copies, which are made when it asks."""
 
-    __slots__ = ("_copies", "_observation", "_state", "episode", "player", "seat")
+    __slots__ = ("_look", "_observation", "_state", "episode", "player", "seat")
 
     def __init__(
         self,
         seat: int,
         player: int | str,
         episode: int,
-        observation: Any,
+        observation: Any = None,
         state: Callable[[], Any] | None = None,
-        copies: bool = False,
+        look: Callable[[int | str], Any] | None = None,
     ) -> None:
         self.seat = seat
         self.player = player
@@ -37,30 +38,20 @@ class Outlook:
         """From 0."""
         self._observation = observation
         self._state = state
-        self._copies = copies
+        self._look = look
+        """Gives a player's observation when it is asked for."""
 
     @property
     def observation(self) -> Any:
         """What the environment shows this player of the state; None where it shows nothing. A policy gets it as the
         environment made it, a predictor a copy."""
-        if not self._copies or self._observation is None:
-            return self._observation
-        import copy  # who looks at nothing pays for nothing
-
-        return copy.deepcopy(self._observation)
+        return self._observation if self._look is None else self._look(self.player)
 
     @property
     def state(self) -> Any:
         """The whole state in plain values, as the hashes have it: ``{"env": …}`` of an environment. It costs a save;
         None where the simulation does not tell (`pycore.Contents`)."""
-        if self._state is None:
-            return None
-        state = self._state()
-        if not self._copies:
-            return state
-        import copy
-
-        return copy.deepcopy(state)
+        return None if self._state is None else self._state()
 
 
 class Policy(Protocol):

@@ -34,7 +34,7 @@ def ends(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def without_rollback(plan: Plan, metrics: Sequence[Mapping[str, Any]], lowest_delay: int) -> str:
     """Why a rehearsal under latency proves nothing; empty if frames were rolled back, or did not have to be."""
-    if any(of["rollbacks"]["performed"] for of in metrics):
+    if any(of["rollbacks"]["performed"] for of in metrics) or _guessed_better(metrics):
         return ""
     if sum(of["inputs"]["sentViaP2P"] for of in metrics) < ENOUGH:
         return ""  # the way through the server is not slowed
@@ -75,9 +75,16 @@ def never_changed(states: Sequence[bytes]) -> list[str]:
     return [f"never changed, so not tried: {named} (nothing to do if these are constants)"]
 
 
-def failed_guesses(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Predictors that raised, or said what is no action."""
-    return [
+def _guessed_better(metrics: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether guesses were right where the last action was not."""
+    return any(each["repeatLastHits"] < each["hits"] for of in metrics for each in of.get("predictions", {}).values())
+
+
+def of_predictors(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Predictors that raised, or said what is no action, and such as left nothing to roll back."""
+    right = not any(of["rollbacks"]["performed"] for of in metrics) and _guessed_better(metrics)
+    said = "nothing was rolled back, since the predictor was always right: rehearse without it as well"
+    return [said] * right + [
         f"the predictor failed {guesses['failed']} times when player {of['playerId']} waited for player {player}: "
         f"{guesses['failure']}; there the last action was repeated"
         for of in metrics for player, guesses in of["predictions"].items() if guesses["failed"]

@@ -290,7 +290,7 @@ def _collect(
     if vacuous := coverage.without_rollback(plan, everybody, least):
         problems.append(vacuous)
     warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
-    warnings += [*coverage.without_peer_to_peer(plan, everybody), *coverage.failed_guesses(everybody)]
+    warnings += [*coverage.without_peer_to_peer(plan, everybody), *coverage.of_predictors(everybody)]
     for player, of in paces.items():
         depths = [event["rollbackFrames"] for event in metrics[player]["rollbacks"]["events"]]
         warnings += [said for said in [pace.advice(player, of, depths, seats[int(player)].delay)] if said]

@@ -47,7 +47,8 @@ class Guessing:
         self._predictor = predictor
         self._observing: Observing | None = simulation if isinstance(simulation, Observing) else None
         self._contents: Contents | None = simulation if isinstance(simulation, Contents) else None
-        self._resumable: Resumable | None = simulation if isinstance(simulation, Resumable) else None
+        ours = type(predictor) is DefaultAction
+        self._resumable: Resumable | None = simulation if not ours and isinstance(simulation, Resumable) else None
         self._episode = 0
         self.failed = [0] * len(self._seats)
         """By seat, how often it raised, or gave what is no action of it."""
@@ -69,9 +70,8 @@ class Guessing:
         the last known action, of `since` frames before."""
         codec = self._seats[seat].codec
         player = self._players[seat]
-        observed = None if self._observing is None else self._observing.observations.get(player)
         state = None if self._contents is None else self._state
-        outlook = Outlook(seat, player, self._episode, observed, state, copies=True)
+        outlook = Outlook(seat, player, self._episode, None, state, self._look)
         try:
             # An action of its own: what it does to it must not be done to the input, which is known.
             action = self._predictor.predict(outlook, codec.decode(encoded), since, frame)
@@ -84,6 +84,15 @@ class Guessing:
             self._resumable.resume()
         return encoded, codec.decode(encoded)
 
+    def _look(self, player: int | str) -> Any:
+        if self._observing is None:
+            return None
+        import copy  # who looks at nothing pays for nothing
+
+        return copy.deepcopy(self._observing.observations.get(player))
+
     def _state(self) -> Any:
         assert self._contents is not None
-        return self._contents.contents(self._simulation.save())
+        import copy
+
+        return copy.deepcopy(self._contents.contents(self._simulation.save()))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pycore.duties import CHANNEL_CLOSED
-from pycore.policy import Policy
+from pycore.policy import Policy, Predictor
 from pycore.session.session import Session
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -37,6 +37,7 @@ class Mesh:
     `simulation(seat)` makes each peer's own simulation; `play(seat)` gives the function (episode, frame) ->
     action of a player. `at` schedules what happens meanwhile. `server.grace` says whether the server tells who left.
     `policies` make those that play the seats behind the pages' own, on every page anew; the settings name them too.
+    `predictors` are those of the pages, by page: each may have another one, or None; `predictor` is the same for all.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Mesh:
         seed: int = 0,
         watchers: Sequence[Watcher] = (),
         policies: Sequence[Callable[[], Policy]] = (),
+        predictors: Sequence[Predictor | None] = (),
         **session: Any,
     ) -> None:
         self.settings = settings
@@ -65,6 +67,8 @@ class Mesh:
             more = {**session}
             more.setdefault("incarnation", 1 + page.seat + seats * page.loads)
             played = simulation(page.seat)
+            if page.seat < len(predictors):
+                more["predictor"] = predictors[page.seat]
             costs = conditions.costs
             if costs is not None:
                 played = metered = Metered(played)

@@ -11,7 +11,7 @@ import pytest
 from pycore import Outlook, Settings, StepResult
 from pycore.envs import ParallelEnvAdapter
 from pycore.records import export_session_metrics
-from pycore.rehearsal.coverage import failed_guesses
+from pycore.rehearsal.coverage import of_predictors
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
 
 SIX = {"type": "discrete", "n": 6}
@@ -149,7 +149,7 @@ def test_what_failed_is_counted_with_its_first_reason() -> None:
     found = metrics[0]["predictions"]["1"]
     assert found["failed"] >= found["frames"] > 100
     assert found["failure"] == "KeyError: 'what now'"
-    assert failed_guesses(metrics)[0] == (
+    assert of_predictors(metrics)[0] == (
         f"the predictor failed {found['failed']} times when player 0 waited for player 1: KeyError: 'what now'; "
         "there the last action was repeated"
     )

@@ -14,7 +14,7 @@ import pytest
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.rehearsal import Game, Outcome, Plan, serving, table, write
 from pycore.rehearsal.browsers import ready
-from pycore.rehearsal.coverage import ends, never_changed, without_peer_to_peer, without_rollback
+from pycore.rehearsal.coverage import ends, never_changed, of_predictors, without_peer_to_peer, without_rollback
 from pycore.rehearsal.pace import Pace, advice, pace_of
 from pycore.session.tick import RESIMULATED, STEPPED
 from pycore.values import canonical
@@ -135,6 +135,22 @@ def test_latency_without_any_rollback_proves_nothing(tag: Game) -> None:
     assert without_rollback(Plan(tag, latency_ms=100), nothing, 3) == ""
     assert without_rollback(Plan(tag, latency_ms=100), [of_player(0), of_player(1, performed=1)], 1) == ""
     assert without_rollback(Plan(tag, latency_ms=100), [of_player(0, sent=0), of_player(1, sent=9)], 1) == ""
+
+
+def test_a_predictor_that_was_always_right_leaves_nothing_to_roll_back_and_that_is_said(tag: Game) -> None:
+    """It proves nothing where repeating the last action would have been right as well."""
+
+    def guessed(repeat_last_hits: int, **more: Any) -> Any:
+        of = {"frames": 90, "hits": 90, "misses": 0, "repeatLastHits": repeat_last_hits, "failed": 0, "failure": None}
+        return {**of_player(0), "playerId": 0, "predictions": {"1": {**of, **more}}}
+
+    assert without_rollback(Plan(tag, latency_ms=100), [guessed(20), of_player(1)], 1) == ""
+    assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), [guessed(90), of_player(1)], 1)
+    (said,) = of_predictors([guessed(20)])
+    assert "rehearse without it as well" in said
+    assert of_predictors([guessed(90)]) == []
+    (said,) = of_predictors([guessed(90, failed=3, failure="KeyError: 7")])
+    assert said.startswith("the predictor failed 3 times when player 0 waited for player 1: KeyError: 7;")
 
 
 def test_a_peer_to_peer_that_never_came_up_is_said_unless_it_was_not_meant_to(tag: Game) -> None:
