@@ -146,6 +146,7 @@ def test_without_peer_to_peer_a_study_that_wants_it_ends_for_both(stage: Stage) 
         assert played.server.unknown == set()
 
 
+@pytest.mark.long  # the other generation's page is refused alike in every run
 def test_an_environment_that_cannot_go_back_is_refused_by_name(stage: Stage) -> None:
     """What can be saved in no way has no rollback: the page says so before anybody plays."""
     with gathered(stage, bound("StuckArena")) as (played, chrome):
@@ -157,6 +158,7 @@ def test_an_environment_that_cannot_go_back_is_refused_by_name(stage: Stage) -> 
         assert played.server.unknown == set()
 
 
+@pytest.mark.long  # the other generation's page is refused alike in every run
 def test_another_version_of_the_core_is_named_and_refused(stage: Stage) -> None:
     """Two pages with different cores do not play: both participants are told within seconds."""
     with gathered(stage, scene()) as (played, chrome):
