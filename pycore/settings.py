@@ -132,12 +132,11 @@ class Settings(Frozen):
         for name in (*_WHOLE, *_WHOLE_OR_NONE):
             if name in own and not (own[name] is None and name in _WHOLE_OR_NONE):
                 own[name] = _whole(name, own[name])
-        if "action_space" in own:
-            own["action_space"] = space_of(own["action_space"])
+        # Defaults, too: a process of another kind is told all of it as JSON.
+        own["action_space"] = space_of(self.action_space)
+        own["policies"] = _policies(self.policies)
         if "default_action" in own:
             own["default_action"] = _spelled(own["default_action"])
-        if "policies" in own:
-            own["policies"] = _policies(own["policies"])
         if "seats" not in own:
             return
         if not isinstance(own["seats"], (list, tuple)):

@@ -257,5 +257,5 @@ class Bridge:
         self.closed = True
 
 
-def create(config_json, env, clock=None):
+def create(config_json, env, clock=None, policies=None, predictor=None):
     return Bridge(json.loads(config_json), env)
