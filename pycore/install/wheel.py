@@ -32,12 +32,11 @@ STARTER = PACKAGE.parent / bundle.BOOTSTRAP
 LEFT_OUT = (
     "pycore/relay/", "pycore/testing/", "pycore/install/", "pycore/rehearsal/", "pycore/web/", "pycore/cli/",
     "pycore/audit/", "pycore/export/", "pycore/film/", "pycore/factory/", "pycore/site/",
-    "pycore/report/", "pycore/records/reader.py", "pycore/records/replay.py", "pycore/records/agreement.py",
-    "pycore/records/experienced_reader.py",
+    "pycore/report/", "pycore/records/agreement.py", "pycore/records/experienced_reader.py",
     "pycore/__main__.py", "pycore/bridge/handed.py", "pycore/interactive_gym/handed.py",
 )  # fmt: skip
-"""Server, simulator, installer, rehearsal, command line, export, report, the site's making, what reads records, what
-the shims have already: a page imports none."""
+"""Server, simulator, installer, rehearsal, command line, export, report, the site's making, what compares records, what
+the shims have already: a page imports none. What steps a record again stays: a rehearsal has a page do it."""
 HOST_PAGE = ("pycore/interactive_gym/",)
 """What only the interactive_gym page imports."""
 

@@ -1,6 +1,6 @@
 """What a session leaves behind: trajectories, which can be read and stepped again, what was seen, and metrics.
 
-A page writes records and reads none: what reads them is imported when it is asked for, and left out of a page's wheel.
+A page writes records. What reads them is imported when it is asked for: in a page, when a rehearsal has it step one.
 """
 
 from __future__ import annotations

@@ -52,6 +52,8 @@ class Experienced:
     def __init__(self, session: Session, now: float, every: float) -> None:
         self._session = session
         self._timeline = session.timeline
+        self._computed = sum([1 << seat for seat in session.settings.computed(session.players)])
+        """The seats that every page's policies play, as bits."""
         self._every = every
         self._due_at = now + every
         self._values: list[tuple[Any, ...] | dict[str, Any]] = []
@@ -109,7 +111,10 @@ class Experienced:
             if fixed and self._current_since is not None:
                 self._resumed(now)
                 fixed, self._current_since = self._current_since, None
-            self._values.append((now, frame, fixed, frames.missing[slot], *frames.encoded[slot]))
+            guessed = frames.missing[slot]
+            if self._computed and min(frames.held) < frame - 1:
+                guessed |= self._computed  # what a policy saw was a guess
+            self._values.append((now, frame, fixed, guessed, *frames.encoded[slot]))
         if flags & STALLED:
             if self._current_since is None:
                 self._current_since = int(now * 1000.0 + self._off)

@@ -10,12 +10,13 @@ import pytest
 from core_support import Table, settings
 from experienced_support import lines_of, run
 
+from pycore import Outlook
 from pycore.export.seen import compare
 from pycore.records import Displayed, Experience, Reading, RecordError, Trajectory, trajectory_text
 from pycore.records import experienced as module
 from pycore.records.experienced import Experienced
 from pycore.rollback.seats import Seat
-from pycore.testing import Conditions, Mesh
+from pycore.testing import Conditions, Mesh, Walk
 
 BAD = Conditions(delay=0.08, jitter=0.04, loss=0.1)
 
@@ -402,3 +403,34 @@ def test_whatever_the_network_does_both_records_fit(seed: int) -> None:
         assert seen.guessed > 30
 
 
+
+
+class Echoes:
+    """Does what the state is, modulo six: of a guessed state, a guess."""
+
+    def act(self, outlook: Outlook, frame: int, random: Any) -> int:
+        return int(outlook.observation) % 6
+
+
+def test_what_a_policy_does_on_a_guessed_state_is_a_guess_in_the_picture() -> None:
+    """It fits the confirmed record, and of what it showed nothing wrong is called known."""
+    mesh, recorder = run(
+        Conditions(delay=0.08, jitter=0.03, loss=0.05), session={"policies": [Echoes]},
+        simulation=lambda seat: Walk(3, seed=4), policies={"2": "echo.py"},
+    )  # fmt: skip
+    wrong = guessed = known = 0
+    for seat, page in enumerate(mesh.peers):
+        for line in lines_of(recorder.text(seat)):
+            if "shown" not in line or line["frame"] >= len(page.rows[line["episode"]]):
+                continue
+            row = page.rows[line["episode"]][line["frame"]]
+            right = [page.session.seats[2].codec.to_json(page.session.seats[2].decode(row[2]))]
+            predicted = line.get("predicted", [])
+            guessed += 2 in predicted
+            known += 2 not in predicted
+            if line["shown"][2:] != right:
+                wrong += 1
+                assert 2 in predicted, line
+    assert wrong > 10
+    assert guessed > wrong
+    assert known > 10
