@@ -48,11 +48,11 @@ def test_two_people_with_names_for_seats_play_three_episodes_by_peer(stage: Stag
 
 
 def test_loss_and_delay_cost_no_input_and_both_stop_where_the_play_ends(stage: Stage) -> None:
-    """60 ms and 5 % loss one way, three frames of delay: resends and rollbacks happen, and the data is whole.
+    """60 ms and 5 % loss one way, two frames of delay: resends and rollbacks happen, and the data is whole.
 
     A goal that is reached in mid-air is decided on confirmed frames, so both stop at the same one.
     """
-    study = scene(max_steps=600, input_delay=3, options={"goal": 30})
+    study = scene(max_steps=600, input_delay=2, options={"goal": 30})
     played = play(stage, study, latency_ms=30, loss=2.5)
     times = seed_truth.values_of(played.columns["ada"], "t")
     lengths = [before for before, after in zip(times, [*times[1:], 0], strict=True) if after < before]
