@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import ast
 import marshal
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from importlib.util import MAGIC_NUMBER, source_hash
+from types import CodeType
+from typing import Any
 
 from pycore.install.bootstrap import NAME
 
@@ -52,7 +55,37 @@ def compiled(name: str, source: bytes) -> bytes:
         if isinstance(node, (ast.stmt, ast.expr, ast.excepthandler, ast.arg, ast.keyword, ast.alias, ast.pattern)):
             node.end_lineno = node.lineno
             node.col_offset = node.end_col_offset = -1  # which is to say that there is none
-    return marshal.dumps(compile(tree, name, "exec", dont_inherit=True, optimize=2))
+    code = _settled(compile(tree, name, "exec", dont_inherit=True, optimize=2))
+    # marshal marks what has a second reference, be it from somewhere else in this process: here everything has one.
+    held = list(_parts_of(code))
+    text = marshal.dumps(code)
+    del held
+    return text
+
+
+def _settled(value: Any) -> Any:
+    """The same code object or constant with every text interned: which are, is by chance of what else was compiled."""
+    if isinstance(value, CodeType):
+        return value.replace(
+            co_name=sys.intern(value.co_name), co_qualname=sys.intern(value.co_qualname),
+            co_filename=sys.intern(value.co_filename), co_consts=_settled(value.co_consts),
+        )  # fmt: skip
+    if isinstance(value, str):
+        return sys.intern(value)
+    return type(value)(map(_settled, value)) if isinstance(value, (tuple, frozenset)) else value
+
+
+def _parts_of(value: Any) -> Iterator[Any]:
+    """A code object, or a constant of one, with the names and constants in it."""
+    yield value
+    if isinstance(value, CodeType):
+        yield from (value.co_name, value.co_qualname, value.co_filename)
+        yield from (*value.co_names, *value.co_varnames, *value.co_cellvars, *value.co_freevars)
+        for constant in value.co_consts:
+            yield from _parts_of(constant)
+    elif isinstance(value, (tuple, frozenset)):
+        for each in value:
+            yield from _parts_of(each)
 
 
 def digest(sources: Mapping[str, bytes]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from pycore.install.bootstrap import Bundle
 from pycore.install.bundle import BOOTSTRAP, FILE, bundled, digest, is_of
-from pycore.install.wheel import STARTER
+from pycore.install.wheel import STARTER, core_files
 
 SOURCES = {
     BOOTSTRAP: STARTER.read_bytes(),
@@ -96,3 +96,13 @@ def test_nothing_is_found_for_whoever_does_not_look_in_the_file() -> None:
     spec = bundle.find_spec("pycore.inner", ["here", "elsewhere"])
     assert spec is not None
     assert spec.submodule_search_locations == ["here"]
+
+
+def test_the_same_sources_give_the_same_bytes_whatever_else_a_process_has_compiled() -> None:
+    """Which texts are interned, and which objects have a second reference, is of the process and not of the sources."""
+    sources = {name: data for name, data in core_files().items() if name.endswith(".py")}
+    sources[BOOTSTRAP] = STARTER.read_bytes()
+    first = bundled(sources)
+    held = [compile(data, name, "exec") for name, data in sources.items()]
+    assert bundled(sources) == first
+    assert len(held) > 100
