@@ -70,7 +70,8 @@ def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
     if isinstance(env, Simulation):
         return env
     # Who is guessed is shown as well: with its observation of the state that a rollback goes back to.
-    observed = game.players if game.settings.predictor is not None else tuple(game.settings.policies)
+    others = [player for seat, player in enumerate(game.players) if seat != game.me]
+    observed = (*game.settings.policies, *(others if game.settings.predictor is not None else ()))
     adapter = ParallelEnvAdapter(
         env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs, observed=observed
     )

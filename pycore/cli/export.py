@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
 import click
 
+from pycore.cli.games import check_games, of_games, opened_games
 from pycore.cli.progress import tracked
 from pycore.cli.told import told
 from pycore.errors import UsageError
-from pycore.relay import missing_extra
 
 
 @click.command(short_help="Write the data of games as tidy tables: CSV, Parquet, Psych-DS.")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...|DIR...]")
-@click.option("--database", metavar="URL", help="SQLAlchemy URL of the relay's database, in the place of FILES.")
-@click.option("--game", metavar="ID", help="Of the database this game alone.")
+@of_games
 @click.option("--csv", "csv_out", type=click.Path(path_type=Path), metavar="DIR", help="Write the tables as CSV there.")
 @click.option(
     "--parquet", "parquet_out", type=click.Path(path_type=Path), metavar="DIR",
@@ -60,10 +57,10 @@ def export(
     Exit status 0: done; 1: done, but the database lacks parts of a record, which is left out; 2: a mistake in the call,
     or a refused file.
     """
-    from pycore.export import psychds, sources
+    from pycore.export import psychds
     from pycore.export.exclusions import read_rules
     from pycore.export.pseudonyms import Pseudonyms
-    from pycore.export.writing import beside, write
+    from pycore.export.writing import write
 
     targets = [out for out in (csv_out, parquet_out, psych_ds_out) if out is not None]
     if not targets:
@@ -74,25 +71,14 @@ def export(
         raise UsageError("--about and --subjects are for --psych-ds DIR; give it too")
     if subjects and (pseudonyms or mapping is not None):
         raise UsageError("--subjects keeps the subject ids, --pseudonyms replaces them; give one of the two")
-    if bool(files) == bool(database):
-        raise UsageError("give the files or folders of games, or --database URL, and not both")
-    if game is not None and database is None:
-        raise UsageError("--game is one of a database; give --database, or the folder of the game")
+    check_games(files, database, game)
     if psych_ds_out is None and pseudonyms != (mapping is not None):
         raise UsageError("--pseudonyms and --mapping FILE belong together: the one says what, the other where to")
     replaced = pseudonyms or (psych_ds_out is not None and not subjects)
     names = Pseudonyms(mapping, targets) if replaced else None
     described = psychds.read_described(about)
     rules = None if exclusions is None else read_rules(exclusions)
-    with contextlib.ExitStack() as stack:
-        if database is not None:
-            work = stack.enter_context(beside(targets[0]))
-            try:
-                games = stack.enter_context(sources.of_database(database, work, game))
-            except ModuleNotFoundError as error:
-                raise missing_extra(error) from error
-        else:
-            games = sources.of_paths(files)
+    with opened_games(files, database, game, targets[0]) as games:
         done = write(games, csv_out, parquet_out, names, tracked, psych_ds_out, described, rules)
     if as_json:
         result = {**done._asdict(), "out": [str(path) for path in done.out]}

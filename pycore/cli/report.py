@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
 import click
 
+from pycore.cli.games import check_games, of_games, opened_games
 from pycore.cli.progress import tracked
 from pycore.cli.told import told
 from pycore.errors import UsageError
-from pycore.relay import missing_extra
 
 
 @click.command(short_help="Write what happened in a study as one page, and figures for a paper.")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE...|DIR...]")
-@click.option("--database", metavar="URL", help="SQLAlchemy URL of the relay's database, in the place of FILES.")
-@click.option("--game", metavar="ID", help="Of the database this game alone.")
+@of_games
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), metavar="FILE.html", default=Path("report.html"),
     show_default=True, help="The page.",
@@ -58,32 +55,19 @@ def report(
     Exit status 0: done; 1: done, but the database lacks parts of a record, which is left out; 2: a mistake in the call,
     or a refused file.
     """
-    from pycore.export import sources
     from pycore.export.exclusions import read_rules
     from pycore.export.pseudonyms import Pseudonyms
-    from pycore.export.writing import beside
     from pycore.report.study import collect
     from pycore.report.writing import write
 
-    if bool(files) == bool(database):
-        raise UsageError("give the files or folders of games, or --database URL, and not both")
-    if game is not None and database is None:
-        raise UsageError("--game is one of a database; give --database, or the folder of the game")
+    check_games(files, database, game)
     if pseudonyms != (mapping is not None):
         raise UsageError("--pseudonyms and --mapping FILE belong together: the one says what, the other where to")
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder; give the name of the page, for instance {out / 'report.html'}")
     names = Pseudonyms(mapping, [figures] if figures is not None else []) if pseudonyms else None
     rules = None if exclusions is None else read_rules(exclusions)
-    with contextlib.ExitStack() as stack:
-        if database is not None:
-            work = stack.enter_context(beside(out))
-            try:
-                games = stack.enter_context(sources.of_database(database, work, game))
-            except ModuleNotFoundError as error:
-                raise missing_extra(error) from error
-        else:
-            games = sources.of_paths(files)
+    with opened_games(files, database, game, out) as games:
         study = collect(games, rules, names, tracked)
         written = write(study, title, out, figures, names)
     incomplete = [f"{each.game_id}: {name}" for each in study.games for name in each.incomplete]

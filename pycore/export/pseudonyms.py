@@ -71,6 +71,14 @@ class Pseudonyms:
             raise ConfigError(f"cannot write the mapping {self.file}: {error.strerror}") from error
 
 
+def subjects_of(about: Mapping[str, Any], pseudonyms: Pseudonyms | None) -> dict[str, str]:
+    """Of what is known of a game: the subject of each player who has one, or the pseudonym in its place."""
+    return {
+        player: pseudonyms.of(subject) if pseudonyms is not None else str(subject)
+        for player, subject in (about.get("subjects") or {}).items() if subject is not None
+    }  # fmt: skip
+
+
 def _read(file: Path) -> dict[str, str]:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ from pycore.export.columns import TABLES, dictionary
 from pycore.export.evidence import evidence_of
 from pycore.export.exclusions import Rule
 from pycore.export.files import open_record
-from pycore.export.pseudonyms import Pseudonyms
+from pycore.export.pseudonyms import Pseudonyms, subjects_of
 from pycore.export.sources import Source
 from pycore.export.tables import put_game
 from pycore.records.agreement import NotOneGame
@@ -110,10 +110,7 @@ def _tables(
                         "with all of its files in one folder"
                     )
                 seen[of.game_id] = files.folder
-                subjects = {
-                    player: pseudonyms.of(subject) if pseudonyms is not None else str(subject)
-                    for player, subject in source.about.get("subjects", {}).items() if subject is not None
-                }  # fmt: skip
+                subjects = subjects_of(source.about, pseudonyms)
                 items: Iterable[Any] = ()
                 if of.longest is not None:
                     path = of.records[of.longest]

@@ -13,7 +13,7 @@ from pycore.export.evidence import Evidence, evidence_of
 from pycore.export.exclusions import Excluded, Judgement, Rule, judge
 from pycore.export.files import open_record
 from pycore.export.measures import Value, measured
-from pycore.export.pseudonyms import Pseudonyms
+from pycore.export.pseudonyms import Pseudonyms, subjects_of
 from pycore.export.seen import open_experience
 from pycore.export.sources import Source
 from pycore.records.agreement import NotOneGame
@@ -207,10 +207,7 @@ def collect(
                     "with all of its files in one folder"
                 )
             about = source.about or of.about
-            subjects = {
-                str(player): pseudonyms.of(subject) if pseudonyms is not None else str(subject)
-                for player, subject in (about.get("subjects") or {}).items() if subject is not None
-            }  # fmt: skip
+            subjects = subjects_of(about, pseudonyms)
             games[of.game_id] = _game(of, about, subjects, rules or (), watch)
     return Study(list(games.values()), rules)
 

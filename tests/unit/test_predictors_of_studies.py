@@ -148,6 +148,6 @@ def test_a_page_gives_the_session_its_predictor_and_keeps_what_that_looks_at(stu
     simulation.reset(0)
     state = simulation.save()
     simulation.load(state)
-    assert simulation.observations == {0: [10, 30], 1: [10, 30]}
+    assert simulation.observations == {1: [10, 30]}, "nobody guesses the own action"
     with pytest.raises(ConfigError, match=r"the settings name the predictor predictor\.py; none is given"):
         create(config, game.make())
