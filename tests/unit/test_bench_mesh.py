@@ -42,6 +42,7 @@ def test_every_cell_was_published_once() -> None:
     assert {cell.size for cell in mesh.CELLS} == {4, 32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", [cell for cell in mesh.CELLS if cell.players == 2], ids=mesh.name_of)
 def test_half_of_the_published_bytes_stall_no_more_often_than_the_published_ones(cell: mesh.Cell) -> None:
     """Sixteen seconds, two seeds: bytes, packets, confirmed frames, lag and stalls all reach what is wanted."""

@@ -135,6 +135,7 @@ def test_mutated_and_truncated_packets_never_raise(seed: int, wide: bool) -> Non
         table.tick(1, 1)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6))
 def test_packets_that_come_again_move_nothing(seed: int) -> None:
     """Every packet and every event of the server that was ever sent arrives a second time, in any order."""
@@ -183,6 +184,7 @@ def test_packets_of_another_session_move_nothing() -> None:
         assert visible(table[0]) == before
 
 
+@pytest.mark.slow
 @given(payload=json_values)
 def test_any_signal_that_is_no_packet_moves_nothing(payload: Any) -> None:
     """Numbers, lists, text that is no base64: a `webrtc_signal` carries what its sender likes."""
@@ -202,6 +204,7 @@ def test_any_base64_signal_is_taken_or_refused(data: bytes) -> None:
         assert visible(table[0]) == before
 
 
+@pytest.mark.slow
 @given(action=json_values, frame=json_values, epoch=json_values)
 def test_any_action_message_is_taken_or_refused(action: Any, frame: Any, epoch: Any) -> None:
     """Frames that are no int, actions outside of the space, epochs of no episode: nothing raises, nothing moves."""
@@ -277,6 +280,7 @@ def test_an_unknown_kind_of_block_is_passed_over() -> None:
     assert session.links[0].hidden
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6))
 def test_runs_of_any_seat_and_length_are_taken_from_their_owner_alone(seed: int) -> None:
     """Whatever a run claims: the seat must be the sender's, and frames out of reach move nothing."""
