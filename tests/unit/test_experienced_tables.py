@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import json
 import re
 import statistics
@@ -198,7 +199,7 @@ def test_a_reaction_is_from_the_first_picture_to_the_next_other_key(
                 onset = first[key]["time_ms"]
                 later = [
                     first[key[0], after["frame"]]["input_ms"]
-                    for before, after in zip(rows, rows[1:], strict=False)
+                    for before, after in itertools.pairwise(rows)
                     if after["episode"] == before["episode"] == key[0] and after["frame"] > key[1]
                     and after["actions"][player] != before["actions"][player]
                     and first[key[0], after["frame"]].get("input_ms", 0) >= onset
