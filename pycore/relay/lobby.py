@@ -132,9 +132,7 @@ class Lobby:
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
-        subject = wish.subject_id or self.subject_of(wish.query)
-        if subject is not None:
-            connection.subject_id = subject
+        connection.subject_id = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
 
         restored = self._rebind(connection, now)
         if restored:
