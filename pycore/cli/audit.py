@@ -99,15 +99,14 @@ def _of_costs(costs: dict[str, Any]) -> list[tuple[str, str]]:
     shown = (("step", "a step"), ("save", "saving"), ("load", "loading"), ("canonical", "comparing"))
     times = ", ".join(f"{words} {costs[f'{name}_us']:.0f} µs" for name, words in shown)
     lines = [("costs", f"{times}; a state takes {costs['state_bytes']} bytes")]
-    for name, what, table in (
-        ("rollbacks", "frames deep fit into a tick", costs["depths"]),
-        ("input delay", "frames make a rollback fit over that round trip", costs["input_delays"]),
+    for name, about, table in (
+        ("rollbacks", "frames that fit into a tick, at {}", costs["depths"]),
+        ("input delay", "frames, for a round trip of {}", costs["input_delays"]),
     ):
         for case, by_machine in table.items():
             here, slower, slowest = by_machine.values()
-            lines.append(
-                (name, f"{case}: {here} {what}; on a machine 4 times slower {slower}, 10 times slower {slowest}")
-            )
+            what = f"{about.format(case)}: {here}; 4 times slower {slower}, 10 times slower {slowest}"
+            lines.append((name, what))
             name = ""
     return lines
 

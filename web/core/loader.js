@@ -183,7 +183,8 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
         const { loadPyodide } = await import(`${base}pyodide.mjs`);
         return await loadPyodide({ indexURL: base });
       } catch (error) {
-        throw new PageError('load-pyodide', `Pyodide could not be loaded from ${base}: ${describe(error).message}`,
+        const why = sentence(error).replace(`: ${base}pyodide.mjs`, '');
+        throw new PageError('load-pyodide', `Pyodide could not be loaded from ${base}: ${why}`,
           `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
           + 'With `pycore serve --pyodide DIR` a page gets it from the study\'s own server.');
       }

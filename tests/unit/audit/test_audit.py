@@ -175,7 +175,7 @@ def test_the_command_says_it_all_and_its_status_is_the_verdict(tmp_path: Path) -
     runner = CliRunner()
     done = runner.invoke(cli, ["audit", f"{FILE}:Fit", "--frames", "60"])
     assert re.search(r"^  costs +a step \d+ µs, saving \d+ µs, .*a state takes \d+ bytes$", done.output, re.MULTILINE)
-    assert re.search(r"^  rollbacks +30 fps: \d+ frames deep .*, 10 times slower \d+$", done.output, re.MULTILINE)
+    assert re.search(r"^  rollbacks +frames .* at 30 fps: \d+; .*, 10 times slower \d+$", done.output, re.MULTILINE)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(f"fit: {FILE}:Fit can be rolled back, by capture")
     saved = tmp_path / "audit.json"
