@@ -66,7 +66,8 @@ def test_what_an_environment_raises_is_told_with_its_line_before_anybody_is_serv
     file = broken(tmp_path, old, new)
     text = said(call("serve", file, "--port", "0"))
     assert what in text
-    assert f"(environment.py:{line_of(file, new)})" in text
+    assert f"(environment.py:{line_of(file, new)}) when it was tried out" in text
+    assert "--unchecked" in text
 
 
 def test_what_a_file_of_the_researcher_raises_is_no_fault_of_a_command(tmp_path: Path) -> None:

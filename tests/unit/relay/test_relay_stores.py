@@ -247,6 +247,9 @@ def test_a_game_has_ended_when_everybody_stored_a_session_that_is_over(tmp_path:
                 await asyncio.sleep(0.1)
                 found.append(ended(game))
             assert (await relay.counts(game))["state"] == "playing"
+            await one.call("leave_game", {})
+            await asyncio.sleep(0.1)
+            assert (await relay.counts(game))["state"] == "over"
             return game, found
 
     def ended(game: str) -> Any:
