@@ -1,6 +1,6 @@
 """A model of how survivors settle on the last input of players who are gone, small enough to be explored whole.
 
-It is the design of a part that is not built yet (docs/adr/0018-settling.md), and is explored before it is: every order
+It is the design of a part that is not built yet (docs/adr/0018-settling.md), and is explored before: every order
 in which inputs, words and drops can come, with words that come late, again or never.
 
 `python -m tests.property.settling 4 2 1` explores four peers of whom two may go, each with one input on the way: 888,000
@@ -11,7 +11,7 @@ is the set of peers whom it knows to be gone. A survivor
 
 1. takes nothing more of a peer from itself, once that is in its round;
 2. says, whenever it says anything, its round and what it holds of everybody in it (the word);
-3. takes the union with the round of every word that it hears, unless the sender is in its own round: then it is
+3. takes the union with the round of every word that it hears, unless the sender is in its own round: that is
    nothing. With another round everything that was heard before is forgotten;
 4. passes on, of those in its round, what another survivor lacks (the backfill); what comes from a peer in one's own round
    is nothing;
