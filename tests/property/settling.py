@@ -1,10 +1,10 @@
 """A model of how survivors settle on the last input of players who are gone, small enough to be explored whole.
 
-It is the design of a part that is not built yet (docs/adr/0018-settling.md), and is explored before: every order
-in which inputs, words and drops can come, with words that come late, again or never.
+It is the design of a part that is not built yet (docs/adr/0018-settling.md), and explored before it is:
+every order in which inputs, words and drops can come, with words that come late, again or never.
 
-`python -m tests.property.settling 4 2 1` explores four peers of whom two may go, each with one input on the way: 888,000
-states, in about two minutes.
+`python -m tests.property.settling 4 2 1` explores four peers of whom two may go, each with one input on the way: some
+888,000 states, in about two minutes.
 
 Who is gone is decided elsewhere, and heard by each survivor in its own time, or from another survivor. A peer's *round*
 is the set of peers whom it knows to be gone. A survivor
@@ -13,7 +13,7 @@ is the set of peers whom it knows to be gone. A survivor
 2. says, whenever it says anything, its round and what it holds of everybody in it (the word);
 3. takes the union with the round of every word that it hears, unless the sender is in its own round: that is
    nothing. With another round everything that was heard before is forgotten;
-4. passes on, of those in its round, what another survivor lacks (the backfill); what comes from a peer in one's own round
+4. passes on, of those in its round, what another survivor lacks (the backfill); what comes from a peer in its own round
    is nothing;
 5. knows the *settled frame* of each who is gone as soon as it has heard a word of its own round from every other
    survivor: the last of the unbroken run of what any of them holds;

@@ -189,7 +189,10 @@ def test_slow_steps_cost_frames_of_the_clock_and_none_of_the_record(tmp_path: Pa
     assert slow.seconds > 1.2 * quick.seconds > 8.0
 
 
-@pytest.mark.parametrize("policies", [{"1": "beside.py:make"}, {"0": "beside.py:make", "1": "beside.py:make"}, {}])
+@pytest.mark.parametrize(
+    "policies",
+    [{"1": "orchard_partner.py:make"}, {"0": "orchard_partner.py:make", "1": "orchard_partner.py:make"}, {}],
+)
 def test_policies_play_behind_the_people(tmp_path: Path, policies: dict[str, str]) -> None:
     """Every page computes them; nobody plays where all are policies."""
     text = """
@@ -199,7 +202,7 @@ class Partner:
 def make():
     return Partner()
 """
-    (tmp_path / "beside.py").write_text(text, "utf-8")
+    (tmp_path / "orchard_partner.py").write_text(text, "utf-8")
     made = Game.of(str(written(tmp_path)), {"policies": policies})
     if len(policies) == 2:
         with pytest.raises(ConfigError):
