@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError
 from pycore.export.stepping import Chosen
-from pycore.factory import OURS, POLICY, Found, load_policy, parts_of
+from pycore.factory import POLICY, Found, load_policy, parts_of
 from pycore.policy import Policy
 from pycore.records.partners import Partners
 from pycore.settings import Settings
@@ -74,25 +73,18 @@ def computed_for(
 ) -> Computed:
     """The policies of a record, made and ready to play beside its simulation."""
     named = named_in(header, chosen, found, given)
-    folder = folder_of(found)
     notes = list(named.notes)
     policies: dict[int, Policy] = {}
     players = header["players"]
     for seat, (player, text) in named.texts.items():
         try:
-            policies[seat] = load_policy(text, folder)
+            policies[seat] = load_policy(text, found.folder)
         except ConfigError as error:
             notes.append(not_at_hand(player, text, str(error)))
     if not policies:
         return Computed(None, [], notes)
     partners = Partners(simulation, named.settings, players, policies, header["seed"])
     return Computed(partners, [str(players[seat]) for seat in partners.seats], notes)
-
-
-def folder_of(found: Found) -> Path | None:
-    """Where the files of policies lie: beside the environment's own, where it has one."""
-    file = getattr(found.module, "__file__", None) if hasattr(found.module, OURS) else None
-    return None if file is None else Path(file).parent
 
 
 def not_at_hand(player: str, text: str, why: str) -> str:
@@ -109,7 +101,7 @@ def _versions(chosen: Chosen, found: Found, given: bool) -> Iterator[tuple[str, 
     if given:
         return
     own = getattr(found.module, "SETTINGS", None)
-    folder = folder_of(found)
+    folder = found.folder
     places: list[tuple[str, Any]] = [(f"SETTINGS of {found.module.__name__}", own)]
     if folder is not None and (folder / STUDY).is_file():
         with contextlib.suppress(ConfigError):  # it is not what the record is stepped with
