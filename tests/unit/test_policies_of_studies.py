@@ -25,7 +25,7 @@ from pycore.rehearsal import Game
 from pycore.rehearsal.partners import recomputed, try_policies
 from pycore.settings import Settings
 from pycore.site.failing import SiteFailed
-from pycore.site.policies import policies_of
+from pycore.site.policies import policies_of, without_script
 from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
 
 ENVIRONMENT = '''
@@ -228,9 +228,21 @@ def test_the_page_gets_the_policys_file_and_is_told_what_to_make_of_it(study: Pa
         "1": {"module": "partner", "factory": "make_wrong"},
         "2": {"module": "bots.deep", "factory": "make"},
     }
-    assert policies_of({}, None) == ({}, None, [])
+    assert policies_of({}, None) == ({}, None, {}, [])
     with pytest.raises(SiteFailed, match=r"there is no other\.py beside chase\.py; the policy of player 1 is in it"):
         policies_of({"policies": {"1": "other.py"}}, study)
+
+
+def test_a_script_that_one_page_computes_goes_into_the_page_and_not_into_its_python(study: Path) -> None:
+    """Its file lies beside the environment as well; a text that is no script names what the page itself has."""
+    (study.parent / "net.mjs").write_text("export const makePolicy = () => () => 1;")
+    settings = {"policies": {"1": {"policy": "net.mjs", "computed_by": "one"},
+                             "2": {"policy": "net, March", "computed_by": "one"}}}  # fmt: skip
+    assert policies_of(settings, study) == ({}, None, {"1": "net.mjs"}, [study.parent / "net.mjs"])
+    assert without_script(Settings.of(settings)) == ["2"]
+    settings["policies"]["1"]["policy"] = "other.js"
+    with pytest.raises(SiteFailed, match=r"there is no other\.js beside chase\.py; the policy of player 1 is in it"):
+        policies_of(settings, study)
 
 
 def test_a_page_of_one_person_with_policies_plays_at_once_and_shows_them_without_a_connection(study: Path) -> None:
