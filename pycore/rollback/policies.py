@@ -30,9 +30,12 @@ HELD: Final = 256
 class Views:
     """What players were shown before each of the last frames, as bytes: an environment may go on using what it gave."""
 
-    __slots__ = ("_newest", "_players", "_rings")
+    __slots__ = ("_dumps", "_loads", "_newest", "_players", "_rings")
 
     def __init__(self, players: Sequence[int | str]) -> None:
+        import pickle  # whoever reacts at once pays nothing for it
+
+        self._dumps, self._loads = pickle.dumps, pickle.loads
         self._players = tuple(players)
         self._rings = [[b""] * HELD for _ in players]
         self._newest = -1
@@ -46,11 +49,9 @@ class Views:
         """Keep what is shown before a frame. After a rollback to a frame that was noted before there may be nothing to
         see, and what was noted of it holds: the state before it is the same one. Raises PolicyError."""
         if frame > self._newest:
-            import pickle  # it comes with an environment whose observations are saved; see pycore.envs.snapshots
-
             for player, ring in zip(self._players, self._rings, strict=True):
                 try:
-                    ring[frame % HELD] = pickle.dumps(shown.get(player), 5)
+                    ring[frame % HELD] = self._dumps(shown.get(player), 5)
                 except Exception as error:  # pickle raises whatever an object's own methods raise
                     raise PolicyError(
                         f"what player {player} is shown before frame {frame} cannot be held for the reaction time of "
@@ -60,9 +61,7 @@ class Views:
 
     def seen(self, player: int | str, frame: int) -> Any:
         """What a player was shown before a frame, as a value of its own."""
-        import pickle
-
-        return pickle.loads(self._rings[self._players.index(player)][frame % HELD])
+        return self._loads(self._rings[self._players.index(player)][frame % HELD])
 
 
 class Policies:
