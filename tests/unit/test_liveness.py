@@ -292,6 +292,7 @@ def test_a_path_that_dies_while_both_are_hidden_is_left() -> None:
     assert_played_to_the_end(of, 70.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [(0, 1), (1, 0)])
 def test_one_way_that_dies_while_one_is_hidden_is_left(way: tuple[int, int]) -> None:
     """Whichever way it is, and though the other one is still heard."""

@@ -53,7 +53,7 @@ class Copied(Shown):
 def of_policy(name: str = "policy", factory: Any = audited.Fit, **given: Any) -> Report:
     """The report of an environment whose second player is a policy."""
     named = {"policy": f"audited_policies.py:make_{name}", **given}
-    return tried(factory, frames=120, settings={"policies": {"1": named}}, folder=str(FOLDER))
+    return tried(factory, settings={"policies": {"1": named}}, folder=str(FOLDER))
 
 
 def found(report: Report) -> list[Finding]:
@@ -104,6 +104,7 @@ def test_a_policy_that_writes_into_what_it_sees_is_named_with_what_it_changes(fa
     assert found(of_policy("writing", factory, reaction_time=2)) == []
 
 
+@pytest.mark.slow
 def test_a_slow_policy_and_one_that_does_one_thing_are_said() -> None:
     """They can be played."""
     report = of_policy("slow")
@@ -120,6 +121,7 @@ def test_a_policy_that_no_episode_gives_time_to_react_is_said() -> None:
     assert codes(of_policy(reaction_time=39)) == set()
 
 
+@pytest.mark.slow
 def test_what_its_source_says_is_said_of_its_file() -> None:
     """A clock in the file of a policy."""
     report = of_policy("slow")
@@ -151,6 +153,7 @@ def study(tmp_path: Path) -> Path:
     return tmp_path / "audited.py"
 
 
+@pytest.mark.slow
 def test_the_command_tries_those_of_the_study_beside_the_environment_or_of_settings(study: Path) -> None:
     """Status 1 with the fault, as JSON too; a file that is not there is a mistake in the call."""
     words = ["audit", f"{study}:Fit", "--frames", "60", "--json"]
