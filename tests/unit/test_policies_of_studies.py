@@ -15,6 +15,7 @@ from records_support import forgotten  # noqa: F401
 from pycore import records
 from pycore.bridge.bridge import create
 from pycore.cli import cli
+from pycore.cli.serve import without_policy
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
 from pycore.export.evidence import evidence_of
@@ -240,6 +241,8 @@ def test_a_script_that_one_page_computes_goes_into_the_page_and_not_into_its_pyt
                              "2": {"policy": "net, March", "computed_by": "one"}}}  # fmt: skip
     assert policies_of(settings, study) == ({}, None, {"1": "net.mjs"}, [study.parent / "net.mjs"])
     assert without_script(Settings.of(settings)) == ["2"]
+    [said] = without_policy(settings)
+    assert said.startswith("one page computes the policy of player 2, and pycore's page does not have it: name its")
     settings["policies"]["1"]["policy"] = "other.js"
     with pytest.raises(SiteFailed, match=r"there is no other\.js beside chase\.py; the policy of player 1 is in it"):
         policies_of(settings, study)
