@@ -66,7 +66,7 @@ def test_one_person_plays_with_a_policy_and_nobody_else(tmp_path: Path) -> None:
 def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Path) -> None:
     """Named agents and a captured state; what the policy saw of guessed frames is in no record."""
     subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
-    settings = {"policies": {"2": {"policy": "counting.py:make_policy", "version": "1"}}}
+    settings = {"policies": {"2": {"policy": "counting.py:make_policy", "version": "1", "reaction_time": 3}}}
     verdict = rehearsed(subject, settings, tmp_path, "--seconds", "8", "--latency", "80", "--loss", "5")
     assert list(verdict["players"]) == ["0", "1"]
     for player in verdict["players"].values():
