@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from core_support import Table
 from core_support import settings as table_settings
-from watching import Standing
 
 from pycore import (
     BETWEEN,
@@ -30,7 +29,7 @@ from pycore import (
 from pycore.events import Desync
 from pycore.link.link import HICCUPS_MOST, PAUSES_MOST
 from pycore.session.topics.topic import END, STOP
-from pycore.testing import Conditions, Mesh, Page, Walk, Watcher, ground_truth, wrong_with
+from pycore.testing import Conditions, Mesh, Page, Standing, Walk, Watcher, ground_truth, wrong_with
 
 DROPPED_AFTER = Settings().dropped_after
 SOON = 5.0
