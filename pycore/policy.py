@@ -17,8 +17,8 @@ __all__ = ["Outlook", "Policy", "Predictor"]
 
 
 class Outlook:
-    """What a policy sees of the state before a frame, from its seat: read, do not change, do not keep. A predictor is
-    shown copies, which are made when it asks."""
+    """What a policy sees of the state before a frame, from its seat: read, do not change, do not keep. With a reaction
+    time it is the state before an earlier frame. A predictor is shown copies, which are made when it asks."""
 
     __slots__ = ("_look", "_observation", "_state", "episode", "player", "seat")
 

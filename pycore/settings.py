@@ -17,6 +17,9 @@ SUBJECT_FROM: Final = (
 )  # fmt: skip
 COMPUTED_BY: Final = ("all", "one")
 """Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
+OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
+LONGEST_REACTION: Final = 60
+"""Frames: so far back what was seen is held, behind the deepest rollback."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
@@ -87,7 +90,8 @@ class Settings(Frozen):
     policies: Mapping[str, Any] = MappingProxyType({})
     """Players whose seats policies play, by id: ``{"1": "partner.py:make_policy"}``, or instead of the text an object
     with `policy`, the same text, `computed_by`, `all` (the default) or `one`, and perhaps `version`, a text that says
-    which state of the policy it is. It is kept as objects, and must be alike for all."""
+    which state of the policy it is, and `reaction_time`, 0 to 60 frames: what it sees is so old. It is kept as objects,
+    and must be alike for all."""
 
     def check(self) -> None:
         """Refuse what cannot be played. Raises ConfigError, which names the setting."""
@@ -214,6 +218,11 @@ class Settings(Frozen):
         # Without policies it is what it was before there were any: records of then are still replayed.
         return {**agreed, "policies": {**self.policies}} if self.policies else agreed
 
+    def reaction_time(self, player: int | str) -> int:
+        """Frames after which the policy of a player sees what happened; 0 where none plays."""
+        reaction: int = self.policies.get(str(player), {}).get("reaction_time", 0)
+        return reaction
+
     def people(self, players: Sequence[int | str]) -> list[int | str]:
         """Those of these players whose seats no policy plays. Raises ConfigError if there are none."""
         people = [player for player in players if str(player) not in self.policies]
@@ -231,7 +240,7 @@ class Settings(Frozen):
         return {seats[player]: of["policy"] for player, of in self.policies.items() if of["computed_by"] == by}
 
 
-def _policies(given: Any) -> dict[str, dict[str, str]]:
+def _policies(given: Any) -> dict[str, dict[str, Any]]:
     """The policies by player, each as an object."""
     if not isinstance(given, Mapping):
         raise ConfigError(f'policies is {given!r:.60}; it must be an object by player, {{"1": "file.py:make_policy"}}')
@@ -245,10 +254,23 @@ def _policies(given: Any) -> dict[str, dict[str, str]]:
         if by not in COMPUTED_BY:
             raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
         for word in of:
-            if word not in ("policy", "computed_by", "version"):
-                raise ConfigError(f"{name} has {word!r}; there are policy, computed_by and version")
-        found[str(player)] = {**{word: str(value) for word, value in of.items()}, "computed_by": by}
+            if word not in OF_POLICY:
+                raise ConfigError(f"{name} has {word!r}; there are {', '.join(OF_POLICY[:-1])} and {OF_POLICY[-1]}")
+        texts = {word: str(value) for word, value in of.items() if word != "reaction_time"}
+        reaction = _reaction_time(name, of.get("reaction_time", 0))
+        # Without one it is what it was before there were any.
+        found[str(player)] = {**texts, "computed_by": by, **({"reaction_time": reaction} if reaction else {})}
     return found
+
+
+def _reaction_time(name: str, value: Any) -> int:
+    frames = int(value) if type(value) is float and value % 1 == 0 else integer(value)
+    if frames is None or not 0 <= frames <= LONGEST_REACTION:
+        raise ConfigError(
+            f"{name} has a reaction_time of {value!r:.40}; it is a whole number of frames, 0 to {LONGEST_REACTION}: "
+            "250 ms are 8 at 30 frames a second"
+        )
+    return frames
 
 
 def _whole(name: str, value: Any) -> int:

@@ -17,7 +17,8 @@ from pycore.audit.findings import Finding, Report
 from pycore.audit.stages import run
 from pycore.audit.trial import Given, Trial
 from pycore.errors import PycoreError
-from pycore.factory import load_factory
+from pycore.factory import find_factory, load_policy
+from pycore.settings import COMPUTED_BY, Settings
 
 
 class Told(Report):
@@ -51,13 +52,17 @@ def main() -> None:
 
         report = Told(given["subject"], tell)
         try:
-            factory = load_factory(given["subject"])
+            found = find_factory(given["subject"])
+            # What is not there is a mistake in the call, for a policy as for the environment.
+            for of in Settings.of({"policies": (given["settings"] or {}).get("policies", {})}).policies.values():
+                if of["computed_by"] == COMPUTED_BY[0]:
+                    load_policy(of["policy"], found.folder)
         except PycoreError as error:
             tell({"mistake": str(error)})
             return
         trial = Trial(
             Given(
-                factory,
+                found.make,
                 tuple(given["players"]),
                 given["frames"],
                 given["seed"],
@@ -65,6 +70,8 @@ def main() -> None:
                 given["interface"],
                 given["subject"],
                 given["pyodide"],
+                given["settings"],
+                None if found.folder is None else str(found.folder),
             ),
             report,
         )

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,14 +34,16 @@ def audit(
     space: Any = None,
     interface: str | None = None,
     pyodide: Path | None = None,
+    settings: Mapping[str, Any] | None = None,
     timeout: float = 600.0,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Report:
     """Audit the environment that `subject` (``module:factory`` or ``file.py:factory``) makes.
 
     `space` is the action space of every seat in its plain form, where the environment has none; `pyodide` is the folder
-    of a Pyodide in which the same actions are played under Node; `tell` is given the
-    stage that begins; after `timeout` seconds the audit is ended. Raises ConfigError where there is no such factory.
+    of a Pyodide in which the same actions are played under Node; `settings` are a study's, whose policies are tried,
+    with their files beside the environment's; `tell` is given the stage that begins; after `timeout` seconds the
+    audit is ended. Raises ConfigError where there is no such factory, or no such policy.
     """
     if pyodide is not None:
         needs(pyodide, subject)
@@ -56,6 +58,7 @@ def audit(
             "space": space,
             "interface": interface,
             "pyodide": None if pyodide is None else str(pyodide.resolve()),
+            "settings": None if settings is None else dict(settings),
             "file": str(file),
             "folder": os.getcwd(),
         }

@@ -26,6 +26,7 @@ STAGES: Final[tuple[tuple[str, str], ...]] = (
     ("transfer", "sending its state"),
     ("hidden", "looking for what is not saved"),
     ("costs", "timing"),
+    ("policies", "trying its policies"),
     ("in_pyodide", "playing in Pyodide"),
 )
 """The stages by method, with what is told meanwhile."""

@@ -14,10 +14,12 @@ from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
 from pycore.audit.agents import settings_of, short, space_of_agent
-from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_reward, rows_that_differ
+from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
+from pycore.audit.coverage import findings_of_coverage
 from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
 from pycore.audit.moves import Moves
+from pycore.audit.policies import policy_settings, try_policies
 from pycore.audit.pyodide import difference
 from pycore.audit.source import findings_of_source, sources_of
 from pycore.audit.timing import Costs, costs_of, findings_of_costs
@@ -55,6 +57,10 @@ class Given(NamedTuple):
     subject: str = ""
     pyodide: str | None = None
     """The folder of a Pyodide in which the same actions are played."""
+    settings: dict[str, Any] | None = None
+    """A study's, of which the policies are tried."""
+    folder: str | None = None
+    """Where the files of policies are; None: they are imported."""
 
 
 class Trial:
@@ -69,6 +75,7 @@ class Trial:
         self.moves: Moves
         self.rows: list[list[Any]] = []
         self.first: list[Frame] = []
+        self.measured: Costs | None = None
 
     # --- the stages, in order ---
 
@@ -124,7 +131,8 @@ class Trial:
                 f"…{unrecorded.row[max(0, at - 80) : at + len(UNRECORDABLE)]}",
                 "return numbers, texts, lists and dicts, or leave it out",
             )
-        self._look_at_coverage()
+        for finding in findings_of_coverage(self.first, captured=self.adapter.state_way == "capture"):
+            self.report.add(finding)
 
     def laws(self) -> None:
         """The laws of a rollback, over the first frames."""
@@ -272,10 +280,26 @@ class Trial:
 
     def costs(self) -> None:
         """How long it takes to save, load, compare and step, and what rollback fits."""
-        costs: Costs = costs_of(self.adapter, self.rows)
+        self.measured = costs = costs_of(self.adapter, self.rows)
         self.report.facts["costs"] = costs.as_facts()
         for finding in findings_of_costs(costs):
             self.report.add(finding)
+
+    def policies(self) -> None:
+        """The policies of a study, each on its seat among random actions."""
+        given = self.given
+        if not (given.settings or {}).get("policies"):
+            return
+        settings = policy_settings(given.settings or {}, self.report.facts["settings"])
+
+        def make(observed: Sequence[int | str]) -> ParallelEnvAdapter:
+            return self._adapted(given.factory(), as_seats=True, observed=observed)
+
+        folder = None if given.folder is None else Path(given.folder)
+        for player, facts, findings in try_policies(settings, make, self.rows, given.seed, folder, self.measured):
+            self.report.facts.setdefault("policies", {})[player] = facts
+            for finding in findings:
+                self.report.add(finding)
 
     def in_pyodide(self) -> None:
         """The same actions in Pyodide, if there is one."""
@@ -311,14 +335,22 @@ class Trial:
 
     # --- parts ---
 
-    def _adapted(self, env: Any) -> ParallelEnvAdapter:
+    def _adapted(
+        self, env: Any, as_seats: bool = False, observed: Sequence[int | str] = ()
+    ) -> ParallelEnvAdapter:
+        """The adapter of an environment; `as_seats` calls the players as a study does, unless they were named."""
         view = as_parallel(env, interface=self.given.interface)
         players = self.given.players or tuple(view.possible_agents)
         if not players:
             raise ConfigError("the environment names no agents; say who plays: --players a,b")
         metadata = getattr(env, "metadata", None)
         rngs = metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
-        return ParallelEnvAdapter(view, players, seed=self.given.seed, rngs=rngs, numeric_ids=False)
+        if as_seats and not self.given.players:
+            seats = range(len(players))
+            return ParallelEnvAdapter(view, seats, seed=self.given.seed, rngs=rngs, observed=observed)
+        return ParallelEnvAdapter(
+            view, players, seed=self.given.seed, rngs=rngs, numeric_ids=False, observed=observed
+        )
 
     def _play(
         self, adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]], disturbed: bool = False, guess: bool = False
@@ -364,37 +396,6 @@ class Trial:
             return
         fields = fields_that_differ(before, after)
         self._find(code, harm, f"{what}: {fields}", do)
-
-    def _look_at_coverage(self) -> None:
-        rows = "".join(frame.row for frame in self.first)
-        if not any(frame.episode for frame in self.first):
-            self._find(
-                "no_end",
-                "note",
-                f"no episode ended in {len(self.first)} frames of random actions",
-                "ends are tried if --frames is large enough, or a shorter game is made for the audit",
-            )
-        if '"rewards":{' in rows and not any(has_reward(frame.row) for frame in self.first):
-            self._find(
-                "no_reward", "note", f"every reward of {len(self.first)} frames was 0", "see that rewards are given"
-            )
-        if self.adapter.state_way != "capture":
-            first, last = decoded(self.first[0].state)["env"], decoded(self.first[-1].state)["env"]
-            if isinstance(first, dict) and isinstance(last, dict):
-                still = sorted(
-                    str(name) for name in first if name in last and encode(first[name]) == encode(last[name])
-                )
-                changed = {str(name) for frame in self.first[:: max(1, len(self.first) // 20)]
-                           for name, value in decoded(frame.state)["env"].items()
-                           if name not in first or encode(value) != encode(first[name])}  # fmt: skip
-                still = [name for name in still if name not in changed]
-                if still:
-                    self._find(
-                        "never_changed",
-                        "note",
-                        f"never changed in {len(self.first)} frames, so not tried: {', '.join(still[:8])}",
-                        "nothing, if these are constants",
-                    )
 
     def _find(self, code: str, harm: str, what: str, do: str) -> None:
         self.report.add(Finding(code, harm, what, do))

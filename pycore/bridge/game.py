@@ -71,7 +71,10 @@ def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
         return env
     # Who is guessed is shown as well: with its observation of the state that a rollback goes back to.
     others = [player for seat, player in enumerate(game.players) if seat != game.me]
-    observed = (*game.settings.policies, *(others if game.settings.predictor is not None else ()))
+    # A policy with a reaction time is shown what is held of earlier frames, and what is held needs no snapshot.
+    settings = game.settings
+    at_once = [player for player in settings.policies if not settings.reaction_time(player)]
+    observed = (*at_once, *(others if settings.predictor is not None else ()))
     adapter = ParallelEnvAdapter(
         env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs, observed=observed
     )

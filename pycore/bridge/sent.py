@@ -1,7 +1,8 @@
 """Policies that this page computes for all: what they see, and what they did last, which is sent as our inputs are.
 
 The page's own function answers when it likes. Its action is for the frames that are fixed from then on, until it gives
-another one, as a key that is held; the seat's default action stands before the first.
+another one, as a key that is held; the seat's default action stands before the first, and in each episode until there
+is something to see: a policy with a reaction time is shown what is so many frames old, as this page believes it now.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ class Sent:
 
     def row(self, action: Any) -> Any:
         """What is played in our seats: our action, and theirs behind it."""
-        return [action, *self._actions] if self._actions else action
+        if not self._actions:
+            return action
+        frame = self._session.frame
+        pairs = zip(self._seats, self._actions, strict=True)
+        return [action, *[seat.default_action if frame < seat.reaction else held for seat, held in pairs]]
 
     def take(self, data: dict[str, Any]) -> None:
         """A policy answered: `player` and `action`. An action that is none is logged, and the last one stays."""
@@ -42,18 +47,27 @@ class Sent:
 
     def sights(self) -> str:
         """What each of them is shown now, as JSON by player: `observation`, the `frame` that is stepped next and its
-        `episode`; no player where nothing is played."""
+        `episode`; no player where nothing is played, and none within its reaction time."""
         session = self._session
         simulation = session.simulation
         if not self._place or session.phase != PLAYING or not isinstance(simulation, Observing):
             return "{}"
-        seen = simulation.observations
+        frame = session.frame
         return record_json({
-            player: {
-                "observation": seen.get(self._player(place)), "frame": session.frame, "episode": session.episode,
-            }
+            player: {"observation": self._seen(place, frame), "frame": frame, "episode": session.episode}
             for player, place in self._place.items()
-        })  # fmt: skip
+            if frame >= self._seats[place].reaction
+        })
+
+    def _seen(self, place: int, frame: int) -> Any:
+        player = self._player(place)
+        reaction = self._seats[place].reaction
+        if not reaction:
+            simulation: Any = self._session.simulation
+            return simulation.observations.get(player)
+        policies = self._session.timeline.policies
+        assert policies is not None
+        return policies.seen(player, frame - reaction)
 
     def _player(self, place: int) -> int | str:
         player: int | str = self._session.players[self._seats[place].number]

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pycore.cli.serve import STUDY
 from pycore.cli.told import told
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ COLOURS = {"crash": "bold red", "unfit": "bold red", "wrong": "red", "slow": "ye
     "--pyodide", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="A Pyodide's folder: play the same there, under Node, and compare. Needs FILE.py.",
 )  # fmt: skip
+@click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE",
+    help=f"A study's settings, of which the policies are tried too; default: {STUDY} beside the environment.",
+)  # fmt: skip
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds after which it has hung.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON object there as well.")
@@ -43,17 +48,23 @@ def audit(
     actions: int | None,
     interface: str | None,
     pyodide: Path | None,
+    settings: Path | None,
     timeout: float,
     as_json: bool,
     save: Path | None,
 ) -> None:
     """Try an environment out before a study does: roll it back, make it twice, reset it, draw it, time it.
 
+    Policies that play seats of the study and are computed by every page are tried as well, each among random actions.
     FACTORY is a function without arguments that makes a new environment, make_env unless you say so. It runs in a
     process of its own. Status 0: fit; 1: unfit; 2: a mistake in what was asked.
     """
     from pycore.audit.running import audit as run
+    from pycore.site import Study
 
+    beside = Path(subject.partition(".py:")[0]).parent / STUDY
+    if settings is None and ".py" in subject and beside.is_file():
+        settings = beside
     console = Console(stderr=True, highlight=False)
     with console.status("starting") as status:
         report = run(
@@ -64,6 +75,7 @@ def audit(
             space=None if actions is None else {"type": "discrete", "n": actions},
             interface=interface,
             pyodide=pyodide,
+            settings=None if settings is None else Study.read(settings).settings,
             timeout=timeout,
             tell=lambda text: status.update(escape(text)),
         )

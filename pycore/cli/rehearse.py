@@ -63,6 +63,7 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
     "--pyodide", metavar="DIR|URL", envvar="PYCORE_PYODIDE", show_envvar=True,
     help="Where Pyodide comes from; default: its usual address.",
 )  # fmt: skip
+@click.option("--page", type=click.Path(path_type=Path), metavar="FILE.html", help="The study's own page.")
 @click.option("--policy", metavar="FILE.py:NAME", help="What the players do: a function of observation and agent.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of game and players.")
 @click.option(
@@ -96,6 +97,7 @@ def rehearse(
     wheels: Path | None,
     more: tuple[Path, ...],
     pyodide: str | None,
+    page: Path | None,
     policy: str | None,
     seed: int,
     reproduce: str,
@@ -118,6 +120,7 @@ def rehearse(
     from pycore import rehearsal
     from pycore.rehearsal import browsers, sites
     from pycore.site import Study
+    from pycore.site.policies import without_script
 
     if p2p_cut is not None and p2p_down_at is None:
         raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
@@ -148,6 +151,13 @@ def rehearse(
             policy=None if policy is None else _policy(policy),
             reproduce=reproduce,
         )
+        if page is None and (lacking := without_script(game.played())):
+            raise UsageError(
+                f"one page computes the policy of player {lacking[0]}, "
+                f"{game.played().policies[lacking[0]]['policy']!r}, which is no script: name the file beside the "
+                'environment that has it, {"policy": "net.js", "computed_by": "one"}, or give the page that has it, '
+                "--page FILE.html"
+            )
         browser = browsers.ready(chromium)
         made = not out.exists()
         _folder(out)
@@ -172,6 +182,7 @@ def rehearse(
                 wheels=wheels,
                 more=more,
                 pyodide=pyodide,
+                page=page,
             )
             outcome, failed = None, ""
             try:

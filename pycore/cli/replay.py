@@ -65,12 +65,14 @@ def replay(
     """Step the record FILE (trajectory-*.jsonl) again with nothing but its actions.
 
     Every row and every hash is compared with what the environment gives here; the first difference is told with the
-    fields that differ. Of an episode or a range everything before is stepped too, and not compared. Nothing behind the
-    range is stepped. What --out, --html and --frames name is written if all is true.
+    fields that differ. A policy that every page computed is computed again, if its file is beside the environment's:
+    what it does has to be what is recorded of its seat. Of an episode or a range everything before is stepped too, and
+    not compared. Nothing behind the range is stepped. What --out, --html and --frames name is written if all is true.
 
     Exit status 0: all is the same; 1: something differs; 2: a mistake in the call, or a file that cannot be read.
     """
     from pycore.export.files import open_record
+    from pycore.export.partners import computed_for
     from pycore.export.stepping import settings_for, simulation_for
     from pycore.records.replay import started
 
@@ -93,22 +95,28 @@ def replay(
         chosen = settings_for(reading.header, settings, found.module, file.parent)
         done: Replay | Elsewhere
         if pyodide is not None:
+            from pycore.export.partners import named_in
             from pycore.film.elsewhere import replayed_in_pyodide
 
-            done = replayed_in_pyodide(pyodide, env, file, chosen.settings, episode, first, last)
+            named = named_in(reading.header, chosen, found, settings is not None)
+            done = replayed_in_pyodide(pyodide, env, file, named.settings, named.texts, episode, first, last)
             lengths, python = done.lengths, done.python
+            computed, notes = done.computed, [*named.notes, *done.notes]
         else:
             simulation, codecs = simulation_for(reading.header, lambda: make_with(found.make, env), chosen.settings)
+            partners, computed, notes = computed_for(
+                reading.header, chosen, found, settings is not None, simulation
+            )  # fmt: skip
             done = started(episode, first or 0, last)
             items = tracked(reading, f"replaying {file.name}")
             if out is None and html is None and frames is None:
-                for _ in done.run(items, simulation, codecs):
+                for _ in done.run(items, simulation, codecs, partners):
                     pass
             else:
                 from pycore.film.making import Outputs, filmed
 
                 wanted = Outputs(out, html, frames, chromium, experienced, unbounded=episode is not None)
-                page = filmed(done, items, reading, simulation, codecs, wanted, fps=round(chosen.settings.fps))
+                page = filmed(done, items, reading, simulation, codecs, wanted, round(chosen.settings.fps), partners)
             lengths = reading.lengths
     if done.difference is None and done.frames == 0:
         there = ", ".join(f"{number} has {length}" for number, length in enumerate(lengths)) or "it has none"
@@ -121,6 +129,7 @@ def replay(
         "frames": done.frames,
         "hashes": done.hashes,
         "settings": {"source": chosen.source, "those_of_the_game": chosen.fit},
+        "policies": {"computed": computed, "actions": done.acted, "notes": notes},
         "difference": difference_json(done.difference),
     }
     if page is not None:
@@ -130,7 +139,7 @@ def replay(
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        _say(file, done, chosen)
+        _say(file, done, chosen, notes)
         if page is not None and done.difference is None:
             _say_shown(page, [each for each in (html, frames) if each is not None])
     if done.difference is not None:
@@ -154,11 +163,14 @@ def difference_json(difference: Difference | None) -> dict[str, Any] | None:
         ],
         "agreed_until": difference.agreed,
         "state_bytes": difference.state_bytes,
+        "seat": difference.seat,
     }
 
 
 def hint(difference: Difference, chosen: Chosen) -> str:
-    """What else may be the cause; empty if the settings are those of the game."""
+    """What else may be the cause; empty if there is nothing to suspect."""
+    if difference.kind == "policy":
+        return "if the policy was changed since the game was played, put it beside the environment as it was then"
     if chosen.fit or difference.kind not in ("hash", "final_hash", "actions"):
         return ""
     return (
@@ -177,12 +189,15 @@ def _say_shown(page: Page, written: list[Path]) -> None:
         click.echo("  no pictures: the environment's render() gives none")
 
 
-def _say(file: Path, done: Replay | Elsewhere, chosen: Chosen) -> None:
+def _say(file: Path, done: Replay | Elsewhere, chosen: Chosen, notes: list[str]) -> None:
     counted = f"{done.frames} frames, {done.hashes} hashes"
+    counted += f", {done.acted} actions of policies" if done.acted else ""
     if done.difference is None:
         click.echo(f"true: {file}: {counted}")
-        return
-    click.echo(f"differs: {file}: {done.difference}")
-    click.echo(f"  the same before it: {counted}")
-    if note := hint(done.difference, chosen):
+    else:
+        click.echo(f"differs: {file}: {done.difference}")
+        click.echo(f"  the same before it: {counted}")
+        suspected = hint(done.difference, chosen)
+        notes = [*([suspected] if suspected else []), *notes]
+    for note in notes:
         click.echo(f"  note: {note}")

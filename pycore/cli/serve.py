@@ -87,6 +87,8 @@ def serve_study(
     study = study._replace(packages=(*study.packages, *named))
     settings, players, warnings = _tried(f"{file}:{factory}", study, seats, sources.foreign, unchecked)
     settings = check_settings(settings)
+    if page is None:
+        warnings += without_policy(settings)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     bound = bind(given.host, given.port)
     with contextlib.ExitStack() as stack:
@@ -116,6 +118,18 @@ def serve_study(
                 console.print(f"[yellow]note:[/yellow] {escape(warning)}")
 
         serve(given, settings, folder / "site", players, bound, ready)
+
+
+def without_policy(settings: dict[str, Any]) -> list[str]:
+    """Whose policies pycore's own page would not have, as a sentence."""
+    from pycore.settings import Settings
+    from pycore.site.policies import without_script
+
+    return [
+        f"one page computes the policy of player {player}, and pycore's page does not have it: name its script in the "
+        'settings, {"policy": "net.js", "computed_by": "one"}, or give a page that has it, --page FILE.html'
+        for player in without_script(Settings.of(settings))
+    ]
 
 
 def _tried(

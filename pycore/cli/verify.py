@@ -45,8 +45,11 @@ def verify(
     one record only. desynced: rows or hashes differ. refused: a file cannot be read, or belongs to another game. Every
     reason stands below the line.
 
-    Exit status 0: all games are reconciled, and reproduced by the environment if one is given; 1: some are not; 2: a
-    mistake in the call, or a refused file.
+    With --env the longest record is stepped again, and policies that every page computed are computed again, if their
+    files are beside the environment's.
+
+    Exit status 0: all games are reconciled, and reproduced by environment and policies if one is given; 1: some are
+    not; 2: a mistake in the call, or a refused file.
     """
     from pycore.export.files import games_of
 
@@ -67,7 +70,8 @@ def verify(
         click.echo(json.dumps({"games": answers}, ensure_ascii=False))
     if any(answer["status"] == "refused" for answer in answers):
         raise SystemExit(2)
-    if any(answer["status"] != "reconciled" or answer["environment"] == "differs" for answer in answers):
+    if any(answer["status"] != "reconciled" or "differs" in (answer["environment"], answer["policies"])
+           for answer in answers):  # fmt: skip
         raise SystemExit(1)
 
 
@@ -80,6 +84,7 @@ def _verified(game: GameFiles, found: Found | None, env: str, settings: Path | N
         return {
             "folder": str(game.folder), "game_id": None, "status": "refused", "reasons": [str(error)], "frames": 0,
             "records": {}, "ends": {}, "first_difference": None, "environment": None, "environment_difference": None,
+            "policies": None, "notes": [],
         }  # fmt: skip
     answer = _answer(evidence)
     if found is not None and evidence.longest is not None:
@@ -109,12 +114,15 @@ def _answer(evidence: Evidence) -> Answer:
         },
         "environment": None,
         "environment_difference": None,
+        "policies": None,
+        "notes": [],
     }  # fmt: skip
 
 
 def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: Path | None) -> None:
     """Step the longest record again; what comes of it goes into the answer."""
     from pycore.export.files import open_record
+    from pycore.export.partners import computed_for
     from pycore.export.stepping import settings_for, simulation_for
     from pycore.records import replay as stepping
 
@@ -124,11 +132,19 @@ def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: 
     with contextlib.redirect_stdout(sys.stderr):
         chosen = settings_for(reading.header, settings, found.module, path.parent)
         simulation, codecs = simulation_for(reading.header, lambda: make_with(found.make, env), chosen.settings)
-        done = stepping.replay(tracked(reading, f"replaying {path.name}"), simulation, codecs)
-    answer["environment"] = "true" if done.difference is None else "differs"
+        computed = computed_for(reading.header, chosen, found, settings is not None, simulation)
+        items = tracked(reading, f"replaying {path.name}")
+        done = stepping.replay(items, simulation, codecs, partners=computed.partners)
+    answer["notes"] = computed.notes
+    by_policy = done.difference is not None and done.difference.kind == "policy"
+    if computed.players:
+        answer["policies"] = "differs" if by_policy else "true" if done.acted else None
+    # What comes behind a policy's other action was not stepped.
+    answer["environment"] = "true" if done.difference is None else None if by_policy else "differs"
     if done.difference is not None:
         answer["environment_difference"] = difference_json(done.difference)
-        answer["reasons"] = [*answer["reasons"], f"the environment gives something else: {done.difference}"]
+        what = "a policy does something else" if by_policy else "the environment gives something else"
+        answer["reasons"] = [*answer["reasons"], f"{what}: {done.difference}"]
         if note := hint(done.difference, chosen):
             answer["reasons"].append(note)
 
@@ -140,6 +156,9 @@ def _say(answer: Answer) -> None:
         line += f": {len(records)} record{'s' if len(records) != 1 else ''}, {answer['frames']} frames"
     if answer["environment"] == "true":
         line += ", reproduced by the environment"
+        line += " and its policies" if answer["policies"] == "true" else ""
     click.echo(line)
     for reason in answer["reasons"]:
         click.echo(f"  {reason}")
+    for note in answer["notes"]:
+        click.echo(f"  note: {note}")

@@ -45,6 +45,12 @@ class Found(NamedTuple):
     module: ModuleType
     name: str
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of its file, where it was read from one: a study's policies lie beside it."""
+        file = getattr(self.module, "__file__", None) if hasattr(self.module, OURS) else None
+        return None if file is None else Path(file).parent
+
 
 def load_factory(text: str) -> Callable[[], Any]:
     """The function that `package.module:name`, `file.py` or `file.py:name` means; ConfigError if there is none."""

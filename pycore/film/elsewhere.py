@@ -7,11 +7,14 @@ the same comparison, line by line from the file.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.audit import pyodide
 from pycore.errors import UsageError
+from pycore.export.partners import not_at_hand
+from pycore.factory import POLICY, parts_of
 from pycore.records.replay import Difference
 from pycore.settings import Settings
 from pycore.values.differences import MISSING
@@ -19,11 +22,13 @@ from pycore.values.differences import MISSING
 _REPLAY: Final = """
 from pycore.actions.codec import action_codec
 from pycore.bridge.game import Game, simulation_of
-from pycore.errors import PycoreError
+from pycore.errors import PycoreError, described
 from pycore.records.reader import Reading
+from pycore.records.partners import Partners
 from pycore.records.replay import shown, started
 from pycore.settings import Settings
-found = {"python": sys.version.split()[0], "refused": None, "difference": None, "frames": 0, "hashes": 0, "lengths": []}
+found = {"python": sys.version.split()[0], "refused": None, "difference": None, "frames": 0, "hashes": 0, "lengths": [],
+         "computed": [], "missing": [], "acted": 0}
 with open("/file", encoding="utf-8", newline="\\n") as lines:
     try:
         reading = Reading((line.removesuffix("\\n") for line in lines), job["name"])
@@ -35,10 +40,18 @@ with open("/file", encoding="utf-8", newline="\\n") as lines:
         )
         simulation = simulation_of(make(), game)
         codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in range(len(game.players))]
+        policies = {}
+        for seat, player, place, name in job["policies"]:
+            try:
+                policies[seat] = getattr(importlib.import_module(place), name)()
+            except Exception as error:
+                found["missing"].append([player, described(error)])
+        found["computed"] = [player for seat, player, *_ in job["policies"] if seat in policies]
+        partners = Partners(simulation, settings, game.players, policies, game.seed) if policies else None
         done = started(job["episode"], job["first"] or 0, job["last"])
-        for _ in done.run(reading, simulation, codecs):
+        for _ in done.run(reading, simulation, codecs, partners):
             pass
-        found.update(frames=done.frames, hashes=done.hashes, lengths=reading.lengths)
+        found.update(frames=done.frames, hashes=done.hashes, acted=done.acted, lengths=reading.lengths)
         if done.difference is not None:
             found["difference"] = done.difference._asdict() | {"said": [
                 [path, shown(one), shown(other)] for path, one, other in done.difference.fields
@@ -59,14 +72,27 @@ class Elsewhere(NamedTuple):
     """Frames by episode."""
     python: str
     """The version of the Python there."""
+    acted: int = 0
+    computed: Sequence[str] = ()
+    """The players whose policies were computed there."""
+    notes: Sequence[str] = ()
+    """A sentence for each that could not be."""
 
 
 def replayed_in_pyodide(
-    folder: Path, env: str, file: Path, settings: Settings, episode: int | None, first: int | None, last: int | None
-) -> Elsewhere:
-    """Step a record in the Pyodide in `folder`. Raises UsageError with what is wrong."""
+    folder: Path, env: str, file: Path, settings: Settings, policies: Mapping[int, tuple[str, str]],
+    episode: int | None, first: int | None, last: int | None,
+) -> Elsewhere:  # fmt: skip
+    """Step a record in the Pyodide in `folder`. `policies` are by seat: the player, and what makes the one that is
+    computed. Raises UsageError with what is wrong."""
+    imported = []
+    for seat, (player, text) in policies.items():
+        place, name = parts_of(text, POLICY)
+        module = ".".join(Path(place).with_suffix("").parts) if place.endswith(".py") else place
+        imported.append((seat, player, module, name))
     job = {
         "settings": settings.as_dict(), "name": str(file), "episode": episode, "first": first, "last": last,
+        "policies": imported,
     }  # fmt: skip
     found = pyodide.play(folder, env, _REPLAY, job, file)
     if found["refused"] is not None:
@@ -75,7 +101,12 @@ def replayed_in_pyodide(
     if difference is not None:
         fields = [(path, _value(one), _value(other)) for path, one, other in difference.pop("said")]
         difference = Difference(**{**difference, "fields": fields})
-    return Elsewhere(found["frames"], found["hashes"], difference, found["lengths"], found["python"])
+    texts = dict(policies.values())
+    notes = [not_at_hand(player, texts[player], why) for player, why in found["missing"]]
+    return Elsewhere(
+        found["frames"], found["hashes"], difference, found["lengths"], found["python"], found["acted"],
+        found["computed"], notes,
+    )  # fmt: skip
 
 
 def _value(spelled: str) -> Any:

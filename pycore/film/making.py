@@ -13,6 +13,7 @@ from pycore.export.writing import new_file
 from pycore.film import viewer
 from pycore.film.pictures import Filmed
 from pycore.film.sight import Sight
+from pycore.records.partners import Partners
 from pycore.records.reader import Reading, RecordedEnd, RecordedFrame
 from pycore.records.replay import Replay
 from pycore.simulation import Simulation
@@ -42,6 +43,7 @@ def filmed(
     codecs: Sequence[ActionCodec],
     wanted: Outputs,
     fps: int,
+    partners: Partners | None = None,
 ) -> viewer.Page | None:
     """Run a replay and write what is wanted; the page, if there is one. `reading` has the record's header."""
     header = reading.header
@@ -65,7 +67,7 @@ def filmed(
             sight = None if wanted.experienced is None else Sight(wanted.experienced, header)
             about = {"title": title, "fps": fps, "players": players, "seenBy": None if sight is None else sight.player}
             page = viewer.Page(file.stream, about, None if wanted.unbounded else viewer.MOST_FRAMES)
-        for item in done.run(items, simulation if film is None else film, codecs):
+        for item in done.run(items, simulation if film is None else film, codecs, partners):
             if lines is not None:
                 lines.stream.write(item.text + "\n")
             if film is None or page is None or isinstance(item, RecordedEnd):

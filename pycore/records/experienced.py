@@ -52,8 +52,8 @@ class Experienced:
     def __init__(self, session: Session, now: float, every: float) -> None:
         self._session = session
         self._timeline = session.timeline
-        self._computed = sum([1 << seat for seat in session.settings.computed(session.players)])
-        """The seats that every page's policies play, as bits."""
+        self._computed = _computed(session)
+        """The seats that every page's policies play, as bits, each with how many frames ago what it sees was made."""
         self._every = every
         self._due_at = now + every
         self._values: list[tuple[Any, ...] | dict[str, Any]] = []
@@ -112,8 +112,11 @@ class Experienced:
                 self._resumed(now)
                 fixed, self._current_since = self._current_since, None
             guessed = frames.missing[slot]
-            if self._computed and min(frames.held) < frame - 1:
-                guessed |= self._computed  # what a policy saw was a guess
+            if self._computed:
+                known = min(frames.held)
+                for bits, ago in self._computed:
+                    if known < frame - ago:
+                        guessed |= bits  # what a policy saw was a guess
             self._values.append((now, frame, fixed, guessed, *frames.encoded[slot]))
         if flags & STALLED:
             if self._current_since is None:
@@ -332,6 +335,11 @@ class Second:
 
 def _player(players: list[Any], seat: int) -> Any:
     return players[seat] if seat >= 0 else None
+
+
+def _computed(session: Session) -> list[tuple[int, int]]:
+    settings, players = session.settings, session.players
+    return [(1 << seat, 1 + settings.reaction_time(players[seat])) for seat in settings.computed(players)]
 
 
 def _header(session: Session) -> str:

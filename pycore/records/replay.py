@@ -3,6 +3,9 @@
 Results are compared as the text that was hashed, and every hash with the state and the rows that it covers. The first
 difference ends it: it is told with the fields that differ. One frame is held at a time, so a record may be of any
 length.
+
+Policies that are at hand are computed as well: what is recorded of their seats has to be what they do. The frame is
+stepped with what is recorded, whatever they do.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec
-from pycore.errors import PycoreError, described, where_raised
+from pycore.errors import PolicyError, PycoreError, described, where_raised
+from pycore.records.partners import Partners
 from pycore.records.reader import RecordedEnd, RecordedFrame, Recording
 from pycore.simulation import Simulation
 from pycore.values.blake2 import blake2b
@@ -31,7 +35,8 @@ class Difference(NamedTuple):
     """The first place where a record and the simulation are two."""
 
     kind: str
-    """`results`, `hash`, `final_hash`, `actions` (cannot be stepped) or `raised` (the simulation did)."""
+    """`results`, `hash`, `final_hash`, `actions` (cannot be stepped), `raised` (the simulation did) or `policy` (one
+    of a seat does something else, or raised)."""
     episode: int
     frame: int
     """Of `final_hash`: the number of frames."""
@@ -43,6 +48,8 @@ class Difference(NamedTuple):
     """Of a hash: the frame of the last hash of the episode that was the same; None if there was none."""
     state_bytes: int | None
     """Of a hash: the size of the state here, in its canonical form."""
+    seat: int | None = None
+    """Of a policy that does something else: its seat."""
 
     def __str__(self) -> str:
         where = f"episode {self.episode}, frame {self.frame}"
@@ -53,7 +60,9 @@ class Difference(NamedTuple):
                 f"episode {self.episode}: {what} has another hash here "
                 f"({self.recorded}, here {self.here}; a state of {self.state_bytes} bytes; {since})"
             )
-        if self.kind == "actions":
+        if self.seat is not None:
+            return f"{where}: the policy on seat {self.seat} does {self.here}, and {self.recorded} is recorded of it"
+        if self.kind in ("actions", "policy"):
             return f"{where}: {self.here}"
         if self.kind == "raised":
             return f"{where}: the environment raised {self.here}"
@@ -75,16 +84,22 @@ class Replay:
         """Hashes that were compared."""
         self.stepped = 0
         """Frames that were stepped."""
+        self.acted = 0
+        """Actions of policies that were computed, and were those of the record."""
         self.difference: Difference | None = None
         """The first difference, if there is one."""
 
     def run(
-        self, items: Iterable[RecordedFrame | RecordedEnd], simulation: Simulation, codecs: Sequence[ActionCodec]
+        self,
+        items: Iterable[RecordedFrame | RecordedEnd],
+        simulation: Simulation,
+        codecs: Sequence[ActionCodec],
+        partners: Partners | None = None,
     ) -> Iterator[RecordedFrame | RecordedEnd]:
         """Step frames and ends in order, and give back those of the range as they were found to be true.
 
         Everything up to the end of the range is stepped, what is behind it only read. `codecs` are those of the seats:
-        hashes cover actions as they were encoded.
+        hashes cover actions as they were encoded. `partners` are policies whose actions are computed.
         """
         rows = blake2b(digest_size=HASH_BYTES)
         agreed: int | None = None
@@ -99,6 +114,8 @@ class Replay:
             try:
                 if not isinstance(item, RecordedEnd) and item.frame == 0:
                     simulation.reset(item.episode)
+                    if partners is not None:
+                        partners.begin(item.episode)
                 if item.hash is not None:
                     if within:
                         self.difference = self._hash(item, simulation, rows, agreed)
@@ -106,7 +123,7 @@ class Replay:
                         agreed = place[1]
                     rows = blake2b(digest_size=HASH_BYTES)
                 if not isinstance(item, RecordedEnd) and self.difference is None:
-                    self.difference = self._step(item, simulation, codecs, rows, within)
+                    self.difference = self._step(item, simulation, codecs, rows, within, partners)
             except Exception as error:  # an environment may raise anything
                 at = where_raised(error)
                 what = described(error) + (f" ({at})" if at else "")
@@ -132,7 +149,13 @@ class Replay:
         return Difference("hash", item.episode, item.frame, str(item.hash), here, [], agreed, len(state))
 
     def _step(
-        self, item: RecordedFrame, simulation: Simulation, codecs: Sequence[ActionCodec], rows: Any, within: bool
+        self,
+        item: RecordedFrame,
+        simulation: Simulation,
+        codecs: Sequence[ActionCodec],
+        rows: Any,
+        within: bool,
+        partners: Partners | None,
     ) -> Difference | None:
         def refused(why: str) -> Difference:
             return Difference("actions", item.episode, item.frame, "", why, [], None, None)
@@ -144,6 +167,10 @@ class Replay:
             decoded = [codec.decode(action) for codec, action in zip(codecs, encoded, strict=True)]
         except PycoreError as error:
             return refused(str(error))
+        if partners is not None:
+            different = self._computed(item, encoded, decoded, codecs, partners, within)
+            if different is not None:
+                return different
         results = results_text(simulation.step(decoded))
         self.stepped += 1
         if within:
@@ -157,6 +184,31 @@ class Replay:
         return None
 
 
+    def _computed(
+        self,
+        item: RecordedFrame,
+        encoded: list[bytes],
+        decoded: list[Any],
+        codecs: Sequence[ActionCodec],
+        partners: Partners,
+        within: bool,
+    ) -> Difference | None:
+        """Have the policies act, which goes through every frame, and compare it where that is asked for."""
+        place = item.episode, item.frame
+        try:
+            acted = partners.act(item.frame, list(decoded))
+        except PolicyError as error:
+            return Difference("policy", *place, "", str(error), [], None, None)
+        for seat in partners.seats if within else ():
+            if acted[seat] != encoded[seat]:
+                here = codecs[seat].to_json(codecs[seat].decode(acted[seat]))
+                recorded = item.actions[seat]
+                field = (f"$.actions[{seat}]", recorded, here)
+                return Difference("policy", *place, shown(recorded), shown(here), [field], None, None, seat)
+            self.acted += 1
+        return None
+
+
 def replay(
     items: Iterable[RecordedFrame | RecordedEnd],
     simulation: Simulation,
@@ -165,13 +217,15 @@ def replay(
     episode: int | None = None,
     first: int = 0,
     last: int | None = None,
+    partners: Partners | None = None,
 ) -> Replay:
     """Step all of a record, or verify one episode, or its frames from `first` to `last`; what came of it.
 
-    Earlier frames and episodes are stepped all the same: the state is what they made of it.
+    Earlier frames and episodes are stepped all the same: the state is what they made of it. `partners` are policies
+    that are computed, and compared with what is recorded of their seats.
     """
     done = started(episode, first, last)
-    for _ in done.run(items, simulation, codecs):
+    for _ in done.run(items, simulation, codecs, partners):
         pass
     return done
 

@@ -7,53 +7,23 @@ desync.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pycore.actions.codec import action_codec
 from pycore.errors import ConfigError, PolicyError
-from pycore.policy import Policy
+from pycore.records.partners import Partners
 from pycore.records.reader import Recording
+from pycore.records.replay import items_of, replay
 from pycore.rehearsal.game import Game
-from pycore.rollback.policies import Policies
 from pycore.rollback.prediction import Guessing
 from pycore.rollback.seats import Seat
 from pycore.settings import Settings
-from pycore.simulation import Simulation
 
 FRAMES = 40
 """Frames that are tried."""
 BACK = 5
 """So many of them are stepped twice, again and again."""
-
-
-class Partners:
-    """Policies that play their seats of one simulation."""
-
-    def __init__(self, simulation: Simulation, settings: Settings, policies: Mapping[int, Policy], seed: int) -> None:
-        self.seats = sorted(policies)
-        played = [
-            (
-                Seat(
-                    seat, None, action_codec(settings.of_seat(seat, "action_space")),
-                    settings.of_seat(seat, "default_action"), 0,
-                ),
-                seat,
-                policies[seat],
-            )
-            for seat in self.seats
-        ]  # fmt: skip
-        self._policies = Policies(simulation, played, seed)
-
-    def begin(self, episode: int) -> None:
-        """Another episode."""
-        self._policies.begin(episode)
-
-    def act(self, frame: int, actions: list[Any]) -> list[bytes]:
-        """Write their actions of a frame into the row, as they are played; returns them encoded, by seat."""
-        encoded = [b""] * len(actions)
-        self._policies.act(frame, encoded, actions)
-        return encoded
 
 
 def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int = 1) -> None:
@@ -63,7 +33,7 @@ def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int =
     for _ in range(2):
         simulation = game.simulation(settings, seed)
         simulation.reset(0)
-        both.append((simulation, Partners(simulation, settings, game.policies(), seed)))
+        both.append((simulation, Partners(simulation, settings, range(game.seats), game.policies(), seed)))
     try:
         (one, partners), (other, others) = both
         for frame in range(FRAMES):
@@ -122,20 +92,7 @@ def recomputed(game: Game, settings: Settings, recording: Recording) -> str:
     """The first frame in which a policy does not do what is recorded of it; empty if there is none."""
     seed = recording.header["seed"]
     simulation = game.simulation(settings, seed)
-    partners = Partners(simulation, settings, game.policies(), seed)
+    partners = Partners(simulation, settings, range(game.seats), game.policies(), seed)
     codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in range(game.seats)]
-    for episode, recorded in enumerate(recording.episodes):
-        simulation.reset(episode)
-        partners.begin(episode)
-        for item in recorded.frames:
-            encoded = [codec.encode(action) for codec, action in zip(codecs, item.actions, strict=True)]
-            row = [codec.decode(code) for codec, code in zip(codecs, encoded, strict=True)]
-            now = partners.act(item.frame, list(row))
-            for seat in partners.seats:
-                if now[seat] != encoded[seat]:
-                    return (
-                        f"the policy on seat {seat} does {codecs[seat].to_json(codecs[seat].decode(now[seat]))!r} in "
-                        f"frame {item.frame} of episode {episode}, and {item.actions[seat]!r} is recorded of it"
-                    )
-            simulation.step(row)
-    return ""
+    difference = replay(items_of(recording), simulation, codecs, partners=partners).difference
+    return str(difference) if difference is not None and difference.kind == "policy" else ""

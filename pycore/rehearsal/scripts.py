@@ -20,8 +20,8 @@ from pycore.audit.moves import legal_move
 from pycore.audit.sampling import sampled
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ActionError, ConfigError, described
+from pycore.records.partners import Partners
 from pycore.rehearsal.game import Game, SeatActions, actions_of
-from pycore.rehearsal.partners import Partners
 from pycore.settings import Settings
 
 Run = list[Any]
@@ -47,7 +47,7 @@ def scripts_of(
         if not isinstance(simulation, ParallelEnvAdapter):
             raise ConfigError(f"{game.subject} makes a simulation of its own, and no policy can look into that")
         rows = _policy_rows(simulation, policy) if policy is not None else _turns(simulation, seats, Random(seed))
-        partners = Partners(simulation, settings, game.policies(), game_seed)
+        partners = Partners(simulation, settings, range(game.seats), game.policies(), game_seed)
         return _played(simulation, rows, seats, settings, frames, partners)
     lengths = _lengths(settings, frames)
     return [

@@ -27,12 +27,14 @@ def site_of(
     wheels: Path | None = None,
     more: Sequence[Path] = (),
     pyodide: Path | str | None = None,
+    page: Path | None = None,
     say: Callable[[str], object] = lambda line: None,
 ) -> Path:
     """Build the site of a game into a new folder in `folder`.
 
     `study` is what else the study's file says; `packages` come in addition to its own, and to what their wheels in the
-    folder `wheels` need; `more` are files and folders beside the environment. Raises ConfigError, SiteFailed.
+    folder `wheels` need; `more` are files and folders beside the environment; `page` is one of
+    the study's own, in the place of pycore's. Raises ConfigError, SiteFailed.
     """
     study = Study({}) if study is None else study
     named = {name: game.settings[name] for name in ("policies", "prediction") if name in game.settings}
@@ -40,8 +42,9 @@ def site_of(
     study = study._replace(settings=settings, packages=(*study.packages, *packages), title=study.title or game.name)
     file, factory = _file(game, folder, study.packages)
     return build(
-        folder / "site", game=file, factory=factory, study=study, pyodide=pyodide, wheels=wheels, more=more, say=say
-    )
+        folder / "site", game=file, factory=factory, study=study, pyodide=pyodide, wheels=wheels, more=more, page=page,
+        say=say,
+    )  # fmt: skip
 
 
 def _file(game: Game, folder: Path, packages: Sequence[str]) -> tuple[Path, str]:

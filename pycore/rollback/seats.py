@@ -14,9 +14,11 @@ from pycore.actions.codec import ActionCodec, default_of
 class Seat:
     """One seat of a session. Raises ActionError for a default action that is not in the space."""
 
-    __slots__ = ("codec", "decode", "default", "default_action", "delay", "number", "owner")
+    __slots__ = ("codec", "decode", "default", "default_action", "delay", "number", "owner", "reaction")
 
-    def __init__(self, number: int, owner: int | None, codec: ActionCodec, default_action: Any, delay: int) -> None:
+    def __init__(
+        self, number: int, owner: int | None, codec: ActionCodec, default_action: Any, delay: int, reaction: int = 0
+    ) -> None:
         self.number = number
         self.owner = owner
         self.codec = codec
@@ -26,6 +28,8 @@ class Seat:
         self.default_action = codec.decode(self.default)
         self.delay = delay
         """Input delay of the running episode, in frames: frames 0 … delay-1 have the default action."""
+        self.reaction = reaction
+        """Reaction time of the policy that plays it, in frames; 0: it has none, or a person plays."""
 
     def recorded(self, encoded: bytes) -> Any:
         """An encoded action as JSON can spell it: in records, metrics and messages of the server."""

@@ -51,8 +51,8 @@ class Timeline:
     """The frames of the running episode, and the simulation that they are stepped with."""
 
     __slots__ = (
-        "_decode", "_every", "_guessing", "_hash_every", "_policies", "blocked_at", "current", "depths", "end",
-        "events", "frames", "guessed", "hits", "last_frame", "misses", "newest", "pending", "predicted",
+        "_decode", "_every", "_guessing", "_hash_every", "blocked_at", "current", "depths", "end",
+        "events", "frames", "guessed", "hits", "last_frame", "misses", "newest", "pending", "policies", "predicted",
         "repeat_hits", "resimulated", "rollbacks", "run_up", "seats", "simulation", "stepped", "stepped_before",
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ class Timeline:
         self._decode = [seat.decode for seat in seats]
         self._guessing = guessing
         """None repeats the last action, which the loops do without a call."""
-        self._policies = policies
+        self.policies = policies
         """Of the seats that policies play; None: there are none."""
         self._every = 1
         self._hash_every = hash_every
@@ -113,8 +113,8 @@ class Timeline:
 
     def begin(self, last_frame: int, episode: int = 0) -> None:
         """Start an episode; the simulation was reset. `last_frame` ends it at the latest."""
-        if self._policies is not None:
-            self._policies.begin(episode)
+        if self.policies is not None:
+            self.policies.begin(episode, self.frames)
         if self._guessing is not None:
             self._guessing.begin(episode)
         self.frames.begin(self.seats)
@@ -288,7 +288,7 @@ class Timeline:
         results = frames.results
         save = self.simulation.save
         step = self.simulation.step
-        policies = self._policies
+        policies = self.policies
         dense = self._every == 1
         repeat = self._guessing is None
         guessed = 0

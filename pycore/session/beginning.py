@@ -188,9 +188,10 @@ class Beginning:
 
 def ring(seats: Sequence[Seat], window: int) -> Frames:
     """The ring of frames for these seats: a peer steps at most `window` beyond what it knows of us, and dispatches its
-    delay beyond that."""
+    delay beyond that. Of the deepest rollback a policy is shown the state so much earlier as its reaction time."""
     delay = max([seat.delay for seat in seats])
-    return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16)
+    reaction = max([seat.reaction for seat in seats])
+    return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16 + reaction)
 
 
 def _read(link: Link, episode: int) -> ready.Read | tuple[str, str] | None:

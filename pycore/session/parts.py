@@ -87,6 +87,7 @@ def seats_of(settings: Settings, who: Identity) -> tuple[Seat, ...]:
             action_codec(settings.of_seat(number, "action_space"), limit),
             settings.of_seat(number, "default_action"),
             settings.of_seat(number, "input_delay"),
+            settings.reaction_time(who.players[number]),
         )
         for number in range(count)
     )
@@ -106,11 +107,13 @@ def assemble(
     """Make all parts of a session. `policies` are by seat."""
     seats = seats_of(settings, who)
     computed = None
-    if policies:
+    # What the policies are shown that this page computes for all has to be held as well.
+    watched = [who.players[seat] for seat in who.own if seats[seat].reaction]
+    if policies or watched:
         from pycore.rollback.policies import Policies
 
         played = [(seats[seat], who.players[seat], policies[seat]) for seat in sorted(policies)]
-        computed = Policies(simulation, played, agreed["seed"])
+        computed = Policies(simulation, played, agreed["seed"], watched)
     if predictor is None and settings.predictor is not None:
         raise ConfigError(f"the settings name the predictor {settings.predictor}; none is given")
     if predictor is None and settings.prediction == "default_action":

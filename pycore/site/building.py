@@ -70,7 +70,8 @@ def build(
                 target = half / GAME / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-        files = list(sources.files) if sources is not None else []
+        scripts = policies.scripts.values()
+        files = [name for name in sources.files if name not in scripts] if sources is not None else []
         manifest: dict[str, Any] = {
             "version": __version__,
             "pyodide": {"url": source.url, "version": source.version},
@@ -84,6 +85,8 @@ def build(
         }
         if policies.manifest:
             manifest["policies"] = policies.manifest
+        if policies.scripts:
+            manifest["page_policies"] = {player: f"{GAME}/{name}" for player, name in policies.scripts.items()}
         if policies.predictor is not None:
             manifest["predictor"] = policies.predictor
         mapping = study.action_mapping if action_mapping is None else dict(action_mapping)

@@ -6,6 +6,7 @@ networks, predictions or rollbacks: it is a plain loop.
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ def ground_truth(
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
 
     `codec` is every seat's, or one for each. The input delays are those of the settings. `policies` play their seats,
-    which have no inputs, from the first frame on, in a game of this `seed`.
+    which have no inputs, from the first frame on, in a game of this `seed`; those with a reaction time see what was
+    shown so many frames ago, and do the default action until something was.
     """
     simulation.reset(episode)
     seats = range(len(inputs))
@@ -66,12 +68,16 @@ def ground_truth(
     hashes: dict[int, bytes] = {}
     every = settings.hash_interval or max(1, round(settings.fps))
     complete = False
+    shown: list[Any] = []
     for frame in range(last + 1):
         if any(frame >= delays[seat] and frame not in inputs[seat] for seat in seats if seat not in policies):
             break
+        if policies:
+            shown.append(copy.deepcopy(simulation.observations))  # type: ignore[attr-defined]
         row = tuple(
-            codecs[seat].encode(_act(policies[seat], seat, simulation, seed, episode, frame)) if seat in policies
-            else defaults[seat] if frame < delays[seat] else inputs[seat][frame]
+            defaults[seat] if frame < (settings.reaction_time(seat) if seat in policies else delays[seat])
+            else codecs[seat].encode(_act(policies[seat], seat, shown, settings, seed, episode)) if seat in policies
+            else inputs[seat][frame]
             for seat in seats
         )  # fmt: skip
         if frame and not frame % every:
@@ -87,10 +93,11 @@ def ground_truth(
     return Truth(rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete)
 
 
-def _act(policy: Policy, seat: int, simulation: Any, seed: int, episode: int, frame: int) -> Any:
-    """What a policy does in a frame; each has a generator that nobody drew from."""
+def _act(policy: Policy, seat: int, shown: Sequence[Any], settings: Settings, seed: int, episode: int) -> Any:
+    """What a policy does in the frame behind what was `shown` so far; each has a generator that nobody drew from."""
+    frame = len(shown) - 1
     drawn = blake2b(canonical.encode([seed, episode, seat, frame]), digest_size=8).digest()
-    outlook = Outlook(seat, seat, episode, simulation.observations[seat])
+    outlook = Outlook(seat, seat, episode, shown[frame - settings.reaction_time(seat)][seat])
     return policy.act(outlook, frame, random.Random(int.from_bytes(drawn, "big")))
 
 

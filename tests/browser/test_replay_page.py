@@ -19,6 +19,7 @@ from test_replay_pictures import DRAWN
 
 from pycore.bridge.game import Game, simulation_of
 from pycore.cli import cli
+from pycore.factory import load_policy
 from pycore.records import Trajectory, trajectory_text
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh
@@ -225,3 +226,40 @@ def test_a_record_is_stepped_again_in_pyodide(tmp_path) -> None:
     result = CliRunner().invoke(cli, ["replay", str(tmp_path / "cut.jsonl"), *more])
     assert result.exit_code == 2, result.output
     assert f"{tmp_path / 'cut.jsonl'}: line 62: " in result.output.replace("\n", "")
+
+
+def test_a_policy_is_computed_again_in_pyodide(tmp_path) -> None:
+    """Its file goes along with the environment's; what it does not do is named, and what is not there is said."""
+    if not (NEWEST.source / "pyodide.mjs").is_file() or shutil.which("node") is None:
+        pytest.skip("there is no Pyodide of npm's, or no Node")
+    values = {**RALLY, "policies": {"1": {"policy": "volley_partner.py", "reaction_time": 4}}}
+    config = {"game_id": "mesh", "players": [0, 1], "player_id": 0, "seed": 3, "now": 0.0, "wall_ms": 0.0}
+    mesh = Mesh(
+        1, Settings.of(values), lambda seat: simulation_of(VOLLEY.make(), Game.of({**config, "settings": values})),
+        lambda seat: lambda episode, frame: frame // 7 % 6, seed=3,
+        policies=[lambda: load_policy("volley_partner.py", GAME.parent)],
+    )  # fmt: skip
+    kept = Trajectory()
+    mesh.peers[0].session.add_sink(kept)
+    mesh.run(10.0)
+    text = trajectory_text(mesh.peers[0].session, kept)
+    (tmp_path / "settings.json").write_text(json.dumps(values))
+    for name in ("volley.py", "volley_partner.py"):
+        shutil.copy(GAME.parent / name, tmp_path)
+    record = tmp_path / "record.jsonl"
+    record.write_text(text)
+    more = ["--settings", str(tmp_path / "settings.json"), "--pyodide", str(NEWEST.source)]
+    env = ["--env", str(tmp_path / "volley.py")]
+    assert "60 frames, 2 hashes, 60 actions of policies" in replay(record, *env, *more)
+    lines = text.splitlines()
+    row = json.loads(lines[31])
+    acted = row["actions"][1]
+    row["actions"][1] = other = (acted + 1) % 6
+    lines[31] = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    record.write_text("\n".join([*lines, ""]))
+    result = CliRunner().invoke(cli, ["replay", str(record), *env, *more])
+    assert result.exit_code == 1, result.output
+    assert f"frame 30: the policy on seat 1 does {acted}, and {other} is recorded of it" in result.output
+    record.write_text(text)
+    (tmp_path / "volley_partner.py").unlink()
+    assert "note: the policy of player 1 was not computed: ModuleNotFoundError" in replay(record, *env, *more)

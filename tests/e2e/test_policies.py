@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from pycore.rehearsal import Game, Plan, inputs, rehearse
-from pycore.rehearsal.sites import site_of
 from tools import chromium
 from tools.paths import NEWEST, ROOT
 
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.e2e
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT)}
 ENVIRONMENTS = Path(__file__).resolve().parent / "environments"
-SCRIPT = inputs.script
 
 
 def rehearsed(subject: str, settings: dict[str, Any], folder: Path, *words: str) -> dict[str, Any]:
@@ -68,7 +66,7 @@ def test_one_person_plays_with_a_policy_and_nobody_else(tmp_path: Path) -> None:
 def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Path) -> None:
     """Named agents and a captured state; what the policy saw of guessed frames is in no record."""
     subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
-    settings = {"policies": {"2": {"policy": "counting.py:make_policy", "version": "1"}}}
+    settings = {"policies": {"2": {"policy": "counting.py:make_policy", "version": "1", "reaction_time": 3}}}
     verdict = rehearsed(subject, settings, tmp_path, "--seconds", "8", "--latency", "80", "--loss", "5")
     assert list(verdict["players"]) == ["0", "1"]
     for player in verdict["players"].values():
@@ -80,22 +78,50 @@ def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Pa
     assert exit_status(tmp_path, "verify", "left", "--env", subject, "--settings", "left/settings.json") == 0
 
 
-def test_a_policy_in_javascript_that_one_page_computes_plays_with_two_people(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It takes its time, and is sent like keys; the other page has the same record."""
-    own = "window.pycorePolicies = {2: async (observation, frame) => {"
-    own += " await new Promise((done) => setTimeout(done, 40)); return (observation + frame) % 4; }};"
-    monkeypatch.setattr(inputs, "script", lambda scripts: SCRIPT(scripts) + own)
-    policies = {"2": {"policy": "adding", "computed_by": "one"}}
-    game = Game.of(str(ENVIRONMENTS / "counters.py") + ":make_three", {"policies": policies})
-    site = site_of(game, tmp_path, pyodide=NEWEST.source)
-    outcome = rehearse(Plan(game, seconds=8, latency_ms=80), site=site, chromium=chromium.ensure(), out=tmp_path)
-    assert outcome.problems == []
-    assert outcome.reports == []
-    one, other = (outcome.metrics[player]["inputs"] for player in "01")
+ADDING = """
+export async function makePolicy() {
+  const { answer } = await import('./thinking.js');
+  return async (observation, frame) => {
+    await new Promise((done) => setTimeout(done, 40));
+    if (frame < 20) throw new RangeError('it is shown nothing within its reaction time');
+    return answer(observation, frame);
+  };
+}
+"""
+
+
+def test_a_policy_in_javascript_that_one_page_computes_plays_with_two_people(tmp_path: Path) -> None:
+    """The study's script, with a file that it imports. It takes its time, sees what is 20 frames old, and is sent like
+    keys; the other page has the same record."""
+    shutil.copy(ENVIRONMENTS / "counters.py", tmp_path)
+    (tmp_path / "adding.js").write_text(ADDING)
+    (tmp_path / "thinking.js").write_text("export const answer = (observation, frame) => (observation + frame) % 4;")
+    settings = {"policies": {"2": {"policy": "adding.js", "computed_by": "one", "reaction_time": 20}}}
+    verdict = rehearsed(
+        "counters.py:make_three", settings, tmp_path, "--seconds", "8", "--latency", "80", "--with", "thinking.js"
+    )
+    assert not any("never did anything" in warning for warning in verdict["warnings"])
+    one, other = (json.loads((tmp_path / "left" / f"metrics-{player}.json").read_text())["inputs"] for player in "01")
     assert one["sentViaP2P"] == other["receivedViaP2P"] == 2 * other["sentViaP2P"] > 300
-    assert {row[2] for row in actions(outcome.trajectories["0"])} == {0, 1, 2, 3}
+    records = [(tmp_path / "left" / f"trajectory-{player}.jsonl").read_text() for player in "01"]
+    assert records[0] == records[1]
+    acted = [line["actions"][2] for line in map(json.loads, records[0].splitlines()[1:]) if line.get("frame", 99) <= 20]
+    assert set(acted) == {0}
+    assert {row[2] for row in actions(records[0])} == {0, 1, 2, 3}
+    assert exit_status(tmp_path, "verify", "left", "--env", "counters.py:make_three") == 0
+
+
+@pytest.mark.long
+def test_a_page_of_the_studys_own_has_the_policy_that_it_computes(tmp_path: Path) -> None:
+    """A copy of pycore's page with a script in it, given as `pycore serve` is given it."""
+    own = "<script type=module>window.pycorePolicies = {2: (seen, frame) => (seen + frame) % 4};</script></body>"
+    page = (ROOT / "web" / "demo" / "index.html").read_text().replace("</body>", own)
+    (tmp_path / "own.html").write_text(page)
+    subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
+    settings = {"policies": {"2": {"policy": "adding, March", "computed_by": "one"}}}
+    rehearsed(subject, settings, tmp_path, "--seconds", "6", "--page", "own.html")
+    record = (tmp_path / "left" / "trajectory-0.jsonl").read_text()
+    assert {row[2] for row in actions(record)} == {0, 1, 2, 3}
 
 
 GUESSING = '''

@@ -73,6 +73,8 @@ class Schedule:
     """By seat, frames from one snapshot to the next; 1 for those that are not listed."""
     policies: int = 0
     """Seats behind those of the pages that policies play."""
+    reactions: tuple[int, ...] = ()
+    """Reaction times of these policies, frames; 0 for those that are not listed."""
     ways: tuple[tuple[int, str, float], ...] = ()
     """(way, what, amount): one direction's own `delay` or `loss`."""
     departures: tuple[tuple[float, str, int, int], ...] = ()
@@ -181,7 +183,8 @@ def _with_snapshots(of: Choose, schedule: Schedule) -> Schedule:
 
 def _with_policies(of: Choose, schedule: Schedule) -> Schedule:
     """Seats that every peer computes for itself, in a third of the schedules. Drawn behind all else."""
-    return replace(schedule, policies=min(of("pick", [0, 0, 0, 0, 1, 2]), 8 - schedule.seats))
+    drawn = replace(schedule, policies=min(of("pick", [0, 0, 0, 0, 1, 2]), 8 - schedule.seats))
+    return replace(drawn, reactions=tuple([of("pick", [0, 1, 3, 8, 30]) for _ in range(drawn.policies)]))
 
 
 def _with_the_rest(of: Choose, schedule: Schedule) -> Schedule:

@@ -199,6 +199,8 @@ class Tally:
             "state changed": bool(net.peers[0].rows) and len({row for rows in net.peers[0].rows for row in rows}) > 3,
             "more than four seats": schedule.seats > 4,
             "told by the server": bool(net.server.told),
+            "rollback with reaction time": any(schedule.reactions)
+            and any(core_view.rollbacks(of.session) for of in net.peers),
             "rollback with policies": schedule.policies and any(core_view.rollbacks(of.session) for of in net.peers),
             **dict.fromkeys(causes, True),
             **{f"page: {what}": True for _, what, _ in schedule.pages},

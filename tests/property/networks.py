@@ -83,7 +83,10 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
-        policies={str(schedule.seats + number): "bot.py:make" for number in range(schedule.policies)},
+        policies={
+            str(schedule.seats + number): {"policy": "bot.py:make", "reaction_time": reaction}
+            for number, reaction in zip(range(schedule.policies), (*schedule.reactions, 0, 0), strict=False)
+        },
     )
 
 

@@ -57,7 +57,7 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
         fixed.note(net)
     for what in ("rollback", "stall", "state changed"):
         assert fixed.share(what) >= 0.4, (what, fixed.seen)
-    for what in ("fallback", "silence", "return", "opened", "rollback with policies"):
+    for what in ("fallback", "silence", "return", "opened", "rollback with policies", "rollback with reaction time"):
         assert fixed.share(what) >= 0.15, (what, fixed.seen)
     for what in ("deaf", "congested", "latency", "raised send", "burst", "revoked end"):
         assert fixed.seen[what] >= 1, (what, fixed.seen)

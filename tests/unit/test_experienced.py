@@ -413,11 +413,13 @@ class Echoes:
         return int(outlook.observation) % 6
 
 
-def test_what_a_policy_does_on_a_guessed_state_is_a_guess_in_the_picture() -> None:
-    """It fits the confirmed record, and of what it showed nothing wrong is called known."""
+@pytest.mark.parametrize("reaction", [0, 1, 20])
+def test_what_a_policy_does_on_a_guessed_state_is_a_guess_in_the_picture(reaction: int) -> None:
+    """It fits the confirmed record, and of what it showed nothing wrong is called known. What is older than any guess
+    is none."""
     mesh, recorder = run(
         Conditions(delay=0.08, jitter=0.03, loss=0.05), session={"policies": [Echoes]},
-        simulation=lambda seat: Walk(3, seed=4), policies={"2": "echo.py"},
+        simulation=lambda seat: Walk(3, seed=4), policies={"2": {"policy": "echo.py", "reaction_time": reaction}},
     )  # fmt: skip
     wrong = guessed = known = 0
     for seat, page in enumerate(mesh.peers):
@@ -432,6 +434,9 @@ def test_what_a_policy_does_on_a_guessed_state_is_a_guess_in_the_picture() -> No
             if line["shown"][2:] != right:
                 wrong += 1
                 assert 2 in predicted, line
-    assert wrong > 10
-    assert guessed > wrong
+    if reaction == 20:
+        assert (wrong, guessed) == (0, 0)
+    else:
+        assert wrong > (10 if not reaction else 0)
+        assert guessed > wrong
     assert known > 10

@@ -15,6 +15,7 @@ from records_support import forgotten  # noqa: F401
 from pycore import records
 from pycore.bridge.bridge import create
 from pycore.cli import cli
+from pycore.cli.serve import without_policy
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
 from pycore.export.evidence import evidence_of
@@ -25,7 +26,7 @@ from pycore.rehearsal import Game
 from pycore.rehearsal.partners import recomputed, try_policies
 from pycore.settings import Settings
 from pycore.site.failing import SiteFailed
-from pycore.site.policies import policies_of
+from pycore.site.policies import policies_of, without_script
 from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
 
 ENVIRONMENT = '''
@@ -110,10 +111,8 @@ def game_of(study: Path, policy: str = "partner.py", **settings: Any) -> Game:
     return Game.of(str(study), {**SETTINGS, "policies": {"2": policy}, **settings})
 
 
-@pytest.fixture
-def played(study: Path) -> tuple[Game, dict[str, str], Mesh]:
+def played_of(game: Game) -> tuple[Game, dict[str, str], Mesh]:
     """A game of two people and a policy over a bad network: the records by player."""
-    game = game_of(study)
     settings = game.played()
     mesh = Mesh(
         2, settings, lambda seat: game.simulation(settings, 5),
@@ -126,6 +125,12 @@ def played(study: Path) -> tuple[Game, dict[str, str], Mesh]:
     mesh.run(60.0)
     texts = {str(page.seat): trajectory_text(page.session, kept[page.seat]) for page in mesh.peers}
     return game, texts, mesh
+
+
+@pytest.fixture
+def played(study: Path) -> tuple[Game, dict[str, str], Mesh]:
+    """One of that study."""
+    return played_of(game_of(study))
 
 
 def stored(played: tuple[Game, dict[str, str], Mesh], folder: Path, about: bool = True) -> Path:
@@ -171,7 +176,7 @@ def test_a_record_says_who_is_a_policy_and_its_actions_can_be_computed_again(
     actions = recording.episodes[0].frames[33].actions
     done, actions[2] = actions[2], (actions[2] + 1) % 3
     assert recomputed(game, game.played(), recording) == (
-        f"the policy on seat 2 does {done} in frame 33 of episode 0, and {actions[2]} is recorded of it"
+        f"episode 0, frame 33: the policy on seat 2 does {done}, and {actions[2]} is recorded of it"
     )
 
 
@@ -199,18 +204,6 @@ def test_tables_have_sessions_of_people_and_frames_of_everybody(
     assert {row["action"] for row in rows["frames"] if row["player"] == "2"} == {"0", "1", "2"}
 
 
-def test_what_is_left_is_verified_without_the_policy(
-    played: tuple[Game, dict[str, str], Mesh], study: Path, tmp_path: Path
-) -> None:
-    """A record has its actions: whoever has the environment can step it."""
-    folder = stored(played, tmp_path / "left")
-    (study.parent / "partner.py").unlink()
-    done = CliRunner().invoke(cli, ["verify", str(folder), "--env", str(study)])
-    assert (done.exit_code, done.output) == (
-        0, "reconciled: mesh: 2 records, 120 frames, reproduced by the environment\n"
-    )  # fmt: skip
-
-
 def test_a_policy_is_tried_before_anybody_plays_with_it(study: Path) -> None:
     """What a participant would be told, or what would be a desync, is told at once."""
     game = game_of(study)
@@ -236,9 +229,23 @@ def test_the_page_gets_the_policys_file_and_is_told_what_to_make_of_it(study: Pa
         "1": {"module": "partner", "factory": "make_wrong"},
         "2": {"module": "bots.deep", "factory": "make"},
     }
-    assert policies_of({}, None) == ({}, None, [])
+    assert policies_of({}, None) == ({}, None, {}, [])
     with pytest.raises(SiteFailed, match=r"there is no other\.py beside chase\.py; the policy of player 1 is in it"):
         policies_of({"policies": {"1": "other.py"}}, study)
+
+
+def test_a_script_that_one_page_computes_goes_into_the_page_and_not_into_its_python(study: Path) -> None:
+    """Its file lies beside the environment as well; a text that is no script names what the page itself has."""
+    (study.parent / "net.mjs").write_text("export const makePolicy = () => () => 1;")
+    settings = {"policies": {"1": {"policy": "net.mjs", "computed_by": "one"},
+                             "2": {"policy": "net, March", "computed_by": "one"}}}  # fmt: skip
+    assert policies_of(settings, study) == ({}, None, {"1": "net.mjs"}, [study.parent / "net.mjs"])
+    assert without_script(Settings.of(settings)) == ["2"]
+    [said] = without_policy(settings)
+    assert said.startswith("one page computes the policy of player 2, and pycore's page does not have it: name its")
+    settings["policies"]["1"]["policy"] = "other.js"
+    with pytest.raises(SiteFailed, match=r"there is no other\.js beside chase\.py; the policy of player 1 is in it"):
+        policies_of(settings, study)
 
 
 def test_a_page_of_one_person_with_policies_plays_at_once_and_shows_them_without_a_connection(study: Path) -> None:

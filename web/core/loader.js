@@ -38,6 +38,7 @@ import { LOADING } from './handed.js';
  * @property {Record<string, unknown>} [action_mapping]
  * @property {unknown[]} [ice_servers]
  * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
+ * @property {Record<string, string>} [page_policies] by player, the modules of those that one page computes
  * @property {{module: string, factory: string}} [predictor]
  */
 
@@ -205,6 +206,7 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   progress({ step: 'game', fraction: null, bytes: 0 });
   const makeEnvironment = await loadGame(pyodide, manifest, resolve);
   const makePolicies = loadPolicies(pyodide, manifest);
+  await loadPagePolicies(manifest.page_policies ?? {}, resolve);
   const makePredictor = manifest.predictor === undefined
     ? () => undefined
     : factoryOf(pyodide, manifest.predictor, 'load-predictor');
@@ -257,6 +259,32 @@ function loadPolicies(pyodide, manifest) {
     for (const [, policy] of made) policy.destroy();
     return policies;
   };
+}
+
+/**
+ * The policies that this page computes for all, if it turns out to be the one: each module has a `makePolicy()`, which
+ * returns the function, or a promise of it. They are put beside those that the page itself has, which come first.
+ *
+ * @param {Record<string, string>} modules by player
+ * @param {(url: string) => string} resolve
+ */
+export async function loadPagePolicies(modules, resolve) {
+  const page = /** @type {any} */ (globalThis);
+  for (const [player, url] of Object.entries(modules)) {
+    /** @type {unknown} */
+    let policy;
+    try {
+      policy = await (await import(resolve(url))).makePolicy();
+    } catch (error) {
+      throw new PageError('load-policy', `The policy of player ${player} could not be made by ${url}: ${sentence(error)}`,
+        `${FOR_THE_STUDY} ${url} has to export makePolicy(), which returns (observation, frame, episode) => action.`);
+    }
+    if (typeof policy !== 'function') {
+      throw new PageError('load-policy', `makePolicy() of ${url} gave no function, for the policy of player ${player}.`,
+        `${FOR_THE_STUDY} It returns (observation, frame, episode) => action.`);
+    }
+    page.pycorePolicies = { [player]: policy, ...page.pycorePolicies };
+  }
 }
 
 const FOR_THE_STUDY = 'Please tell the person who runs the study.';

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { get, load, loadPackages } from '../../../web/core/loader.js';
+import { get, load, loadPackages, loadPagePolicies } from '../../../web/core/loader.js';
 
 /** Answers by hand: a status, or an error; pauses are noted and do not last. */
 function world(answers) {
@@ -82,4 +82,28 @@ test('a Pyodide that does not come is told with its address and the way out', as
     assert.match(error.advice, /--pyodide DIR/);
     return true;
   });
+});
+
+const module = (source) => `data:text/javascript,${encodeURIComponent(source)}`;
+const as = (url) => url;
+
+test('policies that one page computes are made by their modules, beside those that the page has', async () => {
+  const own = () => 1;
+  globalThis.pycorePolicies = { 2: own };
+  await loadPagePolicies({
+    1: module('export const makePolicy = async () => (seen, frame) => seen + frame;'),
+    2: module('export const makePolicy = () => () => 7;'),
+  }, as);
+  assert.equal(globalThis.pycorePolicies[1](4, 3), 7);
+  assert.equal(globalThis.pycorePolicies[2], own);
+  delete globalThis.pycorePolicies;
+  await loadPagePolicies({}, as);
+  assert.equal(globalThis.pycorePolicies, undefined);
+});
+
+test('a module that makes no policy is an error that says whose', async () => {
+  for (const source of ['export const other = 1;', 'throw new Error("no network of nerves");', 'export const makePolicy = () => 3;']) {
+    await assert.rejects(loadPagePolicies({ 4: module(source) }, as), { code: 'load-policy', message: /policy of player 4/ });
+  }
+  await assert.rejects(loadPagePolicies({ 4: module('throw new Error("no network of nerves");') }, as), { message: /no network of nerves/ });
 });

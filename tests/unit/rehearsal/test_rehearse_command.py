@@ -139,6 +139,33 @@ def test_the_page_of_a_file_has_that_file(tmp_path: Path, pyodide: Path) -> None
 
 
 @pytest.mark.slow
+def test_the_page_is_told_of_a_script_and_has_the_studys_own_html(tmp_path: Path, pyodide: Path) -> None:
+    """The script is served; Python does not get it. The page takes the place of pycore's."""
+    shutil.copy(MEADOW, tmp_path)
+    (tmp_path / "net.js").write_text("export const makePolicy = () => () => [0, 0];")
+    (tmp_path / "own.html").write_text("<p>a page of the study's own</p>")
+    study = Study({"policies": {"1": {"policy": "net.js", "computed_by": "one"}}})
+    game = Game.of(str(tmp_path / "meadow.py"), study.settings)
+    site = site_of(game, tmp_path / "site", study, pyodide=pyodide, page=tmp_path / "own.html")
+    said = manifest(site)
+    assert (said["page_policies"], said["files"]) == ({"1": "game/net.js"}, [])
+    assert (site / "game" / "net.js").read_bytes() == (tmp_path / "net.js").read_bytes()
+    assert (site / "index.html").read_text() == "<p>a page of the study's own</p>"
+    assert "page_policies" not in manifest(site_of(Game.of(MEADOW), tmp_path / "none", pyodide=pyodide))
+
+
+@needs_playwright
+def test_a_policy_that_no_page_would_have_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+    """It would do nothing, and the rehearsal would say that all is right."""
+    study = tmp_path / "study.json"
+    study.write_text('{"policies": {"1": {"policy": "net, March", "computed_by": "one"}}}')
+    said = " ".join(refused(MEADOW, "--settings", str(study)).split())
+    assert "one page computes the policy of player 1, 'net, March', which is no script" in said
+    given = refused(MEADOW, "--settings", str(study), "--page", "own.html", "--chromium", "/nowhere")
+    assert "not a browser that starts" in given
+
+
+@pytest.mark.slow
 def test_a_package_in_the_working_folder_goes_along_whole(at: Path, tmp_path: Path, pyodide: Path) -> None:
     """Its data too; the page imports it by its name, also where it needs no __init__.py here."""
     (at / "meadows" / "__init__.py").unlink()
