@@ -17,18 +17,17 @@ from pycore.audit.agents import settings_of, short, space_of_agent
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_reward, rows_that_differ
 from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
+from pycore.audit.left import attributes_left, outside_left
 from pycore.audit.moves import Moves
 from pycore.audit.pyodide import difference
 from pycore.audit.source import findings_of_source, sources_of
 from pycore.audit.timing import Costs, costs_of, findings_of_costs
 from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.envs.audit import play_guesses
-from pycore.envs.capture import Capture
 from pycore.envs.interfaces import as_parallel, interface_of
-from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.errors import ConfigError
 from pycore.spaces import space_of
 from pycore.values.canonical import encode
-from pycore.values.differences import first_differences
 from pycore.values.json import UNRECORDABLE
 from pycore.values.results import results_text
 
@@ -108,9 +107,12 @@ class Trial:
         self.rows = self.moves.rows(self.given.seed)
         self.report.facts["settings"] = settings_of(self.spaces, self.moves.turns)
 
-    def play(self) -> None:
+    def play(self, guess: bool = False) -> None:
         """Play random, lively actions: what is recorded, what changes, what never happens."""
-        self.first = list(self._play(self.adapter, self.rows))
+        if not guess:
+            # Before all else: of a table that is filled once nothing is seen later.
+            self._add(outside_left(self.adapter, self.rows[: LAWS // 2]))
+        self.first = list(self._play(self.adapter, self.rows, guess=guess))
         drawn = sorted(name for name in decoded(self.first[-1].state) if name not in ("env", "agents"))
         self.report.facts["generators"] = drawn or ["none of the process or of np_random"]
         unrecorded = next((frame for frame in self.first if UNRECORDABLE in frame.row), None)
@@ -157,13 +159,20 @@ class Trial:
         if not given.subject:
             return
         space = None if given.space is None else space_of(given.space)
-        found = difference_elsewhere({**given._asdict(), "factory": None, "space": space}, self.first)
+        job = {**given._asdict(), "factory": None, "space": space}
+        found = difference_elsewhere({**job, "guess": True}, self.first)
         if found is None:
             self.report.facts["another process"] = "could not be tried"
         elif found:
-            do = "walk no set but by sorted(), and use neither hash() nor id(): each page has an order of its own"
-            what = f"another process with the same seed and actions differs, first {found}"
-            self._find("two_processes", "unfit", what, do)
+            straight = difference_elsewhere({**job, "guess": False}, self.first)
+            if straight:
+                do = "walk no set but by sorted(), and use neither hash() nor id(): each page has an order of its own"
+                what = f"another process with the same seed and actions differs, first {straight}"
+                self._find("two_processes", "unfit", what, do)
+            else:
+                do = "a table of a module, or a memo, keeps what is not so at another time: keep it in the environment"
+                what = "where frames are guessed and taken back from the start of a process, the game differs"
+                self._find("rollbacks", "unfit", f"{what}, first {found}", do)
 
     def resets(self) -> None:
         """The same instance once more, after all that."""
@@ -246,28 +255,8 @@ class Trial:
 
     def hidden(self) -> None:
         """Attributes that set_state() leaves as they are: what `get_state` may have forgotten."""
-        if self.adapter.state_way == "capture":
-            return
-        try:
-            capture = Capture(self.adapter.env)
-        except EnvironmentUnfit:
-            return
-        self.adapter.reset(0)
-        state, before = self.adapter.save(), encode(capture.contents(capture.save()))
-        for row in self.rows[: LAWS // 2]:
-            if (result := self.adapter.step(row)) is not None and result.done:
-                break
-        self.adapter.load(state)
-        after = encode(capture.contents(capture.save()))
-        if before != after:
-            left = first_differences(decoded(before), decoded(after), 6)
-            self._find(
-                "attributes_left",
-                "risk",
-                "set_state() does not restore "
-                + ", ".join(path.removeprefix("$.layers[0].").removeprefix("$.") for path, _, _ in left),
-                "put these into get_state() and set_state(), unless step() never reads them",
-            )
+        if self.adapter.state_way != "capture":
+            self._add(attributes_left(self.adapter, self.rows[: LAWS // 2]))
 
     def costs(self) -> None:
         """How long it takes to save, load, compare and step, and what rollback fits."""
@@ -394,6 +383,10 @@ class Trial:
                         f"never changed in {len(self.first)} frames, so not tried: {', '.join(still[:8])}",
                         "nothing, if these are constants",
                     )
+
+    def _add(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self.report.add(finding)
 
     def _find(self, code: str, harm: str, what: str, do: str) -> None:
         self.report.add(Finding(code, harm, what, do))

@@ -253,6 +253,28 @@ class Remembers(Fit):
         return super().effect(actions) + self.remembered(actions["left"])
 
 
+_prices: dict[int, int] = {}
+
+
+class Prices(Fit):
+    """A module's table keeps what was true when it was first asked, in whichever instance, and is soon full."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + _prices.setdefault(actions["left"], self.x % 7)
+
+
+class Births:
+    born = 0
+
+
+class Counts(Fit):
+    """A counter of a class, which the game does not read."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        Births.born += actions["left"]
+        return super().effect(actions)
+
+
 class Food:
     def __init__(self, number: int) -> None:
         self.number = number

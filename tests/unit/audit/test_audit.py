@@ -88,7 +88,8 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
         (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
         (audited.Walked, "unfit", "laws", "gave something else"),
-        (audited.Remembers, "unfit", "rollbacks", r"first after frame \d of episode 0: env\..*x was"),
+        (audited.Remembers, "unfit", "laws", r"guessed and taken back .* in the state after frame \d: .*x was"),
+        (audited.Counts, "risk", "outside_left", r"no load restores it: Births\.born$"),
         (audited.Contacts, "unfit", "rollbacks", r"first after frame 10 of episode 1: env\..*x was"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -142,6 +143,17 @@ def test_what_differs_between_two_processes_is_found() -> None:
 
 
 @pytest.mark.slow
+def test_what_a_module_keeps_of_frames_that_are_taken_back_is_found() -> None:
+    """In a process that has played, the table is full, and nothing shows it any more."""
+    audited._prices.clear()
+    (finding,) = [finding for finding in tried(audited.Prices).findings if finding.code == "outside_left"]
+    assert finding.what.endswith("no load restores it: audited._prices")
+    report = audit(f"{FILE}:Prices", frames=FRAMES)
+    (finding,) = [finding for finding in report.findings if finding.harm == "unfit"]
+    assert finding.code == "rollbacks"
+    assert re.search(r"from the start of a process.*first after frame \d.*x was", finding.what)
+
+
 def test_what_never_returns_is_ended() -> None:
     report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
     assert (report.sorted[0].harm, report.sorted[0].code) == ("crash", "hung")
