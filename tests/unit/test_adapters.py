@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -213,17 +214,39 @@ def test_agents_that_cannot_be_put_back_are_named() -> None:
         wrong.load(saved)
 
 
-def test_a_state_that_cannot_be_pickled_is_named_with_the_way_out() -> None:
-    """A generator, a lock, a lambda in get_state: not silently no snapshot."""
+class Unwilling:
+    def __reduce__(self) -> Any:
+        raise ValueError("not me")
 
-    class Lambda(Flat):
+
+def nested(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("make", "where"),
+    [
+        (lambda: {"x": 1, "f": lambda: 1}, r"\$\['f'\], a function"),
+        (lambda: {"x": 1, "deck": [(3, threading.Lock())]}, r"\$\['deck'\]\[0\]\[1\], a lock"),
+        (lambda: [1, iter(()), (number for number in range(3))], r"\$\[2\], a generator"),
+        (lambda: {"x": Unwilling()}, r"\$\['x'\], a Unwilling \(ValueError: not me\)"),
+        (lambda: {"x": nested(50_000)}, "it is nested too deep"),
+    ],
+)
+def test_a_state_that_cannot_be_saved_is_named_by_its_path_with_the_way_out(make: Any, where: str) -> None:
+    """Not silently no snapshot, nor an error of pickle's own, nor the advice to add the method that is there."""
+
+    class Holding(Flat):
         def get_state(self) -> Any:
-            return {"f": lambda: 1}
+            return make()
 
-    adapter = adapt(Lambda())
+    adapter = adapt(Holding())
     adapter.reset(0)
     with pytest.raises(
-        EnvironmentUnfit, match=r"get_state\(\) of Lambda .* add get_state\(\), which returns"
+        EnvironmentUnfit, match=rf"get_state\(\) of Holding gives cannot be saved: {where}.* Keep numbers.*anew"
     ):
         adapter.save()
 

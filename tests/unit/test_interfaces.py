@@ -203,6 +203,20 @@ def test_an_illegal_move_is_no_move_and_is_said(mask_in: str, illegal: int) -> N
     assert "illegal" not in infos["ann"]
 
 
+@pytest.mark.parametrize("what", ["terminations", "truncations"])
+def test_a_turn_based_games_flag_that_is_neither_true_nor_false_is_refused_by_name(what: str) -> None:
+    """A text ended the game at its first move."""
+
+    class Texts(Race):
+        def step(self, action: Any) -> None:
+            super().step(action)
+            setattr(self, what, dict.fromkeys(self.agents, "False"))
+
+    adapter = ParallelEnvAdapter(Texts(), ["ann", "bob", "cy"], seed=0, rngs=())
+    with pytest.raises(EnvironmentUnfit, match=f"Texts returned {what} in which that of 'ann' is a str"):
+        adapter.check(script=[[1, 1, 1]] * 4)
+
+
 def test_masks_follow_the_start_and_the_parts_of_a_space() -> None:
     """A Discrete space may begin elsewhere; a mask may be one per part."""
     view = as_parallel(Race(mask_in="infos"))
@@ -691,6 +705,24 @@ def test_the_users_class_is_found_and_the_wrappers_count_is_saved() -> None:
     adapter.load(saved)
     assert view.get_state()["wrappers"]["1 TimeLimit"] == {"limit": 5, "count": 0}
     assert [adapter.step([1]).done for _ in range(5)] == [False, False, False, False, True]
+
+
+def test_what_a_wrapper_had_not_yet_it_has_no_more_after_a_load() -> None:
+    """An attribute that comes in mid-game."""
+
+    class Late(Wrapper):
+        def reset(self, **given: Any) -> Any:
+            vars(self).pop("seen", None)
+            return super().reset(**given)
+
+        def step(self, action: Any) -> Any:
+            observation, _, *rest = super().step(action)
+            self.seen = getattr(self, "seen", 0) + 1
+            self.later = len
+            return observation, self.seen, *rest
+
+    adapter = ParallelEnvAdapter(Late(Cart()), [0], seed=0, rngs=())
+    adapter.check(script=[[1]] * 8)
 
 
 def test_a_wrapper_that_passes_get_state_on_has_none_of_its_own() -> None:
