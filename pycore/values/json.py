@@ -119,19 +119,30 @@ def _key(key: Any) -> str:
 
 def plain_json(value: Any) -> str:
     """JSON for a page, in the order given. It never fails: the numbers that JavaScript's parser refuses become null,
-    infinities texts, and what JSON cannot spell a text that says so."""
+    infinities texts, integers that it would round texts as well, and what JSON cannot spell a text that says so."""
     try:
-        return _page(value)
+        text = _page(value)
     except Exception:  # what an environment gives may do anything
         return _page(_spelt(value))
+    return _page(_spelt(value)) if _may_be_rounded(text) else text
 
 
+def _may_be_rounded(text: str) -> bool:
+    """Whether there is an integer of as many digits as `EXACT` has. A pattern would take three to six times as long."""
+    digits = f"[{text}".encode("latin-1", "replace").translate(_DIGITS)
+    return any(long in digits for long in _LONG)
+
+
+_DIGITS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG: Final = [mark + b"0" * len(str(EXACT)) for mark in (b"[", b",", b":", b"-")]
 _page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
 def _spelt(value: Any, around: Around = ()) -> Any:
     if isinstance(value, int):
-        return value if -LARGEST < value < LARGEST else UNRECORDABLE
+        if -EXACT <= value <= EXACT:
+            return value
+        return str(int(value)) if -LARGEST < value < LARGEST else UNRECORDABLE
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):

@@ -338,6 +338,19 @@ class Spiteful:
     __hash__ = object.__hash__
 
 
+@given(
+    st.integers() | st.integers(-(2**53) - 2, 2**53 + 2) | st.integers(-(10**400), 10**400), st.floats(allow_nan=False)
+)
+def test_an_integer_that_javascript_would_round_is_a_text_of_a_page(number: int, beside: float) -> None:
+    """It changed without a word in a host page's files; one that is exact stays a number, and so does a float."""
+    (found,) = json.loads(plain_json({"infos": [number, beside, f"{number}"]})).values()
+    assert found[0] == (number if abs(number) <= 2**53 else str(number))
+    assert type(found[0]) is (int if abs(number) <= 2**53 else str)
+    assert found[1] == (beside if beside - beside == 0.0 else str(beside))
+    assert found[2] == str(number)
+    assert json.loads(plain_json({number: number})) == {str(number): found[0]}
+
+
 def test_a_page_s_text_never_fails_whatever_is_in_it() -> None:
     """What contains itself, what raises anything when it is converted, and such a key, each costs itself alone."""
     endless: list[Any] = [1]
