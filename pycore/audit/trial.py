@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from pycore.actions.codec import ActionCodec, action_codec
 from pycore.audit.agents import settings_of, short, space_of_agent
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_reward, rows_that_differ
+from pycore.audit.drawing import findings_of_drawing
 from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
 from pycore.audit.left import attributes_left, outside_left
@@ -25,7 +26,7 @@ from pycore.audit.timing import Costs, costs_of, findings_of_costs
 from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.envs.audit import play_guesses
 from pycore.envs.interfaces import as_parallel, interface_of
-from pycore.errors import ConfigError
+from pycore.errors import CanonicalError, ConfigError
 from pycore.spaces import space_of
 from pycore.values.canonical import encode
 from pycore.values.json import UNRECORDABLE
@@ -35,8 +36,6 @@ __all__ = ["Given", "Trial"]
 
 LAWS: Final = 60
 """Frames of the laws, which play them several times over and compare every one."""
-PICTURES: Final = 10
-"""Frames from one picture to the next."""
 
 
 class Given(NamedTuple):
@@ -125,6 +124,11 @@ class Trial:
                 f"…{unrecorded.row[max(0, at - 80) : at + len(UNRECORDABLE)]}",
                 "return numbers, texts, lists and dicts, or leave it out",
             )
+        try:
+            encode(self.adapter.observations)
+        except CanonicalError as error:
+            what = f"observations are not compared: {error}"
+            self._find("observations_unseen", "note", what, "numbers, texts, lists, dicts and arrays are")
         self._look_at_coverage()
 
     def laws(self) -> None:
@@ -204,36 +208,9 @@ class Trial:
 
     def pictures(self) -> None:
         """Whether drawing changes the game."""
-        env = self.adapter.env
-        if not callable(getattr(env, "render", None)):
-            self._find(
-                "no_render", "note", "it has no render(): a page shows nothing", "return a list of objects to draw"
-            )
-            return
-        shown: Any = None
-        self.adapter.reset(0)
-        for frame, row in enumerate(self.rows[:LAWS]):
-            if frame % PICTURES == 0:
-                before = self.adapter.canonical(self.adapter.save())
-                shown = self.adapter.drawn()
-                self._differ(
-                    before,
-                    self.adapter.canonical(self.adapter.save()),
-                    "render_changes",
-                    "wrong",
-                    "render() changed the state",
-                    "draw from what is there, and change nothing: pictures are drawn as often as a screen wants them",
-                )
-            if (result := self.adapter.step(row)) is not None and result.done:
-                break
-        if not isinstance(shown, (list, tuple)):
-            what = "None" if shown is None else f"a {type(shown).__name__}"
-            self._find(
-                "nothing_drawn",
-                "note",
-                f"render() gives {what}, which a page of pycore cannot draw",
-                "return a list of objects to draw; in the interactive_gym page its own forms work as well",
-            )
+        first = [frame for frame in self.first[:LAWS] if frame.episode == 0]
+        for finding in findings_of_drawing(self.adapter, self.rows, first):
+            self._add(finding)
 
     def transfer(self) -> None:
         """Whether a state survives the way through its canonical bytes: then it may be sent to a page."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-__all__ = ["PIXELS", "drawable"]
+__all__ = ["PIXELS", "drawable", "is_drawable"]
 
 PIXELS: Final = "pixels"
 """The type of an object that is a picture; and its field with the bytes, row by row, `channels` to a pixel."""
+NO_PICTURE: Final = "no picture"
+"""The name of the text that stands in the place of a picture."""
 
 
 def drawable(shown: Any) -> list[Any] | None:
@@ -34,6 +36,12 @@ def drawable(shown: Any) -> list[Any] | None:
     return _told(f"a {type(shown).__name__}; it must be a list of objects, or an array of pixels")
 
 
+def is_drawable(shown: Any) -> bool:
+    """Whether a page has something to draw of it."""
+    objects = drawable(shown)
+    return objects is not None and not any(type(one) is dict and one.get("uuid") == NO_PICTURE for one in objects)
+
+
 def _picture(width: int, height: int, channels: int, data: bytes) -> dict[str, Any]:
     return {
         "uuid": "picture", "object_type": PIXELS, "columns": int(width), "rows": int(height),
@@ -44,5 +52,5 @@ def _picture(width: int, height: int, channels: int, data: bytes) -> dict[str, A
 def _told(what: str) -> list[Any]:
     text = f"render() returned {what}"
     return [
-        {"uuid": "no picture", "object_type": "text", "x": 300, "y": 200, "size": 14, "align": "center", "text": text}
+        {"uuid": NO_PICTURE, "object_type": "text", "x": 300, "y": 200, "size": 14, "align": "center", "text": text}
     ]

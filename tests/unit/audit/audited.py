@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import math
 import os
 import random
@@ -133,9 +134,51 @@ class Draws(Saved):
         return []
 
 
+class Blinks(Saved):
+    """Drawing changes what the game reads, and get_state() says nothing of it."""
+
+    blinks = 0
+
+    def render(self) -> Any:
+        self.blinks += 1
+        return []
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + self.blinks % 2
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.blinks = 0
+        return super().reset(seed)
+
+
+class Sparkles(Fit):
+    """Drawing draws from the process's generator, which is put back."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + random.randrange(4)
+
+    def render(self) -> Any:
+        return [{"uuid": "spark", "x": random.random()}]
+
+
 class Pixels(Fit):
     def render(self) -> Any:
         return b"an array"
+
+
+class Picture(Fit):
+    """As rgb_array has it."""
+
+    def render(self) -> Any:
+        return importlib.import_module("numpy").zeros((4, 6, 3), "uint8")
+
+
+class Looks(Fit):
+    """Its observations are objects."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        observations, *rest = super().step(actions)
+        return dict.fromkeys(observations, object()), *rest
 
 
 class Spoils(Fit):

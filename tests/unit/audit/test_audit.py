@@ -11,6 +11,7 @@ from typing import Any
 import audited
 import pytest
 from click.testing import CliRunner
+from optional import needs_numpy
 
 from pycore.audit import Finding, Report
 from pycore.audit.running import audit
@@ -71,6 +72,16 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
     assert codes(tried(audited.DrawsUnsaved)) == set()
 
 
+def test_what_drawing_draws_from_a_generator_of_the_process_is_no_fault() -> None:
+    assert codes(tried(audited.Sparkles)) == set()
+
+
+@needs_numpy
+def test_an_array_of_pixels_is_drawn() -> None:
+    """The audit said that no page could."""
+    assert codes(tried(audited.Picture)) == set()
+
+
 @pytest.mark.parametrize(
     ("factory", "harm", "code", "what"),
     [
@@ -81,6 +92,8 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
         (audited.Deaf, "wrong", "actions_ignored", "no action of left, right changed anything in 60 frames"),
         (audited.HalfDeaf, "risk", "actions_ignored", "no action of right changed"),
         (audited.Draws, "wrong", "render_changes", r"render\(\) changed the state: .*x was"),
+        (audited.Blinks, "wrong", "render_changes", r"drawn meanwhile.* first after frame \d: env\.x was"),
+        (audited.Looks, "note", "observations_unseen", "not compared: .*a builtins.object has no canonical form"),
         (audited.Pixels, "note", "nothing_drawn", "a bytes, which a page"),
         (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
