@@ -44,9 +44,14 @@ def forget_memos(env: Any) -> None:
 
 def looks(env: Any) -> dict[str, Any]:
     """What is there now, by its name: values that can be compared later on."""
-    layers = {id(layer) for layer in chain_of(env)}
+    chain = chain_of(env)
+    layers = {id(layer) for layer in chain}
+    own = {module_of(base).partition(".")[0] for layer in chain for base in type(layer).__mro__}
     found = {}
     for where, names in _namespaces(env):
+        module = str(names.get("__module__") or names.get("__name__") or "")
+        if _is_installed(module) and module.partition(".")[0] not in own:
+            continue  # what a library of graphs remembers is no game's affair
         for name, value in list(names.items()):
             if not (name.startswith("__") and name.endswith("__")):
                 found[f"{where}.{name}"] = _look(value, 0, layers)
@@ -89,6 +94,11 @@ def _is_of_a_library(owner: Any) -> bool:
 def _is_name_of_a_library(module: str) -> bool:
     top = module.partition(".")[0]
     return top in LIBRARIES or (top in sys.stdlib_module_names and top != "__main__")
+
+
+def _is_installed(module: str) -> bool:
+    file = str(getattr(sys.modules.get(module), "__file__", None) or "")
+    return "site-packages" in file or "dist-packages" in file
 
 
 def _look(value: Any, depth: int, around: set[int]) -> Any:
