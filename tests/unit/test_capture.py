@@ -253,7 +253,10 @@ def test_views_stay_views_and_subclasses_keep_their_attributes() -> None:
     grid = numpy.arange(12.0).reshape(3, 4)
     measured = numpy.zeros(2).view(Unit)
     measured.unit = "m"
+    alone = measured.copy()  # no view of anything
+    alone.unit = "km"
     env = Env(
+        alone=alone,
         grid=grid,
         row=grid[1],
         part=grid[::2, 1:3],
@@ -274,8 +277,8 @@ def test_views_stay_views_and_subclasses_keep_their_attributes() -> None:
     env.part[1, 0] = 200.0
     assert env.grid[1, 0] == env.turned[0, 1] == 100.0
     assert env.grid[2, 1] == 200.0
-    assert env.measured.unit == "m"
-    assert type(env.measured) is Unit
+    assert (env.measured.unit, env.alone.unit) == ("m", "km")
+    assert type(env.measured) is type(env.alone) is Unit
     assert env.grid.flags.writeable
     sizes = {len(capture.save().data) for _ in range(3) if capture.load(capture.save()) is None}
     assert len(sizes) == 1, "nothing grows from one copy to the next"
