@@ -404,6 +404,27 @@ def test_code_and_pictures_are_shared() -> None:
     assert env.picture is not picture
 
 
+class Space:
+    """As gymnasium's, from which all of its spaces are derived: no state, and its generator takes long to copy."""
+
+    __module__ = "gymnasium.spaces.space"
+
+
+class Discrete(Space):
+    """A study's own."""
+
+
+def test_spaces_are_shared_also_those_of_classes_derived_from_gymnasiums() -> None:
+    space = Discrete()
+    env = Env(action_space=space, spaces={"a": space}, x=[1])
+    capture = Capture(env)
+    saved = capture.save()
+    env.x.append(2)
+    capture.load(saved)
+    assert env.x == [1]
+    assert env.action_space is env.spaces["a"] is space
+
+
 class EzPickle:
     """As gymnasium's: what is pickled is the call of the constructor."""
 
