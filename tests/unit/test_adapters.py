@@ -698,6 +698,20 @@ def test_an_array_of_pixels_becomes_the_only_object(channels: int) -> None:
     assert "must be of uint8" in adapter.render()[0]["text"]
 
 
+def test_a_surface_of_pygame_becomes_the_only_object() -> None:
+    """Rows and columns as a picture has them, though a surface counts them the other way round."""
+    pygame = pytest.importorskip("pygame")
+    env: Any = Flat()
+    adapter = adapt(env)
+    adapter.reset(0)
+    surface = pygame.Surface((3, 2))
+    surface.set_at((2, 1), (7, 8, 9))
+    env.render = lambda: surface
+    (picture,) = adapter.render()
+    assert (picture["object_type"], picture["rows"], picture["columns"], picture["channels"]) == ("pixels", 2, 3, 3)
+    assert picture["pixels"] == bytes(15) + bytes((7, 8, 9))
+
+
 # --- refusals ---
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import copyreg
 import enum
+import gc
 import importlib.util
 import random
 import threading
@@ -304,6 +305,22 @@ def test_a_generator_stays_the_object_that_it_is_and_looking_at_a_snapshot_draws
 
 
 # -- layers ------------------------------------------------------------------------------------------------------
+
+
+def test_generators_that_are_no_more_are_not_held() -> None:
+    """One in every frame, as games have it that draw from the seed and the frame alone: 400 MB an hour were kept."""
+    env = Env(rng=None)
+    capture = Capture(env)
+    made: weakref.WeakSet[Any] = weakref.WeakSet()
+    for frame in range(1500):
+        env.rng = random.Random(frame)
+        made.add(env.rng)
+        saved = capture.save()
+        drawn = env.rng.random()
+        capture.load(saved)
+        assert env.rng.random() == drawn
+    gc.collect()
+    assert len(made) <= 600
 
 
 def test_wrappers_and_what_they_wrap_stay_the_objects_that_they_are() -> None:

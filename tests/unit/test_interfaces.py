@@ -738,6 +738,33 @@ def test_a_wrapper_that_passes_get_state_on_has_none_of_its_own() -> None:
     assert view.get_state()["wrappers"] == {"0 Passes": {"limit": 5, "count": 0}}
 
 
+def test_the_outermost_layer_that_has_a_state_of_its_own_is_asked_and_those_outside_of_it_are_saved_beside() -> None:
+    """What is inside of it is its affair, also where it has a state as well."""
+
+    class Sums(Wrapper):
+        def reset(self, **given: Any) -> Any:
+            self.sum = 0
+            return super().reset(**given)
+
+        def step(self, action: Any) -> Any:
+            self.sum += action
+            return super().step(action)
+
+        def get_state(self) -> Any:
+            return {"sum": self.sum, "x": self.env.x}
+
+        def set_state(self, state: Any) -> None:
+            self.sum, self.env.x = state["sum"], state["x"]
+
+    view = as_parallel(TimeLimit(Sums(Cart()), 5))
+    adapter = ParallelEnvAdapter(view, [0], seed=0, rngs=())
+    adapter.check(script=[[1]] * 8)
+    adapter.reset(0)
+    adapter.step([3])
+    state = view.get_state()
+    assert (state["env"], state["wrappers"]) == ({"sum": 3, "x": 3}, {"0 TimeLimit": {"limit": 5, "count": 1}})
+
+
 def test_an_environment_that_has_another_one_as_its_engine_is_no_wrapper() -> None:
     """It says so by being its own unwrapped; then its state is its own affair."""
 
