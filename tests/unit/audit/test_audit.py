@@ -286,6 +286,54 @@ def test_the_source_is_read_for_what_differs_between_players(tmp_path: Path) -> 
     }
 
 
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("clock", "from time import perf_counter as now; now()"),
+        ("clock", "import time as t; t.monotonic()"),
+        ("clock", "from datetime import datetime; datetime.now()"),
+        ("clock", "import datetime as dt; dt.datetime.today()"),
+        ("clock", "from datetime import date; date.today()"),
+        ("clock", "import pygame as pg; pg.time.get_ticks()"),
+        ("chance", "from os import urandom; urandom(4)"),
+        ("chance", "from secrets import choice; choice([1, 2])"),
+        ("chance", "from numpy import random as npr; npr.seed(3)"),
+        ("unseeded", "from random import Random; Random()"),
+        ("unseeded", "from numpy.random import default_rng; default_rng()"),
+        ("unseeded", "import numpy.random as npr; npr.Generator(npr.PCG64())"),
+        ("float", "from math import sin; sin(1)"),
+        ("float", "import numpy; numpy.power(1, 2)"),
+        ("platform", "from numpy import array; array([1, 2])"),
+        ("platform", "np.full(3, 7)"),
+        ("set", "def f(cells: set[int]):\n    return [*cells]"),
+        ("set", "def f(cells: typing.AbstractSet[int]):\n    return list(cells - {1})"),
+        ("set", "food = frozenset({1})\nfor cell in food.union([2]): pass"),
+        ("set", "a, b = set(), [1]\nfor cell in set(b) | {2}: pass"),
+    ],
+)
+def test_the_source_is_read_whatever_it_calls_its_modules(tmp_path: Path, code: str, line: str) -> None:
+    """`from time import perf_counter` was no clock."""
+    file = tmp_path / "env.py"
+    file.write_text(f"{line}\n")
+    assert [finding.code for finding in findings_of_source([file])] == [f"source_{code}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from game import time, sin\ntime(); sin()",
+        "from random import Random\nRandom(3)",
+        "import numpy\nnumpy.array([1, 2], dtype='i8'); numpy.full(3, 0.5); numpy.array([1, 0.5])",
+        "def f(cells: set[int]):\n    return sorted(cells), len(cells - {1}), 3 in cells, [*sorted(cells)]",
+        "settings = dict()\nfor name in settings: pass",
+    ],
+)
+def test_what_is_the_same_everywhere_is_no_finding_of_the_source(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "env.py"
+    file.write_text(f"{line}\n")
+    assert findings_of_source([file]) == []
+
+
 def test_the_depth_that_fits_follows_from_what_is_measured() -> None:
     costs = Costs(save=100.0, load=200.0, canonical=500.0, step=900.0, size=10)
     # 0.8 of 33,333 µs are 26,667: a load, 26 steps, one of them new, and 25 saves are 26,100.
