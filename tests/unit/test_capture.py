@@ -442,6 +442,28 @@ def test_spaces_are_shared_also_those_of_classes_derived_from_gymnasiums() -> No
     assert env.action_space is env.spaces["a"] is space
 
 
+@pytest.mark.parametrize("where", ["itself", "in a dict", "in a tuple"])
+def test_a_space_that_the_game_draws_from_goes_on_where_it_was(where: str) -> None:
+    """Creatures that do what sample() says. It was shared as it stood, so each rollback drew on."""
+    drawn = Discrete()
+    drawn._np_random = random.Random(3)  # type: ignore[attr-defined]
+    space: Any = drawn
+    if where != "itself":
+        space = Discrete()
+        space.spaces = {"a": drawn} if where == "in a dict" else (Discrete(), drawn)
+    env = Env(action_space=space, only=drawn)
+    capture = Capture(env)
+    saved = capture.save()
+    before = [env.only._np_random.random() for _ in range(3)]
+    for _ in range(2):
+        capture.load(saved)
+        assert env.action_space is space
+        assert env.only is drawn
+        assert encode(capture.contents(capture.save())) == encode(capture.contents(saved))
+        assert [env.only._np_random.random() for _ in range(3)] == before
+        assert encode(capture.contents(capture.save())) != encode(capture.contents(saved))
+
+
 class EzPickle:
     """As gymnasium's: what is pickled is the call of the constructor."""
 
