@@ -77,6 +77,36 @@ class Forgets(Saved):
         self.t, self.x = state["t"], state["x"]
 
 
+class Constant(Saved):
+    """Its state has a number that is always the same."""
+
+    def get_state(self) -> Any:
+        return {**super().get_state(), "size": 9}
+
+
+class Endless(Fit):
+    """Nobody is paid, and it never ends."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        self.t = 0
+        observations, rewards, *rest = super().step(actions)
+        return observations, dict.fromkeys(rewards, 0.0), *rest
+
+
+class Process(Fit):
+    """Seeds the process's generator and draws from it in its third episode, and tells nobody."""
+
+    metadata = {"rngs": ()}  # noqa: RUF012
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        random.seed(seed)
+        self.draws = seed > 2
+        return super().reset(seed)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + (random.randrange(9) if self.draws else 0)
+
+
 class Cached(Saved):
     """Holds an attribute that `set_state` leaves alone, and that nothing depends on."""
 

@@ -68,6 +68,26 @@ def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None
     assert codes(report) == set()
 
 
+def test_what_was_not_tried_is_said() -> None:
+    """No end, no reward, a field that never changed, and generators that were drawn from."""
+    found = {finding.code: finding for finding in tried(audited.Endless).findings}
+    assert found["no_end"].what == f"no episode ended in {FRAMES} frames of random actions"
+    assert found["no_reward"].what == f"every reward of {FRAMES} frames was 0"
+    report = tried(audited.Constant)
+    assert [finding.what for finding in report.findings if finding.code == "never_changed"] == [
+        f"never changed in {FRAMES} frames, so not tried: size"
+    ]
+    assert report.facts["generators"] == ["none of the process or of np_random"]
+    assert tried(audited.Sparkles).facts["generators"] == ["random"]
+
+
+def test_an_instance_that_others_draw_beside_is_compared_with_one_alone() -> None:
+    """A page draws from the process's generators, too. Two instances agree where nobody does."""
+    found = [finding for finding in tried(audited.Process, frames=100).findings if finding.harm == "unfit"]
+    assert found[0].code == "two_instances"
+    assert re.search(r"first after frame 0 of episode 2: env\..*x was", found[0].what)
+
+
 def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
     assert codes(tried(audited.DrawsUnsaved)) == set()
 
