@@ -48,15 +48,21 @@ def _walked(value: Any, kind: type, around: tuple[int, ...]) -> Any:
 
 def number_of(reward: Any) -> Any:
     """A reward: a number of Python's where there is one number; a vector, by objective, as it is."""
+    number = reward
     try:
         if reward.size == 1:
             number = reward.tolist()  # of a masked one `item` gives what lies under the mask
             while type(number) is list:
                 (number,) = number
-            return owned(number)
     except Exception:  # nothing of numpy's
-        return owned(reward)
-    return owned(reward)
+        number = reward
+    if type(number) in PRIMITIVES:
+        return number
+    try:
+        # A fraction, a decimal, a number of another library; an array of several is none.
+        return float(number) if hasattr(type(number), "__float__") and not isinstance(number, int) else owned(number)
+    except Exception:
+        return owned(number)
 
 
 def flags_of(flags: dict[Any, Any], what: str, env: Any) -> dict[Any, bool]:

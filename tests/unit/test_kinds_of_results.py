@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict, defaultdict
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -118,6 +120,32 @@ def test_what_cannot_be_copied_costs_nothing_else_in_any_container(make: Any, re
     adapter = ParallelEnvAdapter(Env(infos=lambda: {0: make(), 1: {}}), [0, 1], seed=1)
     adapter.reset(0)
     assert json.loads("{" + results_text(adapter.step([1, 0]))[1:] + "}")["infos"]["0"] == recorded
+
+
+@pytest.mark.parametrize(
+    ("reward", "recorded"),
+    [
+        (Fraction(1, 4), 0.25),
+        (Decimal("0.1"), 0.1),
+        (True, True),
+        (10**400, 10**400),
+        ([Fraction(1, 4), 2], [UNRECORDABLE, 2]),
+        (1j, UNRECORDABLE),
+        pytest.param(lambda: numpy.longdouble(0.5), 0.5, id="long double", marks=needs_numpy),
+        pytest.param(lambda: numpy.float16(0.1), 0.0999755859375, id="half", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([[2]]), 2, id="array of one", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([Fraction(1, 4)]), 0.25, id="array of an object", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([1, 2]), [1, 2], id="array of two", marks=needs_numpy),
+    ],
+)
+def test_a_reward_that_is_one_number_is_recorded_as_one(reward: Any, recorded: Any) -> None:
+    """Whatever makes it: a fraction was not recorded at all."""
+    env = Env(rewards=lambda: {0: reward() if callable(reward) else reward, 1: 0})
+    adapter = ParallelEnvAdapter(env, [0, 1], seed=1)
+    adapter.check()
+    adapter.reset(0)
+    found = json.loads("{" + results_text(adapter.step([1, 0]))[1:] + "}")["rewards"]["0"]
+    assert (found, type(found)) == (recorded, type(recorded))
 
 
 @needs_numpy
