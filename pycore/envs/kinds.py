@@ -145,16 +145,20 @@ def _is_space(kind: Any) -> bool:
 
 
 def _space(sharing: Sharing) -> Reduce:
+    share, keep = sharing.share, sharing.keep
+
     def reduce(value: Any) -> Any:
-        return sharing.keep(value) if _was_drawn_from(value) else sharing.share(value)
+        return keep(value) if _was_drawn_from(value) else share(value)
 
     return reduce
 
 
 def _was_drawn_from(space: Any) -> bool:
     """Whether a space, or one in it, has a generator: a game may let its own creatures do what `sample()` says."""
-    own = getattr(space, "__dict__", {})
-    inside = own.get("spaces") or ()
+    own = space.__dict__
+    if "spaces" not in own:  # nearly all
+        return own.get("_np_random") is not None
+    inside = own["spaces"]
     parts = inside.values() if isinstance(inside, dict) else inside
     return own.get("_np_random") is not None or any(map(_was_drawn_from, parts))
 
