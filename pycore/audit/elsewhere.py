@@ -22,6 +22,8 @@ from pycore.audit.comparison import Frame, difference_elsewhere, digests
 __all__ = ["difference"]
 
 TIMEOUT: Final = 120.0
+FOLDER: Final = os.getcwd()
+"""Where this process began, to which relative paths belong: an environment may go elsewhere."""
 
 
 def difference(job: dict[str, Any], frames: Sequence[Frame]) -> str | None:
@@ -37,7 +39,8 @@ def difference(job: dict[str, Any], frames: Sequence[Frame]) -> str | None:
         try:
             subprocess.run(
                 [sys.executable, "-m", "pycore.audit.again"],
-                input=told.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=True,
+                cwd=FOLDER, input=told.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT,
+                check=True,
                 env={**os.environ, "PYTHONHASHSEED": seed},
             )  # fmt: skip
             found = json.loads(file.read_text("utf-8"))

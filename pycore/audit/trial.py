@@ -149,6 +149,9 @@ class Trial:
         """A second instance, disturbed where a page disturbs it: every player has one of their own."""
         self._disturb(7)
         other = self._adapted(self.given.factory())
+        if other.view.unwrapped is self.adapter.view.unwrapped:
+            what = "the factory gives the same object again, so two instances could not be compared"
+            self._find("one_instance", "risk", what, "make a new environment in each call")
         self._compare(
             self._play(other, self.rows, disturbed=True),
             "two_instances",
@@ -166,7 +169,9 @@ class Trial:
         job = {**given._asdict(), "factory": None, "space": space}
         found = difference_elsewhere({**job, "guess": True}, self.first)
         if found is None:
-            self.report.facts["another process"] = "could not be tried"
+            do = "see that a process can make it anew, with what --timeout allows; pages are processes of their own"
+            what = "the same could not be played in another process, so the two were not compared"
+            self._find("one_process", "risk", what, do)
         elif found:
             straight = difference_elsewhere({**job, "guess": False}, self.first)
             if straight:

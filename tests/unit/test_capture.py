@@ -590,6 +590,16 @@ class Ring:
         return dict(self.at), rewards, flags, flags, {agent: {} for agent in self.agents}
 
 
+def test_the_path_to_what_is_nested_too_deep_is_no_longer_than_a_line_or_two() -> None:
+    deep: Any = None
+    for _ in range(20_000):
+        deep = [deep]
+    told = r"cannot be captured: cells\[0\].*….*\[0\], a list, cannot be held"
+    with pytest.raises(EnvironmentUnfit, match=told) as found:
+        Capture(Env(cells=deep))
+    assert len(str(found.value)) < 800
+
+
 def test_an_environment_without_get_state_passes_the_laws_also_if_it_counts_its_resets() -> None:
     adapter = ParallelEnvAdapter(Ring(), [0, 1], seed=1)
     assert adapter.state_way == "capture"

@@ -336,6 +336,24 @@ class Prices(Fit):
         return super().effect(actions) + _prices.setdefault(actions["left"], self.x % 7)
 
 
+class Leaves(Fit):
+    """Goes to another folder, and walks what hashes put in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        os.chdir(os.sep)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + hash("left") % 7
+
+
+_only = Fit()
+
+
+def the_same() -> Any:
+    return _only
+
+
 class Births:
     born = 0
 

@@ -123,6 +123,7 @@ def test_an_array_of_pixels_is_drawn() -> None:
         (audited.Walked, "unfit", "laws", "gave something else"),
         (audited.Remembers, "unfit", "laws", r"guessed and taken back .* in the state after frame \d: .*x was"),
         (audited.Counts, "risk", "outside_left", r"no load restores it: Births\.born$"),
+        (audited.the_same, "risk", "one_instance", "gives the same object again"),
         (audited.Contacts, "unfit", "rollbacks", r"first after frame 10 of episode 1: env\..*x was"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -176,6 +177,19 @@ def test_what_differs_between_two_processes_is_found() -> None:
 
 
 @pytest.mark.slow
+def test_the_other_process_begins_where_this_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that goes to another folder was compared with nothing, and that was a fact among others."""
+    monkeypatch.chdir(FILE.parent)
+    report = audit(f"{FILE.name}:Leaves", frames=FRAMES)
+    assert "two_processes" in {finding.code for finding in report.findings}
+
+
+def test_that_another_process_could_not_be_tried_is_a_finding() -> None:
+    """Here for the lack of such a file."""
+    (finding,) = [each for each in tried(audited.Fit, subject="nowhere.py:Fit").findings if each.code == "one_process"]
+    assert finding.harm == "risk"
+
+
 def test_what_a_module_keeps_of_frames_that_are_taken_back_is_found() -> None:
     """In a process that has played, the table is full, and nothing shows it any more."""
     audited._prices.clear()
