@@ -77,6 +77,31 @@ class Forgets(Saved):
         self.t, self.x = state["t"], state["x"]
 
 
+class Wins(Saved):
+    """Its reset leaves what the end of a later episode has counted."""
+
+    wins = 0
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        outcome = super().step(actions)
+        self.wins += self.first > 1 and not self.agents
+        return outcome
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.first = seed
+        return super().reset(seed)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + self.wins
+
+    def get_state(self) -> Any:
+        return {**super().get_state(), "wins": self.wins, "first": self.first}
+
+    def set_state(self, state: Any) -> None:
+        super().set_state(state)
+        self.wins, self.first = state["wins"], state["first"]
+
+
 class Constant(Saved):
     """Its state has a number that is always the same."""
 

@@ -88,6 +88,13 @@ def test_an_instance_that_others_draw_beside_is_compared_with_one_alone() -> Non
     assert re.search(r"first after frame 0 of episode 2: env\..*x was", found[0].what)
 
 
+def test_what_a_reset_leaves_of_a_later_episode_is_found() -> None:
+    """Instances that have played nothing yet agree."""
+    (finding,) = [finding for finding in tried(audited.Wins, frames=90).findings if finding.harm == "unfit"]
+    assert finding.code == "two_resets"
+    assert re.search(r"first after frame 0 of episode 0: env\.wins was 0, then 1", finding.what)
+
+
 def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
     assert codes(tried(audited.DrawsUnsaved)) == set()
 
