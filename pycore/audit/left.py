@@ -14,7 +14,7 @@ from pycore.errors import EnvironmentUnfit
 from pycore.values.canonical import encode
 from pycore.values.differences import first_differences
 
-__all__ = ["attributes_left", "outside_left"]
+__all__ = ["Outside", "attributes_left"]
 
 NAMED: Final = 6
 
@@ -42,22 +42,31 @@ def attributes_left(adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]]) 
     )
 
 
-def outside_left(adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]]) -> Finding | None:
-    """Names of modules and classes that have something else after these rows, and keep it in spite of a load."""
-    adapter.reset(0)
-    state, before = adapter.save(), looks(adapter.env)
-    _play(adapter, rows)
-    adapter.load(state)
-    left = [name for name, seen in looks(adapter.env).items() if name not in before or before[name] != seen]
-    if not left:
-        return None
-    return Finding(
-        "outside_left",
-        "risk",
-        f"step() changes what lies outside of the environment, and no load restores it: {', '.join(left[:NAMED])}"
-        + (" and others" if len(left) > NAMED else ""),
-        "keep it in an attribute of the environment, unless it only saves work, as a memo of what never changes",
-    )
+class Outside:
+    """What lies outside of an environment, as it was before anything was played."""
+
+    def __init__(self, adapter: ParallelEnvAdapter) -> None:
+        adapter.reset(0)
+        self._adapter = adapter
+        self._state = adapter.save()
+        self._before = looks(adapter.env)
+
+    def left(self) -> Finding | None:
+        """Names of modules and classes that have something else after what was played, whatever is loaded."""
+        adapter, before = self._adapter, self._before
+        now = adapter.save()
+        adapter.load(self._state)
+        left = [name for name, seen in looks(adapter.env).items() if name not in before or before[name] != seen]
+        adapter.load(now)  # what the game left in the environment is for the trials that follow
+        if not left:
+            return None
+        return Finding(
+            "outside_left",
+            "risk",
+            f"playing changes what lies outside of the environment, and no load restores it: {', '.join(left[:NAMED])}"
+            + (" and others" if len(left) > NAMED else ""),
+            "keep it in an attribute of the environment, unless it only saves work, as a memo of what never changes",
+        )
 
 
 def _play(adapter: ParallelEnvAdapter, rows: Sequence[Sequence[Any]]) -> None:

@@ -18,7 +18,7 @@ from pycore.audit.comparison import Frame, decoded, fields_that_differ, has_rewa
 from pycore.audit.drawing import findings_of_drawing
 from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
-from pycore.audit.left import attributes_left, outside_left
+from pycore.audit.left import Outside, attributes_left
 from pycore.audit.moves import Moves
 from pycore.audit.pyodide import difference
 from pycore.audit.source import findings_of_source, sources_of
@@ -108,9 +108,8 @@ class Trial:
 
     def play(self, guess: bool = False) -> None:
         """Play random, lively actions: what is recorded, what changes, what never happens."""
-        if not guess:
-            # Before all else: of a table that is filled once nothing is seen later.
-            self._add(outside_left(self.adapter, self.rows[: LAWS // 2]))
+        # What is filled once is full in all that comes later: this play is compared with them as the one before it.
+        outside = Outside(self.adapter)
         self.first = list(self._play(self.adapter, self.rows, guess=guess))
         drawn = sorted(name for name in decoded(self.first[-1].state) if name not in ("env", "agents"))
         self.report.facts["generators"] = drawn or ["none of the process or of np_random"]
@@ -129,6 +128,7 @@ class Trial:
         except CanonicalError as error:
             what = f"observations are not compared: {error}"
             self._find("observations_unseen", "note", what, "numbers, texts, lists, dicts and arrays are")
+        self._add(outside.left())
         self._look_at_coverage()
 
     def laws(self) -> None:

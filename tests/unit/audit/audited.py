@@ -379,6 +379,18 @@ def the_same() -> Any:
     return _only
 
 
+_is_first = [True]
+
+
+class First(Fit):
+    """The first time in a process that somebody does 2 is another one."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        bonus = actions["left"] == 2 and _is_first[0]
+        _is_first[0] &= not bonus
+        return super().effect(actions) + 5 * bonus
+
+
 class Births:
     born = 0
 

@@ -210,6 +210,14 @@ def test_what_a_module_keeps_of_frames_that_are_taken_back_is_found() -> None:
     assert re.search(r"from the start of a process.*first after frame \d.*x was", finding.what)
 
 
+def test_what_is_another_the_first_time_in_a_process_is_found() -> None:
+    """The play that all are compared with is the first."""
+    audited._is_first[0] = True
+    found = {finding.code: finding for finding in tried(audited.First).findings}
+    assert found["two_instances"].harm == "unfit"
+    assert found["outside_left"].what.endswith("no load restores it: audited._is_first")
+
+
 def test_what_never_returns_is_ended() -> None:
     report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
     assert (report.sorted[0].harm, report.sorted[0].code) == ("crash", "hung")
