@@ -29,7 +29,7 @@ def main() -> None:
     trial = Trial(given, Report(job["subject"]))
     trial.make()
     trial.actions()
-    trial.play()
+    trial.play(guess=job["guess"])
     found: dict[str, Any] = {}
     # Of a turn-based game the moves are found by playing, so there may be more of them, or fewer.
     for at, (digest, expected) in enumerate(zip(digests(trial.first), job["digests"], strict=False)):

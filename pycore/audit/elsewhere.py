@@ -2,7 +2,8 @@
 
 Sets of texts are walked in the order of their hashes, which Python draws anew for each process, as the places in memory
 that `id()` gives are others. Two instances in one process agree on all of that, and two pages do not. So the trial is
-begun once more with other hashes (`pycore.audit.again`), and the frames are compared.
+begun once more with other hashes (`pycore.audit.again`), and the frames are compared. Frames are guessed there from
+the first one on: what a module's table or a memo keeps of a frame that is taken back shows in a new process only.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from pycore.audit.comparison import Frame, difference_elsewhere, digests
 __all__ = ["difference"]
 
 TIMEOUT: Final = 120.0
+FOLDER: Final = os.getcwd()
+"""Where this process began, to which relative paths belong: an environment may go elsewhere."""
 
 
 def difference(job: dict[str, Any], frames: Sequence[Frame]) -> str | None:
     """The first difference, with its fields; empty if there is none, None where it could not be tried.
 
-    `job` has what `pycore.audit.trial.Given` is made of, with the subject for the factory.
+    `job` has what `pycore.audit.trial.Given` is made of, with the subject for the factory, and whether to `guess`
+    frames there and take them back.
     """
     with tempfile.TemporaryDirectory(prefix="pycore-elsewhere-") as folder:
         file = Path(folder) / "found.json"
@@ -35,7 +39,8 @@ def difference(job: dict[str, Any], frames: Sequence[Frame]) -> str | None:
         try:
             subprocess.run(
                 [sys.executable, "-m", "pycore.audit.again"],
-                input=told.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=True,
+                cwd=FOLDER, input=told.encode(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT,
+                check=True,
                 env={**os.environ, "PYTHONHASHSEED": seed},
             )  # fmt: skip
             found = json.loads(file.read_text("utf-8"))

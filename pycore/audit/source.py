@@ -14,23 +14,33 @@ __all__ = ["findings_of_source", "sources_of"]
 
 CLOCKS: Final = frozenset(
     {"time.time", "time.perf_counter", "time.monotonic", "time.time_ns", "time.perf_counter_ns", "time.monotonic_ns",
-     "time.process_time", "datetime.now", "datetime.datetime.now", "datetime.utcnow", "datetime.datetime.utcnow"}
+     "time.process_time", "time.process_time_ns", "time.localtime", "time.gmtime", "time.strftime", "time.ctime",
+     "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
+     "pygame.time.get_ticks"}
 )  # fmt: skip
 CHANCE: Final = frozenset(
-    {"os.urandom", "uuid.uuid4", "uuid.uuid1", "random.SystemRandom", "secrets.token_bytes", "secrets.randbelow",
-     "secrets.choice", "random.seed", "numpy.random.seed", "np.random.seed"}
+    {"os.urandom", "os.getpid", "uuid.uuid4", "uuid.uuid1", "random.SystemRandom", "secrets.SystemRandom",
+     "secrets.token_bytes", "secrets.token_hex", "secrets.randbits", "secrets.randbelow", "secrets.choice",
+     "random.seed", "numpy.random.seed"}
 )  # fmt: skip
-UNSEEDED: Final = frozenset({"random.Random", "numpy.random.default_rng", "np.random.default_rng",
-                             "numpy.random.RandomState", "np.random.RandomState"})  # fmt: skip
+UNSEEDED: Final = frozenset(
+    {"random.Random", "numpy.random.default_rng", "numpy.random.RandomState", "numpy.random.SeedSequence",
+     "numpy.random.PCG64", "numpy.random.PCG64DXSM", "numpy.random.MT19937", "numpy.random.Philox",
+     "numpy.random.SFC64"}
+)  # fmt: skip
 """Without an argument they are seeded by the operating system."""
 DIFFERENT: Final = frozenset(
     f"{module}.{name}"
-    for module in ("math", "numpy", "np")
-    for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "arctan2", "sinh", "cosh", "tanh", "exp",
-                 "expm1", "log", "log2", "log10", "log1p", "pow", "hypot", "cbrt", "gamma")
+    for module in ("math", "numpy")
+    for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "arcsin", "arccos", "arctan", "arctan2", "sinh",
+                 "cosh", "tanh", "exp", "expm1", "log", "log2", "log10", "log1p", "pow", "power", "hypot", "cbrt",
+                 "gamma")
 ) | frozenset({"random.gauss", "random.normalvariate", "random.betavariate", "random.lognormvariate"})  # fmt: skip
 """Not the same, bit by bit, in CPython and in Pyodide."""
-PLATFORM: Final = frozenset({"np.array", "numpy.array", "np.arange", "numpy.arange", "np.zeros", "numpy.zeros"})
+PLATFORM: Final = frozenset({"numpy.array", "numpy.asarray", "numpy.arange", "numpy.full"})
+USUAL: Final = {"np": "numpy"}
+"""What modules are called where it is not seen how they came in."""
+OF_SETS: Final = frozenset({"union", "intersection", "difference", "symmetric_difference", "copy"})
 MOST: Final = 8
 """Lines that one finding names."""
 
@@ -125,10 +135,10 @@ _SAID: Final = {
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    sets = _names_of_sets(tree)
+    sets, names = _names_of_sets(tree), _imported(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            name = ast.unparse(node.func) if isinstance(node.func, (ast.Name, ast.Attribute)) else ""
+            name = _called(node, names)
             tail = name.removeprefix("self.")
             if name in CLOCKS:
                 yield "clock", node.lineno
@@ -150,8 +160,29 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, int]]:
         elif isinstance(node, (ast.For, ast.comprehension)):
             if _is_set(node.iter, sets):
                 yield "set", node.iter.lineno
+        elif isinstance(node, ast.Starred) and _is_set(node.value, sets):
+            yield "set", node.lineno
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _is_fractional(node.right):
             yield "float", node.lineno
+
+
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """What a file calls its modules, and what it took from them, by the full names."""
+    names = dict(USUAL)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update({alias.asname: alias.name for alias in node.names if alias.asname})
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
+    return names
+
+
+def _called(node: ast.Call, names: dict[str, str]) -> str:
+    """The full name of what is called; empty where it has none."""
+    if not isinstance(node.func, (ast.Name, ast.Attribute)):
+        return ""
+    first, dot, rest = ast.unparse(node.func).partition(".")
+    return f"{names.get(first, first)}{dot}{rest}"
 
 
 def _names_of_sets(tree: ast.Module) -> set[str]:
@@ -161,29 +192,41 @@ def _names_of_sets(tree: ast.Module) -> set[str]:
         if isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             kind = ast.unparse(node.annotation) if isinstance(node, ast.AnnAssign) else ""
-            if kind.startswith(("set[", "set", "Set[")) or (node.value is not None and _is_set(node.value, set())):
+            if _says_set(kind) or (node.value is not None and _is_set(node.value, set())):
                 found |= {ast.unparse(target).removeprefix("self.") for target in targets}
+        elif isinstance(node, ast.arg) and node.annotation is not None and _says_set(ast.unparse(node.annotation)):
+            found.add(node.arg)
     return found
+
+
+def _says_set(annotation: str) -> bool:
+    return annotation.rpartition(".")[2].startswith(("set[", "Set[", "frozenset[", "FrozenSet[", "AbstractSet[")) or (
+        annotation.rpartition(".")[2] in ("set", "Set", "frozenset", "FrozenSet", "AbstractSet")
+    )
 
 
 def _is_set(node: ast.expr, names: set[str]) -> bool:
     if isinstance(node, (ast.Set, ast.SetComp)):
         return True
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitOr, ast.BitAnd, ast.Sub, ast.BitXor)):
+        return _is_set(node.left, names) or _is_set(node.right, names)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in OF_SETS:
+        return _is_set(node.func.value, names)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id == "set":
+        if node.func.id in ("set", "frozenset"):
             return True
         return node.func.id in ("iter", "list", "tuple") and bool(node.args) and _is_set(node.args[0], names)
     return isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node).removeprefix("self.") in names
 
 
 def _ints_without_dtype(node: ast.Call) -> bool:
-    if any(keyword.arg == "dtype" for keyword in node.keywords) or len(node.args) != 1:
+    if any(keyword.arg == "dtype" for keyword in node.keywords) or not node.args:
         return False
-    name = ast.unparse(node.func)
-    if name.endswith("zeros"):
+    is_full = ast.unparse(node.func).endswith("full")
+    if len(node.args) != (2 if is_full else 1):
         return False
-    inner = [part for part in ast.walk(node.args[0]) if isinstance(part, ast.Constant)]
-    return bool(inner) and all(type(part.value) is int for part in inner) and not name.endswith("zeros")
+    inner = [part for part in ast.walk(node.args[-1]) if isinstance(part, ast.Constant)]
+    return bool(inner) and all(type(part.value) is int for part in inner)
 
 
 def _is_fractional(node: ast.expr) -> bool:

@@ -16,8 +16,10 @@ from pycore.actions.codec import ActionCodec, action_codec
 from pycore.audit.agents import settings_of, short, space_of_agent
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
 from pycore.audit.coverage import findings_of_coverage
+from pycore.audit.drawing import findings_of_drawing
 from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
+from pycore.audit.left import Outside, attributes_left
 from pycore.audit.moves import Moves
 from pycore.audit.policies import policy_settings, try_policies
 from pycore.audit.pyodide import difference
@@ -25,13 +27,10 @@ from pycore.audit.source import findings_of_source, sources_of
 from pycore.audit.timing import Costs, costs_of, findings_of_costs
 from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.envs.audit import play_guesses
-from pycore.envs.capture import Capture
 from pycore.envs.interfaces import as_parallel, interface_of
-from pycore.envs.pictures import undrawable
-from pycore.errors import ConfigError, EnvironmentUnfit
+from pycore.errors import CanonicalError, ConfigError
 from pycore.spaces import space_of
 from pycore.values.canonical import encode
-from pycore.values.differences import first_differences
 from pycore.values.json import UNRECORDABLE
 from pycore.values.results import results_text
 
@@ -39,8 +38,6 @@ __all__ = ["Given", "Trial"]
 
 LAWS: Final = 60
 """Frames of the laws, which play them several times over and compare every one."""
-PICTURES: Final = 10
-"""Frames from one picture to the next."""
 
 
 class Given(NamedTuple):
@@ -116,9 +113,11 @@ class Trial:
         self.rows = self.moves.rows(self.given.seed)
         self.report.facts["settings"] = settings_of(self.spaces, self.moves.turns)
 
-    def play(self) -> None:
+    def play(self, guess: bool = False) -> None:
         """Play random, lively actions: what is recorded, what changes, what never happens."""
-        self.first = list(self._play(self.adapter, self.rows))
+        # What is filled once is full in all that comes later: this play is compared with them as the one before it.
+        outside = Outside(self.adapter)
+        self.first = list(self._play(self.adapter, self.rows, guess=guess))
         drawn = sorted(name for name in decoded(self.first[-1].state) if name not in ("env", "agents"))
         self.report.facts["generators"] = drawn or ["none of the process or of np_random"]
         unrecorded = next((frame for frame in self.first if UNRECORDABLE in frame.row), None)
@@ -131,6 +130,12 @@ class Trial:
                 f"…{unrecorded.row[max(0, at - 80) : at + len(UNRECORDABLE)]}",
                 "return numbers, texts, lists and dicts, or leave it out",
             )
+        try:
+            encode(self.adapter.observations)
+        except CanonicalError as error:
+            what = f"observations are not compared: {error}"
+            self._find("observations_unseen", "note", what, "numbers, texts, lists, dicts and arrays are")
+        self._add(outside.left())
         for finding in findings_of_coverage(self.first, captured=self.adapter.state_way == "capture"):
             self.report.add(finding)
 
@@ -152,6 +157,9 @@ class Trial:
         """A second instance, disturbed where a page disturbs it: every player has one of their own."""
         self._disturb(7)
         other = self._adapted(self.given.factory())
+        if other.view.unwrapped is self.adapter.view.unwrapped:
+            what = "the factory gives the same object again, so two instances could not be compared"
+            self._find("one_instance", "risk", what, "make a new environment in each call")
         self._compare(
             self._play(other, self.rows, disturbed=True),
             "two_instances",
@@ -166,13 +174,22 @@ class Trial:
         if not given.subject:
             return
         space = None if given.space is None else space_of(given.space)
-        found = difference_elsewhere({**given._asdict(), "factory": None, "space": space}, self.first)
+        job = {**given._asdict(), "factory": None, "space": space}
+        found = difference_elsewhere({**job, "guess": True}, self.first)
         if found is None:
-            self.report.facts["another process"] = "could not be tried"
+            do = "see that a process can make it anew, with what --timeout allows; pages are processes of their own"
+            what = "the same could not be played in another process, so the two were not compared"
+            self._find("one_process", "risk", what, do)
         elif found:
-            do = "walk no set but by sorted(), and use neither hash() nor id(): each page has an order of its own"
-            what = f"another process with the same seed and actions differs, first {found}"
-            self._find("two_processes", "unfit", what, do)
+            straight = difference_elsewhere({**job, "guess": False}, self.first)
+            if straight:
+                do = "walk no set but by sorted(), and use neither hash() nor id(): each page has an order of its own"
+                what = f"another process with the same seed and actions differs, first {straight}"
+                self._find("two_processes", "unfit", what, do)
+            else:
+                do = "a table of a module, or a memo, keeps what is not so at another time: keep it in the environment"
+                what = "where frames are guessed and taken back from the start of a process, the game differs"
+                self._find("rollbacks", "unfit", f"{what}, first {found}", do)
 
     def resets(self) -> None:
         """The same instance once more, after all that."""
@@ -204,36 +221,9 @@ class Trial:
 
     def pictures(self) -> None:
         """Whether drawing changes the game."""
-        env = self.adapter.env
-        if not callable(getattr(env, "render", None)):
-            self._find(
-                "no_render", "note", "it has no render(): a page shows nothing", "return a list of objects to draw"
-            )
-            return
-        shown: Any = None
-        self.adapter.reset(0)
-        for frame, row in enumerate(self.rows[:LAWS]):
-            if frame % PICTURES == 0:
-                before = self.adapter.canonical(self.adapter.save())
-                shown = self.adapter.drawn()
-                self._differ(
-                    before,
-                    self.adapter.canonical(self.adapter.save()),
-                    "render_changes",
-                    "wrong",
-                    "render() changed the state",
-                    "draw from what is there, and change nothing: pictures are drawn as often as a screen wants them",
-                )
-            if (result := self.adapter.step(row)) is not None and result.done:
-                break
-        why = "None" if shown is None else undrawable(shown)
-        if why is not None:
-            self._find(
-                "nothing_drawn",
-                "note",
-                f"a page of pycore cannot draw what render() gives: {why}",
-                "return a list of objects to draw, or an array of pixels (in Gymnasium: render_mode='rgb_array')",
-            )
+        first = [frame for frame in self.first[:LAWS] if frame.episode == 0]
+        for finding in findings_of_drawing(self.adapter, self.rows, first):
+            self._add(finding)
 
     def transfer(self) -> None:
         """Whether a state survives the way through its canonical bytes: then it may be sent to a page."""
@@ -255,28 +245,8 @@ class Trial:
 
     def hidden(self) -> None:
         """Attributes that set_state() leaves as they are: what `get_state` may have forgotten."""
-        if self.adapter.state_way == "capture":
-            return
-        try:
-            capture = Capture(self.adapter.env)
-        except EnvironmentUnfit:
-            return
-        self.adapter.reset(0)
-        state, before = self.adapter.save(), encode(capture.contents(capture.save()))
-        for row in self.rows[: LAWS // 2]:
-            if (result := self.adapter.step(row)) is not None and result.done:
-                break
-        self.adapter.load(state)
-        after = encode(capture.contents(capture.save()))
-        if before != after:
-            left = first_differences(decoded(before), decoded(after), 6)
-            self._find(
-                "attributes_left",
-                "risk",
-                "set_state() does not restore "
-                + ", ".join(path.removeprefix("$.layers[0].").removeprefix("$.") for path, _, _ in left),
-                "put these into get_state() and set_state(), unless step() never reads them",
-            )
+        if self.adapter.state_way != "capture":
+            self._add(attributes_left(self.adapter, self.rows[: LAWS // 2]))
 
     def costs(self) -> None:
         """How long it takes to save, load, compare and step, and what rollback fits."""
@@ -396,6 +366,10 @@ class Trial:
             return
         fields = fields_that_differ(before, after)
         self._find(code, harm, f"{what}: {fields}", do)
+
+    def _add(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self.report.add(finding)
 
     def _find(self, code: str, harm: str, what: str, do: str) -> None:
         self.report.add(Finding(code, harm, what, do))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, changing_state, put_changing_state, put_state
 from pycore.envs.chains import chain_of, class_name
@@ -37,6 +37,8 @@ __all__ = ["Capture", "Captured", "layers_of"]
 
 
 _ABSENT = object()
+MOST_MEMORIES: Final = 512
+"""Generators whose place in memory is known at a time; each is held by that."""
 
 
 class Captured(Named):
@@ -160,6 +162,8 @@ class Capture:
         number = id(generator)
         memory = self._memories.get(number)
         if memory is None or (memory.generator is not generator and memory.bits is not generator):
+            if len(self._memories) >= MOST_MEMORIES:  # some games make one in every frame
+                self._memories.clear()
             self._memories[number] = memory = memory_of(generator)
         return memory
 

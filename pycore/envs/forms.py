@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
 from pycore.envs.kinds import count_of
@@ -28,6 +28,8 @@ PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 DEEPEST = 40
 """Objects further down stand in a list of their own: the canonical form has a limit of its own."""
 
+LONGEST: Final = 200
+"""Characters of a path that are told: what is nested too deep has a long one."""
 State = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -53,7 +55,9 @@ def path_of(states: Sequence[State], matches: Callable[[Any], bool]) -> str:
     while True:
         found = next(((step, part) for step, part in parts if id(part) not in seen and matches(part)), None)
         if found is None:
-            return f"{path.lstrip('.')}, a {type(value).__name__}," if path else ""
+            path = path.lstrip(".")
+            shown = path if len(path) <= LONGEST else f"{path[: LONGEST // 2]}…{path[-LONGEST // 2 :]}"
+            return f"{shown}, a {type(value).__name__}," if path else ""
         step, value = found
         seen.add(id(value))
         path += step

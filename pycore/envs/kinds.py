@@ -6,7 +6,8 @@ there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
 - code (functions that cannot be imported, classes likewise, modules) is shared: a snapshot refers to it. A function
   that has an object in its closure which may change is refused, since nobody would save that, or put the saved one in
   its place; the environment itself may be there;
-- what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long;
+- what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long. A space that
+  somebody drew from is kept, with its generator beside it;
 - objects of classes that say how they are copied, or that make their objects themselves, are kept with all their
   attributes beside them, but for locks, files and the like, which stay as they are;
 - arrays of numpy that are views stay views of the same array, or of the same buffer, what may not be written to stays
@@ -102,7 +103,7 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
     if kind in WALKING:
         return _walking
     if kind is object or _is_shared(kind):
-        return sharing.share
+        return _space(sharing) if _is_space(kind) else sharing.share
     if kind is MethodType:
         return _method
     if kind is weakref.ref:
@@ -136,9 +137,30 @@ def _is_shared(kind: type) -> bool:
     if kind is ModuleType or kind.__name__ == "JsProxy":
         return True
     names = {(module_of(base).partition(".")[0], base.__name__) for base in kind.__mro__}
-    return any(
-        (package in DRAWERS and name in DRAWN) or (package in SPACES and name == "Space") for package, name in names
-    )
+    return any(package in DRAWERS and name in DRAWN for package, name in names) or _is_space(kind)
+
+
+def _is_space(kind: Any) -> bool:
+    return any(base.__name__ == "Space" and module_of(base).partition(".")[0] in SPACES for base in kind.__mro__)
+
+
+def _space(sharing: Sharing) -> Reduce:
+    share, keep = sharing.share, sharing.keep
+
+    def reduce(value: Any) -> Any:
+        return keep(value) if _was_drawn_from(value) else share(value)
+
+    return reduce
+
+
+def _was_drawn_from(space: Any) -> bool:
+    """Whether a space, or one in it, has a generator: a game may let its own creatures do what `sample()` says."""
+    own = space.__dict__
+    if "spaces" not in own:  # nearly all
+        return own.get("_np_random") is not None
+    inside = own["spaces"]
+    parts = inside.values() if isinstance(inside, dict) else inside
+    return own.get("_np_random") is not None or any(map(_was_drawn_from, parts))
 
 
 def _draws(kind: type) -> bool:

@@ -24,27 +24,45 @@ def owned(value: Any, around: tuple[int, ...] = ()) -> Any:
     if kind in PRIMITIVES:
         return value
     if kind is dict or kind is list or kind is tuple:
-        if len(around) >= DEEPEST or id(value) in around:
-            return UNRECORDABLE
-        around = (*around, id(value))
-        if kind is dict:
-            return {key: item if type(item) in PRIMITIVES else owned(item, around) for key, item in value.items()}
-        items = [item if type(item) in PRIMITIVES else owned(item, around) for item in value]
-        return items if kind is list else tuple(items)
+        return _walked(value, kind, around)
     try:
         return copy.deepcopy(value)
     except Exception:  # what an environment puts into its infos may do anything
+        base = next((base for base in (dict, list, tuple) if isinstance(value, base)), None)
+    try:
+        return UNRECORDABLE if base is None else _walked(value, base, around)
+    except Exception:  # its own way to be walked may as well
         return UNRECORDABLE
+
+
+def _walked(value: Any, kind: type, around: tuple[int, ...]) -> Any:
+    """A container of one of Python's kinds, item by item."""
+    if len(around) >= DEEPEST or id(value) in around:
+        return UNRECORDABLE
+    around = (*around, id(value))
+    if kind is dict:
+        return {key: item if type(item) in PRIMITIVES else owned(item, around) for key, item in value.items()}
+    items = [item if type(item) in PRIMITIVES else owned(item, around) for item in value]
+    return items if kind is list else tuple(items)
 
 
 def number_of(reward: Any) -> Any:
     """A reward: a number of Python's where there is one number; a vector, by objective, as it is."""
+    number = reward
     try:
         if reward.size == 1:
-            return owned(reward.item())
+            number = reward.tolist()  # of a masked one `item` gives what lies under the mask
+            while type(number) is list:
+                (number,) = number
     except Exception:  # nothing of numpy's
-        return owned(reward)
-    return owned(reward)
+        number = reward
+    if type(number) in PRIMITIVES:
+        return number
+    try:
+        # A fraction, a decimal, a number of another library; an array of several is none.
+        return float(number) if hasattr(type(number), "__float__") and not isinstance(number, int) else owned(number)
+    except Exception:
+        return owned(number)
 
 
 def flags_of(flags: dict[Any, Any], what: str, env: Any) -> dict[Any, bool]:
@@ -61,6 +79,8 @@ def flags_of(flags: dict[Any, Any], what: str, env: Any) -> dict[Any, bool]:
         why = None
         try:
             is_told = any("__bool__" in vars(base) for base in type(flag).__mro__)
+            # Of numpy's, texts, times and records have a truth as well.
+            is_told = is_told and getattr(getattr(flag, "dtype", None), "kind", "b") in "biufc"
             if is_told and bool(flag == flag):  # no number is not
                 found[agent] = bool(flag)
                 continue

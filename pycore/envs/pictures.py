@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-__all__ = ["PIXELS", "drawable"]
+__all__ = ["PIXELS", "drawable", "undrawable"]
 
 PIXELS: Final = "pixels"
 """The type of an object that is a picture; and its field with the bytes, row by row, `channels` to a pixel."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycore.envs.chains import class_name
-from pycore.errors import EnvironmentUnfit
+from pycore.errors import EnvironmentUnfit, described
 from pycore.frozen import Named
 
 __all__ = ["PRIMITIVES", "WAY_OUT", "Snapshot", "pickled", "unpickled"]
@@ -17,8 +17,7 @@ __all__ = ["PRIMITIVES", "WAY_OUT", "Snapshot", "pickled", "unpickled"]
 PRIMITIVES = frozenset({int, float, str, bool, bytes, type(None)})
 
 WAY_OUT = (
-    "add get_state(), which returns everything that step() depends on as a dict of numbers, strings, lists "
-    "and dicts, and set_state(state), which takes it back"
+    "Keep numbers, strings, lists, dicts and arrays there, and let set_state(state) make everything else of them anew"
 )
 
 
@@ -37,15 +36,32 @@ class Snapshot(Named):
 
 
 def pickled(value: Any, source: str, env: Any) -> bytes:
-    """The value as bytes; `EnvironmentUnfit` names the source where that cannot be."""
+    """The value as bytes; `EnvironmentUnfit` names the source, and the place in it, where that cannot be."""
     import pickle  # a flat state needs none, and in a browser its import takes longer than all of pycore's
 
     try:
         return pickle.dumps(value, 5)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
+    except Exception as error:  # how an object is copied may be anybody's code
+        where = "it is nested too deep" if isinstance(error, RecursionError) else _place(value)
         raise EnvironmentUnfit(
-            f"what {source} of {class_name(env)} gives cannot be saved ({error}): {WAY_OUT}"
+            f"what {source} of {class_name(env)} gives cannot be saved: {where} ({described(error)}). {WAY_OUT}"
         ) from error
+
+
+def _place(value: Any) -> str:
+    """The path to what cannot be pickled."""
+    import pickle
+
+    from pycore.envs.forms import path_of
+
+    def fails(part: Any) -> bool:
+        try:
+            pickle.dumps(part, 5)
+        except Exception:
+            return True
+        return False
+
+    return path_of([({"$": value}, {})], fails).rstrip(",")
 
 
 def unpickled(data: bytes) -> Any:

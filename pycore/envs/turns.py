@@ -14,6 +14,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from pycore.envs.owned import flags_of
+
 __all__ = ["Turns", "allows", "mask_of"]
 
 
@@ -49,8 +51,8 @@ class Turns:
             before = dict(getattr(env, "_cumulative_rewards", None) or {})
             env.step(move)
             rewards = _earned(env, mover, before)
-        terminations = {agent: bool(flag) for agent, flag in env.terminations.items()}
-        truncations = {agent: bool(flag) for agent, flag in env.truncations.items()}
+        terminations = flags_of(env.terminations, "terminations", env)
+        truncations = flags_of(env.truncations, "truncations", env)
         observations, infos = _observed(env), _infos(env)
         if illegal:
             # The environment's own dict stays as it is: it may be kept for several frames.

@@ -76,12 +76,18 @@ def state_of_wrapper(layer: Any, user: str) -> dict[str, Any]:
 
 def put_wrapper(layer: Any, state: dict[str, Any]) -> None:
     """Put back what `state_of_wrapper` gave."""
-    for name, value in state.items():
-        setattr(layer, name, value)
     known = known_wrapper(layer)
     if known is not None:
         for name in known.forgotten:
             setattr(layer, name, None)
+    else:
+        own = vars(layer)
+        came_later = [name for name in own if name not in state and name not in CONFIGURATION]
+        for name in came_later:
+            if not _is_shared(own[name]):
+                delattr(layer, name)
+    for name, value in state.items():
+        setattr(layer, name, value)
 
 
 def obstacle_in(layer: Any) -> str | None:

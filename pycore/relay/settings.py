@@ -43,11 +43,23 @@ def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     except UsageError:
         raise
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"a setting is of the wrong type: {error}") from error
+        raise ConfigError(f"{_culprit(values)} is of the wrong type: {error}") from error
     for seat in range(max(1, len(settings.seats))):
         _check_actions(settings, seat)
     checked: dict[str, Any] = json.loads(text)
     return checked
+
+
+def _culprit(values: Mapping[str, Any]) -> str:
+    """The first setting that is at fault by itself."""
+    for name, value in values.items():
+        try:
+            json.dumps(getattr(Settings.of({name: value}), name), allow_nan=False)
+        except UsageError:  # it wants another one beside it
+            continue
+        except (TypeError, ValueError, RecursionError):
+            return name
+    return "a setting"
 
 
 def _check_actions(settings: Settings, seat: int) -> None:

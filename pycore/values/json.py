@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import Any, Final
 
 from pycore.values import canonical
@@ -34,12 +35,13 @@ def list_json(values: list[Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", None) == ():
-        return item()
+    # First: of a masked number `item` gives what lies under the mask.
     listed = getattr(value, "tolist", None)
     if callable(listed):
         return listed()
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "shape", None) == ():
+        return item()
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=canonical.encode)
     raise TypeError(f"a record cannot hold a {type(value).__name__}")
@@ -55,6 +57,8 @@ def record_json(value: Any) -> str:
     try:
         text = _encode(value)
     except Exception:  # what an environment puts into its infos may do anything
+        return _encode(_recordable(value))
+    if '"NaN":' in text:  # as a key, which may be there any number of times
         return _encode(_recordable(value))
     if not text.isascii():
         try:
@@ -80,7 +84,15 @@ def _recordable(value: Any, around: Around = ()) -> Any:
     around = (*around, id(value))
     try:
         if isinstance(value, dict):
-            return {_key(key): _recordable(part, around) for key, part in value.items()}
+            told: dict[str, Any] = {}
+            for key, part in value.items():
+                name = text = _key(key)
+                number = 1
+                while name in told:  # 1 and "1" are two keys of Python's
+                    number += 1
+                    name = f"{text} {number}"
+                told[name] = _recordable(part, around)
+            return told
         if isinstance(value, (list, tuple)):
             return [_recordable(part, around) for part in value]
         return _recordable(_plain(value), around)
@@ -95,6 +107,10 @@ def _key(key: Any) -> str:
         return key if key is UNRECORDABLE else _encode(key)
     if isinstance(key, str):
         return str(_recordable(key))
+    if isinstance(key, Enum):
+        return str(_recordable(key.name))
+    if isinstance(key, (tuple, frozenset)):  # a cell's coordinates, most often
+        return _encode(_recordable(key))
     try:
         return _key(_plain(key))
     except Exception:  # as above
@@ -103,19 +119,30 @@ def _key(key: Any) -> str:
 
 def plain_json(value: Any) -> str:
     """JSON for a page, in the order given. It never fails: the numbers that JavaScript's parser refuses become null,
-    infinities texts, and what JSON cannot spell a text that says so."""
+    infinities texts, integers that it would round texts as well, and what JSON cannot spell a text that says so."""
     try:
-        return _page(value)
+        text = _page(value)
     except Exception:  # what an environment gives may do anything
         return _page(_spelt(value))
+    return _page(_spelt(value)) if _may_be_rounded(text) else text
 
 
+def _may_be_rounded(text: str) -> bool:
+    """Whether there is an integer of as many digits as `EXACT` has. A pattern would take three to six times as long."""
+    digits = f"[{text}".encode("latin-1", "replace").translate(_DIGITS)
+    return any(long in digits for long in _LONG)
+
+
+_DIGITS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG: Final = [mark + b"0" * len(str(EXACT)) for mark in (b"[", b",", b":", b"-")]
 _page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
 
 
 def _spelt(value: Any, around: Around = ()) -> Any:
     if isinstance(value, int):
-        return value if -LARGEST < value < LARGEST else UNRECORDABLE
+        if -EXACT <= value <= EXACT:
+            return value
+        return str(int(value)) if -LARGEST < value < LARGEST else UNRECORDABLE
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -213,17 +214,39 @@ def test_agents_that_cannot_be_put_back_are_named() -> None:
         wrong.load(saved)
 
 
-def test_a_state_that_cannot_be_pickled_is_named_with_the_way_out() -> None:
-    """A generator, a lock, a lambda in get_state: not silently no snapshot."""
+class Unwilling:
+    def __reduce__(self) -> Any:
+        raise ValueError("not me")
 
-    class Lambda(Flat):
+
+def nested(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("make", "where"),
+    [
+        (lambda: {"x": 1, "f": lambda: 1}, r"\$\['f'\], a function"),
+        (lambda: {"x": 1, "deck": [(3, threading.Lock())]}, r"\$\['deck'\]\[0\]\[1\], a lock"),
+        (lambda: [1, iter(()), (number for number in range(3))], r"\$\[2\], a generator"),
+        (lambda: {"x": Unwilling()}, r"\$\['x'\], a Unwilling \(ValueError: not me\)"),
+        (lambda: {"x": nested(50_000)}, "it is nested too deep"),
+    ],
+)
+def test_a_state_that_cannot_be_saved_is_named_by_its_path_with_the_way_out(make: Any, where: str) -> None:
+    """Not silently no snapshot, nor an error of pickle's own, nor the advice to add the method that is there."""
+
+    class Holding(Flat):
         def get_state(self) -> Any:
-            return {"f": lambda: 1}
+            return make()
 
-    adapter = adapt(Lambda())
+    adapter = adapt(Holding())
     adapter.reset(0)
     with pytest.raises(
-        EnvironmentUnfit, match=r"get_state\(\) of Lambda .* add get_state\(\), which returns"
+        EnvironmentUnfit, match=rf"get_state\(\) of Holding gives cannot be saved: {where}.* Keep numbers.*anew"
     ):
         adapter.save()
 
@@ -673,6 +696,20 @@ def test_an_array_of_pixels_becomes_the_only_object(channels: int) -> None:
     assert picture["pixels"] == bytes(range(2 * 5 * channels))
     env.render = lambda: pixels.astype(float)
     assert "must be of uint8" in adapter.render()[0]["text"]
+
+
+def test_a_surface_of_pygame_becomes_the_only_object() -> None:
+    """Rows and columns as a picture has them, though a surface counts them the other way round."""
+    pygame = pytest.importorskip("pygame")
+    env: Any = Flat()
+    adapter = adapt(env)
+    adapter.reset(0)
+    surface = pygame.Surface((3, 2))
+    surface.set_at((2, 1), (7, 8, 9))
+    env.render = lambda: surface
+    (picture,) = adapter.render()
+    assert (picture["object_type"], picture["rows"], picture["columns"], picture["channels"]) == ("pixels", 2, 3, 3)
+    assert picture["pixels"] == bytes(15) + bytes((7, 8, 9))
 
 
 # --- refusals ---

@@ -15,6 +15,7 @@ import pytest
 
 from pycore import Outlook, Session, Settings, spaces
 from pycore.envs import ParallelEnvAdapter
+from pycore.errors import EnvironmentUnfit
 from pycore.records import Trajectory, trajectory_text
 from pycore.session.topics import topic
 from pycore.session.topics.over import REASONS
@@ -166,6 +167,23 @@ def test_the_guides_action_spaces_are_spaces() -> None:
     assert {kind: set(re.findall(r"`(\w+)`", row)) for kind, row in table} == {
         kind: set(fields) for kind, fields in spaces.FIELDS.items()
     }
+
+
+def test_the_guides_test_finds_a_generator_that_get_state_forgets() -> None:
+    """Also if only one player's rarer actions draw from it: with a player who always did the same it passed."""
+    (block,) = [block for block in examples((DOCS / "environment.md").read_text("utf-8")) if "class Tag" in block]
+    changes = {
+        '{"at": self.at, "rng": self.rng.getstate()}': '{"at": self.at}',
+        '        self.rng.setstate(state["rng"])\n': "",
+        "(self.rng.random() < 0.1)": "(actions[1] == 2 and self.rng.random() < 0.1)",
+    }
+    for old, new in changes.items():
+        assert block.count(old) == 1
+        block = block.replace(old, new)
+    names: dict[str, Any] = {}
+    exec(compile(block, "environment.md", "exec"), names)
+    with pytest.raises(EnvironmentUnfit, match=r"\$\.env\.at\[\d\] was"):
+        names["test_it_can_be_rolled_back"]()
 
 
 def test_the_page_in_the_embedding_guide_is_the_one_that_new_writes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import random
 import weakref
@@ -200,6 +201,41 @@ class InAClass(Game):
         return InAClass.steps
 
 
+_prices: dict[int, int] = {}
+
+
+class InATable(Game):
+    """Soon full, and empty again with each reset."""
+
+    def begin(self) -> None:
+        _prices.clear()
+
+    def effect(self, a: int, b: int) -> int:
+        return _prices.setdefault(a, self.x % 7)
+
+
+class InAMemo(Game):
+    """Soon full, and never emptied."""
+
+    @staticmethod
+    @functools.cache
+    def price(game: Any, a: int) -> int:
+        return int(game.x % 7)
+
+    def effect(self, a: int, b: int) -> int:
+        return self.price(self, a)
+
+
+@functools.cache
+def price(a: int) -> int:
+    return next(_ids) % 7
+
+
+class InAMemoOfAModule(Game):
+    def effect(self, a: int, b: int) -> int:
+        return price(a)
+
+
 class Color(Enum):
     RED = 0
 
@@ -311,7 +347,7 @@ class WalksASet(Game):
 HELD = [Cells, Grows, Refusing, Imagines, Undoes, Walks, OnlyOne, SaysHowItIsCopied]
 ELSEWHERE = [
     InAModule, InAModuleAndHere, InAClass, InAnEnum, InAFunction, InADefault, ByPlace, CountedWhenGone, NumberedForever,
-    InADescriptor, WalksASet,
+    InADescriptor, WalksASet, InATable, InAMemo, InAMemoOfAModule,
 ]  # fmt: skip
 
 

@@ -203,6 +203,20 @@ def test_an_illegal_move_is_no_move_and_is_said(mask_in: str, illegal: int) -> N
     assert "illegal" not in infos["ann"]
 
 
+@pytest.mark.parametrize("what", ["terminations", "truncations"])
+def test_a_turn_based_games_flag_that_is_neither_true_nor_false_is_refused_by_name(what: str) -> None:
+    """A text ended the game at its first move."""
+
+    class Texts(Race):
+        def step(self, action: Any) -> None:
+            super().step(action)
+            setattr(self, what, dict.fromkeys(self.agents, "False"))
+
+    adapter = ParallelEnvAdapter(Texts(), ["ann", "bob", "cy"], seed=0, rngs=())
+    with pytest.raises(EnvironmentUnfit, match=f"Texts returned {what} in which that of 'ann' is a str"):
+        adapter.check(script=[[1, 1, 1]] * 4)
+
+
 def test_masks_follow_the_start_and_the_parts_of_a_space() -> None:
     """A Discrete space may begin elsewhere; a mask may be one per part."""
     view = as_parallel(Race(mask_in="infos"))
@@ -693,6 +707,24 @@ def test_the_users_class_is_found_and_the_wrappers_count_is_saved() -> None:
     assert [adapter.step([1]).done for _ in range(5)] == [False, False, False, False, True]
 
 
+def test_what_a_wrapper_had_not_yet_it_has_no_more_after_a_load() -> None:
+    """An attribute that comes in mid-game."""
+
+    class Late(Wrapper):
+        def reset(self, **given: Any) -> Any:
+            vars(self).pop("seen", None)
+            return super().reset(**given)
+
+        def step(self, action: Any) -> Any:
+            observation, _, *rest = super().step(action)
+            self.seen = getattr(self, "seen", 0) + 1
+            self.later = len
+            return observation, self.seen, *rest
+
+    adapter = ParallelEnvAdapter(Late(Cart()), [0], seed=0, rngs=())
+    adapter.check(script=[[1]] * 8)
+
+
 def test_a_wrapper_that_passes_get_state_on_has_none_of_its_own() -> None:
     """What it counts would be missing."""
 
@@ -704,6 +736,33 @@ def test_a_wrapper_that_passes_get_state_on_has_none_of_its_own() -> None:
     view = as_parallel(wrapper)
     view.reset(seed=0)
     assert view.get_state()["wrappers"] == {"0 Passes": {"limit": 5, "count": 0}}
+
+
+def test_the_outermost_layer_that_has_a_state_of_its_own_is_asked_and_those_outside_of_it_are_saved_beside() -> None:
+    """What is inside of it is its affair, also where it has a state as well."""
+
+    class Sums(Wrapper):
+        def reset(self, **given: Any) -> Any:
+            self.sum = 0
+            return super().reset(**given)
+
+        def step(self, action: Any) -> Any:
+            self.sum += action
+            return super().step(action)
+
+        def get_state(self) -> Any:
+            return {"sum": self.sum, "x": self.env.x}
+
+        def set_state(self, state: Any) -> None:
+            self.sum, self.env.x = state["sum"], state["x"]
+
+    view = as_parallel(TimeLimit(Sums(Cart()), 5))
+    adapter = ParallelEnvAdapter(view, [0], seed=0, rngs=())
+    adapter.check(script=[[1]] * 8)
+    adapter.reset(0)
+    adapter.step([3])
+    state = view.get_state()
+    assert (state["env"], state["wrappers"]) == ({"sum": 3, "x": 3}, {"0 TimeLimit": {"limit": 5, "count": 1}})
 
 
 def test_an_environment_that_has_another_one_as_its_engine_is_no_wrapper() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from optional import needs_numpy, numpy
@@ -91,6 +94,76 @@ def test_what_cannot_be_copied_costs_that_value_alone(odd: Any) -> None:
     assert text.startswith(f',"infos":{{"0":{{"kept":[1,{{"x":2}}],"odd":"{UNRECORDABLE}"}},"1":{{"ok":3}}}}')
 
 
+class Pair(NamedTuple):
+    odd: Any
+    kept: int
+
+
+class Stubborn(dict[str, Any]):
+    """Not to be copied in one piece."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise RuntimeError("not to be copied")
+
+
+@pytest.mark.parametrize(
+    ("make", "recorded"),
+    [
+        (lambda: defaultdict(list, odd=[threading.Lock()], kept=[1]), {"odd": [UNRECORDABLE], "kept": [1]}),
+        (lambda: OrderedDict(odd=threading.Lock(), kept=1), {"odd": UNRECORDABLE, "kept": 1}),
+        (lambda: Stubborn(odd=threading.Lock(), kept=1), {"odd": UNRECORDABLE, "kept": 1}),
+        (lambda: Pair(threading.Lock(), 1), [UNRECORDABLE, 1]),
+    ],
+)
+def test_what_cannot_be_copied_costs_nothing_else_in_any_container(make: Any, recorded: Any) -> None:
+    """A lock in one entry of a defaultdict cost all of them."""
+    adapter = ParallelEnvAdapter(Env(infos=lambda: {0: make(), 1: {}}), [0, 1], seed=1)
+    adapter.reset(0)
+    assert json.loads("{" + results_text(adapter.step([1, 0]))[1:] + "}")["infos"]["0"] == recorded
+
+
+@pytest.mark.parametrize(
+    ("reward", "recorded"),
+    [
+        (Fraction(1, 4), 0.25),
+        (Decimal("0.1"), 0.1),
+        (True, True),
+        (10**400, 10**400),
+        ([Fraction(1, 4), 2], [UNRECORDABLE, 2]),
+        (1j, UNRECORDABLE),
+        pytest.param(lambda: numpy.longdouble(0.5), 0.5, id="long double", marks=needs_numpy),
+        pytest.param(lambda: numpy.float16(0.1), 0.0999755859375, id="half", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([[2]]), 2, id="array of one", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([Fraction(1, 4)]), 0.25, id="array of an object", marks=needs_numpy),
+        pytest.param(lambda: numpy.array([1, 2]), [1, 2], id="array of two", marks=needs_numpy),
+    ],
+)
+def test_a_reward_that_is_one_number_is_recorded_as_one(reward: Any, recorded: Any) -> None:
+    """Whatever makes it: a fraction was not recorded at all."""
+    env = Env(rewards=lambda: {0: reward() if callable(reward) else reward, 1: 0})
+    adapter = ParallelEnvAdapter(env, [0, 1], seed=1)
+    adapter.check()
+    adapter.reset(0)
+    found = json.loads("{" + results_text(adapter.step([1, 0]))[1:] + "}")["rewards"]["0"]
+    assert (found, type(found)) == (recorded, type(recorded))
+
+
+@needs_numpy
+def test_what_lies_under_a_mask_is_nowhere_recorded() -> None:
+    """It was, as a reward, and as 0.0 where there was nothing."""
+    masked = numpy.ma.array([7.5], mask=[True])
+    env = Env(
+        rewards=lambda: {0: masked, 1: numpy.ma.masked},
+        infos=lambda: {0: {"seen": numpy.ma.masked}, 1: {"seen": masked}},
+    )
+    adapter = ParallelEnvAdapter(env, [0, 1], seed=1)
+    adapter.check()
+    adapter.reset(0)
+    found = json.loads("{" + results_text(adapter.step([1, 0]))[1:] + "}")
+    assert found["rewards"] == {"0": None, "1": None}
+    assert found["infos"] == {"0": {"seen": None}, "1": {"seen": [None]}}
+
+
 @pytest.mark.parametrize("odd", [in_itself, lambda: deep(70), lambda: deep(5000), lambda: 10**2000])
 def test_what_is_too_deep_or_too_long_is_no_fault_of_an_environment(odd: Any) -> None:
     """It is recorded as far as it can be, and the check neither hangs nor refuses it."""
@@ -129,6 +202,12 @@ class Undecided:
         lambda: threading.Event().is_set,
         lambda: float("nan"),
         pytest.param(lambda: numpy.array([False, True]), id="array", marks=needs_numpy),
+        pytest.param(lambda: numpy.str_("False"), id="numpy's text", marks=needs_numpy),
+        pytest.param(lambda: numpy.array(["False"]), id="array of text", marks=needs_numpy),
+        pytest.param(lambda: numpy.array(["False"], dtype=object), id="array of objects", marks=needs_numpy),
+        pytest.param(lambda: numpy.datetime64("2030-01-01"), id="numpy's time", marks=needs_numpy),
+        pytest.param(lambda: numpy.zeros(1, "i4,i4")[0], id="numpy's record", marks=needs_numpy),
+        pytest.param(lambda: numpy.ma.masked, id="masked", marks=needs_numpy),
     ],
 )
 @pytest.mark.parametrize("first", [False, True])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from enum import Enum
 from hashlib import blake2b
 from typing import Any
 
@@ -217,6 +219,32 @@ def test_an_info_that_json_cannot_spell_costs_no_frame(info: Any, recorded: Any)
         assert line["infos"]["a"] == recorded
 
 
+class Phase(Enum):
+    EXPLORING = 0
+    RETURNING = 1
+
+
+@pytest.mark.parametrize(
+    ("visits", "recorded"),
+    [
+        ({(0, 1): 3, (2, 3): 5}, {"[0,1]": 3, "[2,3]": 5}),
+        ({(0, (1, None)): 3}, {"[0,[1,null]]": 3}),
+        ({frozenset({2, 1}): 3, frozenset(): 4}, {"[1,2]": 3, "[]": 4}),
+        ({Phase.EXPLORING: 3, Phase.RETURNING: 5}, {"EXPLORING": 3, "RETURNING": 5}),
+        ({1: 3, "1": 5, "1 2": 7}, {"1": 3, "1 2": 5, "1 2 2": 7}),
+        ({None: 3, "null": 5}, {"null": 3, "null 2": 5}),
+        ({True: 3, "true": 5}, {"true": 3, "true 2": 5}),
+        ({float("nan"): 3, float("nan"): 5}, {"NaN": 3, "NaN 2": 5}),
+        ({b"a": 3, b"b": 5}, {"<cannot be recorded>": 3, "<cannot be recorded> 2": 5}),
+        ({date(2030, 1, 1): 3, date(2030, 1, 2): 5}, {"<cannot be recorded>": 3, "<cannot be recorded> 2": 5}),
+    ],
+)
+def test_what_stands_under_any_key_is_recorded(visits: dict[Any, int], recorded: dict[str, int]) -> None:
+    """By the coordinates of cells all but one visit were lost, and of keys that are spelled alike all but one."""
+    text = record_json({"visits": visits})
+    assert json.loads(text, object_pairs_hook=list) == [("visits", sorted(recorded.items()))]
+
+
 def test_arrays_of_the_environment_are_recorded_as_lists() -> None:
     """As an agent's info, as a part of one and as a reward, whatever they hold."""
     numpy = pytest.importorskip("numpy")
@@ -308,6 +336,19 @@ class Spiteful:
         raise OSError("gone")
 
     __hash__ = object.__hash__
+
+
+@given(
+    st.integers() | st.integers(-(2**53) - 2, 2**53 + 2) | st.integers(-(10**400), 10**400), st.floats(allow_nan=False)
+)
+def test_an_integer_that_javascript_would_round_is_a_text_of_a_page(number: int, beside: float) -> None:
+    """It changed without a word in a host page's files; one that is exact stays a number, and so does a float."""
+    (found,) = json.loads(plain_json({"infos": [number, beside, f"{number}"]})).values()
+    assert found[0] == (number if abs(number) <= 2**53 else str(number))
+    assert type(found[0]) is (int if abs(number) <= 2**53 else str)
+    assert found[1] == (beside if beside - beside == 0.0 else str(beside))
+    assert found[2] == str(number)
+    assert json.loads(plain_json({number: number})) == {str(number): found[0]}
 
 
 def test_a_page_s_text_never_fails_whatever_is_in_it() -> None:

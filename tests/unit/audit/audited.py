@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import math
 import os
 import random
@@ -76,6 +77,61 @@ class Forgets(Saved):
         self.t, self.x = state["t"], state["x"]
 
 
+class Wins(Saved):
+    """Its reset leaves what the end of a later episode has counted."""
+
+    wins = 0
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        outcome = super().step(actions)
+        self.wins += self.first > 1 and not self.agents
+        return outcome
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.first = seed
+        return super().reset(seed)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + self.wins
+
+    def get_state(self) -> Any:
+        return {**super().get_state(), "wins": self.wins, "first": self.first}
+
+    def set_state(self, state: Any) -> None:
+        super().set_state(state)
+        self.wins, self.first = state["wins"], state["first"]
+
+
+class Constant(Saved):
+    """Its state has a number that is always the same."""
+
+    def get_state(self) -> Any:
+        return {**super().get_state(), "size": 9}
+
+
+class Endless(Fit):
+    """Nobody is paid, and it never ends."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        self.t = 0
+        observations, rewards, *rest = super().step(actions)
+        return observations, dict.fromkeys(rewards, 0.0), *rest
+
+
+class Process(Fit):
+    """Seeds the process's generator and draws from it in its third episode, and tells nobody."""
+
+    metadata = {"rngs": ()}  # noqa: RUF012
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        random.seed(seed)
+        self.draws = seed > 2
+        return super().reset(seed)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + (random.randrange(9) if self.draws else 0)
+
+
 class Cached(Saved):
     """Holds an attribute that `set_state` leaves alone, and that nothing depends on."""
 
@@ -133,9 +189,51 @@ class Draws(Saved):
         return []
 
 
+class Blinks(Saved):
+    """Drawing changes what the game reads, and get_state() says nothing of it."""
+
+    blinks = 0
+
+    def render(self) -> Any:
+        self.blinks += 1
+        return []
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + self.blinks % 2
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.blinks = 0
+        return super().reset(seed)
+
+
+class Sparkles(Fit):
+    """Drawing draws from the process's generator, which is put back."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + random.randrange(4)
+
+    def render(self) -> Any:
+        return [{"uuid": "spark", "x": random.random()}]
+
+
 class Pixels(Fit):
     def render(self) -> Any:
         return b"an array"
+
+
+class Picture(Fit):
+    """As rgb_array has it."""
+
+    def render(self) -> Any:
+        return importlib.import_module("numpy").zeros((4, 6, 3), "uint8")
+
+
+class Looks(Fit):
+    """Its observations are objects."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        observations, *rest = super().step(actions)
+        return dict.fromkeys(observations, object()), *rest
 
 
 class Spoils(Fit):
@@ -251,6 +349,58 @@ class Remembers(Fit):
 
     def effect(self, actions: dict[Any, Any]) -> int:
         return super().effect(actions) + self.remembered(actions["left"])
+
+
+_prices: dict[int, int] = {}
+
+
+class Prices(Fit):
+    """A module's table keeps what was true when it was first asked, in whichever instance, and is soon full."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + _prices.setdefault(actions["left"], self.x % 7)
+
+
+class Leaves(Fit):
+    """Goes to another folder, and walks what hashes put in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        os.chdir(os.sep)
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        return super().effect(actions) + hash("left") % 7
+
+
+_only = Fit()
+
+
+def the_same() -> Any:
+    return _only
+
+
+_is_first = [True]
+
+
+class First(Fit):
+    """The first time in a process that somebody does 2 is another one."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        bonus = actions["left"] == 2 and _is_first[0]
+        _is_first[0] &= not bonus
+        return super().effect(actions) + 5 * bonus
+
+
+class Births:
+    born = 0
+
+
+class Counts(Fit):
+    """A counter of a class, which the game does not read."""
+
+    def effect(self, actions: dict[Any, Any]) -> int:
+        Births.born += actions["left"]
+        return super().effect(actions)
 
 
 class Food:

@@ -11,6 +11,7 @@ from typing import Any
 import audited
 import pytest
 from click.testing import CliRunner
+from optional import needs_numpy
 
 from pycore.audit import Finding, Report
 from pycore.audit.running import audit
@@ -68,8 +69,45 @@ def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None
     assert codes(report) == set()
 
 
+def test_what_was_not_tried_is_said() -> None:
+    """No end, no reward, a field that never changed, and generators that were drawn from."""
+    found = {finding.code: finding for finding in tried(audited.Endless).findings}
+    assert found["no_end"].what == f"no episode ended in {FRAMES} frames of random actions"
+    assert found["no_reward"].what == f"every reward of {FRAMES} frames was 0"
+    report = tried(audited.Constant)
+    assert [finding.what for finding in report.findings if finding.code == "never_changed"] == [
+        f"never changed in {FRAMES} frames, so not tried: size"
+    ]
+    assert report.facts["generators"] == ["none of the process or of np_random"]
+    assert tried(audited.Sparkles).facts["generators"] == ["random"]
+
+
+def test_an_instance_that_others_draw_beside_is_compared_with_one_alone() -> None:
+    """A page draws from the process's generators, too. Two instances agree where nobody does."""
+    found = [finding for finding in tried(audited.Process, frames=100).findings if finding.harm == "unfit"]
+    assert found[0].code == "two_instances"
+    assert re.search(r"first after frame 0 of episode 2: env\..*x was", found[0].what)
+
+
+def test_what_a_reset_leaves_of_a_later_episode_is_found() -> None:
+    """Instances that have played nothing yet agree."""
+    (finding,) = [finding for finding in tried(audited.Wins, frames=90).findings if finding.harm == "unfit"]
+    assert finding.code == "two_resets"
+    assert re.search(r"first after frame 0 of episode 0: .*env\.wins was 0, then 1", finding.what)
+
+
 def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
     assert codes(tried(audited.DrawsUnsaved)) == set()
+
+
+def test_what_drawing_draws_from_a_generator_of_the_process_is_no_fault() -> None:
+    assert codes(tried(audited.Sparkles)) == set()
+
+
+@needs_numpy
+def test_an_array_of_pixels_is_drawn() -> None:
+    """The audit said that no page could."""
+    assert codes(tried(audited.Picture)) == set()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +120,8 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
         (audited.Deaf, "wrong", "actions_ignored", "no action of left, right changed anything in 60 frames"),
         (audited.HalfDeaf, "risk", "actions_ignored", "no action of right changed"),
         (audited.Draws, "wrong", "render_changes", r"render\(\) changed the state: .*x was"),
+        (audited.Blinks, "wrong", "render_changes", r"drawn meanwhile.* first after frame \d: env\.x was"),
+        (audited.Looks, "note", "observations_unseen", "not compared: .*a builtins.object has no canonical form"),
         (audited.Pixels, "note", "nothing_drawn", "render.. gives: a bytes; it must be"),
         (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
@@ -89,7 +129,9 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
         (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
         (audited.Walked, "unfit", "laws", "gave something else"),
-        (audited.Remembers, "unfit", "rollbacks", r"first after frame \d of episode 0: env\..*x was"),
+        (audited.Remembers, "unfit", "laws", r"guessed and taken back .* in the state after frame \d: .*x was"),
+        (audited.Counts, "risk", "outside_left", r"no load restores it: Births\.born$"),
+        (audited.the_same, "risk", "one_instance", "gives the same object again"),
         (audited.Contacts, "unfit", "rollbacks", r"first after frame 10 of episode 1: env\..*x was"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -162,6 +204,38 @@ def test_what_differs_between_two_processes_is_found() -> None:
 
 
 @pytest.mark.slow
+def test_the_other_process_begins_where_this_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that goes to another folder was compared with nothing, and that was a fact among others."""
+    monkeypatch.chdir(FILE.parent)
+    report = audit(f"{FILE.name}:Leaves", frames=FRAMES)
+    assert "two_processes" in {finding.code for finding in report.findings}
+
+
+def test_that_another_process_could_not_be_tried_is_a_finding() -> None:
+    """Here for the lack of such a file."""
+    (finding,) = [each for each in tried(audited.Fit, subject="nowhere.py:Fit").findings if each.code == "one_process"]
+    assert finding.harm == "risk"
+
+
+def test_what_a_module_keeps_of_frames_that_are_taken_back_is_found() -> None:
+    """In a process that has played, the table is full, and nothing shows it any more."""
+    audited._prices.clear()
+    (finding,) = [finding for finding in tried(audited.Prices).findings if finding.code == "outside_left"]
+    assert finding.what.endswith("no load restores it: audited._prices")
+    report = audit(f"{FILE}:Prices", frames=FRAMES)
+    (finding,) = [finding for finding in report.findings if finding.harm == "unfit"]
+    assert finding.code == "rollbacks"
+    assert re.search(r"from the start of a process.*first after frame \d.*x was", finding.what)
+
+
+def test_what_is_another_the_first_time_in_a_process_is_found() -> None:
+    """The play that all are compared with is the first."""
+    audited._is_first[0] = True
+    found = {finding.code: finding for finding in tried(audited.First).findings}
+    assert found["two_instances"].harm == "unfit"
+    assert found["outside_left"].what.endswith("no load restores it: audited._is_first")
+
+
 def test_what_never_returns_is_ended() -> None:
     report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
     assert (report.sorted[0].harm, report.sorted[0].code) == ("crash", "hung")
@@ -282,6 +356,54 @@ def test_the_source_is_read_for_what_differs_between_players(tmp_path: Path) -> 
         "source_platform": ["14"],
         "source_chance": ["16"],
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("clock", "from time import perf_counter as now; now()"),
+        ("clock", "import time as t; t.monotonic()"),
+        ("clock", "from datetime import datetime; datetime.now()"),
+        ("clock", "import datetime as dt; dt.datetime.today()"),
+        ("clock", "from datetime import date; date.today()"),
+        ("clock", "import pygame as pg; pg.time.get_ticks()"),
+        ("chance", "from os import urandom; urandom(4)"),
+        ("chance", "from secrets import choice; choice([1, 2])"),
+        ("chance", "from numpy import random as npr; npr.seed(3)"),
+        ("unseeded", "from random import Random; Random()"),
+        ("unseeded", "from numpy.random import default_rng; default_rng()"),
+        ("unseeded", "import numpy.random as npr; npr.Generator(npr.PCG64())"),
+        ("float", "from math import sin; sin(1)"),
+        ("float", "import numpy; numpy.power(1, 2)"),
+        ("platform", "from numpy import array; array([1, 2])"),
+        ("platform", "np.full(3, 7)"),
+        ("set", "def f(cells: set[int]):\n    return [*cells]"),
+        ("set", "def f(cells: typing.AbstractSet[int]):\n    return list(cells - {1})"),
+        ("set", "food = frozenset({1})\nfor cell in food.union([2]): pass"),
+        ("set", "a, b = set(), [1]\nfor cell in set(b) | {2}: pass"),
+    ],
+)
+def test_the_source_is_read_whatever_it_calls_its_modules(tmp_path: Path, code: str, line: str) -> None:
+    """`from time import perf_counter` was no clock."""
+    file = tmp_path / "env.py"
+    file.write_text(f"{line}\n")
+    assert [finding.code for finding in findings_of_source([file])] == [f"source_{code}"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from game import time, sin\ntime(); sin()",
+        "from random import Random\nRandom(3)",
+        "import numpy\nnumpy.array([1, 2], dtype='i8'); numpy.full(3, 0.5); numpy.array([1, 0.5])",
+        "def f(cells: set[int]):\n    return sorted(cells), len(cells - {1}), 3 in cells, [*sorted(cells)]",
+        "settings = dict()\nfor name in settings: pass",
+    ],
+)
+def test_what_is_the_same_everywhere_is_no_finding_of_the_source(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "env.py"
+    file.write_text(f"{line}\n")
+    assert findings_of_source([file]) == []
 
 
 def test_the_depth_that_fits_follows_from_what_is_measured() -> None:
