@@ -334,7 +334,7 @@ class Intake:
         """Store a remote input; true if it was accepted, false for a duplicate or one out of reach."""
         timeline = self._timeline
         verdict = timeline.take(seat, frame, encoded, now, self._episode.number)
-        if verdict in (TAKEN, MISPREDICTED):
+        if verdict == MISPREDICTED or verdict == TAKEN:
             link.counts.received_by(path == P2P)
             if verdict == MISPREDICTED:
                 depth = timeline.current - frame

@@ -131,19 +131,20 @@ class Session:
 
         True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
         """
-        if not self._parts.episode.open or self.phase >= DONE:
+        if self._course.phase >= DONE or not self._parts.episode.open:
             return False
         encoded = self.seats[seat].codec.encode(action)
-        link = self._intake.link_of_seat[seat]
-        return self._intake.take_input(link, seat, frame, encoded, self._time(now), path)
+        return self._intake.take_input(self._intake.link_of_seat[seat], seat, frame, encoded, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
         so far it moves nothing, and then it cannot know everybody's."""
         link = self.link_to(peer)
+        given = frame
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
-        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
+            given = min(given, outbox.dispatched)
+        if frame == given:
             link.peer.said_known(frame)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:

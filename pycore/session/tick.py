@@ -39,6 +39,9 @@ STALL_CAUSES: Final = ("window", "slow_player", "environment", "unconfirmed", "u
 """Why a tick stepped nothing: the window is full, somebody slow is followed, a guessed frame raised, somebody has not
 acknowledged for as long as frames can be kept, somebody has not begun, the own input is not there."""
 
+EARLIER: Final = 0.1
+"""Seconds before a link can be quiet from which on every tick looks."""
+
 LOOK_TICKS: Final = 7.5
 """Periods from one look around to the next: every eighth tick, and every one of a page that seldom ticks."""
 
@@ -65,6 +68,7 @@ class Tick:
         "_paused_at",
         "_period",
         "_publication",
+        "_quiet_at",
         "_simulation",
         "_status",
         "_timeline",
@@ -121,6 +125,8 @@ class Tick:
         """The last tick that came after a pause of our own."""
         self._look_every = LOOK_TICKS * settings.period
         self._look_at = -1e9
+        self._quiet_at = -1e9
+        """No link can have been quiet for too long before."""
         self.stalled = False
         """Whether nothing was stepped in the last tick although the episode runs."""
         self.stalls = 0
@@ -150,14 +156,10 @@ class Tick:
         if hidden is not self._status.hidden:
             self._status.set(hidden, now)
         for link, channel in zip(links, channels):  # noqa: B905 - the session compared
-            paths = link.paths
-            if (channel >= 0) is not paths.connected:
+            if (channel >= 0) is not link.paths.connected:
                 self._watch_channel(link, channel, now)
-            if socket_up:
-                own = link.own
-                since = own[0].since if len(own) == 1 else link.waits_since
-                if now - paths.wire.heard_at > SILENCE or now - since > UNHEARD:
-                    self._watch_silence(link, now)
+        if socket_up and now > self._quiet_at:
+            self._look_for_silence(now)
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
@@ -210,6 +212,17 @@ class Tick:
         link.paths.watch_channel(now, channel, self._timeline.current)
         self._packets.note_changes(link, now)
 
+    def _look_for_silence(self, now: float) -> None:
+        """Look at every link that was quiet, and find the moment before which none can be. What is heard or dispatched
+        from now on only puts that off; an arrival may bear a time of a little before."""
+        quiet_at = now + SILENCE
+        for link in self._links:
+            heard_at, since = link.paths.wire.heard_at, link.waits_since
+            if now - heard_at > SILENCE or now - since > UNHEARD:
+                self._watch_silence(link, now)
+            quiet_at = min(quiet_at, heard_at + SILENCE, since + UNHEARD)
+        self._quiet_at = quiet_at - EARLIER
+
     def _watch_silence(self, link: Link, now: float) -> None:
         """Nothing was heard, or acknowledged, for a while: look whether it should have been."""
         if self._over.over:
@@ -229,7 +242,7 @@ class Tick:
         if current > self._dispatch.fixed:
             return "input"
         frames = self._timeline.frames
-        if current + frames.ahead + 1 - frames.size > self._publication.collected:
+        if current - frames.reach > self._publication.collected:
             return "unconfirmed"
         if current >= self._window and not self._all_play:
             return "unready"
@@ -294,8 +307,8 @@ class Tick:
         allowed = (
             current - known < self._window
             and current <= self._dispatch.fixed
-            and current + frames.ahead + 1 - frames.size <= publication.collected
-            and (current < self._window or self._all_play or self._has_everybody())
+            and current - frames.reach <= publication.collected
+            and (self._all_play or current < self._window or self._has_everybody())
             and (timeline.blocked_at is None or not timeline.blocked)
         )
         timesync = self._timesync
@@ -319,8 +332,9 @@ class Tick:
             self.stall_causes[cause] += 1
         confirmed = known
         for link in self._links:
-            if link.peer.known < confirmed:
-                confirmed = link.peer.known
+            of_peer = link.peer.known
+            if of_peer < confirmed:
+                confirmed = of_peer
         self.confirmed = confirmed
         upto = confirmed if confirmed < reached else reached - 1
         if upto > publication.collected:
