@@ -39,9 +39,6 @@ STALL_CAUSES: Final = ("window", "slow_player", "environment", "unconfirmed", "u
 """Why a tick stepped nothing: the window is full, somebody slow is followed, a guessed frame raised, somebody has not
 acknowledged for as long as frames can be kept, somebody has not begun, the own input is not there."""
 
-EARLIER: Final = 0.1
-"""Seconds before a link can be quiet from which on every tick looks."""
-
 LOOK_TICKS: Final = 7.5
 """Periods from one look around to the next: every eighth tick, and every one of a page that seldom ticks."""
 
@@ -68,7 +65,6 @@ class Tick:
         "_paused_at",
         "_period",
         "_publication",
-        "_quiet_at",
         "_simulation",
         "_status",
         "_timeline",
@@ -125,8 +121,6 @@ class Tick:
         """The last tick that came after a pause of our own."""
         self._look_every = LOOK_TICKS * settings.period
         self._look_at = -1e9
-        self._quiet_at = -1e9
-        """No link can have been quiet for too long before."""
         self.stalled = False
         """Whether nothing was stepped in the last tick although the episode runs."""
         self.stalls = 0
@@ -156,10 +150,14 @@ class Tick:
         if hidden is not self._status.hidden:
             self._status.set(hidden, now)
         for link, channel in zip(links, channels):  # noqa: B905 - the session compared
-            if (channel >= 0) is not link.paths.connected:
+            paths = link.paths
+            if (channel >= 0) is not paths.connected:
                 self._watch_channel(link, channel, now)
-        if socket_up and now > self._quiet_at:
-            self._look_for_silence(now)
+            if socket_up:
+                own = link.own
+                since = own[0].since if len(own) == 1 else link.waits_since
+                if now - paths.wire.heard_at > SILENCE or now - since > UNHEARD:
+                    self._watch_silence(link, now)
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
@@ -211,17 +209,6 @@ class Tick:
             return
         link.paths.watch_channel(now, channel, self._timeline.current)
         self._packets.note_changes(link, now)
-
-    def _look_for_silence(self, now: float) -> None:
-        """Look at every link that was quiet, and find the moment before which none can be. What is heard or dispatched
-        from now on only puts that off; an arrival may bear a time of a little before."""
-        quiet_at = now + SILENCE
-        for link in self._links:
-            heard_at, since = link.paths.wire.heard_at, link.waits_since
-            if now - heard_at > SILENCE or now - since > UNHEARD:
-                self._watch_silence(link, now)
-            quiet_at = min(quiet_at, heard_at + SILENCE, since + UNHEARD)
-        self._quiet_at = quiet_at - EARLIER
 
     def _watch_silence(self, link: Link, now: float) -> None:
         """Nothing was heard, or acknowledged, for a while: look whether it should have been."""
