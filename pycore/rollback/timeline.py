@@ -274,29 +274,31 @@ class Timeline:
     def _run(self, frame: int, until: int, saved: bool) -> None:
         """Step from `frame` up to, but not including, `until`, or to the end. `saved`: we just went back to it.
 
-        At least one frame is stepped.
+        At least one frame is stepped. The names of the loop stand first: only of the first sixteen are two read at once.
         """
         frames = self.frames
-        mask = frames.mask
-        missing = frames.missing
+        after = frame
+        slot = frame & frames.mask
         actions = frames.actions
+        missing = frames.missing
         encoded = frames.encoded
         states = frames.states
         results = frames.results
+        # Usually one seat is lacking, the bit of which is `alone`; of several, `several`, there are `guesses`.
+        lacking = alone = 0
+        row, seat, guess, action = actions[slot], 0, b"", None
+        mask = frames.mask
         save = self.simulation.save
         step = self.simulation.step
         policies = self._policies
         dense = self._every == 1
         repeat = self._guessing is None
-        guessed = 0
         last = self.last_frame
         if until > last:
             until = last + 1
-        # The first lacking seat is usually the only one; the others, if any, are in `more`.
-        seat, guess, action = 0, b"", None
-        more: Sequence[tuple[int, bytes, Any]] = ()
+        several = 0
+        guesses: Sequence[tuple[int, bytes, Any]] = ()
         self.blocked_at = None
-        slot = frame & mask
         if not saved:
             try:
                 states[slot] = save() if dense or self._is_saved(frame) else NOT_SAVED
@@ -304,29 +306,26 @@ class Timeline:
                 # What cannot be saved is what the frame before led to.
                 self._stand_before(frame - 1)
                 return
-        after = frame
         try:
             for after in range(frame + 1, until + 1):
                 row = actions[slot]
                 lacking = missing[slot]
                 if lacking:
-                    if lacking != guessed:
+                    if lacking == alone:
+                        encoded[slot][seat] = guess
+                        row[seat] = action
+                    elif repeat and frames.alone[lacking] >= 0:
+                        # As `_guesses` has it, of the one seat.
+                        alone = lacking
                         seat = frames.alone[lacking]
-                        if repeat and seat >= 0:
-                            # As `_guesses` has it, of the one seat.
-                            held = frames.held[seat] & mask
-                            guess = encoded[held][seat]
-                            action = actions[held][seat]
-                            guessed = lacking
-                            more = ()
-                        else:
-                            (seat, guess, action), *more = self._guesses(lacking, after - 1)
-                            if repeat:
-                                guessed = lacking
-                    encoded[slot][seat] = guess
-                    row[seat] = action
-                    if more:
-                        for other, other_guess, other_action in more:
+                        held = frames.held[seat] & mask
+                        encoded[slot][seat] = guess = encoded[held][seat]
+                        row[seat] = action = actions[held][seat]
+                    else:
+                        if lacking != several or not repeat:
+                            several = lacking
+                            guesses = self._guesses(lacking, after - 1)
+                        for other, other_guess, other_action in guesses:
                             encoded[slot][other] = other_guess
                             row[other] = other_action
                 if policies is not None:
