@@ -274,7 +274,7 @@ class Timeline:
     def _run(self, frame: int, until: int, saved: bool) -> None:
         """Step from `frame` up to, but not including, `until`, or to the end. `saved`: we just went back to it.
 
-        At least one frame is stepped. The names of the loop stand first: only of the first sixteen are two read at once.
+        At least one frame is stepped. The loop's names come first: only of the first sixteen are two read at once.
         """
         frames = self.frames
         after = frame

@@ -110,7 +110,8 @@ class Session:
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
         now = self._time(now)
-        self._intake.receive(self.link_to(peer), data, now, path, now > self._polled_at + self._late)
+        link = self._link_of.get(peer) or self.link_to(peer)
+        self._intake.receive(link, data, now, path, now > self._polled_at + self._late)
 
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
@@ -121,10 +122,10 @@ class Session:
         """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
         out."""
         now = self._time(now)
-        if self._course.is_over:
-            self._intake.answer_over(seat, now)
-            return False
-        return self._intake.receive_action(seat, action, frame, epoch, now)
+        if not self._course.is_over:
+            return self._intake.receive_action(seat, action, frame, epoch, now)
+        self._intake.answer_over(seat, now)
+        return False
 
     def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
         """Take in one remote input: compared with what its frame was stepped with last, if it was stepped.
@@ -139,12 +140,10 @@ class Session:
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
         so far it moves nothing, and then it cannot know everybody's."""
-        link = self.link_to(peer)
-        given = frame
+        link = self._link_of.get(peer) or self.link_to(peer)
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
-            given = min(given, outbox.dispatched)
-        if frame == given:
+        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
             link.peer.said_known(frame)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
