@@ -1,7 +1,8 @@
 """`build.py bench`: every figure with its goal, as a table, and as JSON for whoever compares runs.
 
 `--against REV` measures another version beside this one, `--page` compares the interactive_gym page before and
-after pycore, `--write` puts the figures into the documents.
+after pycore, `--mesh` compares meshes in virtual time with published ones, `--write` puts the figures into the
+documents.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--json", type=Path, default=None, metavar="FILE")
     top.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help=f"of {', '.join(GROUPS)}")
     top.add_argument("--page", action="store_true", help="the interactive_gym page, before and after")
+    top.add_argument("--mesh", action="store_true", help="meshes in virtual time, beside published ones")
     top.add_argument("--runs", type=int, default=20, metavar="N", help="with --page: games under loss")
     top.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
     top.add_argument("--rounds", type=int, default=5, metavar="N", help="with --against: how often each")
@@ -49,6 +51,8 @@ def main() -> int:
     only = options.only or ()
     if options.write and (options.against or (options.page and only)):
         top.error("--write is for one version, and with --page for all of its figures")
+    if options.mesh and (options.page or options.against or only):
+        top.error("--mesh stands alone, with --json and --write")
     if options.page:
         from bench import hostpage
 
@@ -57,6 +61,14 @@ def main() -> int:
             document.write_page(rows)
             say(f"written into {document.PAGE.name}")
         return report(rows, options.json, remarks)
+    if options.mesh:
+        from bench import mesh
+
+        rows = mesh.measure()
+        if options.write:
+            document.write_mesh(rows)
+            say(f"written into {document.FILE.name}")
+        return report(rows, options.json)
     offered = against.COMPARED if options.against else GROUPS
     names = chosen(only, offered)
     if not names:

@@ -1,6 +1,7 @@
 """The documents with figures: their tables are written by `build.py bench --write`, never by hand.
 
-docs/figures.md has the core's, docs/interactive-gym.md those of the host page before and after (`--page --write`).
+docs/figures.md has the core's and those of meshes (`--mesh --write`), docs/interactive-gym.md those of the host page
+before and after (`--page --write`).
 Everything between the two markers is replaced; what stands around it is prose, and names figures without saying them.
 """
 
@@ -12,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from bench import mesh
 from bench.hostpage_table import markdown
 from bench.rows import Row, met
 from tools import chromium, node
@@ -22,6 +24,8 @@ FILE = ROOT / "docs" / "figures.md"
 PAGE = ROOT / "docs" / "interactive-gym.md"
 BEGIN = "<!-- written by: python3 build.py bench --write -->"
 END = "<!-- end of what is written -->"
+BEGIN_MESH = "<!-- written by: python3 build.py bench --mesh --write -->"
+END_MESH = "<!-- end of the mesh -->"
 HEAD = "| figure | value | unit | goal | |\n|---|---|---|---|---|\n"
 
 
@@ -38,12 +42,12 @@ def lines_of(text: str) -> dict[str, str]:
     return {match[1]: match[0] for match in re.finditer(r"^\| `([^`]+)` \|.*$", text, re.MULTILINE)}
 
 
-def between(text: str) -> tuple[str, str, str]:
+def between(text: str, begin: str = BEGIN, end: str = END) -> tuple[str, str, str]:
     """The document before, between and after the markers."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise Failed(f"a document with figures must have these two lines once, in this order:\n{BEGIN}\n{END}")
-    before, _, rest = text.partition(BEGIN)
-    inner, _, after = rest.partition(END)
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise Failed(f"a document with figures must have these two lines once, in this order:\n{begin}\n{end}")
+    before, _, rest = text.partition(begin)
+    inner, _, after = rest.partition(end)
     return before, inner, after
 
 
@@ -82,6 +86,12 @@ def conditions() -> str:
 def write_page(rows: Sequence[Row]) -> None:
     """Put the figures of `--page` into the guide."""
     PAGE.write_text(replaced_page(PAGE.read_text("utf-8"), rows, conditions()), encoding="utf-8")
+
+
+def write_mesh(rows: Sequence[Row]) -> None:
+    """Put the figures of `--mesh` into their page, beside the published ones."""
+    before, _, after = between(FILE.read_text("utf-8"), BEGIN_MESH, END_MESH)
+    FILE.write_text(f"{before}{BEGIN_MESH}\n\n{mesh.markdown(rows)}\n\n{END_MESH}{after}", encoding="utf-8")
 
 
 def write(rows: Sequence[Row], whole: bool) -> None:

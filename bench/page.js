@@ -7,6 +7,8 @@ const RUNS = 9;
 /** Of the paced ticks: so many, a period of 30 frames per second apart, as a page has them. */
 const PACED = 200;
 const PERIOD_MS = 33;
+/** Ticks of 60 a second from one store of the experienced record to the next. */
+const TAKEN = 300;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -83,6 +85,19 @@ class Pair {
   }
 }
 
+/** One run of both sessions, µs a tick; what they keep of what was seen is taken away as often as a page does. */
+function run(pair, taken) {
+  const frame = pair.bridges[0].frame;
+  const before = performance.now();
+  for (let i = 0; i < TICKS; i += 1) {
+    pair.both();
+    if (taken && i % TAKEN === 0) for (const bridge of pair.bridges) bridge.call('take_experienced', pair.now);
+  }
+  const found = ((performance.now() - before) * 1000) / (2 * TICKS);
+  if (pair.bridges[0].frame - frame !== TICKS) throw new Error('a run stalled');
+  return found;
+}
+
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 /** What a tick takes when the machine has slept before it, as between two ticks of a page, µs each. */
@@ -106,14 +121,18 @@ export async function measure() {
   const pair = new Pair(create, () => trivial(), settings);
   pair.begin();
   for (let i = 0; i < 500; i += 1) pair.both();
+  // In turns, so that whatever else the machine does befalls both.
+  const blind = new Pair(create, () => trivial(), { ...settings, experienced: false });
+  blind.begin();
+  for (let i = 0; i < 500; i += 1) blind.both();
   const ticks = [];
-  for (let run = 0; run < RUNS; run += 1) {
-    const frame = pair.bridges[0].frame;
-    const before = performance.now();
-    for (let i = 0; i < TICKS; i += 1) pair.both();
-    ticks.push(((performance.now() - before) * 1000) / (2 * TICKS));
-    if (pair.bridges[0].frame - frame !== TICKS) throw new Error('a run stalled');
+  const added = [];
+  for (let i = 0; i < RUNS; i += 1) {
+    const without = run(blind, false);
+    ticks.push(run(pair, true));
+    added.push(ticks[i] - (without + run(blind, false)) / 2);
   }
+  blind.close();
   const paced = await rested(pair);
   const metrics = JSON.parse(pair.bridges[0].read('export_session_metrics'));
   pair.close();
@@ -121,7 +140,7 @@ export async function measure() {
   const volley = new Pair(create, makeEnvironment, { ...settings, fps: 30 });
   volley.begin();
   const pictures = [];
-  for (let run = 0; run < RUNS; run += 1) {
+  for (let n = 0; n < RUNS; n += 1) {
     for (let i = 0; i < 30; i += 1) volley.both();
     const before = performance.now();
     for (let i = 0; i < 200; i += 1) JSON.parse(volley.bridges[0].read('render'));
@@ -130,6 +149,7 @@ export async function measure() {
   volley.close();
   return {
     tick_us: median(ticks),
+    experienced_us: median(added),
     paced_us: median(paced),
     render_us: median(pictures),
     rollbacks: metrics.rollbacks.count,

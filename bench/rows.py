@@ -10,7 +10,8 @@ from typing import Any
 
 Row = dict[str, Any]
 """`name`, `value`, `unit`, `goal`; with samples also `median` (the value), `low`, `high` and `samples`; `at_least`
-where the goal is the least that is wanted and not the most; `note`."""
+where the goal is the least that is wanted and not the most; `wanted` where the goal is somebody else's figure, and more
+is wanted than to reach it; `note`."""
 
 
 def row(name: str, value: float, unit: str, goal: float | None = None) -> Row:
@@ -37,7 +38,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def met(found: Row) -> bool | None:
     """Whether a figure reaches its goal; None where it has none."""
-    value, goal = found["value"], found["goal"]
+    value, goal = found["value"], found.get("wanted", found["goal"])
     if goal is None:
         return None
     return bool(value >= goal if found.get("at_least") else value <= goal)
@@ -50,10 +51,10 @@ def table(rows: Sequence[Row]) -> str:
     between = f"  {'10% to 90%':>17}" if spread else ""
     lines = [f"{'figure':{width}}  {'value':>9}{between}  {'unit':8}  {'goal':>7}"]
     for found in rows:
-        goal = found["goal"]
+        goal = found.get("wanted", found["goal"])
         shown = verdict = ""
         if goal is not None:
-            shown = f"{'≥ ' if found.get('at_least') else ''}{goal:g}"
+            shown = f"{'≥ ' if found.get('at_least') else ''}{goal:.6g}"
             verdict = "  met" if met(found) else f"  missed by {abs(found['value'] - goal):.2f}"
         if spread:
             both = f"{found['low']:.2f} to {found['high']:.2f}" if "low" in found else ""

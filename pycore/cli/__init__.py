@@ -18,6 +18,7 @@ from pycore.cli.relay import relay
 from pycore.cli.replay import replay
 from pycore.cli.report import report
 from pycore.cli.serve import serve_study
+from pycore.cli.simulate import simulate
 from pycore.cli.verify import verify
 from pycore.version import __version__
 
@@ -30,5 +31,7 @@ def cli() -> None:
     """A rollback core for Python environments in the browser: its server and its data."""
 
 
-for _command in (new, audit, rehearse, serve_study, relay, data, replay, verify, export, report, interactive_gym):
+for _command in (
+    new, audit, simulate, rehearse, serve_study, relay, data, replay, verify, export, report, interactive_gym,
+):  # fmt: skip
     cli.add_command(_command)

@@ -15,6 +15,12 @@ from pycore.wire.datagram import NO_SAMPLE
 
 LONGEST_RTT: Final = 10.0
 """A sample of more is none of a way that can be played by, and whatever waits for a round trip must not wait for it."""
+ASSUMED_LOSS: Final = 0.05
+"""The share of packets that is thought to be lost before any was sent. An input that gets lost in the first second,
+when nobody knows the path yet, costs a stall; a copy too many costs bytes until nothing is found to be lost."""
+LOSS_MEMORY: Final = 128
+"""Packets after which the smoothed share of those that are lost has forgotten two thirds of what was before. Half of it
+takes a run of good luck for a better path, and what then gets lost has too few copies."""
 LONG_AGO: Final = -1e9
 """When something came of which nobody knows when: it is held for too long to say so."""
 
@@ -60,8 +66,8 @@ class Flow:
         self.jitters = Distribution()
         """These differences, in tenths of a millisecond."""
         self._samples = self._counted = 0
-        self.loss = 0.0
-        """Smoothed share of packets that did not come."""
+        self.loss = ASSUMED_LOSS
+        """Smoothed share of packets that did not come; what is overtaken counts as lost."""
         self.received = 0
         """Packets that came."""
         self.gaps = 0
@@ -89,11 +95,11 @@ class Flow:
         if gap <= 0:
             return False
         if self.newest >= 0:
-            self.loss -= self.loss / 64
+            self.loss -= self.loss / LOSS_MEMORY
             if gap > 1:
                 self.gaps += 1
                 for _ in range(min(gap, 64) - 1):
-                    self.loss += (1.0 - self.loss) / 64
+                    self.loss += (1.0 - self.loss) / LOSS_MEMORY
         self.newest = seq
         self.newest_at = now
         return True

@@ -6,9 +6,11 @@ from pycore.testing.mesh import Mesh
 from pycore.testing.network import Conditions, Network, Way
 from pycore.testing.oracle import Truth, ground_truth, wrong_with
 from pycore.testing.pages import Page, Watcher
+from pycore.testing.scenario import Happening, Scenario
 from pycore.testing.server import Server
+from pycore.testing.standing import Judge, Standing
 
 __all__ = [
-    "Conditions", "Costs", "Mesh", "Network", "Page", "Server", "Truth", "Walk", "Watcher", "Way", "ground_truth",
-    "wrong_with",
+    "Conditions", "Costs", "Happening", "Judge", "Mesh", "Network", "Page", "Scenario", "Server", "Standing", "Truth",
+    "Walk", "Watcher", "Way", "ground_truth", "wrong_with",
 ]  # fmt: skip

@@ -34,6 +34,7 @@ def test_the_corpus_has_every_game_and_every_way_of_being_taken() -> None:
     assert sum("-refused-" in name for name in names) >= 8
 
 
+@pytest.mark.slow
 def test_the_corpus_can_be_made_again_and_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One command, one seed."""
     monkeypatch.setattr(fuzz_session, "CORPUS_COUNT", 400)
@@ -43,6 +44,7 @@ def test_the_corpus_can_be_made_again_and_is_the_same(tmp_path: Path, monkeypatc
     assert one == two
 
 
+@pytest.mark.slow
 def test_a_short_run_finds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And says what it did, in words and for machines."""
     assert fuzz_session.main(["--count", "1200", "--seed", "11", "--json", str(tmp_path / "f.json")]) == 0

@@ -152,9 +152,8 @@ def test_a_session_of_known_course_takes_it_and_the_oracle_says_the_same(in_node
     assert not lacking(count, {"complete": 1, **AT_LEAST.get(name, {})})
 
 
-@pytest.mark.parametrize(
-    "name", ["exceptions", *(pytest.param(name, marks=pytest.mark.slow) for name in ("overtaken", "by hand"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["exceptions", "overtaken", "by hand"])
 def test_js2py_and_node_tell_the_same_story(in_process: InProcess, in_node: InNode, name: str) -> None:
     """Two engines, one oracle: an engine's own error cannot pass for a rule."""
     compare(scripts.KNOWN[name], in_process, in_node)
@@ -198,6 +197,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_comparison_finds_an_oracle_with_another_rule(node: None, name: str) -> None:
     """An oracle with one rule altered is told apart: by the known courses, or else by drawn sessions.

@@ -125,6 +125,7 @@ def test_an_environment_that_cannot_be_saved_is_refused_by_name(start: Start) ->
         assert who.game("isDone()") is False
 
 
+@pytest.mark.long  # refused without a browser in every run; a page without pycore is refused here
 def test_another_version_of_the_core_is_named_and_refused(start: Start, pycore_package: Path, tmp_path: Path) -> None:
     """Both pages refuse to play, with both versions in the text; nobody waits."""
     folder = pycore_package / "server" / "static" / "js" / "pycore"

@@ -10,10 +10,10 @@ from typing import Any
 
 import core_view
 from drawing import Schedule
-from watching import Judge, News, Recorded, Runs, Standing, Truthful, Windows
+from watching import News, Recorded, Runs, Truthful, Windows
 
 from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, Outlook, Settings
-from pycore.testing import Mesh
+from pycore.testing import Judge, Mesh, Standing
 
 
 class Net(Mesh):

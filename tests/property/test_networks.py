@@ -41,6 +41,7 @@ def test_whoever_goes_every_session_ends_by_itself_and_what_it_published_is_true
     assert faults(net, schedule) == []
 
 
+@pytest.mark.slow
 def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     """A property over quiet networks proves nothing: rollbacks, fallbacks, returns and revoked ends did happen.
 
@@ -71,6 +72,7 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     assert fixed.longest["standing"] > 0.5
 
 
+@pytest.mark.slow
 def test_everybody_goes_in_every_way_over_fixed_seeds() -> None:
     """Under the laws of departures: each kind of going happened while somebody still played."""
     fixed = Tally()
@@ -100,6 +102,7 @@ def test_a_schedule_is_the_same_run_every_time() -> None:
     assert repr(seeded(7, departures=True)) == repr(seeded(7, departures=True))
 
 
+@pytest.mark.slow
 def test_the_long_run_reports_what_happened_and_can_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its counts are in the file, its exit status says whether all laws held, and `next` is where to go on."""
     file = tmp_path / "long.json"

@@ -73,6 +73,7 @@ def test_the_picture_has_no_circle_and_goes_down() -> None:
             assert source not in closure(arrows(DOCUMENT)).get(target, set())
 
 
+@pytest.mark.slow
 def test_the_document_is_as_the_command_writes_it() -> None:
     """Also what each package is said to be for, which is its docstring's first sentence."""
     assert architecture.replaced(DOCUMENT, architecture.written()) == DOCUMENT, "python -m tools.architecture --write"

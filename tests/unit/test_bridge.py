@@ -610,6 +610,7 @@ def test_of_three_the_one_who_left_is_found_by_their_seat() -> None:
     assert [(news["reason"], news["player"]) for news in page.news if news["news"] == "done"] == [("player_left", 2)]
 
 
+@pytest.mark.slow
 def test_nothing_is_derived_from_the_bridge() -> None:
     """A page that adds something stands beside its bridge: a constructor would call what a subclass overrides."""
     for path in Path(create.__code__.co_filename).parents[1].rglob("*.py"):

@@ -95,6 +95,7 @@ def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheel
     assert left_out == {name for name in plain if name.startswith(LEFT_OUT + HOST_PAGE)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host_page", [False, True])
 def test_no_module_of_a_pages_wheel_imports_one_that_is_left_out(host_page: bool) -> None:
     """At its top, in a function, or under a condition that is ever true."""
@@ -128,6 +129,7 @@ def test_the_host_pages_wheel_has_what_speaks_its_words_in_addition(built: wheel
     assert page == {module(name) for name in core_files() if name.endswith(".py")}
 
 
+@pytest.mark.slow
 def test_byte_code_carries_the_hash_of_its_source_and_no_time(built: wheels.Wheels, pyodide: Pyodide) -> None:
     """An unchecked-hash pyc (PEP 552)."""
     sources = bare(wheels.read(built.plain))

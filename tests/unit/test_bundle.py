@@ -98,6 +98,7 @@ def test_nothing_is_found_for_whoever_does_not_look_in_the_file() -> None:
     assert spec.submodule_search_locations == ["here"]
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes_whatever_else_a_process_has_compiled() -> None:
     """Which texts are interned, and which objects have a second reference, is of the process and not of the sources."""
     sources = {name: data for name, data in core_files().items() if name.endswith(".py")}

@@ -246,6 +246,7 @@ def test_an_action_that_cannot_be_written_is_replaced_and_its_line_stays(monkeyp
     assert len(list(Experience(text.splitlines()))) == len(lines_of(text)) - 1
 
 
+@pytest.mark.slow
 def test_a_minute_takes_as_many_bytes_as_is_documented() -> None:
     """Two players, small actions, over a bad network; the guide says what to reckon with."""
     _, recorder = run(BAD, fps=30, max_steps=1800, num_episodes=1, until=100.0)

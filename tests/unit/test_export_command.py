@@ -346,6 +346,7 @@ def test_without_duckdb_the_command_says_how_to_get_it(tmp_path: Path, monkeypat
     assert without(tmp_path) == ["game"]
 
 
+@pytest.mark.slow
 def test_parquet_has_the_same_rows_with_types(tmp_path: Path) -> None:
     """Numbers are numbers, texts are without apostrophes, nothing is null."""
     duckdb = pytest.importorskip("duckdb")
@@ -372,6 +373,7 @@ def test_parquet_has_the_same_rows_with_types(tmp_path: Path) -> None:
     assert without(tmp_path) == ["c", "game", "p", "q"]
 
 
+@pytest.mark.slow
 def test_a_long_record_is_exported_in_bounded_memory(tmp_path: Path) -> None:
     """What is held does not grow with the frames."""
     flags = '"terminations":{"0":false},"truncations":{"0":false}}'

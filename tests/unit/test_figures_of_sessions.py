@@ -185,6 +185,7 @@ def test_an_environment_that_raises_on_a_guess_is_named_as_the_cause() -> None:
     assert table[0].stalls >= 2
 
 
+@pytest.mark.slow
 def test_a_page_that_is_slow_for_good_is_named_as_the_cause() -> None:
     """The fast one stands for single ticks; there it is not the window."""
     mesh, recorder = run(

@@ -523,6 +523,7 @@ def restore(folder: Path, saved: dict[str, object]) -> None:
         path.chmod(mode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [None, errno.EIO], ids=["killed", "broken disk"])
 def test_an_undo_cut_off_anywhere_leaves_a_page_that_works(
     seed: Path, web: Path, tmp_path: Path, error: int | None
@@ -781,6 +782,7 @@ def imported(path: Path) -> list[str]:
     return done.stdout.split(maxsplit=2)
 
 
+@pytest.mark.slow
 def test_the_wheel_imports_alone_and_has_nothing_that_a_page_does_not_need(tmp_path: Path) -> None:
     """From the zip, without site-packages: the bridge is there, the installer and the relay are not."""
     name, data = wheel.core_wheel()

@@ -441,6 +441,7 @@ def test_an_action_that_cannot_fit_a_datagram_is_refused_by_name() -> None:
     assert session.dispatched == dispatched
 
 
+@pytest.mark.slow
 def test_rollback_events_are_bounded_whatever_the_actions_weigh() -> None:
     """Forty bytes each and a table of 64 KiB, though every action is another one of 300 bytes."""
     settings = Settings(max_steps=1800, action_space={"type": "any"}, default_action="")

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from core_support import Table
 from core_support import settings as table_settings
-from watching import Standing
 
 from pycore import (
     BETWEEN,
@@ -30,7 +29,7 @@ from pycore import (
 from pycore.events import Desync
 from pycore.link.link import HICCUPS_MOST, PAUSES_MOST
 from pycore.session.topics.topic import END, STOP
-from pycore.testing import Conditions, Mesh, Page, Walk, Watcher, ground_truth, wrong_with
+from pycore.testing import Conditions, Mesh, Page, Standing, Walk, Watcher, ground_truth, wrong_with
 
 DROPPED_AFTER = Settings().dropped_after
 SOON = 5.0
@@ -292,6 +291,7 @@ def test_a_path_that_dies_while_both_are_hidden_is_left() -> None:
     assert_played_to_the_end(of, 70.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [(0, 1), (1, 0)])
 def test_one_way_that_dies_while_one_is_hidden_is_left(way: tuple[int, int]) -> None:
     """Whichever way it is, and though the other one is still heard."""

@@ -49,6 +49,18 @@ def test_a_run_repeats_itself_to_the_last_byte() -> None:
     assert other.peers[0].bytes_sent != runs[0][0][2]
 
 
+@pytest.mark.parametrize("delay", [1, 6])
+def test_a_window_of_one_frame_is_lockstep(delay: int) -> None:
+    """Nothing is guessed; where the input delay covers the way nobody stands, and elsewhere everybody does."""
+    of = mesh(3, OF.replace(window=1, input_delay=delay, num_episodes=1), delay=0.08, jitter=0.02)
+    of.run(120.0)
+    assert of.over
+    assert wrong(of) == []
+    assert [(p.session.timeline.rollbacks, p.session.timeline.events.count) for p in of.peers] == [(0, 0)] * 3
+    stalls = sum(p.session.stalls for p in of.peers)
+    assert stalls < 10 if delay == 6 else stalls > 300
+
+
 @pytest.mark.parametrize("seats", [2, 3, 8])
 def test_every_seat_ends_with_the_truth(seats: int) -> None:
     """From two players to eight, under loss, with rollbacks."""

@@ -121,7 +121,7 @@ def test_an_input_rides_as_often_as_the_loss_on_its_own_path_asks_for() -> None:
     table.ticks(12, "a", "b")
     table.passes = lambda sender, to, what: False
     paths = table[0].links[0].paths
-    paths.wire.loss, paths.socket.loss = 0.05, 0.5
+    paths.wire.loss, paths.socket.loss = 0.03, 0.5
     assert paths.healthy
     frame = table[0].dispatched + 1
     rode = []
@@ -254,7 +254,7 @@ def test_it_has_room_for_it_beside_a_backlog_that_fills_a_packet(step: int) -> N
     table.hidden[0] = True
     table.sent[0].clear()
     for tick in range(60):
-        table.passes = lambda sender, to, what, tick=tick: tick % 12 > 8
+        table.passes = lambda sender, to, what, tick=tick: tick % 15 > 11
         table.tick("x" * (40 + tick * step % 23), "y")
     sent = datagrams_of(table.sent[0])
     assert all(STATUS in [kind for kind, _ in opened(table[0], data).blocks] for data in sent)

@@ -142,6 +142,7 @@ def test_what_waits_in_a_session_is_soon_published() -> None:
 # -- hashes -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "every"), [(35, 10), (40, 10), (9, 10), (12, 1)])
 @pytest.mark.parametrize("kind", [Walk, Large, Pieces])
 def test_a_hash_covers_the_state_and_the_rows_since_the_last_one(kind: type[Walk], frames: int, every: int) -> None:

@@ -87,6 +87,7 @@ def test_a_record_is_read_from_its_lines_one_at_a_time(text: str) -> None:
     assert (reading.lengths, reading.ended, reading.whole, reading.line) == ([50, 50], [True, True], True, 103)
 
 
+@pytest.mark.slow
 def test_a_long_record_needs_no_more_memory_than_a_line() -> None:
     """Thousands of frames go through, and what is held meanwhile stays small."""
     results = ',"infos":{},"rewards":{"0":1},"terminations":{"0":false},"truncations":{"0":false}'

@@ -118,6 +118,7 @@ def test_the_frames_of_the_range_come_out_as_they_were_recorded(text: str) -> No
     assert [item.text for item in done.run(reading, walk(), CODECS)] == text.split("\n")[57:60]
 
 
+@pytest.mark.slow
 def test_a_long_record_is_stepped_in_bounded_memory() -> None:
     """One frame at a time, whatever their number."""
 

@@ -358,6 +358,7 @@ def test_findings_name_three_games_and_count_the_others() -> None:
     assert findings(Study(games, None)) == ["5 games of 5 not proved in full: g0: x; g1: x; g2: x; and 2 more"]
 
 
+@pytest.mark.slow
 def test_the_figures_are_there_as_pdf_and_png_and_the_same_each_time(tmp_path: Path) -> None:
     """Fonts are inside of the PDF; the figures of another run have the same bytes."""
     pytest.importorskip("matplotlib")

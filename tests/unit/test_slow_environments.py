@@ -81,6 +81,7 @@ def test_a_step_of_ten_milliseconds_is_too_much_over_a_long_way() -> None:
     assert mesh.peers[0].session.stalls == 0
 
 
+@pytest.mark.slow
 def test_more_input_delay_mends_it_and_a_smaller_window_makes_it_worse() -> None:
     costs = Costs(step=0.010, save=0.0002, load=0.0002)
     delayed = play(costs, 0.3, input_delay=3)
@@ -133,6 +134,7 @@ def test_a_page_makes_up_for_as_many_ticks_as_ours_does() -> None:
 # -- snapshots -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_snapshots_are_spared_where_saving_costs_more_than_stepping() -> None:
     """Saves of 4 ms and steps of 1: every frame saved, a tick takes 22 ms; every fourth, at most 13."""
     costs = Costs(step=0.001, save=0.004, load=0.001)
@@ -159,6 +161,7 @@ def test_a_study_may_say_how_sparse_they_are() -> None:
 SLOW = Costs(step=0.010, save=0.0002, load=0.0002)
 
 
+@pytest.mark.slow
 def test_the_input_delay_rises_for_the_second_episode() -> None:
     """At 300 ms one frame can be stepped again in a tick, so four of the five on the way have to be waited for."""
     mesh = play(SLOW, 0.3, num_episodes=3, input_delay_max=None)
@@ -173,11 +176,13 @@ def test_the_input_delay_rises_for_the_second_episode() -> None:
     assert wrong(mesh, 0, mesh.settings) == wrong(mesh, 1, mesh.settings.replace(input_delay=4)) == ""
 
 
+@pytest.mark.slow
 def test_it_rises_no_further_than_the_study_allows() -> None:
     assert play(SLOW, 0.3, num_episodes=2, input_delay_max=2).peers[0].session.pacing.delays == [(1, 1), (2, 2)]
     assert play(SLOW, 0.3, num_episodes=2).peers[0].session.pacing.delays == [(1, 1), (1, 1)]
 
 
+@pytest.mark.slow
 def test_it_stays_where_rollbacks_fit() -> None:
     fast = play(Costs(step=0.001, save=0.0002), 0.3, num_episodes=2, input_delay_max=None)
     near = play(SLOW, 0.05, num_episodes=2, input_delay_max=None)
@@ -186,6 +191,7 @@ def test_it_stays_where_rollbacks_fit() -> None:
         assert not mesh.peers[0].events(DelaysChanged)
 
 
+@pytest.mark.slow
 def test_one_slow_machine_is_enough_and_the_delay_is_the_same_for_both() -> None:
     of = Settings(fps=30, max_steps=FRAMES, num_episodes=2)
     conditions = Conditions(delay=0.15, opens_after=0.0, costs=Costs(step=0.0005))
@@ -198,6 +204,7 @@ def test_one_slow_machine_is_enough_and_the_delay_is_the_same_for_both() -> None
     assert not [event for event in mesh.peers[0].events(Log) if "input delay" in event.text]
 
 
+@pytest.mark.slow
 def test_what_a_caller_proposes_counts_beside_it() -> None:
     of = Settings(fps=30, max_steps=FRAMES, num_episodes=2)
     conditions = Conditions(delay=0.15, opens_after=0.0, costs=SLOW)

@@ -62,6 +62,7 @@ MODULES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES)
 def test_every_module_is_the_same_program_on_the_same_lines(path: Path) -> None:
     source = path.read_text("utf-8")

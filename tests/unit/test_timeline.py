@@ -316,6 +316,7 @@ def test_inputs_in_any_order_lead_to_the_bare_replicas_state(seed: int, window: 
     assert t.events.max_frames < window or window == 1
 
 
+@pytest.mark.slow
 def test_70000_frames_pass_through_the_ring() -> None:
     """Beyond frame 65,535 everything goes on: the ring's size is what memory holds, not the session's length."""
     t = Timeline(Walk(2, seed=1), Frames(2, ahead=10, behind=30), seats(), None)

@@ -68,6 +68,7 @@ def test_mispredictions_are_shared_fairly_between_unequal_clocks(drift: float) -
     assert max(counts) <= 2 * min(counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", [0.0, 0.005])
 def test_peers_meet_within_a_third_of_a_frame(drift: float) -> None:
     """Quarters of a frame are measured; whole ones would leave one peer half a frame ahead for the whole session."""

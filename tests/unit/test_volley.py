@@ -270,6 +270,7 @@ def test_an_action_that_is_none_does_nothing(action: Any) -> None:
 # --- fit for rollback ---
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(seeds, st.lists(actions, max_size=150), st.lists(actions, min_size=1, max_size=60))
 def test_a_state_that_went_through_json_plays_on_as_it_did(seed: int, before: Any, after: Any) -> None:
@@ -293,6 +294,7 @@ def test_a_state_that_went_through_json_plays_on_as_it_did(seed: int, before: An
     assert play(other) == first
 
 
+@pytest.mark.slow
 def test_looking_changes_nothing() -> None:
     """render and get_state are pure, what they return is not live, and actions are only read."""
     env = make_env()

@@ -114,6 +114,7 @@ def test_a_step_that_raises_ends_the_scene_with_its_data(stage: Stage) -> None:
         assert played.server.unknown == set()
 
 
+@pytest.mark.long  # a step that raises is in every run, and so is an error of the other generation
 def test_an_error_of_the_page_itself_stores_what_was_played_and_the_partner_is_told(stage: Stage) -> None:
     """What the environment does not raise but the page around it: both read that it is over, and have their data."""
     with gathered(stage, scene()) as (played, chrome):

@@ -47,6 +47,7 @@ def test_two_people_with_names_for_seats_play_three_episodes_by_peer(stage: Stag
                 assert sorted(state["names"]) == sorted(shown), f"step {state['step']} of episode {episode}"
 
 
+@pytest.mark.long  # a bad network is in every run, with the other generation of the page
 def test_loss_and_delay_cost_no_input_and_both_stop_where_the_play_ends(stage: Stage) -> None:
     """60 ms and 5 % loss one way, two frames of delay: resends and rollbacks happen, and the data is whole.
 

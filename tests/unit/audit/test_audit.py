@@ -59,6 +59,7 @@ def test_a_turn_based_game_is_played_with_legal_moves_to_its_end() -> None:
     assert json.loads(report.facts["settings"]) == {"action_space": {"type": "optional", "space": space}}
 
 
+@pytest.mark.slow
 def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None:
     report = tried(audited.Saved)
     assert report.fit
@@ -131,6 +132,7 @@ def test_what_ends_the_interpreter_is_a_finding_and_ends_nobody_elses(name: str,
     assert what in report.sorted[0].what
 
 
+@pytest.mark.slow
 def test_what_differs_between_two_processes_is_found() -> None:
     """Both instances of one process have the same hashes, and the pages of two players have not."""
     report = audit(f"{FILE}:Named", frames=FRAMES)
@@ -153,6 +155,7 @@ def test_a_factory_that_is_not_there_is_a_mistake() -> None:
         audit(f"{FILE}:Fitt")
 
 
+@pytest.mark.slow
 def test_the_command_says_it_all_and_its_status_is_the_verdict(tmp_path: Path) -> None:
     runner = CliRunner()
     done = runner.invoke(cli, ["audit", f"{FILE}:Fit", "--frames", "60"])

@@ -125,6 +125,7 @@ def test_health_is_reported_every_two_seconds_with_the_truth() -> None:
     assert 40 <= last["latency_ms"] <= 110
 
 
+@pytest.mark.slow
 def test_slow_connections_and_fallbacks_are_named_in_the_report_of_health() -> None:
     """`degraded` beyond 150 ms one way, `socketio_fallback` while a link goes through the server."""
     slow = Table(metadata(max_steps=FPS * 5, num_episodes=1), delay=0.17).play()
@@ -152,6 +153,7 @@ def restore(table: Table) -> None:
     table[1].socket = True
 
 
+@pytest.mark.slow
 def test_an_interruption_is_told_shown_and_taken_back() -> None:
     """Lost, an overlay on both sides, then success with its duration, and no overlay any more."""
     table = Table(metadata(max_steps=FPS * 10, num_episodes=1)).playing(40)

@@ -94,6 +94,7 @@ def test_a_healthy_game_sends_no_input_through_the_server() -> None:
         assert side.call("multiplayer_metrics")["inputDelivery"]["sentViaP2P"] == 240
 
 
+@pytest.mark.slow
 def test_a_channel_that_dies_and_comes_back_costs_no_input() -> None:
     """The server leaves out sync_epoch; both ways carry, the books of both agree, and P2P returns."""
     table = Table(metadata(max_steps=400, num_episodes=1), delay=0.03).playing(100)
@@ -451,6 +452,7 @@ def test_an_action_that_cannot_be_sent_is_the_default_and_an_error_in_the_log() 
     assert table.now - START > 60 * PERIOD
 
 
+@pytest.mark.slow
 def test_after_a_sleep_later_frames_have_the_right_time_and_earlier_ones_keep_theirs() -> None:
     """Also those that were stepped before it and are confirmed after it, and the time for which nobody looked."""
     hour = 3_600_000

@@ -173,6 +173,7 @@ def test_in_the_middle_of_an_episode_verified_is_what_was_compared() -> None:
     assert metrics(early[0])["validation"]["episodes"][0]["verifiedFrame"] == -1
 
 
+@pytest.mark.slow
 def test_a_desync_is_reported_by_both_with_its_frame_and_never_verified() -> None:
     """The environments go apart in the middle of a game: which state differed first, and what was fine till then."""
     table = Table(metadata(max_steps=FPS * 4, num_episodes=2))

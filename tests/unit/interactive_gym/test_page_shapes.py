@@ -109,6 +109,7 @@ def _draw(screen: dict[str, Any], shown: dict[str, Any], replace: bool = False) 
         screen.pop(name, None)
 
 
+@pytest.mark.slow
 def test_objects_glide_after_a_rollback_for_as_long_as_the_scene_says() -> None:
     """Exactly the pictures behind a re-simulation; 100 ms where a scene of 0.1.3 says nothing, not at all for None."""
     scene = metadata(num_episodes=1)

@@ -20,6 +20,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(value=values)
 def test_what_is_packed_is_never_larger_than_was_said(value: object) -> None:
     """Against msgpack itself; a short float is where JSON is smaller, by more than half."""

@@ -80,6 +80,7 @@ frames = st.lists(
 events = st.lists(st.fixed_dictionaries({"frame": st.integers(0, 20), "predictedAction": leaves}), max_size=40)
 
 
+@pytest.mark.slow
 @given(given_frames=frames, given_events=events)
 def test_every_column_is_as_long_as_the_episode_whatever_is_missing(
     given_frames: list[Frame], given_events: list[Any]
@@ -111,6 +112,7 @@ def test_parts_of_an_episode_are_together_the_whole(given_frames: list[Frame], c
     assert {name: again[name] for name in whole} == whole
 
 
+@pytest.mark.slow
 @given(episodes=st.lists(frames, min_size=1, max_size=4))
 def test_joined_episodes_have_all_rows_and_each_in_its_place(episodes: list[list[Frame]]) -> None:
     """A column that an episode lacks is empty there, not shorter."""
@@ -178,6 +180,7 @@ def _servers_function() -> Callable[[dict[str, Any]], Any]:
     return function
 
 
+@pytest.mark.slow
 def test_the_servers_own_function_makes_one_row_per_frame_of_it() -> None:
     """msgpack, flatten_dict and pandas as on mug's server, over many episodes of any shape; and it flattens as here."""
     to_dataframe = _servers_function()

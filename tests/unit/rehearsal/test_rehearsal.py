@@ -227,6 +227,7 @@ def test_an_address_is_one_that_a_browser_can_open() -> None:
     assert serving.address("::1", 1) == "http://[::1]:1/"
 
 
+@pytest.mark.slow
 def test_playwright_is_not_needed_until_a_rehearsal_plays() -> None:
     """The package is imported by who has none."""
     code = "import sys; sys.modules['playwright'] = None; import pycore.rehearsal"

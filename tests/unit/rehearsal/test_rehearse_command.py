@@ -126,6 +126,7 @@ def manifest(site: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_the_page_of_a_file_has_that_file(tmp_path: Path, pyodide: Path) -> None:
     """And the study's title and keys; otherwise the environment's name."""
     game = Game.of(MEADOW)
@@ -137,6 +138,7 @@ def test_the_page_of_a_file_has_that_file(tmp_path: Path, pyodide: Path) -> None
     assert (said["title"], said["action_mapping"]) == ("Crumbs", {"ArrowUp": [1, 1]})
 
 
+@pytest.mark.slow
 def test_a_package_in_the_working_folder_goes_along_whole(at: Path, tmp_path: Path, pyodide: Path) -> None:
     """Its data too; the page imports it by its name, also where it needs no __init__.py here."""
     (at / "meadows" / "__init__.py").unlink()
@@ -147,6 +149,7 @@ def test_a_package_in_the_working_folder_goes_along_whole(at: Path, tmp_path: Pa
     assert manifest(site)["factory"] == "make_env"
 
 
+@pytest.mark.slow
 def test_an_installed_package_has_to_be_named(at: Path, tmp_path: Path, pyodide: Path) -> None:
     """The page has nothing of this Python; what to say stands in the message."""
     installed = tmp_path / "site-packages"

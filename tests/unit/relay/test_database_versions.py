@@ -213,6 +213,7 @@ def child(path: Path, scripts: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_migration_that_is_killed_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     """The next one to open it does the work."""
     path = first(tmp_path / "study.db")
@@ -226,6 +227,7 @@ def test_a_migration_that_is_killed_leaves_the_database_as_it_was(tmp_path: Path
     assert rows(path)["games"] == [(*before["games"][0], "old")]
 
 
+@pytest.mark.slow
 def test_of_two_processes_at_once_one_does_the_work(tmp_path: Path) -> None:
     """The other one waits, and finds it done."""
     path, scripts = first(tmp_path / "study.db"), following(tmp_path, "time.sleep(0.5)", "import time")

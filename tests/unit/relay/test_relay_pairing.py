@@ -164,6 +164,7 @@ def test_a_disconnected_player_is_reported_after_the_grace(relay: Relay) -> None
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_socket_that_comes_back_in_time_gets_its_seat_and_what_it_missed(relay: Relay) -> None:
     """The seat is bound to the new socket; the others notice nothing; nothing that was sent is lost."""
 

@@ -93,6 +93,7 @@ def test_storing_again_changes_nothing_and_the_last_write_wins(relay: Relay, tmp
     assert (tmp_path / "trajectory-0.jsonl").read_bytes() == b"ABC"
 
 
+@pytest.mark.slow
 def test_stores_of_one_key_do_not_overtake_each_other(relay: Relay, tmp_path: Path) -> None:
     """Eight stores under way at once leave the last one behind."""
 
@@ -110,6 +111,7 @@ def test_stores_of_one_key_do_not_overtake_each_other(relay: Relay, tmp_path: Pa
     assert (tmp_path / "metrics-0.json").read_bytes() == b'{"n":47}'
 
 
+@pytest.mark.slow
 def test_a_locked_database_gives_an_error_and_the_repetition_gets_through(relay: Relay) -> None:
     """While another process holds the database: store_failed, and inputs still cross; afterwards: ok."""
 

@@ -1,0 +1,252 @@
+"""`pycore simulate`: an environment played over bad networks in virtual time, many times over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pycore.cli.progress import tracked
+from pycore.cli.serve import STUDY
+from pycore.cli.told import told
+from pycore.errors import UsageError
+
+if TYPE_CHECKING:
+    from pycore.rehearsal.simulated import Outcome, Simulated
+    from pycore.testing.scenario import Scenario
+
+F = TypeVar("F", bound=Callable[..., Any])
+SHOWN = 10
+"""So many seeds with a fault are shown; `--json` has all."""
+
+
+def _happens(name: str, form: str, text: str) -> Callable[[F], F]:
+    """An option that may stand several times."""
+    return click.option(f"--{name}", multiple=True, metavar=form, help=text)
+
+
+@click.command(short_help="Play an environment over bad networks in virtual time.")
+@click.argument("subject", metavar="MODULE:FACTORY|FILE.py[:FACTORY]")
+@click.option("--players", type=click.IntRange(1, 8), metavar="N", help="Players; default: one for each agent.")
+@click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(0.1, 86_400), help="Of an episode.")
+@click.option("--episodes", type=click.IntRange(1, 250), metavar="N", help="Episodes; default: the settings' number.")
+@click.option("--latency", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="One-way time.")
+@click.option("--jitter", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="Added to it, at random.")
+@click.option("--loss", default=0.0, type=click.FloatRange(0, 100), metavar="PCT", help="One-way loss, per cent.")
+@click.option("--duplicates", default=0.0, type=click.FloatRange(0, 100), metavar="PCT", help="That comes twice.")
+@click.option(
+    "--server-latency", default=30.0, show_default=True, type=click.FloatRange(0, 5000), metavar="MS",
+    help="From page to page through the server.",
+)  # fmt: skip
+@click.option("--socketio-only", is_flag=True, help="Peer-to-peer never comes up: everything goes by the server.")
+@click.option("--step", type=click.FloatRange(0, 10_000), metavar="MS", help="What a step takes on every machine.")
+@_happens("leave", "PAGE@S", "A page is closed. This and what follows may stand several times.")
+@_happens("vanish", "PAGE@S", "A page is gone without a word.")
+@_happens("reload", "PAGE@S", "A page is loaded again.")
+@_happens("hide", "PAGE@FROM-TO", "A page is hidden.")
+@_happens("freeze", "PAGE@FROM-TO", "The browser freezes a page.")
+@_happens("socket-down", "PAGE@FROM-TO", "A page has no connection to the server.")
+@_happens("cut", "[A-B]@FROM-TO", "Peer-to-peer drops everything, between all or two pages.")
+@_happens("close", "[A-B]@FROM-TO", "The channel is closed, and opened again.")
+@_happens("server-down", "@FROM-TO", "The server is away.")
+@click.option("--random", "at_random", is_flag=True, help="Draw network and happenings from each seed as well.")
+@click.option("--seeds", default=20, show_default=True, type=click.IntRange(1), metavar="N", help="How often to play.")
+@click.option("--from", "first", default=1, show_default=True, type=click.IntRange(0), metavar="N", help="First seed.")
+@click.option(
+    "--scenario", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    help="Play this scenario alone, which an earlier run has left.",
+)  # fmt: skip
+@click.option(
+    "--settings", type=click.Path(path_type=Path), metavar="FILE",
+    help=f"The study's settings, a JSON object; default: {STUDY} beside the environment, if it is there.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("."), metavar="DIR",
+    help="Where a scenario with a fault is written, made as small as it can be; default: here.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@told
+def simulate(
+    subject: str,
+    players: int | None,
+    seconds: float,
+    episodes: int | None,
+    latency: float,
+    jitter: float,
+    loss: float,
+    duplicates: float,
+    server_latency: float,
+    socketio_only: bool,
+    step: float | None,
+    at_random: bool,
+    seeds: int,
+    first: int,
+    file: Path | None,
+    settings: Path | None,
+    out: Path,
+    as_json: bool,
+    **happens: tuple[str, ...],
+) -> None:
+    """Play an environment in virtual time, over a network as bad as you say, and judge every frame.
+
+    All pages run in this process, with the code that runs in browsers; only network, server and clocks are simulated,
+    so that a minute takes moments, and a seed plays the same game each time. It is right if what every page recorded
+    is what the environment alone comes to with the players' true actions, no input got lost, nobody stood longer than
+    the law of standing still allows, and every session ended by itself.
+
+    For instance: pycore simulate game.py --latency 80 --jitter 30 --loss 10 --hide 1@3-6 --seeds 200
+
+    Exit status 0: all of it is right; 1: something is wrong, or nothing was proved; 2: a mistake in the call.
+    """
+    from pycore.costs import Costs
+    from pycore.rehearsal.game import Game
+    from pycore.rehearsal.simulated import Simulated, vacuous
+    from pycore.site import Study
+    from pycore.testing.scenario import Happening, Scenario, drawn
+
+    with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
+        beside = Path(subject.partition(".py:")[0]).parent / STUDY
+        if settings is None and ".py" in subject and beside.is_file():
+            settings = beside
+        study = None if settings is None else Study.read(settings)
+        game = Game.of(
+            subject, None if study is None else study.settings, players or (None if study is None else study.players)
+        )
+        simulated = Simulated(game, episodes=episodes, costs=None if step is None else Costs(step=step / 1000))
+        if file is not None:
+            scenarios = [_read(file)]
+        else:
+            scenario = Scenario(
+                seed=first,
+                seconds=seconds,
+                latency_ms=latency,
+                jitter_ms=jitter,
+                loss=loss / 100,
+                duplicates=duplicates / 100,
+                server_ms=server_latency,
+                socketio_only=socketio_only,
+                happenings=tuple(
+                    Happening.of(what.replace("_", "-"), text) for what, texts in happens.items() for text in texts
+                ),
+            )
+            scenario.check(simulated.pages)
+            scenarios = [
+                drawn(scenario, seed, simulated.pages) if at_random else scenario.with_seed(seed)
+                for seed in range(first, first + seeds)
+            ]
+        outcomes, stopped = _played(simulated, scenarios)
+        wrong = [outcome for outcome in outcomes if not outcome.right]
+        left = _leave(simulated, wrong[0], out) if wrong and file is None else None
+    nothing = [] if wrong else vacuous(outcomes, simulated.pages)
+    if as_json:
+        click.echo(json.dumps(_as_json(outcomes, nothing, left), ensure_ascii=False))
+    else:
+        show(outcomes, nothing)
+        if left is not None:
+            click.echo(f"a small scenario with a fault is in {left}; play it again with --scenario {left}")
+    if stopped:
+        following = outcomes[-1].scenario.seed + 1
+        click.echo(f"stopped after {len(outcomes)} of {len(scenarios)} games; --from {following} goes on", err=True)
+    if wrong or nothing or stopped:
+        raise SystemExit(1)
+
+
+def _played(simulated: Simulated, scenarios: list[Scenario]) -> tuple[list[Outcome], bool]:
+    """What became of the scenarios, and whether somebody stopped it before the last: what was played is not lost."""
+    outcomes: list[Outcome] = []
+    try:
+        for scenario in tracked(scenarios, "playing"):
+            outcomes.append(simulated.run(scenario))  # noqa: PERF401 - those before it are kept
+    except KeyboardInterrupt:
+        if not outcomes:
+            raise
+        return outcomes, True
+    return outcomes, False
+
+
+def _read(file: Path) -> Scenario:
+    from pycore.testing.scenario import Scenario
+
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{file} is no JSON: {error}") from error
+    return Scenario.from_json(value)
+
+
+def _leave(simulated: Simulated, outcome: Outcome, out: Path) -> Path:
+    """Write the scenario of a fault, made smaller."""
+    from pycore.export.writing import new_file
+    from pycore.rehearsal.simulated import shrunk
+
+    small = shrunk(simulated, outcome)
+    path = out / f"scenario-{outcome.scenario.seed}.json"
+    out.mkdir(parents=True, exist_ok=True)
+    with new_file(path) as file:
+        file.stream.write(json.dumps(small.scenario.as_json(), indent=2) + "\n")
+        file.keep()
+    return path
+
+
+def _as_json(outcomes: list[Outcome], nothing: list[str], left: Path | None) -> dict[str, Any]:
+    wrong = {str(outcome.scenario.seed): outcome.problems for outcome in outcomes if not outcome.right}
+    return {
+        "right": not wrong and not nothing,
+        "seeds": len(outcomes),
+        "next": outcomes[-1].scenario.seed + 1,
+        "problems": nothing,
+        "violations": wrong,
+        "scenario": None if left is None else str(left),
+        "happened": happened(outcomes),
+        "outcomes": [outcome.as_json() for outcome in outcomes],
+    }
+
+
+def happened(outcomes: list[Outcome]) -> dict[str, Any]:
+    """What all runs together came to."""
+    ends = Counter(reason for outcome in outcomes for reason in outcome.reasons)
+    kinds = Counter(of.what for outcome in outcomes for of in outcome.scenario.happenings)
+    return {
+        "virtual seconds": round(sum(outcome.seconds for outcome in outcomes), 1),
+        "frames": sum(outcome.frames for outcome in outcomes),
+        "rollbacks": sum(outcome.rollbacks for outcome in outcomes),
+        "frames stepped again": sum(outcome.resimulated for outcome in outcomes),
+        "deepest rollback": max(outcome.deepest for outcome in outcomes),
+        "ticks in which somebody stood": sum(outcome.stalls for outcome in outcomes),
+        "standing longest, s": max(outcome.standing for outcome in outcomes),
+        "changes of path": sum(outcome.path_changes for outcome in outcomes),
+        "inputs through the server": sum(outcome.through_server for outcome in outcomes),
+        "hashes compared": sum(outcome.hashes for outcome in outcomes),
+        **{f"ended: {reason or 'not at all'}": count for reason, count in sorted(ends.items())},
+        **{f"happened: {kind}": count for kind, count in sorted(kinds.items())},
+    }
+
+
+def show(outcomes: list[Outcome], nothing: list[str]) -> None:
+    """What happened, what is wrong, and the verdict."""
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in happened(outcomes).items():
+        table.add_row(escape(name), f"{value:,}")
+    console.print(table)
+    wrong = [outcome for outcome in outcomes if not outcome.right]
+    for outcome in wrong[:SHOWN]:
+        more = f" (and {len(outcome.problems) - 1} more)" if outcome.problems[1:] else ""
+        console.print(f"[bold red]WRONG:[/bold red] seed {outcome.scenario.seed}: {escape(outcome.problems[0])}{more}")
+    if wrong[SHOWN:]:
+        console.print(f"… and {len(wrong) - SHOWN} more seeds")
+    for text in nothing:
+        console.print(f"[bold red]NOTHING PROVED:[/bold red] {escape(text)}")
+    if not wrong and not nothing:
+        console.print(f"[bold green]right:[/bold green] {len(outcomes)} games, every frame of every page")

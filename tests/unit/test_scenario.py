@@ -1,0 +1,104 @@
+"""Scenarios: how they are written, what is refused, and what a seed draws."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycore import ConfigError
+from pycore.testing.scenario import GOES, KINDS, PAGE, Happening, Scenario, drawn
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "written", "seats", "times"),
+    [
+        ("leave", "2@6", "leave 2@6", (2,), (6.0, None)),
+        ("hide", "1@5.5-9", "hide 1@5.5-9", (1,), (5.5, 9.0)),
+        ("cut", "@3-6", "cut@3-6", (), (3.0, 6.0)),
+        ("cut", "0-2@3-6.25", "cut 0-2@3-6.25", (0, 2), (3.0, 6.25)),
+        ("server-down", "@1-2", "server-down@1-2", (), (1.0, 2.0)),
+    ],
+)
+def test_a_happening_is_read_as_it_is_written(
+    what: str, text: str, written: str, seats: tuple[int, ...], times: tuple[float, float | None]
+) -> None:
+    """Who, from when, until when."""
+    happening = Happening.of(what, text)
+    assert (happening.seats, (happening.begins, happening.ends)) == (seats, times)
+    assert str(happening) == written
+
+
+@pytest.mark.parametrize(
+    ("what", "text", "said"),
+    [
+        ("explode", "1@2", "there are leave, vanish"),
+        ("leave", "6", "write SEAT@WHEN"),
+        ("leave", "2@6-7", "write SEAT@WHEN"),
+        ("leave", "@6", "write SEAT@WHEN"),
+        ("hide", "1@5", "write SEAT@FROM-TO"),
+        ("hide", "0-1@5-6", "write SEAT@FROM-TO"),
+        ("cut", "1@5-6", "write [SEAT-SEAT]@FROM-TO"),
+        ("server-down", "0@5-6", "write @FROM-TO"),
+        ("cut", "soon", "peer-to-peer drops everything"),
+    ],
+)
+def test_what_is_written_wrongly_is_told_the_form(what: str, text: str, said: str) -> None:
+    """And what it means."""
+    with pytest.raises(ConfigError) as refused:
+        Happening.of(what, text)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"loss": 1.5}, "loss is 1.5; it must be from 0 to 1"),
+        ({"latency_ms": "80"}, "latency_ms is '80'"),
+        ({"seconds": 0}, "seconds is 0"),
+        ({"happenings": (Happening(what="leave", seats=(3,), begins=1.0),)}, "the pages are 0 to 2"),
+        ({"happenings": (Happening(what="cut", seats=(1, 1), begins=1.0, ends=2.0),)}, "a page and itself"),
+        ({"happenings": (Happening(what="hide", seats=(1,), begins=2.0, ends=2.0),)}, "ends before it begins"),
+    ],
+)
+def test_what_cannot_happen_is_refused(more: dict, said: str) -> None:
+    """Before anything is played."""
+    with pytest.raises(ConfigError) as refused:
+        Scenario(**more).check(3)
+    assert said in str(refused.value)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 8), st.booleans())
+def test_a_drawn_scenario_can_be_played_and_comes_back_from_its_plain_form(seed: int, pages: int, goes: bool) -> None:
+    """The same for the same seed; nobody goes where nobody may, and what begins is over before the game is."""
+    base = Scenario(seconds=10.0, loss=0.1, latency_ms=40.0)
+    found = drawn(base, seed, pages, goes)
+    found.check(pages)
+    assert found == drawn(base, seed, pages, goes)
+    assert Scenario.from_json(json.loads(json.dumps(found.as_json()))) == found
+    assert found.loss <= 0.1
+    assert found.latency_ms <= 40.0
+    assert found.last <= 0.95 * base.seconds
+    went = [happening for happening in found.happenings if happening.what in GOES]
+    assert not went or (goes and pages > 1 and len(went) == 1)
+
+
+def test_every_kind_is_drawn_sooner_or_later() -> None:
+    """Or a run over many seeds would prove nothing about it."""
+    seen = {of.what for seed in range(200) for of in drawn(Scenario(), seed, 3).happenings}
+    assert seen == set(KINDS)
+    alone = {of.what for seed in range(200) for of in drawn(Scenario(), seed, 1).happenings}
+    assert alone == {kind for kind in KINDS if KINDS[kind][0] in (PAGE, "all") and kind not in GOES}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [([], "a JSON object"), ({"loss": 0.1, "colour": 1}, "no 'colour'"), ({"happenings": ["boom 1@2"]}, "'boom'")],
+)
+def test_a_file_that_is_no_scenario_is_refused(value: object, said: str) -> None:
+    """By what is wrong in it."""
+    with pytest.raises(ConfigError) as refused:
+        Scenario.from_json(value)
+    assert said in str(refused.value)
