@@ -9,6 +9,10 @@ Each class has a stable `code`, which the JavaScript side shows and the server s
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterable
+
 
 def described(error: BaseException) -> str:
     """An exception's type and text in one line, also of one that cannot say its text."""
@@ -16,6 +20,37 @@ def described(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return type(error).__name__
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """What to say after an unknown name: the one that was probably meant, or all."""
+    import difflib  # seldom needed, and a page should not wait for it
+
+    names = list(known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+
+
+def where_raised(error: BaseException, *, own: bool = False) -> str:
+    """The line that an exception comes from, as ``environment.py:19``: the innermost one of the user's own files.
+
+    Where it went through none, the innermost one of an installed package that is not pycore, as an environment may be,
+    but with `own` none. Empty if there is no such line.
+    """
+    pycore, library = (os.path.dirname(os.path.abspath(str(of.__file__))) for of in (sys.modules[__name__], os))
+    users = installed = ""
+    at = error.__traceback__
+    while at is not None:
+        path = os.path.abspath(at.tb_frame.f_code.co_filename)
+        line = f"{os.path.basename(path)}:{at.tb_lineno}"
+        if path.startswith(pycore + os.sep) or line.startswith("<"):
+            pass
+        elif "site-packages" in path:
+            installed = line
+        elif not path.startswith(library + os.sep):
+            users = line
+        at = at.tb_next
+    return users if own else users or installed
 
 
 class PycoreError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from pycore.errors import ConfigError
+from pycore.errors import ConfigError, nearest
 from pycore.frozen import Frozen
 from pycore.spaces import DEEPEST, EXACT, integer, space_of
 
@@ -163,8 +163,7 @@ class Settings(Frozen):
         """Settings from a study's dictionary; an unknown name is refused, so that no typing error goes unseen."""
         unknown = [name for name in values if name not in cls.fields]
         if unknown:
-            known = ", ".join(sorted(cls.fields))
-            raise ConfigError(f"unknown setting {unknown[0]!r}; known are {known}")
+            raise ConfigError(f"unknown setting {unknown[0]!r}; {nearest(unknown[0], cls.fields)}")
         return cls(**values)
 
     def of_seat(self, seat: int, name: str) -> Any:
@@ -276,5 +275,7 @@ def _spelled(action: Any, depth: int = 0) -> Any:
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ConfigError(f"{name} is {value!r:.80}; it must be a number between {low} and {high}, without quotes")
+    if not low <= value <= high:
         raise ConfigError(f"{name} is {value!r}; it must lie between {low} and {high}")

@@ -49,9 +49,14 @@ def fuzz(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--seconds", str(FUZZ_SECONDS), "--json", str(file)]
 
 
+def settling(file: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.property.settling", "4", "2", "1", "--json", str(file)]
+
+
 PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
     Long("schedules", "the laws over random schedules by the thousand", schedules),
+    Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("fuzz", f"mutated packets for {FUZZ_SECONDS} s", fuzz),
 )
 

@@ -12,6 +12,9 @@ HARMS: Final = (*UNFIT, "wrong", "slow", "risk", "note")
 """The worst first: it ends the interpreter; it cannot be rolled back; its data would be wrong without a word; it is too
 slow; it may go wrong; what one should know."""
 
+COUNTED: Final = ("risk", "note")
+"""Harms that are nouns: two of them are risks."""
+
 
 class Finding(NamedTuple):
     """One thing that was found."""
@@ -52,7 +55,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """One line."""
-        counts = [f"{n} {harm}" for harm in HARMS if (n := sum(f.harm == harm for f in self.findings))]
+        found = [f.harm for f in self.findings]
+        counts = [f"{n} {harm}{'s' * (n > 1 and harm in COUNTED)}" for harm in HARMS if (n := found.count(harm))]
         said = f" ({', '.join(counts)})" if counts else ""
         if self.fit:
             return f"fit: {self.subject} can be rolled back, by {self.facts.get('state', 'its state')}{said}"

@@ -69,7 +69,9 @@ def findings_of_source(paths: list[Path]) -> list[Finding]:
         except (OSError, SyntaxError, ValueError):
             continue
         for code, line in _calls(tree):
-            places.setdefault(code, []).append(f"{path.name}:{line}")
+            place, listed = f"{path.name}:{line}", places.setdefault(code, [])
+            if place not in listed:
+                listed.append(place)
     return [_finding(code, _listed(where)) for code, where in places.items()]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pycore.audit.findings import Finding
 from pycore.audit.trial import Trial
-from pycore.errors import CanonicalError, ConfigError, EnvironmentUnfit, PycoreError, described
+from pycore.errors import CanonicalError, ConfigError, EnvironmentUnfit, PycoreError, described, where_raised
 
 __all__ = ["STAGES", "run"]
 
@@ -47,7 +47,8 @@ def run(trial: Trial, tell: Callable[[str], None]) -> None:
                 Finding("no_canonical_form", "unfit", what, "keep numbers, texts, lists, dicts and arrays")
             )
         except Exception as error:
-            what = f"{described(error)}, while {text}{_line_of(error)}"
+            place = where_raised(error)
+            what = f"{described(error)}, while {text}{f' ({place})' if place else ''}"
             if name == "pictures":
                 do = "a page draws in every frame; without a screen here, this says nothing"
                 trial.report.add(Finding("render_raised", "risk", what, do))
@@ -62,16 +63,4 @@ def run(trial: Trial, tell: Callable[[str], None]) -> None:
 def _unfit(stage: str, error: PycoreError) -> Finding:
     what, _, do = str(error).partition(" Way out: ")
     code = {"make": "no_rollback", "laws": "laws"}.get(stage, error.code)
-    return Finding(code, "unfit", what.rstrip("."), do or "see the message")
-
-
-def _line_of(error: BaseException) -> str:
-    """Where it was raised, outside of pycore."""
-    at = error.__traceback__
-    place = ""
-    while at is not None:
-        file = at.tb_frame.f_code.co_filename
-        if "/pycore/" not in file.replace("\\", "/"):
-            place = f" ({file.replace(chr(92), '/').rpartition('/')[2]}:{at.tb_lineno})"
-        at = at.tb_next
-    return place
+    return Finding(code, "unfit", what.rstrip("."), do)

@@ -25,6 +25,7 @@ from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.envs.audit import play_guesses
 from pycore.envs.capture import Capture
 from pycore.envs.interfaces import as_parallel, interface_of
+from pycore.envs.pictures import undrawable
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.spaces import space_of
 from pycore.values.canonical import encode
@@ -217,13 +218,13 @@ class Trial:
                 )
             if (result := self.adapter.step(row)) is not None and result.done:
                 break
-        if not isinstance(shown, (list, tuple)):
-            what = "None" if shown is None else f"a {type(shown).__name__}"
+        why = "None" if shown is None else undrawable(shown)
+        if why is not None:
             self._find(
                 "nothing_drawn",
                 "note",
-                f"render() gives {what}, which a page of pycore cannot draw",
-                "return a list of objects to draw; in the interactive_gym page its own forms work as well",
+                f"a page of pycore cannot draw what render() gives: {why}",
+                "return a list of objects to draw, or an array of pixels (in Gymnasium: render_mode='rgb_array')",
             )
 
     def transfer(self) -> None:

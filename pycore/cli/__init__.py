@@ -1,7 +1,7 @@
 """The command line: begin and run a study, read its data back and verify them, put pycore into an interactive_gym page.
 
 Exit status 0: done; 1: the data asked for are incomplete or do not hold, or the page is not in order; 2: a mistake in
-what was asked, with the way out in the message. A command imports what it needs when it runs.
+what was asked, with the way out in the message; 130: stopped by Ctrl-C. A command imports what it needs when it runs.
 """
 
 from __future__ import annotations

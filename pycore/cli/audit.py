@@ -85,11 +85,30 @@ def show(report: Report) -> None:
     for finding in report.sorted:
         colour = COLOURS[finding.harm]
         console.print(f"\n[{colour}]{finding.harm}[/{colour}]  {escape(finding.what)}")
-        console.print(f"      {escape(finding.do)}", style="dim")
+        if finding.do:
+            console.print(f"      {escape(finding.do)}", style="dim")
     if report.facts:
         console.print()
     for name, fact in report.facts.items():
-        console.print(f"  {name:<18} {escape(_said(fact))}")
+        for line_name, line in _of_costs(fact) if name == "costs" else [(name, _said(fact))]:
+            console.print(f"  {line_name:<18} {escape(line)}")
+
+
+def _of_costs(costs: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was measured, in lines for a person."""
+    shown = (("step", "a step"), ("save", "saving"), ("load", "loading"), ("canonical", "comparing"))
+    times = ", ".join(f"{words} {costs[f'{name}_us']:.0f} µs" for name, words in shown)
+    lines = [("costs", f"{times}; a state takes {costs['state_bytes']} bytes")]
+    for name, about, table in (
+        ("rollbacks", "frames that fit into a tick, at {}", costs["depths"]),
+        ("input delay", "frames, for a round trip of {}", costs["input_delays"]),
+    ):
+        for case, by_machine in table.items():
+            here, slower, slowest = by_machine.values()
+            what = f"{about.format(case)}: {here}; 4 times slower {slower}, 10 times slower {slowest}"
+            lines.append((name, what))
+            name = ""
+    return lines
 
 
 def _said(fact: Any) -> str:

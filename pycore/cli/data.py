@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pycore.cli.told import DATABASE, told
 from pycore.relay import missing_extra
@@ -43,13 +41,13 @@ def data(database: str, game: str | None, out: Path | None) -> None:
     store = DataStore(database, create=False)
     try:
         found = list_games(store, game)
-        console = Console(highlight=False)
         if not found:
-            console.print("no games are stored yet")
-        elif out is None:
-            console.print(_table(found))
+            click.echo("no games are stored yet")
         for item in found:
-            if out is not None:
+            if out is None:
+                for line in _listed(item):
+                    click.echo(line)
+            else:
                 for path in export_game(store, item, out if game is not None else out / item.game_id):
                     click.echo(path)
     finally:
@@ -68,27 +66,27 @@ def _gaps(game: GameData) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _table(found: list[GameData]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    # The id is there to be copied: everything else may wrap.
-    table.add_column("game", no_wrap=True, min_width=32)
-    for name in ("started, UTC", "player", "subject", "metrics", "episodes", "experienced"):
-        table.add_column(name, overflow="fold")
-    for game in found:
-        started = "?"
-        subjects: dict[str, Any] = {}
-        if game.row is not None:
-            moment = datetime.datetime.fromtimestamp(game.row["started"], datetime.UTC)
-            started = moment.strftime("%Y-%m-%d %H:%M:%S")
-            subjects = json.loads(game.row["subjects"])
-        for player, data in game.players.items():
-            kept = ", ".join("session" if episode < 0 else str(episode) for episode in data.metrics_episodes)
-            lines = f"{len(data.parts)} ({data.record_bytes} B)" if data.parts else "-"
-            if data.missing:
-                lines += f", {len(data.missing)} parts missing"
-            subject = escape(subjects.get(player) or "-")
-            seen = f"{data.experienced_bytes} B" if data.experienced else "-"
-            if data.experienced_missing:
-                seen += f", {len(data.experienced_missing)} parts missing"
-            table.add_row(game.game_id, started, escape(player), subject, kept or "-", lines, seen)
-    return table
+def _listed(game: GameData) -> Iterator[str]:
+    """A game in lines that fit an ordinary terminal: when it began, and below what there is of each player."""
+    started, subjects = "?", {}
+    if game.row is not None:
+        moment = datetime.datetime.fromtimestamp(game.row["started"], datetime.UTC)
+        started = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+        subjects = json.loads(game.row["subjects"])
+    yield f"{game.game_id}  {started}"
+    for player, data in game.players.items():
+        kept = ", ".join("session" if episode < 0 else str(episode) for episode in data.metrics_episodes)
+        of = [f"player {player}", subjects.get(player) or "no subject id", f"metrics: {kept or 'none'}"]
+        for name, there, size, missing in (
+            ("episodes", len(data.parts), data.record_bytes, data.missing),
+            ("seen", len(data.experienced), data.experienced_bytes, data.experienced_missing),
+        ):
+            counted = f"{there}, " if name == "episodes" else ""
+            said = f"{counted}{size / 1000:.0f} kB" if there else "none"
+            of.append(f"{name}: {said}" + (f", {len(missing)} parts missing" if missing else ""))
+        yield "  " + "  ".join(map(_spelled, of))
+
+
+def _spelled(text: str) -> str:
+    """No control character of a stranger's reaches a terminal."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

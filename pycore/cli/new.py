@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -21,4 +22,6 @@ def new(name: Path, players: int, page: bool) -> None:
     files = begin(name, players, page)
     for file in files:
         click.echo(file)
-    click.echo(f"next: cd {name}; pycore audit environment.py; pycore serve environment.py")
+    click.echo(f"next: cd {shlex.quote(str(name))}")
+    for command in ("audit", "rehearse", "serve"):
+        click.echo(f"      pycore {command} environment.py")

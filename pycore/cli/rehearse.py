@@ -149,8 +149,15 @@ def rehearse(
             reproduce=reproduce,
         )
         browser = browsers.ready(chromium)
+        made = not out.exists()
         _folder(out)
-        with console.status("building the site") as status, tempfile.TemporaryDirectory(prefix="pycore-") as folder:
+        with (
+            contextlib.ExitStack() as stack,
+            console.status("building the site") as status,
+            tempfile.TemporaryDirectory(prefix="pycore-") as folder,
+        ):
+            if made:  # an empty folder is not worth leaving behind
+                stack.callback(_without, out)
 
             def say(line: str) -> None:
                 status.update(escape(line))
@@ -221,6 +228,12 @@ def _policy(text: str) -> Policy:
         raise UsageError(f"--policy {text} names no function; give file.py:NAME or package.module:NAME")
     policy: Any = find_factory(text).make
     return cast("Policy", policy)
+
+
+def _without(folder: Path) -> None:
+    """Remove it if nothing is in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _folder(out: Path) -> None:

@@ -123,6 +123,7 @@ def _tried(
 ) -> tuple[dict[str, Any], int, list[str]]:
     """The settings with what the environment says, the number of players, and what is not sure."""
     from pycore.cli.trying import missing_module, try_out
+    from pycore.site.keys import unknown_keys
 
     players = seats or study.players
     warnings = [
@@ -130,6 +131,7 @@ def _tried(
         f'called so, say "packages": ["{module}"] in the settings, or --packages {module}'
         for module in sorted(foreign - {name.replace("-", "_") for name in map(_import_name, study.packages)})
     ]
+    warnings += unknown_keys(study.action_mapping or {})
     if unchecked:
         return study.settings, players or 2, warnings
     with contextlib.redirect_stdout(sys.stderr):  # a script reads our output

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import IO, ParamSpec, TypeVar
 
 import click
 
-from pycore.errors import PycoreError
+from pycore.errors import PycoreError, described, where_raised
 from pycore.relay import missing_extra
 
 P = ParamSpec("P")
@@ -19,16 +20,25 @@ DATABASE = "sqlite:///pycore.db"
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
-    """Errors of this package become one sentence and exit status 2, not a traceback."""
+    """Errors of this package, and of what the researcher wrote, become one sentence and exit status 2: no traceback."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except ModuleNotFoundError as error:
-            raise Mistake(str(missing_extra(error))) from error
         except PycoreError as error:
             raise Mistake(str(error)) from error
+        except KeyboardInterrupt as error:
+            # What libraries left half done says so when it is collected, which helps nobody here.
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+            raise Stopped("stopped by Ctrl-C before it was done") from error
+        except Exception as error:
+            # What a researcher's own file raises is not a fault of ours, whichever command called it.
+            if place := where_raised(error, own=True):
+                raise Mistake(f"{described(error)} ({place}); mend it, and try again") from error
+            if isinstance(error, ModuleNotFoundError):
+                raise Mistake(str(missing_extra(error))) from error
+            raise
 
     return run
 
@@ -37,3 +47,13 @@ class Mistake(click.ClickException):
     """A mistake in what was asked."""
 
     exit_code = 2
+
+
+class Stopped(click.ClickException):
+    """Ctrl-C: the shell's own status for it, so that no script takes it for a verdict."""
+
+    exit_code = 130
+
+    def show(self, file: IO[str] | None = None) -> None:
+        """Without the word Error: nothing is wrong."""
+        click.echo(f"\n{self.message}", err=True, file=file)

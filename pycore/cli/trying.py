@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pycore.errors import ConfigError, UsageError
+from pycore.errors import ConfigError, PycoreError, UsageError, described, where_raised
 
 if TYPE_CHECKING:
     from pycore.rehearsal.game import Game, SeatActions
@@ -32,8 +32,21 @@ class Tried(NamedTuple):
 
 
 def try_out(subject: str, study: Study, seats: int | None) -> Tried:
-    """Make the environment, compare it with the settings, and play some frames. Raises ConfigError, EnvironmentUnfit,
-    ActionError: the study cannot be played so."""
+    """Make the environment, compare it with the settings, and play some frames. Raises ConfigError, also with what the
+    environment raises, EnvironmentUnfit, ActionError: the study cannot be played so."""
+    try:
+        return _try_out(subject, study, seats)
+    except PycoreError:
+        raise
+    except Exception as error:  # an environment may raise anything
+        place = where_raised(error)
+        raise ConfigError(
+            f"the environment raised {described(error)}{f' ({place})' if place else ''} when it was tried out; mend "
+            "that, or serve it all the same with --unchecked"
+        ) from error
+
+
+def _try_out(subject: str, study: Study, seats: int | None) -> Tried:
     from pycore.bridge.handed import DEMO
     from pycore.rehearsal.game import Game, actions_of
     from pycore.rehearsal.partners import try_policies, try_predictor

@@ -25,7 +25,7 @@ from typing import Any, Final
 from pycore.envs.chains import innermost
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Memory, Raw, form_of
-from pycore.errors import ConfigError
+from pycore.errors import ConfigError, nearest
 from pycore.values.canonical import encode
 
 __all__ = ["RNGS", "Generators", "States"]
@@ -75,7 +75,7 @@ class Generators:
         self.names = tuple(names)
         unknown = [name for name in self.names if name not in RNGS]
         if unknown:
-            raise ConfigError(f"unknown generator {unknown[0]!r} in rngs; known are {', '.join(RNGS)}")
+            raise ConfigError(f"unknown generator {unknown[0]!r} in rngs; {nearest(unknown[0], RNGS)}")
         self.left: States = ()
         """Their states as the simulation left them; empty before the first reset, and where none is kept."""
         self.seeded: States = ()

@@ -60,7 +60,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.game.subjects.get(row.player)),
         Column("started", "number", "s", "Unix time at which the game began, by the server's clock",
                lambda row: row.game.evidence.about.get("started")),
-        Column("ended", "number", "s", "Unix time at which it ended; empty where the server was stopped before",
+        Column("ended", "number", "s", "Unix time at which it ended for all; empty where the server was stopped before",
                lambda row: row.game.evidence.about.get("ended")),
         Column("environment", "text", "", "name of the environment in the settings",
                lambda row: _header(row.game).get("environment")),
@@ -201,6 +201,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: NOTHING if (rules := row.excluded_by) is None else rules),
         Column("repeat_last_hits", "integer", "inputs", "of predicted_inputs, how many repeating the last action hits",
                lambda row: row.total("predictions", "repeatLastHits")),
+        Column("agent", "text", "", "what the environment calls the agent that this player plays",
+               lambda row: row.at("environment", "agent")),
     ),
 )  # fmt: skip
 

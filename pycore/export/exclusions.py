@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from pycore.errors import ConfigError
+from pycore.errors import ConfigError, nearest
 from pycore.export.measures import MEASURES, Value
 
 OPERATIONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = MappingProxyType({
@@ -149,7 +149,7 @@ def read_rules(file: Path) -> list[Rule]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"the rules {file} are not JSON: {error}") from error
     if not isinstance(values, list):
-        raise ConfigError(f"the rules {file} are no list of rules")
+        raise ConfigError(f"the rules {file} are no list of rules, [{{…}}, {{…}}]; a single one too is in brackets")
     rules: list[Rule] = []
     for number, value in enumerate(values, 1):
         where = f"rule {number} of {file}"
@@ -163,7 +163,7 @@ def read_rules(file: Path) -> list[Rule]:
         where = f"rule {name!r} of {file}"
         for field in value:
             if field not in _FIELDS:
-                raise ConfigError(f"{where} has {field!r}; known are {', '.join(sorted(_FIELDS))}")
+                raise ConfigError(f"{where} has {field!r}; {nearest(field, sorted(_FIELDS))}")
         scope, missing = value.get("scope", "game"), value.get("missing", "include")
         if scope not in SCOPES:
             raise ConfigError(f"{where}: scope is {scope!r}; it is one of {', '.join(SCOPES)}")
@@ -190,7 +190,7 @@ def _condition(value: Any, where: str) -> Comparison | Together:
         return Together(kind == "all", tuple(_condition(part, where) for part in parts))
     metric, op, wanted = value["metric"], str(value.get("op")), value.get("value")
     if metric not in MEASURES:
-        raise ConfigError(f"{where}: there is no metric {metric!r}; there are {', '.join(MEASURES)}")
+        raise ConfigError(f"{where}: there is no metric {metric!r}; {nearest(metric, MEASURES)}")
     if op not in OPERATIONS:
         raise ConfigError(f"{where}: op is {op!r}; it is one of {' '.join(OPERATIONS)}")
     if op in ("in", "not in"):

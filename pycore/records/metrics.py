@@ -54,6 +54,14 @@ def _delays(session: Session, delays: Sequence[int]) -> dict[str, int]:
     return {str(player): 0 if seat.owner is None else delay for player, seat, delay in of}
 
 
+def _agent(session: Session) -> str | None:
+    """What the environment calls the agent that this player plays; None where the simulation does not say."""
+    agents = getattr(session.simulation, "agents", None)
+    if not isinstance(agents, tuple) or len(agents) != len(session.players):
+        return None
+    return str(agents[session.me])
+
+
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
     """The summary of an episode for the log, with what the session has counted up to its end."""
     counts = p2p_metrics(session)
@@ -197,6 +205,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
         "environment": {
             "costsMs": None if costs is None else {name: round(s * 1000, 3) for name, s in costs.as_dict().items()},
             "snapshotEvery": timeline.every,
+            "agent": _agent(session),
         },
         "end": {"reason": session.reason or None},
     }

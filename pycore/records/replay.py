@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec
-from pycore.errors import PycoreError, described
+from pycore.errors import PycoreError, described, where_raised
 from pycore.records.reader import RecordedEnd, RecordedFrame, Recording
 from pycore.simulation import Simulation
 from pycore.values.blake2 import blake2b
@@ -108,7 +108,9 @@ class Replay:
                 if not isinstance(item, RecordedEnd) and self.difference is None:
                     self.difference = self._step(item, simulation, codecs, rows, within)
             except Exception as error:  # an environment may raise anything
-                self.difference = Difference("raised", *place, "", described(error), [], None, None)
+                at = where_raised(error)
+                what = described(error) + (f" ({at})" if at else "")
+                self.difference = Difference("raised", *place, "", what, [], None, None)
             if within and self.difference is None:
                 yield item
 

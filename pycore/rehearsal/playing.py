@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pycore import records
 from pycore.factory import make_with
@@ -300,6 +300,14 @@ def _collect(
     )  # fmt: skip
 
 
+HINTS: Final = {
+    "load-pyodide": ". A folder with Pyodide is given by --pyodide DIR; docs/running.md says where it comes from",
+    "load-package": ". Wheels are given by --wheels DIR; numpy and other packages with C code come with a full release "
+    "of Pyodide, given by --pyodide DIR",
+}
+"""What to do about what a page could not load, in the words of the command."""
+
+
 def _error(status: dict[str, Any]) -> str:
     error = status.get("error")
     if not isinstance(error, dict):
@@ -307,4 +315,4 @@ def _error(status: dict[str, Any]) -> str:
     said = f"{error['code']}: {error['message']}"
     if "ModuleNotFoundError" in said:
         said += " (what the page loads beside the environment's own files is said by --packages, with --wheels)"
-    return said
+    return said + HINTS.get(error["code"], "")

@@ -132,9 +132,7 @@ class Lobby:
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
-        subject = wish.subject_id or subject_of(wish.query, self._subject_from, self.limits)
-        if subject is not None:
-            connection.subject_id = subject
+        connection.subject_id = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
 
         restored = self._rebind(connection, now)
         if restored:
@@ -183,6 +181,10 @@ class Lobby:
         """The connection, if its rate of stores allows another; checked before the payload is looked at."""
         return self._take(sid, "stores", now)
 
+    def subject_of(self, query: str) -> str | None:
+        """The subject id in a page's address, if there is one."""
+        return subject_of(query, self._subject_from, self.limits)
+
     def store_owner(self, connection: Connection, store: Store) -> Seat:
         """The seat that a store is for: the claimed game must know the socket's session, or the one that the
         payload presents; over or not."""
@@ -207,6 +209,11 @@ class Lobby:
             self._late.popitem(last=False)
         self._charge(seat, store)
         return seat
+
+    def finished(self, game_id: str, seat: Seat, wall: float) -> Room | None:
+        """A seat has stored what it does when its session is over; the room if that was the last of its game."""
+        room = self._rooms.get(game_id)
+        return room if room is not None and seat in room.seats and room.finish(seat.player, wall) else None
 
     def _charge(self, seat: Seat, store: Store) -> None:
         if seat.stored_bytes + store.size > self.limits.stored_bytes:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pycore.relay.limits import Limits
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
+WHOLE: Final = -1
+"""The episode of what is stored of a session as a whole, once it is over."""
 SIGNAL_TYPES = ("offer", "answer", "ice-candidate", "pycore")
 
 
@@ -90,28 +92,34 @@ class Failure:
     code: str
     message: str
     where: str
+    query: str
+    """The page's address behind the ?, which has the subject id; a page that could not load has not joined yet."""
 
 
-def read_failure(payload: Any) -> Failure:
+def read_failure(payload: Any, limits: Limits) -> Failure:
     """Texts of any length, cut: what is longer is of no use in a log."""
     fields = _fields(payload)
     texts = [fields.get(name, "") for name in ("code", "message", "where")]
     if not all(isinstance(text, str) for text in texts):
         raise Refused("malformed", "`code`, `message` and `where` must be texts")
     code, message, where = texts
-    return Failure(code[:64], message[:1000], where[:64])
+    return Failure(code[:64], message[:1000], where[:64], _query(fields, limits))
 
 
 def read_join(payload: Any, limits: Limits) -> Join:
     """A missing payload is an anonymous join."""
     fields = _fields({} if payload is None else payload)
-    query = fields.get("query")
     return Join(
         _optional_id(fields, "session_id", limits),
         _optional_id(fields, "subject_id", limits),
         # A page that was opened with an address of any kind may play; only its subject is not known then.
-        query if isinstance(query, str) and len(query) <= limits.query_chars else "",
+        _query(fields, limits),
     )
+
+
+def _query(fields: Mapping[str, Any], limits: Limits) -> str:
+    query = fields.get("query")
+    return query if isinstance(query, str) and len(query) <= limits.query_chars else ""
 
 
 def subject_of(query: str, names: Sequence[str], limits: Limits) -> str | None:

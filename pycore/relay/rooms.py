@@ -95,6 +95,9 @@ class Room:
     """Players whose inputs the first seat sends besides its own: policies that one page computes."""
     ended_at: float | None = None
     ended_wall: float | None = None
+    """When it ended for everybody, or fewer than two were left, Unix s: whichever came first."""
+    _finished: set[PlayerId] = field(default_factory=set)
+    """Who has stored the metrics of the whole session, which is the last that a page does."""
     end_noted: bool = False
     """The lobby has put the end down."""
     inputs_relayed: int = 0
@@ -214,8 +217,17 @@ class Room:
         out = self._to_others(seat, "end_game", {"message": message, "player_id": seat.player})
         if not self.over and sum(not other.gone for other in self.seats) < 2:
             self.ended_at = now
-            self.ended_wall = wall
+            self.ended_wall = self.ended_wall or wall
         return out
+
+    def finish(self, player: PlayerId, wall: float) -> bool:
+        """A player's session is over; returns whether it now is for everybody. Sockets and seats stay: pages may have
+        something to store yet, and may stand open for hours."""
+        self._finished.add(player)
+        if self.ended_wall is not None or len(self._finished) < len(self.seats):
+            return False
+        self.ended_wall = wall
+        return True
 
     def expire(self, now: float, wall: float) -> list[Outgoing]:
         """Seats whose grace is over are gone."""

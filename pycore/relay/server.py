@@ -24,6 +24,7 @@ import socketio
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Connection, Lobby
 from pycore.relay.payloads import (
+    WHOLE,
     Refused,
     Store,
     read_connection_type,
@@ -196,10 +197,11 @@ class RelayServer:
         """A participant sees an error: whoever runs the study sees it too. Texts are spelled, so that no control
         character of a stranger's reaches a terminal."""
         connection = self.lobby.may_store(sid, time.monotonic())
-        failure = read_failure(payload)
+        failure = read_failure(payload, self.limits)
         log.warning(
             "a page failed (subject %r, %r): %r: %r",
-            connection.subject_id, failure.where, failure.code, failure.message,
+            connection.subject_id or self.lobby.subject_of(failure.query) or "unknown", failure.where, failure.code,
+            failure.message,
         )  # fmt: skip
         return {"status": "ok"}
 
@@ -207,10 +209,14 @@ class RelayServer:
         return await self._keep(
             sid,
             lambda: read_metrics(payload, self.limits),
-            lambda seat, store: self.store.put_metrics(
-                store.game_id, str(seat.player), store.episode, store.data, time.time()
-            ),
+            self._put_metrics,
         )
+
+    async def _put_metrics(self, seat: Seat, store: Store) -> None:
+        now = time.time()
+        await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now)
+        if store.episode == WHOLE and (room := self.lobby.finished(store.game_id, seat, now)) is not None:
+            self._start(self._put_game(room, {"ended": room.ended_wall}))
 
     async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
         return await self._keep(

@@ -8,7 +8,6 @@ A file of settings is one JSON object of them, or what the relay keeps of a game
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,12 +36,6 @@ def read_settings(file: Path) -> dict[str, Any]:
 def check_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same settings as JSON has them, known to be good: action spaces are in their plain form, and the default
     action of every seat is in its space. Raises `ConfigError`, naming the setting, or the nearest known one."""
-    known = list(Settings.fields)
-    for name in values:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
-            raise ConfigError(f"unknown setting {name!r}{hint}")
     try:
         settings = Settings.of(values)
         # What is given, as the settings have it: an object of gymnasium, or an integer of numpy, is no JSON.

@@ -74,6 +74,8 @@ class PlayerReport:
 
     player: str
     seat: int
+    agent: str | None
+    """What the environment calls whom this player plays; None where it is not known, or the player's own id."""
     subject: str | None
     """Subject id or pseudonym."""
     measures: dict[str, Value]
@@ -237,9 +239,11 @@ def _player(of: Evidence, seat: int, player: str, subject: str | None, watch: Wa
     held = None if of.agreement is None else of.agreement.held.get(player)
     path = of.experienced.get(player)
     stepped = metrics.get("frames", {}).get("total")
+    agent = metrics.get("environment", {}).get("agent")
     return PlayerReport(
         player=player,
         seat=seat,
+        agent=agent if isinstance(agent, str) and agent != player else None,
         subject=subject,
         measures=measured(of, player),
         depths=depths,

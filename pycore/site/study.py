@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pycore.errors import ConfigError
+from pycore.errors import ConfigError, nearest
 from pycore.relay.settings import read_settings
-from pycore.settings import MAX_SEATS
+from pycore.settings import MAX_SEATS, Settings
 
 PAGE: Final = ("title", "intro", "action_mapping", "packages", "players", "ice_servers")
 """The names in a study's file that are no settings of a session."""
@@ -37,6 +37,9 @@ class Study(NamedTuple):
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Study:
         """The study of a JSON object. Raises ConfigError, naming the value."""
+        for name in values:
+            if name not in PAGE and name not in Settings.fields:
+                raise ConfigError(f"unknown setting {name!r}; {nearest(name, [*PAGE, *Settings.fields])}")
         page = {name: values[name] for name in PAGE if name in values}
         for name in ("title", "intro"):
             _be(isinstance(page.get(name, ""), str), name, page, "a text")

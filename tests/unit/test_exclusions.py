@@ -73,7 +73,7 @@ def test_several_conditions_together_know_what_they_can_know(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({"metric": "rtt", "op": ">", "value": 1}, "there is no metric 'rtt'; there are evidence, end_reason"),
+        ({"metric": "rtt", "op": ">", "value": 1}, "there is no metric 'rtt'; known are evidence, end_reason"),
         ({"metric": "stalls", "op": "=>", "value": 1}, "op is '=>'; it is one of > >="),
         ({"metric": "stalls", "op": ">", "value": "1"}, "with '>' the value is a number; it is '1'"),
         ({"metric": "evidence", "op": "in", "value": "partial"}, "with 'in' the value is a list"),

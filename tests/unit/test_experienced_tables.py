@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import itertools
 import json
 import re
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -120,17 +122,92 @@ def executed(block: str) -> tuple[str, dict[str, Any]]:
     return out.getvalue(), names
 
 
-def test_the_guides_questions_have_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its snippet runs over the tables and prints them."""
-    pytest.importorskip("pandas")
-    assert call("export", study(tmp_path), "--csv", tmp_path / "tables").exit_code == 0
-    (block,) = [block for block in blocks_of(DOCS / "data.md") if "Round trip per minute" in block]
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, dict[str, list[dict[str, Any]]]]:
+    """The lines of the guide to questions, one block after the other, over a study's tables: its relations' rows."""
+    pytest.importorskip("duckdb")
+    folder = study(tmp_path)
+    assert call("export", folder, "--parquet", tmp_path / "tables").exit_code == 0
     monkeypatch.chdir(tmp_path)
-    said, _ = executed(block)
-    assert "rtt_ms" in said
-    assert "hidden" in said
-    assert "12.5" in said
-    assert "server_ms" in said
+    names: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for block in blocks_of(DOCS / "howto" / "questions.md"):
+            exec(compile(block, "questions.md", "exec"), names)
+    found = {
+        name: [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        for name, relation in names.items() if hasattr(relation, "fetchall") and name != "duckdb"
+    }  # fmt: skip
+    return folder / "mesh", found
+
+
+def lines_of(game: Path, player: int) -> list[dict[str, Any]]:
+    text = (game / f"experienced-{player}.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_five_questions_are_answered_as_the_records_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Round trips by the minute, a picture, an absence, waiting, and times: each read line by line from the record."""
+    game, found = answers(tmp_path, monkeypatch)
+    for player in (0, 1):
+        lines = lines_of(game, player)
+        seconds = [line for line in lines if "second" in line]
+        trips = [peer["rtt_ms"] for line in seconds for peer in line["peers"].values() if peer["rtt_ms"] is not None]
+        (minute,) = [row for row in found["round_trips"] if row["player"] == str(player)]
+        assert len(trips) > 3
+        assert minute["rtt_ms"] == pytest.approx(statistics.median(trips))
+        assert (minute["minute"], minute["rtt_ms_max"]) == (0, max(trips))
+        assert minute["rollbacks"] == sum(line["rollbacks"] for line in seconds) > 0
+
+        shown = [line for line in lines if "shown" in line]
+        picture = [line for line in shown if (line["episode"], line["frame"]) == (0, 40)]
+        rows = [row for row in found["pictures"] if row["player"] == str(player)]
+        assert sorted(row["time_ms"] for row in rows) == sorted(line["time_ms"] for line in picture) != []
+        assert {json.loads(row["shown"])[player] for row in rows} == {int(row["action"]) for row in rows}
+
+        first: dict[tuple[int, int], int] = {}
+        for line in shown:
+            first.setdefault((line["episode"], line["frame"]), line["time_ms"])
+        times = {
+            (row["episode"], row["frame"]): (row["own_ms"], row["server_ms"])
+            for row in found["times"] if row["player"] == str(player)
+        }  # fmt: skip
+        assert times == {key: (time, time + 40.5) for key, time in first.items()}
+
+    events = [line for line in lines_of(game, 0) if line.get("event") in ("hidden", "shown")]
+    (away,) = found["away"]
+    assert (away["player"], away["away_ms"]) == ("0", events[1]["time_ms"] - events[0]["time_ms"])
+    metrics = [json.loads((game / f"metrics-{player}.json").read_text("utf-8")) for player in (0, 1)]
+    for row, each in zip(found["waits"], metrics, strict=True):
+        assert (row["waited_s"], row["stood_ms"]) == (12.5, pytest.approx(1000 * each["quality"]["stalls"] / 30))
+
+
+def test_a_reaction_is_from_the_first_picture_to_the_next_other_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a loop over the record of one player finds it, for every rewarded frame."""
+    game, found = answers(tmp_path, monkeypatch)
+    trajectory = [json.loads(line) for line in (game / "trajectory-0.jsonl").read_text("utf-8").splitlines()]
+    rows = [line for line in trajectory if "frame" in line]
+    expected: dict[tuple[str, int, int], float] = {}
+    for player in (0, 1):
+        first: dict[tuple[int, int], dict[str, Any]] = {}
+        for line in lines_of(game, player):
+            if "shown" in line:
+                first.setdefault((line["episode"], line["frame"]), line)
+        for row in rows:
+            key = (row["episode"], row["frame"])
+            if any(row["rewards"].values()) and key in first:
+                onset = first[key]["time_ms"]
+                later = [
+                    first[key[0], after["frame"]]["input_ms"]
+                    for before, after in itertools.pairwise(rows)
+                    if after["episode"] == before["episode"] == key[0] and after["frame"] > key[1]
+                    and after["actions"][player] != before["actions"][player]
+                    and first[key[0], after["frame"]].get("input_ms", 0) >= onset
+                ]  # fmt: skip
+                if later:
+                    expected[str(player), *key] = min(later) - onset
+    assert len(expected) > 10
+    assert {(row["player"], row["episode"], row["frame"]): row["reaction_ms"] for row in found["reactions"]} == expected
 
 
 def test_the_guides_onsets_are_those_of_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

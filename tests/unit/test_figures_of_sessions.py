@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from core_support import PERIOD, Table, settings
 from experienced_support import Carried, run
 
+from pycore import Session, Settings
+from pycore.envs import ParallelEnvAdapter
 from pycore.records import export_session_metrics
 from pycore.session.tick import STALL_CAUSES
 from pycore.testing import Conditions, Mesh, Walk
@@ -248,3 +250,24 @@ def test_without_a_page_nothing_is_said_of_one() -> None:
     """The names are there, so that readers need not ask."""
     mesh, _ = run(Conditions(), num_episodes=1)
     assert [metrics_of(mesh)[name] for name in ("frameTimes", "clock", "waiting")] == [None] * 3
+
+
+def test_the_metrics_say_whom_the_environment_calls_the_agent_that_somebody_plays() -> None:
+    """Tables of players 0 and 1 would not say who was the hunter; a simulation without names says nothing."""
+
+    class Chase:
+        possible_agents: ClassVar = ["hunter", "hare"]
+
+        def reset(self, seed: Any = None) -> Any:
+            self.agents = list(self.possible_agents)
+            return dict.fromkeys(self.agents, 0), {}
+
+        def step(self, actions: Any) -> Any:
+            no = dict.fromkeys(self.agents, False)
+            return dict.fromkeys(self.agents, 0), dict.fromkeys(self.agents, 0), no, no, {}
+
+    for simulation, names in ((ParallelEnvAdapter(Chase(), [0, 1], seed=1), ["hunter", "hare"]), (Walk(2), [None] * 2)):
+        for me, name in enumerate(names):
+            settings = Settings(action_space={"type": "discrete", "n": 6})
+            session = Session(simulation, settings, game_id="g", players=[0, 1], me=me, now=0.0, wall_ms=0.0)
+            assert export_session_metrics(session)["environment"]["agent"] == name

@@ -93,7 +93,9 @@ def test_what_the_environment_raises_is_told_with_its_frame(text: str) -> None:
             return super().step(actions)
 
     found = difference(text, Breaks(2, seed=4))
-    assert str(found) == "episode 0, frame 33: the environment raised ZeroDivisionError: a ball of no size"
+    line = Breaks.step.__code__.co_firstlineno + 2
+    said = f"the environment raised ZeroDivisionError: a ball of no size (test_replay.py:{line})"
+    assert str(found) == f"episode 0, frame 33: {said}"
 
 
 def test_a_range_is_verified_alone_and_what_is_before_it_stepped(text: str) -> None:

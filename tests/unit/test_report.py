@@ -171,6 +171,7 @@ def test_texts_of_the_data_stay_texts(tmp_path: Path) -> None:
         metrics["end"]["reason"] = metrics["pathChanges"] = EVIL
         metrics["pathChanges"] = [{"episode": 0, "frame": 1, "playerId": EVIL, "from": EVIL, "to": EVIL, "cause": EVIL}]
         metrics["quality"]["stallCauses"] = {EVIL: 3}
+        metrics["environment"]["agent"] = EVIL
         metrics["predictions"] = {EVIL: {"frames": 5, "hits": 1, "misses": 1}}
         metrics["desyncs"] = [{"episode": 0, "frame": EVIL, "kind": EVIL, "playerId": EVIL}]
         (game / f"metrics-{seat}.json").write_text(json.dumps(metrics))
@@ -258,6 +259,18 @@ def test_without_an_experienced_record_there_are_no_curves_and_that_is_said(tmp_
     assert shown.text.count("There is no experienced record of this player") == 2
     assert "of 2 players there is no experienced record" in shown.text
     assert [of["class"] for tag, of in shown.elements if tag == "figure"].count("depths") == 2
+
+
+def test_whom_somebody_plays_stands_beside_the_seat(tmp_path: Path) -> None:
+    """By the environment's own name; not where that is the player's id once more."""
+    game = stored(tmp_path / "game")
+    for seat, agent in enumerate(("hunter", "1")):
+        file = game / f"metrics-{seat}.json"
+        metrics = json.loads(file.read_text())
+        file.write_text(json.dumps(metrics | {"environment": metrics["environment"] | {"agent": agent}}))
+    text = " ".join(reported(tmp_path, game).text.split())
+    assert "seat 0 · plays hunter" in text
+    assert text.count("· plays") == 1
 
 
 def test_without_metrics_the_measures_are_not_known(tmp_path: Path) -> None:

@@ -45,6 +45,21 @@ export function guard(report, where, callback) {
 }
 
 /**
+ * The innermost line of a traceback that is in a file of the study's, as `environment.py:19`; empty if there is none.
+ *
+ * @param {string[]} traceback
+ * @returns {string}
+ */
+function placeIn(traceback) {
+  for (const line of [...traceback].reverse()) {
+    const found = /^\s*File "([^"]+)", line (\d+)/.exec(line);
+    if (found === null || /site-packages|\/lib\/|(^|\/)pycore\/|^</.test(found[1])) continue;
+    return `${found[1].split('/').pop()}:${found[2]}`;
+  }
+  return '';
+}
+
+/**
  * What is shown of an error: code, one-line message and the full text for the details.
  *
  * A Python exception arrives as `PythonError` with the traceback as its message and the class in `type`;
@@ -61,9 +76,10 @@ export function describe(error) {
     const type = /** @type {{type?: string}} */ (error).type;
     if (error.name === 'PythonError') {
       const lines = error.message.trimEnd().split('\n');
+      const place = placeIn(lines);
       return {
         code: `python-${type ?? 'exception'}`,
-        message: lines[lines.length - 1] ?? 'Python raised an exception',
+        message: (lines[lines.length - 1] ?? 'Python raised an exception') + (place && ` (${place})`),
         advice: '',
         details: error.message,
       };

@@ -179,8 +179,15 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   const pyodide = await counting(
     (bytes) => progress({ step: 'python', fraction: Math.min(bytes / PYTHON_BYTES, 1), bytes }),
     async () => {
-      const { loadPyodide } = await import(`${base}pyodide.mjs`);
-      return loadPyodide({ indexURL: base });
+      try {
+        const { loadPyodide } = await import(`${base}pyodide.mjs`);
+        return await loadPyodide({ indexURL: base });
+      } catch (error) {
+        const why = sentence(error).replace(`: ${base}pyodide.mjs`, '');
+        throw new PageError('load-pyodide', `Pyodide could not be loaded from ${base}: ${why}`,
+          `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
+          + 'With `pycore serve --pyodide DIR` a page gets it from the study\'s own server.');
+      }
     },
   );
 
@@ -278,8 +285,12 @@ export async function loadPackages(pyodide, packages, resolve, progress) {
       else if (isLocked(pyodide, name)) await loadByPyodide(pyodide, name);
       else await loadByMicropip(pyodide, name);
     } catch (error) {
-      throw new PageError('load-package', `The package ${shown} could not be loaded: ${sentence(error)}`,
+      const here = isWheel || isLocked(pyodide, name);
+      const why = here ? sentence(error)
+        : `this Pyodide does not have it, and the package index gave none that a browser can use (${sentence(error)})`;
+      throw new PageError('load-package', `The package ${shown} could not be loaded: ${why}`,
         `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
+        + (here ? '' : 'Packages with C code, such as numpy, come with a full release of Pyodide (`--pyodide`). ')
         + 'With `pycore serve --wheels DIR` a page gets its packages from the study\'s own server.');
     }
   }

@@ -41,5 +41,5 @@ export const report = (where, error) => {
  */
 export function tellServer(socket, where, error) {
   const { code, message } = describe(error);
-  socket?.emit('page_failed', { code, message, where }, true);
+  socket?.emit('page_failed', { code, message, where, query: location.search }, true);
 }

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { get } from '../../../web/core/loader.js';
+import { get, load, loadPackages } from '../../../web/core/loader.js';
 
 /** Answers by hand: a status, or an error; pauses are noted and do not last. */
 function world(answers) {
@@ -42,4 +42,44 @@ test('trouble that stays is an error with the way out', async () => {
   assert.deepEqual(pauses, [500, 1500, 4000]);
   world([502]);
   await assert.rejects(get('x.whl', 'the core'), { code: 'load-status' });
+});
+
+/** A Pyodide with these packages, whose micropip finds nothing. */
+function pyodide(names) {
+  const error = new Error("Traceback (most recent call last):\nValueError: Can't fetch metadata for 'numpy'\n");
+  error.name = 'PythonError';
+  return {
+    lockfile: { packages: Object.fromEntries(names.map((name) => [name, {}])) },
+    loadPackage: async (what, { errorCallback }) => {
+      if (what === 'scipy') errorCallback('Failed to load scipy');
+    },
+    pyimport: () => ({ install: async () => { throw error; }, destroy: () => {} }),
+  };
+}
+
+test('a package that neither Pyodide nor the index has is told with where it comes from', async () => {
+  const loading = (name) => loadPackages(pyodide(['micropip', 'scipy']), [name], (url) => url, () => {});
+  await assert.rejects(loading('numpy'), (error) => {
+    assert.equal(error.code, 'load-package');
+    assert.match(error.message, /^The package numpy could not be loaded: this Pyodide does not have it, and the package index/);
+    assert.match(error.advice, /full release of Pyodide \(`--pyodide`\)/);
+    return true;
+  });
+  await assert.rejects(loading('scipy'), (error) => {
+    assert.equal(error.message, 'The package scipy could not be loaded: Failed to load scipy');
+    assert.doesNotMatch(error.advice, /full release/);
+    return true;
+  });
+});
+
+test('a Pyodide that does not come is told with its address and the way out', async () => {
+  globalThis.fetch = async () => ({ ok: true, status: 200, json: async () => ({ pyodide: { url: 'file:///nowhere' } }) });
+  globalThis.performance.setResourceTimingBufferSize ??= () => {};
+  globalThis.window = globalThis;
+  await assert.rejects(load(() => {}, () => {}, 'file:///site/manifest.json'), (error) => {
+    assert.equal(error.code, 'load-pyodide');
+    assert.match(error.message, /^Pyodide could not be loaded from file:\/\/\/nowhere\/: /);
+    assert.match(error.advice, /--pyodide DIR/);
+    return true;
+  });
 });

@@ -82,7 +82,7 @@ def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
         (audited.Deaf, "wrong", "actions_ignored", "no action of left, right changed anything in 60 frames"),
         (audited.HalfDeaf, "risk", "actions_ignored", "no action of right changed"),
         (audited.Draws, "wrong", "render_changes", r"render\(\) changed the state: .*x was"),
-        (audited.Pixels, "note", "nothing_drawn", "a bytes, which a page"),
+        (audited.Pixels, "note", "nothing_drawn", "render.. gives: a bytes; it must be"),
         (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
         pytest.param(audited.Slow, "slow", "slow_step", "a step takes 1[2-9] ms", marks=pytest.mark.slow),
@@ -99,8 +99,26 @@ def test_a_fault_is_found_with_its_place(factory: Any, harm: str, code: str, wha
     found = [finding for finding in report.findings if finding.code == code]
     assert [finding.harm for finding in found][:1] == [harm], report.findings
     assert re.search(what, found[0].what), found[0].what
-    assert found[0].do
+    assert found[0].do or code == "environment", "its sentence says what to do"
     assert report.fit is (harm not in ("crash", "unfit", "wrong"))
+
+
+def test_pixels_that_a_page_draws_are_nothing_to_tell() -> None:
+    """As the guide to drawing has them; others are told with what they are."""
+    numpy = pytest.importorskip("numpy")
+
+    class Pictured(audited.Fit):
+        dtype = "uint8"
+
+        def render(self) -> Any:
+            return numpy.zeros((4, 6, 3), self.dtype)
+
+    class Floating(Pictured):
+        dtype = "float64"
+
+    assert "nothing_drawn" not in {finding.code for finding in tried(Pictured).findings}
+    (told,) = [finding.what for finding in tried(Floating).findings if finding.code == "nothing_drawn"]
+    assert told.endswith("an array of float64 with the shape (4, 6, 3); it must be of uint8, height × width × 3")
 
 
 def test_the_worst_comes_first_and_the_verdict_is_one_line() -> None:
@@ -108,7 +126,7 @@ def test_the_worst_comes_first_and_the_verdict_is_one_line() -> None:
     for harm in ("note", "unfit", "risk", "note"):
         report.add(Finding(harm, harm, f"{harm} {len(report.findings)}", "do"))
     assert [finding.harm for finding in report.sorted] == ["unfit", "risk", "note", "note"]
-    assert report.verdict == "unfit: game (1 unfit, 1 risk, 2 note)"
+    assert report.verdict == "unfit: game (1 unfit, 1 risk, 2 notes)"
     report.add(report.findings[0])
     assert len(report.findings) == 4
 
@@ -159,6 +177,8 @@ def test_a_factory_that_is_not_there_is_a_mistake() -> None:
 def test_the_command_says_it_all_and_its_status_is_the_verdict(tmp_path: Path) -> None:
     runner = CliRunner()
     done = runner.invoke(cli, ["audit", f"{FILE}:Fit", "--frames", "60"])
+    assert re.search(r"^  costs +a step \d+ µs, saving \d+ µs, .*a state takes \d+ bytes$", done.output, re.MULTILINE)
+    assert re.search(r"^  rollbacks +frames .* at 30 fps: \d+; .*, 10 times slower \d+$", done.output, re.MULTILINE)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(f"fit: {FILE}:Fit can be rolled back, by capture")
     saved = tmp_path / "audit.json"
@@ -258,7 +278,7 @@ def test_the_source_is_read_for_what_differs_between_players(tmp_path: Path) -> 
         "source_clock": ["9"],
         "source_set": ["10", "12"],
         "source_identity": ["11"],
-        "source_float": ["13", "13"],
+        "source_float": ["13"],
         "source_platform": ["14"],
         "source_chance": ["16"],
     }

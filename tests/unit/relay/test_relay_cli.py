@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -79,10 +80,12 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
         process.kill()
         process.communicate()
     database = f"sqlite:///{tmp_path / 'pycore.db'}"
-    listed = CliRunner().invoke(cli, ["data", "--database", database], env={"COLUMNS": "200"})
+    listed = CliRunner().invoke(cli, ["data", "--database", database], env={"COLUMNS": "80"})
     assert listed.exit_code == 0
-    assert game in listed.output
-    assert "anna" in listed.output
+    of_game, of_player, *_ = listed.output.splitlines()
+    assert re.fullmatch(rf"{game}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC", of_game)
+    assert of_player == "  player 0  anna  metrics: session  episodes: none  seen: none"
+    assert len(of_game) < 80
     exported = CliRunner().invoke(cli, ["data", "--database", database, "--out", str(tmp_path / "out")])
     assert exported.exit_code == 0
     assert (tmp_path / "out" / game / "metrics-0.json").read_bytes() == b'{"n":1}'

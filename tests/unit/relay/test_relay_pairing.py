@@ -298,3 +298,20 @@ def test_the_first_page_may_send_inputs_of_the_policy_that_it_computes_for_all(t
     policies = {"2": {"policy": "of the page", "computed_by": "one"}}
     with running(tmp_path, seats=3, settings={"policies": policies}) as relay:
         asyncio.run(go(relay))
+
+
+def test_a_page_that_failed_before_it_joined_is_told_with_its_subject(
+    relay: Relay, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its address: whoever could not load the game is the one to be written to."""
+
+    async def go() -> None:
+        async with relay.clients(1) as (one,):
+            failure = {"code": "load-package", "message": "numpy", "where": "start"}
+            assert await one.call("page_failed", {**failure, "query": "?PROLIFIC_PID=5f3c"}) == {"status": "ok"}
+            assert await one.call("page_failed", failure) == {"status": "ok"}
+
+    asyncio.run(go())
+    told = [line for line in caplog.messages if "a page failed" in line]
+    assert ["subject '5f3c'" in line for line in told] == [True, False]
+    assert "subject 'unknown'" in told[1]

@@ -237,6 +237,35 @@ def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners
         asyncio.run(go(relay))
 
 
+def test_a_game_has_ended_when_everybody_stored_a_session_that_is_over(tmp_path: Path) -> None:
+    """Though the pages stand open, and the relay is stopped before they go; an episode's metrics end nothing."""
+    import time
+
+    async def go(relay: Relay) -> tuple[str, list[Any]]:
+        async with relay.pair() as ((one, two), game):
+            found = []
+            for client, player, episode in ((one, 0, 0), (one, 0, -1), (two, 1, 0), (one, 0, -1), (two, 1, -1)):
+                assert await client.call("p2p_session_metrics", metrics(game, player, episode, {})) == {"status": "ok"}
+                await asyncio.sleep(0.1)
+                found.append(ended(game))
+            assert (await relay.counts(game))["state"] == "playing"
+            await one.call("leave_game", {})
+            await asyncio.sleep(0.1)
+            assert (await relay.counts(game))["state"] == "over"
+            return game, found
+
+    def ended(game: str) -> Any:
+        assert export(relay, game, tmp_path / "out").exit_code == 0
+        return json.loads((tmp_path / "out" / "game.json").read_bytes())["ended"]
+
+    before = time.time()
+    with running(tmp_path) as relay:
+        game, found = asyncio.run(go(relay))
+        assert found[:4] == [None] * 4
+        assert before < found[4] < time.time()
+    assert ended(game) == found[4]
+
+
 def test_a_relay_that_is_stopped_writes_down_what_it_counted(tmp_path: Path) -> None:
     """The next relay on the same database still knows what crossed the last one."""
     games = []
