@@ -147,7 +147,7 @@ class Bridge:
             outputs = session.poll(now, row(self._default), channels, connected, hidden)
         self._put_outputs(outputs)
         self._connections.look(now, channels, connected, session.phase >= DONE)
-        return self.finish()
+        return self.finish() if session.has_news else self._out.end
 
     def advance(self, now: float) -> int:
         """Roll back, step, publish; returns the flags, 16 among them if the outbox has news."""
@@ -168,7 +168,8 @@ class Bridge:
         experienced = self._experienced
         if experienced is not None and experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked):
             self.tell({"news": "experienced"})
-        self.finish()
+        if self.session.has_news:
+            self._put_all_news()
         self._write_head()
         return flags if self._out.is_empty else flags | FLAG_OUTBOX
 

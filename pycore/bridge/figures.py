@@ -44,7 +44,7 @@ class Figures:
         self._worked = []
         at = self._displayed
         self._displays.extend([
-            max(0, int((after - before) * TENTHS + 0.5)) for before, after in itertools.pairwise(at)
+            int((after - before) * TENTHS + 0.5) if after > before else 0 for before, after in itertools.pairwise(at)
         ])  # fmt: skip
         self._displayed = at[-1:]
 

@@ -16,7 +16,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Literal
 
-from pycore.envs.audit import check_rollback
 from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
 from pycore.envs.interfaces import as_parallel
@@ -302,6 +301,8 @@ class ParallelEnvAdapter:
         `script` (actions by seat, frame by frame), several times over; see `pycore.envs.audit`, for `law_1` too. What
         takes longer to show than that stays unseen. Reset afterwards.
         """
+        from pycore.envs.audit import check_rollback  # a page that does not try its environment does without
+
         row = [default_action] * len(self._agents) if default_actions is None else list(default_actions)
         steps = list(script) if script is not None else [row] * frames
         try:

@@ -74,19 +74,18 @@ class Unacknowledged:
     def dispatch_by_packet(self, frame: int, now: float) -> int:
         """Everything up to `frame` is dispatched now by the packet of this tick; returns how many inputs that are."""
         first = self.dispatched + 1
-        self.fresh = first if frame >= first else None
         self.fresh_seq = -1
-        if self.since == NEVER and frame >= first:
+        if frame < first:
+            self.fresh = None
+            return 0
+        self.fresh = first
+        if self.since == NEVER:
             self.since = now
-        # Nothing of them was sent yet.
-        if frame == first:
-            slot = frame & self._mask
+        for new in range(first, frame + 1):
+            # Nothing of them was sent yet.
+            slot = new & self._mask
             self._copies_sent[slot] = 0
             self._sent_at[slot] = -1e9
-        else:
-            for new in range(first, frame + 1):
-                self._copies_sent[new & self._mask] = 0
-                self._sent_at[new & self._mask] = -1e9
         self.dispatched = frame
         return frame - first + 1
 

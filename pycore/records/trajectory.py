@@ -23,6 +23,8 @@ from pycore.values import canonical
 from pycore.values.json import list_json, to_json
 
 VERSION: Final = 1
+REMEMBERED: Final = 256
+"""Rows of actions whose text is remembered: of few actions all, and of many or long ones no more than this."""
 
 
 class Trajectory:
@@ -32,6 +34,8 @@ class Trajectory:
         self._episodes: list[_Episode] = []
         self.totals: dict[Any, float] = {}
         """Confirmed rewards of the newest episode, summed by agent."""
+        self._texts: dict[tuple[bytes, ...], str] = {}
+        """The beginnings of lines, by the actions in them: mostly the same few."""
         self._totals_before: deque[tuple[int, dict[Any, float]]] = deque(maxlen=CUT_FRAMES)
         """What they were before each of the last frames, which may be taken back."""
 
@@ -42,10 +46,10 @@ class Trajectory:
             self.totals = {}
             self._totals_before.clear()
         digest = "" if frame.digest is None else f',"hash":"{frame.digest.hex()}"'
-        self._episodes[frame.episode].lines.append(
-            f'{{"actions":{list_json(frame.recorded)},"episode":{frame.episode},"frame":{frame.frame}'
-            f"{digest}{frame.text}}}"
-        )
+        text = self._texts.get(frame.actions)
+        if text is None:
+            text = self._begun(frame)
+        self._episodes[frame.episode].lines.append(f'{text}{frame.episode},"frame":{frame.frame}{digest}{frame.text}}}')
         if frame.result is not None:
             totals = self.totals
             self._totals_before.append((frame.frame, totals.copy()))
@@ -54,6 +58,14 @@ class Trajectory:
                     totals[agent] = totals.get(agent, 0) + reward
                 except Exception:
                     continue
+
+    def _begun(self, frame: ConfirmedFrame) -> str:
+        """A line up to the number of its episode, remembered for the next frame with these actions."""
+        text = f'{{"actions":{list_json(frame.recorded)},"episode":'
+        if len(self._texts) >= REMEMBERED:
+            self._texts.clear()
+        self._texts[frame.actions] = text
+        return text
 
     def end(self, episode: int, frames: int, digest: bytes) -> None:
         """The episode is complete."""

@@ -31,6 +31,7 @@ class Frames:
         "actions",
         "ahead",
         "all_missing",
+        "alone",
         "encoded",
         "guesses",
         "held",
@@ -38,6 +39,7 @@ class Frames:
         "mask",
         "missing",
         "opened",
+        "reach",
         "results",
         "seats_of",
         "size",
@@ -51,8 +53,12 @@ class Frames:
         self.size = size
         self.mask = size - 1
         self.ahead = ahead
+        self.reach = size - ahead - 1
+        """How far the current frame may be beyond the last that was collected: further on slots are not free yet."""
         self.all_missing = (1 << seats) - 1
         self.seats_of = [tuple(s for s in range(seats) if bits >> s & 1) for bits in range(1 << seats)]
+        self.alone = [of[0] if len(of) == 1 else -1 for of in self.seats_of]
+        """The seat where one bit is set, by the bits; -1 where it is none or several."""
         self.encoded: list[list[bytes]] = [[b""] * seats for _ in range(size)]
         self.actions: list[list[Any]] = [[None] * seats for _ in range(size)]
         self.guesses: list[list[bytes]] = [[]] * size
@@ -102,9 +108,11 @@ class Frames:
     def open(self, current: int) -> None:
         """Make the slots ready that can be reached once the current frame is `current`."""
         last = current + self.ahead
-        for frame in range(self.opened + 1, last + 1):
-            self.missing[frame & self.mask] = self.all_missing
-        if last > self.opened:
+        frame = self.opened
+        if last > frame:
+            while frame < last:  # once, in nearly every tick: no range for that
+                frame += 1
+                self.missing[frame & self.mask] = self.all_missing
             self.opened = last
         if self._nobodys:
             for number in self._nobodys:

@@ -87,8 +87,9 @@ class Timeline:
         """By seat, how many of its actions that came late were those that their frame was first stepped with."""
         self.misses = [0] * len(self.seats)
         """By seat, how many were others."""
-        self.repeat_hits = [0] * len(self.seats)
-        """By seat, how many of them all were the last action known when their frame was first stepped."""
+        self.repeat_hits = self.hits if guessing is None else [0] * len(self.seats)
+        """By seat, how many of them all were the last action known when their frame was first stepped: what repeats it
+        guesses nothing else."""
         self.resimulated = 0
         """Frames stepped again with other inputs, or behind one that was."""
         self.run_up = 0
@@ -202,7 +203,7 @@ class Timeline:
                 self.hits[seat] += 1
             else:
                 self.misses[seat] += 1
-            if frames.lasts[slot][seat] == encoded:
+            if self._guessing is not None and frames.lasts[slot][seat] == encoded:
                 self.repeat_hits[seat] += 1
         current = self.current
         if frame < current and before != encoded:
@@ -239,32 +240,28 @@ class Timeline:
             else:
                 self.simulation.load(state)
             self.rollbacks += 1
-            self._note_depth(current - start)
+            depths = self.depths
+            while len(depths) <= current - start:
+                depths.append(0)
+            depths[current - start] += 1
             self._run(start, current + 1 if allowed and end is None else current, True)
         now = self.current
-        if now > self.stepped:
-            self.stepped = now
-            frames = self.frames
-            slot = (now - 1) & frames.mask
-            if frames.missing[slot]:
-                guesses = frames.encoded[slot][:]
-                frames.guesses[slot] = guesses
-                # What repeats the last action guesses nothing else.
-                frames.lasts[slot] = guesses if self._guessing is None else frames.last_known()
-                self.guessed += 1
         if now > current:
-            self.frames.open(now)
+            frames = self.frames
+            if now > self.stepped:
+                self.stepped = now
+                slot = (now - 1) & frames.mask
+                if frames.missing[slot]:
+                    frames.guesses[slot] = frames.encoded[slot][:]
+                    if self._guessing is not None:
+                        frames.lasts[slot] = frames.last_known()
+                    self.guessed += 1
+            frames.open(now)
         if start is None:
             return 0
         again = (current if now > current else now) - start
         self.resimulated += again
         return again
-
-    def _note_depth(self, depth: int) -> None:
-        depths = self.depths
-        while len(depths) <= depth:
-            depths.append(0)
-        depths[depth] += 1
 
     def shorten(self, last: int) -> None:
         """The episode ends with frame `last` at the latest; what was stepped beyond it is taken back."""
@@ -277,29 +274,31 @@ class Timeline:
     def _run(self, frame: int, until: int, saved: bool) -> None:
         """Step from `frame` up to, but not including, `until`, or to the end. `saved`: we just went back to it.
 
-        At least one frame is stepped.
+        At least one frame is stepped. The loop's names come first: only of the first sixteen are two read at once.
         """
         frames = self.frames
-        mask = frames.mask
-        missing = frames.missing
+        after = frame
+        slot = frame & frames.mask
         actions = frames.actions
+        missing = frames.missing
         encoded = frames.encoded
         states = frames.states
         results = frames.results
+        # Usually one seat is lacking, the bit of which is `alone`; of several, `several`, there are `guesses`.
+        lacking = alone = 0
+        row, seat, guess, action = actions[slot], 0, b"", None
+        mask = frames.mask
         save = self.simulation.save
         step = self.simulation.step
         policies = self.policies
         dense = self._every == 1
         repeat = self._guessing is None
-        guessed = 0
         last = self.last_frame
         if until > last:
             until = last + 1
-        # The first lacking seat is usually the only one; the others, if any, are in `more`.
-        seat, guess, action = 0, b"", None
-        more: list[tuple[int, bytes, Any]] = []
+        several = 0
+        guesses: Sequence[tuple[int, bytes, Any]] = ()
         self.blocked_at = None
-        slot = frame & mask
         if not saved:
             try:
                 states[slot] = save() if dense or self._is_saved(frame) else NOT_SAVED
@@ -307,20 +306,26 @@ class Timeline:
                 # What cannot be saved is what the frame before led to.
                 self._stand_before(frame - 1)
                 return
-        after = frame
         try:
             for after in range(frame + 1, until + 1):
                 row = actions[slot]
                 lacking = missing[slot]
                 if lacking:
-                    if lacking != guessed:
-                        (seat, guess, action), *more = self._guesses(lacking, after - 1)
-                        if repeat:
-                            guessed = lacking
-                    encoded[slot][seat] = guess
-                    row[seat] = action
-                    if more:
-                        for other, other_guess, other_action in more:
+                    if lacking == alone:
+                        encoded[slot][seat] = guess
+                        row[seat] = action
+                    elif repeat and frames.alone[lacking] >= 0:
+                        # As `_guesses` has it, of the one seat.
+                        alone = lacking
+                        seat = frames.alone[lacking]
+                        held = frames.held[seat] & mask
+                        encoded[slot][seat] = guess = encoded[held][seat]
+                        row[seat] = action = actions[held][seat]
+                    else:
+                        if lacking != several or not repeat:
+                            several = lacking
+                            guesses = self._guesses(lacking, after - 1)
+                        for other, other_guess, other_action in guesses:
                             encoded[slot][other] = other_guess
                             row[other] = other_action
                 if policies is not None:

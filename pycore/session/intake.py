@@ -257,18 +257,19 @@ class Intake:
 
     def _take_receipts(self, link: Link, receipts: Sequence[int], now: float) -> None:
         known = receipts[0]
+        own = link.own
         if len(receipts) == 1:
-            if link.own and known > link.own[0].acked:
-                link.own[0].acknowledge(known, now)
+            if own and known > own[0].acked:
+                own[0].acknowledge(known, now)
         else:
             for seat, held in zip(link.receipts, receipts):  # noqa: B905 - the decoder counted
                 if held < known:
                     known = held
-                for outbox in link.own:
+                for outbox in own:
                     if outbox.seat == seat:
                         outbox.acknowledge(held, now)
         peer = link.peer
-        if known > peer.known and known <= (link.own[0].dispatched if link.own else self._timeline.frames.opened):
+        if known > peer.known and known <= (own[0].dispatched if own else self._timeline.frames.opened):
             peer.said_known(known)
 
     def _take_blocks(self, link: Link, blocks: list[tuple[int, bytes]], arrival: Arrival) -> None:

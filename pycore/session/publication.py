@@ -139,9 +139,8 @@ class Publication:
             most = 1
         # Where hashes come quicker than their states are encoded, the pieces would pile up.
         items = None if len(waiting) > BEHIND else ITEMS
-        for _ in range(most):
-            if not waiting or not self._complete(simulation, items):
-                return
+        while waiting and most and self._complete(simulation, items):
+            most -= 1
 
     def flush(self, simulation: Simulation) -> None:
         """Complete everything that waits."""

@@ -110,7 +110,8 @@ class Session:
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
         now = self._time(now)
-        self._intake.receive(self.link_to(peer), data, now, path, now > self._polled_at + self._late)
+        link = self._link_of.get(peer) or self.link_to(peer)
+        self._intake.receive(link, data, now, path, now > self._polled_at + self._late)
 
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
@@ -121,26 +122,25 @@ class Session:
         """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
         out."""
         now = self._time(now)
-        if self._course.is_over:
-            self._intake.answer_over(seat, now)
-            return False
-        return self._intake.receive_action(seat, action, frame, epoch, now)
+        if not self._course.is_over:
+            return self._intake.receive_action(seat, action, frame, epoch, now)
+        self._intake.answer_over(seat, now)
+        return False
 
     def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
         """Take in one remote input: compared with what its frame was stepped with last, if it was stepped.
 
         True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
         """
-        if not self._parts.episode.open or self.phase >= DONE:
+        if self._course.phase >= DONE or not self._parts.episode.open:
             return False
         encoded = self.seats[seat].codec.encode(action)
-        link = self._intake.link_of_seat[seat]
-        return self._intake.take_input(link, seat, frame, encoded, self._time(now), path)
+        return self._intake.take_input(self._intake.link_of_seat[seat], seat, frame, encoded, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
         so far it moves nothing, and then it cannot know everybody's."""
-        link = self.link_to(peer)
+        link = self._link_of.get(peer) or self.link_to(peer)
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
         if frame <= min([outbox.dispatched for outbox in link.own], default=frame):

@@ -229,7 +229,7 @@ class Tick:
         if current > self._dispatch.fixed:
             return "input"
         frames = self._timeline.frames
-        if current + frames.ahead + 1 - frames.size > self._publication.collected:
+        if current - frames.reach > self._publication.collected:
             return "unconfirmed"
         if current >= self._window and not self._all_play:
             return "unready"
@@ -267,7 +267,61 @@ class Tick:
         if phase != PLAYING and phase != HOLDING:
             return OVER if phase >= DONE else 0
         try:
-            return self._advance(now, phase)
+            publication = self._publication
+            timeline = self._timeline
+            frames = timeline.frames
+            known = min(frames.held)
+            current = timeline.current
+            stop = self._episode.stop_frame
+            if stop is not None:
+                timeline.shorten(stop)
+                if publication.collected > stop:
+                    self._ending.take_back(stop)
+            # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
+            # of the ring is free again only when its frame is collected.
+            allowed = (
+                current - known < self._window
+                and current <= self._dispatch.fixed
+                and current - frames.reach <= publication.collected
+                and (self._all_play or current < self._window or self._has_everybody())
+                and (timeline.blocked_at is None or not timeline.blocked)
+            )
+            timesync = self._timesync
+            follows = False
+            if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
+                allowed = False
+                follows = True
+            again = timeline.advance(allowed)
+            reached = timeline.current
+            end = timeline.end
+            flags = RESIMULATED if again else 0
+            if reached > current:
+                flags |= STEPPED
+                self.stalled = False
+                self._intake.stepped(now)
+            elif end is None and phase == PLAYING:
+                flags |= STALLED
+                self.stalled = True
+                self.stalls += 1
+                self.cause = cause = "slow_player" if follows else self._cause(allowed, current, known)
+                self.stall_causes[cause] += 1
+            confirmed = known
+            for link in self._links:
+                of_peer = link.peer.known
+                if of_peer < confirmed:
+                    confirmed = of_peer
+            self.confirmed = confirmed
+            upto = confirmed if confirmed < reached else reached - 1
+            if upto > publication.collected:
+                publication.collect(self._episode.number, upto, timeline)
+            if publication.waiting:
+                publication.work(self._simulation, again > 0)
+            if end is not None:
+                self._ending.hold(end, self._dispatch.dispatched, known, confirmed, now)
+                return flags | ON_HOLD
+            if phase == HOLDING:
+                self._ending.play_on(now)
+            return flags
         except Exception as error:
             course.broke(now, error)
             raise
@@ -277,59 +331,3 @@ class Tick:
         one, our ready in them. Whoever has a seat keeps us back by its inputs that are missing."""
         self._all_play = all(link.peer.hears_ready or link.peer.seats for link in self._links)
         return self._all_play
-
-    def _advance(self, now: float, phase: int) -> int:
-        publication = self._publication
-        timeline = self._timeline
-        frames = timeline.frames
-        known = min(frames.held)
-        current = timeline.current
-        stop = self._episode.stop_frame
-        if stop is not None:
-            timeline.shorten(stop)
-            if publication.collected > stop:
-                self._ending.take_back(stop)
-        # The input of frame current + delay goes out before the frame is stepped, or it never would; and a slot
-        # of the ring is free again only when its frame is collected.
-        allowed = (
-            current - known < self._window
-            and current <= self._dispatch.fixed
-            and current + frames.ahead + 1 - frames.size <= publication.collected
-            and (current < self._window or self._all_play or self._has_everybody())
-            and (timeline.blocked_at is None or not timeline.blocked)
-        )
-        timesync = self._timesync
-        follows = False
-        if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
-            allowed = False
-            follows = True
-        again = timeline.advance(allowed)
-        reached = timeline.current
-        end = timeline.end
-        flags = RESIMULATED if again else 0
-        if reached > current:
-            flags |= STEPPED
-            self.stalled = False
-            self._intake.stepped(now)
-        elif end is None and phase == PLAYING:
-            flags |= STALLED
-            self.stalled = True
-            self.stalls += 1
-            self.cause = cause = "slow_player" if follows else self._cause(allowed, current, known)
-            self.stall_causes[cause] += 1
-        confirmed = known
-        for link in self._links:
-            if link.peer.known < confirmed:
-                confirmed = link.peer.known
-        self.confirmed = confirmed
-        upto = confirmed if confirmed < reached else reached - 1
-        if upto > publication.collected:
-            publication.collect(self._episode.number, upto, timeline)
-        if publication.waiting:
-            publication.work(self._simulation, again > 0)
-        if end is not None:
-            self._ending.hold(end, self._dispatch.dispatched, known, confirmed, now)
-            return flags | ON_HOLD
-        if phase == HOLDING:
-            self._ending.play_on(now)
-        return flags

@@ -5,18 +5,36 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as bench_command
-from bench import against, coverage, document, groups
+from bench import against, bytecodes, coverage, document, engine, groups
 from bench.against import Pair
 from bench.rows import row
 from tools.paths import ROOT
 from tools.process import Failed, Missing
 
 pytestmark = pytest.mark.tooling
+
+# Bytecodes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
+def test_bytecodes_of_a_tick_are_the_same_in_every_count_and_more_where_more_is_done() -> None:
+    """That is what they are counted for: the machine has no say in them."""
+    first, again = (bytecodes.counted(engine, "tick_with_wire", 8, 40) for _ in range(2))
+    assert first == again
+    calls = {module: calls for module, (_count, calls) in first.items()}
+    assert calls["rollback/timeline.py"] == 4.0  # the own input, the other's, back, and the loop
+    assert "wire/datagram.py" in first
+    assert "wire/datagram.py" not in bytecodes.counted(engine, "tick_without_wire", 8, 40)
+    shallow = bytecodes.counted(engine, "tick_without_wire", 2, 40)
+    deep = bytecodes.counted(engine, "tick_without_wire", 8, 40)
+    assert shallow["rollback/timeline.py"][0] < deep["rollback/timeline.py"][0]
+
 
 # The page of figures -------------------------------------------------------------------------------------------------
 
