@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import combinations
+from math import inf
 from typing import Any, Final
 
 from pycore.audit.moves import Moves
@@ -22,12 +24,16 @@ from pycore.policy import Policy
 from pycore.rehearsal.game import Game, actions_of
 from pycore.settings import Settings
 from pycore.testing import Mesh, Page, Standing, ground_truth, wrong_with
-from pycore.testing.happenings import happen
-from pycore.testing.scenario import GOES, Scenario
+from pycore.testing.happenings import Happenings
+from pycore.testing.oracle import Truth
+from pycore.testing.pages import Published
+from pycore.testing.scenario import GOES, Happening, Scenario
 
 ENDED: Final = frozenset(("complete", "stop"))
 GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "no_progress"))
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
+GRACE: Final = 5.0
+"""Seconds from the loss of a page's socket until the server tells the others."""
 LIVELY: Final = 0.02
 """One way, seconds: from here on a game without a single rollback has not been played."""
 
@@ -148,13 +154,15 @@ class Simulated:
             seed=scenario.seed,
             watchers=[standing],
             policies=[partial(self._policy, seat) for seat in self._computed],
+            predictors=[self.game.predictor() for _ in range(self.pages)],
         )
         standing.mesh = mesh
-        mesh.server.grace = 5.0
+        mesh.server.grace = GRACE
         for way in mesh.network.ways.values():
             way.duplicates = scenario.duplicates
+        happenings = Happenings(mesh, standing)
         for happening in scenario.happenings:
-            happen(mesh, standing, happening)
+            happenings.add(happening)
         return mesh
 
     def _policy(self, seat: int) -> Policy:
@@ -166,7 +174,8 @@ class Simulated:
         pages = mesh.peers
         timelines = [page.session.timeline for page in pages]
         outcome.seconds = round(mesh.now, 3)
-        outcome.frames = min(sum(len(rows) for rows in page.rows) for page in pages)
+        loads = [[*page.published_before, page.published] for page in pages]
+        outcome.frames = min(max(of.frames for of in published) for published in loads)
         outcome.rollbacks = sum(timeline.rollbacks for timeline in timelines)
         outcome.resimulated = sum(timeline.resimulated for timeline in timelines)
         outcome.deepest = max(timeline.events.max_frames for timeline in timelines)
@@ -176,16 +185,17 @@ class Simulated:
         outcome.through_server = mesh.through_server
         outcome.hashes = sum(page.session.hashes_compared for page in pages)
         outcome.reasons = tuple("gone" if page.gone else page.session.reason or "" for page in pages)
-        rows = [row for rows in pages[0].rows for row in rows]
-        hashes = {digest for found in pages[0].hashes for digest in found.values()} | set(pages[0].finals)
-        outcome.changed = len(set(rows)) > 1 and len(hashes) > 1
+        actions = {row for of in loads[0] for rows in of.rows for row in rows}
+        states = {digest for of in loads[0] for hashes in of.hashes for digest in hashes.values()}
+        states |= {digest for of in loads[0] for digest in of.finals if digest is not None}
+        outcome.changed = len(actions) > 1 and len(states) > 1
 
     def _judge(self, mesh: Mesh, scenario: Scenario, settings: Settings) -> Iterator[str]:
         if not mesh.over:
             phases = [(page.session.episode, page.session.frame) for page in mesh.peers if not page.over]
             yield f"not over after {mesh.now:.0f} s: somebody is still at episode, frame {phases[0]}"
             return
-        may_end = _may_end(scenario, settings)
+        may_end = _may_end(scenario, settings, self.pages)
         for page in mesh.peers:
             for desync in page.events(Desync)[:1]:
                 yield (
@@ -207,23 +217,31 @@ class Simulated:
         codecs = [of.codec for of in self.actions]
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
         for page in mesh.peers:
-            count = len(page.rows[episode]) if episode < len(page.rows) else 0
-            if not count:
-                if whole:
-                    yield f"episode {episode}, page {page.seat}: nothing was recorded"
-                continue
-            truth = ground_truth(
-                self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
-                None if whole else count - 1, policies=self.game.policies(), seed=scenario.seed,
-            )  # fmt: skip
-            final = page.finals[episode]
-            found = wrong_with(
-                truth, page.rows[episode], page.rewards[episode], final if whole else final or truth.final_hash
-            )
-            if not found and any(truth.hashes.get(at) != digest for at, digest in page.hashes[episode].items()):
-                found = "a state's hash is not that of the environment alone"
-            if found:
-                yield f"episode {episode}, page {page.seat}: {found}"
+            for published in (*page.published_before, page.published):
+                count = len(published.rows[episode]) if episode < len(published.rows) else 0
+                if not count:
+                    if whole:
+                        yield f"episode {episode}, page {page.seat}: nothing was recorded"
+                    continue
+                truth = ground_truth(
+                    self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
+                    None if whole else count - 1, policies=self.game.policies(), seed=scenario.seed,
+                )  # fmt: skip
+                found = _unlike(truth, published, episode, whole)
+                if found:
+                    yield f"episode {episode}, page {page.seat}: {found}"
+
+
+def _unlike(truth: Truth, published: Published, episode: int, whole: bool) -> str:
+    """In what an episode as a page published it differs from the truth; empty if in nothing."""
+    final = published.finals[episode]
+    if final is None and not whole:
+        # It was broken off.
+        final = truth.final_hash
+    found = wrong_with(truth, published.rows[episode], published.rewards[episode], final)
+    if not found and any(truth.hashes.get(at) != digest for at, digest in published.hashes[episode].items()):
+        found = "a state's hash is not that of the environment alone"
+    return found
 
 
 def _given(page: Page, episode: int) -> dict[int, bytes]:
@@ -251,17 +269,52 @@ def _books(mesh: Mesh) -> Iterator[str]:
 # -- what may come of it ----------------------------------------------------------------------------------------------
 
 
-def _may_end(scenario: Scenario, settings: Settings) -> bool:
-    """Whether the session may end before its time: somebody goes, or cannot be heard for too long."""
-    if any(happening.what in GOES for happening in scenario.happenings):
+def _may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
+    """Whether the session may end before its time: somebody goes, or cannot be heard for too long.
+
+    What makes a page or a pair mute may add up, since little may be heard between; a way that is dead costs beside that
+    the time in which nobody knows it yet.
+    """
+    happenings = scenario.happenings
+    if any(of.what in GOES for of in happenings):
         return True
-    # What is away together may add up; a session hears of a socket that is gone after the server's grace.
-    away = sum(
-        happening.ends - happening.begins
-        for happening in scenario.happenings
-        if happening.ends is not None and happening.what != "hide"
-    )
-    return away >= min(settings.dropped_after, 5.0) - 1.0
+    trip = 2 * max(scenario.latency_ms + scenario.jitter_ms, scenario.server_ms) / 1000
+    noticed = max(2.0, 8.0 * trip)
+    for page in range(pages):
+        # A session hears of a socket that is gone after the server's grace.
+        if _lasting(_times(happenings, ("socket-down",), {page})) >= GRACE - 1.0:
+            return True
+    for pair in combinations(range(pages), 2):
+        frozen = _times(happenings, ("freeze",), set(pair))
+        dead = _times(happenings, ("cut", "close"), set(pair))
+        if scenario.socketio_only or scenario.loss >= 1.0:
+            dead = [(0.0, inf)]
+        server = _times(happenings, ("server-down", "socket-down", "freeze"), set(pair))
+        mute = [(max(a, c), min(b, d)) for a, b in dead for c, d in server if max(a, c) < min(b, d)]
+        unnoticed = [(begins, begins + noticed) for begins, ends in dead if ends < inf]
+        silent = [(begins, ends + noticed) for begins, ends in frozen + mute] + unnoticed
+        if _lasting(silent) >= settings.dropped_after - 1.0:
+            return True
+    return False
+
+
+def _times(happenings: Sequence[Happening], kinds: Sequence[str], seats: set[int]) -> list[tuple[float, float]]:
+    """When any of these lasts for one of the pages, or between both."""
+    return [
+        (of.begins, of.ends)
+        for of in happenings
+        if of.what in kinds and of.ends is not None
+        and (not of.seats or (seats.issuperset(of.seats) if len(of.seats) == 1 else seats == set(of.seats)))
+    ]  # fmt: skip
+
+
+def _lasting(times: Sequence[tuple[float, float]]) -> float:
+    """How long they last together; what overlaps counts once."""
+    total, until = 0.0, 0.0
+    for begins, ends in sorted(times):
+        total += max(0.0, ends - max(begins, until))
+        until = max(until, ends)
+    return total
 
 
 def _patience(scenario: Scenario, settings: Settings) -> float:

@@ -8,7 +8,7 @@ when the page wakes, *with the time of waking*, since that is when a browser run
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND
 from pycore.events import Event
@@ -36,6 +36,20 @@ class Watcher:
 
     def advanced(self, page: Page, flags: int) -> None:
         """The session of a page advanced: its tick is over."""
+
+
+class Published(NamedTuple):
+    """What one load of a page published, by episode."""
+
+    rows: list[list[tuple[bytes, ...]]]
+    rewards: list[list[Any]]
+    finals: list[bytes | None]
+    hashes: list[dict[int, bytes]]
+
+    @property
+    def frames(self) -> int:
+        """Frames of all episodes."""
+        return sum(len(rows) for rows in self.rows)
 
 
 class Page:
@@ -79,6 +93,8 @@ class Page:
         self.hiccup = 0.25
         self.clock_offset = 1000.0 * (seat + 1)
         """Every page has a clock of its own: other zero, other speed. A change lets it jump."""
+        self.published_before: list[Published] = []
+        """What was published before each of these loads."""
         self.inputs: list[dict[int, bytes]] = []
         """Per episode, the inputs that this peer fixed: frame -> encoded action."""
         self.record = Record(self)
@@ -168,6 +184,7 @@ class Page:
         self.gone = self._frozen = False
         self._backlog.clear()
         self.given_before.append(self.inputs)
+        self.published_before.append(self.published)
         self.inputs, self.rows, self.rewards, self.finals, self.hashes, self.news = [], [], [], [], [], []
         self.session = self._make(self)
         if not self._ticking:
@@ -330,6 +347,11 @@ class Page:
         """Whether the page is gone or its session is over."""
         return self.gone or self.session.phase >= DONE
 
+    @property
+    def published(self) -> Published:
+        """What its session published."""
+        return Published(self.rows, self.rewards, self.finals, self.hashes)
+
     def events(self, kind: type) -> list[Any]:
         """All news of one kind."""
         return [event for event in self.news if isinstance(event, kind)]
@@ -367,3 +389,6 @@ class Record:
             del self._page.rows[episode][frames:]
             del self._page.rewards[episode][frames:]
             self._page.finals[episode] = None
+            hashes = self._page.hashes[episode]
+            for frame in [frame for frame in hashes if frame >= frames]:
+                del hashes[frame]

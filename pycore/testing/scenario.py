@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, tuple[str, bool, str]]] = {
 """By name: what it happens to, whether it has an end, and what it is."""
 GOES: Final = ("leave", "vanish", "reload")
 """After these the session ends."""
+JSON_KINDS: Final[Mapping[type, str]] = {list: "array", int: "integer", bool: "boolean"}
 TEXT: Final = re.compile(r"(?:(\d+)(?:-(\d+))?)?@(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?")
 
 
@@ -135,6 +136,9 @@ class Scenario:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(value) - known):
             raise ConfigError(f"a scenario has no {unknown[0]!r}; it has {', '.join(sorted(known))}")
+        for name, kind in (("happenings", list), ("seed", int), ("socketio_only", bool)):
+            if name in value and type(value[name]) is not kind:
+                raise ConfigError(f"{name} is {value[name]!r}; it must be a JSON {JSON_KINDS[kind]}")
         found = []
         for text in value.get("happenings", ()):
             what, _, rest = str(text).replace("@", " @", 1).partition(" ")

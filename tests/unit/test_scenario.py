@@ -95,7 +95,14 @@ def test_every_kind_is_drawn_sooner_or_later() -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [([], "a JSON object"), ({"loss": 0.1, "colour": 1}, "no 'colour'"), ({"happenings": ["boom 1@2"]}, "'boom'")],
+    [
+        ([], "a JSON object"),
+        ({"loss": 0.1, "colour": 1}, "no 'colour'"),
+        ({"happenings": ["boom 1@2"]}, "'boom'"),
+        ({"happenings": 5}, "happenings is 5; it must be a JSON array"),
+        ({"seed": "1"}, "seed is '1'"),
+        ({"socketio_only": 1}, "socketio_only is 1"),
+    ],
 )
 def test_a_file_that_is_no_scenario_is_refused(value: object, said: str) -> None:
     """By what is wrong in it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import core_view
 import pytest
@@ -14,7 +15,9 @@ from pycore import ConfigError
 from pycore.cli import cli
 from pycore.costs import Costs
 from pycore.rehearsal import Game
-from pycore.rehearsal.simulated import Outcome, Simulated, shrunk, vacuous
+from pycore.rehearsal.simulated import Outcome, Simulated, _may_end, shrunk, vacuous
+from pycore.testing import Mesh
+from pycore.testing.pages import Page
 from pycore.testing.scenario import KINDS, Happening, Scenario
 
 ENVIRONMENT = """
@@ -212,6 +215,83 @@ def make():
     assert simulated.pages == 2 - len(policies)
     outcome = simulated.run(BAD)
     assert (outcome.problems, outcome.frames) == ([], 240)
+
+
+def test_a_page_that_was_loaded_again_has_played_and_what_it_published_before_is_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its frames count, so that the game is not called empty, and a fault in them is found."""
+    simulated = game(tmp_path)
+    for page in (0, 1):
+        outcome = simulated.run(one("reload", (page,), 4.0))
+        assert outcome.problems == []
+        assert outcome.frames > 60
+        assert vacuous([outcome], 2) == []
+    load = Page.load
+
+    def falsified(page: Page) -> None:
+        page.rewards[0][20] = {"nobody": 7}
+        load(page)
+
+    monkeypatch.setattr(Page, "load", falsified)
+    assert "episode 0, page 1: frame 20: rewards" in simulated.run(one("reload", (1,), 4.0)).problems[0]
+
+
+def test_the_predictor_of_the_settings_guesses(tmp_path: Path) -> None:
+    """A study that names one can be played, and what it guesses shows in the rollbacks."""
+    text = """
+class Guess:
+    def predict(self, outlook, last, since, frame):
+        return 3
+def make():
+    return Guess()
+"""
+    (tmp_path / "orchard_guess.py").write_text(text, "utf-8")
+    file = str(written(tmp_path))
+    outcome = Simulated(Game.of(file, {"prediction": "orchard_guess.py:make"})).run(BAD)
+    assert (outcome.problems, outcome.frames) == ([], 240)
+    assert outcome.rollbacks != Simulated(Game.of(file)).run(BAD).rollbacks
+
+
+@pytest.mark.parametrize(
+    ("happenings", "may"),
+    [
+        (["cut @2-60"], False),
+        (["close 0-1@2-60"], False),
+        (["server-down @2-60"], False),
+        (["hide 1@2-60"], False),
+        (["freeze 1@2-10"], False),
+        (["freeze 1@2-30"], True),
+        (["cut @2-60", "server-down @10-30"], True),
+        (["cut 0-1@2-60", "server-down @10-13"], False),
+        (["cut 0-2@2-60", "socket-down 1@10-13"], False),
+        (["socket-down 1@2-5"], False),
+        (["socket-down 1@2-5", "socket-down 1@4-8"], True),
+        (["leave 1@2"], True),
+    ],
+)
+def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any_way(
+    tmp_path: Path, happenings: list[str], may: bool
+) -> None:
+    """While one of two ways works, the game must be played to its end."""
+    scenario = Scenario.from_json({"happenings": happenings, "seconds": 70.0})
+    assert _may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
+
+
+def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path: Path) -> None:
+    """A long cut excuses nothing: who breaks off in it is told."""
+    simulated = game(tmp_path)
+    scenario = one("cut", (), 2.0, 7.5)
+    assert simulated.run(scenario).problems == []
+    mesh = simulated._mesh
+
+    def aborted(*of: Any) -> Mesh:
+        made = mesh(*of)
+        made.at(5.0, lambda: made.peers[0].abort("no_progress", "nothing moves"))
+        return made
+
+    simulated._mesh = aborted  # type: ignore[method-assign]
+    assert "page 0 ended with 'no_progress'" in simulated.run(scenario).problems
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
