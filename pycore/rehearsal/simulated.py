@@ -28,6 +28,7 @@ from pycore.testing.happenings import Happenings
 from pycore.testing.oracle import Truth
 from pycore.testing.pages import Published
 from pycore.testing.scenario import GOES, Happening, Scenario
+from pycore.values.json import record_json
 
 ENDED: Final = frozenset(("complete", "stop"))
 GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "no_progress"))
@@ -48,7 +49,7 @@ class Outcome:
     seconds: float = 0.0
     """Virtual seconds until every session was over."""
     frames: int = 0
-    """Frames that every page published."""
+    """Frames that every page published that is still there."""
     rollbacks: int = 0
     resimulated: int = 0
     """Frames that were stepped again."""
@@ -66,7 +67,7 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     """With what the sessions ended, by page; "gone" for a page that is not there any more."""
     changed: bool = False
-    """Whether the players' actions changed from frame to frame, and the state with them."""
+    """Whether the players' actions changed from frame to frame, and the state or the rewards with them."""
 
     @property
     def right(self) -> bool:
@@ -110,7 +111,7 @@ class Simulated:
         try:
             rows = self._rows(settings, scenario.seed)
             mesh = self._mesh(scenario, settings, standing, rows)
-            mesh.run(_patience(scenario, settings))
+            mesh.run(_patience(scenario, settings, self._costs))
         except Exception as error:
             # What an environment raises in a frame of which everything is known ends the game: that is the finding.
             outcome.problems.append(f"raised {type(error).__name__}: {error}")
@@ -175,7 +176,8 @@ class Simulated:
         timelines = [page.session.timeline for page in pages]
         outcome.seconds = round(mesh.now, 3)
         loads = [[*page.published_before, page.published] for page in pages]
-        outcome.frames = min(max(of.frames for of in published) for published in loads)
+        there = [number for number, page in enumerate(pages) if not page.gone] or range(len(pages))
+        outcome.frames = min(max(of.frames for of in loads[number]) for number in there)
         outcome.rollbacks = sum(timeline.rollbacks for timeline in timelines)
         outcome.resimulated = sum(timeline.resimulated for timeline in timelines)
         outcome.deepest = max(timeline.events.max_frames for timeline in timelines)
@@ -185,10 +187,24 @@ class Simulated:
         outcome.through_server = mesh.through_server
         outcome.hashes = sum(page.session.hashes_compared for page in pages)
         outcome.reasons = tuple("gone" if page.gone else page.session.reason or "" for page in pages)
-        actions = {row for of in loads[0] for rows in of.rows for row in rows}
-        states = {digest for of in loads[0] for hashes in of.hashes for digest in hashes.values()}
-        states |= {digest for of in loads[0] for digest in of.finals if digest is not None}
-        outcome.changed = len(actions) > 1 and len(states) > 1
+        played = max((of for number in there for of in loads[number]), key=lambda of: of.frames)
+        outcome.changed = any(self._changes(mesh.settings, outcome.scenario.seed, rows) for rows in played.rows[:1])
+
+    def _changes(self, settings: Settings, seed: int, rows: Sequence[tuple[bytes, ...]]) -> bool:
+        """Whether the first episode's actions differ from frame to frame, and state or rewards move."""
+        if len(set(rows)) < 2:
+            return False
+        simulation = self.game.simulation(settings, seed)
+        simulation.reset(0)
+        # From the first step on: the adapter's own state tells whether there was one.
+        seen = set()
+        for row in rows:
+            result = simulation.step([of.codec.decode(action) for of, action in zip(self.actions, row, strict=True)])
+            rewards = record_json(None if result is None else result.rewards)
+            seen.add((rewards, simulation.canonical(simulation.save())))
+            if len(seen) > 1:
+                return True
+        return False
 
     def _judge(self, mesh: Mesh, scenario: Scenario, settings: Settings) -> Iterator[str]:
         if not mesh.over:
@@ -317,10 +333,13 @@ def _lasting(times: Sequence[tuple[float, float]]) -> float:
     return total
 
 
-def _patience(scenario: Scenario, settings: Settings) -> float:
-    """When at the latest every session is over, virtual seconds: however slow the network lets them play."""
+def _patience(scenario: Scenario, settings: Settings, costs: Costs | None) -> float:
+    """When at the latest every session is over, virtual seconds: however slow network and machines let them play."""
     trip = 2 * max(scenario.latency_ms + scenario.jitter_ms, scenario.server_ms) / 1000 + 0.2
     rate = min(settings.fps, (settings.prediction_window + settings.input_delay) / trip)
+    if costs is not None and costs.step > 0.0:
+        # In the worst case every frame is stepped again by every tick of its window.
+        rate = min(rate, 1.0 / (costs.step * (settings.prediction_window + settings.input_delay + 1)))
     played = settings.num_episodes * (settings.max_steps / rate * 1.5 + settings.episode_pause + 2.0)
     return scenario.last + played + settings.p2p_wait + settings.dropped_after + settings.ready_timeout + 10.0
 
@@ -332,9 +351,9 @@ def vacuous(outcomes: Sequence[Outcome], seats: int) -> list[str]:
     """Why a set of right outcomes may prove nothing."""
     found = []
     if not any(outcome.frames for outcome in outcomes):
-        found.append("no frame was played by all")
+        found.append("no frame was played by all who stayed")
     elif not any(outcome.changed for outcome in outcomes):
-        found.append("nothing changed: neither what the players did nor the state")
+        found.append("nothing changed: the players did the same in every frame, or neither state nor rewards moved")
     elif seats > 1 and not any(outcome.rollbacks for outcome in outcomes):
         if any(outcome.scenario.latency_ms / 1000 >= LIVELY for outcome in outcomes):
             found.append("no guess was ever wrong: the input delay is longer than the way, or actions never change")

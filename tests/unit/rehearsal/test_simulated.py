@@ -69,7 +69,7 @@ def written(folder: Path, agents: int = 2, step: str = "", reset: str = "", leng
     return file
 
 
-def game(folder: Path, agents: int = 2, **more: str) -> Simulated:
+def game(folder: Path, agents: int = 2, **more: Any) -> Simulated:
     """The game of it."""
     return Simulated(Game.of(str(written(folder, agents, **more))))
 
@@ -160,7 +160,7 @@ def test_an_early_end_of_an_episode_is_no_fault_and_several_are_played(tmp_path:
 def test_what_proves_nothing_is_told(tmp_path: Path) -> None:
     """A game in which nothing moves, and one without a wrong guess, pass every comparison."""
     scenario = Scenario(latency_ms=50.0)
-    assert vacuous([Outcome(scenario=scenario)], 2) == ["no frame was played by all"]
+    assert vacuous([Outcome(scenario=scenario)], 2) == ["no frame was played by all who stayed"]
     assert "nothing changed" in vacuous([Outcome(scenario=scenario, frames=9)], 2)[0]
     played = Outcome(scenario=scenario, frames=9, changed=True)
     assert "no guess was ever wrong" in vacuous([played], 2)[0]
@@ -292,6 +292,30 @@ def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path
 
     simulated._mesh = aborted  # type: ignore[method-assign]
     assert "page 0 ended with 'no_progress'" in simulated.run(scenario).problems
+
+
+def test_a_short_episode_proves_something_and_a_game_in_which_nothing_moves_does_not(tmp_path: Path) -> None:
+    """An episode that is over before its first hash has moved all the same; actions alone are not enough."""
+    outcome = game(tmp_path, length=12).run(BAD)
+    assert (outcome.problems, outcome.frames, outcome.changed) == ([], 12, True)
+    still = "self.steps = 0; self.places.update(dict.fromkeys(self.agents, 0)); self.random.seed(1); actions = {}"
+    outcome = game(tmp_path, step=still, reset="self.random.seed(1)").run(BAD)
+    assert (outcome.problems, outcome.frames, outcome.changed) == ([], 240, False)
+
+
+def test_those_who_stayed_have_played_where_somebody_went_who_had_published_nothing(tmp_path: Path) -> None:
+    """What a page published that is gone does not count against the rest."""
+    vanishes = Happening(what="vanish", seats=(7,), begins=1.0)
+    outcome = game(tmp_path, 8).run(replace(BAD, seconds=3.0, happenings=(vanishes,)))
+    assert outcome.problems == []
+    assert outcome.frames > 0
+
+
+def test_a_game_on_very_slow_machines_is_waited_for(tmp_path: Path) -> None:
+    """However long its steps take: it is slow, not wrong."""
+    outcome = Simulated(Game.of(str(written(tmp_path))), costs=Costs(step=0.6)).run(replace(BAD, seconds=10.0))
+    assert (outcome.problems, outcome.frames) == ([], 300)
+    assert outcome.seconds > 150.0
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
