@@ -9,6 +9,9 @@
 
 /** @typedef {(where: string, error: unknown) => void} Report */
 
+/** What participants are told whose study does not work. */
+export const FOR_THE_STUDY = 'Please tell the person who runs the study.';
+
 /** A failure that the page can name: `code` is stable, `message` says what happened, `advice` what to do. */
 export class PageError extends Error {
   /**
@@ -87,4 +90,9 @@ export function describe(error) {
     return { code: error.name, message: error.message, advice: '', details: error.stack ?? '' };
   }
   return { code: 'unknown', message: String(error), advice: '', details: '' };
+}
+
+/** The last line of a Python exception, which is the sentence. @param {unknown} error */
+export function sentence(error) {
+  return describe(error).message;
 }

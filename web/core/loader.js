@@ -10,8 +10,9 @@
  * `import pycore` fails and the plain wheel takes its place.
  */
 
-import { PageError, describe } from './errors.js';
+import { FOR_THE_STUDY, PageError, sentence } from './errors.js';
 import { LOADING } from './handed.js';
+import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
 
 /** @typedef {'manifest' | 'python' | 'core' | 'packages' | 'game' | 'ready'} Step */
 
@@ -205,7 +206,7 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 
   progress({ step: 'game', fraction: null, bytes: 0 });
   const makeEnvironment = await loadGame(pyodide, manifest, resolve);
-  const makePolicies = loadPolicies(pyodide, manifest);
+  const makePolicies = loadPolicies(pyodide, manifest.policies ?? {});
   await loadPagePolicies(manifest.page_policies ?? {}, resolve);
   const makePredictor = manifest.predictor === undefined
     ? () => undefined
@@ -224,74 +225,6 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 
   progress({ step: 'ready', fraction: 1, bytes: 0 });
   return { pyodide, manifest, makeEnvironment, create: createWithPolicies };
-}
-
-/**
- * The function that a file or package of the study has.
- *
- * @param {any} pyodide
- * @param {{module: string, factory: string}} of
- * @param {string} code
- * @returns {any}
- */
-function factoryOf(pyodide, { module: name, factory }, code) {
-  const module = pyodide.pyimport(name);
-  const make = module[factory]?.copy?.();
-  module.destroy();
-  if (make === undefined) throw new PageError(code, `${name} has no function ${factory}()`);
-  return make;
-}
-
-/**
- * The policies that every page computes, as a Python dictionary by player; they are made for each game anew.
- *
- * @param {any} pyodide
- * @param {Manifest} manifest
- * @returns {() => any}
- */
-function loadPolicies(pyodide, manifest) {
-  /** @type {[string, any][]} */
-  const factories = Object.entries(manifest.policies ?? {})
-    .map(([player, of]) => [player, factoryOf(pyodide, of, 'load-policy')]);
-  return () => {
-    const made = factories.map(([player, make]) => [player, make()]);
-    const policies = pyodide.toPy(Object.fromEntries(made));
-    for (const [, policy] of made) policy.destroy();
-    return policies;
-  };
-}
-
-/**
- * The policies that this page computes for all, if it turns out to be the one: each module has a `makePolicy()`, which
- * returns the function, or a promise of it. They are put beside those that the page itself has, which come first.
- *
- * @param {Record<string, string>} modules by player
- * @param {(url: string) => string} resolve
- */
-export async function loadPagePolicies(modules, resolve) {
-  const page = /** @type {any} */ (globalThis);
-  for (const [player, url] of Object.entries(modules)) {
-    /** @type {unknown} */
-    let policy;
-    try {
-      policy = await (await import(resolve(url))).makePolicy();
-    } catch (error) {
-      throw new PageError('load-policy', `The policy of player ${player} could not be made by ${url}: ${sentence(error)}`,
-        `${FOR_THE_STUDY} ${url} has to export makePolicy(), which returns (observation, frame, episode) => action.`);
-    }
-    if (typeof policy !== 'function') {
-      throw new PageError('load-policy', `makePolicy() of ${url} gave no function, for the policy of player ${player}.`,
-        `${FOR_THE_STUDY} It returns (observation, frame, episode) => action.`);
-    }
-    page.pycorePolicies = { [player]: policy, ...page.pycorePolicies };
-  }
-}
-
-const FOR_THE_STUDY = 'Please tell the person who runs the study.';
-
-/** The last line of a Python exception, which is the sentence. @param {unknown} error */
-function sentence(error) {
-  return describe(error).message;
 }
 
 /**

@@ -2,7 +2,8 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { get, load, loadPackages, loadPagePolicies } from '../../../web/core/loader.js';
+import { get, load, loadPackages } from '../../../web/core/loader.js';
+import { loadPagePolicies } from '../../../web/core/policies.js';
 
 /** Answers by hand: a status, or an error; pauses are noted and do not last. */
 function world(answers) {
