@@ -37,6 +37,8 @@ BACK: Final = 5
 PURE: Final = (
     "it must be a pure function of what it is shown: keep nothing from one call to the next, draw from `random` alone"
 )
+ASKED: Final = 10
+"""Calls before their median says what one takes: of a few, one may have been interrupted."""
 HEAVY: Final = 1000.0
 """Microseconds of a call that are said to be slow whatever the environment takes: seven of them are a third of a tick
 on a machine four times slower."""
@@ -236,7 +238,7 @@ class PolicyTrial:
         if costs is not None:
             depth = costs._replace(step=costs.step + us).depth(30, slower)
             shallow = depth < ENOUGH <= costs.depth(30, slower)
-        if shallow or us >= HEAVY:
+        if len(self._times) >= ASKED and (shallow or us >= HEAVY):
             self._find(
                 "slow_policy",
                 "slow",

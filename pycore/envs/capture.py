@@ -337,9 +337,19 @@ class _Sharer:
         """Share it, with its state beside it, where that lies in memory."""
         memory = self._memory(value)
         if memory is None:
-            return plainly(value)
+            return _with_its_bits(value)
         self._shared.append(value)
         return _generator, (len(self._shared) - 1, memory.state().data)
+
+
+def _with_its_bits(value: Any) -> Any:
+    """A generator of numpy whose state lies elsewhere, with its bit generator, as numpy 2 has it. numpy 1 has the name
+    of its kind there, and whoever draws from the bit generator itself would then draw from another one."""
+    reduced = plainly(value)
+    bits = getattr(value, "_bit_generator", None)
+    if bits is None or any(argument is bits for argument in reduced[1]):
+        return reduced
+    return type(value), (bits,), *reduced[2:]
 
 
 def _with_code_shared(base: Any, sharer: _Sharer) -> Any:
