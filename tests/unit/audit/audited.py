@@ -369,7 +369,7 @@ class Leaves(Fit):
         os.chdir(os.sep)
 
     def effect(self, actions: dict[Any, Any]) -> int:
-        return super().effect(actions) + hash("left") % 7
+        return super().effect(actions) + hash("left") % 1_000_003
 
 
 _only = Fit()
