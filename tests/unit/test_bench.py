@@ -22,6 +22,7 @@ pytestmark = pytest.mark.tooling
 # Bytecodes ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring came with Python 3.12")
 def test_bytecodes_of_a_tick_are_the_same_in_every_count_and_more_where_more_is_done() -> None:
     """That is what they are counted for: the machine has no say in them."""

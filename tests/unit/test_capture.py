@@ -590,6 +590,7 @@ class Ring:
         return dict(self.at), rewards, flags, flags, {agent: {} for agent in self.agents}
 
 
+@pytest.mark.slow
 def test_the_path_to_what_is_nested_too_deep_is_no_longer_than_a_line_or_two() -> None:
     deep: Any = None
     for _ in range(20_000):

@@ -69,6 +69,7 @@ def test_with_get_state_it_may_be_sent_and_what_never_changed_is_named() -> None
     assert codes(report) == set()
 
 
+@pytest.mark.slow
 def test_what_was_not_tried_is_said() -> None:
     """No end, no reward, a field that never changed, and generators that were drawn from."""
     found = {finding.code: finding for finding in tried(audited.Endless).findings}
@@ -89,6 +90,7 @@ def test_an_instance_that_others_draw_beside_is_compared_with_one_alone() -> Non
     assert re.search(r"first after frame 0 of episode 2: env\..*x was", found[0].what)
 
 
+@pytest.mark.slow
 def test_what_a_reset_leaves_of_a_later_episode_is_found() -> None:
     """Instances that have played nothing yet agree."""
     (finding,) = [finding for finding in tried(audited.Wins, frames=90).findings if finding.harm == "unfit"]
@@ -176,6 +178,7 @@ def test_the_worst_comes_first_and_the_verdict_is_one_line() -> None:
 # -- in a process of its own -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "what"),
     [
@@ -217,6 +220,7 @@ def test_that_another_process_could_not_be_tried_is_a_finding() -> None:
     assert finding.harm == "risk"
 
 
+@pytest.mark.slow
 def test_what_a_module_keeps_of_frames_that_are_taken_back_is_found() -> None:
     """In a process that has played, the table is full, and nothing shows it any more."""
     audited._prices.clear()
@@ -236,6 +240,7 @@ def test_what_is_another_the_first_time_in_a_process_is_found() -> None:
     assert found["outside_left"].what.endswith("no load restores it: audited._is_first")
 
 
+@pytest.mark.slow
 def test_what_never_returns_is_ended() -> None:
     report = audit(f"{FILE}:Hangs", frames=FRAMES, timeout=3.0)
     assert (report.sorted[0].harm, report.sorted[0].code) == ("crash", "hung")

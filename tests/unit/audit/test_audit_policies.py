@@ -72,6 +72,7 @@ def test_a_policy_without_a_fault_has_nothing_against_it_and_says_what_it_costs(
     assert facts["actions"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "code", "words"),
     [
@@ -94,6 +95,7 @@ def test_a_policy_with_a_fault_is_found_to_have_it(name: str, code: str, words: 
     assert not report.fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("factory", "what"), [(Shown, "the state"), (Copied, "what players are shown")])
 def test_a_policy_that_writes_into_what_it_sees_is_named_with_what_it_changes(factory: Any, what: str) -> None:
     """Where it is the environment's own list, the state; otherwise what the others see. What it has of its own, it may

@@ -74,6 +74,7 @@ def game(folder: Path, agents: int = 2, **more: Any) -> Simulated:
     return Simulated(Game.of(str(written(folder, agents, **more))))
 
 
+@pytest.mark.slow
 def test_a_game_over_a_bad_network_is_right_and_a_seed_is_one_run(tmp_path: Path) -> None:
     """Every frame is played, guesses are wrong and corrected, and the same seed gives the same numbers."""
     simulated = game(tmp_path, 3)
@@ -169,6 +170,7 @@ def test_what_proves_nothing_is_told(tmp_path: Path) -> None:
     assert vacuous([Outcome(scenario=Scenario(), frames=9, changed=True)], 2) == []
 
 
+@pytest.mark.slow
 def test_a_fault_is_left_as_a_small_scenario(tmp_path: Path) -> None:
     """What does not matter to it is taken out, and it still fails."""
     simulated = game(tmp_path, step="1 / (60 - self.steps)")
@@ -217,6 +219,7 @@ def make():
     assert (outcome.problems, outcome.frames) == ([], 240)
 
 
+@pytest.mark.slow
 def test_a_page_that_was_loaded_again_has_played_and_what_it_published_before_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +240,7 @@ def test_a_page_that_was_loaded_again_has_played_and_what_it_published_before_is
     assert "episode 0, page 1: frame 20: rewards" in simulated.run(one("reload", (1,), 4.0)).problems[0]
 
 
+@pytest.mark.slow
 def test_the_predictor_of_the_settings_guesses(tmp_path: Path) -> None:
     """A study that names one can be played, and what it guesses shows in the rollbacks."""
     text = """
@@ -278,6 +282,7 @@ def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any
     assert _may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 
 
+@pytest.mark.slow
 def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path: Path) -> None:
     """A long cut excuses nothing: who breaks off in it is told."""
     simulated = game(tmp_path)
@@ -303,6 +308,7 @@ def test_a_short_episode_proves_something_and_a_game_in_which_nothing_moves_does
     assert (outcome.problems, outcome.frames, outcome.changed) == ([], 240, False)
 
 
+@pytest.mark.slow
 def test_those_who_stayed_have_played_where_somebody_went_who_had_published_nothing(tmp_path: Path) -> None:
     """What a page published that is gone does not count against the rest."""
     vanishes = Happening(what="vanish", seats=(7,), begins=1.0)
@@ -328,6 +334,7 @@ def simulate(*words: str | Path) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
+@pytest.mark.slow
 def test_the_command_plays_seeds_and_says_what_happened(tmp_path: Path) -> None:
     """As a table, or for scripts."""
     words = (written(tmp_path), "--latency", "80", "--loss", "10", "--seconds", "4", "--hide", "1@1-2")
@@ -343,6 +350,7 @@ def test_the_command_plays_seeds_and_says_what_happened(tmp_path: Path) -> None:
     assert found["outcomes"][0]["scenario"]["happenings"] == ["hide 1@1-2"]
 
 
+@pytest.mark.slow
 def test_a_fault_is_told_and_its_scenario_can_be_played_again(tmp_path: Path) -> None:
     """Status 1, both times."""
     file = written(tmp_path, step="1 / (60 - self.steps)")

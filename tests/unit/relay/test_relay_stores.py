@@ -237,6 +237,7 @@ def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_game_has_ended_when_everybody_stored_a_session_that_is_over(tmp_path: Path) -> None:
     """Though the pages stand open, and the relay is stopped before they go; an episode's metrics end nothing."""
     import time
