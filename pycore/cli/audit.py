@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pycore.cli.serve import STUDY
+from pycore.cli.serve import STUDY, settings_beside
 from pycore.cli.told import told
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def audit(
     from pycore.audit.running import audit as run
     from pycore.site import Study
 
-    beside = Path(subject.partition(".py:")[0]).parent / STUDY
-    if settings is None and ".py" in subject and beside.is_file():
-        settings = beside
+    settings = settings_beside(subject, settings)
     console = Console(stderr=True, highlight=False)
     with console.status("starting") as status:
         report = run(

@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pycore.cli.serve import STUDY
+from pycore.cli.serve import STUDY, settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
 from pycore.factory import find_factory
@@ -126,9 +126,7 @@ def rehearse(
         raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
     console = Console(stderr=True, highlight=False)
     with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
-        beside = Path(subject.partition(".py:")[0]).parent / STUDY
-        if settings is None and ".py" in subject and beside.is_file():
-            settings = beside
+        settings = settings_beside(subject, settings)
         study = None if settings is None else Study.read(settings)
         game = rehearsal.Game.of(
             subject, None if study is None else study.settings, players or (None if study is None else study.players)

@@ -24,6 +24,12 @@ STUDY = "study.json"
 """The settings that are taken if none are named."""
 
 
+def settings_beside(subject: str, settings: Path | None) -> Path | None:
+    """The file of settings that was named, or the one beside an environment that is named by its file."""
+    beside = Path(subject.partition(".py:")[0]).parent / STUDY
+    return beside if settings is None and ".py" in subject and beside.is_file() else settings
+
+
 @click.command("serve", short_help="Run a study: build its page, pair its players, store their data.")
 @click.argument("subject", metavar="FILE.py[:FACTORY]")
 @click.option(

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pycore.cli.progress import tracked
-from pycore.cli.serve import STUDY
+from pycore.cli.serve import STUDY, settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
 
@@ -114,9 +114,7 @@ def simulate(
     from pycore.testing.scenario import Happening, Scenario, drawn
 
     with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
-        beside = Path(subject.partition(".py:")[0]).parent / STUDY
-        if settings is None and ".py" in subject and beside.is_file():
-            settings = beside
+        settings = settings_beside(subject, settings)
         study = None if settings is None else Study.read(settings)
         game = Game.of(
             subject, None if study is None else study.settings, players or (None if study is None else study.players)

@@ -16,8 +16,8 @@ test('the innermost line of the study is named, whoever called it and whatever i
   const error = python(
     'ValueError',
     '  File "/lib/python3.13/site-packages/pycore/envs/adapter.py", line 156, in _reset_with',
-    '  File "/home/pyodide/environment.py", line 12, in reset',
-    '  File "/home/pyodide/levels/first.py", line 7, in read',
+    '  File "study/environment.py", line 12, in reset',
+    '  File "study/levels/first.py", line 7, in read',
     '  File "/lib/python313.zip/random.py", line 312, in randrange',
     'ValueError: empty range',
   );
