@@ -82,7 +82,8 @@ class Settings(Frozen):
     experienced: bool = True
     """Whether every page keeps a record of what its participant saw."""
     store_every: float = 5.0
-    """Seconds from one store of that record to the next: what is lost at most when a page is closed."""
+    """Seconds from one store of what a page has recorded to the next: what is lost at most when it is closed.
+    0: nothing is stored before the end of an episode."""
     subject_from: Sequence[str] = SUBJECT_FROM
     """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
@@ -109,7 +110,8 @@ class Settings(Frozen):
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
-        _within("store_every", self.store_every, 1, 3600)
+        if self.store_every != 0:
+            _within("store_every", self.store_every, 1, 3600)
         for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")

@@ -23,6 +23,7 @@ from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import who_left
 from pycore.bridge.sent import Sent
+from pycore.bridge.stores import Stores
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
 from pycore.envs import ParallelEnvAdapter
@@ -113,8 +114,11 @@ class Bridge:
         self._figures = Figures(session, game.wall_ms, game.joined_ms)
         self._experienced: Experienced | None = None
         if game.settings.experienced and companion is None:
-            # A companion's page keeps records of its own.
-            self._experienced = Experienced(session, game.now, game.settings.store_every)
+            self._experienced = Experienced(session, game.now)
+        # A companion's page keeps records of its own, and stores them its own way.
+        every = game.settings.store_every if companion is None else 0.0
+        figures = self._figures.export
+        self._stores = Stores(session, self.trajectory, self._experienced, figures, game.now, every)
         self._sent = sent = Sent(session)
         self.view = View(session, self.trajectory, self._connections, self._pictures, self._figures, sent, self._notice)
         self._default = session.seats[session.me].default_action
@@ -166,8 +170,10 @@ class Bridge:
         worked = inbox[2] | inbox[3] << 8
         self._figures.ticked(now, flags & DISPLAYED != 0, worked)
         experienced = self._experienced
-        if experienced is not None and experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked):
-            self.tell({"news": "experienced"})
+        if experienced is not None:
+            experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked)
+        if now >= self._stores.due_at and self._stores.ask(now):
+            self.tell({"news": "store"})
         if self.session.has_news:
             self._put_all_news()
         self._write_head()
@@ -201,9 +207,14 @@ class Bridge:
             assert self._figures.clock is not None
             self._experienced.clock(self.now, *self._figures.clock)
 
-    def take_experienced(self, now: float) -> str:
-        """The lines of the experienced record since the last time, for the page to keep; empty where none is kept."""
-        return "" if self._experienced is None else self._experienced.take(now)
+    def take_stores(self, now: float) -> str:
+        """What was recorded since the last time, for the page to keep until the server has it: a JSON list of events
+        and payloads."""
+        return self._stores.take(now)
+
+    def take_end_stores(self, now: float, episode: int) -> str:
+        """The same at the end of an episode, or, -1, of the session: with its metrics."""
+        return self._stores.take_end(now, int(episode))
 
     def measure(self, clock: Callable[[], float], row: Sequence[Any]) -> None:
         """Have the session know what the simulation takes here. What that raises, the game will raise again."""

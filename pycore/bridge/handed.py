@@ -40,16 +40,16 @@ CORE: Final[dict[str, Any]] = {
     # The wall clock is read anew so often, since the clock of the ticks may stand still while a machine sleeps; so many
     # seconds after it woke up may have the times from before.
     "WALL": {"every_s": 1.0},
+    # A text that fits a packet of the network gains nothing.
+    "PACKING": {"from_characters": 1200},
 }
 """For every page."""
 
 DEMO: Final[dict[str, Any]] = {
-    # With these codes the relay will never take it: trying again is of no use, it stays for the download. A part has
-    # at most 4 bytes a character, and the relay takes 262,144 bytes.
+    # With these codes the relay will never take it: trying again is of no use, it stays for the download.
     "STORING": {
         "retries_ms": RETRIES_MS,
         "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
-        "part_characters": 60_000,
     },
     # Actions by key, if a study has no mapping of its own: nothing, left, right, jump, and jump with either. Other keys
     # stand for the same ones, where a mapping does not use them itself.

@@ -118,12 +118,20 @@ def _predictions(session: Session) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+def metrics_so_far(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+    """The metrics in the middle of an episode, marked as such. The rollback events, of which there may be thousands,
+    are counted and not listed."""
+    return {**export_session_metrics(session, page, events=False), "soFar": True}
+
+
+def export_session_metrics(
+    session: Session, page: Mapping[str, Any] = NO_PAGE, *, events: bool = True
+) -> dict[str, Any]:
     """The session's metrics as the host page spells them, with additions beside. `page`: what its page knows of it, by
-    the names of `NO_PAGE`."""
+    the names of `NO_PAGE`. Without `events` the list of rollback events is empty."""
     counts = p2p_metrics(session)
     timeline = session.timeline
-    events = timeline.events
+    rollbacks = timeline.events
     costs = session.pacing.costs
     return {
         "gameId": session.game_id,
@@ -138,9 +146,9 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             "resentViaSocketIO": counts["inputsResentViaSocketIO"],
         },
         "rollbacks": {
-            "events": list(session.rollback_events()),
-            "count": events.count,
-            "maxFrames": events.max_frames,
+            "events": list(session.rollback_events()) if events else [],
+            "count": rollbacks.count,
+            "maxFrames": rollbacks.max_frames,
             "performed": timeline.rollbacks,
             "resimulatedFrames": timeline.resimulated,
             "depths": list(timeline.depths),

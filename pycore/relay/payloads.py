@@ -6,9 +6,11 @@ unread, so that a newer page can talk to an older relay; they are never passed o
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import urllib.parse
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -70,8 +72,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What `p2p_session_metrics`, `pycore_records`, `pycore_experienced` and `p2p_connection_type` share, and their
-    data."""
+    """What `p2p_session_metrics`, `pycore_rows`, `pycore_records`, `pycore_experienced` and `p2p_connection_type`
+    share, and their data."""
 
     game_id: str
     player_id: int | str
@@ -83,6 +85,20 @@ class Store:
     parts: int = 1
     last: bool = False
     remote: str = ""
+    so_far: bool = False
+    """Of metrics: their episode goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Where the rows of a `pycore_rows` belong; the rest is a `Store`."""
+
+    revision: int
+    base: int
+    first: int
+    frames: int
+    last: bool
+    """The episode's end is behind the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +188,15 @@ def read_metrics(payload: Any, limits: Limits) -> Store:
     fields = _fields(payload)
     owner = _owner(fields, limits)
     episode = _number(fields, "episode", -1, limits.episodes)
-    text = _metrics_text(fields.get("metrics"))
-    return Store(*owner, _utf8(text, "metrics", limits.metrics_bytes), text, episode=episode)
+    metrics = _unpacked(fields, limits.metrics_bytes) if "packed" in fields else fields.get("metrics")
+    text = _metrics_text(metrics)
+    size = _utf8(text, "metrics", limits.metrics_bytes)
+    return Store(*owner, size, text, episode=episode, so_far=_flag(fields, "so_far"))
 
 
 def read_records(payload: Any, limits: Limits) -> Store:
-    """One part of an episode's canonical trajectory."""
+    """One part of an episode's canonical trajectory, as pages sent it whole before there were pieces; they may lie in
+    somebody's browser still."""
     fields = _fields(payload)
     data = fields.get("data")
     if not isinstance(data, str):
@@ -194,21 +213,37 @@ def read_records(payload: Any, limits: Limits) -> Store:
     )
 
 
+def read_rows(payload: Any, limits: Limits) -> tuple[Store, Piece]:
+    """A piece of an episode's canonical trajectory: its first line, rows, and perhaps the episode's end. A line more or
+    less than was announced would be taken for another frame's later."""
+    fields = _fields(payload)
+    data = _data(fields, limits.piece_bytes)
+    size = _utf8(data, "data", limits.piece_bytes)
+    piece = Piece(
+        _number(fields, "revision", 0, limits.frames),
+        _number(fields, "base", 0, limits.frames),
+        _number(fields, "first", 0, limits.frames),
+        _number(fields, "frames", 0, limits.frames),
+        _flag(fields, "last"),
+    )
+    if piece.base > piece.first:
+        raise Refused("malformed", f"`first` is {piece.first}, before the base of its revision, {piece.base}")
+    lines = data.count("\n")
+    if lines != 1 + piece.frames + piece.last or not data.endswith("\n"):
+        raise Refused("malformed", f"`data` has {lines} lines; {piece.frames} frames were announced")
+    return Store(*_owner(fields, limits), size, data, episode=_number(fields, "episode", 0, limits.episodes)), piece
+
+
 def read_experienced(payload: Any, limits: Limits) -> Store:
     """One part of a player's experienced record; `last`: there is none behind it."""
     fields = _fields(payload)
-    data = fields.get("data")
-    if not isinstance(data, str):
-        raise Refused("malformed", f"`data` is {_shown(data)}; it must be a string")
-    last = fields.get("last", False)
-    if not isinstance(last, bool):
-        raise Refused("malformed", f"`last` is {_shown(last)}; it must be true or false")
+    data = _data(fields, limits.record_bytes)
     return Store(
         *_owner(fields, limits),
         _utf8(data, "data", limits.record_bytes),
         data,
         part=_number(fields, "part", 0, limits.experienced_parts - 1),
-        last=last,
+        last=_flag(fields, "last"),
     )
 
 
@@ -223,6 +258,38 @@ def read_connection_type(payload: Any, limits: Limits) -> Store:
         {name: value for name, value in fields.items() if name != "session_id"},
         remote="" if remote is None else str(_player(fields, "remote_player_id", limits)),
     )
+
+
+def _data(fields: dict[str, Any], limit: int) -> str:
+    """The text of records, which may be packed."""
+    data = _unpacked(fields, limit) if "packed" in fields else fields.get("data")
+    if not isinstance(data, str):
+        raise Refused("malformed", f"`data` is {_shown(data)}; it must be a string")
+    return data
+
+
+def _unpacked(fields: dict[str, Any], limit: int) -> str:
+    """The text that `packed` holds, zlib's format in base64; never more of it is unpacked than may be."""
+    packed = fields["packed"]
+    if not isinstance(packed, str):
+        raise Refused("malformed", f"`packed` is {_shown(packed)}; it must be a string")
+    unpacker = zlib.decompressobj()
+    try:
+        found = unpacker.decompress(base64.b64decode(packed, validate=True), limit + 1)
+        if len(found) > limit:
+            raise Refused("too_large", f"`packed` holds more than {limit} bytes")
+        if not unpacker.eof:
+            raise Refused("malformed", "`packed` is cut off")
+        return found.decode()
+    except (ValueError, zlib.error) as error:
+        raise Refused("malformed", f"`packed` is no text in zlib's format and base64: {error}") from None
+
+
+def _flag(fields: dict[str, Any], name: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise Refused("malformed", f"`{name}` is {_shown(value)}; it must be true or false")
+    return value
 
 
 def _fields(payload: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from pycore.relay.limits import Limits
 from pycore.relay.lobby import Connection, Lobby
 from pycore.relay.payloads import (
     WHOLE,
+    Piece,
     Refused,
     Store,
     read_connection_type,
@@ -32,6 +33,7 @@ from pycore.relay.payloads import (
     read_failure,
     read_metrics,
     read_records,
+    read_rows,
 )
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
 from pycore.relay.store import DataStore, StoreFailed
@@ -79,6 +81,7 @@ class RelayServer:
             "webrtc_signal": self._signal,
             "pycore_ping": self._ping,
             "p2p_session_metrics": self._metrics,
+            "pycore_rows": self._rows,
             "pycore_records": self._records,
             "pycore_experienced": self._experienced,
             "p2p_connection_type": self._connection_type,
@@ -214,9 +217,25 @@ class RelayServer:
 
     async def _put_metrics(self, seat: Seat, store: Store) -> None:
         now = time.time()
-        await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now)
+        await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
         if store.episode == WHOLE and (room := self.lobby.finished(store.game_id, seat, now)) is not None:
             self._start(self._put_game(room, {"ended": room.ended_wall}))
+
+    async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
+        places: list[Piece] = []
+
+        def read() -> Store:
+            store, piece = read_rows(payload, self.limits)
+            places.append(piece)
+            return store
+
+        return await self._keep(
+            sid,
+            read,
+            lambda seat, store: self.store.put_piece(
+                store.game_id, str(seat.player), store.episode, places[0], store.data, time.time()
+            ),
+        )
 
     async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
         return await self._keep(

@@ -42,3 +42,6 @@ export const HUD = Object.freeze({
 export const WALL = Object.freeze({
   "every_s": 1.0
 });
+export const PACKING = Object.freeze({
+  "from_characters": 1200
+});

@@ -57,7 +57,7 @@ def test_what_comes_out_is_to_the_byte_what_went_in(relay: Relay, tmp_path: Path
                 "details": {"protocol": "udp"},
             }
             assert await one.call("p2p_connection_type", kind) == {"status": "ok"}
-            assert (await relay.counts(game))["stored"] == {"metrics": 3, "records": 4}
+            assert (await relay.counts(game))["stored"] == {"metrics": 3, "records": 4, "pieces": 0}
             return game
 
     game = asyncio.run(go())
@@ -84,7 +84,7 @@ def test_storing_again_changes_nothing_and_the_last_write_wins(relay: Relay, tmp
                 await one.call("pycore_records", record(game, 0, 0, part, 3, data))
             for part, data in ((0, "AB"), (1, "x"), (1, "C")):
                 await one.call("pycore_records", record(game, 0, 0, part, 2, data))
-            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 2}
+            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 2, "pieces": 0}
             return game
 
     game = asyncio.run(go())
@@ -134,9 +134,9 @@ def test_a_locked_database_gives_an_error_and_the_repetition_gets_through(relay:
             finally:
                 lock.execute("ROLLBACK")
                 lock.close()
-            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 0}
+            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 0, "pieces": 0}
             assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {"a": 1})) == {"status": "ok"}
-            assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 0}
+            assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 0, "pieces": 0}
 
     asyncio.run(go())
 
@@ -210,7 +210,7 @@ def test_metrics_of_an_ended_game_are_taken_from_a_later_socket_of_the_session(r
         assert (await plain.call("pycore_records", data | {"session_id": "guess"}))["code"] == "foreign_room"
         assert await plain.call("pycore_records", data | {"session_id": "late-two"}) == {"status": "ok"}
         await plain.close()
-        assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 1}
+        assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 1, "pieces": 0}
 
     asyncio.run(go())
 
@@ -231,7 +231,7 @@ def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners
             assert (await two.call("p2p_session_metrics", metrics(game, 0, 0, {})))["code"] == "not_your_seat"
             counts = await relay.counts(game)
             assert (counts["state"], counts["inputs_relayed"]) == ("over", 1)
-            assert counts["stored"] == {"metrics": 1, "records": 0}
+            assert counts["stored"] == {"metrics": 1, "records": 0, "pieces": 0}
 
     with running(tmp_path, limits=Limits(retention_s=0.05, grace_s=0.1)) as relay:
         asyncio.run(go(relay))
@@ -307,7 +307,7 @@ def test_what_a_relay_did_not_get_before_it_died_the_next_one_takes_from_its_own
             assert (await later.call("pycore_records", other))["code"] == "foreign_room"
             mine = data | {"session_id": "secret-two"}
             assert [(await later.call("pycore_records", mine))["status"] for _ in range(3)] == ["ok", "ok", "error"]
-            assert (await relay.counts(games[0]))["stored"] == {"metrics": 0, "records": 1}
+            assert (await relay.counts(games[0]))["stored"] == {"metrics": 0, "records": 1, "pieces": 0}
 
     with running(tmp_path) as relay:
         asyncio.run(play(relay))
