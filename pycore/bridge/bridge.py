@@ -117,10 +117,12 @@ class Bridge:
             self._experienced = Experienced(session, game.now)
         # A companion's page keeps records of its own, and stores them its own way.
         every = game.settings.store_every if companion is None else 0.0
-        figures = self._figures.export
-        self._stores = Stores(session, self.trajectory, self._experienced, figures, game.now, every)
+        self._stores = Stores(session, self.trajectory, self._experienced, self._figures.export, game.now, every)
         self._sent = sent = Sent(session)
-        self.view = View(session, self.trajectory, self._connections, self._pictures, self._figures, sent, self._notice)
+        self.view = View(
+            session, self.trajectory, self._connections, self._pictures, self._figures, sent,
+            lambda: self._refusals.notice(self.now),
+        )  # fmt: skip
         self._default = session.seats[session.me].default_action
         self._write_head()
 
@@ -158,8 +160,7 @@ class Bridge:
         self.now = now
         self._out.restart()
         if self._resume is not None and self.session.phase < DONE:
-            # Between two ticks there were pictures, and whatever else the page has this Python do.
-            try:
+            try:  # between two ticks there were pictures, and whatever else the page has this Python do
                 self._resume()
             except Exception as error:
                 self.session.abort(now, "error", described(error))
@@ -208,8 +209,7 @@ class Bridge:
             self._experienced.clock(self.now, *self._figures.clock)
 
     def take_stores(self, now: float) -> str:
-        """What was recorded since the last time, for the page to keep until the server has it: a JSON list of events
-        and payloads."""
+        """What was recorded since the last time, for the page to keep until the server has it: events and payloads."""
         return self._stores.take(now)
 
     def take_end_stores(self, now: float, episode: int) -> str:
@@ -231,9 +231,6 @@ class Bridge:
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""
         self.session.request_stop(now)
-
-    def _notice(self) -> str:
-        return self._refusals.notice(self.now)
 
     def _refused(self, error: ActionError) -> None:
         line = self._refusals.note(error, self.now)
@@ -314,8 +311,7 @@ class Bridge:
 
     def _put_event(self, event: News) -> None:
         news = {"news": event.news, **event.as_dict()}
-        seat = news.pop("seat", None)
-        if seat is not None:
+        if (seat := news.pop("seat", None)) is not None:
             news["player"] = self.session.players[seat]
         self.tell(news)
         if self._pictures is not None and isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
@@ -338,8 +334,7 @@ class Bridge:
             if not self._companion.take(event, data, came):
                 self._take(event, data, came)
         except MALFORMED as error:
-            text = f"a message that cannot be read: {type(error).__name__}: {error}"
-            self.session.log(text, "warning")
+            self.session.log(f"a message that cannot be read: {type(error).__name__}: {error}", "warning")
 
     def _take(self, event: str, data: Any, came: float) -> None:
         if event == "rtc":

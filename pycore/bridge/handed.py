@@ -1,7 +1,7 @@
 """What the shims are handed before they run: how patient to be, how often to try again, what is of no use later.
 
 Some of it is needed before Python is there (its own files are loaded by it), so it is not given at run time: it is
-written into `web/core/handed.js` and `web/demo/handed.js` (`python -m tools.handed`), and a test keeps them alike.
+written into the `handed.js` of each folder of web/ (`python -m tools.handed`), and a test keeps them alike.
 What a running game needs beyond this stands in its orders, one by one.
 """
 
@@ -61,3 +61,9 @@ DEMO: Final[dict[str, Any]] = {
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
 }
 """For our own page."""
+
+WATCH: Final[dict[str, Any]] = {
+    # What is shown is seconds old in any case. So many games have a picture: each steps its game again.
+    "WATCHING": {"list_every_ms": 2000, "ask_every_ms": 1000, "turn_ms": 33, "longest_ms": 12, "pictures": 6},
+}
+"""For the page that watches."""

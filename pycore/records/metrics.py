@@ -9,6 +9,7 @@ from typing import Any, Final
 from pycore.distribution import TENTHS
 from pycore.events import EpisodeEnded
 from pycore.link.counts import LinkCounts
+from pycore.session.phases import PHASE_NAMES
 from pycore.session.session import Session
 
 TENTHS_MS: Final = 1000 / TENTHS
@@ -121,7 +122,29 @@ def _predictions(session: Session) -> dict[str, Any]:
 def metrics_so_far(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
     """The metrics in the middle of an episode, marked as such. The rollback events, of which there may be thousands,
     are counted and not listed."""
-    return {**export_session_metrics(session, page, events=False), "soFar": True}
+    return {**export_session_metrics(session, page, events=False), "soFar": True, "now": _now(session)}
+
+
+def _now(session: Session) -> dict[str, Any]:
+    """Where the session stands, for whoever watches it."""
+    return {
+        "episode": session.episode,
+        "frame": session.frame,
+        "confirmed": session.confirmed,
+        "phase": PHASE_NAMES[session.phase],
+        "hidden": bool(session.journal.sights) and session.journal.sights[-1].hidden,
+        "links": {
+            str(session.players[link.seat]): {
+                "path": link.path,
+                "rttMs": _milliseconds((link.wire if link.healthy else link.socket).rtt),
+            }
+            for link in session.links if link.seat >= 0
+        },
+    }  # fmt: skip
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
 
 
 def export_session_metrics(
@@ -168,7 +191,7 @@ def export_session_metrics(
             "confirmationLagFrames": session.ticks.lags.export(),
             "inputAgeFrames": session.ticks.ages.export(),
             "rttMs": {
-                str(session.players[link.seat]): None if link.wire.rtt is None else round(link.wire.rtt * 1000, 1)
+                str(session.players[link.seat]): _milliseconds(link.wire.rtt)
                 for link in session.links
             },
         },

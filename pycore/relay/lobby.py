@@ -247,10 +247,9 @@ class Lobby:
                 self._release(session_id, seat)
                 self._note_end(room)
         late = [
-            connection
-            for connection in self._waiting.values()
+            connection for connection in self._waiting.values()
             if connection.waiting_since is not None and now - connection.waiting_since >= self.limits.waiting_s
-        ]
+        ]  # fmt: skip
         for connection in late:
             del self._waiting[connection.sid]
             out.append(_error(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game"))
@@ -268,7 +267,7 @@ class Lobby:
         return self._rooms.get(game_id)
 
     def playing(self) -> list[Room]:
-        """The games that go on."""
+        """The games that go on, the oldest first."""
         return [room for room in self._rooms.values() if not room.over]
 
     def health(self) -> dict[str, int]:
@@ -286,6 +285,8 @@ class Lobby:
         connection = self._connections.get(sid)
         if connection is None:
             raise Refused("not_in_game", "this socket is no longer connected")
+        if connection.seat is not None:
+            connection.seat.heard_at = now
         if not getattr(connection, bucket).take(now):
             raise Refused("too_frequent", f"too many events ({bucket}) in a short time")
         return connection
@@ -354,8 +355,7 @@ class Lobby:
         for connection in self._waiting.values():
             since = now if connection.waiting_since is None else connection.waiting_since
             data = {
-                "cur_num_players": present,
-                "players_needed": len(self._players) - present,
+                "cur_num_players": present, "players_needed": len(self._players) - present,
                 "ms_remaining": max(0, round(1000 * (since + self.limits.waiting_s - now))),
             }
             out.append(Outgoing(connection.sid, "waiting_room", data))

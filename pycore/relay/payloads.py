@@ -198,19 +198,15 @@ def read_records(payload: Any, limits: Limits) -> Store:
     """One part of an episode's canonical trajectory, as pages sent it whole before there were pieces; they may lie in
     somebody's browser still."""
     fields = _fields(payload)
-    data = fields.get("data")
-    if not isinstance(data, str):
-        raise Refused("malformed", f"`data` is {_shown(data)}; it must be a string")
+    data = _data(fields, limits.record_bytes)
     size = _utf8(data, "data", limits.record_bytes)
     parts = _number(fields, "parts", 1, limits.record_parts)
     return Store(
-        *_owner(fields, limits),
-        size,
-        data,
+        *_owner(fields, limits), size, data,
         episode=_number(fields, "episode", -1, limits.episodes),
         part=_number(fields, "part", 0, parts - 1),
         parts=parts,
-    )
+    )  # fmt: skip
 
 
 def read_rows(payload: Any, limits: Limits) -> tuple[Store, Piece]:

@@ -77,6 +77,8 @@ class Seat:
     gone: bool = False
     inputs: int = 0
     stored_bytes: int = 0
+    heard_at: float | None = None
+    """When an event of its page came last."""
 
 
 @dataclass(slots=True, eq=False)

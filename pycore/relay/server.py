@@ -37,6 +37,7 @@ from pycore.relay.payloads import (
 )
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
 from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.watching import Watching
 from pycore.relay.wire import REFUSED, packet_class
 
 log = logging.getLogger("pycore.relay")
@@ -50,8 +51,17 @@ by the pings of the WebSocket itself, which the browser answers whatever the pag
 class RelayServer:
     """The socket.io side of the relay."""
 
-    def __init__(self, lobby: Lobby, store: DataStore, limits: Limits, *, origins: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        lobby: Lobby,
+        store: DataStore,
+        limits: Limits,
+        *,
+        origins: Sequence[str] | None = None,
+        watching: Watching | None = None,
+    ) -> None:
         self.lobby = lobby
+        self._watching = watching
         self.store = store
         self.limits = limits
         self._out: asyncio.Queue[Outgoing] = asyncio.Queue()
@@ -218,6 +228,8 @@ class RelayServer:
     async def _put_metrics(self, seat: Seat, store: Store) -> None:
         now = time.time()
         await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
+        if self._watching is not None and store.so_far:
+            self._watching.said(store.game_id, str(seat.player), now, store.data)
         if store.episode == WHOLE and (room := self.lobby.finished(store.game_id, seat, now)) is not None:
             self._start(self._put_game(room, {"ended": room.ended_wall}))
 

@@ -35,7 +35,7 @@ def begun(relay, open_page):
         page.add_init_script(f"window.pycoreReadAction = (frame) => Math.floor(frame / {5 + seat}) % 6;")
         page.goto(f"{relay.url}?autojoin=1")
     for page in pages:
-        phase(page, "playing")
+        phase(page, "playing", timeout=90)
     return pages
 
 

@@ -19,7 +19,7 @@ from tools import handed
 WEB = Path(__file__).resolve().parents[2] / "web"
 MAY_IMPORT = {
     "core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"},
-    "replay": {"replay", "demo"}, "report": {"report"},
+    "watch": {"watch", "demo", "core"}, "replay": {"replay", "demo"}, "report": {"report"},
 }  # fmt: skip
 ABOVE = {"demo": {"vendor"}, "interactive_gym": {"the page"}}
 """What lies beside the folders where they are served: libraries, and the modules of the host page."""
@@ -82,7 +82,7 @@ def test_an_import_across_is_reported(name: str, source: str, complaint: str) ->
 
 def test_the_demo_site_ships_the_core_and_the_demo_only() -> None:
     names = {name for _, name in pages.shims(WEB)}
-    assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "index.html"}
+    assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "watch", "index.html"}
     assert {f"demo/{path.name}" for path in (WEB / "demo").iterdir()} - {pages.FRONT} <= names
 
 
