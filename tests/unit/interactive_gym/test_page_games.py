@@ -23,6 +23,7 @@ from page_support import (
 
 from pycore.interactive_gym import ledger
 from pycore.session.phases import PLAYING
+from tests.page import arena
 
 BAD = {"loss": 0.15, "delay": 0.06, "jitter": 0.03}
 
@@ -252,6 +253,23 @@ def test_the_hud_says_round_score_and_time_of_the_truth(carry: bool) -> None:
         assert begun["hud"].endswith(f"Time left: {89 / FPS:05.1f}s")
         assert (begun["cumulative"][str(side.me)] > finals[0] / 2) is carry
     assert finals[0] > 1
+
+
+class Objectives(arena.Arena):
+    """Its rewards are vectors, those of player 1 by name."""
+
+    def step(self, actions: Any) -> Any:
+        seen, _rewards, *rest = super().step(actions)
+        return seen, {0: [1.5, -1], 1: {"coins": 2}}, *rest
+
+
+@pytest.mark.parametrize(("carry", "scores"), [(True, ("180 / -120", "240")), (False, ("90 / -60", "120"))])
+def test_the_score_of_rewards_that_are_vectors_is_shown_by_component(carry: bool, scores: tuple[str, str]) -> None:
+    """And carried over by component."""
+    scene = metadata(max_steps=60, num_episodes=2, hud_score_carry_over=carry)
+    table = Table(scene, envs=[Objectives(), Objectives()]).play()
+    shown = [side.shown[-1] for side in table.sides]
+    assert tuple(side["hud"].split(" | ")[1] for side in shown) == tuple(f"Score: {score}" for score in scores)
 
 
 def test_between_episodes_the_hud_keeps_the_last_score() -> None:
