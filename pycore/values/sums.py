@@ -1,7 +1,7 @@
 """Sums of rewards: numbers add up, vectors component by component, and what goes by names by its name.
 
-A sum begins with 0, to which anything can be added, and 0 added to anything changes nothing. None is the sum of what
-has none, such as texts, or vectors of two lengths, and nothing that is added to it makes it one again.
+A sum begins with 0, to which anything can be added; 0, or no reward (None), added to anything changes nothing. None is
+the sum of what has none, such as texts, or vectors of two lengths, and nothing that is added to it makes it one again.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def plus(total: Any, reward: Any) -> Any:
             return None
     if kind not in (list, tuple, dict) and hasattr(reward, "tolist"):
         return plus(total, reward.tolist())
-    if total is None:
-        return None
+    if total is None or reward is None:
+        return total
     if isinstance(reward, dict):
         return _by_name(total, reward)
     if isinstance(reward, (list, tuple)):

@@ -25,6 +25,9 @@ from pycore.values.sums import plus
         ([{"food": 1}, {"food": 2, "time": -1}], {"food": 3, "time": -1}),
         ([0.0, {"food": [1, 2]}, {"food": [3, 4]}], {"food": [4, 6]}),
         ([[], []], []),
+        ([None, 2, None], 2),
+        ([[1, None], None, [2, 3]], [3, 3]),
+        ([{"food": None}, {"food": 1}], {"food": 1}),
     ],
 )
 def test_numbers_add_up_and_vectors_do_by_component(rewards: list[Any], total: Any) -> None:
@@ -34,8 +37,8 @@ def test_numbers_add_up_and_vectors_do_by_component(rewards: list[Any], total: A
 @pytest.mark.parametrize(
     "rewards",
     [
-        ["won"], [None], [1, "won", 2], [[1, 2], [1, 2, 3]], [[1, 2], 1], [1, [1, 2]], [{"food": 1}, [1]], [[1, "won"]],
-        [{"food": None}], [1.5, 10**400], [[1.5], [10**400]],
+        ["won"], [1, "won", 2], [[1, 2], [1, 2, 3]], [[1, 2], 1], [1, [1, 2]], [{"food": 1}, [1]], [[1, "won"]],
+        [{"food": "x"}], [1.5, 10**400], [[1.5], [10**400]],
     ],
 )  # fmt: skip
 def test_what_has_no_sum_has_none_whatever_follows(rewards: list[Any]) -> None:
