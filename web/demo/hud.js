@@ -60,7 +60,7 @@ export function points({ score, rewards, players }) {
   const bySeat = Array.isArray(rewards) || !rewards ? rewards : players.map(({ id }) => rewards[String(id)] ?? 0);
   const gained = score ?? bySeat;
   // Rewards that are vectors are in the data; a person needs one number.
-  return Array.isArray(gained) && gained.every(Number.isFinite) ? gained : null;
+  return Array.isArray(gained) && gained.every(Number.isFinite) ? /** @type {number[]} */ (gained) : null;
 }
 
 /**
