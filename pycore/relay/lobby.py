@@ -96,8 +96,7 @@ class Lobby:
     # Sockets
 
     def connect(self, sid: str, auth: Any, now: float) -> list[Outgoing]:
-        """A new socket. Its `auth` may present a session id, which gives a waiting seat back at once, and the page's
-        address, in which the subject id is looked for."""
+        """A new socket. Its `auth` may present a session id, which gives a waiting seat back, and an address."""
         if len(self._connections) >= self.limits.sockets:
             raise Refused("server_full", f"{self.limits.sockets} sockets are connected; try again later")
         presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)

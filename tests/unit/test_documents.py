@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pycore import Outlook, Session, Settings, spaces
+from pycore.audit.objects import EVERY, FIELDS
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import EnvironmentUnfit
 from pycore.records import Trajectory, trajectory_text
@@ -193,10 +194,42 @@ def test_the_page_in_the_embedding_guide_is_the_one_that_new_writes() -> None:
 
 
 def test_the_drawing_guide_names_every_type_of_object_that_the_page_draws() -> None:
-    """And no other."""
+    """And no other; the audit knows the same ones."""
     canvas = (ROOT / "web" / "demo" / "canvas.js").read_text("utf-8")
     drawn = set(re.findall(r"^    case '(\w+)'", canvas, re.MULTILINE))
     assert "rectangle" in drawn
     named = re.search(r"^\| `object_type` \| (.*?) \|$", (DOCS / "drawing.md").read_text("utf-8"), re.MULTILINE)
     assert named is not None
-    assert set(re.findall(r"`(\w+)`", named[1])) == drawn
+    assert set(re.findall(r"`(\w+)`", named[1])) == drawn == set(FIELDS)
+
+
+def test_the_drawing_guide_has_every_field_that_the_page_draws_and_what_stands_without_it() -> None:
+    """In its tables, in the page and in what the audit knows; the values in brackets are those of the page."""
+    canvas = (ROOT / "web" / "demo" / "canvas.js").read_text("utf-8")
+    (drawing,) = re.findall(r"^function draw\(.*?^}", canvas, re.MULTILINE | re.DOTALL)
+    shared = set(re.findall(r"object\.(\w+)", canvas.split("function fillAndStroke")[1].split("\n}")[0]))
+    (taken,) = re.findall(r"const { (x = 0.*?) } = object;", drawing)
+    usual = set(re.findall(r"(\w+) =", taken))
+    raster = canvas.split("function raster")[1].split("\n}")[0]
+    guide = (DOCS / "drawing.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", guide.split("| `object_type` | fields |")[1], re.MULTILINE))
+    for kind, case in re.findall(r"case '(\w+)':(.*?)(?=case '|default:)", drawing, re.DOTALL):
+        used = set(re.findall(r"object\.(\w+)", case))
+        used |= {name for name in usual if re.search(rf"\b{name}\b[,;)]", case)}
+        used |= shared if "fillAndStroke" in case else set()
+        if kind == "pixels":
+            used |= set(re.findall(r"(\w+) = ", re.findall(r"const { (.*?) } = object", raster)[0])) | {"w", "h"}
+        assert used == set(FIELDS[kind]), kind
+        told = rows[kind] if kind in rows else guide.split("A list may have pictures")[1].split("##")[0]
+        assert set(FIELDS[kind]) <= set(re.findall(r"`(\w+)`", told)), kind
+    every = guide.split("| every object | |")[1].split("| `object_type` | fields |")[0]
+    assert set(EVERY) <= set(re.findall(r"^\| `(\w+)`", every, re.MULTILINE))
+    for drawn, said in {
+        "object.size ?? 16": "`size` in units of the world (16)",
+        "object.align ?? 'left'": "`align`: `left` (the default",
+        "object.width ?? 1;": "`width` (1)",
+        "object.width ?? 2;": "`width` of the outline (2)",
+        "object.color ?? '#000000'": "`color` (black)",
+    }.items():
+        assert drawn in canvas
+        assert said in guide

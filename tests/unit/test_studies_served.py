@@ -75,7 +75,7 @@ def test_a_folder_of_wheels_gives_a_package_with_all_that_it_needs(tmp_path: Pat
     folder = tmp_path / "wheels"
     wheel(folder, "My_Game", needs=("tiny.counts>=1", 'pytest; extra == "testing"'))
     wheel(folder, "tiny_counts", needs=("my-game",))
-    wheel(folder, "unasked")
+    wheel(folder, "pytest")
     found = plan(["my.game"], usual, folder)
     assert found.load == ["My_Game-1.0-py3-none-any.whl", "tiny_counts-1.0-py3-none-any.whl"]
     assert sorted(found.wheels) == sorted(found.load)
@@ -231,7 +231,8 @@ def test_an_import_that_nobody_brings_along_is_noted_with_the_setting_that_would
     environment.write_text(f"{environment.read_text('utf-8')}\n{line}\n", "utf-8")
     served = serve(environment)
     assert served.status == 0, served.printed
-    assert 'imports numpyro, which is not in its folder and not among the packages: if its package is called so, say "packages": ["numpyro"] in the settings, or --packages numpyro' in served.printed  # noqa: E501
+    assert "imports numpyro, which is not in its folder and not among the packages" in served.printed
+    assert 'say "packages": ["numpyro"] in the settings, or --packages numpyro' in served.printed
     assert ("was not tried out, since numpyro is not installed here" in served.printed) == (not line.startswith("def"))
     change(study, packages=["numpyro"])
     assert "not among the packages" not in serve(environment).printed
@@ -246,3 +247,50 @@ def test_what_works_by_plain_http_from_another_machine_is_said(serve: Callable[.
     assert re.search(r"reach other machines, at http://THIS-MACHINE:\d+/ \. By plain http everything of pycore", others)
     assert "crypto.randomUUID" in others
     assert "https, by a proxy in front (docs/running.md)" in others
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"object_type": "circle", "x": x', '"object_type": "circel", "x": x',
+         "there is no object_type 'circel', which 'player_0' has; did you mean 'circle'?"),
+        ('"text": str(number + 1)', '"label": str(number + 1)',
+         "the text 'player_0.name' has a field 'label', which is not drawn; did you mean 'text'?"),
+        ('"w": WIDTH, "h": 40', '"w": WIDTH, "height": 40',
+         "the rectangle 'sky' has a field 'height', which is not drawn; did you mean 'h'?"),
+        ('"uuid": agent,', '"uuid": "player",', "two objects have the uuid 'player': only the last of them is drawn"),
+        ('"y": y, "radius": 16', '"y": float("nan"), "radius": 16', "an object 'player_0' whose y is nan"),
+        ('"y": y, "radius": 16', '"y": str(y), "radius": 16', "the circle 'player_0' has '200' as its y, which must"),
+    ],
+)  # fmt: skip
+def test_what_nobody_would_see_is_noted_before_anybody_opens_the_page(
+    serve: Callable[..., Served], study: Path, old: str, new: str, said: str
+) -> None:
+    """The page passes it over, and the picture lacks something: the study is served all the same."""
+    environment = study / "environment.py"
+    text = environment.read_text("utf-8")
+    assert text.count(old) == 1
+    environment.write_text(text.replace(old, new), "utf-8")
+    served = serve(environment)
+    assert served.status == 0, served.printed
+    assert said in served.printed
+    assert "(docs/drawing.md)" in served.printed
+
+
+def test_pictures_are_looked_at_while_the_game_moves(serve: Callable[..., Served], study: Path) -> None:
+    """Not the first one alone: what is wrong with a later one is told as well, once, and the template has nothing."""
+    environment = study / "environment.py"
+    text = environment.read_text("utf-8")
+    assert "render()" not in serve(environment).printed
+
+    def gives(what: str) -> Served:
+        environment.write_text(text.replace("        return shown\n", f"        return {what}\n"), "utf-8")
+        return serve(environment)
+
+    strange = gives('shown + ["x"] * (self.frame > 9)').printed
+    assert strange.count("there is a str among the objects; each must be a dictionary") == 1
+    none = gives("shown if self.frame < 9 else b'x'").printed
+    assert "the page will show no picture: render() gives a bytes; it must be a list of objects" in none
+    raised = gives("shown if self.frame < 9 else 1 / 0")
+    assert raised.status == 2
+    assert "ZeroDivisionError: division by zero (environment.py:" in raised.printed
