@@ -8,13 +8,16 @@ import random
 import re
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from pycore import Outlook, Session, Settings, spaces
 from pycore.audit.objects import EVERY, FIELDS
+from pycore.cli import cli
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import EnvironmentUnfit
 from pycore.records import Trajectory, trajectory_text
@@ -233,3 +236,64 @@ def test_the_drawing_guide_has_every_field_that_the_page_draws_and_what_stands_w
     }.items():
         assert drawn in canvas
         assert said in guide
+
+
+def documents() -> dict[str, str]:
+    """Everything that tells somebody what to type, by its path."""
+    patterns = ("*.md", "docs/*.md", "docs/howto/*.md", "examples/*.py", "pycore/site/template/*.*")
+    paths = [path for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.name != "CHANGELOG.md"]
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths if path.is_file()}
+
+
+def test_nobody_is_told_to_install_what_no_index_serves() -> None:
+    """From a checkout or a wheel, by a path. What runs is installed already: it may name its extras, if they are."""
+    found = documents()
+    assert {"README.md", "docs/tutorial.md", "examples/volley_study.py"} <= set(found)
+    lines = [(name, line) for name, text in found.items() for line in text.splitlines() if "pip install" in line]
+    assert len(lines) >= 4
+    assert [(name, line) for name, line in lines if "interactive-gym-pycore" in line] == []
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    told = [
+        rest for path in (ROOT / "pycore").rglob("*.py")
+        for rest in re.findall(r"pip install ([^\n]*?interactive-gym-pycore[^\n'\"]*)", path.read_text())
+    ]  # fmt: skip
+    assert len(told) >= 4
+    for rest in told:
+        named = re.fullmatch(r"'?interactive-gym-pycore\[(\w+)\]", rest)
+        assert named is not None, rest
+        assert named[1] in extras
+
+
+CALL = re.compile(r"^ *(?:\$ |.*[;&] )?(?:python3? -m )?pycore ([a-z][a-z-]+(?: [^#;&\n]*)?)", re.MULTILINE)
+
+
+def calls_in(text: str) -> list[str]:
+    """The words behind `pycore` of every command in code: in blocks, where a prompt tells commands from output,
+    and within lines, where one may wrap."""
+    blocks = []
+    for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        prompted = re.findall(r"^\$ .*$", block, re.MULTILINE)
+        blocks += prompted or [block]
+    within = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return CALL.findall("\n".join([*blocks, *(code.replace("\n", " ") for code in within)]))
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_every_command_and_option_in_the_documents_is_one() -> None:
+    """In code and within lines: what is typed from a guide is understood."""
+    seen = set()
+    for name, text in documents().items():
+        for call in calls_in(text):
+            command: click.Command = cli
+            words = call.replace("|", " ").split()
+            while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+                word = words.pop(0)
+                assert word in command.commands, f"{name}: pycore {call}"
+                command = command.commands[word]
+            seen.add(command.name)
+            for option in re.findall(r"(?:^|[ \[])(--[a-z][a-z-]*)", " ".join(words)):
+                assert option in options_of(command) | {"--help"}, f"{name}: pycore {call}"
+    assert {"new", "audit", "simulate", "rehearse", "serve", "data", "verify", "export", "report", "replay"} <= seen
