@@ -96,13 +96,13 @@ class Lobby:
     # Sockets
 
     def connect(self, sid: str, auth: Any, now: float) -> list[Outgoing]:
-        """A new socket. Its `auth` may present a session id, which gives a waiting seat back at once."""
+        """A new socket. Its `auth` may present a session id, which gives a waiting seat back, and an address."""
         if len(self._connections) >= self.limits.sockets:
             raise Refused("server_full", f"{self.limits.sockets} sockets are connected; try again later")
         presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)
         connection = self._connections[sid] = Connection(sid, self.limits)
         connection.session_id = presented.session_id
-        connection.subject_id = presented.subject_id
+        connection.subject_id = presented.subject_id or self.subject_of(presented.query)
         return self._rebind(connection, now)
 
     def disconnect(self, sid: str, now: float) -> list[Outgoing]:

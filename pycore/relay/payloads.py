@@ -139,16 +139,25 @@ def _query(fields: Mapping[str, Any], limits: Limits) -> str:
 
 
 def subject_of(query: str, names: Sequence[str], limits: Limits) -> str | None:
-    """The subject id in a page's address, `?PROLIFIC_PID=…`: of these names the first that has a value."""
+    """The subject id in a page's address, `?PROLIFIC_PID=…`: of these names the first that has a value. Services and
+    people write one name in many ways, so `participantId` and `Participant-ID` are `participant_id`; of a name that
+    stands there twice the first value counts, as in a browser."""
     try:
-        values = dict(urllib.parse.parse_qsl(query.removeprefix("?"), max_num_fields=100))
+        fields = urllib.parse.parse_qsl(query.removeprefix("?"), max_num_fields=100)
     except ValueError:
         return None
+    values: dict[str, str] = {}
+    for name, value in fields:
+        values.setdefault(_folded(name), value)
     for name in names:
-        value = values.get(name, "").strip()
+        value = values.get(_folded(name), "").strip()
         if 1 <= len(value) <= limits.id_chars and value.isprintable():
             return value
     return None
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
 
 
 def read_action(payload: Any, limits: Limits) -> Action:
