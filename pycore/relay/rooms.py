@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.payloads import Action, Refused, Signal
+from pycore.relay.payloads import Action, Signal
 
 PlayerId = int | str
 

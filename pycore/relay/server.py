@@ -21,22 +21,23 @@ from typing import Any
 
 import socketio
 
+from pycore.relay.connections import Connection
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.lobby import Connection, Lobby
-from pycore.relay.payloads import (
+from pycore.relay.lobby import Lobby
+from pycore.relay.payloads import read_failure
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
+from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.uploads import (
     WHOLE,
     Piece,
-    Refused,
     Store,
     read_connection_type,
     read_experienced,
-    read_failure,
     read_metrics,
     read_records,
     read_rows,
 )
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
-from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.watching import Watching
 from pycore.relay.wire import REFUSED, packet_class
 
