@@ -8,7 +8,10 @@ those the one that reaches furthest. Of confirmed frames all say the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+NONE: Final = 1 << 62
+"""A frame that no episode has."""
 
 
 class Place(NamedTuple):
@@ -63,28 +66,44 @@ class Episode(NamedTuple):
 
 def join(places: Iterable[Place]) -> Episode:
     """The pieces of one episode, from frame 0 on."""
-    found = list(places)
-    newest = max((place.revision for place in found), default=0)
-    reach: list[tuple[Place, int]] = [
-        (place, min([place.first + place.frames, *(each.base for each in found if each.revision > place.revision)]))
-        for place in found
-    ]
+    found = sorted(places, key=lambda place: place.first)
+    limits = _limits(found)
     segments: list[Segment] = []
     gaps: list[tuple[int, int]] = []
-    at = 0
+    here: list[tuple[int, int, Place]] = []
+    """Pieces that have the frame `at`: the revision, and up to where its rows count."""
+    at = behind = 0
     while True:
-        here = [(place.revision, stop, place) for place, stop in reach if place.first <= at < stop]
+        while behind < len(found) and found[behind].first <= at:
+            place = found[behind]
+            here.append((place.revision, min(place.first + place.frames, limits[place.revision]), place))
+            behind += 1
+        here = [each for each in here if each[1] > at]
         if here:
             _, stop, place = max(here)
             segments.append(Segment(place, at, stop, False))
             at = stop
             continue
-        behind = [place.first for place, stop in reach if at < place.first < stop]
-        if not behind:
+        ahead = [each for each in found[behind:] if min(each.first + each.frames, limits[each.revision]) > each.first]
+        if not ahead:
             break
-        gaps.append((at, min(behind)))
-        at = min(behind)
+        gaps.append((at, ahead[0].first))
+        at = ahead[0].first
+    newest = max(limits, default=0)
     return _ended([place for place in found if place.revision == newest and place.last], segments, gaps, at)
+
+
+def _limits(found: Sequence[Place]) -> dict[int, int]:
+    """By revision: the frame up to which its rows count, the lowest base of the later ones."""
+    bases: dict[int, int] = {}
+    for place in found:
+        bases[place.revision] = min(place.base, bases.get(place.revision, place.base))
+    limits: dict[int, int] = {}
+    lowest = NONE
+    for revision in sorted(bases, reverse=True):
+        limits[revision] = lowest
+        lowest = min(lowest, bases[revision])
+    return limits
 
 
 def _ended(

@@ -106,7 +106,9 @@ class Watching:
             "time": round(wall, 3),
             "store_every": self._late,
             **self._lobby.health(),
-            "games": [self._game(room, now, wall) for room in reversed(self._lobby.playing())],
+            "games": [
+                self._game(room, now, wall) for room in reversed(self._lobby.playing()) if room.ended_wall is None
+            ],
         }
 
     def _game(self, room: Room, now: float, wall: float) -> dict[str, Any]:

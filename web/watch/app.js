@@ -78,6 +78,7 @@ function fill(card, game) {
   const minutes = Math.floor(game.seconds / 60);
   const since = /** @type {HTMLElement} */ (card.querySelector('.since'));
   since.textContent = `${minutes} min ${Math.floor(game.seconds % 60)} s · ${game.inputs_relayed} inputs by the server`;
+  const names = [...card.querySelectorAll('th')].map((head) => head.textContent ?? '');
   const rows = game.players.flatMap((/** @type {any} */ player) => {
     const links = Object.entries(player.links ?? {});
     return (links.length > 0 ? links : [['', null]]).map(([other, link], index) => {
@@ -94,12 +95,15 @@ function fill(card, game) {
         [shown(player.rollbacks), ''], [shown(player.stalls), ''], [ago(player.heard_s), player.heard_s > 5 ? 'warn' : ''],
       ];
       const first = index === 0;
-      for (const [text, kind] of [...(first ? own : own.map(() => ['', ''])), ...of, ...(first ? counts : counts.map(() => ['', '']))]) {
+      const none = (/** @type {string[][]} */ of_player) => of_player.map(() => ['', '']);
+      const cells = [...(first ? own : none(own)), ...of, ...(first ? counts : none(counts))];
+      cells.forEach(([text, kind], column) => {
         const cell = document.createElement('td');
         cell.textContent = text ?? '';
         cell.className = kind ?? '';
+        cell.dataset['name'] = names[column] ?? '';
         row.append(cell);
-      }
+      });
       return row;
     });
   });

@@ -98,6 +98,20 @@ def test_the_list_has_the_running_games_with_what_their_pages_said_last(watched:
     asyncio.run(go())
 
 
+def test_a_game_whose_pages_have_stored_its_end_is_not_running(watched: Relay) -> None:
+    """Though they stand open still."""
+    async def go() -> None:
+        async with watched.pair() as ((one, two), game):
+            for player, client in enumerate((one, two)):
+                assert (await game_of(watched, game))["game_id"] == game
+                whole = {"game_id": game, "player_id": player, "episode": -1, "metrics": {}}
+                assert await client.call("p2p_session_metrics", whole) == {"status": "ok"}
+            _, listed = await ask(watched, "/api/watch")
+            assert game not in [each["game_id"] for each in listed["games"]]
+
+    asyncio.run(go())
+
+
 def test_no_subject_is_shown_and_the_same_person_has_the_same_name(watched: Relay) -> None:
     """Nor is it part of the name."""
     async def go() -> None:
