@@ -15,7 +15,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const HTML = readFileSync(join(ROOT, 'pycore/site/template/page.html'), 'utf8');
-const [, SCRIPT] = /<script type="module">(.*?)<\/script>/s.exec(HTML);
+const [, SCRIPT] = /<script type="module"[^>]*>(.*?)<\/script>/s.exec(HTML);
 
 const BY_HAND = {
   'core/loader.js': 'export const load = (...given) => globalThis.world.load(...given);',
