@@ -155,6 +155,19 @@ test('also what a failed game leaves is stored; why it failed is on the screen a
   assert.deepEqual(told, [['page_failed', { code: 'Error', message: 'Tag.step() raised', where: 'game' }], ['leave_game', {}]]);
 });
 
+test('a game that ended before its first frame is told to the server as well, and is not called stored', async () => {
+  const page = await visit();
+  page.begins();
+  page.game.exportSessionMetrics = () => ({ frames: { total: 0 } });
+  page.given.onNews({ news: 'done', reason: 'terms', text: 'the players have different versions of the game' });
+  page.given.onOver();
+  await settled();
+  assert.match(page.status.textContent, /different versions of the game/);
+  assert.doesNotMatch(page.status.textContent, /stored|Storing/);
+  const [failed] = page.sent.filter(([event]) => event === 'page_failed');
+  assert.match(failed[1].message, /different versions of the game/);
+});
+
 const BEFORE = {
   'the game cannot be loaded': ['start', { load: async () => { throw new Error('No module named numpy'); } }, () => {}, /No module named numpy/],
   'the environment cannot be played': ['begin', { play: () => { throw new Error('Tag.reset() takes no seed'); } }, (page) => page.begins(), /takes no seed/],
