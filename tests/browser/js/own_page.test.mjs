@@ -15,7 +15,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const HTML = readFileSync(join(ROOT, 'pycore/site/template/page.html'), 'utf8');
-const [, SCRIPT] = /<script type="module">(.*?)<\/script>/s.exec(HTML);
+const [, SCRIPT] = /<script type="module"[^>]*>(.*?)<\/script>/s.exec(HTML);
 
 const BY_HAND = {
   'core/loader.js': 'export const load = (...given) => globalThis.world.load(...given);',
@@ -153,6 +153,19 @@ test('also what a failed game leaves is stored; why it failed is on the screen a
   assert.match(page.status.textContent, /^The game cannot go on: Tag\.step\(\) raised/);
   const told = page.sent.filter(([event]) => ['page_failed', 'leave_game'].includes(event));
   assert.deepEqual(told, [['page_failed', { code: 'Error', message: 'Tag.step() raised', where: 'game' }], ['leave_game', {}]]);
+});
+
+test('a game that ended before its first frame is told to the server as well, and is not called stored', async () => {
+  const page = await visit();
+  page.begins();
+  page.game.exportSessionMetrics = () => ({ frames: { total: 0 } });
+  page.given.onNews({ news: 'done', reason: 'terms', text: 'the players have different versions of the game' });
+  page.given.onOver();
+  await settled();
+  assert.match(page.status.textContent, /different versions of the game/);
+  assert.doesNotMatch(page.status.textContent, /stored|Storing/);
+  const [failed] = page.sent.filter(([event]) => event === 'page_failed');
+  assert.match(failed[1].message, /different versions of the game/);
 });
 
 const BEFORE = {
