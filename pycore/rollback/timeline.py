@@ -214,6 +214,25 @@ class Timeline:
             return MISPREDICTED
         return TAKEN
 
+    def release(self, number: int, last: int) -> None:
+        """Nobody plays a seat any more: behind frame `last` it has its default action. What was guessed otherwise is
+        corrected for like a misprediction, and is none."""
+        wrong = self.frames.release(self.seats[number], last, self.current)
+        if wrong is not None and (self.pending is None or wrong < self.pending):
+            self.pending = wrong
+
+    def end_with(self, last: int) -> None:
+        """The episode ends with frame `last`, which may lie behind the end so far, unless the environment ends it."""
+        before = self.last_frame
+        if last <= before:
+            self.shorten(last)
+            return
+        self.last_frame = last
+        if self.end == before:
+            result = self.frames.results[before & self.frames.mask]
+            if result is None or not result.done:
+                self.end = None
+
     def used(self, seat: int, frame: int) -> bytes:
         """The encoded action with which a frame that is still in the ring was stepped last."""
         return self.frames.encoded[frame & self.frames.mask][seat]

@@ -25,6 +25,7 @@ from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of
 from pycore.session.phases import DONE, FAILED
+from pycore.session.roster import Departure
 from pycore.session.topics import ready
 from pycore.settings import Settings
 from pycore.simulation import Simulation
@@ -47,9 +48,9 @@ class Session:
     """
 
     __slots__ = (
-        "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_shift", "codec",
-        "configuration", "connection_details", "connection_type", "game_id", "journal", "links", "me", "pacing",
-        "players", "seats", "seed", "settings", "simulation", "ticks", "timeline",
+        "_by_number", "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at",
+        "_roster", "_shift", "_there", "codec", "configuration", "connection_details", "connection_type", "game_id",
+        "journal", "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -92,11 +93,14 @@ class Session:
         self.timeline = made.timeline
         self.pacing = made.pacing
         self.links: tuple[Link, ...] = made.links
-        self._link_of = {link.peer.number: link for link in made.links}
+        self._roster = made.roster
+        self._there = made.roster.links
+        self._link_of = made.roster.of_number
         self.seats = made.timeline.seats
         self.codec = self.seats[identity.own[0]].codec if identity.own else self.seats[0].codec
         """Of the own (first) seat."""
         self._encode = self.codec.encode if len(identity.own) == 1 else None
+        self._by_number = {link.peer.number: link for link in made.links}
         self.connection_type = "unknown"
         self.connection_details: dict[str, Any] = {}
         self._late = LATE_TICKS * settings.period
@@ -110,13 +114,23 @@ class Session:
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
         now = self._time(now)
-        link = self._link_of.get(peer) or self.link_to(peer)
-        self._intake.receive(link, data, now, path, now > self._polled_at + self._late)
+        link = self._link_of.get(peer)
+        if link is None:
+            self._intake.receive_of_gone(self.link_to(peer), data, now, path)
+        else:
+            self._intake.receive(link, data, now, path, now > self._polled_at + self._late)
 
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
         now = self._time(now)
-        self._intake.receive_signal(self.link_to(peer), payload, now, now > self._polled_at + self._late)
+        link = self.link_to(peer)
+        data = self._intake.unpacked(link, payload, now)
+        if data is None:
+            return
+        if peer in self._roster.gone:
+            self._intake.receive_of_gone(link, data, now, SOCKETIO)
+        else:
+            self._intake.receive(link, data, now, SOCKETIO, now > self._polled_at + self._late)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
@@ -134,13 +148,16 @@ class Session:
         """
         if self._course.phase >= DONE or not self._parts.episode.open:
             return False
+        link = self._roster.of_seat.get(seat)
+        if link is None:
+            return False
         encoded = self.seats[seat].codec.encode(action)
-        return self._intake.take_input(self._intake.link_of_seat[seat], seat, frame, encoded, self._time(now), path)
+        return self._intake.take_input(link, seat, frame, encoded, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
         so far it moves nothing, and then it cannot know everybody's."""
-        link = self._link_of.get(peer) or self.link_to(peer)
+        link = self.link_to(peer)
         for outbox in link.own:
             outbox.acknowledge(frame, self._polled_at)
         if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
@@ -156,10 +173,25 @@ class Session:
         that is `certain`: the server has ended the game."""
         link = self.link_to(peer)
         now = self._time(now)
+        if peer in self._roster.gone:
+            return
         self._parts.membership.left(link, now, certain)
         self._parts.over.gone(link)
         if self.phase < DONE:
             self._parts.vigil.look(now, self.ticks.confirmed)
+
+    def players_gone(self, peers: Sequence[int], now: float) -> None:
+        """The server has decided that these peers are gone, whoever still hears them; we may be among them."""
+        now = self._time(now)
+        if self.phase >= DONE:
+            return
+        if self.me in peers:
+            text = "the server says that this page was not heard of any more"
+            told = {link.peer.number: "player_left" for link in self.links}
+            self._course.break_off(now, "dropped", text, DONE, told)
+            return
+        self._parts.membership.called_gone([peer for peer in peers if peer not in self._roster.gone])
+        self._parts.vigil.look(now, self.ticks.confirmed)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is confirmed from here on."""
@@ -205,8 +237,10 @@ class Session:
         """
         encode = self._encode
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
-        if len(channels) != len(self.links):
-            raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
+        if len(channels) != len(self._there):
+            if len(channels) != len(self.links):
+                raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
+            channels = self._roster.of_those_there(channels)
         now += self._shift
         gap = now - self._polled_at
         if gap < 0.0:
@@ -355,6 +389,11 @@ class Session:
         )
 
     @property
+    def gone(self) -> dict[int, Departure]:
+        """Who is gone, by number of the peer, and what became of it."""
+        return self._roster.gone
+
+    @property
     def hash_mismatches(self) -> int:
         """Compared hashes that differed."""
         return self.journal.mismatches
@@ -394,6 +433,6 @@ class Session:
     def link_to(self, peer: int) -> Link:
         """The link to a remote peer. Raises UsageError for the own one and for one that does not exist."""
         try:
-            return self._link_of[peer]
+            return self._by_number[peer]
         except KeyError:
             raise UsageError(f"there is no link to {peer!r} from {self.me} among {len(self.links) + 1} peers") from None
