@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal, subject_of
+from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
 from pycore.relay.turn import Turn
 from pycore.settings import COMPUTED_BY, SUBJECT_FROM, Settings
@@ -172,6 +172,19 @@ class Lobby:
         if not connection.signal_bytes.take(now, signal.size):
             raise Refused("too_frequent", "too many bytes of signals in a short time")
         return room.signal(seat, signal)
+
+    def silent(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
+        """A player does not hear of another one any more."""
+        connection = self._take(sid, "others", now)
+        game, player = read_silent(payload, self.limits)
+        room, seat = self._seated(connection)
+        out = room.silent(seat, game, player, now, wall)
+        if out:
+            for other in room.seats:
+                if other.gone:
+                    self._release(other.session_id, other)
+            self._note_end(room)
+        return out
 
     def ping(self, sid: str, now: float) -> None:
         """Nothing but the acknowledgement is wanted."""

@@ -166,6 +166,12 @@ def read_signal(payload: Any, limits: Limits) -> Signal:
     return Signal(game, _player(fields, "target_player_id", limits), kind, content, size)
 
 
+def read_silent(payload: Any, limits: Limits) -> tuple[str, int | str]:
+    """Whom the sender does not hear of any more: game and player."""
+    fields = _fields(payload)
+    return _text(fields, "game_id", limits), _player(fields, "player_id", limits)
+
+
 def read_metrics(payload: Any, limits: Limits) -> Store:
     """`metrics` is an object, or its JSON text, which is then kept to the byte. An object is written down as
     `JSON.stringify` does it: compact, in the order of its keys."""

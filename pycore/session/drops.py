@@ -49,6 +49,7 @@ class Drops:
         "_episode",
         "_hashes",
         "_journal",
+        "_longest",
         "_links",
         "_me",
         "_membership",
@@ -89,6 +90,7 @@ class Drops:
         self._answers = answers
         self._on_drop = settings.on_drop
         self._period = settings.period
+        self._longest = settings.max_steps - 1
         self._round = Round()
         self._settled: Settled | None = None
         """In the running episode, of this round."""
@@ -311,7 +313,7 @@ class Drops:
             self._publication.cut(episode, before + 1)
             self._hashes.cut(before + 1)
         if last >= 0:
-            timeline.end_with(last)
+            timeline.end_with(min(last, self._longest))
 
     # -- passing on --------------------------------------------------------------------------------------------
 

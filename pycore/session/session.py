@@ -389,6 +389,11 @@ class Session:
         )
 
     @property
+    def there(self) -> Sequence[Link]:
+        """The links to the peers that are not gone."""
+        return self._there
+
+    @property
     def gone(self) -> dict[int, Departure]:
         """Who is gone, by number of the peer, and what became of it."""
         return self._roster.gone

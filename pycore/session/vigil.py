@@ -105,7 +105,7 @@ class Vigil:
             if not group or not verdict.cause:
                 self._give_up(verdict, now)
                 return
-            self._drops.drop(verdict.link, verdict.cause)
+            self._drop(verdict.link, verdict.cause, now)
         if self._membership.unheard:
             for link in self._links:
                 link.speak(1 << GONE)
@@ -121,8 +121,16 @@ class Vigil:
             text, seat = self._drops.text, self._drops.first.link.seat
             self._course.break_off(now, "player_left", text, DONE, None, seat)
         else:
-            self._look_for_ends()
+            if not self._drops.settling:
+                # Others may have settled where we have not, and then they end where somebody was last heard.
+                self._look_for_ends()
             self._look_for_progress(now, confirmed)
+
+    def _drop(self, link: Link, cause: str, now: float) -> None:
+        """Somebody is gone, and the others go on, or end together."""
+        self._drops.drop(link, cause)
+        # It was known why nothing moved, and from here on something should.
+        self._moved_at = now
 
     def _give_up(self, verdict: Verdict, now: float) -> None:
         """Somebody is gone, and that ends it."""
@@ -150,7 +158,7 @@ class Vigil:
             if link.peer.episode <= self._episode.number:
                 if not group or not link.peer.left_alone:
                     return link
-                self._drops.drop(link, "error" if link.peer.reason == "error" else "left")
+                self._drop(link, "error" if link.peer.reason == "error" else "left", now)
         over = [link for link in over if link in self._links]
         if not over or len(over) < len(self._links):
             self._over_since = LATER

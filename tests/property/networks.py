@@ -83,6 +83,7 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
+        on_drop=("end", "default_action")[schedule.seed % 2],
         policies={
             str(schedule.seats + number): {"policy": "bot.py:make", "reaction_time": reaction}
             for number, reaction in zip(range(schedule.policies), (*schedule.reactions, 0, 0), strict=False)
