@@ -107,7 +107,7 @@ class Beginning:
         if phase == READYING and self._compare_readies(now, waited):
             return
         over = self._membership.over()
-        if over is not None and over.peer.left_alone and (self._roster.group or drops.settling):
+        if over is not None and over.peer.left_alone and self._can_drop:
             drops.drop(over, "error" if over.peer.reason == "error" else "left")
         elif over is not None:
             reason = reason_of(over)
@@ -125,6 +125,11 @@ class Beginning:
         elif phase == BETWEEN:
             if waited >= self._settings.episode_pause and not self.held_back:
                 self._begin(now)
+
+    @property
+    def _can_drop(self) -> bool:
+        """Whether the others go on without somebody."""
+        return self._roster.group or self._drops.settling
 
     def _give_up_connecting(self, now: float, waited: float) -> None:
         """Without a way of its own no link may play, so the study wants."""
@@ -175,6 +180,8 @@ class Beginning:
             if episode.number not in link.peer.ready:
                 lacking.append(link)
                 continue
+            if self._drops.waits_for(link):
+                lacking.append(link)
             theirs = _read(link, episode.number)
             found = theirs
             if isinstance(theirs, ready.Read):
@@ -186,7 +193,7 @@ class Beginning:
                 return True
         if lacking:
             if waited > self._settings.ready_timeout:
-                if episode.number and self._roster.group and waited <= self._settings.ready_timeout + UNDECIDED:
+                if episode.number and self._can_drop and waited <= self._settings.ready_timeout + UNDECIDED:
                     # They have played, and their number is known: the others go on without.
                     for link in lacking:
                         self._membership.miss(link, now)

@@ -125,6 +125,10 @@ class Drops:
         """Whether they have, in the running episode, or nobody is gone."""
         return not self._round.gone or self._settled is not None
 
+    def waits_for(self, link: Link) -> bool:
+        """Whether we cannot settle because a survivor has not said what it holds."""
+        return self.settling and self._round.of(link.peer.number, self._episode.number) is None
+
     @property
     def end_session(self) -> bool:
         """Whether the session ends for who is gone: so it is set, or nobody else is left."""
@@ -255,9 +259,23 @@ class Drops:
         self._leave()
         self._settle()
 
-    def leave(self) -> None:
-        """The episode is final."""
+    def leave(self, end: int) -> None:
+        """The episode is final, with this frame: who gave everything up to there is missing from the next one on."""
+        episode = self._episode.number
+        for departure in self._roster.gone.values():
+            whole = all([frame >= end for frame in departure.frames.values()])
+            if departure.episode is None or (departure.episode == episode and whole):
+                self._note(departure, episode + 1, dict.fromkeys(departure.link.peer.seats, -1))
         self._leave()
+
+    def _note(self, departure: Departure, episode: int, frames: dict[int, int]) -> None:
+        """Note where somebody gave its last input, and say it once."""
+        news = departure.episode is None
+        departure.settled(episode, frames)
+        for seat, frame in frames.items() if news else ():
+            self._journal.say(
+                PlayerGone(seat=seat, episode=episode, frame=frame, cause=departure.cause, on_drop=self._on_drop)
+            )
 
     def _leave(self) -> None:
         self.end_frame = None
@@ -293,16 +311,9 @@ class Drops:
                 timeline.release(seat, max(frame, agreed))
             last = max(last, frame, agreed)
         episode = self._episode.number
-        for drop in self._roster.gone.values():
-            if drop.episode is None:
-                drop.settled(episode, {seat: found.frames[seat] for seat in drop.link.peer.seats})
-                for seat in drop.link.peer.seats:
-                    self._journal.say(
-                        PlayerGone(
-                            seat=seat, episode=episode, frame=found.frames[seat], cause=drop.cause,
-                            on_drop=self._on_drop,
-                        )
-                    )  # fmt: skip
+        for departure in self._roster.gone.values():
+            if departure.episode is None:
+                self._note(departure, episode, {seat: found.frames[seat] for seat in departure.link.peer.seats})
         if not self.end_session:
             return
         before = self.end_frame

@@ -91,7 +91,7 @@ class Ending:
             reason = "stop"
         else:
             reason = "player_left" if self._drops.end_frame == end else "max_steps"
-        self._leave(now, reason)
+        self._leave(now, end, reason)
 
     def _settled(self, link: Link, end: int, confirmed: int) -> bool:
         """Whether the link's two sides have everything of this episode from each other."""
@@ -108,7 +108,7 @@ class Ending:
             and hashes.has_theirs(end + 1)
         )
 
-    def _leave(self, now: float, reason: str) -> None:
+    def _leave(self, now: float, end: int, reason: str) -> None:
         """The episode is final."""
         episode = self._episode
         self._course.note_end(reason)
@@ -118,8 +118,8 @@ class Ending:
         desync = episode.desync
         drops = self._drops
         gone = drops.end_session and (not last or reason == "player_left")
+        drops.leave(end)
         episode.leave()
-        drops.leave()
         self._stop.leave()
         self._end.revoke()
         self._hashes.leave()

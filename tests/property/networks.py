@@ -290,6 +290,8 @@ def patience(schedule: Schedule) -> float:
     # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of
     # frames in each round trip through the server.
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
+    # Or the others go on without who went.
+    found = found or (schedule.seats > 2 and of.on_drop != "end")
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
     return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + played
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pycore.events import PlayerGone
 from pycore.testing import Mesh, Page
 
 WENT_ON = frozenset(("complete", "stop"))
 """Reasons with which a session came to its end."""
+TO_AN_END = WENT_ON | {"player_left"}
+"""The same, or to that which all survivors have."""
 
 
 def settled_in(mesh: Mesh) -> dict[int, tuple[int, int]]:
     """By seat of who is gone, episode and frame of its last action, as whoever settled it says."""
-    return {of.seat: (of.episode, of.frame) for page in mesh.peers for of in page.events(PlayerGone)}
+    found = {}
+    for page in mesh.peers:
+        for departure in page.session.gone.values():
+            for seat, frame in departure.frames.items():
+                assert departure.episode is not None
+                found[seat] = max(found.get(seat, (0, -1)), (departure.episode, frame))
+    return found
 
 
 def behind_drops(mesh: Mesh, episode: int, inputs: Sequence[dict[int, bytes]]) -> None:
@@ -33,8 +40,10 @@ def not_alike(mesh: Mesh) -> list[str]:
     wrong = []
     told: dict[int, set[tuple[int, int]]] = {}
     for page in mesh.peers:
-        for of in page.events(PlayerGone):
-            told.setdefault(of.seat, set()).add((of.episode, of.frame))
+        if page.session.reason in TO_AN_END:
+            for departure in page.session.gone.values():
+                for seat, frame in departure.frames.items():
+                    told.setdefault(seat, set()).add((departure.episode or 0, frame))
     wrong += [f"seat {seat} was settled at {sorted(places)}" for seat, places in told.items() if len(places) > 1]
     ends = {}
     for page in mesh.peers:
