@@ -231,7 +231,9 @@ class Room:
         self._claim(seat, game_id)
         target = self._seat_of(player)
         if target is None or target is seat:
-            raise Refused("unknown_target", f"player {player!r} is {'nobody in this game' if target is None else 'you'}")
+            raise Refused(
+                "unknown_target", f"player {player!r} is {'nobody in this game' if target is None else 'you'}"
+            )
         there = [other for other in self.seats if not other.gone]
         if target.gone or len(there) < 3:
             return []

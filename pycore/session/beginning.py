@@ -39,6 +39,8 @@ class Beginning:
         "_dispatch",
         "_drops",
         "_episode",
+        "_gone",
+        "_gone_at",
         "_journal",
         "_links",
         "_membership",
@@ -80,6 +82,9 @@ class Beginning:
         self._pacing = pacing
         self._journal = journal
         self._seats = stage.timeline.seats
+        self._gone = 0
+        self._gone_at = -1e9
+        """When somebody went last in a phase in which nothing is stepped, and how many were gone then."""
         self._proposed = [seat.delay for seat in self._seats]
         self.held_back = False
         """Whether the caller is not ready for another episode yet; nobody begins it meanwhile."""
@@ -99,8 +104,12 @@ class Beginning:
         """Go on if it is time."""
         course = self._course
         phase = course.phase
-        waited = now - course.since
         drops = self._drops
+        if len(self._roster.gone) > self._gone:
+            # Who settles now has had no time yet.
+            self._gone = len(self._roster.gone)
+            self._gone_at = now
+        waited = now - max(course.since, self._gone_at)
         if drops.never_begins:
             course.finish(now, "player_left", drops.text, DONE, None, drops.first.link.seat)
             return

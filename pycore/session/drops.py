@@ -26,7 +26,8 @@ from pycore.session.settling import NOTHING, Held, Round, Settled, Word, run_of
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.topic import GONE
 from pycore.settings import Settings
-from pycore.wire.datagram import MAX_RUN, RUN_BYTES, Run
+from pycore.wire import datagram
+from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
 TEXTS: Final = {
@@ -49,8 +50,8 @@ class Drops:
         "_episode",
         "_hashes",
         "_journal",
-        "_longest",
         "_links",
+        "_longest",
         "_me",
         "_membership",
         "_on_drop",
@@ -139,6 +140,13 @@ class Drops:
         """Whether the session ends before the episode to come: somebody is gone whose READY for it nobody has, so that
         nobody plays it."""
         return self.end_session and self._settled is not None and self._settled.ready != self._round.gone
+
+    @property
+    def ends(self) -> list[int]:
+        """Frames with which the episode may have ended for who is gone, here or for others in an earlier round."""
+        if not self.end_session:
+            return []
+        return [max(frame, self._timeline.seats[seat].delay - 1) for seat, frame in self._agreed.items()]
 
     @property
     def dropped_by(self) -> Link | None:
@@ -263,7 +271,7 @@ class Drops:
         """The episode is final, with this frame: who gave everything up to there is missing from the next one on."""
         episode = self._episode.number
         for departure in self._roster.gone.values():
-            whole = all([frame >= end for frame in departure.frames.values()])
+            whole = min(departure.frames.values(), default=end) >= end
             if departure.episode is None or (departure.episode == episode and whole):
                 self._note(departure, episode + 1, dict.fromkeys(departure.link.peer.seats, -1))
         self._leave()
@@ -339,13 +347,15 @@ class Drops:
         own = self._own()
         words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
         runs: list[Run] = []
+        frames = self._timeline.frames
         for seat, held in own.held.items():
             last = run_of([word.held.get(seat, NOTHING) for word in words])
             first = max(theirs.held[seat].mark + 1, self._timeline.seats[seat].delay)
             lacked = [frame for frame in range(first, last + 1) if held.has(frame) and not theirs.held[seat].has(frame)]
-            for run in self._runs(seat, lacked, room - sum([weight_of(run) for run in runs])):
-                runs.append(run)
-                self._drop_of(seat).give(len(run.inputs))
+            ring = {frame: frames.encoded[frame & frames.mask][seat] for frame in lacked}
+            found = datagram.runs_of(seat, ring, room - datagram.weight_of(runs))
+            runs += found
+            self._drop_of(seat).give(sum([len(run.inputs) for run in found]))
         lacking = own.ready & ~theirs.ready
         readies = [
             (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
@@ -353,23 +363,6 @@ class Drops:
         if runs or readies:
             self._again_at[number] = now + (link.rtt or 0.0) + self._period
         return runs, readies
-
-    def _runs(self, seat: int, frames: Sequence[int], room: int) -> list[Run]:
-        """Inputs of these frames, as far as there is room for them, and the oldest in any case where none ride yet."""
-        ring = self._timeline.frames
-        runs: list[Run] = []
-        for frame in frames:
-            encoded = ring.encoded[frame & ring.mask][seat]
-            last = runs[-1] if runs else None
-            joins = last is not None and last.first + len(last.inputs) == frame and len(last.inputs) < MAX_RUN
-            room -= len(encoded) + (0 if joins else RUN_BYTES)
-            if room < 0:
-                break
-            if last is not None and joins:
-                last.inputs.append(encoded)
-            else:
-                runs.append(Run(seat, frame, [encoded]))
-        return runs
 
     def _drop_of(self, seat: int) -> Departure:
         return next(drop for drop in self._roster.gone.values() if seat in drop.link.peer.seats)
@@ -391,8 +384,3 @@ class Drops:
 
 BACKFILL: Final = -1
 """Stands for the number of a probe where a survivor lacks inputs of who is gone."""
-
-
-def weight_of(run: Run) -> int:
-    """Bytes of a run."""
-    return RUN_BYTES + sum([len(data) for data in run.inputs])

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from pycore.duties import P2P, SOCKETIO
 from pycore.errors import ActionError, DecodeError
-from pycore.events import Log
 from pycore.link.flow import LONG_AGO, Flow
 from pycore.link.link import Link
 from pycore.rollback.mispredictions import LateInputLog
@@ -116,15 +115,18 @@ class Intake:
         except DecodeError as error:
             self._journal.refuse(link, str(error), now)
 
-    def unpacked(self, link: Link, payload: Any, now: float) -> bytes | None:
-        """The packet that came through the server, as base64; None if it is none."""
+    def receive_signal(self, link: Link, payload: Any, now: float, late: bool) -> None:
+        """Take in a packet that came through the server, as base64."""
         try:
             data = base64.b64decode(payload, validate=True) if isinstance(payload, str) else None
         except (binascii.Error, ValueError):
             data = None
         if data is None:
             self._journal.refuse(link, "a signal that is no base64 text", now)
-        return data
+        elif link.peer.number in self._roster.gone:
+            self.receive_of_gone(link, data, now, SOCKETIO)
+        else:
+            self.receive(link, data, now, SOCKETIO, late)
 
     def receive_of_gone(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet of somebody who is gone moves nothing; it is told so, or another load of its page that it is one."""
@@ -313,7 +315,10 @@ class Intake:
             return False
         link.paths.socket.hear(now)
         episode = self._episode
-        if not episode.open or (epoch is None and link.peer.ready_by_socket != episode.number):
+        peer = link.peer
+        if not episode.open or (
+            epoch is None and (peer.ready_by_socket != episode.number or peer.episode > episode.number)
+        ):
             return False
         if epoch is not None and (type(epoch) is not int or epoch != episode.number):
             return False
@@ -356,7 +361,7 @@ class Intake:
             if verdict == MISPREDICTED:
                 depth = timeline.current - frame
                 if self._late.is_due(now, depth):
-                    self._log_late_input(seat, frame, encoded, depth)
+                    self._journal.late_input(self._late.summary(), seat, frame, encoded, depth)
             return True
         if verdict == CONTRADICTION:
             self._journal.contradict(link, frame, now)
@@ -364,18 +369,16 @@ class Intake:
             self._journal.refuse(link, f"an input for frame {frame} while frame {timeline.current} is current", now)
         return False
 
-    def _log_late_input(self, seat: int, frame: int, encoded: bytes, depth: int) -> None:
-        summary = self._late.summary()
-        if summary is not None:
-            self._journal.say(Log(level="info", text=summary))
-        recorded = self._timeline.seats[seat].recorded
-        player = self._identity.players[seat]
-        predicted = self._timeline.predicted
+    def store(self, seat: int, action: Any, frame: int, now: float, path: str) -> bool:
+        """Take in a remote input that the caller received itself. Raises ActionError."""
+        link = self._roster.of_seat.get(seat)
+        if link is None or not self._episode.open:
+            return False
+        return self.take_input(link, seat, frame, self._codecs[seat].encode(action), now, path)
 
-        def text() -> str:
-            return (
-                f"[GGPO] Late input triggering rollback: player {player}, frame {frame}, "
-                f"predicted {recorded(predicted)!r}, actual {recorded(encoded)!r}, depth {depth}"
-            )
-
-        self._journal.say(Log(level="info", text=text))
+    def acknowledge(self, link: Link, frame: int, now: float) -> None:
+        """A peer holds all our inputs up to `frame`, says the caller, and knows everybody's."""
+        for outbox in link.own:
+            outbox.acknowledge(frame, now)
+        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
+            link.peer.said_known(frame)

@@ -119,6 +119,8 @@ class Membership:
     def left(self, link: Link, now: float, certain: bool = False) -> None:
         """The server says that the peer's socket is away for good, or, if that is `certain`, that the peer is."""
         number = link.peer.number
+        if number in self._roster.gone:
+            return
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
 
     def called_gone(self, numbers: Sequence[int]) -> None:
@@ -176,13 +178,21 @@ class Membership:
             found.append(Verdict("returned", f"player {name}'s page was loaded anew", self._returned, "returned"))
         for link in self._roster.links:
             verdict = self._gone_by_word(link, now)
-            if verdict is None and playing:
+            if verdict is None and (playing or self._is_missed(link.peer.number, now)):
+                # Also where we wait for nobody: others may, and ask us.
                 verdict = self._look_at(link, now, group)
             if verdict is None and link.peer.number in self._silent:
                 verdict = self._decide(link, now)
             if verdict is not None:
                 found.append(verdict)
         return found
+
+    def _is_missed(self, number: int, now: float) -> bool:
+        """Whether another one says that it does not hear of a peer."""
+        for of, (unheard, at) in self._complaints.items():
+            if of != number and unheard >> number & 1 and now - at < COMPLAINT_LASTS:
+                return True
+        return False
 
     def _gone_by_word(self, link: Link, now: float) -> Verdict | None:
         """Whether somebody whose word counts calls the peer gone."""

@@ -244,13 +244,13 @@ class Packets:
         runs = [Run(link.own[0].seat, low, own[0].run(low, high)) for low, high in chosen]
         packets = [runs]
         empty = self._room - STATUS_BYTES
-        left = [empty - taken - _weight(runs)]
+        left = [empty - taken - datagram.weight_of(runs)]
         for outbox, inputs in zip(link.own[1:], own[1:], strict=True):
             found = outbox.select(now, inputs.row, wire, self._period, link.flush, self._budget)
             if not found:
                 continue
             runs = [Run(outbox.seat, low, inputs.run(low, high)) for low, high in found]
-            weight = _weight(runs)
+            weight = datagram.weight_of(runs)
             number = next((number for number, room in enumerate(left) if weight <= room), len(left))
             if number == len(left):
                 packets.append([])
@@ -384,11 +384,6 @@ class Packets:
 
 def _with_runs(flags: int, body: bytes, runs: list[Run]) -> tuple[int, bytes]:
     return (flags | datagram.RUNS, body + datagram.encode_runs(runs)) if runs else (flags, body)
-
-
-def _weight(runs: list[Run]) -> int:
-    """Bytes of these runs beside the first one."""
-    return sum([datagram.RUN_BYTES + sum([len(data) for data in run.inputs]) for run in runs])
 
 
 def room_for_body(datagram_bytes: int, receipts: int) -> int:

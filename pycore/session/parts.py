@@ -40,7 +40,7 @@ from pycore.session.topics.end import End
 from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.over import Over
-from pycore.session.topics.ready import Ready
+from pycore.session.topics.ready import LIMIT, Ready
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
 from pycore.session.topics.topic import Topic
@@ -147,6 +147,8 @@ def assemble(
     there = roster.links
     answers: list[tuple[Link, int, float, str]] = []
     ready = Ready(episode, who.incarnation, agreed, watches=not who.own)
+    if ready.size > LIMIT:
+        raise ConfigError(f"the names of the settings together exceed {LIMIT} bytes")
     hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period)
     status = Status(there, journal)
     stop = Stop(there, episode, journal, timeline)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pycore.errors import UsageError
 from pycore.link.link import Link
 from pycore.session.identity import Identity
 
@@ -54,12 +55,14 @@ class Departure:
 class Roster:
     """The peers of one session, the own one left out."""
 
-    __slots__ = ("_place", "_plays", "everybody", "gone", "links", "of_number", "of_seat", "seats_of")
+    __slots__ = ("_place", "_plays", "everybody", "gone", "links", "of_everybody", "of_number", "of_seat", "seats_of")
 
     def __init__(self, links: Sequence[Link], who: Identity) -> None:
         self.everybody = tuple(links)
         self.links: list[Link] = list(links)
         """Those that are there."""
+        self.of_everybody = {link.peer.number: link for link in links}
+        """All, by number."""
         self.of_number = {link.peer.number: link for link in links}
         """The same by number."""
         self.of_seat = {seat: link for link in links for seat in link.peer.seats}
@@ -95,5 +98,7 @@ class Roster:
         return self.players >= GROUP and max(self._place, default=0) < MOST_PEERS
 
     def of_those_there(self, channels: Sequence[int]) -> list[int]:
-        """The channel states of the links that are there, out of those of all."""
+        """The channel states of the links that are there, out of those of all. Raises UsageError for another number."""
+        if len(channels) != len(self.everybody):
+            raise UsageError(f"{len(channels)} channel states for {len(self.everybody)} links")
         return [channels[self._place[link.peer.number]] for link in self.links]

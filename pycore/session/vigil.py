@@ -7,6 +7,7 @@ and more is dropped, and the others settle; of two it ends the session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pycore.link.link import Link
@@ -87,6 +88,14 @@ class Vigil:
         self._moved_at += seconds
         self._over_since += seconds
 
+    def called_gone(self, peers: Sequence[int], me: int, now: float, confirmed: int) -> None:
+        """The server has decided that these are gone, perhaps we among them."""
+        if me in peers:
+            self._drop_out(now, "the server says that this page was not heard of any more")
+            return
+        self._membership.called_gone([peer for peer in peers if peer not in self._roster.gone])
+        self.look(now, confirmed)
+
     def look(self, now: float, confirmed: int) -> None:
         """Look at everybody, and at ourselves."""
         course = self._course
@@ -99,7 +108,8 @@ class Vigil:
         by = self._drops.dropped_by
         group = self._roster.group or self._drops.settling
         if by is not None:
-            self._drop_out(by, now)
+            name = self._journal.name(by)
+            self._drop_out(now, f"player {name} plays on without us, like the others: they did not hear of us")
             return
         for verdict in self._membership.look(now, course.playing, group):
             if not group or not verdict.cause:
@@ -139,9 +149,8 @@ class Vigil:
         told[verdict.link.peer.number] = TOLD.get(verdict.reason, "player_left")
         self._course.break_off(now, verdict.reason, verdict.text, DONE, told, verdict.link.seat)
 
-    def _drop_out(self, by: Link, now: float) -> None:
+    def _drop_out(self, now: float, text: str) -> None:
         """The others play on without us."""
-        text = f"player {self._journal.name(by)} plays on without us, like the others: they did not hear of us"
         self._course.break_off(now, "dropped", text, DONE, {link.peer.number: "player_left" for link in self._links})
 
     def _who_is_over(self, group: bool, now: float) -> Link | None:
@@ -193,6 +202,9 @@ class Vigil:
             if end is None or not end[2] or link.peer.episode > self._episode.number:
                 continue
             frame = end[0]
+            if frame in self._drops.ends:
+                # Of an earlier round: meanwhile somebody else went, who gave more.
+                continue
             if (
                 min(timeline.frames.held) >= frame
                 and timeline.current > frame

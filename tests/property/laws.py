@@ -144,7 +144,8 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
             reasons |= WHERE_MOST_ARE_UNHEARD
         if any(of.loads for of in net.peers):
             reasons |= WHERE_A_PAGE_CAME_BACK
-        if net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
+        dropped = any(page.seat in of.session.gone for of in net.peers)
+        if dropped or net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
             reasons |= WHERE_THE_OTHERS_WENT_ON
         if not page.gone and page.seat not in net.doomed and page.session.reason not in reasons:
             wrong.append(f"seat {page.seat} ended with {page.session.reason!r}")

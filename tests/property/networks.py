@@ -13,6 +13,7 @@ from drawing import Schedule
 from watching import News, Recorded, Runs, Truthful, Windows
 
 from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, Outlook, Settings
+from pycore.session.membership import UNDECIDED
 from pycore.testing import Judge, Mesh, Standing
 
 
@@ -293,7 +294,9 @@ def patience(schedule: Schedule) -> float:
     # Or the others go on without who went.
     found = found or (schedule.seats > 2 and of.on_drop != "end")
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
-    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + played
+    # Of three and more one may go while the others wait for another one to get ready.
+    again = of.ready_timeout + 2 * UNDECIDED if schedule.seats > 2 else 0.0
+    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + again + played
 
 
 def play(schedule: Schedule, until: float | None = None) -> Net:

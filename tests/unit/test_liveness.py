@@ -607,8 +607,9 @@ def test_when_all_is_lost_every_session_ends_by_itself(seats: int) -> None:
     of.at(5.0, of.cut)
     of.at(5.0, of.server.go_away)
     of.run(100.0)
-    assert reasons(of) == ["player_left"] * seats
-    assert of.now < 5.0 + DROPPED_AFTER + SOON
+    # Of three, each might be the only one who is cut off.
+    assert reasons(of) == ["player_left" if seats == 2 else "partition"] * seats
+    assert of.now < 5.0 + DROPPED_AFTER + SOON + (UNDECIDED if seats > 2 else 0.0)
     for page in of.peers:
         assert [event.status for event in page.events(PeerStatus)][:1] == ["interrupted"]
 
