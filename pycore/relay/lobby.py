@@ -20,16 +20,9 @@ from typing import Any
 from pycore.relay.limits import Limits, TokenBucket
 from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
+from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn
-from pycore.settings import COMPUTED_BY, SUBJECT_FROM, Settings
-
-
-def parts_of(settings: Mapping[str, Any], players: Sequence[PlayerId]) -> tuple[list[PlayerId], list[PlayerId]]:
-    """Of a game's players those for whom no policy plays, and those whose policy the first one's page computes. Raises
-    ConfigError for policies of nobody, and where nobody is left."""
-    read = Settings.of(settings)
-    read.computed(players)
-    return read.people(players), [players[seat] for seat in read.computed(players, COMPUTED_BY[1])]
+from pycore.settings import SUBJECT_FROM
 
 
 class Connection:
@@ -75,7 +68,7 @@ class Lobby:
     ) -> None:
         self.limits = limits
         self._everybody = list(players)
-        self._players, self._sent = parts_of(settings, players)
+        self._players, self._sent = who_plays(settings, players)
         """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
@@ -175,16 +168,9 @@ class Lobby:
 
     def silent(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
         """A player does not hear of another one any more."""
-        connection = self._take(sid, "others", now)
+        room, seat = self._seated(self._take(sid, "others", now))
         game, player = read_silent(payload, self.limits)
-        room, seat = self._seated(connection)
-        out = room.silent(seat, game, player, now, wall)
-        if out:
-            for other in room.seats:
-                if other.gone:
-                    self._release(other.session_id, other)
-            self._note_end(room)
-        return out
+        return room.silent(seat, game, player, now, wall)
 
     def ping(self, sid: str, now: float) -> None:
         """Nothing but the acknowledgement is wanted."""

@@ -377,7 +377,8 @@ class Intake:
         return self.take_input(link, seat, frame, self._codecs[seat].encode(action), now, path)
 
     def acknowledge(self, link: Link, frame: int, now: float) -> None:
-        """A peer holds all our inputs up to `frame`, says the caller, and knows everybody's."""
+        """A peer holds all our inputs up to `frame`, says the caller, and knows everybody's; of a seat of which nothing
+        was dispatched so far it moves nothing, and then it cannot know everybody's."""
         for outbox in link.own:
             outbox.acknowledge(frame, now)
         if frame <= min([outbox.dispatched for outbox in link.own], default=frame):

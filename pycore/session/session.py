@@ -92,9 +92,8 @@ class Session:
         self.links: tuple[Link, ...] = made.links
         self._roster = made.roster
         self.there: Sequence[Link] = made.roster.links
-        """The links to the peers that are not gone."""
         self.gone: Mapping[int, Departure] = made.roster.gone
-        """Who is, by number of the peer, and what became of it."""
+        """Who is gone, by number of the peer, and what became of it; `there` are the links to the others."""
         self._link_of = made.roster.of_number
         self.seats = made.timeline.seats
         self.codec = self.seats[identity.own[0]].codec if identity.own else self.seats[0].codec
@@ -125,8 +124,7 @@ class Session:
         self._intake.receive_signal(self.link_to(peer), payload, now, now > self._polled_at + self._late)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
-        """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
-        out."""
+        """An input of a seat came through the server; true if it was accepted. Without an epoch: `epoch` is None."""
         now = self._time(now)
         if not self._course.is_over:
             return self._intake.receive_action(seat, action, frame, epoch, now)
@@ -141,8 +139,7 @@ class Session:
         return not self._course.is_over and self._intake.store(seat, action, frame, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
-        """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
-        so far it moves nothing, and then it cannot know everybody's."""
+        """That peer holds all our inputs up to `frame`, as far as they were dispatched, and knows everybody's."""
         self._intake.acknowledge(self.link_to(peer), frame, self._polled_at)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
@@ -155,9 +152,9 @@ class Session:
         that is `certain`: the server has ended the game."""
         link = self.link_to(peer)
         now = self._time(now)
-        self._parts.membership.left(link, now, certain)
         self._parts.over.gone(link)
         if self.phase < DONE:
+            self._parts.membership.left(link, now, certain)
             self._parts.vigil.look(now, self.ticks.confirmed)
 
     def players_gone(self, peers: Sequence[int], now: float) -> None:

@@ -28,6 +28,7 @@ from pycore import (
 )
 from pycore.events import Desync
 from pycore.link.link import HICCUPS_MOST, PAUSES_MOST
+from pycore.session.membership import UNDECIDED
 from pycore.session.topics.topic import END, STOP
 from pycore.testing import Conditions, Mesh, Page, Standing, Walk, Watcher, ground_truth, wrong_with
 
