@@ -21,6 +21,7 @@ OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
 LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
+ON_DROP: Final = ("end", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
 RISE: Final = 4
@@ -74,7 +75,10 @@ class Settings(Frozen):
     interrupted_after: float = 2.0
     """Silence on every path after which a player counts as interrupted: the others are told."""
     dropped_after: float = 20.0
-    """Silence on every path after which the session ends without that player."""
+    """Silence on every path after which a player is given up: a session of two ends, of more the others go on."""
+    on_drop: str = "end"
+    """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
+    all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
     environment: str = ""
@@ -115,6 +119,8 @@ class Settings(Frozen):
         for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if self.on_drop not in ON_DROP:
+            raise ConfigError(f"on_drop is {self.on_drop!r:.40}; it must be 'end' or 'default_action'")
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
@@ -217,8 +223,13 @@ class Settings(Frozen):
             "environment": self.environment,
             "seats": [dict(of_seat) for of_seat in self.seats],
         }
-        # Without policies it is what it was before there were any: records of then are still replayed.
-        return {**agreed, "policies": {**self.policies}} if self.policies else agreed
+        # Without policies, and where a drop ends it, it is what it was before there was anything else: records of then
+        # are still replayed.
+        if self.policies:
+            agreed["policies"] = {**self.policies}
+        if self.on_drop != ON_DROP[0]:
+            agreed["on_drop"] = self.on_drop
+        return agreed
 
     def reaction_time(self, player: int | str) -> int:
         """Frames after which the policy of a player sees what happened; 0 where none plays."""

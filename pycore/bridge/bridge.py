@@ -348,6 +348,9 @@ class Bridge:
             self._sent.take(data)
         elif event == "end_game":
             self.player_left(data.get("player_id") if isinstance(data, dict) else None, came)
+        elif event == "player_gone":
+            if str(data["game_id"]) == self.session.game_id:
+                self.session.players_gone([self.seat_of[str(player)] for player in data["players"]], came)
 
     def is_ours(self, signal: dict[str, Any]) -> bool:
         """Whether a signal is of this game: the same two may have played another one before."""

@@ -141,6 +141,7 @@ class View:
             entry["fallback"] = link.fallback
             entry["hidden"] = bool(link.hidden)
             entry["interrupted"] = session.is_interrupted(seat)
+            entry["gone"] = seat in session.gone
             entry["connection_type"] = self._connections.kinds.get(seat, "unknown")
         return entry
 
@@ -165,7 +166,7 @@ class View:
     def state(self) -> str:
         """The contract's smaller words: p2pHealthy, p2pConnected, pendingRollbackFrame and others."""
         session = self._session
-        links = session.links
+        links = session.there
         return json.dumps(
             {
                 "p2pHealthy": bool(links) and all(link.healthy for link in links),

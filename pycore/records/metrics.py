@@ -105,6 +105,7 @@ def _network(session: Session) -> dict[str, Any]:
 def _predictions(session: Session) -> dict[str, Any]:
     """How often the others' actions were guessed, and rightly, by player."""
     timeline = session.timeline
+    guessing = timeline.guessing
     return {
         str(session.players[seat]): {
             "predictor": timeline.predictor,
@@ -112,8 +113,8 @@ def _predictions(session: Session) -> dict[str, Any]:
             "hits": timeline.hits[seat],
             "misses": timeline.misses[seat],
             "repeatLastHits": timeline.repeat_hits[seat],
-            "failed": timeline.failed[seat],
-            "failure": timeline.failure if timeline.failed[seat] else None,
+            "failed": 0 if guessing is None else guessing.failed[seat],
+            "failure": guessing.failure if guessing is not None and guessing.failed[seat] else None,
         }
         for link in session.links for seat in link.peer.seats
     }  # fmt: skip
@@ -145,6 +146,21 @@ def _now(session: Session) -> dict[str, Any]:
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _drops(session: Session) -> list[dict[str, Any]]:
+    """Who is gone, by seat, and where the others have settled its last action."""
+    return [
+        {
+            "playerId": str(session.players[seat]),
+            "cause": departure.cause,
+            "episode": departure.episode,
+            "frame": departure.frames.get(seat),
+            "inputsBackfilled": departure.backfilled,
+            "inputsPassedOn": departure.passed_on,
+        }
+        for departure in session.gone.values() for seat in departure.link.peer.seats
+    ]  # fmt: skip
 
 
 def export_session_metrics(
@@ -211,6 +227,7 @@ def export_session_metrics(
             }
             for desync in session.journal.desyncs
         ],
+        "drops": _drops(session),
         **page,
         "pathChanges": [
             {

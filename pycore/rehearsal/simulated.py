@@ -31,7 +31,7 @@ from pycore.testing.scenario import GOES, Happening, Scenario
 from pycore.values.json import record_json
 
 ENDED: Final = frozenset(("complete", "stop"))
-GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "no_progress"))
+GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "partition", "no_progress"))
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
 GRACE: Final = 5.0
 """Seconds from the loss of a page's socket until the server tells the others."""

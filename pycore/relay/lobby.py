@@ -20,19 +20,12 @@ from typing import Any
 from pycore.relay.connections import Connection
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.payloads import Join, read_action, read_join, read_signal, subject_of
+from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
+from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn
 from pycore.relay.uploads import Store
-from pycore.settings import COMPUTED_BY, SUBJECT_FROM, Settings
-
-
-def parts_of(settings: Mapping[str, Any], players: Sequence[PlayerId]) -> tuple[list[PlayerId], list[PlayerId]]:
-    """Of a game's players those for whom no policy plays, and those whose policy the first one's page computes. Raises
-    ConfigError for policies of nobody, and where nobody is left."""
-    read = Settings.of(settings)
-    read.computed(players)
-    return read.people(players), [players[seat] for seat in read.computed(players, COMPUTED_BY[1])]
+from pycore.settings import SUBJECT_FROM
 
 
 class Lobby:
@@ -49,7 +42,7 @@ class Lobby:
     ) -> None:
         self.limits = limits
         self._everybody = list(players)
-        self._players, self._sent = parts_of(settings, players)
+        self._players, self._sent = who_plays(settings, players)
         """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
@@ -146,6 +139,12 @@ class Lobby:
         if not connection.signal_bytes.take(now, signal.size):
             raise Refused("too_frequent", "too many bytes of signals in a short time")
         return room.signal(seat, signal)
+
+    def silent(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
+        """A player does not hear of another one any more."""
+        room, seat = self._seated(self._take(sid, "others", now))
+        game, player = read_silent(payload, self.limits)
+        return room.silent(seat, game, player, now, wall)
 
     def ping(self, sid: str, now: float) -> None:
         """Nothing but the acknowledgement is wanted."""

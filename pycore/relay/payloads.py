@@ -112,6 +112,12 @@ def read_signal(payload: Any, limits: Limits) -> Signal:
     return Signal(game, player_of(fields, "target_player_id", limits), kind, content, size)
 
 
+def read_silent(payload: Any, limits: Limits) -> tuple[str, int | str]:
+    """Whom the sender does not hear of any more: game and player."""
+    fields = fields_of(payload)
+    return text_of(fields, "game_id", limits), player_of(fields, "player_id", limits)
+
+
 def subject_of(query: str, names: Sequence[str], limits: Limits) -> str | None:
     """The subject id in a page's address, `?PROLIFIC_PID=…`: of these names the first that has a value. Services and
     people write one name in many ways, so `participantId` and `Participant-ID` are `participant_id`; of a name that

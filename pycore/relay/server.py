@@ -90,6 +90,7 @@ class RelayServer:
             "leave_game": self._leave,
             "pyodide_player_action": self._action,
             "webrtc_signal": self._signal,
+            "player_silent": self._silent,
             "pycore_ping": self._ping,
             "p2p_session_metrics": self._metrics,
             "pycore_rows": self._rows,
@@ -200,6 +201,11 @@ class RelayServer:
 
     def _signal(self, sid: str, payload: Any) -> dict[str, Any]:
         self._send(self.lobby.signal(sid, payload, time.monotonic()))
+        return {"status": "ok"}
+
+    def _silent(self, sid: str, payload: Any) -> dict[str, Any]:
+        self._send(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
+        self._note_games()
         return {"status": "ok"}
 
     def _ping(self, sid: str, payload: Any) -> dict[str, Any]:

@@ -665,8 +665,21 @@ def test_of_three_the_one_who_left_is_found_by_their_seat() -> None:
     page = three()
     page.event("end_game", {"player_id": 2, "message": "bye"}, 50.0)
     _poll_of_three(page)
-    assert page.bridge.session.reason == "player_left"
-    assert [(news["reason"], news["player"]) for news in page.news if news["news"] == "done"] == [("player_left", 2)]
+    assert [(news["status"], news["player"]) for news in page.news if news["news"] == "peer"] == [("gone", 2)]
+    assert set(page.bridge.session.gone) == {2}
+    assert [entry.get("gone") for entry in json.loads(page.bridge.view.hud())["players"]] == [None, False, True]
+
+
+def test_the_relays_word_that_a_player_is_gone_is_believed_of_this_game_alone() -> None:
+    """Though nobody says goodbye; and nothing is negotiated with it any more."""
+    page = three()
+    page.event("player_gone", {"game_id": "another", "round": 1, "players": [2]}, 50.0)
+    _poll_of_three(page)
+    assert page.bridge.session.gone == {}
+    page = three()
+    page.event("player_gone", {"game_id": page.bridge.session.game_id, "round": 1, "players": [2]}, 50.0)
+    _poll_of_three(page)
+    assert [of.cause for of in page.bridge.session.gone.values()] == ["silent"]
 
 
 @pytest.mark.slow
