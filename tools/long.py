@@ -20,7 +20,7 @@ from tools.paths import BUILD
 FOLDER = BUILD / "long"
 FILE = BUILD / "long.json"
 
-FUZZ_SECONDS = 120
+FUZZ_PACKETS = 1_000_000
 EXAMPLES = {"PYCORE_HYPOTHESIS": "thorough", "PYCORE_EXAMPLES": "8x"}
 """Of every property: 1,000 where a test leaves it to the profile, eight times as many as usual where it does not."""
 
@@ -46,7 +46,7 @@ def schedules(file: Path) -> list[str]:
 
 
 def fuzz(file: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--seconds", str(FUZZ_SECONDS), "--json", str(file)]
+    return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--count", str(FUZZ_PACKETS), "--json", str(file)]
 
 
 def settling(file: Path) -> list[str]:
@@ -57,7 +57,7 @@ PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
     Long("schedules", "the laws over random schedules by the thousand", schedules),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
-    Long("fuzz", f"mutated packets for {FUZZ_SECONDS} s", fuzz),
+    Long("fuzz", f"{FUZZ_PACKETS:,} mutated and random packets into sessions of two to five", fuzz),
 )
 
 
