@@ -42,7 +42,9 @@ def examples(file: Path) -> list[str]:
 
 
 def schedules(file: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.property.long", "--json", str(file)]
+    # What was stopped goes on, and what is done for these sources is not done again.
+    state = file.with_name("schedules.state")
+    return [sys.executable, "-m", "tests.property.long", "--state", str(state), "--json", str(file)]
 
 
 def fuzz(file: Path) -> list[str]:
@@ -55,7 +57,7 @@ def settling(file: Path) -> list[str]:
 
 PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
-    Long("schedules", "the laws over random schedules by the thousand", schedules),
+    Long("schedules", "the laws over 10,000 random schedules; it goes on where it was stopped", schedules),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("fuzz", f"{FUZZ_PACKETS:,} mutated and random packets into sessions of two to five", fuzz),
 )

@@ -239,6 +239,14 @@ class Tally:
         ):
             self.longest[name] = max(self.longest[name], seconds)
 
+    def add(self, other: Tally) -> None:
+        """What another one counted as well."""
+        self.runs += other.runs
+        self.seen.update(other.seen)
+        self.amounts.update(other.amounts)
+        for name, seconds in other.longest.items():
+            self.longest[name] = max(self.longest[name], seconds)
+
     def share(self, name: str) -> float:
         """Share of the runs in which it happened."""
         return self.seen[name] / max(1, self.runs)

@@ -106,20 +106,69 @@ def test_a_schedule_is_the_same_run_every_time() -> None:
 
 
 @pytest.mark.slow
-def test_the_long_run_reports_what_happened_and_can_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_long_run_reports_what_happened_and_can_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its counts are in the file, its exit status says whether all laws held, and `next` is where to go on."""
     file = tmp_path / "long.json"
     # Quiet schedules that every core passes: what is tried here is the command.
     status = long.main(["--schedules", "3", "--from", "34", "--json", str(file)])
     found = json.loads(file.read_text("utf-8"))
     assert (found["schedules"], found["first"], found["next"]) == (3, 34, 37)
-    assert status == (1 if found["violations"] else 0)
+    assert (status, found["violations"]) == (0, {})
     assert found["amounts"]["frames"] > 0
     assert set(found["longest"]) == {"standing", "standing, share of the granted", "holding", "outliving"}
     capsys.readouterr()
-    long.main(["--schedules", "1000", "--from", "34", "--seconds", "0"])
+    monkeypatch.setattr(long, "AT_ONCE", 1)
+    assert long.main(["--schedules", "1000", "--from", "34", "--seconds", "0"]) == 2
     assert "1 schedules, " in capsys.readouterr().out.splitlines()[-1]
 
+
+@pytest.mark.slow
+def test_a_long_run_goes_on_where_it_was_and_comes_to_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two parts, in two processes, or in one go: the same counts; with another core it begins anew."""
+    reports = []
+    for number, calls in enumerate(
+        [
+            [["--schedules", "5"]],
+            [["--schedules", "2", "--state"], ["--schedules", "5", "--state"]],
+            [["--schedules", "5", "--jobs", "2"]],
+        ]
+    ):
+        monkeypatch.setattr(long, "AT_ONCE", 2)
+        for words in calls:
+            more = [str(tmp_path / "state")] if words[-1] == "--state" else []
+            assert long.main([*words, *more, "--from", "34", "--json", str(tmp_path / f"{number}.json")]) == 0
+        report = json.loads((tmp_path / f"{number}.json").read_text("utf-8"))
+        assert report["schedules"] == 5
+        reports.append({name: report[name] for name in ("happened_in_schedules", "amounts", "longest", "next")})
+    assert reports[0] == reports[1] == reports[2]
+    assert "goes on with schedule 36" in capsys.readouterr().out
+    monkeypatch.setattr(long, "sources", lambda: "others")
+    again = ["--schedules", "1", "--from", "34", "--state", str(tmp_path / "state")]
+    assert long.main(again) == 0
+    assert "begins anew" in capsys.readouterr().out
+
+
+def test_what_stops_a_long_run_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was run before is kept, and its status is neither that of success nor that of a violation."""
+    monkeypatch.setattr(long, "AT_ONCE", 1)
+
+    def quick(number: int, tally: Tally) -> list[str]:
+        if number == 37:
+            raise KeyboardInterrupt
+        tally.runs += 1
+        return []
+
+    monkeypatch.setattr(long, "violations", quick)
+    words = ["--schedules", "9", "--from", "34", "--state", str(tmp_path / "state")]
+    assert long.main(words) == 2
+    assert json.loads((tmp_path / "state").read_text("utf-8"))["next"] == 37
+    monkeypatch.setattr(long, "violations", lambda number, tally: [])
+    assert long.main([*words, "--json", str(tmp_path / "found")]) == 0
+    assert json.loads((tmp_path / "found").read_text("utf-8"))["schedules"] == 9
 
 def test_the_long_run_names_the_schedule_that_violates(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
