@@ -135,7 +135,7 @@ def assemble(
     journal = Journal(who.players, episode, timeline, now, wall_ms)
     outputs = Outputs(who)
     own = [OwnInputs(seats[seat]) for seat in who.own]
-    timesync = TimeSync()
+    timesync = TimeSync(who.me)
     membership = Membership(links, journal, settings.interrupted_after, settings.dropped_after, now)
 
     ready = Ready(episode, who.incarnation, agreed, watches=not who.own)
