@@ -158,7 +158,7 @@ def assemble(
     publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, links, episode, course, dispatch, publication)
-    pacing = Pacing(settings, timeline, links, journal)
+    pacing = Pacing(settings, timeline, links, who.own, journal)
     beginning = Beginning(stage, settings, membership, ready, pacing, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes)
     vigil = Vigil(

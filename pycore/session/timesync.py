@@ -63,6 +63,26 @@ class _Ahead:
         self.seen_at = 0.0
         """When the peer said so last."""
 
+    def observe(self, offset: float, now: float, followed: bool) -> None:
+        """Take in what both sides say."""
+        surprise = offset - self.offset
+        self.offset += surprise * SMOOTHING
+        self.seen_at = now
+        if followed:
+            self.rate += surprise * RATE_SMOOTHING
+
+    def follow(self) -> None:
+        """It is followed from now on."""
+        self.rate = 0.0
+
+    def tick(self) -> None:
+        """We tick, and it is followed."""
+        self.offset += self.rate
+
+    def stand(self) -> None:
+        """We stand for it. What comes next will say the same; the smoothed offset need not wait for it."""
+        self.offset -= 1.0
+
 
 class TimeSync:
     """Smooths the offset to every peer. That to the one that is furthest behind becomes a factor for the tick period;
@@ -95,16 +115,13 @@ class TimeSync:
         ahead = self._peers.get(peer)
         if ahead is None:
             ahead = self._peers[peer] = _Ahead()
-        surprise = (own - theirs) / 2 - ahead.offset
-        ahead.offset += surprise * SMOOTHING
-        ahead.seen_at = now
+        ahead.observe((own - theirs) / 2, now, ahead is self._followed)
         if now >= self._look_at:
             self._look_at = now + SILENT
             self._forget(now)
         if self._followed is None:
             self._see()
         elif ahead is self._followed:
-            ahead.rate += surprise * RATE_SMOOTHING
             self.offset = ahead.offset
 
     def waits(self, now: float) -> bool:
@@ -121,13 +138,12 @@ class TimeSync:
             if self._far < PATIENCE:
                 return False
             self._followed = followed = max(self._peers.values(), key=_offset)
-            followed.rate = 0.0
+            followed.follow()
             self._free = 0
-        followed.offset += followed.rate
+        followed.tick()
         stands = followed.offset > NEAR + (self._turn - 0.5) * SWAY
         if stands:
-            # What comes next will say the same; the smoothed offset need not wait for it.
-            followed.offset -= 1.0
+            followed.stand()
             self._turn = (self._turn + GOLDEN) % 1.0
             self._free = 0
         else:

@@ -83,6 +83,8 @@ class Schedule:
     """(time, what, seat, amount): what makes the session end; none where everybody stays."""
     heals: bool = True
     """False: nothing is whole again after `good_after`."""
+    adaptive: str = "off"
+    """Whether the input delay follows the network, as the settings have it."""
     grace: float | None = None
     """After how many seconds the server tells that a socket is gone; None: never."""
 
@@ -196,8 +198,8 @@ def _with_policies(of: Choose, schedule: Schedule) -> Schedule:
 
 
 def _with_weather(of: Choose, schedule: Schedule) -> Schedule:
-    """What came to the simulator last: bursts, reordering, narrow ways, hung channels, skewed clocks, a server that
-    starts anew. Drawn behind all else."""
+    """What came last: bursts, reordering, narrow ways, hung channels, skewed clocks, a server that starts anew, input
+    delays that follow the network. Drawn behind all else."""
     more = []
     for _ in range(of("pick", [0, 0, 1, 1, 2])):
         a = of("int", (0, schedule.seats - 1))
@@ -218,7 +220,8 @@ def _with_weather(of: Choose, schedule: Schedule) -> Schedule:
         reordering=of("pick", [0.0, 0.0, 0.1, 0.4]),
         bandwidth=None if schedule.wide else of("pick", [None, None, None, 96_000.0, 40_000.0]),
     )
-    return replace(schedule, conditions=conditions, more=tuple(more))
+    adaptive = of("pick", ["off", "off", "off", "all", "each"])
+    return replace(schedule, conditions=conditions, more=tuple(more), adaptive=adaptive)
 
 
 def _with_the_rest(of: Choose, schedule: Schedule, weather: bool = True) -> Schedule:

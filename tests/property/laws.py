@@ -205,6 +205,7 @@ class Tally:
             and any(core_view.rollbacks(of.session) for of in net.peers),
             "rollback with policies": schedule.policies and any(core_view.rollbacks(of.session) for of in net.peers),
             **dict.fromkeys(causes, True),
+            "adaptive delay": any(len(set(page.session.pacing.delays)) > 1 for page in net.peers),
             "duplicates": net.total("doubled") > 0,
             "reordering": net.total("held_back") > 0,
             "narrow ways that dropped": net.total("choked") > 0,

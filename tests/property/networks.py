@@ -72,6 +72,7 @@ def settings_of(schedule: Schedule) -> Settings:
     return Settings(
         fps=schedule.fps,
         input_delay=schedule.delay,
+        adaptive_input_delay=schedule.adaptive,
         window=schedule.window,
         num_episodes=schedule.episodes,
         max_steps=schedule.steps,
