@@ -213,9 +213,11 @@ def _with_weather(of: Choose, schedule: Schedule) -> Schedule:
             more.append(f"{what} {a}{until}={of('pick', [-3, -1, 1, 3])}")
         elif a != b:
             more.append(f"{what} {a}-{b}{until}" + (f"={of('int', (15, 60))}" if what == "narrow" else ""))
+    # Of inputs of several hundred bytes one fits into a packet: where many packets are lost in a row, or few get
+    # through, they come one after the other, and everybody stands meanwhile.
     conditions = replace(
         schedule.conditions,
-        bursts=of("pick", [0.0, 0.0, 0.05, 0.2]),
+        bursts=0.0 if schedule.wide else of("pick", [0.0, 0.0, 0.05, 0.2]),
         burst_length=of("pick", [2.0, 8.0, 30.0]),
         reordering=of("pick", [0.0, 0.0, 0.1, 0.4]),
         bandwidth=None if schedule.wide else of("pick", [None, None, None, 96_000.0, 40_000.0]),
