@@ -63,6 +63,14 @@ def _agent(session: Session) -> str | None:
     return str(agents[session.me])
 
 
+def path_line(change: dict[str, Any]) -> str:
+    """A change of path as a line for the log."""
+    return (
+        f"[P2P] player {change['player']}: {change['from_path']} -> {change['to_path']} "
+        f"({change['cause']}) at frame {change['frame']} of episode {change['episode']}"
+    )
+
+
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
     """The summary of an episode for the log, with what the session has counted up to its end."""
     counts = p2p_metrics(session)

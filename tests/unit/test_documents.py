@@ -279,7 +279,9 @@ def calls_in(text: str) -> list[str]:
 
 
 def options_of(command: click.Command) -> set[str]:
-    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    # Some options are made only when a command is called.
+    parameters = command.get_params(click.Context(command))
+    return {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
 
 
 def test_every_command_and_option_in_the_documents_is_one() -> None:

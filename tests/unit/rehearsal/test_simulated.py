@@ -206,7 +206,10 @@ def test_a_broken_core_is_found(tmp_path: Path, mutant: str, monkeypatch: pytest
     [
         ({"head": "counted = [0]\n", "step": "counted[0] += 1; self.places['tree 0'] += counted[0]"}, "state"),
         ({"step": "1 / (60 - self.steps)"}, "ZeroDivisionError"),
-        ({"head": "import os\n", "reset": "self.places['tree 0'] = int.from_bytes(os.urandom(2), 'big')"}, "reset() with the same seed"),
+        (
+            {"head": "import os\n", "reset": "self.places['tree 0'] = int.from_bytes(os.urandom(2), 'big')"},
+            "reset() with the same seed",
+        ),
     ],
     ids=["hidden state", "raises", "unlike resets"],
 )
