@@ -69,7 +69,7 @@ def _ended_alike(mesh: Mesh, page: Page) -> list[str]:
 
 
 class Holding(Watcher):
-    """Remembers how far each page held the inputs of each other one in an unbroken run, while it was not gone for it."""
+    """Remembers how far each page held the inputs of each other one in an unbroken run, as long as that was there."""
 
     def __init__(self) -> None:
         self.held: dict[tuple[int, int, int], int] = {}
