@@ -111,6 +111,8 @@ class Scene:
             "environment": str(self.scene_id or ""),
         }
         settings.update({name: value for name, value in own.items() if name not in OWN_WORDS})
+        if settings.get("on_drop", "end") != "end":
+            raise ConfigError(f"on_drop is {settings['on_drop']!r}; in this page it is 'end': its server ends the game")
         # The page's delay is the study's: it says so in files of its own.
         settings.setdefault("input_delay_max", settings["input_delay"])
         self.default_action = settings["default_action"]

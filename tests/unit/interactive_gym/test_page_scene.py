@@ -138,6 +138,13 @@ def test_an_unknown_word_is_refused_with_the_list_of_those_known() -> None:
         scene(pycore=["p2p_wait"])
 
 
+def test_nobody_plays_on_where_the_pages_server_ends_the_game() -> None:
+    """Whatever the study says: nothing would be passed on any more."""
+    assert Settings.of(scene(pycore={"on_drop": "end"}).settings).on_drop == "end"
+    with pytest.raises(ConfigError, match="in this page it is 'end': its server ends the game"):
+        scene(pycore={"on_drop": "default_action"})
+
+
 def test_turn_settings_get_the_addresses_that_they_are_for() -> None:
     """The page's credentials are for one relay; without a user there is none."""
     of = scene()

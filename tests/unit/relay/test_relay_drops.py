@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
+from relay_support import Relay, action, running
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
@@ -137,3 +140,24 @@ def test_a_complaint_that_makes_no_sense_is_refused(payload: Any, code: str) -> 
         lobby.silent("s0", payload, 1.0, 1.0)
     assert refused.value.code == code
     assert not any(seat.gone for seat in lobby.playing()[0].seats)
+
+
+def test_over_real_sockets_a_complaint_of_two_of_three_drops_the_third_and_the_game_goes_on(tmp_path: Path) -> None:
+    """The event is acknowledged; the dropped page may still store what it has, as it has to."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair(3) as ((one, two, three), game):
+            complaint = {"game_id": game, "player_id": 2}
+            assert await one.call("player_silent", complaint) == {"status": "ok"}
+            await three.quiet("player_gone")
+            assert await two.call("player_silent", complaint) == {"status": "ok"}
+            for client in (one, two, three):
+                assert await client.get("player_gone") == {"game_id": game, "round": 1, "players": [2]}
+            assert (await three.call("pyodide_player_action", action(game, 2, 1, 5)))["code"] == "not_in_game"
+            await one.call("pyodide_player_action", action(game, 0, 1, 6))
+            assert (await two.get("pyodide_other_player_action"))["frame_number"] == 6
+            metrics = {"game_id": game, "player_id": 2, "episode": -1, "metrics": {"end": {"reason": "dropped"}}}
+            assert await three.call("p2p_session_metrics", metrics) == {"status": "ok"}
+
+    with running(tmp_path, seats=3) as relay:
+        asyncio.run(go(relay))
