@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -206,7 +204,10 @@ def test_a_broken_core_is_found(tmp_path: Path, mutant: str, monkeypatch: pytest
     [
         ({"head": "counted = [0]\n", "step": "counted[0] += 1; self.places['tree 0'] += counted[0]"}, "state"),
         ({"step": "1 / (60 - self.steps)"}, "ZeroDivisionError"),
-        ({"head": "import os\n", "reset": "self.places['tree 0'] = os.urandom(6).hex()"}, "reset() with the same seed"),
+        (
+            {"head": "import os\n", "reset": "self.places['tree 0'] = int(os.urandom(6).hex(), 16)"},
+            "reset() with the same seed",
+        ),
     ],
     ids=["hidden state", "raises", "unlike resets"],
 )
@@ -544,20 +545,26 @@ def test_a_scenario_holds_all_that_decides_the_run(tmp_path: Path) -> None:
     assert json.loads(simulate(*words, "--episodes", "1")[1])["happened"]["frames"] == 60
 
 
-@pytest.mark.slow
-def test_what_was_played_is_told_when_the_process_is_terminated(tmp_path: Path) -> None:
+def test_what_was_played_is_told_when_the_process_is_terminated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As by Ctrl-C: one JSON object, and where to go on."""
-    words = [sys.executable, "-m", "pycore", "simulate", str(written(tmp_path)), "--latency", "80", "--seconds", "2"]
-    command = subprocess.Popen(
-        [*words, "--seeds", "100000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(4.0)
-    command.send_signal(signal.SIGTERM)
-    text, said = command.communicate(timeout=30)
-    found = json.loads(text)
-    assert command.returncode == 1
-    assert (found["right"], found["seeds"] > 0, found["next"]) == (True, True, found["seeds"] + 1)
-    assert f"--from {found['next']} goes on" in said
+    played = Simulated.run
+
+    def run(self: Simulated, scenario: Scenario) -> Outcome:
+        if scenario.seed == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return played(self, scenario)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Simulated, "run", run)
+    words = ["simulate", str(written(tmp_path)), "--latency", "80", "--seconds", "2", "--seeds", "9", "--json"]
+    done = CliRunner().invoke(cli, words)
+    found = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (found["right"], found["seeds"], found["next"]) == (True, 2, 3)
+    assert "stopped after 2 of 9 games; --from 3 goes on" in done.stderr
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path) -> None:
