@@ -21,6 +21,7 @@ OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
 LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay")
+ON_DROP: Final = ("end", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
 ADAPTIVE: Final = ("off", "all", "each")
@@ -79,7 +80,10 @@ class Settings(Frozen):
     interrupted_after: float = 2.0
     """Silence on every path after which a player counts as interrupted: the others are told."""
     dropped_after: float = 20.0
-    """Silence on every path after which the session ends without that player."""
+    """Silence on every path after which a player is given up: a session of two ends, of more the others go on."""
+    on_drop: str = "end"
+    """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
+    all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
     environment: str = ""
@@ -87,7 +91,8 @@ class Settings(Frozen):
     experienced: bool = True
     """Whether every page keeps a record of what its participant saw."""
     store_every: float = 5.0
-    """Seconds from one store of that record to the next: what is lost at most when a page is closed."""
+    """Seconds from one store of what a page has recorded to the next: what is lost at most when it is closed.
+    0: nothing is stored before the end of an episode."""
     subject_from: Sequence[str] = SUBJECT_FROM
     """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
@@ -116,10 +121,13 @@ class Settings(Frozen):
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
-        _within("store_every", self.store_every, 1, 3600)
+        if self.store_every != 0:
+            _within("store_every", self.store_every, 1, 3600)
         for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if self.on_drop not in ON_DROP:
+            raise ConfigError(f"on_drop is {self.on_drop!r:.40}; it must be 'end' or 'default_action'")
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
@@ -227,6 +235,8 @@ class Settings(Frozen):
             agreed["adaptive_input_delay"] = self.adaptive_input_delay
         if self.policies:
             agreed["policies"] = {**self.policies}
+        if self.on_drop != ON_DROP[0]:
+            agreed["on_drop"] = self.on_drop
         return agreed
 
     def reaction_time(self, player: int | str) -> int:

@@ -17,7 +17,7 @@ from pycore.session.session import Session
 from pycore.testing.machine import Machine
 from pycore.testing.network import Network
 from pycore.testing.published import Published, Record
-from pycore.testing.server import INPUT, SIGNAL, Server
+from pycore.testing.server import GONE, INPUT, SIGNAL, Server
 from pycore.testing.timetable import Timetable
 from pycore.wire import datagram
 
@@ -330,6 +330,8 @@ class Page:
             elif event == INPUT:
                 session = self.session
                 session.receive_action(sender, data["action"], data["frame_number"], data["sync_epoch"], self.clock())
+            elif event == GONE:
+                self.session.players_gone(data["players"], self.clock())
             for arrived in self._arrived:
                 arrived(self, sender, None)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 
 import core_view
+import survivors
 from drawing import Schedule
 from networks import Bot, Net, patience
 from watching import given
@@ -52,6 +53,7 @@ def _of_any_page(page: Page, schedule: Schedule) -> list[str]:
 def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
     schedule = net.schedule
     inputs = [given(page, episode) for page in net.peers] + [{}] * schedule.policies
+    survivors.behind_drops(net, episode, inputs)
     walk = Walk(len(inputs), seed=schedule.seed, ending=schedule.ending)
     policies = {schedule.seats + number: Bot(schedule.wide) for number in range(schedule.policies)}
     codec = net.peers[0].session.codec
@@ -129,20 +131,24 @@ REASONS = frozenset(("complete", "stop", "player_left", "ready_timeout", "error"
 """What may end a session of honest peers with an honest game."""
 WHERE_NOTHING_HEALS = frozenset(("no_progress",))
 """What may end it besides where neither path carries inputs any more, though something is heard."""
+WHERE_MOST_ARE_UNHEARD = frozenset(("partition",))
 WHERE_A_PAGE_CAME_BACK = frozenset(("returned",))
 WHERE_THE_OTHERS_WENT_ON = frozenset(("dropped",))
 """What ends it for who hears that the others go on, or ended, without it: the server told them, or it was silent."""
 
 
 def _departed(net: Net, schedule: Schedule) -> list[str]:
-    wrong = []
+    wrong = survivors.not_alike(net)
     if net.now > patience(schedule):
         wrong.append(f"over only after {net.now:.1f} s, {patience(schedule):.1f} granted")
     for page in net.peers:
         reasons = REASONS if schedule.heals else REASONS | WHERE_NOTHING_HEALS
+        if schedule.seats > 2:
+            reasons |= WHERE_MOST_ARE_UNHEARD
         if any(of.loads for of in net.peers):
             reasons |= WHERE_A_PAGE_CAME_BACK
-        if net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
+        dropped = any(page.seat in of.session.gone for of in net.peers)
+        if dropped or net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
             reasons |= WHERE_THE_OTHERS_WENT_ON
         if not page.absent and page.session.reason not in reasons:
             wrong.append(f"seat {page.seat} ended with {page.session.reason!r}")

@@ -13,6 +13,7 @@ from drawing import Schedule
 from watching import News, Recorded, Runs, Truthful, Windows
 
 from pycore import Outlook, Settings
+from pycore.session.membership import UNDECIDED
 from pycore.testing import Happening, Judge, Mesh, Scenario, Standing
 from pycore.testing.happenings import Happenings
 
@@ -80,6 +81,7 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
+        on_drop=("end", "default_action")[schedule.seed % 2],
         policies={
             str(schedule.seats + number): {"policy": "bot.py:make", "reaction_time": reaction}
             for number, reaction in zip(range(schedule.policies), (*schedule.reactions, 0, 0), strict=False)
@@ -238,8 +240,12 @@ def patience(schedule: Schedule) -> float:
     # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of
     # frames in each round trip through the server.
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
+    # Or the others go on without who went.
+    found = found or (schedule.seats > 2 and of.on_drop != "end")
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
-    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + played
+    # Of three and more one may go while the others wait for another one to get ready.
+    again = of.ready_timeout + 2 * UNDECIDED if schedule.seats > 2 else 0.0
+    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + again + played
 
 
 def play(schedule: Schedule, until: float | None = None) -> Net:
