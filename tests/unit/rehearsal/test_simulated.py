@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pycore.rehearsal import Game
 from pycore.rehearsal.many import shrunk, vacuous
 from pycore.rehearsal.patience import may_end
 from pycore.rehearsal.simulated import Outcome, Simulated
+from pycore.session.settling import Round, Settled, Word
 from pycore.testing import Mesh
 from pycore.testing.kinds import KINDS
 from pycore.testing.pages import Page
@@ -176,6 +177,32 @@ def test_who_is_frozen_for_good_is_waited_for_by_nobody(tmp_path: Path) -> None:
     outcome = game(tmp_path).run(one("freeze 1@3"))
     assert (outcome.problems, outcome.reasons) == ([], ("player_left", "gone"))
     assert outcome.seconds < 30.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["leave 1@2", "vanish 1@2", "freeze 1@2"])
+def test_of_three_the_others_end_alike_or_play_on(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `on_drop` says; and where they do not settle alike, that is found."""
+    file = str(written(tmp_path, 3))
+    ended = Simulated(Game.of(file)).run(one(what))
+    assert (ended.problems, ended.reasons) == ([], ("player_left", "gone", "player_left"))
+    assert ended.frames < 200
+    playing = Simulated(Game.of(file, {"on_drop": "default_action"}))
+    went_on = playing.run(one(what))
+    assert (went_on.problems, went_on.reasons, went_on.frames) == ([], ("complete", "gone", "complete"), 240)
+    settle, rounds = Round.settle, []
+
+    def differs(self: Round, own: Word, others: Iterable[int]) -> Settled | None:
+        if self not in rounds:
+            rounds.append(self)
+        found = settle(self, own, others)
+        less = rounds.index(self)
+        return found and Settled({seat: frame - less for seat, frame in found.frames.items()}, found.ready)
+
+    monkeypatch.setattr(Round, "settle", differs)
+    assert {"record", "survivors"} & set(playing.run(one(what)).kinds)
 
 
 @pytest.mark.slow
