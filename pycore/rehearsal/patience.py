@@ -7,6 +7,7 @@ from itertools import combinations
 from math import inf
 from typing import Final
 
+from pycore.session.membership import UNDECIDED
 from pycore.settings import Settings
 from pycore.testing.kinds import GOES
 from pycore.testing.scenario import Happening, Scenario
@@ -66,7 +67,9 @@ def patience(scenario: Scenario, settings: Settings) -> float:
         elif of.what == "hiccups":
             rate = min(rate, settings.fps / 2)
     played = settings.num_episodes * (settings.max_steps / rate * 1.5 + settings.episode_pause + 2.0)
-    return scenario.last + played + settings.p2p_wait + settings.dropped_after + settings.ready_timeout + 10.0
+    # Of three and more one may go while the others wait for another one to get ready.
+    again = settings.ready_timeout + 2 * UNDECIDED
+    return scenario.last + played + settings.p2p_wait + settings.dropped_after + settings.ready_timeout + again + 10.0
 
 
 def _trip(scenario: Scenario) -> float:

@@ -21,11 +21,12 @@ from pycore.policy import Policy
 from pycore.rehearsal.game import Game, actions_of
 from pycore.rehearsal.patience import GRACE, may_end, patience
 from pycore.settings import Settings
-from pycore.testing import Mesh, Page, Standing, ground_truth, wrong_with
+from pycore.testing import Mesh, Page, Standing, Watcher, ground_truth, wrong_with
 from pycore.testing.happenings import Happenings
 from pycore.testing.oracle import Truth
 from pycore.testing.published import Published
 from pycore.testing.scenario import Scenario
+from pycore.testing.survivors import Holding, behind_drops, not_alike
 from pycore.values.json import record_json
 
 GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "partition", "no_progress"))
@@ -119,10 +120,10 @@ class Simulated:
         scenario.check(self.pages)
         outcome = Outcome(scenario=scenario)
         settings = self.settings(scenario)
-        standing = Standing()
+        standing, holding = Standing(), Holding()
         try:
             rows = self._rows(settings, scenario.seed)
-            mesh = self._mesh(scenario, settings, standing, rows)
+            mesh = self._mesh(scenario, settings, standing, rows, holding)
         except ConfigError:
             # Nothing was played: it is the call that is wrong.
             raise
@@ -137,6 +138,7 @@ class Simulated:
             return outcome
         self._count(mesh, standing, outcome)
         outcome.add(*zip(standing.kinds, standing.wrong, strict=True), *self._judge(mesh, scenario, settings))
+        outcome.add(*(("survivors", text) for text in holding.lost(mesh)))
         return outcome
 
     # -- playing ----------------------------------------------------------------------------------------------
@@ -156,7 +158,10 @@ class Simulated:
             for row in script(spaces, settings.max_steps, seed)
         ]
 
-    def _mesh(self, scenario: Scenario, settings: Settings, standing: Standing, rows: Sequence[Sequence[Any]]) -> Mesh:
+    def _mesh(
+        self, scenario: Scenario, settings: Settings, standing: Standing, rows: Sequence[Sequence[Any]],
+        *watchers: Watcher,
+    ) -> Mesh:  # fmt: skip
         def player(seat: int) -> Callable[[int, int], Any]:
             # Every episode begins elsewhere in what they do.
             return lambda episode, frame: rows[(frame + 97 * episode) % len(rows)][seat]
@@ -168,7 +173,7 @@ class Simulated:
             player,
             scenario.conditions,
             seed=scenario.seed,
-            watchers=[standing],
+            watchers=[standing, *watchers],
             policies=[partial(self._policy, seat) for seat in self._computed],
             predictors=[self.game.predictor() for _ in range(self.pages)],
         )
@@ -238,6 +243,7 @@ class Simulated:
                 )
             if not page.absent and page.session.reason not in ends:
                 yield "end", f"page {page.seat} ended with {page.session.reason!r}"
+        yield from (("survivors", text) for text in not_alike(mesh))
         whole = all(page.session.reason == "complete" for page in mesh.peers)
         for episode in range(settings.num_episodes):
             yield from self._judge_episode(mesh, scenario, settings, episode, whole)
@@ -249,6 +255,7 @@ class Simulated:
     ) -> Iterator[Fault]:
         codecs = [of.codec for of in self.actions]
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
+        behind_drops(mesh, episode, inputs)
         for page in mesh.peers:
             for published in (*page.published_before, page.published):
                 count = len(published.rows[episode]) if episode < len(published.rows) else 0

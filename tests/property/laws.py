@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections import Counter
 
 import core_view
-import survivors
 from drawing import Schedule
 from networks import Bot, Net, patience
 from watching import given
 
 from pycore.events import Desync, EpisodeEnded, PathChanged
-from pycore.testing import Page, Truth, Walk, ground_truth, wrong_with
+from pycore.testing import Page, Truth, Walk, ground_truth, survivors, wrong_with
 
 
 def faults(net: Net, schedule: Schedule) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from drawing import seeded, seeds
 from laws import faults
 from networks import build, patience
-from survivors import TO_AN_END, Holding
+
+from pycore.testing.survivors import TO_AN_END, Holding
 
 
 @pytest.mark.parametrize("seats", [3, 4, pytest.param(5, marks=pytest.mark.slow)])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from pycore.rehearsal import Game
 from pycore.rehearsal.many import shrunk, vacuous
 from pycore.rehearsal.patience import may_end
 from pycore.rehearsal.simulated import Outcome, Simulated
+from pycore.session.settling import Round, Settled, Word
 from pycore.testing import Mesh
 from pycore.testing.kinds import KINDS
 from pycore.testing.pages import Page
@@ -181,6 +180,32 @@ def test_who_is_frozen_for_good_is_waited_for_by_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["leave 1@2", "vanish 1@2", "freeze 1@2"])
+def test_of_three_the_others_end_alike_or_play_on(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `on_drop` says; and where they do not settle alike, that is found."""
+    file = str(written(tmp_path, 3))
+    ended = Simulated(Game.of(file)).run(one(what))
+    assert (ended.problems, ended.reasons) == ([], ("player_left", "gone", "player_left"))
+    assert ended.frames < 200
+    playing = Simulated(Game.of(file, {"on_drop": "default_action"}))
+    went_on = playing.run(one(what))
+    assert (went_on.problems, went_on.reasons, went_on.frames) == ([], ("complete", "gone", "complete"), 240)
+    settle, rounds = Round.settle, []
+
+    def differs(self: Round, own: Word, others: Iterable[int]) -> Settled | None:
+        if self not in rounds:
+            rounds.append(self)
+        found = settle(self, own, others)
+        less = rounds.index(self)
+        return found and Settled({seat: frame - less for seat, frame in found.frames.items()}, found.ready)
+
+    monkeypatch.setattr(Round, "settle", differs)
+    assert {"record", "survivors"} & set(playing.run(one(what)).kinds)
+
+
+@pytest.mark.slow
 def test_between_two_of_three_only_their_way_is_cut(tmp_path: Path) -> None:
     """The others stay peer-to-peer."""
     outcome = game(tmp_path, 3).run(one("cut 0-2@2-5"))
@@ -207,7 +232,7 @@ def test_a_broken_core_is_found(tmp_path: Path, mutant: str, monkeypatch: pytest
         ({"head": "counted = [0]\n", "step": "counted[0] += 1; self.places['tree 0'] += counted[0]"}, "state"),
         ({"step": "1 / (60 - self.steps)"}, "ZeroDivisionError"),
         (
-            {"head": "import os\n", "reset": "self.places['tree 0'] = int.from_bytes(os.urandom(2), 'big')"},
+            {"head": "import os\n", "reset": "self.places['tree 0'] = int(os.urandom(6).hex(), 16)"},
             "reset() with the same seed",
         ),
     ],
@@ -547,23 +572,26 @@ def test_a_scenario_holds_all_that_decides_the_run(tmp_path: Path) -> None:
     assert json.loads(simulate(*words, "--episodes", "1")[1])["happened"]["frames"] == 60
 
 
-@pytest.mark.slow
-def test_what_was_played_is_told_when_the_process_is_terminated(tmp_path: Path) -> None:
+def test_what_was_played_is_told_when_the_process_is_terminated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As by Ctrl-C: one JSON object, and where to go on."""
-    words = [sys.executable, "-m", "pycore", "simulate", str(written(tmp_path)), "--latency", "80", "--seconds", "2"]
-    for patience in (4.0, 15.0, 45.0):  # on a busy machine it has played nothing before
-        command = subprocess.Popen(
-            [*words, "--seeds", "100000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        time.sleep(patience)
-        command.send_signal(signal.SIGTERM)
-        text, said = command.communicate(timeout=30)
-        if text:
-            break
-    found = json.loads(text)
-    assert command.returncode == 1
-    assert (found["right"], found["seeds"] > 0, found["next"]) == (True, True, found["seeds"] + 1)
-    assert f"--from {found['next']} goes on" in said
+    played = Simulated.run
+
+    def run(self: Simulated, scenario: Scenario) -> Outcome:
+        if scenario.seed == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return played(self, scenario)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Simulated, "run", run)
+    words = ["simulate", str(written(tmp_path)), "--latency", "80", "--seconds", "2", "--seeds", "9", "--json"]
+    done = CliRunner().invoke(cli, words)
+    found = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (found["right"], found["seeds"], found["next"]) == (True, 2, 3)
+    assert "stopped after 2 of 9 games; --from 3 goes on" in done.stderr
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path) -> None:

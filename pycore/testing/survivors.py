@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import core_view
-
-from pycore.testing import Mesh, Page, Watcher
+from pycore.session.phases import HOLDING, PLAYING, READYING
+from pycore.testing.mesh import Mesh
+from pycore.testing.pages import Page, Watcher
 
 WENT_ON = frozenset(("complete", "stop"))
 """Reasons with which a session came to its end."""
@@ -16,7 +16,7 @@ TO_AN_END = WENT_ON | {"player_left"}
 
 def settled_in(mesh: Mesh) -> dict[int, tuple[int, int]]:
     """By seat of who is gone, episode and frame of its last action, as whoever settled it says."""
-    found = {}
+    found: dict[int, tuple[int, int]] = {}
     for page in mesh.peers:
         for departure in page.session.gone.values():
             for seat, frame in departure.frames.items():
@@ -77,9 +77,9 @@ class Holding(Watcher):
 
     def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
         session = page.session
-        if page.loads or not core_view.open_for_inputs(session):
+        if page.loads or session.phase not in (READYING, PLAYING, HOLDING):
             return
-        held = core_view.held(session)
+        held = session.timeline.frames.held
         for link in session.there:
             key = page.seat, session.episode, link.seat
             self.held[key] = max(self.held.get(key, -1), held[link.seat])
