@@ -32,7 +32,7 @@ from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
 from pycore.policy import Policy, Predictor
 from pycore.records.experienced import Experienced
-from pycore.records.metrics import episode_line
+from pycore.records.metrics import episode_line, path_line
 from pycore.records.trajectory import Trajectory
 from pycore.session.identity import NO_POLICIES
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
@@ -317,7 +317,7 @@ class Bridge:
         if self._pictures is not None and isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
             self._pictures.begin()
         if isinstance(event, PathChanged):
-            self.log(_path_line(news))
+            self.log(path_line(news))
         elif isinstance(event, EpisodeEnded):
             self.log(episode_line(self.session, event))
         if self._experienced is not None:
@@ -348,6 +348,9 @@ class Bridge:
             self._sent.take(data)
         elif event == "end_game":
             self.player_left(data.get("player_id") if isinstance(data, dict) else None, came)
+        elif event == "player_gone":
+            if str(data["game_id"]) == self.session.game_id:
+                self.session.players_gone([self.seat_of[str(player)] for player in data["players"]], came)
 
     def is_ours(self, signal: dict[str, Any]) -> bool:
         """Whether a signal is of this game: the same two may have played another one before."""
@@ -391,10 +394,3 @@ class Bridge:
                 close()
             except Exception as error:  # whatever an environment's close does, the page must get away
                 raise PycoreError(f"close() of {type(self._owned).__name__} failed: {error}") from error
-
-
-def _path_line(change: dict[str, Any]) -> str:
-    return (
-        f"[P2P] player {change['player']}: {change['from_path']} -> {change['to_path']} "
-        f"({change['cause']}) at frame {change['frame']} of episode {change['episode']}"
-    )

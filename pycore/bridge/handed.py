@@ -26,6 +26,9 @@ CORE: Final[dict[str, Any]] = {
         "first_ping_every_ms": 250,
         "probes_kept": 64,
         "acknowledged_within_ms": 10_000,
+        # The page's address goes with the handshake, in which the relay reads 4,096 characters of JSON in all; a longer
+        # one is left out, so that it keeps nobody from playing.
+        "address_characters": 1900,
     },
     # An input is worthless when the next one is there.
     "CHANNEL": {"label": "game", "options": {"ordered": False, "maxRetransmits": 0}, "asked_every_ms": 1000},

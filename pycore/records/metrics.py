@@ -63,6 +63,14 @@ def _agent(session: Session) -> str | None:
     return str(agents[session.me])
 
 
+def path_line(change: dict[str, Any]) -> str:
+    """A change of path as a line for the log."""
+    return (
+        f"[P2P] player {change['player']}: {change['from_path']} -> {change['to_path']} "
+        f"({change['cause']}) at frame {change['frame']} of episode {change['episode']}"
+    )
+
+
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
     """The summary of an episode for the log, with what the session has counted up to its end."""
     counts = p2p_metrics(session)
@@ -105,6 +113,7 @@ def _network(session: Session) -> dict[str, Any]:
 def _predictions(session: Session) -> dict[str, Any]:
     """How often the others' actions were guessed, and rightly, by player."""
     timeline = session.timeline
+    guessing = timeline.guessing
     return {
         str(session.players[seat]): {
             "predictor": timeline.predictor,
@@ -112,8 +121,8 @@ def _predictions(session: Session) -> dict[str, Any]:
             "hits": timeline.hits[seat],
             "misses": timeline.misses[seat],
             "repeatLastHits": timeline.repeat_hits[seat],
-            "failed": timeline.failed[seat],
-            "failure": timeline.failure if timeline.failed[seat] else None,
+            "failed": 0 if guessing is None else guessing.failed[seat],
+            "failure": guessing.failure if guessing is not None and guessing.failed[seat] else None,
         }
         for link in session.links for seat in link.peer.seats
     }  # fmt: skip
@@ -145,6 +154,21 @@ def _now(session: Session) -> dict[str, Any]:
 
 def _milliseconds(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _drops(session: Session) -> list[dict[str, Any]]:
+    """Who is gone, by seat, and where the others have settled its last action."""
+    return [
+        {
+            "playerId": str(session.players[seat]),
+            "cause": departure.cause,
+            "episode": departure.episode,
+            "frame": departure.frames.get(seat),
+            "inputsBackfilled": departure.backfilled,
+            "inputsPassedOn": departure.passed_on,
+        }
+        for departure in session.gone.values() for seat in departure.link.peer.seats
+    ]  # fmt: skip
 
 
 def export_session_metrics(
@@ -211,6 +235,7 @@ def export_session_metrics(
             }
             for desync in session.journal.desyncs
         ],
+        "drops": _drops(session),
         **page,
         "pathChanges": [
             {

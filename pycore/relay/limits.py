@@ -61,7 +61,7 @@ class Limits:
     """What an event may have around its bounded field: names, ids, timestamps."""
     id_chars: int = 128
     """Length of a session id or a subject id."""
-    query_chars: int = 1024
+    query_chars: int = 2048
     """What a page says of its address; a longer one is not looked at."""
     depth: int = 64
     """Nesting of an action or a signal: encoders of other languages recurse."""

@@ -21,22 +21,23 @@ from typing import Any
 
 import socketio
 
+from pycore.relay.connections import Connection
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.lobby import Connection, Lobby
-from pycore.relay.payloads import (
+from pycore.relay.lobby import Lobby
+from pycore.relay.payloads import read_failure
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
+from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.uploads import (
     WHOLE,
     Piece,
-    Refused,
     Store,
     read_connection_type,
     read_experienced,
-    read_failure,
     read_metrics,
     read_records,
     read_rows,
 )
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
-from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.watching import Watching
 from pycore.relay.wire import REFUSED, packet_class
 
@@ -89,6 +90,7 @@ class RelayServer:
             "leave_game": self._leave,
             "pyodide_player_action": self._action,
             "webrtc_signal": self._signal,
+            "player_silent": self._silent,
             "pycore_ping": self._ping,
             "p2p_session_metrics": self._metrics,
             "pycore_rows": self._rows,
@@ -199,6 +201,11 @@ class RelayServer:
 
     def _signal(self, sid: str, payload: Any) -> dict[str, Any]:
         self._send(self.lobby.signal(sid, payload, time.monotonic()))
+        return {"status": "ok"}
+
+    def _silent(self, sid: str, payload: Any) -> dict[str, Any]:
+        self._send(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
+        self._note_games()
         return {"status": "ok"}
 
     def _ping(self, sid: str, payload: Any) -> dict[str, Any]:

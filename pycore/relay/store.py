@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pycore.errors import PycoreError, UsageError
-from pycore.relay.payloads import Piece
+from pycore.relay.uploads import Piece
 from pycore.relay.versions import bring_up_to_date, transactional
 
 T = TypeVar("T")

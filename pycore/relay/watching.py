@@ -153,18 +153,22 @@ class Watching:
         Raises `NotWatched`, `StoreFailed`."""
         if not self._late:
             raise NotWatched("no_live_view", 409, "the study stores nothing while a game goes on: its store_every is 0")
+        # A game that has just begun may not be written down yet.
+        begun = None if self._lobby.room(game_id) is None else json.dumps(self._lobby.settings)
         if self._waiting >= WAITING:
             raise NotWatched("store_busy", 503, "too many spectators ask at once; try again")
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, self._rows, game_id, episode, start, wall - self._late)
+            until = wall - self._late
+            return await loop.run_in_executor(self._thread, self._rows, game_id, episode, start, until, begun)
         finally:
             self._waiting -= 1
 
-    def _rows(self, game_id: str, episode: int, start: int, until: float) -> dict[str, Any]:
+    def _rows(self, game_id: str, episode: int, start: int, until: float, begun: str | None) -> dict[str, Any]:
         known = self._store.read(sa.select(games.c.settings).where(games.c.game_id == game_id))
-        if not known:
+        settings = known[0]["settings"] if known else begun
+        if settings is None:
             raise NotWatched("no_such_game", 404, "there is no such game")
         old = sa.and_(pieces.c.game_id == game_id, pieces.c.received <= until)
         newest = self._store.read(sa.select(sa.func.max(pieces.c.episode).label("episode")).where(old))[0]["episode"]
@@ -174,7 +178,7 @@ class Watching:
             places.setdefault(row["player"], []).append(Place(*(row[name] for name in Place._fields)))
         joined = {player: join(of) for player, of in places.items()}
         answer: dict[str, Any] = {
-            "settings": json.loads(known[0]["settings"]), "late_s": self._late, "episode": episode, "from": start,
+            "settings": json.loads(settings), "late_s": self._late, "episode": episode, "from": start,
             "to": start, "there_are": 0, "episodes": 0 if newest is None else newest + 1, "header": None, "rows": "",
             "ended": False, "taken_back": None,
         }  # fmt: skip

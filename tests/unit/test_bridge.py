@@ -665,8 +665,21 @@ def test_of_three_the_one_who_left_is_found_by_their_seat() -> None:
     page = three()
     page.event("end_game", {"player_id": 2, "message": "bye"}, 50.0)
     _poll_of_three(page)
-    assert page.bridge.session.reason == "player_left"
-    assert [(news["reason"], news["player"]) for news in page.news if news["news"] == "done"] == [("player_left", 2)]
+    assert [(news["status"], news["player"]) for news in page.news if news["news"] == "peer"] == [("gone", 2)]
+    assert set(page.bridge.session.gone) == {2}
+    assert [entry.get("gone") for entry in json.loads(page.bridge.view.hud())["players"]] == [None, False, True]
+
+
+def test_the_relays_word_that_a_player_is_gone_is_believed_of_this_game_alone() -> None:
+    """Though nobody says goodbye; and nothing is negotiated with it any more."""
+    page = three()
+    page.event("player_gone", {"game_id": "another", "round": 1, "players": [2]}, 50.0)
+    _poll_of_three(page)
+    assert page.bridge.session.gone == {}
+    page = three()
+    page.event("player_gone", {"game_id": page.bridge.session.game_id, "round": 1, "players": [2]}, 50.0)
+    _poll_of_three(page)
+    assert [of.cause for of in page.bridge.session.gone.values()] == ["silent"]
 
 
 @pytest.mark.slow
@@ -953,3 +966,47 @@ def test_what_a_tick_took_comes_with_the_inbox() -> None:
     ticks = json.loads(page.bridge.view.export_session_metrics())["frameTimes"]["tickMs"]
     assert ticks["count"] >= 60
     assert (ticks["min"], ticks["p99"], ticks["max"]) == (3.4, 3.4, 3.4)
+
+
+class _Draws(_Sim):
+    """Draws what it is given."""
+
+    def __init__(self, shown: list[Any]) -> None:
+        super().__init__()
+        self.shown = shown
+
+    def render(self) -> list[Any]:
+        return self.shown
+
+
+def drawn(*shown: Any) -> list[Any]:
+    """The objects as a page reads them: JSON has no NaN, which would end its game."""
+    text = Page(0, [0, 1], _Draws(list(shown)), {}).bridge.view.render()
+    objects: list[Any] = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))["objects"]
+    return objects
+
+
+def test_numbers_of_numpy_are_drawn_as_numbers() -> None:
+    """A place that is kept in an array ended the game at its first picture."""
+    numpy = pytest.importorskip("numpy")
+    at = numpy.array([3, 4])
+    ball = {"uuid": "ball", "x": at[0], "y": numpy.float32(2.5), "permanent": numpy.bool_(False)}
+    assert drawn(ball, {"uuid": "line", "points": numpy.array([[0, 1], [2, 3]])}) == [
+        {"uuid": "ball", "x": 3, "y": 2.5, "permanent": False}, {"uuid": "line", "points": [[0, 1], [2, 3]]},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"uuid": "ball", "x": float("nan")}, "an object 'ball' whose x is nan"),
+        ({"uuid": "ball", "y": float("-inf")}, "an object 'ball' whose y is -inf"),
+        ({"uuid": "ball", "src": object()}, "an object 'ball' whose src is of type object"),
+        ({"uuid": "ball", ("x", "y"): 3}, "an object 'ball' whose ('x', 'y') is of type int"),
+    ],
+)
+def test_an_object_that_cannot_be_spelt_is_told_in_its_place_and_the_others_are_drawn(odd: Any, said: str) -> None:
+    fine = {"uuid": "box", "x": 1}
+    first, told = drawn(odd, fine)
+    assert first == fine
+    assert (told["object_type"], told["text"]) == ("text", f"render() returned {said}")

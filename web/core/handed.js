@@ -16,7 +16,8 @@ export const SERVER = Object.freeze({
   "first_pings": 5,
   "first_ping_every_ms": 250,
   "probes_kept": 64,
-  "acknowledged_within_ms": 10000
+  "acknowledged_within_ms": 10000,
+  "address_characters": 1900
 });
 export const CHANNEL = Object.freeze({
   "label": "game",

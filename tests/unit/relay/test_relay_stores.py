@@ -359,3 +359,27 @@ def test_an_incomplete_trajectory_is_named_so(relay: Relay, tmp_path: Path) -> N
     assert f"game {game}, player 0: episode 0 part 1 missing" in result.output
     assert not (tmp_path / "trajectory-0.jsonl").exists()
     assert (tmp_path / "trajectory-0.jsonl.incomplete").read_bytes() == b"ac"
+
+
+def test_no_network_address_reaches_the_database(tmp_path: Path) -> None:
+    """As the text for ethics boards says: neither those of the sockets nor those that pages tell each other."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as ((one, two), game):
+            candidate = {"candidate": "candidate:1 1 udp 2113 203.0.113.7 50000 typ host", "sdpMid": "0"}
+            signal = {"game_id": game, "target_player_id": 1, "type": "ice-candidate", "payload": candidate}
+            assert (await one.call("webrtc_signal", signal))["status"] == "ok"
+            assert "203.0.113.7" in json.dumps(await two.get("webrtc_signal")), "the partner's page needs it"
+            kind = {"localCandidateType": "host", "remoteCandidateType": "srflx", "protocol": "udp"}
+            link = {"game_id": game, "player_id": 0, "remote_player_id": 1, "connection_type": "direct"}
+            assert (await one.call("p2p_connection_type", {**link, "details": kind}))["status"] == "ok"
+            for player, client in enumerate((one, two)):
+                assert (await client.call("pycore_records", record(game, player, 0, 0, 1, "x\n")))["status"] == "ok"
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+        files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    files += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"srflx" in data for data in files), "the kind of the connection is stored"
+    for address in (b"203.0.113.7", b"127.0.0.1"):
+        assert not any(address in data for data in files), address

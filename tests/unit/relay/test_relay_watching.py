@@ -15,6 +15,11 @@ import pytest
 from relay_support import PATIENCE_S, Client, Relay, running
 from test_relay_rows import HEAD, packed, piece, row
 
+from pycore.relay.limits import Limits
+from pycore.relay.lobby import Lobby
+from pycore.relay.store import DataStore
+from pycore.relay.watching import NotWatched, Watching
+
 TOKEN = "operators-token"
 LATE = 1.0
 NOW = {
@@ -123,6 +128,25 @@ def test_no_subject_is_shown_and_the_same_person_has_the_same_name(watched: Rela
         assert names[0][1] is None
 
     asyncio.run(go())
+
+
+def test_a_game_that_is_not_written_down_yet_has_no_rows_and_is_a_game(tmp_path: Path) -> None:
+    """The database is a thread of its own, and may be slow."""
+    lobby = Lobby(players=["a", "b"], settings={"store_every": LATE}, limits=Limits())
+    for sid in ("one", "two"):
+        lobby.connect(sid, {}, 0.0)
+        lobby.join(sid, {"session_id": sid * 8}, 0.0, 0.0)
+    (room,) = lobby.playing()
+    store = DataStore(f"sqlite:///{tmp_path / 'data.db'}")
+    watching = Watching(lobby, store, TOKEN)
+    try:
+        found = asyncio.run(watching.rows(room.game_id, 0, 0, 1.0))
+        assert (found["there_are"], found["rows"], found["settings"]["store_every"]) == (0, "", LATE)
+        with pytest.raises(NotWatched, match="no such game"):
+            asyncio.run(watching.rows("another", 0, 0, 1.0))
+    finally:
+        watching.close()
+        store.close()
 
 
 def test_without_the_token_nothing_is_seen_and_without_any_there_is_nothing(watched: Relay, tmp_path: Path) -> None:
