@@ -13,6 +13,7 @@ from pycore.duties import (
     EMIT,
     P2P,
     SEND,
+    SEND_CHUNK,
     SOCKETIO,
     Output,
 )
@@ -28,7 +29,17 @@ from pycore.errors import (
     PycoreError,
     UsageError,
 )
-from pycore.events import Desync, EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.events import (
+    Desync,
+    DesyncReported,
+    EpisodeEnded,
+    Event,
+    Log,
+    PathChanged,
+    PeerStatus,
+    PhaseChanged,
+    SessionEnded,
+)
 from pycore.policy import Outlook, Policy, Predictor
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.session import Session
@@ -42,10 +53,11 @@ __all__ = [
     "__version__",
     "Session", "Settings", "Predictor", "Policy", "Outlook", "MAX_SEATS", "space_of", "action_codec",
     "Simulation", "StepResult", "Renderable", "Resumable", "Observing", "Contents",
-    "SEND", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
+    "SEND", "SEND_CHUNK", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
-    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "PeerStatus",
+    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync",
+    "DesyncReported", "PeerStatus",
     "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
     "DecodeError", "PolicyError", "EnvironmentUnfit",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ SUBJECT_FROM: Final = (
 )  # fmt: skip
 COMPUTED_BY: Final = ("all", "one")
 """Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
+ON_DESYNC: Final = ("report", "end")
 OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
 LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
@@ -77,6 +78,9 @@ class Settings(Frozen):
     """Silence on every path after which the session ends without that player."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
+    on_desync: str = "report"
+    """What follows where players' states or rows differ: `report`, or `end`, which ends the session for all once the
+    report is made. Ends of an episode that differ always end it."""
     environment: str = ""
     """Name and version of the environment; part of what all must agree on."""
     experienced: bool = True
@@ -113,6 +117,8 @@ class Settings(Frozen):
         for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if self.on_desync not in ON_DESYNC:
+            raise ConfigError(f"on_desync is {self.on_desync!r:.40}; it must be 'report' or 'end'")
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
@@ -215,7 +221,9 @@ class Settings(Frozen):
             "environment": self.environment,
             "seats": [dict(of_seat) for of_seat in self.seats],
         }
-        # Without policies it is what it was before there were any: records of then are still replayed.
+        # Without these it is what it was before there were any: records of then are still replayed.
+        if self.on_desync != ON_DESYNC[0]:
+            agreed["on_desync"] = self.on_desync
         return {**agreed, "policies": {**self.policies}} if self.policies else agreed
 
     def reaction_time(self, player: int | str) -> int:

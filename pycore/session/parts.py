@@ -25,12 +25,14 @@ from pycore.session.identity import Identity
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
+from pycore.session.messages.state import States
 from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
 from pycore.session.pacing import Pacing
 from pycore.session.packets import Packets, longest_action
 from pycore.session.publication import Publication
 from pycore.session.stage import Stage
+from pycore.session.streams import Streams
 from pycore.session.tick import Tick
 from pycore.session.timesync import TimeSync
 from pycore.session.topics.deaf import Deaf
@@ -66,6 +68,8 @@ class Parts(Named):
     hashes: Hashes
     stop: Stop
     over: Over
+    streams: Streams
+    states: States
     course: Course
     pacing: Pacing
     beginning: Beginning
@@ -139,12 +143,15 @@ def assemble(
     membership = Membership(links, journal, settings.interrupted_after, settings.dropped_after, now)
 
     ready = Ready(episode, who.incarnation, agreed, watches=not who.own)
-    hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period)
+    over = Over(links)
+    streams = Streams(who, links, outputs, over, journal)
+    ends = settings.on_desync == "end"
+    states = States(streams, simulation, seats, journal, ends)
+    hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period, states)
     status = Status(links, journal)
-    stop = Stop(links, episode, journal, timeline)
+    stop = Stop(links, episode, journal, timeline, ends)
     end = End(links, episode, timeline)
     deaf = Deaf(journal)
-    over = Over(links)
     topics: tuple[Topic, ...] = (ready, deaf, status, over, stop, end, hashes)
     packets = Packets(
         who, episode, timeline, links, own, topics, deaf, over, status, outputs, journal,
@@ -152,8 +159,8 @@ def assemble(
     )  # fmt: skip
     dispatch = Dispatch(timeline, links, own, packets, outputs, journal)
     intake = Intake(
-        who, episode, timeline, links, {topic.kind: topic for topic in topics}, status, over, packets, outputs,
-        membership, timesync, journal, settings.period, now,
+        who, episode, timeline, links, {topic.kind: topic for topic in topics}, status, over, packets, streams,
+        outputs, membership, timesync, journal, settings.period, now,
     )  # fmt: skip
     publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
     course = Course(simulation, episode, publication, over, journal, now)
@@ -165,9 +172,10 @@ def assemble(
         timeline, links, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
     tick = Tick(
-        stage, settings, outputs, packets, intake, status, over, timesync, membership, beginning, ending, vigil
+        stage, settings, outputs, packets, intake, streams, states, status, over, timesync, membership, beginning,
+        ending, vigil,
     )  # fmt: skip
     return Parts(
         timeline, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake, ready, hashes,
-        stop, over, course, pacing, beginning, ending, vigil, tick,
+        stop, over, streams, states, course, pacing, beginning, ending, vigil, tick,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 
 from pycore.costs import Costs
 from pycore.duties import CHANNEL_CLOSED
+from pycore.testing.streams import Reliable
 from pycore.testing.timetable import Timetable
 
 
@@ -75,6 +76,8 @@ class Network:
         self._closed: set[frozenset[int]] = set()
         self._changes: dict[frozenset[int], int] = {}
         """Per pair, how often its channel closed or opened: what is seen later than the next change is never seen."""
+        self.reliable = Reliable(time, self.delay, lambda way: self.ways[way].cut)
+        """The second channels of all pairs, which the streams go by."""
         self._packet: dict[int, Callable[[int, bytes], None]] = {}
         self._channel: dict[int, Callable[[int, int], None]] = {}
 
@@ -116,10 +119,16 @@ class Network:
         for of in self.ways.values() if way is None else [self.ways[way]]:
             of.cut = True
 
+    def delay(self, way: tuple[int, int]) -> float:
+        """What a packet takes without jitter, in seconds."""
+        own = self.ways[way].delay
+        return self.conditions.delay if own is None else own
+
     def restore(self) -> None:
         """What was cut is whole again; what a cut channel kept arrives now."""
         for way in self.ways.values():
             way.cut = False
+        self.reliable.restore()
         kept, self._kept = self._kept, []
         for sender, to, data in kept:
             delay = self.ways[sender, to].delay
@@ -161,6 +170,7 @@ class Network:
         if any(after != 0.0 for after in seen_after):
             # Where both know at once, what is on its way falls at their closed channels, as does what they send.
             self._closed.add(frozenset((a, b)))
+        self.reliable.lose(frozenset((a, b)))
         self._change(a, b, state, seen_after)
 
     def _change(self, a: int, b: int, state: int, seen_after: tuple[float | None, float | None]) -> None:

@@ -89,7 +89,7 @@ class Bridge:
 
     def poll(self, now, action, length):
         self.end = 16
-        connected, flags, _, channel = struct.unpack_from("<BBHi", self.inbox, 0)
+        connected, flags, _, channel, self.stream = struct.unpack_from("<BBHii", self.inbox, 0)
         self.hidden = bool(flags & 1)
         # Nobody plays: the page hands in an empty text, and the default is Python's to know.
         self.action = action = 0 if action == "" else action
@@ -99,7 +99,7 @@ class Bridge:
                 self.command("connect", ice={"iceServers": []}, channel=self.seat == 0)
                 if self.seat == 0:
                     self.command("offer")
-        at = 8
+        at = 12
         while at < length:
             kind, _link, size, arrival = struct.unpack_from("<BBHd", self.inbox, at)
             payload = bytes(self.inbox[at + 12 : at + 12 + size])

@@ -55,6 +55,10 @@ class Page:
         self.commands: list[dict[str, Any]] = []
         self.raising = 0
         self.flags = 0
+        self.stream = CHANNEL_NEVER
+        """What the page says of the stream's channel."""
+        self.chunks: list[bytes] = []
+        """What was sent by it."""
 
     def event(self, name: str, data: Any, now: float) -> None:
         """A socket.io event, or something that the connection did."""
@@ -67,8 +71,8 @@ class Page:
     def write_inbox(self) -> int:
         """Channel state and records, as the ABI says; what does not fit waits, in order."""
         inbox = self.bridge.inbox
-        struct.pack_into("<BBHi", inbox, 0, self.socket, self.hidden, 0, self.channel)
-        at = 8
+        struct.pack_into("<BBHii", inbox, 0, self.socket, self.hidden, 0, self.channel, self.stream)
+        at = 12
         while self.waiting:
             kind, link, came, payload = self.waiting[0]
             if at + 12 + len(payload) > BUFFER_BYTES:
@@ -111,6 +115,11 @@ class Pair:
                     self.carry_out(page, page.bridge.send_failed(self.now, link, seq))
                 elif page.channel >= 0 and other.channel >= 0 and not self.lose():
                     other.waiting.append((1, 0, self.now, payload))
+            elif kind == 5:
+                assert (link, seq) == (0, 0)
+                assert page.stream >= 0
+                page.chunks.append(payload)
+                other.waiting.append((2, 0, self.now, payload))
             elif kind == 2:
                 message = json.loads(payload)
                 page.emitted.append(message)
@@ -633,15 +642,15 @@ def test_a_companion_is_not_called_while_its_bridge_is_made() -> None:
                     "settings": {"p2p": False}})  # fmt: skip
     bridge = Bridge(game, _Sim(), companion=Watching())
     assert calls == []
-    struct.pack_into("<BBHi", bridge.inbox, 0, 1, 0, 0, CHANNEL_NEVER)
-    bridge.poll(50.1, "0", 8)
+    struct.pack_into("<BBHii", bridge.inbox, 0, 1, 0, 0, CHANNEL_NEVER, CHANNEL_NEVER)
+    bridge.poll(50.1, "0", 12)
     assert {"action", "follow"} <= set(calls)
 
 
 def _poll_of_three(page: Page) -> None:
     inbox, records = page.bridge.inbox, page.waiting
-    struct.pack_into("<BBHii", inbox, 0, 1, 0, 0, CHANNEL_NEVER, CHANNEL_NEVER)
-    at = 12
+    struct.pack_into("<BBH4i", inbox, 0, 1, 0, 0, *[CHANNEL_NEVER] * 4)
+    at = 20
     for kind, link, came, payload in records:
         struct.pack_into("<BBHd", inbox, at, kind, link, len(payload), came)
         inbox[at + 12 : at + 12 + len(payload)] = payload
@@ -693,7 +702,7 @@ def _survives(two: Pair, payload: bytes) -> None:
     before = visible(page.bridge.session)
     length = page.write_inbox()
     inbox = page.bridge.inbox
-    at = 8
+    at = 12
     while at < length:
         kind, _link, size, came = struct.unpack_from("<BBHd", inbox, at)
         if kind == 3:

@@ -26,6 +26,14 @@ export const CHANNEL = Object.freeze({
   },
   "asked_every_ms": 1000
 });
+export const STREAM = Object.freeze({
+  "label": "stream",
+  "options": {
+    "ordered": true,
+    "negotiated": true,
+    "id": 1
+  }
+});
 export const INBOX = Object.freeze({
   "datagrams_waiting": 2048
 });
