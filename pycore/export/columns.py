@@ -203,6 +203,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.total("predictions", "repeatLastHits")),
         Column("agent", "text", "", "what the environment calls the agent that this player plays",
                lambda row: row.at("environment", "agent")),
+        Column("desync_fields", "json", "", "what differed: path, own, the other player's", lambda row: row.differing),
     ),
 )  # fmt: skip
 

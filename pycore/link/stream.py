@@ -1,8 +1,8 @@
 """The state of one link's stream: what waits to be said, what the peer has of it, and what comes from there.
 
-Both directions are runs of bytes (`pycore.wire.stream`) with one number each: how far the receiver has got. The sender
+Both directions are tapes of bytes (`pycore.wire.stream`) with one number each: how far the receiver has got. The sender
 keeps everything behind that number. When the way changes, or nothing is acknowledged for a while, it goes back to it
-and sends from there; the receiver takes what continues its own number and passes over the rest. So the run survives a
+and sends from there; the receiver takes what continues its own number and passes over the rest. So the tape survives a
 channel that closes in the middle of a chunk, a server that restarts and a packet that comes twice.
 
 Nothing here knows time, paths or peers: those are `pycore.session.streams`'s.
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pycore.errors import DecodeError
-from pycore.wire.stream import LARGEST, MESSAGE_BYTES, RUN_BYTES, decode_head, decode_message
+from pycore.wire.stream import LARGEST, MESSAGE_BYTES, TAPE_BYTES, decode_head, decode_message
 
 WAITING_BYTES: Final = 16 << 20
 """What may wait for one peer: a message that does not fit beside what waits is not taken."""
@@ -24,7 +24,7 @@ Message = tuple[int, bytes]
 
 
 class Outgoing:
-    """Our run to one peer. `most` bytes of it may be unacknowledged."""
+    """Our tape to one peer. `most` bytes of it may be unacknowledged."""
 
     __slots__ = ("_bytes", "_most", "acknowledged", "sent")
 
@@ -39,7 +39,7 @@ class Outgoing:
 
     @property
     def end(self) -> int:
-        """Where the run ends so far."""
+        """Where the tape ends so far."""
         return self.acknowledged + len(self._bytes)
 
     @property
@@ -59,7 +59,7 @@ class Outgoing:
 
     def put(self, message: bytes) -> bool:
         """Put a message, head and all, behind what waits; false where there is no room for it."""
-        if len(self._bytes) + len(message) > self._most or self.end + len(message) >= RUN_BYTES:
+        if len(self._bytes) + len(message) > self._most or self.end + len(message) >= TAPE_BYTES:
             return False
         self._bytes += message
         return True
@@ -94,7 +94,7 @@ class Outgoing:
 
 
 class Incoming:
-    """The peer's run to us. `limits` are the sizes that messages may have, by kind."""
+    """The peer's tape to us. `limits` are the sizes that messages may have, by kind."""
 
     __slots__ = ("_held", "_limits", "broken", "received")
 
@@ -113,7 +113,7 @@ class Incoming:
         return len(self._held)
 
     def take(self, position: int, data: bytes) -> list[Message]:
-        """Take in a piece of the run; returns the messages that it completes, of kinds that are known.
+        """Take in a piece of the tape; returns the messages that it completes, of kinds that are known.
 
         What was taken before is passed over, and a piece behind a gap as a whole. Raises DecodeError, and then nothing
         was taken, nor will anything be.

@@ -16,6 +16,7 @@ from pycore.frozen import Named
 from pycore.rollback.seats import Seat
 from pycore.values import canonical
 from pycore.values.differences import MISSING, first_differences
+from pycore.values.parting import parting
 
 FIELDS: Final = 10
 """So many fields of a state are named, and so many of a row."""
@@ -24,8 +25,6 @@ WORD: Final = 120
 STATE_BYTES: Final = 4 << 20
 """A longer state is not sent."""
 ROWS_BYTES: Final = 1 << 20
-VALUES: Final = 1 << 18
-"""Values of a state that are compared at most: each may take 200 bytes of memory."""
 MESSAGE_BYTES: Final = STATE_BYTES + ROWS_BYTES + 65_536
 
 GONE, LARGE, FAILED = "gone", "large", "failed"
@@ -81,7 +80,7 @@ def first_fields(own: Told, theirs: Told, seats: Sequence[Seat], name: str) -> t
     lacks = []
     if own.state is not None and theirs.state is not None:
         try:
-            found = [] if own.state == theirs.state else _of_states(own.state, theirs.state)
+            found = [] if own.state == theirs.state else parting(own.state, theirs.state, FIELDS)
             fields += [_field("state" + path[1:], one, other) for path, one, other in found]
         except (PycoreError, RecursionError) as error:
             lacks.append(f"the states cannot be compared: {error}")
@@ -92,11 +91,6 @@ def first_fields(own: Told, theirs: Told, seats: Sequence[Seat], name: str) -> t
     if theirs.lacks:
         lacks.append(f"the state of player {name} {LACKS[theirs.lacks]}")
     return fields, "; ".join(lacks)
-
-
-def _of_states(own: bytes, theirs: bytes) -> list[tuple[str, Any, Any]]:
-    one, other = (canonical.decode(state, max_bytes=STATE_BYTES, max_items=VALUES) for state in (own, theirs))
-    return first_differences(one, other, FIELDS)
 
 
 def _of_rows(own: Told, theirs: Told, seats: Sequence[Seat]) -> list[list[str]]:

@@ -75,7 +75,7 @@ class Stream:
         return not self.given_up and self.outgoing.put(message)
 
     def came(self, received: int, data: bytes, now: float) -> None:
-        """A chunk came with these bytes, and with the peer's word of how far it has our run."""
+        """A chunk came with these bytes, and with the peer's word of how far it has our tape."""
         if self.outgoing.acknowledge(received):
             self._progress(now)
         if data:
@@ -249,7 +249,7 @@ class Streams:
                 return
 
     def _chunk(self, stream: Stream, most: int) -> bytes:
-        """The next chunk of a stream, with so many bytes of its run at most."""
+        """The next chunk of a stream, with so many bytes of its tape at most."""
         stream.said()
         position, data = stream.outgoing.take(most)
         to = stream.link.peer.low or 0

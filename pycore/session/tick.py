@@ -206,6 +206,11 @@ class Tick:
         self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
         return out.fetch()
 
+    @property
+    def streaming(self) -> bool:
+        """Whether anything is to be told by stream, or waited for."""
+        return self._streams.busy
+
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: it counts as nobody's silence, as no waiting, and
         not as standing still. Where nobody was heard since the last time, we are not the reason."""

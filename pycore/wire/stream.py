@@ -1,8 +1,8 @@
-"""What the stream of a link carries: messages, as one run of bytes, in chunks.
+"""What the stream of a link carries: messages, behind each other on one tape of bytes, in chunks.
 
-A *message* is anything that no datagram has room for. The messages to one peer stand behind each other in one run of
-bytes; a *chunk* is a piece of that run, wherever it was cut, and says where it belongs. So it may go by a channel of
-its own or through the server, be cut anew when the way changes, and come twice: nothing is lost and nothing doubled.
+A *message* is anything that no datagram has room for. The messages to one peer stand behind each other on one *tape*; a
+*chunk* is a piece of it, wherever it was cut, and says where it belongs. So it may go by a channel of its own or
+through the server, be cut anew when the way changes, and come twice: nothing is lost and nothing doubled.
 
 A chunk, big-endian::
 
@@ -10,12 +10,12 @@ A chunk, big-endian::
     u16 tag         of the session
     u8  sender      low byte of the sender's incarnation
     u8  to          low byte of the receiver's, as the sender knows it
-    u32 received    bytes of the receiver's own run that the sender has taken
-    u32 position    of the first byte, in the sender's run; without bytes: where it would send next
+    u32 received    bytes of the receiver's own tape that the sender has taken
+    u32 position    of the first byte, in the sender's tape; without bytes: where it would send next
     4 bytes         BLAKE2b of all the rest
-        bytes       of the run; none where only `received` is said
+        bytes       of the tape; none where only `received` is said
 
-A message in the run::
+A message on the tape::
 
     u8  kind        of the message; who does not know it passes it over
     u8  packed      1: by zlib, 0: as it is
@@ -40,7 +40,7 @@ CHUNK_BYTES: Final = 16_384
 """A chunk at most: what every browser sends in one piece."""
 LARGEST: Final = 8 << 20
 """Bytes of a message at most, of whatever kind, and of one of a kind that is not known."""
-RUN_BYTES: Final = 1 << 32
+TAPE_BYTES: Final = 1 << 32
 """Positions have 32 bits: so much is said in one session to one peer at most."""
 
 _HEAD: Final = struct.Struct(">BHBBII")
@@ -56,7 +56,7 @@ WORTH_PACKING: Final = 64
 
 
 class Chunk(Named):
-    """A piece of a run."""
+    """A piece of a tape."""
 
     sender: int
     to: int

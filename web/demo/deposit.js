@@ -80,6 +80,11 @@ export class Deposit {
     this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
   }
 
+  /** What differs from another player is known now; at the end it may come after everything else. */
+  report() {
+    if (this.#complete) this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
+  }
+
   /** @param {string} event @param {Record<string, any>} data */
   #keep(event, data) {
     this.outbox.put(event, { ...this.identity, ...data }).catch((error) => this.report('deposit.keep', error));

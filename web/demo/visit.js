@@ -264,6 +264,9 @@ export class Visit {
       case 'desync':
         report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
         break;
+      case 'desync-report':
+        this.#deposit?.report();
+        break;
       default:
         console.info('[pycore]', news);
     }
