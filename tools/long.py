@@ -21,6 +21,7 @@ FOLDER = BUILD / "long"
 FILE = BUILD / "long.json"
 
 FUZZ_SECONDS = 120
+FUZZ_CHUNKS = 100_000
 EXAMPLES = {"PYCORE_HYPOTHESIS": "thorough", "PYCORE_EXAMPLES": "8x"}
 """Of every property: 1,000 where a test leaves it to the profile, eight times as many as usual where it does not."""
 
@@ -49,6 +50,10 @@ def fuzz(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--seconds", str(FUZZ_SECONDS), "--json", str(file)]
 
 
+def chunks(file: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.fuzz.fuzz_stream", "--count", str(FUZZ_CHUNKS), "--json", str(file)]
+
+
 def settling(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.settling", "4", "2", "1", "--json", str(file)]
 
@@ -58,6 +63,7 @@ PARTS = (
     Long("schedules", "the laws over random schedules by the thousand", schedules),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("fuzz", f"mutated packets for {FUZZ_SECONDS} s", fuzz),
+    Long("chunks", f"{FUZZ_CHUNKS:,} mutated chunks of streams", chunks),
 )
 
 
