@@ -37,6 +37,8 @@ class Bridge:
         self.action = 0
         self.counts = dict.fromkeys(("sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO"), 0)
         self.heard = []
+        # As large as a chunk may be, and as small.
+        self.chunks = [b"a" * 16_384, b"b", b"c" * 16_384]
         self.failed_sends = []
         self.type = None
         self.lines = {}
@@ -108,6 +110,8 @@ class Bridge:
             if kind == 1:
                 self.remote_action = payload[4]
                 self.counts["receivedViaP2P"] += 1
+            elif kind == 2:
+                self.heard.append({"event": "chunk", "data": [len(payload), payload[0], payload[-1]]})
             else:
                 self.take(json.loads(payload))
         assert at == length
@@ -115,6 +119,8 @@ class Bridge:
             self.phase = 2
             self.put(4, 0, {"news": "log", "level": "info", "text": "double: playing"})
         if self.phase == 2:
+            if self.stream >= 0 and self.chunks:
+                self.put(5, 0, self.chunks.pop(0))
             if channel >= 0:
                 self.put(1, 0, struct.pack("<IB", self.frame, action))
                 self.counts["sentViaP2P"] += 1

@@ -81,7 +81,7 @@ export class Deposit {
   }
 
   /** What differs from another player is known now; at the end it may come after everything else. */
-  report() {
+  differences() {
     if (this.#complete) this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
   }
 

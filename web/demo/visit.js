@@ -265,7 +265,7 @@ export class Visit {
         report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
         break;
       case 'desync-report':
-        this.#deposit?.report();
+        this.#deposit?.differences();
         break;
       default:
         console.info('[pycore]', news);
