@@ -19,7 +19,7 @@ from pycore.audit.sampling import script
 from pycore.costs import Costs
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
-from pycore.events import Desync, PathChanged
+from pycore.events import Desync, DesyncReported, PathChanged
 from pycore.policy import Policy
 from pycore.rehearsal.game import Game, actions_of
 from pycore.settings import Settings
@@ -217,6 +217,7 @@ class Simulated:
                 yield (
                     f"pages {page.seat} and {desync.seat} differ in the {desync.what} of episode {desync.episode}, "
                     f"frame {desync.frame}: the environment did something else there (`pycore audit` says why)"
+                    + _named(page, desync)
                 )
             reason = page.session.reason
             if not page.gone and reason not in (ENDED | GONE if may_end else ENDED):
@@ -283,6 +284,14 @@ def _books(mesh: Mesh) -> Iterator[str]:
 
 
 # -- what may come of it ----------------------------------------------------------------------------------------------
+
+
+def _named(page: Page, desync: Desync) -> str:
+    """What differs, where the two pages found that out."""
+    for report in page.events(DesyncReported):
+        if (report.seat, report.episode, report.frame) == (desync.seat, desync.episode, desync.frame):
+            return "".join([f"; {path} is {own} and {theirs}" for path, own, theirs in report.differences])
+    return ""
 
 
 def _may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
