@@ -266,6 +266,9 @@ def test_a_study_ends_at_a_desync_although_the_partner_tells_nothing() -> None:
     mesh.run(120.0)
     assert [page.session.reason for page in mesh.peers] == ["desync", "desync"]
     assert 20.0 < mesh.now < 30.0
+    # The other one, which has made no report, is told to stop; that is no end that differs.
+    assert [[event.what for event in page.events(Desync)].count("end") for page in mesh.peers] == [0, 0]
+    assert mesh.peers[1].events(SessionEnded)[-1].text == "player 0 ends the session, since the states differ"
 
 
 def test_a_difference_that_shows_at_the_last_hash_is_reported_after_the_session_is_over() -> None:

@@ -317,10 +317,8 @@ def test_the_fields_in_which_two_players_games_went_apart_are_named(tmp_path: Pa
         {"episode": 0, "frame": 60, "playerId": "1", "fields": fields, "lacks": "something", "state": None}
     ]
     (game / "metrics-0.json").write_text(json.dumps(metrics))
-    told = (
-        "At frame 60 of episode 0: state.ball.x is 3 here and 7 for player 1; state.ball.y is 3 here and 7 for player 1 "
-        "(something)."
-    )
+    values = "is 3 here and 7 for player 1"
+    told = f"At frame 60 of episode 0: state.ball.x {values}; state.ball.y {values} (something)."
     assert " ".join(reported(tmp_path, game).text.split()).count(told) == 1
 
 

@@ -99,9 +99,10 @@ def test_an_environment_that_gives_something_else_is_told_apart(tmp_path: Path) 
 
 
 Spoil = Callable[[dict[str, Any]], object]
+GONE = "is no longer held"
 REPORT = {
     "episode": 0, "frame": 60, "playerId": "0", "fields": [{"path": "state.ball.x", "own": "3", "theirs": "7"}],
-    "lacks": "the state of player 0 is no longer held", "state": None,
+    "lacks": f"the state of player 0 {GONE}", "state": None,
 }  # fmt: skip
 """As a player's metrics have it."""
 
@@ -113,8 +114,7 @@ REPORT = {
         (
             lambda of: of.update(sync={**of["sync"], "p2pHashMismatches": 2}, desyncReports=[REPORT]),
             "desynced",
-            "player 1 counted 2 hashes that differed; at frame 60 of episode 0: state.ball.x is 3 here and 7 there; "
-            "the state of player 0 is no longer held",
+            f"differed; at frame 60 of episode 0: state.ball.x is 3 here and 7 there; the state of player 0 {GONE}",
         ),
         (
             lambda of: of.update(sync={**of["sync"], "p2pHashMismatches": 2}, desyncReports=[{"fields": 5}, 7]),
