@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import random
 import struct
 import traceback
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from pycore.session.phases import DONE, PLAYING
 from pycore.session.publication import BEHIND
 from pycore.session.tick import OVER, RESIMULATED, STEPPED
 from pycore.testing import Walk
+from pycore.values import canonical
 
 PERIOD = 1 / 32
 
@@ -877,3 +880,40 @@ def test_what_a_tick_took_comes_with_the_inbox() -> None:
     ticks = json.loads(page.bridge.view.export_session_metrics())["frameTimes"]["tickMs"]
     assert ticks["count"] >= 60
     assert (ticks["min"], ticks["p99"], ticks["max"]) == (3.4, 3.4, 3.4)
+
+
+WORDS = ("missing", "7")
+
+
+@pytest.mark.parametrize("stream", [0, CHANNEL_CLOSED], ids=["channel", "server"])
+def test_pages_that_go_apart_tell_each_other_their_states_and_say_what_differs(stream: int) -> None:
+    """By the stream's channel where the page says that it is open, otherwise through the server: in the news, in the
+    metrics and in the experienced record."""
+    two = pair(max_steps=200, num_episodes=1)
+    for page in two.pages:
+        page.stream = stream
+    env = two.pages[1].bridge._owned
+    step = env.step
+
+    def shifted(actions: Any) -> Any:
+        if env.s["frame"] == 40:
+            env.s["extra"] = 7
+        return step(actions)
+
+    env.step = shifted
+    two.until(done(two), play=keys)
+    assert [bool(page.chunks) for page in two.pages] == [stream >= 0] * 2
+    for page, other, own, theirs in zip(two.pages, two.pages[::-1], WORDS, WORDS[::-1], strict=True):
+        (news,) = [news for news in page.news if news["news"] == "desync-report"]
+        fields = [field for field in news["differences"] if field[0].startswith("state")]
+        assert (news["player"], news["frame"], news["lacks"]) == (other.me, 64, "")
+        assert fields == [["state.env.extra", own, theirs]]
+        (report,) = json.loads(page.bridge.view.export_session_metrics())["desyncReports"]
+        assert {"path": "state.env.extra", "own": own, "theirs": theirs} in report["fields"]
+        state = canonical.decode(zlib.decompress(base64.b64decode(report["state"])))
+        assert state["env"].get("extra") == {"missing": None, "7": 7}[own]
+        seen = [json.loads(line) for line in page.bridge.take_experienced(two.now).splitlines()]
+        (event,) = [line for line in seen if line.get("event") == "desync-report"]
+        assert (event["player"], event["of"]) == (str(other.me), {"episode": 0, "frame": 64})
+        assert "state.env.extra" in event["fields"]
+        assert json.loads(page.bridge.view.state())["settled"]
