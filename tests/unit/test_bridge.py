@@ -914,6 +914,6 @@ def test_pages_that_go_apart_tell_each_other_their_states_and_say_what_differs(s
         assert state["env"].get("extra") == {"missing": None, "7": 7}[own]
         seen = [json.loads(line) for line in page.bridge.take_experienced(two.now).splitlines()]
         (event,) = [line for line in seen if line.get("event") == "desync-report"]
-        assert (event["player"], event["of"]) == (str(other.me), {"episode": 0, "frame": 64})
+        assert (event["player"], event["of"]) == (other.me, {"episode": 0, "frame": 64})
         assert "state.env.extra" in event["fields"]
         assert json.loads(page.bridge.view.state())["settled"]
