@@ -916,4 +916,4 @@ def test_pages_that_go_apart_tell_each_other_their_states_and_say_what_differs(s
         (event,) = [line for line in seen if line.get("event") == "desync-report"]
         assert (event["player"], event["of"]) == (other.me, {"episode": 0, "frame": 64})
         assert "state.env.extra" in event["fields"]
-        assert json.loads(page.bridge.view.state())["settled"]
+    two.until(lambda: all(json.loads(page.bridge.view.state())["settled"] for page in two.pages), 64)
