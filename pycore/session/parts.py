@@ -166,7 +166,7 @@ def assemble(
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, links, episode, course, dispatch, publication)
     pacing = Pacing(settings, timeline, links, journal)
-    beginning = Beginning(stage, settings, membership, ready, pacing, journal)
+    beginning = Beginning(stage, settings, membership, ready, pacing, states, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes)
     vigil = Vigil(
         timeline, links, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now

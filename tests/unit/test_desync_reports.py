@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from pycore import Desync, DesyncReported, Log, SessionEnded, Settings, StepResult
 from pycore.duties import CHANNEL_CLOSED
+from pycore.records import export_session_metrics
 from pycore.session.covered import STATE_BYTES
 from pycore.session.messages.state import ANSWER_WITHIN
 from pycore.testing import Conditions, Mesh, Walk
@@ -300,3 +304,54 @@ def test_without_a_desync_nothing_goes_by_stream_and_nothing_is_held() -> None:
     assert [page.session._parts.streams.busy for page in mesh.peers] == [False] * 3
     assert mesh.network.reliable.chunks == 0
     assert [page.session.hashes_compared for page in mesh.peers] == [10] * 3
+
+
+@pytest.mark.parametrize("opens_after", [0.1, None])
+def test_initial_states_that_differ_are_refused_and_named(opens_after: float | None) -> None:
+    """An environment whose reset draws from a generator of its own: both sides learn which field, after the refusal."""
+
+    class Unseeded(Parting):
+        def __init__(self, seat: int) -> None:
+            super().__init__(2)
+            self.seat = seat
+
+        def reset(self, episode: int) -> None:
+            super().reset(episode)
+            self.ball = 3 + 2 * self.seat
+
+    mesh = Mesh(
+        2, settings(p2p_wait=0.5), Unseeded, lambda seat: lambda episode, frame: 0,
+        Conditions(delay=0.05, opens_after=opens_after), seed=2,
+    )  # fmt: skip
+    mesh.run(20.0)
+    assert [page.session.reason for page in mesh.peers] == ["initial_state", "initial_state"]
+    for _ in range(90):
+        mesh.time.run(mesh.now + 1 / 30, lambda: False)
+    assert [[(report.frame, report.differences) for report in of] for of in reports(mesh)] == [
+        [(0, [["state.ball.x", "3", "5"]])], [(0, [["state.ball.x", "5", "3"]])]
+    ]  # fmt: skip
+
+
+def test_the_metrics_have_the_fields_and_the_own_state_in_a_form_that_can_be_read() -> None:
+    """The other side's state is in the other side's metrics."""
+    mesh = mesh_of(cells=50)
+    mesh.run(30.0)
+    for page, own, theirs in zip(mesh.peers, "07", "70", strict=True):
+        (told,) = json.loads(json.dumps(export_session_metrics(page.session)))["desyncReports"]
+        state = canonical.decode(zlib.decompress(base64.b64decode(told.pop("state"))))
+        assert state["ball"] == {"x": int(own)}
+        assert state["walk"]["frame"] == HASHED
+        assert told == {
+            "episode": 0, "frame": HASHED, "playerId": str(1 - page.seat), "lacks": None,
+            "fields": [{"path": "state.ball.x", "own": own, "theirs": theirs}],
+        }  # fmt: skip
+
+
+def test_a_state_that_is_large_even_when_it_is_packed_is_told_and_not_kept_in_the_metrics() -> None:
+    """A hundred kilobytes of noise: the fields are there all the same."""
+    mesh = mesh_of(cells=22_000)
+    mesh.run(30.0)
+    for page in mesh.peers:
+        (told,) = export_session_metrics(page.session)["desyncReports"]
+        assert told["state"] is None
+        assert [field["path"] for field in told["fields"]] == ["state.ball.x"]

@@ -266,6 +266,11 @@ export class Visit {
         break;
       case 'desync-report':
         this.#deposit?.differences();
+        // A game that could not begin leaves no metrics: whoever runs the study finds it in the server's log.
+        if (status.phase === 'failed') {
+          const said = news['differences'].map((/** @type {string[]} */ field) => field.join(' | '));
+          tellServer(this.socket, 'desync', new PageError('desync', [...said, news['lacks']].filter(Boolean).join('; ')));
+        }
         break;
       default:
         console.info('[pycore]', news);
