@@ -31,7 +31,7 @@ export const STREAM = Object.freeze({
   "options": {
     "ordered": true,
     "negotiated": true,
-    "id": 1
+    "id": 100
   }
 });
 export const INBOX = Object.freeze({
