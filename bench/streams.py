@@ -1,7 +1,7 @@
 """What it takes to tell another page a state and to find the fields that differ: bytes, and milliseconds.
 
     python -m bench.streams            # a table
-    python -m bench.streams --write    # into docs/adr/0019-streams.md
+    python -m bench.streams --write    # into docs/adr/0020-streams.md
 
 The state is of many small objects, as games have them. Each time is the best of several on this machine.
 """
@@ -20,7 +20,7 @@ from pycore.values import canonical
 from pycore.values.differences import first_differences
 from pycore.values.parting import parting
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "adr" / "0019-streams.md"
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "adr" / "0020-streams.md"
 BEGIN, END = "<!-- written by: python -m bench.streams --write -->", "<!-- end of what is written -->"
 OBJECTS = (400, 2650)
 LEVELS = (1, 6, 9)
