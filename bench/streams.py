@@ -3,7 +3,7 @@
     python -m bench.streams            # a table
     python -m bench.streams --write    # into docs/adr/0020-streams.md
 
-The state is of many small objects, as games have them. Each time is the best of several on this machine.
+The state is of many small objects, as games have them. Each time is of this process alone, the best of several.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from pycore.values import canonical
@@ -42,9 +42,9 @@ def best(of: Callable[[], Any]) -> float:
     """Milliseconds of a call."""
     found = []
     for _ in range(TIMES):
-        begun = perf_counter()
+        begun = process_time()
         of()
-        found.append(perf_counter() - begun)
+        found.append(process_time() - begun)
     return 1000 * min(found)
 
 
