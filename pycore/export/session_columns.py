@@ -168,6 +168,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.total("predictions", "repeatLastHits")),
         Column("agent", "text", "", "what the environment calls the agent that this player plays",
                lambda row: row.at("environment", "agent")),
+        Column("drops", "json", "", "who else was gone before the end", lambda row: row.metrics.get("drops", NOTHING)),
         Column("desync_fields", "json", "", "what differed from another player: path, own value, the other's",
                lambda row: row.differing),
     ),

@@ -220,7 +220,10 @@ class Publication:
         else:
             hasher = blake2b(simulation.canonical(entry.state), digest_size=HASH_BYTES)
         rows = self._unhashed[:]
-        self._before.append((entry.frame, self._rows.copy(), rows))
+        before = self._before
+        before.append((entry.frame, self._rows.copy(), rows))
+        while before[0][0] < entry.frame - CUT_FRAMES:
+            before.popleft()
         self._hash_rows(len(self._unhashed))
         hasher.update(self._rows.digest())
         self._rows = blake2b(digest_size=HASH_BYTES)

@@ -189,7 +189,7 @@ class Streams:
             stream = self._streams[index]
             if not stream.busy:
                 continue
-            state = states[index] if states else CHANNEL_NEVER
+            state = states[index] if index < len(states) else CHANNEL_NEVER
             path = self._path(stream.link, state, socket_up)
             if path is not stream.path:
                 stream.go(path, now)

@@ -189,9 +189,9 @@ class Hashes:
         self._states.differs(link, episode, frame)
 
     def _release(self, frame: int) -> None:
-        """What was hashed is held until everybody's hash of it has come."""
-        for exchange in self._of.values():
-            if not exchange.has_theirs(frame):
+        """What was hashed is held until everybody's hash of it has come, of those who are there."""
+        for link in self._links:
+            if not self._of[link.peer.number].has_theirs(frame):
                 return
         self._states.release(frame)
 
