@@ -10,10 +10,7 @@ function made() {
   const outbox = { items: [], put: async (event, data) => void kept.push([event, data.episode, data.metrics]) };
   const game = {
     gameId: 'g', myPlayerId: 0, metrics: 'early',
-    hud: () => ({ episode: 0, num_episodes: 1 }),
-    episodeRecords: () => 'header\nframe\n',
-    exportSessionMetrics: () => game.metrics,
-    takeExperienced: () => '',
+    takeStores: (episode = null) => (episode === null ? [] : [['p2p_session_metrics', { episode, metrics: game.metrics }]]),
   };
   return { kept, game, deposit: new Deposit(game, outbox, 's', () => assert.fail('nothing fails')) };
 }
