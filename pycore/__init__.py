@@ -13,6 +13,7 @@ from pycore.duties import (
     EMIT,
     P2P,
     SEND,
+    SEND_CHUNK,
     SOCKETIO,
     Output,
 )
@@ -30,6 +31,7 @@ from pycore.errors import (
 )
 from pycore.events import (
     Desync,
+    DesyncReported,
     EpisodeEnded,
     Event,
     Log,
@@ -52,11 +54,11 @@ __all__ = [
     "__version__",
     "Session", "Settings", "Predictor", "Policy", "Outlook", "MAX_SEATS", "space_of", "action_codec",
     "Simulation", "StepResult", "Renderable", "Resumable", "Observing", "Contents",
-    "SEND", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
+    "SEND", "SEND_CHUNK", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
-    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "PeerStatus",
-    "PlayerGone",
+    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync",
+    "DesyncReported", "PeerStatus", "PlayerGone",
     "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
     "DecodeError", "PolicyError", "EnvironmentUnfit",
 ]  # fmt: skip

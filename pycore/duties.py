@@ -16,11 +16,14 @@ SEND: Final = 1
 """Send the payload (bytes) over the link's DataChannel; an exception comes back as `send_failed(link, seq)`."""
 EMIT: Final = 2
 """Emit over socket.io: the payload is (event name, data)."""
+SEND_CHUNK: Final = 3
+"""Send the payload (bytes) over the link's reliable channel. What fails is sent again later."""
 
 Output = tuple[int, int, int, Any]
 """One duty: what to do, on the link of which seat, the packet's number, the payload."""
 
-# What `channels` says of a link's DataChannel; a number from 0 up is its buffered bytes, and it is open.
+# What `channels` says of a link's DataChannel, and `streams` of its reliable one; a number from 0 up is its buffered
+# bytes, and it is open.
 CHANNEL_NEVER: Final = -1
 CHANNEL_CLOSED: Final = -2
 CHANNEL_FAILED: Final = -3

@@ -106,6 +106,21 @@ class Desync(Frozen):
     """`state` (and rows), or `end`."""
 
 
+class DesyncReported(Frozen):
+    """What differs between two peers where their hashes did first, in an episode; or why nobody can say."""
+
+    news = "desync-report"
+    seat: int
+    episode: int
+    frame: int
+    """Of the hash: it covers the state before this frame, and the rows since the hash before."""
+    differences: list[list[str]]
+    """The first fields that differ, each as its path and its two values in words: ours, theirs. Rows come first, then
+    the state: ``rows[41].rewards['0']``, ``state.ball.x``."""
+    lacks: str = ""
+    """What the report lacks, and why; empty: nothing."""
+
+
 class PeerStatus(Frozen):
     """A player is hidden, interrupted, back, or gone for good."""
 
@@ -130,7 +145,10 @@ class PlayerGone(Frozen):
     """What follows, as the settings have it."""
 
 
-News = PhaseChanged | PathChanged | EpisodeEnded | DelaysChanged | SessionEnded | Desync | PeerStatus | PlayerGone
+News = (
+    PhaseChanged | PathChanged | EpisodeEnded | DelaysChanged | SessionEnded | Desync | DesyncReported | PeerStatus
+    | PlayerGone
+)  # fmt: skip
 """News that is no line of the log."""
 
 Event = Log | News

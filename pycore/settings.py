@@ -17,6 +17,7 @@ SUBJECT_FROM: Final = (
 )  # fmt: skip
 COMPUTED_BY: Final = ("all", "one")
 """Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
+ON_DESYNC: Final = ("report", "end")
 OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
 LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
@@ -86,6 +87,9 @@ class Settings(Frozen):
     all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
+    on_desync: str = "report"
+    """What follows where players' states or rows differ: `report`, or `end`, which ends the session for all once the
+    report is made. Ends of an episode that differ always end it."""
     environment: str = ""
     """Name and version of the environment; part of what all must agree on."""
     experienced: bool = True
@@ -126,6 +130,8 @@ class Settings(Frozen):
         for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if self.on_desync not in ON_DESYNC:
+            raise ConfigError(f"on_desync is {self.on_desync!r:.40}; it must be 'report' or 'end'")
         if self.on_drop not in ON_DROP:
             raise ConfigError(f"on_drop is {self.on_drop!r:.40}; it must be 'end' or 'default_action'")
         if not isinstance(self.environment, str):
@@ -237,6 +243,8 @@ class Settings(Frozen):
             agreed["policies"] = {**self.policies}
         if self.on_drop != ON_DROP[0]:
             agreed["on_drop"] = self.on_drop
+        if self.on_desync != ON_DESYNC[0]:
+            agreed["on_desync"] = self.on_desync
         return agreed
 
     def reaction_time(self, player: int | str) -> int:

@@ -21,6 +21,7 @@ FOLDER = BUILD / "long"
 FILE = BUILD / "long.json"
 
 FUZZ_PACKETS = 1_000_000
+FUZZ_CHUNKS = 100_000
 EXAMPLES = {"PYCORE_HYPOTHESIS": "thorough", "PYCORE_EXAMPLES": "8x"}
 """Of every property: 1,000 where a test leaves it to the profile, eight times as many as usual where it does not."""
 
@@ -51,6 +52,10 @@ def fuzz(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--count", str(FUZZ_PACKETS), "--json", str(file)]
 
 
+def chunks(file: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.fuzz.fuzz_stream", "--count", str(FUZZ_CHUNKS), "--json", str(file)]
+
+
 def settling(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.settling", "4", "2", "1", "--json", str(file)]
 
@@ -65,6 +70,7 @@ PARTS = (
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("hour", "an hour of play with two and with eight: nothing grows", hour),
     Long("fuzz", f"{FUZZ_PACKETS:,} mutated and random packets into sessions of two to five", fuzz),
+    Long("chunks", f"{FUZZ_CHUNKS:,} mutated chunks of streams", chunks),
 )
 
 

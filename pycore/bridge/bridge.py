@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from pycore.bridge.buffers import IN_DATAGRAM, IN_EVENT, NO_LINK, OUT_EMIT, OUT_NEWS, Inbox, Outbox
+from pycore.bridge.buffers import IN_EVENT, NO_LINK, OUT_EMIT, OUT_NEWS, TO_SESSION, Inbox, Outbox
 from pycore.bridge.companion import Alone, Companion
 from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
@@ -25,7 +25,7 @@ from pycore.bridge.seats import who_left
 from pycore.bridge.sent import Sent
 from pycore.bridge.stores import Stores
 from pycore.bridge.view import Pictures, View
-from pycore.duties import P2P, SEND, Output
+from pycore.duties import P2P, SEND, SEND_CHUNK, Output
 from pycore.envs import ParallelEnvAdapter
 from pycore.envs.measured import measured
 from pycore.errors import ActionError, PycoreError, described
@@ -101,6 +101,7 @@ class Bridge:
         self.link_count = len(self._links)
         self._index_of = {link.seat: index for index, link in enumerate(self._links)}
         self._in = Inbox(self.link_count)
+        self._streams = self._in.streams
         self._out = Outbox()
         self.inbox = self._in.data
         self.outbox = self._out.data
@@ -139,7 +140,7 @@ class Bridge:
         self._out.begin()
         connected, hidden, channels, arrived = self._in.read(inbox_length)
         for kind, index, came, payload in arrived:
-            if kind == IN_DATAGRAM:
+            if kind in TO_SESSION:
                 session.receive(self._links[index].seat, payload, came, P2P)
             elif kind == IN_EVENT:
                 self.happened(payload, came)
@@ -147,10 +148,10 @@ class Bridge:
             action = self._companion.action(action) if action else self._default
         row = self._sent.row
         try:
-            outputs = session.poll(now, row(action), channels, connected, hidden)
+            outputs = session.poll(now, row(action), channels, connected, hidden, self._streams)
         except ActionError as error:
             self._refused(error)
-            outputs = session.poll(now, row(self._default), channels, connected, hidden)
+            outputs = session.poll(now, row(self._default), channels, connected, hidden, self._streams)
         self._put_outputs(outputs)
         self._connections.look(now, channels, connected, session.phase >= DONE)
         return self.finish() if session.has_news else self._out.end
@@ -289,6 +290,8 @@ class Bridge:
         for duty, seat, seq, payload in outputs:
             if duty == SEND:
                 self._out.datagram(self._index_of[seat], seq, payload)
+            elif duty == SEND_CHUNK:
+                self._out.chunk(self._index_of[seat], payload)
             elif self._companion.passes(*payload):
                 # What the session says is worthless later: it says it anew, or otherwise.
                 self.emit(*payload)

@@ -3,12 +3,12 @@
 The shim writes what arrived into the inbox and carries out what stands in the outbox. All numbers little-endian::
 
     inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden) | 2 u16 what the tick before took, in tenths of
-            a millisecond, 0: not known | 4 + 4·link i32 channel state
+            a millisecond, 0: not known | 4 + 8·link i32 channel state | 8 + 8·link i32 that of the stream's channel
             then records: u8 kind | u8 link (255 none) | u16 length | f64 arrival | payload
-            kinds: 1 datagram, 3 JSON {"event", "data"}
+            kinds: 1 datagram, 2 chunk of a stream, 3 JSON {"event", "data"}
     outbox  0 f64 seconds per tick | 8 i32 current frame | 12 i32 phase
             from 16 records: u8 kind | u8 link | u16 length | u32 seq | payload
-            kinds: 1 datagram, 2 socket.io emit, 3 RTC command, 4 news (each but the first as JSON)
+            kinds: 1 datagram, 2 socket.io emit, 3 RTC command, 4 news (these three as JSON), 5 chunk of a stream
 
 A link is named by its index among the links, which are in the order of seats without the own one.
 
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
 BUFFER_BYTES: Final = 1 << 17
@@ -31,15 +32,19 @@ LARGEST_RECORD: Final = 0xFFFF
 NO_LINK: Final = 255
 
 IN_DATAGRAM: Final = 1
+IN_CHUNK: Final = 2
 IN_EVENT: Final = 3
+TO_SESSION: Final = frozenset((IN_DATAGRAM, IN_CHUNK))
 OUT_DATAGRAM: Final = 1
 OUT_EMIT: Final = 2
 OUT_RTC: Final = 3
 OUT_NEWS: Final = 4
+OUT_CHUNK: Final = 5
 
 _IN: Final = struct.Struct("<BBHd")
 _OUT: Final = struct.Struct("<BBHI")
 _HEAD: Final = struct.Struct("<dii")
+_STATE: Final = struct.Struct("<i")
 
 dense: Final = json.JSONEncoder(separators=(",", ":")).encode
 """JSON without blanks."""
@@ -49,13 +54,30 @@ Arrival = tuple[int, int, float, bytes]
 """Kind, link, arrival in s, payload."""
 
 
+class StreamStates(Sequence[int]):
+    """What the page says of the streams' channels, by link: read where it is asked for, which is seldom."""
+
+    def __init__(self, data: bytearray, links: int) -> None:
+        self._data = data
+        self._links = links
+
+    def __len__(self) -> int:
+        return self._links
+
+    def __getitem__(self, link: Any) -> Any:
+        state: int = _STATE.unpack_from(self._data, 8 + 8 * link)[0]
+        return state
+
+
 class Inbox:
     """What arrived between two polls; `data` is written by the page."""
 
     def __init__(self, links: int) -> None:
         self.data = bytearray(BUFFER_BYTES)
-        self._channels = struct.Struct(f"<{links}i")
-        self._start = 4 + 4 * links
+        # Of each link the first number; the second is that of its stream.
+        self._channels = struct.Struct("<" + "i4x" * links)
+        self._start = 4 + 8 * links
+        self.streams = StreamStates(self.data, links)
 
     @property
     def hidden(self) -> bool:
@@ -110,6 +132,10 @@ class Outbox:
         _OUT.pack_into(self.data, self.end, OUT_DATAGRAM, link, len(payload), seq)
         self.data[start:after] = payload
         self.end = after
+
+    def chunk(self, link: int, payload: bytes) -> None:
+        """A chunk for the channel of a link's stream."""
+        self.put_record(OUT_CHUNK, link, payload)
 
     def put(self, kind: int, link: int, value: Any) -> None:
         """Something to be done, as JSON."""

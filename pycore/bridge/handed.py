@@ -32,6 +32,9 @@ CORE: Final[dict[str, Any]] = {
     },
     # An input is worthless when the next one is there.
     "CHANNEL": {"label": "game", "options": {"ordered": False, "maxRetransmits": 0}, "asked_every_ms": 1000},
+    # What no datagram has room for goes beside them, in order and whole. Both sides open it with the connection, by its
+    # number, so that no word of its own is needed; the browser gives numbers to the other channel from 0 on.
+    "STREAM": {"label": "stream", "options": {"ordered": True, "negotiated": True, "id": 100}},
     # A frozen page finds everything that was sent meanwhile in its queue; datagrams beyond this are stale.
     "INBOX": {"datagrams_waiting": 2048},
     # A packet that cannot be sent is dispatched again by Python, whose answer may fail as well; at most so often.

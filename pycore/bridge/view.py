@@ -175,7 +175,8 @@ class View:
                 "pendingRollbackFrame": session.timeline.pending,
                 "p2pHashMismatches": session.hash_mismatches,
                 "syncEpoch": session.episode,
-                "settled": session.phase > DONE or all(link.peer.over for link in links),
+                "settled": session.phase > DONE
+                or (all(link.peer.over for link in links) and not session.ticks.streaming),
             }
         )
 

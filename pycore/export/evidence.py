@@ -187,6 +187,18 @@ def _ends(of: Evidence) -> str:
     return ", ".join(ends) or "there are no metrics that say why"
 
 
+def _named(reports: Any) -> str:
+    """What differed first, as far as the players found out: the fields, and what is lacking."""
+    for report in reports if isinstance(reports, list) else ():
+        try:
+            said = [f"{each['path']} is {each['own']} here and {each['theirs']} there" for each in report["fields"]]
+            said += [str(report["lacks"])] if report["lacks"] else []
+            return f"; at frame {report['frame']} of episode {report['episode']}: {'; '.join(said)}"
+        except (KeyError, TypeError):
+            continue
+    return ""
+
+
 def _judge_metrics(of: Evidence) -> None:
     reasons: dict[Any, dict[str, Any]] = {}
     for player, metrics in of.metrics.items():
@@ -194,7 +206,8 @@ def _judge_metrics(of: Evidence) -> None:
             of.lacks.append(f"the page of player {player} went away in the middle of an episode; its metrics end there")
         mismatches = metrics["sync"].get("p2pHashMismatches")
         if mismatches:
-            of.desyncs.append(f"player {player} counted {mismatches} hashes that differed")
+            named = _named(metrics.get("desyncReports"))
+            of.desyncs.append(f"player {player} counted {mismatches} hashes that differed{named}")
         if metrics["end"].get("reason") == "desync":
             of.desyncs.append(f"for player {player} the session ended by a desync")
         lengths = {row.get("episode"): row.get("frames") for row in metrics["episodes"]}

@@ -90,6 +90,16 @@ class SessionRow(NamedTuple):
         return max(self._links("network"), key=lambda link: (link.get("rttMs") or {}).get("p50") or 0.0, default={})
 
     @property
+    def differing(self) -> Any:
+        """The fields that differed from another player's, each as path, own value and the other's; empty where nothing
+        was told."""
+        reports = self.metrics.get("desyncReports")
+        if not isinstance(reports, list) or not reports:
+            return NOTHING
+        fields = [field for report in reports for field in report.get("fields", ())]
+        return [[field.get("path"), field.get("own"), field.get("theirs")] for field in fields]
+
+    @property
     def predictors(self) -> str | None:
         """Whatever guessed the others' actions."""
         return ", ".join(sorted({str(each.get("predictor")) for each in self._links("predictions")})) or None

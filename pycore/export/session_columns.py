@@ -169,5 +169,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
         Column("agent", "text", "", "what the environment calls the agent that this player plays",
                lambda row: row.at("environment", "agent")),
         Column("drops", "json", "", "who else was gone before the end", lambda row: row.metrics.get("drops", NOTHING)),
+        Column("desync_fields", "json", "", "what differed from another player: path, own value, the other's",
+               lambda row: row.differing),
     ),
 )  # fmt: skip

@@ -268,6 +268,7 @@ def multiplayer_metrics(
                     "timestamp": round(time_ms),
                     "verifiedFrameAtDesync": _verified(books, desync.episode),
                     "hasStateDump": False,
+                    **_reported(session, desync),
                 }
                 for desync, time_ms in desyncs[:LISTED_DESYNCS]
             ],
@@ -295,6 +296,12 @@ def multiplayer_metrics(
 
 def _action_size(entry: dict[str, Any]) -> int:
     return ACTION_ENTRY + len(entry["playerId"]) + len(plain_json(entry["action"]))
+
+
+def _reported(session: Session, desync: Desync) -> dict[str, Any]:
+    """What the two pages found out about it, where they did: an addition to the page's own names."""
+    known = session.journal.reports.get((desync.seat, desync.episode, desync.frame))
+    return {} if known is None else {"differences": known[0].differences, "lacks": known[0].lacks}
 
 
 def _verified(books: list[EpisodeBooks], episode: int) -> int:

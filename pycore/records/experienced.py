@@ -14,7 +14,16 @@ from collections import deque
 from typing import Any, Final
 
 from pycore.distribution import TENTHS
-from pycore.events import Desync, EpisodeEnded, News, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.events import (
+    Desync,
+    DesyncReported,
+    EpisodeEnded,
+    News,
+    PathChanged,
+    PeerStatus,
+    PhaseChanged,
+    SessionEnded,
+)
 from pycore.frozen import Named
 from pycore.session.phases import PHASE_NAMES, READYING
 from pycore.session.session import Session
@@ -151,6 +160,10 @@ class Experienced:
             self._event("episode", now, {"frames": event.frames, "reason": event.reason})
         elif isinstance(event, Desync):
             self._event("desync", now, {"player": _player(players, event.seat), "kind": event.what})
+        elif isinstance(event, DesyncReported) and not self._over:
+            paths = [path for path, *_ in event.differences]
+            of = {"episode": event.episode, "frame": event.frame}
+            self._event("desync-report", now, {"player": _player(players, event.seat), "of": of, "fields": paths})
         elif isinstance(event, SessionEnded) and not self._over:
             self._end(event.reason, now)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
 from pycore.distribution import TENTHS
-from pycore.events import EpisodeEnded
+from pycore.events import DesyncReported, EpisodeEnded
 from pycore.link.counts import LinkCounts
 from pycore.session.phases import PHASE_NAMES
 from pycore.session.session import Session
 
 TENTHS_MS: Final = 1000 / TENTHS
 """Milliseconds of a unit in which times are counted."""
+STATE_CHARACTERS: Final = 65_536
+"""Of a state in the metrics, packed and as base64; a longer one is left out."""
 NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({"frameTimes": None, "clock": None, "waiting": None})
 """What only a page knows of a session."""
 
@@ -128,6 +131,25 @@ def _predictions(session: Session) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _desync_report(session: Session, report: DesyncReported, state: bytes | None) -> dict[str, Any]:
+    """What is known of a desync, with our own state, packed, if it is small enough: the other player's metrics have the
+    other one."""
+    kept = None
+    if state is not None:
+        import zlib  # only of a desync
+
+        packed = base64.b64encode(zlib.compress(state, 9)).decode()
+        kept = packed if len(packed) <= STATE_CHARACTERS else None
+    return {
+        "episode": report.episode,
+        "frame": report.frame,
+        "playerId": str(session.players[report.seat]) if report.seat >= 0 else None,
+        "fields": [{"path": path, "own": own, "theirs": theirs} for path, own, theirs in report.differences],
+        "lacks": report.lacks or None,
+        "state": kept,
+    }
+
+
 def metrics_so_far(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
     """The metrics in the middle of an episode, marked as such. The rollback events, of which there may be thousands,
     are counted and not listed."""
@@ -235,6 +257,7 @@ def export_session_metrics(
             }
             for desync in session.journal.desyncs
         ],
+        "desyncReports": [_desync_report(session, *reported) for reported in session.journal.reports.values()],
         "drops": _drops(session),
         **page,
         "pathChanges": [

@@ -16,7 +16,7 @@ from pycore.audit.moves import Moves
 from pycore.audit.sampling import script
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
-from pycore.events import Desync, PathChanged
+from pycore.events import Desync, DesyncReported, PathChanged
 from pycore.policy import Policy
 from pycore.rehearsal.game import Game, actions_of
 from pycore.rehearsal.patience import GRACE, may_end, patience
@@ -240,6 +240,7 @@ class Simulated:
                 yield "desync", (
                     f"pages {page.seat} and {desync.seat} differ in the {desync.what} of episode {desync.episode}, "
                     f"frame {desync.frame}: the environment did something else there (`pycore audit` says why)"
+                    + _named(page, desync)
                 )
             if not page.absent and page.session.reason not in ends:
                 yield "end", f"page {page.seat} ended with {page.session.reason!r}"
@@ -320,3 +321,11 @@ def _books(mesh: Mesh) -> Iterator[Fault]:
             received = theirs.received_via_p2p + theirs.received_via_socketio
             if not sent == received == fixed:
                 yield "books", f"page {page.seat} to {link.seat}: {fixed} inputs, {sent} sent, {received} received"
+
+
+def _named(page: Page, desync: Desync) -> str:
+    """What differs, where the two pages found that out."""
+    for report in page.events(DesyncReported):
+        if (report.seat, report.episode, report.frame) == (desync.seat, desync.episode, desync.frame):
+            return "".join([f"; {path} is {own} and {theirs}" for path, own, theirs in report.differences])
+    return ""

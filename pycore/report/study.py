@@ -93,6 +93,8 @@ class PlayerReport:
     """By path: inputs, packets and bytes, sent and received."""
     path_changes: list[dict[str, Any]]
     desyncs: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
+    """What is known of the first of each episode."""
     lengths: tuple[int, ...]
     """Frames of the player's record, by episode."""
     curves: Curves | None
@@ -258,6 +260,7 @@ def _player(of: Evidence, seat: int, player: str, subject: str | None, watch: Wa
         traffic=_traffic(metrics),
         path_changes=list(metrics.get("pathChanges", [])),
         desyncs=[each for each in metrics.get("desyncs") or () if isinstance(each, dict)],
+        reports=[each for each in metrics.get("desyncReports") or () if isinstance(each, dict)],
         lengths=() if held is None else held.lengths,
         curves=None if path is None else Curves().take(watch(open_experience(path), f"reading {path.name}")),
     )

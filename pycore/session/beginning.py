@@ -12,16 +12,18 @@ from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
+from pycore.session.covered import Covered
 from pycore.session.drops import Drops
 from pycore.session.journal import Journal
 from pycore.session.membership import UNDECIDED, Membership, reason_of
+from pycore.session.messages.state import States
 from pycore.session.pacing import Pacing
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, PLAYING, READYING
 from pycore.session.publication import LARGE_BYTES
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.topics import ready
-from pycore.session.topics.ready import Ready
+from pycore.session.topics.ready import INITIAL_STATE, Ready
 from pycore.settings import Settings
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
@@ -52,6 +54,7 @@ class Beginning:
         "_seats",
         "_settings",
         "_simulation",
+        "_states",
         "_timeline",
         "held_back",
     )
@@ -65,6 +68,7 @@ class Beginning:
         membership: Membership,
         ready_topic: Ready,
         pacing: Pacing,
+        states: States,
         journal: Journal,
     ) -> None:
         self._simulation = stage.simulation
@@ -80,6 +84,7 @@ class Beginning:
         self._membership = membership
         self._ready = ready_topic
         self._pacing = pacing
+        self._states = states
         self._journal = journal
         self._seats = stage.timeline.seats
         self._gone = 0
@@ -197,6 +202,10 @@ class Beginning:
                 assert episode.initial is not None
                 found = ready.difference(theirs, episode.initial, self._ready.agreed)
             if found is not None:
+                if found[0] == INITIAL_STATE:
+                    # Nothing was stepped: the state of now is the one that was compared.
+                    self._states.hold(Covered(episode.number, 0, self._simulation.save(), ()))
+                    self._states.differs(link, episode.number, 0)
                 text = f"player {self._journal.name(link)}: {found[1]}"
                 self._course.finish(now, str(found[0]), text, FAILED)
                 return True

@@ -48,12 +48,15 @@ class Ending:
         self._hashes = hashes
         self._drops = drops
 
-    def request_stop(self, now: float, window: int) -> None:
-        """End the session with this episode, at a frame that nobody can have stepped yet."""
+    def request_stop(self, now: float, window: int, desync: str = "") -> None:
+        """End the session with this episode, at a frame that nobody can have stepped yet. `desync`: because states
+        differ, and where."""
         if self._course.phase in (READYING, PLAYING, HOLDING):
             # Who is ready may be played with already: then too the end must be one that all reach.
             delay = max([seat.delay for seat in self._timeline.seats])
-            self._stop.at(self._timeline.current + delay + window)
+            self._stop.at(self._timeline.current + delay + window, desync)
+        elif desync:
+            self._course.finish(now, "desync", desync, DONE)
         else:
             self._course.finish(now, "stop", "the session was stopped", DONE)
 

@@ -21,12 +21,14 @@ from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
 from pycore.session.roster import Roster
+from pycore.session.streams import Streams
 from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over
 from pycore.session.topics.status import Status
 from pycore.session.topics.topic import OVER, READY, Arrival, Topic
 from pycore.wire import datagram, probe, version1
 from pycore.wire.datagram import Run
+from pycore.wire.stream import CHUNK
 
 FURTHEST: Final = 600.0
 """Frames of advantage that a peer may claim: what is beyond is no clock that anybody plays by."""
@@ -51,6 +53,7 @@ class Intake:
         "_roster",
         "_status",
         "_stepped_at",
+        "_streams",
         "_timeline",
         "_timesync",
         "_topics",
@@ -67,6 +70,7 @@ class Intake:
         status: Status,
         over: Over,
         packets: Packets,
+        streams: Streams,
         outputs: Outputs,
         membership: Membership,
         timesync: TimeSync,
@@ -83,6 +87,7 @@ class Intake:
         self._status = status
         self._over = over
         self._packets = packets
+        self._streams = streams
         self._out = outputs
         self._membership = membership
         self._timesync = timesync
@@ -109,7 +114,10 @@ class Intake:
             if data[:3] == self._head:
                 self._take_datagram(link, data, now, path, late)
             elif datagram.tag_of(data) == self._identity.tag:
-                self._take_probe(link, data, now, path, late)
+                if data[0] == CHUNK:
+                    self._streams.receive(link, data, now, path)
+                else:
+                    self._take_probe(link, data, now, path, late)
             else:
                 self._receive_foreign(link, data, now, path)
         except DecodeError as error:

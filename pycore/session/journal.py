@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pycore.events import Desync, Event, Log, PathChanged
+from pycore.events import Desync, DesyncReported, Event, Log, PathChanged
 from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
@@ -18,6 +18,8 @@ from pycore.session.wall import WallClock
 MOST_SIGHTS: Final = 1000
 MOST_DESYNCS: Final = 100
 """So many are kept, the first."""
+MOST_STATE_BYTES: Final = 1 << 18
+"""A longer state is not kept with a report."""
 
 
 class Sight(Named):
@@ -45,6 +47,7 @@ class Journal:
         "mismatches",
         "news",
         "path_changes",
+        "reports",
         "sights",
     )
 
@@ -61,6 +64,8 @@ class Journal:
         self.sights: list[Sight] = []
         """When the page was hidden and shown."""
         self.desyncs: list[Desync] = []
+        self.reports: dict[tuple[int, int, int], tuple[DesyncReported, bytes | None]] = {}
+        """By seat, episode and frame, what was found out about a desync, and our state then in canonical form."""
         self.malformed = 0
         """Messages that were refused."""
         self.foreign = 0
@@ -138,6 +143,18 @@ class Journal:
         """Two peers' hashes of a confirmed frame differ."""
         self.mismatches += 1
         self._differs(Desync(seat=seat, episode=episode, frame=frame, own=own.hex(), theirs=theirs.hex()))
+
+    def desync_reported(self, report: DesyncReported, state: bytes | None) -> str:
+        """What a desync is about, or what is not known of it; returns that in words. `state` is ours."""
+        kept = state if state is not None and len(state) <= MOST_STATE_BYTES else None
+        self.reports[report.seat, report.episode, report.frame] = report, kept
+        name = str(self._players[report.seat]) if report.seat >= 0 else "without a seat"
+        named = "; ".join([f"{path} is {own} here and {theirs} there" for path, own, theirs in report.differences])
+        where = f"player {name}'s game differs at frame {report.frame} of episode {report.episode}"
+        text = f"{where}: {'; '.join([part for part in (named, report.lacks) if part])}"
+        self.say(report)
+        self.say(Log(level="warning", text=f"[desync] {text}"))
+        return text
 
     def _differs(self, desync: Desync) -> None:
         if len(self.desyncs) < MOST_DESYNCS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from pycore.duties import EMIT, SEND, Output
+from pycore.duties import EMIT, SEND, SEND_CHUNK, Output
 from pycore.link.link import Link
 from pycore.session.identity import Identity
 
@@ -30,6 +30,11 @@ class Outputs:
         """Send a packet over the link's channel."""
         link.counts.packet_by_p2p(len(data))
         self._out.append((SEND, link.peer.number, seq, data))
+
+    def chunk(self, link: Link, data: bytes) -> None:
+        """Send a piece of the link's stream over its second channel."""
+        link.counts.packet_by_p2p(len(data))
+        self._out.append((SEND_CHUNK, link.peer.number, 0, data))
 
     def signal(self, link: Link, data: bytes) -> None:
         """Send a packet through the server. A peer without a seat has no address there."""

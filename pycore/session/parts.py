@@ -26,6 +26,7 @@ from pycore.session.identity import Identity
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
+from pycore.session.messages.state import States
 from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
 from pycore.session.pacing import Pacing
@@ -33,6 +34,7 @@ from pycore.session.packets import Packets, longest_action
 from pycore.session.publication import Publication
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
+from pycore.session.streams import Streams
 from pycore.session.tick import Tick
 from pycore.session.timesync import TimeSync
 from pycore.session.topics.deaf import Deaf
@@ -71,6 +73,8 @@ class Parts(Named):
     hashes: Hashes
     stop: Stop
     over: Over
+    streams: Streams
+    states: States
     course: Course
     pacing: Pacing
     beginning: Beginning
@@ -149,12 +153,15 @@ def assemble(
     ready = Ready(episode, who.incarnation, agreed, watches=not who.own)
     if ready.size > LIMIT:
         raise ConfigError(f"the names of the settings together exceed {LIMIT} bytes")
-    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period)
+    over = Over(there)
+    streams = Streams(who, links, outputs, over, journal)
+    ends = settings.on_desync == "end"
+    states = States(streams, simulation, seats, journal, ends)
+    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, states)
     status = Status(there, journal)
-    stop = Stop(there, episode, journal, timeline)
+    stop = Stop(there, episode, journal, timeline, ends)
     end = End(there, episode, timeline)
     deaf = Deaf(journal)
-    over = Over(there)
     publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
     drops = Drops(
         roster, who, timeline, episode, publication, hashes, membership, journal, answers, settings
@@ -167,21 +174,22 @@ def assemble(
     )  # fmt: skip
     dispatch = Dispatch(timeline, there, own, packets, outputs, journal)
     intake = Intake(
-        who, episode, timeline, roster, drops, {topic.kind: topic for topic in topics}, status, over, packets, outputs,
-        membership, timesync, journal, settings.period, now,
+        who, episode, timeline, roster, drops, {topic.kind: topic for topic in topics}, status, over, packets, streams,
+        outputs, membership, timesync, journal, settings.period, now,
     )  # fmt: skip
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
     pacing = Pacing(settings, timeline, there, who.own, journal)
-    beginning = Beginning(stage, settings, roster, drops, membership, ready, pacing, journal)
+    beginning = Beginning(stage, settings, roster, drops, membership, ready, pacing, states, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(
         timeline, roster, drops, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
     tick = Tick(
-        stage, settings, outputs, packets, intake, status, over, timesync, membership, beginning, ending, vigil
+        stage, settings, outputs, packets, intake, streams, states, status, over, timesync, membership, beginning,
+        ending, vigil,
     )  # fmt: skip
     return Parts(
         timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake,
-        ready, hashes, stop, over, course, pacing, beginning, ending, vigil, tick,
+        ready, hashes, stop, over, streams, states, course, pacing, beginning, ending, vigil, tick,
     )  # fmt: skip

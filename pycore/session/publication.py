@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pycore.rollback.timeline import Timeline
 from pycore.session.confirmed import ConfirmedFrame, Sink
+from pycore.session.covered import Covered
 from pycore.simulation import Contents, Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES, Encoder
@@ -31,8 +32,8 @@ ITEMS: Final = 2000
 LARGE_BYTES: Final = 8192
 """A state of fewer bytes takes no time worth sharing out."""
 
-OwnHash = Callable[[int, int, bytes], None]
-"""Takes episode, frame and hash of what we hashed."""
+OwnHash = Callable[[Covered, bytes], None]
+"""Takes what we hashed, and its hash."""
 
 
 class Publication:
@@ -218,16 +219,18 @@ class Publication:
             hasher = self._hasher
         else:
             hasher = blake2b(simulation.canonical(entry.state), digest_size=HASH_BYTES)
+        rows = self._unhashed[:]
         before = self._before
-        before.append((entry.frame, self._rows.copy(), self._unhashed[:]))
+        before.append((entry.frame, self._rows.copy(), rows))
         while before[0][0] < entry.frame - CUT_FRAMES:
             before.popleft()
         self._hash_rows(len(self._unhashed))
         hasher.update(self._rows.digest())
         self._rows = blake2b(digest_size=HASH_BYTES)
         digest = hasher.digest()
+        covered = Covered(entry.episode, entry.frame, entry.state, rows)
         entry.hashed(digest)
-        self._own_hash(entry.episode, entry.frame, digest)
+        self._own_hash(covered, digest)
         return True
 
     def _hash_rows(self, parts: int) -> None:

@@ -195,15 +195,15 @@ class Session:
     # -- a tick ------------------------------------------------------------------------------------------------
 
     def poll(
-        self, now: float, action: Any, channels: Sequence[int], socket_up: bool = True, hidden: bool = False
-    ) -> list[Output]:
+        self, now: float, action: Any, channels: Sequence[int], socket_up: bool = True, hidden: bool = False,
+        streams: Sequence[int] = (),
+    ) -> list[Output]:  # fmt: skip
         """Decide paths, dispatch the local action and whatever else is due; returns what has to be sent.
 
         `action` is the own seat's, or a sequence of actions by own seat where there are several (nothing: None).
-        `channels` says per link (in order of peers, without the own) how many bytes its channel has buffered,
-        or CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED. Raises ActionError, and then nothing has moved. What the
-        simulation raises where an episode begins comes out, and the session is over: further polls tell the others.
-        """
+        `channels` says per link (in order of peers, without the own) how many bytes its channel has buffered, or
+        CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED; `streams` says it of the reliable one. Raises ActionError: then
+        nothing has moved. What the simulation raises where an episode begins comes out, and the session is over."""
         encode = self._encode
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
         if len(channels) != len(self.there):
@@ -215,7 +215,7 @@ class Session:
         elif gap > self._late:
             self.ticks.excuse(gap - self._late, self._polled_at)
         self._polled_at = now
-        return self.ticks.poll(encoded, now, channels, socket_up, hidden)
+        return self.ticks.poll(encoded, now, channels, socket_up, hidden, streams)
 
     def advance(self, now: float) -> int:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.

@@ -18,10 +18,12 @@ from pycore.session.beginning import Beginning
 from pycore.session.ending import Ending
 from pycore.session.intake import Intake
 from pycore.session.membership import Membership
+from pycore.session.messages.state import States
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
 from pycore.session.phases import DONE, HOLDING, PLAYING, READYING
 from pycore.session.stage import Stage
+from pycore.session.streams import Streams
 from pycore.session.timesync import TimeSync
 from pycore.session.topics.over import Over
 from pycore.session.topics.status import Status
@@ -66,7 +68,9 @@ class Tick:
         "_period",
         "_publication",
         "_simulation",
+        "_states",
         "_status",
+        "_streams",
         "_timeline",
         "_timesync",
         "_vigil",
@@ -87,6 +91,8 @@ class Tick:
         outputs: Outputs,
         packets: Packets,
         intake: Intake,
+        streams: Streams,
+        states: States,
         status: Status,
         over: Over,
         timesync: TimeSync,
@@ -107,6 +113,8 @@ class Tick:
         self._out = outputs
         self._packets = packets
         self._intake = intake
+        self._streams = streams
+        self._states = states
         self._status = status
         self._over = over
         self._timesync = timesync
@@ -137,7 +145,13 @@ class Tick:
         """Last frame whose inputs everybody is known to have."""
 
     def poll(
-        self, encoded: Sequence[bytes], now: float, channels: Sequence[int], socket_up: bool, hidden: bool
+        self,
+        encoded: Sequence[bytes],
+        now: float,
+        channels: Sequence[int],
+        socket_up: bool,
+        hidden: bool,
+        streams: Sequence[int],
     ) -> list[Output]:
         """Decide paths, dispatch the own inputs, by own seat, and whatever else is due; returns what has to be sent."""
         links = self._links
@@ -158,6 +172,9 @@ class Tick:
                 since = own[0].since if len(own) == 1 else link.waits_since
                 if now - paths.wire.heard_at > SILENCE or now - since > UNHEARD:
                     self._watch_silence(link, now)
+        if self._streams.busy:
+            # Before an episode begins: what was hashed in the last one is still as it was.
+            self._streams.work(now, streams, socket_up)
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
@@ -174,6 +191,8 @@ class Tick:
         if now >= self._look_at and phase < DONE:
             # Before anything is written: what is found is said at once.
             self._look_at = now + self._look_every
+            if self._states.verdict and not self._episode.desync:
+                self._ending.request_stop(now, self._window, self._states.verdict)
             self._vigil.look(now, self.confirmed)
             phase = course.phase
             self._take_stock(phase == PLAYING)
@@ -186,6 +205,11 @@ class Tick:
                 dispatch.send_left_over(channels, now)
         self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
         return out.fetch()
+
+    @property
+    def streaming(self) -> bool:
+        """Whether anything is to be told by stream, or waited for."""
+        return self._streams.busy
 
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: it counts as nobody's silence, as no waiting, and

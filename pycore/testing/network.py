@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 
 from pycore.duties import CHANNEL_CLOSED
+from pycore.testing.streams import Reliable
 from pycore.testing.timetable import Timetable
 from pycore.testing.ways import Conditions, Way
 
@@ -25,6 +26,8 @@ class Network:
         self._closed: set[frozenset[int]] = set()
         self._changes: dict[frozenset[int], int] = {}
         """Per pair, how often its channel closed or opened: what is seen later than the next change is never seen."""
+        self.reliable = Reliable(time, self.delay, lambda way: self.ways[way].cut or self.ways[way].hangs)
+        """The second channels of all pairs, which the streams go by."""
         self._packet: dict[int, Callable[[int, bytes], None]] = {}
         self._channel: dict[int, Callable[[int, int], None]] = {}
 
@@ -63,6 +66,11 @@ class Network:
         for of in self.ways.values() if way is None else [self.ways[way]]:
             of.cut = True
 
+    def delay(self, way: tuple[int, int]) -> float:
+        """What a packet takes without jitter, in seconds."""
+        own = self.ways[way].delay
+        return self.conditions.delay if own is None else own
+
     def hang(self, way: tuple[int, int]) -> None:
         """One way takes everything and delivers nothing, until it goes on."""
         self.ways[way].hangs = True
@@ -76,6 +84,7 @@ class Network:
         packet = self._packet[of.to]
         for data in kept:
             self._time.at(self._time.now + delay, lambda data=data: packet(of.sender, data))  # type: ignore[misc]
+        self.reliable.restore()
 
     def restore(self) -> None:
         """What was cut is whole again, and what hangs goes on."""
@@ -83,6 +92,7 @@ class Network:
             way.cut = False
             if way.hangs:
                 self.go_on(pair)
+        self.reliable.restore()
 
     def round_trip(self, a: int, b: int) -> float:
         """The longest that a packet and its answer take between two pages, if they are not lost."""
@@ -115,6 +125,7 @@ class Network:
         if any(after != 0.0 for after in seen_after):
             # Where both know at once, what is on its way falls at their closed channels, as does what they send.
             self._closed.add(frozenset((a, b)))
+        self.reliable.lose(frozenset((a, b)))
         self._change(a, b, state, seen_after)
 
     def _change(self, a: int, b: int, state: int, seen_after: tuple[float | None, float | None]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND
+from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND, SEND_CHUNK
 from pycore.events import Event
 from pycore.session.phases import DONE
 from pycore.session.session import Session
@@ -109,6 +109,7 @@ class Page:
         self._hiccups_until = self._hiccuped_at = self._busy_until = 0.0
         self._backlog: list[Callable[[], None]] = []
         network.attach(seat, self._take_packet, self._take_channel)
+        network.reliable.attach(seat, self._take_packet)
         server.attach(seat, self._take_message, self._take_socket, self._take_left)
         self.session = make(self)
         self._resume = getattr(self.session.simulation, "resume", None)
@@ -251,7 +252,8 @@ class Page:
         before = session.dispatched
         episode = session.episode
         channels = [self.channels[link.seat] for link in session.links]
-        outputs = session.poll(now, action, channels, self.socket_up, self.hidden)
+        streams = self._network.reliable.states(self.seat, self.channels)
+        outputs = session.poll(now, action, channels, self.socket_up, self.hidden, streams)
         if session.dispatched > before and session.episode == episode:
             while len(self.inputs) <= episode:
                 self.inputs.append({})
@@ -286,6 +288,10 @@ class Page:
                     self._carry_out(self.session.send_failed(seat, seq, self.clock()))
                     continue
                 network.send(self.seat, seat, payload)
+            elif duty == SEND_CHUNK:
+                self.bytes_sent += len(payload)
+                if self.channels[seat] >= 0:
+                    network.reliable.send(self.seat, seat, payload)
             elif duty == EMIT and self.socket_up:
                 self._server.emit(self.seat, *payload)
 

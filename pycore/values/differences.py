@@ -23,6 +23,9 @@ class _Missing:
 MISSING = _Missing()
 """Stands for what one side does not have."""
 
+_PLAIN = frozenset((type(None), bool, int, str, bytes))
+"""Where these are equal, so are their canonical bytes."""
+
 
 def first_differences(left: Any, right: Any, limit: int = 10) -> list[tuple[str, Any, Any]]:
     """The first places, in canonical order, where two values differ: (path, left, right).
@@ -37,7 +40,7 @@ def first_differences(left: Any, right: Any, limit: int = 10) -> list[tuple[str,
 
 
 def _compare(path: str, left: Any, right: Any, found: list[Any], limit: int) -> None:
-    if len(found) >= limit:
+    if len(found) >= limit or (type(left) in _PLAIN and type(left) is type(right) and left == right):
         return
     inner = _pairs(left, right)
     if inner is None:

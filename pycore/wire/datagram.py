@@ -311,6 +311,6 @@ def _decode_blocks(data: bytes, at: int) -> tuple[list[tuple[int, bytes]], int]:
 
 def tag_of(data: Any) -> int:
     """The session's tag in any packet of ours; -1 if it is too short or not ours."""
-    if len(data) < 7 or not KIND <= data[0] <= KIND + 2:
+    if len(data) < 7 or not KIND <= data[0] <= KIND + 3:
         return -1
     return int(data[1] << 8 | data[2])

@@ -37,6 +37,8 @@ class Bridge:
         self.action = 0
         self.counts = dict.fromkeys(("sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO"), 0)
         self.heard = []
+        # As large as a chunk may be, and as small.
+        self.chunks = [b"a" * 16_384, b"b", b"c" * 16_384]
         self.failed_sends = []
         self.type = None
         self.lines = {}
@@ -105,7 +107,7 @@ class Bridge:
 
     def poll(self, now, action, length):
         self.end = 16
-        connected, flags, _, channel = struct.unpack_from("<BBHi", self.inbox, 0)
+        connected, flags, _, channel, self.stream = struct.unpack_from("<BBHii", self.inbox, 0)
         self.hidden = bool(flags & 1)
         # Nobody plays: the page hands in an empty text, and the default is Python's to know.
         self.action = action = 0 if action == "" else action
@@ -115,7 +117,7 @@ class Bridge:
                 self.command("connect", ice={"iceServers": []}, channel=self.seat == 0)
                 if self.seat == 0:
                     self.command("offer")
-        at = 8
+        at = 12
         while at < length:
             kind, _link, size, arrival = struct.unpack_from("<BBHd", self.inbox, at)
             payload = bytes(self.inbox[at + 12 : at + 12 + size])
@@ -124,6 +126,8 @@ class Bridge:
             if kind == 1:
                 self.remote_action = payload[4]
                 self.counts["receivedViaP2P"] += 1
+            elif kind == 2:
+                self.heard.append({"event": "chunk", "data": [len(payload), payload[0], payload[-1]]})
             else:
                 self.take(json.loads(payload))
         assert at == length
@@ -131,6 +135,8 @@ class Bridge:
             self.phase = 2
             self.put(4, 0, {"news": "log", "level": "info", "text": "double: playing"})
         if self.phase == 2:
+            if self.stream >= 0 and self.chunks:
+                self.put(5, 0, self.chunks.pop(0))
             if channel >= 0:
                 self.put(1, 0, struct.pack("<IB", self.frame, action))
                 self.counts["sentViaP2P"] += 1

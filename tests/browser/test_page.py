@@ -41,6 +41,9 @@ def test_two_pages_play_two_episodes_over_a_data_channel_and_store_everything(st
         assert 0 < metrics["double"]["socketio_rtt"] < 1
         told = {"channel-open", "connection-state", "local-description", "candidate", "type"}
         assert told <= set(happenings(metrics))
+        # Over the second channel, in order, whole, and up to the largest size of a chunk.
+        chunks = [of["data"] for of in metrics["double"]["heard"] if of["event"] == "chunk"]
+        assert chunks == [[16_384, ord("a"), ord("a")], [1, ord("b"), ord("b")], [16_384, ord("c"), ord("c")]]
         assert page.locator("#screen-end").is_visible()
         assert "stored" in page.locator("#end-stored").inner_text()
         assert page.problems == []

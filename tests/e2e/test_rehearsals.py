@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from pycore.rehearsal import Game, Outcome, Plan, rehearse
 from pycore.rehearsal.sites import site_of
+from pycore.values.canonical import decode
 from tools import chromium
 from tools.paths import NEWEST, ROOT
 
@@ -26,7 +29,15 @@ def play(name: str, out: Path, **plan: Any) -> Outcome:
     module, _, factory = name.partition(":")
     game = Game.of(str(ENVIRONMENTS / f"{module}.py") + (f":{factory}" if factory else ""))
     site = site_of(game, out, pyodide=NEWEST.source)
-    return rehearse(Plan(game, **plan), site=site, chromium=chromium.ensure(), out=out)
+    database = str(out / "data.sqlite")
+    return rehearse(Plan(game, **plan), site=site, chromium=chromium.ensure(), database=database, out=out)
+
+
+def stored_metrics(outcome: Outcome, out: Path) -> dict[str, Any]:
+    """What the relay's own command gives back from the database, by player."""
+    words = ["--database", f"sqlite:///{out / 'data.sqlite'}", "--game", outcome.game_id, "--out", str(out / "stored")]
+    subprocess.run([sys.executable, "-m", "pycore", "data", *words], env=ENVIRON, check=True, capture_output=True)
+    return {player: json.loads((out / "stored" / f"metrics-{player}.json").read_bytes()) for player in outcome.metrics}
 
 
 def test_an_environment_without_get_state_and_with_a_space_for_each_agent_is_rehearsed_by_the_command(
@@ -68,11 +79,25 @@ def test_a_turn_based_game_is_played_to_its_ends_with_legal_moves(tmp_path: Path
     assert '"rewards":{"0":1,"1":-1}' in outcome.trajectories["0"]
 
 
-def test_an_environment_that_reads_a_clock_is_found_out_with_its_field(tmp_path: Path) -> None:
-    """Too late in a game for the check of its first frames."""
-    outcome = play("drifting", tmp_path, seconds=5, latency_ms=30)
+@pytest.mark.parametrize(
+    "way", [{"latency_ms": 30}, pytest.param({"socketio_only": True}, marks=pytest.mark.long)], ids=["p2p", "server"]
+)
+def test_an_environment_that_reads_a_clock_is_found_out_with_its_field(way: dict[str, Any], tmp_path: Path) -> None:
+    """Too late in a game for the check of its first frames. While it is played each page tells the other its state, and
+    what the server stores of each names the field with both values."""
+    outcome = play("drifting", tmp_path, seconds=5, **way)
     assert "the players saw two games: episode 0, frame 60" in outcome.problems[0]
     assert "something else each time: env.drift was " in outcome.problems[0]
+    stored = stored_metrics(outcome, tmp_path)
+    one, two = (stored[player]["desyncReports"][0] for player in ("0", "1"))
+    assert [(of["episode"], of["frame"], of["playerId"], of["lacks"]) for of in (one, two)] == [
+        (0, 60, "1", None), (0, 60, "0", None)
+    ]  # fmt: skip
+    (field,) = [field for field in one["fields"] if "drift" in field["path"]]
+    assert field["own"] != field["theirs"]
+    assert {**field, "own": field["theirs"], "theirs": field["own"]} in two["fields"]
+    state = decode(zlib.decompress(base64.b64decode(one["state"])))
+    assert field["own"] in repr(state)
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pycore import DecodeError, Session
 from pycore.wire import datagram, probe
+from pycore.wire.stream import CHUNK, decode_chunk
 
 ADDRESS = 3
 """The first bytes of every packet: its kind, and the session's tag. A packet with others is foreign."""
@@ -25,6 +26,8 @@ def unreadable(data: bytes, session: Session) -> str | None:
         if data[0] == datagram.KIND:
             codecs = [seat.codec for seat in session.seats]
             datagram.decode(data, codecs, 1, len(codecs) - 1, session.frame, session.episode, 0, held=FAR)
+        elif data[0] == CHUNK:
+            decode_chunk(data)
         else:
             probe.decode_probe(data)
     except DecodeError as error:

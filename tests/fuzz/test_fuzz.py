@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pycore import Session
-from tests.fuzz import fuzz_session
+from tests.fuzz import fuzz_session, fuzz_stream
 from tests.fuzz.fuzz_session import CORPUS, Broken
 from tests.fuzz.packets import unreadable
 from tests.fuzz.table import GAMES
@@ -53,6 +53,12 @@ def test_a_short_run_finds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert min(found["refused"], found["taken"], found["moved"]) > 200
     assert min(found[f"games of {peers}"] for peers in (2, 3, 4, 5)) > 0
     assert "packets 10000" in capsys.readouterr().out
+
+
+def test_chunks_of_streams_that_nobody_sent_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
+    """Some with a digest that gives them away, some with a right one."""
+    assert fuzz_stream.main(["--count", "900", "--seed", "3"]) == 0
+    assert "chunks 900" in capsys.readouterr().out
 
 
 honest = Session.receive

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pycore.actions.codec import ActionCodec
-from pycore.duties import CHANNEL_NEVER, EMIT, SEND, SOCKETIO
+from pycore.duties import CHANNEL_NEVER, EMIT, SEND, SEND_CHUNK, SOCKETIO
 from pycore.events import Log
 from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.phases import DONE, FAILED, PLAYING
@@ -95,6 +95,8 @@ class Table:
             for peer in range(count)
         ]
         self.channels = [[channel] * (count - 1) for _ in range(count)]
+        self.streams = [[channel] * (count - 1) for _ in range(count)]
+        """What each peer says of the channels of its streams."""
         self.socket = [True] * count
         self.hidden = [False] * count
         self.mail: list[tuple[int, int, Any]] = []
@@ -119,7 +121,9 @@ class Table:
         session = self.sessions[peer]
         if action is None:
             action = self.idle(peer)
-        outputs = session.poll(self.now, action, self.channels[peer], self.socket[peer], self.hidden[peer])
+        outputs = session.poll(
+            self.now, action, self.channels[peer], self.socket[peer], self.hidden[peer], self.streams[peer]
+        )
         self.outputs[peer] = outputs
         self.post(peer, outputs)
         return outputs
@@ -129,7 +133,10 @@ class Table:
         self.sent[peer].extend(outputs)
         session = self.sessions[peer]
         for duty, to, _seq, payload in outputs:
-            if duty == SEND:
+            if duty == SEND_CHUNK:
+                assert self.streams[peer][_index(session, to)] >= 0
+                self.mail.append((peer, to, payload))
+            elif duty == SEND:
                 if self.channels[peer][_index(session, to)] >= 0:
                     self.mail.append((peer, to, payload))
             elif payload[0] == "webrtc_signal":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import random
 import struct
 import traceback
+import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +32,7 @@ from pycore.session.phases import DONE, PLAYING
 from pycore.session.publication import BEHIND
 from pycore.session.tick import OVER, RESIMULATED, STEPPED
 from pycore.testing import Walk
+from pycore.values import canonical
 
 PERIOD = 1 / 32
 
@@ -56,6 +59,10 @@ class Page:
         self.commands: list[dict[str, Any]] = []
         self.raising = 0
         self.flags = 0
+        self.stream = CHANNEL_NEVER
+        """What the page says of the stream's channel."""
+        self.chunks: list[bytes] = []
+        """What was sent by it."""
 
     def event(self, name: str, data: Any, now: float) -> None:
         """A socket.io event, or something that the connection did."""
@@ -68,8 +75,8 @@ class Page:
     def write_inbox(self) -> int:
         """Channel state and records, as the ABI says; what does not fit waits, in order."""
         inbox = self.bridge.inbox
-        struct.pack_into("<BBHi", inbox, 0, self.socket, self.hidden, 0, self.channel)
-        at = 8
+        struct.pack_into("<BBHii", inbox, 0, self.socket, self.hidden, 0, self.channel, self.stream)
+        at = 12
         while self.waiting:
             kind, link, came, payload = self.waiting[0]
             if at + 12 + len(payload) > BUFFER_BYTES:
@@ -112,6 +119,11 @@ class Pair:
                     self.carry_out(page, page.bridge.send_failed(self.now, link, seq))
                 elif page.channel >= 0 and other.channel >= 0 and not self.lose():
                     other.waiting.append((1, 0, self.now, payload))
+            elif kind == 5:
+                assert (link, seq) == (0, 0)
+                assert page.stream >= 0
+                page.chunks.append(payload)
+                other.waiting.append((2, 0, self.now, payload))
             elif kind == 2:
                 message = json.loads(payload)
                 page.emitted.append(message)
@@ -705,15 +717,15 @@ def test_a_companion_is_not_called_while_its_bridge_is_made() -> None:
                     "settings": {"p2p": False}})  # fmt: skip
     bridge = Bridge(game, _Sim(), companion=Watching())
     assert calls == []
-    struct.pack_into("<BBHi", bridge.inbox, 0, 1, 0, 0, CHANNEL_NEVER)
-    bridge.poll(50.1, "0", 8)
+    struct.pack_into("<BBHii", bridge.inbox, 0, 1, 0, 0, CHANNEL_NEVER, CHANNEL_NEVER)
+    bridge.poll(50.1, "0", 12)
     assert {"action", "follow"} <= set(calls)
 
 
 def _poll_of_three(page: Page) -> None:
     inbox, records = page.bridge.inbox, page.waiting
-    struct.pack_into("<BBHii", inbox, 0, 1, 0, 0, CHANNEL_NEVER, CHANNEL_NEVER)
-    at = 12
+    struct.pack_into("<BBH4i", inbox, 0, 1, 0, 0, *[CHANNEL_NEVER] * 4)
+    at = 20
     for kind, link, came, payload in records:
         struct.pack_into("<BBHd", inbox, at, kind, link, len(payload), came)
         inbox[at + 12 : at + 12 + len(payload)] = payload
@@ -765,7 +777,7 @@ def _survives(two: Pair, payload: bytes) -> None:
     before = visible(page.bridge.session)
     length = page.write_inbox()
     inbox = page.bridge.inbox
-    at = 8
+    at = 12
     while at < length:
         kind, _link, size, came = struct.unpack_from("<BBHd", inbox, at)
         if kind == 3:
@@ -966,6 +978,43 @@ def test_what_a_tick_took_comes_with_the_inbox() -> None:
     ticks = json.loads(page.bridge.view.export_session_metrics())["frameTimes"]["tickMs"]
     assert ticks["count"] >= 60
     assert (ticks["min"], ticks["p99"], ticks["max"]) == (3.4, 3.4, 3.4)
+
+
+WORDS = ("missing", "7")
+
+
+@pytest.mark.parametrize("stream", [0, CHANNEL_CLOSED], ids=["channel", "server"])
+def test_pages_that_go_apart_tell_each_other_their_states_and_say_what_differs(stream: int) -> None:
+    """By the stream's channel where the page says that it is open, otherwise through the server: in the news, in the
+    metrics and in the experienced record."""
+    two = pair(max_steps=200, num_episodes=1)
+    for page in two.pages:
+        page.stream = stream
+    env = two.pages[1].bridge._owned
+    step = env.step
+
+    def shifted(actions: Any) -> Any:
+        if env.s["frame"] == 40:
+            env.s["extra"] = 7
+        return step(actions)
+
+    env.step = shifted
+    two.until(done(two), play=keys)
+    assert [bool(page.chunks) for page in two.pages] == [stream >= 0] * 2
+    for page, other, own, theirs in zip(two.pages, two.pages[::-1], WORDS, WORDS[::-1], strict=True):
+        (news,) = [news for news in page.news if news["news"] == "desync-report"]
+        fields = [field for field in news["differences"] if field[0].startswith("state")]
+        assert (news["player"], news["frame"], news["lacks"]) == (other.me, 64, "")
+        assert fields == [["state.env.extra", own, theirs]]
+        (report,) = json.loads(page.bridge.view.export_session_metrics())["desyncReports"]
+        assert {"path": "state.env.extra", "own": own, "theirs": theirs} in report["fields"]
+        state = canonical.decode(zlib.decompress(base64.b64decode(report["state"])))
+        assert state["env"].get("extra") == {"missing": None, "7": 7}[own]
+        seen = [json.loads(line) for line in page.bridge.take_experienced(two.now).splitlines()]
+        (event,) = [line for line in seen if line.get("event") == "desync-report"]
+        assert (event["player"], event["of"]) == (other.me, {"episode": 0, "frame": 64})
+        assert "state.env.extra" in event["fields"]
+    two.until(lambda: all(json.loads(page.bridge.view.state())["settled"] for page in two.pages), 64)
 
 
 class _Draws(_Sim):

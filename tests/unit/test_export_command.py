@@ -207,6 +207,18 @@ def test_rewards_that_are_vectors_are_summed_by_component(tmp_path: Path) -> Non
     ]  # fmt: skip
 
 
+def test_the_fields_of_a_desync_are_in_the_sessions(tmp_path: Path) -> None:
+    """Path, own value, the other's; of all reports; empty where there is none."""
+    game = stored(tmp_path / "game")
+    metrics = json.loads((game / "metrics-0.json").read_text())
+    field = {"path": "state.ball.x", "own": "3", "theirs": "7"}
+    metrics["desyncReports"] = [{"episode": episode, "fields": [field]} for episode in (0, 1)] + [{"fields": []}]
+    (game / "metrics-0.json").write_text(json.dumps(metrics))
+    rows = table(exported(tmp_path, game), "sessions")
+    assert json.loads(rows[0]["desync_fields"]) == [["state.ball.x", "3", "7"]] * 2
+    assert rows[1]["desync_fields"] == ""
+
+
 def test_no_text_begins_as_a_formula(tmp_path: Path) -> None:
     """Subject ids, names of agents, games and environments are anybody's texts."""
     game = stored(tmp_path / "game", about=True)

@@ -14,9 +14,15 @@ from pycore.link.link import Link
 from pycore.link.peer import Peer
 from pycore.rollback.frames import Frames
 from pycore.rollback.timeline import Timeline
+from pycore.session.covered import Covered
 from pycore.session.episode import Episode
+from pycore.session.identity import Identity
 from pycore.session.journal import Journal
+from pycore.session.messages.state import States
+from pycore.session.outputs import Outputs
+from pycore.session.streams import Streams
 from pycore.session.topics.hashes import ENTRY_BYTES, Hashes, HashExchange
+from pycore.session.topics.over import Over
 from pycore.session.topics.topic import Arrival
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk
@@ -200,7 +206,15 @@ def topic(links: int = 1) -> tuple[Hashes, list[Link], Journal]:
     made = [Link(Peer(n, [n]), (), [0], 0.0) for n in range(1, links + 1)]
     timeline = Timeline(Walk(1), Frames(1, 4, 4), [], None)
     journal = Journal(list(range(links + 1)), Episode(), timeline, 0.0, 1e12)
-    return Hashes(made, journal, KEPT, 1 / 32), made, journal
+    who = Identity("hashes", list(range(links + 1)), 0, None, 1)
+    over = Over(made)
+    states = States(Streams(who, made, Outputs(who), over, journal), Walk(1), [], journal, False)
+    return Hashes(made, journal, KEPT, 1 / 32, states), made, journal
+
+
+def hashed(frame: int, episode: int = 0) -> Covered:
+    """What we hashed before this frame."""
+    return Covered(episode, frame, (frame, 0), [])
 
 
 @pytest.mark.parametrize("payload", [b"", b"1234", b"x" * 11, b"x" * 13, b"x" * 25])
@@ -217,7 +231,7 @@ def test_every_peer_is_told_and_each_difference_is_news() -> None:
     """Also when the peer's hash came first."""
     of, links, journal = topic(2)
     of.take(links[0], (30).to_bytes(4, "big") + B, Arrival(0, 0, True, False, 1.0))
-    of.own(0, 30, A)
+    of.own(hashed(30), A)
     of.take(links[1], (30).to_bytes(4, "big") + A, Arrival(0, 0, True, False, 1.0))
     assert all(link.agenda & of.bit for link in links)
     assert [len(of.payloads(link, 1.0, False, 900)) for link in links] == [1, 1]
@@ -233,7 +247,7 @@ def test_a_block_stays_within_its_room() -> None:
     """Head included; a single entry rides whatever the room is, or it never would."""
     of, (link,), _ = topic()
     for frame in range(40):
-        of.own(0, frame, A)
+        of.own(hashed(frame), A)
     for room in (0, 14, 15, 26, 27, 40, 300):
         of.of(link)._again_at.clear()
         (payload,) = of.payloads(link, 1.0, False, room)

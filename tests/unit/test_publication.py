@@ -15,6 +15,7 @@ from pycore.events import Desync
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
 from pycore.rollback.timeline import Timeline
+from pycore.session.covered import Covered
 from pycore.session.phases import DONE
 from pycore.session.publication import BEHIND, ITEMS, PER_TICK, Publication
 from pycore.simulation import Contents, StepResult
@@ -56,8 +57,13 @@ class Bench:
         self.timeline.begin(last)
         self.sink = Taken()
         self.hashes: list[tuple[int, int, bytes]] = []
-        self.publication = Publication((self.sink,), every, lambda *said: self.hashes.append(said), 2)
+        self.covered: list[Covered] = []
+        self.publication = Publication((self.sink,), every, self._hashed, 2)
         self.publication.begin(large=True)
+
+    def _hashed(self, covered: Covered, digest: bytes) -> None:
+        self.covered.append(covered)
+        self.hashes.append((covered.episode, covered.frame, digest))
 
     def step(self, frames: int, action: int = 1) -> Bench:
         """Step so many frames and collect them."""

@@ -181,6 +181,8 @@ def test_texts_of_the_data_stay_texts(tmp_path: Path) -> None:
         metrics["environment"]["agent"] = EVIL
         metrics["predictions"] = {EVIL: {"frames": 5, "hits": 1, "misses": 1}}
         metrics["desyncs"] = [{"episode": 0, "frame": EVIL, "kind": EVIL, "playerId": EVIL}]
+        field = {"path": EVIL, "own": EVIL, "theirs": EVIL}
+        metrics["desyncReports"] = [{"episode": 0, "frame": 1, "playerId": EVIL, "fields": [field], "lacks": EVIL}]
         (game / f"metrics-{seat}.json").write_text(json.dumps(metrics))
     file = rules(tmp_path, {"name": EVIL, "reason": EVIL, "metric": "end_reason", "op": "==", "value": EVIL})
     shown = reported(tmp_path, game, "--exclusions", file, "--title", EVIL)
@@ -304,6 +306,20 @@ def test_a_desync_is_told_first_and_shown_where_it_is(tmp_path: Path) -> None:
     marks = [of for tag, of in shown.elements if tag == "rect" and of.get("class") == "bad"]
     assert [of["x"] for of in marks] == ["590.0", "590.0"]  # 50 + 9 of 100 frames, of 1000 units
     assert "records differ: episode 1, frame 9" in shown.text
+
+
+def test_the_fields_in_which_two_players_games_went_apart_are_named(tmp_path: Path) -> None:
+    """With both values, and with what is lacking, under the player whose page told it."""
+    game = stored(tmp_path / "game")
+    metrics = json.loads((game / "metrics-0.json").read_text())
+    fields = [{"path": f"state.ball.{axis}", "own": "3", "theirs": "7"} for axis in "xy"]
+    metrics["desyncReports"] = [
+        {"episode": 0, "frame": 60, "playerId": "1", "fields": fields, "lacks": "something", "state": None}
+    ]
+    (game / "metrics-0.json").write_text(json.dumps(metrics))
+    values = "is 3 here and 7 for player 1"
+    told = f"At frame 60 of episode 0: state.ball.x {values}; state.ball.y {values} (something)."
+    assert " ".join(reported(tmp_path, game).text.split()).count(told) == 1
 
 
 def test_of_nothing_there_is_an_empty_page() -> None:

@@ -101,12 +101,28 @@ def test_an_environment_that_gives_something_else_is_told_apart(tmp_path: Path) 
 
 
 Spoil = Callable[[dict[str, Any]], object]
+GONE = "is no longer held"
+REPORT = {
+    "episode": 0, "frame": 60, "playerId": "0", "fields": [{"path": "state.ball.x", "own": "3", "theirs": "7"}],
+    "lacks": f"the state of player 0 {GONE}", "state": None,
+}  # fmt: skip
+"""As a player's metrics have it."""
 
 
 @pytest.mark.parametrize(
     ("spoil", "status", "reason"),
     [
         (lambda of: of["sync"].update(p2pHashMismatches=2), "desynced", "player 1 counted 2 hashes that differed"),
+        (
+            lambda of: of.update(sync={**of["sync"], "p2pHashMismatches": 2}, desyncReports=[REPORT]),
+            "desynced",
+            f"differed; at frame 60 of episode 0: state.ball.x is 3 here and 7 there; the state of player 0 {GONE}",
+        ),
+        (
+            lambda of: of.update(sync={**of["sync"], "p2pHashMismatches": 2}, desyncReports=[{"fields": 5}, 7]),
+            "desynced",
+            "player 1 counted 2 hashes that differed",
+        ),
         (lambda of: of["end"].update(reason="desync"), "desynced", "for player 1 the session ended by a desync"),
         (lambda of: of["episodes"][0].update(frames=49), "partial", "50 frames of episode 0, and 49 by the metrics"),
         (lambda of: of["episodes"][0].update(reason="done"), "partial", "episode 0 did not end alike (player 0: max"),

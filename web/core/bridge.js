@@ -8,7 +8,8 @@
  *
  *     inbox   0 u8 socket.io connected | 1 u8 page flags (1 = hidden)
  *             2 u16 what the tick before took, in tenths of a millisecond; 0: not known
- *             4 + 4·link  i32 channel state (channel.js)
+ *             4 + 8·link  i32 channel state (channel.js)
+ *             8 + 8·link  i32 the same of the stream's channel
  *             then records: u8 kind | u8 link (255 = none) | u16 length | f64 arrival in s | payload
  *     outbox  0 f64 tick period in s | 8 i32 frame | 12 i32 phase
  *             16 then records: u8 kind | u8 link | u16 length | u32 seq | payload
@@ -27,11 +28,13 @@ import { INBOX } from './handed.js';
 /** @typedef {{(...args: unknown[]): any, destroy?: () => void}} Callable */
 
 export const DATAGRAM = 1;
+export const CHUNK = 2;
 export const EVENT = 3;
 export const OUT_DATAGRAM = 1;
 export const OUT_EMIT = 2;
 export const OUT_RTC = 3;
 export const OUT_NEWS = 4;
+export const OUT_CHUNK = 5;
 
 export const NO_LINK = 255;
 
@@ -104,7 +107,7 @@ export class Inbox {
   constructor(buffer, links) {
     this.buffer = buffer;
     this.links = links;
-    this.start = 4 + 4 * links;
+    this.start = 4 + 8 * links;
     this.#end = this.start;
   }
 
@@ -147,15 +150,17 @@ export class Inbox {
    * @param {boolean} hidden
    * @param {(link: number) => number} channelState
    * @param {number} [worked] what the tick before took, s
+   * @param {(link: number) => number} [streamState]
    * @returns {number} bytes used
    */
-  seal(connected, hidden, channelState, worked = 0) {
+  seal(connected, hidden, channelState, worked = 0, streamState = () => -1) {
     const words = this.buffer.words;
     words.setUint8(0, connected ? 1 : 0);
     words.setUint8(1, hidden ? 1 : 0);
     words.setUint16(2, Math.min(0xffff, Math.round(worked * 10_000)), true);
     for (let link = 0; link < this.links; link += 1) {
-      words.setInt32(4 + 4 * link, channelState(link), true);
+      words.setInt32(4 + 8 * link, channelState(link), true);
+      words.setInt32(8 + 8 * link, streamState(link), true);
     }
     return this.#end;
   }

@@ -1,22 +1,25 @@
 // @ts-check
 /**
- * One RTCPeerConnection and one data channel per link, doing what Python commands and telling what happens.
+ * One RTCPeerConnection and two data channels per link, doing what Python commands and telling what happens.
  *
  * Roles, glare, restarts, time limits and what to send are Python's. This file turns commands into calls of
  * the WebRTC interface and its events into happenings. Commands of one link run one after another, since
  * `setRemoteDescription` and its like are asynchronous and their order is the order of the negotiation; only
  * `connect` acts at once, and what was queued for the connection before it is dropped.
  *
+ * One channel is for datagrams, which may be lost; the other, the stream's, is reliable. Both sides make that one with
+ * the connection, under a number that is agreed, and nothing is told of it: Python reads its state, and has another way.
+ *
  * Every happening carries the generation of the connection it belongs to, so that Python can tell the late
  * words of an old connection from those of the new one.
  *
  * Codes of `error` happenings: the command's name (`connect`, `offer`, `accept`, `candidate`, `channel`),
  * `ice-candidate` (a STUN or TURN server did not answer; its own number in the message),
- * `data-channel`, `stats`, `stale` (a command for a connection that is gone), `unknown-command`.
+ * `data-channel`, `stream` (of the reliable one), `stats`, `stale` (a command for a connection that is gone), `unknown-command`.
  */
 
 import { guard, describe } from './errors.js';
-import { CHANNEL } from './handed.js';
+import { CHANNEL, STREAM } from './handed.js';
 
 /** States in the inbox header; zero and above is `bufferedAmount` of an open channel. */
 export const CONNECTING = -1;
@@ -47,7 +50,7 @@ export const FAILED = -3;
 /**
  * @typedef {object} Duties what the owner provides
  * @property {(happening: Happening) => void} happened
- * @property {(link: number, data: Uint8Array) => void} received stamps it and puts it into the inbox
+ * @property {(link: number, data: Uint8Array, streamed: boolean) => void} received stamps it and puts it into the inbox
  * @property {import('./errors.js').Report} report for failures of the callbacks themselves
  */
 
@@ -56,6 +59,7 @@ class Link {
   generation = 0;
   /** @type {RTCPeerConnection | null} */ connection = null;
   /** @type {RTCDataChannel | null} */ channel = null;
+  /** @type {RTCDataChannel | null} */ stream = null;
   /** Whether the connection was closed by command. */
   ended = false;
   /** @type {Promise<void>} */ queue = Promise.resolve();
@@ -69,10 +73,20 @@ class Link {
 
   /** The number for the inbox header. */
   get state() {
+    return this.#stateOf(this.channel);
+  }
+
+  /** The same of the stream's channel. */
+  get streamState() {
+    return this.#stateOf(this.stream);
+  }
+
+  /** @param {RTCDataChannel | null} channel */
+  #stateOf(channel) {
     if (this.connection?.connectionState === 'failed') return FAILED;
-    switch (this.channel?.readyState) {
+    switch (channel?.readyState) {
       case 'open':
-        return this.channel.bufferedAmount;
+        return channel.bufferedAmount;
       case 'closing':
       case 'closed':
         return CLOSED;
@@ -178,7 +192,22 @@ class Link {
     connection.ondatachannel = on('datachannel', (/** @type {RTCDataChannelEvent} */ event) => {
       this.#attach(event.channel, generation);
     });
+    this.#openStream(connection);
     if (command.channel === true) this.#createChannel(connection);
+  }
+
+  /** Both sides do, so that none waits for the other's word. @param {RTCPeerConnection} connection */
+  #openStream(connection) {
+    const stream = connection.createDataChannel(STREAM.label, STREAM.options);
+    const { report } = this.duties;
+    this.stream = stream;
+    stream.binaryType = 'arraybuffer';
+    stream.onerror = guard(report, 'channel.stream', (/** @type {RTCErrorEvent} */ event) => {
+      if (this.stream === stream) this.tellError('stream', event.error);
+    });
+    stream.onmessage = guard(report, 'channel.chunk', (/** @type {MessageEvent<ArrayBuffer>} */ { data }) => {
+      this.duties.received(this.index, new Uint8Array(data), true);
+    });
   }
 
   /** @param {RTCPeerConnection} connection */
@@ -199,7 +228,8 @@ class Link {
     });
     channel.onmessage = guard(report, 'channel.message', (/** @type {MessageEvent<ArrayBuffer | string>} */ { data }) => {
       // Text is not ours (the page's own test message is); Python's decoder is the one to say so.
-      this.duties.received(this.index, typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data));
+      const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data);
+      this.duties.received(this.index, bytes, false);
     });
     // A channel may be handed over already open: then there is no event any more.
     if (channel.readyState === 'open') this.tell('channel-open', null, generation);
@@ -218,6 +248,12 @@ class Link {
     window.clearTimeout(this.statsTimer);
     this.ended = true;
     this.#detach();
+    const { stream } = this;
+    this.stream = null;
+    if (stream !== null) {
+      stream.onerror = stream.onmessage = null;
+      stream.close();
+    }
     const connection = this.connection;
     this.connection = null;
     this.queue = Promise.resolve();
@@ -304,6 +340,24 @@ export class Channels {
     return this.#links[link]?.state ?? CLOSED;
   }
 
+  /** @param {number} link @returns {number} */
+  streamState(link) {
+    return this.#links[link]?.streamState ?? CLOSED;
+  }
+
+  /**
+   * Send a chunk of a link's stream.
+   *
+   * @param {number} link
+   * @param {Uint8Array} data a view that may change afterwards; the channel copies it
+   * @throws if the browser refuses
+   */
+  sendChunk(link, data) {
+    const stream = this.#links[link]?.stream;
+    if (stream?.readyState !== 'open') throw new Error(`the stream of link ${link} is not open`);
+    stream.send(/** @type {Uint8Array<ArrayBuffer>} */ (data));
+  }
+
   /**
    * Send a datagram now.
    *
@@ -330,8 +384,8 @@ export class Channels {
    * @param {number} link
    */
   inspect(link) {
-    const { connection, channel } = this.#links[link] ?? { connection: null, channel: null };
-    return { connection, channel };
+    const { connection, channel, stream } = this.#links[link] ?? { connection: null, channel: null, stream: null };
+    return { connection, channel, stream };
   }
 
   close() {

@@ -8,7 +8,7 @@
  */
 
 import {
-  Bridge, DATAGRAM, EVENT, NO_LINK, OUTBOX_FILLED, OUT_DATAGRAM, OUT_EMIT, OUT_NEWS, OUT_RTC,
+  Bridge, CHUNK, DATAGRAM, EVENT, NO_LINK, OUTBOX_FILLED, OUT_CHUNK, OUT_DATAGRAM, OUT_EMIT, OUT_NEWS, OUT_RTC,
   encodeAction, readOutbox, seconds,
 } from './bridge.js';
 import { Channels } from './channel.js';
@@ -75,9 +75,9 @@ export class Core {
     this.bridge = new Bridge(proxy, links);
     this.channels = new Channels(links, {
       happened: (data) => this.arrived({ event: 'rtc', data }, seconds()),
-      received: (link, data) => {
+      received: (link, data, streamed) => {
         if (this.failed) return;
-        this.bridge.inbox.put(DATAGRAM, link, seconds(), data);
+        this.bridge.inbox.put(streamed ? CHUNK : DATAGRAM, link, seconds(), data);
         parts.nudge();
       },
       report,
@@ -119,7 +119,8 @@ export class Core {
     this.#hidden = hidden;
     let length;
     try {
-      const used = bridge.inbox.seal(socket.connected, hidden, (link) => this.channels.state(link), this.#worked);
+      const used = bridge.inbox.seal(socket.connected, hidden, (link) => this.channels.state(link), this.#worked,
+        (link) => this.channels.streamState(link));
       length = bridge.poll(now, encodeAction(action), used);
     } finally {
       bridge.inbox.consumed();
@@ -173,6 +174,15 @@ export class Core {
       } catch (error) {
         this.#refused.push({ link, seq });
         this.#parts.report('game.send', error);
+      }
+      return;
+    }
+    if (kind === OUT_CHUNK) {
+      try {
+        this.channels.sendChunk(link, payload);
+      } catch (error) {
+        // Python sees the channel's state, and that nobody has the chunk.
+        this.#parts.report('game.stream', error);
       }
       return;
     }

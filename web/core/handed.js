@@ -27,6 +27,14 @@ export const CHANNEL = Object.freeze({
   },
   "asked_every_ms": 1000
 });
+export const STREAM = Object.freeze({
+  "label": "stream",
+  "options": {
+    "ordered": true,
+    "negotiated": true,
+    "id": 100
+  }
+});
 export const INBOX = Object.freeze({
   "datagrams_waiting": 2048
 });

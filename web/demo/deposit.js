@@ -58,6 +58,11 @@ export class Deposit {
     this.episode(WHOLE);
   }
 
+  /** What differs from another player is known now; at the end it may come after everything else. */
+  differences() {
+    if (this.#ended.has(WHOLE)) this.#keep(this.game.takeStores(WHOLE));
+  }
+
   /** @param {[string, Record<string, any>][]} stores */
   #keep(stores) {
     for (const [event, data] of stores) {

@@ -9,6 +9,7 @@ const ENDINGS = {
   complete: 'The session is complete.',
   stop: 'The session was ended.',
   player_left: 'The other player has left, so the session ended early.',
+  desync: 'The players’ games no longer agreed, so the session ended early.',
 };
 
 /**

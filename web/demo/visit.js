@@ -264,6 +264,14 @@ export class Visit {
       case 'desync':
         report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
         break;
+      case 'desync-report':
+        this.#deposit?.differences();
+        // A game that could not begin leaves no metrics: whoever runs the study finds it in the server's log.
+        if (status.phase === 'failed') {
+          const said = news['differences'].map((/** @type {string[]} */ field) => field.join(' | '));
+          tellServer(this.socket, 'desync', new PageError('desync', [...said, news['lacks']].filter(Boolean).join('; ')));
+        }
+        break;
       default:
         console.info('[pycore]', news);
     }

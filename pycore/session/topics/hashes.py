@@ -17,7 +17,9 @@ from typing import Final
 
 from pycore.errors import DecodeError
 from pycore.link.link import Link
+from pycore.session.covered import Covered
 from pycore.session.journal import Journal
+from pycore.session.messages.state import States
 from pycore.session.topics.topic import HASH, Arrival
 from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import BLOCK_BYTES
@@ -139,9 +141,10 @@ class Hashes:
     bit = 1 << HASH
     of_session = False
 
-    def __init__(self, links: Sequence[Link], journal: Journal, kept: int, period: float) -> None:
+    def __init__(self, links: Sequence[Link], journal: Journal, kept: int, period: float, states: States) -> None:
         self._links = links
         self._journal = journal
+        self._states = states
         self._kept = kept
         self._period = period
         self._before = {link.peer.number: 0 for link in links}
@@ -152,6 +155,7 @@ class Hashes:
         for number, exchange in self._of.items():
             self._before[number] += exchange.compared
             self._of[number] = HashExchange(self._kept)
+        self._states.leave()
         for link in self._links:
             link.be_silent(self.bit)
 
@@ -159,6 +163,7 @@ class Hashes:
         """Our hashes from this frame on are taken back."""
         for exchange in self._of.values():
             exchange.cut(frame)
+        self._states.cut(frame)
 
     def of(self, link: Link) -> HashExchange:
         """One link's exchange in the running episode."""
@@ -168,13 +173,27 @@ class Hashes:
         """Hashes compared with one peer over the session."""
         return self._before[link.peer.number] + self._of[link.peer.number].compared
 
-    def own(self, episode: int, frame: int, digest: bytes) -> None:
-        """Our hash of `frame`: it goes to everybody, and is compared with what came already."""
+    def own(self, covered: Covered, digest: bytes) -> None:
+        """Our hash: it goes to everybody, and is compared with what came already."""
+        frame = covered.frame
+        self._states.hold(covered)
         for link in self._links:
             difference = self._of[link.peer.number].own(frame, digest)
             link.speak(self.bit)
             if difference is not None:
-                self._journal.mismatch(link.seat, episode, frame, *difference)
+                self._differs(link, covered.episode, frame, *difference)
+        self._release(frame)
+
+    def _differs(self, link: Link, episode: int, frame: int, own: bytes, theirs: bytes) -> None:
+        self._journal.mismatch(link.seat, episode, frame, own, theirs)
+        self._states.differs(link, episode, frame)
+
+    def _release(self, frame: int) -> None:
+        """What was hashed is held until everybody's hash of it has come, of those who are there."""
+        for link in self._links:
+            if not self._of[link.peer.number].has_theirs(frame):
+                return
+        self._states.release(frame)
 
     def check(self, payload: bytes) -> None:
         """Whole entries, one at least."""
@@ -195,8 +214,10 @@ class Hashes:
         """Compare what came."""
         exchange = self._of[link.peer.number]
         for at in range(0, len(payload), ENTRY_BYTES):
-            difference = exchange.heard(payload[at : at + ENTRY_BYTES])
+            entry = payload[at : at + ENTRY_BYTES]
+            difference = exchange.heard(entry)
             if difference is not None:
-                self._journal.mismatch(link.seat, arrival.running, *difference)
+                self._differs(link, arrival.running, *difference)
+            self._release(int.from_bytes(entry[:4], "big") & (WANT - 1))
         if exchange.riding:
             link.speak(self.bit)

@@ -61,9 +61,13 @@ class Over:
         """The server calls the peer gone: it would refuse every word to it."""
         self._gone.add(link.peer.number)
 
+    def reaches(self, link: Link) -> bool:
+        """Whether the server would take a word to the peer."""
+        return link.peer.number not in self._gone
+
     def silent(self, link: Link, now: float) -> bool:
         """Whether nothing is to be said on a link any more unless it asks."""
-        unreachable = link.peer.number in self._gone and not link.paths.connected
+        unreachable = not self.reaches(link) and not link.paths.connected
         return self.over and (link.peer.over or unreachable or now > self._until) and not link.flush
 
     def answer(self, link: Link, now: float) -> bool:

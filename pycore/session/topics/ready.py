@@ -24,6 +24,7 @@ from pycore.values import canonical
 from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
 
+INITIAL_STATE: Final = "initial_state"
 LIMIT: Final = 1024
 HEARD: Final = 1
 """Mark: I have your ready for this episode."""
@@ -112,7 +113,7 @@ def difference(theirs: Read, initial: bytes, agreed: Mapping[str, Any]) -> tuple
                 there = "another value"
             return "config", f"{name} differs: {here} here, {there} there"
     if theirs.initial != initial:
-        return "initial_state", (
+        return INITIAL_STATE, (
             "the environment's initial state differs although seed and configuration agree: "
             "its reset is not deterministic, or the environment's version differs"
         )

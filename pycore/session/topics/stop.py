@@ -36,11 +36,13 @@ class Stop:
         episode: Episode,
         journal: Journal,
         timeline: Timeline,
+        ends_at_desync: bool = False,
     ) -> None:
         self._links = links
         self._episode = episode
         self._journal = journal
         self._timeline = timeline
+        self._ends_at_desync = ends_at_desync
 
     def at(self, frame: int, desync: str = "") -> None:
         """End the episode with this frame at the latest, and say so before any further input goes out: whoever had
@@ -80,8 +82,12 @@ class Stop:
         text = ""
         if desync:
             name = self._journal.name(link)
-            text = f"player {name} found that the episode ends elsewhere there, with the same inputs"
-            if not self._episode.desync:
+            if self._ends_at_desync and self._journal.mismatches:
+                # The study ends where states differ, and here it is known that they do.
+                text = f"player {name} ends the session, since the states differ"
+            else:
+                text = f"player {name} found that the episode ends elsewhere there, with the same inputs"
+            if not self._episode.desync and not (self._ends_at_desync and self._journal.mismatches):
                 self._journal.ends_differ(link, frame, "another end")
         self.at(frame, text)
 

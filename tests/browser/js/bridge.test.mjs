@@ -13,7 +13,7 @@ function buffer(size) {
 /** What Python reads from an inbox of `length` bytes. */
 function parse({ bytes, words }, links, length) {
   const records = [];
-  let at = 4 + 4 * links;
+  let at = 4 + 8 * links;
   while (at < length) {
     const size = words.getUint16(at + 2, true);
     records.push({
@@ -29,10 +29,11 @@ function parse({ bytes, words }, links, length) {
 test('the header has the socket, the page and every channel state', () => {
   const shared = buffer(64);
   const inbox = new Inbox(shared, 3);
-  const length = inbox.seal(true, true, (link) => [-3, 70_000, -1][link]);
-  assert.equal(length, 16);
+  const length = inbox.seal(true, true, (link) => [-3, 70_000, -1][link], 0, (link) => [-2, 16_384, -1][link]);
+  assert.equal(length, 28);
   assert.deepEqual([...shared.bytes.subarray(0, 4)], [1, 1, 0, 0]);
-  assert.deepEqual([0, 1, 2].map((link) => shared.words.getInt32(4 + 4 * link, true)), [-3, 70_000, -1]);
+  assert.deepEqual([0, 1, 2].map((link) => shared.words.getInt32(4 + 8 * link, true)), [-3, 70_000, -1]);
+  assert.deepEqual([0, 1, 2].map((link) => shared.words.getInt32(8 + 8 * link, true)), [-2, 16_384, -1]);
 });
 
 test('records arrive byte for byte, in order, each exactly once, also when the buffer is too small for all', () => {
@@ -60,7 +61,7 @@ test('a record that can never fit is refused by name and moves nothing', () => {
   const shared = buffer(64);
   const inbox = new Inbox(shared, 1);
   assert.throws(() => inbox.put(DATAGRAM, 0, 0, new Uint8Array(60)), { code: 'inbox-record-too-large' });
-  assert.equal(inbox.seal(true, false, () => 0), 8);
+  assert.equal(inbox.seal(true, false, () => 0), 12);
 });
 
 test('a flood of datagrams is bounded and counted, events are never dropped', () => {

@@ -13,6 +13,7 @@ async function world(t) {
   const { Core } = await import('../../../web/core/core.js');
   const calls = [];
   const made = [];
+  const reports = [];
   const buffer = () => ({ getBuffer: () => ({ data: new Uint8Array(4096), release() {} }), destroy() {} });
   const proxy = {
     link_count: 0, inbox: buffer(), outbox: buffer(), view: { destroy() {} },
@@ -24,7 +25,8 @@ async function world(t) {
       made.push(JSON.parse(config));
       return proxy;
     },
-    environment: null, config: { game_id: 'g', player_id: 0 }, report: () => {}, nudge: () => {},
+    environment: null, config: { game_id: 'g', player_id: 0 }, nudge: () => {},
+    report: (where, error) => void reports.push([where, error.message]),
     socket: { connected: true, rtt: NaN, emit: () => true, onEvent: () => () => {} },
   });
   /** Ticks for so many ms, in which a machine may sleep. */
@@ -36,7 +38,7 @@ async function world(t) {
       core.sendInputToOtherPlayers(0);
     }
   };
-  return { clock, calls, made, run, page: globalThis.document };
+  return { clock, calls, made, run, core, reports, page: globalThis.document };
 }
 
 test('the wall clock is handed in once a second, and not with every tick', async (t) => {
@@ -63,4 +65,19 @@ test('it is handed in at the first tick at which somebody looks at the page agai
   assert.deepEqual(calls, [[clock.now / 1000, clock.wall]]);
   run(900);
   assert.equal(calls.length, 1);
+});
+
+test('a chunk for a stream that is not open is reported, and the rest of the outbox is carried out', async (t) => {
+  const { core, reports } = await world(t);
+  const { bytes, words } = core.bridge.outbox;
+  let at = 16;
+  for (const size of [3, 5]) {
+    words.setUint8(at, 5);
+    words.setUint8(at + 1, 0);
+    words.setUint16(at + 2, size, true);
+    at += 8 + size;
+  }
+  assert.equal(bytes.length, 4096);
+  core.carryOut(at);
+  assert.deepEqual(reports, Array(2).fill(['game.stream', 'the stream of link 0 is not open']));
 });

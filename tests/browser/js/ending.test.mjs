@@ -35,6 +35,12 @@ test('points are numbers; rewards that are vectors, or endless, or have no sum a
 
 test('an end that the page has no words for is told in those of Python, or by its code', () => {
   const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: null };
-  assert.equal(ending('desync', 'the games differ', hud, [], METRICS).lead, 'The session ended early: the games differ');
-  assert.equal(ending('desync', '', hud, [], METRICS).lead, 'The session ended early: desync');
+  assert.equal(ending('no_progress', 'nothing moved', hud, [], METRICS).lead, 'The session ended early: nothing moved');
+  assert.equal(ending('no_progress', '', hud, [], METRICS).lead, 'The session ended early: no_progress');
+});
+
+test('whoever played is told of a desync in plain words, and not which field of the state it was', () => {
+  const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: null };
+  const { lead } = ending('desync', 'state.ball.x is 0 here and 7 there', hud, [], METRICS);
+  assert.equal(lead, 'The players’ games no longer agreed, so the session ended early.');
 });

@@ -268,8 +268,10 @@ class Side:
     def _write_inbox(self) -> int:
         inbox = self.bridge.inbox
         channels = [self.channel[link.seat] for link in self.session.links]
-        struct.pack_into(f"<BBH{len(channels)}i", inbox, 0, self.socket, self.hidden, 0, *channels)
-        at = 4 + 4 * len(channels)
+        # The streams' channels are as the others.
+        both = [state for state in channels for _ in range(2)]
+        struct.pack_into(f"<BBH{len(both)}i", inbox, 0, self.socket, self.hidden, 0, *both)
+        at = 4 + 4 * len(both)
         while self.waiting:
             kind, link, came, payload = self.waiting[0]
             if at + 12 + len(payload) > BUFFER_BYTES:
@@ -290,6 +292,8 @@ class Side:
             at += 8 + size
             if kind == 1:
                 self.table.datagram(self, self.session.links[link].seat, payload)
+            elif kind == 5:
+                self.table.chunk(self, self.session.links[link].seat, payload)
             else:
                 orders.append((kind, json.loads(payload, parse_constant=_refuse)))
         assert at == length
@@ -481,7 +485,7 @@ class Table:
         self.game_seed = game_seed
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
-        self.lost = self.delivered = 0
+        self.lost = self.delivered = self.chunks = 0
         self.env_options = {"generator": "word", **(env or {})}
         self.server = Server(self, relayed)
         self.sides: list[Side] = []
@@ -512,6 +516,13 @@ class Table:
         """Do something when the time has come."""
         self._count += 1
         heapq.heappush(self._queue, (when, self._count, do))
+
+    def chunk(self, sender: Side, seat: int, payload: bytes) -> None:
+        """A chunk goes out over the stream's channel: it arrives, and in order."""
+        to = self.sides[seat]
+        self.chunks += 1
+        due = self.now + self.delay
+        self.at(due, lambda: to.waiting.append((2, to._link(sender.seat), due, payload)))
 
     def datagram(self, sender: Side, seat: int, payload: bytes) -> None:
         """A datagram goes out over the channel, as long as there is one."""

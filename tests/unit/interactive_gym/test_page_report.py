@@ -198,9 +198,15 @@ def test_a_desync_is_reported_by_both_with_its_frame_and_never_verified() -> Non
         assert episode["desyncCount"] >= 1
         assert set(first) == {
             "episode", "frame", "ourHash", "peerHash", "timestamp", "verifiedFrameAtDesync", "hasStateDump",
+            "differences", "lacks",
         }  # fmt: skip
     one, two = (metrics(side)["validation"]["allDesyncEvents"][0] for side in table.sides)
     assert (one["ourHash"], one["peerHash"]) == (two["peerHash"], two["ourHash"])
+    assert (one["lacks"], two["lacks"]) == ("", "")
+    assert [path for path, *_ in one["differences"]] == [f"rows[{FPS + 20}].infos['0'].x", "state.env.xs[0]"]
+    assert all(int(theirs) == int(own) + 1 for _, own, theirs in one["differences"])
+    assert [[path, own, theirs] for path, theirs, own in two["differences"]] == one["differences"]
+    assert all(side.table.chunks for side in table.sides)
     assert any(isinstance(event, Desync) or event["news"] == "desync" for event in table[0].news)
 
 

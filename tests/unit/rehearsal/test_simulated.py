@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -243,6 +244,19 @@ def test_a_broken_environment_is_found(tmp_path: Path, more: dict[str, str], sai
     outcome = game(tmp_path, **more).run(BAD)
     assert not outcome.right
     assert any(said in problem for problem in outcome.problems), outcome.problems
+
+
+def test_an_environment_whose_pages_go_apart_is_told_with_the_field_and_both_values(tmp_path: Path) -> None:
+    """An address in memory is another one in every page."""
+    step = 'self.places["here"] = id(self) if self.steps == 40 else self.places.get("here", 0)'
+    outcome = game(tmp_path, step=step).run(Scenario(seed=1, seconds=6.0))
+    found = [problem for problem in outcome.problems if "differ in the state of episode 0, frame 60" in problem]
+    assert len(found) == 2
+    told = [re.search(r"; state\.env\.layers\[0\]\.places\.here is (\d+) and (\d+)", problem) for problem in found]
+    assert all(told), found
+    one, two = (of.groups() for of in told if of is not None)
+    assert one == two[::-1]
+    assert one[0] != one[1]
 
 
 @pytest.mark.slow

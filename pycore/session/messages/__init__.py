@@ -1,0 +1,1 @@
+"""What goes over the streams: a module for each kind of message."""
