@@ -10,11 +10,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pycore.bridge.buffers import dense
 from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.sent import Sent
-from pycore.envs.pictures import PIXELS
+from pycore.envs.pictures import PIXELS, picture_json
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
 from pycore.session.phases import BETWEEN, DONE, PHASE_NAMES
@@ -53,7 +52,7 @@ class Pictures:
         self._pixels = []
         if any(type(item) is dict and PIXELS in item for item in objects):
             objects = [self._without_pixels(item) for item in objects]
-        return dense({"objects": objects, "reset": reset})
+        return picture_json(objects, reset)
 
     def _without_pixels(self, item: Any) -> Any:
         """The object with a number in the place of its bytes: they are no JSON, and cross by themselves."""

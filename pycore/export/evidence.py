@@ -190,6 +190,8 @@ def _ends(of: Evidence) -> str:
 def _judge_metrics(of: Evidence) -> None:
     reasons: dict[Any, dict[str, Any]] = {}
     for player, metrics in of.metrics.items():
+        if metrics.get("soFar"):
+            of.lacks.append(f"the page of player {player} went away in the middle of an episode; its metrics end there")
         mismatches = metrics["sync"].get("p2pHashMismatches")
         if mismatches:
             of.desyncs.append(f"player {player} counted {mismatches} hashes that differed")

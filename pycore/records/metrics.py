@@ -9,6 +9,7 @@ from typing import Any, Final
 from pycore.distribution import TENTHS
 from pycore.events import EpisodeEnded
 from pycore.link.counts import LinkCounts
+from pycore.session.phases import PHASE_NAMES
 from pycore.session.session import Session
 
 TENTHS_MS: Final = 1000 / TENTHS
@@ -60,6 +61,14 @@ def _agent(session: Session) -> str | None:
     if not isinstance(agents, tuple) or len(agents) != len(session.players):
         return None
     return str(agents[session.me])
+
+
+def path_line(change: dict[str, Any]) -> str:
+    """A change of path as a line for the log."""
+    return (
+        f"[P2P] player {change['player']}: {change['from_path']} -> {change['to_path']} "
+        f"({change['cause']}) at frame {change['frame']} of episode {change['episode']}"
+    )
 
 
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
@@ -119,6 +128,34 @@ def _predictions(session: Session) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def metrics_so_far(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+    """The metrics in the middle of an episode, marked as such. The rollback events, of which there may be thousands,
+    are counted and not listed."""
+    return {**export_session_metrics(session, page, events=False), "soFar": True, "now": _now(session)}
+
+
+def _now(session: Session) -> dict[str, Any]:
+    """Where the session stands, for whoever watches it."""
+    return {
+        "episode": session.episode,
+        "frame": session.frame,
+        "confirmed": session.confirmed,
+        "phase": PHASE_NAMES[session.phase],
+        "hidden": bool(session.journal.sights) and session.journal.sights[-1].hidden,
+        "links": {
+            str(session.players[link.seat]): {
+                "path": link.path,
+                "rttMs": _milliseconds((link.wire if link.healthy else link.socket).rtt),
+            }
+            for link in session.links if link.seat >= 0
+        },
+    }  # fmt: skip
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
 def _drops(session: Session) -> list[dict[str, Any]]:
     """Who is gone, by seat, and where the others have settled its last action."""
     return [
@@ -134,12 +171,14 @@ def _drops(session: Session) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+def export_session_metrics(
+    session: Session, page: Mapping[str, Any] = NO_PAGE, *, events: bool = True
+) -> dict[str, Any]:
     """The session's metrics as the host page spells them, with additions beside. `page`: what its page knows of it, by
-    the names of `NO_PAGE`."""
+    the names of `NO_PAGE`. Without `events` the list of rollback events is empty."""
     counts = p2p_metrics(session)
     timeline = session.timeline
-    events = timeline.events
+    rollbacks = timeline.events
     costs = session.pacing.costs
     return {
         "gameId": session.game_id,
@@ -154,9 +193,9 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             "resentViaSocketIO": counts["inputsResentViaSocketIO"],
         },
         "rollbacks": {
-            "events": list(session.rollback_events()),
-            "count": events.count,
-            "maxFrames": events.max_frames,
+            "events": list(session.rollback_events()) if events else [],
+            "count": rollbacks.count,
+            "maxFrames": rollbacks.max_frames,
             "performed": timeline.rollbacks,
             "resimulatedFrames": timeline.resimulated,
             "depths": list(timeline.depths),
@@ -176,7 +215,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             "confirmationLagFrames": session.ticks.lags.export(),
             "inputAgeFrames": session.ticks.ages.export(),
             "rttMs": {
-                str(session.players[link.seat]): None if link.wire.rtt is None else round(link.wire.rtt * 1000, 1)
+                str(session.players[link.seat]): _milliseconds(link.wire.rtt)
                 for link in session.links
             },
         },

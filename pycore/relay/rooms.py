@@ -22,8 +22,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.payloads import Action, Refused, Signal
+from pycore.relay.payloads import Action, Signal
 
 PlayerId = int | str
 
@@ -84,6 +85,8 @@ class Seat:
     """When the others said last that they do not hear of this player, by player."""
     inputs: int = 0
     stored_bytes: int = 0
+    heard_at: float | None = None
+    """When an event of its page came last."""
 
 
 @dataclass(slots=True, eq=False)

@@ -229,7 +229,7 @@ class Intake:
                 link.sees(own)
                 theirs = advantage / UNITS
                 if -FURTHEST < theirs < FURTHEST:
-                    self._timesync.observe(own, theirs)
+                    self._timesync.observe(seat, own, theirs, now)
         if blocks or (newest and peer.status):
             self._take_blocks(link, blocks, Arrival(number, running, newest, path == SOCKETIO, now))
         if self._over.over and not peer.over and self._over.answer(link, now):

@@ -140,7 +140,7 @@ def assemble(
     journal = Journal(who.players, episode, timeline, now, wall_ms)
     outputs = Outputs(who)
     own = [OwnInputs(seats[seat]) for seat in who.own]
-    timesync = TimeSync()
+    timesync = TimeSync(who.me)
     roster = Roster(links, who)
     membership = Membership(roster, journal, outputs, settings.interrupted_after, settings.dropped_after, now)
 
@@ -172,7 +172,7 @@ def assemble(
     )  # fmt: skip
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
-    pacing = Pacing(settings, timeline, there, journal)
+    pacing = Pacing(settings, timeline, there, who.own, journal)
     beginning = Beginning(stage, settings, roster, drops, membership, ready, pacing, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(

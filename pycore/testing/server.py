@@ -9,11 +9,11 @@ or if most complain, and tells all, as the relay does with `player_gone`; afterw
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pycore.testing.network import Conditions
 from pycore.testing.timetable import Timetable
+from pycore.testing.ways import Conditions
 
 INPUT = "pyodide_player_action"
 SIGNAL = "webrtc_signal"
@@ -154,6 +154,21 @@ class Server:
         if not self.away:
             client.socket(True)
 
+    def restart(self, back_after: Sequence[float | None]) -> None:
+        """It ends and is there again at once, and remembers no socket; the page of seat i is back after
+        `back_after[i]` seconds, as its client's back-off has it, or never (None)."""
+        for seat, after in enumerate(back_after):
+            if after is None:
+                continue
+            self.lose(seat, 0.0, None)
+            number = self._clients[seat].gone
+
+            def back(seat: int = seat, number: int = number) -> None:
+                if self._clients[seat].gone == number:
+                    self.connect(seat)
+
+            self._time.after(after, back)
+
     def tell_that_left(self, seat: int) -> None:
         """Everybody else is told that a player is gone for good."""
         self.told.append((self._time.now, seat))
@@ -161,7 +176,7 @@ class Server:
             if other != seat and client.works:
                 self._time.after(self.conditions.server_delay, lambda client=client: client.left(seat))  # type: ignore[misc]
 
-    def go_away(self, seen_after: tuple[float, ...] = ()) -> None:
+    def go_away(self, seen_after: Sequence[float] = ()) -> None:
         """The server is gone; the page of seat i notices after `seen_after[i]`, at once where nothing is said."""
         self.away = True
         for seat, client in self._clients.items():

@@ -35,12 +35,15 @@ class Judge(Watcher):
     def __init__(self) -> None:
         self.wrong: list[str] = []
         """What was found, the first of each kind on each page."""
+        self.kinds: list[str] = []
+        """Of what kind each of these is."""
         self._said: set[tuple[int, str]] = set()
 
     def complain(self, page: Page, kind: str, text: str) -> None:
         """Note a fault, the first of its kind on each page."""
         if (page.seat, kind) not in self._said:
             self._said.add((page.seat, kind))
+            self.kinds.append(kind)
             self.wrong.append(f"t={self.mesh.now:.2f} seat {page.seat}: {text}")
 
 

@@ -93,14 +93,10 @@ def served(tmp_path):
 
 
 def stored(database: Path) -> tuple[int, int]:
-    """How many records' parts and metrics the database has."""
+    """Of how many episodes the database has the end, and how many metrics."""
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        tables = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
-        counts = {name: connection.execute(f'select count(*) from "{name}"').fetchone()[0] for name in tables}
-    return (
-        next(count for name, count in counts.items() if "record" in name),
-        next(count for name, count in counts.items() if "metric" in name),
-    )
+        ends = connection.execute("select count(*) from pieces where last").fetchone()[0]
+        return ends, connection.execute("select count(*) from session_metrics").fetchone()[0]
 
 
 def test_the_page_to_copy_stores_and_draws_pixels_by_plain_http(served, open_page, tmp_path):
@@ -169,3 +165,15 @@ def test_an_environment_that_cannot_be_played_is_said_on_the_screen_and_to_the_s
     while not any("a page failed" in line and "takes no seed" in line for line in caplog.messages):
         assert time.monotonic() < deadline, "the server was not told"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["pycore's page", "the page to copy"])
+@pytest.mark.parametrize("how", ["gone", "broken"])
+def test_a_module_of_the_page_that_does_not_come_is_said_on_the_screen(own, how, served, open_page, tmp_path):
+    """Everything else that is said comes from a module: it would be "Loading…" for ever."""
+    relay = served(PIXELS, page=begin(tmp_path / "begun", 1, page=True)[-1] if own else None)
+    page = open_page("about:blank")
+    answer = {"status": 404} if how == "gone" else {"body": "export const (", "content_type": "text/javascript"}
+    page.route("**/core/bridge.js", lambda route: route.fulfill(**answer))
+    page.goto(relay.url)
+    page.get_by_text("This page could not be loaded completely").wait_for(timeout=20_000)

@@ -255,8 +255,8 @@ export class Visit {
         }
         break;
       }
-      case 'experienced':
-        this.#deposit?.experienced();
+      case 'store':
+        this.#deposit?.take();
         break;
       case 'done':
         this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? '') };
@@ -329,7 +329,7 @@ export class Visit {
 
   /** The person goes away. */
   depart() {
-    guard(report, 'visit.deposit', () => this.#deposit?.experienced())();
+    guard(report, 'visit.deposit', () => this.#deposit?.take())();
     if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
   }
 
