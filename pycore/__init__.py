@@ -38,6 +38,7 @@ from pycore.events import (
     PathChanged,
     PeerStatus,
     PhaseChanged,
+    PlayerGone,
     SessionEnded,
 )
 from pycore.policy import Outlook, Policy, Predictor
@@ -56,8 +57,8 @@ __all__ = [
     "SEND", "SEND_CHUNK", "EMIT", "Output", "P2P", "SOCKETIO", "CHANNEL_NEVER", "CHANNEL_CLOSED", "CHANNEL_FAILED",
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
-    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync",
-    "DesyncReported", "PeerStatus",
+    "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "DesyncReported",
+    "PeerStatus", "PlayerGone",
     "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
     "DecodeError", "PolicyError", "EnvironmentUnfit",
 ]  # fmt: skip
