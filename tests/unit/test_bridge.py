@@ -1010,7 +1010,9 @@ def test_pages_that_go_apart_tell_each_other_their_states_and_say_what_differs(s
         assert {"path": "state.env.extra", "own": own, "theirs": theirs} in report["fields"]
         state = canonical.decode(zlib.decompress(base64.b64decode(report["state"])))
         assert state["env"].get("extra") == {"missing": None, "7": 7}[own]
-        seen = [json.loads(line) for line in page.bridge.take_experienced(two.now).splitlines()]
+        stores = json.loads(page.bridge.take_end_stores(two.now, -1))
+        text = "".join([data["data"] for event, data in stores if event == "pycore_experienced"])
+        seen = [json.loads(line) for line in text.splitlines()]
         (event,) = [line for line in seen if line.get("event") == "desync-report"]
         assert (event["player"], event["of"]) == (other.me, {"episode": 0, "frame": 64})
         assert "state.env.extra" in event["fields"]
