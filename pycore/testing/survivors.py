@@ -32,8 +32,7 @@ def behind_drops(mesh: Mesh, episode: int, inputs: Sequence[dict[int, bytes]]) -
             continue
         last = frame if episode == last_episode else -1
         default = mesh.peers[0].session.seats[seat].default
-        delay = mesh.peers[0].session.seats[seat].delay
-        for gone in range(max(last + 1, delay), mesh.settings.max_steps):
+        for gone in range(last + 1, mesh.settings.max_steps):
             inputs[seat][gone] = default
 
 
@@ -91,6 +90,7 @@ class Holding(Watcher):
             for page in mesh.peers:
                 if seat in page.session.gone and page.session.reason in TO_AN_END:
                     held = self.held.get((page.seat, episode, seat), -1)
-                    if held > max(frame, page.session.seats[seat].delay - 1):
+                    delay = (mesh.input_delays(episode) or (0,) * (seat + 1))[seat]
+                    if held > max(frame, delay - 1):
                         wrong.append(f"seat {page.seat} held seat {seat} up to {held} in {episode}, settled at {frame}")
         return wrong

@@ -137,7 +137,7 @@ WHERE_THE_OTHERS_WENT_ON = frozenset(("dropped",))
 
 
 def _departed(net: Net, schedule: Schedule) -> list[str]:
-    wrong = survivors.not_alike(net)
+    wrong = survivors.not_alike(net) + net.holding.lost(net)
     if net.now > patience(schedule):
         wrong.append(f"over only after {net.now:.1f} s, {patience(schedule):.1f} granted")
     for page in net.peers:

@@ -16,6 +16,7 @@ from pycore import Outlook, Settings
 from pycore.session.membership import UNDECIDED
 from pycore.testing import Happening, Judge, Mesh, Scenario, Standing
 from pycore.testing.happenings import Happenings
+from pycore.testing.survivors import Holding
 
 
 class Net(Mesh):
@@ -28,6 +29,7 @@ class Net(Mesh):
         self.windows = Windows(schedule.datagram_bytes)
         self.runs = Runs()
         self.news = News()
+        self.holding = Holding()
         self.judges: list[Judge] = [self.standing, self.truthful, self.windows, self.runs, self.news]
         for judge in self.judges:
             judge.mesh = self
@@ -40,7 +42,9 @@ class Net(Mesh):
         super().__init__(
             schedule.seats, settings_of(schedule), make, lambda seat: keys(schedule, seat), schedule.conditions,
             seed=schedule.seed, policies=[functools.partial(Bot, schedule.wide)] * schedule.policies,
-            watchers=self.judges if simulation is None else [j for j in self.judges if j is not self.truthful],
+            watchers=[
+                *(judge for judge in self.judges if simulation is None or judge is not self.truthful), self.holding
+            ],
         )  # fmt: skip
         self.happens = Happenings(self, self.standing)
         self.planned = happenings(schedule)

@@ -335,3 +335,12 @@ def test_a_schedule_that_once_broke_a_law_breaks_none(number: int) -> None:
     page that was loaded again and heard old words."""
     schedule = seeded(number, departures=bool(number % 2), weather=False)
     assert faults(play(schedule), schedule) == []
+
+
+def test_who_went_in_an_earlier_episode_is_judged_by_the_delay_of_each_later_one() -> None:
+    """Of three and more who play on without one, with an input delay that follows the network."""
+    schedule = seeded(9055, departures=True)
+    assert schedule.adaptive == "all"
+    net = play(schedule)
+    assert faults(net, schedule) == []
+    assert len(set(net.peers[0].session.pacing.delays)) > 1
