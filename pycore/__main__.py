@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from pycore.version import __version__
+
 
 def main() -> None:
     """Run the command line; without its dependencies, say how to get them."""
@@ -12,8 +14,11 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
+        if sys.argv[1:] == ["--version"]:
+            print(f"pycore, version {__version__}")
+            return
         print(
-            f"{error.name} is not installed; the command line needs: pip install 'interactive-gym-pycore[relay]'",
+            f"{error.name} is not installed; the command line needs: pip install 'interactive-gym-pycore[study]'",
             file=sys.stderr,
         )
         sys.exit(2)

@@ -17,10 +17,11 @@ from pycore.bridge.sent import Sent
 from pycore.envs.pictures import PIXELS
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
-from pycore.session.phases import DONE, PHASE_NAMES
+from pycore.session.phases import BETWEEN, DONE, PHASE_NAMES
 from pycore.session.session import Session
 from pycore.simulation import Renderable
-from pycore.values.json import to_json
+from pycore.values.json import plain_json, to_json
+from pycore.values.sums import plus
 
 
 class Pictures:
@@ -103,7 +104,7 @@ class View:
         timeline = session.timeline
         totals, info = self.score()
         rtt = self.socketio_rtt
-        return json.dumps(
+        return plain_json(
             {
                 "players": [self._player(seat) for seat in range(len(session.players))],
                 "frame": timeline.current,
@@ -125,8 +126,7 @@ class View:
                 "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
                 "reason": session.reason,
                 "notice": self._notice(),
-            },
-            default=str,
+            }
         )
 
     def _player(self, seat: int) -> dict[str, Any]:
@@ -146,16 +146,18 @@ class View:
         return entry
 
     def score(self) -> tuple[dict[Any, Any], Any]:
-        """Rewards by agent up to the frame shown, predictions included, and the own info of the newest step."""
+        """Rewards by agent up to the frame shown, predictions included, and the own info of the newest step; behind an
+        episode's end those of the episode."""
         session = self._session
         frames = session.timeline.frames
-        totals = dict(self._trajectory.totals) if self._trajectory.episodes > session.episode else {}
+        first = session.episode if session.phase not in (BETWEEN, DONE) else session.episode - 1
+        totals = dict(self._trajectory.totals) if self._trajectory.episodes > first else {}
         newest = None
         for frame in range(session.published + 1, session.timeline.current):
             newest = frames.results[frame & frames.mask]
             if newest is not None:
                 for agent, reward in newest.rewards.items():
-                    totals[agent] = totals.get(agent, 0) + reward
+                    totals[agent] = plus(totals.get(agent, 0), reward)
         if newest is None and session.timeline.current > 0:
             newest = frames.results[(session.timeline.current - 1) & frames.mask]
         info = None if newest is None else newest.infos.get(session.players[session.me])

@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pycore.cli.serve import STUDY, settings_beside
+from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
+from pycore.factory import STUDY
 
 if TYPE_CHECKING:
     from pycore.audit import Report

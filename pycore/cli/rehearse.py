@@ -14,10 +14,10 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pycore.cli.serve import STUDY, settings_beside
+from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
-from pycore.factory import find_factory
+from pycore.factory import STUDY, find_factory
 
 if TYPE_CHECKING:
     from pycore.rehearsal import Outcome

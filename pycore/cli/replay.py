@@ -194,10 +194,10 @@ def _say(file: Path, done: Replay | Elsewhere, chosen: Chosen, notes: list[str])
     counted += f", {done.acted} actions of policies" if done.acted else ""
     if done.difference is None:
         click.echo(f"true: {file}: {counted}")
+        noted = chosen.doubt
     else:
         click.echo(f"differs: {file}: {done.difference}")
         click.echo(f"  the same before it: {counted}")
-        suspected = hint(done.difference, chosen)
-        notes = [*([suspected] if suspected else []), *notes]
-    for note in notes:
+        noted = hint(done.difference, chosen)
+    for note in [noted, *notes] if noted else notes:
         click.echo(f"  note: {note}")

@@ -16,12 +16,10 @@ from rich.markup import escape
 from pycore.cli.serving import Options, relay_options, serve, shown
 from pycore.cli.told import told
 from pycore.errors import UsageError
+from pycore.factory import STUDY
 
 if TYPE_CHECKING:
     from pycore.site import Study
-
-STUDY = "study.json"
-"""The settings that are taken if none are named."""
 
 
 def settings_beside(subject: str, settings: Path | None) -> Path | None:

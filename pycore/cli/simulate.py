@@ -16,9 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from pycore.cli.progress import tracked
-from pycore.cli.serve import STUDY, settings_beside
+from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
+from pycore.factory import STUDY
 
 if TYPE_CHECKING:
     from pycore.rehearsal.simulated import Outcome, Simulated

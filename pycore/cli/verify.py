@@ -136,6 +136,8 @@ def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: 
         items = tracked(reading, f"replaying {path.name}")
         done = stepping.replay(items, simulation, codecs, partners=computed.partners)
     answer["notes"] = computed.notes
+    if done.difference is None and chosen.doubt:
+        answer["notes"] = [chosen.doubt, *computed.notes]
     by_policy = done.difference is not None and done.difference.kind == "policy"
     if computed.players:
         answer["policies"] = "differs" if by_policy else "true" if done.acted else None

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pycore.errors import PycoreError, UsageError
-from pycore.export.columns import TABLES, Column
+from pycore.export.columns import TABLES
+from pycore.export.described import Column
 
 LONGEST: Final = 1 << 27
 """Bytes of a row; infos may be large."""

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pycore.errors import ConfigError
 from pycore.export.stepping import Chosen
-from pycore.factory import POLICY, Found, load_policy, parts_of
+from pycore.factory import POLICY, STUDY, Found, load_policy, parts_of
 from pycore.policy import Policy
 from pycore.records.partners import Partners
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 from pycore.site.study import Study
-
-STUDY: Final = "study.json"
-"""A study's settings, if they are called so and lie beside the environment, say which version of a policy is there."""
 
 
 class Named(NamedTuple):

@@ -9,6 +9,7 @@ from pycore.export.evidence import Evidence
 from pycore.export.seen import Seen
 from pycore.records.agreement import Held
 from pycore.records.reader import RecordedEnd, RecordedFrame
+from pycore.values.sums import plus
 
 if TYPE_CHECKING:
     from pycore.export.exclusions import Judgement
@@ -36,7 +37,7 @@ class Game:
         self.judgement = judgement
         """What the rules of exclusion say; None without rules."""
         self.totals: dict[tuple[int, str], Any] = {}
-        """Sums of rewards by episode and agent, of the frames that were gone through; None where some are no number."""
+        """Sums of rewards by episode and agent, of the frames that were gone through; None where they have none."""
         self.finals: dict[int, str] = {}
         """Hashes of final states by episode."""
 
@@ -48,8 +49,7 @@ class Game:
     def count(self, episode: int, agent: str, reward: Any) -> None:
         """Add a reward to its total."""
         key = (episode, agent)
-        before = self.totals.get(key, 0)
-        self.totals[key] = before + reward if type(reward) in (int, float) and before is not None else None
+        self.totals[key] = plus(self.totals.get(key, 0), reward)
 
 
 class SessionRow(NamedTuple):
@@ -129,6 +129,11 @@ class EpisodeRow(NamedTuple):
     """What the player's record has, where it has something of this episode."""
     told: dict[str, Any]
     """What the player's metrics have of it."""
+
+    @property
+    def total(self) -> Any:
+        """What this player's rewards add up to; None where there are none, or they have no sum."""
+        return self.game.totals.get((self.episode, self.player))
 
 
 class FrameRow(NamedTuple):

@@ -28,13 +28,22 @@ class Chosen(NamedTuple):
     settings: Settings
     source: str
     fit: bool
+    named: bool
+    """Whether somebody said that it is these."""
+
+    @property
+    def doubt(self) -> str:
+        """What is to be said of settings that somebody named and that the game did not have; empty otherwise."""
+        if self.fit or not self.named:
+            return ""
+        return f"the settings ({self.source}) are not those of the game, by the digest in its header"
 
 
 def settings_for(header: Mapping[str, Any], given: Path | None, module: ModuleType, folder: Path) -> Chosen:
     """The settings of a record: from a file that was given, otherwise those of the game's folder, the environment's
     module or the defaults, whichever fit the digest in the header."""
     if given is not None:
-        return _chosen(header, _of(Study.read(given).settings, str(given)), str(given))
+        return _chosen(header, _of(Study.read(given).settings, str(given)), str(given), True)
     at_hand: list[tuple[Mapping[str, Any], str]] = []
     if (folder / ABOUT).is_file():
         at_hand.append((read_about(folder / ABOUT)["settings"], str(folder / ABOUT)))
@@ -51,9 +60,9 @@ def settings_for(header: Mapping[str, Any], given: Path | None, module: ModuleTy
     return next((each for each in found if each.fit), found[0])
 
 
-def _chosen(header: Mapping[str, Any], settings: Settings, source: str) -> Chosen:
+def _chosen(header: Mapping[str, Any], settings: Settings, source: str, named: bool = False) -> Chosen:
     configuration = {**settings.agreed(), "seed": header["seed"], "players": header["players"]}
-    return Chosen(settings, source, canonical.digest(configuration).hex() == header.get("configuration"))
+    return Chosen(settings, source, canonical.digest(configuration).hex() == header.get("configuration"), named)
 
 
 def simulation_for(

@@ -26,6 +26,8 @@ POLICY: Final = "make_policy"
 """The same for a policy."""
 PREDICTOR: Final = "make_predictor"
 """And for a predictor."""
+STUDY: Final = "study.json"
+"""A study's settings, which are taken if none are named and this lies beside the environment."""
 OURS: Final = "__pycore_factory__"
 """Marks a module that was read from a file here: reading the file again may replace it."""
 

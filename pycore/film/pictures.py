@@ -18,6 +18,7 @@ from pycore.bridge.view import Pictures
 from pycore.envs.pictures import PIXELS
 from pycore.records.reader import RecordedFrame
 from pycore.simulation import Renderable, Simulation, StepResult
+from pycore.values.sums import plus
 
 DATA: Final = "data:image/png;base64,"
 WHOLE: Final = frozenset(("uuid", "object_type", "columns", "rows", "channels", PIXELS))
@@ -69,8 +70,8 @@ class Filmed:
         result = self._simulation.step(actions)
         if result is not None:
             for agent, reward in result.rewards.items():
-                if str(agent) in self._totals and isinstance(reward, (int, float)):
-                    self._totals[str(agent)] += reward
+                if str(agent) in self._totals:
+                    self._totals[str(agent)] = plus(self._totals[str(agent)], reward)
         return result
 
     def shot(self, item: RecordedFrame, seen: Sequence[Any] | None = None) -> Shot:

@@ -19,6 +19,7 @@ from pycore.session.phases import HOLDING, PLAYING, READYING
 from pycore.session.session import Session
 from pycore.simulation import StepResult
 from pycore.values.json import plain_json
+from pycore.values.sums import plus
 
 COMMON: Final = "human"
 """Whose rewards those are of an environment that gives one number, as the page has it."""
@@ -161,7 +162,7 @@ class PageView:
         if not carried:
             return {**self._nothing, **totals}
         agents = [*self._nothing, *totals, *carried]
-        return {agent: carried.get(agent, 0) + totals.get(agent, 0) for agent in agents}
+        return {agent: plus(carried.get(agent, 0), totals.get(agent, 0)) for agent in agents}
 
     def _hud_line(self, totals: dict[Any, Any]) -> str:
         session = self._session
@@ -173,8 +174,7 @@ class PageView:
         total = settings.num_episodes
         left = f"{max(0, settings.max_steps - session.frame) / settings.fps:.1f}".rjust(5, "0")
         number = min(self._course.ends.completed + 1, total)
-        points = str(int((score + 0.5) // 1)) if score - score == 0 else str(score)
-        return f"Round: {number}/{total} | Score: {points.rjust(2, '0')} | Time left: {left}s"
+        return f"Round: {number}/{total} | Score: {_points(score).rjust(2, '0')} | Time left: {left}s"
 
     # -- data -------------------------------------------------------------------------------------------------
 
@@ -209,3 +209,14 @@ class PageView:
     def records(self) -> str:
         """The canonical trajectory of the session as JSON Lines."""
         return self._plain.records()
+
+
+def _points(score: Any) -> str:
+    """A sum of rewards as the page rounds it; of a vector, one behind the other."""
+    if isinstance(score, dict):
+        score = list(score.values())
+    if isinstance(score, list):
+        return " / ".join(map(_points, score))
+    if score is None:
+        return "–"
+    return str(int((score + 0.5) // 1)) if score - score == 0 else str(score)

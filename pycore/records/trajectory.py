@@ -21,6 +21,7 @@ from pycore.session.publication import CUT_FRAMES
 from pycore.session.session import Session
 from pycore.values import canonical
 from pycore.values.json import list_json, to_json
+from pycore.values.sums import plus
 
 VERSION: Final = 1
 REMEMBERED: Final = 256
@@ -32,11 +33,11 @@ class Trajectory:
 
     def __init__(self) -> None:
         self._episodes: list[_Episode] = []
-        self.totals: dict[Any, float] = {}
-        """Confirmed rewards of the newest episode, summed by agent."""
+        self.totals: dict[Any, Any] = {}
+        """Confirmed rewards of the newest episode, summed by agent as `plus` does."""
         self._texts: dict[tuple[bytes, ...], str] = {}
         """The beginnings of lines, by the actions in them: mostly the same few."""
-        self._totals_before: deque[tuple[int, dict[Any, float]]] = deque(maxlen=CUT_FRAMES)
+        self._totals_before: deque[tuple[int, dict[Any, Any]]] = deque(maxlen=CUT_FRAMES)
         """What they were before each of the last frames, which may be taken back."""
 
     def frame(self, frame: ConfirmedFrame) -> None:
@@ -54,10 +55,7 @@ class Trajectory:
             totals = self.totals
             self._totals_before.append((frame.frame, totals.copy()))
             for agent, reward in frame.result.rewards.items():
-                try:
-                    totals[agent] = totals.get(agent, 0) + reward
-                except Exception:
-                    continue
+                totals[agent] = plus(totals.get(agent, 0), reward)
 
     def _begun(self, frame: ConfirmedFrame) -> str:
         """A line up to the number of its episode, remembered for the next frame with these actions."""

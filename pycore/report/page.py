@@ -93,7 +93,7 @@ def render(study: Study, title: str) -> str:
         loader=jinja2.FileSystemLoader(web() / "report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"value": value, "date": _date, "number": number, "counted": counted}
+    environment.filters |= {"value": value, "date": _date, "number": number, "total": total, "counted": counted}
     curves: dict[str, Any] = {}
     games = [(game, [_shown(game, player, curves) for player in game.players]) for game in study.games]
     scripts = [Markup(_script(path)) for path in (_vendored("uPlot.iife.min.js"), web() / "report" / "report.js")]
@@ -165,6 +165,13 @@ def number(of: float | int | None) -> str:
     if isinstance(of, int) or of == int(of):
         return f"{int(of):,}"
     return f"{of:,.0f}" if abs(of) >= 100 else f"{of:.1f}" if abs(of) >= 10 else f"{of:.2f}"
+
+
+def total(of: Any) -> str:
+    """A sum of rewards as it is read; of vectors by component, and by name where they have names."""
+    if isinstance(of, dict):
+        return ", ".join(f"{name} {total(part)}" for name, part in of.items())
+    return ", ".join(map(total, of)) if isinstance(of, list) else number(of)
 
 
 def value(of: Value) -> str:

@@ -19,6 +19,7 @@ from pycore.export.sources import Source
 from pycore.records.agreement import NotOneGame
 from pycore.records.reader import RecordedFrame
 from pycore.report.series import Curves
+from pycore.values.sums import plus
 
 Watch = Callable[[Iterable[Any], str], Iterable[Any]]
 """Passes the items of a record on, and may show how many there were."""
@@ -63,8 +64,8 @@ class Episode(NamedTuple):
 
     frames: int
     whole: bool
-    rewards: dict[str, float | None]
-    """Sums by agent; None where some are no numbers."""
+    rewards: dict[str, Any]
+    """Sums by agent, of vectors by component; None where they have none."""
     hashes: int
 
 
@@ -320,7 +321,7 @@ def _episodes(of: Evidence, watch: Watch) -> list[Episode]:
     if of.agreement is None or of.longest is None:
         return []
     held = of.agreement.held[of.longest]
-    rewards: list[dict[str, float | None]] = [{} for _ in held.lengths]
+    rewards: list[dict[str, Any]] = [{} for _ in held.lengths]
     hashes = [int(ended) for ended in held.ended]
     path = of.records[of.longest]
     for item in watch(open_record(path), f"reading {path.name}"):
@@ -329,6 +330,5 @@ def _episodes(of: Evidence, watch: Watch) -> list[Episode]:
         hashes[item.episode] += item.hash is not None
         sums = rewards[item.episode]
         for agent, reward in item.values.get("rewards", {}).items():
-            before = sums.get(agent, 0.0)
-            sums[agent] = before + reward if type(reward) in (int, float) and before is not None else None
+            sums[agent] = plus(sums.get(agent, 0), reward)
     return [Episode(*each) for each in zip(held.lengths, held.ended, rewards, hashes, strict=True)]

@@ -6,10 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+from pycore.factory import STUDY
 from pycore.site.failing import SiteFailed
 
 TEMPLATE = Path(__file__).with_name("template")
-FILES = ("environment.py", "study.json", "README.md")
+FILES = ("environment.py", STUDY, "README.md")
 PAGE = "page.html"
 """Only on request: most studies have pycore's own page."""
 
@@ -38,6 +39,6 @@ def begin(folder: Path, players: int = 2, page: bool = False) -> list[Path]:
 def _fitted(file: str, text: str, name: str, players: int) -> str:
     if file == "environment.py":
         return text.replace("PLAYERS = 2\n", f"PLAYERS = {players}\n")
-    if file == "study.json":
+    if file == STUDY:
         return text.replace('"players": 2,', f'"players": {players},')
     return text.replace("# NAME\n", f"# {name}\n").replace("in PLAYERS windows", f"in {players} windows")

@@ -75,6 +75,7 @@ def test_without_numpy_it_is_the_same_in_nested_lists(drawn: tuple[dict[str, Any
 
 
 @given(drawn=action_spaces.actions())
+@pytest.mark.slow
 def test_json_brings_back_the_same_bytes(drawn: tuple[dict[str, Any], list[Any]]) -> None:
     """As records have it, and as a page reads it and writes it again: with 1 for 1.0."""
     space, (action,) = drawn
@@ -231,6 +232,7 @@ def test_what_is_too_large_is_refused_when_it_is_known() -> None:
 
 
 @given(drawn=action_spaces.actions())
+@pytest.mark.slow
 def test_json_is_no_longer_than_what_was_reckoned_with(drawn: tuple[dict[str, Any], list[Any]]) -> None:
     """The limit of what goes through the server is kept by the space, not by the single action."""
     from pycore.actions.fields import field_of

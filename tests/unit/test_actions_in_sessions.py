@@ -82,6 +82,7 @@ def player(seat: int) -> Any:
 
 
 @pytest.mark.parametrize("loaded", [True, False], ids=["numpy", "nested lists"])
+@pytest.mark.slow
 def test_a_session_of_composite_actions_ends_with_the_truth(loaded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through cuts, with what an environment wrote into its actions undone; and the records can be stepped again."""
     if not loaded:

@@ -133,6 +133,7 @@ def now(adapter: ParallelEnvAdapter) -> bytes:
 
 @pytest.mark.parametrize("make", ENVIRONMENTS)
 @given(before=moves, after=moves, loads=st.integers(1, 3))
+@pytest.mark.slow
 def test_what_was_loaded_plays_on_as_it_did(make: Any, before: Any, after: Any, loads: int) -> None:
     """save, step*, load, step* gives the same states and results, any number of times."""
     adapter = adapt(make())
@@ -236,6 +237,7 @@ def nested(levels: int) -> Any:
         (lambda: {"x": nested(50_000)}, "it is nested too deep"),
     ],
 )
+@pytest.mark.slow
 def test_a_state_that_cannot_be_saved_is_named_by_its_path_with_the_way_out(make: Any, where: str) -> None:
     """Not silently no snapshot, nor an error of pickle's own, nor the advice to add the method that is there."""
 
@@ -316,6 +318,7 @@ def test_what_is_drawn_between_two_ticks_does_not_count() -> None:
     assert random.getstate() == untouched
 
 
+@pytest.mark.slow
 def test_rngs_can_be_left_alone() -> None:
     """rngs=() neither seeds nor saves nor loads the generators of the process."""
     adapter = adapt(Gambler("random"), rngs=())
@@ -698,6 +701,7 @@ def test_an_array_of_pixels_becomes_the_only_object(channels: int) -> None:
     assert "must be of uint8" in adapter.render()[0]["text"]
 
 
+@pytest.mark.slow
 def test_a_surface_of_pygame_becomes_the_only_object() -> None:
     """Rows and columns as a picture has them, though a surface counts them the other way round."""
     pygame = pytest.importorskip("pygame")

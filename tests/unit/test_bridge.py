@@ -540,6 +540,64 @@ def test_hud_metrics_and_state_are_json_with_the_contracts_words() -> None:
     two.until(lambda: all(json.loads(page.bridge.view.state())["settled"] for page in two.pages), most=100)
 
 
+class Objectives(volley.Volley):
+    """Its rewards are vectors."""
+
+    def step(self, actions: Any) -> Any:
+        seen, _rewards, *rest = super().step(actions)
+        return seen, {0: [1, 0.5], 1: (0, -1)} if seen else {}, *rest
+
+
+def test_rewards_that_are_vectors_are_summed_by_component() -> None:
+    """Of the confirmed frames and those that are shown beyond."""
+    pages = [Page(me, [0, 1], Objectives(), {"max_steps": 60, "num_episodes": 1}) for me in (0, 1)]
+    bridge = pages[0].bridge
+    two = Pair(pages, lambda: 24 < bridge.session.frame < 30)
+    two.until(lambda: bridge.session.frame == 30, play=keys)
+    assert bridge.session.published < 26
+    assert json.loads(bridge.view.hud())["rewards"] == [[30, 15.0], [0, -30]]
+    two.until(done(two))
+    assert json.loads(bridge.view.hud())["rewards"] == [[60, 30.0], [0, -60]]
+
+
+def test_points_stay_until_the_next_episode_begins() -> None:
+    """A person reads them between the rounds, and at the end."""
+    two = Pair([Page(me, [0, 1], Objectives(), {"max_steps": 60, "num_episodes": 2}) for me in (0, 1)])
+    bridge = two.pages[0].bridge
+    seen: dict[tuple[int, str], list[Any]] = {}
+
+    def look() -> bool:
+        hud = json.loads(bridge.view.hud())
+        seen[hud["episode"], hud["phase"]] = hud["rewards"]
+        return done(two)()
+
+    two.until(look, play=keys)
+    whole = [[60, 30.0], [0, -60]]
+    assert seen[1, "between episodes"] == whole
+    assert seen[1, "readying"] == [0, 0]
+    assert seen[2, "done"] == whole
+
+
+class Endless(volley.Volley):
+    """Its rewards have no bound, and no sum."""
+
+    def step(self, actions: Any) -> Any:
+        seen, _rewards, *rest = super().step(actions)
+        return seen, {0: float("inf"), 1: "lost"} if seen else {}, *rest
+
+
+def test_rewards_that_are_no_finite_numbers_do_not_stop_the_page() -> None:
+    """JavaScript reads no infinity."""
+    two = Pair([Page(me, [0, 1], Endless(), {"max_steps": 60, "num_episodes": 1}) for me in (0, 1)])
+    two.until(lambda: two.pages[0].bridge.session.frame == 30, play=keys)
+
+    def refuse(text: str) -> None:
+        raise AssertionError(text)
+
+    hud = json.loads(two.pages[0].bridge.view.hud(), parse_constant=refuse)
+    assert hud["rewards"] == ["inf", None]
+
+
 def test_the_connection_type_is_reported_once_known() -> None:
     """`p2p_connection_type` goes to the server, and the metrics have it."""
     two = pair()

@@ -56,6 +56,7 @@ def pyodide(request: pytest.FixtureRequest) -> Pyodide:
     return found
 
 
+@pytest.mark.slow
 def test_the_plain_wheel_has_every_module_and_the_licence(built: wheels.Wheels) -> None:
     """What is in the package is in the wheel, and nothing else."""
     files = wheels.read(built.plain)
@@ -83,6 +84,7 @@ def test_two_builds_of_a_browser_wheel_have_the_same_bytes(
     assert again.read_bytes() == built.browser(pyodide).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_browser_wheel_has_the_core_compiled_and_no_server(built: wheels.Wheels, pyodide: Pyodide) -> None:
     """Every module of the core as byte code; no source, no relay, no command line."""
     files = wheels.read(built.browser(pyodide))

@@ -307,6 +307,7 @@ def test_a_generator_stays_the_object_that_it_is_and_looking_at_a_snapshot_draws
 # -- layers ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_generators_that_are_no_more_are_not_held() -> None:
     """One in every frame, as games have it that draw from the seed and the frame alone: 400 MB an hour were kept."""
     env = Env(rng=None)
@@ -641,6 +642,7 @@ def test_half_a_pair_is_refused_rather_than_captured() -> None:
         ParallelEnvAdapter(Half(), [0, 1], seed=1)
 
 
+@pytest.mark.slow
 def test_captured_peers_play_the_ground_truth_over_a_bad_network() -> None:
     """Rollbacks included; each peer has an environment of its own, and so has the judge."""
 

@@ -71,6 +71,7 @@ RUNS = [path.name for path in sorted(HOWTO.glob("*.md")) if blocks_of(path) and 
 
 
 @pytest.mark.parametrize("guide", RUNS)
+@pytest.mark.slow
 def test_a_guides_python_runs_and_prints_what_its_comments_say(guide: str) -> None:
     """Its blocks follow each other, as a reader types them; a comment behind a `print` is what it prints."""
     scope: dict[str, object] = {"__name__": "guide"}

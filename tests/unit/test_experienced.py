@@ -379,6 +379,7 @@ def test_a_correction_of_what_was_no_guess_is_found() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.slow
 def test_whatever_the_network_does_both_records_fit(seed: int) -> None:
     """Cuts, a hidden and a frozen page, a stop in mid-episode, three players."""
     def script(mesh: Mesh) -> None:

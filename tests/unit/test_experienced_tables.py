@@ -56,6 +56,7 @@ def table(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
     """As many rows as the records have lines of each kind, and the sessions' columns say what the metrics do."""
     folder = study(tmp_path)
@@ -144,6 +145,7 @@ def lines_of(game: Path, player: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_five_questions_are_answered_as_the_records_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Round trips by the minute, a picture, an absence, waiting, and times: each read line by line from the record."""
     game, found = answers(tmp_path, monkeypatch)
@@ -180,6 +182,7 @@ def test_the_five_questions_are_answered_as_the_records_say(tmp_path: Path, monk
         assert (row["waited_s"], row["stood_ms"]) == (12.5, pytest.approx(1000 * each["quality"]["stalls"] / 30))
 
 
+@pytest.mark.slow
 def test_a_reaction_is_from_the_first_picture_to_the_next_other_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +213,7 @@ def test_a_reaction_is_from_the_first_picture_to_the_next_other_key(
     assert {(row["player"], row["episode"], row["frame"]): row["reaction_ms"] for row in found["reactions"]} == expected
 
 
+@pytest.mark.slow
 def test_the_guides_onsets_are_those_of_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first picture of every rewarded frame, and the last correction after it, as read line by line."""
     pytest.importorskip("pandas")

@@ -167,6 +167,25 @@ def test_cells_are_as_in_the_record_and_no_formula(tmp_path: Path, key: str, val
     assert {name: row[name] for name in cells} == cells
 
 
+def test_rewards_that_are_vectors_are_summed_by_component(tmp_path: Path) -> None:
+    """By the first component of the record's own rewards; a total that a program would round is a text."""
+    game = tmp_path / "one"
+    game.mkdir()
+    lines = played()[0]["0"].splitlines()
+    earned = {0: 0, 1: 0}
+    for number, text in enumerate(lines):
+        line = json.loads(text)
+        if "frame" in line:
+            earned[line["episode"]] += line["rewards"]["0"]
+            line["rewards"] = {"0": [line["rewards"]["0"], 0.5], "1": 2**52}
+            lines[number] = json.dumps(line, sort_keys=True, separators=(",", ":"))
+    (game / "trajectory-0.jsonl").write_text("\n".join([*lines, ""]))
+    rows = table(exported(tmp_path, game / "trajectory-0.jsonl"), "episodes")
+    assert [(row["total_reward"], row["total_reward_json"]) for row in rows] == [
+        ("", f"[{earned[0]},25.0]"), ("", f"'{50 * 2**52}"), ("", f"[{earned[1]},25.0]"), ("", f"'{50 * 2**52}"),
+    ]  # fmt: skip
+
+
 def test_no_text_begins_as_a_formula(tmp_path: Path) -> None:
     """Subject ids, names of agents, games and environments are anybody's texts."""
     game = stored(tmp_path / "game", about=True)

@@ -352,6 +352,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("make", HELD)
+@pytest.mark.slow
 def test_what_can_be_held_is_played_with_rollbacks_as_without(make: Callable[[], Any]) -> None:
     """By another instance than the one that is played straight on, and with other guesses than those of the laws."""
     straight, rolled = (ParallelEnvAdapter(make(), ["a", "b"], seed=1) for _ in range(2))

@@ -747,6 +747,7 @@ def test_the_imports_of_the_demo_page_are_read_right() -> None:
         assert len(modules.imports(source)[0]) == sum("'./" in line or "'../" in line for line in lines), path.name
 
 
+@pytest.mark.slow
 def test_the_wheel_is_reproducible_wherever_pycore_lies(tmp_path: Path) -> None:
     """A checkout and an installed package, with other times and another order on the disk: the same bytes."""
     name, data = wheel.core_wheel()

@@ -328,6 +328,7 @@ def all_leave(table: Table, limit: int) -> list[int]:
 
 @pytest.mark.parametrize("limit", [576, 1200])
 @pytest.mark.parametrize("places", PLACES, ids=str)
+@pytest.mark.slow
 def test_no_datagram_exceeds_its_limit_however_many_seats_a_page_has(places: list[list[int]], limit: int) -> None:
     """The longest actions at every seat, under loss: what does not fit one packet rides in another of that tick."""
     table, ledgers, meant = table_of_texts(places, limit, max_steps=40, num_episodes=1)

@@ -240,6 +240,7 @@ def test_an_end_that_nobody_can_be_sure_of_is_refused(kind: int, far: int) -> No
 
 
 @pytest.mark.parametrize("way", ["p2p", "server"])
+@pytest.mark.slow
 def test_two_sessions_that_are_over_fall_silent(way: str) -> None:
     """One is of a page that was loaded again, and answers what the other answers: somebody must stop."""
     of = mesh(
@@ -279,6 +280,7 @@ def _both_shown(of: Mesh) -> None:
         page.hidden = False
 
 
+@pytest.mark.slow
 def test_a_path_that_dies_while_both_are_hidden_is_left() -> None:
     """Who is hidden may be heard of more rarely, but not never."""
     standing = Standing()
@@ -305,6 +307,7 @@ def test_one_way_that_dies_while_one_is_hidden_is_left(way: tuple[int, int]) -> 
 
 
 @pytest.mark.parametrize("way", [(0, 1), (1, 0)])
+@pytest.mark.slow
 def test_one_way_that_dies_while_another_cause_is_in_force_is_left(way: tuple[int, int]) -> None:
     """One side sends by the server already, since its channel is congested; the other's packets get lost."""
     standing = Standing()

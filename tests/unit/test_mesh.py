@@ -62,6 +62,7 @@ def test_a_window_of_one_frame_is_lockstep(delay: int) -> None:
 
 
 @pytest.mark.parametrize("seats", [2, 3, 8])
+@pytest.mark.slow
 def test_every_seat_ends_with_the_truth(seats: int) -> None:
     """From two players to eight, under loss, with rollbacks."""
     of = mesh(seats, Settings(max_steps=60, num_episodes=2, action_space={"type": "discrete", "n": 6}),

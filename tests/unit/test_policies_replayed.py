@@ -35,6 +35,7 @@ def left(request: pytest.FixtureRequest, study: Path, tmp_path: Path) -> Path:  
     return stored(played_of(game), tmp_path / "left")
 
 
+@pytest.mark.slow
 def test_a_policy_that_did_what_is_recorded_is_counted(left: Path, study: Path) -> None:  # noqa: F811
     """Every action of it, the default ones of its reaction time too."""
     done = run("verify", left, "--env", study)

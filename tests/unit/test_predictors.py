@@ -92,6 +92,7 @@ class Scribbles:
 
 
 @pytest.mark.parametrize("predictor", [Raises, Nonsense, Draws, Reseeds, Scribbles])
+@pytest.mark.slow
 def test_whatever_a_predictor_does_the_game_is_the_true_one(predictor: type) -> None:
     """Generators, observations and states are the game's; all it can cost is rollbacks."""
     mesh = Mesh(2, SETTINGS, of_dice, script, BAD, seed=5, predictor=predictor())

@@ -203,6 +203,7 @@ def test_a_large_state_is_encoded_over_several_ticks_and_nothing_overtakes_it() 
 
 
 @pytest.mark.parametrize("pieces", range(4))
+@pytest.mark.slow
 def test_a_flush_finishes_what_was_begun(pieces: int) -> None:
     """At whatever place the encoder stands: the hash is the same."""
     bench = Bench(Pieces(2, seed=3), every=4).step(6)
@@ -213,6 +214,7 @@ def test_a_flush_finishes_what_was_begun(pieces: int) -> None:
     assert {frame: digest for _, frame, digest in bench.hashes} == wanted
 
 
+@pytest.mark.slow
 def test_who_encodes_in_pieces_agrees_with_who_does_not() -> None:
     """One page has the newer adapter: the hashes are of the same bytes."""
     of = settings(max_steps=60, hash_interval=7, num_episodes=2)

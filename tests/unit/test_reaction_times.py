@@ -66,6 +66,7 @@ def test_what_a_policy_sees_is_what_was_shown_so_many_frames_ago_and_before_that
 
 @pytest.mark.parametrize("every", [1, 5])
 @pytest.mark.parametrize("reaction", [1, 7, 60])
+@pytest.mark.slow
 def test_over_a_bad_network_its_actions_are_those_of_the_true_sights(reaction: int, every: int) -> None:
     """Rollbacks correct what it saw as well; two policies with different reaction times, in every episode."""
     given = late({2: reaction, 3: 0}, max_steps=150, num_episodes=2, hash_interval=10, snapshot_every=every)

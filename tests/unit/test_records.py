@@ -258,11 +258,11 @@ def test_arrays_of_the_environment_are_recorded_as_lists() -> None:
 
 
 def test_a_reward_that_is_no_number_is_recorded_and_has_no_sum() -> None:
-    """The other agents' are summed."""
+    """The other agents' are summed; no reward adds nothing."""
     trajectory = Trajectory()
     for frame in range(2):
         trajectory.frame(confirmed(frame, result=StepResult({"a": None, "b": 1.5, "c": "x"}, {}, {}, {}, False)))
-    assert trajectory.totals == {"b": 3.0}
+    assert trajectory.totals == {"a": 0, "b": 3.0, "c": None}
     assert [json.loads(line)["rewards"] for line in trajectory.lines(0)] == [{"a": None, "b": 1.5, "c": "x"}] * 2
 
 

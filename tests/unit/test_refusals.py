@@ -56,6 +56,7 @@ SEATS = [{}, {"action_space": {"type": "discrete", "n": 3}, "default_action": 2}
 
 
 @pytest.mark.parametrize("action", ["", 3, "null", 5])
+@pytest.mark.slow
 def test_without_an_action_that_can_be_played_a_seat_plays_its_own_default(action: object) -> None:
     """One that is none of its space, and none at all, of which nobody is told."""
     two = playing(default_action=5, seats=SEATS)

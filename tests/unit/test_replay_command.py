@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,18 @@ def test_wrong_settings_are_suspected_where_a_hash_differs(game: Path, tmp_path:
     assert result.exit_code == 1
     assert "the state before frame 20 has another hash here" in result.stdout
     assert "are not those of the game" in result.stdout
+
+
+def test_settings_that_are_named_and_not_the_games_are_said_where_all_is_true(game: Path, tmp_path: Path) -> None:
+    """What they would change is not tried then, such as who else plays; those of the game are not spoken of."""
+    own = runpy.run_path(str(game / "game.py"))["SETTINGS"]
+    named = tmp_path / "settings.json"
+    for change, told in (({"hash_interval": 10}, True), ({}, False)):
+        named.write_text(json.dumps(own | change))
+        words = [game / "trajectory-0.jsonl", "--env", game / "game.py", "--settings", named]
+        result = run(*words)
+        assert (result.exit_code, "true: " in result.stdout) == (0, True)
+        assert (f"note: the settings ({named}) are not those of the game" in result.stdout) is told
 
 
 def test_the_settings_of_the_folder_are_taken_where_they_fit(tmp_path: Path) -> None:

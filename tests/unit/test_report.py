@@ -97,6 +97,13 @@ def rules(tmp_path: Path, *values: Any) -> Path:
     return tmp_path / "rules.json"
 
 
+def test_a_sum_of_rewards_is_read_by_component_and_by_name() -> None:
+    assert page.total([3, 25.0, None]) == "3, 25, –"
+    assert page.total({"food": 3, "steps": [1, 0.5]}) == "food 3, steps 1, 0.50"
+    assert page.total(1234) == "1,234"
+
+
+@pytest.mark.slow
 def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
     """A row of each player with the metrics' values; rewards and frames of each episode; a point for each second."""
     folder = study(tmp_path)
@@ -430,6 +437,7 @@ def test_a_record_of_a_game_that_was_left_shows_what_each_has(tmp_path: Path) ->
     assert min(abs(each - 1000 * rows["1"] / rows["0"]) for each in ends) < 0.2
 
 
+@pytest.mark.slow
 def test_the_database_of_a_relay_is_reported(tmp_path: Path) -> None:
     """With what the server knew; of a record that lacks a part the page says so, and so does the exit status."""
     import asyncio

@@ -75,6 +75,7 @@ def test_a_stop_before_what_everybody_holds_moves_nothing(path: str, back: int) 
 
 
 @given(data=st.binary(max_size=60), wide=st.booleans(), path=st.sampled_from([P2P, SOCKETIO]))
+@pytest.mark.slow
 def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: str) -> None:
     """One error type inside, none outside, state unchanged, one log line."""
     table = playing(wide)
@@ -97,6 +98,7 @@ def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: s
 
 
 @given(seed=st.integers(0, 10**6), wide=st.booleans())
+@pytest.mark.slow
 def test_mutated_and_truncated_packets_never_raise(seed: int, wide: bool) -> None:
     """Bits flipped, bytes cut, doubled or replaced, a hundred packets in a row: the session takes or refuses them.
 

@@ -72,6 +72,7 @@ def test_hashes_cost_as_well() -> None:
     assert sum(machine(mesh).took) == pytest.approx(0.01 * (1 + 19 + 1))
 
 
+@pytest.mark.slow
 def test_a_step_of_ten_milliseconds_is_too_much_over_a_long_way() -> None:
     """Five steps of a tick are 50 ms, of 33: the game goes on at two thirds of its speed."""
     mesh = play(Costs(step=0.010, save=0.0002, load=0.0002), 0.3)
@@ -149,6 +150,7 @@ def test_snapshots_are_spared_where_saving_costs_more_than_stepping() -> None:
     assert wrong(sparse, 0, sparse.settings) == ""
 
 
+@pytest.mark.slow
 def test_a_study_may_say_how_sparse_they_are() -> None:
     mesh = play(Costs(step=0.001), 0.1, snapshot_every=5)
     assert [page.session.timeline.every for page in mesh.peers] == [5, 5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,18 @@ def test_a_whole_game_is_reconciled(tmp_path: Path) -> None:
     assert (of["status"], of["environment"], of["first_difference"]) == ("reconciled", "true", None)
     assert of["records"]["1"] == {"file": str(files[1]), "frames": 100, "episodes": 2, "whole": True}
     assert of["ends"] == {"0": "complete", "1": "complete"}
+
+
+def test_settings_that_are_named_and_not_the_games_are_said(tmp_path: Path) -> None:
+    """Also where all is true."""
+    game = stored(tmp_path / "game")
+    own = runpy.run_path(str(game / "game.py"))["SETTINGS"]
+    named = tmp_path / "settings.json"
+    named.write_text(json.dumps(own | {"hash_interval": 10}))
+    told = f"the settings ({named}) are not those of the game, by the digest in its header"
+    assert only(run(game, "--env", game / "game.py", "--settings", named, "--json"))["notes"] == [told]
+    named.write_text(json.dumps(own))
+    assert only(run(game, "--env", game / "game.py", "--settings", named, "--json"))["notes"] == []
 
 
 def test_who_left_is_named_with_the_frame_and_the_reason(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def scripted(seed: int) -> Any:
 # --- worth playing ---
 
 
+@pytest.mark.slow
 def test_scripted_players_score_hit_and_rally() -> None:
     """Rehearsals with random inputs have something to show: points on both sides, hits, rallies."""
     matches = [match(seed, scripted(seed + 1000), scripted(seed + 2000)) for seed in range(20)]
@@ -108,6 +109,7 @@ def test_good_players_keep_the_ball_up_and_beat_random_ones() -> None:
     assert env.s["best"] >= 10
 
 
+@pytest.mark.slow
 def test_players_who_do_nothing_end_their_match() -> None:
     """No ball ever comes to rest on a head or on the net."""
     for seed in range(10):
@@ -182,6 +184,7 @@ def test_max_steps_truncates() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seeds, seeds, st.integers(0, 600))
+@pytest.mark.slow
 def test_everything_stays_in_its_place(seed: int, script: int, skip: int) -> None:
     """Ball and players stay in the world, nobody and nothing passes through the net, all numbers are ints."""
     env = make_env()
@@ -317,6 +320,7 @@ def test_looking_changes_nothing() -> None:
         assert state["frame"] == env.s["frame"] - 1
 
 
+@pytest.mark.slow
 def test_it_passes_the_check_for_rollback() -> None:
     """Through the adapter, with real inputs, without generators to look after."""
     adapter = ParallelEnvAdapter(make_env(), [0, 1], seed=0, rngs=())

@@ -131,6 +131,7 @@ def test_earlier_events_keep_their_time_though_the_callers_clock_was_set_back(po
     assert session.wall_ms(table.now) == pytest.approx(read + 1000, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_read_every_second_for_hours_takes_no_memory_and_keeps_its_sleeps() -> None:
     """Its little corrections are given up, the two hours that it slept are not."""
     clock = WallClock(0.0, 0.0)
@@ -148,6 +149,7 @@ def test_a_clock_that_is_read_every_second_for_hours_takes_no_memory_and_keeps_i
 
 
 @given(readings=st.lists(st.tuples(st.integers(0, 50), st.integers(-3, 3)), max_size=60))
+@pytest.mark.slow
 def test_the_reading_in_force_at_a_moment_says_its_wall_time(readings: list[tuple[int, int]]) -> None:
     """As the newest one at or before it, whenever it was read; one of the same moment takes its place."""
     clock = WallClock(0.0, 0.0)

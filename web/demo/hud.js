@@ -30,7 +30,7 @@ const STALL_SHOWN_AFTER = 0.4;
  * @property {number} frame
  * @property {number} episode
  * @property {number} num_episodes
- * @property {number[] | Record<string, number> | null} [rewards]
+ * @property {(number | null | object)[] | Record<string, number> | null} [rewards] null: they have no sum
  * @property {number | number[] | null} [score]
  * @property {number} rollbacks
  * @property {number} max_rollback_frames
@@ -57,10 +57,10 @@ export function playerName(players, seat) {
  * @returns {number[] | null}
  */
 export function points({ score, rewards, players }) {
-  if (Array.isArray(score)) return score;
-  if (score !== null && score !== undefined) return null;
-  if (Array.isArray(rewards)) return rewards;
-  return rewards ? players.map(({ id }) => rewards[String(id)] ?? 0) : null;
+  const bySeat = Array.isArray(rewards) || !rewards ? rewards : players.map(({ id }) => rewards[String(id)] ?? 0);
+  const gained = score ?? bySeat;
+  // Rewards that are vectors are in the data; a person needs one number.
+  return Array.isArray(gained) && gained.every(Number.isFinite) ? /** @type {number[]} */ (gained) : null;
 }
 
 /**

@@ -24,6 +24,15 @@ test('one of several has a line for each round that has points, and a score of a
   assert.deepEqual(rows[0], ['Connection', 'peer-to-peer, direct']);
 });
 
+test('points are numbers; rewards that are vectors, or endless, or have no sum are none', () => {
+  for (const rewards of [[[1, 2], [3, 4]], ['inf', 1], [null, 2], [{ food: 1 }, { food: 2 }]]) {
+    const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards };
+    assert.deepEqual(ending('complete', '', hud, [], METRICS).tiles, []);
+  }
+  const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: [1, 2.5] };
+  assert.deepEqual(ending('complete', '', hud, [], METRICS).tiles, [['You', '1'], ['Partner', '2.5']]);
+});
+
 test('an end that the page has no words for is told in those of Python, or by its code', () => {
   const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: null };
   assert.equal(ending('desync', 'the games differ', hud, [], METRICS).lead, 'The session ended early: the games differ');

@@ -138,6 +138,7 @@ def test_an_array_of_pixels_is_drawn() -> None:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
+@pytest.mark.slow
 def test_a_fault_is_found_with_its_place(factory: Any, harm: str, code: str, what: str) -> None:
     report = tried(factory, frames=40 if factory is audited.Slow else FRAMES)
     found = [finding for finding in report.findings if finding.code == code]
@@ -147,6 +148,7 @@ def test_a_fault_is_found_with_its_place(factory: Any, harm: str, code: str, wha
     assert report.fit is (harm not in ("crash", "unfit", "wrong"))
 
 
+@pytest.mark.slow
 def test_pixels_that_a_page_draws_are_nothing_to_tell() -> None:
     """As the guide to drawing has them; others are told with what they are."""
     numpy = pytest.importorskip("numpy")
@@ -214,6 +216,7 @@ def test_the_other_process_begins_where_this_one_did(monkeypatch: pytest.MonkeyP
     assert "two_processes" in {finding.code for finding in report.findings}
 
 
+@pytest.mark.slow
 def test_that_another_process_could_not_be_tried_is_a_finding() -> None:
     """Here for the lack of such a file."""
     (finding,) = [each for each in tried(audited.Fit, subject="nowhere.py:Fit").findings if each.code == "one_process"]

@@ -62,6 +62,7 @@ def found(report: Report) -> list[Finding]:
 
 
 @pytest.mark.parametrize("reaction", [0, 5])
+@pytest.mark.slow
 def test_a_policy_without_a_fault_has_nothing_against_it_and_says_what_it_costs(reaction: int) -> None:
     """It is tried on its seat, with its reaction time; the facts have both."""
     report = of_policy(reaction_time=reaction)
@@ -117,6 +118,7 @@ def test_a_slow_policy_and_one_that_does_one_thing_are_said() -> None:
     assert report.fit
 
 
+@pytest.mark.slow
 def test_a_policy_that_no_episode_gives_time_to_react_is_said() -> None:
     """Episodes have 40 frames."""
     assert codes(of_policy(reaction_time=40)) == {("risk", "policy_never_asked")}
@@ -174,6 +176,7 @@ def test_the_command_tries_those_of_the_study_beside_the_environment_or_of_setti
     assert "there is no file" in done.output.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_the_generators_of_the_caller_are_left_alone_by_what_is_no_trial() -> None:
     """What is found of one policy does not depend on the one before it."""
     random.seed(5)

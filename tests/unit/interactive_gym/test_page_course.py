@@ -720,6 +720,7 @@ def test_events_of_another_shape_move_nothing(event: str, data: Any) -> None:
 # -- games whose actions the server does not relay ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_where_the_server_relays_no_actions_inputs_ride_as_signals() -> None:
     """A game with bots on mug: the peer-to-peer path dies, and nothing is lost; the counts hold."""
     scene = metadata(max_steps=200, num_episodes=1)
@@ -739,6 +740,7 @@ def test_where_the_server_relays_no_actions_inputs_ride_as_signals() -> None:
     assert set(said[0]["payload"]) == {"game_id", "player_id", "action", "frame_number", "timestamp", "sync_epoch"}
 
 
+@pytest.mark.slow
 def test_nobody_is_asked_for_an_episode_that_the_page_is_not_ready_for() -> None:
     """The game begins when the slower page has asked for it, not before."""
     table = Table(metadata(num_episodes=2))
@@ -799,6 +801,7 @@ def test_what_is_worthless_later_is_not_kept_for_a_server_that_is_away() -> None
 
 
 @pytest.mark.parametrize("reason", ["partner_disconnected", "scene_completed"])
+@pytest.mark.slow
 def test_the_page_says_that_a_game_ended_when_the_session_does_and_not_before(
     reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -817,6 +820,7 @@ def test_the_page_says_that_a_game_ended_when_the_session_does_and_not_before(
     assert [side.finished for side in table.sides] == [False, False]
 
 
+@pytest.mark.slow
 def test_an_action_that_cannot_be_played_is_said_where_the_monitor_warns() -> None:
     """Over the game, for a while, to the one who acted; nothing stops."""
     table = Table(metadata(max_steps=FPS * 60, action_mapping={"a": 1, "b": "x" * 1200})).playing(20)

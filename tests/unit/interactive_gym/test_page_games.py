@@ -23,6 +23,7 @@ from page_support import (
 
 from pycore.interactive_gym import ledger
 from pycore.session.phases import PLAYING
+from tests.page import arena
 
 BAD = {"loss": 0.15, "delay": 0.06, "jitter": 0.03}
 
@@ -63,6 +64,7 @@ def test_twenty_seeds_would_be_twenty_equal_exports(seed: int) -> None:
     check_against_truth(table.play())
 
 
+@pytest.mark.slow
 def test_an_episode_ends_where_the_environment_ends_it_and_for_both_alike() -> None:
     """Goal reached before max_steps: the last row has the ends, later predictions of it leave no row."""
     table = Table(metadata(max_steps=400, num_episodes=4), env={"goal": 6, "coins": 60}, **BAD).play()
@@ -85,6 +87,7 @@ def test_max_steps_ends_an_episode_after_exactly_so_many_rows() -> None:
     assert table[0].shown[-1]["hud"].endswith("Time left: 000.0s")
 
 
+@pytest.mark.slow
 def test_a_healthy_game_sends_no_input_through_the_server() -> None:
     """Measured at the server."""
     table = Table(metadata(num_episodes=2, max_steps=120), delay=0.02).play()
@@ -254,6 +257,24 @@ def test_the_hud_says_round_score_and_time_of_the_truth(carry: bool) -> None:
     assert finals[0] > 1
 
 
+class Objectives(arena.Arena):
+    """Its rewards are vectors, those of player 1 by name."""
+
+    def step(self, actions: Any) -> Any:
+        seen, _rewards, *rest = super().step(actions)
+        return seen, {0: [1.5, -1], 1: {"coins": 2}}, *rest
+
+
+@pytest.mark.parametrize(("carry", "scores"), [(True, ("180 / -120", "240")), (False, ("90 / -60", "120"))])
+@pytest.mark.slow
+def test_the_score_of_rewards_that_are_vectors_is_shown_by_component(carry: bool, scores: tuple[str, str]) -> None:
+    """And carried over by component."""
+    scene = metadata(max_steps=60, num_episodes=2, hud_score_carry_over=carry)
+    table = Table(scene, envs=[Objectives(), Objectives()]).play()
+    shown = [side.shown[-1] for side in table.sides]
+    assert tuple(side["hud"].split(" | ")[1] for side in shown) == tuple(f"Score: {score}" for score in scores)
+
+
 def test_between_episodes_the_hud_keeps_the_last_score() -> None:
     """The page shows it below its countdown."""
     table = Table(with_own(metadata(max_steps=60), episode_pause=1.0), env={"coins": 40})
@@ -304,6 +325,7 @@ def test_the_newest_result_is_of_the_frame_that_is_shown_predictions_included() 
 # -- the seed's page -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_seeds_page_logs_each_confirmed_frame_once_and_in_order() -> None:
     """Its file is what step() returned: true rows, none twice, none missing."""
     table = Table(metadata(max_steps=80, num_episodes=2), generation="seed", **BAD).play()
@@ -338,6 +360,7 @@ def test_what_is_taken_back_is_not_logged_afterwards() -> None:
     assert rows == list(range(rows[0], seen + 5))
 
 
+@pytest.mark.slow
 def test_a_seeds_page_that_was_hidden_logs_what_it_missed_episode_by_episode() -> None:
     """Nobody waits for it; looked at again, its own log is complete, each frame under its episode's number."""
     table = Table(metadata(max_steps=40, num_episodes=3), generation="seed").playing(20)
@@ -360,6 +383,7 @@ def test_mugs_page_keeps_no_rows_for_a_logger_that_it_has_not() -> None:
     assert table[0].call("confirmed_row") == ""
 
 
+@pytest.mark.slow
 def test_a_seeds_game_that_ends_early_has_all_its_episodes_in_one_table() -> None:
     """The page then stores what Python has of the whole scene, rows as long as each other."""
     table = Table(metadata(max_steps=60, num_episodes=3), generation="seed").playing(20, episode=1)
@@ -382,6 +406,7 @@ def test_a_seeds_game_that_ends_early_has_all_its_episodes_in_one_table() -> Non
 COUNTING = "import page_support; page_support.HOOKED.append((id(globals()), __name__))"
 
 
+@pytest.mark.slow
 def test_the_step_code_runs_before_every_step_re_simulated_ones_included() -> None:
     """In the module where the environment was made, once per step of the environment, whoever steps it and why."""
     HOOKED.clear()
@@ -396,6 +421,7 @@ def test_the_step_code_runs_before_every_step_re_simulated_ones_included() -> No
 # -- large and small ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_episode_too_large_for_one_message_goes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page's server hangs up above a million bytes; together the parts are the episode."""
     monkeypatch.setattr(ledger, "LARGEST_MESSAGE", 4000)
@@ -416,6 +442,7 @@ def test_a_scene_that_is_played_again_does_not_write_over_the_first_games_files(
     assert [order["names"] for order in table[1].ordered("episode")] == [[0], [1]]
 
 
+@pytest.mark.slow
 def test_three_people_play_as_two_do() -> None:
     """In a mesh, over the same relay; every link counts for itself."""
     players = (0, 1, 2)

@@ -116,6 +116,7 @@ def test_whatever_happens_is_seen_and_judged_right(tmp_path: Path, what: str) ->
     assert seen(outcome), outcome
 
 
+@pytest.mark.slow
 def test_between_two_of_three_only_their_way_is_cut(tmp_path: Path) -> None:
     """The others stay peer-to-peer."""
     outcome = game(tmp_path, 3).run(one("cut", (0, 2), ends=5.0))
@@ -128,6 +129,7 @@ def test_between_two_of_three_only_their_way_is_cut(tmp_path: Path) -> None:
     ["predictions pass as known", "input is replaced after it was sent", "a rollback is forgotten",
      "re-simulation keeps stale snapshots"],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_broken_core_is_found(tmp_path: Path, mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The judge does not believe what the pages agree on."""
     core_view.MUTANTS[mutant](monkeypatch)
@@ -151,6 +153,7 @@ def test_a_broken_environment_is_found(tmp_path: Path, more: dict[str, str], sai
     assert any(said in problem for problem in outcome.problems), outcome.problems
 
 
+@pytest.mark.slow
 def test_an_early_end_of_an_episode_is_no_fault_and_several_are_played(tmp_path: Path) -> None:
     """The environment says when."""
     simulated = Simulated(Game.of(str(written(tmp_path, length=70))), episodes=3)
@@ -184,6 +187,7 @@ def test_a_fault_is_left_as_a_small_scenario(tmp_path: Path) -> None:
     assert small.scenario == Scenario(seed=3, seconds=2.0)
 
 
+@pytest.mark.slow
 def test_slow_steps_cost_frames_of_the_clock_and_none_of_the_record(tmp_path: Path) -> None:
     """A machine on which a step takes most of a period stands more, and every frame is still right."""
     file = str(written(tmp_path))
@@ -299,6 +303,7 @@ def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path
     assert "page 0 ended with 'no_progress'" in simulated.run(scenario).problems
 
 
+@pytest.mark.slow
 def test_a_short_episode_proves_something_and_a_game_in_which_nothing_moves_does_not(tmp_path: Path) -> None:
     """An episode that is over before its first hash has moved all the same; actions alone are not enough."""
     outcome = game(tmp_path, length=12).run(BAD)
@@ -365,6 +370,7 @@ def test_a_fault_is_told_and_its_scenario_can_be_played_again(tmp_path: Path) ->
     assert simulate(written(tmp_path), "--scenario", left)[0] == 0
 
 
+@pytest.mark.slow
 def test_what_was_played_is_told_when_somebody_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And where to go on; it is no success."""
     played = Simulated.run

@@ -20,6 +20,7 @@ from pycore.cli import cli
 from pycore.errors import ConfigError
 from pycore.relay.settings import check_settings
 from pycore.relay.turn import Turn
+from pycore.version import __version__
 
 
 @pytest.mark.slow
@@ -131,10 +132,10 @@ def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> N
 def test_without_the_extra_the_command_says_how_to_get_it() -> None:
     """The core needs nothing; the command line names what it needs."""
     code = "import sys; sys.modules[sys.argv[1]] = None; sys.argv[1:] = {}; from pycore.__main__ import main; main()"
-    for missing, arguments in (
-        ("click", []),
-        ("socketio", ["relay", "--port", "0"]),
-        ("sqlalchemy", ["data"]),
+    for missing, arguments, extra in (
+        ("click", [], "study"),
+        ("socketio", ["relay", "--port", "0"], "relay"),
+        ("sqlalchemy", ["data"], "relay"),
     ):
         root = str(Path(__file__).parents[3])
         run = subprocess.run(
@@ -142,8 +143,19 @@ def test_without_the_extra_the_command_says_how_to_get_it() -> None:
             cwd=root, capture_output=True, text=True, timeout=20, check=False,
         )  # fmt: skip
         assert run.returncode == 2, run.stderr
-        assert "pip install 'interactive-gym-pycore[relay]'" in " ".join(run.stderr.split())
+        assert f"pip install 'interactive-gym-pycore[{extra}]'" in " ".join(run.stderr.split())
         assert "Traceback" not in run.stderr
+
+
+def test_the_version_needs_no_extra() -> None:
+    """Who reports a fault is asked for it."""
+    code = (
+        "import sys; sys.modules['click'] = None; sys.argv[1:] = ['--version']; "
+        "from pycore.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"pycore, version {__version__}\n")
+    assert CliRunner().invoke(cli, ["--version"]).output == done.stdout
 
 
 def test_importing_the_core_imports_nothing_of_the_relay() -> None:

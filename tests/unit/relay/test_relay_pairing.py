@@ -146,6 +146,7 @@ def test_joining_twice_is_joining_once(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_disconnected_player_is_reported_after_the_grace(relay: Relay) -> None:
     """end_game comes to the others once the grace is over, not before, and the game is over."""
 

@@ -232,6 +232,7 @@ def test_a_flood_is_refused_and_then_cut_off_while_the_others_play_on(tmp_path: 
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_ordinary_play_at_60_fps_is_never_too_frequent(relay: Relay) -> None:
     """Ten seconds of inputs at once, as after a change of path, pass the default limits."""
 

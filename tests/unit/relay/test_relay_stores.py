@@ -37,6 +37,7 @@ def export(relay: Relay, game: str, out: Path) -> Any:
     return CliRunner().invoke(cli, ["data", "--database", relay.database, "--game", game, "--out", str(out)])
 
 
+@pytest.mark.slow
 def test_what_comes_out_is_to_the_byte_what_went_in(relay: Relay, tmp_path: Path) -> None:
     """Metrics as text are kept as they are, as an object in JSON.stringify's form; lines in any division."""
     text = json.dumps(METRICS, indent=2)
@@ -168,6 +169,7 @@ def test_a_full_disk_gives_an_error_and_never_an_ok(tmp_path: Path) -> None:
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_broken_tables_never_look_like_a_success(tmp_path: Path) -> None:
     """A database that lost its tables answers each store with store_failed, and HTTP with 503."""
 
