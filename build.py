@@ -95,6 +95,10 @@ def parser() -> argparse.ArgumentParser:
     rehearsal.add_argument("--p2p-down-at", type=nonnegative, metavar="S", help="cut peer-to-peer after S seconds")
     rehearsal.add_argument("--p2p-up-at", type=nonnegative, metavar="S", help="and restore it")
     rehearsal.add_argument("--p2p-cut", choices=SHUT, default="silent", help="how (default: %(default)s)")
+    rehearsal.add_argument("--leave-at", type=nonnegative, metavar="S", help="the last page is closed after S seconds")
+    rehearsal.add_argument("--reload-at", type=nonnegative, metavar="S", help="the last page is loaded again")
+    rehearsal.add_argument("--server-down-at", type=nonnegative, metavar="S", help="the server ends after S seconds")
+    rehearsal.add_argument("--server-up-at", type=nonnegative, metavar="S", help="and another one takes its place")
     rehearsal.add_argument("--socketio-only", action="store_true", help="peer-to-peer never comes up")
     rehearsal.add_argument("--input-delay", type=delay, default=None, metavar="N", help="frames")
     rehearsal.add_argument("--seed", type=int, default=1, help="of the scripted inputs (default: %(default)s)")
@@ -146,7 +150,7 @@ def contradiction(options: argparse.Namespace) -> str:
     given = {name for name, value in vars(options).items() if value != getattr(usual, name)}
     rehearsed = {
         "seconds", "out", "latency", "loss", "p2p_down_at", "p2p_up_at", "p2p_cut", "socketio_only", "input_delay",
-        "seed", "chromium",
+        "seed", "chromium", "leave_at", "reload_at", "server_down_at", "server_up_at",
     }  # fmt: skip
     down, up = options.p2p_down_at, options.p2p_up_at
     if options.selfplay is None:

@@ -71,6 +71,10 @@ def plan_of(options: argparse.Namespace, game: Game) -> Plan:
         socketio_only=options.socketio_only,
         input_delay=options.input_delay,
         seed=options.seed,
+        leave_at=options.leave_at,
+        reload_at=options.reload_at,
+        server_down_at=options.server_down_at,
+        server_up_at=options.server_up_at,
     )
 
 

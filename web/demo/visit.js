@@ -82,6 +82,7 @@ export class Visit {
     this.#rounds = [];
     this.#endReason = { code: 'complete', text: '' };
     status.stored = false;
+    status.gone = {};
     this.#joinedAt = Date.now();
     this.#enter('waiting');
     screens.showWaiting({});
@@ -260,6 +261,9 @@ export class Visit {
         break;
       case 'done':
         this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? '') };
+        break;
+      case 'gone':
+        status.gone[String(news['player'])] = /** @type {any} */ (news);
         break;
       case 'desync':
         report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
