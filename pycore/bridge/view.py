@@ -122,7 +122,7 @@ class View:
                 "stalls": session.stalls,
                 "holding": timeline.end is not None,
                 "phase": PHASE_NAMES[session.phase],
-                "connection_type": session.connection_type,
+                "connection_type": session.kinds.session[0],
                 "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
                 "reason": session.reason,
                 "notice": self._notice(),
@@ -142,7 +142,7 @@ class View:
             entry["fallback"] = link.fallback
             entry["hidden"] = bool(link.hidden)
             entry["interrupted"] = session.is_interrupted(seat)
-            entry["connection_type"] = self._connections.kinds.get(seat, "unknown")
+            entry["connection_type"] = session.kinds.of(seat)
         return entry
 
     def score(self) -> tuple[dict[Any, Any], Any]:

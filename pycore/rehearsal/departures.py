@@ -96,7 +96,8 @@ def judged(
 ) -> tuple[Departed, list[str]]:
     """The same with how it went on for the others, and what is wrong with that.
 
-    `goes_on`: the others were to play on. `texts`, `metrics` and `gone` (what pages were told of players who are gone, by player) are of those who stayed.
+    `goes_on`: the others were to play on. `texts`, `metrics` and `gone` (what pages were told of players who are gone,
+    by player) are of those who stayed.
     """
     reasons = {player: str(of["end"]["reason"]) for player, of in metrics.items()}
     early = sorted({reason for reason in reasons.values() if reason not in PLAYED})
