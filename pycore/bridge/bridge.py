@@ -21,7 +21,7 @@ from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
-from pycore.bridge.seats import who_left
+from pycore.bridge.seats import looks_of, who_left
 from pycore.bridge.sent import Sent
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
@@ -116,7 +116,8 @@ class Bridge:
             # A companion's page keeps records of its own.
             self._experienced = Experienced(session, game.now, game.settings.store_every)
         self._sent = sent = Sent(session)
-        self.view = View(session, self.trajectory, self._connections, self._pictures, self._figures, sent, self._notice)
+        looks = looks_of(owned, game.settings, len(session.players))
+        self.view = View(session, self.trajectory, self._pictures, self._figures, sent, self._notice, looks)
         self._default = session.seats[session.me].default_action
         self._write_head()
 

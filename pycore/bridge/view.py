@@ -7,11 +7,10 @@ when an episode or a session is over.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pycore.bridge.buffers import dense
-from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.sent import Sent
 from pycore.envs.pictures import PIXELS
@@ -74,19 +73,19 @@ class View:
         self,
         session: Session,
         trajectory: Trajectory,
-        connections: Connections,
         pictures: Pictures | None,
         figures: Figures,
         sent: Sent,
         notice: Callable[[], str],
+        looks: Sequence[Mapping[str, str]],
     ) -> None:
         self._session = session
         self._trajectory = trajectory
-        self._connections = connections
         self._pictures = pictures
         self._figures = figures
         self._sent = sent
         self._notice = notice
+        self._looks = looks
         self.socketio_rtt: float | None = None
         """Round trip to the server in s, which the page measures."""
 
@@ -131,7 +130,7 @@ class View:
 
     def _player(self, seat: int) -> dict[str, Any]:
         session = self._session
-        entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me}
+        entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me, **self._looks[seat]}
         if str(session.players[seat]) in session.settings.policies:
             entry["policy"] = True
         elif seat != session.me:
