@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -46,9 +47,9 @@ class Plan:
     reload_at: float | None = None
     """or loaded again."""
     server_down_at: float | None = None
-    """When the server's process ends,"""
+    """When the server's process ends (with `socketio_only`: answers nobody any more),"""
     server_up_at: float | None = None
-    """and when another one takes its place, with the same database."""
+    """and when another one takes its place, with the same database (with `socketio_only`: it answers again)."""
     hide: tuple[int, float, float] | None = None
     """A page, and from when to when it is hidden."""
     screenshots: dict[str, float] = field(default_factory=dict)
@@ -91,6 +92,8 @@ class Plan:
         down, up = self.server_down_at, self.server_up_at
         if (down is None) != (up is None):
             raise ConfigError("the server goes down and comes up again: say both times, or nothing is stored")
+        if down is not None and self.socketio_only and os.name == "nt":
+            raise ConfigError("a process cannot be made to stand still on Windows: leave out socketio_only")
         if down is not None and up is not None and not 0 < down < up < self.seconds:
             raise ConfigError(
                 f"{down:g} s and {up:g} s are no time that the server is away for, before the end at {self.seconds:g} s"

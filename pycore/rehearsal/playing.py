@@ -232,14 +232,19 @@ class _Stage:
             self._impairment.forget(page)
             self.departed = (departures.leave if cue == "leave" else departures.reload)(page, self._relay.url)
             self._say("a page is closed" if cue == "leave" else "a page is loaded again")
-        elif cue == "server down":
-            self._relay.stop()
-            self._say("the server is down")
-        elif cue == "server up":
-            self._relay.restart()
-            self._say("the server is up again")
+        elif cue in ("server down", "server up"):
+            self._serve(cue == "server up")
         elif self._out is not None:
             _photograph(pages, self._out, cue)
+
+    def _serve(self, up: bool) -> None:
+        relay = self._relay
+        # A game that goes through the server has its place in the memory of that process: there it is out of reach.
+        if self._plan.socketio_only:
+            (relay.thaw if up else relay.freeze)()
+        else:
+            (relay.restart if up else relay.stop)()
+        self._say(f"the server is {'there again' if up else 'away'}")
 
     def _cut(self) -> None:
         pages = self.pages

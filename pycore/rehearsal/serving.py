@@ -6,6 +6,7 @@ A process of its own, because that is what a study runs; and because a rehearsal
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
@@ -123,3 +124,13 @@ class Relay:
         """Begin again, after `stop`."""
         self.start()
         self.restarts += 1
+
+    def freeze(self) -> None:
+        """Answer nobody from now on, as if no way led there: its sockets stay open, and what they bring waits."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
