@@ -14,8 +14,8 @@ import { gettingReady, hasLeft, isBack, listedName, playerName, standing, troubl
 const STALL_SHOWN_AFTER = 0.4;
 /** Who came back, or has left, is told for so long, s. */
 const CHANGE_SHOWN_FOR = 5;
-/** Of so many players on, their chips are small, and say how somebody is reached only where something is wrong. */
-const MANY = 5;
+/** Of so many players on (on a phone: one less), their chips are small, and say only what is wrong. */
+const MANY = 4;
 
 /**
  * @typedef {object} HudPlayer
@@ -144,7 +144,9 @@ export class Hud {
     const shape = players.map(({ id, you }) => `${id}${you}`).join();
     if (shape !== this.#shape) {
       this.#shape = shape;
-      list.classList.toggle('many', players.length >= MANY);
+      const narrow = window.matchMedia('(max-width: 30rem)').matches;
+      list.classList.toggle('many', players.length >= (narrow ? MANY - 1 : MANY));
+      list.style.setProperty('--columns', String(Math.min(MANY, players.length)));
       list.replaceChildren(...players.map((player, seat) => {
         const item = make('li', player.you ? 'you' : '');
         const dot = make('span', 'dot');
@@ -167,6 +169,7 @@ export class Hud {
       const wrong = player.gone || player.interrupted;
       badge.className = `badge ${player.path ?? ''} ${wrong ? 'trouble' : ''}`;
       item.classList.toggle('gone', player.gone === true);
+      item.classList.toggle('wrong', wrong === true);
       this.#text(badge, word);
     });
   }
