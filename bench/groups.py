@@ -165,6 +165,7 @@ def bridge() -> list[Row]:
         row("bridge.tick.chromium", found["tick_us"], "µs", 32),
         row("bridge.experienced.chromium", found["experienced_us"], "µs"),
         row("bridge.experienced.chromium.pct", 100 * found["experienced_us"] / found["tick_us"], "%", 3),
+        row("bridge.store.chromium", found["store_ms"], "ms"),
         row("bridge.tick.paced.chromium", found["paced_us"], "µs"),
         row("bridge.render.chromium", found["render_us"], "µs"),
     ]

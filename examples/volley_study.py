@@ -1,13 +1,14 @@
 """Beach volley as a study for two people, in the interactive_gym page: a complete experiment in one file.
 
-    pip install "multi-user-gymnasium[server]==0.1.3" "interactive-gym-pycore[relay]"
+    pip install "multi-user-gymnasium[server]==0.1.3" "PATH/TO/THIS/CHECKOUT[relay]"
     python -m pycore interactive-gym install SITE_PACKAGES
     python examples/volley_study.py
 
-SITE_PACKAGES is the "Location" that `pip show multi-user-gymnasium` prints. Then two browser windows at
-http://localhost:8000 play with each other: Continue, Start, and the arrow keys. The data comes to data/volley/match/,
-one CSV file for each participant and episode; docs/interactive-gym.md explains it. With the page's own module it would
-not run: that one needs observations that are numpy arrays.
+pycore is on no index yet, so it is installed from its checkout. SITE_PACKAGES is the "Location" that `pip show
+multi-user-gymnasium` prints. Then two browser windows at http://localhost:8000 play with each other: Continue, Start,
+and the arrow keys. The data comes to data/volley/match/, one CSV file for each participant and episode;
+docs/interactive-gym.md explains it. With the page's own module it would not run: that one needs observations that are
+numpy arrays.
 """
 
 import argparse

@@ -107,15 +107,30 @@ class Desync(Frozen):
 
 
 class PeerStatus(Frozen):
-    """A player is hidden, interrupted, or back."""
+    """A player is hidden, interrupted, back, or gone for good."""
 
     news = "peer"
     seat: int
     status: str
-    """`present`, `hidden` or `interrupted`."""
+    """`present`, `hidden`, `interrupted` or `gone`."""
 
 
-News = PhaseChanged | PathChanged | EpisodeEnded | DelaysChanged | SessionEnded | Desync | PeerStatus
+class PlayerGone(Frozen):
+    """Of a player who is gone, all others have agreed on the last action."""
+
+    news = "gone"
+    seat: int
+    episode: int
+    frame: int
+    """The last frame of the episode with an action of its own; -1: there is none."""
+    cause: str
+    """`left` (the server or the player's page said so), `silent` (the relay or a majority decided), `returned` (its
+    page was loaded again) or `error` (its environment failed)."""
+    on_drop: str
+    """What follows, as the settings have it."""
+
+
+News = PhaseChanged | PathChanged | EpisodeEnded | DelaysChanged | SessionEnded | Desync | PeerStatus | PlayerGone
 """News that is no line of the log."""
 
 Event = Log | News

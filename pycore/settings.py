@@ -23,8 +23,10 @@ LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay", "name", "color")
 COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
+ON_DROP: Final = ("end", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
+ADAPTIVE: Final = ("off", "all", "each")
 RISE: Final = 4
 """Frames by which an input delay may rise unless the study says otherwise: at 30 fps 133 ms, which people notice less
 than a game that jerks."""
@@ -43,6 +45,10 @@ class Settings(Frozen):
     input_delay_max: int | None = None
     """How far the input delay may rise, from the second episode on, where a peer's machine takes too long to roll back
     what comes without it (`pycore.costs`). Default `input_delay` + 4; the same as `input_delay`: it never rises."""
+    adaptive_input_delay: str = "off"
+    """`off`, or whether the input delay follows the network from episode to episode, up to `input_delay_max`, so that
+    inputs come in time by the measured round trips and jitter. `all`: by as many frames for every seat, as the worst
+    link needs it. `each`: of each seat as its best link needs it, so that only who is far from everybody waits."""
     window: int | None = None
     """Prediction window in frames: how far the current frame may be ahead of the known one.
     Default max(8, 0.4 s)."""
@@ -76,7 +82,10 @@ class Settings(Frozen):
     interrupted_after: float = 2.0
     """Silence on every path after which a player counts as interrupted: the others are told."""
     dropped_after: float = 20.0
-    """Silence on every path after which the session ends without that player."""
+    """Silence on every path after which a player is given up: a session of two ends, of more the others go on."""
+    on_drop: str = "end"
+    """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
+    all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
     environment: str = ""
@@ -84,7 +93,8 @@ class Settings(Frozen):
     experienced: bool = True
     """Whether every page keeps a record of what its participant saw."""
     store_every: float = 5.0
-    """Seconds from one store of that record to the next: what is lost at most when a page is closed."""
+    """Seconds from one store of what a page has recorded to the next: what is lost at most when it is closed.
+    0: nothing is stored before the end of an episode."""
     subject_from: Sequence[str] = SUBJECT_FROM
     """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
@@ -103,6 +113,8 @@ class Settings(Frozen):
         _within("input_delay", self.input_delay, 0, 60)
         if self.input_delay_max is not None:
             _within("input_delay_max", self.input_delay_max, self.input_delay, 60)
+        if self.adaptive_input_delay not in ADAPTIVE:
+            raise ConfigError(f"adaptive_input_delay is {self.adaptive_input_delay!r}; it must be {_either(ADAPTIVE)}")
         if self.snapshot_every is not None:
             _within("snapshot_every", self.snapshot_every, 1, 16)
         _within("window", self.prediction_window, 1, 120)
@@ -112,10 +124,13 @@ class Settings(Frozen):
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
-        _within("store_every", self.store_every, 1, 3600)
+        if self.store_every != 0:
+            _within("store_every", self.store_every, 1, 3600)
         for name in ("p2p", "p2p_required", "experienced"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if self.on_drop not in ON_DROP:
+            raise ConfigError(f"on_drop is {self.on_drop!r:.40}; it must be 'end' or 'default_action'")
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
@@ -222,8 +237,14 @@ class Settings(Frozen):
             "environment": self.environment,
             "seats": [dict(of_seat) for of_seat in self.seats],
         }
-        # Without policies it is what it was before there were any: records of then are still replayed.
-        return {**agreed, "policies": {**self.policies}} if self.policies else agreed
+        # Where these are not used it is what it was before there were any: records of then are still replayed.
+        if self.adaptive_input_delay != "off":
+            agreed["adaptive_input_delay"] = self.adaptive_input_delay
+        if self.policies:
+            agreed["policies"] = {**self.policies}
+        if self.on_drop != ON_DROP[0]:
+            agreed["on_drop"] = self.on_drop
+        return agreed
 
     def reaction_time(self, player: int | str) -> int:
         """Frames after which the policy of a player sees what happened; 0 where none plays."""
@@ -245,6 +266,10 @@ class Settings(Frozen):
             if player not in seats:
                 raise ConfigError(f"policies has one for player {player}; the players are {', '.join(seats)}")
         return {seats[player]: of["policy"] for player, of in self.policies.items() if of["computed_by"] == by}
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
 
 
 def _policies(given: Any) -> dict[str, dict[str, Any]]:

@@ -180,11 +180,15 @@ def newest_input(session: Session, data: bytes) -> int:
     return max((first + len(inputs) - 1 for first, inputs in _runs(_decoded(session, data)) if inputs), default=-1)
 
 
-def frames_in_two_runs(session: Session, data: bytes) -> list[int]:
-    """The frames of a datagram that carries two runs of inputs of the running episode; none for any other packet."""
+def frames_in_two_runs(session: Session, data: bytes, seat: int) -> list[int]:
+    """The frames of a datagram that carries two runs of inputs of a seat in the running episode; none for any other
+    packet, or one that passes on what somebody gave who is gone."""
     if data[0] != datagram.KIND or not data[11] & datagram.RUNS or data[4] != session.episode & 0xFF:
         return []
-    return [first + place for first, inputs in _runs(_decoded(session, data)) for place in range(len(inputs))]
+    packet = _decoded(session, data)
+    if any(run.seat != seat for run in packet.runs):
+        return []
+    return [first + place for first, inputs in _runs(packet) for place in range(len(inputs))]
 
 
 def two_runs(sender: Session, seq: int, first: int, inputs: list[bytes], second: int, more: list[bytes]) -> bytes:

@@ -81,6 +81,9 @@ class Truthful(Judge):
             return
         episode = page.session.episode
         for frame, seat in changed:
+            if seat in page.session.gone:
+                # Nobody gave the default action that stands there now.
+                continue
             if (page.seat, episode, frame, seat) not in self._events and core_view.knows(page.session, seat, frame):
                 self.complain(page, "no event", f"the input of seat {seat} changed frame {frame} without an event")
         changed.clear()
@@ -179,7 +182,7 @@ class Runs(Judge):
         session = page.session
         if data is None or len(data) < 20 or session.phase not in (PLAYING, HOLDING):
             return
-        frames = core_view.frames_in_two_runs(session, data)
+        frames = core_view.frames_in_two_runs(session, data, sender)
         self.checked += bool(frames)
         lacking = [frame for frame in frames if not core_view.knows(session, sender, frame)]
         if lacking:
@@ -223,6 +226,10 @@ class News(Judge):
         if not self.must_end and event.reason not in ("complete", "stop"):
             self.complain(page, "end", f"{event}")
         if event.reason == "no_progress":
-            quiet = max(self.mesh.now - self._heard.get((page.seat, other), 0.0) for other in page.channels)
+            quiet = max(
+                self.mesh.now - self._heard.get((page.seat, other), 0.0)
+                for other in page.channels
+                if other not in page.session.gone
+            )
             if quiet > 2 * page.session.settings.interrupted_after:
                 self.complain(page, "end", f"{event}, but somebody was not heard for {quiet:.1f} s")

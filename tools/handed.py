@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pycore.bridge.handed import CORE, DEMO
+from pycore.bridge.handed import CORE, DEMO, WATCH
 from pycore.interactive_gym.handed import HANDED
 from tools.paths import WEB
 from tools.process import say
@@ -19,6 +19,7 @@ from tools.process import say
 FILES = {
     "core/handed.js": ("pycore/bridge/handed.py", CORE),
     "demo/handed.js": ("pycore/bridge/handed.py", DEMO),
+    "watch/handed.js": ("pycore/bridge/handed.py", WATCH),
     "interactive_gym/handed.js": ("pycore/interactive_gym/handed.py", HANDED),
 }
 

@@ -20,7 +20,7 @@ from tools.paths import BUILD
 FOLDER = BUILD / "long"
 FILE = BUILD / "long.json"
 
-FUZZ_SECONDS = 120
+FUZZ_PACKETS = 1_000_000
 EXAMPLES = {"PYCORE_HYPOTHESIS": "thorough", "PYCORE_EXAMPLES": "8x"}
 """Of every property: 1,000 where a test leaves it to the profile, eight times as many as usual where it does not."""
 
@@ -42,22 +42,29 @@ def examples(file: Path) -> list[str]:
 
 
 def schedules(file: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.property.long", "--json", str(file)]
+    # What was stopped goes on, and what is done for these sources is not done again.
+    state = file.with_name("schedules.state")
+    return [sys.executable, "-m", "tests.property.long", "--state", str(state), "--json", str(file)]
 
 
 def fuzz(file: Path) -> list[str]:
-    return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--seconds", str(FUZZ_SECONDS), "--json", str(file)]
+    return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--count", str(FUZZ_PACKETS), "--json", str(file)]
 
 
 def settling(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.settling", "4", "2", "1", "--json", str(file)]
 
 
+def hour(file: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.property.hour", "--json", str(file)]
+
+
 PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
-    Long("schedules", "the laws over random schedules by the thousand", schedules),
+    Long("schedules", "the laws over 10,000 random schedules; it goes on where it was stopped", schedules),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
-    Long("fuzz", f"mutated packets for {FUZZ_SECONDS} s", fuzz),
+    Long("hour", "an hour of play with two and with eight: nothing grows", hour),
+    Long("fuzz", f"{FUZZ_PACKETS:,} mutated and random packets into sessions of two to five", fuzz),
 )
 
 

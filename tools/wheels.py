@@ -46,7 +46,8 @@ HOOK = ROOT / "tools" / "hatch_build.py"
 def sources_hash() -> str:
     """The hash of everything that decides what is in the wheels."""
     digest = hashlib.sha256()
-    web = (path for folder in ("core", "demo", "interactive_gym", "replay") for path in (WEB / folder).iterdir())
+    folders = ("core", "demo", "watch", "interactive_gym", "replay")
+    web = (path for folder in folders for path in (WEB / folder).iterdir())
     files = [*sorted((ROOT / "pycore").rglob("*")), *sorted(web)]
     files += [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE", WEB / "package-lock.json", HOOK]
     for path in [*files, Path(__file__), COMPILER]:

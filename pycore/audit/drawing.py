@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
 from pycore.audit.findings import Finding
+from pycore.audit.objects import oddities
 from pycore.envs import ParallelEnvAdapter
 from pycore.envs.pictures import undrawable
 from pycore.values.results import results_text
@@ -27,11 +28,14 @@ def findings_of_drawing(
         yield Finding("no_render", "note", "it has no render(): a page shows nothing", do)
         return
     shown: Any = None
+    odd: dict[str, None] = {}
     adapter.reset(0)
     for row, without in zip(rows, first, strict=False):
         if without.frame % PICTURES == 0:
             before = adapter.canonical(adapter.save())
             shown = adapter.drawn()
+            if isinstance(shown, (list, tuple)):
+                odd |= dict.fromkeys(oddities(shown))
             after = adapter.canonical(adapter.save())
             adapter.resume()
             if before != after:
@@ -47,6 +51,11 @@ def findings_of_drawing(
             break
         if result.done:
             break
+    if odd:
+        told, *more = odd
+        others = f"; {len(more)} more of the kind" if more else ""
+        do = "docs/drawing.md has every object and its fields; another page than pycore's may draw it otherwise"
+        yield Finding("drawn_oddly", "note", f"in what render() lists, {told}{others}", do)
     why = "None" if shown is None else undrawable(shown)
     if why is not None:
         yield Finding(

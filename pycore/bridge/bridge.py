@@ -23,6 +23,7 @@ from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
 from pycore.bridge.seats import looks_of, who_left
 from pycore.bridge.sent import Sent
+from pycore.bridge.stores import Stores
 from pycore.bridge.view import Pictures, View
 from pycore.duties import P2P, SEND, Output
 from pycore.envs import ParallelEnvAdapter
@@ -31,7 +32,7 @@ from pycore.errors import ActionError, PycoreError, described
 from pycore.events import EpisodeEnded, Log, News, PathChanged, PhaseChanged
 from pycore.policy import Policy, Predictor
 from pycore.records.experienced import Experienced
-from pycore.records.metrics import episode_line
+from pycore.records.metrics import episode_line, path_line
 from pycore.records.trajectory import Trajectory
 from pycore.session.identity import NO_POLICIES
 from pycore.session.phases import DONE, PHASE_NAMES, READYING
@@ -113,11 +114,16 @@ class Bridge:
         self._figures = Figures(session, game.wall_ms, game.joined_ms)
         self._experienced: Experienced | None = None
         if game.settings.experienced and companion is None:
-            # A companion's page keeps records of its own.
-            self._experienced = Experienced(session, game.now, game.settings.store_every)
+            self._experienced = Experienced(session, game.now)
+        # A companion's page keeps records of its own, and stores them its own way.
+        every = game.settings.store_every if companion is None else 0.0
+        self._stores = Stores(session, self.trajectory, self._experienced, self._figures.export, game.now, every)
         self._sent = sent = Sent(session)
         looks = looks_of(owned, game.settings, len(session.players))
-        self.view = View(session, self.trajectory, self._pictures, self._figures, sent, self._notice, looks)
+        self.view = View(
+            session, self.trajectory, self._pictures, self._figures, sent,
+            lambda: self._refusals.notice(self.now), looks,
+        )  # fmt: skip
         self._default = session.seats[session.me].default_action
         self._write_head()
 
@@ -155,8 +161,7 @@ class Bridge:
         self.now = now
         self._out.restart()
         if self._resume is not None and self.session.phase < DONE:
-            # Between two ticks there were pictures, and whatever else the page has this Python do.
-            try:
+            try:  # between two ticks there were pictures, and whatever else the page has this Python do
                 self._resume()
             except Exception as error:
                 self.session.abort(now, "error", described(error))
@@ -167,8 +172,10 @@ class Bridge:
         worked = inbox[2] | inbox[3] << 8
         self._figures.ticked(now, flags & DISPLAYED != 0, worked)
         experienced = self._experienced
-        if experienced is not None and experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked):
-            self.tell({"news": "experienced"})
+        if experienced is not None:
+            experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked)
+        if now >= self._stores.due_at and self._stores.ask(now):
+            self.tell({"news": "store"})
         if self.session.has_news:
             self._put_all_news()
         self._write_head()
@@ -202,9 +209,13 @@ class Bridge:
             assert self._figures.clock is not None
             self._experienced.clock(self.now, *self._figures.clock)
 
-    def take_experienced(self, now: float) -> str:
-        """The lines of the experienced record since the last time, for the page to keep; empty where none is kept."""
-        return "" if self._experienced is None else self._experienced.take(now)
+    def take_stores(self, now: float) -> str:
+        """What was recorded since the last time, for the page to keep until the server has it: events and payloads."""
+        return self._stores.take(now)
+
+    def take_end_stores(self, now: float, episode: int) -> str:
+        """The same at the end of an episode, or, -1, of the session: with its metrics."""
+        return self._stores.take_end(now, int(episode))
 
     def measure(self, clock: Callable[[], float], row: Sequence[Any]) -> None:
         """Have the session know what the simulation takes here. What that raises, the game will raise again."""
@@ -221,9 +232,6 @@ class Bridge:
     def request_stop(self, now: float) -> None:
         """End the session with the running episode."""
         self.session.request_stop(now)
-
-    def _notice(self) -> str:
-        return self._refusals.notice(self.now)
 
     def _refused(self, error: ActionError) -> None:
         line = self._refusals.note(error, self.now)
@@ -304,14 +312,13 @@ class Bridge:
 
     def _put_event(self, event: News) -> None:
         news = {"news": event.news, **event.as_dict()}
-        seat = news.pop("seat", None)
-        if seat is not None:
+        if (seat := news.pop("seat", None)) is not None:
             news["player"] = self.session.players[seat]
         self.tell(news)
         if self._pictures is not None and isinstance(event, PhaseChanged) and event.phase == PHASE_NAMES[READYING]:
             self._pictures.begin()
         if isinstance(event, PathChanged):
-            self.log(_path_line(news))
+            self.log(path_line(news))
         elif isinstance(event, EpisodeEnded):
             self.log(episode_line(self.session, event))
         if self._experienced is not None:
@@ -328,8 +335,7 @@ class Bridge:
             if not self._companion.take(event, data, came):
                 self._take(event, data, came)
         except MALFORMED as error:
-            text = f"a message that cannot be read: {type(error).__name__}: {error}"
-            self.session.log(text, "warning")
+            self.session.log(f"a message that cannot be read: {type(error).__name__}: {error}", "warning")
 
     def _take(self, event: str, data: Any, came: float) -> None:
         if event == "rtc":
@@ -343,6 +349,9 @@ class Bridge:
             self._sent.take(data)
         elif event == "end_game":
             self.player_left(data.get("player_id") if isinstance(data, dict) else None, came)
+        elif event == "player_gone":
+            if str(data["game_id"]) == self.session.game_id:
+                self.session.players_gone([self.seat_of[str(player)] for player in data["players"]], came)
 
     def is_ours(self, signal: dict[str, Any]) -> bool:
         """Whether a signal is of this game: the same two may have played another one before."""
@@ -386,10 +395,3 @@ class Bridge:
                 close()
             except Exception as error:  # whatever an environment's close does, the page must get away
                 raise PycoreError(f"close() of {type(self._owned).__name__} failed: {error}") from error
-
-
-def _path_line(change: dict[str, Any]) -> str:
-    return (
-        f"[P2P] player {change['player']}: {change['from_path']} -> {change['to_path']} "
-        f"({change['cause']}) at frame {change['frame']} of episode {change['episode']}"
-    )

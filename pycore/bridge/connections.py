@@ -83,6 +83,11 @@ class Connections:
             self._looked_at = now
         for index, negotiator in enumerate(self._negotiators):
             link = self._links[index]
+            if link.peer.number in self._session.gone:
+                # Nobody connects to it any more, and the server passes nothing on to it.
+                negotiator.commands.clear()
+                negotiator.signals.clear()
+                continue
             if due and connected:
                 negotiator.poll(now, channels[index] >= 0, link.answers)
             for command in negotiator.commands:

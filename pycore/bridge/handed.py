@@ -1,7 +1,7 @@
 """What the shims are handed before they run: how patient to be, how often to try again, what is of no use later.
 
 Some of it is needed before Python is there (its own files are loaded by it), so it is not given at run time: it is
-written into `web/core/handed.js` and `web/demo/handed.js` (`python -m tools.handed`), and a test keeps them alike.
+written into the `handed.js` of each folder of web/ (`python -m tools.handed`), and a test keeps them alike.
 What a running game needs beyond this stands in its orders, one by one.
 """
 
@@ -26,6 +26,9 @@ CORE: Final[dict[str, Any]] = {
         "first_ping_every_ms": 250,
         "probes_kept": 64,
         "acknowledged_within_ms": 10_000,
+        # The page's address goes with the handshake, in which the relay reads 4,096 characters of JSON in all; a longer
+        # one is left out, so that it keeps nobody from playing.
+        "address_characters": 1900,
     },
     # An input is worthless when the next one is there.
     "CHANNEL": {"label": "game", "options": {"ordered": False, "maxRetransmits": 0}, "asked_every_ms": 1000},
@@ -40,16 +43,16 @@ CORE: Final[dict[str, Any]] = {
     # The wall clock is read anew so often, since the clock of the ticks may stand still while a machine sleeps; so many
     # seconds after it woke up may have the times from before.
     "WALL": {"every_s": 1.0},
+    # A text that fits a packet of the network gains nothing.
+    "PACKING": {"from_characters": 1200},
 }
 """For every page."""
 
 DEMO: Final[dict[str, Any]] = {
-    # With these codes the relay will never take it: trying again is of no use, it stays for the download. A part has
-    # at most 4 bytes a character, and the relay takes 262,144 bytes.
+    # With these codes the relay will never take it: trying again is of no use, it stays for the download.
     "STORING": {
         "retries_ms": RETRIES_MS,
         "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
-        "part_characters": 60_000,
     },
     # Actions by key, if a study has no mapping of its own: nothing, left, right, jump, and jump with either. Other keys
     # stand for the same ones, where a mapping does not use them itself.
@@ -61,3 +64,9 @@ DEMO: Final[dict[str, Any]] = {
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
 }
 """For our own page."""
+
+WATCH: Final[dict[str, Any]] = {
+    # What is shown is seconds old in any case. So many games have a picture: each steps its game again.
+    "WATCHING": {"list_every_ms": 2000, "ask_every_ms": 1000, "turn_ms": 33, "longest_ms": 12, "pictures": 6},
+}
+"""For the page that watches."""

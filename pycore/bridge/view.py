@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pycore.bridge.buffers import dense
 from pycore.bridge.figures import Figures
 from pycore.bridge.sent import Sent
-from pycore.envs.pictures import PIXELS
+from pycore.envs.pictures import PIXELS, picture_json
 from pycore.records.metrics import export_session_metrics, p2p_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
 from pycore.session.phases import BETWEEN, DONE, PHASE_NAMES
@@ -52,7 +51,7 @@ class Pictures:
         self._pixels = []
         if any(type(item) is dict and PIXELS in item for item in objects):
             objects = [self._without_pixels(item) for item in objects]
-        return dense({"objects": objects, "reset": reset})
+        return picture_json(objects, reset)
 
     def _without_pixels(self, item: Any) -> Any:
         """The object with a number in the place of its bytes: they are no JSON, and cross by themselves."""
@@ -141,6 +140,7 @@ class View:
             entry["fallback"] = link.fallback
             entry["hidden"] = bool(link.hidden)
             entry["interrupted"] = session.is_interrupted(seat)
+            entry["gone"] = seat in session.gone
             entry["connection_type"] = session.kinds.of(seat)
         return entry
 
@@ -165,7 +165,7 @@ class View:
     def state(self) -> str:
         """The contract's smaller words: p2pHealthy, p2pConnected, pendingRollbackFrame and others."""
         session = self._session
-        links = session.links
+        links = session.there
         return json.dumps(
             {
                 "p2pHealthy": bool(links) and all(link.healthy for link in links),

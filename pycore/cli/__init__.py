@@ -20,6 +20,7 @@ from pycore.cli.report import report
 from pycore.cli.serve import serve_study
 from pycore.cli.simulate import simulate
 from pycore.cli.verify import verify
+from pycore.cli.watch import watch
 from pycore.version import __version__
 
 __all__ = ["cli"]
@@ -32,6 +33,6 @@ def cli() -> None:
 
 
 for _command in (
-    new, audit, simulate, rehearse, serve_study, relay, data, replay, verify, export, report, interactive_gym,
+    new, audit, simulate, rehearse, serve_study, relay, watch, data, replay, verify, export, report, interactive_gym,
 ):  # fmt: skip
     cli.add_command(_command)

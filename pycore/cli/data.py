@@ -78,7 +78,7 @@ def _listed(game: GameData) -> Iterator[str]:
         kept = ", ".join("session" if episode < 0 else str(episode) for episode in data.metrics_episodes)
         of = [f"player {player}", subjects.get(player) or "no subject id", f"metrics: {kept or 'none'}"]
         for name, there, size, missing in (
-            ("episodes", len(data.parts), data.record_bytes, data.missing),
+            ("episodes", len(data.episodes), data.record_bytes, data.missing),
             ("seen", len(data.experienced), data.experienced_bytes, data.experienced_missing),
         ):
             counted = f"{there}, " if name == "episodes" else ""

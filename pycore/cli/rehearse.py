@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pycore.cli.network import network_options
 from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
@@ -37,13 +38,10 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
     "--episodes", type=click.IntRange(1, 250), metavar="N",
     help="Episodes; default: the settings' number, each half of the time long at most.",
 )  # fmt: skip
-@click.option("--latency", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="Added one-way time.")
-@click.option("--jitter", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="How much that changes.")
-@click.option("--loss", default=0.0, type=click.FloatRange(0, 100), metavar="PCT", help="One-way loss, per cent.")
+@network_options
 @click.option("--p2p-down-at", type=click.FloatRange(0), metavar="S", help="Cut peer-to-peer after so many seconds,")
 @click.option("--p2p-up-at", type=click.FloatRange(0), metavar="S", help="and restore it.")
 @click.option("--p2p-cut", type=click.Choice(CUTS), help="How it is cut.  [default: silent]")
-@click.option("--socketio-only", is_flag=True, help="Peer-to-peer never comes up: everything goes by the server.")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
 @click.option("--leave-at", type=click.FloatRange(0), metavar="S", help="Close the last page after so many seconds.")
 @click.option("--reload-at", type=click.FloatRange(0), metavar="S", help="Load the last page again.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pycore.cli.serving import Options, relay_options, serve, shown
+from pycore.cli.serving import Options, relay_options, serve, shown, watched
 from pycore.cli.told import told
 
 
@@ -28,7 +28,7 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
     from pycore.relay.serve import bind
     from pycore.site.study import Study
 
-    given = Options(**options)
+    given = Options.given(**options)
     # What the file has for a page is the site's.
     settings = {} if settings_file is None else Study.read(settings_file).settings
 
@@ -38,6 +38,7 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
         click.echo(f"  site      {site if site is not None else 'none'}")
         click.echo(f"  data      {shown(given.database)}")
         click.echo(f"  players   {seats} per game")
+        click.echo(watched(given, address))
         click.echo("  end with  Ctrl-C")
 
     serve(given, settings, site, seats, bind(given.host, given.port), ready)

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pycore.cli.serving import Options, relay_options, serve, shown
+from pycore.cli.serving import Options, relay_options, serve, shown, watched
 from pycore.cli.told import told
 from pycore.errors import UsageError
 from pycore.factory import STUDY
@@ -79,7 +79,7 @@ def serve_study(
     from pycore.site import Study, build
     from pycore.site.sources import sources_of
 
-    given = Options(**options)
+    given = Options.given(**options)
     place, _, factory = subject.partition(".py:")
     file = Path(f"{place}.py") if factory else Path(subject)
     factory = factory or DEFAULT
@@ -117,6 +117,7 @@ def serve_study(
             click.echo(f"  players   {players} per game{beside}: open the address in {_so_many(people)}")
             for line in _of_host(given.host, address):
                 click.echo(line)
+            click.echo(watched(given, address))
             click.echo("  end with  Ctrl-C")
             for warning in warnings:
                 console.print(f"[yellow]note:[/yellow] {escape(warning)}")

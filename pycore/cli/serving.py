@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -11,6 +13,7 @@ import click
 from rich.console import Console
 
 from pycore.cli.told import DATABASE
+from pycore.errors import UsageError
 from pycore.relay import create_app
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,6 +37,10 @@ OPTIONS = (
     ),
     click.option("--turn-ttl", default=86_400.0, show_default=True, help="Lifetime of TURN credentials, s."),
     click.option("--force-relay", is_flag=True, help="Pages use TURN only, so that players never see addresses."),
+    click.option(
+        "--watch-token", envvar="PYCORE_WATCH_TOKEN", show_envvar=True, metavar="TEXT",
+        help="Who has it may watch the running games; default: a new one, which is printed.",
+    ),
     click.option("-v", "--verbose", is_flag=True, help="Log what the server does."),
 )  # fmt: skip
 
@@ -50,7 +57,19 @@ class Options(NamedTuple):
     turn_secret: str | None
     turn_ttl: float
     force_relay: bool
+    watch_token: str | None
     verbose: bool
+
+    @classmethod
+    def given(cls, **options: Any) -> Options:
+        """The options of a call, with an operator's token in any case. Raises UsageError."""
+        token = options.pop("watch_token") or secrets.token_urlsafe(18)
+        if not re.fullmatch(r"[A-Za-z0-9._~-]{12,128}", token):
+            raise UsageError(
+                "the watch token must have 12 to 128 letters, digits and -._~ alone: it stands in an address, and "
+                "whoever guesses it sees the running games"
+            )
+        return cls(**options, watch_token=token)
 
     @property
     def turn(self) -> dict[str, Any] | None:
@@ -70,6 +89,11 @@ def relay_options(command: Command) -> Command:
     for option in reversed(OPTIONS):
         command = option(command)
     return command
+
+
+def watched(options: Options, address: str) -> str:
+    """The line that says where the running games are seen; the token is behind the #, which no server is sent."""
+    return f"  watch     {address}watch/#token={options.watch_token}"
 
 
 def shown(database: str) -> str:
@@ -103,6 +127,7 @@ def serve(
             turn=options.turn,
             seed=options.seed,
             origins=options.origins or None,
+            watch_token=options.watch_token,
         )
         serving.run(app, bound, ready=ready, log_level="info" if options.verbose else "warning")
         Console(highlight=False).print("pycore relay ended")

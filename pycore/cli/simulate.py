@@ -6,18 +6,18 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pycore.cli.network import network_options
 from pycore.cli.progress import tracked
 from pycore.cli.serve import settings_beside
-from pycore.cli.told import told
+from pycore.cli.told import terminated_as_interrupted, told
 from pycore.errors import UsageError
 from pycore.factory import STUDY
 
@@ -25,40 +25,49 @@ if TYPE_CHECKING:
     from pycore.rehearsal.simulated import Outcome, Simulated
     from pycore.testing.scenario import Scenario
 
-F = TypeVar("F", bound=Callable[..., Any])
 SHOWN = 10
 """So many seeds with a fault are shown; `--json` has all."""
 
 
-def _happens(name: str, form: str, text: str) -> Callable[[F], F]:
-    """An option that may stand several times."""
-    return click.option(f"--{name}", multiple=True, metavar=form, help=text)
+class WithHappenings(click.Command):
+    """A command that has an option for everything that can happen; each may stand several times."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """With those options, which are not made before the command is called."""
+        from pycore.testing.kinds import KINDS
+
+        *params, help_option = super().get_params(ctx)
+        happen = [
+            click.Option(
+                [f"--{name}"], multiple=True, metavar=kind.form, help=kind.meaning[0].upper() + kind.meaning[1:] + "."
+            )
+            for name, kind in KINDS.items()
+        ]
+        return [*params, *happen, help_option]
 
 
-@click.command(short_help="Play an environment over bad networks in virtual time.")
+@click.command(cls=WithHappenings, short_help="Play an environment over bad networks in virtual time.")
 @click.argument("subject", metavar="MODULE:FACTORY|FILE.py[:FACTORY]")
 @click.option("--players", type=click.IntRange(1, 8), metavar="N", help="Players; default: one for each agent.")
 @click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(0.1, 86_400), help="Of an episode.")
 @click.option("--episodes", type=click.IntRange(1, 250), metavar="N", help="Episodes; default: the settings' number.")
-@click.option("--latency", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="One-way time.")
-@click.option("--jitter", default=0.0, type=click.FloatRange(0, 5000), metavar="MS", help="Added to it, at random.")
-@click.option("--loss", default=0.0, type=click.FloatRange(0, 100), metavar="PCT", help="One-way loss, per cent.")
+@network_options
+@click.option("--bursts", default=0.0, type=click.FloatRange(0, 90), metavar="PCT", help="Lost in bursts, per cent.")
+@click.option(
+    "--burst-length", default=8.0, show_default=True, type=click.FloatRange(1, 1000), metavar="N",
+    help="Packets of a burst, on average.",
+)  # fmt: skip
 @click.option("--duplicates", default=0.0, type=click.FloatRange(0, 100), metavar="PCT", help="That comes twice.")
+@click.option(
+    "--reordering", default=0.0, type=click.FloatRange(0, 100), metavar="PCT",
+    help="That comes up to 100 ms later, so that others overtake it.",
+)  # fmt: skip
+@click.option("--bandwidth", type=click.FloatRange(1, 10**6), metavar="KBPS", help="Of each direction.")
 @click.option(
     "--server-latency", default=30.0, show_default=True, type=click.FloatRange(0, 5000), metavar="MS",
     help="From page to page through the server.",
 )  # fmt: skip
-@click.option("--socketio-only", is_flag=True, help="Peer-to-peer never comes up: everything goes by the server.")
 @click.option("--step", type=click.FloatRange(0, 10_000), metavar="MS", help="What a step takes on every machine.")
-@_happens("leave", "PAGE@S", "A page is closed. This and what follows may stand several times.")
-@_happens("vanish", "PAGE@S", "A page is gone without a word.")
-@_happens("reload", "PAGE@S", "A page is loaded again.")
-@_happens("hide", "PAGE@FROM-TO", "A page is hidden.")
-@_happens("freeze", "PAGE@FROM-TO", "The browser freezes a page.")
-@_happens("socket-down", "PAGE@FROM-TO", "A page has no connection to the server.")
-@_happens("cut", "[A-B]@FROM-TO", "Peer-to-peer drops everything, between all or two pages.")
-@_happens("close", "[A-B]@FROM-TO", "The channel is closed, and opened again.")
-@_happens("server-down", "@FROM-TO", "The server is away.")
 @click.option("--random", "at_random", is_flag=True, help="Draw network and happenings from each seed as well.")
 @click.option("--seeds", default=20, show_default=True, type=click.IntRange(1), metavar="N", help="How often to play.")
 @click.option("--from", "first", default=1, show_default=True, type=click.IntRange(0), metavar="N", help="First seed.")
@@ -84,9 +93,13 @@ def simulate(
     latency: float,
     jitter: float,
     loss: float,
-    duplicates: float,
-    server_latency: float,
     socketio_only: bool,
+    bursts: float,
+    burst_length: float,
+    duplicates: float,
+    reordering: float,
+    bandwidth: float | None,
+    server_latency: float,
     step: float | None,
     at_random: bool,
     seeds: int,
@@ -108,21 +121,22 @@ def simulate(
 
     Exit status 0: all of it is right; 1: something is wrong, or nothing was proved; 2: a mistake in the call.
     """
-    from pycore.costs import Costs
     from pycore.rehearsal.game import Game
-    from pycore.rehearsal.simulated import Simulated, vacuous
+    from pycore.rehearsal.many import vacuous
+    from pycore.rehearsal.simulated import Simulated
     from pycore.site import Study
     from pycore.testing.scenario import Happening, Scenario, drawn
 
-    with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
+    # What an environment prints belongs to nobody who reads our output.
+    with contextlib.redirect_stdout(sys.stderr), terminated_as_interrupted():
         settings = settings_beside(subject, settings)
         study = None if settings is None else Study.read(settings)
         game = Game.of(
             subject, None if study is None else study.settings, players or (None if study is None else study.players)
         )
-        simulated = Simulated(game, episodes=episodes, costs=None if step is None else Costs(step=step / 1000))
+        simulated = Simulated(game)
         if file is not None:
-            scenarios = [_read(file)]
+            scenarios = [_read(file, episodes, step)]
         else:
             scenario = Scenario(
                 seed=first,
@@ -130,9 +144,15 @@ def simulate(
                 latency_ms=latency,
                 jitter_ms=jitter,
                 loss=loss / 100,
+                bursts=bursts / 100,
+                burst_length=burst_length,
                 duplicates=duplicates / 100,
+                reordering=reordering / 100,
+                bandwidth_kbps=bandwidth,
                 server_ms=server_latency,
                 socketio_only=socketio_only,
+                episodes=episodes,
+                step_ms=step or 0.0,
                 happenings=tuple(
                     Happening.of(what.replace("_", "-"), text) for what, texts in happens.items() for text in texts
                 ),
@@ -172,20 +192,26 @@ def _played(simulated: Simulated, scenarios: list[Scenario]) -> tuple[list[Outco
     return outcomes, False
 
 
-def _read(file: Path) -> Scenario:
+def _read(file: Path, episodes: int | None, step: float | None) -> Scenario:
+    """The scenario of a file; what the call says of the game goes before it."""
+    from dataclasses import replace
+
     from pycore.testing.scenario import Scenario
 
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UsageError(f"{file} is no JSON: {error}") from error
-    return Scenario.from_json(value)
+    scenario = Scenario.from_json(value)
+    if episodes is not None:
+        scenario = replace(scenario, episodes=episodes)
+    return scenario if step is None else replace(scenario, step_ms=step)
 
 
 def _leave(simulated: Simulated, outcome: Outcome, out: Path) -> Path:
     """Write the scenario of a fault, made smaller."""
     from pycore.export.writing import new_file
-    from pycore.rehearsal.simulated import shrunk
+    from pycore.rehearsal.many import shrunk
 
     small = shrunk(simulated, outcome)
     path = out / f"scenario-{outcome.scenario.seed}.json"
@@ -224,6 +250,10 @@ def happened(outcomes: list[Outcome]) -> dict[str, Any]:
         "standing longest, s": max(outcome.standing for outcome in outcomes),
         "changes of path": sum(outcome.path_changes for outcome in outcomes),
         "inputs through the server": sum(outcome.through_server for outcome in outcomes),
+        "packets lost in bursts": sum(outcome.lost_in_bursts for outcome in outcomes),
+        "packets that came twice": sum(outcome.doubled for outcome in outcomes),
+        "packets that were held back": sum(outcome.held_back for outcome in outcomes),
+        "packets that did not fit": sum(outcome.choked for outcome in outcomes),
         "hashes compared": sum(outcome.hashes for outcome in outcomes),
         **{f"ended: {reason or 'not at all'}": count for reason, count in sorted(ends.items())},
         **{f"happened: {kind}": count for kind, count in sorted(kinds.items())},

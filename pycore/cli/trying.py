@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pycore.errors import ConfigError, PycoreError, UsageError, described, where_raised
 
 if TYPE_CHECKING:
+    from pycore.envs import ParallelEnvAdapter
     from pycore.rehearsal.game import Game, SeatActions
     from pycore.settings import Settings
     from pycore.site import Study
 
+SHOWN = 3
+"""Sentences about what is drawn; the next one is mostly the same again."""
 FRAMES = 40
 """Frames that are played: the whole truth is `pycore audit`'s and `pycore rehearse`'s to find."""
 
@@ -127,8 +130,29 @@ def _play(game: Game, settings: Settings, sendable: list[list[Any]]) -> list[str
         return []
     # Seats are out of step, so that they do not all do the same.
     columns = [list(islice(cycle(actions), seat, FRAMES + seat)) for seat, actions in enumerate(sendable)]
-    simulation.check(script=list(zip(*columns, strict=True)))
+    script = list(zip(*columns, strict=True))
+    simulation.check(script=script)
+    return _pictures(simulation, script)
+
+
+def _pictures(simulation: ParallelEnvAdapter, script: list[tuple[Any, ...]]) -> list[str]:
+    """What nobody would see of the pictures of these frames, as sentences."""
+    from pycore.audit.objects import oddities
+    from pycore.envs.pictures import undrawable
+
+    told: dict[str, None] = {}
     simulation.reset(0)
-    if simulation.render() is None:
-        return [NO_PICTURE]
-    return []
+    for row in script:
+        shown = simulation.drawn()
+        simulation.resume()
+        if shown is None:
+            return [NO_PICTURE]
+        if (why := undrawable(shown)) is not None:
+            return [f"the page will show no picture: render() gives {why}"]
+        if isinstance(shown, (list, tuple)):
+            told |= dict.fromkeys(oddities(shown))
+        if simulation.step(list(row)).done:
+            break
+    sentences = [f"render(): {sentence} (docs/drawing.md)" for sentence in told]
+    more = len(sentences) - SHOWN
+    return [*sentences[:SHOWN], *([f"render(): {more} more of the kind"] if more > 0 else [])]

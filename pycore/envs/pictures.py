@@ -1,7 +1,7 @@
 """What an environment's render() gave, as objects to draw.
 
 A page draws lists of objects. An array of pixels, or a surface of pygame, becomes the only object of such a list. What
-is neither is said on the screen, in the place of a picture.
+is neither is said on the screen, in the place of a picture, and so is an object that JSON cannot spell.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
-__all__ = ["PIXELS", "drawable", "undrawable"]
+from pycore.values.json import page_json
+
+__all__ = ["PIXELS", "drawable", "picture_json", "undrawable", "unspelt"]
 
 PIXELS: Final = "pixels"
 """The type of an object that is a picture; and its field with the bytes, row by row, `channels` to a pixel."""
@@ -50,6 +52,35 @@ def _picture(width: int, height: int, channels: int, data: bytes) -> dict[str, A
         "uuid": "picture", "object_type": PIXELS, "columns": int(width), "rows": int(height),
         "channels": int(channels), PIXELS: data,
     }  # fmt: skip
+
+
+def picture_json(objects: list[Any], reset: bool) -> str:
+    """The objects as a page reads them: numbers and arrays of numpy as plain ones, a text for what cannot be spelt.
+    `reset`: they are the first ones after a reset."""
+    try:
+        return page_json({"objects": objects, "reset": reset})
+    except Exception:  # what an environment gives may do anything
+        reasons = [(item, unspelt(item)) for item in objects]
+        spelt = [item for item, why in reasons if why is None]
+        first = next((why for _, why in reasons if why is not None), "objects that are nested too deep")
+        return page_json({"objects": [*spelt, *_told(first)], "reset": reset})
+
+
+def unspelt(item: Any) -> str | None:
+    """Why an object is no JSON, as "an object 'ball' whose x is nan"; None if it is."""
+    if not isinstance(item, dict):
+        return f"a {type(item).__name__} among the objects"
+    try:
+        page_json(item)
+    except Exception:  # as above
+        for name, value in item.items():
+            try:
+                page_json({name: value})
+            except Exception:  # as above
+                what = repr(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+                return f"an object {item.get('uuid')!r:.40} whose {name!s:.40} is {what:.40}"
+        return "an object that contains itself"
+    return None
 
 
 def _told(what: str) -> list[Any]:

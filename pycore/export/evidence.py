@@ -190,6 +190,8 @@ def _ends(of: Evidence) -> str:
 def _judge_metrics(of: Evidence) -> None:
     reasons: dict[Any, dict[str, Any]] = {}
     for player, metrics in of.metrics.items():
+        if metrics.get("soFar"):
+            of.lacks.append(f"the page of player {player} went away in the middle of an episode; its metrics end there")
         mismatches = metrics["sync"].get("p2pHashMismatches")
         if mismatches:
             of.desyncs.append(f"player {player} counted {mismatches} hashes that differed")
@@ -209,11 +211,38 @@ def _judge_metrics(of: Evidence) -> None:
             for episode in lengths:
                 if episode not in range(len(held.lengths)) and lengths[episode]:
                     of.lacks.append(f"player {player} has nothing of episode {episode}, which is in the metrics")
-    for episode, by_player in reasons.items():
+    gone = _dropped(of)
+    for episode, of_all in reasons.items():
+        # For who was dropped it was over earlier, and for a reason of its own.
+        by_player = {player: reason for player, reason in of_all.items() if player not in gone}
         if len(set(by_player.values())) > 1 and any(reason in DECIDED for reason in by_player.values()):
             told = ", ".join(f"player {player}: {reason}" for player, reason in by_player.items())
             of.lacks.append(f"episode {episode} did not end alike ({told})")
+    _judge_drops(of)
     _judge_books(of)
+
+
+def _dropped(of: Evidence) -> dict[str, dict[str, dict[str, Any]]]:
+    """Who was dropped, and by whom: what the metrics of each of the others say."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for player, metrics in of.metrics.items():
+        for drop in metrics.get("drops") or ():
+            found.setdefault(str(drop.get("playerId")), {})[player] = drop
+    return found
+
+
+def _judge_drops(of: Evidence) -> None:
+    """Survivors settle alike on where somebody did its last action."""
+    for gone, by_player in _dropped(of).items():
+        # Who ended before it had agreed says nothing.
+        places = {(drop.get("episode"), drop.get("frame")) for drop in by_player.values()} - {(None, None)}
+        causes = "; ".join(sorted({str(drop.get("cause")) for drop in by_player.values()}))
+        if len(places) > 1:
+            of.desyncs.append(f"the others do not agree on the last action of player {gone}: {sorted(places, key=str)}")
+        elif places:
+            ((episode, frame),) = places
+            last = f"its last action is of frame {frame}" if frame != -1 else "it did nothing"
+            of.lacks.append(f"player {gone} was gone ({causes}): {last} in episode {episode}")
 
 
 def _judge_books(of: Evidence) -> None:
@@ -221,7 +250,8 @@ def _judge_books(of: Evidence) -> None:
     metrics = of.metrics
     if len(metrics) < 2 or set(metrics) != set(of.people):
         return
-    if any(each["end"].get("reason") not in REGULAR for each in metrics.values()):
+    if any(each["end"].get("reason") not in REGULAR or each.get("drops") for each in metrics.values()):
+        # What was on its way to or from somebody who is gone came by others, or not at all.
         return
     sent = {player: _sum(each, "sentViaP2P", "sentViaSocketIO") for player, each in metrics.items()}
     received = {player: _sum(each, "receivedViaP2P", "receivedViaSocketIO") for player, each in metrics.items()}

@@ -176,6 +176,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.total("predictions", "repeatLastHits")),
         Column("agent", "text", "", "what the environment calls the agent that this player plays",
                lambda row: row.at("environment", "agent")),
+        Column("drops", "json", "", "who else was gone before the end", lambda row: row.metrics.get("drops", NOTHING)),
         Column("connection_types", "json", "", "connection_type for each other player, by its id",
                lambda row: _kinds(row.metrics.get("network"))),
     ),

@@ -95,8 +95,6 @@ class Filmed:
         picture = "" if self._pictures is None else self._pictures.render()
         if self._pictures is None or not picture:
             return "null", None
-        if "NaN" in picture or "Infinity" in picture:
-            picture = json.dumps(finite(json.loads(picture)), separators=(",", ":"))
         if f'"object_type":"{PIXELS}"' not in picture:
             return picture, None
         shown = json.loads(picture)

@@ -87,14 +87,14 @@ class Course:
         if not self._began:
             self._began = True
             self._emit("p2p_validation_status", {"game_id": session.game_id, "status": "validating"})
-        if not self._validated and (session.phase > CONNECTING or all(link.healthy for link in session.links)):
+        if not self._validated and (session.phase > CONNECTING or all(link.healthy for link in session.there)):
             self._validated = True
             self._emit("p2p_validation_success", self.presence.ids())
 
     def _report_health(self) -> None:
         session = self.session
         state = health(session)
-        by_peer = all(link.healthy for link in session.links)
+        by_peer = all(link.healthy for link in session.there)
         latency = state["latency"] if state is not None and by_peer else None
         status = "healthy"
         if self.presence.anybody_away:

@@ -27,7 +27,7 @@ PARTNER_GONE: Final = "partner_disconnected"
 PARTNER_EXCLUDED: Final = "partner_exclusion"
 ABANDONED: Final = "abandoned"
 HIDDEN: Final = "focus_loss_timeout"
-LEFT: Final = ("player_left", "stop", "dropped", "returned", "no_progress")
+LEFT: Final = ("player_left", "stop", "dropped", "returned", "partition", "no_progress")
 """Reasons of a session that end it as a partner who is gone does."""
 REFUSED: Final = ("version", "config", "initial_state", "decode", "ready_timeout")
 

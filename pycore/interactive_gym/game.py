@@ -205,11 +205,13 @@ class PageGame:
         return False
 
     def passes(self, event: str, data: dict[str, Any]) -> bool:
-        """What the server would not relay goes as a signal."""
+        """What the server would not relay goes as a signal; who is gone it decides by itself."""
+        if event == "player_silent":
+            return False
         if self._relayed or event != INPUT:
             return True
         session = self.session
-        for link in session.links:
+        for link in session.there:
             signal = {"game_id": session.game_id, "target_player_id": session.players[link.seat]}
             self.bridge.emit("webrtc_signal", {**signal, "type": ACTION_SIGNAL, "payload": data})
         return False

@@ -166,7 +166,7 @@ class Ledger:
     def _verify(self) -> None:
         """Hashes are compared in the order of frames: the number compared says up to which."""
         session = self._session
-        compared = [session.hashes_compared_with(link.seat) for link in session.links]
+        compared = [session.hashes_compared_with(link.seat) for link in session.there]
         known = min(compared) if compared else sum(len(book.hashes) for book in self._books)
         for book in self._books:
             book.confirmed = book.table.rows - 1

@@ -21,6 +21,8 @@ class Presence:
         self._session = session
         self._scene = scene
         self._emit = emit
+        self._lost: list[Any] = []
+        """How long those were away who are gone, in ms, of whom the server was not told yet."""
 
     def ids(self) -> dict[str, Any]:
         """Which game and whose page: what nearly every event of the server begins with."""
@@ -38,7 +40,7 @@ class Presence:
         session = self._session
         if not self._scene.pauses_for_hidden or session.phase != PLAYING:
             return False
-        return self.focus.hidden_since is not None or any(link.hidden for link in session.links)
+        return self.focus.hidden_since is not None or any(link.hidden for link in session.there)
 
     def follow(self, event: PeerStatus, now: float) -> None:
         """A player is interrupted, or back."""
@@ -47,6 +49,10 @@ class Presence:
             wall, frame = session.wall_ms(now), session.frame
             self.interruptions.begin(event.seat, wall, frame)
             self._tell("p2p_connection_lost", frame_number=frame, timestamp=round(wall))
+        elif event.status == "gone":
+            if event.seat in self.interruptions.seats:
+                # The server would end the game at that word; the others may go on, or come to an end of their own.
+                self._lost.append(self.interruptions.end(event.seat, session.wall_ms(now), "timeout"))
         elif event.seat in self.interruptions.seats and not session.is_interrupted(event.seat):
             self._found(event.seat, now)
 
@@ -58,8 +64,10 @@ class Presence:
     def all_lost(self, now: float) -> None:
         """Whoever is away does not come back."""
         for seat in list(self.interruptions.seats):
-            duration = self.interruptions.end(seat, self._session.wall_ms(now), "timeout")
+            self._lost.append(self.interruptions.end(seat, self._session.wall_ms(now), "timeout"))
+        for duration in self._lost:
             self._tell("p2p_reconnection_timeout", pause_duration_ms=duration)
+        self._lost.clear()
 
     def _found(self, seat: int, now: float) -> None:
         duration = self.interruptions.end(seat, self._session.wall_ms(now), "success")

@@ -156,7 +156,7 @@ class EpisodeBooks:
 
 def rtt_ms(session: Session) -> float | None:
     """Round-trip time of the slowest healthy link."""
-    times = [link.wire.rtt for link in session.links if link.healthy and link.wire.rtt is not None]
+    times = [link.wire.rtt for link in session.there if link.healthy and link.wire.rtt is not None]
     return round(max(times) * 1000, 2) if times else None
 
 
@@ -239,7 +239,7 @@ def multiplayer_metrics(
         "connection": {
             "type": counts["connectionType"],
             "connectionDetails": counts["connectionDetails"],
-            "p2pConnected": bool(session.links) and all(link.connected for link in session.links),
+            "p2pConnected": bool(session.there) and all(link.connected for link in session.there),
             "health": health(session),
             "fallback": {"triggered": counts["p2pFallbackTriggered"], "frame": counts["p2pFallbackFrame"]},
         },

@@ -235,6 +235,11 @@ class Link:
         return self.paths.wire.rtt if self.paths.healthy else self.paths.socket.rtt
 
     @property
+    def jitter(self) -> float:
+        """By how much two round trips in a row differ on the path in force, smoothed, in seconds; 0 before two came."""
+        return (self.paths.wire if self.paths.healthy else self.paths.socket).jitter or 0.0
+
+    @property
     def hidden(self) -> bool:
         """Whether the peer said that its page is hidden."""
         return self.peer.hidden

@@ -8,6 +8,8 @@ from typing import Final
 SURE_STRANGERS: Final = 3
 HIDDEN: Final = 1
 """Bit of the status: its page is hidden."""
+OWN_REASONS: Final = ("player_left", "aborted", "error", "no_progress", "partition")
+"""Reasons of a session that is over for this peer alone."""
 
 
 class Peer:
@@ -99,6 +101,11 @@ class Peer:
     def returned(self) -> bool:
         """Whether another load of its page speaks: one packet may be anything, some in a row are somebody."""
         return self.strangers >= SURE_STRANGERS
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether its session is over for a reason of its own, so that the others can go on without it."""
+        return self.over and self.reason in OWN_REASONS
 
     @property
     def hidden(self) -> bool:

@@ -47,15 +47,13 @@ class Around(Named):
 
 
 class Experienced:
-    """Collects what the page of one session shows. `every` is how often it asks to be taken away, in seconds."""
+    """Collects what the page of one session shows."""
 
-    def __init__(self, session: Session, now: float, every: float) -> None:
+    def __init__(self, session: Session, now: float) -> None:
         self._session = session
         self._timeline = session.timeline
         self._computed = _computed(session)
         """The seats that every page's policies play, as bits, each with how many frames ago what it sees was made."""
-        self._every = every
-        self._due_at = now + every
         self._values: list[tuple[Any, ...] | dict[str, Any]] = []
         """What is not written yet: frames, what holds for those from there on, and other lines. A frame that was
         displayed is its time in s, its number, when the input that was fixed with it was read (False: none was; True:
@@ -89,11 +87,11 @@ class Experienced:
 
     # -- what happens ------------------------------------------------------------------------------------------
 
-    def ticked(self, now: float, flags: int, pending: int | None, hidden: bool, worked: int) -> bool:
+    def ticked(self, now: float, flags: int, pending: int | None, hidden: bool, worked: int) -> None:
         """A tick is done: its flags, the frame that it had to correct, if any, whether the page was hidden, and what
-        the tick before took, in tenths of a millisecond. True if the record is to be taken away now."""
+        the tick before took, in tenths of a millisecond."""
         if self._over:
-            return False
+            return
         if worked > self._longest:
             self._longest = worked
         if hidden is not self._hidden:
@@ -123,7 +121,7 @@ class Experienced:
                 self._current_since = int(now * 1000.0 + self._off)
             self._stalls(now)
         if now < self._second_ends:
-            return False
+            return
         self.read_wall(now)
         self._values.append(self._second.end(now, self._episode, hidden, self._longest))
         self._longest = 0
@@ -131,7 +129,6 @@ class Experienced:
         self._second_ends = self._second_ends + 1.0 if now - self._second_ends < 1.0 else now + 1.0
         if len(self._values) >= UNWRITTEN:
             self._write()
-        return now >= self._due_at
 
     def happened(self, event: News, now: float) -> None:
         """News of the session."""
@@ -166,7 +163,6 @@ class Experienced:
         if self._session.reason and not self._over:
             # What raised got away before the news were told.
             self._end(self._session.reason, now)
-        self._due_at = now + self._every
         self._write()
         lines = [*self._lines]
         if self._lost:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pycore.distribution import TENTHS
 from pycore.events import EpisodeEnded
 from pycore.link.counts import LinkCounts
+from pycore.session.phases import PHASE_NAMES
 from pycore.session.session import Session
 
 TENTHS_MS: Final = 1000 / TENTHS
@@ -63,6 +64,14 @@ def _agent(session: Session) -> str | None:
     return str(agents[session.me])
 
 
+def path_line(change: dict[str, Any]) -> str:
+    """A change of path as a line for the log."""
+    return (
+        f"[P2P] player {change['player']}: {change['from_path']} -> {change['to_path']} "
+        f"({change['cause']}) at frame {change['frame']} of episode {change['episode']}"
+    )
+
+
 def episode_line(session: Session, ended: EpisodeEnded) -> str:
     """The summary of an episode for the log, with what the session has counted up to its end."""
     counts = p2p_metrics(session)
@@ -107,6 +116,7 @@ def _network(session: Session) -> dict[str, Any]:
 def _predictions(session: Session) -> dict[str, Any]:
     """How often the others' actions were guessed, and rightly, by player."""
     timeline = session.timeline
+    guessing = timeline.guessing
     return {
         str(session.players[seat]): {
             "predictor": timeline.predictor,
@@ -114,19 +124,64 @@ def _predictions(session: Session) -> dict[str, Any]:
             "hits": timeline.hits[seat],
             "misses": timeline.misses[seat],
             "repeatLastHits": timeline.repeat_hits[seat],
-            "failed": timeline.failed[seat],
-            "failure": timeline.failure if timeline.failed[seat] else None,
+            "failed": 0 if guessing is None else guessing.failed[seat],
+            "failure": guessing.failure if guessing is not None and guessing.failed[seat] else None,
         }
         for link in session.links for seat in link.peer.seats
     }  # fmt: skip
 
 
-def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+def metrics_so_far(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
+    """The metrics in the middle of an episode, marked as such. The rollback events, of which there may be thousands,
+    are counted and not listed."""
+    return {**export_session_metrics(session, page, events=False), "soFar": True, "now": _now(session)}
+
+
+def _now(session: Session) -> dict[str, Any]:
+    """Where the session stands, for whoever watches it."""
+    return {
+        "episode": session.episode,
+        "frame": session.frame,
+        "confirmed": session.confirmed,
+        "phase": PHASE_NAMES[session.phase],
+        "hidden": bool(session.journal.sights) and session.journal.sights[-1].hidden,
+        "links": {
+            str(session.players[link.seat]): {
+                "path": link.path,
+                "rttMs": _milliseconds((link.wire if link.healthy else link.socket).rtt),
+            }
+            for link in session.links if link.seat >= 0
+        },
+    }  # fmt: skip
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)
+
+
+def _drops(session: Session) -> list[dict[str, Any]]:
+    """Who is gone, by seat, and where the others have settled its last action."""
+    return [
+        {
+            "playerId": str(session.players[seat]),
+            "cause": departure.cause,
+            "episode": departure.episode,
+            "frame": departure.frames.get(seat),
+            "inputsBackfilled": departure.backfilled,
+            "inputsPassedOn": departure.passed_on,
+        }
+        for departure in session.gone.values() for seat in departure.link.peer.seats
+    ]  # fmt: skip
+
+
+def export_session_metrics(
+    session: Session, page: Mapping[str, Any] = NO_PAGE, *, events: bool = True
+) -> dict[str, Any]:
     """The session's metrics as the host page spells them, with additions beside. `page`: what its page knows of it, by
-    the names of `NO_PAGE`."""
+    the names of `NO_PAGE`. Without `events` the list of rollback events is empty."""
     counts = p2p_metrics(session)
     timeline = session.timeline
-    events = timeline.events
+    rollbacks = timeline.events
     costs = session.pacing.costs
     return {
         "gameId": session.game_id,
@@ -141,9 +196,9 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             "resentViaSocketIO": counts["inputsResentViaSocketIO"],
         },
         "rollbacks": {
-            "events": list(session.rollback_events()),
-            "count": events.count,
-            "maxFrames": events.max_frames,
+            "events": list(session.rollback_events()) if events else [],
+            "count": rollbacks.count,
+            "maxFrames": rollbacks.max_frames,
             "performed": timeline.rollbacks,
             "resimulatedFrames": timeline.resimulated,
             "depths": list(timeline.depths),
@@ -163,7 +218,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             "confirmationLagFrames": session.ticks.lags.export(),
             "inputAgeFrames": session.ticks.ages.export(),
             "rttMs": {
-                str(session.players[link.seat]): None if link.wire.rtt is None else round(link.wire.rtt * 1000, 1)
+                str(session.players[link.seat]): _milliseconds(link.wire.rtt)
                 for link in session.links
             },
         },
@@ -183,6 +238,7 @@ def export_session_metrics(session: Session, page: Mapping[str, Any] = NO_PAGE) 
             }
             for desync in session.journal.desyncs
         ],
+        "drops": _drops(session),
         **page,
         "pathChanges": [
             {

@@ -81,10 +81,11 @@ class Recording(NamedTuple):
 class Reading:
     """A trajectory that is read once, from lines without their ends; it holds no more than the line of now.
 
-    The header is there at once. Iterating gives frames and ends in order. Raises RecordError, with the name given.
+    The header is there at once. Iterating gives frames and ends in order; `episode` is that of the first frame,
+    where earlier ones are left out. Raises RecordError, with the name given.
     """
 
-    def __init__(self, lines: Iterable[str], name: str = "") -> None:
+    def __init__(self, lines: Iterable[str], name: str = "", episode: int = 0) -> None:
         self._lines = iter(lines)
         self.name = name
         first = next(self._lines, None)
@@ -95,9 +96,9 @@ class Reading:
         self.header_text = first
         """The first line as it stands in the record."""
         self.header = self._header(first)
-        self.lengths: list[int] = []
+        self.lengths = [0] * episode
         """Frames that were read, by episode."""
-        self.ended: list[bool] = []
+        self.ended = [True] * episode
         """Whether its end was read, by episode."""
 
     @property

@@ -39,6 +39,8 @@ class Trajectory:
         """The beginnings of lines, by the actions in them: mostly the same few."""
         self._totals_before: deque[tuple[int, dict[Any, Any]]] = deque(maxlen=CUT_FRAMES)
         """What they were before each of the last frames, which may be taken back."""
+        self.cuts: list[tuple[int, int]] = []
+        """What was taken back so far: the episode, and the frames that it kept."""
 
     def frame(self, frame: ConfirmedFrame) -> None:
         """Write down a confirmed frame."""
@@ -73,6 +75,7 @@ class Trajectory:
         """The episode has so many frames only."""
         if episode < len(self._episodes):
             of = self._episodes[episode]
+            self.cuts.append((episode, frames))
             del of.lines[max(0, frames - of.first) :]
             of.end = None
             while self._totals_before and self._totals_before[-1][0] >= frames:
@@ -87,10 +90,23 @@ class Trajectory:
         """The lines of one episode, without line ends."""
         if episode >= len(self._episodes):
             return
+        yield from self._episodes[episode].lines
+        if end := self.end_line(episode):
+            yield end
+
+    def first(self, episode: int) -> int:
+        """The first frame that there is of an episode: 0, but for who was added later."""
+        return self._episodes[episode].first
+
+    def rows(self, episode: int, frame: int) -> list[str]:
+        """The lines of the frames of an episode from this one on, without line ends."""
         of = self._episodes[episode]
-        yield from of.lines
-        if of.end is not None:
-            yield to_json({"end": episode, "frames": len(of.lines), "hash": of.end.hex()})
+        return of.lines[max(0, frame - of.first) :]
+
+    def end_line(self, episode: int) -> str:
+        """The line at the end of an episode; empty where it is not complete."""
+        of = self._episodes[episode]
+        return "" if of.end is None else to_json({"end": episode, "frames": len(of.lines), "hash": of.end.hex()})
 
 
 class _Episode:

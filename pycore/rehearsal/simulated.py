@@ -8,35 +8,32 @@ the law of standing still, the books of every link, and that every session ends 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
-from itertools import combinations
-from math import inf
 from typing import Any, Final
 
 from pycore.audit.moves import Moves
 from pycore.audit.sampling import script
-from pycore.costs import Costs
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
 from pycore.events import Desync, PathChanged
 from pycore.policy import Policy
 from pycore.rehearsal.game import Game, actions_of
+from pycore.rehearsal.patience import GRACE, may_end, patience
 from pycore.settings import Settings
 from pycore.testing import Mesh, Page, Standing, ground_truth, wrong_with
 from pycore.testing.happenings import Happenings
 from pycore.testing.oracle import Truth
-from pycore.testing.pages import Published
-from pycore.testing.scenario import GOES, Happening, Scenario
+from pycore.testing.published import Published
+from pycore.testing.scenario import Scenario
 from pycore.values.json import record_json
 
-ENDED: Final = frozenset(("complete", "stop"))
-GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "no_progress"))
+GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "partition", "no_progress"))
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
-GRACE: Final = 5.0
-"""Seconds from the loss of a page's socket until the server tells the others."""
-LIVELY: Final = 0.02
-"""One way, seconds: from here on a game without a single rollback has not been played."""
+BROKEN: Final = frozenset(("error", "stop"))
+"""The same where a page's environment raises; who was getting ready then ends with `stop`."""
+Fault = tuple[str, str]
+"""Its kind, and what it is in words."""
 
 
 @dataclass(kw_only=True)
@@ -46,6 +43,8 @@ class Outcome:
     scenario: Scenario
     problems: list[str] = field(default_factory=list)
     """What is wrong; empty if nothing is."""
+    kinds: list[str] = field(default_factory=list)
+    """Of what kind each of these is."""
     seconds: float = 0.0
     """Virtual seconds until every session was over."""
     frames: int = 0
@@ -62,6 +61,14 @@ class Outcome:
     path_changes: int = 0
     through_server: int = 0
     """Inputs that crossed the server."""
+    lost_in_bursts: int = 0
+    """Packets, as all that follow: lost in a burst,"""
+    doubled: int = 0
+    """came twice,"""
+    held_back: int = 0
+    """came later, so that others overtook them,"""
+    choked: int = 0
+    """did not fit through a narrow way."""
     hashes: int = 0
     """Hashes that were compared."""
     reasons: tuple[str, ...] = ()
@@ -74,6 +81,12 @@ class Outcome:
         """Whether nothing is wrong."""
         return not self.problems
 
+    def add(self, *faults: Fault) -> None:
+        """Note what is wrong."""
+        for kind, text in faults:
+            self.kinds.append(kind)
+            self.problems.append(text)
+
     def as_json(self) -> dict[str, Any]:
         """As JSON has it."""
         return {**asdict(self), "scenario": self.scenario.as_json()}
@@ -82,7 +95,7 @@ class Outcome:
 class Simulated:
     """A game that can be played in virtual time. Raises ConfigError for one that has no page but policies."""
 
-    def __init__(self, game: Game, *, episodes: int | None = None, costs: Costs | None = None) -> None:
+    def __init__(self, game: Game) -> None:
         self.game = game
         played = game.played()
         self.pages = len(game.people)
@@ -91,15 +104,14 @@ class Simulated:
         self._computed = sorted(game.policies())
         if self._computed != list(range(self.pages, game.seats)):
             raise ConfigError("in virtual time policies play behind the people, and every page computes them")
-        self._episodes = played.num_episodes if episodes is None else episodes
-        self._costs = costs
         self.actions = actions_of(played, game.seats)
 
     def settings(self, scenario: Scenario) -> Settings:
         """The study's, with episodes of the scenario's length at most."""
         played = self.game.played()
+        episodes = played.num_episodes if scenario.episodes is None else scenario.episodes
         steps = max(1, min(played.max_steps, round(scenario.seconds * played.fps)))
-        values = {**self.game.settings, "max_steps": steps, "num_episodes": self._episodes, "hash_interval": None}
+        values = {**self.game.settings, "max_steps": steps, "num_episodes": episodes, "hash_interval": None}
         return Settings.of({**values, "p2p": not scenario.socketio_only})
 
     def run(self, scenario: Scenario) -> Outcome:
@@ -111,13 +123,20 @@ class Simulated:
         try:
             rows = self._rows(settings, scenario.seed)
             mesh = self._mesh(scenario, settings, standing, rows)
-            mesh.run(_patience(scenario, settings, self._costs))
+        except ConfigError:
+            # Nothing was played: it is the call that is wrong.
+            raise
+        except Exception as error:
+            outcome.add(_raised(error))
+            return outcome
+        try:
+            mesh.run(patience(scenario, settings))
         except Exception as error:
             # What an environment raises in a frame of which everything is known ends the game: that is the finding.
-            outcome.problems.append(f"raised {type(error).__name__}: {error}")
+            outcome.add(_raised(error))
             return outcome
         self._count(mesh, standing, outcome)
-        outcome.problems += [*standing.wrong, *self._judge(mesh, scenario, settings)]
+        outcome.add(*zip(standing.kinds, standing.wrong, strict=True), *self._judge(mesh, scenario, settings))
         return outcome
 
     # -- playing ----------------------------------------------------------------------------------------------
@@ -138,10 +157,6 @@ class Simulated:
         ]
 
     def _mesh(self, scenario: Scenario, settings: Settings, standing: Standing, rows: Sequence[Sequence[Any]]) -> Mesh:
-        conditions = scenario.conditions
-        if self._costs is not None:
-            conditions = replace(conditions, costs=self._costs)
-
         def player(seat: int) -> Callable[[int, int], Any]:
             # Every episode begins elsewhere in what they do.
             return lambda episode, frame: rows[(frame + 97 * episode) % len(rows)][seat]
@@ -151,7 +166,7 @@ class Simulated:
             settings,
             lambda seat: self.game.simulation(settings, scenario.seed),
             player,
-            conditions,
+            scenario.conditions,
             seed=scenario.seed,
             watchers=[standing],
             policies=[partial(self._policy, seat) for seat in self._computed],
@@ -159,8 +174,6 @@ class Simulated:
         )
         standing.mesh = mesh
         mesh.server.grace = GRACE
-        for way in mesh.network.ways.values():
-            way.duplicates = scenario.duplicates
         happenings = Happenings(mesh, standing)
         for happening in scenario.happenings:
             happenings.add(happening)
@@ -176,7 +189,7 @@ class Simulated:
         timelines = [page.session.timeline for page in pages]
         outcome.seconds = round(mesh.now, 3)
         loads = [[*page.published_before, page.published] for page in pages]
-        there = [number for number, page in enumerate(pages) if not page.gone] or range(len(pages))
+        there = [number for number, page in enumerate(pages) if not page.absent] or range(len(pages))
         outcome.frames = min(max(of.frames for of in loads[number]) for number in there)
         outcome.rollbacks = sum(timeline.rollbacks for timeline in timelines)
         outcome.resimulated = sum(timeline.resimulated for timeline in timelines)
@@ -185,8 +198,13 @@ class Simulated:
         outcome.standing = round(standing.longest, 3)
         outcome.path_changes = sum(len(page.events(PathChanged)) for page in pages)
         outcome.through_server = mesh.through_server
+        for way in mesh.network.ways.values():
+            outcome.lost_in_bursts += way.lost
+            outcome.doubled += way.doubled
+            outcome.held_back += way.held_back
+            outcome.choked += way.choked
         outcome.hashes = sum(page.session.hashes_compared for page in pages)
-        outcome.reasons = tuple("gone" if page.gone else page.session.reason or "" for page in pages)
+        outcome.reasons = tuple("gone" if page.absent else page.session.reason or "" for page in pages)
         played = max((of for number in there for of in loads[number]), key=lambda of: of.frames)
         outcome.changed = any(self._changes(mesh.settings, outcome.scenario.seed, rows) for rows in played.rows[:1])
 
@@ -206,22 +224,21 @@ class Simulated:
                 return True
         return False
 
-    def _judge(self, mesh: Mesh, scenario: Scenario, settings: Settings) -> Iterator[str]:
+    def _judge(self, mesh: Mesh, scenario: Scenario, settings: Settings) -> Iterator[Fault]:
         if not mesh.over:
             phases = [(page.session.episode, page.session.frame) for page in mesh.peers if not page.over]
-            yield f"not over after {mesh.now:.0f} s: somebody is still at episode, frame {phases[0]}"
+            yield "not over", f"not over after {mesh.now:.0f} s: somebody is still at episode, frame {phases[0]}"
             return
-        may_end = _may_end(scenario, settings, self.pages)
+        ends = _ends(scenario, settings, self.pages)
         for page in mesh.peers:
             for desync in page.events(Desync)[:1]:
-                yield (
+                yield "desync", (
                     f"pages {page.seat} and {desync.seat} differ in the {desync.what} of episode {desync.episode}, "
                     f"frame {desync.frame}: the environment did something else there (`pycore audit` says why)"
                 )
-            reason = page.session.reason
-            if not page.gone and reason not in (ENDED | GONE if may_end else ENDED):
-                yield f"page {page.seat} ended with {reason!r}"
-        whole = not may_end and all(page.session.reason in ENDED for page in mesh.peers)
+            if not page.absent and page.session.reason not in ends:
+                yield "end", f"page {page.seat} ended with {page.session.reason!r}"
+        whole = all(page.session.reason == "complete" for page in mesh.peers)
         for episode in range(settings.num_episodes):
             yield from self._judge_episode(mesh, scenario, settings, episode, whole)
         if whole:
@@ -229,7 +246,7 @@ class Simulated:
 
     def _judge_episode(
         self, mesh: Mesh, scenario: Scenario, settings: Settings, episode: int, whole: bool
-    ) -> Iterator[str]:
+    ) -> Iterator[Fault]:
         codecs = [of.codec for of in self.actions]
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
         for page in mesh.peers:
@@ -237,15 +254,31 @@ class Simulated:
                 count = len(published.rows[episode]) if episode < len(published.rows) else 0
                 if not count:
                     if whole:
-                        yield f"episode {episode}, page {page.seat}: nothing was recorded"
+                        yield "nothing recorded", f"episode {episode}, page {page.seat}: nothing was recorded"
                     continue
                 truth = ground_truth(
                     self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
                     None if whole else count - 1, policies=self.game.policies(), seed=scenario.seed,
+                    input_delays=mesh.input_delays(episode),
                 )  # fmt: skip
                 found = _unlike(truth, published, episode, whole)
                 if found:
-                    yield f"episode {episode}, page {page.seat}: {found}"
+                    yield "record", f"episode {episode}, page {page.seat}: {found}"
+
+
+def _raised(error: Exception) -> Fault:
+    return f"raised {type(error).__name__}", f"raised {type(error).__name__}: {error}"
+
+
+def _ends(scenario: Scenario, settings: Settings, pages: int) -> frozenset[str]:
+    """With what a session may end."""
+    what = {of.what for of in scenario.happenings}
+    ends = frozenset(("complete",))
+    if "stop" in what:
+        ends |= {"stop"}
+    if "break" in what:
+        ends |= BROKEN
+    return ends | GONE if may_end(scenario, settings, pages) else ends
 
 
 def _unlike(truth: Truth, published: Published, episode: int, whole: bool) -> str:
@@ -269,7 +302,7 @@ def _given(page: Page, episode: int) -> dict[int, bytes]:
     return found
 
 
-def _books(mesh: Mesh) -> Iterator[str]:
+def _books(mesh: Mesh) -> Iterator[Fault]:
     """What one side of a link sent, the other received, and it is what was fixed."""
     for page in mesh.peers:
         fixed = sum(len(inputs) for inputs in page.inputs)
@@ -279,113 +312,4 @@ def _books(mesh: Mesh) -> Iterator[str]:
             sent = mine.sent_via_p2p + mine.sent_via_socketio
             received = theirs.received_via_p2p + theirs.received_via_socketio
             if not sent == received == fixed:
-                yield f"page {page.seat} to {link.seat}: {fixed} inputs, {sent} sent, {received} received"
-
-
-# -- what may come of it ----------------------------------------------------------------------------------------------
-
-
-def _may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
-    """Whether the session may end before its time: somebody goes, or cannot be heard for too long.
-
-    What makes a page or a pair mute may add up, since little may be heard between; a way that is dead costs beside that
-    the time in which nobody knows it yet.
-    """
-    happenings = scenario.happenings
-    if any(of.what in GOES for of in happenings):
-        return True
-    trip = 2 * max(scenario.latency_ms + scenario.jitter_ms, scenario.server_ms) / 1000
-    noticed = max(2.0, 8.0 * trip)
-    for page in range(pages):
-        # A session hears of a socket that is gone after the server's grace.
-        if _lasting(_times(happenings, ("socket-down",), {page})) >= GRACE - 1.0:
-            return True
-    for pair in combinations(range(pages), 2):
-        frozen = _times(happenings, ("freeze",), set(pair))
-        dead = _times(happenings, ("cut", "close"), set(pair))
-        if scenario.socketio_only or scenario.loss >= 1.0:
-            dead = [(0.0, inf)]
-        server = _times(happenings, ("server-down", "socket-down", "freeze"), set(pair))
-        mute = [(max(a, c), min(b, d)) for a, b in dead for c, d in server if max(a, c) < min(b, d)]
-        unnoticed = [(begins, begins + noticed) for begins, ends in dead if ends < inf]
-        silent = [(begins, ends + noticed) for begins, ends in frozen + mute] + unnoticed
-        if _lasting(silent) >= settings.dropped_after - 1.0:
-            return True
-    return False
-
-
-def _times(happenings: Sequence[Happening], kinds: Sequence[str], seats: set[int]) -> list[tuple[float, float]]:
-    """When any of these lasts for one of the pages, or between both."""
-    return [
-        (of.begins, of.ends)
-        for of in happenings
-        if of.what in kinds and of.ends is not None
-        and (not of.seats or (seats.issuperset(of.seats) if len(of.seats) == 1 else seats == set(of.seats)))
-    ]  # fmt: skip
-
-
-def _lasting(times: Sequence[tuple[float, float]]) -> float:
-    """How long they last together; what overlaps counts once."""
-    total, until = 0.0, 0.0
-    for begins, ends in sorted(times):
-        total += max(0.0, ends - max(begins, until))
-        until = max(until, ends)
-    return total
-
-
-def _patience(scenario: Scenario, settings: Settings, costs: Costs | None) -> float:
-    """When at the latest every session is over, virtual seconds: however slow network and machines let them play."""
-    trip = 2 * max(scenario.latency_ms + scenario.jitter_ms, scenario.server_ms) / 1000 + 0.2
-    rate = min(settings.fps, (settings.prediction_window + settings.input_delay) / trip)
-    if costs is not None and costs.step > 0.0:
-        # In the worst case every frame is stepped again by every tick of its window.
-        rate = min(rate, 1.0 / (costs.step * (settings.prediction_window + settings.input_delay + 1)))
-    played = settings.num_episodes * (settings.max_steps / rate * 1.5 + settings.episode_pause + 2.0)
-    return scenario.last + played + settings.p2p_wait + settings.dropped_after + settings.ready_timeout + 10.0
-
-
-# -- many seeds -----------------------------------------------------------------------------------------------------
-
-
-def vacuous(outcomes: Sequence[Outcome], seats: int) -> list[str]:
-    """Why a set of right outcomes may prove nothing."""
-    found = []
-    if not any(outcome.frames for outcome in outcomes):
-        found.append("no frame was played by all who stayed")
-    elif not any(outcome.changed for outcome in outcomes):
-        found.append("nothing changed: the players did the same in every frame, or neither state nor rewards moved")
-    elif seats > 1 and not any(outcome.rollbacks for outcome in outcomes):
-        if any(outcome.scenario.latency_ms / 1000 >= LIVELY for outcome in outcomes):
-            found.append("no guess was ever wrong: the input delay is longer than the way, or actions never change")
-    return found
-
-
-def shrunk(simulated: Simulated, outcome: Outcome, tries: int = 40) -> Outcome:
-    """A smaller scenario with a fault, found by leaving out one thing after the other."""
-    best = outcome
-    for _ in range(tries):
-        for smaller in _smaller(best.scenario):
-            tries -= 1
-            if tries < 0:
-                return best
-            found = simulated.run(smaller)
-            if not found.right:
-                best = found
-                break
-        else:
-            return best
-    return best
-
-
-def _smaller(scenario: Scenario) -> Iterator[Scenario]:
-    for number in range(len(scenario.happenings)):
-        rest = scenario.happenings[:number] + scenario.happenings[number + 1 :]
-        yield replace(scenario, happenings=rest)
-    for calmer in (
-        replace(scenario, duplicates=0.0), replace(scenario, jitter_ms=0.0), replace(scenario, loss=0.0),
-        replace(scenario, latency_ms=0.0),
-    ):  # fmt: skip
-        if calmer != scenario:
-            yield calmer
-    if scenario.seconds > 2.0 and scenario.last < scenario.seconds / 2:
-        yield replace(scenario, seconds=round(scenario.seconds / 2, 2))
+                yield "books", f"page {page.seat} to {link.seat}: {fixed} inputs, {sent} sent, {received} received"

@@ -3,6 +3,7 @@
 - /socket.io/: the relay's events
 - /api/health: ``{"status": "ok", ...}``
 - /api/games/<game_id>: what crossed the relay in that game, by its own count
+- /api/watch, /api/watch/<game_id>: the running games, and rows of one, for who has the operator's token
 - /: the site folder
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from pycore.relay.server import RelayServer
 from pycore.relay.settings import check_settings
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.turn import Turn
+from pycore.relay.watching import NotWatched, Watching
 from pycore.version import __version__
 
 log = logging.getLogger("pycore.relay")
@@ -82,12 +85,14 @@ def create_app(
     players: Sequence[PlayerId] | None = None,
     seed: int | None = None,
     origins: Sequence[str] | None = None,
+    watch_token: str | None = None,
 ) -> RelayApp:
     """The relay. Raises `UsageError` (a wrong setting, a database that cannot be written, no such folder).
 
     `players`: ids by seat, default 0 … seats-1, in the order in which the page sorts them (numbers by value,
     strings by code unit). `seed`: the game seed of every game, default a new one for each. `origins`: other
-    sites whose pages may connect, default the relay's own alone.
+    sites whose pages may connect, default the relay's own alone. `watch_token`: with it running games can be watched;
+    without one they cannot.
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:
@@ -103,12 +108,15 @@ def create_app(
         seed=seed,
     )
     store = DataStore(database)
-    relay = RelayServer(lobby, store, bounds, origins=origins)
+    watching = Watching(lobby, store, watch_token) if watch_token else None
+    relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with relay.running():
             yield
+        if watching is not None:
+            watching.close()
         store.close()
 
     async def health(request: Request) -> Response:
@@ -131,12 +139,52 @@ def create_app(
     routes: list[Route | Mount] = [
         Route("/api/health", health),
         Route("/api/games/{game_id}", game),
+        *([] if watching is None else watch_routes(watching)),
     ]
     if site is None:
         routes.append(Route("/", nothing))
     else:
         routes.append(Mount("/", SiteFiles(directory=site, html=True)))
     return RelayApp(relay, Starlette(routes=routes, lifespan=lifespan))
+
+
+def watch_routes(watching: Watching) -> list[Route]:
+    """What is behind the operator's token, `Authorization: Bearer TOKEN`: so it stands in no log and no history."""
+
+    async def listed(request: Request) -> Response:
+        if not watching.is_operator(_bearer(request)):
+            return _refused("not_allowed", 401, "give the operator's token, which the server printed when it started")
+        return JSONResponse(watching.games(time.monotonic(), time.time()), headers=_FRESH)
+
+    async def rows(request: Request) -> Response:
+        game_id = request.path_params["game_id"]
+        if not watching.may_see(game_id, _bearer(request)):
+            return _refused("not_allowed", 401, "give the key of this game, or the operator's token")
+        try:
+            episode, start = (int(request.query_params.get(name, "0")[:10]) for name in ("episode", "from"))
+            if episode < 0 or start < 0:
+                raise ValueError
+        except ValueError:
+            return _refused("malformed", 400, "`episode` and `from` are whole numbers from 0 on")
+        try:
+            return JSONResponse(await watching.rows(game_id, episode, start, time.time()), headers=_FRESH)
+        except NotWatched as error:
+            return _refused(error.code, error.status, str(error))
+        except StoreFailed as error:
+            return _refused(error.code, 503, str(error))
+
+    return [Route("/api/watch", listed), Route("/api/watch/{game_id}", rows)]
+
+
+_FRESH = {"cache-control": "no-store"}
+
+
+def _bearer(request: Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _refused(code: str, status: int, message: str) -> Response:
+    return JSONResponse({"error": message, "code": code}, status_code=status, headers=_FRESH)
 
 
 class SiteFiles(StaticFiles):

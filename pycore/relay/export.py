@@ -2,19 +2,22 @@
 
 - metrics-<player>.json: the metrics of the whole session (episode -1), or of the last episode
 - metrics-<player>-episode-<n>.json: every other one that was stored
-- trajectory-<player>.jsonl: all parts of all episodes, in order
+- trajectory-<player>.jsonl: all episodes, in order, each as far as it is there without a gap; of one that a page did
+  not end it has what was stored until then
 - experienced-<player>.jsonl: what the player saw, all parts in order; of a session that was aborted it has no end
 - connections-<player>.json: how the player's links were connected
 - game.json: what the relay knew of the game: settings, subjects, seed, when it began and ended (Unix s)
 
-A trajectory or an experienced record of which a part is missing gets the name ``…jsonl.incomplete``, so that no
-analysis takes it for a whole one.
+Of a trajectory of which something is missing in the middle there is a second file, ``…jsonl.incomplete``, with
+everything that is there. Of an experienced record, and of a trajectory that came in parts, there is that one alone, so
+that no analysis takes it for a whole one.
 """
 
 from __future__ import annotations
 
 import json
 import urllib.parse
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
-from pycore.relay.store import DataStore, connections, experienced, games, metrics, records
+from pycore.relay.pieces import Episode, Place, Segment, join
+from pycore.relay.store import DataStore, connections, experienced, games, metrics, pieces, records
 
 
 @dataclass(slots=True)
@@ -31,7 +35,9 @@ class PlayerData:
 
     metrics_episodes: list[int] = field(default_factory=list)
     parts: dict[int, tuple[list[int], int]] = field(default_factory=dict)
-    """By episode: the parts that are there, and how many there must be."""
+    """By episode that came in parts: those that are there, and how many there must be."""
+    pieces: dict[int, Episode] = field(default_factory=dict)
+    """By episode: what its pieces come to, unless it came in parts, whole."""
     record_bytes: int = 0
     experienced: list[int] = field(default_factory=list)
     """The parts of the experienced record that are there, in order."""
@@ -43,7 +49,14 @@ class PlayerData:
         lost = []
         for episode, (there, parts) in sorted(self.parts.items()):
             lost += [f"episode {episode} part {part}" for part in range(parts) if part not in there]
+        for episode, of in sorted(self.pieces.items()):
+            lost += [f"episode {episode} frames {start} to {stop - 1}" for start, stop in of.gaps]
         return lost
+
+    @property
+    def episodes(self) -> list[int]:
+        """Episodes of which there is something."""
+        return sorted({*self.parts, *self.pieces})
 
     @property
     def experienced_missing(self) -> list[str]:
@@ -89,6 +102,7 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
         there, _ = data.parts.setdefault(row["episode"], ([], row["parts"]))
         there.append(row["part"])
         data.record_bytes += row["size"]
+    _list_pieces(store, game_id, player_of)
     size = sa.func.length(experienced.c.data).label("size")
     columns = [experienced.c.game_id, experienced.c.player, experienced.c.part, size]
     for row in store.read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
@@ -121,22 +135,8 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             )
             file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
             write(file, store.read(chosen)[0]["data"].encode())
-        if data.parts:
-            file = f"trajectory-{name}.jsonl" + (".incomplete" if data.missing else "")
-            path = out / file
-            # Part by part: a long study's trajectory need not fit into the memory.
-            with path.open("wb") as stream:
-                header = b""
-                for episode, (there, _) in sorted(data.parts.items()):
-                    for part in sorted(there):
-                        text = _part(store, game.game_id, player, episode, part)
-                        if not header:
-                            header = text[: text.find(b"\n") + 1]
-                        elif part == 0:
-                            # Each episode is stored as a file of its own; in the session's, one header is enough.
-                            text = text.removeprefix(header)
-                        stream.write(text)
-            written.append(path)
+        if data.episodes:
+            written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
         if data.experienced:
             path = out / (f"experienced-{name}.jsonl" + (".incomplete" if data.experienced_missing else ""))
             with path.open("wb") as stream:
@@ -153,6 +153,78 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
     return written
 
 
+def _list_pieces(store: DataStore, game_id: str | None, player_of: Callable[[dict[str, Any]], PlayerData]) -> None:
+    size = sa.func.length(pieces.c.data).label("size")
+    columns = [column for column in pieces.c if column is not pieces.c.data]
+    found: dict[tuple[str, str, int], tuple[PlayerData, list[Place]]] = {}
+    for row in store.read(_of(sa.select(*columns, size).order_by(*pieces.primary_key), pieces, game_id)):
+        data = player_of(row)
+        there, parts = data.parts.get(row["episode"], ([], -1))
+        if len(there) == parts:
+            continue
+        place = Place(*(row[name] for name in Place._fields))
+        found.setdefault((row["game_id"], row["player"], row["episode"]), (data, []))[1].append(place)
+        data.record_bytes += row["size"]
+    for (_, _, episode), (data, places) in found.items():
+        data.pieces[episode] = join(places)
+        data.parts.pop(episode, None)
+
+
+def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerData, path: Path) -> list[Path]:
+    """The file that can be read, and the one with everything, if they are two."""
+    everything = path.with_name(f"{path.name}.incomplete")
+    if any(len(there) < parts for there, parts in data.parts.values()):
+        _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
+        return [everything]
+    written = []
+    if not data.missing or _begins(data):
+        _write_all(path, _pieces_of(store, game_id, player, data, whole=True))
+        written.append(path)
+    if data.missing:
+        _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
+        written.append(everything)
+    return written
+
+
+def _begins(data: PlayerData) -> bool:
+    """Whether the first episode has its first frame: without it nothing can be read."""
+    first = data.episodes[0]
+    return first == 0 and (first in data.parts or data.pieces[first].frames > 0)
+
+
+def _write_all(path: Path, texts: Iterable[bytes]) -> None:
+    # Text by text: a long study's trajectory need not fit into the memory.
+    with path.open("wb") as stream:
+        for text in texts:
+            stream.write(text)
+
+
+def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *, whole: bool) -> Iterator[bytes]:
+    """The trajectory, text by text; `whole`: only what can be read, up to the first gap of each episode, and no episode
+    behind one of which nothing can."""
+    header = b""
+    for expected, episode in enumerate(data.episodes):
+        if episode in data.parts:
+            for part in sorted(data.parts[episode][0]):
+                text = _part(store, game_id, player, episode, part)
+                if not header:
+                    header = text[: text.find(b"\n") + 1]
+                elif part == 0:
+                    # Each episode is stored as a file of its own; in the session's, one header is enough.
+                    text = text.removeprefix(header)
+                yield text
+            continue
+        of = data.pieces[episode]
+        if whole and (episode != expected or of.frames == 0):
+            return
+        for segment in of.unbroken if whole else of.segments:
+            text = _piece(store, game_id, player, episode, segment)
+            if not header:
+                header = text[: text.find(b"\n") + 1]
+                yield header
+            yield segment.lines(text)
+
+
 def about(row: dict[str, Any]) -> dict[str, Any]:
     """A row of the games, with its columns of JSON as values: what game.json has."""
     known = {name: row[name] for name in ("game_id", "started", "ended", "seed")}
@@ -166,6 +238,16 @@ def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) 
         records.c.episode == episode,
         records.c.part == part,
     )
+    data: bytes = store.read(chosen)[0]["data"]
+    return data
+
+
+def _piece(store: DataStore, game_id: str, player: str, episode: int, segment: Segment) -> bytes:
+    of = pieces.c
+    chosen = sa.select(of.data).where(
+        of.game_id == game_id, of.player == player, of.episode == episode, of.revision == segment.place.revision,
+        of.first == segment.place.first,
+    )  # fmt: skip
     data: bytes = store.read(chosen)[0]["data"]
     return data
 

@@ -26,7 +26,8 @@ class Limits:
     nothing."""
     signal_bytes_burst: float = 4_194_304.0
     store_rate: float = 50.0
-    """Parts of a record follow one another as fast as they are acknowledged."""
+    """A page stores three things every few seconds; what could not be stored for a while follows one another as fast as
+    it is acknowledged."""
     store_burst: float = 200.0
     other_rate: float = 20.0
     """Joining, leaving, pings: a page sends a few a second at most."""
@@ -48,6 +49,8 @@ class Limits:
     """JSON of one session's metrics: some 50,000 rollback events."""
     record_bytes: int = 262_144
     """UTF-8 of one part of a trajectory; longer ones are sent in parts."""
+    piece_bytes: int = 8 * 1_048_576
+    """UTF-8 of a piece of a trajectory: some tens of KiB, but that a row is never divided."""
     record_parts: int = 4096
     """With `record_bytes` 1 GiB an episode: more than any session writes, little enough to count."""
     experienced_parts: int = 1_000_000
@@ -58,7 +61,7 @@ class Limits:
     """What an event may have around its bounded field: names, ids, timestamps."""
     id_chars: int = 128
     """Length of a session id or a subject id."""
-    query_chars: int = 1024
+    query_chars: int = 2048
     """What a page says of its address; a longer one is not looked at."""
     depth: int = 64
     """Nesting of an action or a signal: encoders of other languages recurse."""
@@ -101,6 +104,7 @@ class Limits:
             "p2p_connection_type": self.connection_bytes,
             # A string in JSON can take six characters for one byte (\u0001), in metrics sent as text too.
             "p2p_session_metrics": 2 * self.metrics_bytes,
+            "pycore_rows": 2 * self.piece_bytes,
             "pycore_records": 6 * self.record_bytes,
             "pycore_experienced": 6 * self.record_bytes,
         }.get(event, 0)

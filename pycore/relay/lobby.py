@@ -17,48 +17,15 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.payloads import Join, Refused, Store, read_action, read_join, read_signal, subject_of
+from pycore.relay.connections import Connection
+from pycore.relay.fields import Refused
+from pycore.relay.limits import Limits
+from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
+from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn
-from pycore.settings import COMPUTED_BY, SUBJECT_FROM, Settings
-
-
-def parts_of(settings: Mapping[str, Any], players: Sequence[PlayerId]) -> tuple[list[PlayerId], list[PlayerId]]:
-    """Of a game's players those for whom no policy plays, and those whose policy the first one's page computes. Raises
-    ConfigError for policies of nobody, and where nobody is left."""
-    read = Settings.of(settings)
-    read.computed(players)
-    return read.people(players), [players[seat] for seat in read.computed(players, COMPUTED_BY[1])]
-
-
-class Connection:
-    """One socket: its session, its place, and what it may still send."""
-
-    __slots__ = (
-        "errors", "inputs", "others", "patience", "pending_stores", "room", "seat", "session_id",
-        "sid", "signal_bytes", "signals", "stores", "subject_id", "waiting_since",
-    )  # fmt: skip
-
-    def __init__(self, sid: str, limits: Limits) -> None:
-        self.sid = sid
-        self.session_id: str | None = None
-        self.subject_id: str | None = None
-        self.waiting_since: float | None = None
-        self.room: Room | None = None
-        self.seat: Seat | None = None
-        self.pending_stores = 0
-        self.inputs = TokenBucket(limits.input_rate, limits.input_burst)
-        self.signals = TokenBucket(limits.signal_rate, limits.signal_burst)
-        self.signal_bytes = TokenBucket(limits.signal_bytes_rate, limits.signal_bytes_burst)
-        self.stores = TokenBucket(limits.store_rate, limits.store_burst)
-        self.others = TokenBucket(limits.other_rate, limits.other_burst)
-        self.errors = TokenBucket(limits.error_rate, limits.error_burst)
-        self.patience = TokenBucket(limits.patience_rate, limits.patience_burst)
-
-    def session_of(self, store: Store) -> str | None:
-        """The session in whose name something is stored: the one presented with it, else the socket's."""
-        return self.session_id if store.session_id is None else store.session_id
+from pycore.relay.uploads import Store
+from pycore.settings import SUBJECT_FROM
 
 
 class Lobby:
@@ -75,7 +42,7 @@ class Lobby:
     ) -> None:
         self.limits = limits
         self._everybody = list(players)
-        self._players, self._sent = parts_of(settings, players)
+        self._players, self._sent = who_plays(settings, players)
         """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
@@ -96,13 +63,13 @@ class Lobby:
     # Sockets
 
     def connect(self, sid: str, auth: Any, now: float) -> list[Outgoing]:
-        """A new socket. Its `auth` may present a session id, which gives a waiting seat back at once."""
+        """A new socket. Its `auth` may present a session id, which gives a waiting seat back, and an address."""
         if len(self._connections) >= self.limits.sockets:
             raise Refused("server_full", f"{self.limits.sockets} sockets are connected; try again later")
         presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)
         connection = self._connections[sid] = Connection(sid, self.limits)
         connection.session_id = presented.session_id
-        connection.subject_id = presented.subject_id
+        connection.subject_id = presented.subject_id or self.subject_of(presented.query)
         return self._rebind(connection, now)
 
     def disconnect(self, sid: str, now: float) -> list[Outgoing]:
@@ -172,6 +139,12 @@ class Lobby:
         if not connection.signal_bytes.take(now, signal.size):
             raise Refused("too_frequent", "too many bytes of signals in a short time")
         return room.signal(seat, signal)
+
+    def silent(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
+        """A player does not hear of another one any more."""
+        room, seat = self._seated(self._take(sid, "others", now))
+        game, player = read_silent(payload, self.limits)
+        return room.silent(seat, game, player, now, wall)
 
     def ping(self, sid: str, now: float) -> None:
         """Nothing but the acknowledgement is wanted."""
@@ -247,10 +220,9 @@ class Lobby:
                 self._release(session_id, seat)
                 self._note_end(room)
         late = [
-            connection
-            for connection in self._waiting.values()
+            connection for connection in self._waiting.values()
             if connection.waiting_since is not None and now - connection.waiting_since >= self.limits.waiting_s
-        ]
+        ]  # fmt: skip
         for connection in late:
             del self._waiting[connection.sid]
             out.append(_error(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game"))
@@ -268,7 +240,7 @@ class Lobby:
         return self._rooms.get(game_id)
 
     def playing(self) -> list[Room]:
-        """The games that go on."""
+        """The games that go on, the oldest first."""
         return [room for room in self._rooms.values() if not room.over]
 
     def health(self) -> dict[str, int]:
@@ -286,6 +258,8 @@ class Lobby:
         connection = self._connections.get(sid)
         if connection is None:
             raise Refused("not_in_game", "this socket is no longer connected")
+        if connection.seat is not None:
+            connection.seat.heard_at = now
         if not getattr(connection, bucket).take(now):
             raise Refused("too_frequent", f"too many events ({bucket}) in a short time")
         return connection
@@ -354,8 +328,7 @@ class Lobby:
         for connection in self._waiting.values():
             since = now if connection.waiting_since is None else connection.waiting_since
             data = {
-                "cur_num_players": present,
-                "players_needed": len(self._players) - present,
+                "cur_num_players": present, "players_needed": len(self._players) - present,
                 "ms_remaining": max(0, round(1000 * (since + self.limits.waiting_s - now))),
             }
             out.append(Outgoing(connection.sid, "waiting_room", data))

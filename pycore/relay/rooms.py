@@ -6,7 +6,10 @@ lock, so it can be tested by hand-fed time, and a shared store can stand behind 
 Invariants:
 - A seat belongs to a session id, which is a secret of its player and is never sent to anybody else.
 - A seat is bound to at most one socket. While it has none, what is meant for it waits, in order.
-- A seat that is gone (left, or its grace is over) never comes back, and everybody else was told so once.
+- A seat that is gone (left, or its grace is over, or it was dropped) never comes back, and everybody else was told so
+  once, behind its last input. Nothing of it is passed on afterwards.
+- Of three and more a seat is dropped, in the order in which the others complain of its silence, when its socket is away
+  or more than half of the others complain. Two never drop each other.
 - The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
   and knows its members, for the metrics that come late.
 """
@@ -19,8 +22,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.payloads import Action, Refused, Signal
+from pycore.relay.payloads import Action, Signal
 
 PlayerId = int | str
 
@@ -34,6 +38,8 @@ class Outgoing(NamedTuple):
 
 
 DISCONNECT = "!disconnect"
+COMPLAINT_S = 5.0
+"""How long a complaint counts; a page that still does not hear somebody complains every second."""
 
 
 class Mailbox:
@@ -75,8 +81,12 @@ class Seat:
     mailbox: Mailbox
     absent_since: float | None = None
     gone: bool = False
+    complaints: dict[PlayerId, float] = field(default_factory=dict)
+    """When the others said last that they do not hear of this player, by player."""
     inputs: int = 0
     stored_bytes: int = 0
+    heard_at: float | None = None
+    """When an event of its page came last."""
 
 
 @dataclass(slots=True, eq=False)
@@ -100,6 +110,8 @@ class Room:
     """Who has stored the metrics of the whole session, which is the last that a page does."""
     end_noted: bool = False
     """The lobby has put the end down."""
+    drops: int = 0
+    """How often players were dropped for their silence."""
     inputs_relayed: int = 0
     signals_relayed: dict[str, int] = field(default_factory=dict)
     refused: int = 0
@@ -212,13 +224,39 @@ class Room:
         """A player is gone for good: the others are told."""
         if seat.gone:
             return []
+        out = self._to_others(seat, "end_game", {"message": message, "player_id": seat.player})
+        self._end_seat(seat, now, wall)
+        return out
+
+    def silent(self, seat: Seat, game_id: str, player: PlayerId, now: float, wall: float) -> list[Outgoing]:
+        """A player does not hear of another one on any path: that one is dropped if its socket is away, or if most of
+        the others do not hear of it either. Everybody is told, and the dropped one too, if it can be reached."""
+        self._claim(seat, game_id)
+        target = self._seat_of(player)
+        if target is None or target is seat:
+            raise Refused(
+                "unknown_target", f"player {player!r} is {'nobody in this game' if target is None else 'you'}"
+            )
+        there = [other for other in self.seats if not other.gone]
+        if target.gone or len(there) < 3:
+            return []
+        target.complaints[seat.player] = now
+        others = [other for other in there if other is not target]
+        agree = sum(now - target.complaints.get(other.player, -1e9) < COMPLAINT_S for other in others)
+        if target.sid is not None and 2 * agree <= len(others):
+            return []
+        self.drops += 1
+        gone = {"game_id": self.game_id, "round": self.drops, "players": [target.player]}
+        out = [item for item in (self._to(other, "player_gone", gone) for other in there) if item is not None]
+        self._end_seat(target, now, wall)
+        return out
+
+    def _end_seat(self, seat: Seat, now: float, wall: float) -> None:
         seat.gone = True
         seat.mailbox.empty()
-        out = self._to_others(seat, "end_game", {"message": message, "player_id": seat.player})
         if not self.over and sum(not other.gone for other in self.seats) < 2:
             self.ended_at = now
             self.ended_wall = self.ended_wall or wall
-        return out
 
     def finish(self, player: PlayerId, wall: float) -> bool:
         """A player's session is over; returns whether it now is for everybody. Sockets and seats stay: pages may have

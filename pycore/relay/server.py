@@ -21,20 +21,24 @@ from typing import Any
 
 import socketio
 
+from pycore.relay.connections import Connection
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.lobby import Connection, Lobby
-from pycore.relay.payloads import (
+from pycore.relay.lobby import Lobby
+from pycore.relay.payloads import read_failure
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
+from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.uploads import (
     WHOLE,
-    Refused,
+    Piece,
     Store,
     read_connection_type,
     read_experienced,
-    read_failure,
     read_metrics,
     read_records,
+    read_rows,
 )
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
-from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.watching import Watching
 from pycore.relay.wire import REFUSED, packet_class
 
 log = logging.getLogger("pycore.relay")
@@ -48,8 +52,17 @@ by the pings of the WebSocket itself, which the browser answers whatever the pag
 class RelayServer:
     """The socket.io side of the relay."""
 
-    def __init__(self, lobby: Lobby, store: DataStore, limits: Limits, *, origins: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        lobby: Lobby,
+        store: DataStore,
+        limits: Limits,
+        *,
+        origins: Sequence[str] | None = None,
+        watching: Watching | None = None,
+    ) -> None:
         self.lobby = lobby
+        self._watching = watching
         self.store = store
         self.limits = limits
         self._out: asyncio.Queue[Outgoing] = asyncio.Queue()
@@ -77,8 +90,10 @@ class RelayServer:
             "leave_game": self._leave,
             "pyodide_player_action": self._action,
             "webrtc_signal": self._signal,
+            "player_silent": self._silent,
             "pycore_ping": self._ping,
             "p2p_session_metrics": self._metrics,
+            "pycore_rows": self._rows,
             "pycore_records": self._records,
             "pycore_experienced": self._experienced,
             "p2p_connection_type": self._connection_type,
@@ -188,6 +203,11 @@ class RelayServer:
         self._send(self.lobby.signal(sid, payload, time.monotonic()))
         return {"status": "ok"}
 
+    def _silent(self, sid: str, payload: Any) -> dict[str, Any]:
+        self._send(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
+        self._note_games()
+        return {"status": "ok"}
+
     def _ping(self, sid: str, payload: Any) -> dict[str, Any]:
         self.lobby.ping(sid, time.monotonic())
         # From its own clock and this one a page knows how they differ.
@@ -214,9 +234,27 @@ class RelayServer:
 
     async def _put_metrics(self, seat: Seat, store: Store) -> None:
         now = time.time()
-        await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now)
+        await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
+        if self._watching is not None and store.so_far:
+            self._watching.said(store.game_id, str(seat.player), now, store.data)
         if store.episode == WHOLE and (room := self.lobby.finished(store.game_id, seat, now)) is not None:
             self._start(self._put_game(room, {"ended": room.ended_wall}))
+
+    async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
+        places: list[Piece] = []
+
+        def read() -> Store:
+            store, piece = read_rows(payload, self.limits)
+            places.append(piece)
+            return store
+
+        return await self._keep(
+            sid,
+            read,
+            lambda seat, store: self.store.put_piece(
+                store.game_id, str(seat.player), store.episode, places[0], store.data, time.time()
+            ),
+        )
 
     async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
         return await self._keep(

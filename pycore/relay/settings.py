@@ -9,13 +9,21 @@ A file of settings is one JSON object of them, or what the relay keeps of a game
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pycore.actions.codec import action_codec, default_of
 from pycore.errors import ActionError, ConfigError, UsageError
-from pycore.settings import Settings
+from pycore.settings import COMPUTED_BY, Settings
+
+
+def who_plays(settings: Mapping[str, Any], players: Sequence[int | str]) -> tuple[list[int | str], list[int | str]]:
+    """Of a game's players those for whom no policy plays, and those whose policy the first one's page computes. Raises
+    ConfigError for policies of nobody, and where nobody is left."""
+    read = Settings.of(settings)
+    read.computed(players)
+    return read.people(players), [players[seat] for seat in read.computed(players, COMPUTED_BY[1])]
 
 
 def read_settings(file: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 SQLite in a file by default (write-ahead log, so that somebody may read while a study runs;
 `synchronous=FULL`, so that an acknowledged store survives a power cut), PostgreSQL by URL. Every store is an
-upsert on its key (game, player, episode[, part]): sending it again changes nothing, and the last one wins.
+upsert on its key (game, player, episode[, part]): sending it again changes nothing, and the last one wins, but that
+what is less never replaces what is more.
 
 All database work is done by **one** thread, in the order in which it was asked for. `asyncio.to_thread` would
 let two stores of one key overtake each other, so that the older one could win; an async engine would need
@@ -25,6 +26,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pycore.errors import PycoreError, UsageError
+from pycore.relay.uploads import Piece
 from pycore.relay.versions import bring_up_to_date, transactional
 
 T = TypeVar("T")
@@ -62,6 +64,22 @@ metrics = sa.Table(
     sa.Column("episode", sa.Integer, primary_key=True, comment="-1: the whole session"),
     sa.Column("received", sa.Float, nullable=False),
     sa.Column("data", sa.Text, nullable=False, comment="JSON as it came"),
+    sa.Column("so_far", sa.Boolean, nullable=False, server_default=sa.false(), comment="the episode went on"),
+)
+
+pieces = sa.Table(
+    "pieces",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("episode", sa.Integer, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, comment="how often what was stored was taken back before"),
+    sa.Column("first", sa.Integer, primary_key=True, comment="the frame of the first row"),
+    sa.Column("base", sa.Integer, nullable=False, comment="earlier revisions count up to this frame only"),
+    sa.Column("frames", sa.Integer, nullable=False),
+    sa.Column("last", sa.Boolean, nullable=False, comment="the end of the episode is behind the rows"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of lines: the trajectory's first, rows, end"),
 )
 
 records = sa.Table(
@@ -160,10 +178,28 @@ class DataStore:
 
         return await self._run(read)
 
-    async def put_metrics(self, game_id: str, player: str, episode: int, data: str, wall: float) -> None:
-        """One player's metrics of one episode."""
+    async def put_metrics(
+        self, game_id: str, player: str, episode: int, data: str, wall: float, so_far: bool = False
+    ) -> None:
+        """One player's metrics of one episode. Those of its middle never replace those of its end."""
         key = {"game_id": game_id, "player": player, "episode": episode}
-        await self._run(lambda: self._put(metrics, {**key, "received": wall, "data": data}))
+        only = metrics.c.so_far if so_far else None
+        row = {**key, "received": wall, "data": data, "so_far": so_far}
+        await self._run(lambda: self._put(metrics, row, only))
+
+    async def put_piece(
+        self, game_id: str, player: str, episode: int, piece: Piece, data: str, wall: float
+    ) -> None:
+        """A piece of one player's trajectory. One that has no more than what is there changes nothing."""
+        key = {"game_id": game_id, "player": player, "episode": episode, "revision": piece.revision}
+        row = {
+            **key, "first": piece.first, "base": piece.base, "frames": piece.frames, "last": piece.last,
+            "received": wall, "data": data.encode(),
+        }  # fmt: skip
+        more = pieces.c.frames < piece.frames
+        if piece.last:
+            more = sa.or_(more, sa.and_(pieces.c.frames == piece.frames, sa.not_(pieces.c.last)))
+        await self._run(lambda: self._put(pieces, row, more))
 
     async def put_record(
         self, game_id: str, player: str, episode: int, part: int, parts: int, data: str, wall: float
@@ -199,12 +235,12 @@ class DataStore:
         await self._run(lambda: self._put(connections, row))
 
     async def stored(self, game_id: str) -> dict[str, int]:
-        """Rows of metrics and of records that the database has for a game."""
+        """Rows of metrics, of records and of pieces that the database has for a game."""
 
         def count() -> dict[str, int]:
             with self._engine.connect() as connection:
                 found = {}
-                for name, table in (("metrics", metrics), ("records", records)):
+                for name, table in (("metrics", metrics), ("records", records), ("pieces", pieces)):
                     query = sa.select(sa.func.count()).select_from(table).where(table.c.game_id == game_id)
                     found[name] = int(connection.execute(query).scalar_one())
                 return found
@@ -234,18 +270,19 @@ class DataStore:
 
         return self._guarded(rows)
 
-    def _put(self, table: sa.Table, row: dict[str, Any]) -> None:
+    def _put(self, table: sa.Table, row: dict[str, Any], only: Any = None) -> None:
         with self._engine.begin() as connection:
-            connection.execute(self._upsert(table, row))
+            connection.execute(self._upsert(table, row, only))
 
-    def _upsert(self, table: sa.Table, row: dict[str, Any]) -> sa.Executable:
+    def _upsert(self, table: sa.Table, row: dict[str, Any], only: Any = None) -> sa.Executable:
+        """`only`: what must be true of a row that is there for it to be replaced."""
         keys = [column.name for column in table.primary_key]
         values = {name: value for name, value in row.items() if name not in keys}
         if self._engine.dialect.name == "postgresql":
             pg = postgresql.insert(table).values(row)
-            return pg.on_conflict_do_update(index_elements=keys, set_=values)
+            return pg.on_conflict_do_update(index_elements=keys, set_=values, where=only)
         lite = sqlite.insert(table).values(row)
-        return lite.on_conflict_do_update(index_elements=keys, set_=values)
+        return lite.on_conflict_do_update(index_elements=keys, set_=values, where=only)
 
     async def _run(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()

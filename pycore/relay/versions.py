@@ -103,8 +103,8 @@ class _Migrations:
             if found not in self._known:
                 raise UsageError(
                     f"the database {self.name} is of version {found}; this pycore ({__version__}) knows versions up to "
-                    f"{self.newest}. Open it with the pycore that wrote it, or a newer one: "
-                    "pip install --upgrade interactive-gym-pycore"
+                    f"{self.newest}. Open it with the pycore that wrote it, or a newer one: install that as "
+                    "this one was installed"
                 )
             return str(found)
         first = self._first()

@@ -27,7 +27,9 @@ class Frames:
     """
 
     __slots__ = (
+        "_filled",
         "_nobodys",
+        "_released",
         "actions",
         "ahead",
         "all_missing",
@@ -70,6 +72,10 @@ class Frames:
         self.results: list[StepResult | None] = [None] * size
         self.held = [-1] * seats
         self._nobodys: list[int] = []
+        self._released: list[tuple[int, bytes, Any]] = []
+        """Those of them that somebody played earlier in the episode, with their default actions."""
+        self._filled = -1
+        """Up to here their slots have these actions."""
         self.opened = ahead
         """Last frame whose slot is ready to take inputs."""
 
@@ -82,6 +88,7 @@ class Frames:
         defaults = [seat.default for seat in seats]
         actions = [seat.default_action for seat in seats]
         self._nobodys = [seat.number for seat in seats if seat.owner is None]
+        self._released = []
         self.all_missing = sum([1 << seat.number for seat in seats if seat.owner is not None])
         for slot in range(self.size):
             self.missing[slot] = self.all_missing
@@ -117,6 +124,41 @@ class Frames:
         if self._nobodys:
             for number in self._nobodys:
                 self.held[number] = self.opened
+            if self._released:
+                for frame in range(self._filled + 1, self.opened + 1):
+                    for number, encoded, action in self._released:
+                        self.encoded[frame & self.mask][number] = encoded
+                        self.actions[frame & self.mask][number] = action
+                self._filled = self.opened
+
+    def release(self, seat: Seat, last: int, current: int) -> int | None:
+        """Nobody plays a seat behind frame `last`: its default action is known there, whatever was held.
+
+        Returns the first frame before `current` that was stepped with another action, if there is one.
+        """
+        number = seat.number
+        wrong = None
+        for frame in range(last + 1, self.opened + 1):
+            slot = frame & self.mask
+            if frame < current and wrong is None and self.encoded[slot][number] != seat.default:
+                wrong = frame
+            self.encoded[slot][number] = seat.default
+            self.actions[slot][number] = seat.default_action
+            self.missing[slot] &= ~(1 << number)
+        self.all_missing &= ~(1 << number)
+        self.held[number] = self.opened
+        self._nobodys.append(number)
+        self._released.append((number, seat.default, seat.default_action))
+        self._filled = self.opened
+        return wrong
+
+    def beyond(self, seat: int) -> list[int]:
+        """The frames behind a hole whose inputs of a seat are held."""
+        return [
+            frame
+            for frame in range(self.held[seat] + 2, self.opened + 1)
+            if not self.missing[frame & self.mask] >> seat & 1
+        ]
 
     def last_known(self) -> list[bytes]:
         """By seat, the action of the last frame that is known without a hole, encoded."""

@@ -51,8 +51,8 @@ class Timeline:
     """The frames of the running episode, and the simulation that they are stepped with."""
 
     __slots__ = (
-        "_decode", "_every", "_guessing", "_hash_every", "blocked_at", "current", "depths", "end",
-        "events", "frames", "guessed", "hits", "last_frame", "misses", "newest", "pending", "policies", "predicted",
+        "_decode", "_every", "_hash_every", "blocked_at", "current", "depths", "end", "events", "frames",
+        "guessed", "guessing", "hits", "last_frame", "misses", "newest", "pending", "policies", "predicted",
         "repeat_hits", "resimulated", "rollbacks", "run_up", "seats", "simulation", "stepped", "stepped_before",
     )  # fmt: skip
 
@@ -69,7 +69,7 @@ class Timeline:
         self.frames = frames
         self.seats = tuple(seats)
         self._decode = [seat.decode for seat in seats]
-        self._guessing = guessing
+        self.guessing = guessing
         """None repeats the last action, which the loops do without a call."""
         self.policies = policies
         """Of the seats that policies play; None: there are none."""
@@ -88,8 +88,7 @@ class Timeline:
         self.misses = [0] * len(self.seats)
         """By seat, how many were others."""
         self.repeat_hits = self.hits if guessing is None else [0] * len(self.seats)
-        """By seat, how many of them all were the last action known when their frame was first stepped: what repeats it
-        guesses nothing else."""
+        """By seat, how many of them all were the last action known when their frame was first stepped."""
         self.resimulated = 0
         """Frames stepped again with other inputs, or behind one that was."""
         self.run_up = 0
@@ -116,8 +115,8 @@ class Timeline:
         """Start an episode; the simulation was reset. `last_frame` ends it at the latest."""
         if self.policies is not None:
             self.policies.begin(episode, self.frames)
-        if self._guessing is not None:
-            self._guessing.begin(episode)
+        if self.guessing is not None:
+            self.guessing.begin(episode)
         self.frames.begin(self.seats)
         self.newest = [seat.delay - 1 for seat in self.seats]
         self.stepped_before += self.stepped
@@ -142,17 +141,7 @@ class Timeline:
     @property
     def predictor(self) -> str:
         """The name of what guesses actions: `repeat_last`, `default_action`, or of the class."""
-        return "repeat_last" if self._guessing is None else self._guessing.name
-
-    @property
-    def failed(self) -> list[int]:
-        """By seat, how often the predictor raised, or said what is no action."""
-        return [0] * len(self.seats) if self._guessing is None else self._guessing.failed
-
-    @property
-    def failure(self) -> str:
-        """What the first of these was; empty: there was none."""
-        return "" if self._guessing is None else self._guessing.failure
+        return "repeat_last" if self.guessing is None else self.guessing.name
 
     @property
     def total(self) -> int:
@@ -203,7 +192,7 @@ class Timeline:
                 self.hits[seat] += 1
             else:
                 self.misses[seat] += 1
-            if self._guessing is not None and frames.lasts[slot][seat] == encoded:
+            if self.guessing is not None and frames.lasts[slot][seat] == encoded:
                 self.repeat_hits[seat] += 1
         current = self.current
         if frame < current and before != encoded:
@@ -213,6 +202,22 @@ class Timeline:
                 self.pending = frame
             return MISPREDICTED
         return TAKEN
+
+    def release(self, number: int, last: int) -> None:
+        """Nobody plays a seat any more: behind frame `last` it has its default action, which no guess was one of."""
+        wrong = self.frames.release(self.seats[number], last, self.current)
+        if wrong is not None and (self.pending is None or wrong < self.pending):
+            self.pending = wrong
+
+    def end_with(self, last: int) -> None:
+        """The episode ends with frame `last`, which may lie behind the end so far, unless the environment ends it."""
+        before = self.last_frame
+        self.shorten(last)
+        if last > before:
+            self.last_frame = last
+            result = self.frames.results[before & self.frames.mask]
+            if self.end == before and (result is None or not result.done):
+                self.end = None
 
     def used(self, seat: int, frame: int) -> bytes:
         """The encoded action with which a frame that is still in the ring was stepped last."""
@@ -253,7 +258,7 @@ class Timeline:
                 slot = (now - 1) & frames.mask
                 if frames.missing[slot]:
                     frames.guesses[slot] = frames.encoded[slot][:]
-                    if self._guessing is not None:
+                    if self.guessing is not None:
                         frames.lasts[slot] = frames.last_known()
                     self.guessed += 1
             frames.open(now)
@@ -292,7 +297,7 @@ class Timeline:
         step = self.simulation.step
         policies = self.policies
         dense = self._every == 1
-        repeat = self._guessing is None
+        repeat = self.guessing is None
         last = self.last_frame
         if until > last:
             until = last + 1
@@ -363,8 +368,7 @@ class Timeline:
         self.run_up += frame - start
 
     def _stand_before(self, frame: int) -> None:
-        """Stepping `frame`, reading what it gave or saving what it led to raised: the exception goes on if every input
-        up to it is known, otherwise we stand."""
+        """Stepping `frame`, or saving what it led to, raised: that goes on if every input up to it is known."""
         if frame < 0:
             raise
         known = min(self.frames.held)
@@ -384,8 +388,8 @@ class Timeline:
             slot = held & mask
             action = frames.actions[slot][seat]
             encoded = frames.encoded[slot][seat]
-            if self._guessing is not None:
-                encoded, action = self._guessing.guess(seat, encoded, frame - held, frame)
+            if self.guessing is not None:
+                encoded, action = self.guessing.guess(seat, encoded, frame - held, frame)
             guesses.append((seat, encoded, action))
         return guesses
 

@@ -12,11 +12,13 @@ from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
+from pycore.session.drops import Drops
 from pycore.session.journal import Journal
-from pycore.session.membership import Membership, reason_of
+from pycore.session.membership import UNDECIDED, Membership, reason_of
 from pycore.session.pacing import Pacing
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, PLAYING, READYING
 from pycore.session.publication import LARGE_BYTES
+from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.topics import ready
 from pycore.session.topics.ready import Ready
@@ -35,7 +37,10 @@ class Beginning:
     __slots__ = (
         "_course",
         "_dispatch",
+        "_drops",
         "_episode",
+        "_gone",
+        "_gone_at",
         "_journal",
         "_links",
         "_membership",
@@ -43,6 +48,7 @@ class Beginning:
         "_proposed",
         "_publication",
         "_ready",
+        "_roster",
         "_seats",
         "_settings",
         "_simulation",
@@ -54,6 +60,8 @@ class Beginning:
         self,
         stage: Stage,
         settings: Settings,
+        roster: Roster,
+        drops: Drops,
         membership: Membership,
         ready_topic: Ready,
         pacing: Pacing,
@@ -67,11 +75,16 @@ class Beginning:
         self._dispatch = stage.dispatch
         self._publication = stage.publication
         self._settings = settings
+        self._roster = roster
+        self._drops = drops
         self._membership = membership
         self._ready = ready_topic
         self._pacing = pacing
         self._journal = journal
         self._seats = stage.timeline.seats
+        self._gone = 0
+        self._gone_at = -1e9
+        """When somebody went last in a phase in which nothing is stepped, and how many were gone then."""
         self._proposed = [seat.delay for seat in self._seats]
         self.held_back = False
         """Whether the caller is not ready for another episode yet; nobody begins it meanwhile."""
@@ -91,11 +104,21 @@ class Beginning:
         """Go on if it is time."""
         course = self._course
         phase = course.phase
-        waited = now - course.since
+        drops = self._drops
+        if len(self._roster.gone) > self._gone:
+            # Who settles now has had no time yet.
+            self._gone = len(self._roster.gone)
+            self._gone_at = now
+        waited = now - max(course.since, self._gone_at)
+        if drops.never_begins:
+            course.finish(now, "player_left", drops.text, DONE, None, drops.first.link.seat)
+            return
         if phase == READYING and self._compare_readies(now, waited):
             return
         over = self._membership.over()
-        if over is not None:
+        if over is not None and over.peer.left_alone and self._can_drop:
+            drops.drop(over, "error" if over.peer.reason == "error" else "left")
+        elif over is not None:
             reason = reason_of(over)
             text = f"player {self._journal.name(over)} ended the session"
             course.finish(now, "stop" if reason in ("player_left", "error") else reason, text, DONE, None, over.seat)
@@ -111,6 +134,11 @@ class Beginning:
         elif phase == BETWEEN:
             if waited >= self._settings.episode_pause and not self.held_back:
                 self._begin(now)
+
+    @property
+    def _can_drop(self) -> bool:
+        """Whether the others go on without somebody."""
+        return self._roster.group or self._drops.settling
 
     def _give_up_connecting(self, now: float, waited: float) -> None:
         """Without a way of its own no link may play, so the study wants."""
@@ -136,6 +164,7 @@ class Beginning:
             link.begin([seat.delay for seat in self._seats], slots)
         self._publication.begin(len(state) > LARGE_BYTES)
         self._episode.begin(blake2b(state, digest_size=HASH_BYTES).digest())
+        self._drops.begin()
         self._ready.begin(self._pacing.proposed(self._proposed), self._links)
         self._course.enter(READYING, now)
 
@@ -144,7 +173,8 @@ class Beginning:
         before = self._episode.number - 1
         for number, seat in enumerate(self._seats if before >= 0 else ()):
             delays = [self._ready.delays[number]]
-            for link in self._links:
+            for link in self._roster.everybody:
+                # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
                 theirs = _read(link, before) if before in link.peer.ready else None
                 if isinstance(theirs, ready.Read) and number < len(theirs.delays):
                     delays.append(min(LONGEST_DELAY, theirs.delays[number]))
@@ -159,6 +189,8 @@ class Beginning:
             if episode.number not in link.peer.ready:
                 lacking.append(link)
                 continue
+            if self._drops.waits_for(link):
+                lacking.append(link)
             theirs = _read(link, episode.number)
             found = theirs
             if isinstance(theirs, ready.Read):
@@ -170,6 +202,11 @@ class Beginning:
                 return True
         if lacking:
             if waited > self._settings.ready_timeout:
+                if episode.number and self._can_drop and waited <= self._settings.ready_timeout + UNDECIDED:
+                    # They have played, and their number is known: the others go on without.
+                    for link in lacking:
+                        self._membership.miss(link, now)
+                    return False
                 names = ", ".join([self._journal.name(link) for link in lacking])
                 # Whoever comes later must not begin alone.
                 text = f"player {names} was not ready within {waited:.0f} s"
@@ -178,6 +215,8 @@ class Beginning:
             return False
         if self._membership.over() is not None:
             # Ready once, over since: whoever came late must not begin alone.
+            return False
+        if not self._drops.settled:
             return False
         for link in self._links:
             link.paths.forgive(now)

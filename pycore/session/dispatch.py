@@ -35,7 +35,7 @@ class Dispatch:
         journal: Journal,
     ) -> None:
         self._timeline = timeline
-        self._links = tuple(links)
+        self._links = links
         self._packets = packets
         self._outputs = outputs
         self._journal = journal

@@ -8,6 +8,7 @@ moved the end. A packet with the next episode's number is its sender's word that
 from __future__ import annotations
 
 from pycore.link.link import Link
+from pycore.session.drops import Drops
 from pycore.session.phases import BETWEEN, DONE, HOLDING, PLAYING, READYING
 from pycore.session.stage import Stage
 from pycore.session.topics.end import End
@@ -21,6 +22,7 @@ class Ending:
     __slots__ = (
         "_course",
         "_dispatch",
+        "_drops",
         "_end",
         "_episode",
         "_episodes",
@@ -32,7 +34,7 @@ class Ending:
         "_timeline",
     )
 
-    def __init__(self, stage: Stage, episodes: int, end: End, stop: Stop, hashes: Hashes) -> None:
+    def __init__(self, stage: Stage, episodes: int, end: End, stop: Stop, hashes: Hashes, drops: Drops) -> None:
         self._simulation = stage.simulation
         self._timeline = stage.timeline
         self._links = stage.links
@@ -44,6 +46,7 @@ class Ending:
         self._end = end
         self._stop = stop
         self._hashes = hashes
+        self._drops = drops
 
     def request_stop(self, now: float, window: int) -> None:
         """End the session with this episode, at a frame that nobody can have stepped yet."""
@@ -84,9 +87,11 @@ class Ending:
             reason = "desync"
         elif result is not None and result.done:
             reason = "done"
+        elif self._episode.stop_frame == end:
+            reason = "stop"
         else:
-            reason = "stop" if self._episode.stop_frame == end else "max_steps"
-        self._leave(now, reason)
+            reason = "player_left" if self._drops.end_frame == end else "max_steps"
+        self._leave(now, end, reason)
 
     def _settled(self, link: Link, end: int, confirmed: int) -> bool:
         """Whether the link's two sides have everything of this episode from each other."""
@@ -103,7 +108,7 @@ class Ending:
             and hashes.has_theirs(end + 1)
         )
 
-    def _leave(self, now: float, reason: str) -> None:
+    def _leave(self, now: float, end: int, reason: str) -> None:
         """The episode is final."""
         episode = self._episode
         self._course.note_end(reason)
@@ -111,6 +116,9 @@ class Ending:
         last = episode.number + 1 >= self._episodes
         stopped = reason == "stop" or (episode.stop_frame is not None and not last)
         desync = episode.desync
+        drops = self._drops
+        gone = drops.end_session and (not last or reason == "player_left")
+        drops.leave(end)
         episode.leave()
         self._stop.leave()
         self._end.revoke()
@@ -120,6 +128,8 @@ class Ending:
             link.peer.forget_readies(episode.number - 1)
         if desync:
             self._course.finish(now, "desync", desync, DONE)
+        elif gone:
+            self._course.finish(now, "player_left", drops.text, DONE, None, drops.first.link.seat)
         elif stopped or last:
             self._course.finish(now, "stop" if stopped else "complete", "the session is complete", DONE)
         else:

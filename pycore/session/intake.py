@@ -9,17 +9,18 @@ from typing import Any, Final
 
 from pycore.duties import P2P, SOCKETIO
 from pycore.errors import ActionError, DecodeError
-from pycore.events import Log
 from pycore.link.flow import LONG_AGO, Flow
 from pycore.link.link import Link
 from pycore.rollback.mispredictions import LateInputLog
 from pycore.rollback.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
+from pycore.session.drops import Drops
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
+from pycore.session.roster import Roster
 from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over
 from pycore.session.topics.status import Status
@@ -36,6 +37,7 @@ class Intake:
 
     __slots__ = (
         "_codecs",
+        "_drops",
         "_episode",
         "_head",
         "_identity",
@@ -46,12 +48,12 @@ class Intake:
         "_over",
         "_packets",
         "_period",
+        "_roster",
         "_status",
         "_stepped_at",
         "_timeline",
         "_timesync",
         "_topics",
-        "link_of_seat",
     )
 
     def __init__(
@@ -59,7 +61,8 @@ class Intake:
         identity: Identity,
         episode: Episode,
         timeline: Timeline,
-        links: Sequence[Link],
+        roster: Roster,
+        drops: Drops,
         topics: Mapping[int, Topic],
         status: Status,
         over: Over,
@@ -87,7 +90,8 @@ class Intake:
         self._period = period
         self._stepped_at = now
         self._late = LateInputLog()
-        self.link_of_seat = {seat: link for link in links for seat in link.peer.seats}
+        self._roster = roster
+        self._drops = drops
 
     def stepped(self, now: float) -> None:
         """The current frame became the current one now."""
@@ -119,8 +123,17 @@ class Intake:
             data = None
         if data is None:
             self._journal.refuse(link, "a signal that is no base64 text", now)
+        elif link.peer.number in self._roster.gone:
+            self.receive_of_gone(link, data, now, SOCKETIO)
+        else:
+            self.receive(link, data, now, SOCKETIO, late)
+
+    def receive_of_gone(self, link: Link, data: bytes, now: float, path: str) -> None:
+        """A packet of somebody who is gone moves nothing; it is told so, or another load of its page that it is one."""
+        if datagram.tag_of(data) != self._identity.tag or not self._over.answer(link, now):
             return
-        self.receive(link, data, now, SOCKETIO, late)
+        # Datagrams and probes have the incarnation at the same place.
+        self._packets.farewell(link, path, "dropped" if data[3] == link.peer.low else "returned", now)
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet that is not of this session, unless it is of this one in another version of the protocol."""
@@ -199,13 +212,16 @@ class Intake:
             else:
                 # All seats are its own: it holds at least what we hold of it.
                 peer.said_known(min(frames.held))
-            if (inputs or runs) and not peer.hears_ready:
+            if (inputs or (runs and runs[0].seat in peer.seats)) and not peer.hears_ready:
                 peer.plays()
             if inputs:
                 self._take_inputs(link, seat, first, inputs, now, path)
             if runs:
                 for run in runs:
-                    self._take_inputs(link, run.seat, run.first, run.inputs, now, path)
+                    if run.seat in peer.seats:
+                        self._take_inputs(link, run.seat, run.first, run.inputs, now, path)
+                    else:
+                        self._drops.take(run.seat, run.first, run.inputs, now)
             if newest and seat >= 0:
                 since = (now - self._stepped_at) / self._period
                 place = timeline.current - 1 + (since if 0.0 < since < 1.0 else 1.0 if since > 0.0 else 0.0)
@@ -213,7 +229,7 @@ class Intake:
                 link.sees(own)
                 theirs = advantage / UNITS
                 if -FURTHEST < theirs < FURTHEST:
-                    self._timesync.observe(own, theirs)
+                    self._timesync.observe(seat, own, theirs, now)
         if blocks or (newest and peer.status):
             self._take_blocks(link, blocks, Arrival(number, running, newest, path == SOCKETIO, now))
         if self._over.over and not peer.over and self._over.answer(link, now):
@@ -238,9 +254,9 @@ class Intake:
                 topic.check(payload)
 
     def _check_runs(self, link: Link, runs: Sequence[Run]) -> None:
-        """Inputs come from whoever owns their seat. Raises DecodeError."""
+        """Inputs come from whoever owns their seat, or from a survivor if that is gone. Raises DecodeError."""
         for run in runs:
-            if run.seat not in link.peer.seats:
+            if run.seat not in link.peer.seats and not self._drops.is_gone(run.seat):
                 raise DecodeError(f"inputs of seat {run.seat}, which the sender does not own")
 
     def _take_of_another_episode(self, link: Link, number: int, now: float) -> None:
@@ -294,10 +310,15 @@ class Intake:
 
         Then the sender's ready of this episode must have come by the same socket before it.
         """
-        link = self.link_of_seat[seat]
+        link = self._roster.of_seat.get(seat)
+        if link is None:
+            return False
         link.paths.socket.hear(now)
         episode = self._episode
-        if not episode.open or (epoch is None and link.peer.ready_by_socket != episode.number):
+        peer = link.peer
+        if not episode.open or (
+            epoch is None and (peer.ready_by_socket != episode.number or peer.episode > episode.number)
+        ):
             return False
         if epoch is not None and (type(epoch) is not int or epoch != episode.number):
             return False
@@ -319,8 +340,8 @@ class Intake:
 
     def answer_over(self, seat: int, now: float) -> None:
         """Who still sends inputs through the server does not know that we are over."""
-        link = self.link_of_seat[seat]
-        if self._over.over and not link.peer.over and self._over.answer(link, now):
+        link = self._roster.of_seat.get(seat)
+        if link is not None and self._over.over and not link.peer.over and self._over.answer(link, now):
             link.ask_flush()
 
     def _take_inputs(self, link: Link, seat: int, first: int, inputs: list[bytes], now: float, path: str) -> None:
@@ -340,7 +361,7 @@ class Intake:
             if verdict == MISPREDICTED:
                 depth = timeline.current - frame
                 if self._late.is_due(now, depth):
-                    self._log_late_input(seat, frame, encoded, depth)
+                    self._journal.late_input(self._late.summary(), seat, frame, encoded, depth)
             return True
         if verdict == CONTRADICTION:
             self._journal.contradict(link, frame, now)
@@ -348,18 +369,17 @@ class Intake:
             self._journal.refuse(link, f"an input for frame {frame} while frame {timeline.current} is current", now)
         return False
 
-    def _log_late_input(self, seat: int, frame: int, encoded: bytes, depth: int) -> None:
-        summary = self._late.summary()
-        if summary is not None:
-            self._journal.say(Log(level="info", text=summary))
-        recorded = self._timeline.seats[seat].recorded
-        player = self._identity.players[seat]
-        predicted = self._timeline.predicted
+    def store(self, seat: int, action: Any, frame: int, now: float, path: str) -> bool:
+        """Take in a remote input that the caller received itself. Raises ActionError."""
+        link = self._roster.of_seat.get(seat)
+        if link is None or not self._episode.open:
+            return False
+        return self.take_input(link, seat, frame, self._codecs[seat].encode(action), now, path)
 
-        def text() -> str:
-            return (
-                f"[GGPO] Late input triggering rollback: player {player}, frame {frame}, "
-                f"predicted {recorded(predicted)!r}, actual {recorded(encoded)!r}, depth {depth}"
-            )
-
-        self._journal.say(Log(level="info", text=text))
+    def acknowledge(self, link: Link, frame: int, now: float) -> None:
+        """A peer holds all our inputs up to `frame`, says the caller, and knows everybody's; of a seat of which nothing
+        was dispatched so far it moves nothing, and then it cannot know everybody's."""
+        for outbox in link.own:
+            outbox.acknowledge(frame, now)
+        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
+            link.peer.said_known(frame)

@@ -113,6 +113,22 @@ class Journal:
         self.contradictions += 1
         self.refuse(link, f"a second, different input for frame {frame}; the first one stands", now)
 
+    def late_input(self, summary: str | None, seat: int, frame: int, encoded: bytes, depth: int) -> None:
+        """A mispredicted input came; `summary` is of those that were not logged."""
+        if summary is not None:
+            self.say(Log(level="info", text=summary))
+        recorded = self._timeline.seats[seat].recorded
+        player = self._players[seat]
+        predicted = self._timeline.predicted
+
+        def text() -> str:
+            return (
+                f"[GGPO] Late input triggering rollback: player {player}, frame {frame}, "
+                f"predicted {recorded(predicted)!r}, actual {recorded(encoded)!r}, depth {depth}"
+            )
+
+        self.say(Log(level="info", text=text))
+
     def seen(self, hidden: bool, now: float) -> None:
         """The page was hidden, or shown again."""
         if len(self.sights) < MOST_SIGHTS:

@@ -1,7 +1,11 @@
-"""Who is in the session: present, interrupted, gone; and what of a peer ends it.
+"""Who is in the session: present, interrupted, gone; and what of a peer ends it, or drops the peer.
 
 Silence is judged over every path. The server's word that a seat's socket is away ends nothing while the peer is heard:
 games go on peer-to-peer. Two players never drop each other: what ends it for one, ends it.
+
+Among three and more nobody drops a silent one alone. Whoever has not heard of a peer for `dropped_after` says so to the
+server and to the others; the peer is gone when a relay says so, or when more than half of those who are there, itself
+included, do not hear it. Where neither comes it is we who are cut off, or the halves are even: `partition`.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from pycore.events import PeerStatus
 from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.session.journal import Journal
+from pycore.session.outputs import Outputs
+from pycore.session.roster import Roster
 from pycore.session.topics import ready
 from pycore.wire.datagram import VERSION
 
@@ -20,26 +26,39 @@ WORD_BELIEVED: Final = 2.0
 """Seconds without a word by its channel after which a peer is gone of which the server says so."""
 LOUD: Final = ("desync", "dropped", "returned", "error")
 """Reasons of a peer's end that are ours as well; after any other one it has left."""
+COMPLAINS_EVERY: Final = 1.0
+"""Seconds from one word to the server about a silent peer to the next."""
+COMPLAINT_LASTS: Final = 3.0
+"""Seconds for which another one's word counts that it does not hear somebody: it says so in every packet."""
+UNDECIDED: Final = 6.0
+"""Seconds for which nobody decides about a silent peer before it is a partition: by then every other one has noticed
+the silence as well, and the words of all have gone round."""
 
 
 class Verdict(Named):
-    """Why the session ends, and whether that is a failure to begin."""
+    """Somebody is gone: why the session ends, unless the others can go on without."""
 
     reason: str
     text: str
     link: Link
+    cause: str
+    """As a `Departure` has it; empty: nobody can be dropped for it."""
 
 
 class Membership:
     """The peers' presence. Times are seconds."""
 
     __slots__ = (
+        "_complaints",
+        "_gone_word",
         "_interrupted",
         "_journal",
         "_left_word",
-        "_links",
-        "_on_return",
+        "_outputs",
         "_returned",
+        "_roster",
+        "_said_at",
+        "_silent",
         "_since",
         "dropped_after",
         "interrupted_after",
@@ -47,17 +66,32 @@ class Membership:
     )
 
     def __init__(
-        self, links: Sequence[Link], journal: Journal, interrupted_after: float, dropped_after: float, now: float
+        self,
+        roster: Roster,
+        journal: Journal,
+        outputs: Outputs,
+        interrupted_after: float,
+        dropped_after: float,
+        now: float,
     ) -> None:
-        self._links = tuple(links)
+        self._roster = roster
         self._journal = journal
+        self._outputs = outputs
         self.interrupted_after = interrupted_after
         self.dropped_after = dropped_after
         self._interrupted: dict[int, float] = {}
         """Interrupted peers, and since when they are called so."""
         self._left_word: dict[int, tuple[float, bool]] = {}
         """Peers whose socket is away, as the server says: since when, and whether they themselves are for certain."""
-        self._since = {link.peer.number: now for link in links}
+        self._gone_word: set[int] = set()
+        """Peers that the relay calls gone."""
+        self._silent: dict[int, float] = {}
+        """Peers of whom we have said that we do not hear them, and since when."""
+        self._said_at: dict[int, float] = {}
+        """When the server was told so last."""
+        self._complaints: dict[int, tuple[int, float]] = {}
+        """Whom the others do not hear, a bit each, and when they said so, by number."""
+        self._since = {link.peer.number: now for link in roster.links}
         """Silence is counted from here at the earliest."""
         self._returned: Link | None = None
         self.other_version: tuple[Link, int] | None = None
@@ -85,7 +119,25 @@ class Membership:
     def left(self, link: Link, now: float, certain: bool = False) -> None:
         """The server says that the peer's socket is away for good, or, if that is `certain`, that the peer is."""
         number = link.peer.number
+        if number in self._roster.gone:
+            return
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
+
+    def called_gone(self, numbers: Sequence[int]) -> None:
+        """The relay has decided that these peers are gone, whoever still hears them."""
+        self._gone_word.update(numbers)
+
+    def complains(self, number: int, unheard: int, now: float) -> None:
+        """A peer says whom it does not hear, a bit each."""
+        self._complaints[number] = unheard, now
+
+    def forget(self, number: int) -> None:
+        """A peer is gone, and whatever it said of others with it."""
+        for of in (self._interrupted, self._left_word, self._silent, self._said_at, self._complaints):
+            of.pop(number, None)
+        self._gone_word.discard(number)
+        if self._returned is not None and self._returned.peer.number == number:
+            self._returned = None
 
     # -- silence -----------------------------------------------------------------------------------------------
 
@@ -100,7 +152,7 @@ class Membership:
 
     def forgive(self, now: float) -> None:
         """Silence counts from now on: a new phase has begun."""
-        for link in self._links:
+        for link in self._roster.links:
             self._since[link.peer.number] = now
 
     @property
@@ -112,35 +164,56 @@ class Membership:
         """Whether a peer has not been heard of for `interrupted_after`."""
         return number in self._interrupted
 
-    def look(self, now: float, playing: bool) -> Verdict | None:
-        """Who is interrupted, and who ends the session. `playing`: an episode runs, so silence counts."""
+    @property
+    def unheard(self) -> int:
+        """Of whom we say that we do not hear them, a bit each."""
+        return sum([1 << number for number in self._silent])
+
+    def look(self, now: float, playing: bool, group: bool) -> list[Verdict]:
+        """Who is interrupted, and who is gone. `playing`: an episode runs, so silence counts; `group`: the others can
+        go on without somebody, so nobody is given up for silence by us alone."""
+        found = []
         if self._returned is not None:
             name = self._journal.name(self._returned)
-            return Verdict("returned", f"player {name}'s page was loaded anew", self._returned)
-        if not playing:
-            return self._gone_before(now)
-        for link in self._links:
-            verdict = self._look_at(link, now)
+            found.append(Verdict("returned", f"player {name}'s page was loaded anew", self._returned, "returned"))
+        for link in self._roster.links:
+            verdict = self._gone_by_word(link, now)
+            if verdict is None and (playing or self._is_missed(link.peer.number, now)):
+                # Also where we wait for nobody: others may, and ask us.
+                verdict = self._look_at(link, now, group)
+            if verdict is None and link.peer.number in self._silent:
+                verdict = self._decide(link, now)
             if verdict is not None:
-                return verdict
-        return None
+                found.append(verdict)
+        return found
 
-    def _gone_before(self, now: float) -> Verdict | None:
-        """Whom the server calls gone before an episode runs: nothing is lost by believing it."""
-        for link in self._links:
-            if self._has_left(link, now):
-                return Verdict("player_left", f"player {self._journal.name(link)} left the game", link)
-        return None
+    def _is_missed(self, number: int, now: float) -> bool:
+        """Whether another one says that it does not hear of a peer."""
+        for of, (unheard, at) in self._complaints.items():
+            if of != number and unheard >> number & 1 and now - at < COMPLAINT_LASTS:
+                return True
+        return False
 
-    def _look_at(self, link: Link, now: float) -> Verdict | None:
-        number = link.peer.number
+    def _gone_by_word(self, link: Link, now: float) -> Verdict | None:
+        """Whether somebody whose word counts calls the peer gone."""
         name = self._journal.name(link)
+        if link.peer.number in self._gone_word:
+            return Verdict("player_left", f"player {name} was not heard of any more, says the server", link, "silent")
+        if self._has_left(link, now):
+            return Verdict("player_left", f"player {name} left the game", link, "left")
+        return None
+
+    def _look_at(self, link: Link, now: float, group: bool) -> Verdict | None:
+        number = link.peer.number
         heard = self.heard_at(link)
         quiet = now - max(heard, self._since[number])
-        if self._has_left(link, now):
-            return Verdict("player_left", f"player {name} left the game", link)
         if quiet > self.dropped_after:
-            return Verdict("player_left", f"player {name} was not heard of for {quiet:.0f} s", link)
+            if not group:
+                text = f"player {self._journal.name(link)} was not heard of for {quiet:.0f} s"
+                return Verdict("player_left", text, link, "")
+            self.miss(link, now)
+        else:
+            self._silent.pop(number, None)
         since = self._interrupted.get(number)
         if since is None and quiet > self.interrupted_after:
             self._interrupted[number] = now
@@ -149,6 +222,30 @@ class Membership:
             # Only what is heard brings a player back: a pause of our own, which counts silence anew, does not.
             del self._interrupted[number]
             self._journal.say(PeerStatus(seat=link.seat, status="present"))
+        return None
+
+    def miss(self, link: Link, now: float) -> None:
+        """A peer is not heard of for too long: that is said, to the others in every packet and to the server."""
+        number = link.peer.number
+        self._silent.setdefault(number, now)
+        if link.seat >= 0 and now - self._said_at.get(number, -1e9) >= COMPLAINS_EVERY and self._outputs.socket_up:
+            self._said_at[number] = now
+            self._outputs.silent(link.seat)
+
+    def _decide(self, link: Link, now: float) -> Verdict | None:
+        """About a silent peer: gone if more than half do not hear it, a partition if nobody decides for too long."""
+        number = link.peer.number
+        if self.heard_at(link) > self._silent[number]:
+            del self._silent[number]
+            return None
+        name = self._journal.name(link)
+        agree = 1
+        for of, (unheard, at) in self._complaints.items():
+            agree += of != number and unheard >> number & 1 and now - at < COMPLAINT_LASTS
+        if 2 * agree > 1 + len(self._roster.links):
+            return Verdict("player_left", f"player {name} was not heard of by most", link, "silent")
+        if now - self._silent[number] > UNDECIDED:
+            return Verdict("partition", f"player {name} is not heard of here, and by too few others", link, "")
         return None
 
     def _has_left(self, link: Link, now: float) -> bool:
@@ -173,7 +270,7 @@ class Membership:
 
     def over(self) -> Link | None:
         """A peer whose session is over."""
-        for link in self._links:
+        for link in self._roster.links:
             if link.peer.over:
                 return link
         return None

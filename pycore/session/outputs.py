@@ -44,6 +44,11 @@ class Outputs:
         }
         self._out.append((EMIT, link.peer.number, 0, ("webrtc_signal", payload)))
 
+    def silent(self, seat: int) -> None:
+        """Tell the server that whoever plays a seat is not heard of any more, on any path."""
+        data = {"game_id": self._identity.game_id, "player_id": self._identity.players[seat]}
+        self._out.append((EMIT, -1, 0, ("player_silent", data)))
+
     def act(self, seat: int, frame: int, action: Any, episode: int, wall_ms: float) -> None:
         """Emit the input of a frame; the server passes it on to everybody, so once is enough."""
         if (seat, frame) in self._said:

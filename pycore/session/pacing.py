@@ -1,9 +1,10 @@
-"""What follows for a session from what its environment costs here: how sparse its snapshots are, and the input delay
-that is proposed for a later episode.
+"""What follows for a session from what its environment costs here, and from its network: how sparse its snapshots are,
+and the input delay that is proposed for a later episode.
 
-Snapshots are this peer's own affair. A delay is everybody's, so it is proposed and the largest counts; it rises by the
-same number of frames for every seat, since it is one study for all of them, never beyond the study's bound, and it
-never falls within a session. While nothing was measured nothing follows.
+Snapshots are this peer's own affair. A delay is everybody's, so it is proposed and the largest counts, and it never
+goes beyond the study's bound. For a slow environment it rises by the same number of frames for every seat, since it is
+one study for all of them, and never falls within a session. Where the study wants it to follow the network, it does so
+from episode to episode, down as well (`pycore.session.lateness`). While nothing was measured nothing follows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pycore.events import DelaysChanged, Log
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.journal import Journal
+from pycore.session.lateness import Lateness
 from pycore.settings import Settings
 
 USUAL_DEPTH: Final = 4
@@ -25,14 +27,17 @@ USUAL_DEPTH: Final = 4
 class Pacing:
     """The costs of the simulation on this machine, and what they mean."""
 
-    __slots__ = ("_journal", "_links", "_seats", "_settings", "_timeline", "costs", "delays", "rise")
+    __slots__ = ("_journal", "_lateness", "_links", "_seats", "_settings", "_timeline", "costs", "delays", "rise")
 
-    def __init__(self, settings: Settings, timeline: Timeline, links: Sequence[Link], journal: Journal) -> None:
+    def __init__(
+        self, settings: Settings, timeline: Timeline, links: Sequence[Link], own: Sequence[int], journal: Journal
+    ) -> None:
         self._settings = settings
         self._timeline = timeline
         self._seats = timeline.seats
         self._links = links
         self._journal = journal
+        self._lateness = Lateness(settings, len(timeline.seats), links, own, journal)
         self.costs: Costs | None = None
         """None: nobody measured them."""
         self.rise = 0
@@ -53,11 +58,14 @@ class Pacing:
         propose."""
         self._save_as_seldom_as_is_best()
         self._weigh()
-        if not self.rise:
+        if not self.rise and self._settings.adaptive_input_delay == "off":
             return list(asked)
         most = self._settings.longest_input_delay
         configured = [self._settings.of_seat(seat.number, "input_delay") for seat in self._seats]
-        risen = [max(delay, min(delay + self.rise, most)) for delay in configured]
+        late = self._lateness.rises()
+        risen = [
+            max(delay, min(delay + max(self.rise, rise), most)) for delay, rise in zip(configured, late, strict=True)
+        ]
         return [max(ours, theirs) for ours, theirs in zip(risen, asked, strict=True)]
 
     def agreed(self, episode: int) -> None:

@@ -14,6 +14,7 @@ from pycore.link.flow import Flow
 from pycore.link.link import Link
 from pycore.link.paths import CONGESTED_BYTES
 from pycore.rollback.timeline import Timeline
+from pycore.session.drops import BACKFILL, Drops
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
@@ -21,9 +22,10 @@ from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
 from pycore.session.timesync import UNITS
 from pycore.session.topics.deaf import Deaf
-from pycore.session.topics.over import Over
+from pycore.session.topics.gone import passed_on
+from pycore.session.topics.over import Over, number_of
 from pycore.session.topics.status import Status
-from pycore.session.topics.topic import READY, STATUS, Topic
+from pycore.session.topics.topic import GONE, OVER, READY, STATUS, Topic
 from pycore.wire import datagram, probe
 from pycore.wire.datagram import Run
 
@@ -49,6 +51,7 @@ class Packets:
         "_answers",
         "_budget",
         "_deaf",
+        "_drops",
         "_episode",
         "_incarnation",
         "_journal",
@@ -84,13 +87,16 @@ class Packets:
         journal: Journal,
         datagram_bytes: int,
         period: float,
+        drops: Drops,
+        answers: list[tuple[Link, int, float, str]],
         now: float,
     ) -> None:
+        self._drops = drops
         self._tag = identity.tag
         self._incarnation = identity.incarnation
         self._episode = episode
         self._timeline = timeline
-        self._links = tuple(links)
+        self._links = links
         self._own = tuple(own)
         self._topics = tuple(topics)
         self._deaf = deaf
@@ -105,7 +111,8 @@ class Packets:
         """Bytes of the inputs that one own seat has in a packet: in two runs, and with a status beside them."""
         self._nothing = [-1] * len(self._others)
         self._period = period
-        self._answers: list[tuple[Link, int, float, str]] = []
+        self._answers = answers
+        """What the packets of the next tick answer: probes, and who lacks something of somebody who is gone."""
         self._latency_probe_at = now
         self._ready_to = {link.peer.number: -1 for link in links}
         """Episode of the last ready that went through the server, by peer."""
@@ -127,7 +134,10 @@ class Packets:
         """Write what is due on every link. `on_time`: something new is dispatched every tick, or this is a third."""
         if self._answers:
             for link, number, came, path in self._answers:
-                self._answer_probe(link, number, came, path, now)
+                if number == BACKFILL:
+                    self._pass_on(link, now)
+                else:
+                    self._answer_probe(link, number, came, path, now)
             self._answers.clear()
         measure = now - self._latency_probe_at >= LATENCY_PROBE
         if measure:
@@ -234,13 +244,13 @@ class Packets:
         runs = [Run(link.own[0].seat, low, own[0].run(low, high)) for low, high in chosen]
         packets = [runs]
         empty = self._room - STATUS_BYTES
-        left = [empty - taken - _weight(runs)]
+        left = [empty - taken - datagram.weight_of(runs)]
         for outbox, inputs in zip(link.own[1:], own[1:], strict=True):
             found = outbox.select(now, inputs.row, wire, self._period, link.flush, self._budget)
             if not found:
                 continue
             runs = [Run(outbox.seat, low, inputs.run(low, high)) for low, high in found]
-            weight = _weight(runs)
+            weight = datagram.weight_of(runs)
             number = next((number for number, room in enumerate(left) if weight <= room), len(left))
             if number == len(left):
                 packets.append([])
@@ -284,6 +294,35 @@ class Packets:
                 for payload in topic.payloads(link, now, whole, room - len(blocks)):
                     blocks += datagram.encode_block(topic.kind, payload)
         return blocks
+
+    # -- of who is gone ----------------------------------------------------------------------------------------
+
+    def _pass_on(self, link: Link, now: float) -> None:
+        """Pass on what a survivor lacks of who is gone, in packets of its own, by the way that there is."""
+        by_wire = link.paths.healthy
+        if not by_wire and not self._out.socket_up:
+            return
+        runs, readies = self._drops.missing(link, now, self._room)
+        bodies = [(datagram.RUNS, datagram.encode_runs(runs))] if runs else []
+        for peer, payload in readies:
+            block = datagram.encode_block(GONE, passed_on(self._episode.number, peer, payload))
+            bodies.append((datagram.BLOCKS, block))
+        for flags, body in bodies:
+            self._put_by(link, by_wire, flags, body, now)
+
+    def farewell(self, link: Link, path: str, reason: str, now: float) -> None:
+        """Tell who is gone, and still speaks, that nobody plays with it any more."""
+        body = datagram.encode_block(OVER, bytes((0, number_of(reason))))
+        if path == P2P or self._out.socket_up:
+            self._put_by(link, path == P2P, datagram.BLOCKS, body, now)
+
+    def _put_by(self, link: Link, by_wire: bool, flags: int, body: bytes, now: float) -> None:
+        flow = link.paths.wire if by_wire else link.paths.socket
+        seq, data = self._datagram(link, flow, self._timeline.current, flags, body, now)
+        if by_wire:
+            self._out.send(link, seq, data)
+        else:
+            self._out.signal(link, data)
 
     # -- through the server ------------------------------------------------------------------------------------
 
@@ -345,11 +384,6 @@ class Packets:
 
 def _with_runs(flags: int, body: bytes, runs: list[Run]) -> tuple[int, bytes]:
     return (flags | datagram.RUNS, body + datagram.encode_runs(runs)) if runs else (flags, body)
-
-
-def _weight(runs: list[Run]) -> int:
-    """Bytes of these runs beside the first one."""
-    return sum([datagram.RUN_BYTES + sum([len(data) for data in run.inputs]) for run in runs])
 
 
 def room_for_body(datagram_bytes: int, receipts: int) -> int:

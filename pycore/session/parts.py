@@ -19,6 +19,7 @@ from pycore.session.beginning import Beginning, ring
 from pycore.session.confirmed import Sink
 from pycore.session.course import Course
 from pycore.session.dispatch import Dispatch
+from pycore.session.drops import Drops
 from pycore.session.ending import Ending
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
@@ -30,14 +31,16 @@ from pycore.session.own_inputs import OwnInputs
 from pycore.session.pacing import Pacing
 from pycore.session.packets import Packets, longest_action
 from pycore.session.publication import Publication
+from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.tick import Tick
 from pycore.session.timesync import TimeSync
 from pycore.session.topics.deaf import Deaf
 from pycore.session.topics.end import End
+from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.over import Over
-from pycore.session.topics.ready import Ready
+from pycore.session.topics.ready import LIMIT, Ready
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
 from pycore.session.topics.topic import Topic
@@ -53,6 +56,8 @@ class Parts(Named):
     """What a session hands on to, each for what is its own."""
 
     timeline: Timeline
+    roster: Roster
+    drops: Drops
     links: tuple[Link, ...]
     episode: Episode
     journal: Journal
@@ -135,39 +140,48 @@ def assemble(
     journal = Journal(who.players, episode, timeline, now, wall_ms)
     outputs = Outputs(who)
     own = [OwnInputs(seats[seat]) for seat in who.own]
-    timesync = TimeSync()
-    membership = Membership(links, journal, settings.interrupted_after, settings.dropped_after, now)
+    timesync = TimeSync(who.me)
+    roster = Roster(links, who)
+    membership = Membership(roster, journal, outputs, settings.interrupted_after, settings.dropped_after, now)
 
+    there = roster.links
+    answers: list[tuple[Link, int, float, str]] = []
     ready = Ready(episode, who.incarnation, agreed, watches=not who.own)
-    hashes = Hashes(links, journal, 2 * timeline.frames.size, settings.period)
-    status = Status(links, journal)
-    stop = Stop(links, episode, journal, timeline)
-    end = End(links, episode, timeline)
+    if ready.size > LIMIT:
+        raise ConfigError(f"the names of the settings together exceed {LIMIT} bytes")
+    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period)
+    status = Status(there, journal)
+    stop = Stop(there, episode, journal, timeline)
+    end = End(there, episode, timeline)
     deaf = Deaf(journal)
-    over = Over(links)
-    topics: tuple[Topic, ...] = (ready, deaf, status, over, stop, end, hashes)
-    packets = Packets(
-        who, episode, timeline, links, own, topics, deaf, over, status, outputs, journal,
-        settings.datagram_bytes, settings.period, now,
+    over = Over(there)
+    publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
+    drops = Drops(
+        roster, who, timeline, episode, publication, hashes, membership, journal, answers, settings
     )  # fmt: skip
-    dispatch = Dispatch(timeline, links, own, packets, outputs, journal)
+    gone = Gone(roster, episode, timeline, drops)
+    topics: tuple[Topic, ...] = (ready, gone, deaf, status, over, stop, end, hashes)
+    packets = Packets(
+        who, episode, timeline, there, own, topics, deaf, over, status, outputs, journal,
+        settings.datagram_bytes, settings.period, drops, answers, now,
+    )  # fmt: skip
+    dispatch = Dispatch(timeline, there, own, packets, outputs, journal)
     intake = Intake(
-        who, episode, timeline, links, {topic.kind: topic for topic in topics}, status, over, packets, outputs,
+        who, episode, timeline, roster, drops, {topic.kind: topic for topic in topics}, status, over, packets, outputs,
         membership, timesync, journal, settings.period, now,
     )  # fmt: skip
-    publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
     course = Course(simulation, episode, publication, over, journal, now)
-    stage = Stage(simulation, timeline, links, episode, course, dispatch, publication)
-    pacing = Pacing(settings, timeline, links, journal)
-    beginning = Beginning(stage, settings, membership, ready, pacing, journal)
-    ending = Ending(stage, settings.num_episodes, end, stop, hashes)
+    stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
+    pacing = Pacing(settings, timeline, there, who.own, journal)
+    beginning = Beginning(stage, settings, roster, drops, membership, ready, pacing, journal)
+    ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(
-        timeline, links, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
+        timeline, roster, drops, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
     tick = Tick(
         stage, settings, outputs, packets, intake, status, over, timesync, membership, beginning, ending, vigil
     )  # fmt: skip
     return Parts(
-        timeline, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake, ready, hashes,
-        stop, over, course, pacing, beginning, ending, vigil, tick,
+        timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake,
+        ready, hashes, stop, over, course, pacing, beginning, ending, vigil, tick,
     )  # fmt: skip

@@ -218,7 +218,10 @@ class Publication:
             hasher = self._hasher
         else:
             hasher = blake2b(simulation.canonical(entry.state), digest_size=HASH_BYTES)
-        self._before.append((entry.frame, self._rows.copy(), self._unhashed[:]))
+        before = self._before
+        before.append((entry.frame, self._rows.copy(), self._unhashed[:]))
+        while before[0][0] < entry.frame - CUT_FRAMES:
+            before.popleft()
         self._hash_rows(len(self._unhashed))
         hasher.update(self._rows.digest())
         self._rows = blake2b(digest_size=HASH_BYTES)

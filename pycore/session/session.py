@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.duties import P2P, SOCKETIO, Output
-from pycore.errors import ConfigError, UsageError
+from pycore.errors import UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
 from pycore.link.kinds import Kinds
 from pycore.link.link import Link
@@ -26,7 +26,7 @@ from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of
 from pycore.session.phases import DONE, FAILED
-from pycore.session.topics import ready
+from pycore.session.roster import Departure
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 from pycore.version import __version__
@@ -48,9 +48,9 @@ class Session:
     """
 
     __slots__ = (
-        "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_shift", "codec",
-        "configuration", "game_id", "journal", "kinds", "links", "me", "pacing",
-        "players", "seats", "seed", "settings", "simulation", "ticks", "timeline",
+        "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_roster",
+        "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds",
+        "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -83,8 +83,6 @@ class Session:
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
         agreed = {**self.configuration, "pycore": __version__}
         made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, now, wall_ms)
-        if made.ready.size > ready.LIMIT:
-            raise ConfigError(f"the names of the settings together exceed {ready.LIMIT} bytes")
         self._parts = made
         self.ticks = made.tick
         self._intake = made.intake
@@ -93,7 +91,11 @@ class Session:
         self.timeline = made.timeline
         self.pacing = made.pacing
         self.links: tuple[Link, ...] = made.links
-        self._link_of = {link.peer.number: link for link in made.links}
+        self._roster = made.roster
+        self.there: Sequence[Link] = made.roster.links
+        self.gone: Mapping[int, Departure] = made.roster.gone
+        """Who is gone, by number of the peer, and what became of it; `there` are the links to the others."""
+        self._link_of = made.roster.of_number
         self.seats = made.timeline.seats
         self.codec = self.seats[identity.own[0]].codec if identity.own else self.seats[0].codec
         """Of the own (first) seat."""
@@ -110,8 +112,11 @@ class Session:
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
         now = self._time(now)
-        link = self._link_of.get(peer) or self.link_to(peer)
-        self._intake.receive(link, data, now, path, now > self._polled_at + self._late)
+        link = self._link_of.get(peer)
+        if link is None:
+            self._intake.receive_of_gone(self.link_to(peer), data, now, path)
+        else:
+            self._intake.receive(link, data, now, path, now > self._polled_at + self._late)
 
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
@@ -119,8 +124,7 @@ class Session:
         self._intake.receive_signal(self.link_to(peer), payload, now, now > self._polled_at + self._late)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
-        """An input of a seat arrived through the server; true if it was accepted. `epoch` is None where it was left
-        out."""
+        """An input of a seat came through the server; true if it was accepted. Without an epoch: `epoch` is None."""
         now = self._time(now)
         if not self._course.is_over:
             return self._intake.receive_action(seat, action, frame, epoch, now)
@@ -132,19 +136,11 @@ class Session:
 
         True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
         """
-        if self._course.phase >= DONE or not self._parts.episode.open:
-            return False
-        encoded = self.seats[seat].codec.encode(action)
-        return self._intake.take_input(self._intake.link_of_seat[seat], seat, frame, encoded, self._time(now), path)
+        return not self._course.is_over and self._intake.store(seat, action, frame, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
-        """That peer holds all our inputs up to `frame` and knows everybody's; of a seat of which nothing was dispatched
-        so far it moves nothing, and then it cannot know everybody's."""
-        link = self._link_of.get(peer) or self.link_to(peer)
-        for outbox in link.own:
-            outbox.acknowledge(frame, self._polled_at)
-        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
-            link.peer.said_known(frame)
+        """That peer holds all our inputs up to `frame`, as far as they were dispatched, and knows everybody's."""
+        self._intake.acknowledge(self.link_to(peer), frame, self._polled_at)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
@@ -156,10 +152,15 @@ class Session:
         that is `certain`: the server has ended the game."""
         link = self.link_to(peer)
         now = self._time(now)
-        self._parts.membership.left(link, now, certain)
         self._parts.over.gone(link)
         if self.phase < DONE:
+            self._parts.membership.left(link, now, certain)
             self._parts.vigil.look(now, self.ticks.confirmed)
+
+    def players_gone(self, peers: Sequence[int], now: float) -> None:
+        """The server has decided that these peers are gone, whoever still hears them; we may be among them."""
+        if self.phase < DONE:
+            self._parts.vigil.called_gone(peers, self.me, self._time(now), self.ticks.confirmed)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is confirmed from here on."""
@@ -204,8 +205,8 @@ class Session:
         """
         encode = self._encode
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
-        if len(channels) != len(self.links):
-            raise UsageError(f"{len(channels)} channel states for {len(self.links)} links")
+        if len(channels) != len(self.there):
+            channels = self._roster.of_those_there(channels)
         now += self._shift
         gap = now - self._polled_at
         if gap < 0.0:
@@ -393,6 +394,6 @@ class Session:
     def link_to(self, peer: int) -> Link:
         """The link to a remote peer. Raises UsageError for the own one and for one that does not exist."""
         try:
-            return self._link_of[peer]
+            return self._roster.of_everybody[peer]
         except KeyError:
             raise UsageError(f"there is no link to {peer!r} from {self.me} among {len(self.links) + 1} peers") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
@@ -17,7 +19,8 @@ class Stage(Named):
 
     simulation: Simulation
     timeline: Timeline
-    links: tuple[Link, ...]
+    links: Sequence[Link]
+    """Those that are there, which may become fewer."""
     episode: Episode
     course: Course
     dispatch: Dispatch

@@ -22,7 +22,7 @@ from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
 from pycore.session.phases import DONE, HOLDING, PLAYING, READYING
 from pycore.session.stage import Stage
-from pycore.session.timesync import FAR, TimeSync
+from pycore.session.timesync import TimeSync
 from pycore.session.topics.over import Over
 from pycore.session.topics.status import Status
 from pycore.session.vigil import Vigil
@@ -286,9 +286,8 @@ class Tick:
                 and (self._all_play or current < self._window or self._has_everybody())
                 and (timeline.blocked_at is None or not timeline.blocked)
             )
-            timesync = self._timesync
             follows = False
-            if allowed and (timesync.offset > FAR or timesync.following) and timeline.end is None and timesync.waits():
+            if allowed and timeline.end is None and self._timesync.waits(now):
                 allowed = False
                 follows = True
             again = timeline.advance(allowed)

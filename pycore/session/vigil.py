@@ -1,7 +1,8 @@
 """Looks around, a few times a second, for what would otherwise keep a session from ever ending.
 
 A peer that is gone, or over, or another load of its page; a version that cannot be played with; ends of the episode
-that differ although both sides hold every input; and, whatever it is, that nothing moves any more.
+that differ although both sides hold every input; and, whatever it is, that nothing moves any more. Who is gone of three
+and more is dropped, and the others settle; of two it ends the session.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ from typing import Final
 from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.course import Course
+from pycore.session.drops import Drops
 from pycore.session.episode import Episode
 from pycore.session.journal import Journal
-from pycore.session.membership import Membership, reason_of
+from pycore.session.membership import Membership, Verdict, reason_of
 from pycore.session.phases import DONE, FAILED
+from pycore.session.roster import Roster
 from pycore.session.topics import ready
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
+from pycore.session.topics.topic import GONE
 
 SETTLED: Final = 5.0
 """Seconds in which an episode is over that a peer says is over, if it can be."""
 LATER: Final = float("inf")
 TOLD: Final = {"returned": "returned", "player_left": "dropped"}
 """What the peer that is the reason is told, by the reason that we end with."""
+TO_US: Final = ("dropped", "returned")
+"""What a peer says to us alone, whatever becomes of its own session: it plays with us no more."""
 
 
 class Vigil:
@@ -32,6 +38,7 @@ class Vigil:
 
     __slots__ = (
         "_course",
+        "_drops",
         "_episode",
         "_journal",
         "_links",
@@ -40,6 +47,7 @@ class Vigil:
         "_over_since",
         "_patience",
         "_place",
+        "_roster",
         "_status",
         "_stop",
         "_timeline",
@@ -48,7 +56,8 @@ class Vigil:
     def __init__(
         self,
         timeline: Timeline,
-        links: Sequence[Link],
+        roster: Roster,
+        drops: Drops,
         episode: Episode,
         course: Course,
         membership: Membership,
@@ -59,7 +68,9 @@ class Vigil:
         now: float,
     ) -> None:
         self._timeline = timeline
-        self._links = tuple(links)
+        self._roster = roster
+        self._links = roster.links
+        self._drops = drops
         self._episode = episode
         self._course = course
         self._membership = membership
@@ -77,6 +88,14 @@ class Vigil:
         self._moved_at += seconds
         self._over_since += seconds
 
+    def called_gone(self, peers: Sequence[int], me: int, now: float, confirmed: int) -> None:
+        """The server has decided that these are gone, perhaps we among them."""
+        if me in peers:
+            self._drop_out(now, "the server says that this page was not heard of any more")
+            return
+        self._membership.called_gone([peer for peer in peers if peer not in self._roster.gone])
+        self.look(now, confirmed)
+
     def look(self, now: float, confirmed: int) -> None:
         """Look at everybody, and at ourselves."""
         course = self._course
@@ -86,22 +105,56 @@ class Vigil:
             code, text = ready.version_differs(version)
             course.break_off(now, code, f"player {self._journal.name(link)}: {text}", FAILED)
             return
-        verdict = self._membership.look(now, course.playing)
-        if verdict is not None:
-            # Each is told what is true for itself: the others have lost a player.
-            told = {link.peer.number: "player_left" for link in self._links}
-            told[verdict.link.peer.number] = TOLD[verdict.reason]
-            course.break_off(now, verdict.reason, verdict.text, DONE, told, verdict.link.seat)
-        elif course.playing:
-            over = self._who_is_over(now)
-            if over is not None:
-                self._follow(over, now)
-            else:
-                self._look_for_ends()
-                self._look_for_progress(now, confirmed)
+        by = self._drops.dropped_by
+        group = self._roster.group or self._drops.settling
+        if by is not None:
+            name = self._journal.name(by)
+            self._drop_out(now, f"player {name} plays on without us, like the others: they did not hear of us")
+            return
+        for verdict in self._membership.look(now, course.playing, group):
+            if not group or not verdict.cause:
+                self._give_up(verdict, now)
+                return
+            self._drop(verdict.link, verdict.cause, now)
+        if self._membership.unheard:
+            for link in self._links:
+                link.speak(1 << GONE)
+        if course.playing:
+            self._look_while_playing(group, now, confirmed)
 
-    def _who_is_over(self, now: float) -> Link | None:
-        """A peer whose end is ours.
+    def _look_while_playing(self, group: bool, now: float, confirmed: int) -> None:
+        over = self._who_is_over(group, now)
+        if over is not None:
+            self._follow(over, now)
+        elif self._drops.ends_before:
+            # Nobody has anything of who is gone, and without it not a frame can be played.
+            text, seat = self._drops.text, self._drops.first.link.seat
+            self._course.break_off(now, "player_left", text, DONE, None, seat)
+        else:
+            if not self._drops.settling:
+                # Others may have settled where we have not, and then they end where somebody was last heard.
+                self._look_for_ends()
+            self._look_for_progress(now, confirmed)
+
+    def _drop(self, link: Link, cause: str, now: float) -> None:
+        """Somebody is gone, and the others go on, or end together."""
+        self._drops.drop(link, cause)
+        # It was known why nothing moved, and from here on something should.
+        self._moved_at = now
+
+    def _give_up(self, verdict: Verdict, now: float) -> None:
+        """Somebody is gone, and that ends it."""
+        # Each is told what is true for itself: the others have lost a player.
+        told = {link.peer.number: "player_left" for link in self._links}
+        told[verdict.link.peer.number] = TOLD.get(verdict.reason, "player_left")
+        self._course.break_off(now, verdict.reason, verdict.text, DONE, told, verdict.link.seat)
+
+    def _drop_out(self, now: float, text: str) -> None:
+        """The others play on without us."""
+        self._course.break_off(now, "dropped", text, DONE, {link.peer.number: "player_left" for link in self._links})
+
+    def _who_is_over(self, group: bool, now: float) -> Link | None:
+        """A peer whose end is ours. In a group who leaves is dropped instead.
 
         Who went on to another episode, or has come to the end, has everything of this one, and so have we. Only a page
         that was loaded again may not: it can have heard words that were meant for the load before it, and plays by them
@@ -109,8 +162,13 @@ class Vigil:
         """
         over = [link for link in self._links if link.peer.over]
         for link in over:
-            if link.peer.episode <= self._episode.number:
+            if link.peer.reason in TO_US:
                 return link
+            if link.peer.episode <= self._episode.number:
+                if not group or not link.peer.left_alone:
+                    return link
+                self._drop(link, "error" if link.peer.reason == "error" else "left", now)
+        over = [link for link in over if link in self._links]
         if not over or len(over) < len(self._links):
             self._over_since = LATER
             return None
@@ -128,7 +186,9 @@ class Vigil:
             "returned": f"player {name} plays with another load of this page",
             "error": f"player {name}'s environment failed",
         }[reason]
-        self._course.break_off(now, "player_left" if reason == "error" else reason, text, DONE, None, over.seat)
+        # What it says to us is not what the others are to hear of us.
+        told = {link.peer.number: "player_left" for link in self._links} if reason in TO_US else None
+        self._course.break_off(now, "player_left" if reason == "error" else reason, text, DONE, told, over.seat)
 
     def _look_for_ends(self) -> None:
         """Look for a peer that holds at an end that is none here, although both hold every input up to it.
@@ -142,6 +202,9 @@ class Vigil:
             if end is None or not end[2] or link.peer.episode > self._episode.number:
                 continue
             frame = end[0]
+            if frame in self._drops.ends:
+                # Of an earlier round: meanwhile somebody else went, who gave more.
+                continue
             if (
                 min(timeline.frames.held) >= frame
                 and timeline.current > frame

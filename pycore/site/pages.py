@@ -12,8 +12,8 @@ from pathlib import Path
 from pycore.site.failing import SiteFailed
 
 PACKAGE = Path(__file__).resolve().parents[1]
-PARTS = ("core", "demo")
-"""The folders of web/ that a site is made of; the third is for another page, and nothing of it is shipped."""
+PARTS = ("core", "demo", "watch")
+"""The folders of web/ that a site is made of; the others are for other pages, and nothing of them is shipped."""
 FRONT = "demo/index.html"
 KINDS = frozenset((".html", ".css", ".js", ".svg", ".png", ".ico"))
 CLIENT = "socket.io.esm.min.js"

@@ -23,10 +23,11 @@ from pycore.session.session import Session
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 from pycore.testing.machine import Machine, Metered
-from pycore.testing.network import Conditions, Network, Way
+from pycore.testing.network import Network
 from pycore.testing.pages import Page, Watcher
 from pycore.testing.server import Server
 from pycore.testing.timetable import Timetable
+from pycore.testing.ways import Conditions, Way
 
 CALM: Final = Conditions()
 
@@ -191,6 +192,14 @@ class Mesh:
     def clock(self, seat: int) -> float:
         """What the clock of a page shows."""
         return self.peers[seat].clock()
+
+    def input_delays(self, episode: int) -> tuple[int, ...] | None:
+        """The input delays that an episode was played with, by seat; None: no page that is loaded has begun it."""
+        for page in self.peers:
+            delays = page.session.pacing.delays
+            if episode < len(delays):
+                return delays[episode]
+        return None
 
     @property
     def through_server(self) -> int:

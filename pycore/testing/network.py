@@ -1,64 +1,17 @@
-"""The peer-to-peer part of a simulated mesh: what each direction does to packets, and who sees a channel closed when.
+"""The peer-to-peer part of a simulated mesh: its ways, and who sees a channel closed when.
 
-A *way* is one direction from one page to another. It has the delay, jitter and loss of the mesh's `Conditions`
-until it is given its own. A *channel* is what both directions of a pair share: it closes for both at one moment,
-but each side sees that at its own time, and until then sends into nothing.
-
-Everything random is drawn from the mesh's one generator, and only where something is random: a run repeats itself.
+A *channel* is what both directions of a pair share (`pycore.testing.ways`): it closes for both at one moment, but each
+side sees that at its own time, and until then sends into nothing.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from pycore.costs import Costs
 from pycore.duties import CHANNEL_CLOSED
 from pycore.testing.timetable import Timetable
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conditions:
-    """What a network does to packets. Times are seconds, one way."""
-
-    delay: float = 0.02
-    jitter: float = 0.0
-    """Uniform, added to the delay; packets overtake each other."""
-    loss: float = 0.0
-    server_delay: float = 0.03
-    """From one peer to another through the server, which keeps the order."""
-    opens_after: float | None = 0.1
-    """When the channels open; None: never."""
-    drift: float = 0.0
-    """How much faster the clock of each further peer ticks, as a share."""
-    tick_jitter: float = 0.0
-    costs: Costs | None = None
-    """What the simulation takes on each page's machine. None: nothing, and ticks are never late."""
-
-
-class Way:
-    """One direction from one page to another. `delay`, `jitter` and `loss` are the conditions' while they are None."""
-
-    __slots__ = ("cut", "delay", "duplicates", "jitter", "lose_next", "loss", "lost", "raise_next", "sender", "to")
-
-    def __init__(self, sender: int, to: int) -> None:
-        self.sender = sender
-        self.to = to
-        self.delay: float | None = None
-        self.jitter: float | None = None
-        self.loss: float | None = None
-        self.cut = False
-        """Everything is dropped without a word."""
-        self.lose_next = 0
-        """That many of the next packets are lost."""
-        self.raise_next = 0
-        """That many of the next sends raise."""
-        self.duplicates = 0.0
-        """Share of the packets that are sent twice."""
-        self.lost = 0
-        """Packets that `lose_next` took."""
+from pycore.testing.ways import Conditions, Way
 
 
 class Network:
@@ -67,11 +20,8 @@ class Network:
     def __init__(self, seats: int, conditions: Conditions, time: Timetable, rng: random.Random) -> None:
         self.conditions = conditions
         self.ways = {(a, b): Way(a, b) for a in range(seats) for b in range(seats) if a != b}
-        self.keeps_what_is_cut = False
-        """Whether a cut channel keeps what it was given and delivers it when it is whole again."""
         self._time = time
         self._random = rng
-        self._kept: list[tuple[int, int, Any]] = []
         self._closed: set[frozenset[int]] = set()
         self._changes: dict[frozenset[int], int] = {}
         """Per pair, how often its channel closed or opened: what is seen later than the next change is never seen."""
@@ -92,56 +42,60 @@ class Network:
             way.lose_next -= 1
             way.lost += 1
             return
-        if way.cut and self.keeps_what_is_cut:
-            self._kept.append((sender, to, data))
+        if way.hangs:
+            way.kept.append(data)
             return
         self._carry(way, data)
-        if way.duplicates and self._random.random() < way.duplicates:
+        if way.repeats(self.conditions, self._random):
             self._carry(way, data)
 
     def _carry(self, way: Way, data: bytes) -> None:
         if way.cut or (self._closed and frozenset((way.sender, way.to)) in self._closed):
             return
-        conditions = self.conditions
-        loss = conditions.loss if way.loss is None else way.loss
-        if loss and self._random.random() < loss:
-            return
-        jitter = conditions.jitter if way.jitter is None else way.jitter
-        delay = conditions.delay if way.delay is None else way.delay
-        sender, packet = way.sender, self._packet[way.to]
-        self._time.at(self._time.now + delay + self._random.random() * jitter, lambda: packet(sender, data))
+        now = self._time.now
+        after = way.carries(self.conditions, now, len(data), self._random)
+        if after is not None:
+            sender, packet = way.sender, self._packet[way.to]
+            self._time.at(now + after, lambda: packet(sender, data))
 
     def cut(self, way: tuple[int, int] | None = None) -> None:
         """One way, or every one, drops everything without a word."""
         for of in self.ways.values() if way is None else [self.ways[way]]:
             of.cut = True
 
+    def hang(self, way: tuple[int, int]) -> None:
+        """One way takes everything and delivers nothing, until it goes on."""
+        self.ways[way].hangs = True
+
+    def go_on(self, way: tuple[int, int]) -> None:
+        """One way hangs no more; what it took meanwhile arrives, in order and at once."""
+        of = self.ways[way]
+        of.hangs = False
+        kept, of.kept = of.kept, []
+        delay = self.conditions.delay if of.delay is None else of.delay
+        packet = self._packet[of.to]
+        for data in kept:
+            self._time.at(self._time.now + delay, lambda data=data: packet(of.sender, data))  # type: ignore[misc]
+
     def restore(self) -> None:
-        """What was cut is whole again; what a cut channel kept arrives now."""
-        for way in self.ways.values():
+        """What was cut is whole again, and what hangs goes on."""
+        for pair, way in self.ways.items():
             way.cut = False
-        kept, self._kept = self._kept, []
-        for sender, to, data in kept:
-            delay = self.ways[sender, to].delay
-            packet = self._packet[to]
-            self._time.at(
-                self._time.now + (self.conditions.delay if delay is None else delay),
-                lambda packet=packet, sender=sender, data=data: packet(sender, data),  # type: ignore[misc]
-            )
+            if way.hangs:
+                self.go_on(pair)
 
     def round_trip(self, a: int, b: int) -> float:
         """The longest that a packet and its answer take between two pages, if they are not lost."""
-        total = 0.0
-        for way in (self.ways[a, b], self.ways[b, a]):
-            total += self.conditions.delay if way.delay is None else way.delay
-            total += self.conditions.jitter if way.jitter is None else way.jitter
-        return total
+        return sum(self.ways[pair].longest(self.conditions) for pair in ((a, b), (b, a)))
 
     def works(self, a: int, b: int) -> bool:
         """Whether packets get through between two pages, but for those that are lost by chance."""
         if frozenset((a, b)) in self._closed:
             return False
-        return not any(way.cut or way.lose_next or way.raise_next for way in (self.ways[a, b], self.ways[b, a]))
+        return not any(
+            way.cut or way.hangs or way.lose_next or way.raise_next or way.raises
+            for way in (self.ways[a, b], self.ways[b, a])
+        )
 
     # -- channels ---------------------------------------------------------------------------------------------
 

@@ -49,10 +49,12 @@ def ground_truth(
     *,
     policies: Mapping[int, Policy] = NOBODY,
     seed: int = 0,
+    input_delays: Sequence[int] | None = None,
 ) -> Truth:
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
 
-    `codec` is every seat's, or one for each. The input delays are those of the settings. `policies` play their seats,
+    `codec` is every seat's, or one for each. `input_delays` are those that the episode was played with, by seat; None:
+    those of the settings. `policies` play their seats,
     which have no inputs, from the first frame on, in a game of this `seed`; those with a reaction time see what was
     shown so many frames ago, and do the default action until something was.
     """
@@ -60,7 +62,7 @@ def ground_truth(
     seats = range(len(inputs))
     codecs = [codec] * len(inputs) if isinstance(codec, ActionCodec) else codec
     defaults = [default_of(codecs[seat], settings.of_seat(seat, "default_action")) for seat in seats]
-    delays = [settings.of_seat(seat, "input_delay") for seat in seats]
+    delays = [settings.of_seat(seat, "input_delay") for seat in seats] if input_delays is None else input_delays
     since_hash = blake2b(digest_size=8)
     rows: list[tuple[bytes, ...]] = []
     rewards: list[Any] = []

@@ -8,16 +8,16 @@ when the page wakes, *with the time of waking*, since that is when a browser run
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND
 from pycore.events import Event
-from pycore.session.confirmed import ConfirmedFrame
 from pycore.session.phases import DONE
 from pycore.session.session import Session
 from pycore.testing.machine import Machine
 from pycore.testing.network import Network
-from pycore.testing.server import INPUT, SIGNAL, Server
+from pycore.testing.published import Published, Record
+from pycore.testing.server import GONE, INPUT, SIGNAL, Server
 from pycore.testing.timetable import Timetable
 from pycore.wire import datagram
 
@@ -36,20 +36,6 @@ class Watcher:
 
     def advanced(self, page: Page, flags: int) -> None:
         """The session of a page advanced: its tick is over."""
-
-
-class Published(NamedTuple):
-    """What one load of a page published, by episode."""
-
-    rows: list[list[tuple[bytes, ...]]]
-    rewards: list[list[Any]]
-    finals: list[bytes | None]
-    hashes: list[dict[int, bytes]]
-
-    @property
-    def frames(self) -> int:
-        """Frames of all episodes."""
-        return sum(len(rows) for rows in self.rows)
 
 
 class Page:
@@ -118,6 +104,8 @@ class Page:
         self._wobble = wobble
         self._ticking = False
         self._frozen = False
+        self.lost_for_good = False
+        """The browser froze the page, and never lets it go on."""
         self._hiccups_until = self._hiccuped_at = self._busy_until = 0.0
         self._backlog: list[Callable[[], None]] = []
         network.attach(seat, self._take_packet, self._take_channel)
@@ -147,6 +135,11 @@ class Page:
     def freeze(self) -> None:
         """The browser freezes the page: no tick, no handler."""
         self.frozen = True
+
+    def freeze_for_good(self) -> None:
+        """The browser freezes the page, and never lets it go on: nobody waits for its session."""
+        self.lost_for_good = True
+        self.freeze()
 
     def thaw(self) -> None:
         """The page goes on, and first with what arrived meanwhile."""
@@ -181,7 +174,7 @@ class Page:
     def load(self) -> None:
         """The page is loaded (again): a new session in the same seat, which knows nothing of the one before."""
         self.loads += 1
-        self.gone = self._frozen = False
+        self.gone = self._frozen = self.lost_for_good = False
         self._backlog.clear()
         self.given_before.append(self.inputs)
         self.published_before.append(self.published)
@@ -195,6 +188,16 @@ class Page:
     def clock(self) -> float:
         """What the clock of this page shows now."""
         return self.clock_offset + self._time.now * self._speed
+
+    @property
+    def speed(self) -> float:
+        """Seconds that its clock shows for each second; a change does not let it jump."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        self.clock_offset += self._time.now * (self._speed - speed)
+        self._speed = speed
 
     @property
     def awake(self) -> bool:
@@ -279,8 +282,7 @@ class Page:
                 if self.channels[seat] < 0:
                     continue
                 way = network.ways[self.seat, seat]
-                if way.raise_next > 0:
-                    way.raise_next -= 1
+                if way.refuses():
                     self._carry_out(self.session.send_failed(seat, seq, self.clock()))
                     continue
                 network.send(self.seat, seat, payload)
@@ -328,6 +330,8 @@ class Page:
             elif event == INPUT:
                 session = self.session
                 session.receive_action(sender, data["action"], data["frame_number"], data["sync_epoch"], self.clock())
+            elif event == GONE:
+                self.session.players_gone(data["players"], self.clock())
             for arrived in self._arrived:
                 arrived(self, sender, None)
 
@@ -344,8 +348,13 @@ class Page:
 
     @property
     def over(self) -> bool:
-        """Whether the page is gone or its session is over."""
-        return self.gone or self.session.phase >= DONE
+        """Whether the page is gone, for good, or its session is over."""
+        return self.absent or self.session.phase >= DONE
+
+    @property
+    def absent(self) -> bool:
+        """Whether nobody will ever hear of the page again: it is gone, or frozen for good."""
+        return self.gone or self.lost_for_good
 
     @property
     def published(self) -> Published:
@@ -355,40 +364,3 @@ class Page:
     def events(self, kind: type) -> list[Any]:
         """All news of one kind."""
         return [event for event in self.news if isinstance(event, kind)]
-
-
-class Record:
-    """What a page's session publishes, put down in the page's own lists."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-
-    def frame(self, frame: ConfirmedFrame) -> None:
-        """A confirmed frame, in order."""
-        page = self._page
-        while len(page.rows) <= frame.episode:
-            page.rows.append([])
-            page.rewards.append([])
-            page.finals.append(None)
-            page.hashes.append({})
-        rows = page.rows[frame.episode]
-        if frame.frame != len(rows):
-            raise AssertionError(f"seat {page.seat} published frame {frame.frame} behind {len(rows)} frames")
-        rows.append(frame.actions)
-        page.rewards[frame.episode].append(None if frame.result is None else frame.result.rewards)
-        if frame.digest is not None:
-            page.hashes[frame.episode][frame.frame] = frame.digest
-
-    def end(self, episode: int, frames: int, digest: bytes) -> None:
-        """An episode is complete."""
-        self._page.finals[episode] = digest
-
-    def cut(self, episode: int, frames: int) -> None:
-        """What was published beyond is taken back."""
-        if episode < len(self._page.rows):
-            del self._page.rows[episode][frames:]
-            del self._page.rewards[episode][frames:]
-            self._page.finals[episode] = None
-            hashes = self._page.hashes[episode]
-            for frame in [frame for frame in hashes if frame >= frames]:
-                del hashes[frame]

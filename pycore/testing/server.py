@@ -3,19 +3,23 @@
 A socket has three truths: whether it works, what the page believes and what the server believes. What a page emits
 into a socket that is dead already is lost; what the server passes on to a dead one is lost as well. When the server
 believes that a socket is gone, and it is not back within `grace`, the others are told that its player left, as the
-relay does with `end_game`.
+relay does with `end_game`. Of three and more it drops a player of whom another one complains, if its socket is away,
+or if most complain, and tells all, as the relay does with `player_gone`; afterwards it passes on nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pycore.testing.network import Conditions
 from pycore.testing.timetable import Timetable
+from pycore.testing.ways import Conditions
 
 INPUT = "pyodide_player_action"
 SIGNAL = "webrtc_signal"
+SILENT = "player_silent"
+GONE = "player_gone"
+COMPLAINT_LASTS = 5.0
 
 
 class _Client:
@@ -50,6 +54,11 @@ class Server:
         self.signals = 0
         self.told: list[tuple[float, int]] = []
         """When the others were told that a seat left."""
+        self.drops = True
+        """Whether it knows what a complaint is; False: as a server of another make."""
+        self.dropped: list[int] = []
+        """Seats that it has dropped."""
+        self._complaints: dict[tuple[int, int], float] = {}
         self._time = time
         self._clients: dict[int, _Client] = {}
         self._last: dict[tuple[int, int], float] = {}
@@ -72,7 +81,7 @@ class Server:
 
     def emit(self, seat: int, event: str, data: dict[str, Any]) -> None:
         """A page that believes its socket to be up emits."""
-        if not self.reached_by(seat):
+        if not self.reached_by(seat) or seat in self.dropped:
             return
         if event == INPUT:
             self.inputs += 1
@@ -84,6 +93,22 @@ class Server:
         elif event == SIGNAL:
             self.signals += 1
             self._pass_on(seat, data["target_player_id"], event, data)
+        elif event == SILENT and self.drops:
+            self._complain(seat, data["player_id"])
+
+    def _complain(self, seat: int, silent: int) -> None:
+        """A page does not hear of another one."""
+        there = [other for other in self._clients if other not in self.dropped]
+        if silent not in there or len(there) < 3:
+            return
+        self._complaints[seat, silent] = now = self._time.now
+        others = [other for other in there if other != silent]
+        agree = sum(now - self._complaints.get((other, silent), -1e9) < COMPLAINT_LASTS for other in others)
+        if self._clients[silent].works and 2 * agree <= len(others):
+            return
+        self.dropped.append(silent)
+        for other in there:
+            self._pass_on(silent, other, GONE, {"players": [silent]})
 
     def _pass_on(self, sender: int, to: int, event: str, data: dict[str, Any]) -> None:
         due = max(self._last.get((sender, to), 0.0), self._time.now + self.conditions.server_delay)
@@ -129,6 +154,21 @@ class Server:
         if not self.away:
             client.socket(True)
 
+    def restart(self, back_after: Sequence[float | None]) -> None:
+        """It ends and is there again at once, and remembers no socket; the page of seat i is back after
+        `back_after[i]` seconds, as its client's back-off has it, or never (None)."""
+        for seat, after in enumerate(back_after):
+            if after is None:
+                continue
+            self.lose(seat, 0.0, None)
+            number = self._clients[seat].gone
+
+            def back(seat: int = seat, number: int = number) -> None:
+                if self._clients[seat].gone == number:
+                    self.connect(seat)
+
+            self._time.after(after, back)
+
     def tell_that_left(self, seat: int) -> None:
         """Everybody else is told that a player is gone for good."""
         self.told.append((self._time.now, seat))
@@ -136,7 +176,7 @@ class Server:
             if other != seat and client.works:
                 self._time.after(self.conditions.server_delay, lambda client=client: client.left(seat))  # type: ignore[misc]
 
-    def go_away(self, seen_after: tuple[float, ...] = ()) -> None:
+    def go_away(self, seen_after: Sequence[float] = ()) -> None:
         """The server is gone; the page of seat i notices after `seen_after[i]`, at once where nothing is said."""
         self.away = True
         for seat, client in self._clients.items():

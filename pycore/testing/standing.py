@@ -35,12 +35,15 @@ class Judge(Watcher):
     def __init__(self) -> None:
         self.wrong: list[str] = []
         """What was found, the first of each kind on each page."""
+        self.kinds: list[str] = []
+        """Of what kind each of these is."""
         self._said: set[tuple[int, str]] = set()
 
     def complain(self, page: Page, kind: str, text: str) -> None:
         """Note a fault, the first of its kind on each page."""
         if (page.seat, kind) not in self._said:
             self._said.add((page.seat, kind))
+            self.kinds.append(kind)
             self.wrong.append(f"t={self.mesh.now:.2f} seat {page.seat}: {text}")
 
 
@@ -98,7 +101,7 @@ class Standing(Judge):
         worst = 0.0
         server = 2.0 * mesh.conditions.server_delay
         for page in mesh.peers:
-            for link in page.session.links:
+            for link in page.session.there:
                 other = mesh.peers[link.seat]
                 if other.seat < page.seat:
                     continue
@@ -166,11 +169,13 @@ class Standing(Judge):
             granted = 2.0 * self._granted("holding", begins)
             if held > granted:
                 self.complain(page, "holding", f"all hold at the end for {held:.2f} s, {granted:.2f} granted")
-        if self._over and seat not in self._over:
+        # Who is gone for others, which play on without, ends nothing of theirs.
+        over = {of: since for of, since in self._over.items() if of not in session.gone}
+        if over and seat not in over:
             if not self._whole():
                 self._broken = now
                 return
-            outlived = now - max(min(self._over.values()), self._broken)
+            outlived = now - max(min(over.values()), self._broken)
             self.longest_outlived = max(self.longest_outlived, outlived)
             granted = 1.0 + self._granted("outliving", False)
             if outlived > granted:

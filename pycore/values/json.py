@@ -121,10 +121,10 @@ def plain_json(value: Any) -> str:
     """JSON for a page, in the order given. It never fails: the numbers that JavaScript's parser refuses become null,
     infinities texts, integers that it would round texts as well, and what JSON cannot spell a text that says so."""
     try:
-        text = _page(value)
+        text = page_json(value)
     except Exception:  # what an environment gives may do anything
-        return _page(_spelt(value))
-    return _page(_spelt(value)) if _may_be_rounded(text) else text
+        return page_json(_spelt(value))
+    return page_json(_spelt(value)) if _may_be_rounded(text) else text
 
 
 def _may_be_rounded(text: str) -> bool:
@@ -135,7 +135,8 @@ def _may_be_rounded(text: str) -> bool:
 
 _DIGITS: Final = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG: Final = [mark + b"0" * len(str(EXACT)) for mark in (b"[", b",", b":", b"-")]
-_page: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+page_json: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_plain).encode
+"""JSON for a page, in the order given; raises ValueError or TypeError for what its parser, or JSON, does not know."""
 
 
 def _spelt(value: Any, around: Around = ()) -> Any:

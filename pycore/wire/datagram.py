@@ -27,7 +27,7 @@ Decoding checks every length before it reads and raises DecodeError, nothing els
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pycore.actions.codec import ActionCodec
@@ -113,6 +113,27 @@ def encode_runs(runs: Sequence[Run]) -> bytes:
         parts.append(_RUN.pack(seat | _MORE if left else seat, first & 0xFFFF, len(inputs)))
         parts.extend(inputs)
     return b"".join(parts)
+
+
+def weight_of(runs: Sequence[Run]) -> int:
+    """Bytes of further runs."""
+    return sum([RUN_BYTES + sum([len(data) for data in run.inputs]) for run in runs])
+
+
+def runs_of(seat: int, inputs: Mapping[int, bytes], room: int) -> list[Run]:
+    """Inputs of one seat, by frame in ascending order, as runs: as many of the first as have room."""
+    runs: list[Run] = []
+    for frame, encoded in inputs.items():
+        last = runs[-1] if runs else None
+        joins = last is not None and last.first + len(last.inputs) == frame and len(last.inputs) < MAX_RUN
+        room -= len(encoded) + (0 if joins else RUN_BYTES)
+        if room < 0:
+            break
+        if last is not None and joins:
+            last.inputs.append(encoded)
+        else:
+            runs.append(Run(seat, frame, [encoded]))
+    return runs
 
 
 def encode(

@@ -86,12 +86,15 @@ def core_site(tmp_path_factory):
 class Relay:
     """A relay in a thread of its own."""
 
-    def __init__(self, site: Path, database: str, settings: dict, unchecked: bool = False, seats: int = 2) -> None:
+    def __init__(
+        self, site: Path, database: str, settings: dict, unchecked: bool = False, seats: int = 2, **more
+    ) -> None:
         import uvicorn
 
         from pycore.relay import create_app
 
-        self.app = create_app(database=database, settings={} if unchecked else settings, site=site, seats=seats)
+        settings_of = {} if unchecked else settings
+        self.app = create_app(database=database, settings=settings_of, site=site, seats=seats, **more)
         if unchecked:
             # The double has settings of its own, which the relay would refuse.
             self.app.relay.lobby.settings = settings

@@ -40,6 +40,7 @@ class Bridge:
         self.failed_sends = []
         self.type = None
         self.lines = {}
+        self.stored = {}
         self.rtt = None
         self.probes = []
         self.reset = True
@@ -77,10 +78,25 @@ class Bridge:
     def header(self):
         struct.pack_into("<dii", self.outbox, 0, self.period, self.frame, self.phase)
 
-    # the experienced record and the server's clock
+    # what is stored, and the server's clock
 
-    def take_experienced(self, now):
-        return ""
+    def take_stores(self, now):
+        return json.dumps(self.rows())
+
+    def take_end_stores(self, now, episode):
+        metrics = {"episode": episode, "metrics": json.loads(self.export_session_metrics())}
+        return json.dumps([*self.rows(), ["p2p_session_metrics", metrics]])
+
+    def rows(self):
+        found = []
+        for episode, lines in self.lines.items():
+            first = self.stored.get(episode, 0)
+            if first < len(lines):
+                piece = {"episode": episode, "revision": 0, "base": 0, "first": first, "last": False}
+                data = "\n".join(["{}", *lines[first:]]) + "\n"
+                found.append(["pycore_rows", {**piece, "frames": len(lines) - first, "data": data}])
+                self.stored[episode] = len(lines)
+        return found
 
     def server_answered(self, sent, came, server_ms):
         self.probes.append((sent, came, server_ms))

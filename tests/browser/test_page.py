@@ -47,8 +47,8 @@ def test_two_pages_play_two_episodes_over_a_data_channel_and_store_everything(st
     rows = sqlite3.connect(tmp_path / "data.sqlite")
     tables = {name for (name,) in rows.execute("select name from sqlite_master where type = 'table'")}
     counts = {table: rows.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
-    # Two players: episodes 0 and 1 and the session; records of two episodes.
-    assert (counts["session_metrics"], counts["records"]) == (6, 4), counts
+    # Two players: episodes 0 and 1 and the session; rows of two episodes.
+    assert (counts["session_metrics"], counts["pieces"]) == (6, 4), counts
 
 
 def test_without_a_channel_the_inputs_go_over_socket_io(start_relay, open_page):

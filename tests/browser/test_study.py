@@ -169,3 +169,15 @@ def test_an_environment_that_cannot_be_played_is_said_on_the_screen_and_to_the_s
     while not any("a page failed" in line and "takes no seed" in line for line in caplog.messages):
         assert time.monotonic() < deadline, "the server was not told"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["pycore's page", "the page to copy"])
+@pytest.mark.parametrize("how", ["gone", "broken"])
+def test_a_module_of_the_page_that_does_not_come_is_said_on_the_screen(own, how, served, open_page, tmp_path):
+    """Everything else that is said comes from a module: it would be "Loading…" for ever."""
+    relay = served(PIXELS, page=begin(tmp_path / "begun", 1, page=True)[-1] if own else None)
+    page = open_page("about:blank")
+    answer = {"status": 404} if how == "gone" else {"body": "export const (", "content_type": "text/javascript"}
+    page.route("**/core/bridge.js", lambda route: route.fulfill(**answer))
+    page.goto(relay.url)
+    page.get_by_text("This page could not be loaded completely").wait_for(timeout=20_000)

@@ -8,10 +8,11 @@ In full, for every packet that is handed to `Session.receive`:
 - frames are published in order and without a gap, whatever is believed;
 - a session is of bounded size, however many packets came.
 
-Packets of real sessions are mutated: bits, bytes, lengths, cuts, insertions, two spliced into one. Most keep their
-address, so that they come past the door. ::
+Packets of real sessions, of two to five peers who play on meanwhile, are mutated: bits, bytes, lengths, cuts,
+insertions, two spliced into one; one in twelve is random altogether. Most keep their address, so that they come past
+the door. ::
 
-    python -m tests.fuzz.fuzz_session --seconds 60          # or --count N; --seed S for the same packets again
+    python -m tests.fuzz.fuzz_session --count 1000000       # or --seconds S; --seed S for the same packets again
     python -m tests.fuzz.fuzz_session --write-corpus        # after a change of the format
     python -m tests.fuzz.fuzz_session --replay FILE
 
@@ -25,6 +26,7 @@ import argparse
 import json
 import random
 import re
+import resource
 import sys
 import time
 import traceback
@@ -42,10 +44,16 @@ FOUND = Path(__file__).parents[2] / "build" / "fuzz"
 PER_TABLE = 300
 """Packets that one game is given before the next one begins."""
 
-GROWTH = 4000
-"""Objects by which a session may grow meanwhile: its metrics do, a few for each packet that is believed."""
+GROWTH, PER_LINK = 1000, 1700
+"""Objects by which a session may grow meanwhile: its metrics do, a few for each packet that is believed; the same
+number of ticks with honest packets alone takes 1,100 objects of a session of two, 4,300 of one of four."""
 
-CORPUS_SEED, CORPUS_COUNT = 7, 6000
+RANDOM = 1 / 12
+"""Share of the packets of which nothing but the address is anybody's."""
+MEGABYTES = 24
+"""By which the process may grow after its first tenth, however many packets come."""
+
+CORPUS_SEED, CORPUS_COUNT = 7, 12_000
 INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF)
 
 
@@ -59,8 +67,10 @@ class Broken(AssertionError):
 
 def mutated(data: bytes, other: bytes, rng: random.Random) -> bytes:
     """A packet that nobody sent."""
-    changed = bytearray(data)
     door = 0 if rng.random() < 0.03 else ADDRESS
+    if rng.random() < RANDOM:
+        return data[:door] + rng.randbytes(rng.choice((rng.randrange(8), rng.randrange(64), rng.randrange(1500))))
+    changed = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 6))):
         at = rng.randrange(door, max(door + 1, len(changed)))
         kind = rng.randrange(8)
@@ -88,13 +98,13 @@ def mutated(data: bytes, other: bytes, rng: random.Random) -> bytes:
 def give(table: Table, sender: int, data: bytes, path: str = P2P) -> str:
     """Hand one packet to the target, and judge what it did. Returns how it was taken."""
     session = table.target
-    before = seen(session)
+    before = table.seen or seen(session)
     why = reading(table, sender, data)
     try:
         session.receive(sender, data, table.now, path)
     except Exception as error:
         raise Broken(table.name, sender, data, f"receive raised {type(error).__name__}: {error}") from error
-    after = seen(session)
+    table.seen = after = seen(session)
     if why is not None and after != before:
         moved = [name for name in before if before[name] != after[name]]
         raise Broken(table.name, sender, data, f"cannot be read, and yet moved {', '.join(moved)}")
@@ -134,7 +144,7 @@ def fuzz(seed: int) -> Iterator[tuple[Table, int, bytes, str]]:
             yield table, sender, data, give(table, sender, data, rng.choice((P2P, P2P, SOCKETIO)))
             if rng.random() < 0.2:
                 live(table, sender, data)
-        if (grown := size(table.target) - small) > GROWTH:
+        if (grown := size(table.target) - small) > GROWTH + PER_LINK * len(table.target.links):
             raise Broken(table.name, sender, data, f"the session grew by {grown} objects")
 
 
@@ -205,20 +215,32 @@ def keep(error: Broken) -> Path:
 def run(seconds: float, count: int | None, seed: int) -> dict[str, Any]:
     """Fuzz for so long, or so many packets; what happened."""
     taken: Counter[str] = Counter()
-    games = 0
+    games = {f"games of {peers}": 0 for peers in sorted({peers for peers, _ in GAMES.values()})}
     begun = time.monotonic()
     last: Table | None = None
+    small = 0.0
     for table, _sender, _data, how in fuzz(seed):
         if table is not last:
             last = table
-            games += 1
+            games[f"games of {len(table.sessions)}"] += 1
         taken[how.partition(":")[0]] += 1
-        packets = taken.total()
-        if packets >= count if count is not None else time.monotonic() - begun >= seconds:
+        done = taken.total() / count if count is not None else (time.monotonic() - begun) / seconds
+        if done >= 0.1 and not small:
+            small = megabytes()
+        if done >= 1:
             break
     if not all(taken[how] for how in ("refused", "taken", "moved")) and taken.total() > 1000:
         raise AssertionError(f"this fuzzes nothing: {dict(taken)}")
-    return {"packets": taken.total(), **taken, "games": games, "seconds": round(time.monotonic() - begun, 1)}
+    grown = megabytes() - small
+    if grown > MEGABYTES:
+        raise AssertionError(f"the process grew by {grown:.0f} MB after its first tenth")
+    spent = time.monotonic() - begun
+    return {"packets": taken.total(), **taken, **games, "grown MB": round(grown, 1), "seconds": round(spent, 1)}
+
+
+def megabytes() -> float:
+    """The most memory that this process has had, as Linux counts it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,6 +18,8 @@ GAMES: dict[str, tuple[int, dict[str, Any]]] = {
     "two": (2, {"action_space": {"type": "discrete", "n": 6}}),
     "three": (3, {"action_space": {"type": "discrete", "n": 300}, "input_delay": 2}),
     "any": (2, {"action_space": {"type": "any"}, "input_delay": 0, "window": 4}),
+    "four": (4, {"action_space": {"type": "multi_discrete", "nvec": [3, 5, 2]}}),
+    "five": (5, {"action_space": {"type": "discrete", "n": 6}, "input_delay": 3, "window": 12}),
     "short": (2, {"action_space": {"type": "discrete", "n": 6}, "max_steps": 25, "num_episodes": 40}),
 }
 """Seats and settings by name: every kind of action, more receipts, ends of episodes all the time."""
@@ -44,6 +46,8 @@ class Table:
             for seat in range(seats)
         ]  # fmt: skip
         self.heard: deque[Packet] = deque(maxlen=400)
+        self.seen: dict[str, Any] | None = None
+        """What the target showed behind the last packet, as long as nothing else moved it."""
         self._mail: list[Callable[[], None]] = []
         self.begin()
 
@@ -66,12 +70,13 @@ class Table:
     def tick(self, lossy: bool = True) -> None:
         """One period of everybody. What is sent arrives in the next tick; the server loses nothing."""
         self.now += self.settings.period
+        self.seen = None
         arrivals, self._mail = self._mail, []
         for arrive in arrivals:
             arrive()
         for seat, session in enumerate(self.sessions):
             action = self.random.randrange(6)
-            for duty, to, _seq, payload in session.poll(self.now, action, [0] * (len(self.sessions) - 1)):
+            for duty, to, _seq, payload in session.poll(self.now, self.action(action), [0] * (len(self.sessions) - 1)):
                 if duty == SEND:
                     if to == 0:
                         self.heard.append((seat, payload))
@@ -81,6 +86,11 @@ class Table:
                     self._emit(seat, *payload)
             session.advance(self.now)
             session.news()
+
+    def action(self, number: int) -> Any:
+        """An action of this game for one of six."""
+        nvec = self.settings.action_space.get("nvec")
+        return number if nvec is None else [number % n for n in nvec]
 
     def _emit(self, seat: int, event: str, data: Any) -> None:
         if event == "webrtc_signal":

@@ -136,9 +136,9 @@ class Standing(TimeSync):
         super().__init__()
         self.stood = False
 
-    def waits(self) -> bool:
+    def waits(self, now: float) -> bool:
         """As it is."""
-        self.stood = super().waits()
+        self.stood = super().waits(now)
         return self.stood
 
 

@@ -62,8 +62,10 @@ class Schedule:
     datagram_bytes: int = 1200
     wide: bool = False
     """Actions of several hundred bytes instead of one."""
-    happenings: tuple[tuple[float, str, int, int], ...] = ()
-    """(time, what, way or seat, amount); see `apply`."""
+    happenings: tuple[tuple[float, str, int, int, float], ...] = ()
+    """(time, what, way or seat, amount, for how long); see `networks.WORDS`. What has no end there lasts for good."""
+    more: tuple[str, ...] = ()
+    """Others, as `pycore.testing.Happening` has them."""
     good_after: float = 12.0
     """From here on the network is whole; loss and delay stay."""
     hash_interval: int = 7
@@ -81,29 +83,33 @@ class Schedule:
     """(time, what, seat, amount): what makes the session end; none where everybody stays."""
     heals: bool = True
     """False: nothing is whole again after `good_after`."""
+    adaptive: str = "off"
+    """Whether the input delay follows the network, as the settings have it."""
     grace: float | None = None
     """After how many seconds the server tells that a socket is gone; None: never."""
 
 
-ENDS = {
-    "cut": "restore", "cut one way": "restore", "close": "open", "fail": "open", "congest": "drain",
-    "socket down": "socket up", "hide": "show", "freeze": "thaw", "close late": "open late",
-    "socket dies": "socket returns", "server away": "server back",
-}  # fmt: skip
+LASTING = (
+    "cut", "cut one way", "close", "fail", "congest", "socket down", "hide", "freeze", "close late", "socket dies",
+    "server away",
+)  # fmt: skip
+"""What ends by itself; the rest happens at one moment, or lasts for good."""
 
 
 Choose = Callable[[str, Any], Any]
 """`of(kind, argument)` picks from a list, or between two numbers."""
 
 
-def _pairs(when: float, what: str, which: int, amount: int, length: float) -> list[tuple[float, str, int, int]]:
-    first = (round(when, 2), what, which, amount)
-    return [first, (round(when + length, 2), ENDS[what], which, 0)] if what in ENDS else [first]
+Drawn = tuple[float, str, int, int, float]
+
+
+def _drawn(when: float, what: str, which: int, amount: int, length: float) -> Drawn:
+    return round(when, 2), what, which, amount, round(when + length, 2) - round(when, 2) if what in LASTING else 0.0
 
 
 def draw_schedule(of: Choose, seats: int | None = None) -> Schedule:
     """A schedule in which everybody stays."""
-    happenings: list[tuple[float, str, int, int]] = []
+    happenings: list[Drawn] = []
     for _ in range(of("int", (0, 6))):
         what = of(
             "pick",
@@ -111,7 +117,9 @@ def draw_schedule(of: Choose, seats: int | None = None) -> Schedule:
              "loss", "delay"],
         )  # fmt: skip
         amount = of("int", (1, 30)) if what != "loss" else of("int", (0, 40))
-        happenings += _pairs(of("float", (0.2, 9.0)), what, of("int", (0, 11)), amount, of("float", (0.05, 6.0)))
+        happenings.append(
+            _drawn(of("float", (0.2, 9.0)), what, of("int", (0, 11)), amount, of("float", (0.05, 6.0)))
+        )
     schedule = Schedule(
         seats=seats or of("pick", [2, 2, 2, 2, 3, 4]),
         seed=of("int", (0, 10_000)),
@@ -148,8 +156,8 @@ def _with_pages_and_server(of: Choose, schedule: Schedule, any_size: bool) -> Sc
     happenings = list(schedule.happenings)
     for _ in range(of("pick", [0, 0, 1, 2, 3])):
         what = of("pick", ["close late", "socket dies", "server away", "freeze", "delay one way", "loss one way"])
-        happenings += _pairs(
-            of("float", (0.2, 9.0)), what, of("int", (0, 11)), of("int", (0, 30)), of("float", (0.3, 6.0))
+        happenings.append(
+            _drawn(of("float", (0.2, 9.0)), what, of("int", (0, 11)), of("int", (0, 30)), of("float", (0.3, 6.0)))
         )
     pages: list[tuple[int, str, float]] = []
     for _ in range(of("pick", [0, 0, 1, 2])):
@@ -171,9 +179,11 @@ def _with_pages_and_server(of: Choose, schedule: Schedule, any_size: bool) -> Sc
         pages=tuple(pages),
         ways=tuple(ways),
     )
-    for _ in range(of("pick", [0, 0, 0, 1, 2])):
-        happenings.append((of("float", (0.2, 9.0)), "clock", of("int", (0, 11)), of("int", (0, 30))))
-    return replace(drawn, happenings=tuple(sorted(happenings)))
+    clocks = [
+        _drawn(of("float", (0.2, 9.0)), "clock", of("int", (0, 11)), of("int", (0, 30)), 0.0)
+        for _ in range(of("pick", [0, 0, 0, 1, 2]))
+    ]
+    return replace(drawn, happenings=tuple(sorted([*happenings, *clocks])))
 
 
 def _with_snapshots(of: Choose, schedule: Schedule) -> Schedule:
@@ -187,8 +197,38 @@ def _with_policies(of: Choose, schedule: Schedule) -> Schedule:
     return replace(drawn, reactions=tuple([of("pick", [0, 1, 3, 8, 30]) for _ in range(drawn.policies)]))
 
 
-def _with_the_rest(of: Choose, schedule: Schedule) -> Schedule:
-    return _with_policies(of, _with_snapshots(of, schedule))
+def _with_weather(of: Choose, schedule: Schedule) -> Schedule:
+    """What came last: bursts, reordering, narrow ways, hung channels, skewed clocks, a server that starts anew, input
+    delays that follow the network. Drawn behind all else."""
+    more = []
+    for _ in range(of("pick", [0, 0, 1, 1, 2])):
+        a = of("int", (0, schedule.seats - 1))
+        b = (a + of("int", (1, max(1, schedule.seats - 1)))) % schedule.seats
+        begins = of("float", (0.2, 9.0))
+        until = f"@{begins:g}-{begins + of('float', (0.1, 5.0)):g}"
+        what = of("pick", ["hang", "refuse", "narrow", "skew", "server-restart"])
+        if what == "server-restart":
+            more.append(f"{what}@{begins:g}")
+        elif what == "skew":
+            more.append(f"{what} {a}{until}={of('pick', [-3, -1, 1, 3])}")
+        elif a != b:
+            more.append(f"{what} {a}-{b}{until}" + (f"={of('int', (15, 60))}" if what == "narrow" else ""))
+    # Of inputs of several hundred bytes one fits into a packet: where many packets are lost in a row, or few get
+    # through, they come one after the other, and everybody stands meanwhile.
+    conditions = replace(
+        schedule.conditions,
+        bursts=0.0 if schedule.wide else of("pick", [0.0, 0.0, 0.05, 0.2]),
+        burst_length=of("pick", [2.0, 8.0, 30.0]),
+        reordering=of("pick", [0.0, 0.0, 0.1, 0.4]),
+        bandwidth=None if schedule.wide else of("pick", [None, None, None, 96_000.0, 40_000.0]),
+    )
+    adaptive = of("pick", ["off", "off", "off", "all", "each"])
+    return replace(schedule, conditions=conditions, more=tuple(more), adaptive=adaptive)
+
+
+def _with_the_rest(of: Choose, schedule: Schedule, weather: bool = True) -> Schedule:
+    drawn = _with_policies(of, _with_snapshots(of, schedule))
+    return _with_weather(of, drawn) if weather else drawn
 
 
 def draw_departures(of: Choose, seats: int | None = None) -> Schedule:
@@ -225,8 +265,8 @@ def schedules(draw: Any, seats: int | None = None, departures: bool = False) -> 
     return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))
 
 
-def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Schedule:
-    """The schedule of a seed, for long runs without Hypothesis."""
+def seeded(seed: int, seats: int | None = None, departures: bool = False, weather: bool = True) -> Schedule:
+    """The schedule of a seed, for long runs without Hypothesis; `weather`: with what came to the simulator last."""
     rng = random.Random(f"schedule {seed}")
 
     def of(kind: str, argument: Any) -> Any:
@@ -236,4 +276,4 @@ def seeded(seed: int, seats: int | None = None, departures: bool = False) -> Sch
             return round(rng.uniform(*argument), 2)
         return rng.choice(argument)
 
-    return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats))
+    return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats), weather)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 
 import core_view
+import survivors
 from drawing import Schedule
 from networks import Bot, Net, patience
 from watching import given
@@ -52,10 +53,14 @@ def _of_any_page(page: Page, schedule: Schedule) -> list[str]:
 def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
     schedule = net.schedule
     inputs = [given(page, episode) for page in net.peers] + [{}] * schedule.policies
+    survivors.behind_drops(net, episode, inputs)
     walk = Walk(len(inputs), seed=schedule.seed, ending=schedule.ending)
     policies = {schedule.seats + number: Bot(schedule.wide) for number in range(schedule.policies)}
     codec = net.peers[0].session.codec
-    return ground_truth(walk, net.settings, codec, inputs, episode, stop, policies=policies, seed=schedule.seed)
+    return ground_truth(
+        walk, net.settings, codec, inputs, episode, stop,
+        policies=policies, seed=schedule.seed, input_delays=net.input_delays(episode),
+    )  # fmt: skip
 
 
 # -- everybody stays --------------------------------------------------------------------------------------------
@@ -126,22 +131,26 @@ REASONS = frozenset(("complete", "stop", "player_left", "ready_timeout", "error"
 """What may end a session of honest peers with an honest game."""
 WHERE_NOTHING_HEALS = frozenset(("no_progress",))
 """What may end it besides where neither path carries inputs any more, though something is heard."""
+WHERE_MOST_ARE_UNHEARD = frozenset(("partition",))
 WHERE_A_PAGE_CAME_BACK = frozenset(("returned",))
 WHERE_THE_OTHERS_WENT_ON = frozenset(("dropped",))
 """What ends it for who hears that the others go on, or ended, without it: the server told them, or it was silent."""
 
 
 def _departed(net: Net, schedule: Schedule) -> list[str]:
-    wrong = []
+    wrong = survivors.not_alike(net)
     if net.now > patience(schedule):
         wrong.append(f"over only after {net.now:.1f} s, {patience(schedule):.1f} granted")
     for page in net.peers:
         reasons = REASONS if schedule.heals else REASONS | WHERE_NOTHING_HEALS
+        if schedule.seats > 2:
+            reasons |= WHERE_MOST_ARE_UNHEARD
         if any(of.loads for of in net.peers):
             reasons |= WHERE_A_PAGE_CAME_BACK
-        if net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
+        dropped = any(page.seat in of.session.gone for of in net.peers)
+        if dropped or net.server.told or any(of.session.reason == "player_left" for of in net.peers if of is not page):
             reasons |= WHERE_THE_OTHERS_WENT_ON
-        if not page.gone and page.seat not in net.doomed and page.session.reason not in reasons:
+        if not page.absent and page.session.reason not in reasons:
             wrong.append(f"seat {page.seat} ended with {page.session.reason!r}")
         for episode, rows in enumerate(page.rows):
             wrong += _prefix(net, page, episode, len(rows))
@@ -194,8 +203,7 @@ class Tally:
             "fallback": any(core_view.fell_back(link) for page in net.peers for link in page.session.links),
             "return": "recovered" in causes,
             "revoked end": net.windows.revoked > 0,
-            "raised send": net.raised > 0,
-            "burst": net.dropped > 0,
+            "burst": net.total("lost") > 0,
             "state changed": bool(net.peers[0].rows) and len({row for rows in net.peers[0].rows for row in rows}) > 3,
             "more than four seats": schedule.seats > 4,
             "told by the server": bool(net.server.told),
@@ -203,9 +211,11 @@ class Tally:
             and any(core_view.rollbacks(of.session) for of in net.peers),
             "rollback with policies": schedule.policies and any(core_view.rollbacks(of.session) for of in net.peers),
             **dict.fromkeys(causes, True),
-            **{f"page: {what}": True for _, what, _ in schedule.pages},
-            **{f"one way: {what}": True for _, what, _ in schedule.ways},
-            **{f"happening: {what}": True for when, what, *_ in schedule.happenings if when < net.now},
+            "adaptive delay": any(len(set(page.session.pacing.delays)) > 1 for page in net.peers),
+            "duplicates": net.total("doubled") > 0,
+            "reordering": net.total("held_back") > 0,
+            "narrow ways that dropped": net.total("choked") > 0,
+            **{f"happened: {of.what}": True for of in net.planned if of.begins < net.now},
             **{f"departure: {what}": True for when, what, *_ in schedule.departures if when <= net.now and net.left_at},
             **{f"ended: {page.session.reason}": True for page in net.peers if page.session.reason},
         }
@@ -220,6 +230,10 @@ class Tally:
                 "packets with two runs checked": net.runs.checked,
                 "stalled ticks": sum(page.session.stalls for page in net.peers),
                 "inputs through the server": net.through_server,
+                "packets lost in bursts": net.total("lost"),
+                "packets that came twice": net.total("doubled"),
+                "packets that were held back": net.total("held_back"),
+                "packets that did not fit": net.total("choked"),
                 "changes of path": sum(len(page.events(PathChanged)) for page in net.peers),
             }
         )
@@ -230,6 +244,14 @@ class Tally:
             ("holding", standing.longest_hold),
             ("outliving", standing.longest_outlived),
         ):
+            self.longest[name] = max(self.longest[name], seconds)
+
+    def add(self, other: Tally) -> None:
+        """What another one counted as well."""
+        self.runs += other.runs
+        self.seen.update(other.seen)
+        self.amounts.update(other.amounts)
+        for name, seconds in other.longest.items():
             self.longest[name] = max(self.longest[name], seconds)
 
     def share(self, name: str) -> float:

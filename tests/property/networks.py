@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import core_view
 from drawing import Schedule
 from watching import News, Recorded, Runs, Truthful, Windows
 
-from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, Outlook, Settings
-from pycore.testing import Judge, Mesh, Standing
+from pycore import Outlook, Settings
+from pycore.session.membership import UNDECIDED
+from pycore.testing import Happening, Judge, Mesh, Scenario, Standing
+from pycore.testing.happenings import Happenings
 
 
 class Net(Mesh):
@@ -31,10 +33,7 @@ class Net(Mesh):
             judge.mesh = self
         self.to_come: set[int] = set()
         """Seats whose page is not opened yet."""
-        self.doomed: set[int] = set()
-        """Seats that are frozen for good."""
         self.left_at: dict[int, float] = {}
-        self.raised = 0
         make = simulation or (lambda seat: Recorded(
             schedule.seats + schedule.policies, people=schedule.seats, seed=schedule.seed, ending=schedule.ending
         ))  # fmt: skip
@@ -43,11 +42,14 @@ class Net(Mesh):
             seed=schedule.seed, policies=[functools.partial(Bot, schedule.wide)] * schedule.policies,
             watchers=self.judges if simulation is None else [j for j in self.judges if j is not self.truthful],
         )  # fmt: skip
+        self.happens = Happenings(self, self.standing)
+        self.planned = happenings(schedule)
+        for happening in self.planned:
+            self.happens.add(happening)
 
-    @property
-    def dropped(self) -> int:
-        """Packets that bursts took."""
-        return sum(way.lost for way in self.network.ways.values())
+    def total(self, what: str) -> int:
+        """Packets of all ways that were `lost` in bursts, `doubled`, `held_back` or `choked`."""
+        return sum(getattr(way, what) for way in self.network.ways.values())
 
     def start_late(self, seat: int, when: float) -> None:
         """The page of one seat is opened only then: until then nothing of it exists."""
@@ -63,12 +65,7 @@ class Net(Mesh):
     @property
     def over(self) -> bool:
         """A peer that is still to come is not over."""
-        if self.to_come:
-            return False
-        for page in self.peers:  # noqa: SIM110 - asked after everything that happens
-            if not page.over and page.seat not in self.doomed:
-                return False
-        return True
+        return not self.to_come and super().over
 
 
 def settings_of(schedule: Schedule) -> Settings:
@@ -76,6 +73,7 @@ def settings_of(schedule: Schedule) -> Settings:
     return Settings(
         fps=schedule.fps,
         input_delay=schedule.delay,
+        adaptive_input_delay=schedule.adaptive,
         window=schedule.window,
         num_episodes=schedule.episodes,
         max_steps=schedule.steps,
@@ -83,6 +81,7 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
+        on_drop=("end", "default_action")[schedule.seed % 2],
         policies={
             str(schedule.seats + number): {"policy": "bot.py:make", "reaction_time": reaction}
             for number, reaction in zip(range(schedule.policies), (*schedule.reactions, 0, 0), strict=False)
@@ -113,83 +112,58 @@ def keys(schedule: Schedule, seat: int) -> Callable[[int, int], Any]:
     return lambda episode, frame: drawn(episode, frame // schedule.hold)
 
 
-def _way(net: Net, which: int) -> tuple[int, int]:
-    ways = list(net.network.ways)
-    return ways[which % len(ways)]
+class Word(NamedTuple):
+    """What a schedule's word means: a kind of `pycore.testing`, to whom it happens, and its amount."""
+
+    what: str
+    whom: str = ""
+    """`way`, `seat`, or empty: to all."""
+    amount: Callable[[int], float] | None = None
 
 
-def apply(net: Net, what: str, which: int, amount: int) -> None:
-    """One happening."""
-    way = _way(net, which)
-    seat = which % len(net.peers)
-    peer = net.peers[seat]
-    server = net.server
-    if what == "burst":
-        net.way(*way).lose_next = amount
-    elif what == "raise":
-        net.way(*way).raise_next = amount
-        net.raised += 1
-    elif what == "cut":
-        net.cut()
-    elif what == "cut one way":
-        net.cut(way)
-    elif what == "restore":
-        net.restore()
-    elif what == "close":
-        net.close(CHANNEL_CLOSED)
-    elif what == "fail":
-        net.close(CHANNEL_FAILED)
-    elif what == "open":
-        net.open_channels()
-    elif what == "close late":
-        net.close_channel(*way, seen_after=(0.0, amount / 10))
-    elif what == "open late":
-        if not any(net.peers[end].gone for end in way):
-            net.open_channel(*way, seen_after=(0.3, 0.0))
-    elif what == "congest":
-        net.congest(seat, 20_000)
-    elif what == "drain":
-        net.congest(seat, 0)
-    elif what == "clock":
-        # Set by hand: back by up to ten minutes, or on by an hour.
-        peer.clock_offset += 3600.0 if amount == 30 else (amount - 20) * 30.0
-    elif what == "hide":
-        peer.hidden = True
-    elif what == "show":
-        peer.hidden = False
-    elif what.startswith("delay"):
-        net.standing.about_to_change()
-        if what == "delay":
-            net.conditions = replace(net.conditions, delay=amount / 100)
-        else:
-            net.way(*way).delay = amount / 100
-    elif what == "loss":
-        net.conditions = replace(net.conditions, loss=amount / 100)
-    elif what == "loss one way":
-        net.way(*way).loss = amount / 75
-    else:
-        # The law of standing still presupposes what these break.
-        net.standing.disturbed()
-        if what == "socket down":
-            peer.socket_up = False
-        elif what == "socket up":
-            peer.socket_up = True
-        elif what == "socket dies":
-            server.lose(seat, page_sees_after=amount / 10, server_sees_after=amount / 6)
-        elif what == "socket returns":
-            if not peer.gone:
-                server.connect(seat)
-        elif what == "server away":
-            server.go_away(tuple((amount * (other + 1) % 7) / 5 for other in range(len(net.peers))))
-        elif what == "server back":
-            server.come_back()
-        elif what == "freeze":
-            peer.freeze()
-        elif what == "thaw":
-            if seat not in net.doomed:
-                peer.thaw()
-        else:
-            raise AssertionError(what)
+WORDS = {
+    "burst": Word("lose-next", "way", float),
+    "raise": Word("refuse", "way"),
+    "cut": Word("cut"),
+    "cut one way": Word("cut-one-way", "way"),
+    "close": Word("close"),
+    "fail": Word("fail"),
+    "close late": Word("close-late", "way", lambda amount: amount / 10),
+    "congest": Word("congest", "seat"),
+    # Set by hand: back by up to ten minutes, or on by an hour.
+    "clock": Word("clock", "seat", lambda amount: 3600.0 if amount == 30 else (amount - 20) * 30.0),
+    "hide": Word("hide", "seat"),
+    "freeze": Word("freeze", "seat"),
+    "delay": Word("delay", "", lambda amount: 10.0 * amount),
+    "delay one way": Word("delay", "way", lambda amount: 10.0 * amount),
+    "loss": Word("lossy", "", float),
+    "loss one way": Word("lossy", "way", lambda amount: amount / 0.75),
+    "socket down": Word("socket-down", "seat"),
+    "socket dies": Word("socket-dies", "seat", lambda amount: amount / 10),
+    "server away": Word("server-down"),
+}
+
+
+def happenings(schedule: Schedule) -> list[Happening]:
+    """Everything that happens in a schedule but the departures."""
+    ways = [(a, b) for a in range(schedule.seats) for b in range(schedule.seats) if a != b]
+    found = [
+        Happening(what="delay" if what == "delay" else "lossy", seats=ways[which % len(ways)],
+                  amount=1000 * amount if what == "delay" else 100 * amount)
+        for which, what, amount in schedule.ways
+    ]  # fmt: skip
+    for seat, what, amount in schedule.pages:
+        value = {"slow": 100 * (amount - 1), "ticks": amount * schedule.fps, "hiccups": amount}[what]
+        found.append(Happening(what=what, seats=(seat % schedule.seats,), amount=value))
+    for begins, said, which, count, lasts in schedule.happenings:
+        word = WORDS[said]
+        whom = {"": (), "way": ways[which % len(ways)], "seat": (which % schedule.seats,)}[word.whom]
+        what = "hang" if schedule.queueing and word.what in ("cut", "cut-one-way") else word.what
+        # So many sends raise: one a tick.
+        ends = begins + count / schedule.fps if said == "raise" else begins + lasts if lasts else None
+        amount = None if word.amount is None else word.amount(count)
+        found.append(Happening(what=what, seats=whom, begins=begins, ends=ends, amount=amount))
+    return [*found, *Scenario.from_json({"happenings": list(schedule.more)}).happenings]
 
 
 def depart(net: Net, what: str, seat: int, amount: int) -> None:
@@ -210,63 +184,39 @@ def depart(net: Net, what: str, seat: int, amount: int) -> None:
     elif what == "stop":
         page.stop()
     elif what == "freeze for good":
-        net.doomed.add(seat)
-        page.freeze()
+        page.freeze_for_good()
     elif what == "load again":
-        page.load()
-        net.server.connect(seat)
-        for other in page.channels:
-            net.close_channel(seat, other, seen_after=(0.0, amount / 10))
-        net.at(net.now + 1.5 + amount / 10, net.open_channels)
+        net.happens.add(Happening(what="reload", seats=(seat,), begins=net.now))
     elif what == "all is lost":
-        net.cut()
-        net.server.go_away()
+        net.happens.add(Happening(what="cut", begins=net.now))
+        net.happens.add(Happening(what="server-down", begins=net.now))
     else:
         raise AssertionError(what)
 
 
+STAYS = ("delay", "lossy", "slow", "ticks", "hiccups")
+"""What a schedule has for good."""
+
+
 def heal(net: Net) -> None:
-    """Everything is whole again; what the schedule gave as delay and loss stays."""
-    net.restore()
+    """Everything is whole again; what the schedule has for good stays."""
+    net.happens.heal(*STAYS)
     net.standing.disturbed()
     for way in net.network.ways.values():
-        way.lose_next = way.raise_next = 0
-    if net.conditions.opens_after is not None:
-        net.open_channels()
-    net.server.come_back()
-    for peer in net.peers:
-        if peer.gone or peer.seat in net.doomed:
-            continue
-        net.server.connect(peer.seat)
-        peer.socket_up = True
-        peer.hidden = False
-        peer.thaw()
+        way.lose_next = 0
 
 
 def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) -> Net:
     """The mesh of a schedule, not run yet."""
     net = Net(schedule, simulation)
-    net.network.keeps_what_is_cut = schedule.queueing
     net.server.passes_epoch = schedule.pass_epoch
     net.server.grace = schedule.grace
     net.news.must_end = bool(schedule.departures)
     net.news.jumps = sum(what == "clock" for _, what, *_ in schedule.happenings)
     for way in net.network.ways.values():
         way.duplicates = schedule.duplicates
-    for which, what, amount in schedule.ways:
-        setattr(net.way(*_way(net, which)), what, amount)
-    for seat, what, amount in schedule.pages:
-        page = net.peers[seat % schedule.seats]
-        if what == "slow":
-            page.slow = amount
-        elif what == "ticks":
-            page.ticks_per_second = amount * schedule.fps
-        else:
-            page.hiccup_every = amount
     for page, every in zip(net.peers, schedule.snapshots, strict=False):
         core_view.save_every(page.session, every)
-    for when, what, which, amount in schedule.happenings:
-        net.at(when, lambda what=what, which=which, amount=amount: apply(net, what, which, amount))
     if schedule.heals:
         net.at(schedule.good_after, lambda: heal(net))
     for when, what, seat, amount in schedule.departures:
@@ -277,20 +227,25 @@ def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) ->
 def patience(schedule: Schedule) -> float:
     """When at the latest every session of a schedule with departures is over, virtual seconds."""
     of = settings_of(schedule)
+    planned = happenings(schedule)
     last = [
         schedule.good_after,
-        *(when for when, *_ in schedule.happenings),
+        *(happening.until for happening in planned if happening.until < inf),
         *(when for when, *_ in schedule.departures),
     ]
     lost = min((when for when, what, *_ in schedule.departures if what == "all is lost"), default=None)
     found = lost is not None and any(
-        what in ("restore", "server back") and when > lost for when, what, *_ in schedule.happenings
+        of.what in ("cut", "hang", "server-down") and lost < of.until < inf for of in planned
     )
     # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of
     # frames in each round trip through the server.
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
+    # Or the others go on without who went.
+    found = found or (schedule.seats > 2 and of.on_drop != "end")
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
-    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + played
+    # Of three and more one may go while the others wait for another one to get ready.
+    again = of.ready_timeout + 2 * UNDECIDED if schedule.seats > 2 else 0.0
+    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + again + played
 
 
 def play(schedule: Schedule, until: float | None = None) -> Net:

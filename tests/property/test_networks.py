@@ -9,13 +9,15 @@ from pathlib import Path
 import core_view
 import long
 import pytest
-from drawing import ENDS, UNSHRUNK, Schedule, examples, schedules, seeded, seeds
+from drawing import LASTING, UNSHRUNK, Schedule, examples, schedules, seeded, seeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import Tally, faults
 from networks import build, heal, play
 
 from pycore.testing import Conditions
+from pycore.testing.kinds import KINDS
+from pycore.testing.scenario import DRAWN_LAST
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
     assert tally.runs == 0 or tally.share("rollback") >= 0.1
     fixed = Tally()
     numbers, least = seeds(60)
-    close = Schedule(steps=200, conditions=Conditions(loss=0.1), happenings=((2.0, "close", 0, 0), (3.0, "open", 0, 0)))
+    close = Schedule(steps=200, conditions=Conditions(loss=0.1), happenings=((2.0, "close", 0, 0, 1.0),))
     for schedule in [close, *(seeded(seed, seats=2) for seed in numbers)]:
         net = play(schedule)
         assert faults(net, schedule) == [], schedule
@@ -59,14 +61,15 @@ def test_the_networks_of_that_property_really_misbehaved(tally: Tally) -> None:
         assert fixed.share(what) >= 0.4, (what, fixed.seen)
     for what in ("fallback", "silence", "return", "opened", "rollback with policies", "rollback with reaction time"):
         assert fixed.share(what) >= 0.15, (what, fixed.seen)
-    for what in ("deaf", "congested", "latency", "raised send", "burst", "revoked end"):
+    for what in ("deaf", "congested", "latency", "burst", "revoked end"):
         assert fixed.seen[what] >= 1, (what, fixed.seen)
     assert fixed.seen["closed"] + fixed.seen["failed"] >= 1, fixed.seen
     for what in (
-        "page: slow", "page: ticks", "page: hiccups", "one way: delay", "one way: loss", "happening: server away",
-        "happening: socket dies", "happening: close late", "happening: freeze", "happening: delay one way",
+        *(f"happened: {kind}" for kind in KINDS if kind not in DRAWN_LAST),
+        "duplicates", "reordering", "narrow ways that dropped",
     ):  # fmt: skip
-        assert fixed.seen[what] >= least, (what, fixed.seen)
+        # Of fewer seeds not every kind is in one.
+        assert fixed.seen[what] >= 1 or least == 1, (what, fixed.seen)
     assert fixed.amounts["rollback events checked"] > 500
     assert fixed.amounts["frames of run-ups"] > 100
     assert fixed.longest["standing"] > 0.5
@@ -103,20 +106,69 @@ def test_a_schedule_is_the_same_run_every_time() -> None:
 
 
 @pytest.mark.slow
-def test_the_long_run_reports_what_happened_and_can_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_long_run_reports_what_happened_and_can_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its counts are in the file, its exit status says whether all laws held, and `next` is where to go on."""
     file = tmp_path / "long.json"
     # Quiet schedules that every core passes: what is tried here is the command.
     status = long.main(["--schedules", "3", "--from", "34", "--json", str(file)])
     found = json.loads(file.read_text("utf-8"))
     assert (found["schedules"], found["first"], found["next"]) == (3, 34, 37)
-    assert status == (1 if found["violations"] else 0)
+    assert (status, found["violations"]) == (0, {})
     assert found["amounts"]["frames"] > 0
     assert set(found["longest"]) == {"standing", "standing, share of the granted", "holding", "outliving"}
     capsys.readouterr()
-    long.main(["--schedules", "1000", "--from", "34", "--seconds", "0"])
+    monkeypatch.setattr(long, "AT_ONCE", 1)
+    assert long.main(["--schedules", "1000", "--from", "34", "--seconds", "0"]) == 2
     assert "1 schedules, " in capsys.readouterr().out.splitlines()[-1]
 
+
+@pytest.mark.slow
+def test_a_long_run_goes_on_where_it_was_and_comes_to_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two parts, in two processes, or in one go: the same counts; with another core it begins anew."""
+    reports = []
+    for number, calls in enumerate(
+        [
+            [["--schedules", "5"]],
+            [["--schedules", "2", "--state"], ["--schedules", "5", "--state"]],
+            [["--schedules", "5", "--jobs", "2"]],
+        ]
+    ):
+        monkeypatch.setattr(long, "AT_ONCE", 2)
+        for words in calls:
+            more = [str(tmp_path / "state")] if words[-1] == "--state" else []
+            assert long.main([*words, *more, "--from", "34", "--json", str(tmp_path / f"{number}.json")]) == 0
+        report = json.loads((tmp_path / f"{number}.json").read_text("utf-8"))
+        assert report["schedules"] == 5
+        reports.append({name: report[name] for name in ("happened_in_schedules", "amounts", "longest", "next")})
+    assert reports[0] == reports[1] == reports[2]
+    assert "goes on with schedule 36" in capsys.readouterr().out
+    monkeypatch.setattr(long, "sources", lambda: "others")
+    again = ["--schedules", "1", "--from", "34", "--state", str(tmp_path / "state")]
+    assert long.main(again) == 0
+    assert "begins anew" in capsys.readouterr().out
+
+
+def test_what_stops_a_long_run_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was run before is kept, and its status is neither that of success nor that of a violation."""
+    monkeypatch.setattr(long, "AT_ONCE", 1)
+
+    def quick(number: int, tally: Tally) -> list[str]:
+        if number == 37:
+            raise KeyboardInterrupt
+        tally.runs += 1
+        return []
+
+    monkeypatch.setattr(long, "violations", quick)
+    words = ["--schedules", "9", "--from", "34", "--state", str(tmp_path / "state")]
+    assert long.main(words) == 2
+    assert json.loads((tmp_path / "state").read_text("utf-8"))["next"] == 37
+    monkeypatch.setattr(long, "violations", lambda number, tally: [])
+    assert long.main([*words, "--json", str(tmp_path / "found")]) == 0
+    assert json.loads((tmp_path / "found").read_text("utf-8"))["schedules"] == 9
 
 def test_the_long_run_names_the_schedule_that_violates(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -144,12 +196,10 @@ def test_no_sequence_of_path_changes_loses_an_input_or_applies_one_twice(
     delay: int, window: int, seed: int, changes: list[tuple[str, int]]
 ) -> None:
     """Inputs belong to the link: one path change after another, and sent == received == fixed, in every episode."""
-    happenings: list[tuple[float, str, int, int]] = []
-    for number, (what, which) in enumerate(changes):
-        at = 2.0 + 3.0 * number
-        happenings.append((at, what, which, 25))
-        if what in ENDS:
-            happenings.append((at + 1.2, ENDS[what], which, 0))
+    happenings = [
+        (2.0 + 3.0 * number, what, which, 25, 1.2 if what in LASTING else 0.0)
+        for number, (what, which) in enumerate(changes)
+    ]
     schedule = Schedule(
         seed=seed, delay=delay, window=window, episodes=2, steps=250, hold=3,
         conditions=Conditions(delay=0.04, jitter=0.03, loss=0.05, server_delay=0.05),
@@ -200,11 +250,11 @@ def test_any_burst_of_lost_packets_is_survived(burst: int, at: float) -> None:
     """k packets in a row are lost, at the beginning, in the middle or at the end: the session goes on and ends."""
     schedule = Schedule(
         seed=burst, delay=1, steps=60, episodes=2, conditions=Conditions(delay=0.03, opens_after=0.05),
-        happenings=((at, "burst", 0, burst), (at, "burst", 1, burst)),
+        happenings=((at, "burst", 0, burst, 0.0), (at, "burst", 1, burst, 0.0)),
     )  # fmt: skip
     net = play(schedule, 60.0)
     assert faults(net, schedule) == []
-    assert net.dropped >= (burst if at == 1.5 else 1)
+    assert net.total("lost") >= (burst if at == 1.5 else 1)
     assert net.now < 12.0
 
 
@@ -243,6 +293,7 @@ def test_once_the_network_is_good_every_session_ends_soon(schedule: Schedule) ->
 
     def good() -> None:
         heal(net)
+        net.happens.heal()
         # The clocks keep their speed: they must not jump.
         net.conditions = replace(schedule.conditions, delay=0.02, jitter=0.0, loss=0.0, server_delay=0.03)
 
@@ -256,7 +307,7 @@ def test_a_mesh_of_many_plays_through_cuts_of_single_ways(players: int) -> None:
     """Each link has its own path: while one way is cut, the others stay peer-to-peer."""
     schedule = Schedule(
         seats=players, seed=8, steps=200, episodes=2, conditions=Conditions(delay=0.03, jitter=0.02, loss=0.05),
-        happenings=((2.0, "cut one way", 0, 0), (6.0, "restore", 0, 0)),
+        happenings=((2.0, "cut one way", 0, 0, 4.0),),
     )  # fmt: skip
     net = play(schedule)
     assert faults(net, schedule) == []
@@ -266,14 +317,14 @@ def test_a_mesh_of_many_plays_through_cuts_of_single_ways(players: int) -> None:
 
 def test_a_peer_that_is_done_first_confirms_the_others_frames_for_all() -> None:
     """A packet of episode e+1 is the receipt for all of e, also towards those who still wait for each other."""
-    schedule = seeded(65)
+    schedule = seeded(65, weather=False)
     assert schedule.seats == 3
     assert faults(play(schedule), schedule) == []
 
 
 def test_large_inputs_under_loss_do_not_keep_the_oldest_waiting() -> None:
     """What the receiver waits for rides before what it cannot use yet, however little fits beside it."""
-    schedule = seeded(154)
+    schedule = seeded(154, weather=False)
     assert schedule.wide
     assert faults(play(schedule), schedule) == []
 
@@ -282,5 +333,5 @@ def test_large_inputs_under_loss_do_not_keep_the_oldest_waiting() -> None:
 def test_a_schedule_that_once_broke_a_law_breaks_none(number: int) -> None:
     """Found by `tests.property.long`: clocks that jumped with packets on their way, twice in a silence, and behind a
     page that was loaded again and heard old words."""
-    schedule = seeded(number, departures=bool(number % 2))
+    schedule = seeded(number, departures=bool(number % 2), weather=False)
     assert faults(play(schedule), schedule) == []

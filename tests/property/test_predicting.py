@@ -149,5 +149,5 @@ def test_the_predictors_of_that_law_were_asked_and_wrong() -> None:
     for page, vandal in zip(mesh.peers, vandals, strict=True):
         assert vandal.asked > 60
         assert page.session.timeline.rollbacks > 20
-        assert page.session.timeline.failed[1 - page.seat] > 10
+        assert page.session.timeline.guessing.failed[1 - page.seat] > 10
         assert any(isinstance(kept, list) for kept in vandal.kept)

@@ -135,7 +135,7 @@ class Table:
             elif payload[0] == "webrtc_signal":
                 seat = session.players.index(payload[1]["target_player_id"])
                 self.mail.append((peer, self._owner(seat), payload))
-            else:
+            elif payload[0] == "pyodide_player_action":
                 self.mail.extend((peer, link.peer.number, payload) for link in session.links)
 
     def _owner(self, seat: int) -> int:

@@ -31,11 +31,13 @@ class Recorder(Watcher):
         self.stepped: dict[int, list[tuple[int, int, tuple[int, ...], list[int]]]] = {}
         """By seat: episode, frame, actions and guessed seats of every frame that was stepped for the first time."""
         self.stalls: dict[int, int] = {}
+        self._due: dict[int, float] = {}
 
     def polled(self, page: Page, outputs: Sequence[Any]) -> None:
         """What is to be corrected is known now."""
         if page.seat not in self._records:
-            self._records[page.seat] = Experienced(page.session, page.clock(), self._every)
+            self._records[page.seat] = Experienced(page.session, page.clock())
+            self._due[page.seat] = page.clock() + self._every
             self.taken[page.seat] = []
             self.stepped[page.seat] = []
         self._pending[page.seat] = page.session.timeline.pending
@@ -55,7 +57,9 @@ class Recorder(Watcher):
             self.stepped[seat].append((session.episode, frame, actions, guessed))
         if flags & STALLED:
             self.stalls[seat] = self.stalls.get(seat, 0) + 1
-        if record.ticked(page.clock(), flags, self._pending[seat], page.hidden, 0):
+        record.ticked(page.clock(), flags, self._pending[seat], page.hidden, 0)
+        if page.clock() >= self._due[seat] and not page.session.reason:
+            self._due[seat] = page.clock() + self._every
             self.taken[seat].append(record.take(page.clock()))
         news = page.news[self._told.get(seat, 0) :]
         self._told[seat] = len(page.news)

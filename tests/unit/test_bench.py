@@ -86,9 +86,9 @@ def test_a_page_without_its_markers_is_refused(text: str) -> None:
 
 
 def typed_figures(text: str, names: set[str]) -> list[str]:
-    """Paragraphs in which a figure of the bench stands as a number."""
+    """Paragraphs, and items of lists, in which a figure of the bench stands as a number."""
     found = []
-    for paragraph in re.split(r"\n\s*\n", text):
+    for paragraph in re.split(r"\n\s*\n|\n(?=- )", text):
         flat = " ".join(paragraph.split())
         named = {name for name in names if f"`{name}`" in flat}
         bare = re.sub(r"`[^`]*`", "", flat)

@@ -8,6 +8,7 @@ import random
 import struct
 import traceback
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -664,8 +665,21 @@ def test_of_three_the_one_who_left_is_found_by_their_seat() -> None:
     page = three()
     page.event("end_game", {"player_id": 2, "message": "bye"}, 50.0)
     _poll_of_three(page)
-    assert page.bridge.session.reason == "player_left"
-    assert [(news["reason"], news["player"]) for news in page.news if news["news"] == "done"] == [("player_left", 2)]
+    assert [(news["status"], news["player"]) for news in page.news if news["news"] == "peer"] == [("gone", 2)]
+    assert set(page.bridge.session.gone) == {2}
+    assert [entry.get("gone") for entry in json.loads(page.bridge.view.hud())["players"]] == [None, False, True]
+
+
+def test_the_relays_word_that_a_player_is_gone_is_believed_of_this_game_alone() -> None:
+    """Though nobody says goodbye; and nothing is negotiated with it any more."""
+    page = three()
+    page.event("player_gone", {"game_id": "another", "round": 1, "players": [2]}, 50.0)
+    _poll_of_three(page)
+    assert page.bridge.session.gone == {}
+    page = three()
+    page.event("player_gone", {"game_id": page.bridge.session.game_id, "round": 1, "players": [2]}, 50.0)
+    _poll_of_three(page)
+    assert [of.cause for of in page.bridge.session.gone.values()] == ["silent"]
 
 
 @pytest.mark.slow
@@ -830,26 +844,110 @@ def test_the_clock_of_the_quickest_probe_and_the_waiting_are_in_the_metrics() ->
     assert metrics["frameTimes"]["tickMs"]["count"] == 0
 
 
-def test_the_page_is_told_to_take_the_experienced_record_and_it_is_whole() -> None:
-    """Every five seconds of play; what is taken together is one record, with the clock in it."""
-    two = played_pair()
+def taken(page: Page, now: float, ended: int | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """What the page fetches to be stored."""
+    bridge = page.bridge
+    found = json.loads(bridge.take_stores(now) if ended is None else bridge.take_end_stores(now, ended))
+    return [(event, payload) for event, payload in found]
+
+
+def of_event(stores: list[tuple[str, dict[str, Any]]], event: str) -> list[dict[str, Any]]:
+    return [payload for name, payload in stores if name == event]
+
+
+def test_what_is_fetched_every_few_seconds_is_in_the_end_the_whole_of_it() -> None:
+    """At the news of each time, as a page does: rows, what was seen, and the metrics so far, without a frame twice."""
+    two = pair(max_steps=400, num_episodes=1, store_every=2)
     page = two.pages[0]
-    assert [news["news"] for news in page.news].count("experienced") >= 1
-    text = page.bridge.take_experienced(two.now)
-    lines = [json.loads(line) for line in text.splitlines()]
-    assert lines[0]["player"] == 0
-    assert [line["offset_ms"] for line in lines if line.get("event") == "clock"] == [7750.0, 275.0]
-    assert [line["frame"] for line in lines if "shown" in line][-1] == 199
-    assert lines[-1]["end"] == "complete"
-    assert page.bridge.take_experienced(two.now) == ""
+    stores: list[tuple[str, dict[str, Any]]] = []
+    times: list[float] = []
+    while not done(two)():
+        told = len(page.news)
+        two.tick(*keys(int(two.now * 32)))
+        names = [news["news"] for news in page.news[told:]]
+        if "store" in names:
+            times.append(two.now)
+            stores += taken(page, two.now)
+        if "episode-end" in names:
+            stores += taken(page, two.now, 0)
+    assert all(after - before == pytest.approx(2.0, abs=0.05) for before, after in pairwise(times))
+    assert len(times) >= 5
+    stores += taken(page, two.now, -1)
+    rows = of_event(stores, "pycore_rows")
+    lines = page.bridge.view.records().splitlines(keepends=True)
+    assert "".join(line for row in rows for line in row["data"].splitlines(keepends=True)[1:]) == "".join(lines[1:])
+    assert {row["data"].splitlines(keepends=True)[0] for row in rows} == {lines[0]}
+    assert [row["first"] for row in rows] == [sum(row["frames"] for row in rows[:at]) for at in range(len(rows))]
+    assert [row["last"] for row in rows].index(True) == len(rows) - 1
+    # No more frames than two seconds have, and those of the ticks in which confirmed ones wait.
+    assert max(row["frames"] for row in rows) <= 64 + 12
+    seen = of_event(stores, "pycore_experienced")
+    assert [part["part"] for part in seen] == list(range(len(seen)))
+    assert [part["last"] for part in seen].index(True) == len(seen) - 1
+    shown = [json.loads(line) for part in seen for line in part["data"].splitlines()]
+    assert [line["frame"] for line in shown if "shown" in line][-1] == 399
+    assert shown[-1]["end"] == "complete"
+    metrics = of_event(stores, "p2p_session_metrics")
+    assert [(each["episode"], each.get("so_far", False)) for each in metrics] == [
+        *[(0, True)] * len(times), (0, False), (-1, False),
+    ]  # fmt: skip
+    assert [each["metrics"].get("soFar", False) for each in metrics] == [*[True] * len(times), False, False]
+    totals = [each["metrics"]["frames"]["total"] for each in metrics]
+    assert totals == sorted(totals)
+    assert metrics[-1]["metrics"] == json.loads(page.bridge.view.export_session_metrics())
+
+
+def test_what_is_not_fetched_is_due_again_a_second_later() -> None:
+    """And nothing of it is lost: it comes with the next time."""
+    two = pair(max_steps=400, num_episodes=1, store_every=3)
+    page = two.pages[0]
+    told: list[float] = []
+    while len(told) < 4:
+        before = len(page.news)
+        two.tick(1, 2)
+        told += [two.now for news in page.news[before:] if news["news"] == "store"]
+    assert [round(time - 50.0) for time in told] == [3, 4, 5, 6]
+    (row,) = of_event(taken(page, two.now), "pycore_rows")
+    assert row["first"] == 0
+    assert row["frames"] > 120
+
+
+def test_a_study_may_store_nothing_before_the_end_of_an_episode() -> None:
+    """Then the page is told nothing, and what it takes when the person goes away has no metrics of the middle."""
+    two = pair(store_every=0, max_steps=300, num_episodes=1)
+    page = two.pages[0]
+    two.until(lambda: page.bridge.session.frame == 250, play=keys)
+    assert [name for name, _ in taken(page, two.now)] == ["pycore_rows", "pycore_experienced"]
+    two.until(done(two), play=keys)
+    assert "store" not in [news["news"] for news in page.news]
+    end = taken(page, two.now, 0)
+    assert [name for name, _ in end] == ["pycore_rows", "pycore_experienced", "p2p_session_metrics"]
+    assert end[0][1]["last"]
 
 
 def test_a_study_may_do_without_the_experienced_record() -> None:
-    """Then nothing is kept, and the page is told nothing."""
-    two = pair(experienced=False, max_steps=200, num_episodes=1)
+    """Then nothing of it is kept; rows are stored all the same."""
+    two = pair(experienced=False, max_steps=200, num_episodes=1, store_every=1)
     two.until(done(two), play=keys)
-    assert two.pages[0].bridge.take_experienced(two.now) == ""
-    assert "experienced" not in [news["news"] for news in two.pages[0].news]
+    page = two.pages[0]
+    assert "store" in [news["news"] for news in page.news]
+    stores = taken(page, two.now, -1)
+    assert {name for name, _ in stores} == {"pycore_rows", "p2p_session_metrics"}
+    assert of_event(stores, "pycore_rows")[0]["frames"] == 200
+
+
+def test_metrics_of_an_episode_that_was_broken_off_are_those_of_its_end() -> None:
+    """What was stored in its middle is replaced by what the session ended with."""
+    two = pair(max_steps=400, num_episodes=2, store_every=1)
+    page = two.pages[0]
+    two.until(lambda: page.bridge.session.frame == 100, play=keys)
+    (so_far,) = of_event(taken(page, two.now), "p2p_session_metrics")
+    assert (so_far["episode"], so_far["so_far"], so_far["metrics"]["end"]) == (0, True, {"reason": None})
+    page.bridge.session.abort(two.now, "error", "the environment raised")
+    end = of_event(taken(page, two.now, -1), "p2p_session_metrics")
+    assert [(each["episode"], each.get("so_far", False)) for each in end] == [(0, False), (-1, False)]
+    assert end[0]["metrics"] == end[1]["metrics"]
+    assert end[0]["metrics"]["end"]["reason"] == "error"
 
 
 def test_what_a_tick_took_comes_with_the_inbox() -> None:
@@ -868,6 +966,50 @@ def test_what_a_tick_took_comes_with_the_inbox() -> None:
     ticks = json.loads(page.bridge.view.export_session_metrics())["frameTimes"]["tickMs"]
     assert ticks["count"] >= 60
     assert (ticks["min"], ticks["p99"], ticks["max"]) == (3.4, 3.4, 3.4)
+
+
+class _Draws(_Sim):
+    """Draws what it is given."""
+
+    def __init__(self, shown: list[Any]) -> None:
+        super().__init__()
+        self.shown = shown
+
+    def render(self) -> list[Any]:
+        return self.shown
+
+
+def drawn(*shown: Any) -> list[Any]:
+    """The objects as a page reads them: JSON has no NaN, which would end its game."""
+    text = Page(0, [0, 1], _Draws(list(shown)), {}).bridge.view.render()
+    objects: list[Any] = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))["objects"]
+    return objects
+
+
+def test_numbers_of_numpy_are_drawn_as_numbers() -> None:
+    """A place that is kept in an array ended the game at its first picture."""
+    numpy = pytest.importorskip("numpy")
+    at = numpy.array([3, 4])
+    ball = {"uuid": "ball", "x": at[0], "y": numpy.float32(2.5), "permanent": numpy.bool_(False)}
+    assert drawn(ball, {"uuid": "line", "points": numpy.array([[0, 1], [2, 3]])}) == [
+        {"uuid": "ball", "x": 3, "y": 2.5, "permanent": False}, {"uuid": "line", "points": [[0, 1], [2, 3]]},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ({"uuid": "ball", "x": float("nan")}, "an object 'ball' whose x is nan"),
+        ({"uuid": "ball", "y": float("-inf")}, "an object 'ball' whose y is -inf"),
+        ({"uuid": "ball", "src": object()}, "an object 'ball' whose src is of type object"),
+        ({"uuid": "ball", ("x", "y"): 3}, "an object 'ball' whose ('x', 'y') is of type int"),
+    ],
+)
+def test_an_object_that_cannot_be_spelt_is_told_in_its_place_and_the_others_are_drawn(odd: Any, said: str) -> None:
+    fine = {"uuid": "box", "x": 1}
+    first, told = drawn(odd, fine)
+    assert first == fine
+    assert (told["object_type"], told["text"]) == ("text", f"render() returned {said}")
 
 
 def test_the_page_is_told_what_each_seat_is_called_and_in_which_colour() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import base64
+import gzip
 import hashlib
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -213,6 +215,26 @@ def test_the_site_has_all_that_its_manifest_names(folder: Path) -> None:
     for wheel in (manifest["wheel"], manifest["compiled_wheel"]):
         assert not [name for name in wheels.read(folder / wheel) if "interactive_gym/" in name or "relay" in name]
     assert not (folder / "package.json").exists()
+
+
+@inside_pyodide
+def test_a_first_visit_is_as_large_as_the_documents_say(folder: Path) -> None:
+    """What the page fetches when nothing is in its cache, to a twentieth; and a proxy that compresses halves it."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    spared = {manifest["wheel"], "pyodide/pyodide.js", "vendor/socket.io.LICENSE"}
+    spared |= {path.relative_to(folder).as_posix() for path in (folder / "pyodide").glob("*.whl")}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    fetched = [path.read_bytes() for path in files if path.relative_to(folder).as_posix() not in spared]
+    size, compressed = sum(map(len, fetched)), sum(len(gzip.compress(data, 6)) for data in fetched)
+    said = {
+        name: re.findall(r"first visit loads [^.]*?about ([\d.]+) MB", " ".join((ROOT / name).read_text().split()))
+        for name in ("README.md", "docs/running.md")
+    }
+    assert said["docs/running.md"]
+    for name, sizes in said.items():
+        for each in sizes:
+            assert float(each) * 1e6 == pytest.approx(size, rel=0.05), name
+    assert 0.4 < compressed / size < 0.6
 
 
 @inside_pyodide

@@ -8,12 +8,16 @@ import random
 import re
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from pycore import Outlook, Session, Settings, spaces
+from pycore.audit.objects import EVERY, FIELDS
+from pycore.cli import cli
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import EnvironmentUnfit
 from pycore.records import Trajectory, trajectory_text
@@ -193,10 +197,105 @@ def test_the_page_in_the_embedding_guide_is_the_one_that_new_writes() -> None:
 
 
 def test_the_drawing_guide_names_every_type_of_object_that_the_page_draws() -> None:
-    """And no other."""
+    """And no other; the audit knows the same ones."""
     canvas = (ROOT / "web" / "demo" / "canvas.js").read_text("utf-8")
     drawn = set(re.findall(r"^    case '(\w+)'", canvas, re.MULTILINE))
     assert "rectangle" in drawn
     named = re.search(r"^\| `object_type` \| (.*?) \|$", (DOCS / "drawing.md").read_text("utf-8"), re.MULTILINE)
     assert named is not None
-    assert set(re.findall(r"`(\w+)`", named[1])) == drawn
+    assert set(re.findall(r"`(\w+)`", named[1])) == drawn == set(FIELDS)
+
+
+def test_the_drawing_guide_has_every_field_that_the_page_draws_and_what_stands_without_it() -> None:
+    """In its tables, in the page and in what the audit knows; the values in brackets are those of the page."""
+    canvas = (ROOT / "web" / "demo" / "canvas.js").read_text("utf-8")
+    (drawing,) = re.findall(r"^function draw\(.*?^}", canvas, re.MULTILINE | re.DOTALL)
+    shared = set(re.findall(r"object\.(\w+)", canvas.split("function fillAndStroke")[1].split("\n}")[0]))
+    (taken,) = re.findall(r"const { (x = 0.*?) } = object;", drawing)
+    usual = set(re.findall(r"(\w+) =", taken))
+    raster = canvas.split("function raster")[1].split("\n}")[0]
+    guide = (DOCS / "drawing.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", guide.split("| `object_type` | fields |")[1], re.MULTILINE))
+    for kind, case in re.findall(r"case '(\w+)':(.*?)(?=case '|default:)", drawing, re.DOTALL):
+        used = set(re.findall(r"object\.(\w+)", case))
+        used |= {name for name in usual if re.search(rf"\b{name}\b[,;)]", case)}
+        used |= shared if "fillAndStroke" in case else set()
+        if kind == "pixels":
+            used |= set(re.findall(r"(\w+) = ", re.findall(r"const { (.*?) } = object", raster)[0])) | {"w", "h"}
+        assert used == set(FIELDS[kind]), kind
+        told = rows[kind] if kind in rows else guide.split("A list may have pictures")[1].split("##")[0]
+        assert set(FIELDS[kind]) <= set(re.findall(r"`(\w+)`", told)), kind
+    every = guide.split("| every object | |")[1].split("| `object_type` | fields |")[0]
+    assert set(EVERY) <= set(re.findall(r"^\| `(\w+)`", every, re.MULTILINE))
+    for drawn, said in {
+        "object.size ?? 16": "`size` in units of the world (16)",
+        "object.align ?? 'left'": "`align`: `left` (the default",
+        "object.width ?? 1;": "`width` (1)",
+        "object.width ?? 2;": "`width` of the outline (2)",
+        "object.color ?? '#000000'": "`color` (black)",
+    }.items():
+        assert drawn in canvas
+        assert said in guide
+
+
+def documents() -> dict[str, str]:
+    """Everything that tells somebody what to type, by its path."""
+    patterns = ("*.md", "docs/*.md", "docs/howto/*.md", "examples/*.py", "pycore/site/template/*.*")
+    paths = [path for pattern in patterns for path in sorted(ROOT.glob(pattern)) if path.name != "CHANGELOG.md"]
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths if path.is_file()}
+
+
+def test_nobody_is_told_to_install_what_no_index_serves() -> None:
+    """From a checkout or a wheel, by a path. What runs is installed already: it may name its extras, if they are."""
+    found = documents()
+    assert {"README.md", "docs/tutorial.md", "examples/volley_study.py"} <= set(found)
+    lines = [(name, line) for name, text in found.items() for line in text.splitlines() if "pip install" in line]
+    assert len(lines) >= 4
+    assert [(name, line) for name, line in lines if "interactive-gym-pycore" in line] == []
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    told = [
+        rest for path in (ROOT / "pycore").rglob("*.py")
+        for rest in re.findall(r"pip install ([^\n]*?interactive-gym-pycore[^\n'\"]*)", path.read_text())
+    ]  # fmt: skip
+    assert len(told) >= 4
+    for rest in told:
+        named = re.fullmatch(r"'?interactive-gym-pycore\[(\w+)\]", rest)
+        assert named is not None, rest
+        assert named[1] in extras
+
+
+CALL = re.compile(r"^ *(?:\$ |.*[;&] )?(?:python3? -m )?pycore ([a-z][a-z-]+(?: [^#;&\n]*)?)", re.MULTILINE)
+
+
+def calls_in(text: str) -> list[str]:
+    """The words behind `pycore` of every command in code: in blocks, where a prompt tells commands from output,
+    and within lines, where one may wrap."""
+    blocks = []
+    for block in re.findall(r"^```[^\n]*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        prompted = re.findall(r"^\$ .*$", block, re.MULTILINE)
+        blocks += prompted or [block]
+    within = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return CALL.findall("\n".join([*blocks, *(code.replace("\n", " ") for code in within)]))
+
+
+def options_of(command: click.Command) -> set[str]:
+    # Some options are made only when a command is called.
+    parameters = command.get_params(click.Context(command))
+    return {name for parameter in parameters for name in (*parameter.opts, *parameter.secondary_opts)}
+
+
+def test_every_command_and_option_in_the_documents_is_one() -> None:
+    """In code and within lines: what is typed from a guide is understood."""
+    seen = set()
+    for name, text in documents().items():
+        for call in calls_in(text):
+            command: click.Command = cli
+            words = call.replace("|", " ").split()
+            while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+                word = words.pop(0)
+                assert word in command.commands, f"{name}: pycore {call}"
+                command = command.commands[word]
+            seen.add(command.name)
+            for option in re.findall(r"(?:^|[ \[])(--[a-z][a-z-]*)", " ".join(words)):
+                assert option in options_of(command) | {"--help"}, f"{name}: pycore {call}"
+    assert {"new", "audit", "simulate", "rehearse", "serve", "data", "verify", "export", "report", "replay"} <= seen

@@ -188,7 +188,7 @@ def test_an_aborted_session_keeps_what_was_taken_away() -> None:
 def test_an_exception_of_the_environment_leaves_a_record_with_an_end() -> None:
     """Though the news of it were never told."""
     table = Table(2, settings()).start()
-    record = Experienced(table[0], table.now, 5.0)
+    record = Experienced(table[0], table.now)
     table[0].abort(table.now, "error", "it broke")
     assert lines_of(record.take(table.now))[-1] == {"end": "error", "time_ms": round(table[0].wall_ms(table.now))}
 

@@ -72,6 +72,8 @@ def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
     assert len(table(tmp_path / "tables", "events")) == sum("event" in line or "end" in line for line in lines)
     corrected = [row for row in table(tmp_path / "tables", "experienced") if row["corrected"] == "true"]
     assert len(corrected) > 20
+    unseen = [row for row in table(tmp_path / "tables", "experienced") if row["hidden"] == "true"]
+    assert len(unseen) == sum(line.get("hidden", False) for line in lines if "shown" in line) > 5
     session = table(tmp_path / "tables", "sessions")[0]
     metrics = json.loads((folder / "mesh" / "metrics-0.json").read_text())
     found = metrics["predictions"]["1"]

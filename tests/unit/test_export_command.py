@@ -48,6 +48,27 @@ def without(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_a_page_that_went_away_in_the_middle_leaves_a_game_that_is_read_and_called_partial(tmp_path: Path) -> None:
+    """Its record ends at its last confirmed frame; of what came behind a gap there is a file that nothing reads."""
+    game = stored(tmp_path / "game")
+    record = game / "trajectory-1.jsonl"
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(lines[:31]))
+    (game / "trajectory-1.jsonl.incomplete").write_text("".join([*lines[:31], *lines[41:]]))
+    metrics = json.loads((game / "metrics-1.json").read_text())
+    so_far = {**metrics, "soFar": True, "episodes": [], "end": {"reason": None}}
+    (game / "metrics-1.json").write_text(json.dumps(so_far))
+    done = run(game, "--csv", tmp_path / "tables")
+    assert (done.exit_code, "lacks parts of it" in done.output) == (1, True)
+    sessions = table(tmp_path / "tables", "sessions")
+    found = [(row["evidence"], row["exported_record"]) for row in sessions]
+    assert found == [("partial", "true"), ("partial", "false")]
+    reasons = "; ".join(json.loads(sessions[0]["evidence_reasons"]))
+    assert "player 1 has 30 of 100 frames, and nothing from episode 0, frame 30 on" in reasons
+    assert "the page of player 1 went away in the middle of an episode; its metrics end there" in reasons
+    assert "trajectory-1.jsonl.incomplete was not read" in reasons
+
+
 def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
     """Sessions, episodes, frames, rollbacks and paths, and a dictionary of their columns."""
     game = stored(tmp_path / "game", about=True)

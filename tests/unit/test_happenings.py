@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -32,6 +33,16 @@ LOOKS: dict[str, Callable[[Mesh], bool]] = {
     "hidden": lambda mesh: mesh.peers[1].hidden,
     "frozen": lambda mesh: mesh.peers[1].frozen,
     "socket": lambda mesh: not mesh.server.reached_by(1),
+    "one way": lambda mesh: mesh.way(0, 1).cut and not mesh.way(1, 2).cut,
+    "hung": lambda mesh: mesh.way(0, 1).hangs,
+    "refused": lambda mesh: mesh.way(0, 1).raises,
+    "congested": lambda mesh: mesh.peers[1].channels[0] > 16_384,
+    "slow": lambda mesh: mesh.peers[1].slow > 1.0,
+    "ticks": lambda mesh: mesh.peers[1].ticks_per_second is not None,
+    "hiccups": lambda mesh: mesh.peers[1].hiccup_every is not None,
+    "skewed": lambda mesh: mesh.peers[1].speed != 1.0,
+    "lossy": lambda mesh: mesh.way(0, 1).loss is not None,
+    "narrow": lambda mesh: mesh.way(0, 1).bandwidth is not None,
 }
 
 
@@ -50,6 +61,21 @@ LOOKS: dict[str, Callable[[Mesh], bool]] = {
         ("socket", ["server-down@1-3", "socket-down 1@2-5"]),
         ("socket", ["socket-down 1@1-3", "server-down@2-5"]),
         ("socket", ["socket-down 1@1-5", "reload 1@2"]),
+        ("socket", ["socket-down 1@1-3", "socket-dies 1@2-5=1"]),
+        ("socket", ["socket-down 1@1-5", "server-restart@2"]),
+        ("close", ["close@1-3", "fail 0-1@2-5"]),
+        ("close", ["close-late 1-0@1-5=0", "close@2-3"]),
+        ("one way", ["cut-one-way 0-1@1-3", "cut 0-1@2-5"]),
+        ("one way", ["cut 0-1@1-3", "cut-one-way 0-1@2-5"]),
+        ("hung", ["hang@1-3", "hang 0-1@2-5"]),
+        ("refused", ["refuse 0-1@1-5", "refuse@2-4"]),
+        ("congested", ["congest 1@1-5", "congest 1@2-3"]),
+        ("slow", ["slow 1@1-3=20", "slow 1@2-5=30"]),
+        ("ticks", ["ticks 1@1-3=20", "ticks 1@2-5=25"]),
+        ("hiccups", ["hiccups 1@1-3=2", "hiccups 1@2-5=3"]),
+        ("skewed", ["skew 1@1-3=2", "skew 1@2-5=-2"]),
+        ("lossy", ["lossy@1-3=20", "lossy 0-1@2-5=30"]),
+        ("narrow", ["narrow 0-1@1-5=64", "narrow@2-3=32"]),
     ],
 )
 def test_what_overlaps_lasts_until_the_last_of_it_ends(look: str, happenings: list[str]) -> None:
@@ -60,6 +86,88 @@ def test_what_overlaps_lasts_until_the_last_of_it_ends(look: str, happenings: li
         mesh.time.run(when, lambda: False)
         seen.append(LOOKS[look](mesh))
     assert seen == [False, True, True, True, False]
+
+
+def test_of_two_amounts_the_one_that_began_last_counts() -> None:
+    """And when it ends, the one before it again."""
+    mesh = mesh_with("delay@1-5=100", "delay 0-1@2-3=200", "delay 1-0@2=50")
+    seen = []
+    for when in (0.9, 1.5, 2.5, 3.5, 5.5):
+        mesh.time.run(when, lambda: False)
+        seen.append((mesh.way(0, 1).delay, mesh.way(1, 0).delay))
+    assert seen == [(None, None), (0.1, 0.1), (0.2, 0.05), (0.1, 0.05), (None, 0.05)]
+
+
+def test_what_heals_is_over_and_what_is_for_good_may_stay() -> None:
+    """Its end, when it comes, changes nothing any more."""
+    standing = Standing()
+    mesh = mesh_with()
+    standing.mesh = mesh
+    happens = Happenings(mesh, standing)
+    for happening in Scenario.from_json({"happenings": ["cut@1-9", "delay@1=100", "server-down@1"]}).happenings:
+        happens.add(happening)
+    mesh.run(2.0)
+    happens.heal("delay")
+    assert not mesh.way(0, 1).cut
+    assert not mesh.server.away
+    assert mesh.way(0, 1).delay == 0.1
+    mesh.cut()
+    mesh.run(10.0)
+    assert mesh.way(0, 1).cut
+    happens.heal()
+    assert mesh.way(0, 1).delay is None
+
+
+def test_a_channel_that_hangs_delivers_all_at_once_when_it_goes_on() -> None:
+    """In order, and nothing meanwhile."""
+    mesh = mesh_with("hang 0-1@1-3")
+    mesh.run(2.9)
+    way = mesh.way(0, 1)
+    waiting, heard = len(way.kept), mesh.peers[1].session.link_to(0).counts.received_via_p2p
+    assert waiting > 20
+    assert not mesh.way(1, 0).kept
+    mesh.run(3.03)
+    assert not way.kept
+    assert mesh.peers[1].session.link_to(0).counts.received_via_p2p >= heard
+
+
+def test_a_clock_that_is_skewed_does_not_jump() -> None:
+    """It shows what it did, and runs otherwise from then on."""
+    mesh = mesh_with("skew 1@1-2=5", "clock 2@3=-60")
+    seen = []
+    for when in (0.999, 1.001, 1.999, 2.001, 2.999, 3.001):
+        mesh.run(when)
+        seen.append((mesh.clock(1), mesh.clock(2)))
+    one = [late - early for (early, _), (late, _) in pairwise(seen)]
+    assert one == pytest.approx([0.00205, 0.998 * 1.05, 0.00205, 0.998, 0.002], abs=1e-6)
+    assert seen[5][1] - seen[4][1] == pytest.approx(0.002 - 60.0)
+
+
+def test_a_dead_socket_is_believed_to_live_until_it_is_noticed() -> None:
+    """What is emitted meanwhile is lost."""
+    mesh = mesh_with("socket-dies 1@1-5=2")
+    mesh.run(2.0)
+    assert mesh.peers[1].socket_up
+    assert not mesh.server.reached_by(1)
+    mesh.run(3.1)
+    assert not mesh.peers[1].socket_up
+    mesh.run(5.1)
+    assert mesh.peers[1].socket_up
+
+
+def test_a_server_that_starts_anew_loses_all_sockets_and_has_them_back_within_four_seconds() -> None:
+    """Each page at its own time; and nobody is told that anybody left."""
+    mesh = mesh_with("server-restart@1")
+    mesh.server.grace = 0.1
+    mesh.run(1.1)
+    assert [page.socket_up for page in mesh.peers] == [False] * 3
+    back: dict[int, float] = {}
+    while len(back) < 3 and mesh.now < 6.0:
+        mesh.run(mesh.now + 0.05)
+        back.update({page.seat: mesh.now for page in mesh.peers if page.socket_up and page.seat not in back})
+    assert len(set(back.values())) == 3
+    assert max(back.values()) <= 5.05
+    assert mesh.server.told == []
 
 
 def test_only_their_way_is_cut_where_two_are_named() -> None:

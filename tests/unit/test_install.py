@@ -874,7 +874,7 @@ def test_the_plain_wheel_brings_the_modules_and_the_browsers_wheel_does_not() ->
 
     files = wheels.read(wheels.current().plain)
     carried = {name.removeprefix("pycore/web/") for name in files if name.startswith("pycore/web/")}
-    kinds = {"core": "*.js", "interactive_gym": "*.js", "demo": "*", "replay": "*", "report": "*"}
+    kinds = {"core": "*.js", "interactive_gym": "*.js", "demo": "*", "watch": "*", "replay": "*", "report": "*"}
     ours = {f"{of}/{path.name}" for of, kind in kinds.items() for path in (ROOT / "web" / of).glob(kind)}
     vendored = {name for name in carried if name.startswith("vendor/")}
     assert carried - vendored == ours

@@ -209,13 +209,14 @@ def test_without_a_channel_the_servers_word_ends_the_session_in_every_phase(phas
 
 
 def test_the_word_for_one_of_three_ends_it_for_all_alike() -> None:
-    """Whoever hears it ends and says so; nobody plays on with a hole in the table."""
+    """Whoever hears it passes it on; nobody plays on with a hole in the table."""
     table = playing(3, channel=-1)
     table.passes = lambda sender, to, what: 2 not in (sender, to)
     table[0].player_left(2, table.now)
-    table.ticks(16)
+    table.ticks(32)
     assert [table[0].reason, table[1].reason] == ["player_left", "player_left"]
-    assert "player 0 ended the session" in table.events(1, SessionEnded)[0].text
+    assert [table.events(peer, SessionEnded)[0].text for peer in (0, 1)] == ["player 2 left the game"] * 2
+    assert table.published[0] == table.published[1]
 
 
 # -- a page that was loaded again ---------------------------------------------------------------------------------
@@ -251,7 +252,8 @@ def test_the_others_learn_that_somebody_elses_page_was_loaded_again_as_a_leaving
     # Player 1 hears nothing of the new page: it knows of it by player 0 alone.
     table.passes = lambda sender, to, what: (sender, to) != (2, 1)
     table.ticks(32)
-    assert [session.reason for session in table.sessions] == ["returned", "player_left", "returned"]
+    assert [session.reason for session in table.sessions] == ["player_left", "player_left", "returned"]
+    assert [table[peer].gone[2].cause for peer in (0, 1)] == ["returned", "returned"]
 
 
 def test_some_probes_of_another_load_are_enough() -> None:

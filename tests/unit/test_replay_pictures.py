@@ -37,9 +37,10 @@ class Objects(Walk):
         return super().step(actions)
     def render(self):
         sky = [{**SKY, "color": ["#0000ff", "#00ffff"][self.episode]}] if self.at == 0 else []
-        text = {"uuid": "text", "object_type": "text", "text": "</script>", "x": float("nan"), "y": 0}
+        text = {"uuid": "text", "object_type": "text", "text": "</script>", "x": 0, "y": 0}
+        ghost = {"uuid": "ghost", "object_type": "circle", "x": float("nan"), "y": 0, "radius": 5}
         box = {"uuid": "box", "object_type": "rectangle", "x": 10 * self.at, "y": 100, "w": 10, "h": 10}
-        return [*sky, text, {**box, "color": "#f00"}]
+        return [*sky, text, ghost, {**box, "color": "#f00"}]
 class Arrays(Objects):
     def render(self):
         picture = numpy.zeros((3, 60, 3), numpy.uint8)
@@ -121,7 +122,9 @@ def test_every_frame_has_its_picture_and_numbers(game: Path) -> None:
         assert (shot["episode"], shot["frame"], shot["actions"]) == (row["episode"], row["frame"], row["actions"])
         assert shot["rewards"] == total
         names = [item["uuid"] for item in shot["picture"]["objects"]]
-        assert names == (["sky", "text", "box"] if row["frame"] == 0 else ["text", "box"])
+        told = shot["picture"]["objects"].pop()
+        assert told["text"] == "render() returned an object 'ghost' whose x is nan"
+        assert names == [*(["sky"] if row["frame"] == 0 else []), "text", "box", told["uuid"]]
         assert shot["picture"]["reset"] == (row["frame"] == 0)
         assert shot["picture"]["objects"][-1]["x"] == 10 * (row["frame"] + 1)
     assert found["shots"][50]["picture"]["objects"][0]["color"] == "#00ffff"

@@ -9,25 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore import ConfigError
-from pycore.testing.scenario import GOES, KINDS, PAGE, Happening, Scenario, drawn
+from pycore.testing.kinds import ALL, KINDS, PAGE
+from pycore.testing.scenario import DRAWN_LAST, Happening, Scenario, drawn
 
 
 @pytest.mark.parametrize(
-    ("what", "text", "written", "seats", "times"),
+    ("what", "text", "written", "seats", "times", "amount"),
     [
-        ("leave", "2@6", "leave 2@6", (2,), (6.0, None)),
-        ("hide", "1@5.5-9", "hide 1@5.5-9", (1,), (5.5, 9.0)),
-        ("cut", "@3-6", "cut@3-6", (), (3.0, 6.0)),
-        ("cut", "0-2@3-6.25", "cut 0-2@3-6.25", (0, 2), (3.0, 6.25)),
-        ("server-down", "@1-2", "server-down@1-2", (), (1.0, 2.0)),
+        ("leave", "2@6", "leave 2@6", (2,), (6.0, None), None),
+        ("hide", "1@5.5-9", "hide 1@5.5-9", (1,), (5.5, 9.0), None),
+        ("freeze", "1@5", "freeze 1@5", (1,), (5.0, None), None),
+        ("cut", "@3-6", "cut@3-6", (), (3.0, 6.0), None),
+        ("cut", "0-2@3-6.25", "cut 0-2@3-6.25", (0, 2), (3.0, 6.25), None),
+        ("delay", "0-1@3=200", "delay 0-1@3=200", (0, 1), (3.0, None), 200.0),
+        ("lossy", "@3-4=12.5", "lossy@3-4=12.5", (), (3.0, 4.0), 12.5),
+        ("clock", "1@100000.25=-60.5", "clock 1@100000.25=-60.5", (1,), (100_000.25, None), -60.5),
+        ("server-down", "@1-2", "server-down@1-2", (), (1.0, 2.0), None),
     ],
 )
 def test_a_happening_is_read_as_it_is_written(
-    what: str, text: str, written: str, seats: tuple[int, ...], times: tuple[float, float | None]
+    what: str, text: str, written: str, seats: tuple[int, ...], times: tuple[float, float | None], amount: float | None
 ) -> None:
-    """Who, from when, until when."""
+    """Who, from when, until when, how much."""
     happening = Happening.of(what, text)
-    assert (happening.seats, (happening.begins, happening.ends)) == (seats, times)
+    assert (happening.seats, (happening.begins, happening.ends), happening.amount) == (seats, times, amount)
     assert str(happening) == written
 
 
@@ -35,13 +40,14 @@ def test_a_happening_is_read_as_it_is_written(
     ("what", "text", "said"),
     [
         ("explode", "1@2", "there are leave, vanish"),
-        ("leave", "6", "write SEAT@WHEN"),
-        ("leave", "2@6-7", "write SEAT@WHEN"),
-        ("leave", "@6", "write SEAT@WHEN"),
-        ("hide", "1@5", "write SEAT@FROM-TO"),
-        ("hide", "0-1@5-6", "write SEAT@FROM-TO"),
-        ("cut", "1@5-6", "write [SEAT-SEAT]@FROM-TO"),
-        ("server-down", "0@5-6", "write @FROM-TO"),
+        ("leave", "6", "write PAGE@S"),
+        ("leave", "2@6-7", "write PAGE@S"),
+        ("leave", "@6", "write PAGE@S"),
+        ("hide", "0-1@5-6", "write PAGE@FROM[-TO]"),
+        ("hide", "1@5=3", "write PAGE@FROM[-TO]"),
+        ("delay", "0-1@5-6", "write [A-B]@FROM[-TO]=MS"),
+        ("cut", "1@5-6", "write [A-B]@FROM[-TO]"),
+        ("server-down", "0@5-6", "write @FROM[-TO]"),
         ("cut", "soon", "peer-to-peer drops everything"),
     ],
 )
@@ -58,6 +64,11 @@ def test_what_is_written_wrongly_is_told_the_form(what: str, text: str, said: st
         ({"loss": 1.5}, "loss is 1.5; it must be from 0 to 1"),
         ({"latency_ms": "80"}, "latency_ms is '80'"),
         ({"seconds": 0}, "seconds is 0"),
+        ({"bursts": 0.95}, "bursts is 0.95; it must be from 0 to 0.9"),
+        ({"burst_length": 0.5}, "burst_length is 0.5; it must be from 1 to 1000"),
+        ({"bandwidth_kbps": 0}, "bandwidth_kbps is 0"),
+        ({"episodes": 2.5}, "episodes is 2.5"),
+        ({"happenings": (Happening.of("lossy", "0-1@3=101"),)}, "lossy 0-1@3=101: PCT must be from 0 to 100"),
         ({"happenings": (Happening(what="leave", seats=(3,), begins=1.0),)}, "the pages are 0 to 2"),
         ({"happenings": (Happening(what="cut", seats=(1, 1), begins=1.0, ends=2.0),)}, "a page and itself"),
         ({"happenings": (Happening(what="hide", seats=(1,), begins=2.0, ends=2.0),)}, "ends before it begins"),
@@ -81,16 +92,19 @@ def test_a_drawn_scenario_can_be_played_and_comes_back_from_its_plain_form(seed:
     assert found.loss <= 0.1
     assert found.latency_ms <= 40.0
     assert found.last <= 0.95 * base.seconds
-    went = [happening for happening in found.happenings if happening.what in GOES]
+    went = [happening for happening in found.happenings if happening.what in DRAWN_LAST]
     assert not went or (goes and pages > 1 and len(went) == 1)
 
 
 def test_every_kind_is_drawn_sooner_or_later() -> None:
     """Or a run over many seeds would prove nothing about it."""
-    seen = {of.what for seed in range(200) for of in drawn(Scenario(), seed, 3).happenings}
-    assert seen == set(KINDS)
-    alone = {of.what for seed in range(200) for of in drawn(Scenario(), seed, 1).happenings}
-    assert alone == {kind for kind in KINDS if KINDS[kind][0] in (PAGE, "all") and kind not in GOES}
+    found = [drawn(Scenario(), seed, 3) for seed in range(400)]
+    assert {of.what for scenario in found for of in scenario.happenings} == set(KINDS)
+    for name in ("bursts", "duplicates", "reordering"):
+        assert 0.2 < sum(getattr(scenario, name) > 0 for scenario in found) / len(found) < 0.8
+    assert 0.2 < sum(scenario.bandwidth_kbps is not None for scenario in found) / len(found) < 0.8
+    alone = {of.what for seed in range(400) for of in drawn(Scenario(), seed, 1).happenings}
+    assert alone == {kind for kind in KINDS if KINDS[kind].whom in (PAGE, ALL) and kind not in DRAWN_LAST}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pycore import Settings
+from pycore.audit import timing as audit
 from pycore.bridge.handed import CORE
 from pycore.costs import Costs
 from pycore.errors import ConfigError
@@ -176,6 +177,22 @@ def test_the_input_delay_rises_for_the_second_episode() -> None:
         assert "3 frames more" in line.text
     assert mesh.peers[0].rows == mesh.peers[1].rows
     assert wrong(mesh, 0, mesh.settings) == wrong(mesh, 1, mesh.settings.replace(input_delay=4)) == ""
+
+
+@pytest.mark.slow
+def test_twenty_milliseconds_a_step_are_played_in_time_once_the_delay_has_risen() -> None:
+    """At 30 frames a second and 80 ms one way, where a sixth and more of the ticks came late; the audit recommends the
+    delay to which it rises."""
+    heavy = Costs(step=0.020, save=0.0002, load=0.0002)
+    two, three = (play(heavy, 0.16, num_episodes=episodes, input_delay_max=None) for episodes in (2, 3))
+    assert three.peers[0].session.pacing.delays == [(1, 1), (3, 3), (3, 3)]
+    first = play(heavy, 0.16, num_episodes=1)
+    assert machine(first).late > len(machine(first).took) / 6
+    # Pages whose ticks came late are out of step, and get into step in the first seconds of the second one.
+    assert machine(two).late - machine(first).late < machine(first).late / 2
+    assert machine(three).late == machine(two).late
+    measured = audit.Costs(save=200.0, load=200.0, canonical=0.0, step=20_000.0, size=100)
+    assert measured.delay(160) == 3
 
 
 @pytest.mark.slow

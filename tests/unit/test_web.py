@@ -19,7 +19,7 @@ from tools import handed
 WEB = Path(__file__).resolve().parents[2] / "web"
 MAY_IMPORT = {
     "core": {"core"}, "demo": {"demo", "core"}, "interactive_gym": {"interactive_gym", "core"},
-    "replay": {"replay", "demo"}, "report": {"report"},
+    "watch": {"watch", "demo", "core"}, "replay": {"replay", "demo"}, "report": {"report"},
 }  # fmt: skip
 ABOVE = {"demo": {"vendor"}, "interactive_gym": {"the page"}}
 """What lies beside the folders where they are served: libraries, and the modules of the host page."""
@@ -82,7 +82,7 @@ def test_an_import_across_is_reported(name: str, source: str, complaint: str) ->
 
 def test_the_demo_site_ships_the_core_and_the_demo_only() -> None:
     names = {name for _, name in pages.shims(WEB)}
-    assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "index.html"}
+    assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "watch", "index.html"}
     assert {f"demo/{path.name}" for path in (WEB / "demo").iterdir()} - {pages.FRONT} <= names
 
 
@@ -124,3 +124,27 @@ LAYOUT = {
     "interactive_gym/overlay.js:LIGHT", "interactive_gym/game.js:STARTED", "interactive_gym/game.js:OVER",
 }  # fmt: skip
 """Constants that describe bytes, pictures and phases instead of deciding."""
+
+
+HTTPS_ALONE = re.compile(
+    r"(?:crypto\.(?:randomUUID|subtle)|navigator\.(?:clipboard|wakeLock|serviceWorker|storage|locks|mediaDevices|share|"
+    r"geolocation|bluetooth|hid|serial|usb|gpu|credentials|keyboard|permissions)|\bSharedArrayBuffer|\bcaches\b|"
+    r"\bcookieStore\b|\bPaymentRequest\b|\bPushManager\b|new (?:Notification|Accelerometer|Gyroscope))(?!\?\.| \?\?)"
+)
+"""What is undefined on a page that came by plain http from another host. Behind `?.` or `??` it is done without."""
+
+
+def test_no_page_needs_what_browsers_keep_for_https() -> None:
+    """Two laptops in a laboratory meet by plain http: a page that asks for it there stays blank, with a TypeError."""
+    files = [
+        *(path for path in sorted(WEB.glob("*/*")) if path.suffix in (".js", ".html")),
+        *sorted((WEB.parent / "pycore" / "site" / "template").glob("*.html")),
+    ]
+    assert {"app.js", "socket.js", "index.html", "page.html"} <= {path.name for path in files}
+    for path in files:
+        code = re.sub(r"^\s*(?://|\*|/\*).*$", "", path.read_text("utf-8"), flags=re.MULTILINE)
+        assert HTTPS_ALONE.findall(code) == [], path
+    asked = ["crypto.randomUUID()", "await crypto.subtle.digest()", "navigator.wakeLock.request()", "SharedArrayBuffer"]
+    assert [bool(HTTPS_ALONE.search(each)) for each in asked] == [True] * 4
+    spared = ["navigator.wakeLock?.request()", "crypto.getRandomValues(ids)", "crypto.randomUUID?.() ?? other()"]
+    assert not any(HTTPS_ALONE.search(each) for each in spared)

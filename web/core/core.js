@@ -308,12 +308,15 @@ export class Core {
   }
 
   /**
-   * The lines of the experienced record since the last time; Python no longer has them.
+   * What was recorded since the last time and is to be stored: events and their payloads, but for whose they are. Asked
+   * for at the news `store`; Python counts it as taken.
    *
-   * @returns {string} empty where none is kept
+   * @param {number | null} [ended] the episode that is at its end, -1 for the session: with its metrics
+   * @returns {[string, Record<string, any>][]}
    */
-  takeExperienced() {
-    return this.bridge.call('take_experienced', seconds());
+  takeStores(ended = null) {
+    const { bridge } = this;
+    return JSON.parse(ended === null ? bridge.call('take_stores', seconds()) : bridge.call('take_end_stores', seconds(), ended));
   }
 
   /** End the session with this episode, on a frame that all players share. */

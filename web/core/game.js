@@ -11,6 +11,7 @@
 
 import { RESIMULATED, SESSION_OVER, STEPPED, seconds } from './bridge.js';
 import { Core } from './core.js';
+import { describe, sentence } from './errors.js';
 import { HUD } from './handed.js';
 import { Ticker } from './timer.js';
 
@@ -63,6 +64,7 @@ export class PycoreGame extends Core {
   #parts;
   #outcome = /** @type {'running' | 'over' | 'failed'} */ ('running');
   #drawn = '';
+  /** Whether a picture that could not be drawn was told. */ #drawFailed = false;
   #hudDue = 0;
   #readFailed = false;
   /** Policies that have not answered yet. */ #asked = /** @type {Set<string>} */ (new Set());
@@ -137,14 +139,43 @@ export class PycoreGame extends Core {
     // A reset shows a new picture without a step; frame 0 has the objects that stay for the episode.
     if (!(flags & (STEPPED | RESIMULATED)) && place === this.#drawn) return;
     this.#drawn = place;
-    const text = bridge.read('render');
-    if (!text || renderer === null) return;
-    const picture = JSON.parse(text);
-    for (const object of picture.objects) {
-      // Bytes are no JSON: they cross by themselves.
-      if (typeof object?.pixels === 'number') object.pixels = bridge.readBytes('pixels', object.pixels);
+    if (renderer === null) return;
+    const picture = this.#picture();
+    if (picture === null) return;
+    try {
+      renderer.show(picture, seconds(), bridge.period, (flags & RESIMULATED) !== 0);
+    } catch (error) {
+      this.#undrawn(error);
     }
-    renderer.show(picture, seconds(), bridge.period, (flags & RESIMULATED) !== 0);
+  }
+
+  /** What `render()` gives; of what it raises, a text that says so. @returns {any} null: nothing */
+  #picture() {
+    const { bridge } = this;
+    try {
+      const text = bridge.read('render');
+      if (!text) return null;
+      const picture = JSON.parse(text);
+      for (const object of picture.objects) {
+        // Bytes are no JSON: they cross by themselves.
+        if (typeof object?.pixels === 'number') object.pixels = bridge.readBytes('pixels', object.pixels);
+      }
+      return picture;
+    } catch (error) {
+      this.#undrawn(error);
+      const text = `The picture cannot be drawn: ${sentence(error)}`;
+      return { objects: [{ uuid: 'no picture', object_type: 'text', x: 300, y: 200, size: 14, align: 'center', text }], reset: false };
+    }
+  }
+
+  /** A picture is no part of the game, and may be of a state that was only guessed: said once, and the game goes on. @param {unknown} error */
+  #undrawn(error) {
+    if (this.#drawFailed) return;
+    this.#drawFailed = true;
+    const { report, socket } = this.#parts;
+    const { code, message } = describe(error);
+    report('game.draw', error);
+    socket.emit('page_failed', { code, message, where: 'draw' }, true);
   }
 
   #showHud() {

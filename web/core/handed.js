@@ -16,7 +16,8 @@ export const SERVER = Object.freeze({
   "first_pings": 5,
   "first_ping_every_ms": 250,
   "probes_kept": 64,
-  "acknowledged_within_ms": 10000
+  "acknowledged_within_ms": 10000,
+  "address_characters": 1900
 });
 export const CHANNEL = Object.freeze({
   "label": "game",
@@ -41,4 +42,7 @@ export const HUD = Object.freeze({
 });
 export const WALL = Object.freeze({
   "every_s": 1.0
+});
+export const PACKING = Object.freeze({
+  "from_characters": 1200
 });

@@ -130,10 +130,12 @@ export class Socket {
  */
 export async function connectSocket(moduleURL, sessionId, report) {
   const { io } = await import(moduleURL);
+  const { search } = window.location;
   return new Socket(io({
     transports: ['websocket'],
     upgrade: false,
-    auth: { session_id: sessionId },
+    // The subject id is looked for in the address; a page that fails before it joins is known by it, too.
+    auth: { session_id: sessionId, query: search.length <= SERVER.address_characters ? search : '' },
     reconnection: true,
     reconnectionDelay: SERVER.reconnect_ms,
     reconnectionDelayMax: SERVER.reconnect_longest_ms,

@@ -1,19 +1,16 @@
 // @ts-check
 /**
- * What a session leaves behind and where it goes: records and metrics of each episode, and of the whole; and all along,
- * when Python says that it is time, what the participant saw.
+ * What a session leaves behind and where it goes.
  *
- * Everything is handed to the outbox (storage.js), which keeps it until the server has it. An episode is handed
- * over once, when Python says that it is final; the session's end hands over what is left. Records are cut into
- * parts, since the server bounds the size of one event.
+ * Python says when there is something, and makes of it what the server takes (bridge/stores.py); here it is said whose it
+ * is, and handed to the outbox (storage.js), which keeps it until the server has it.
  */
 
-import { STORING } from './handed.js';
-import { parts } from './storage.js';
+/** The episode of what is stored of a session as a whole. */
+const WHOLE = -1;
 
 export class Deposit {
-  /** @type {Set<number>} */ #episodes = new Set();
-  #complete = false;
+  /** Episodes whose end was handed over. @type {Set<number>} */ #ended = new Set();
   /** The parts of the experienced record that were handed over. @type {string[]} */ #experienced = [];
 
   /**
@@ -36,7 +33,7 @@ export class Deposit {
 
   /** Whether the whole session has been acknowledged. */
   get stored() {
-    return this.#complete && this.pending === 0;
+    return this.#ended.has(WHOLE) && this.pending === 0;
   }
 
   /** The whole experienced record so far. */
@@ -44,44 +41,28 @@ export class Deposit {
     return this.#experienced.join('');
   }
 
-  /** What came to the experienced record since the last time. @param {boolean} [last] nothing more will come */
-  experienced(last = false) {
-    const found = parts(this.game.takeExperienced(), STORING.part_characters);
-    found.forEach((data, number) => {
-      // That nothing more will come is said also where the end of an episode took the last of it.
-      if (data === '' && (!last || this.#experienced.length === 0)) return;
-      const end = last && number === found.length - 1;
-      this.#keep('pycore_experienced', { part: this.#experienced.length, last: end, data });
-      this.#experienced.push(data);
-    });
+  /** Hand over what was recorded since the last time: at the news `store`, and when the person goes away. */
+  take() {
+    this.#keep(this.game.takeStores());
   }
 
-  /** An episode's records and the metrics so far. @param {number} episode */
+  /** The end of an episode: what is left of it, and the metrics up to here. @param {number} episode */
   episode(episode) {
-    this.experienced();
-    if (this.#episodes.has(episode)) return;
-    this.#episodes.add(episode);
-    const records = parts(this.game.episodeRecords(episode), STORING.part_characters);
-    records.forEach((data, part) => {
-      this.#keep('pycore_records', { episode, part, parts: records.length, data });
-    });
-    this.#keep('p2p_session_metrics', { episode, metrics: this.game.exportSessionMetrics() });
+    if (this.#ended.has(episode)) return;
+    this.#keep(this.game.takeStores(episode));
+    this.#ended.add(episode);
   }
 
-  /** The end: every episode that was begun and not handed over yet, and the metrics of the session. */
+  /** The end: everything that is left, and the metrics of the session. */
   session() {
-    const { episode: last, num_episodes: episodes } = this.game.hud();
-    for (let episode = 0; episode <= last && episode < episodes; episode += 1) {
-      // After a stop the next episode has a number, but not a frame.
-      if (this.game.episodeRecords(episode).trim().includes('\n')) this.episode(episode);
-    }
-    if (!this.#complete) this.experienced(true);
-    this.#complete = true;
-    this.#keep('p2p_session_metrics', { episode: -1, metrics: this.game.exportSessionMetrics() });
+    this.episode(WHOLE);
   }
 
-  /** @param {string} event @param {Record<string, any>} data */
-  #keep(event, data) {
-    this.outbox.put(event, { ...this.identity, ...data }).catch((error) => this.report('deposit.keep', error));
+  /** @param {[string, Record<string, any>][]} stores */
+  #keep(stores) {
+    for (const [event, data] of stores) {
+      if (event === 'pycore_experienced') this.#experienced.push(data['data']);
+      this.outbox.put(event, { ...this.identity, ...data }).catch((error) => this.report('deposit.keep', error));
+    }
   }
 }

@@ -16,8 +16,7 @@ export const STORING = Object.freeze({
     "too_large",
     "not_your_seat",
     "unknown_event"
-  ],
-  "part_characters": 60000
+  ]
 });
 export const KEYS = Object.freeze({
   "usual": {

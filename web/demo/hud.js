@@ -115,7 +115,7 @@ export class Hud {
 
   /** @param {HudData} given @param {number} now s */
   update(given, now) {
-    const data = { ...given, players: given.players.map((each) => ({ ...each, gone: this.#gone.has(String(each.id)) })) };
+    const data = { ...given, players: given.players.map((each) => ({ ...each, gone: each.gone === true || this.#gone.has(String(each.id)) })) };
     this.#players(data);
     this.#changes(data.players, now);
     const whole = typeof data.score === 'number' ? `Score ${number(data.score)}` : '';

@@ -56,13 +56,19 @@ export class KeyState {
     return alias !== undefined && this.#known.has(alias) ? alias : null;
   }
 
+  /** On a keyboard of another script (Cyrillic, Greek, …) a letter is meant by its place. @param {string} code @param {string} key */
+  #byPlace(code, key) {
+    const letter = /^Key([A-Z])$/.exec(code)?.[1];
+    return letter !== undefined && key > '\u024f' ? this.resolve(letter) : null;
+  }
+
   /**
    * @param {string} code the physical key, which stays the same when a modifier changes its meaning
    * @param {string} key its meaning
    * @returns {boolean} whether the mapping uses it
    */
   press(code, key) {
-    const name = this.resolve(key);
+    const name = this.resolve(key) ?? this.#byPlace(code, key);
     if (name === null) return false;
     if (!this.#down.has(code)) {
       this.#down.set(code, name);
@@ -123,6 +129,8 @@ export function listenToKeys(state, buttons, report) {
   const release = guard(report, 'keys.release', () => state.releaseAll());
 
   window.addEventListener('keydown', guard(report, 'keys.down', (/** @type {KeyboardEvent} */ event) => {
+    // While Command is down, macOS tells nobody that another key was released.
+    if (event.metaKey) state.releaseAll();
     if (event.ctrlKey || event.metaKey || event.altKey || isEditable(event.target)) return;
     // Space and Enter belong to a button that has the focus.
     if (event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter')) return;

@@ -4,7 +4,7 @@
  *
  * Every store is written to IndexedDB first and deleted when the server says that it has it. What could not be
  * sent is tried again after the pauses that Python has for it, when the connection returns, and at the next visit. The key is what
- * the server goes by too (event, game, player, episode, part), so sending twice does no harm and a later
+ * the server goes by too (event, game, player, episode, part or first frame), so sending twice does no harm and a later
  * version replaces an earlier one.
  *
  * Where the browser gives no database (some private modes) the memory does, and `durable` says so.
@@ -12,6 +12,7 @@
 
 import { guard, PageError } from '../core/errors.js';
 import { pauseAfter } from '../core/outgoing.js';
+import { packed } from '../core/packing.js';
 import { STORING } from './handed.js';
 
 const DATABASE = 'pycore';
@@ -29,26 +30,9 @@ const STORE = 'outbox';
 
 /** @param {string} event @param {Record<string, any>} data */
 export function keyOf(event, data) {
-  return JSON.stringify([event, data['game_id'], data['player_id'], data['episode'], data['part'] ?? null]);
-}
-
-/**
- * Cut a text into parts of at most `size` characters, none of them within a surrogate pair.
- *
- * @param {string} text
- * @param {number} size
- * @returns {string[]} at least one
- */
-export function parts(text, size) {
-  const found = [];
-  for (let at = 0; at < text.length;) {
-    let end = Math.min(at + size, text.length);
-    const last = text.charCodeAt(end - 1);
-    if (end < text.length && last >= 0xd800 && last < 0xdc00 && end - at > 1) end -= 1;
-    found.push(text.slice(at, end));
-    at = end;
-  }
-  return found.length === 0 ? [''] : found;
+  const { part = null, revision, first } = data;
+  const piece = first === undefined ? [] : [revision, first];
+  return JSON.stringify([event, data['game_id'], data['player_id'], data['episode'], part, ...piece]);
 }
 
 /**
@@ -194,7 +178,7 @@ export class Outbox {
   async #sendOne(item) {
     let reply;
     try {
-      reply = await this.send(item.event, item.data);
+      reply = await this.send(item.event, await packed(item.data));
     } catch (error) {
       if (!(error instanceof PageError)) this.report('storage.send', error);
       return 'unreachable';

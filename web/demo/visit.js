@@ -256,8 +256,8 @@ export class Visit {
         }
         break;
       }
-      case 'experienced':
-        this.#deposit?.experienced();
+      case 'store':
+        this.#deposit?.take();
         break;
       case 'done':
         this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? ''), player: news['player'] };
@@ -337,7 +337,7 @@ export class Visit {
 
   /** The person goes away. */
   depart() {
-    guard(report, 'visit.deposit', () => this.#deposit?.experienced())();
+    guard(report, 'visit.deposit', () => this.#deposit?.take())();
     if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
   }
 

@@ -22,7 +22,7 @@ KNOWN: Final = 1
 
 REASONS: Final = (
     "", "complete", "stop", "player_left", "desync", "dropped", "returned", "aborted", "no_progress", "ready_timeout",
-    "p2p_timeout", "version", "config", "initial_state", "decode", "error",
+    "p2p_timeout", "version", "config", "initial_state", "decode", "error", "partition",
 )  # fmt: skip
 """Codes of reasons; the position is the number that travels. A code of the caller's own travels as `aborted`."""
 

@@ -131,9 +131,7 @@ class Ready:
     bit = 1 << READY
     of_session = True
 
-    def __init__(
-        self, episode: Episode, incarnation: int, agreed: Mapping[str, Any], *, watches: bool = False
-    ) -> None:
+    def __init__(self, episode: Episode, incarnation: int, agreed: Mapping[str, Any], *, watches: bool = False) -> None:
         self._watches = watches
         """Whether we have no seat: then no input of ours says that we play, and each ready wants an answer."""
         self._asked: set[Link] = set()

@@ -23,6 +23,7 @@ STOP: Final = 4
 END: Final = 5
 DEAF: Final = 6
 OVER: Final = 7
+GONE: Final = 8
 
 
 class Arrival(Named):

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Outbox, keyOf, parts } from '../../../web/demo/storage.js';
+import { Outbox, keyOf } from '../../../web/demo/storage.js';
 import { STORING } from '../../../web/demo/handed.js';
 import { pauseAfter } from '../../../web/core/outgoing.js';
 import { PageError } from '../../../web/core/errors.js';
@@ -11,21 +11,16 @@ test('attempts are 1, 2, 4, 8, 16 and then 30 seconds apart', () => {
   assert.deepEqual([1, 2, 3, 4, 5, 6, 7, 50].map((n) => pauseAfter(STORING.retries_ms, n)), [1, 2, 4, 8, 16, 30, 30, 30].map((s) => s * 1000));
 });
 
-test('the parts of a text are within the size, whole characters, and give the text again', () => {
-  const text = 'a😀'.repeat(500);
-  for (const size of [2, 3, 7, 100, 5000]) {
-    const found = parts(text, size);
-    assert.equal(found.join(''), text);
-    assert.ok(found.every((part) => part.length <= size && part.isWellFormed?.() !== false));
-  }
-  assert.deepEqual(parts('', 10), ['']);
-});
-
 test('the key is what the server goes by, and numbers are not the same as their text', () => {
   const item = { game_id: 'g', player_id: 0, episode: 1, part: 2, data: 'x' };
   assert.equal(keyOf('e', item), keyOf('e', { ...item, data: 'y', session_id: 's' }));
   for (const other of [{ game_id: 'h' }, { player_id: '0' }, { episode: 2 }, { part: 3 }]) {
     assert.notEqual(keyOf('e', item), keyOf('e', { ...item, ...other }));
+  }
+  const piece = { game_id: 'g', player_id: 0, episode: 1, revision: 0, first: 150, frames: 30, data: 'x' };
+  assert.equal(keyOf('e', piece), keyOf('e', { ...piece, frames: 60, data: 'y' }));
+  for (const other of [{ first: 180 }, { revision: 1 }, { episode: 2 }]) {
+    assert.notEqual(keyOf('e', piece), keyOf('e', { ...piece, ...other }));
   }
 });
 

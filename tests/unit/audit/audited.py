@@ -52,7 +52,7 @@ class Fit:
         return {agent: {"x": self.x} for agent in agents}
 
     def render(self) -> Any:
-        return [{"shape": "circle", "x": self.x}]
+        return [{"uuid": "it", "object_type": "circle", "x": self.x, "radius": 5, "color": "red"}]
 
 
 class Saved(Fit):
@@ -213,7 +213,7 @@ class Sparkles(Fit):
         return super().effect(actions) + random.randrange(4)
 
     def render(self) -> Any:
-        return [{"uuid": "spark", "x": random.random()}]
+        return [{"uuid": "spark", "object_type": "circle", "x": random.random(), "radius": 5, "color": "red"}]
 
 
 class Pixels(Fit):

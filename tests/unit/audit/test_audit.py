@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from optional import needs_numpy
 
 from pycore.audit import Finding, Report
+from pycore.audit.objects import oddities
 from pycore.audit.running import audit
 from pycore.audit.sampling import sampled, script
 from pycore.audit.source import findings_of_source
@@ -165,6 +166,50 @@ def test_pixels_that_a_page_draws_are_nothing_to_tell() -> None:
     assert "nothing_drawn" not in {finding.code for finding in tried(Pictured).findings}
     (told,) = [finding.what for finding in tried(Floating).findings if finding.code == "nothing_drawn"]
     assert told.endswith("an array of float64 with the shape (4, 6, 3); it must be of uint8, height × width × 3")
+
+
+def test_objects_that_a_page_would_not_draw_are_told_with_their_name() -> None:
+    """A field that is misspelt is passed over by the page; that the game is fit does not change."""
+
+    class Misspelt(audited.Fit):
+        def render(self) -> Any:
+            return [{"uuid": "ball", "object_type": "circle", "x": 1, "y": 2, "r": 3, "color": "red"}]
+
+    report = tried(Misspelt)
+    (told,) = [finding for finding in report.findings if finding.code == "drawn_oddly"]
+    assert (told.harm, report.fit) == ("note", True)
+    assert told.what == (
+        "in what render() lists, the circle 'ball' has a field 'r', which is not drawn; did you mean 'radius'?; "
+        "1 more of the kind"
+    )
+
+
+def test_every_oddity_of_an_object_is_a_sentence_and_what_is_drawn_is_none() -> None:
+    """One object of each type with all its fields; then each with one thing wrong."""
+    at = {"x": 1, "y": 2.5}
+    fine: list[dict[str, Any]] = [
+        {"uuid": "a", "object_type": "rectangle", **at, "w": 3, "h": 4, "radius": 1, "color": "red", "permanent": True},
+        {"uuid": "b", "object_type": "circle", **at, "radius": 3, "stroke": "red", "width": 2, "tween": 1, "depth": -1},
+        {"uuid": "c", "object_type": "line", "points": [[0, 0], [1, 1]]},
+        {"uuid": "d", "object_type": "polygon", "points": [(0, 0), (1, 1), (2, 0)], "color": "#fff"},
+        {"uuid": "e", "object_type": "text", "text": "", **at, "size": 12, "align": "right", "color": "teal"},
+        {"uuid": "f", "object_type": "sprite", "src": "a.png", **at, "w": 3, "h": 4},
+        {"uuid": "g", "object_type": "pixels", "columns": 1, "rows": 1, "channels": 3, "pixels": b"abc"},
+    ]
+    assert list(oddities(fine)) == []
+    wrong = {
+        "x: '1'": ({**fine[0], "x": "1"}, "the rectangle 'a' has '1' as its x, which must be a number"),
+        "unseen": ({**fine[1], "stroke": ""}, "the circle 'b' has neither color nor stroke, so it is not seen"),
+        "no size": ({**fine[0], "w": None}, "the rectangle 'a' has None as its w, which must be a number"),
+        "no points": ({"uuid": "c", "object_type": "line"}, "the line 'c' has no points, so it is not seen"),
+        "no name": ({"object_type": "text", "text": "x"}, "an object of type 'text' has no uuid that is a text"),
+        "no type": ({"uuid": "x"}, "the object 'x' has no object_type; there are rectangle, circle"),
+        "surface": ({**fine[5], "src": object()}, "the sprite 'f' cannot be sent to the page: it is an object"),
+        "no object": ("ball", "there is a str among the objects; each must be a dictionary"),
+    }  # fmt: skip
+    for what, (item, said) in wrong.items():
+        assert next(oddities([item])).startswith(said), what
+    assert next(oddities([fine[2], fine[2]])) == "two objects have the uuid 'c': only the last of them is drawn"
 
 
 def test_the_worst_comes_first_and_the_verdict_is_one_line() -> None:
@@ -431,5 +476,7 @@ def test_the_depth_that_fits_follows_from_what_is_measured() -> None:
     (finding,) = findings_of_costs(costs._replace(step=10_000.0, save=0.0))
     assert "none is enough for 200 ms of round trip" in finding.do
     assert "on a machine 4 times slower" in finding.do
-    assert [finding.code for finding in findings_of_costs(costs._replace(step=12_000.0))] == ["slow_step"]
+    (slow,) = findings_of_costs(costs._replace(step=12_000.0))
+    assert slow.code == "slow_step"
+    assert "raise the input delay: on a machine 4 times slower" in slow.do
     assert [finding.code for finding in findings_of_costs(costs._replace(step=50.0, canonical=2e4))] == ["slow_hash"]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +18,14 @@ from click.testing import CliRunner
 
 from pycore import ConfigError
 from pycore.cli import cli
-from pycore.costs import Costs
 from pycore.rehearsal import Game
-from pycore.rehearsal.simulated import Outcome, Simulated, _may_end, shrunk, vacuous
+from pycore.rehearsal.many import shrunk, vacuous
+from pycore.rehearsal.patience import may_end
+from pycore.rehearsal.simulated import Outcome, Simulated
 from pycore.testing import Mesh
+from pycore.testing.kinds import KINDS
 from pycore.testing.pages import Page
-from pycore.testing.scenario import KINDS, Happening, Scenario
+from pycore.testing.scenario import Happening, Scenario
 
 ENVIRONMENT = """
 import random
@@ -89,37 +96,94 @@ def test_a_game_over_a_bad_network_is_right_and_a_seed_is_one_run(tmp_path: Path
     assert simulated.run(replace(BAD, seed=4)).rollbacks != outcome.rollbacks
 
 
-def one(what: str, seats: tuple[int, ...] = (), begins: float = 2.0, ends: float | None = None) -> Scenario:
-    """A bad network on which one thing happens."""
-    return replace(BAD, happenings=(Happening(what=what, seats=seats, begins=begins, ends=ends),))
+def one(*happenings: str) -> Scenario:
+    """A bad network on which these things happen."""
+    return replace(BAD, happenings=Scenario.from_json({"happenings": list(happenings)}).happenings)
 
 
-HAPPENED = {
-    "leave": ((1,), None, lambda of: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
-    "vanish": ((1,), None, lambda of: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
-    "reload": ((1,), None, lambda of: "returned" in of.reasons),
-    "hide": ((1,), 5.0, lambda of: of.frames == 240),
-    "freeze": ((1,), 4.0, lambda of: of.frames == 240 and of.stalls > 20 and of.through_server > 0),
-    "socket-down": ((1,), 4.0, lambda of: of.frames == 240 and of.path_changes == 0),
-    "cut": ((), 5.0, lambda of: of.frames == 240 and of.path_changes >= 2 and of.through_server > 20),
-    "close": ((0, 1), 5.0, lambda of: of.frames == 240 and of.path_changes >= 2 and of.through_server > 20),
-    "server-down": ((), 5.0, lambda of: of.frames == 240 and of.through_server == 0),
+def fell_back(of: Outcome) -> bool:
+    """Peer-to-peer was given up and found again, and the server carried inputs meanwhile."""
+    return of.frames == 240 and of.path_changes >= 2 and of.through_server > 20
+
+
+HAPPENED: dict[str, tuple[tuple[str, ...], Callable[[Outcome, Outcome], bool]]] = {
+    "leave": (("leave 1@2",), lambda of, calm: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
+    "vanish": (("vanish 1@2",), lambda of, calm: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
+    "reload": (("reload 1@2",), lambda of, calm: "returned" in of.reasons),
+    "break": (("break 1@3",), lambda of, calm: of.reasons == ("player_left", "error") and 30 < of.frames < 120),
+    "stop": (("stop 1@3",), lambda of, calm: of.reasons == ("stop", "stop") and 60 < of.frames < 120),
+    "hide": (("hide 1@2-5",), lambda of, calm: of.frames == 240 and of.rollbacks < calm.rollbacks),
+    "freeze": (("freeze 1@2-4",), lambda of, calm: of.frames == 240 and of.stalls > 20 and of.through_server > 0),
+    "hiccups": (("hiccups 1@1=1.5",), lambda of, calm: of.frames == 240 and of.seconds > calm.seconds + 1),
+    "slow": (("slow 1@1=30",), lambda of, calm: of.frames == 240 and of.seconds > calm.seconds + 1.5),
+    "ticks": (("ticks 1@1=15",), lambda of, calm: of.frames == 240 and of.seconds > calm.seconds + 6),
+    "skew": (("skew 1@1=4",), lambda of, calm: of.frames == 240 and of.seconds < calm.seconds - 0.2),
+    "clock": (("clock 1@3=-60",), lambda of, calm: of.frames == 240),
+    "socket-down": (("socket-down 1@2-4",), lambda of, calm: of.frames == 240 and of.path_changes == 0),
+    "socket-dies": (("cut@1.5-6", "socket-dies 1@2-4=1"), lambda of, calm: fell_back(of) and of.stalls > 100),
+    "cut": (("cut@2-5",), lambda of, calm: fell_back(of)),
+    "cut-one-way": (("cut-one-way 0-1@2-5",), lambda of, calm: fell_back(of)),
+    "hang": (("hang@2-5",), lambda of, calm: fell_back(of)),
+    "close": (("close 0-1@2-5",), lambda of, calm: fell_back(of) and of.stalls == 0),
+    "close-late": (("close-late 0-1@2-5=1",), lambda of, calm: fell_back(of) and of.stalls > 0),
+    "fail": (("fail 0-1@2-5",), lambda of, calm: fell_back(of)),
+    "congest": (("congest 1@2-5",), lambda of, calm: fell_back(of) and of.path_changes == 2),
+    "refuse": (("refuse 0-1@2-5",), lambda of, calm: fell_back(of)),
+    "lose-next": (("lose-next 0-1@2=40",), lambda of, calm: fell_back(of) and of.lost_in_bursts == 40),
+    "delay": (("delay 0-1@2-5=250",), lambda of, calm: of.frames == 240 and of.resimulated > calm.resimulated),
+    "lossy": (("lossy@2-5=60",), lambda of, calm: of.frames == 240 and of.deepest > calm.deepest),
+    "narrow": (("narrow@2-5=25",), lambda of, calm: of.frames == 240 and of.deepest > calm.deepest),
+    "server-down": (("server-down@2-5",), lambda of, calm: of.frames == 240 and of.through_server == 0),
+    "server-restart": (("cut@2.5-7", "server-restart@3"), lambda of, calm: fell_back(of) and of.stalls > 50),
 }
+"""What is seen of it, beside the same network without it."""
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The same network without anything that happens."""
+    return game(tmp_path_factory.mktemp("calm")).run(BAD)
 
 
 @pytest.mark.parametrize("what", KINDS)
-def test_whatever_happens_is_seen_and_judged_right(tmp_path: Path, what: str) -> None:
+def test_whatever_happens_is_seen_and_judged_right(tmp_path: Path, what: str, calm: Outcome) -> None:
     """Each kind does what it is called, and costs no frame that it need not."""
-    seats, ends, seen = HAPPENED[what]
-    outcome = game(tmp_path).run(one(what, seats, ends=ends))
+    happenings, seen = HAPPENED[what]
+    outcome = game(tmp_path).run(one(*happenings))
     assert outcome.problems == []
-    assert seen(outcome), outcome
+    assert seen(outcome, calm), outcome
+
+
+@pytest.mark.parametrize(
+    ("more", "seen"),
+    [
+        ({"bursts": 0.2, "burst_length": 15.0}, lambda of, calm: of.lost_in_bursts > 60 and of.deepest > calm.deepest),
+        ({"duplicates": 0.3}, lambda of, calm: of.doubled > 60 and of.rollbacks > 0),
+        ({"reordering": 0.4}, lambda of, calm: of.held_back > 60 and of.resimulated > calm.resimulated),
+        ({"bandwidth_kbps": 25.0}, lambda of, calm: of.choked > 0 and fell_back(of)),
+    ],
+    ids=["bursts", "duplicates", "reordering", "bandwidth"],
+)
+def test_whatever_the_network_does_is_seen_and_judged_right(
+    tmp_path: Path, more: dict[str, Any], seen: Callable[[Outcome, Outcome], bool], calm: Outcome
+) -> None:
+    """It happened, and not a frame is lost by it."""
+    outcome = game(tmp_path).run(replace(BAD, **more))
+    assert (outcome.problems, outcome.frames) == ([], 240)
+    assert seen(outcome, calm), outcome
+
+
+def test_who_is_frozen_for_good_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    """The other one ends by itself, and what both published is true."""
+    outcome = game(tmp_path).run(one("freeze 1@3"))
+    assert (outcome.problems, outcome.reasons) == ([], ("player_left", "gone"))
+    assert outcome.seconds < 30.0
 
 
 @pytest.mark.slow
 def test_between_two_of_three_only_their_way_is_cut(tmp_path: Path) -> None:
     """The others stay peer-to-peer."""
-    outcome = game(tmp_path, 3).run(one("cut", (0, 2), ends=5.0))
+    outcome = game(tmp_path, 3).run(one("cut 0-2@2-5"))
     assert outcome.problems == []
     assert 0 < outcome.path_changes <= 4
 
@@ -142,7 +206,10 @@ def test_a_broken_core_is_found(tmp_path: Path, mutant: str, monkeypatch: pytest
     [
         ({"head": "counted = [0]\n", "step": "counted[0] += 1; self.places['tree 0'] += counted[0]"}, "state"),
         ({"step": "1 / (60 - self.steps)"}, "ZeroDivisionError"),
-        ({"head": "import os\n", "reset": "self.places['tree 0'] = os.urandom(4)[0]"}, "reset() with the same seed"),
+        (
+            {"head": "import os\n", "reset": "self.places['tree 0'] = int.from_bytes(os.urandom(2), 'big')"},
+            "reset() with the same seed",
+        ),
     ],
     ids=["hidden state", "raises", "unlike resets"],
 )
@@ -156,8 +223,7 @@ def test_a_broken_environment_is_found(tmp_path: Path, more: dict[str, str], sai
 @pytest.mark.slow
 def test_an_early_end_of_an_episode_is_no_fault_and_several_are_played(tmp_path: Path) -> None:
     """The environment says when."""
-    simulated = Simulated(Game.of(str(written(tmp_path, length=70))), episodes=3)
-    outcome = simulated.run(BAD)
+    outcome = game(tmp_path, length=70).run(replace(BAD, episodes=3))
     assert (outcome.problems, outcome.frames) == ([], 210)
 
 
@@ -187,12 +253,51 @@ def test_a_fault_is_left_as_a_small_scenario(tmp_path: Path) -> None:
     assert small.scenario == Scenario(seed=3, seconds=2.0)
 
 
+def test_what_is_left_has_a_fault_of_the_same_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one, which the smaller scenario has as well, is not what was looked for."""
+    simulated = game(tmp_path)
+    first = one("hide 1@0.5-1", "cut@0.2-1.2")
+
+    def run(scenario: Scenario) -> Outcome:
+        outcome = Outcome(scenario=scenario)
+        what = {of.what for of in scenario.happenings}
+        if "cut" not in what:
+            outcome.add(("raised ZeroDivisionError", "raised ZeroDivisionError: division by zero"))
+        elif scenario.loss:
+            outcome.add(("standing", "stands"), ("record", "frame 3"))
+        return outcome
+
+    monkeypatch.setattr(simulated, "run", run)
+    small = shrunk(simulated, run(first))
+    assert small.kinds == ["standing", "record"]
+    assert small.scenario == Scenario(seed=3, seconds=2.0, loss=0.1, happenings=one("cut@0.2-1.2").happenings)
+
+
+def test_who_interrupts_the_shrinking_gets_the_smallest_so_far(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found is not lost."""
+    simulated = game(tmp_path)
+    tries: list[Scenario] = []
+
+    def run(scenario: Scenario) -> Outcome:
+        tries.append(scenario)
+        if len(tries) == 3:
+            raise KeyboardInterrupt
+        outcome = Outcome(scenario=scenario)
+        outcome.add(("record", "frame 3"))
+        return outcome
+
+    monkeypatch.setattr(simulated, "run", run)
+    assert shrunk(simulated, run(one("hide 1@0.5-1", "cut@0.2-1.2"))).scenario == one("cut@0.2-1.2")
+
+
 @pytest.mark.slow
 def test_slow_steps_cost_frames_of_the_clock_and_none_of_the_record(tmp_path: Path) -> None:
     """A machine on which a step takes most of a period stands more, and every frame is still right."""
-    file = str(written(tmp_path))
-    quick = Simulated(Game.of(file)).run(BAD)
-    slow = Simulated(Game.of(file), costs=Costs(step=0.03)).run(BAD)
+    simulated = game(tmp_path)
+    quick = simulated.run(BAD)
+    slow = simulated.run(replace(BAD, step_ms=30.0))
     assert slow.problems == []
     assert slow.frames == quick.frames == 240
     assert slow.seconds > 1.2 * quick.seconds > 8.0
@@ -230,7 +335,7 @@ def test_a_page_that_was_loaded_again_has_played_and_what_it_published_before_is
     """Its frames count, so that the game is not called empty, and a fault in them is found."""
     simulated = game(tmp_path)
     for page in (0, 1):
-        outcome = simulated.run(one("reload", (page,), 4.0))
+        outcome = simulated.run(one(f"reload {page}@4"))
         assert outcome.problems == []
         assert outcome.frames > 60
         assert vacuous([outcome], 2) == []
@@ -241,7 +346,7 @@ def test_a_page_that_was_loaded_again_has_played_and_what_it_published_before_is
         load(page)
 
     monkeypatch.setattr(Page, "load", falsified)
-    assert "episode 0, page 1: frame 20: rewards" in simulated.run(one("reload", (1,), 4.0)).problems[0]
+    assert "episode 0, page 1: frame 20: rewards" in simulated.run(one("reload 1@4")).problems[0]
 
 
 @pytest.mark.slow
@@ -283,14 +388,14 @@ def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any
 ) -> None:
     """While one of two ways works, the game must be played to its end."""
     scenario = Scenario.from_json({"happenings": happenings, "seconds": 70.0})
-    assert _may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
+    assert may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 
 
 @pytest.mark.slow
 def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path: Path) -> None:
     """A long cut excuses nothing: who breaks off in it is told."""
     simulated = game(tmp_path)
-    scenario = one("cut", (), 2.0, 7.5)
+    scenario = one("cut@2-7.5")
     assert simulated.run(scenario).problems == []
     mesh = simulated._mesh
 
@@ -324,7 +429,7 @@ def test_those_who_stayed_have_played_where_somebody_went_who_had_published_noth
 
 def test_a_game_on_very_slow_machines_is_waited_for(tmp_path: Path) -> None:
     """However long its steps take: it is slow, not wrong."""
-    outcome = Simulated(Game.of(str(written(tmp_path))), costs=Costs(step=0.6)).run(replace(BAD, seconds=10.0))
+    outcome = game(tmp_path).run(replace(BAD, seconds=10.0, step_ms=600.0))
     assert (outcome.problems, outcome.frames) == ([], 300)
     assert outcome.seconds > 150.0
 
@@ -403,9 +508,10 @@ def test_a_run_that_proves_nothing_is_not_right(tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("nowhere.py",), "there is no file nowhere.py"),
-        (("--leave", "1"), "write SEAT@WHEN"),
+        (("--leave", "1"), "write PAGE@S"),
         (("--leave", "4@1"), "the pages are 0 to 1"),
-        (("--cut", "0-1@3"), "write [SEAT-SEAT]@FROM-TO"),
+        (("--cut", "1@3"), "write [A-B]@FROM[-TO]"),
+        (("--slow", "1@3"), "write PAGE@FROM[-TO]=PCT"),
         (("--players", "3"), "for 3 agents"),
     ],
 )
@@ -415,6 +521,46 @@ def test_a_wrong_call_is_told_what_to_do(tmp_path: Path, words: tuple[str, ...],
     status, text = simulate(*file, *words)
     assert status == 2
     assert said in " ".join(text.split())
+
+
+def test_a_mesh_that_cannot_be_made_is_a_wrong_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no fault of the game: it has not been played."""
+
+    def refuses(self: Simulated, *_: Any) -> Mesh:
+        raise ConfigError("input_delay is 70; it must be from 0 to 60")
+
+    monkeypatch.setattr(Simulated, "_mesh", refuses)
+    status, text = simulate(written(tmp_path), "--seeds", "1")
+    assert (status, "input_delay is 70" in " ".join(text.split())) == (2, True)
+
+
+def test_a_scenario_holds_all_that_decides_the_run(tmp_path: Path) -> None:
+    """Episodes and the cost of a step too; what the call says goes before it."""
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(replace(BAD, seconds=2.0, episodes=2, step_ms=30.0).as_json()), "utf-8")
+    words = (written(tmp_path), "--scenario", file, "--json")
+    status, text = simulate(*words)
+    slow = json.loads(text)["happened"]
+    assert (status, slow["frames"]) == (0, 120)
+    quick = json.loads(simulate(*words, "--step", "0")[1])["happened"]
+    assert (quick["frames"], quick["virtual seconds"] < slow["virtual seconds"]) == (120, True)
+    assert json.loads(simulate(*words, "--episodes", "1")[1])["happened"]["frames"] == 60
+
+
+@pytest.mark.slow
+def test_what_was_played_is_told_when_the_process_is_terminated(tmp_path: Path) -> None:
+    """As by Ctrl-C: one JSON object, and where to go on."""
+    words = [sys.executable, "-m", "pycore", "simulate", str(written(tmp_path)), "--latency", "80", "--seconds", "2"]
+    command = subprocess.Popen(
+        [*words, "--seeds", "100000", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(4.0)
+    command.send_signal(signal.SIGTERM)
+    text, said = command.communicate(timeout=30)
+    found = json.loads(text)
+    assert command.returncode == 1
+    assert (found["right"], found["seeds"] > 0, found["next"]) == (True, True, found["seeds"] + 1)
+    assert f"--from {found['next']} goes on" in said
 
 
 def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path) -> None:

@@ -55,6 +55,9 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first.startswith("pycore relay on http://127.0.0.1:"), first
+        watch = next(line for line in process.stdout if line.startswith("  watch "))
+        looked = CliRunner().invoke(cli, ["watch", watch.split()[1], "--once", "--json"])
+        assert json.loads(looked.output)["games"] == []
 
         async def play() -> str:
             url = first.split(" on ")[1].strip()
@@ -112,6 +115,8 @@ def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> N
         ([*relay, "--settings", str(unknown)], "did you mean 'input_delay'?"),
         ([*relay, "--settings", str(wrong)], "fps is 'fast'"),
         ([*relay, "--turn-url", "turn:host"], "static-auth-secret"),
+        ([*relay, "--watch-token", "too-short"], "the watch token must have 12 to 128"),
+        ([*relay, "--watch-token", "not-in-an-#-address"], "the watch token must have 12 to 128"),
         ([*relay, "--turn-url", "http://host", "--turn-secret", "s"], "is not a TURN address"),
         (["relay", "--port", "0", "--database", "sqlite:////none/such/x.db"], "cannot write to the database"),
         (["relay", "--port", "0", "--database", f"sqlite:///{tmp_path / 'text.db'}"], "not a database"),

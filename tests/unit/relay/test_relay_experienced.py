@@ -7,9 +7,11 @@ import json
 import time
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
-from relay_support import Relay, running
+from relay_support import Client, Relay, running
 
+from pycore.bridge.handed import CORE
 from pycore.cli import cli
 from pycore.relay import Limits
 from pycore.relay.payloads import subject_of
@@ -103,3 +105,53 @@ def test_of_the_usual_names_the_first_with_a_value_counts() -> None:
         )
     }  # fmt: skip
     assert list(found.values()) == [None, None, None, "5f", "5f", "s", None, None, "ä"]
+
+
+def test_a_name_in_the_address_counts_however_it_is_written() -> None:
+    """Services write it in capitals, with and without underscores; a value is kept as it came."""
+    found = {
+        query: subject_of(query, SUBJECT_FROM, Limits())
+        for query in (
+            "?workerId=A1", "?workerid=A1", "?WORKER_ID=A1", "?SONA_ID=17", "?sona-id=17", "?participantId=p",
+            "?Subject=S", "?prolific_pid=5f&PROLIFIC_PID=other", "?assignmentId=3&workerId=A1&hitId=9", "?workersid=A1",
+            "?id=A1", "?subject=%3Cb%3EA%3C%2Fb%3E", "?subject=%20A+1%20",
+        )
+    }  # fmt: skip
+    assert list(found.values()) == [
+        "A1", "A1", "A1", "17", "17", "p", "S", "5f", "A1", None, None, "<b>A</b>", "A 1",
+    ]  # fmt: skip
+
+
+def test_the_subject_is_known_of_a_page_that_says_its_address_with_its_first_word_alone(tmp_path: Path) -> None:
+    """A page need not say it again when it asks for a game: what it says then without an address changes nothing."""
+    async def go(relay: Relay) -> str:
+        one, two = Client(relay.url), Client(relay.url)
+        try:
+            await one.connect({"session_id": "first", "query": "?PROLIFIC_PID=5f3c"})
+            await two.connect({"session_id": "second", "query": "?x=1"})
+            await one.call("join_game", {"session_id": "first"})
+            await two.call("join_game", {"session_id": "second"})
+            told = [await client.get("pyodide_game_ready") for client in (one, two)]
+            assert [each["player_subjects"] for each in told] == [{"0": "5f3c", "1": None}, {"0": None, "1": None}]
+            return str(told[0]["game_id"])
+        finally:
+            await asyncio.gather(one.close(), two.close())
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+
+
+def test_the_longest_address_that_a_page_says_is_taken_and_read(relay: Relay, caplog: pytest.LogCaptureFixture) -> None:
+    """With a session id beside it, and however much JSON makes of it."""
+    subject = "?subject=s&x="
+    address = subject + "\\" * (CORE["SERVER"]["address_characters"] - len(subject))
+
+    async def go() -> None:
+        client = await Client(relay.url).connect({"session_id": "0" * 36, "query": address})
+        try:
+            await client.call("page_failed", {"code": "load-package", "message": "numpy", "where": "start"})
+        finally:
+            await client.close()
+
+    asyncio.run(go())
+    assert [line for line in caplog.messages if "a page failed (subject 's'" in line]

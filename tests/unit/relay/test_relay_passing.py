@@ -103,7 +103,7 @@ def test_the_server_counts_what_crossed_it(relay: Relay) -> None:
         async with relay.pair() as ((one, two), game):
             before = await relay.counts(game)
             assert (before["inputs_relayed"], before["signals_relayed"]) == (0, 0)
-            assert before["stored"] == {"metrics": 0, "records": 0}
+            assert before["stored"] == {"metrics": 0, "records": 0, "pieces": 0}
             for frame in range(3):
                 await one.call("pyodide_player_action", action(game, 0, 1, frame))
             await two.call("webrtc_signal", signal(game, 0, "answer", 1))
@@ -116,7 +116,7 @@ def test_the_server_counts_what_crossed_it(relay: Relay) -> None:
             assert after["inputs_by_player"] == {"0": 3, "1": 0}
             assert after["signals_relayed"] == 1
             assert after["signals_by_type"] == {"answer": 1}
-            assert after["stored"] == {"metrics": 1, "records": 0}
+            assert after["stored"] == {"metrics": 1, "records": 0, "pieces": 0}
             status, _, body = await relay.http("/api/health")
             assert status == 200
             assert json.loads(body)["status"] == "ok"
@@ -149,7 +149,7 @@ def test_a_claimed_identity_is_refused(relay: Relay) -> None:
             await two.quiet("pyodide_other_player_action")
             await four.quiet("pyodide_other_player_action")
             assert (await relay.counts(game))["inputs_relayed"] == 0
-            assert (await relay.counts(game))["stored"] == {"metrics": 0, "records": 0}
+            assert (await relay.counts(game))["stored"] == {"metrics": 0, "records": 0, "pieces": 0}
             await still_works(one, two, game)
 
     asyncio.run(go())

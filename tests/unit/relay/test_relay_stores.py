@@ -58,7 +58,7 @@ def test_what_comes_out_is_to_the_byte_what_went_in(relay: Relay, tmp_path: Path
                 "details": {"protocol": "udp"},
             }
             assert await one.call("p2p_connection_type", kind) == {"status": "ok"}
-            assert (await relay.counts(game))["stored"] == {"metrics": 3, "records": 4}
+            assert (await relay.counts(game))["stored"] == {"metrics": 3, "records": 4, "pieces": 0}
             return game
 
     game = asyncio.run(go())
@@ -85,7 +85,7 @@ def test_storing_again_changes_nothing_and_the_last_write_wins(relay: Relay, tmp
                 await one.call("pycore_records", record(game, 0, 0, part, 3, data))
             for part, data in ((0, "AB"), (1, "x"), (1, "C")):
                 await one.call("pycore_records", record(game, 0, 0, part, 2, data))
-            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 2}
+            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 2, "pieces": 0}
             return game
 
     game = asyncio.run(go())
@@ -135,9 +135,9 @@ def test_a_locked_database_gives_an_error_and_the_repetition_gets_through(relay:
             finally:
                 lock.execute("ROLLBACK")
                 lock.close()
-            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 0}
+            assert (await relay.counts(game))["stored"] == {"metrics": 1, "records": 0, "pieces": 0}
             assert await one.call("p2p_session_metrics", metrics(game, 0, 0, {"a": 1})) == {"status": "ok"}
-            assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 0}
+            assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 0, "pieces": 0}
 
     asyncio.run(go())
 
@@ -212,7 +212,7 @@ def test_metrics_of_an_ended_game_are_taken_from_a_later_socket_of_the_session(r
         assert (await plain.call("pycore_records", data | {"session_id": "guess"}))["code"] == "foreign_room"
         assert await plain.call("pycore_records", data | {"session_id": "late-two"}) == {"status": "ok"}
         await plain.close()
-        assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 1}
+        assert (await relay.counts(game))["stored"] == {"metrics": 2, "records": 1, "pieces": 0}
 
     asyncio.run(go())
 
@@ -233,7 +233,7 @@ def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners
             assert (await two.call("p2p_session_metrics", metrics(game, 0, 0, {})))["code"] == "not_your_seat"
             counts = await relay.counts(game)
             assert (counts["state"], counts["inputs_relayed"]) == ("over", 1)
-            assert counts["stored"] == {"metrics": 1, "records": 0}
+            assert counts["stored"] == {"metrics": 1, "records": 0, "pieces": 0}
 
     with running(tmp_path, limits=Limits(retention_s=0.05, grace_s=0.1)) as relay:
         asyncio.run(go(relay))
@@ -309,7 +309,7 @@ def test_what_a_relay_did_not_get_before_it_died_the_next_one_takes_from_its_own
             assert (await later.call("pycore_records", other))["code"] == "foreign_room"
             mine = data | {"session_id": "secret-two"}
             assert [(await later.call("pycore_records", mine))["status"] for _ in range(3)] == ["ok", "ok", "error"]
-            assert (await relay.counts(games[0]))["stored"] == {"metrics": 0, "records": 1}
+            assert (await relay.counts(games[0]))["stored"] == {"metrics": 0, "records": 1, "pieces": 0}
 
     with running(tmp_path) as relay:
         asyncio.run(play(relay))
@@ -359,3 +359,27 @@ def test_an_incomplete_trajectory_is_named_so(relay: Relay, tmp_path: Path) -> N
     assert f"game {game}, player 0: episode 0 part 1 missing" in result.output
     assert not (tmp_path / "trajectory-0.jsonl").exists()
     assert (tmp_path / "trajectory-0.jsonl.incomplete").read_bytes() == b"ac"
+
+
+def test_no_network_address_reaches_the_database(tmp_path: Path) -> None:
+    """As the text for ethics boards says: neither those of the sockets nor those that pages tell each other."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as ((one, two), game):
+            candidate = {"candidate": "candidate:1 1 udp 2113 203.0.113.7 50000 typ host", "sdpMid": "0"}
+            signal = {"game_id": game, "target_player_id": 1, "type": "ice-candidate", "payload": candidate}
+            assert (await one.call("webrtc_signal", signal))["status"] == "ok"
+            assert "203.0.113.7" in json.dumps(await two.get("webrtc_signal")), "the partner's page needs it"
+            kind = {"localCandidateType": "host", "remoteCandidateType": "srflx", "protocol": "udp"}
+            link = {"game_id": game, "player_id": 0, "remote_player_id": 1, "connection_type": "direct"}
+            assert (await one.call("p2p_connection_type", {**link, "details": kind}))["status"] == "ok"
+            for player, client in enumerate((one, two)):
+                assert (await client.call("pycore_records", record(game, player, 0, 0, 1, "x\n")))["status"] == "ok"
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+        files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    files += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(b"srflx" in data for data in files), "the kind of the connection is stored"
+    for address in (b"203.0.113.7", b"127.0.0.1"):
+        assert not any(address in data for data in files), address

@@ -1,0 +1,171 @@
+"""`pycore watch`: the running games of a server, in the terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, Final
+
+import click
+
+from pycore.cli.told import told
+from pycore.errors import PycoreError, UsageError
+
+PATIENCE_S: Final = 10.0
+LARGEST: Final = 1 << 24
+"""Bytes of an answer."""
+
+
+class NotReached(PycoreError):
+    """The server does not answer, or not as a relay does."""
+
+    code = "not_reached"
+
+
+@click.command(short_help="Show the running games of a server.")
+@click.argument("address", default="http://127.0.0.1:8000/", metavar="[URL]")
+@click.option(
+    "--token", envvar="PYCORE_WATCH_TOKEN", show_envvar=True, metavar="TEXT",
+    help="The token that the server printed when it started, unless it stands in the URL.",
+)  # fmt: skip
+@click.option(
+    "--every", default=2.0, show_default=True, type=click.FloatRange(0.5, 3600), help="Seconds between two looks."
+)
+@click.option("--once", is_flag=True, help="Look once, and end.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each look, as the server gives it.")
+@told
+def watch(address: str, token: str | None, every: float, once: bool, as_json: bool) -> None:
+    """Show who plays with whom: path and round trip to each other, rollbacks, stalls, and when each page was heard.
+
+    URL is the server's, or the address behind "watch" that it printed, which has the token. The same with pictures is
+    that address in a browser. Runs until Ctrl-C. Exit status 2: the server is not reached, or does not know the token.
+    """
+    where, in_address = _place(address)
+    given = token or in_address
+    if not given:
+        raise UsageError(
+            "give the token that the server printed when it started: --token TEXT, PYCORE_WATCH_TOKEN, or the whole "
+            "address behind the word watch"
+        )
+    if as_json:
+        _repeat(lambda listed: click.echo(json.dumps(listed, ensure_ascii=False)), where, given, every, once)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(highlight=False)
+    if once:
+        console.print(table(ask(where, given)))
+        return
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        _repeat(lambda listed: live.update(table(listed), refresh=True), where, given, every, False)
+
+
+def _repeat(show: Any, where: str, token: str, every: float, once: bool) -> None:
+    lost_at: float | None = None
+    while True:
+        try:
+            show(ask(where, token))
+            lost_at = None
+        except NotReached:
+            # A server that is started again comes back; one that never answered is a mistake in the call.
+            now = time.monotonic()
+            lost_at = now if lost_at is None else lost_at
+            if once or now - lost_at > 30 * every:
+                raise
+        if once:
+            return
+        time.sleep(every)
+
+
+def _place(address: str) -> tuple[str, str]:
+    """Where the list is, and the token that stands in the address."""
+    parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise UsageError(f"{address!r} is no address of a server; one is http://127.0.0.1:8000/")
+    path = parts.path.rstrip("/").removesuffix("/watch")
+    token = urllib.parse.parse_qs(parts.fragment).get("token", [""])[0]
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, f"{path}/api/watch", "", "")), token
+
+
+def ask(where: str, token: str) -> dict[str, Any]:
+    """The list. Raises `NotReached`, and `UsageError` for a token that the server does not know."""
+    request = urllib.request.Request(where, headers={"authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
+            found = json.loads(reply.read(LARGEST))
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            raise UsageError("the server does not know this token; it printed the right one when it started") from error
+        raise UsageError(f"{where} answered {error.code}: is a pycore relay there, and of this version?") from error
+    except (OSError, ValueError) as error:
+        raise NotReached(f"{where} does not answer as a relay does: {error}") from error
+    if not isinstance(found, dict) or not isinstance(found.get("games"), list):
+        raise NotReached(f"{where} does not answer as a relay does")
+    return found
+
+
+def table(listed: dict[str, Any]) -> Any:
+    """The list as a table of rich's: a row for each player, and one for each further link."""
+    from rich.table import Table
+
+    counted = (
+        (len(listed["games"]), "running"), (listed.get("waiting"), "waiting"), (listed.get("sockets"), "connected"),
+    )  # fmt: skip
+    title = ", ".join(f"{count} {what}" for count, what in counted)
+    rows = Table(title=title, title_justify="left", expand=False)
+    for name in ("game", "player", "state", "episode", "frame", "to", "path", "RTT", "rollbacks", "stalls", "heard"):
+        rows.add_column(name, justify="right" if name in ("episode", "frame", "RTT", "rollbacks", "stalls") else "left")
+    for game in listed["games"]:
+        name = f"{game.get('environment') or 'game'} {game['game_id'][:8]}"
+        for player in game["players"]:
+            links = list((player.get("links") or {}).items()) or [("", {})]
+            for number, (other, link) in enumerate(links):
+                first = number == 0
+                place = [_plus_one(player.get("episode")), _shown(player.get("frame"))]
+                own = [name, _called(player), _state(player), *place]
+                counts = [_shown(player.get("rollbacks")), _shown(player.get("stalls")), _ago(player.get("heard_s"))]
+                of = [other, _shown(link.get("path")), _shown(link.get("rtt_ms"), " ms")]
+                cells = [*(own if first else [""] * 5), *of, *(counts if first else [""] * 3)]
+                rows.add_row(*map(_plain, cells))
+                name = ""
+        rows.add_section()
+    return rows
+
+
+def _called(player: dict[str, Any]) -> str:
+    return f"{player['player']} ({player['person']})" if player.get("person") else str(player["player"])
+
+
+def _state(player: dict[str, Any]) -> str:
+    if player.get("policy"):
+        return "policy"
+    if player.get("left"):
+        return "left"
+    if not player.get("connected"):
+        return "no connection"
+    if player.get("hash_mismatches"):
+        return "desync"
+    return "hidden" if player.get("hidden") else str(player.get("phase") or "connecting")
+
+
+def _plus_one(value: Any) -> str:
+    return _shown(value + 1 if isinstance(value, int) else None)
+
+
+def _shown(value: Any, unit: str = "") -> str:
+    return "–" if value is None else f"{value}{unit}"
+
+
+def _ago(seconds: Any) -> str:
+    return "–" if seconds is None else f"{max(0, round(seconds))} s ago"
+
+
+def _plain(text: str) -> str:
+    """Nothing of a page's reaches a terminal as control characters or markup."""
+    from rich.markup import escape
+
+    return escape("".join(character if character.isprintable() else "?" for character in text))

@@ -1,0 +1,36 @@
+"""A socket as the relay knows it."""
+
+from __future__ import annotations
+
+from pycore.relay.limits import Limits, TokenBucket
+from pycore.relay.rooms import Room, Seat
+from pycore.relay.uploads import Store
+
+
+class Connection:
+    """One socket: its session, its place, and what it may still send."""
+
+    __slots__ = (
+        "errors", "inputs", "others", "patience", "pending_stores", "room", "seat", "session_id",
+        "sid", "signal_bytes", "signals", "stores", "subject_id", "waiting_since",
+    )  # fmt: skip
+
+    def __init__(self, sid: str, limits: Limits) -> None:
+        self.sid = sid
+        self.session_id: str | None = None
+        self.subject_id: str | None = None
+        self.waiting_since: float | None = None
+        self.room: Room | None = None
+        self.seat: Seat | None = None
+        self.pending_stores = 0
+        self.inputs = TokenBucket(limits.input_rate, limits.input_burst)
+        self.signals = TokenBucket(limits.signal_rate, limits.signal_burst)
+        self.signal_bytes = TokenBucket(limits.signal_bytes_rate, limits.signal_bytes_burst)
+        self.stores = TokenBucket(limits.store_rate, limits.store_burst)
+        self.others = TokenBucket(limits.other_rate, limits.other_burst)
+        self.errors = TokenBucket(limits.error_rate, limits.error_burst)
+        self.patience = TokenBucket(limits.patience_rate, limits.patience_burst)
+
+    def session_of(self, store: Store) -> str | None:
+        """The session in whose name something is stored: the one presented with it, else the socket's."""
+        return self.session_id if store.session_id is None else store.session_id

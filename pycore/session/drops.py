@@ -1,0 +1,386 @@
+"""Who is gone is dropped, and the survivors settle on how far it played.
+
+A peer that is dropped leaves the roster, so that nothing more is taken from it; what it gave stands. The survivors say
+in each packet who is gone and what they hold of them (`topics.gone`), pass on to each other what one lacks, and when
+all hold the same (`settling`), the seat has its default action behind the settled frame. Then the game goes on with it,
+or it ends there for everybody alike, by `on_drop`; who is left alone has nobody to go on with.
+
+Everything here happens when somebody is dropped, and when words come: a tick with nobody gone knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.events import PeerStatus, PlayerGone
+from pycore.link.link import Link
+from pycore.rollback.timeline import MISPREDICTED, TAKEN, Timeline
+from pycore.session.episode import Episode
+from pycore.session.identity import Identity
+from pycore.session.journal import Journal
+from pycore.session.membership import Membership
+from pycore.session.publication import Publication
+from pycore.session.roster import Departure, Roster
+from pycore.session.settling import NOTHING, Held, Round, Settled, Word, run_of
+from pycore.session.topics.hashes import Hashes
+from pycore.session.topics.topic import GONE
+from pycore.settings import Settings
+from pycore.wire import datagram
+from pycore.wire.datagram import Run
+
+BIT: Final = 1 << GONE
+TEXTS: Final = {
+    "left": "left the game",
+    "silent": "was not heard of for too long",
+    "returned": "'s page was loaded anew",
+    "error": "'s environment failed",
+}
+
+
+class Drops:
+    """Drops, and settles what was dropped. `answers` are what the next packets answer, as `Packets` has them."""
+
+    __slots__ = (
+        "_again_at",
+        "_agreed",
+        "_answers",
+        "_asked",
+        "_dropped_by",
+        "_episode",
+        "_hashes",
+        "_journal",
+        "_links",
+        "_longest",
+        "_me",
+        "_membership",
+        "_on_drop",
+        "_period",
+        "_publication",
+        "_released",
+        "_roster",
+        "_round",
+        "_settled",
+        "_timeline",
+        "end_frame",
+        "ends_before",
+    )
+
+    def __init__(
+        self,
+        roster: Roster,
+        who: Identity,
+        timeline: Timeline,
+        episode: Episode,
+        publication: Publication,
+        hashes: Hashes,
+        membership: Membership,
+        journal: Journal,
+        answers: list[tuple[Link, int, float, str]],
+        settings: Settings,
+    ) -> None:
+        self._roster = roster
+        self._links = roster.links
+        self._me = 1 << who.me
+        self._timeline = timeline
+        self._episode = episode
+        self._publication = publication
+        self._hashes = hashes
+        self._membership = membership
+        self._journal = journal
+        self._answers = answers
+        self._on_drop = settings.on_drop
+        self._period = settings.period
+        self._longest = settings.max_steps - 1
+        self._round = Round()
+        self._settled: Settled | None = None
+        """In the running episode, of this round."""
+        self._agreed: dict[int, int] = {}
+        """In the running episode, of this round or an earlier one: what is settled stays."""
+        self._released: set[int] = set()
+        """Seats that nobody plays any more in the running episode."""
+        self._asked: set[int] = set()
+        """Peers that want a word of ours although we have nothing more to say."""
+        self._again_at: dict[int, float] = {}
+        """When what a peer lacks is passed on again, by number."""
+        self._dropped_by: Link | None = None
+        self.end_frame: int | None = None
+        """The frame with which the episode ends because somebody is gone."""
+        self.ends_before = False
+        """Whether it ends before its first frame."""
+
+    # -- who is gone -------------------------------------------------------------------------------------------
+
+    @property
+    def anybody(self) -> bool:
+        """Whether somebody is gone."""
+        return bool(self._round.gone)
+
+    @property
+    def settling(self) -> bool:
+        """Whether somebody is gone of whom the survivors have not agreed yet."""
+        return bool(self._round.gone) and self._settled is None
+
+    @property
+    def settled(self) -> bool:
+        """Whether they have, in the running episode, or nobody is gone."""
+        return not self._round.gone or self._settled is not None
+
+    def waits_for(self, link: Link) -> bool:
+        """Whether we cannot settle because a survivor has not said what it holds."""
+        return self.settling and self._round.of(link.peer.number, self._episode.number) is None
+
+    @property
+    def end_session(self) -> bool:
+        """Whether the session ends for who is gone: so it is set, or nobody else is left."""
+        return bool(self._round.gone) and (self._on_drop == "end" or self._roster.players < 2)
+
+    @property
+    def never_begins(self) -> bool:
+        """Whether the session ends before the episode to come: somebody is gone whose READY for it nobody has, so that
+        nobody plays it."""
+        return self.end_session and self._settled is not None and self._settled.ready != self._round.gone
+
+    @property
+    def ends(self) -> list[int]:
+        """Frames with which the episode may have ended for who is gone, here or for others in an earlier round."""
+        if not self.end_session:
+            return []
+        return [max(frame, self._timeline.seats[seat].delay - 1) for seat, frame in self._agreed.items()]
+
+    @property
+    def dropped_by(self) -> Link | None:
+        """Who says that we are gone ourselves."""
+        return self._dropped_by
+
+    @property
+    def first(self) -> Departure:
+        """Whoever went first."""
+        return next(iter(self._roster.gone.values()))
+
+    @property
+    def text(self) -> str:
+        """Why the session ends."""
+        drop = self.first
+        words = TEXTS[drop.cause]
+        return f"player {self._journal.name(drop.link)}{'' if words.startswith(chr(39)) else ' '}{words}"
+
+    def drop(self, link: Link, cause: str) -> None:
+        """A peer is gone for good: nothing more is taken from it, and the others are told."""
+        number = link.peer.number
+        self._depart(link, cause)
+        self._round.join(1 << number)
+        self._unsettle()
+        self._settle()
+
+    def _depart(self, link: Link, cause: str) -> None:
+        number = link.peer.number
+        self._roster.depart(link, cause)
+        self._membership.forget(number)
+        if link.seat >= 0:
+            self._journal.say(PeerStatus(seat=link.seat, status="gone"))
+
+    def _unsettle(self) -> None:
+        """It is another round, or another episode."""
+        self._settled = None
+        self._again_at.clear()
+        self._asked.clear()
+        for link in self._links:
+            link.speak(BIT)
+            link.hurry()
+            link.ask_flush()
+
+    # -- words -------------------------------------------------------------------------------------------------
+
+    def says(self, link: Link) -> tuple[Word, int, bool] | None:
+        """Our word for a link, whom we do not hear, and whether it wants an answer; None: there is nothing to say."""
+        number = link.peer.number
+        unheard = self._membership.unheard
+        if not self._round.gone:
+            return (Word(0, self._episode.number, {}, 0, False, False), unheard, False) if unheard else None
+        theirs = self._round.of(number, self._episode.number)
+        both = self._settled is not None and theirs is not None and theirs.settled and theirs.knows
+        if both and not unheard and number not in self._asked:
+            return None
+        self._asked.discard(number)
+        own = self._own()
+        wants = theirs is None or not theirs.knows
+        return own._replace(knows=theirs is not None and theirs.settled), unheard, wants
+
+    def heard(self, link: Link, word: Word, causes: Sequence[str], unheard: int, wants: bool, now: float) -> None:
+        """A word came: who is gone there is gone here; what it lacks is passed on."""
+        number = link.peer.number
+        self._membership.complains(number, unheard, now)
+        if word.gone & self._me:
+            self._dropped_by = self._dropped_by or link
+            return
+        if not word.gone or number in self._roster.gone:
+            return
+        members = [other for other in self._roster.seats_of if word.gone >> other & 1]
+        for other, cause in zip(members, causes, strict=True):
+            there = self._roster.of_number.get(other)
+            if there is not None:
+                self._depart(there, cause)
+        before = self._round.of(number, word.episode)
+        if self._round.hear(number, word):
+            self._unsettle()
+        if wants:
+            self._asked.add(number)
+        if wants or self._round.of(number, word.episode) != before:
+            link.speak(BIT)
+        self._settle()
+        if word.gone != self._round.gone:
+            link.ask_flush()
+        elif not word.settled:
+            self._answers.append((link, BACKFILL, now, ""))
+
+    def heard_ready(self, peer: int, episode: int, payload: bytes) -> None:
+        """The READY of somebody who is gone came from another survivor."""
+        drop = self._roster.gone.get(peer)
+        if drop is not None and episode >= self._episode.number and episode not in drop.link.peer.ready:
+            drop.link.peer.said_ready(episode, payload, None, False)
+            self._settle()
+
+    def _own(self) -> Word:
+        """What we hold of who is gone, in the running episode."""
+        episode = self._episode.number
+        frames = self._timeline.frames
+        held = {}
+        for seat in self._roster.seats(self._round.gone):
+            if seat in self._agreed:
+                held[seat] = Held(self._agreed[seat], 0)
+            elif self._episode.open:
+                mark = frames.held[seat]
+                if mark < self._timeline.seats[seat].delay:
+                    # Nothing of its own: the first frames are agreed.
+                    mark = -1
+                held[seat] = Held(mark, sum([1 << frame - mark - 1 for frame in frames.beyond(seat)]))
+            else:
+                held[seat] = NOTHING
+        ready = sum([1 << number for number, drop in self._roster.gone.items() if episode in drop.link.peer.ready])
+        return Word(self._round.gone, episode, held, ready, self._settled is not None, False)
+
+    # -- settling ----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The frames of an episode are set up, and everything is to be settled for it anew."""
+        self._leave()
+        self._settle()
+
+    def leave(self, end: int) -> None:
+        """The episode is final, with this frame: who gave everything up to there is missing from the next one on."""
+        episode = self._episode.number
+        for departure in self._roster.gone.values():
+            whole = min(departure.frames.values(), default=end) >= end
+            if departure.episode is None or (departure.episode == episode and whole):
+                self._note(departure, episode + 1, dict.fromkeys(departure.link.peer.seats, -1))
+        self._leave()
+
+    def _note(self, departure: Departure, episode: int, frames: dict[int, int]) -> None:
+        """Note where somebody gave its last input, and say it once."""
+        news = departure.episode is None
+        departure.settled(episode, frames)
+        for seat, frame in frames.items() if news else ():
+            self._journal.say(
+                PlayerGone(seat=seat, episode=episode, frame=frame, cause=departure.cause, on_drop=self._on_drop)
+            )
+
+    def _leave(self) -> None:
+        self.end_frame = None
+        self.ends_before = False
+        self._agreed = {}
+        self._released = set()
+        if self._round.gone:
+            self._unsettle()
+
+    def _settle(self) -> None:
+        """Agree, if everybody has said that it holds everything."""
+        if not self._round.gone or self._settled is not None:
+            return
+        found = self._round.settle(self._own(), [link.peer.number for link in self._links])
+        if found is None:
+            return
+        self._settled = found
+        self._agreed |= found.frames
+        for link in self._links:
+            link.speak(BIT)
+            link.ask_flush()
+        if self._episode.open:
+            self._apply(found)
+
+    def _apply(self, found: Settled) -> None:
+        """From the settled frames on nobody plays these seats."""
+        timeline = self._timeline
+        last = -1
+        for seat, frame in found.frames.items():
+            agreed = timeline.seats[seat].delay - 1
+            if seat not in self._released:
+                self._released.add(seat)
+                timeline.release(seat, max(frame, agreed))
+            last = max(last, frame, agreed)
+        episode = self._episode.number
+        for departure in self._roster.gone.values():
+            if departure.episode is None:
+                self._note(departure, episode, {seat: found.frames[seat] for seat in departure.link.peer.seats})
+        if not self.end_session:
+            return
+        before = self.end_frame
+        self.end_frame = last
+        self.ends_before = last < 0
+        if before is not None and before < last:
+            # Somebody else went meanwhile, who gave more: what was an end is none.
+            self._publication.cut(episode, before + 1)
+            self._hashes.cut(before + 1)
+        if last >= 0:
+            timeline.end_with(min(last, self._longest))
+
+    # -- passing on --------------------------------------------------------------------------------------------
+
+    def missing(self, link: Link, now: float, room: int) -> tuple[list[Run], list[tuple[int, bytes]]]:
+        """What a survivor lacks of who is gone, and we have: inputs in at most `room` bytes, and READYs by peer. The
+        same is passed on again after a round trip at the earliest."""
+        number = link.peer.number
+        episode = self._episode.number
+        theirs = self._round.of(number, episode)
+        if theirs is None or theirs.settled or self._again_at.get(number, now) > now:
+            return [], []
+        own = self._own()
+        words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
+        runs: list[Run] = []
+        frames = self._timeline.frames
+        for seat, held in own.held.items():
+            last = run_of([word.held.get(seat, NOTHING) for word in words])
+            first = max(theirs.held[seat].mark + 1, self._timeline.seats[seat].delay)
+            lacked = [frame for frame in range(first, last + 1) if held.has(frame) and not theirs.held[seat].has(frame)]
+            ring = {frame: frames.encoded[frame & frames.mask][seat] for frame in lacked}
+            found = datagram.runs_of(seat, ring, room - datagram.weight_of(runs))
+            runs += found
+            self._drop_of(seat).give(sum([len(run.inputs) for run in found]))
+        lacking = own.ready & ~theirs.ready
+        readies = [
+            (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
+        ]
+        if runs or readies:
+            self._again_at[number] = now + (link.rtt or 0.0) + self._period
+        return runs, readies
+
+    def _drop_of(self, seat: int) -> Departure:
+        return next(drop for drop in self._roster.gone.values() if seat in drop.link.peer.seats)
+
+    def is_gone(self, seat: int) -> bool:
+        """Whether who played a seat is gone."""
+        return bool(self._round.gone) and any(seat in drop.link.peer.seats for drop in self._roster.gone.values())
+
+    def take(self, seat: int, first: int, inputs: Sequence[bytes], now: float) -> None:
+        """Inputs of somebody who is gone came from another survivor."""
+        if self._settled is not None or not self._episode.open:
+            return
+        drop = self._drop_of(seat)
+        for frame, encoded in enumerate(inputs, first):
+            if self._timeline.take(seat, frame, encoded, now, self._episode.number) in (TAKEN, MISPREDICTED):
+                drop.take()
+        self._settle()
+
+
+BACKFILL: Final = -1
+"""Stands for the number of a probe where a survivor lacks inputs of who is gone."""

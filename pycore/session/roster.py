@@ -1,0 +1,104 @@
+"""Who takes part in a session: the links to the peers that are there, and who is gone for good.
+
+All parts of a session hold the one list `links`, and ask nobody else: who is gone is not waited for, not heard and not
+sent to, because its link is not in it any more. Nobody ever comes back into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.errors import UsageError
+from pycore.link.link import Link
+from pycore.session.identity import Identity
+
+GROUP: Final = 3
+"""So many players may lose one and go on; a pair ends."""
+MOST_PEERS: Final = 16
+"""Peers whose numbers a packet has room for; with more than that nobody is dropped."""
+
+
+class Departure:
+    """What became of somebody who is gone, for the records."""
+
+    __slots__ = ("backfilled", "cause", "episode", "frames", "link", "passed_on")
+
+    def __init__(self, link: Link, cause: str) -> None:
+        self.link = link
+        self.cause = cause
+        """`left` (the server, or the peer itself, said so), `silent` (the relay or a majority decided), `returned` (its
+        page was loaded again), or `error` (its environment failed)."""
+        self.episode: int | None = None
+        """In which episode it was settled first; None: it is not."""
+        self.frames: dict[int, int] = {}
+        """By seat, the last frame of that episode with an action of its own; -1: none."""
+        self.backfilled = 0
+        """Inputs of its seats that other survivors passed on to us."""
+        self.passed_on = 0
+        """Inputs that we passed on to others, as often as they were sent."""
+
+    def settled(self, episode: int, frames: dict[int, int]) -> None:
+        """All survivors hold the same of it."""
+        self.episode = episode
+        self.frames = frames
+
+    def take(self) -> None:
+        """One of its inputs came from another survivor."""
+        self.backfilled += 1
+
+    def give(self, inputs: int) -> None:
+        """So many of its inputs were passed on."""
+        self.passed_on += inputs
+
+
+class Roster:
+    """The peers of one session, the own one left out."""
+
+    __slots__ = ("_place", "_plays", "everybody", "gone", "links", "of_everybody", "of_number", "of_seat", "seats_of")
+
+    def __init__(self, links: Sequence[Link], who: Identity) -> None:
+        self.everybody = tuple(links)
+        self.links: list[Link] = list(links)
+        """Those that are there."""
+        self.of_everybody = {link.peer.number: link for link in links}
+        """All, by number."""
+        self.of_number = {link.peer.number: link for link in links}
+        """The same by number."""
+        self.of_seat = {seat: link for link in links for seat in link.peer.seats}
+        """The same by the seats that they play."""
+        self.seats_of = {number: tuple(owned) for number, owned in enumerate(who.peers) if owned is not None}
+        """The seats of everybody, ourselves included, by number."""
+        self.gone: dict[int, Departure] = {}
+        """Who is not, by number, in the order in which they went."""
+        self._place = {link.peer.number: index for index, link in enumerate(links)}
+        self._plays = int(bool(who.own))
+
+    def depart(self, link: Link, cause: str) -> None:
+        """A peer is gone for good."""
+        number = link.peer.number
+        self.gone[number] = Departure(link, cause)
+        self.links.remove(link)
+        del self.of_number[number]
+        for seat in link.peer.seats:
+            del self.of_seat[seat]
+
+    def seats(self, peers: int) -> list[int]:
+        """The seats of these peers, a bit each, ascending."""
+        return sorted([seat for number, seats in self.seats_of.items() if peers >> number & 1 for seat in seats])
+
+    @property
+    def players(self) -> int:
+        """How many play that are there, ourselves included."""
+        return self._plays + sum([bool(link.peer.seats) for link in self.links])
+
+    @property
+    def group(self) -> bool:
+        """Whether it could go on without one of them."""
+        return self.players >= GROUP and max(self._place, default=0) < MOST_PEERS
+
+    def of_those_there(self, channels: Sequence[int]) -> list[int]:
+        """The channel states of the links that are there, out of those of all. Raises UsageError for another number."""
+        if len(channels) != len(self.everybody):
+            raise UsageError(f"{len(channels)} channel states for {len(self.everybody)} links")
+        return [channels[self._place[link.peer.number]] for link in self.links]

@@ -1,0 +1,137 @@
+"""How survivors agree on the last input of who is gone: the rules of one survivor, without time and packets.
+
+A survivor's *round* is the set of peers that it knows to be gone. Whatever it sends says its round, and which inputs of
+theirs it holds: its *word*. Whoever hears of another round takes the union, and forgets what was said before. When the
+words of all other survivors are of the own round and episode, the *settled frame* of a seat is the end of the unbroken
+run of what any of them holds; and all have settled when all words hold everything up to it. Nobody takes anything of
+its round from the gone themselves, so the union does not change any more, and all compute the same one, in this round
+and in any later one (`docs/adr/0018-settling.md`; every order of events is explored in `tests/property/settling.py`).
+
+A READY is held like an input: who has that of a gone peer passes it on, so that all begin an episode with the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pycore.frozen import Named
+
+
+class Held(Named):
+    """What a survivor holds of one seat: everything up to frame `mark`, and beyond it frame mark + 1 + i where bit i of
+    `beyond` is set."""
+
+    mark: int
+    beyond: int
+
+    def has(self, frame: int) -> bool:
+        """Whether the input of a frame is held."""
+        return frame <= self.mark or bool(self.beyond >> (frame - self.mark - 1) & 1)
+
+    def joined(self, other: Held) -> Held:
+        """What one of the two holds."""
+        mark = max(self.mark, other.mark)
+        beyond = self.beyond >> (mark - self.mark) | other.beyond >> (mark - other.mark)
+        while beyond & 1:
+            mark += 1
+            beyond >>= 1
+        return Held(mark, beyond)
+
+
+NOTHING = Held(-1, 0)
+
+
+class Word(Named):
+    """What a survivor says."""
+
+    gone: int
+    """Its round: a bit for each peer, by number."""
+    episode: int
+    held: Mapping[int, Held]
+    """Inputs of that episode, by seat of who is gone."""
+    ready: int
+    """Of whom of the gone it has the READY of that episode, a bit each."""
+    settled: bool
+    """It has settled that round in that episode."""
+    knows: bool
+    """It knows that the receiver has, too."""
+
+
+class Settled(Named):
+    """What all survivors have agreed on."""
+
+    frames: dict[int, int]
+    """The last frame with an input of their own, by seat of who is gone."""
+    ready: int
+    """Who of the gone was ready for the episode, a bit each."""
+
+
+class Round:
+    """One survivor's round, and what the others said of it."""
+
+    __slots__ = ("gone", "words")
+
+    def __init__(self) -> None:
+        self.gone = 0
+        self.words: dict[int, Word] = {}
+        """The others' words of this very round, by peer."""
+
+    def join(self, gone: int) -> bool:
+        """These are gone as well; true if that is news. Then it is another round, of which nobody has said anything."""
+        if self.gone | gone == self.gone:
+            return False
+        self.gone |= gone
+        self.words = {}
+        return True
+
+    def hear(self, peer: int, word: Word) -> bool:
+        """A word came; true if somebody in it was not known to be gone. Who is gone itself is not listened to."""
+        if self.gone >> peer & 1:
+            return False
+        news = self.join(word.gone)
+        if word.gone == self.gone:
+            before = self.words.get(peer)
+            if before is not None and before.episode == word.episode:
+                # An older packet may come after a newer one.
+                word = Word(
+                    word.gone,
+                    word.episode,
+                    {seat: held.joined(before.held.get(seat, NOTHING)) for seat, held in word.held.items()},
+                    word.ready | before.ready,
+                    word.settled or before.settled,
+                    word.knows or before.knows,
+                )
+            if before is None or before.episode <= word.episode:
+                self.words[peer] = word
+        return news
+
+    def of(self, peer: int, episode: int) -> Word | None:
+        """What a survivor said of this round and an episode last."""
+        word = self.words.get(peer)
+        return word if word is not None and word.episode == episode else None
+
+    def settle(self, own: Word, others: Iterable[int]) -> Settled | None:
+        """What is settled in the episode of the `own` word with these survivors; None: not everybody has said that it
+        holds everything."""
+        words = [own]
+        for peer in others:
+            word = self.of(peer, own.episode)
+            if word is None:
+                return None
+            words.append(word)
+        frames = {seat: run_of([word.held.get(seat, NOTHING) for word in words]) for seat in own.held}
+        ready = 0
+        for word in words:
+            ready |= word.ready
+        for word in words:
+            if word.ready != ready or any(word.held.get(seat, NOTHING).mark < frames[seat] for seat in frames):
+                return None
+        return Settled(frames, ready)
+
+
+def run_of(held: Sequence[Held]) -> int:
+    """The last frame of the unbroken run of what any of these holds."""
+    union = held[0]
+    for other in held[1:]:
+        union = union.joined(other)
+    return union.mark

@@ -1,0 +1,206 @@
+/**
+ * The page to copy (pycore/site/template/page.html): what it stores, what it says on the screen and to the server, and
+ * that it needs nothing that browsers keep for https.
+ *
+ * Its script runs as it is, with the real modules for keys, errors and storing; the socket, the loader, the game and the
+ * canvas are driven by hand.
+ */
+
+import { after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
+const HTML = readFileSync(join(ROOT, 'pycore/site/template/page.html'), 'utf8');
+const [, SCRIPT] = /<script type="module"[^>]*>(.*?)<\/script>/s.exec(HTML);
+
+const BY_HAND = {
+  'core/loader.js': 'export const load = (...given) => globalThis.world.load(...given);',
+  'core/socket.js': 'export const connectSocket = (...given) => globalThis.world.connect(...given);',
+  'core/game.js': 'export class PycoreGame { constructor(given) { return globalThis.world.play(given); } }',
+  'demo/canvas.js': 'export class Renderer {}',
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'pycore-page-'));
+after(() => rmSync(folder, { recursive: true }));
+for (const part of ['core', 'demo']) {
+  mkdirSync(join(folder, part));
+  cpSync(join(ROOT, 'web', part), join(folder, part), { recursive: true });
+}
+for (const [name, source] of Object.entries(BY_HAND)) writeFileSync(join(folder, name), source);
+writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+writeFileSync(join(folder, 'page.js'), SCRIPT);
+
+const settled = async () => { for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => { setImmediate(resolve); }); };
+let visits = 0;
+
+/** A visit of the page by plain http: what it sent, what it shows, and its game in our hands. */
+async function visit({ load = async () => ({ create: 'create', makeEnvironment: () => 'env', manifest: { title: 'Tag' } }), play = null, answer = { status: 'ok' } } = {}) {
+  const status = { textContent: 'Loading…' };
+  const sent = [];
+  const listeners = {};
+  const game = {
+    gameId: 'g', myPlayerId: 1, early: null, started: false, seen: 'saw 0\n',
+    hud: () => ({ episode: 0, num_episodes: 2, players: [{ interrupted: false }], phase: 'playing' }),
+    episodeRecords: (episode) => `header ${episode}\nframe\n`,
+    takeExperienced() { const taken = this.seen; this.seen = ''; return taken; },
+    exportSessionMetrics: () => ({ frames: { total: 1 } }),
+    catchUp(early) { this.early = early; },
+    start() { this.started = true; },
+  };
+  const visited = { sent, status, game, given: null, session: null };
+  // What is there without https, and nothing else: no crypto.randomUUID, no crypto.subtle, no database.
+  Object.defineProperty(globalThis, 'crypto', { configurable: true, value: { getRandomValues: (array) => array.fill(7) } });
+  for (const name of ['navigator', 'indexedDB', 'caches', 'SharedArrayBuffer']) {
+    Object.defineProperty(globalThis, name, { configurable: true, value: undefined });
+  }
+  globalThis.window = Object.assign(new EventTarget(), { setTimeout: () => 0, clearTimeout: () => {}, location: { search: '' } });
+  globalThis.location = window.location;
+  globalThis.document = Object.assign(new EventTarget(), { title: '', getElementById: (id) => (id === 'status' ? status : { id }) });
+  globalThis.console = { ...console, warn: () => {} };
+  globalThis.world = {
+    load,
+    connect: async (url, session) => {
+      visited.session = session;
+      return {
+        onState: (listener) => { listeners.state = listener; },
+        onEvent: (listener) => { listeners.event = listener; },
+        emit: (event, data) => { sent.push([event, data]); return true; },
+        request: async (event, data) => { sent.push([event, data]); return answer; },
+      };
+    },
+    play: play ?? ((given) => { visited.given = given; return game; }),
+  };
+  visits += 1;
+  await import(`${pathToFileURL(join(folder, 'page.js'))}?${visits}`);
+  await settled();
+  visited.tell = (event, data = {}) => listeners.event(event, data, 0.5);
+  visited.connected = () => listeners.state('connected', '');
+  visited.begins = () => {
+    visited.tell('pyodide_player_assigned', { game_id: 'g', player_id: 1, game_seed: 5 });
+    visited.tell('pyodide_game_ready', { players: [0, 1], turn_config: null });
+    visited.tell('webrtc_signal', { type: 'offer' });
+    visited.tell('start_game', { scene_metadata: { fps: 20 } });
+  };
+  visited.stores = () => sent.filter(([event]) => event.startsWith('pycore_') || event === 'p2p_session_metrics')
+    .map(([event, { episode, part, last, data, session_id: session }]) => [event, episode ?? part, data ?? '', last ?? false, session === visited.session]);
+  return visited;
+}
+
+test('it joins under a secret of its own, and begins what the server says with all that came before', async () => {
+  const page = await visit();
+  assert.match(page.session, /^(07){18}$/);
+  assert.deepEqual(page.sent, [['join_game', { session_id: page.session }]]);
+  page.tell('waiting_room');
+  assert.match(page.status.textContent, /^Waiting for another player/);
+  page.begins();
+  assert.deepEqual([page.given.config.game_id, page.given.config.player_id, page.given.config.seed], ['g', 1, 5]);
+  assert.deepEqual(page.given.config.settings, { fps: 20 });
+  assert.deepEqual(page.game.early.map(({ event }) => event), ['pyodide_game_ready', 'webrtc_signal', 'start_game']);
+  assert.equal(page.game.started, true);
+  assert.equal(document.title, 'Tag');
+});
+
+test('it stores what was seen all along, each episode when it is final, and the session at its end', async () => {
+  const page = await visit();
+  page.begins();
+  page.given.onNews({ news: 'experienced' });
+  await settled();
+  assert.deepEqual(page.stores(), [['pycore_experienced', 0, 'saw 0\n', false, true]]);
+  page.sent.length = 0;
+  page.given.onNews({ news: 'episode-end', episode: 0 });
+  await settled();
+  assert.deepEqual(page.stores(), [['pycore_records', 0, 'header 0\nframe\n', false, true], ['p2p_session_metrics', 0, '', false, true]]);
+  page.sent.length = 0;
+  page.game.seen = 'saw 1\n';
+  page.given.onNews({ news: 'done', reason: 'complete', text: '' });
+  page.given.onOver();
+  assert.match(page.status.textContent, /^The game is over\. Storing your data/);
+  await settled();
+  const seen = page.stores().filter(([event]) => event === 'pycore_experienced');
+  assert.equal(seen.map(([, , data]) => data).join(''), 'saw 1\n');
+  assert.equal(seen.at(-1)[3], true, 'nothing more will come');
+  assert.deepEqual(page.stores().slice(seen.length), [['p2p_session_metrics', -1, '', false, true]]);
+  assert.equal(page.status.textContent, 'The game is over. Your data is stored. You can close this page.');
+});
+
+test('what the server has not taken is not called stored, and goes out again when the connection is back', async () => {
+  const answer = { status: 'error', code: 'store_busy' };
+  const page = await visit({ answer });
+  page.begins();
+  page.given.onNews({ news: 'done', reason: 'complete', text: '' });
+  page.given.onOver();
+  await settled();
+  assert.equal(page.status.textContent, 'The game is over. Storing your data…');
+  page.sent.length = 0;
+  answer.status = 'ok';
+  page.connected();
+  await settled();
+  assert.deepEqual(new Set(page.stores().map(([event]) => event)), new Set(['pycore_experienced', 'pycore_records', 'p2p_session_metrics']));
+  assert.match(page.status.textContent, /Your data is stored/);
+});
+
+test('also what a failed game leaves is stored; why it failed is on the screen and told to the server', async () => {
+  const page = await visit();
+  page.begins();
+  page.given.onFailed(new Error('Tag.step() raised'));
+  await settled();
+  const stored = new Set(page.stores().map(([event, number]) => `${event} ${number}`));
+  for (const what of ['pycore_experienced 0', 'pycore_records 0', 'p2p_session_metrics -1']) assert.ok(stored.has(what), what);
+  assert.match(page.status.textContent, /^The game cannot go on: Tag\.step\(\) raised/);
+  const told = page.sent.filter(([event]) => ['page_failed', 'leave_game'].includes(event));
+  assert.deepEqual(told, [['page_failed', { code: 'Error', message: 'Tag.step() raised', where: 'game' }], ['leave_game', {}]]);
+});
+
+test('a game that ended before its first frame is told to the server as well, and is not called stored', async () => {
+  const page = await visit();
+  page.begins();
+  page.game.exportSessionMetrics = () => ({ frames: { total: 0 } });
+  page.given.onNews({ news: 'done', reason: 'terms', text: 'the players have different versions of the game' });
+  page.given.onOver();
+  await settled();
+  assert.match(page.status.textContent, /different versions of the game/);
+  assert.doesNotMatch(page.status.textContent, /stored|Storing/);
+  const [failed] = page.sent.filter(([event]) => event === 'page_failed');
+  assert.match(failed[1].message, /different versions of the game/);
+});
+
+const BEFORE = {
+  'the game cannot be loaded': ['start', { load: async () => { throw new Error('No module named numpy'); } }, () => {}, /No module named numpy/],
+  'the environment cannot be played': ['begin', { play: () => { throw new Error('Tag.reset() takes no seed'); } }, (page) => page.begins(), /takes no seed/],
+  'the server takes nobody': ['join', {}, (page) => page.tell('pycore_error', { message: 'All places are taken' }), /All places are taken/],
+  'the other player goes before it begins': ['begin', {}, (page) => {
+    page.tell('pyodide_player_assigned', { game_id: 'g', player_id: 1, game_seed: 5 });
+    page.tell('end_game', { message: 'The other player has left' });
+  }, /The other player has left/],
+};
+
+for (const [what, [where, given, happens, said]] of Object.entries(BEFORE)) {
+  test(`the page does not stay blank, nor the server without a word, where ${what}`, async () => {
+    const page = await visit(given);
+    happens(page);
+    await settled();
+    assert.match(page.status.textContent, said);
+    const [failed] = page.sent.filter(([event]) => event === 'page_failed');
+    assert.match(failed[1].message, said);
+    assert.equal(failed[1].where, where);
+    page.sent.length = 0;
+    page.connected();
+    assert.deepEqual(page.sent, [], 'who cannot play asks for no game');
+  });
+}
+
+test('a player who cannot be reached is said, and how the game ended', async () => {
+  const page = await visit();
+  page.begins();
+  page.given.onHud({ players: [{ interrupted: true }], episode: 0, num_episodes: 2, phase: 'playing' });
+  assert.match(page.status.textContent, /cannot be reached at the moment/);
+  page.given.onHud({ players: [{ interrupted: false }], episode: 0, num_episodes: 2, phase: 'playing', notice: '' });
+  assert.equal(page.status.textContent, 'Episode 1 of 2: playing');
+  page.given.onNews({ news: 'done', reason: 'player_left', text: 'the other one went' });
+  page.given.onOver();
+  assert.match(page.status.textContent, /^The game has ended: the other one went\./);
+});

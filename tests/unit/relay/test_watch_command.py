@@ -1,0 +1,81 @@
+"""`pycore watch` shows what the server knows of the running games, as a table or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+from relay_support import Relay, running
+from test_relay_watching import TOKEN, metrics
+
+from pycore.cli import cli
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """A relay whose games can be watched."""
+    with running(tmp_path_factory.mktemp("watched"), settings={"environment": "walk"}, watch_token=TOKEN) as relay:
+        yield relay
+
+
+def run(*words: str, **environment: str) -> Result:
+    return CliRunner().invoke(cli, ["watch", *words], env={"COLUMNS": "160", **environment})
+
+
+def test_the_table_has_a_row_for_each_player_with_path_and_counts(watched: Relay) -> None:
+    """And nothing of what a page says reaches the terminal as control characters or markup."""
+    async def go() -> tuple[str, str]:
+        async with watched.pair() as ((one, _), game):
+            strange = metrics(game)
+            strange["metrics"]["now"] = {**strange["metrics"]["now"], "phase": "[red]\x1b[31mplaying"}
+            await one.call("p2p_session_metrics", strange)
+            done = await asyncio.to_thread(run, watched.url, "--token", TOKEN, "--once")
+            assert done.exit_code == 0, done.output
+            return game, done.output
+
+    game, said = asyncio.run(go())
+    assert " running, 0 waiting, 2 connected" in said
+    (first,) = [line for line in said.splitlines() if game[:8] in line and "p2p" in line]
+    cells = [cell.strip() for cell in first.replace("│", "|").split("|")]
+    assert cells[1:11] == [
+        f"walk {game[:8]}", "0", "[red]?[31mplaying", "2", "77", "1", "p2p", "41.5 ms", "12", "3",
+    ]  # fmt: skip
+    assert "connecting" in said
+
+
+def test_json_is_what_the_server_gives_and_the_printed_address_is_enough(watched: Relay) -> None:
+    """The token stands in it behind the #; it may come from the environment as well."""
+    async def go() -> list[Result]:
+        async with watched.pair() as (_, game):
+            address = f"{watched.url}watch/#token={TOKEN}"
+            found = [
+                await asyncio.to_thread(run, address, "--once", "--json"),
+                await asyncio.to_thread(lambda: run(watched.url, "--once", "--json", PYCORE_WATCH_TOKEN=TOKEN)),
+            ]
+            for each in found:
+                assert each.exit_code == 0, each.output
+                assert game in [of["game_id"] for of in json.loads(each.output)["games"]]
+            return found
+
+    assert len(asyncio.run(go())) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["{url}"], "give the token that the server printed"),
+        (["{url}", "--token", "wrong-wrong-wrong"], "the server does not know this token"),
+        (["{url}api/", "--token", TOKEN], "answered 404"),
+        (["ftp://x", "--token", TOKEN], "is no address of a server"),
+        (["http://127.0.0.1:9/", "--token", TOKEN, "--once"], "does not answer as a relay does"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_status_2(watched: Relay, words: list[str], said: str) -> None:
+    """With what to do."""
+    done = run(*[word.format(url=watched.url) for word in words])
+    assert done.exit_code == 2
+    assert said in done.output
+    assert "Traceback" not in done.output

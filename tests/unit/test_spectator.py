@@ -1,0 +1,119 @@
+"""A spectator's page shows the frames that were recorded, at any place of the past, or says that it does not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from test_bridge import done, keys, pair
+
+from examples import volley
+from pycore.bridge import spectator as module
+from pycore.bridge.spectator import Spectator, create
+from pycore.bridge.view import Pictures
+from pycore.envs import ParallelEnvAdapter
+from pycore.records import RecordError
+
+VOLLEY: dict[str, Any] = {"action_space": {"type": "discrete", "n": 6}}
+
+
+def recorded() -> tuple[str, list[str], list[str]]:
+    """A volley's header, the rows of its episodes, and what it drew of each frame of the second one."""
+    two = pair(max_steps=120, num_episodes=2)
+    two.until(done(two), play=keys)
+    header, *lines = two.pages[0].bridge.view.records().splitlines()
+    first = next(at for at, line in enumerate(lines) if line.startswith('{"end"')) + 1
+    drawn = []
+    env, of = volley.make_env(), [json.loads(line) for line in lines[first:-1]]
+    game = ParallelEnvAdapter(env, [0, 1], seed=json.loads(header)["seed"], rngs=())
+    game.reset(1)
+    pictures = Pictures(game)
+    for row in of:
+        game.step(row["actions"])
+        drawn.append(moving(pictures.render()))
+    return header, lines[first:], drawn
+
+
+def moving(picture: str) -> str:
+    """What is drawn but for what lasts."""
+    return json.dumps([each for each in json.loads(picture)["objects"] if not each.get("permanent")])
+
+
+@pytest.fixture(scope="module")
+def game() -> tuple[str, list[str], list[str]]:
+    return recorded()
+
+
+def begun(header: str) -> Spectator:
+    spectator = create(volley.make_env())
+    spectator.begin(json.dumps(VOLLEY), header, 1)
+    return spectator
+
+
+def state(spectator: Spectator, frame: int = 1) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(spectator.state(frame))
+    return found
+
+
+def test_rows_that_come_in_pieces_are_stepped_and_compared_to_their_end(game: tuple[str, list[str], list[str]]) -> None:
+    """An episode that is not the first, in batches; every hash of it is compared."""
+    header, rows, drawn = game
+    spectator = begun(header)
+    assert spectator.step(10) == 0
+    assert spectator.feed("".join(f"{row}\n" for row in rows[:50])) == 50
+    assert [spectator.step(20) for _ in range(4)] == [20, 40, 50, 50]
+    assert moving(spectator.show(50)) == drawn[49]
+    assert spectator.feed("".join(f"{row}\n" for row in rows[50:])) == len(rows) - 50
+    assert spectator.step(1000) == 120
+    found = state(spectator, 120)
+    assert (found["frames"], found["ended"], found["difference"], found["waiting"]) == (120, True, None, 0)
+    assert found["hashes"] == sum('"hash"' in row for row in rows)
+    assert found["actions"] == json.loads(rows[119])["actions"]
+    rewards = [json.loads(row)["rewards"] for row in rows[:-1]]
+    assert found["totals"] == {player: sum(each[player] for each in rewards) for player in ("0", "1")}
+
+
+def test_any_frame_of_the_past_is_drawn_and_the_game_goes_on_from_its_newest(
+    game: tuple[str, list[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In any order, between the batches, where few states are kept; lasting objects come with the first picture."""
+    monkeypatch.setattr(module, "KEPT", 3)
+    header, rows, drawn = game
+    spectator = begun(header)
+    spectator.feed("".join(f"{row}\n" for row in rows))
+    newest = 0
+    for _ in range(6):
+        newest = spectator.step(20)
+        for frame in (newest, 1, newest // 2, newest - 1, 7, newest):
+            assert moving(spectator.show(frame)) == drawn[frame - 1]
+    assert newest == 120
+    spectator.step(1)
+    assert state(spectator)["difference"] is None
+    assert state(spectator)["ended"]
+    again = begun(header)
+    again.feed(f"{rows[0]}\n")
+    again.step(1)
+    first = json.loads(again.show(1))
+    assert first["reset"]
+    assert any(each.get("permanent") for each in first["objects"])
+
+
+def test_a_row_that_is_not_what_the_environment_does_is_said(game: tuple[str, list[str], list[str]]) -> None:
+    """Whether a result was changed or the environment is another one; what is shown stays what was true."""
+    header, rows, _ = game
+    changed = [*rows[:30], rows[30].replace('"rewards":{"0":', '"rewards":{"0":1'), *rows[31:]]
+    spectator = begun(header)
+    spectator.feed("".join(f"{row}\n" for row in changed))
+    assert spectator.step(1000) == 30
+    assert "episode 1, frame 30" in state(spectator)["difference"]
+    assert spectator.step(10) == 30
+
+
+def test_rows_that_are_none_raise_with_their_line(game: tuple[str, list[str], list[str]]) -> None:
+    """A gap, for one: nothing is guessed."""
+    header, rows, _ = game
+    spectator = begun(header)
+    spectator.feed("".join(f"{row}\n" for row in (*rows[:5], *rows[6:])))
+    with pytest.raises(RecordError, match="frame 6 of episode 1, not frame 5 of episode 1"):
+        spectator.step(100)
