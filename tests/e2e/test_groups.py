@@ -6,7 +6,11 @@ far as it goes, and CPython reproduces them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -17,10 +21,11 @@ from tools.examples import example
 pytestmark = pytest.mark.e2e
 
 
-def play(out: Path, seats: int = 3, **plan: object) -> Outcome:
+def play(out: Path, seats: int = 3, more: Mapping[str, Any] = MappingProxyType({}), **plan: Any) -> Outcome:
+    """`more`: settings in the place of the example's."""
     played = example("tag", seats)
     site = played.build()
-    given = Plan(played.game, **plan)  # type: ignore[arg-type]
+    given = Plan(replace(played.game, settings={**played.game.settings, **more}), **plan)
     outcome = rehearse(given, site=site, chromium=chromium.ensure(), database=str(out / "data.sqlite"), out=out)
     assert outcome.problems == []
     assert outcome.lost == []
@@ -57,6 +62,19 @@ def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(tm
         assert metrics["frames"]["total"] >= 250
         assert metrics["inputs"]["sentViaSocketIO"] == 0
         assert metrics["pathChanges"] == []
+
+
+@pytest.mark.long
+def test_two_of_three_play_on_when_the_study_wants_it_so(tmp_path: Path) -> None:
+    """Behind the last own action of the one who left, on which both agree, stands the default."""
+    outcome = play(tmp_path, 3, {"on_drop": "default_action"}, seconds=14, leave_at=6)
+    assert outcome.departed is not None
+    assert outcome.departed.end == ""
+    assert outcome.departed.gone is not None
+    assert set(reasons(outcome)) <= {"stop", "complete"}
+    own = outcome.departed.metrics["frames"]["total"]
+    for metrics in outcome.metrics.values():
+        assert metrics["frames"]["total"] > own + 60
 
 
 @pytest.mark.long

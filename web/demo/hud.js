@@ -205,7 +205,7 @@ export class Hud {
       ['Frame', String(frame)], ['Rollbacks', String(rollbacks)], ['Longest rollback', frames(deepest)],
       ...others.map(({ player, seat }) => /** @type {[string, string]} */ ([
         playerName(players, seat),
-        `${standing(player)}${typeof player.rtt_ms === 'number' ? `, ${Math.round(player.rtt_ms)} ms` : ''}`,
+        `${standing(player)}${typeof player.rtt_ms === 'number' && !player.gone ? `, ${Math.round(player.rtt_ms)} ms` : ''}`,
       ])),
     ];
     if (list.childElementCount !== values.length) {
