@@ -28,7 +28,17 @@ from pycore.errors import (
     PycoreError,
     UsageError,
 )
-from pycore.events import Desync, EpisodeEnded, Event, Log, PathChanged, PeerStatus, PhaseChanged, SessionEnded
+from pycore.events import (
+    Desync,
+    EpisodeEnded,
+    Event,
+    Log,
+    PathChanged,
+    PeerStatus,
+    PhaseChanged,
+    PlayerGone,
+    SessionEnded,
+)
 from pycore.policy import Outlook, Policy, Predictor
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES, PLAYING, READYING
 from pycore.session.session import Session
@@ -46,6 +56,7 @@ __all__ = [
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
     "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync", "PeerStatus",
+    "PlayerGone",
     "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
     "DecodeError", "PolicyError", "EnvironmentUnfit",
 ]  # fmt: skip

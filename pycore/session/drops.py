@@ -214,7 +214,8 @@ class Drops:
         if word.gone & self._me:
             self._dropped_by = self._dropped_by or link
             return
-        if not word.gone or number in self._roster.gone:
+        if not word.gone or word.gone >> number & 1:
+            # Nobody calls itself gone.
             return
         members = [other for other in self._roster.seats_of if word.gone >> other & 1]
         for other, cause in zip(members, causes, strict=True):
@@ -267,11 +268,16 @@ class Drops:
         self._leave()
         self._settle()
 
-    def leave(self, end: int) -> None:
-        """The episode is final, with this frame: who gave everything up to there is missing from the next one on."""
+    def ends_with(self, end: int) -> bool:
+        """Whether the episode has this end for the sake of who is gone alone."""
+        return self.end_frame == end < self._longest
+
+    def leave(self, end: int, reason: str) -> None:
+        """The episode is final, with this frame: who gave everything up to there is missing from the next one on,
+        unless that is the `reason` of the end."""
         episode = self._episode.number
         for departure in self._roster.gone.values():
-            whole = min(departure.frames.values(), default=end) >= end
+            whole = reason != "player_left" and min(departure.frames.values(), default=end) >= end
             if departure.episode is None or (departure.episode == episode and whole):
                 self._note(departure, episode + 1, dict.fromkeys(departure.link.peer.seats, -1))
         self._leave()

@@ -90,7 +90,7 @@ class Ending:
         elif self._episode.stop_frame == end:
             reason = "stop"
         else:
-            reason = "player_left" if self._drops.end_frame == end else "max_steps"
+            reason = "player_left" if self._drops.ends_with(end) else "max_steps"
         self._leave(now, end, reason)
 
     def _settled(self, link: Link, end: int, confirmed: int) -> bool:
@@ -118,7 +118,7 @@ class Ending:
         desync = episode.desync
         drops = self._drops
         gone = drops.end_session and (not last or reason == "player_left")
-        drops.leave(end)
+        drops.leave(end, reason)
         episode.leave()
         self._stop.leave()
         self._end.revoke()

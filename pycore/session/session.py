@@ -136,7 +136,7 @@ class Session:
 
         True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
         """
-        return not self._course.is_over and self._intake.store(seat, action, frame, self._time(now), path)
+        return self._course.phase < DONE and self._intake.store(seat, action, frame, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame`, as far as they were dispatched, and knows everybody's."""

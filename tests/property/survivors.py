@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pycore.testing import Mesh, Page
+import core_view
+
+from pycore.testing import Mesh, Page, Watcher
 
 WENT_ON = frozenset(("complete", "stop"))
 """Reasons with which a session came to its end."""
@@ -64,3 +66,31 @@ def _ended_alike(mesh: Mesh, page: Page) -> list[str]:
             if one is not None and two is not None and (one, page.rows[episode]) != (two, other.rows[episode]):
                 wrong.append(f"seats {page.seat} and {other.seat}: episode {episode} ended otherwise")
     return wrong
+
+
+class Holding(Watcher):
+    """Remembers how far each page held the inputs of each other one in an unbroken run, as long as that was there."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[int, int, int], int] = {}
+        """By page, episode and seat."""
+
+    def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
+        session = page.session
+        if page.loads or not core_view.open_for_inputs(session):
+            return
+        held = core_view.held(session)
+        for link in session.there:
+            key = page.seat, session.episode, link.seat
+            self.held[key] = max(self.held.get(key, -1), held[link.seat])
+
+    def lost(self, mesh: Mesh) -> list[str]:
+        """What a survivor held, and was not played."""
+        wrong = []
+        for seat, (episode, frame) in settled_in(mesh).items():
+            for page in mesh.peers:
+                if seat in page.session.gone and page.session.reason in TO_AN_END:
+                    held = self.held.get((page.seat, episode, seat), -1)
+                    if held > max(frame, page.session.seats[seat].delay - 1):
+                        wrong.append(f"seat {page.seat} held seat {seat} up to {held} in {episode}, settled at {frame}")
+        return wrong

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from core_support import Table, settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pycore.duties import EMIT
 from pycore.events import EpisodeEnded, PeerStatus, PlayerGone, SessionEnded
@@ -52,7 +54,7 @@ def over(table: Table, peers: Sequence[int], most: int = 1200) -> None:
     raise AssertionError(f"not over: {[(table[peer].phase, table[peer].frame) for peer in peers]}")
 
 
-def given(table: Table, seat: int, episode: int = 0) -> dict[int, bytes]:
+def given_by(table: Table, seat: int) -> dict[int, bytes]:
     """What a page fixed of its seat, as it published or still holds it."""
     timeline = table[seat].timeline
     ring = timeline.frames
@@ -94,7 +96,7 @@ def test_the_last_inputs_of_who_is_gone_count_though_they_reached_one_survivor_a
     press(table, last)
     held = table[0].timeline.frames.held[gone]
     assert held - table[1].timeline.frames.held[gone] == last
-    true = given(table, gone)
+    true = given_by(table, gone)
     table.passes = only(of=[gone])
     table[1].player_left(gone, table.now, certain=True)
     over(table, stay)
@@ -514,6 +516,38 @@ def test_a_block_about_who_is_gone_that_is_garbage_moves_nothing(payload: bytes)
     session.receive(1, table.forged(1, blocks=[(GONE, WORD + SEAT)], seq=10_000), table.now)
     assert session.malformed == 1
     assert set(session.gone) == {2}
+
+
+@given(data=st.data())
+def test_whatever_stands_in_such_a_block_one_error_refuses_it_or_it_is_a_word(data: st.DataObject) -> None:
+    """Bytes at random, and words with some bytes changed, before and after somebody is gone: nothing raises, and what
+    is refused has moved nothing."""
+    table = playing(3, settings(max_steps=600, on_drop=data.draw(st.sampled_from(["end", "default_action"]))))
+    session = table[0]
+    if data.draw(st.booleans()):
+        table.passes = only(of=[2])
+        session.players_gone([2], table.now)
+    seq = 5000
+    for _ in range(data.draw(st.integers(1, 6))):
+        payload = bytearray(data.draw(st.sampled_from([WORD + SEAT, b"\1\0\2\2" + b"\0" * 20])))
+        for place, value in data.draw(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 255)), max_size=3)):
+            payload[place % len(payload)] = value
+        if data.draw(st.integers(0, 3)) == 0:
+            payload = bytearray(data.draw(st.binary(max_size=40)))
+        first, count = data.draw(st.integers(0, 90)), data.draw(st.integers(1, 4))
+        run = datagram.Run(data.draw(st.integers(0, 2)), first, [b"\3"] * count)
+        seq += 1
+        runs = [run] * data.draw(st.integers(0, 1))
+        packet = table.forged(
+            1, blocks=[(GONE, bytes(payload))], runs=runs, seq=seq,
+            first=table[1].dispatched + 1,
+        )  # fmt: skip
+        before = session.malformed, set(session.gone), list(session.timeline.frames.held), session.timeline.pending
+        session.receive(1, packet, table.now)
+        # An input that is out of reach, or another one, is refused by itself.
+        if session.malformed > before[0] and not runs:
+            assert before[1:] == (set(session.gone), list(session.timeline.frames.held), session.timeline.pending)
+    press(table, 30)
 
 
 def test_what_a_survivor_says_of_who_is_gone_stops_when_both_know_it_of_each_other() -> None:

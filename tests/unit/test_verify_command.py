@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from records_support import changed, forgotten, played, stored  # noqa: F401
+from records_support import OF, SEED, SETTINGS, changed, forgotten, played, stored  # noqa: F401
 
 from pycore.cli import cli
+from pycore.records import Trajectory, export_session_metrics, trajectory_text
+from pycore.testing import Conditions, Mesh, Walk
 
 
 def run(*arguments: str | Path) -> Result:
@@ -208,3 +210,52 @@ def test_a_mistake_in_the_call_is_told_with_the_way_out(tmp_path: Path, words: l
     result = run(*(word.format(tmp_path) for word in words))
     assert result.exit_code == 2, result.output
     assert message in result.output.replace("\n", " ")
+
+
+def of_three(folder: Path, on_drop: str) -> Path:
+    """A game of three of whom one leaves in the middle of the second episode."""
+    settings = OF.replace(on_drop=on_drop)
+    mesh = Mesh(
+        3, settings, lambda seat: Walk(3, seed=SEED), lambda seat: lambda episode, frame: 1 + (frame // 3 + seat) % 5,
+        Conditions(delay=0.05), seed=SEED,
+    )  # fmt: skip
+    mesh.server.grace = 1.0
+    kept = [Trajectory() for _ in range(3)]
+    for page, trajectory in zip(mesh.peers, kept, strict=True):
+        page.session.add_sink(trajectory)
+    mesh.at(3.4, mesh.peers[2].leave)
+    mesh.run(60.0)
+    for seat, page in enumerate(mesh.peers):
+        (folder / f"trajectory-{seat}.jsonl").write_text(trajectory_text(page.session, kept[seat]))
+        (folder / f"metrics-{seat}.json").write_text(json.dumps(export_session_metrics(page.session)))
+    of = {**SETTINGS, "on_drop": on_drop}
+    (folder / "game.py").write_text(
+        "from pycore.testing import Walk\n"
+        f"SETTINGS = {of!r}\n"
+        f"def make_env():\n    return Walk(3, seed={SEED})\n"
+    )
+    return folder
+
+
+@pytest.mark.parametrize(("on_drop", "frames"), [("default_action", 100), ("end", None)])
+def test_where_one_of_three_was_gone_it_is_said_who_and_where(
+    tmp_path: Path, on_drop: str, frames: int | None
+) -> None:
+    """The others' records are whole and the same, and the environment gives them again."""
+    game = of_three(tmp_path, on_drop)
+    drops = [json.loads((game / f"metrics-{seat}.json").read_text())["drops"] for seat in range(3)]
+    assert drops[2] == []
+    ((drop,), (other,)) = drops[:2]
+    assert (drop["playerId"], drop["cause"], drop["episode"]) == ("2", "left", 1)
+    assert (other["episode"], other["frame"]) == (drop["episode"], drop["frame"])
+    result = run(game, "--env", game / "game.py")
+    first, *reasons = result.stdout.splitlines()
+    total = 50 + drop["frame"] + 1 if frames is None else frames
+    assert first == f"partial: mesh: 3 records, {total} frames, reproduced by the environment"
+    assert f"  player 2 was gone (left): its last action is of frame {drop['frame']} in episode 1" in reasons
+    assert [reason for reason in reasons if "did not end alike" in reason or "inputs were sent" in reason] == []
+    assert (game / "trajectory-0.jsonl").read_bytes() == (game / "trajectory-1.jsonl").read_bytes()
+    metrics = game / "metrics-1.json"
+    metrics.write_text(metrics.read_text().replace(f'"frame": {drop["frame"]}, "inputsB', '"frame": 1, "inputsB'))
+    assert run(game).stdout.startswith("desynced:")
+    assert "the others do not agree on the last action of player 2" in run(game).stdout
