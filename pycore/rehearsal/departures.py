@@ -19,9 +19,17 @@ KEEP: Final = """
 window.addEventListener('pagehide', () => {
   const game = window.pycoreGame;
   if (!game) return;
-  localStorage.setItem('KEPT', JSON.stringify({
+  const keep = () => localStorage.setItem('KEPT', JSON.stringify({
     metrics: game.exportSessionMetrics(), records: game.records(), read: window.pycoreRead,
   }));
+  keep();
+  // Some ticks more may be made before the page is really gone.
+  const read = window.pycoreReadAction;
+  window.pycoreReadAction = (frame) => {
+    const action = read(frame);
+    keep();
+    return action;
+  };
 });
 """.replace("KEPT", KEPT)
 """What every page runs before anything else."""
