@@ -29,6 +29,7 @@ PREPARED = "PYCORE_BUILD_PREPARED"
 """Set for the second start, inside the environment, so that it is checked once."""
 
 SHUT = ("silent", "close")
+EXAMPLES = ("volley", "tag")
 
 
 def positive(text: str) -> int:
@@ -52,6 +53,13 @@ def nonnegative(text: str) -> float:
     return value
 
 
+def seats(text: str) -> int:
+    value = int(text)
+    if not 2 <= value <= 8:
+        raise argparse.ArgumentTypeError(f"{value} is not between 2 and 8")
+    return value
+
+
 def delay(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 60:
@@ -68,15 +76,18 @@ def parser() -> argparse.ArgumentParser:
     demo = tasks.add_parser(
         "demo",
         help="play: start the relay and the page; or rehearse a session in headless browsers",
-        description="Builds the wheel and the site, starts the relay and prints the address; two tabs play. "
+        description="Builds the wheel and the site, starts the relay and prints the address; as many tabs play as "
+        "the example has players. "
         "With --selfplay, headless pages play instead, and the session is checked.",
     )
     demo.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     demo.add_argument("--port", type=int, default=None, help="default: 8000; with --selfplay: a free one")
     demo.add_argument("--database", default=None, help="SQLAlchemy URL or file; default: build/demo.sqlite")
+    demo.add_argument("--example", choices=EXAMPLES, default=None, help="default: volley for two, tag for more")
+    demo.add_argument("--seats", type=seats, default=None, metavar="N", help="players per game, 2 to 8 (default: 2)")
     demo.add_argument("--settings", type=Path, default=None, help="JSON file with the study's settings")
     rehearsal = demo.add_argument_group("rehearsal")
-    rehearsal.add_argument("--selfplay", type=positive, metavar="N", help="this many headless pages play")
+    rehearsal.add_argument("--selfplay", type=seats, metavar="N", help="this many headless pages play")
     rehearsal.add_argument("--seconds", type=nonnegative, default=20.0, help="how long (default: %(default)g)")
     rehearsal.add_argument("--out", type=Path, default=None, help="folder for metrics and trajectories")
     rehearsal.add_argument("--latency", type=nonnegative, default=0.0, metavar="MS", help="added one-way time")
@@ -84,6 +95,10 @@ def parser() -> argparse.ArgumentParser:
     rehearsal.add_argument("--p2p-down-at", type=nonnegative, metavar="S", help="cut peer-to-peer after S seconds")
     rehearsal.add_argument("--p2p-up-at", type=nonnegative, metavar="S", help="and restore it")
     rehearsal.add_argument("--p2p-cut", choices=SHUT, default="silent", help="how (default: %(default)s)")
+    rehearsal.add_argument("--leave-at", type=nonnegative, metavar="S", help="the last page is closed after S seconds")
+    rehearsal.add_argument("--reload-at", type=nonnegative, metavar="S", help="the last page is loaded again")
+    rehearsal.add_argument("--server-down-at", type=nonnegative, metavar="S", help="the server ends after S seconds")
+    rehearsal.add_argument("--server-up-at", type=nonnegative, metavar="S", help="and another one takes its place")
     rehearsal.add_argument("--socketio-only", action="store_true", help="peer-to-peer never comes up")
     rehearsal.add_argument("--input-delay", type=delay, default=None, metavar="N", help="frames")
     rehearsal.add_argument("--seed", type=int, default=1, help="of the scripted inputs (default: %(default)s)")
@@ -130,18 +145,20 @@ def parser() -> argparse.ArgumentParser:
 def contradiction(options: argparse.Namespace) -> str:
     """Why the options of `demo` make no sense together; empty if they do. None is ignored in silence."""
     usual = parser().parse_args(["demo"])
+    if options.example == "volley" and (many := options.selfplay or options.seats or 2) != 2:
+        return f"beach volley is for two, not for {many}: --example tag"
     given = {name for name, value in vars(options).items() if value != getattr(usual, name)}
     rehearsed = {
         "seconds", "out", "latency", "loss", "p2p_down_at", "p2p_up_at", "p2p_cut", "socketio_only", "input_delay",
-        "seed", "chromium",
+        "seed", "chromium", "leave_at", "reload_at", "server_down_at", "server_up_at",
     }  # fmt: skip
     down, up = options.p2p_down_at, options.p2p_up_at
     if options.selfplay is None:
         for name in sorted(given & rehearsed):
             return f"--{name.replace('_', '-')} is for a rehearsal: add --selfplay 2"
         return ""
-    if options.selfplay != 2:
-        return f"a session has two players here, not {options.selfplay}"
+    if options.seats is not None:
+        return f"--selfplay {options.selfplay} says already how many play: leave out --seats"
     for name in sorted(given & {"host", "settings"}):
         return f"--{name} is not for a rehearsal, which has its own"
     if down is None and (up is not None or "p2p_cut" in given):

@@ -56,7 +56,9 @@ class Volley:
 
     def __init__(self, points=5, max_steps=None):
         # No generator but the number in the state, so none has to be saved beside it.
-        self.metadata = {"name": "volley_v1", "render_fps": 30, "rngs": ()}
+        # `seats` is for whoever shows who is who around the picture.
+        seats = [{"name": name, "color": paint[0]} for name, paint in zip(NAMES, PAINT, strict=True)]
+        self.metadata = {"name": "volley_v1", "render_fps": 30, "rngs": (), "seats": seats}
         self.points = points
         self.max_steps = max_steps
         self.agents = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,7 +22,8 @@ ON_DESYNC: Final = ("report", "end")
 OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
 LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
-PER_SEAT: Final = ("action_space", "default_action", "input_delay")
+PER_SEAT: Final = ("action_space", "default_action", "input_delay", "name", "color")
+COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 ON_DROP: Final = ("end", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
@@ -100,7 +102,8 @@ class Settings(Frozen):
     subject_from: Sequence[str] = SUBJECT_FROM
     """Names in the page's address whose value is the subject id, `?PROLIFIC_PID=…`; the first that is there counts."""
     seats: Sequence[Mapping[str, Any]] = ()
-    """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`. Empty: nothing does."""
+    """What differs between seats, by seat: `action_space`, `default_action`, `input_delay`; and what the page calls who
+    sits there, `name`, with `color`, "#3d7be0". Empty: nothing does."""
     policies: Mapping[str, Any] = MappingProxyType({})
     """Players whose seats policies play, by id: ``{"1": "partner.py:make_policy"}``, or instead of the text an object
     with `policy`, the same text, `computed_by`, `all` (the default) or `one`, and perhaps `version`, a text that says
@@ -180,6 +183,10 @@ class Settings(Frozen):
                 plain["default_action"] = _spelled(plain["default_action"])
             if "input_delay" in plain:
                 plain["input_delay"] = _whole(f"seats[{number}].input_delay", plain["input_delay"])
+            if not isinstance(plain.get("name", ""), str):
+                raise ConfigError(f"seats[{number}].name is {plain['name']!r:.40}; it must be a text")
+            if not COLOR.fullmatch(str(plain.get("color", "#000000"))):
+                raise ConfigError(f"seats[{number}].color is {plain['color']!r:.40}; it must be as '#3d7be0'")
             seats.append(plain)
         own["seats"] = tuple(seats)
 

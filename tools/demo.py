@@ -1,19 +1,21 @@
-"""`build.py demo`: the relay and the page; or, with --selfplay, a rehearsal of the example."""
+"""`build.py demo`: the relay and the page; or, with --selfplay, a rehearsal of an example."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from pycore.errors import UsageError
-from pycore.rehearsal import Plan, RehearsalFailed, rehearse, serving, write
-from tools import chromium, site
-from tools.paths import BUILD, ROOT, SITE
+from pycore.rehearsal import Game, Plan, RehearsalFailed, rehearse, serving, write
+from pycore.relay.settings import read_settings
+from tools import chromium
+from tools.examples import COUNTS, Example, example
+from tools.paths import BUILD, ROOT
 from tools.process import Failed, Missing, say
-from tools.volley import VOLLEY
 
 DEFAULT_PORT = 8000
 
@@ -26,7 +28,8 @@ def main(options: argparse.Namespace) -> int:
         port = DEFAULT_PORT if options.port is None else options.port
         serving.refuse_taken(options.host, port)
         database = serving.database_url(options.database or BUILD / "demo.sqlite")
-        return serve(options.host, port, database, options.settings, site.build())
+        played = example(options.example, options.seats)
+        return serve(options.host, port, database, settings_of(played, options.settings), played)
     except UsageError as error:
         raise Missing(str(error)) from error
     except RehearsalFailed as error:
@@ -42,11 +45,12 @@ def selfplay(options: argparse.Namespace) -> int:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Missing(f"--out {out} cannot be a folder: {error}") from error
-    site.build()
+    played = example(options.example, options.selfplay)
+    folder = played.build()
     browser = chromium.ensure(options.chromium)
-    plan = plan_of(options)
+    plan = plan_of(options, played.game)
     outcome = rehearse(
-        plan, site=SITE, chromium=browser, database=options.database, port=options.port, out=out, say=say
+        plan, site=folder, chromium=browser, database=options.database, port=options.port, out=out, say=say
     )
     write(outcome, out)
     show(outcome)
@@ -54,10 +58,10 @@ def selfplay(options: argparse.Namespace) -> int:
     return 1 if outcome.problems else 0
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
+def plan_of(options: argparse.Namespace, game: Game) -> Plan:
     """The plan that the command line describes."""
     return Plan(
-        VOLLEY,
+        game,
         seconds=options.seconds,
         latency_ms=options.latency,
         loss=options.loss / 100,
@@ -67,17 +71,32 @@ def plan_of(options: argparse.Namespace) -> Plan:
         socketio_only=options.socketio_only,
         input_delay=options.input_delay,
         seed=options.seed,
+        leave_at=options.leave_at,
+        reload_at=options.reload_at,
+        server_down_at=options.server_down_at,
+        server_up_at=options.server_up_at,
     )
 
 
-def serve(host: str, port: int, database: str, settings: Path | None, folder: Path) -> int:
+def settings_of(played: Example, given: Path | None) -> Path:
+    """A file with the example's settings, and before them those that were given. Raises ConfigError."""
+    values = {**played.game.settings, **({} if given is None else read_settings(given))}
+    file = played.folder.with_name(f"{played.folder.name}.json")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(values), "utf-8")
+    return file
+
+
+def serve(host: str, port: int, database: str, settings: Path, played: Example) -> int:
     """Run the relay until Ctrl-C."""
-    relay = subprocess.Popen(serving.command(host, port, database, folder, settings), cwd=ROOT)
+    command = serving.command(host, port, database, played.build(), settings)
+    seats = played.game.seats
+    relay = subprocess.Popen([*command, "--seats", str(seats)], cwd=ROOT)
     # Whoever ends this process by name ends the relay too.
     signal.signal(signal.SIGTERM, lambda *_: relay.terminate())
     try:
         serving.wait_until_healthy(serving.address(host, port), relay)
-        say(f"playing at {serving.address(host, port)}  (open it in two tabs; Ctrl-C ends)")
+        say(f"playing at {serving.address(host, port)}  (open it in {COUNTS[seats - 2]} tabs; Ctrl-C ends)")
         say(f"data goes to {database}")
         return ended(relay.wait())
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""The example's site: what `pycore.site` makes, with the newest Pyodide, micropip, and a lock file of what is there.
+"""The examples' sites: what `pycore.site` makes, with the newest Pyodide, micropip, and a lock file of what is there.
 
 What only a checkout has is here: npm's Pyodide, wheels byte-compiled for it whatever Python runs this, and a lock file
 that names pycore.
@@ -12,27 +12,30 @@ import os
 import shutil
 from pathlib import Path
 
+from pycore.factory import DEFAULT
+from pycore.site import Study
 from pycore.site import build as build_site
 from tools import distributions, node, wheels
 from tools.paths import BUILD, NEWEST, ROOT, SITE
 from tools.process import Missing, Stopwatch, say
 
 GAME = ROOT / "examples" / "volley.py"
-TITLE = "Beach volley"
-INTRO = (
-    "A short game for two: keep the ball off the sand on your side of the net. You play with another person, each on "
-    "your own screen."
+STUDY = Study(
+    {},
+    title="Beach volley",
+    intro="A short game for two: keep the ball off the sand on your side of the net. You play with another person, "
+    "each on your own screen.",
 )
 
 
-def build(folder: Path = SITE) -> Path:
-    """Build the site of the example."""
+def build(folder: Path = SITE, game: Path = GAME, factory: str = DEFAULT, study: Study = STUDY) -> Path:
+    """Build the site of an example, beach volley unless another one is said."""
     watch = Stopwatch()
     node.ensure_packages()
-    if not GAME.is_file():
-        raise Missing(f"{GAME.relative_to(ROOT)} is not there; the site does not work without it")
+    if not game.is_file():
+        raise Missing(f"{game.relative_to(ROOT)} is not there; the site does not work without it")
     wheels.current().browser(NEWEST)  # where `pycore.install` finds it
-    build_site(folder, game=GAME, pyodide=distribution(), title=TITLE, intro=INTRO, finish=lock)
+    build_site(folder, game=game, factory=factory, study=study, pyodide=distribution(), finish=lock)
     say(f"{folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder} is built ({watch})")
     return folder
 

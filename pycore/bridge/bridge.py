@@ -21,7 +21,7 @@ from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
-from pycore.bridge.seats import who_left
+from pycore.bridge.seats import looks_of, who_left
 from pycore.bridge.sent import Sent
 from pycore.bridge.stores import Stores
 from pycore.bridge.view import Pictures, View
@@ -120,9 +120,10 @@ class Bridge:
         every = game.settings.store_every if companion is None else 0.0
         self._stores = Stores(session, self.trajectory, self._experienced, self._figures.export, game.now, every)
         self._sent = sent = Sent(session)
+        looks = looks_of(owned, game.settings, len(session.players))
         self.view = View(
-            session, self.trajectory, self._connections, self._pictures, self._figures, sent,
-            lambda: self._refusals.notice(self.now),
+            session, self.trajectory, self._pictures, self._figures, sent,
+            lambda: self._refusals.notice(self.now), looks,
         )  # fmt: skip
         self._default = session.seats[session.me].default_action
         self._write_head()

@@ -31,8 +31,6 @@ class Connections:
         self._looked_at = game.now
         self._stirred = False
         """Something was said since, which may have an answer."""
-        self.kinds: dict[int, str] = {}
-        """What ICE settled on, by seat: `direct` or `relay` (TURN). A session has one for all its links, the last."""
 
     def happened(self, data: dict[str, Any], came: float) -> None:
         """The browser says what a connection did. Raises what reading it raises, or IndexError."""
@@ -50,7 +48,7 @@ class Connections:
         self._stirred = True
 
     def _settled(self, seat: int, value: dict[str, Any], came: float) -> None:
-        """Candidates were chosen: the server is told of this link, the session's metrics name the last one."""
+        """Candidates were chosen: the server and the session's metrics are told of this link."""
         session = self._session
         kind = str(value["connection_type"])
         details = {
@@ -58,8 +56,7 @@ class Connections:
             "detectedAtFrame": session.frame,
             "timestamp": round(session.wall_ms(came)),
         }
-        self.kinds[seat] = kind
-        session.set_connection_type(kind, details)
+        session.set_connection_type(seat, kind, details)
         report = {
             "game_id": session.game_id,
             "player_id": session.players[session.me],

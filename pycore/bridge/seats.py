@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycore.session.session import Session
+from pycore.settings import Settings
 
 
 def seat_order(players: list[int | str]) -> list[int | str]:
@@ -22,3 +23,17 @@ def who_left(session: Session, player: Any) -> int | None:
     if len(others) == 1:
         return others[0]
     return next((seat for seat in others if str(session.players[seat]) == str(player)), None)
+
+
+def looks_of(env: Any, settings: Settings, count: int) -> list[dict[str, str]]:
+    """What a page calls each seat, and in which colour: `name` and `color`, where the settings say them, or else
+    `seats` of the environment's metadata, a list of dictionaries by seat."""
+    metadata = getattr(env, "metadata", None)
+    own = metadata.get("seats") if isinstance(metadata, dict) else None
+    found = []
+    for seat in range(count):
+        of_env = own[seat] if isinstance(own, (list, tuple)) and seat < len(own) else None
+        of_study = settings.seats[seat] if seat < len(settings.seats) else {}
+        both = {**(of_env if isinstance(of_env, dict) else {}), **of_study}
+        found.append({name: both[name] for name in ("name", "color") if isinstance(both.get(name), str)})
+    return found

@@ -7,10 +7,9 @@ when an episode or a session is over.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.sent import Sent
 from pycore.envs.pictures import PIXELS, picture_json
@@ -73,19 +72,19 @@ class View:
         self,
         session: Session,
         trajectory: Trajectory,
-        connections: Connections,
         pictures: Pictures | None,
         figures: Figures,
         sent: Sent,
         notice: Callable[[], str],
+        looks: Sequence[Mapping[str, str]],
     ) -> None:
         self._session = session
         self._trajectory = trajectory
-        self._connections = connections
         self._pictures = pictures
         self._figures = figures
         self._sent = sent
         self._notice = notice
+        self._looks = looks
         self.socketio_rtt: float | None = None
         """Round trip to the server in s, which the page measures."""
 
@@ -121,7 +120,7 @@ class View:
                 "stalls": session.stalls,
                 "holding": timeline.end is not None,
                 "phase": PHASE_NAMES[session.phase],
-                "connection_type": session.connection_type,
+                "connection_type": session.kinds.session[0],
                 "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
                 "reason": session.reason,
                 "notice": self._notice(),
@@ -130,7 +129,7 @@ class View:
 
     def _player(self, seat: int) -> dict[str, Any]:
         session = self._session
-        entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me}
+        entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me, **self._looks[seat]}
         if str(session.players[seat]) in session.settings.policies:
             entry["policy"] = True
         elif seat != session.me:
@@ -142,7 +141,7 @@ class View:
             entry["hidden"] = bool(link.hidden)
             entry["interrupted"] = session.is_interrupted(seat)
             entry["gone"] = seat in session.gone
-            entry["connection_type"] = self._connections.kinds.get(seat, "unknown")
+            entry["connection_type"] = session.kinds.of(seat)
         return entry
 
     def score(self) -> tuple[dict[Any, Any], Any]:

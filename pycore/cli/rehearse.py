@@ -43,6 +43,10 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 @click.option("--p2p-up-at", type=click.FloatRange(0), metavar="S", help="and restore it.")
 @click.option("--p2p-cut", type=click.Choice(CUTS), help="How it is cut.  [default: silent]")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
+@click.option("--leave-at", type=click.FloatRange(0), metavar="S", help="Close the last page after so many seconds.")
+@click.option("--reload-at", type=click.FloatRange(0), metavar="S", help="Load the last page again.")
+@click.option("--server-down-at", type=click.FloatRange(0), metavar="S", help="End the server after so many seconds,")
+@click.option("--server-up-at", type=click.FloatRange(0), metavar="S", help="and start another one in its place.")
 @click.option("--hide", metavar="PAGE@FROM-TO", help="Hide a page meanwhile, for instance 1@3-7.")
 @click.option(
     "--settings", type=click.Path(path_type=Path), metavar="FILE",
@@ -89,6 +93,10 @@ def rehearse(
     p2p_cut: str | None,
     socketio_only: bool,
     input_delay: int | None,
+    leave_at: float | None,
+    reload_at: float | None,
+    server_down_at: float | None,
+    server_up_at: float | None,
     hide: str | None,
     settings: Path | None,
     packages: str | None,
@@ -142,6 +150,10 @@ def rehearse(
             input_delay=input_delay,
             seed=seed,
             episodes=episodes,
+            leave_at=leave_at,
+            reload_at=reload_at,
+            server_down_at=server_down_at,
+            server_up_at=server_up_at,
             hide=None if hide is None else _hidden(hide),
             screenshots={"middle": seconds / 2, "end": seconds} if screenshots else {},
             policy=None if policy is None else _policy(policy),

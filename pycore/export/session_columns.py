@@ -14,6 +14,13 @@ def _header(game: Game) -> Mapping[str, Any]:
     return game.evidence.header or {}
 
 
+def _kinds(network: Any) -> Any:
+    """Of metrics that say it link by link; older ones do not."""
+    if not isinstance(network, dict) or not all("connectionType" in of for of in network.values()):
+        return NOTHING
+    return {player: of["connectionType"] for player, of in network.items()}
+
+
 SESSIONS: Final[Table[SessionRow]] = Table(
     "one game for one player",
     rows.sessions,
@@ -45,7 +52,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.player == row.game.evidence.longest),
         Column("end_reason", "text", "", "why the session ended for this player; empty: its metrics have no end",
                lambda row: row.at("end", "reason")),
-        Column("connection_type", "text", "", "direct, relay or unknown", lambda row: row.at("connection", "type")),
+        Column("connection_type", "text", "", "direct, relay or unknown; of several links that of the least direct one",
+               lambda row: row.at("connection", "type")),
         Column("inputs_sent_p2p", "integer", "inputs", "own inputs whose first dispatch was peer-to-peer",
                lambda row: row.at("inputs", "sentViaP2P")),
         Column("inputs_sent_socketio", "integer", "inputs", "own inputs whose first dispatch was by the server",
@@ -171,5 +179,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
         Column("drops", "json", "", "who else was gone before the end", lambda row: row.metrics.get("drops", NOTHING)),
         Column("desync_fields", "json", "", "what differed from another player: path, own value, the other's",
                lambda row: row.differing),
+        Column("connection_types", "json", "", "connection_type for each other player, by its id",
+               lambda row: _kinds(row.metrics.get("network"))),
     ),
 )  # fmt: skip

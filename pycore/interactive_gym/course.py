@@ -103,7 +103,7 @@ class Course:
             status = "degraded"
         report = {
             **self.presence.ids(),
-            "connection_type": session.connection_type if by_peer else "socketio_fallback",
+            "connection_type": session.kinds.session[0] if by_peer else "socketio_fallback",
             "latency_ms": latency,
             "status": status,
             "episode": session.episode,

@@ -43,10 +43,11 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
         counts["inputsResentViaP2P"] += of.resent_via_p2p
         counts["inputsResentViaSocketIO"] += of.resent_via_socketio
     frame = session.fallback_frame
+    kind, details = session.kinds.session
     return {
         **counts,
-        "connectionType": session.connection_type,
-        "connectionDetails": dict(session.connection_details),
+        "connectionType": kind,
+        "connectionDetails": dict(details),
         "p2pFallbackTriggered": frame is not None,
         "p2pFallbackFrame": frame,
     }
@@ -102,6 +103,8 @@ def _network(session: Session) -> dict[str, Any]:
     """What the ways to the other players were like, by player."""
     return {
         str(session.players[link.seat]): {
+            "connectionType": session.kinds.of(link.seat),
+            "connectionDetails": dict(session.kinds.details(link.seat)),
             "rttMs": link.wire.rtts.export(TENTHS_MS),
             "jitterMs": link.wire.jitters.export(TENTHS_MS),
             "rttViaSocketIOMs": link.socket.rtts.export(TENTHS_MS),

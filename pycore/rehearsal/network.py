@@ -34,7 +34,7 @@ class Impairment:
     """Seconds from one latency to the next: the browser knows no jitter of single packets."""
 
     def __init__(self, pages: list[Any], plan: Plan) -> None:
-        self._sessions = [page.context.new_cdp_session(page) for page in pages]
+        self._shaped = {page: page.context.new_cdp_session(page) for page in pages}
         # The browser ignores a loss without a latency, and a cut of connections that began without emulation.
         self._least = 1.0 if plan.loss or plan.down_at is not None else 0.0
         self._latency = max(self._least, plan.latency_ms / 2)
@@ -43,8 +43,12 @@ class Impairment:
         """What is lost at the moment."""
         self._random = Random(plan.seed)
         self._loss = 100 * (1 - math.sqrt(1 - plan.loss))
-        for session in self._sessions:
+        for session in self._shaped.values():
             session.send("Network.enable")
+
+    def forget(self, page: Any) -> None:
+        """That page is going away."""
+        self._shaped.pop(page).detach()
 
     def usual(self) -> None:
         """What the plan says."""
@@ -62,7 +66,7 @@ class Impairment:
 
     def _set(self, latency: float, loss: float) -> None:
         self._lost = loss
-        for session in self._sessions:
+        for session in self._shaped.values():
             session.send(
                 "Network.emulateNetworkConditions",
                 {

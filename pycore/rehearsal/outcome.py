@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pycore.rehearsal.departures import Departed
 from pycore.rehearsal.pace import Pace
 
 VERDICT: Final = "verdict.json"
@@ -43,6 +44,11 @@ class Outcome:
     reproduced: str = "no"
     """Where the record was stepped again (`pycore.rehearsal.reproducing.WAYS`)."""
 
+    departed: Departed | None = None
+    """Who went away in mid-game, and what became of it."""
+    restarts: int = 0
+    """How often the server came back."""
+
     @property
     def right(self) -> bool:
         """Nothing is wrong."""
@@ -61,6 +67,8 @@ class Outcome:
             f"{_counted(episodes, 'episode')} {'is' if len(self.metrics) == 1 else 'are the same bytes,'} without a "
             f"gap; what the players did is in them, and nothing else; {again}; "
             f"{_counted(rollbacks, 'rollback')} on the way"
+            + (f"; {self.departed}" if self.departed else "")
+            + ("; the server was down and came up again meanwhile" if self.restarts else "")
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -77,6 +85,8 @@ class Outcome:
             "inputsRelayed": self.relay.get("inputs_relayed"),
             "failoverMs": self.failover_ms,
             "settings": self.settings,
+            "serverRestarts": self.restarts,
+            "departed": None if self.departed is None else self.departed.as_json(),
             "players": {
                 player: {
                     "frames": of["frames"]["total"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +42,14 @@ class Plan:
     """Of the game and of the scripted players."""
     episodes: int | None = None
     """None: as many as the settings say, or as the time allows, each at most half of it long."""
+    leave_at: float | None = None
+    """When the last page is closed,"""
+    reload_at: float | None = None
+    """or loaded again."""
+    server_down_at: float | None = None
+    """When the server's process ends (with `socketio_only`: answers nobody any more),"""
+    server_up_at: float | None = None
+    """and when another one takes its place, with the same database (with `socketio_only`: it answers again)."""
     hide: tuple[int, float, float] | None = None
     """A page, and from when to when it is hidden."""
     screenshots: dict[str, float] = field(default_factory=dict)
@@ -69,7 +78,36 @@ class Plan:
             raise ConfigError(f"there is no page {self.hide[0]} to hide; they are 0 to {self.pages - 1}")
         if self.hide is not None and not 0 <= self.hide[1] < self.hide[2] < self.seconds:
             raise ConfigError(f"a page is hidden from one time to a later one before the end at {self.seconds:g} s")
+        self._check_departures()
         self.played()
+
+    def _check_departures(self) -> None:
+        if self.leave_at is not None and self.reload_at is not None:
+            raise ConfigError("one page either leaves or is loaded again")
+        for what, at in (("leaves", self.leave_at), ("is loaded again", self.reload_at)):
+            if at is not None and self.pages < 2:
+                raise ConfigError(f"where the only page {what} nobody stays to be judged")
+            if at is not None and not 0 < at < self.seconds:
+                raise ConfigError(f"a page that {what} at {at:g} s does not do so before the end at {self.seconds:g} s")
+        down, up = self.server_down_at, self.server_up_at
+        if (down is None) != (up is None):
+            raise ConfigError("the server goes down and comes up again: say both times, or nothing is stored")
+        if down is not None and self.socketio_only and os.name == "nt":
+            raise ConfigError("a process cannot be made to stand still on Windows: leave out socketio_only")
+        if down is not None and up is not None and not 0 < down < up < self.seconds:
+            raise ConfigError(
+                f"{down:g} s and {up:g} s are no time that the server is away for, before the end at {self.seconds:g} s"
+            )
+
+    @property
+    def departs(self) -> bool:
+        """Whether a page does not stay to the end."""
+        return self.leave_at is not None or self.reload_at is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the others play on when a page goes away: the study's setting, for three and more."""
+        return self.pages > 2 and self.game.settings.get("on_drop", "end") != "end"
 
     @property
     def pages(self) -> int:
@@ -88,7 +126,8 @@ class Plan:
         values: dict[str, Any] = {"episode_pause": PAUSE, "num_episodes": EPISODES, **given}
         if self.episodes is not None:
             values["num_episodes"] = self.episodes
-        share = round(self.seconds * fps / (self.episodes or 2))
+        # Who goes away does so in an episode, not between two.
+        share = round(self.seconds * fps / (self.episodes or (1 if self.departs else 2)))
         values["max_steps"] = min(int(given.get("max_steps", Settings.max_steps)), max(SHORTEST, share))
         if self.socketio_only:
             values["p2p"] = False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import tempfile
 import time
 import urllib.request
@@ -19,14 +18,15 @@ from typing import Any, Final
 
 from pycore import records
 from pycore.factory import make_with
-from pycore.rehearsal import coverage, inputs, pace, partners, serving, verdict
+from pycore.rehearsal import coverage, departures, inputs, pace, partners, serving, verdict
 from pycore.rehearsal.browsers import Browser, browser
+from pycore.rehearsal.departures import KEEP, Departed
 from pycore.rehearsal.game import actions_of
 from pycore.rehearsal.network import WATCH, Impairment
 from pycore.rehearsal.outcome import Outcome
 from pycore.rehearsal.plan import Plan
 from pycore.rehearsal.reproducing import Here, InPage
-from pycore.rehearsal.serving import RehearsalFailed
+from pycore.rehearsal.serving import RehearsalFailed, Relay
 
 LOAD_TIMEOUT = 180.0
 """Seconds until a page has loaded Pyodide, the core and packages, and again until it plays."""
@@ -60,10 +60,10 @@ def rehearse(
     scripts = plan.scripts()
     with (
         tempfile.TemporaryDirectory() as folder,
-        _relay(Path(folder), plan, site, database, port) as url,
+        _relay(Path(folder), plan, site, database, port) as relay,
         browser(chromium) as opened,
     ):
-        outcome = _play(plan, url, opened, inputs.script(scripts), out, say)
+        outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say)
         return replace(outcome, stored_files=_stored(_store(Path(folder), database), outcome.game_id, Path(folder)))
 
 
@@ -86,8 +86,8 @@ def _store(folder: Path, database: str | None) -> str:
 
 
 @contextlib.contextmanager
-def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int | None) -> Iterator[str]:
-    """A relay of its own, with the plan's settings; gives its address."""
+def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int | None) -> Iterator[Relay]:
+    """A relay of its own, with the plan's settings."""
     settings = folder / "settings.json"
     settings.write_text(json.dumps(plan.settings()), encoding="utf-8")
     if port:
@@ -96,23 +96,17 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
     chosen = port or serving.free_port()
     command = serving.command("127.0.0.1", chosen, _store(folder, database), site, settings)
     command += ["--seed", str(plan.seed), "--seats", str(plan.game.seats)]
-    log = (folder / "relay.log").open("wb")
-    process = subprocess.Popen(command, cwd=serving.HOME, stdout=log, stderr=log)
+    relay = Relay(command, serving.address("127.0.0.1", chosen), folder / "relay.log")
     try:
-        url = serving.address("127.0.0.1", chosen)
-        try:
-            serving.wait_until_healthy(url, process)
-        except RehearsalFailed as error:
-            said = (folder / "relay.log").read_text("utf-8", "replace").strip()
-            raise RehearsalFailed(f"{error}\n{said}") from error
-        yield url
+        relay.start()
+        yield relay
     finally:
-        serving.stop(process)
-        log.close()
+        relay.stop()
 
 
-def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, say: Say) -> Outcome:
+def _play(plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | None, say: Say) -> Outcome:
     reports: list[str] = []
+    url = relay.url
     pages = [opened.page() for _ in range(plan.pages)]
     for number, page in enumerate(pages):
         page.on("pageerror", lambda error, number=number: reports.append(f"page {number}: {error}"))
@@ -130,7 +124,9 @@ def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, 
         _wait_until(page, ["playing", "done"], "began to play")
     begun = time.monotonic()
     say(f"playing for {plan.seconds:g} s")
-    failover = _direct(plan, pages, impairment, begun, out, say)
+    stage = _Stage(plan, pages, impairment, relay, begun, out, say)
+    failover = stage.direct()
+    pages = stage.pages
     for page in pages:
         with contextlib.suppress(Exception):
             page.wait_for_function(
@@ -148,7 +144,7 @@ def _play(plan: Plan, url: str, opened: Browser, script: str, out: Path | None, 
         return page
 
     say("judging the records")
-    return _collect(plan, url, pages, another, seconds, failover, reports)
+    return _collect(plan, relay, pages, another, seconds, failover, reports, stage.departed)
 
 
 def _wait_until_loaded(page: Any) -> None:
@@ -172,56 +168,102 @@ def _wait_until(page: Any, phases: list[str], what: str) -> None:
         raise RehearsalFailed(f"a page failed: {_error(status)}")
 
 
-def _direct(
-    plan: Plan, pages: list[Any], impairment: Impairment, begun: float, out: Path | None, say: Say
-) -> float | None:
-    """Let the time pass, and do what the plan says meanwhile; returns the failover time in milliseconds."""
-    cues: list[tuple[float, str]] = [(plan.seconds, "stop")]
-    if plan.down_at is not None:
-        cues.append((plan.down_at, "down"))
-    if plan.up_at is not None:
-        cues.append((plan.up_at, "up"))
-    if plan.hide is not None:
-        cues += [(plan.hide[1], "hide"), (plan.hide[2], "show")]
-    cues += [(at, name) for name, at in plan.screenshots.items() if name != "end"]
-    cut_at = None
-    for when, cue in sorted(cues):
-        while (left := begun + when - time.monotonic()) > 0:
-            pages[0].wait_for_timeout(min(left, LOOK if not plan.jitter_ms else impairment.JITTER_S) * 1000)
-            impairment.jitter()
-            if all(page.evaluate("window.pycoreStatus.phase") in ("done", "failed") for page in pages):
-                break
+class _Stage:
+    """The pages while they play, and what happens to them at its time."""
+
+    def __init__(
+        self, plan: Plan, pages: list[Any], impairment: Impairment, relay: Relay, begun: float, out: Path | None,
+        say: Say,
+    ) -> None:  # fmt: skip
+        self._plan = plan
+        self.pages = list(pages)
+        """Those that stay in the game."""
+        self.departed: Departed | None = None
+        self._impairment = impairment
+        self._relay = relay
+        self._begun = begun
+        self._out = out
+        self._say = say
+        self._cut_at: float | None = None
+
+    def _cues(self) -> list[tuple[float, str]]:
+        plan = self._plan
+        cues: list[tuple[float | None, str]] = [
+            (plan.seconds, "stop"), (plan.down_at, "down"), (plan.up_at, "up"), (plan.leave_at, "leave"),
+            (plan.reload_at, "reload"), (plan.server_down_at, "server down"), (plan.server_up_at, "server up"),
+            *((at, name) for name, at in plan.screenshots.items() if name != "end"),
+        ]  # fmt: skip
+        if plan.hide is not None:
+            cues += [(plan.hide[1], "hide"), (plan.hide[2], "show")]
+        return sorted((at, name) for at, name in cues if at is not None)
+
+    def direct(self) -> float | None:
+        """Let the time pass, and do what the plan says meanwhile; returns the failover time in milliseconds."""
+        for when, cue in self._cues():
+            while (left := self._begun + when - time.monotonic()) > 0:
+                step = LOOK if not self._plan.jitter_ms else self._impairment.JITTER_S
+                self.pages[0].wait_for_timeout(min(left, step) * 1000)
+                self._impairment.jitter()
+                if all(page.evaluate("window.pycoreStatus.phase") in ("done", "failed") for page in self.pages):
+                    break
+            self._do(cue)
+        if self._cut_at is None:
+            return None
+        arrivals = [page.evaluate("window.pycoreFirstBySocket") for page in self.pages]
+        return min((at - self._cut_at for at in arrivals if at is not None), default=None)
+
+    def _do(self, cue: str) -> None:
+        pages = self.pages
         if cue == "down":
-            for page in pages:
-                page.evaluate(WATCH)
-            if plan.cut == "close":
-                cut_at = pages[0].evaluate(
-                    "(links) => { for (let link = 0; link < links; link += 1) "
-                    "window.pycoreGame.inspectLink(link).channel.close();"
-                    " return performance.timeOrigin + performance.now(); }",
-                    len(pages) - 1,
-                )
-                # Both sides learn of the closing; then nothing can be opened again until the restoration.
-                pages[0].wait_for_timeout(100)
-                impairment.cut()
-            else:
-                impairment.cut()
-                cut_at = pages[0].evaluate("performance.timeOrigin + performance.now()")
-            say(f"peer-to-peer is cut ({plan.cut})")
+            self._cut()
         elif cue == "up":
-            impairment.usual()
-            say("peer-to-peer is restored")
+            self._impairment.usual()
+            self._say("peer-to-peer is restored")
         elif cue in ("hide", "show"):
-            assert plan.hide is not None
-            _set_hidden(pages[plan.hide[0]], cue == "hide")
+            assert self._plan.hide is not None
+            _set_hidden(pages[self._plan.hide[0]], cue == "hide")
         elif cue == "stop":
-            pages[0].evaluate("window.pycoreGame.requestStop()")
-        elif out is not None:
-            _photograph(pages, out, cue)
-    if cut_at is None:
-        return None
-    arrivals = [page.evaluate("window.pycoreFirstBySocket") for page in pages]
-    return min((at - cut_at for at in arrivals if at is not None), default=None)
+            # A session that is to end because somebody went away does so by itself.
+            if self.departed is None or self._plan.goes_on:
+                pages[0].evaluate("window.pycoreGame.requestStop()")
+        elif cue in ("leave", "reload"):
+            page = pages.pop()
+            # What it had is read by another page: the browser does not shape the network of one that is gone.
+            self._impairment.forget(page)
+            self.departed = (departures.leave if cue == "leave" else departures.reload)(page, self._relay.url)
+            self._say("a page is closed" if cue == "leave" else "a page is loaded again")
+        elif cue in ("server down", "server up"):
+            self._serve(cue == "server up")
+        elif self._out is not None:
+            _photograph(pages, self._out, cue)
+
+    def _serve(self, up: bool) -> None:
+        relay = self._relay
+        # A game that goes through the server has its place in the memory of that process: there it is out of reach.
+        if self._plan.socketio_only:
+            (relay.thaw if up else relay.freeze)()
+        else:
+            (relay.restart if up else relay.stop)()
+        self._say(f"the server is {'there again' if up else 'away'}")
+
+    def _cut(self) -> None:
+        pages = self.pages
+        for page in pages:
+            page.evaluate(WATCH)
+        if self._plan.cut == "close":
+            self._cut_at = pages[0].evaluate(
+                "(links) => { for (let link = 0; link < links; link += 1) "
+                "window.pycoreGame.inspectLink(link).channel.close();"
+                " return performance.timeOrigin + performance.now(); }",
+                len(pages) - 1,
+            )
+            # Both sides learn of the closing; then nothing can be opened again until the restoration.
+            pages[0].wait_for_timeout(100)
+            self._impairment.cut()
+        else:
+            self._impairment.cut()
+            self._cut_at = pages[0].evaluate("performance.timeOrigin + performance.now()")
+        self._say(f"peer-to-peer is cut ({self._plan.cut})")
 
 
 def _photograph(pages: list[Any], out: Path, name: str) -> None:
@@ -242,14 +284,16 @@ def _set_hidden(page: Any, hidden: bool) -> None:
 
 def _collect(
     plan: Plan,
-    url: str,
+    relay: Relay,
     pages: list[Any],
     another: Callable[[], Any],
     seconds: float,
     failover: float | None,
     reports: list[str],
+    departed: Departed | None,
 ) -> Outcome:
     metrics, texts, huds, read, paces, problems = {}, {}, {}, {}, {}, []
+    gone: dict[str, Any] = {}
     settings = plan.played()
     stored, failed = True, False
     for number, page in enumerate(pages):
@@ -267,24 +311,33 @@ def _collect(
         texts[player] = page.evaluate("window.pycoreGame.records()")
         huds[player] = page.evaluate("window.pycoreGame.hud()")
         read[player] = page.evaluate("window.pycoreRead")
+        gone[player] = status.get("gone") or {}
         paces[player] = pace.pace_of(page.evaluate("window.pycorePace"), settings.fps)
     metrics, texts, huds, paces = (dict(sorted(of.items())) for of in (metrics, texts, huds, paces))
     game_id = next(iter(metrics.values()))["gameId"]
-    counts = json.loads(urllib.request.urlopen(f"{url}api/games/{game_id}", timeout=10).read())
+    everybody = list(metrics.values())
+    if plan.departs:
+        if departed is None:
+            raise RehearsalFailed("the page that went away was in no game")
+        departed, wrong = departures.judged(departed, texts, metrics, gone, plan.goes_on)
+        problems += wrong
+        read[departed.player] = departed.read
     seats = actions_of(settings, plan.game.seats)
     played = json.dumps(plan.settings())
     here = Here(lambda: make_with(plan.game.make, plan.game.subject), played)
-    everybody = list(metrics.values())
     delays = [list(episode["inputDelay"].values()) for episode in everybody[0]["episodes"]]
-    judged = verdict.judge(texts, read, seats, here, InPage(another, played), plan.reproduce, delays)
+    judged = verdict.judge(
+        texts, read, seats, here, InPage(another, played), plan.reproduce, delays, departures.broken(departed),
+    )  # fmt: skip
     problems += judged.problems
     if not problems and plan.reproduce == "cpython":
         text = next(iter(texts.values()))
         problems += [found for found in [partners.recomputed(plan.game, settings, records.read(text))] if found]
     if not stored:
         problems.append("not everything was acknowledged by the server")
-    if not failed:
-        # Who failed has told what; that others heard less of it adds nothing.
+    counts = _counts(relay, game_id)
+    if not failed and departed is None:
+        # Who failed has told what, and who went away tells nothing: that others heard less of it adds nothing.
         problems += verdict.wrong_books(everybody, counts)
     least = min([seat.delay for seat in seats])
     if vacuous := coverage.without_rollback(plan, everybody, least):
@@ -296,8 +349,17 @@ def _collect(
         warnings += [said for said in [pace.advice(player, of, depths, seats[int(player)].delay)] if said]
     return Outcome(
         game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
-        warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce,
+        warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce, departed=departed,
+        restarts=relay.restarts,
     )  # fmt: skip
+
+
+def _counts(relay: Relay, game_id: str) -> dict[str, Any]:
+    """What the relay counted of the game; nothing if it has begun again since, and knows of it from its database."""
+    if relay.restarts:
+        return {}
+    found: dict[str, Any] = json.loads(urllib.request.urlopen(f"{relay.url}api/games/{game_id}", timeout=10).read())
+    return found
 
 
 HINTS: Final = {

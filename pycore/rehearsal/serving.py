@@ -6,11 +6,13 @@ A process of its own, because that is what a study runs; and because a rehearsal
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from pycore.errors import ConfigError, PycoreError
@@ -89,3 +91,46 @@ def stop(relay: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         relay.kill()
         return relay.wait()
+
+
+class Relay:
+    """A relay as a child process that may end and begin again, with the same database and address."""
+
+    def __init__(self, command: Sequence[str], url: str, log: Path) -> None:
+        self._command = list(command)
+        self.url = url
+        """Where it is reached."""
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.restarts = 0
+        """How often it came back."""
+
+    def start(self) -> None:
+        """Begin; returns when it answers. Raises RehearsalFailed, with what it said."""
+        with self._log.open("ab") as log:
+            process = self._process = subprocess.Popen(self._command, cwd=HOME, stdout=log, stderr=log)
+        try:
+            wait_until_healthy(self.url, process)
+        except RehearsalFailed as error:
+            raise RehearsalFailed(f"{error}\n{self._log.read_text('utf-8', 'replace').strip()}") from error
+
+    def stop(self) -> None:
+        """End, if it runs."""
+        if self._process is not None:
+            stop(self._process)
+            self._process = None
+
+    def restart(self) -> None:
+        """Begin again, after `stop`."""
+        self.start()
+        self.restarts += 1
+
+    def freeze(self) -> None:
+        """Answer nobody from now on, as if no way led there: its sockets stay open, and what they bring waits."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)

@@ -18,6 +18,7 @@ from pycore.errors import ActionError, PycoreError
 from pycore.records import Reading, RecordError, Recording
 from pycore.records.agreement import agree
 from pycore.rehearsal.coverage import untried
+from pycore.rehearsal.departures import Broken
 from pycore.rehearsal.game import SeatActions
 from pycore.rehearsal.reproducing import Here, Place, explained, reproduced
 
@@ -40,8 +41,9 @@ def judge(
     there: Place,
     way: str = "cpython",
     delays: Sequence[Sequence[int]] = (),
+    broken: Broken | None = None,
 ) -> Judgement:
-    """The judgement on the players' trajectories.
+    """The judgement on the players' trajectories; `broken` where somebody went away before the end.
 
     `texts` are the trajectories by player, `read` what each page read from its player and `delays` the input delays of
     each episode (see `lost_inputs`); the record is stepped again `here` or `there`, as `way` says
@@ -49,6 +51,10 @@ def judge(
     """
     problems: list[str] = []
     lost: list[str] = []
+    ended = broken is not None and broken.ended
+    if broken is not None and ended and not broken.settled:
+        # Each of those who stayed ends where the news came to it.
+        texts = _as_far_as_all_go(texts)
     text = next(iter(texts.values()))
     if difference := first_difference(texts, here, there):
         problems.append(difference)
@@ -56,11 +62,11 @@ def judge(
         recording = records.read(text)
     except RecordError as error:
         return Judgement([*problems, str(error)], lost, [])
-    if missing := incomplete(recording):
+    if missing := incomplete(recording, last=not ended):
         return Judgement([*problems, missing], lost, [])
     players = recording.header["players"]
     people = [read.get(str(player)) for player in players]
-    lost = lost_inputs(recording, people, seats, delays)
+    lost = lost_inputs(recording, people, seats, delays, broken)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
     if found := trivial(recording):
@@ -96,11 +102,18 @@ def first_difference(texts: Mapping[str, str], here: Here, there: Place) -> str:
     return said + explained(text, parting.episode, parting.frame, here, there)
 
 
-def incomplete(recording: Recording) -> str:
-    """What is missing from a trajectory; empty if nothing is."""
+def _as_far_as_all_go(texts: Mapping[str, str]) -> dict[str, str]:
+    """The lines that every record has, if they are records of one game."""
+    shortest = min(len(text.splitlines()) for text in texts.values())
+    return {player: "\n".join(text.splitlines()[:shortest]) + "\n" for player, text in texts.items()}
+
+
+def incomplete(recording: Recording, last: bool = True) -> str:
+    """What is missing from a trajectory; empty if nothing is. `last`: its last episode must have an end, too."""
     if not recording.episodes:
         return "no frame was recorded"
-    for number, episode in enumerate(recording.episodes):
+    whole = recording.episodes if last else recording.episodes[:-1]
+    for number, episode in enumerate(whole):
         if episode.hash is None:
             return f"episode {number} has no end"
     return ""
@@ -128,13 +141,15 @@ def lost_inputs(
     read: Sequence[Sequence[Mapping[str, Any]] | None],
     seats: Sequence[SeatActions],
     delays: Sequence[Sequence[int]] = (),
+    broken: Broken | None = None,
 ) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
     `read[seat][episode]` maps the frame (as text) at which the page read an action to that action; None stands for a
     seat from which no page reads. `delays` has the
     input delays of an episode by seat, where they may rise; those of the settings stand for what it lacks. Actions are
-    compared as they are played: a float is rounded to the dtype of its space.
+    compared as they are played: a float is rounded to the dtype of its space. Behind the last action of one who went
+    away (`broken`) stands the default.
     """
     wrong = []
     for number, episode in enumerate(recording.episodes):
@@ -147,6 +162,8 @@ def lost_inputs(
                 given = read_there[number] if number < len(read_there) else {}
                 at = frame.frame - of_episode[seat]
                 expected = of.idle if at < 0 else given.get(str(at), _NOT_READ)
+                if broken is not None and broken.seat == seat and broken.after is not None:
+                    expected = of.idle if (number, frame.frame) > broken.after else expected
                 if _played(of, action) != _played(of, expected):
                     where = f"episode {number}, frame {frame.frame}, seat {seat}"
                     wrong.append(f"{where}: {action!r} instead of {expected!r}")
@@ -170,7 +187,7 @@ def _played(seat: SeatActions, action: Any) -> Any:
 
 
 def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) -> list[str]:
-    """What does not add up between the players' metrics and the relay's own count."""
+    """What does not add up between the players' metrics and the relay's own count, if it has one."""
     wrong = []
     sent = [of["inputs"]["sentViaP2P"] + of["inputs"]["sentViaSocketIO"] for of in metrics]
     received = [of["inputs"]["receivedViaP2P"] + of["inputs"]["receivedViaSocketIO"] for of in metrics]
@@ -189,6 +206,6 @@ def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) 
         if of["sync"]["p2pHashMismatches"]
     ]
     by_server = sum(of["inputs"]["sentViaSocketIO"] + of["inputs"]["resentViaSocketIO"] for of in metrics)
-    if relay.get("inputs_relayed") != by_server:
+    if relay and relay.get("inputs_relayed") != by_server:
         wrong.append(f"the players gave the server {by_server} inputs, it relayed {relay.get('inputs_relayed')}")
     return wrong

@@ -79,11 +79,12 @@ class Limits:
     sockets: int = 5000
     waiting_s: float = 600.0
     """How long somebody stays in the waiting room before being told that nobody came."""
-    grace_s: float = 5.0
+    grace_s: float = 15.0
     """A socket that comes back within it with the same session id gets its seat back; the others notice
-    nothing. A change of the network or a restart of a proxy takes one to three seconds."""
-    mailbox_events: int = 2048
-    """What is kept for a player meanwhile: eleven seconds of an input and two signals per frame at 60 fps."""
+    nothing. A change of the network takes one to three seconds, socket.io waits up to five before it tries again,
+    and a page with Pyodide takes three to ten to load on a slow phone. Peers judge silence by themselves meanwhile."""
+    mailbox_events: int = 4096
+    """What is kept for a player meanwhile: 22 seconds of an input and two signals per frame at 60 fps."""
     mailbox_bytes: int = 4_194_304
     retention_s: float = 3600.0
     """How long an ended game is kept in memory. Metrics and records that come later are taken all the same: the

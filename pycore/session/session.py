@@ -19,6 +19,7 @@ from typing import Any, Final
 from pycore.duties import P2P, SOCKETIO, Output
 from pycore.errors import UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
+from pycore.link.kinds import Kinds
 from pycore.link.link import Link
 from pycore.policy import Policy, Predictor
 from pycore.session import parts
@@ -48,7 +49,7 @@ class Session:
 
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_roster",
-        "_shift", "codec", "configuration", "connection_details", "connection_type", "game_id", "gone", "journal",
+        "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds",
         "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
     )  # fmt: skip
 
@@ -99,8 +100,7 @@ class Session:
         self.codec = self.seats[identity.own[0]].codec if identity.own else self.seats[0].codec
         """Of the own (first) seat."""
         self._encode = self.codec.encode if len(identity.own) == 1 else None
-        self.connection_type = "unknown"
-        self.connection_details: dict[str, Any] = {}
+        self.kinds = Kinds(link.seat for link in made.links)
         self._late = LATE_TICKS * settings.period
         """Seconds from one poll to the next beyond which it was a pause."""
         self._shift = 0.0
@@ -166,10 +166,9 @@ class Session:
         """Another one takes what is confirmed from here on."""
         self._parts.publication.add_sink(sink)
 
-    def set_connection_type(self, kind: str, details: dict[str, Any]) -> None:
-        """What kind of connection ICE settled on: `direct` or `relay` (TURN), with its details."""
-        self.connection_type = kind
-        self.connection_details = details
+    def set_connection_type(self, seat: int, kind: str, details: dict[str, Any]) -> None:
+        """What kind of connection ICE settled on for the link to that seat: `direct` or `relay` (TURN)."""
+        self.kinds.settled(seat, kind, details)
 
     def set_wall_ms(self, now: float, wall_ms: float) -> None:
         """The wall time, read anew after a pause; it counts from `now` on. A monotonic clock may have stood still."""

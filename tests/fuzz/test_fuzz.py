@@ -79,7 +79,7 @@ def steps(session: Session, seat: int, data: bytes, now: float, path: str = "p2p
 def moves(session: Session, seat: int, data: bytes, now: float, path: str = "p2p") -> None:
     honest(session, seat, data, now, path)
     if len(data) < 12:
-        session.connection_type = "moved"
+        session.set_connection_type(session.links[0].seat, "moved", {})
 
 
 def grows(session: Session, seat: int, data: bytes, now: float, path: str = "p2p") -> None:

@@ -258,7 +258,7 @@ class Stage:
         if self.script.connection is not None:
             details = {"protocol": "udp", "localCandidateType": "host"}
             for side in self.sides:
-                side.session.set_connection_type(self.script.connection, details)
+                side.session.set_connection_type(side.session.links[0].seat, self.script.connection, details)
                 side.happened("type", self.script.connection, details)
         for segment in self.script.segments:
             self.during(segment)

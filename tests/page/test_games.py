@@ -182,6 +182,59 @@ def test_a_relayed_game_is_peer_to_peer_and_says_so(start: Start, coturn: Coturn
     assert coturn.relayed() > sent
 
 
+THREE = [[0, "human"], [1, "human"], [2, "human"]]
+
+
+def test_three_play_and_every_pair_of_them_is_peer_to_peer(start: Start) -> None:
+    """A scene for three: the server makes one group, each page has a link of its own to each other one, and the three
+    files are the same and true."""
+    study = start(policies=THREE, episodes=1)
+    people = study.players("ann", "bob", "cat")
+    study.finish(*people)
+    judged(study, *people)
+    by_peer(*people)
+    assert len({who.assigned["game_id"] for who in people}) == 1
+    everybody = {who.assigned["player_id"] for who in people}
+    assert everybody == {0, 1, 2}
+    for who in people:
+        # Each of the own inputs counts once for each of the two others.
+        p2p, socketio = by_path(study, who)
+        assert p2p + socketio == 2 * FRAMES
+        assert p2p > FRAMES
+        told = {message.data["remote_player_id"]: message.data for message in who.sent.named("p2p_connection_type")}
+        assert set(told) == everybody - {who.assigned["player_id"]}
+        assert {data["connection_type"] for data in told.values()} == {"direct"}
+        assert study.metrics(who)["connection"]["type"] == "direct"
+
+
+@pytest.mark.long
+def test_one_of_three_who_leaves_ends_the_game_for_both_others_as_the_server_has_it(start: Start) -> None:
+    """The page's server ends a group's game with whoever leaves: both others keep their data, equal as far as both go,
+    and get their codes."""
+    study = start(policies=THREE, max_steps=150, episodes=2)
+    ann, bob, cat = study.players("ann", "bob", "cat")
+    ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 50", 60, "the second episode runs")
+    cat.close()
+    codes = [completion_code(who) for who in (ann, bob)]
+    assert len(set(codes)) == 2
+    first = [study.csv(who, 0) for who in (ann, bob, cat)]
+    assert all(page_records.differences(first[0], other) == [] for other in first[1:])
+    second = [study.csv(who, 1) for who in (ann, bob)]
+    shorter, longer = sorted(second, key=lambda table: len(table.rows))
+    assert 30 <= len(shorter.rows) <= len(longer.rows) < 150
+    _, rows = study.truth([first[0], longer], ann.assigned["game_seed"])
+    assert page_records.untrue(longer, rows) == []
+    actions = [column for column in shorter.columns if column.startswith("actions.")]
+    assert len(actions) == 3
+    assert all(shorter.column(name) == longer.column(name)[: len(shorter.rows)] for name in actions)
+    for who, table in zip((ann, bob), second, strict=True):
+        status = study.status(who, "partner_disconnected")
+        assert (status["isPartial"], status["completedEpisodes"]) == (True, 1)
+        assert status["terminationFrame"] == len(table.rows)
+        assert status["disconnectedPlayerId"] == cat.assigned["player_id"]
+        assert who.failures == []
+
+
 def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
     """The inputs go on by the server, the channel is made anew, P2P takes over again, and all of it is in the books."""
     study = start(max_steps=600, episodes=1)

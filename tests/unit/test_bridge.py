@@ -1061,3 +1061,20 @@ def test_an_object_that_cannot_be_spelt_is_told_in_its_place_and_the_others_are_
     first, told = drawn(odd, fine)
     assert first == fine
     assert (told["object_type"], told["text"]) == ("text", f"render() returned {said}")
+
+
+def test_the_page_is_told_what_each_seat_is_called_and_in_which_colour() -> None:
+    """By the environment's metadata; what the study says of a seat comes before. Who says nothing has neither."""
+    env = volley.Volley()
+    assert [(of["name"], of["color"]) for of in hud_players(env, {})] == [("Blue", "#3d7be0"), ("Coral", "#ef6a58")]
+    study = {"seats": [{}, {"name": "Giver", "color": "#112233"}]}
+    assert [(of["name"], of["color"]) for of in hud_players(env, study)] == [("Blue", "#3d7be0"), ("Giver", "#112233")]
+    assert not any({"name", "color"} & set(of) for of in hud_players(Walk(2, seed=1), {}))
+    env.metadata["seats"] = [{"name": 7, "color": "#3d7be0"}, "Coral"]
+    assert [set(of) & {"name", "color"} for of in hud_players(env, {})] == [{"color"}, set()]
+
+
+def hud_players(env: Any, given: dict[str, Any]) -> list[dict[str, Any]]:
+    bridge = Page(0, [0, 1], env, given).bridge
+    players: list[dict[str, Any]] = json.loads(bridge.view.hud())["players"]
+    return players

@@ -280,7 +280,8 @@ def test_every_option_of_the_rehearsal_is_understood() -> None:
 @pytest.mark.parametrize(
     "line",
     ["", "test --fast --all", "dance",
-     "demo --selfplay 0", "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats",
+     "demo --selfplay 0", "demo --selfplay 1", "demo --selfplay 9", "demo --seats 9", "demo --example chess",
+     "demo --loss 101", "demo --latency -1", "demo --p2p-cut gently", "test --fats",
      "demo --selfplay 2 --seconds nan", "demo --selfplay 2 --input-delay -1", "demo --selfplay 2 --input-delay 61"],
 )  # fmt: skip
 def test_wrong_arguments_are_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,7 +296,8 @@ def test_wrong_arguments_are_refused(line: str, capsys: pytest.CaptureFixture[st
     ("line", "what"),
     [
         ("--latency 50", "add --selfplay 2"), ("--p2p-down-at 3", "add --selfplay 2"),
-        ("--selfplay 3", "two players"), ("--selfplay 2 --settings a.json", "--settings"),
+        ("--selfplay 3 --example volley", "is for two"), ("--seats 4 --example volley", "is for two"),
+        ("--selfplay 3 --seats 3", "leave out --seats"), ("--selfplay 2 --settings a.json", "--settings"),
         ("--selfplay 2 --host 0.0.0.0", "--host"), ("--selfplay 2 --p2p-up-at 5", "add --p2p-down-at"),
         ("--selfplay 2 --p2p-cut close", "add --p2p-down-at"),
         ("--selfplay 2 --socketio-only --p2p-down-at 5", "no peer-to-peer to cut"),
@@ -317,7 +319,8 @@ def test_options_of_the_demo_that_would_do_nothing_are_refused(
 
 @pytest.mark.parametrize(
     "line",
-    ["", "--host 0.0.0.0 --settings a.json --port 1", "--selfplay 2", "--selfplay 2 --socketio-only",
+    ["", "--host 0.0.0.0 --settings a.json --port 1", "--selfplay 2", "--selfplay 8", "--seats 8 --example tag",
+     "--selfplay 2 --example tag", "--selfplay 2 --socketio-only",
      "--selfplay 2 --seconds 9 --p2p-down-at 0 --p2p-up-at 5 --p2p-cut close --input-delay 0"],
 )  # fmt: skip
 def test_options_of_the_demo_that_belong_together_are_taken(line: str) -> None:

@@ -218,7 +218,7 @@ def test_a_run_of_a_seat_that_does_not_exist_is_refused() -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b"\xb4", b"\xb4\0\0\0\0\0", b"\x01\0\0\0\0\0\0", b"\xb1\0\0\0\0\0\0", b"\xb3\0\0\0\0\0\0",
-     b"\xb7\0\0\0\0\0\0"],
+     b"\xb8\0\0\0\0\0\0"],
 )  # fmt: skip
 def test_what_is_not_ours_has_no_tag(data: bytes) -> None:
     """Too short, or another first byte, protocol 1's as well: not ours."""

@@ -403,7 +403,7 @@ def test_the_exported_metrics_have_s5s_keys_so_spelled() -> None:
     assert metrics["quality"]["p2pFallbackTriggered"] is False
     assert metrics["quality"]["p2pFallbackFrame"] is None
     assert metrics["frames"]["total"] == 30
-    table[0].set_connection_type("relay", {"protocol": "udp"})
+    table[0].set_connection_type(1, "relay", {"protocol": "udp"})
     assert export_session_metrics(table[0])["connection"] == {
         "type": "relay", "connectionDetails": {"protocol": "udp"},
     }  # fmt: skip

@@ -1,16 +1,9 @@
 // @ts-check
 /** What a person gets of a game that has ended: why it did, everybody's points, its figures, and its files. */
 
-import { playerName, points } from './hud.js';
+import { points } from './hud.js';
 import { download, summaryRows } from './screens.js';
-
-/** Why a session ended, for the person who played it. @type {Record<string, string>} */
-const ENDINGS = {
-  complete: 'The session is complete.',
-  stop: 'The session was ended.',
-  player_left: 'The other player has left, so the session ended early.',
-  desync: 'The players’ games no longer agreed, so the session ended early.',
-};
+import { ended, listedName } from './words.js';
 
 /**
  * What the end screen shows of a game.
@@ -20,19 +13,20 @@ const ENDINGS = {
  * @param {import('./hud.js').HudData} hud the last one
  * @param {string[]} lines everybody's points at the end of each episode
  * @param {any} metrics `exportSessionMetrics()`
+ * @param {unknown} [player] whom it is due to
  * @returns {import('./screens.js').End}
  */
-export function ending(code, text, hud, lines, metrics) {
+export function ending(code, text, hud, lines, metrics, player = undefined) {
   const gained = points(hud);
   /** @type {[string, string][]} */
   const tiles = gained && hud.num_episodes === 1
-    ? hud.players.map((_, seat) => [playerName(hud.players, seat), String(gained[seat] ?? 0)])
+    ? hud.players.map((_, seat) => [listedName(hud.players, seat), String(gained[seat] ?? 0)])
     : [];
   if (typeof hud.score === 'number') tiles.push(['Score', String(hud.score)]);
   /** @type {[string, string][]} */
   const rounds = hud.num_episodes > 1 ? lines.map((line, index) => [`Round ${index + 1}`, line]) : [];
   return {
-    lead: ENDINGS[code] ?? `The session ended early: ${text || code}`,
+    lead: ended(code, text, hud.players, hud.players.findIndex(({ id }) => String(id) === String(player))),
     tiles,
     rounds: rounds.filter(([, line]) => line !== ''),
     rows: summaryRows(metrics),

@@ -1,15 +1,21 @@
 // @ts-check
 /**
- * What the participant sees around the running game: players, score, path, RTT, rollbacks, stall, episodes.
+ * What the participant sees around the running game: who is who and how they are, points, rounds, why nothing moves; and
+ * behind `?details` what whoever runs the study wants to know: frame, rollbacks, each link's way and round trip.
  *
  * It shows what `hud()` says, five times a second, and touches the page only where something changed. A stall
  * is shown when it has lasted a moment: single stalled ticks belong to the normal course of things.
  */
 
 import { element, frames, keySymbol, make, say, singleKeys } from './screens.js';
+import { gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble } from './words.js';
 
 /** A stall shorter than this is nobody's business, s. */
 const STALL_SHOWN_AFTER = 0.4;
+/** Who came back, or has left, is told for so long, s. */
+const CHANGE_SHOWN_FOR = 5;
+/** Of so many players on (on a phone: one less), their chips are small, and say only what is wrong. */
+const MANY = 4;
 
 /**
  * @typedef {object} HudPlayer
@@ -21,6 +27,8 @@ const STALL_SHOWN_AFTER = 0.4;
  * @property {string} [name]
  * @property {boolean} [hidden]
  * @property {boolean} [interrupted]
+ * @property {boolean} [gone] for good: nothing more comes of them
+ * @property {'direct' | 'relay' | 'unknown'} [connection_type]
  * @property {boolean} [policy] nobody sits there: every page computes what it does
  */
 
@@ -39,16 +47,6 @@ const STALL_SHOWN_AFTER = 0.4;
  * @property {string} phase
  * @property {string} notice a word to the player, while it is to be shown
  */
-
-const PATH_NAMES = { p2p: 'P2P', socketio: 'socket.io' };
-
-/** @param {HudPlayer[]} players @param {number} seat */
-export function playerName(players, seat) {
-  const player = players[seat];
-  if (!player) return `Player ${seat + 1}`;
-  if (player.you) return 'You';
-  return player.name ?? (players.length === 2 ? 'Partner' : `Player ${seat + 1}`);
-}
 
 /**
  * Points by seat, or null if the game has no points per player.
@@ -72,7 +70,7 @@ export function points({ score, rewards, players }) {
 export function pointsLine(data) {
   const gained = points(data);
   if (gained === null) return '';
-  return data.players.map((_, seat) => `${playerName(data.players, seat)} ${number(gained[seat] ?? 0)}`).join(' · ');
+  return data.players.map((_, seat) => `${listedName(data.players, seat)} ${number(gained[seat] ?? 0)}`).join(' · ');
 }
 
 /** @param {number} value */
@@ -83,7 +81,11 @@ export class Hud {
   #shape = '';
   #stalledSince = NaN;
   #notice = '';
-  /** @type {Record<string, string>} */ #paths = {};
+  #problem = '';
+  /** @type {Record<string, string>} */ #standings = {};
+  /** Players who are gone for good, by id, and what the study does then, once that is settled.
+   * @type {Map<string, string | undefined>} */ #gone = new Map();
+  #change = { text: '', until: 0 };
 
   /**
    * @param {object} settings of the study
@@ -94,8 +96,9 @@ export class Hud {
     this.fps = fps;
     this.maxSteps = maxSteps;
     element('details').replaceChildren();
+    element('details').hidden = !new URLSearchParams(location.search).has('details');
     element('hud-players').replaceChildren();
-    this.banner('Getting ready', 'Connecting to the other player…');
+    this.banner('Getting ready', 'Connecting…');
   }
 
   /** @param {Element} target @param {string} text */
@@ -105,9 +108,16 @@ export class Hud {
     target.textContent = text;
   }
 
-  /** @param {HudData} data @param {number} now s */
-  update(data, now) {
+  /** Somebody is gone for good; `onDrop` is what the study does then, once that is settled. @param {unknown} player @param {string} [onDrop] */
+  gone(player, onDrop) {
+    this.#gone.set(String(player), onDrop);
+  }
+
+  /** @param {HudData} given @param {number} now s */
+  update(given, now) {
+    const data = { ...given, players: given.players.map((each) => ({ ...each, gone: each.gone === true || this.#gone.has(String(each.id)) })) };
     this.#players(data);
+    this.#changes(data.players, now);
     const whole = typeof data.score === 'number' ? `Score ${number(data.score)}` : '';
     this.#text(element('hud-score'), whole);
     this.#text(element('hud-round'), this.#round(data));
@@ -134,13 +144,17 @@ export class Hud {
     const shape = players.map(({ id, you }) => `${id}${you}`).join();
     if (shape !== this.#shape) {
       this.#shape = shape;
+      const narrow = window.matchMedia('(max-width: 30rem)').matches;
+      list.classList.toggle('many', players.length >= (narrow ? MANY - 1 : MANY));
+      list.style.setProperty('--columns', String(Math.min(MANY, players.length)));
       list.replaceChildren(...players.map((player, seat) => {
-        const item = make('li');
+        const item = make('li', player.you ? 'you' : '');
         const dot = make('span', 'dot');
-        dot.style.background = player.color ?? `var(--seat-${seat % 4})`;
+        dot.style.background = player.color ?? `var(--seat-${seat % 8})`;
         dot.setAttribute('aria-hidden', 'true');
         item.append(dot, make('span', 'name', playerName(players, seat)), make('span', 'points'));
-        if (!player.you && !player.policy) item.append(make('span', 'badge'), make('span', 'rtt'));
+        if (player.you && player.name) item.append(make('span', 'badge', 'you'));
+        if (!player.you && !player.policy) item.append(make('span', 'badge'));
         return item;
       }));
     }
@@ -148,51 +162,84 @@ export class Hud {
     players.forEach((player, seat) => {
       const item = list.children[seat];
       if (!item) return;
-      const [, , score, badge, rtt] = item.children;
+      const [, , score, badge] = item.children;
       if (score) this.#text(score, gained ? number(gained[seat] ?? 0) : '');
-      if (!badge || !rtt) return;
-      badge.className = `badge ${player.path ?? ''}`;
-      this.#text(badge, player.interrupted ? 'interrupted' : player.path ? PATH_NAMES[player.path] : 'connecting');
-      this.#text(rtt, player.rtt_ms === null || player.rtt_ms === undefined ? '' : `${Math.round(player.rtt_ms)} ms`);
-      const before = this.#paths[String(player.id)];
-      if (player.path && before && before !== player.path) {
-        say(`${playerName(players, seat)}: connection changed to ${player.path === 'p2p' ? 'peer-to-peer' : 'the server'}`);
-      }
-      if (player.path) this.#paths[String(player.id)] = player.path;
+      if (!badge || player.you) return;
+      const word = standing(player);
+      const wrong = player.gone || player.interrupted;
+      badge.className = `badge ${player.path ?? ''} ${wrong ? 'trouble' : ''}`;
+      item.classList.toggle('gone', player.gone === true);
+      item.classList.toggle('wrong', wrong === true);
+      this.#text(badge, word);
     });
   }
 
+  /** Who came back and who has left is told, and for a moment shown. @param {HudPlayer[]} players @param {number} now s */
+  #changes(players, now) {
+    players.forEach((player, seat) => {
+      if (player.you || player.policy) return;
+      const key = String(player.id);
+      const onDrop = this.#gone.get(key);
+      const standingNow = player.gone ? `gone ${onDrop ?? ''}` : player.interrupted ? 'interrupted' : 'here';
+      const before = this.#standings[key] ?? 'here';
+      this.#standings[key] = standingNow;
+      if (before === standingNow) return;
+      if (player.gone) this.#tell(hasLeft(players, seat, onDrop), now);
+      else if (before === 'interrupted') this.#tell(isBack(players, seat), now);
+    });
+  }
+
+  /** @param {string} text @param {number} now s */
+  #tell(text, now) {
+    this.#change = { text, until: now + CHANGE_SHOWN_FOR };
+    say(text);
+  }
+
   /** @param {HudData} data */
-  #details(data) {
-    const { rollbacks, max_rollback_frames: deepest, frame } = data;
+  #details({ rollbacks, max_rollback_frames: deepest, frame, players }) {
     const list = element('details');
-    if (list.childElementCount === 0) {
-      for (const name of ['Frame', 'Rollbacks', 'Longest rollback']) {
+    if (list.hidden) return;
+    const others = players.flatMap((player, seat) => (player.you || player.policy ? [] : [{ player, seat }]));
+    /** @type {[string, string][]} */
+    const values = [
+      ['Frame', String(frame)], ['Rollbacks', String(rollbacks)], ['Longest rollback', frames(deepest)],
+      ...others.map(({ player, seat }) => /** @type {[string, string]} */ ([
+        playerName(players, seat),
+        `${standing(player)}${typeof player.rtt_ms === 'number' && !player.gone ? `, ${Math.round(player.rtt_ms)} ms` : ''}`,
+      ])),
+    ];
+    if (list.childElementCount !== values.length) {
+      list.replaceChildren(...values.map(() => {
         const row = make('div');
-        row.append(make('dt', '', name), make('dd'));
-        list.append(row);
-      }
+        row.append(make('dt'), make('dd'));
+        return row;
+      }));
     }
-    const values = [String(frame), String(rollbacks), frames(deepest)];
-    [...list.querySelectorAll('dd')].forEach((value, index) => this.#text(value, values[index] ?? ''));
+    values.forEach(([name, value], index) => {
+      const [term, definition] = list.children[index]?.children ?? [];
+      if (term) this.#text(term, name);
+      if (definition) this.#text(definition, value);
+    });
   }
 
   /** @param {HudData} data @param {number} now s */
   #notices({ stalled, phase, players, notice }, now) {
     if (phase === 'playing' || phase === 'holding') this.banner('', '');
+    else if (phase === 'connecting') this.#text(element('banner-text'), gettingReady(players));
     if (!stalled) this.#stalledSince = NaN;
     else if (Number.isNaN(this.#stalledSince)) this.#stalledSince = now;
-    const away = players.find(({ you, hidden }) => !you && hidden);
-    let text = '';
-    // It is there for a few seconds only; the others come again.
-    if (notice) text = notice;
-    else if (now - this.#stalledSince >= STALL_SHOWN_AFTER) text = 'Waiting for the other player…';
-    else if (away) text = 'The other player is in another window';
+    const problem = trouble(players, now - this.#stalledSince >= STALL_SHOWN_AFTER);
+    const silent = players.some(({ interrupted, gone }) => interrupted && !gone);
+    const change = now < this.#change.until ? this.#change.text : '';
+    // A word to the own player is there for a few seconds only; the others come again.
+    const text = notice || (silent ? problem : change || problem);
     const pill = element('stall');
     pill.hidden = text === '';
     if (text) this.#text(pill, text);
     if (notice !== this.#notice && notice) say(notice);
+    if (silent && problem !== this.#problem) say(problem);
     this.#notice = notice;
+    this.#problem = silent ? problem : '';
   }
 
   /** A message over the picture, or '' to take it away. @param {string} title @param {string} text */

@@ -7,6 +7,7 @@
  */
 
 import { STEPS } from '../core/loader.js';
+import { waiting } from './words.js';
 
 /** @typedef {'start' | 'waiting' | 'game' | 'end' | 'error'} ScreenName */
 
@@ -143,13 +144,14 @@ export function showLeftover(count) {
 
 /** @param {{cur_num_players?: number, players_needed?: number, ms_remaining?: number | null}} room */
 export function showWaiting({ cur_num_players: here = 1, players_needed: missing = 1, ms_remaining: ms = null }) {
-  element('waiting-title').textContent = missing === 1
-    ? 'Waiting for another player'
-    : `Waiting for ${missing} more players`;
-  const count = here > 1
-    ? `${here} are here. The game starts by itself as soon as everybody is.`
-    : 'The game starts by itself as soon as somebody joins. Please keep this page open.';
-  element('waiting-count').textContent = count;
+  const { title, text } = waiting(here, missing);
+  element('waiting-title').textContent = title;
+  element('waiting-count').textContent = text;
+  element('waiting-seats').replaceChildren(...Array.from({ length: here + missing }, (_, seat) => {
+    const dot = make('span', seat < here ? 'here' : 'missing');
+    dot.style.setProperty('--seat', `var(--seat-${seat % 8})`);
+    return dot;
+  }));
   const seconds = ms === null ? 0 : Math.ceil(ms / 1000);
   const rest = seconds % 60;
   element('waiting-time').textContent = seconds > 0

@@ -36,7 +36,7 @@ export class Visit {
   /** When this person asked for a game, ms since the epoch. */
   #joinedAt = 0;
   /** @type {Deposit | null} */ #deposit = null;
-  #endReason = { code: 'complete', text: '' };
+  #endReason = { code: 'complete', text: '', player: /** @type {unknown} */ (undefined) };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
 
   /**
@@ -80,8 +80,9 @@ export class Visit {
     this.#seat = this.#room = null;
     this.#early = [];
     this.#rounds = [];
-    this.#endReason = { code: 'complete', text: '' };
+    this.#endReason = { code: 'complete', text: '', player: undefined };
     status.stored = false;
+    status.gone = {};
     this.#joinedAt = Date.now();
     this.#enter('waiting');
     screens.showWaiting({});
@@ -259,7 +260,14 @@ export class Visit {
         this.#deposit?.take();
         break;
       case 'done':
-        this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? '') };
+        this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? ''), player: news['player'] };
+        break;
+      case 'peer':
+        if (news['status'] === 'gone') hud.gone(news['player']);
+        break;
+      case 'gone':
+        hud.gone(news['player'], String(news['on_drop']));
+        status.gone[String(news['player'])] = /** @type {any} */ (news);
         break;
       case 'desync':
         report('desync', new PageError('desync', `the players' games differ from frame ${news['frame']} on`));
@@ -291,7 +299,7 @@ export class Visit {
   #finish() {
     const game = this.#game;
     if (game === null || status.phase === 'done' || status.phase === 'failed') return;
-    const { code, text } = this.#endReason;
+    const { code, text, player } = this.#endReason;
     const metrics = game.exportSessionMetrics();
     if (game.phase === 'failed' && metrics.frames.total === 0) {
       const error = new PageError(code, text || 'The game could not begin.');
@@ -302,7 +310,7 @@ export class Visit {
     this.#enter('done');
     this.#stopKeys();
     this.#deposit?.session();
-    screens.showEnd(ending(code, text, game.hud(), this.#rounds, metrics));
+    screens.showEnd(ending(code, text, game.hud(), this.#rounds, metrics, player));
     this.onStored(this.outbox.state);
   }
 

@@ -43,10 +43,17 @@ async function visit({ load = async () => ({ create: 'create', makeEnvironment: 
   const sent = [];
   const listeners = {};
   const game = {
-    gameId: 'g', myPlayerId: 1, early: null, started: false, seen: 'saw 0\n',
+    gameId: 'g', myPlayerId: 1, early: null, started: false, seen: 'saw 0\n', part: 0,
     hud: () => ({ episode: 0, num_episodes: 2, players: [{ interrupted: false }], phase: 'playing' }),
-    episodeRecords: (episode) => `header ${episode}\nframe\n`,
-    takeExperienced() { const taken = this.seen; this.seen = ''; return taken; },
+    /** As Python makes them: what was recorded since the last time, and at an end (-1: of the session) the metrics. */
+    takeStores(ended = null) {
+      const taken = this.seen;
+      this.seen = '';
+      const stores = taken || ended === -1 ? [['pycore_experienced', { part: this.part++, last: ended === -1, data: taken }]] : [];
+      if (taken) stores.unshift(['pycore_rows', { episode: 0, data: `rows of ${taken}` }]);
+      if (ended !== null) stores.push(['p2p_session_metrics', { episode: ended, metrics: {} }]);
+      return stores;
+    },
     exportSessionMetrics: () => ({ frames: { total: 1 } }),
     catchUp(early) { this.early = early; },
     start() { this.started = true; },
@@ -104,26 +111,28 @@ test('it joins under a secret of its own, and begins what the server says with a
   assert.equal(document.title, 'Tag');
 });
 
-test('it stores what was seen all along, each episode when it is final, and the session at its end', async () => {
+test('it stores what was recorded all along, the end of each episode, and of the session', async () => {
   const page = await visit();
   page.begins();
-  page.given.onNews({ news: 'experienced' });
+  page.given.onNews({ news: 'store' });
   await settled();
-  assert.deepEqual(page.stores(), [['pycore_experienced', 0, 'saw 0\n', false, true]]);
+  assert.deepEqual(page.stores(), [
+    ['pycore_rows', 0, 'rows of saw 0\n', false, true], ['pycore_experienced', 0, 'saw 0\n', false, true],
+  ]);
   page.sent.length = 0;
   page.given.onNews({ news: 'episode-end', episode: 0 });
   await settled();
-  assert.deepEqual(page.stores(), [['pycore_records', 0, 'header 0\nframe\n', false, true], ['p2p_session_metrics', 0, '', false, true]]);
+  assert.deepEqual(page.stores(), [['p2p_session_metrics', 0, '', false, true]]);
   page.sent.length = 0;
   page.game.seen = 'saw 1\n';
   page.given.onNews({ news: 'done', reason: 'complete', text: '' });
   page.given.onOver();
   assert.match(page.status.textContent, /^The game is over\. Storing your data/);
   await settled();
-  const seen = page.stores().filter(([event]) => event === 'pycore_experienced');
-  assert.equal(seen.map(([, , data]) => data).join(''), 'saw 1\n');
-  assert.equal(seen.at(-1)[3], true, 'nothing more will come');
-  assert.deepEqual(page.stores().slice(seen.length), [['p2p_session_metrics', -1, '', false, true]]);
+  assert.deepEqual(page.stores(), [
+    ['pycore_rows', 0, 'rows of saw 1\n', false, true], ['pycore_experienced', 1, 'saw 1\n', true, true],
+    ['p2p_session_metrics', -1, '', false, true],
+  ]);
   assert.equal(page.status.textContent, 'The game is over. Your data is stored. You can close this page.');
 });
 
@@ -139,7 +148,7 @@ test('what the server has not taken is not called stored, and goes out again whe
   answer.status = 'ok';
   page.connected();
   await settled();
-  assert.deepEqual(new Set(page.stores().map(([event]) => event)), new Set(['pycore_experienced', 'pycore_records', 'p2p_session_metrics']));
+  assert.deepEqual(new Set(page.stores().map(([event]) => event)), new Set(['pycore_experienced', 'pycore_rows', 'p2p_session_metrics']));
   assert.match(page.status.textContent, /Your data is stored/);
 });
 
@@ -149,7 +158,7 @@ test('also what a failed game leaves is stored; why it failed is on the screen a
   page.given.onFailed(new Error('Tag.step() raised'));
   await settled();
   const stored = new Set(page.stores().map(([event, number]) => `${event} ${number}`));
-  for (const what of ['pycore_experienced 0', 'pycore_records 0', 'p2p_session_metrics -1']) assert.ok(stored.has(what), what);
+  for (const what of ['pycore_experienced 0', 'pycore_rows 0', 'p2p_session_metrics -1']) assert.ok(stored.has(what), what);
   assert.match(page.status.textContent, /^The game cannot go on: Tag\.step\(\) raised/);
   const told = page.sent.filter(([event]) => ['page_failed', 'leave_game'].includes(event));
   assert.deepEqual(told, [['page_failed', { code: 'Error', message: 'Tag.step() raised', where: 'game' }], ['leave_game', {}]]);

@@ -81,6 +81,10 @@ def test_a_studys_own_settings_are_kept(tag: Game) -> None:
         ({"down_at": 3, "up_at": 3}, "not between"),
         ({"down_at": 3, "up_at": 20}, "not between"), ({"hide": (2, 1, 2)}, "no page 2"),
         ({"hide": (1, 3, 2)}, "from one time to a later one"), ({"input_delay": 99}, "input_delay"),
+        ({"leave_at": 3, "reload_at": 4}, "either leaves or"), ({"leave_at": 20}, "before the end"),
+        ({"reload_at": 0}, "before the end"), ({"server_down_at": 3}, "say both times"),
+        ({"server_up_at": 3}, "say both times"), ({"server_down_at": 5, "server_up_at": 4}, "no time"),
+        ({"server_down_at": 5, "server_up_at": 20}, "no time"),
     ],
 )  # fmt: skip
 def test_a_plan_that_would_do_nothing_is_refused(tag: Game, wrong: dict[str, Any], what: str) -> None:

@@ -16,6 +16,7 @@ from relay_support import Client, Relay, action, running
 from pycore.errors import ConfigError
 from pycore.relay import Limits, create_app
 from pycore.relay.export import list_games
+from pycore.relay.lobby import Lobby
 from pycore.relay.store import DataStore
 
 
@@ -316,3 +317,31 @@ def test_a_page_that_failed_before_it_joined_is_told_with_its_subject(
     told = [line for line in caplog.messages if "a page failed" in line]
     assert ["subject '5f3c'" in line for line in told] == [True, False]
     assert "subject 'unknown'" in told[1]
+
+
+@pytest.mark.parametrize(("back_after", "kept"), [(14.5, True), (15.5, False)])
+def test_a_seat_is_kept_longer_than_a_page_takes_to_load_on_a_slow_phone(back_after: float, kept: bool) -> None:
+    """Ten seconds of Pyodide, and what socket.io waits before it tries again; and nothing that was sent meanwhile at 60
+    frames a second is lost: an input and two signals a frame."""
+    lobby = Lobby(players=[0, 1], settings={}, limits=Limits())
+    for sid in ("one", "two"):
+        lobby.connect(sid, {"session_id": sid}, 0.0)
+        lobby.join(sid, {}, 0.0, 0.0)
+    (room,) = lobby.started
+    lobby.disconnect("one", 10.0)
+    sent = 0
+    for frame in range(int(back_after * 60)):
+        now = 10.0 + frame / 60
+        lobby.tick(now, now)
+        if room.over:
+            break
+        payload = {"game_id": room.game_id, "target_player_id": 0, "type": "pycore", "payload": "AA=="}
+        for _ in range(2):
+            lobby.signal("two", payload, now)
+        lobby.action("two", action(room.game_id, 1, frame, frame), now, now)
+        sent += 3
+    assert room.over is not kept
+    found = lobby.connect("one again", {"session_id": "one"}, 10.0 + back_after)
+    events = [out.event for out in found]
+    assert events.count("session_restored") == kept
+    assert events.count("pyodide_other_player_action") + events.count("webrtc_signal") == (sent if kept else 0)

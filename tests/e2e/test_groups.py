@@ -1,0 +1,110 @@
+"""Groups in real pages: three and four play the example to an end, one of them goes away, the server does.
+
+Judged as all rehearsals are: the records of those who stay are the same bytes, the record of one who went is theirs as
+far as it goes, and CPython reproduces them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from pycore.rehearsal import Outcome, Plan, rehearse
+from tools import chromium
+from tools.examples import example
+
+pytestmark = pytest.mark.e2e
+
+
+def play(out: Path, seats: int = 3, more: Mapping[str, Any] = MappingProxyType({}), **plan: Any) -> Outcome:
+    """`more`: settings in the place of the example's."""
+    played = example("tag", seats)
+    site = played.build()
+    given = Plan(replace(played.game, settings={**played.game.settings, **more}), **plan)
+    outcome = rehearse(given, site=site, chromium=chromium.ensure(), database=str(out / "data.sqlite"), out=out)
+    assert outcome.problems == []
+    assert outcome.lost == []
+    assert outcome.stored
+    return outcome
+
+
+def reasons(outcome: Outcome) -> list[str]:
+    return [metrics["end"]["reason"] for metrics in outcome.metrics.values()]
+
+
+def test_three_play_until_one_closes_the_page_and_the_others_are_told(tmp_path: Path) -> None:
+    """What each has is the same as far as it goes; it ends for all, since nobody said that it should go on."""
+    outcome = play(tmp_path, 3, seconds=14, leave_at=8)
+    assert outcome.departed is not None
+    assert outcome.departed.how == "left"
+    assert outcome.departed.metrics["frames"]["total"] > 60
+    assert reasons(outcome) == ["player_left"] * 2
+    for player, metrics in outcome.metrics.items():
+        others = set("012") - {player}
+        # Each link has its own way, and each is said.
+        assert {name for name, of in metrics["network"].items() if of["connectionType"] == "direct"} == others
+        assert metrics["connection"]["type"] == "direct"
+    assert outcome.relay["inputs_relayed"] == 0 or outcome.reports
+    assert str(outcome.departed) in outcome.verdict
+
+
+def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(tmp_path: Path) -> None:
+    """Peer-to-peer needs none; what was played is stored at the new one, which knows the game from its database."""
+    outcome = play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6)
+    assert outcome.restarts == 1
+    assert reasons(outcome) == ["stop"] * 2 or reasons(outcome) == ["complete"] * 2
+    for metrics in outcome.metrics.values():
+        assert metrics["frames"]["total"] >= 250
+        assert metrics["inputs"]["sentViaSocketIO"] == 0
+        assert metrics["pathChanges"] == []
+
+
+@pytest.mark.long
+def test_two_of_three_play_on_when_the_study_wants_it_so(tmp_path: Path) -> None:
+    """Behind the last own action of the one who left, on which both agree, stands the default."""
+    outcome = play(tmp_path, 3, {"on_drop": "default_action"}, seconds=14, leave_at=6)
+    assert outcome.departed is not None
+    assert outcome.departed.end == ""
+    assert outcome.departed.gone is not None
+    assert set(reasons(outcome)) <= {"stop", "complete"}
+    own = outcome.departed.metrics["frames"]["total"]
+    for metrics in outcome.metrics.values():
+        assert metrics["frames"]["total"] > own + 60
+
+
+@pytest.mark.long
+def test_a_game_by_the_server_waits_while_it_answers_nobody_and_goes_on(tmp_path: Path) -> None:
+    """Nothing is lost: what was sent meanwhile comes when it is there again."""
+    outcome = play(tmp_path, 2, seconds=14, socketio_only=True, server_down_at=4, server_up_at=7)
+    assert outcome.restarts == 0
+    assert set(reasons(outcome)) <= {"stop", "complete"}
+    for metrics in outcome.metrics.values():
+        # About three seconds of 30 frames each stood still.
+        assert metrics["quality"]["stalls"] >= 45
+        assert metrics["frames"]["total"] >= 200
+
+
+@pytest.mark.long
+def test_four_play_to_an_end(tmp_path: Path) -> None:
+    """Every page on a link with each other one, and the same bytes at all of them."""
+    outcome = play(tmp_path, 4, seconds=16, latency_ms=20)
+    assert len(outcome.trajectories) == 4
+    assert len(set(outcome.trajectories.values())) == 1
+    for metrics in outcome.metrics.values():
+        assert len(metrics["network"]) == 3
+        assert len(metrics["episodes"]) == 2
+    assert outcome.relay["inputs_relayed"] == 0
+
+
+@pytest.mark.long
+def test_who_loads_the_page_again_is_a_new_visitor_and_the_game_ends_for_the_others(tmp_path: Path) -> None:
+    """What the return into a game would change; until then it is said as it is."""
+    outcome = play(tmp_path, 3, seconds=16, reload_at=8)
+    assert outcome.departed is not None
+    assert outcome.departed.how == "reloaded"
+    assert set(reasons(outcome)) <= {"player_left", "returned"}
