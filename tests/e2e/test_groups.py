@@ -53,6 +53,7 @@ def test_three_play_until_one_closes_the_page_and_the_others_are_told(tmp_path: 
     assert str(outcome.departed) in outcome.verdict
 
 
+@pytest.mark.long
 def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(tmp_path: Path) -> None:
     """Peer-to-peer needs none; what was played is stored at the new one, which knows the game from its database."""
     outcome = play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6)
