@@ -165,7 +165,8 @@ def test_pictures_of_objects_are_drawn_by_that_page(chromium, game, tmp_path) ->
     out = tmp_path / "frames"
     range_ = ("--episode", 1, "--from", 2, "--to", 4)
     path = shutil.which("chromium")
-    words = (game / "trajectory-0.jsonl", "--env", game / "drawn.py", "--frames", out, *map(str, range_))
+    env = f"{game / 'drawn.py'}:make_boxes"
+    words = (game / "trajectory-0.jsonl", "--env", env, "--frames", out, *map(str, range_))
     # In a process of its own: there cannot be two of Playwright's drivers in one.
     command = [sys.executable, "-m", "pycore", "replay", *map(str, words), *(["--chromium", path] if path else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -41,6 +41,9 @@ class Objects(Walk):
         ghost = {"uuid": "ghost", "object_type": "circle", "x": float("nan"), "y": 0, "radius": 5}
         box = {"uuid": "box", "object_type": "rectangle", "x": 10 * self.at, "y": 100, "w": 10, "h": 10}
         return [*sky, text, ghost, {**box, "color": "#f00"}]
+class Boxes(Objects):
+    def render(self):
+        return [item for item in super().render() if item["object_type"] == "rectangle"]
 class Arrays(Objects):
     def render(self):
         picture = numpy.zeros((3, 60, 3), numpy.uint8)
@@ -54,6 +57,8 @@ class Nothing(Objects):
         return None
 def make_env():
     return Objects(2, seed=4)
+def make_boxes():
+    return Boxes(2, seed=4)
 def make_arrays():
     return Arrays(2, seed=4)
 def make_both():
