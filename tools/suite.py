@@ -220,7 +220,8 @@ def browser(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     site.build()
-    return pytest(sys.executable, ["tests/browser"], "", options, live=True, workers=PLAYERS)
+    marks = "" if options.all else "not long"
+    return pytest(sys.executable, ["tests/browser"], marks, options, live=True, workers=PLAYERS)
 
 
 def e2e(options: argparse.Namespace) -> tuple[Counts, str]:

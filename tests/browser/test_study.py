@@ -167,8 +167,15 @@ def test_an_environment_that_cannot_be_played_is_said_on_the_screen_and_to_the_s
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["pycore's page", "the page to copy"])
-@pytest.mark.parametrize("how", ["gone", "broken"])
+@pytest.mark.parametrize(
+    ("own", "how"),
+    [
+        pytest.param(False, "broken", id="broken, pycore's page"),
+        pytest.param(True, "gone", id="gone, the page to copy"),
+        pytest.param(False, "gone", id="gone, pycore's page", marks=pytest.mark.long),
+        pytest.param(True, "broken", id="broken, the page to copy", marks=pytest.mark.long),
+    ],
+)
 def test_a_module_of_the_page_that_does_not_come_is_said_on_the_screen(own, how, served, open_page, tmp_path):
     """Everything else that is said comes from a module: it would be "Loading…" for ever."""
     relay = served(PIXELS, page=begin(tmp_path / "begun", 1, page=True)[-1] if own else None)

@@ -73,6 +73,7 @@ def test_a_spectator_sees_what_was_confirmed_some_seconds_before_and_the_past_by
     assert first == second
 
 
+@pytest.mark.long
 def test_with_the_key_of_a_game_that_game_is_seen_and_nothing_else(watched, open_page):
     """Its address is what the list offers for spectators; a wrong one says so."""
     players = begun(watched, open_page)
