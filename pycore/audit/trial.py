@@ -6,6 +6,7 @@ code does, up to ending the interpreter, is a finding.
 
 from __future__ import annotations
 
+import copy
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -106,8 +107,10 @@ class Trial:
             self.codecs.append(codec)
             self.spaces.append(space_of(space))
             if hasattr(space, "sample"):
+                # The environment's own is left as it is: one that was drawn from is part of the state.
+                apart = _copied(space)
                 for _ in range(20):
-                    codec.encode(space.sample())
+                    codec.encode(apart.sample())
             self.report.facts.setdefault("actions", []).append(short(self.spaces[seat]))
         self.moves = Moves(self.adapter, self.spaces, self.codecs, self.given.frames)
         self.rows = self.moves.rows(self.given.seed)
@@ -373,3 +376,11 @@ class Trial:
 
     def _find(self, code: str, harm: str, what: str, do: str) -> None:
         self.report.add(Finding(code, harm, what, do))
+
+
+def _copied(space: Any) -> Any:
+    """A space to draw from; the space itself, where it has no copy."""
+    try:
+        return copy.deepcopy(space)
+    except Exception:  # somebody's own class may refuse in any way
+        return space

@@ -52,6 +52,26 @@ def test_an_environment_without_a_fault_is_fit_and_has_nothing_against_it() -> N
     assert report.facts["costs"]["step_us"] > 0
 
 
+def test_the_audit_draws_nothing_from_the_environments_own_spaces() -> None:
+    """A space that was drawn from is part of a captured state, with a generator that nobody seeded."""
+    spaces = pytest.importorskip("gymnasium.spaces")
+    made = []
+
+    class Spaced(audited.Fit):
+        def __init__(self) -> None:
+            super().__init__()
+            self.spaces = {agent: spaces.Discrete(3) for agent in self.possible_agents}
+            made.append(self)
+
+        def action_space(self, agent: str) -> Any:
+            return self.spaces[agent]
+
+    report = tried(Spaced)
+    assert (report.fit, codes(report)) == (True, set())
+    assert len(made) > 1
+    assert [space._np_random for of in made for space in of.spaces.values()] == [None] * 2 * len(made)
+
+
 def test_a_turn_based_game_is_played_with_legal_moves_to_its_end() -> None:
     """So both have moved, and games have ended; the settings say that nobody has to move."""
     report = tried(audited.Turns)
