@@ -46,7 +46,7 @@ const ball = { uuid: 'ball', object_type: 'circle', x: 1 };
 const drawn = JSON.stringify({ objects: [ball], reset: false });
 
 test('what render() raises is said in the place of that picture, and the next one is drawn', async () => {
-  const raised = new Error('Traceback (most recent call last):\n  File "/home/pyodide/environment.py", line 19, in render\nKeyError: 3\n');
+  const raised = new Error('Traceback (most recent call last):\n  File "environment.py", line 19, in render\nKeyError: 3\n');
   raised.name = 'PythonError';
   raised.type = 'KeyError';
   const { shown, reports, told, failed } = await played([drawn, raised, raised, drawn, '']);

@@ -39,7 +39,7 @@ function python({ raised = null, game = { make_env: () => 'an environment' }, lo
       if (name === 'pycore.bridge') return proxied({ create: () => {} });
       if (name === 'micropip') return { install: async (what) => void did.push(`index ${what}`), destroy() {} };
       if (raised === null) return proxied(game);
-      const error = new Error(`Traceback (most recent call last):\n  File "/home/pyodide/environment.py", line 3, in <module>\n${raised}\n`);
+      const error = new Error(`Traceback (most recent call last):\n  File "environment.py", line 3, in <module>\n${raised}\n`);
       error.name = 'PythonError';
       throw error;
     },
