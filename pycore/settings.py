@@ -27,6 +27,7 @@ COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 ON_DROP: Final = ("end", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
+RETURN_WITHIN: Final = 60.0
 ADAPTIVE: Final = ("off", "all", "each")
 RISE: Final = 4
 """Frames by which an input delay may rise unless the study says otherwise: at 30 fps 133 ms, which people notice less
@@ -87,6 +88,12 @@ class Settings(Frozen):
     on_drop: str = "end"
     """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
     all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
+    return_within: float = RETURN_WITHIN
+    """How long the seat of a page that is loaded again, or whose connection to the server is lost, is kept, and its return
+    waited for. 0: nobody returns."""
+    catch_up_within: float = 20.0
+    """How long a page that returns may take to step again what was played, by what a step was measured to take: if it
+    is more, it does not return."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
     on_desync: str = "report"
@@ -127,6 +134,8 @@ class Settings(Frozen):
         _within("hash_interval", self.hash_every, 1, 10_000)
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
+            _within(name, getattr(self, name), 0, 3600)
+        for name in ("return_within", "catch_up_within"):
             _within(name, getattr(self, name), 0, 3600)
         if self.store_every != 0:
             _within("store_every", self.store_every, 1, 3600)
@@ -250,6 +259,8 @@ class Settings(Frozen):
             agreed["policies"] = {**self.policies}
         if self.on_drop != ON_DROP[0]:
             agreed["on_drop"] = self.on_drop
+        if self.return_within != RETURN_WITHIN:
+            agreed["return_within"] = float(self.return_within)
         if self.on_desync != ON_DESYNC[0]:
             agreed["on_desync"] = self.on_desync
         return agreed
