@@ -44,9 +44,11 @@ class Recorded(Walk):
 
 
 def given(page: Page, episode: int) -> dict[int, bytes]:
-    """All inputs that were fixed at a page; of a frame with several, since it was loaded again, the first."""
+    """All inputs that were fixed at a page; of a frame with several, since it was loaded again, the first, unless it
+    returned: then it knows what others hold of those before."""
     found: dict[int, bytes] = {}
-    for load in (page.inputs, *reversed(page.given_before)):
+    loads = [*page.given_before, page.inputs]
+    for load in loads if page.session.load else reversed(loads):
         if episode < len(load):
             found.update(load[episode])
     return found
@@ -181,6 +183,9 @@ class Runs(Judge):
     def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
         session = page.session
         if data is None or len(data) < 20 or session.phase not in (PLAYING, HOLDING):
+            return
+        if data[3] != session.link_to(sender).peer.low:
+            # Of a load of its page before the one that speaks now.
             return
         frames = core_view.frames_in_two_runs(session, data, sender)
         self.checked += bool(frames)

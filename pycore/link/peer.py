@@ -78,9 +78,12 @@ class Peer:
 
     def returns(self, load: int, incarnation: int, episode: int, known: int) -> None:
         """Another load of its page takes its place. It will hold everybody's inputs of the running `episode` up to the
-        frame `known`; nothing else that was said of now on counts."""
+        frame `known`; nothing else that was said before counts, unless it was this one that said it."""
         self.load = load
+        same = self.low is not None and self.may_be(incarnation)
         self.incarnation = incarnation
+        if same:
+            return
         self.low = incarnation & 0xFF
         self.strangers = 0
         self.episode = min(self.episode, episode)
@@ -91,9 +94,17 @@ class Peer:
         self.status = RETURNING
         self.begin(known)
 
-    def adopt(self, incarnation: int) -> None:
-        """Another load of its page speaks, and nothing was begun with the one before."""
-        self.incarnation = None
+    def may_be(self, incarnation: int) -> bool:
+        """Whether no other load of its page ever spoke."""
+        return self.low in (None, incarnation & 0xFF) and self.incarnation in (None, incarnation)
+
+    def adopts(self, load: int, incarnation: int) -> None:
+        """Another load of its page speaks, perhaps, and we ourselves have begun nothing with the one before."""
+        self.load = load
+        same = self.low is not None and self.may_be(incarnation)
+        self.incarnation = incarnation
+        if same:
+            return
         self.low = incarnation & 0xFF
         self.strangers = 0
         self.over = False

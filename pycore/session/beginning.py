@@ -121,7 +121,7 @@ class Beginning:
             return
         if phase == READYING and self._compare_readies(now, waited):
             return
-        over = self._membership.over()
+        over = self._membership.over(self._episode.number)
         if over is not None and over.peer.left_alone and self._can_drop:
             drops.drop(over, "error" if over.peer.reason == "error" else "left")
         elif over is not None:
@@ -214,7 +214,9 @@ class Beginning:
         lacking = []
         for link in self._links:
             if episode.number not in link.peer.ready:
-                lacking.append(link)
+                # Who has gone on from here was ready once, and may never say so again to a page that returns.
+                if link.peer.episode <= episode.number:
+                    lacking.append(link)
                 continue
             if self._drops.waits_for(link):
                 lacking.append(link)
@@ -244,7 +246,7 @@ class Beginning:
                 self._course.finish(now, "ready_timeout", text, FAILED)
                 return True
             return False
-        if self._membership.over() is not None:
+        if self._membership.over(self._episode.number) is not None:
             # Ready once, over since: whoever came late must not begin alone.
             return False
         if not self._drops.settled:

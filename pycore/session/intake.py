@@ -25,7 +25,6 @@ from pycore.session.roster import Roster
 from pycore.session.streams import Streams
 from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over
-from pycore.session.topics.returns import read
 from pycore.session.topics.status import Status
 from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topic
 from pycore.session.welcomes import Welcomes
@@ -173,6 +172,12 @@ class Intake:
 
     def _take_probe(self, link: Link, data: bytes, now: float, path: str, late: bool) -> None:
         incarnation, number, hold = probe.decode_probe(data)
+        if link.peer.low not in (None, incarnation) and self._welcomes.open:
+            # Another load of its page may only ask to return once it knows that there is a way.
+            (link.paths.wire if path == P2P else link.paths.socket).hear(now)
+            if data[0] == probe.PROBE:
+                self._packets.answer_later(link, number, LONG_AGO if late else now, path)
+            return
         if not link.peer.is_same(incarnation):
             self._take_stranger(link, link.paths.wire if path == P2P else link.paths.socket, now)
             return
@@ -268,17 +273,15 @@ class Intake:
         blocks = [block for block in blocks if block[0] in MEANWHILE]
         self._check(blocks, number)
         peer = link.peer
-        returns = next((read(payload) for kind, payload in blocks if kind == RETURN), None)
-        if returns is not None and peer.low not in (None, incarnation):
-            # It was loaded again as well, and nothing was begun with the load before.
-            peer.adopt(returns.incarnation)
-            self._streams.begin_anew(link)
+        returns = self._welcomes.knocks(link, blocks, now)
         if not peer.is_same(incarnation):
             self._journal.ignore()
             return
         link.counts.packet_came(size, path == P2P)
         (link.paths.wire if path == P2P else link.paths.socket).hear(now)
-        peer.said_status(RETURNING if returns is not None else 0)
+        if number > peer.episode:
+            peer.entered(number)
+        peer.said_status(RETURNING if returns else 0)
         self._take_blocks(link, blocks, Arrival(number, self._episode.number, False, path == SOCKETIO, now))
 
     def _take_stranger(self, link: Link, flow: Flow, now: float, over: bool = False) -> None:

@@ -298,10 +298,11 @@ class Membership:
         # If the channel was lost since, what it says by the server, where it may be again, is still on its way.
         return paths.wire.heard_at <= said_at or quiet > WORD_BELIEVED
 
-    def over(self) -> Link | None:
-        """A peer whose session is over."""
+    def over(self, episode: int) -> Link | None:
+        """A peer whose session is over while this episode is to begin. Who had all of it says so with another number, and
+        is missed by nobody but a page that returns to it."""
         for link in self._roster.links:
-            if link.peer.over:
+            if link.peer.over and link.peer.episode <= episode:
                 return link
         return None
 

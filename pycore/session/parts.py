@@ -200,7 +200,7 @@ def assemble(
     returning = None
     if load and settings.return_within and links:
         returning = Returning(
-            load, stage, settings, who, roster, drops, hashes, status, stop, beginning, intake, welcomes, journal, now
+            load, stage, settings, who, roster, drops, hashes, status, stop, gone, beginning, intake, welcomes, journal, now
         )
     returns.begin(returning, welcomes)
     streams.know(TermsKind(returning, welcomes, seats, len(who.peers)))

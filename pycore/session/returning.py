@@ -12,6 +12,7 @@ that whatever anybody has confirmed is the past of all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from pycore.events import CaughtUp, EpisodeEnded, Log
@@ -27,6 +28,7 @@ from pycore.session.messages.terms import Piece, Terms
 from pycore.session.phases import DONE, FAILED, READYING
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
+from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.returns import Knock
 from pycore.session.topics.status import Status
@@ -42,8 +44,9 @@ BATCH: Final = 64
 BATCH_SECONDS: Final = 0.1
 """What they may cost otherwise: meanwhile the page stands, and nobody sees anything but how far it is."""
 BATCH_MOST: Final = 2000
-ALL_RETURN: Final = 5.0
+ALL_RETURN: Final = 20.0
 """Seconds after which nobody is there any more who could tell anything, if everybody says that it returns."""
+FINISHED: Final = ("complete", "stop")
 GIVEN_UP: Final = 3.0
 """Times the study's `catch_up_within`, by the clock, after which it is too late."""
 
@@ -52,8 +55,8 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_asked_at", "_begun", "_beginning", "_bit", "_course", "_drops", "_episode", "_hashes", "_have", "_identity",
-        "_intake", "_journal", "_load", "_past", "_roster", "_settings", "_since", "_stage", "_status", "_stop", "_target",
+        "_anew", "_asked_at", "_begun", "_beginning", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes", "_have", "_identity",
+        "_intake", "_journal", "_load", "_past", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
         "_terms", "_timeline", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
 
@@ -68,6 +71,7 @@ class Returning:
         hashes: Hashes,
         status: Status,
         stop: Stop,
+        gone: Gone,
         beginning: Beginning,
         intake: Intake,
         welcomes: Welcomes,
@@ -86,16 +90,18 @@ class Returning:
         self._hashes = hashes
         self._status = status
         self._stop = stop
+        self._gone = gone
         self._beginning = beginning
         self._intake = intake
         self._welcomes = welcomes
         self._journal = journal
-        self._since = now
         self._terms: dict[Link, Terms] = {}
         self._past: list[dict[int, bytes]] = [{} for _ in stage.timeline.seats]
         """By seat, the actions that were told, by frame."""
         self._have = [0] * len(self._past)
         """By seat, the first frame that was not told."""
+        self._anew: set[Link] = set()
+        """Whose page was loaded again since we ask."""
         self._target = -1
         """The last frame that was confirmed anywhere."""
         self._whole_of: Link | None = None
@@ -107,7 +113,7 @@ class Returning:
         """We are not there yet."""
         status.mark(RETURNING, True)
         intake.set_returning(True)
-        welcomes.set_busy(True)
+        welcomes.return_as(self)
         for link in roster.links:
             link.speak(self._bit)
 
@@ -141,7 +147,10 @@ class Returning:
 
     def told(self, link: Link, terms: Terms, now: float) -> None:
         """A peer said how the game stands."""
-        if self.busy and not self._begun and link in self._roster.links:
+        before = self._terms.get(link)
+        if self.busy and link in self._roster.links and (before is None or before.returning) and (
+            not self._begun or not terms.returning
+        ):
             self._terms[link] = terms
             self._drops.inherit([one for one in terms.gone if one.number != self._identity.me])
 
@@ -168,18 +177,20 @@ class Returning:
 
     def look(self, now: float) -> None:
         """Begin, once everybody has told us how the game stands; give up, if that does not come."""
-        over = next((link for link in self._roster.links if link.peer.over), None)
+        links = [link for link in self._roster.links if not self._has_finished(link)]
+        over = next((link for link in self._roster.links if link.peer.over and (link in links or not links)), None)
         if over is not None:
             self._see_over(over, now)
             return
-        links = self._roster.links
-        if not self._begun and links and all([link in self._terms for link in links if not self._is_returning(link)]):
-            newest = [terms for link, terms in self._terms.items() if link in links]
-            if newest:
-                self._begin(max([terms.episode for terms in newest]), now)
+        told = [self._terms[link] for link in links if link in self._terms]
+        telling = [of for of in told if not of.returning]
+        if self._begun:
+            self._aim(telling)
+        elif len(told) == len(links) and telling:
+            self._begin(max([terms.episode for terms in telling]), now)
         self._choose(now)
-        waited = now - self._since
-        if not self._begun and waited > ALL_RETURN and all([self._is_returning(link) for link in links]):
+        waited = now - self._course.since
+        if not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
             self._give_up(now, "everybody's page was loaded again, so that nobody knows what was played")
         elif not self._begun and waited > self._settings.ready_timeout:
             self._give_up(now, f"nobody said within {waited:.0f} s how the game stands")
@@ -198,13 +209,25 @@ class Returning:
         self._course.break_off(now, "no_return", text, DONE, None, over.seat)
 
     @staticmethod
-    def _is_returning(link: Link) -> bool:
-        """Whether a peer says that it is on its way back itself: then it has nothing to tell."""
-        return bool(link.peer.status & RETURNING)
+    def _has_finished(link: Link) -> bool:
+        """Whether a peer has come to the end of the session, and has everything that we may have given. Who has not
+        may need us still."""
+        return link.peer.over and link.peer.reason in FINISHED
+
+    def loaded_again(self, link: Link) -> None:
+        """Another one returns as well: of what the load before told, the past may never be complete."""
+        self._terms.pop(link, None)
+        self._anew.add(link)
+
+    def _aim(self, telling: Sequence[Terms]) -> None:
+        """What is to be stepped again, by the word of those who are still there: who has told of more, and has gone, was
+        alone with it. The frames behind come as they always do."""
+        of_episode = [terms.confirmed for terms in telling if terms.episode == self._episode.number]
+        self._target = max([self._timeline.current - 1, *of_episode])
 
     def _choose(self, now: float) -> None:
         """Ask somebody for the past, and somebody else if that leads to nothing."""
-        links = [link for link in self._roster.links if link.peer.low is not None and not self._is_returning(link)]
+        links = [link for link in self._roster.links if link.peer.low is not None]
         if self._begun:
             links = [link for link in links if self._told_of(link, self._episode.number)]
         if not links or not self._lacks:
@@ -219,7 +242,7 @@ class Returning:
 
     def _told_of(self, link: Link, episode: int) -> bool:
         terms = self._terms.get(link)
-        return terms is not None and terms.episode == episode
+        return terms is not None and not terms.returning and terms.episode == episode
 
     def _give_up(self, now: float, text: str) -> None:
         self._leave()
@@ -227,7 +250,7 @@ class Returning:
 
     def _begin(self, episode: int, now: float) -> None:
         """Set up the episode that runs."""
-        terms = [of for of in self._terms.values() if of.episode == episode]
+        terms = [of for of in self._terms.values() if not of.returning and of.episode == episode]
         self._target = max([of.confirmed for of in terms])
         costs = self._beginning.costs
         if costs is not None:
@@ -239,10 +262,11 @@ class Returning:
         for earlier, (frames, reason) in enumerate(terms[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
+        self._gone.set_behind(self._target + 1)
         self._beginning.resume(terms[0].delays, now)
         for link, of in self._terms.items():
             link.peer.entered(of.episode)
-            if of.episode == episode:
+            if of in terms:
                 self._hashes.begin_with(link, of.hashed)
         stops = [of.stop for of in terms if of.stop is not None]
         if stops:
@@ -302,7 +326,8 @@ class Returning:
 
     def _settled(self, seat: int) -> int:
         """The last frame of somebody gone with an action of its own, as the others know it."""
-        return max([of.settled.get(seat, -1) for of in self._terms.values() if of.episode == self._episode.number])
+        of_episode = [of for of in self._terms.values() if of.episode == self._episode.number]
+        return max([of.settled.get(seat, -1) for of in of_episode], default=-1)
 
     def _fix(self, number: int, frame: int, encoded: bytes) -> None:
         self._timeline.fix(number, frame, encoded)
@@ -326,7 +351,9 @@ class Returning:
             theirs = terms.get(link)
             for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
                 known = {} if theirs is None else theirs.held.get(outbox.seat, {})
-                acked = max(outbox.agreed, self._target)
+                # Of who was loaded again meanwhile it is not known how far it is: what the ring has is sent until it says.
+                ring = inputs.dispatched - self._timeline.frames.size + 1
+                acked = max(outbox.agreed, ring if link in self._anew else self._target)
                 while acked + 1 in known:
                     acked += 1
                 outbox.resume(min(acked, inputs.dispatched), inputs.dispatched, now)
@@ -342,7 +369,8 @@ class Returning:
         self.busy = False
         self._status.mark(RETURNING, False)
         self._intake.set_returning(False)
-        self._welcomes.set_busy(False)
+        self._welcomes.arrive()
+        self._gone.set_behind(0)
         self._past = [{} for _ in self._past]
         for link in self._roster.links:
             link.speak(self._bit)

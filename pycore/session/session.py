@@ -71,7 +71,7 @@ class Session:
         policies: Mapping[int | str, Policy] = NO_POLICIES,
         load: int = 0,
     ) -> None:
-        number = incarnation_of(wall_ms, now) if incarnation is None else incarnation
+        number = incarnation_of(wall_ms, now, load) if incarnation is None else incarnation
         computed = policies_of(settings, players, policies)
         identity = Identity(game_id, players, me, peers, number, computed, settings.computed(players, "one"))
         self._identity = identity

@@ -39,6 +39,8 @@ takes of a page, and a sixth of the bytes."""
 SERVER_AHEAD: Final = 4 * SERVER_BYTES
 REPEAT_AFTER: Final = 4.0
 """Seconds without anything acknowledged after which it is sent again; doubled each time."""
+HURRIED_APART: Final = 1.0
+"""The same where the peer says that it lacks it."""
 REPEAT_LONGEST: Final = 30.0
 GIVEN_UP_AFTER: Final = 60.0
 """Seconds of which there was a way, and nothing came of it: what waits is given up, for good."""
@@ -48,7 +50,7 @@ class Stream:
     """One link's stream, and how it goes on."""
 
     __slots__ = (
-        "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link", "outgoing", "path",
+        "_hurried_at", "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link", "outgoing", "path",
     )  # fmt: skip
 
     def __init__(self, link: Link, limits: Mapping[int, int]) -> None:
@@ -61,7 +63,7 @@ class Stream:
         """Something came that the peer does not know yet that we have."""
         self.given_up = False
         self._patience = REPEAT_AFTER
-        self._repeat_at = self._progressed_at = 0.0
+        self._repeat_at = self._progressed_at = self._hurried_at = 0.0
 
     @property
     def busy(self) -> bool:
@@ -103,6 +105,11 @@ class Stream:
             outgoing.go_back()
             self._patience = min(REPEAT_LONGEST, 2 * self._patience)
             self._repeat_at = now + self._patience
+
+    def hurry(self, now: float) -> None:
+        """The peer says that it lacks what was sent: it may have come before it knew us."""
+        if now - max(self._progressed_at, self._hurried_at) >= HURRIED_APART:
+            self._hurried_at = self._repeat_at = now
 
     def _progress(self, now: float) -> None:
         self._progressed_at = now

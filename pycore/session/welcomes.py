@@ -13,7 +13,7 @@ holds as its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from pycore.events import Log, Returned
 from pycore.link.link import Link
@@ -22,7 +22,7 @@ from pycore.session.drops import Drops
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
 from pycore.session.messages.message import PAST, TERMS
-from pycore.session.messages.terms import PIECE_BYTES, Piece, Terms, encode_piece, encode_terms
+from pycore.session.messages.terms import NOTHING, PIECE_BYTES, Piece, Terms, encode_piece, encode_terms
 from pycore.session.pacing import Pacing
 from pycore.session.phases import DONE
 from pycore.session.stage import Stage
@@ -36,6 +36,14 @@ UNDER_WAY: Final = 8 * PIECE_BYTES
 """Of what is told, bytes that may wait in the stream."""
 SAID_AGAIN: Final = sum([1 << kind for kind in (READY, STOP, END, HASH, GONE, STATUS)])
 """Topics that may have something to say; each is silent by itself where it has not."""
+
+
+class Returner(Protocol):
+    """We, where we return ourselves."""
+
+    def loaded_again(self, link: Link) -> None:
+        """A peer's page was loaded again, too, while we are on our way: what the load before said it may not go on
+        with."""
 
 
 class Telling:
@@ -85,17 +93,29 @@ class Welcomes:
         self._over = over
         self._journal = journal
         self._tellings: dict[Link, Telling] = {}
-        self.busy = False
-        """We are on our way back ourselves, and can take in nobody yet."""
+        self._returning: Returner | None = None
+        """We, on our way back ourselves: then we know nothing yet."""
 
-    def set_busy(self, busy: bool) -> None:
-        """Whether we are on our way back ourselves."""
-        self.busy = busy
+    def return_as(self, returning: Returner) -> None:
+        """We are on our way back ourselves."""
+        self._returning = returning
+
+    def arrive(self) -> None:
+        """We are back, and those who asked meanwhile are told."""
+        self._returning = None
+        for telling in self._tellings.values():
+            telling.begun = False
+        self._streams.wake()
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody may return here."""
+        return self._within > 0 and self._course.phase < DONE
 
     def knocks(self, link: Link, blocks: Sequence[tuple[int, bytes]], now: float) -> bool:
         """A packet of another load of a peer's page came; whether that may return, and is taken care of."""
         for kind, payload in blocks:
-            if kind == RETURN and self._within and self._course.phase < DONE:
+            if kind == RETURN and self.open:
                 self.heard(link, read(payload), now)
                 return True
         return False
@@ -103,10 +123,13 @@ class Welcomes:
     def heard(self, link: Link, knock: Knock, now: float) -> None:
         """A peer asks to be taken in. The same is asked until it has what it needs."""
         peer = link.peer
-        if self.busy or not self._within or self._course.phase >= DONE or knock.load < peer.load:
+        if not self.open or knock.load < peer.load:
             return
         if knock.load > peer.load:
-            self._take_in(link, knock, now)
+            if self._returning is None:
+                self._take_in(link, knock, now)
+            else:
+                self._note(link, knock, self._returning)
         telling = self._tellings.get(link)
         if telling is None or telling.load != knock.load or peer.incarnation != knock.incarnation:
             return
@@ -114,20 +137,33 @@ class Welcomes:
             telling.whole = True
             if telling.begun:
                 self._tell_past(telling)
+        if telling.begun:
+            self._streams.of(link).hurry(now)
         self._streams.wake()
+
+    def _note(self, link: Link, knock: Knock, returning: Returner) -> None:
+        """Somebody else is on its way back as well as we: from here on nothing of the load before counts."""
+        if not link.peer.may_be(knock.incarnation):
+            self._streams.begin_anew(link)
+            returning.loaded_again(link)
+        link.peer.adopts(knock.load, knock.incarnation)
+        self._tellings[link] = Telling(knock.load)
 
     def _take_in(self, link: Link, knock: Knock, now: float) -> None:
         """From here on nothing of the load before counts."""
         known = self._publication.collected if self._episode.open else -1
         episode = self._episode.number
+        before = not link.peer.may_be(knock.incarnation)
         link.peer.returns(knock.load, knock.incarnation, episode, known)
-        link.begin_anew(known, now, self._timeline.current)
-        link.speak(SAID_AGAIN)
-        self._hashes.begin_anew(link, known)
-        self._drops.begin_anew(link)
+        if before:
+            link.begin_anew(known, now, self._timeline.current)
+            link.speak(SAID_AGAIN)
+            self._hashes.begin_anew(link, known)
+            self._drops.begin_anew(link)
+            self._streams.begin_anew(link)
+        # Otherwise no other one ever spoke to us: it is early, or we have just come back ourselves.
         self._membership.begin_anew(link, now)
         self._over.begin_anew(link)
-        self._streams.begin_anew(link)
         self._course.wait_anew(now)
         self._tellings[link] = Telling(knock.load)
         name = self._journal.name(link)
@@ -157,6 +193,9 @@ class Welcomes:
         return more
 
     def _begin(self, link: Link, telling: Telling, now: float) -> bool:
+        if self._returning is not None:
+            telling.begun = self._streams.put(link, TERMS, encode_terms(NOTHING), now)
+            return telling.begun
         telling.episode = self._episode.number
         telling.last = self._publication.collected if self._episode.open else -1
         terms = self._terms(link, telling.last)
@@ -183,7 +222,7 @@ class Welcomes:
         ended = [(one.frames, one.reason) for one in self._course.ended]
         hashed = self._hashes.first(link)
         return Terms(
-            episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended, self._drops.absent(),
+            False, episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended, self._drops.absent(),
             settled, held,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND, SEND_CHUNK
-from pycore.events import Event
+from pycore.events import CaughtUp, Event
 from pycore.session.phases import DONE
 from pycore.session.session import Session
 from pycore.testing.machine import Machine
@@ -274,9 +274,22 @@ class Page:
             self._resume()
         flags = session.advance(now)
         if session.has_news:
-            self.news.extend(session.news())
+            news = session.news()
+            self.news.extend(news)
+            for event in news:
+                if isinstance(event, CaughtUp):
+                    self._note_inputs(event)
         for advanced in self._advanced:
             advanced(self, flags)
+
+    def _note_inputs(self, caught_up: CaughtUp) -> None:
+        """Behind what was confirmed, its session has fixed its own inputs as others hold them, or as the default."""
+        session = self.session
+        frames = session.timeline.frames
+        while len(self.inputs) <= caught_up.episode:
+            self.inputs.append({})
+        for frame in range(max(caught_up.frames, session.seats[self.seat].delay), session.dispatched + 1):
+            self.inputs[caught_up.episode][frame] = frames.encoded[frame & frames.mask][self.seat]
 
     def _carry_out(self, outputs: Sequence[Any]) -> None:
         network = self._network

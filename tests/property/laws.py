@@ -17,6 +17,7 @@ from watching import given
 
 from pycore.events import Desync, EpisodeEnded, PathChanged
 from pycore.testing import Page, Truth, Walk, ground_truth, survivors, wrong_with
+from pycore.testing.published import Published
 
 
 def faults(net: Net, schedule: Schedule) -> list[str]:
@@ -27,7 +28,7 @@ def faults(net: Net, schedule: Schedule) -> list[str]:
         return [*wrong, f"not over after {net.now:.1f} s: gone, phase, episode, frame are {phases}"]
     for page in net.peers:
         wrong += _of_any_page(page, schedule)
-        if (page.session.contradictions or page.session.malformed) and not any(of.loads for of in net.peers):
+        if page.session.contradictions or (page.session.malformed and not any(of.loads for of in net.peers)):
             # A page that knows nothing of an episode, and those who are in it, refuse each other's packets.
             wrong.append(f"seat {page.seat}: contradictions or malformed packets")
     wrong += _departed(net, schedule) if schedule.departures else _stayed(net, schedule)
@@ -67,7 +68,11 @@ def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
 
 def _stayed(net: Net, schedule: Schedule) -> list[str]:
     wrong = []
+    returned = any(page.returns for page in net.peers)
     for page in net.peers:
+        if page.session.reason == "no_return" and all(_whole(page, each) for each in range(schedule.episodes)):
+            # The others had everything, and so had the load before.
+            continue
         if page.session.reason != "complete":
             wrong.append(f"seat {page.seat} ended with {page.session.reason}")
         if core_view.rollback_pending(page.session):
@@ -77,19 +82,31 @@ def _stayed(net: Net, schedule: Schedule) -> list[str]:
         if not truth.complete:
             wrong.append(f"episode {episode}: the true inputs end before the episode does")
         for page in net.peers:
-            if episode >= len(page.rows) or episode >= len(page.session.ended):
+            whole = _whole(page, episode)
+            if whole is not None and page.session.reason == "no_return":
+                continue
+            if whole is None or episode >= len(page.session.ended):
                 wrong.append(f"episode {episode}, seat {page.seat}: never ended")
                 continue
-            found = wrong_with(truth, page.rows[episode], page.rewards[episode], page.finals[episode])
+            found = wrong_with(truth, whole.rows[episode], whole.rewards[episode], whole.finals[episode])
             if found:
                 wrong.append(f"episode {episode}, seat {page.seat}: {found}")
-            if page.hashes[episode] != truth.hashes:
-                lacking = sorted(truth.hashes.items() ^ page.hashes[episode].items())[:2]
+            if whole.hashes[episode] != truth.hashes:
+                lacking = sorted(truth.hashes.items() ^ whole.hashes[episode].items())[:2]
                 wrong.append(f"episode {episode}, seat {page.seat}: other hashes at {[frame for frame, _ in lacking]}")
             ended = page.session.ended[episode]
             if ended != EpisodeEnded(episode=episode, frames=len(truth.rows), reason=ended.reason):
                 wrong.append(f"episode {episode}, seat {page.seat}: {ended}")
-    return wrong + _books(net) + _totals(net, schedule)
+    # Who was loaded again counts from then on.
+    return wrong if returned else wrong + _books(net) + _totals(net, schedule)
+
+
+def _whole(page: Page, episode: int) -> Published | None:
+    """What the last load of a page published that has an episode to its end."""
+    for published in (page.published, *reversed(page.published_before)):
+        if episode < len(published.rows) and published.finals[episode] is not None:
+            return published
+    return None
 
 
 def _books(net: Net) -> list[str]:
@@ -131,7 +148,7 @@ REASONS = frozenset(("complete", "stop", "player_left", "ready_timeout", "error"
 WHERE_NOTHING_HEALS = frozenset(("no_progress",))
 """What may end it besides where neither path carries inputs any more, though something is heard."""
 WHERE_MOST_ARE_UNHEARD = frozenset(("partition",))
-WHERE_A_PAGE_CAME_BACK = frozenset(("returned",))
+WHERE_A_PAGE_CAME_BACK = frozenset(("returned", "no_return"))
 WHERE_THE_OTHERS_WENT_ON = frozenset(("dropped",))
 """What ends it for who hears that the others go on, or ended, without it: the server told them, or it was silent."""
 
@@ -154,7 +171,7 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
         for episode, rows in enumerate(page.rows):
             wrong += _prefix(net, page, episode, len(rows))
         for ended in page.session.ended:
-            frames = len(page.rows[ended.episode]) if ended.episode < len(page.rows) else 0
+            frames = max([len(rows[ended.episode]) for rows in of_all_loads(page) if ended.episode < len(rows)], default=0)
             if ended.frames != frames:
                 wrong.append(f"seat {page.seat}: {ended}, {frames} published")
     if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:
@@ -166,6 +183,11 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
         if len(ends) != 1:
             wrong.append(f"a stop that all could reach: reasons, frames, finals, ends are {ends}")
     return wrong
+
+
+def of_all_loads(page: Page) -> list[list[list[tuple[bytes, ...]]]]:
+    """The rows that each load of a page published, by episode; without a return they are sessions of their own."""
+    return [*[of.rows for of in page.published_before if page.session.load], page.rows]
 
 
 def _prefix(net: Net, page: Page, episode: int, count: int) -> list[str]:

@@ -4,9 +4,10 @@ TERMS, from everybody who is there, in canonical form: the running episode with 
 confirmed there, what is held of the returner's own seats beyond that, who is gone, the stop, and what came before. PAST,
 from whoever is asked for all of it, and the last frames from each: encoded actions of one seat, of frames in a row.
 
-    TERMS   [episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled, held]
+    TERMS   [returning, episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled, held]
     PAST    [episode, seat, first frame, count, the actions]
 
+Who is `returning` itself has nothing to tell but that: it takes nothing of an earlier load of the other's page any more.
 `delays`: by episode that began, or begins next, a list by seat. `ended`: [frames, reason] each. `gone`: [number, cause,
 episode or None, [[seat, frame], …]] each. `settled`: [seat, frame] for each seat of somebody gone, the last frame of
 this episode with an action of its own, or up to which its actions are held. `held`: [seat, [[frame, action], …]] for each
@@ -45,6 +46,7 @@ class Absent(Named):
 class Terms(Named):
     """What a peer says of the game."""
 
+    returning: bool
     episode: int
     open: bool
     confirmed: int
@@ -129,10 +131,14 @@ class PastKind:
         return False
 
 
+NOTHING: Final = Terms(True, 0, False, -1, 0, None, [], [], [], {}, {})
+"""From who is returning itself."""
+
+
 def encode_terms(terms: Terms) -> bytes:
     """The payload of a TERMS message."""
     return canonical.encode([
-        terms.episode, terms.open, terms.confirmed, terms.hashed, terms.stop,
+        terms.returning, terms.episode, terms.open, terms.confirmed, terms.hashed, terms.stop,
         [list(delays) for delays in terms.delays],
         [list(ended) for ended in terms.ended],
         [[one.number, one.cause, one.episode, sorted(one.frames.items())] for one in terms.gone],
@@ -145,10 +151,10 @@ def decode_terms(payload: bytes, seats: Sequence[Seat], peers: int) -> Terms:
     """What a TERMS message says, every number of it looked at. Raises DecodeError."""
     try:
         values = canonical.decode(payload)
-        episode, opened, confirmed, hashed, stop, delays, ended, gone, settled, held = values
+        returning, episode, opened, confirmed, hashed, stop, delays, ended, gone, settled, held = values
         count = len(seats)
         terms = Terms(
-            _number(episode, 0, 255), bool(opened), _number(confirmed, -1), _number(hashed, 0),
+            bool(returning), _number(episode, 0, 255), bool(opened), _number(confirmed, -1), _number(hashed, 0),
             None if stop is None else _number(stop, 0),
             [tuple([_number(delay, 0, 60) for delay in of]) for of in delays],
             [(_number(frames, 0), str(reason)[:40]) for frames, reason in ended],
@@ -169,7 +175,7 @@ def decode_terms(payload: bytes, seats: Sequence[Seat], peers: int) -> Terms:
         )  # fmt: skip
     except (TypeError, ValueError, IndexError, PycoreError) as error:
         raise DecodeError(f"TERMS that cannot be read: {error}") from None
-    if any(len(of) != count for of in terms.delays) or len(terms.delays) != terms.episode + 1:
+    if any(len(of) != count for of in terms.delays) or len(terms.delays) != terms.episode + (not terms.returning):
         raise DecodeError("TERMS without the input delays of every episode")
     return terms
 

@@ -65,6 +65,11 @@ class Gone:
         self._hearer = hearer
         self._peers = sum([1 << number for number in roster.seats_of])
         """All that there are, a bit each."""
+        self._behind = 0
+
+    def set_behind(self, frames: int) -> None:
+        """We return, and are so many frames behind the others."""
+        self._behind = frames
 
     def check(self, payload: bytes) -> None:
         """Every part must be there; frames that nobody can have reached are refused."""
@@ -83,7 +88,7 @@ class Gone:
         if (unheard | word.gone | word.ready) & ~self._peers or word.ready & ~word.gone:
             raise DecodeError("a GONE block names peers that there are not")
         if self._episode.open and word.episode == self._episode.number & 0xFF:
-            opened = self._timeline.frames.opened
+            opened = self._timeline.frames.opened + self._behind
             for seat, held in word.held.items():
                 if held.mark + held.beyond.bit_length() > opened:
                     raise DecodeError(f"inputs of seat {seat} that nobody can have given while {opened} is the last")
