@@ -228,7 +228,9 @@ class News(Judge):
                 self._check_end(page, event)
 
     def _check_end(self, page: Page, event: SessionEnded) -> None:
-        if not self.must_end and event.reason not in ("complete", "stop"):
+        # Whether who came back too late has everything from before is looked at in the end.
+        allowed = ("complete", "stop", "no_return") if page.returns else ("complete", "stop")
+        if not self.must_end and event.reason not in allowed:
             self.complain(page, "end", f"{event}")
         if event.reason == "no_progress":
             quiet = max(

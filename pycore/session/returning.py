@@ -218,6 +218,7 @@ class Returning:
         """Another one returns as well: of what the load before told, the past may never be complete."""
         self._terms.pop(link, None)
         self._anew.add(link)
+        link.speak(self._bit)
 
     def _aim(self, telling: Sequence[Terms]) -> None:
         """What is to be stepped again, by the word of those who are still there: who has told of more, and has gone, was
