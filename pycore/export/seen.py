@@ -1,7 +1,8 @@
 """What the participants saw, against what was confirmed.
 
 An experienced record and a trajectory of the same game are read side by side. Of every displayed frame that is in the
-trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected.
+trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected,
+unless the page was loaded again before that.
 Memory for the frames that a correction can reach, not for the game.
 """
 
@@ -41,8 +42,11 @@ def open_experience(path: Path) -> Experience:
 def compare(experience: Experience, reading: Reading | None) -> Seen:
     """Read an experienced record to its end, beside a trajectory of its game. Raises RecordError."""
     judge = _Judge(None if reading is None else iter(_frames(reading)))
-    displayed = guessed = seconds = 0
+    displayed = guessed = seconds = load = 0
     for item in experience:
+        if experience.load != load:
+            load = experience.load
+            judge.loaded_again()
         if isinstance(item, Displayed):
             displayed += 1
             guessed += bool(item.predicted)
@@ -98,6 +102,11 @@ class _Judge:
             self._says((episode, first), "it was corrected, and had no guess in it")
         for frame in range(first, last + 1):
             self._wrong.pop((episode, frame), None)
+
+    def loaded_again(self) -> None:
+        """What the load before had guessed last, nobody corrected."""
+        self._wrong.clear()
+        self._guessed.clear()
 
     def over(self) -> None:
         for place, said in self._wrong.items():
