@@ -87,6 +87,16 @@ class Link:
         self.advantage = 0.0
         self.control_at = -1e9
 
+    def begin_anew(self, known: int, now: float, frame: int) -> None:
+        """Another load of the peer's page takes its place, which will hold everybody's inputs up to the frame `known` of
+        the running episode, whose current frame is `frame`."""
+        self.paths.begin_anew(now, frame)
+        for outbox in self.own:
+            outbox.resume(min(outbox.dispatched, max(known, outbox.agreed)), outbox.dispatched, now)
+        self.advantage = 0.0
+        self.control_at = -1e9
+        self.flush = True
+
     def speak(self, bit: int) -> None:
         """The topic with this bit has something to say."""
         self.agenda |= bit

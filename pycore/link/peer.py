@@ -8,7 +8,9 @@ from typing import Final
 SURE_STRANGERS: Final = 3
 HIDDEN: Final = 1
 """Bit of the status: its page is hidden."""
-OWN_REASONS: Final = ("player_left", "aborted", "error", "no_progress", "partition")
+RETURNING: Final = 2
+"""Bit of the status: its page was loaded again, and steps what was played."""
+OWN_REASONS: Final = ("player_left", "aborted", "error", "no_progress", "partition", "no_return")
 """Reasons of a session that is over for this peer alone."""
 
 
@@ -22,6 +24,7 @@ class Peer:
         "hears_ready",
         "incarnation",
         "known",
+        "load",
         "low",
         "number",
         "over",
@@ -43,6 +46,8 @@ class Peer:
         """Which load of the page speaks, once a ready has said it."""
         self.low: int | None = None
         """The low byte of that, once anything came."""
+        self.load = 0
+        """How often its page was loaded again in this game."""
         self._stranger = -1
         self.strangers = 0
         """Packets with the same other incarnation, without one of the right one between them."""
@@ -70,6 +75,30 @@ class Peer:
     def forget_readies(self, episode: int) -> None:
         """Readies of episodes before this one are of no use any more."""
         self.ready = {e: payload for e, payload in self.ready.items() if e >= episode}
+
+    def returns(self, load: int, incarnation: int, episode: int, known: int) -> None:
+        """Another load of its page takes its place. It will hold everybody's inputs of the running `episode` up to the
+        frame `known`; nothing else that was said of now on counts."""
+        self.load = load
+        self.incarnation = incarnation
+        self.low = incarnation & 0xFF
+        self.strangers = 0
+        self.episode = min(self.episode, episode)
+        self.over = False
+        self.reason = ""
+        self.ready = {e: payload for e, payload in self.ready.items() if e < episode}
+        self.ready_by_socket = -1
+        self.status = RETURNING
+        self.begin(known)
+
+    def adopt(self, incarnation: int) -> None:
+        """Another load of its page speaks, and nothing was begun with the one before."""
+        self.incarnation = None
+        self.low = incarnation & 0xFF
+        self.strangers = 0
+        self.over = False
+        self.reason = ""
+        self.ready = {}
 
     def is_same(self, low: int) -> bool:
         """Whether this low byte is that of the load of the page that spoke before; notes the first, and strangers."""

@@ -26,6 +26,7 @@ class Unacknowledged:
         "_mask",
         "_sent_at",
         "acked",
+        "agreed",
         "dispatched",
         "fresh",
         "fresh_seq",
@@ -41,6 +42,8 @@ class Unacknowledged:
 
     def begin(self, delay: int, slots: int) -> None:
         """Start an episode with frames 0 … `delay`-1 agreed; `slots` is the size of the ring of frames."""
+        self.agreed = delay - 1
+        """Up to here nothing was given: it is agreed."""
         self.acked = delay - 1
         """The peer holds our inputs up to this frame."""
         self.dispatched = delay - 1
@@ -60,6 +63,16 @@ class Unacknowledged:
         if self.acked < frame <= self.dispatched:
             self.acked = frame
             self.since = NEVER if frame == self.dispatched else now
+
+    def resume(self, acked: int, dispatched: int, now: float) -> None:
+        """The peer is known to hold our inputs up to `acked` alone, and everything up to `dispatched` is to be sent."""
+        self.acked = acked
+        self.dispatched = dispatched
+        self.since = now if acked < dispatched else NEVER
+        self.fresh = None
+        slots = len(self._sent_at)
+        self._sent_at = [-1e9] * slots
+        self._copies_sent = [0] * slots
 
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: the peer may have answered meanwhile."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pycore.costs import Costs
 from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
@@ -138,6 +139,7 @@ class Beginning:
                     self._begin(now)
         elif phase == BETWEEN:
             if waited >= self._settings.episode_pause and not self.held_back:
+                self._agree_on_delays()
                 self._begin(now)
 
     @property
@@ -151,12 +153,30 @@ class Beginning:
         text = f"no peer-to-peer connection to player {names} within {waited:.0f} s"
         self._course.finish(now, "p2p_timeout", text, FAILED)
 
+    @property
+    def costs(self) -> Costs | None:
+        """What the simulation takes here, where that was measured."""
+        return self._pacing.costs
+
+    def coming(self) -> tuple[int, ...]:
+        """The input delays of the running episode, or of the one that begins next, by seat."""
+        if self._episode.open or not self._episode.number:
+            return tuple([seat.delay for seat in self._seats])
+        return tuple([self._agreed(seat) for seat in self._seats])
+
+    def resume(self, delays: Sequence[Sequence[int]], now: float) -> None:
+        """We return to the running episode; `delays` are those of each episode up to it, by seat."""
+        for seat, delay in zip(self._seats, delays[-1], strict=True):
+            seat.agree(delay)
+        self._pacing.inherit(delays[:-1])
+        self._begin(now)
+
     def _begin(self, now: float) -> None:
         """Set up the frames of the episode, and say that we are ready."""
         simulation = self._simulation
         for link in self._links:
             link.paths.start()
-        self._agree_on_delays()
+        self._pacing.agreed(self._episode.number)
         simulation.reset(self._episode.number)
         state = simulation.canonical(simulation.save())
         frames = ring(self._seats, self._settings.prediction_window)
@@ -175,16 +195,18 @@ class Beginning:
 
     def _agree_on_delays(self) -> None:
         """Input delays of the episode to come: the largest that anybody proposed at the last READY."""
+        for seat in self._seats:
+            seat.agree(self._agreed(seat))
+
+    def _agreed(self, seat: Seat) -> int:
         before = self._episode.number - 1
-        for number, seat in enumerate(self._seats if before >= 0 else ()):
-            delays = [self._ready.delays[number]]
-            for link in self._roster.everybody:
-                # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
-                theirs = _read(link, before) if before in link.peer.ready else None
-                if isinstance(theirs, ready.Read) and number < len(theirs.delays):
-                    delays.append(min(LONGEST_DELAY, theirs.delays[number]))
-            seat.agree(max(delays))
-        self._pacing.agreed(self._episode.number)
+        delays = [self._ready.delays[seat.number]]
+        for link in self._roster.everybody:
+            # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
+            theirs = _read(link, before) if before in link.peer.ready else None
+            if isinstance(theirs, ready.Read) and seat.number < len(theirs.delays):
+                delays.append(min(LONGEST_DELAY, theirs.delays[seat.number]))
+        return max(delays)
 
     def _compare_readies(self, now: float, waited: float) -> bool:
         """Compare what came; true if that changed the phase."""

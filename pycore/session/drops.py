@@ -20,6 +20,7 @@ from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
+from pycore.session.messages.terms import Absent
 from pycore.session.publication import Publication
 from pycore.session.roster import Departure, Roster
 from pycore.session.settling import NOTHING, Held, Round, Settled, Word, run_of
@@ -372,6 +373,40 @@ class Drops:
 
     def _drop_of(self, seat: int) -> Departure:
         return next(drop for drop in self._roster.gone.values() if seat in drop.link.peer.seats)
+
+    def begin_anew(self, link: Link) -> None:
+        """Another load of a survivor's page is there: what that holds it has to say itself."""
+        number = link.peer.number
+        self._round.forget(number)
+        self._again_at.pop(number, None)
+        self._asked.discard(number)
+        if self._round.gone:
+            link.speak(BIT)
+
+    def known(self) -> dict[int, int]:
+        """Of the seats of who is gone, the last frame of the running episode that we hold in an unbroken run."""
+        return {seat: held.mark for seat, held in self._own().held.items()}
+
+    def absent(self) -> list[Absent]:
+        """Who is gone, for whoever returns."""
+        return [
+            Absent(number, one.cause, one.episode, dict(one.frames)) for number, one in self._roster.gone.items()
+        ]
+
+    def inherit(self, absent: Sequence[Absent]) -> None:
+        """We return, and hear who is gone since."""
+        for one in absent:
+            link = self._roster.of_number.get(one.number)
+            if link is not None:
+                self._depart(link, one.cause)
+                self._round.join(1 << one.number)
+            departure = self._roster.gone.get(one.number)
+            if departure is not None and departure.episode is None and one.episode is not None:
+                departure.settled(one.episode, one.frames)
+
+    def look(self) -> None:
+        """We may hold more than before."""
+        self._settle()
 
     def is_gone(self, seat: int) -> bool:
         """Whether who played a seat is gone."""

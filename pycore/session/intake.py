@@ -11,6 +11,7 @@ from pycore.duties import P2P, SOCKETIO
 from pycore.errors import ActionError, DecodeError
 from pycore.link.flow import LONG_AGO, Flow
 from pycore.link.link import Link
+from pycore.link.peer import RETURNING
 from pycore.rollback.mispredictions import LateInputLog
 from pycore.rollback.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
 from pycore.session.drops import Drops
@@ -24,12 +25,16 @@ from pycore.session.roster import Roster
 from pycore.session.streams import Streams
 from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over
+from pycore.session.topics.returns import read
 from pycore.session.topics.status import Status
-from pycore.session.topics.topic import OVER, READY, Arrival, Topic
+from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topic
+from pycore.session.welcomes import Welcomes
 from pycore.wire import datagram, probe, version1
 from pycore.wire.datagram import Run
 from pycore.wire.stream import CHUNK
 
+MEANWHILE: Final = (READY, OVER, GONE, RETURN)
+"""What is taken in while we return ourselves."""
 FURTHEST: Final = 600.0
 """Frames of advantage that a peer may claim: what is beyond is no clock that anybody plays by."""
 
@@ -50,6 +55,7 @@ class Intake:
         "_over",
         "_packets",
         "_period",
+        "_returning",
         "_roster",
         "_status",
         "_stepped_at",
@@ -57,6 +63,7 @@ class Intake:
         "_timeline",
         "_timesync",
         "_topics",
+        "_welcomes",
     )
 
     def __init__(
@@ -75,9 +82,12 @@ class Intake:
         membership: Membership,
         timesync: TimeSync,
         journal: Journal,
+        welcomes: Welcomes,
         period: float,
         now: float,
     ) -> None:
+        self._welcomes = welcomes
+        self._returning = False
         self._identity = identity
         self._head = bytes((datagram.KIND,)) + identity.tag.to_bytes(2, "big")
         self._episode = episode
@@ -101,6 +111,10 @@ class Intake:
     def stepped(self, now: float) -> None:
         """The current frame became the current one now."""
         self._stepped_at = now
+
+    def set_returning(self, returning: bool) -> None:
+        """Whether we were loaded again, and are not there yet: then nothing of the episode is taken in."""
+        self._returning = returning
 
     # -- packets -----------------------------------------------------------------------------------------------
 
@@ -192,6 +206,9 @@ class Intake:
             flow.newest + 1,
             frames.held[seat] if seat >= 0 else -1,
         )
+        if self._returning:
+            self._take_meanwhile(link, incarnation, number, blocks, len(data), now, path)
+            return
         if number > running + 1:
             # Only that its sender is over can matter here: then it was another load of this page that it played with.
             blocks = [block for block in blocks if block[0] == OVER]
@@ -202,7 +219,8 @@ class Intake:
         if runs:
             self._check_runs(link, runs)
         if (incarnation != peer.low or peer.strangers) and not peer.is_same(incarnation):
-            self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
+            if not self._welcomes.knocks(link, blocks, now):
+                self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
             return
         link.counts.packet_came(len(data), path == P2P)
         if late:
@@ -243,10 +261,33 @@ class Intake:
         if self._over.over and not peer.over and self._over.answer(link, now):
             link.ask_flush()
 
+    def _take_meanwhile(
+        self, link: Link, incarnation: int, number: int, blocks: list[tuple[int, bytes]], size: int, now: float, path: str
+    ) -> None:
+        """We return: of a packet counts only who is there, ready, gone or over, until we have what was played."""
+        blocks = [block for block in blocks if block[0] in MEANWHILE]
+        self._check(blocks, number)
+        peer = link.peer
+        returns = next((read(payload) for kind, payload in blocks if kind == RETURN), None)
+        if returns is not None and peer.low not in (None, incarnation):
+            # It was loaded again as well, and nothing was begun with the load before.
+            peer.adopt(returns.incarnation)
+            self._streams.begin_anew(link)
+        if not peer.is_same(incarnation):
+            self._journal.ignore()
+            return
+        link.counts.packet_came(size, path == P2P)
+        (link.paths.wire if path == P2P else link.paths.socket).hear(now)
+        peer.said_status(RETURNING if returns is not None else 0)
+        self._take_blocks(link, blocks, Arrival(number, self._episode.number, False, path == SOCKETIO, now))
+
     def _take_stranger(self, link: Link, flow: Flow, now: float, over: bool = False) -> None:
         """A packet of another load of the peer's page: nothing in it counts but who it is, that it is there, and
         whether it is `over`."""
         self._journal.ignore()
+        if link.peer.load:
+            # Of a load before the one that returned: it will be told by the server, or finds nobody who hears it.
+            return
         flow.hear(now)
         if link.peer.returned:
             self._membership.returned(link)
@@ -324,8 +365,8 @@ class Intake:
         link.paths.socket.hear(now)
         episode = self._episode
         peer = link.peer
-        if not episode.open or (
-            epoch is None and (peer.ready_by_socket != episode.number or peer.episode > episode.number)
+        if not episode.open or self._returning or (
+            (epoch is None or peer.load) and (peer.ready_by_socket != episode.number or peer.episode > episode.number)
         ):
             return False
         if epoch is not None and (type(epoch) is not int or epoch != episode.number):

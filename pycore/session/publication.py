@@ -54,11 +54,14 @@ class Publication:
         "_unhashed",
         "collected",
         "ended",
+        "past",
         "published",
         "waiting",
     )
 
-    def __init__(self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int) -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int, remembers: bool = False
+    ) -> None:
         self._sinks = tuple(sinks)
         self._seats = seats
         self._every = hash_every
@@ -69,6 +72,9 @@ class Publication:
         """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
         self._before: deque[tuple[int, Any, list[bytes]]] = deque(maxlen=CUT_FRAMES)
         """Of the last hashes: the frame, and the hash of the rows and those that it had not taken in, before it."""
+        self.past: list[bytes] | None = [] if remembers else None
+        """The encoded actions of the episode's collected frames, one for each seat, for whoever returns; None: nobody
+        does."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
         self.begin(False)
@@ -85,6 +91,8 @@ class Publication:
         self._rows = blake2b(digest_size=HASH_BYTES)
         self._unhashed.clear()
         self._before.clear()
+        if self.past is not None:
+            self.past = []
         self._next_hash = self._every
         self._collected_end = False
         self.collected = -1
@@ -99,6 +107,10 @@ class Publication:
         frames = timeline.frames
         mask = frames.mask
         frame = self.collected
+        past = self.past
+        if past is not None:
+            for each in range(frame + 1, upto + 1):
+                past += frames.encoded[each & mask]
         next_hash = self._next_hash
         plain = not self._sinks and not self.waiting
         if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
@@ -166,6 +178,8 @@ class Publication:
         self.ended = self._collected_end = False
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
+        if self.past is not None:
+            del self.past[frames * self._seats :]
         if taken_back:
             for sink in self._sinks:
                 sink.cut(episode, frames)

@@ -50,7 +50,7 @@ class Session:
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_roster",
         "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds",
-        "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
+        "links", "load", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -69,20 +69,23 @@ class Session:
         incarnation: int | None = None,
         peers: Sequence[Sequence[int]] | None = None,
         policies: Mapping[int | str, Policy] = NO_POLICIES,
+        load: int = 0,
     ) -> None:
-        load = incarnation_of(wall_ms, now) if incarnation is None else incarnation
+        number = incarnation_of(wall_ms, now) if incarnation is None else incarnation
         computed = policies_of(settings, players, policies)
-        identity = Identity(game_id, players, me, peers, load, computed, settings.computed(players, "one"))
+        identity = Identity(game_id, players, me, peers, number, computed, settings.computed(players, "one"))
         self._identity = identity
         self.settings = settings
         self.game_id = game_id
         self.players = identity.players
         self.me = me
         self.seed = seed
+        self.load = load
+        """How often this page was loaded again in this game."""
         self.simulation = simulation
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
         agreed = {**self.configuration, "pycore": __version__}
-        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, now, wall_ms)
+        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, load, now, wall_ms)
         self._parts = made
         self.ticks = made.tick
         self._intake = made.intake
@@ -156,6 +159,22 @@ class Session:
         if self.phase < DONE:
             self._parts.membership.left(link, now, certain)
             self._parts.vigil.look(now, self.ticks.confirmed)
+
+    def player_away(self, peer: int, now: float) -> None:
+        """The server has lost a peer's socket, and keeps its seat for `return_within`."""
+        self._time(now)
+        self._parts.membership.away(self.link_to(peer))
+
+    def player_back(self, peer: int, now: float) -> None:
+        """The server has a socket of that peer again."""
+        self._time(now)
+        self._parts.membership.back(self.link_to(peer))
+
+    @property
+    def catching_up(self) -> tuple[int, int] | None:
+        """While this page returns to a game that runs: frames that were stepped again, and that are to be."""
+        returning = self._parts.returning
+        return returning.progress if returning is not None and returning.busy else None
 
     def players_gone(self, peers: Sequence[int], now: float) -> None:
         """The server has decided that these peers are gone, whoever still hears them; we may be among them."""

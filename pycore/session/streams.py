@@ -151,6 +151,11 @@ class Streams:
         """One link's stream."""
         return self._of[link.peer.number]
 
+    def begin_anew(self, link: Link) -> None:
+        """Another load of the peer's page is there, which knows nothing of either tape."""
+        index = next(index for index, stream in enumerate(self._streams) if stream.link is link)
+        self._streams[index] = self._of[link.peer.number] = Stream(link, self._limits)
+
     def wake(self) -> None:
         """A kind of message has something to do."""
         self.busy = True
@@ -163,7 +168,7 @@ class Streams:
     def receive(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A chunk came. Raises DecodeError, and then nothing has moved."""
         chunk = decode_chunk(data)
-        if chunk.sender != link.peer.low or chunk.to != self._low:
+        if (link.peer.low is not None and chunk.sender != link.peer.low) or chunk.to != self._low:
             # Of another load of its page, or for another one of ours.
             self._journal.ignore()
             return

@@ -67,6 +67,7 @@ class Mesh:
         def make(page: Page) -> Session:
             more = {**session}
             more.setdefault("incarnation", 1 + page.seat + seats * page.loads)
+            more.setdefault("load", page.returns)
             played = simulation(page.seat)
             if page.seat < len(predictors):
                 more["predictor"] = predictors[page.seat]

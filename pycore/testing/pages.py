@@ -66,6 +66,8 @@ class Page:
         """Nothing of the page exists: it vanished, was closed, or was not opened yet."""
         self.loads = 0
         """How often the page was loaded again."""
+        self.returns = 0
+        """How many of these were of a page that had been there."""
         self.given_before: list[list[dict[int, bytes]]] = []
         """The inputs that were fixed before each of these loads, as in `inputs`."""
         self.slow = 1.0
@@ -172,9 +174,11 @@ class Page:
         if not self.gone:
             self.session.request_stop(self.clock())
 
-    def load(self) -> None:
-        """The page is loaded (again): a new session in the same seat, which knows nothing of the one before."""
+    def load(self, *, first: bool = False) -> None:
+        """The page is loaded again, or late for the first time: a new session in the same seat, which knows nothing of
+        the one before."""
         self.loads += 1
+        self.returns += not first
         self.gone = self._frozen = self.lost_for_good = False
         self._backlog.clear()
         self.given_before.append(self.inputs)

@@ -62,7 +62,7 @@ class Net(Mesh):
 
         def start() -> None:
             self.to_come.discard(seat)
-            self.peers[seat].load()
+            self.peers[seat].load(first=True)
 
         self.at(when, start)
 

@@ -32,10 +32,12 @@ WANT: Final = 1 << 30
 class HashExchange:
     """One link's exchange in one episode. `kept` frames' hashes are kept; the oldest goes first."""
 
-    __slots__ = ("_again_at", "_answers", "_forgotten", "_kept", "_own", "_theirs", "_wanted", "compared")
+    __slots__ = ("_again_at", "_answers", "_first", "_forgotten", "_kept", "_own", "_theirs", "_wanted", "compared")
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, first: int = 0) -> None:
         self._kept = kept
+        self._first = first
+        """The first frame of which the peer asks for our hash."""
         self._own: dict[int, bytes] = {}
         self._theirs: dict[int, bytes] = {}
         self._forgotten = -1
@@ -49,6 +51,8 @@ class HashExchange:
 
     def own(self, frame: int, digest: bytes) -> tuple[bytes, bytes] | None:
         """Note our hash of `frame`; returns (ours, theirs) if the peer's came before and differs."""
+        if frame < self._first:
+            return None
         self._bound(self._own)
         self._own[frame] = digest
         self._wanted.append(frame)
@@ -74,6 +78,20 @@ class HashExchange:
             self._answers.append(frame)
         difference = self._compare(frame) if new else None
         return None if difference is None else (frame, *difference)
+
+    def begun_anew(self, known: int) -> HashExchange:
+        """One with another load of the peer's page, which will have everything up to the frame `known`: it compares the
+        last hash of that, and all of ours behind it."""
+        first = max([frame for frame in self._own if frame <= known + 1], default=0)
+        anew = HashExchange(self._kept, first)
+        for frame, digest in self._own.items():
+            anew.own(frame, digest)
+        return anew
+
+    @property
+    def first(self) -> int:
+        """The first frame of which hashes are compared."""
+        return self._first
 
     def cut(self, frame: int) -> None:
         """Ours from this frame on are taken back: the episode ends before."""
@@ -158,6 +176,22 @@ class Hashes:
         self._states.leave()
         for link in self._links:
             link.be_silent(self.bit)
+
+    def begin_anew(self, link: Link, known: int) -> None:
+        """Another load of the peer's page is there, which will have everything up to the frame `known`."""
+        number = link.peer.number
+        before = self._of[number]
+        self._before[number] += before.compared
+        self._of[number] = before.begun_anew(known)
+        link.speak(self.bit)
+
+    def begin_with(self, link: Link, first: int) -> None:
+        """We return, and the peer compares hashes from this frame on."""
+        self._of[link.peer.number] = HashExchange(self._kept, first)
+
+    def first(self, link: Link) -> int:
+        """The first frame whose hash is compared with a peer."""
+        return self._of[link.peer.number].first
 
     def cut(self, frame: int) -> None:
         """Our hashes from this frame on are taken back."""
