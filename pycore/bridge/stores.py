@@ -37,7 +37,7 @@ PARTS_OF_A_LOAD: Final = 1 << 20
 
 class Stores:
     """One session's. `figures` gives what only the page knows, for the metrics; `every` is in seconds, 0: only at the
-    end of an episode; `load` is how often the page was loaded again in this game."""
+    end of an episode."""
 
     def __init__(
         self,
@@ -47,16 +47,15 @@ class Stores:
         figures: Callable[[], Mapping[str, Any]],
         now: float,
         every: float,
-        load: int = 0,
     ) -> None:
         self._session = session
-        self._pieces = Pieces(session, trajectory, load)
+        self._pieces = Pieces(session, trajectory, session.load)
         self._experienced = experienced
         self._figures = figures
         self._every = every or NEVER
         self.due_at = now + self._every
         """When the page is to be told next; looked at in every tick."""
-        self._first_part = self._parts = load * PARTS_OF_A_LOAD
+        self._first_part = self._parts = session.load * PARTS_OF_A_LOAD
         self._closed = False
         """That no more is seen was said."""
         self._so_far: set[int] = set()

@@ -63,9 +63,9 @@ class Around(Named):
 
 
 class Experienced:
-    """Collects what the page of one session shows. `load` is how often it was loaded again in this game."""
+    """Collects what the page of one session shows."""
 
-    def __init__(self, session: Session, now: float, load: int = 0) -> None:
+    def __init__(self, session: Session, now: float) -> None:
         self._session = session
         self._timeline = session.timeline
         self._computed = _computed(session)
@@ -100,7 +100,7 @@ class Experienced:
         self._longest = 0
         """The longest tick of the second, in tenths of a millisecond."""
         self._over = False
-        self._header: str | None = _header(session, load)
+        self._header: str | None = _header(session)
         """Until it was taken away."""
 
     # -- what happens ------------------------------------------------------------------------------------------
@@ -375,9 +375,9 @@ def _computed(session: Session) -> list[tuple[int, int]]:
     return [(1 << seat, 1 + settings.reaction_time(players[seat])) for seat in settings.computed(players)]
 
 
-def _header(session: Session, load: int) -> str:
+def _header(session: Session) -> str:
     return record_json({
-        **({"load": load} if load else {}),
+        **({"load": session.load} if session.load else {}),
         "pycore_experienced": VERSION,
         "game_id": session.game_id,
         "player": session.players[session.me],
