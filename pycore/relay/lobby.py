@@ -94,7 +94,7 @@ class Lobby:
         connection = self._take(sid, "others", now)
         wish = read_join(payload, self.limits)
         known = connection.session_id
-        if connection.room is not None and not connection.room.over:
+        if connection.room is not None and not connection.room.over and wish.game_id is None:
             # Asking twice changes nothing; to be somebody else, one leaves first.
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")
@@ -105,9 +105,9 @@ class Lobby:
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
         connection.subject_id = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
 
-        place = self._place_of(connection)
-        if wish.game_id is not None and (place is None or place[0].game_id != wish.game_id):
-            return self._place(connection, "over"), out
+        if wish.game_id is not None:
+            returns = self._return(connection, now, wall, wish.game_id)
+            return self._place(connection, "restored" if returns else "over"), out + returns
         restored = self._rebind(connection, now) or self._return(connection, now, wall)
         if restored:
             return self._place(connection, "restored"), out + restored
@@ -286,12 +286,11 @@ class Lobby:
         room, seat = place
         return self._take_over(connection, room, seat, now) + room.bind(seat, connection.sid, now)
 
-    def _return(self, connection: Connection, now: float, wall: float) -> list[Outgoing]:
-        """The same seat for a page that was loaded again, if it may return."""
-        place = self._place_of(connection)
-        if place is None or not place[0].return_within:
+    def _return(self, connection: Connection, now: float, wall: float, game_id: str | None = None) -> list[Outgoing]:
+        """The same seat for a page that was loaded again, if it may return; `game_id`: only if it is of that game."""
+        room, seat = self._place_of(connection) or (None, None)
+        if room is None or seat is None or not room.return_within or game_id not in (None, room.game_id):
             return []
-        room, seat = place
         if seat.loads >= self.limits.loads:
             raise Refused("too_frequent", f"this page was loaded again {seat.loads} times in one game")
         turn, sid = self._turn_of(room, seat, wall), connection.sid

@@ -96,6 +96,19 @@ def test_the_same_page_that_connects_again_is_restored_as_before() -> None:
     assert [item.event for item in again] == ["session_restored"]
 
 
+def test_a_page_that_lost_its_socket_while_it_came_back_asks_again_and_gets_the_start_again() -> None:
+    """Its events may have been lost with the socket: it is told all of it, and counts as another load."""
+    lobby, game = lobby_of(2)
+    comes_back(lobby, 1, 5.0, game)
+    lobby.disconnect("s1 second", 5.1)
+    connect(lobby, 1, 6.0, sid="s1 second again", page="second")
+    reply, out = lobby.join("s1 second again", {"game_id": game}, 6.0, 6.0)
+    assert reply["state"] == "restored"
+    assert [item.event for item in out if item.sid == "s1 second again"] == START
+    assert next(item.data for item in out if item.event == "pyodide_game_ready")["load"] == 2
+    assert lobby.join("s1 second again", {"game_id": "another"}, 7.0, 7.0)[0]["state"] == "over"
+
+
 def test_credentials_of_a_return_are_new_ones() -> None:
     """Those of the start may be about to end."""
     lobby, game = lobby_of(2, turn=Turn.of({"urls": ["turn:x"], "secret": "s", "ttl_s": 100}))
