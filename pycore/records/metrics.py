@@ -17,7 +17,9 @@ TENTHS_MS: Final = 1000 / TENTHS
 """Milliseconds of a unit in which times are counted."""
 STATE_CHARACTERS: Final = 65_536
 """Of a state in the metrics, packed and as base64; a longer one is left out."""
-NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({"frameTimes": None, "clock": None, "waiting": None})
+NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({
+    "frameTimes": None, "clock": None, "waiting": None, "load": 0, "unseen": (), "returns": (),
+})  # fmt: skip
 """What only a page knows of a session."""
 
 
