@@ -55,7 +55,7 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_anew", "_asked_at", "_begun", "_beginning", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes", "_have", "_identity",
+        "_asked_at", "_begun", "_beginning", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes", "_have", "_identity",
         "_intake", "_journal", "_load", "_past", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
         "_terms", "_timeline", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
@@ -100,8 +100,6 @@ class Returning:
         """By seat, the actions that were told, by frame."""
         self._have = [0] * len(self._past)
         """By seat, the first frame that was not told."""
-        self._anew: set[Link] = set()
-        """Whose page was loaded again since we ask."""
         self._target = -1
         """The last frame that was confirmed anywhere."""
         self._whole_of: Link | None = None
@@ -217,7 +215,6 @@ class Returning:
     def loaded_again(self, link: Link) -> None:
         """Another one returns as well: of what the load before told, the past may never be complete."""
         self._terms.pop(link, None)
-        self._anew.add(link)
         link.speak(self._bit)
 
     def _aim(self, telling: Sequence[Terms]) -> None:
@@ -339,7 +336,8 @@ class Returning:
     def _arrive(self, now: float) -> None:
         """Everything that was confirmed is stepped: our own inputs, and what each peer lacks of them."""
         timeline = self._timeline
-        terms = {link: of for link, of in self._terms.items() if of.episode == self._episode.number}
+        running = self._episode.number
+        terms = {link: of for link, of in self._terms.items() if not of.returning and of.episode == running}
         for inputs in self._stage.dispatch.own:
             seat = inputs.seat
             held: dict[int, bytes] = {}
@@ -352,13 +350,14 @@ class Returning:
             theirs = terms.get(link)
             for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
                 known = {} if theirs is None else theirs.held.get(outbox.seat, {})
-                # Of who was loaded again meanwhile it is not known how far it is: what the ring has is sent until it says.
+                # Of who returns as well it is not known how far it is: what the ring has is sent until it says so.
                 ring = inputs.dispatched - self._timeline.frames.size + 1
-                acked = max(outbox.agreed, ring if link in self._anew else self._target)
+                acked = max(outbox.agreed, ring if theirs is None else theirs.confirmed)
                 while acked + 1 in known:
                     acked += 1
                 outbox.resume(min(acked, inputs.dispatched), inputs.dispatched, now)
-            link.peer.said_known(self._target)
+            if theirs is not None:
+                link.peer.said_known(theirs.confirmed)
             link.paths.wire.hear_anew(now)
             link.paths.socket.hear_anew(now)
             link.ask_flush()
