@@ -29,6 +29,7 @@ class Peer:
         "number",
         "over",
         "ready",
+        "ready_before",
         "ready_by_socket",
         "reason",
         "seat",
@@ -58,6 +59,8 @@ class Peer:
         """Why, by the code that it gave."""
         self.ready: dict[int, bytes] = {}
         """Its readies, by episode."""
+        self.ready_before: dict[int, bytes] = {}
+        """Those of the load of its page before."""
         self.ready_by_socket = -1
         """The episode of its last ready that came through the server."""
         self.status = 0
@@ -89,10 +92,16 @@ class Peer:
         self.episode = min(self.episode, episode)
         self.over = False
         self.reason = ""
+        self.ready_before = self.ready
         self.ready = {e: payload for e, payload in self.ready.items() if e < episode}
         self.ready_by_socket = -1
         self.status = RETURNING
         self.begin(known)
+
+    def proposal(self, episode: int) -> bytes | None:
+        """Its ready of an episode, for what it proposes there: that of the load before, if the one of now said none. Who
+        has returned to a later episode never says it, and the others go by what they had."""
+        return self.ready.get(episode) or self.ready_before.get(episode)
 
     def may_be(self, incarnation: int) -> bool:
         """Whether no other load of its page ever spoke."""

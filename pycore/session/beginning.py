@@ -203,7 +203,8 @@ class Beginning:
         delays = [self._ready.delays[seat.number]]
         for link in self._roster.everybody:
             # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
-            theirs = _read(link, before) if before in link.peer.ready else None
+            payload = link.peer.proposal(before)
+            theirs = None if payload is None else _read(payload)
             if isinstance(theirs, ready.Read) and seat.number < len(theirs.delays):
                 delays.append(min(LONGEST_DELAY, theirs.delays[seat.number]))
         return max(delays)
@@ -220,7 +221,7 @@ class Beginning:
                 continue
             if self._drops.waits_for(link):
                 lacking.append(link)
-            theirs = _read(link, episode.number)
+            theirs = _read(link.peer.ready[episode.number])
             found = theirs
             if isinstance(theirs, ready.Read):
                 assert episode.initial is not None
@@ -266,9 +267,8 @@ def ring(seats: Sequence[Seat], window: int) -> Frames:
     return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16 + reaction)
 
 
-def _read(link: Link, episode: int) -> ready.Read | tuple[str, str] | None:
+def _read(payload: bytes) -> ready.Read | tuple[str, str] | None:
     """A peer's ready of an episode, or why it cannot be read: code and text."""
-    payload = link.peer.ready[episode]
     if payload[:1] != bytes((VERSION,)):
         return ready.version_differs(payload[0] if payload else 0)
     try:
