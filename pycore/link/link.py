@@ -88,8 +88,8 @@ class Link:
         self.control_at = -1e9
 
     def begin_anew(self, known: int, now: float, frame: int) -> None:
-        """Another load of the peer's page takes its place, which will hold everybody's inputs up to the frame `known` of
-        the running episode, whose current frame is `frame`."""
+        """Another load of the peer's page takes its place, which will hold everybody's inputs up to the frame `known`
+        of the running episode, whose current frame is `frame`."""
         self.paths.begin_anew(now, frame)
         for outbox in self.own:
             outbox.resume(min(outbox.dispatched, max(known, outbox.agreed)), outbox.dispatched, now)

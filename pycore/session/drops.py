@@ -16,6 +16,7 @@ from typing import Final
 from pycore.events import PeerStatus, PlayerGone
 from pycore.link.link import Link
 from pycore.rollback.timeline import MISPREDICTED, TAKEN, Timeline
+from pycore.session import backfill
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
@@ -23,20 +24,13 @@ from pycore.session.membership import Membership
 from pycore.session.messages.terms import Absent
 from pycore.session.publication import Publication
 from pycore.session.roster import Departure, Roster
-from pycore.session.settling import NOTHING, Held, Round, Settled, Word, run_of
+from pycore.session.settling import NOTHING, Held, Round, Settled, Word
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.topic import GONE
 from pycore.settings import Settings
-from pycore.wire import datagram
 from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
-TEXTS: Final = {
-    "left": "left the game",
-    "silent": "was not heard of for too long",
-    "returned": "'s page was loaded anew",
-    "error": "'s environment failed",
-}
 
 
 class Drops:
@@ -162,9 +156,7 @@ class Drops:
     @property
     def text(self) -> str:
         """Why the session ends."""
-        drop = self.first
-        words = TEXTS[drop.cause]
-        return f"player {self._journal.name(drop.link)}{'' if words.startswith(chr(39)) else ' '}{words}"
+        return f"player {self._journal.name(self.first.link)}{self.first.words}"
 
     def drop(self, link: Link, cause: str) -> None:
         """A peer is gone for good: nothing more is taken from it, and the others are told."""
@@ -246,19 +238,11 @@ class Drops:
     def _own(self) -> Word:
         """What we hold of who is gone, in the running episode."""
         episode = self._episode.number
-        frames = self._timeline.frames
-        held = {}
-        for seat in self._roster.seats(self._round.gone):
-            if seat in self._agreed:
-                held[seat] = Held(self._agreed[seat], 0)
-            elif self._episode.open:
-                mark = frames.held[seat]
-                if mark < self._timeline.seats[seat].delay:
-                    # Nothing of its own: the first frames are agreed.
-                    mark = -1
-                held[seat] = Held(mark, sum([1 << frame - mark - 1 for frame in frames.beyond(seat)]))
-            else:
-                held[seat] = NOTHING
+        seats = self._roster.seats(self._round.gone)
+        held = dict.fromkeys(seats, NOTHING)
+        if self._episode.open:
+            held = backfill.held_of(self._timeline, seats)
+        held |= {seat: Held(frame, 0) for seat, frame in self._agreed.items() if seat in held}
         ready = sum([1 << number for number, drop in self._roster.gone.items() if episode in drop.link.peer.ready])
         return Word(self._round.gone, episode, held, ready, self._settled is not None, False)
 
@@ -353,16 +337,9 @@ class Drops:
             return [], []
         own = self._own()
         words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
-        runs: list[Run] = []
-        frames = self._timeline.frames
-        for seat, held in own.held.items():
-            last = run_of([word.held.get(seat, NOTHING) for word in words])
-            first = max(theirs.held[seat].mark + 1, self._timeline.seats[seat].delay)
-            lacked = [frame for frame in range(first, last + 1) if held.has(frame) and not theirs.held[seat].has(frame)]
-            ring = {frame: frames.encoded[frame & frames.mask][seat] for frame in lacked}
-            found = datagram.runs_of(seat, ring, room - datagram.weight_of(runs))
-            runs += found
-            self._drop_of(seat).give(sum([len(run.inputs) for run in found]))
+        runs = backfill.lacked(self._timeline, own, theirs, words, room)
+        for run in runs:
+            self._drop_of(run.seat).give(len(run.inputs))
         lacking = own.ready & ~theirs.ready
         readies = [
             (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
@@ -389,9 +366,7 @@ class Drops:
 
     def absent(self) -> list[Absent]:
         """Who is gone, for whoever returns."""
-        return [
-            Absent(number, one.cause, one.episode, dict(one.frames)) for number, one in self._roster.gone.items()
-        ]
+        return [Absent(number, one.cause, one.episode, {**one.frames}) for number, one in self._roster.gone.items()]
 
     def inherit(self, absent: Sequence[Absent]) -> None:
         """We return, and hear who is gone since."""

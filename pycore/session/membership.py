@@ -130,7 +130,8 @@ class Membership:
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
 
     def away(self, link: Link) -> None:
-        """The server has lost a peer's socket, and keeps its seat: the page may be loaded again, or its line be dead."""
+        """The server has lost a peer's socket, and keeps its seat: the page may be loaded again, or its line be
+        dead."""
         number = link.peer.number
         if number not in self._roster.gone and number not in self._away:
             self._away.add(number)
@@ -299,8 +300,8 @@ class Membership:
         return paths.wire.heard_at <= said_at or quiet > WORD_BELIEVED
 
     def over(self, episode: int) -> Link | None:
-        """A peer whose session is over while this episode is to begin. Who had all of it says so with another number, and
-        is missed by nobody but a page that returns to it."""
+        """A peer whose session is over while this episode is to begin. Who had all of it says so with another number,
+        and is missed by nobody but a page that returns to it."""
         for link in self._roster.links:
             if link.peer.over and link.peer.episode <= episode:
                 return link

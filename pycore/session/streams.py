@@ -50,7 +50,8 @@ class Stream:
     """One link's stream, and how it goes on."""
 
     __slots__ = (
-        "_hurried_at", "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link", "outgoing", "path",
+        "_hurried_at", "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link",
+        "outgoing", "path",
     )  # fmt: skip
 
     def __init__(self, link: Link, limits: Mapping[int, int]) -> None:

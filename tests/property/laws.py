@@ -171,7 +171,8 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
         for episode, rows in enumerate(page.rows):
             wrong += _prefix(net, page, episode, len(rows))
         for ended in page.session.ended:
-            frames = max([len(rows[ended.episode]) for rows in of_all_loads(page) if ended.episode < len(rows)], default=0)
+            played = [rows[ended.episode] for rows in of_all_loads(page) if ended.episode < len(rows)]
+            frames = max(map(len, played), default=0)
             if ended.frames != frames:
                 wrong.append(f"seat {page.seat}: {ended}, {frames} published")
     if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:

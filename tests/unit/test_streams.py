@@ -337,9 +337,9 @@ def test_a_chunk_of_another_load_of_a_page_moves_nothing(which: str) -> None:
     sender = table[0].incarnation + (which == "sender")
     to = table[1].incarnation + (which == "receiver")
     tape = encode_message(Heard.kind, b"from long ago")
-    foreign = table[1].foreign
+    foreign = table[1].journal.foreign
     table.arrive(0, 1, encode_chunk(tag_of(table[0]), sender, to, 0, 0, tape))
-    assert table[1].foreign == foreign + 1
+    assert table[1].journal.foreign == foreign + 1
     assert table.heard[1].messages == []
     assert table.stream(1, 0).incoming.received == 0
 
