@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pycore.duties import EMIT
 from pycore.events import EpisodeEnded, PeerStatus, PlayerGone, SessionEnded
 from pycore.session.membership import UNDECIDED
+from pycore.session.parts import STILL
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.session.topics.topic import GONE, OVER
 from pycore.settings import Settings
@@ -302,6 +303,27 @@ def test_the_relays_word_binds_those_who_still_hear_the_peer_and_reaches_all_by_
     assert all(table.published[peer] == table.published[0] for peer in range(3))
     assert len(rows(table, 3)) <= settled + 1
     assert rows(table, 3) == rows(table, 0)[: len(rows(table, 3))]
+
+
+def test_who_learns_from_another_that_somebody_is_gone_has_time_to_settle() -> None:
+    """It has stood for long, as long as it was known why; what kept it from going on is gone now, and not at once."""
+    table = playing(3, settings(max_steps=150, dropped_after=4.0, on_drop="default_action"))
+    table.passes = lambda sender, to, what: {sender, to} != {0, 2}
+    press(table, 16)
+    # The last word of 2 that gets through: from here on nothing moves.
+    table[0].acknowledge(2, table[0].dispatched)
+    press(table, round(32 * (4.0 + STILL)))
+    assert complaints(table, 0)
+    table[1].players_gone([2], table.now)
+    while not table[0].gone:
+        table.tick()
+    table.passes = lambda sender, to, what: False
+    press(table, 16)
+    assert table[0].phase == PLAYING
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    over(table, (0, 1))
+    assert [table[0].reason, table[1].reason] == ["complete"] * 2
+    assert table.published[0] == table.published[1]
 
 
 def test_whom_the_relay_calls_gone_and_it_is_we_ends_as_dropped() -> None:
