@@ -101,8 +101,8 @@ class Drops:
         """Seats that nobody plays any more in the running episode."""
         self._asked: set[int] = set()
         """Peers that want a word of ours although we have nothing more to say."""
-        self._again_at: dict[int, float] = {}
-        """When what a peer lacks is passed on again, by number."""
+        self._again_at: dict[tuple[int, bool], float] = {}
+        """When what a peer lacks is passed on again, by number, and by way: what went by another one may never come."""
         self._dropped_by: Link | None = None
         self.end_frame: int | None = None
         """The frame with which the episode ends because somebody is gone."""
@@ -348,7 +348,8 @@ class Drops:
         number = link.peer.number
         episode = self._episode.number
         theirs = self._round.of(number, episode)
-        if theirs is None or theirs.settled or self._again_at.get(number, now) > now:
+        way = number, link.healthy
+        if theirs is None or theirs.settled or self._again_at.get(way, now) > now:
             return [], []
         own = self._own()
         words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
@@ -367,7 +368,7 @@ class Drops:
             (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
         ]
         if runs or readies:
-            self._again_at[number] = now + (link.rtt or 0.0) + self._period
+            self._again_at[way] = now + (link.rtt or 0.0) + self._period
         return runs, readies
 
     def _drop_of(self, seat: int) -> Departure:

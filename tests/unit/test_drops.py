@@ -136,6 +136,25 @@ def test_while_packets_between_survivors_are_lost_they_settle_later_and_alike(bu
     assert [event.frame for peer in range(3) for event in table.events(peer, PlayerGone)] == [held] * 3
 
 
+def test_what_was_passed_on_by_a_way_that_died_is_passed_on_by_the_next_one_at_once() -> None:
+    """However long a round trip was on the dead one."""
+    table = playing(3, settings(max_steps=150, on_drop="default_action"))
+    table.passes = only((2, 0), of=[2])
+    press(table, 5)
+    held = table[0].timeline.frames.held[2]
+    table[0].link_to(1).paths.wire.rtt = 9.0
+    # Words get through, and what is passed on does not.
+    table.passes = lambda sender, to, what: 2 not in (sender, to) and not (
+        (sender, to) == (0, 1) and _is_datagram(what) and what[11] & datagram.RUNS
+    )
+    table[1].player_left(2, table.now, certain=True)
+    press(table, 8)
+    assert table[1].timeline.frames.held[2] < held
+    table.channels[0][0] = table.channels[1][0] = -1
+    press(table, 8)
+    assert table[1].gone[2].frames == {2: held}
+
+
 @BOTH
 def test_inputs_that_two_survivors_hold_in_turns_are_put_together(on_drop: str) -> None:
     """One lacks every other frame, the other one the rest: together they hold an unbroken run."""

@@ -254,6 +254,19 @@ def test_a_block_stays_within_its_room() -> None:
         assert len(payload) == max(1, (room - 3) // ENTRY_BYTES) * ENTRY_BYTES
 
 
+def test_on_another_way_everything_that_is_wanted_rides_at_once() -> None:
+    """However long a round trip was on the way before: what rode there may never come."""
+    of, (link,), _ = topic()
+    link.paths.wire.sample(9.0)
+    of.own(hashed(30), A)
+    assert len(of.payloads(link, 1.0, False, 900)) == 1
+    assert of.payloads(link, 2.0, True, 900) == ()
+    link.ask_flush()
+    assert len(of.payloads(link, 2.0, True, 900)) == 1
+    link.flushed()
+    assert of.payloads(link, 2.0, True, 900) == ()
+
+
 @pytest.mark.parametrize("every", [1, 7])
 def test_sessions_that_hash_every_frame_over_a_slow_way_end_in_time(every: int) -> None:
     """300 ms one way: both compare the same number, one for each k-th frame and one at the end, without delay."""

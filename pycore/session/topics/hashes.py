@@ -114,6 +114,10 @@ class HashExchange:
         """Whether the peer's hash of `frame` has come."""
         return frame in self._theirs
 
+    def ride_again(self) -> None:
+        """The way has changed: what rode on the old one may never come."""
+        self._again_at.clear()
+
     def entries(self, now: float, again_at: float, most: int) -> list[bytes]:
         """What rides in the packet of `now`, `most` entries; what is wanted rides again from `again_at` on."""
         entries: list[bytes] = []
@@ -206,6 +210,8 @@ class Hashes:
         if not exchange.riding:
             link.be_silent(self.bit)
             return ()
+        if link.flush:
+            exchange.ride_again()
         rtt = (link.paths.socket if by_socket else link.paths.wire).rtt or 0.0
         entries = exchange.entries(now, now + rtt + 2 * self._period, max(1, (room - BLOCK_BYTES) // ENTRY_BYTES))
         return (b"".join(entries),) if entries else ()
