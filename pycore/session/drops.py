@@ -36,6 +36,9 @@ TEXTS: Final = {
     "returned": "'s page was loaded anew",
     "error": "'s environment failed",
 }
+AGAIN_WITHIN: Final = 1.0
+"""Seconds after which what a survivor lacks is passed on again at the latest: all stand meanwhile, and a longer round
+trip may be one of an outage that is over."""
 
 
 class Drops:
@@ -368,7 +371,7 @@ class Drops:
             (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
         ]
         if runs or readies:
-            self._again_at[way] = now + (link.rtt or 0.0) + self._period
+            self._again_at[way] = now + min(link.rtt or 0.0, AGAIN_WITHIN) + self._period
         return runs, readies
 
     def _drop_of(self, seat: int) -> Departure:

@@ -157,7 +157,7 @@ def assemble(
     streams = Streams(who, links, outputs, over, journal)
     ends = settings.on_desync == "end"
     states = States(streams, simulation, seats, journal, ends)
-    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, states)
+    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, settings.hash_every, states)
     status = Status(there, journal)
     stop = Stop(there, episode, journal, timeline, ends)
     end = End(there, episode, timeline)

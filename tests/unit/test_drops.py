@@ -155,6 +155,30 @@ def test_what_was_passed_on_by_a_way_that_died_is_passed_on_by_the_next_one_at_o
     assert table[1].gone[2].frames == {2: held}
 
 
+def test_what_was_passed_on_in_vain_is_passed_on_again_within_a_second() -> None:
+    """Though the round trip that was measured last was that of an outage."""
+    table = playing(3, settings(max_steps=150, on_drop="default_action"))
+    table.passes = only((2, 0), of=[2])
+    press(table, 5)
+    held = table[0].timeline.frames.held[2]
+    table[0].link_to(1).paths.wire.rtt = 9.0
+    lost = []
+
+    def passes(sender: int, to: int, what: Any) -> bool:
+        if (sender, to) == (0, 1) and not lost and _is_datagram(what) and what[11] & datagram.RUNS:
+            lost.append(what)
+            return False
+        return 2 not in (sender, to)
+
+    table.passes = passes
+    table[1].player_left(2, table.now, certain=True)
+    press(table, 4)
+    assert lost
+    assert table[1].timeline.frames.held[2] < held
+    press(table, 36)
+    assert table[1].gone[2].frames == {2: held}
+
+
 @BOTH
 def test_inputs_that_two_survivors_hold_in_turns_are_put_together(on_drop: str) -> None:
     """One lacks every other frame, the other one the rest: together they hold an unbroken run."""
