@@ -15,7 +15,7 @@ from pycore.events import EpisodeEnded, PeerStatus, PlayerGone, SessionEnded
 from pycore.session.membership import UNDECIDED
 from pycore.session.parts import STILL
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
-from pycore.session.topics.topic import GONE, OVER
+from pycore.session.topics.topic import END, GONE, OVER
 from pycore.settings import Settings
 from pycore.wire import datagram
 
@@ -516,6 +516,70 @@ def test_what_who_is_gone_still_says_moves_nothing_and_is_answered() -> None:
     said = [table_open(table, answer).blocks for answer in answers if answer[11] & datagram.BLOCKS]
     assert [block for blocks in said for block in blocks if block[0] == OVER] == [(OVER, b"\0\5")] * 2
     assert session.timeline.frames.held[2] == held[2]
+
+
+def test_who_is_dropped_while_it_holds_at_the_end_of_another_has_no_end() -> None:
+    """It settled, and was not heard of meanwhile: the last one ends alone, and later, with what it held of both."""
+    table = playing()
+    table.passes = only(of=[1])
+    press(table, 4)
+    # The first drop is settled at once where the words of both come.
+    table.passes = lambda sender, to, what: (sender, to) == (0, 2)
+    for peer in (0, 2):
+        table[peer].player_left(1, table.now, certain=True)
+    press(table, 4)
+    assert (table[2].phase, len(ends(table, 2))) == (HOLDING, 1)
+    table[0].player_left(2, table.now, certain=True)
+    over(table, [0])
+    table.passes = lambda sender, to, what: True
+    over(table, [2])
+    assert (table[0].reason, table[2].reason) == ("player_left", "dropped")
+    assert len(rows(table, 2)) < len(rows(table, 0))
+    assert rows(table, 2) == rows(table, 0)[: len(rows(table, 2))]
+    assert (ends(table, 0), ends(table, 2)) == ([(0, len(rows(table, 0)))], [])
+    assert table.events(2, EpisodeEnded) == [EpisodeEnded(episode=0, frames=len(rows(table, 2)), reason="dropped")]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["in this episode", "in the next one"])
+def test_what_a_dropped_one_did_alone_is_never_confirmed(later: bool) -> None:
+    """Neither by what the others hold of a seat that nobody plays, nor because they are in the next episode."""
+    table = playing(3, EPISODES.replace(on_drop="default_action", max_steps=90))
+    table.passes = lambda sender, to, what: sender != 2
+    press(table, 6)
+    table.passes = only(of=[2])
+    table[0].players_gone([2], table.now)
+    table.until(lambda: table[0].episode == table[1].episode == later and table[0].frame > 20 * (not later))
+    assert table[2].phase == PLAYING
+    press(table, 8)
+    table.passes = lambda sender, to, what: True
+    over(table, [2])
+    assert table[2].reason == "dropped"
+    assert rows(table, 2) == rows(table, 0)[: len(rows(table, 2))]
+
+
+def test_a_dropped_one_that_lacks_but_the_last_words_of_an_episode_ends_it() -> None:
+    """The others had everything of it, and settled in the next one: that is the last word of this one, too."""
+    table = Table(3, EPISODES.replace(on_drop="default_action")).start()
+
+    def passes(sender: int, to: int, what: Any) -> bool:
+        # 2 has their hashes of the end, and hears neither that they hold at it as well, nor that they are beyond.
+        if to != 2:
+            return True
+        blocks = dict(table_open(table, what).blocks) if _is_datagram(what) and what[4] == 0 else {END: b""}
+        if END in blocks and len(blocks) > 1:
+            table[2].receive(sender, what.replace(datagram.encode_block(END, blocks[END]), b""), table.now)
+        return END not in blocks
+
+    table.passes = passes
+    table.until(lambda: table[0].episode == table[1].episode == 1, most=200)
+    assert (table[2].phase, table[2].episode) == (HOLDING, 0)
+    table[0].players_gone([2], table.now)
+    table.until(lambda: table[0].phase == table[1].phase == PLAYING)
+    table.passes = lambda sender, to, what: True
+    over(table, [2])
+    assert [event.reason for event in table.events(2, EpisodeEnded)] == ["max_steps"]
+    assert rows(table, 2) == rows(table, 0)
+    assert ends(table, 2) == [(0, 40)]
 
 
 def _is_datagram(payload: Any) -> bool:
