@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -538,6 +539,29 @@ def test_who_is_dropped_while_it_holds_at_the_end_of_another_has_no_end() -> Non
     assert rows(table, 2) == rows(table, 0)[: len(rows(table, 2))]
     assert (ends(table, 0), ends(table, 2)) == ([(0, len(rows(table, 0)))], [])
     assert table.events(2, EpisodeEnded) == [EpisodeEnded(episode=0, frames=len(rows(table, 2)), reason="dropped")]
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_of_who_is_gone_even_the_shortest_packet_is_garbage_or_answered(size: int) -> None:
+    """Nothing but an answer comes of it, by whatever way."""
+    table = playing(3, settings(max_steps=900, on_drop="default_action"))
+    table[0].players_gone([2], table.now)
+    data = table.forged(2)[:size]
+    table[0].receive(2, data, table.now)
+    table[0].receive_signal(2, base64.b64encode(data).decode(), table.now)
+    assert table[0].phase == PLAYING
+
+
+def test_who_is_gone_for_two_reasons_at_once_is_gone_once() -> None:
+    """Its page was loaded again, and the server says that it left."""
+    table = playing(3, settings(max_steps=150, on_drop="default_action"))
+    for seq in range(3):
+        table[0].receive(2, table.forged(2, incarnation=table[2].incarnation ^ 1, seq=seq), table.now)
+    table[0].player_left(2, table.now, certain=True)
+    table.passes = only(of=[2])
+    over(table, (0, 1))
+    assert [event.cause for event in table.events(0, PlayerGone)] == ["returned"]
+    assert table.published[0] == table.published[1]
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["in this episode", "in the next one"])
