@@ -703,6 +703,19 @@ def test_whatever_stands_in_such_a_block_one_error_refuses_it_or_it_is_a_word(da
     press(table, 30)
 
 
+@pytest.mark.parametrize("episode", [0, 1, 7, 255])
+def test_a_word_of_frames_that_nobody_has_holds_nobody_up(episode: int) -> None:
+    """Whatever episode it names, in whatever packet: nothing is searched for up to there, and all settle."""
+    table = playing(4, settings(max_steps=150, on_drop="default_action"))
+    table.passes = only(of=[3])
+    table[0].player_left(3, table.now, certain=True)
+    word = bytes((0, 0, episode)) + b"\0\0" + b"\0\10" + b"\0\10" + b"\1" + (50_000).to_bytes(4, "big") + b"\0"
+    for seq in range(2):
+        table[0].receive(2, table.forged(2, seq=9000 + seq, blocks=[(GONE, word)]), table.now)
+    press(table, 16)
+    assert [len(table.events(peer, PlayerGone)) for peer in range(3)] == [1] * 3
+
+
 def test_what_a_survivor_says_of_who_is_gone_stops_when_both_know_it_of_each_other() -> None:
     """From then on a packet is as small as ever."""
     table = playing(3, settings(max_steps=600, on_drop="default_action"))
