@@ -44,12 +44,17 @@ REPEAT_LONGEST: Final = 30.0
 GIVEN_UP_AFTER: Final = 60.0
 """Seconds of which there was a way, and nothing came of it: what waits is given up, for good."""
 
+REFUSED_MOST: Final = 16
+"""Messages that are none of their kind after which a peer's tape is not read any more: a few bytes may unpack to
+millions."""
+
 
 class Stream:
     """One link's stream, and how it goes on."""
 
     __slots__ = (
         "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link", "outgoing", "path",
+        "refused",
     )  # fmt: skip
 
     def __init__(self, link: Link, limits: Mapping[int, int]) -> None:
@@ -61,6 +66,8 @@ class Stream:
         self.acknowledge = False
         """Something came that the peer does not know yet that we have."""
         self.given_up = False
+        self.refused = 0
+        """Messages of the peer that were none of their kind."""
         self._patience = REPEAT_AFTER
         self._repeat_at = self._progressed_at = 0.0
 
@@ -85,6 +92,12 @@ class Stream:
     def said(self) -> None:
         """A chunk goes out: it says what we have."""
         self.acknowledge = False
+
+    def refuse(self) -> None:
+        """A message was none of its kind; from a number of them on nothing more is read, nor unpacked."""
+        self.refused += 1
+        if self.refused >= REFUSED_MOST:
+            self.incoming.broken = True
 
     def leave(self) -> None:
         """The peer is gone: nothing is said to it any more."""
@@ -199,6 +212,7 @@ class Streams:
             except DecodeError as error:
                 # Those behind it are taken off the tape already, and never come again.
                 refused = error
+                stream.refuse()
         if refused is not None:
             raise refused
 

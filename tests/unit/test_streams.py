@@ -12,11 +12,13 @@ from core_support import PERIOD, Table, settings, signals_of, tag_of
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER, SEND_CHUNK
 from pycore.errors import DecodeError
 from pycore.link.link import Link
+from pycore.session.phases import PLAYING
 from pycore.session.streams import (
     AHEAD_BYTES,
     BUFFERED_BYTES,
     GIVEN_UP_AFTER,
     POLL_BYTES,
+    REFUSED_MOST,
     REPEAT_AFTER,
     SERVER_BYTES,
     Stream,
@@ -391,6 +393,20 @@ def test_a_message_that_its_kind_refuses_is_counted_and_the_stream_goes_on() -> 
     table.put(0, 1, b"and more")
     table.ticks(3)
     assert [message for _, message, _ in table.heard[1].messages] == [b"readable", b"and more"]
+
+
+def test_who_says_nothing_but_garbage_is_not_read_any_more() -> None:
+    """What each message costs to unpack is bounded; so is how many are."""
+    table = Streaming()
+    for _ in range(REFUSED_MOST):
+        table.put(0, 1, b"unreadable")
+    table.ticks(3)
+    assert table[1].malformed
+    received = table.stream(1, 0).incoming.received
+    table.put(0, 1, b"readable")
+    table.ticks(3)
+    assert (table.heard[1].messages, table.stream(1, 0).incoming.received) == ([], received)
+    assert table[1].phase == PLAYING
 
 
 def test_a_message_whose_head_cannot_be_ends_the_stream_and_not_the_game() -> None:
