@@ -150,7 +150,7 @@ class Packets:
             if over and self._over.silent(link, now):
                 continue
             if paths.healthy:
-                if (on_time or link.flush or link.unsent) and channel <= CONGESTED_BYTES:
+                if (on_time or link.flush or link.unsent or link.crowded) and channel <= CONGESTED_BYTES:
                     self._write_datagram(link, now)
                 if measure and paths.check_latency(now, self._timeline.current) and self._out.socket_up:
                     self._out.signal(link, self._probe(probe.PROBE, paths.socket_probe(now)))
