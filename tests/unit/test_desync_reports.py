@@ -14,7 +14,7 @@ import pytest
 from pycore import Desync, DesyncReported, Log, SessionEnded, Settings, StepResult
 from pycore.duties import CHANNEL_CLOSED
 from pycore.records import export_session_metrics
-from pycore.session.covered import GONE, STATE_BYTES, Told
+from pycore.session.covered import GONE, STATE_BYTES, Told, first_fields
 from pycore.session.messages.message import STATE
 from pycore.session.messages.state import ANSWER_WITHIN, TOLD
 from pycore.session.streams import REFUSED_MOST
@@ -373,3 +373,20 @@ def test_states_that_a_peer_tells_again_and_again_are_no_longer_looked_at() -> N
     assert mesh.peers[0].session.malformed
     assert mesh.peers[0].session._parts.streams.of(mesh.peers[0].session.link_to(1)).incoming.broken
     assert [page.session.reason for page in mesh.peers] == ["complete"] * 2
+
+
+@pytest.mark.parametrize("deep", [60, 100, 1495, 100_000])
+def test_results_that_are_nested_too_deep_are_shown_as_they_are(deep: int) -> None:
+    """In a browser json would end the whole page at some depth, and repr raise at another."""
+    seats = mesh_of().peers[0].session.seats
+    own, theirs = [
+        Told(0, 30, b"\0", "", [b"\1", b'\1,"infos":' + infos])
+        for infos in (b"{}", b'{"a":' * deep + b"1" + b"}" * deep)
+    ]
+    fields, lacks = first_fields(own, theirs, seats, "1")
+    assert lacks == ""
+    ((path, mine, others),) = fields
+    if deep < 64:
+        assert (path, mine, others[:6]) == ("rows[29].infos.a", "missing", "{'a': ")
+    else:
+        assert (path, mine, others[:8]) == ("rows[29]", "{'infos': {}}", "b'{\"a\":{")
