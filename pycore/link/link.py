@@ -192,6 +192,11 @@ class Link:
         """Whether an input was dispatched peer-to-peer that no packet carries yet."""
         return any(outbox.fresh is not None and outbox.fresh_seq < 0 for outbox in self.own)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether more is due than the last packet had room for."""
+        return any(outbox.crowded for outbox in self.own)
+
     # -- what can be read ----------------------------------------------------------------------------------
 
     @property

@@ -31,6 +31,9 @@ from pycore.settings import Settings
 from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
+AGAIN_WITHIN: Final = 1.0
+"""Seconds after which what a survivor lacks is passed on again at the latest: all stand meanwhile, and a longer round
+trip may be one of an outage that is over."""
 
 
 class Drops:
@@ -96,8 +99,8 @@ class Drops:
         """Seats that nobody plays any more in the running episode."""
         self._asked: set[int] = set()
         """Peers that want a word of ours although we have nothing more to say."""
-        self._again_at: dict[int, float] = {}
-        """When what a peer lacks is passed on again, by number."""
+        self._again_at: dict[tuple[int, bool], float] = {}
+        """When what a peer lacks is passed on again, by number, and by way: what went by another one may never come."""
         self._dropped_by: Link | None = None
         self.end_frame: int | None = None
         """The frame with which the episode ends because somebody is gone."""
@@ -317,6 +320,7 @@ class Drops:
             return
         before = self.end_frame
         self.end_frame = last
+        self._publication.ends_without = last if last < self._longest else None
         self.ends_before = last < 0
         if before is not None and before < last:
             # Somebody else went meanwhile, who gave more: what was an end is none.
@@ -333,7 +337,8 @@ class Drops:
         number = link.peer.number
         episode = self._episode.number
         theirs = self._round.of(number, episode)
-        if theirs is None or theirs.settled or self._again_at.get(number, now) > now:
+        way = number, link.healthy
+        if theirs is None or theirs.settled or self._again_at.get(way, now) > now:
             return [], []
         own = self._own()
         words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
@@ -345,7 +350,7 @@ class Drops:
             (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
         ]
         if runs or readies:
-            self._again_at[number] = now + (link.rtt or 0.0) + self._period
+            self._again_at[way] = now + min(link.rtt or 0.0, AGAIN_WITHIN) + self._period
         return runs, readies
 
     def _drop_of(self, seat: int) -> Departure:
@@ -355,7 +360,8 @@ class Drops:
         """Another load of a survivor's page is there: what that holds it has to say itself."""
         number = link.peer.number
         self._round.forget(number)
-        self._again_at.pop(number, None)
+        for by_wire in (True, False):
+            self._again_at.pop((number, by_wire), None)
         self._asked.discard(number)
         if self._round.gone:
             link.speak(BIT)

@@ -156,7 +156,9 @@ class Intake:
         if datagram.tag_of(data) != self._identity.tag or not self._over.answer(link, now):
             return
         # Datagrams and probes have the incarnation at the same place.
-        self._packets.farewell(link, path, "dropped" if data[3] == link.peer.low else "returned", now)
+        reason = "dropped" if data[3] == link.peer.low else "returned"
+        missing = self._roster.gone[link.peer.number].episode
+        self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet that is not of this session, unless it is of this one in another version of the protocol."""

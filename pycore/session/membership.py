@@ -206,6 +206,9 @@ class Membership:
             name = self._journal.name(self._returned)
             found.append(Verdict("returned", f"player {name}'s page was loaded anew", self._returned, "returned"))
         for link in self._roster.links:
+            if link is self._returned:
+                # Once is enough, whatever else calls it away.
+                continue
             verdict = self._gone_by_word(link, now)
             if verdict is None and (playing or self._is_missed(link.peer.number, now)):
                 # Also where we wait for nobody: others may, and ask us.

@@ -164,10 +164,10 @@ def assemble(
     if ready.size > LIMIT:
         raise ConfigError(f"the names of the settings together exceed {LIMIT} bytes")
     over = Over(there)
-    streams = Streams(who, links, outputs, over, journal)
+    streams = Streams(who, links, outputs, over, journal, roster.gone)
     ends = settings.on_desync == "end"
     states = States(streams, simulation, seats, journal, ends)
-    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, states)
+    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, settings.hash_every, states)
     status = Status(there, journal)
     stop = Stop(there, episode, journal, timeline, ends)
     end = End(there, episode, timeline)

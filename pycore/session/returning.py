@@ -46,6 +46,8 @@ BATCH_SECONDS: Final = 0.1
 BATCH_MOST: Final = 2000
 ALL_RETURN: Final = 20.0
 """Seconds after which nobody is there any more who could tell anything, if everybody says that it returns."""
+UNKNOWN: Final = 1 << 31
+"""So many frames we may be behind."""
 FINISHED: Final = ("complete", "stop")
 GIVEN_UP: Final = 3.0
 """Times the study's `catch_up_within`, by the clock, after which it is too late."""
@@ -133,6 +135,7 @@ class Returning:
         self.busy = True
         """We are not there yet."""
         status.mark(RETURNING, True)
+        gone.set_behind(UNKNOWN)
         intake.set_returning(True)
         welcomes.return_as(self)
         for link in roster.links:
