@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -234,7 +235,7 @@ def test_catching_up_is_shared_out_over_ticks_and_says_how_far_it_is() -> None:
     steps = [done for done, _ in seen]
     assert len(seen) > 5
     assert steps == sorted(steps)
-    assert max(later - earlier for earlier, later in zip(steps, steps[1:], strict=False)) == 10
+    assert max(later - earlier for earlier, later in itertools.pairwise(steps)) == 10
     assert len({whole for _, whole in seen}) == 1
     ended_alike(table)
 
@@ -247,19 +248,19 @@ def test_where_the_study_wants_no_return_the_session_ends_as_ever() -> None:
     assert [session.reason for session in table.sessions] == ["returned", "returned"]
 
 
-def test_a_player_whose_seat_is_kept_is_waited_for_and_others_are_not() -> None:
+@pytest.mark.parametrize("away", [False, True])
+def test_a_player_whose_seat_is_kept_is_waited_for_and_others_are_not(away: bool) -> None:
     """The server's word makes the difference between `return_within` and `dropped_after`."""
-    for away in (False, True):
-        table = playing(of=settings(max_steps=400, dropped_after=5.0, return_within=20.0))
-        if away:
-            table[0].player_away(1, table.now)
-            play(table, 1)
-            assert [event.status for event in table.events(0, PeerStatus)] == ["away"]
-        table.passes = lambda sender, to, what: sender != 1
-        begun = table.now
-        play_until(table, lambda: table[0].phase >= DONE)
-        assert table.now - begun == pytest.approx(20.0 if away else 5.0, abs=1.0)
-        assert table[0].reason == "player_left"
+    table = playing(of=settings(max_steps=400, dropped_after=5.0, return_within=20.0))
+    if away:
+        table[0].player_away(1, table.now)
+        play(table, 1)
+        assert [event.status for event in table.events(0, PeerStatus)] == ["away"]
+    table.passes = lambda sender, to, what: sender != 1
+    begun = table.now
+    play_until(table, lambda: table[0].phase >= DONE)
+    assert table.now - begun == pytest.approx(20.0 if away else 5.0, abs=1.0)
+    assert table[0].reason == "player_left"
 
 
 def test_who_is_back_is_waited_for_as_before() -> None:
