@@ -127,8 +127,8 @@ class PeerStatus(Frozen):
     news = "peer"
     seat: int
     status: str
-    """`present`, `hidden`, `interrupted`, `away` (its connection to the server is lost, or its page is loaded again, and its
-    seat is kept), `returning` (its page was loaded again, and steps what was played) or `gone`."""
+    """`present`, `hidden`, `interrupted`, `away` (its connection to the server is lost, or its page is loaded again,
+    and its seat is kept), `returning` (its page was loaded again, and steps what was played) or `gone`."""
 
 
 class PlayerGone(Frozen):

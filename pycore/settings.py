@@ -89,7 +89,7 @@ class Settings(Frozen):
     """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
     all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
     return_within: float = RETURN_WITHIN
-    """How long the seat of a page that is loaded again, or whose connection to the server is lost, is kept, and its return
+    """How long the seat of a page that is loaded again, or whose line to the server is lost, is kept, and its return
     waited for. 0: nobody returns."""
     catch_up_within: float = 20.0
     """How long a page that returns may take to step again what was played, by what a step was measured to take: if it

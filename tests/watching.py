@@ -207,7 +207,10 @@ class News(Judge):
         self._read: dict[int, int] = {}
 
     def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
-        self._heard[page.seat, sender] = self.mesh.now
+        peer = page.session.link_to(sender).peer
+        if data is None or not peer.load or data[3] == peer.low:
+            # Otherwise it is of a load of its page before the one that came back.
+            self._heard[page.seat, sender] = self.mesh.now
 
     def advanced(self, page: Page, flags: int) -> None:
         read = self._read.get(page.seat, 0)

@@ -32,6 +32,7 @@ class Peer:
         "ready_before",
         "ready_by_socket",
         "reason",
+        "resumed",
         "seat",
         "seats",
         "status",
@@ -74,6 +75,8 @@ class Peer:
         """The frame at which it holds, the last of its inputs, and whether it holds everybody's up to there."""
         self.hears_ready = False
         """Whether it has our ready of the episode."""
+        self.resumed = False
+        """Whether it began this episode, perhaps, with an earlier load of our page."""
 
     def forget_readies(self, episode: int) -> None:
         """Readies of episodes before this one are of no use any more."""
@@ -99,8 +102,8 @@ class Peer:
         self.begin(known)
 
     def proposal(self, episode: int) -> bytes | None:
-        """Its ready of an episode, for what it proposes there: that of the load before, if the one of now said none. Who
-        has returned to a later episode never says it, and the others go by what they had."""
+        """Its ready of an episode, for what it proposes there: that of the load before, if the one of now said none.
+        Who has returned to a later episode never says it, and the others go by what they had."""
         return self.ready.get(episode) or self.ready_before.get(episode)
 
     def may_be(self, incarnation: int) -> bool:
@@ -190,8 +193,14 @@ class Peer:
         return True
 
     def plays(self) -> None:
-        """An input of the episode came: whoever plays has everybody's ready."""
-        self.hears_ready = True
+        """An input of the episode came: whoever plays has everybody's ready, but for that of a page that has come back
+        to it since."""
+        if not self.resumed:
+            self.hears_ready = True
+
+    def resume(self) -> None:
+        """We have come back to the running episode, which it may play with the ready of the load before ours."""
+        self.resumed = True
 
     def said_known(self, frame: int) -> None:
         """It holds everybody's inputs up to this frame."""

@@ -23,6 +23,7 @@ class Unacknowledged:
 
     __slots__ = (
         "_copies_sent",
+        "_left",
         "_mask",
         "_sent_at",
         "acked",
@@ -54,6 +55,8 @@ class Unacknowledged:
         """The first of the inputs whose first dispatch was the last one peer-to-peer; from there to the newest."""
         self.fresh_seq = -1
         """The packet that they ride in; -1: none does yet."""
+        self._left = False
+        """Of what was due last not everything had room."""
         self._mask = slots - 1
         self._sent_at = [-1e9] * slots
         self._copies_sent = [0] * slots
@@ -160,11 +163,17 @@ class Unacknowledged:
         ]
         fresh = bool(due) and not copies_sent[due[-1] & mask]
         runs = _two_runs(due, [len(inputs[frame & mask]) for frame in due], budget, fresh)
+        self._left = sum([high - low + 1 for low, high in runs]) < len(due)
         for low, high in runs:
             for frame in range(low, high + 1):
                 sent_at[frame & mask] = now
                 copies_sent[frame & mask] += 1
         return runs
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more is due than a packet had room for."""
+        return self._left and self.acked < self.dispatched
 
     def sent_by_socket(self, frame: int, now: float) -> None:
         """The input of `frame`, which is dispatched already, goes out by socket.io now."""

@@ -44,7 +44,8 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
         counts["inputsReceivedViaSocketIO"] += of.received_via_socketio
         counts["inputsResentViaP2P"] += of.resent_via_p2p
         counts["inputsResentViaSocketIO"] += of.resent_via_socketio
-    frame = session.fallback_frame
+    firsts = [link.paths.first_fallback for link in session.links if link.paths.first_fallback]
+    frame = min(firsts)[1] if firsts else None
     kind, details = session.kinds.session
     return {
         **counts,

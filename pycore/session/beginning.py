@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from pycore.costs import Costs
 from pycore.errors import ConfigError, DecodeError
-from pycore.link.link import Link
 from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
 from pycore.session.covered import Covered

@@ -131,7 +131,7 @@ class Course:
             try:
                 if stop is not None and self._publication.collected > stop:
                     self._publication.cut(self._episode.number, stop + 1)
-                self._publication.flush(self._simulation)
+                self._publication.break_off(self._simulation, self._episode.number)
             except Exception as error:
                 text_of = f"the last confirmed frames could not be recorded: {described(error)}"
                 self._journal.say(Log(level="error", text=text_of))

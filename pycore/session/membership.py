@@ -130,7 +130,8 @@ class Membership:
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
 
     def away(self, link: Link) -> None:
-        """The server has lost a peer's socket, and keeps its seat: the page may be loaded again, or its line be dead."""
+        """The server has lost a peer's socket, and keeps its seat: the page may be loaded again, or its line be
+        dead."""
         number = link.peer.number
         if number not in self._roster.gone and number not in self._away:
             self._away.add(number)
@@ -205,6 +206,9 @@ class Membership:
             name = self._journal.name(self._returned)
             found.append(Verdict("returned", f"player {name}'s page was loaded anew", self._returned, "returned"))
         for link in self._roster.links:
+            if link is self._returned:
+                # Once is enough, whatever else calls it away.
+                continue
             verdict = self._gone_by_word(link, now)
             if verdict is None and (playing or self._is_missed(link.peer.number, now)):
                 # Also where we wait for nobody: others may, and ask us.
@@ -299,8 +303,8 @@ class Membership:
         return paths.wire.heard_at <= said_at or quiet > WORD_BELIEVED
 
     def over(self, episode: int) -> Link | None:
-        """A peer whose session is over while this episode is to begin. Who had all of it says so with another number, and
-        is missed by nobody but a page that returns to it."""
+        """A peer whose session is over while this episode is to begin. Who had all of it says so with another number,
+        and is missed by nobody but a page that returns to it."""
         for link in self._roster.links:
             if link.peer.over and link.peer.episode <= episode:
                 return link

@@ -23,6 +23,7 @@ from pycore.session.drops import Drops
 from pycore.session.ending import Ending
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
+from pycore.session.inputs import Inputs
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
@@ -72,6 +73,7 @@ class Parts(Named):
     publication: Publication
     outputs: Outputs
     dispatch: Dispatch
+    inputs: Inputs
     intake: Intake
     ready: Ready
     hashes: Hashes
@@ -162,10 +164,10 @@ def assemble(
     if ready.size > LIMIT:
         raise ConfigError(f"the names of the settings together exceed {LIMIT} bytes")
     over = Over(there)
-    streams = Streams(who, links, outputs, over, journal)
+    streams = Streams(who, links, outputs, over, journal, roster.gone)
     ends = settings.on_desync == "end"
     states = States(streams, simulation, seats, journal, ends)
-    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, states)
+    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, settings.hash_every, states)
     status = Status(there, journal)
     stop = Stop(there, episode, journal, timeline, ends)
     end = End(there, episode, timeline)
@@ -189,9 +191,10 @@ def assemble(
     welcomes = Welcomes(
         settings.return_within, streams, stage, pacing, beginning, drops, membership, hashes, over, journal
     )
+    inputs = Inputs(episode, timeline, roster, journal)
     intake = Intake(
-        who, episode, timeline, roster, drops, {topic.kind: topic for topic in topics}, status, over, packets, streams,
-        outputs, membership, timesync, journal, welcomes, settings.period, now,
+        who, episode, timeline, roster, drops, inputs, {topic.kind: topic for topic in topics}, status, over, packets,
+        streams, outputs, membership, timesync, journal, welcomes, settings.period, now,
     )  # fmt: skip
     ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(
@@ -200,8 +203,9 @@ def assemble(
     returning = None
     if load and settings.return_within and links:
         returning = Returning(
-            load, stage, settings, who, roster, drops, hashes, status, stop, gone, beginning, intake, welcomes, journal, now
-        )
+            load, stage, settings, who, roster, drops, hashes, status, stop, gone, beginning, intake, welcomes,
+            journal, now,
+        )  # fmt: skip
     returns.begin(returning, welcomes)
     streams.know(TermsKind(returning, welcomes, seats, len(who.peers)))
     streams.know(PastKind(returning, seats))
@@ -210,6 +214,6 @@ def assemble(
         returning, ending, vigil,
     )  # fmt: skip
     return Parts(
-        timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake,
-        ready, hashes, stop, over, streams, states, course, pacing, beginning, returning, ending, vigil, tick,
+        timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch,
+        inputs, intake, ready, hashes, stop, over, streams, states, course, pacing, beginning, returning, ending, vigil, tick,
     )  # fmt: skip

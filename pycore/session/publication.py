@@ -54,6 +54,7 @@ class Publication:
         "_unhashed",
         "collected",
         "ended",
+        "ends_without",
         "past",
         "published",
         "waiting",
@@ -101,6 +102,8 @@ class Publication:
         """Last frame that went to the sinks."""
         self.ended = False
         """Whether the end of the episode was published."""
+        self.ends_without: int | None = None
+        """The frame with which it ends only because somebody is gone: an end once all who are left are there."""
 
     def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
         """Take confirmed frames out of the ring, up to this one."""
@@ -159,6 +162,13 @@ class Publication:
         """Complete everything that waits."""
         while self.waiting:
             self._complete(simulation, None)
+
+    def break_off(self, simulation: Simulation, episode: int) -> None:
+        """The episode ends here, and for others perhaps elsewhere: complete what is confirmed. An end that only an
+        agreement makes one is taken back."""
+        self.flush(simulation)
+        if self.ended and self.published == self.ends_without:
+            self.cut(episode, self.published + 1)
 
     def cut(self, episode: int, frames: int) -> None:
         """The episode ends with so many frames; what was collected beyond, the end included, is taken back.

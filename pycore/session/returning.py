@@ -1,9 +1,9 @@
 """We were loaded again in the middle of a game, and play on.
 
 Everybody who is there is asked (`topics.returns`), and says how the game stands and what it holds of our own inputs
-(`messages.terms`); one of them tells the past of the running episode. It is stepped again in batches, while nothing else
-that comes is taken, and goes to the records and hashes as it did everywhere. Then come our own inputs: for a frame of
-which somebody holds one, that one, since it may have been stepped and seen; for a frame of which nobody does, the
+(`messages.terms`); one of them tells the past of the running episode. It is stepped again in batches, while nothing
+else that comes is taken, and goes to the records and hashes as it did everywhere. Then come our own inputs: for a frame
+of which somebody holds one, that one, since it may have been stepped and seen; for a frame of which nobody does, the
 default action. From there on we are a peer like any other, whose links are behind by what it has not acknowledged.
 
 Nothing that was said between the others is needed: frames are confirmed only with everybody's word, ours included, so
@@ -46,6 +46,8 @@ BATCH_SECONDS: Final = 0.1
 BATCH_MOST: Final = 2000
 ALL_RETURN: Final = 20.0
 """Seconds after which nobody is there any more who could tell anything, if everybody says that it returns."""
+UNKNOWN: Final = 1 << 31
+"""So many frames we may be behind."""
 FINISHED: Final = ("complete", "stop")
 GIVEN_UP: Final = 3.0
 """Times the study's `catch_up_within`, by the clock, after which it is too late."""
@@ -55,9 +57,32 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_asked_at", "_begun", "_beginning", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes", "_have", "_identity",
-        "_intake", "_journal", "_load", "_past", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
-        "_terms", "_timeline", "_welcomes", "_whole_of", "busy",
+        "_asked_at",
+        "_beginning",
+        "_begun",
+        "_bit",
+        "_course",
+        "_drops",
+        "_episode",
+        "_gone",
+        "_hashes",
+        "_have",
+        "_identity",
+        "_intake",
+        "_journal",
+        "_load",
+        "_past",
+        "_roster",
+        "_settings",
+        "_stage",
+        "_status",
+        "_stop",
+        "_target",
+        "_terms",
+        "_timeline",
+        "_welcomes",
+        "_whole_of",
+        "busy",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +135,7 @@ class Returning:
         self.busy = True
         """We are not there yet."""
         status.mark(RETURNING, True)
+        gone.set_behind(UNKNOWN)
         intake.set_returning(True)
         welcomes.return_as(self)
         for link in roster.links:
@@ -136,10 +162,7 @@ class Returning:
         """Whether frames of the past have not come yet."""
         if not self._begun:
             return True
-        return any(
-            have <= self._target for have, seat in zip(self._have, self._timeline.seats, strict=True)
-            if seat.owner is not None
-        )  # fmt: skip
+        return any(self._have[seat.number] <= self._target for seat in self._timeline.seats if seat.owner is not None)
 
     # -- what is told ------------------------------------------------------------------------------------------
 
@@ -157,13 +180,12 @@ class Returning:
         terms = self._terms.get(link)
         if not self.busy or terms is None or piece.episode != terms.episode:
             return
-        last = terms.confirmed
         if self._begun and piece.episode != self._episode.number:
             return
         past = self._past[piece.seat]
         have = self._have[piece.seat]
         for frame, encoded in enumerate(piece.inputs, piece.first):
-            if have <= frame <= last:
+            if have <= frame <= terms.confirmed:
                 past.setdefault(frame, encoded)
         while have in past:
             have += 1
@@ -218,8 +240,8 @@ class Returning:
         link.speak(self._bit)
 
     def _aim(self, telling: Sequence[Terms]) -> None:
-        """What is to be stepped again, by the word of those who are still there: who has told of more, and has gone, was
-        alone with it. The frames behind come as they always do."""
+        """What is to be stepped again, by the word of those who are still there: who has told of more, and has gone,
+        was alone with it. The frames behind come as they always do."""
         of_episode = [terms.confirmed for terms in telling if terms.episode == self._episode.number]
         self._target = max([self._timeline.current - 1, *of_episode])
 
@@ -262,6 +284,8 @@ class Returning:
         self._episode.resume(episode)
         self._gone.set_behind(self._target + 1)
         self._beginning.resume(terms[0].delays, now)
+        for link in self._roster.links:
+            link.peer.resume()
         for link, of in self._terms.items():
             link.peer.entered(of.episode)
             if of in terms:
@@ -269,7 +293,9 @@ class Returning:
         stops = [of.stop for of in terms if of.stop is not None]
         if stops:
             self._stop.at(min(stops))
-        name = f"episode {episode}, {self._target + 1} frames of which were played" if terms[0].open else "the next episode"
+        name = f"episode {episode}, {self._target + 1} frames of which were played"
+        if not terms[0].open:
+            name = "the next episode"
         self._journal.say(Log(level="info", text=f"this page was loaded again, and returns to {name}"))
 
     def step(self, now: float) -> None:

@@ -49,8 +49,8 @@ class Session:
 
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_roster",
-        "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds",
-        "links", "load", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
+        "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds", "links", "load",
+        "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -130,7 +130,7 @@ class Session:
         """An input of a seat came through the server; true if it was accepted. Without an epoch: `epoch` is None."""
         now = self._time(now)
         if not self._course.is_over:
-            return self._intake.receive_action(seat, action, frame, epoch, now)
+            return self._parts.inputs.receive_action(seat, action, frame, epoch, now)
         self._intake.answer_over(seat, now)
         return False
 
@@ -139,11 +139,11 @@ class Session:
 
         True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
         """
-        return self._course.phase < DONE and self._intake.store(seat, action, frame, self._time(now), path)
+        return self._course.phase < DONE and self._parts.inputs.store(seat, action, frame, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame`, as far as they were dispatched, and knows everybody's."""
-        self._intake.acknowledge(self.link_to(peer), frame, self._polled_at)
+        self._parts.inputs.acknowledge(self.link_to(peer), frame, self._polled_at)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
@@ -162,12 +162,10 @@ class Session:
 
     def player_away(self, peer: int, now: float) -> None:
         """The server has lost a peer's socket, and keeps its seat for `return_within`."""
-        self._time(now)
         self._parts.membership.away(self.link_to(peer))
 
     def player_back(self, peer: int, now: float) -> None:
         """The server has a socket of that peer again."""
-        self._time(now)
         self._parts.membership.back(self.link_to(peer))
 
     @property
@@ -351,20 +349,9 @@ class Session:
         return self._parts.outputs.socket_up
 
     @property
-    def stop_frame(self) -> int | None:
-        """The frame at which the episode stops at the latest, if that was asked for."""
-        return self._parts.episode.stop_frame
-
-    @property
     def path_changes(self) -> list[PathChanged]:
         """Every change of path of the session."""
         return self.journal.path_changes
-
-    @property
-    def fallback_frame(self) -> int | None:
-        """Frame at which the first fallback of the session came into force, whichever link's."""
-        firsts = [link.paths.first_fallback for link in self.links if link.paths.first_fallback]
-        return min(firsts)[1] if firsts else None
 
     def rollback_events(self) -> Iterator[dict[str, Any]]:
         """Every mispredicted input, by the names of the metrics."""
@@ -396,11 +383,6 @@ class Session:
     def malformed(self) -> int:
         """Messages that were refused."""
         return self.journal.malformed
-
-    @property
-    def foreign(self) -> int:
-        """Packets of other sessions."""
-        return self.journal.foreign
 
     def tick_period(self) -> float:
         """Seconds to the next tick: the nominal period, nudged by time sync."""

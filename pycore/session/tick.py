@@ -227,6 +227,7 @@ class Tick:
             self._membership.excuse(link, seconds, before)
         if excused or not self._links:
             self._vigil.excuse(seconds)
+        self._streams.excuse(seconds)
         # Who pauses before every tick is slow, and has waited all the same.
         if self._count != self._paused_at:
             self._course.excuse(seconds)

@@ -222,8 +222,8 @@ class Welcomes:
         ended = [(one.frames, one.reason) for one in self._course.ended]
         hashed = self._hashes.first(link)
         return Terms(
-            False, episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended, self._drops.absent(),
-            settled, held,
+            False, episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended,
+            self._drops.absent(), settled, held,
         )  # fmt: skip
 
     def _tell_past(self, telling: Telling) -> None:

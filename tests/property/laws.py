@@ -28,8 +28,11 @@ def faults(net: Net, schedule: Schedule) -> list[str]:
         return [*wrong, f"not over after {net.now:.1f} s: gone, phase, episode, frame are {phases}"]
     for page in net.peers:
         wrong += _of_any_page(page, schedule)
-        if page.session.contradictions or (page.session.malformed and not any(of.loads for of in net.peers)):
-            # A page that knows nothing of an episode, and those who are in it, refuse each other's packets.
+        # A page that knows nothing of an episode, and those who are in it, refuse each other's packets; and whom the
+        # others play on without, the inputs of frames that it cannot have reached: a server may pass them on to it.
+        strangers = any(of.loads for of in net.peers)
+        alone = any(page.seat in of.session.gone for of in net.peers)
+        if page.session.contradictions or (page.session.malformed and not alone and not strangers):
             wrong.append(f"seat {page.seat}: contradictions or malformed packets")
     wrong += _departed(net, schedule) if schedule.departures else _stayed(net, schedule)
     return wrong
@@ -171,7 +174,8 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
         for episode, rows in enumerate(page.rows):
             wrong += _prefix(net, page, episode, len(rows))
         for ended in page.session.ended:
-            frames = max([len(rows[ended.episode]) for rows in of_all_loads(page) if ended.episode < len(rows)], default=0)
+            played = [rows[ended.episode] for rows in of_all_loads(page) if ended.episode < len(rows)]
+            frames = max(map(len, played), default=0)
             if ended.frames != frames:
                 wrong.append(f"seat {page.seat}: {ended}, {frames} published")
     if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:

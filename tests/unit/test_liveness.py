@@ -208,12 +208,12 @@ def test_who_breaks_off_when_a_stop_has_come_ends_there_too() -> None:
         return game
 
     table = Table(2, table_settings(max_steps=300, input_delay=6), simulation=simulation)
-    while table[1].stop_frame is None:
+    while table[1]._parts.episode.stop_frame is None:
         table.now += table.period
         for peer in (0, 1):
             table.poll(peer)
         table.deliver()
-        if table[1].stop_frame is None:
+        if table[1]._parts.episode.stop_frame is None:
             for peer in (0, 1):
                 table.advance(peer)
     assert table[1].published > 40

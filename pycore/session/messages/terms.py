@@ -1,18 +1,19 @@
 """TERMS and PAST: what a page that was loaded again is told, so that it can play on.
 
-TERMS, from everybody who is there, in canonical form: the running episode with its input delays, up to which frame it is
-confirmed there, what is held of the returner's own seats beyond that, who is gone, the stop, and what came before. PAST,
-from whoever is asked for all of it, and the last frames from each: encoded actions of one seat, of frames in a row.
+TERMS, from everybody who is there, in canonical form: the running episode with its input delays, up to which frame it
+is confirmed there, what is held of the returner's own seats beyond that, who is gone, the stop, and what came before.
+PAST, from whoever is asked for all of it, and the last frames from each: encoded actions of one seat, of frames in a
+row.
 
-    TERMS   [returning, episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled, held]
-    PAST    [episode, seat, first frame, count, the actions]
+    TERMS   [returning, episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled,
+    held] PAST    [episode, seat, first frame, count, the actions]
 
-Who is `returning` itself has nothing to tell but that: it takes nothing of an earlier load of the other's page any more.
-`delays`: by episode that began, or begins next, a list by seat. `ended`: [frames, reason] each. `gone`: [number, cause,
-episode or None, [[seat, frame], …]] each. `settled`: [seat, frame] for each seat of somebody gone, the last frame of
-this episode with an action of its own, or up to which its actions are held. `held`: [seat, [[frame, action], …]] for each
-of the returner's seats. All frames of PAST of an episode come behind its TERMS, since a stream keeps its order.
-"""
+Who is `returning` itself has nothing to tell but that: it takes nothing of an earlier load of the other's page any
+more. `delays`: by episode that began, or begins next, a list by seat. `ended`: [frames, reason] each. `gone`: [number,
+cause, episode or None, [[seat, frame], …]] each. `settled`: [seat, frame] for each seat of somebody gone, the last
+frame of this episode with an action of its own, or up to which its actions are held. `held`: [seat, [[frame, action],
+…]] for each of the returner's seats. All frames of PAST of an episode come behind its TERMS, since a stream keeps its
+order. """
 
 from __future__ import annotations
 

@@ -27,6 +27,11 @@ from pycore.wire.datagram import BLOCK_BYTES
 ENTRY_BYTES: Final = 4 + HASH_BYTES
 HEARD: Final = 1 << 31
 WANT: Final = 1 << 30
+AGAIN_WITHIN: Final = 1.0
+"""Seconds after which a hash rides again at the latest: a round trip that was longer may be one of an outage that is
+over, and at the end of an episode all wait for it."""
+RIDES: Final = 4
+"""So often a hash can ride before it is forgotten."""
 
 
 class HashExchange:
@@ -132,6 +137,10 @@ class HashExchange:
         """Whether the peer's hash of `frame` has come."""
         return frame in self._theirs
 
+    def ride_again(self) -> None:
+        """The way has changed: what rode on the old one may never come."""
+        self._again_at.clear()
+
     def entries(self, now: float, again_at: float, most: int) -> list[bytes]:
         """What rides in the packet of `now`, `most` entries; what is wanted rides again from `again_at` on."""
         entries: list[bytes] = []
@@ -153,18 +162,22 @@ class HashExchange:
 
 
 class Hashes:
-    """The exchanges of all links. `kept` is how many hashes of an episode each keeps."""
+    """The exchanges of all links. `kept` is how many hashes of an episode each keeps, `every` the frames between
+    two, `period` the seconds of a frame."""
 
     kind = HASH
     bit = 1 << HASH
     of_session = False
 
-    def __init__(self, links: Sequence[Link], journal: Journal, kept: int, period: float, states: States) -> None:
+    def __init__(
+        self, links: Sequence[Link], journal: Journal, kept: int, period: float, every: int, states: States
+    ) -> None:
         self._links = links
         self._journal = journal
         self._states = states
         self._kept = kept
         self._period = period
+        self._patience = min(AGAIN_WITHIN, kept * every * period / RIDES)
         self._before = {link.peer.number: 0 for link in links}
         self._of = {link.peer.number: HashExchange(kept) for link in links}
 
@@ -240,8 +253,11 @@ class Hashes:
         if not exchange.riding:
             link.be_silent(self.bit)
             return ()
+        if link.flush:
+            exchange.ride_again()
         rtt = (link.paths.socket if by_socket else link.paths.wire).rtt or 0.0
-        entries = exchange.entries(now, now + rtt + 2 * self._period, max(1, (room - BLOCK_BYTES) // ENTRY_BYTES))
+        again_at = now + min(rtt + 2 * self._period, self._patience)
+        entries = exchange.entries(now, again_at, max(1, (room - BLOCK_BYTES) // ENTRY_BYTES))
         return (b"".join(entries),) if entries else ()
 
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:

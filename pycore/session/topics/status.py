@@ -1,4 +1,5 @@
-"""STATUS: the page is hidden, or was loaded again and steps what was played. A packet of a link without the block says that it is visible, and plays."""
+"""STATUS: the page is hidden, or was loaded again and steps what was played. A packet of a link without the block says
+that it is visible, and plays."""
 
 from __future__ import annotations
 
