@@ -29,7 +29,9 @@ from pycore.testing.scenario import Scenario
 from pycore.testing.survivors import Holding, behind_drops, not_alike
 from pycore.values.json import record_json
 
-GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "no_return", "partition", "no_progress"))
+GONE: Final = frozenset(
+    ("player_left", "ready_timeout", "dropped", "returned", "no_return", "partition", "no_progress")
+)
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
 BROKEN: Final = frozenset(("error", "stop"))
 """The same where a page's environment raises; who was getting ready then ends with `stop`."""
