@@ -55,4 +55,4 @@ class Returns:
 
     def export(self) -> dict[str, Any]:
         """By the names of the metrics."""
-        return {"load": self._session.load, "unseen": [*self._unseen], "returns": [*self._returned]}
+        return {"unseen": [*self._unseen], "returns": [*self._returned]}

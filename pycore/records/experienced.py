@@ -237,7 +237,7 @@ class Experienced:
             if type(value) is tuple:
                 now, frame, fixed, *actions = value
                 time_ms = int(now * 1000.0 + off)
-                if fixed is not False and frame + delay > given:
+                if fixed is not False:
                     # This tick, or the first of those that stood, fixed the own input of a later frame.
                     read_at[(frame + delay) & (_READ - 1)] = time_ms if fixed is True else fixed
                 key = tuple(actions)

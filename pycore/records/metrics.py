@@ -18,7 +18,7 @@ TENTHS_MS: Final = 1000 / TENTHS
 STATE_CHARACTERS: Final = 65_536
 """Of a state in the metrics, packed and as base64; a longer one is left out."""
 NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({
-    "frameTimes": None, "clock": None, "waiting": None, "load": 0, "unseen": (), "returns": (),
+    "frameTimes": None, "clock": None, "waiting": None, "unseen": (), "returns": (),
 })  # fmt: skip
 """What only a page knows of a session."""
 
@@ -211,6 +211,7 @@ def export_session_metrics(
     return {
         "gameId": session.game_id,
         "playerId": session.players[session.me],
+        "load": session.load,
         "connection": {"type": counts["connectionType"], "connectionDetails": counts["connectionDetails"]},
         "inputs": {
             "sentViaP2P": counts["inputsSentViaP2P"],

@@ -273,6 +273,8 @@ HINTS: Final = {
 
 def _error(status: dict[str, Any]) -> str:
     error = status.get("error")
+    if status.get("notBack"):
+        return f"it came back, and found no game: {status['notBack']}"
     if not isinstance(error, dict):
         return "it says nothing"
     said = f"{error['code']}: {error['message']}"

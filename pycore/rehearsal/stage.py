@@ -66,7 +66,7 @@ class Stage:
                 self.pages[0].wait_for_timeout(min(left, step) * 1000)
                 self._impairment.jitter()
                 self._look_for_return()
-                if all(page.evaluate("window.pycoreStatus.phase") in ("done", "failed") for page in self.pages):
+                if all(page.evaluate("window.pycoreStatus?.phase") in ("done", "failed") for page in self.pages):
                     break
             self._do(cue)
         if self._cut_at is None:

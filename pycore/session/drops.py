@@ -301,7 +301,7 @@ class Drops:
             return
         before = self.end_frame
         self.end_frame = last
-        self._publication.ends_without = last if last < self._longest else None
+        self._publication.end_without(last if last < self._longest else None)
         self.ends_before = last < 0
         if before is not None and before < last:
             # Somebody else went meanwhile, who gave more: what was an end is none.

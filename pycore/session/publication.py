@@ -105,6 +105,10 @@ class Publication:
         self.ends_without: int | None = None
         """The frame with which it ends only because somebody is gone: an end once all who are left are there."""
 
+    def end_without(self, frame: int | None) -> None:
+        """The episode ends with this frame only because somebody is gone."""
+        self.ends_without = frame
+
     def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
         """Take confirmed frames out of the ring, up to this one."""
         frames = timeline.frames

@@ -62,6 +62,24 @@ class Telling:
         self.pieces: list[tuple[int, int]] = []
         """(seat, first frame) of what is still to be told, the next one last."""
 
+    def begin(self, episode: int, last: int) -> None:
+        """The terms of this episode, which is confirmed up to frame `last`, are in the stream."""
+        self.begun = True
+        self.episode = episode
+        self.last = last
+
+    def begin_anew(self) -> None:
+        """What was told is not all that there is to tell by now."""
+        self.begun = False
+
+    def ask_whole(self) -> None:
+        """The whole past was asked for."""
+        self.whole = True
+
+    def tell(self, seats: Sequence[int], first: int) -> None:
+        """The past of these seats is to be told from a frame on."""
+        self.pieces = [(seat, first) for seat in reversed(seats)] if self.last >= 0 else []
+
 
 class Welcomes:
     """Takes in anew whoever returns. `within`: the study's `return_within`, 0: nobody does."""
@@ -104,7 +122,7 @@ class Welcomes:
         """We are back, and those who asked meanwhile are told."""
         self._returning = None
         for telling in self._tellings.values():
-            telling.begun = False
+            telling.begin_anew()
         self._streams.wake()
 
     @property
@@ -134,7 +152,7 @@ class Welcomes:
         if telling is None or telling.load != knock.load or peer.incarnation != knock.incarnation:
             return
         if knock.whole and not telling.whole:
-            telling.whole = True
+            telling.ask_whole()
             if telling.begun:
                 self._tell_past(telling)
         if telling.begun:
@@ -194,14 +212,14 @@ class Welcomes:
 
     def _begin(self, link: Link, telling: Telling, now: float) -> bool:
         if self._returning is not None:
-            telling.begun = self._streams.put(link, TERMS, encode_terms(NOTHING), now)
-            return telling.begun
-        telling.episode = self._episode.number
-        telling.last = self._publication.collected if self._episode.open else -1
-        terms = self._terms(link, telling.last)
-        if not self._streams.put(link, TERMS, encode_terms(terms), now):
+            told = self._streams.put(link, TERMS, encode_terms(NOTHING), now)
+            if told:
+                telling.begin(0, -1)
+            return told
+        last = self._publication.collected if self._episode.open else -1
+        if not self._streams.put(link, TERMS, encode_terms(self._terms(link, last)), now):
             return False
-        telling.begun = True
+        telling.begin(self._episode.number, last)
         self._tell_past(telling)
         return True
 
@@ -230,8 +248,7 @@ class Welcomes:
         """All of it for who asked for that, otherwise what may lie between two who are not equally far."""
         frames = self._timeline.frames
         first = 0 if telling.whole else max(0, telling.last + 1 - 2 * frames.size)
-        seats = [seat.number for seat in self._timeline.seats if seat.owner is not None]
-        telling.pieces = [(seat, first) for seat in reversed(seats)] if telling.last >= 0 else []
+        telling.tell([seat.number for seat in self._timeline.seats if seat.owner is not None], first)
 
     def _tell_piece(self, link: Link, telling: Telling, now: float) -> None:
         past = self._publication.past

@@ -82,7 +82,7 @@ class Mesh:
                 players=players,
                 me=page.seat,
                 now=page.clock(),
-                wall_ms=1.7e12,
+                wall_ms=1.7e12 + 1000.0 * self.now,
                 seed=seed,
                 sinks=(page.record,),
                 policies={seats + number: make_policy() for number, make_policy in enumerate(policies)},

@@ -76,13 +76,13 @@ def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data
     back.wait_for_function("pycoreGame.frame > 120")
     slow_python(back, 2.5)
     back.reload(wait_until="commit")
-    back.get_by_text("You are coming back to your game").wait_for()
+    back.locator("h1", has_text="You are coming back to your game").wait_for()
     assert not back.locator("#play").is_visible()
-    stays.get_by_text("’s page is reloading. The game waits until it is back.").wait_for()
+    stays.locator("#stall", has_text="’s page is reloading. The game waits until it is back.").wait_for()
     picture("reloading", stays, back)
     phase(back, "playing", timeout=60)
     assert back.evaluate("pycoreStatus.load") == 1
-    stays.get_by_text(" is back.").wait_for()
+    stays.locator("#stall", has_text=" is back.").wait_for()
     picture("back", stays, back)
     stays.wait_for_function("pycoreGame.frame > 300")
     with contextlib.suppress(Exception):  # it is gone before it answers
@@ -110,7 +110,7 @@ def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data
     (seen,) = [path for path in game.experienced if path.name == "experienced-1.jsonl"]
     shown = [item for item in Experience(seen.read_text().splitlines()) if isinstance(item, Displayed)]
     assert {item.load for item in shown} == {0, 1, 2}
-    assert 0 < evidence.seen["1"].unseen < 200
+    assert 0 <= evidence.seen["1"].unseen < 200
     assert len({item.frame for item in shown}) + evidence.seen["1"].unseen == 600
     status, said = pycore("verify", tmp_path / "study", "--env", ENV)
     assert status == 0, said
@@ -123,10 +123,10 @@ def test_a_page_that_comes_back_too_late_is_told_so_and_may_play_another_game(st
     stays, back = begun(relay, open_page)
     slow_python(back, 4)
     back.reload(wait_until="commit")
-    back.get_by_text("You are coming back to your game").wait_for()
+    back.locator("h1", has_text="You are coming back to your game").wait_for()
     phase(stays, "done", timeout=30)
     phase(back, "start", timeout=60)
-    back.get_by_text("Your game has ended meanwhile. You can play a new one.").wait_for()
+    back.locator("#start-intro", has_text="Your game has ended meanwhile. You can play a new one.").wait_for()
     picture("too-late", stays, back)
     assert back.evaluate("[pycoreStatus.notBack, sessionStorage.length]") == ["over", 0]
     back.locator("#play").click()
@@ -144,7 +144,7 @@ def test_a_tab_that_the_browser_copies_takes_the_game_over_and_the_first_one_is_
     copy.wait_for_function("window.pycoreStatus?.phase === 'playing'", timeout=60_000)
     phase(first, "failed")
     assert first.evaluate("pycoreStatus.error.code") == "replaced"
-    first.get_by_text("The game was opened in another window").wait_for()
+    first.locator("#error-message", has_text="The game was opened in another window").wait_for()
     picture("copied", stays, first, copy)
     frame = copy.evaluate("pycoreGame.frame")
     stays.wait_for_function("frame => pycoreGame.frame > frame + 60", arg=frame)

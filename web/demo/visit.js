@@ -81,17 +81,15 @@ export class Visit {
 
   /** Into the game in which this page was when it was loaded again; once more when the connection is back. */
   #comeBack() {
-    if (!this.socket.connected) {
-      screens.notice('Connecting to the server…');
-      return;
-    }
+    if (!this.socket.connected) return screens.notice('Connecting to the server…');
     this.comeback.join(this.sessionId).then(
       (kept) => { if (!kept && status.phase === 'returning') this.#notBack('over'); },
       (error) => report('visit.return', error),
     );
+    return undefined;
   }
 
-  /** There is nothing to come back to: another game may be asked for. @param {string} why */
+  /** Another game may be asked for. @param {string} why */
   #notBack(why) {
     this.comeback.forget();
     status.notBack = why;
@@ -109,10 +107,7 @@ export class Visit {
     this.#early = [];
     this.#rounds = [];
     this.#endReason = { code: 'complete', text: '', player: undefined };
-    status.stored = false;
-    status.gone = {};
-    status.notBack = '';
-    status.load = 0;
+    Object.assign(status, { stored: false, gone: {}, notBack: '', load: 0 });
     this.comeback.forget();
     screens.showStart('new');
     this.#joinedAt = Date.now();

@@ -79,7 +79,7 @@ const pageOf = (players, seat) => `${subject(players, seat)}’s page`;
 
 /** What stands on the first screen of a page that was loaded again in the middle of a game. */
 export const COMING_BACK = {
-  title: 'You are coming back to your game…',
+  title: 'You are coming back to your game',
   intro: 'The page is being loaded again. You do not have to do anything, and please keep it open: the game goes on by itself.',
 };
 

@@ -78,6 +78,9 @@ def test_a_page_that_was_loaded_again_gets_the_events_of_the_start_and_nothing_t
     assert (assigned["player_id"], assigned["game_id"]) == (1, game)
     after = lobby.action("s0", action(game, 0, 1, 6), 10.0, 10.0)
     assert [(item.sid, item.data["frame_number"]) for item in after] == [("s1 second", 6)]
+    lobby.disconnect("s1 second", 15.0)
+    restored = connect(lobby, 1, 15.5, sid="s1 second again", page="second")
+    assert [item.event for item in restored] == ["session_restored"], "what waited was for the load before"
     again = comes_back(lobby, 1, 20.0, game, "third")
     assert next(item.data for item in again if item.event == "pyodide_game_ready")["load"] == 2
 
