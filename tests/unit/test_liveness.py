@@ -453,7 +453,8 @@ def test_who_comes_back_to_a_session_that_is_over_is_told_so(back: str) -> None:
 
 @pytest.mark.parametrize("channels", ["stay", "close and open"])
 def test_a_page_that_was_loaded_again_in_mid_episode_ends_the_session_by_name(channels: str) -> None:
-    """A new session sits in an old seat, knows nothing and cannot go on, where the study wants no return: both say so."""
+    """A new session sits in an old seat, knows nothing and cannot go on, where the study wants no return: both say
+    so."""
     of = mesh(return_within=0.0)
 
     def loads_again() -> None:
@@ -610,8 +611,8 @@ def test_no_round_trip_has_a_pause_in_it(frozen: tuple[int, ...], by_probe: bool
 
 @pytest.mark.parametrize("seats", [2, 3])
 def test_when_all_is_lost_every_session_ends_by_itself(seats: int) -> None:
-    """No peer-to-peer, no server: each waits for its own line as long as others wait for it, and ends alone then, at what
-    all of them have."""
+    """No peer-to-peer, no server: each waits for its own line as long as others wait for it, and ends alone then, at
+    what all of them have."""
     of = mesh(seats)
     of.at(5.0, of.cut)
     of.at(5.0, of.server.go_away)
