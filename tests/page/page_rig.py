@@ -16,7 +16,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,10 @@ class Participant:
         """From now on press keys by a seeded script: at each tick another key, or none, with this probability."""
         keys = "Object.keys(window.game.config.action_mapping).filter((key) => !key.includes(','))"
         self.page.evaluate(f"([seed, chance]) => window.rig.play(seed, {keys}, chance)", [seed, chance])
+
+    def walk(self, places: Sequence[tuple[int, int, int]]) -> None:
+        """From now on go to a column of the arena and stay near it: `places` are episode, first frame, and column."""
+        self.page.evaluate("(places) => window.rig.walk(places)", [*map(list, places)])
 
     def rest(self) -> None:
         """Let go of all keys that the script holds."""

@@ -357,19 +357,25 @@ def test_bots_of_the_page_and_of_the_core_play_beside_two_people(start: Start) -
         episodes=2, max_steps=150, frame_skip=2, population="previous_submitted_action",
     )  # fmt: skip
     ann, bob = study.join("ann", "bob", prepare=bring)
-    for number, who in enumerate((ann, bob)):
+    for who in (ann, bob):
         who.network(20, 0.05)
-        who.play(800 + number, chance=0.08)
+        who.playing()
+    first, second = sorted((ann, bob), key=lambda who: who.assigned["player_id"])
+    # Wherever somebody goes by chance, it may be one half all the time.
+    left, right = arena.WIDTH // 4, 3 * arena.WIDTH // 4
+    first.walk([(0, 0, left), (0, 60, right), (1, 0, right), (1, 75, left)])
+    second.play(801)
     ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 100", 60, "the second episode runs")
     ann.game("core.inspectLink(0).channel.close()")
     study.finish(ann, bob)
     tables = judged(study, ann, bob)
     walked = []
     for table in tables[0]:
-        right = [x > middle for x in table.column("infos.0.x")]
+        in_right = [x > middle for x in table.column("infos.0.x")]
         # Long enough on one side for any answer that was under way.
-        settled = [frame for frame in range(30, 150) if len(set(right[frame - 25 : frame])) == 1]
-        walked += [(table.rows[frame]["actions.walker"], 1 if right[frame - 1] else 2) for frame in settled]
+        settled = [frame for frame in range(30, 150) if len(set(in_right[frame - 25 : frame])) == 1]
+        walked += [(table.rows[frame]["actions.walker"], 1 if in_right[frame - 1] else 2) for frame in settled]
+    assert {meant for _, meant in walked} == {1, 2}
     assert {action for action, _ in walked} >= {1, 2}
     # A page that was late had the core step without it, and it without the model.
     assert sum(did == meant for did, meant in walked) >= 0.75 * len(walked)
