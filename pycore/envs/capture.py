@@ -42,7 +42,10 @@ _ABSENT = object()
 MOST_MEMORIES: Final = 512
 """Generators whose place in memory is known at a time; each is held by that."""
 LEARNED_AFTER: Final = 8
-"""How many times as many saves until the stock is learned again: such a save takes twice as long."""
+"""Saves until the stock is learned again, and how many times as many until the next time: such a save takes three
+times as long."""
+LEARNED_ANEW: Final = LEARNED_AFTER**2
+"""Saves after which that is due in a new episode, in which there may be other things."""
 
 
 class Capture:
@@ -65,6 +68,7 @@ class Capture:
         self._none: Stock = stock_of(())
         self._stock = self._none
         self._saves = 0
+        """Since the stock was learned."""
         self._learns_at = 1
         self._others: dict[Layout, list[Any]] = {}
         """Private generators, to look at a snapshot with; to make one takes longer than to write its state."""
@@ -78,7 +82,7 @@ class Capture:
         """Back to what the environment was before its first reset."""
         self.load(self._first)
         self._memories.clear()  # most environments make a new generator at each reset
-        self._saves, self._learns_at = 0, 1
+        self._learns_at = min(self._learns_at, LEARNED_ANEW)
 
     def save(self) -> Captured:
         """The state of now."""
@@ -107,7 +111,7 @@ class Capture:
         pickler.dump(states)
         if learns:
             self._stock = stock_of(met_in(pickler.memo.copy(), is_importable))
-            self._learns_at *= LEARNED_AFTER
+            self._saves, self._learns_at = 0, self._learns_at * LEARNED_AFTER
         return sharer.captured(layers, file.getvalue(), stock.things)
 
     def load(self, captured: Captured) -> None:

@@ -80,12 +80,9 @@ def stock_of(things: Iterable[Any]) -> Stock:
 
 def met_in(memo: dict[int, tuple[int, Any]], is_importable: Callable[[Any], bool]) -> list[Any]:
     """Of what a pickler has met, that which may be in a stock. Tuples come last: there may be thousands."""
-    found = [thing for _, thing in memo.values() if not _is_mark(thing) and _never_changes(thing, is_importable)]
+    met = (thing for number, thing in memo.values() if number >= len(MARKS))
+    found = [thing for thing in met if _never_changes(thing, is_importable)]
     return sorted(found, key=lambda thing: type(thing) is tuple)[:MOST]
-
-
-def _is_mark(thing: Any) -> bool:
-    return any(thing is mark for mark in MARKS)
 
 
 def _never_changes(thing: Any, is_importable: Callable[[Any], bool]) -> bool:
@@ -101,7 +98,7 @@ def _never_changes(thing: Any, is_importable: Callable[[Any], bool]) -> bool:
     if kind is BuiltinFunctionType:
         return issubclass(type(thing.__self__), (ModuleType, type, type(None)))
     if isinstance(kind, EnumType):
-        return any(thing is member for member in kind.__members__.values())
+        return kind.__members__.get(thing._name_) is thing
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(thing, numpy.dtype) and thing.kind in "biufc" and not thing.metadata
 

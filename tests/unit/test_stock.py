@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from optional import needs_numpy, numpy
 
-from pycore.envs.capture import LEARNED_AFTER, Capture
+from pycore.envs.capture import LEARNED_AFTER, LEARNED_ANEW, Capture
 from pycore.envs.stock import MOST, Stock
 from pycore.envs.subclasses import reduction_by_attributes
 from pycore.errors import EnvironmentUnfit
@@ -61,8 +61,9 @@ def told(capture: Capture) -> bytes:
 def learned(env: Env) -> Capture:
     """A capture that has a stock, of all that there is now."""
     capture = Capture(env)
-    capture.restart()
-    capture.save()
+    for _ in range(LEARNED_AFTER):
+        capture.save()
+    assert capture._saves == 0
     return capture
 
 
@@ -342,3 +343,32 @@ def test_an_object_is_reduced_by_its_attributes_as_pickle_does_it(kind: Any, att
 )  # fmt: skip
 def test_whatever_says_more_of_itself_is_left_to_pickle(kind: Any) -> None:
     assert reduction_by_attributes(kind) is None
+
+
+# -- when it is learned ------------------------------------------------------------------------------------------
+
+
+def test_a_stock_is_learned_seldom_also_where_episodes_are_short() -> None:
+    """Such a save takes three times as long."""
+    env = Env(t=0)
+    capture = Capture(env)
+    stocks = []
+    for _ in range(200):
+        capture.restart()
+        for env.t in range(3):
+            capture.save()
+            stocks.append(stock_in(capture))
+    assert len({id(stock) for stock in stocks}) <= len(stocks) // LEARNED_ANEW + 3
+
+
+def test_what_a_new_episode_brings_is_learned_in_it() -> None:
+    env = Env(t=0)
+    capture = Capture(env)
+    for env.t in range(LEARNED_ANEW * LEARNED_AFTER):
+        capture.save()
+    env.word = "".join(["in the ", "second ", "episode"])
+    capture.restart()
+    env.word = word = "".join(["in the ", "second ", "episode"])
+    for _ in range(LEARNED_ANEW):
+        capture.save()
+    assert any(thing is word for thing in stock_in(capture).things)
