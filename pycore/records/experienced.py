@@ -22,6 +22,7 @@ from pycore.events import (
     PathChanged,
     PeerStatus,
     PhaseChanged,
+    PlayerGone,
     SessionEnded,
 )
 from pycore.frozen import Named
@@ -149,6 +150,11 @@ class Experienced:
             })  # fmt: skip
         elif isinstance(event, PeerStatus):
             self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
+        elif isinstance(event, PlayerGone):
+            of = {"episode": event.episode, "frame": event.frame}
+            self._event("gone", now, {
+                "player": _player(players, event.seat), "last": of, "cause": event.cause, "on_drop": event.on_drop,
+            })  # fmt: skip
         elif isinstance(event, PhaseChanged):
             if event.phase == PHASE_NAMES[READYING]:
                 self._episode = event.episode

@@ -109,7 +109,7 @@ class Replay:
                 continue
             within = place >= self._first
             if not isinstance(item, RecordedEnd) and item.frame == 0:
-                rows = blake2b(digest_size=HASH_BYTES)
+                rows = blake2b(item.delays.encode(), digest_size=HASH_BYTES)
                 agreed = None
             try:
                 if not isinstance(item, RecordedEnd) and item.frame == 0:
@@ -180,7 +180,7 @@ class Replay:
                     "results", item.episode, item.frame, item.results[1:], results[1:], fields, None, None
                 )
             self.frames += 1
-        rows.update(b"".join(encoded) + results.encode())
+        rows.update(b"".join(encoded) + (item.gone + results).encode())
         return None
 
 

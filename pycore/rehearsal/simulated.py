@@ -26,7 +26,7 @@ from pycore.testing.happenings import Happenings
 from pycore.testing.oracle import Truth
 from pycore.testing.published import Published
 from pycore.testing.scenario import Scenario
-from pycore.testing.survivors import Holding, behind_drops, not_alike
+from pycore.testing.survivors import Holding, gone_in, not_alike
 from pycore.values.json import record_json
 
 GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "partition", "no_progress"))
@@ -256,7 +256,6 @@ class Simulated:
     ) -> Iterator[Fault]:
         codecs = [of.codec for of in self.actions]
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
-        behind_drops(mesh, episode, inputs)
         for page in mesh.peers:
             for published in (*page.published_before, page.published):
                 count = len(published.rows[episode]) if episode < len(published.rows) else 0
@@ -267,7 +266,7 @@ class Simulated:
                 truth = ground_truth(
                     self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
                     None if whole else count - 1, policies=self.game.policies(), seed=scenario.seed,
-                    input_delays=mesh.input_delays(episode),
+                    input_delays=mesh.input_delays(episode), gone=gone_in(mesh, episode),
                 )  # fmt: skip
                 found = _unlike(truth, published, episode, whole)
                 if found:

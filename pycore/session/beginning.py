@@ -167,7 +167,7 @@ class Beginning:
         self._dispatch.begin(slots)
         for link in self._links:
             link.begin([seat.delay for seat in self._seats], slots)
-        self._publication.begin(len(state) > LARGE_BYTES)
+        self._publication.begin(len(state) > LARGE_BYTES, delays_of(self._seats))
         self._episode.begin(blake2b(state, digest_size=HASH_BYTES).digest())
         self._drops.begin()
         self._ready.begin(self._pacing.proposed(self._proposed), self._links)
@@ -232,6 +232,11 @@ class Beginning:
         self._membership.forgive(now)
         self._course.enter(PLAYING, now)
         return True
+
+
+def delays_of(seats: Sequence[Seat]) -> list[int]:
+    """Input delays by seat, as they are recorded; what every peer computes for itself comes without one."""
+    return [0 if seat.owner is None else seat.delay for seat in seats]
 
 
 def ring(seats: Sequence[Seat], window: int) -> Frames:

@@ -30,6 +30,8 @@ from pycore.wire import datagram
 from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
+DEFAULT_ACTION: Final = "default_action"
+"""What plays in the place of who is gone, as records say it."""
 TEXTS: Final = {
     "left": "left the game",
     "silent": "was not heard of for too long",
@@ -56,6 +58,7 @@ class Drops:
         "_membership",
         "_on_drop",
         "_period",
+        "_players",
         "_publication",
         "_released",
         "_roster",
@@ -82,6 +85,7 @@ class Drops:
         self._roster = roster
         self._links = roster.links
         self._me = 1 << who.me
+        self._players = who.players
         self._timeline = timeline
         self._episode = episode
         self._publication = publication
@@ -323,6 +327,7 @@ class Drops:
             if seat not in self._released:
                 self._released.add(seat)
                 timeline.release(seat, max(frame, agreed))
+                self._publication.release(max(frame, agreed) + 1, str(self._players[seat]), DEFAULT_ACTION)
             last = max(last, frame, agreed)
         episode = self._episode.number
         for departure in self._roster.gone.values():

@@ -7,6 +7,7 @@ networks, predictions or rollbacks: it is a plain loop.
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pycore.values import canonical
 from pycore.values.json import record_json
 from pycore.values.results import results_text
 
-NOBODY: Final[Mapping[int, Policy]] = MappingProxyType({})
+NOBODY: Final[Mapping[int, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +51,25 @@ def ground_truth(
     policies: Mapping[int, Policy] = NOBODY,
     seed: int = 0,
     input_delays: Sequence[int] | None = None,
+    gone: Mapping[int, int] = NOBODY,
 ) -> Truth:
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
 
     `codec` is every seat's, or one for each. `input_delays` are those that the episode was played with, by seat; None:
     those of the settings. `policies` play their seats,
     which have no inputs, from the first frame on, in a game of this `seed`; those with a reaction time see what was
-    shown so many frames ago, and do the default action until something was.
+    shown so many frames ago, and do the default action until something was. `gone` has the last frame with an input of
+    their own, by seat of those who were gone; behind it the seat has its default action.
     """
     simulation.reset(episode)
     seats = range(len(inputs))
     codecs = [codec] * len(inputs) if isinstance(codec, ActionCodec) else codec
     defaults = [default_of(codecs[seat], settings.of_seat(seat, "default_action")) for seat in seats]
     delays = [settings.of_seat(seat, "input_delay") for seat in seats] if input_delays is None else input_delays
-    since_hash = blake2b(digest_size=8)
+    recorded = [0 if seat in policies else delay for seat, delay in enumerate(delays)]
+    since_hash = blake2b(f',"delays":{_spelled(recorded)}'.encode(), digest_size=8)
+    firsts = {seat: max(last, delays[seat] - 1) + 1 for seat, last in gone.items()}
+    never = settings.max_steps
     rows: list[tuple[bytes, ...]] = []
     rewards: list[Any] = []
     last = settings.max_steps - 1 if stop_frame is None else min(settings.max_steps - 1, stop_frame)
@@ -72,12 +78,16 @@ def ground_truth(
     complete = False
     shown: list[Any] = []
     for frame in range(last + 1):
-        if any(frame >= delays[seat] and frame not in inputs[seat] for seat in seats if seat not in policies):
+        if any(
+            delays[seat] <= frame < firsts.get(seat, never) and frame not in inputs[seat]
+            for seat in seats if seat not in policies
+        ):  # fmt: skip
             break
         if policies:
             shown.append(copy.deepcopy(simulation.observations))  # type: ignore[attr-defined]
         row = tuple(
             defaults[seat] if frame < (settings.reaction_time(seat) if seat in policies else delays[seat])
+            or frame >= firsts.get(seat, never)
             else codecs[seat].encode(_act(policies[seat], seat, shown, settings, seed, episode)) if seat in policies
             else inputs[seat][frame]
             for seat in seats
@@ -87,12 +97,18 @@ def ground_truth(
             since_hash = blake2b(digest_size=8)
         result = simulation.step([codecs[seat].decode(encoded) for seat, encoded in enumerate(row)])
         rows.append(row)
-        since_hash.update(b"".join(row) + results_text(result).encode())
+        went = {str(seat): "default_action" for seat, first in firsts.items() if first == frame}
+        told = f',"gone":{_spelled(went)}' if went else ""
+        since_hash.update(b"".join(row) + (told + results_text(result)).encode())
         rewards.append(None if result is None else result.rewards)
         if frame == last or (result is not None and result.done):
             complete = True
             break
     return Truth(rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete)
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _act(policy: Policy, seat: int, shown: Sequence[Any], settings: Settings, seed: int, episode: int) -> Any:

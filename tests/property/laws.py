@@ -52,13 +52,13 @@ def _of_any_page(page: Page, schedule: Schedule) -> list[str]:
 def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
     schedule = net.schedule
     inputs = [given(page, episode) for page in net.peers] + [{}] * schedule.policies
-    survivors.behind_drops(net, episode, inputs)
     walk = Walk(len(inputs), seed=schedule.seed, ending=schedule.ending)
     policies = {schedule.seats + number: Bot(schedule.wide) for number in range(schedule.policies)}
     codec = net.peers[0].session.codec
     return ground_truth(
         walk, net.settings, codec, inputs, episode, stop,
         policies=policies, seed=schedule.seed, input_delays=net.input_delays(episode),
+        gone=survivors.gone_in(net, episode),
     )  # fmt: skip
 
 
