@@ -151,6 +151,8 @@ class Experienced:
         elif isinstance(event, PeerStatus):
             self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
         elif isinstance(event, PlayerGone):
+            if self._session.settings.stand_in is not None:
+                self._computed.append((1 << event.seat, 1 + self._session.settings.stand_in_reaction))
             of = {"episode": event.episode, "frame": event.frame}
             self._event("gone", now, {
                 "player": _player(players, event.seat), "last": of, "cause": event.cause, "on_drop": event.on_drop,
@@ -368,4 +370,5 @@ def _header(session: Session) -> str:
         "environment": session.settings.environment,
         "configuration": canonical.digest(session.configuration).hex(),
         "seed": session.seed,
+        **({} if session.settings.stand_in is None else {"stand_in": {**session.settings.stand_in}}),
     })  # fmt: skip

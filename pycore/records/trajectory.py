@@ -1,7 +1,8 @@
 """The canonical trajectory: confirmed frames only, the same bytes on every peer.
 
 It is JSON Lines. Its first line names version, game, seed, players by seat, environment, a digest of the agreed
-configuration and, where there are any, for whom of the players policies play; then comes one line per confirmed frame
+configuration and, where there are any, for whom of the players policies play and which one plays on for who is gone;
+then comes one line per confirmed frame
 with actions, rewards, terminations, truncations and infos, on every k-th frame with the hash of the state before it,
 and one line at the end of each episode with the hash of the final state. The first line of an episode has its input
 delays, and the line of the first frame that is played in the place of a player who is gone says so. It holds nothing
@@ -127,10 +128,11 @@ class _Episode:
 
 def header(session: Session) -> str:
     """The first line of a trajectory."""
-    policies = session.settings.policies
+    policies, stand_in = session.settings.policies, session.settings.stand_in
     return to_json(
         {
             **({"policies": {**policies}} if policies else {}),
+            **({"stand_in": {**stand_in}} if stand_in is not None else {}),
             "pycore": VERSION,
             "game_id": session.game_id,
             "seed": session.seed,

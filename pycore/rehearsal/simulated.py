@@ -176,6 +176,7 @@ class Simulated:
             watchers=[standing, *watchers],
             policies=[partial(self._policy, seat) for seat in self._computed],
             predictors=[self.game.predictor() for _ in range(self.pages)],
+            stand_in=self.game.stand_in,
         )
         standing.mesh = mesh
         mesh.server.grace = GRACE
@@ -267,6 +268,7 @@ class Simulated:
                     self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
                     None if whole else count - 1, policies=self.game.policies(), seed=scenario.seed,
                     input_delays=mesh.input_delays(episode), gone=gone_in(mesh, episode),
+                    stand_in=self.game.stand_in(),
                 )  # fmt: skip
                 found = _unlike(truth, published, episode, whole)
                 if found:

@@ -2,8 +2,8 @@
 
 A peer that is dropped leaves the roster, so that nothing more is taken from it; what it gave stands. The survivors say
 in each packet who is gone and what they hold of them (`topics.gone`), pass on to each other what one lacks, and when
-all hold the same (`settling`), the seat has its default action behind the settled frame. Then the game goes on with it,
-or it ends there for everybody alike, by `on_drop`; who is left alone has nobody to go on with.
+all hold the same (`settling`), the seat has its default action behind the settled frame, or a policy plays it. Then the
+game goes on with it, or it ends there for everybody alike, by `on_drop`; who is left alone has nobody to go on with.
 
 Everything here happens when somebody is dropped, and when words come: a tick with nobody gone knows nothing of it.
 """
@@ -30,8 +30,6 @@ from pycore.wire import datagram
 from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
-DEFAULT_ACTION: Final = "default_action"
-"""What plays in the place of who is gone, as records say it."""
 TEXTS: Final = {
     "left": "left the game",
     "silent": "was not heard of for too long",
@@ -64,6 +62,7 @@ class Drops:
         "_roster",
         "_round",
         "_settled",
+        "_stand_in",
         "_timeline",
         "end_frame",
         "ends_before",
@@ -94,6 +93,7 @@ class Drops:
         self._journal = journal
         self._answers = answers
         self._on_drop = settings.on_drop
+        self._stand_in = "policy" if settings.stand_in is not None else "default_action"
         self._period = settings.period
         self._longest = settings.max_steps - 1
         self._round = Round()
@@ -327,7 +327,7 @@ class Drops:
             if seat not in self._released:
                 self._released.add(seat)
                 timeline.release(seat, max(frame, agreed))
-                self._publication.release(max(frame, agreed) + 1, str(self._players[seat]), DEFAULT_ACTION)
+                self._publication.release(max(frame, agreed) + 1, str(self._players[seat]), self._stand_in)
             last = max(last, frame, agreed)
         episode = self._episode.number
         for departure in self._roster.gone.values():

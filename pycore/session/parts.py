@@ -110,25 +110,27 @@ def assemble(
     sinks: Sequence[Sink],
     predictor: Predictor | None,
     policies: Mapping[int, Policy],
+    stand_in: Policy | None,
     now: float,
     wall_ms: float,
 ) -> Parts:
-    """Make all parts of a session. `policies` are by seat."""
+    """Make all parts of a session. `policies` are by seat, `stand_in` plays on for who is gone."""
     seats = seats_of(settings, who)
     computed = None
     # What the policies are shown that this page computes for all has to be held as well.
     watched = [who.players[seat] for seat in who.own if seats[seat].reaction]
-    if policies or watched:
-        from pycore.rollback.policies import Policies
+    if policies or watched or stand_in is not None:
+        from pycore.rollback.policies import Policies, StandIn
 
         played = [(seats[seat], who.players[seat], policies[seat]) for seat in sorted(policies)]
-        computed = Policies(simulation, played, agreed["seed"], watched)
+        after = None if stand_in is None else StandIn(stand_in, settings.stand_in_reaction, who.players)
+        computed = Policies(simulation, played, agreed["seed"], watched, after)
     if predictor is None and settings.predictor is not None:
         raise ConfigError(f"the settings name the predictor {settings.predictor}; none is given")
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
     guessing = None if predictor is None else Guessing(simulation, seats, who.players, predictor)
-    frames = ring(seats, settings.prediction_window)
+    frames = ring(seats, settings)
     timeline = Timeline(simulation, frames, seats, guessing, settings.hash_every, computed)
     links = tuple(
         Link(

@@ -24,7 +24,7 @@ from pycore.link.link import Link
 from pycore.policy import Policy, Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
-from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of
+from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of, stand_in_of
 from pycore.session.phases import DONE, FAILED
 from pycore.session.roster import Departure
 from pycore.settings import Settings
@@ -43,8 +43,8 @@ class Session:
     `players` are the ids of all in the order of seats. `me` is the own peer: its seat, unless `peers` says which seats
     each peer owns. `seed` is the game's, which all must share; `wall_ms` the wall time at `now`; `incarnation` a number
     that another load of the same page would not have (default: made of the two times). `sinks` take what is confirmed;
-    `policies` are those of the settings that every peer computes, by player. Raises ConfigError and ActionError for
-    settings that do not fit.
+    `policies` are those of the settings that every peer computes, by player, `stand_in` is what plays on for who is
+    gone. Raises ConfigError and ActionError for settings that do not fit.
     """
 
     __slots__ = (
@@ -69,9 +69,10 @@ class Session:
         incarnation: int | None = None,
         peers: Sequence[Sequence[int]] | None = None,
         policies: Mapping[int | str, Policy] = NO_POLICIES,
+        stand_in: Policy | None = None,
     ) -> None:
         load = incarnation_of(wall_ms, now) if incarnation is None else incarnation
-        computed = policies_of(settings, players, policies)
+        computed, after = policies_of(settings, players, policies), stand_in_of(settings, stand_in)
         identity = Identity(game_id, players, me, peers, load, computed, settings.computed(players, "one"))
         self._identity = identity
         self.settings = settings
@@ -82,7 +83,7 @@ class Session:
         self.simulation = simulation
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
         agreed = {**self.configuration, "pycore": __version__}
-        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, now, wall_ms)
+        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, after, now, wall_ms)
         self._parts = made
         self.ticks = made.tick
         self._intake = made.intake

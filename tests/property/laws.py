@@ -59,6 +59,7 @@ def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
         walk, net.settings, codec, inputs, episode, stop,
         policies=policies, seed=schedule.seed, input_delays=net.input_delays(episode),
         gone=survivors.gone_in(net, episode),
+        stand_in=None if net.settings.stand_in is None else Bot(schedule.wide),
     )  # fmt: skip
 
 
