@@ -47,10 +47,11 @@ class Settings(Frozen):
     input_delay: int = 1
     """Frames between the pressing of a key and the frame that it belongs to."""
     input_delay_max: int | None = None
-    """How far the input delay may rise, from the second episode on, where a peer's machine takes too long to roll back
-    what comes without it (`pycore.costs`). Default `input_delay` + 4; the same as `input_delay`: it never rises."""
+    """How far the input delay may rise where a peer's machine takes too long to roll back what comes without it
+    (`pycore.costs`), from the second episode on, or from the first if it is adaptive. Default `input_delay` + 4; the
+    same as `input_delay`: it never rises."""
     adaptive_input_delay: str = "off"
-    """`off`, or whether the input delay follows the network from episode to episode, up to `input_delay_max`, so that
+    """`off`, or whether the input delay follows the network from the first episode on, up to `input_delay_max`, so that
     inputs come in time by the measured round trips and jitter. `all`: by as many frames for every seat, as the worst
     link needs it. `each`: of each seat as its best link needs it, so that only who is far from everybody waits."""
     window: int | None = None

@@ -24,13 +24,11 @@ from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.topics import ready
 from pycore.session.topics.ready import INITIAL_STATE, Ready
+from pycore.session.topics.terms import LONGEST_DELAY, Terms
 from pycore.settings import Settings
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
-
-LONGEST_DELAY = 60
-"""Frames of input delay that a proposal may ask for."""
 
 
 class Beginning:
@@ -55,6 +53,7 @@ class Beginning:
         "_settings",
         "_simulation",
         "_states",
+        "_terms",
         "_timeline",
         "held_back",
     )
@@ -67,6 +66,7 @@ class Beginning:
         drops: Drops,
         membership: Membership,
         ready_topic: Ready,
+        terms: Terms,
         pacing: Pacing,
         states: States,
         journal: Journal,
@@ -83,6 +83,7 @@ class Beginning:
         self._drops = drops
         self._membership = membership
         self._ready = ready_topic
+        self._terms = terms
         self._pacing = pacing
         self._states = states
         self._journal = journal
@@ -128,14 +129,16 @@ class Beginning:
             text = f"player {self._journal.name(over)} ended the session"
             course.finish(now, "stop" if reason in ("player_left", "error") else reason, text, DONE, None, over.seat)
         elif phase == CONNECTING:
-            if all(link.paths.healthy for link in self._links):
+            if self._terms.proposed:
+                self._agree(now, waited)
+            elif all(link.paths.healthy for link in self._links):
                 if not self.held_back:
-                    self._begin(now)
+                    self._agree(now, waited)
             elif waited >= (self._settings.p2p_wait if self._settings.p2p else 0):
                 if self._settings.p2p_required:
                     self._give_up_connecting(now, waited)
                 elif not self.held_back:
-                    self._begin(now)
+                    self._agree(now, waited)
         elif phase == BETWEEN:
             if waited >= self._settings.episode_pause and not self.held_back:
                 self._begin(now)
@@ -150,6 +153,29 @@ class Beginning:
         names = ", ".join([self._journal.name(link) for link in self._links if not link.paths.healthy])
         text = f"no peer-to-peer connection to player {names} within {waited:.0f} s"
         self._course.finish(now, "p2p_timeout", text, FAILED)
+
+    @property
+    def agreeing(self) -> bool:
+        """Whether the others are asked what they propose for the first episode, and it is not known yet."""
+        return self._terms.proposed and self._terms.decided is None
+
+    def _agree(self, now: float, waited: float) -> None:
+        """Begin the first episode: at once, or where delays follow the network once all have agreed on them."""
+        terms = self._terms
+        if self._settings.adaptive_input_delay != "off":
+            if not terms.proposed:
+                for link in self._links:
+                    link.paths.start()
+                terms.propose(self._pacing.proposed(self._proposed))
+            # Who is ready without a word has another study, which its READY says by name.
+            if not terms.decide() and not any(map(terms.knows_none, self._links)):
+                if waited > self._settings.p2p_wait + self._settings.ready_timeout:
+                    names = ", ".join([self._journal.name(link) for link in terms.lacking()])
+                    text = f"player {names} proposed no input delay within {waited:.0f} s"
+                    self._course.finish(now, "ready_timeout", text, FAILED)
+                return
+        if not self.held_back:
+            self._begin(now)
 
     def _begin(self, now: float) -> None:
         """Set up the frames of the episode, and say that we are ready."""
@@ -174,8 +200,12 @@ class Beginning:
         self._course.enter(READYING, now)
 
     def _agree_on_delays(self) -> None:
-        """Input delays of the episode to come: the largest that anybody proposed at the last READY."""
+        """Input delays of the episode to come: the largest that anybody proposed at the last READY, of the first one
+        before there was any."""
         before = self._episode.number - 1
+        if before < 0 and self._terms.decided is not None:
+            for seat, delay in zip(self._seats, self._terms.decided, strict=True):
+                seat.agree(delay)
         for number, seat in enumerate(self._seats if before >= 0 else ()):
             delays = [self._ready.delays[number]]
             for link in self._roster.everybody:

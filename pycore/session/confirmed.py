@@ -57,6 +57,14 @@ class ConfirmedFrame:
         """The same as JSON can spell them: arrays are nested lists. Encoded again they are the same bytes."""
         return [seat.recorded(action) for seat, action in zip(self.seats, self.actions)]  # noqa: B905 - one each
 
+    def begins(self, delays: str) -> None:
+        """It is the first of an episode with these input delays, as text."""
+        self.delays = delays
+
+    def lacks(self, gone: str) -> None:
+        """From here on something plays in the place of players who are gone, as text."""
+        self.gone = gone
+
     def complete(self) -> None:
         """Make its text."""
         self.text = results_text(self.result)

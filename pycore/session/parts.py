@@ -45,6 +45,7 @@ from pycore.session.topics.over import Over
 from pycore.session.topics.ready import LIMIT, Ready
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
+from pycore.session.topics.terms import Terms
 from pycore.session.topics.topic import Topic
 from pycore.session.vigil import Vigil
 from pycore.settings import Settings
@@ -169,7 +170,8 @@ def assemble(
         roster, who, timeline, episode, publication, hashes, membership, journal, answers, settings
     )  # fmt: skip
     gone = Gone(roster, episode, timeline, drops)
-    topics: tuple[Topic, ...] = (ready, gone, deaf, status, over, stop, end, hashes)
+    terms = Terms(roster, len(seats))
+    topics: tuple[Topic, ...] = (terms, ready, gone, deaf, status, over, stop, end, hashes)
     packets = Packets(
         who, episode, timeline, there, own, topics, deaf, over, status, outputs, journal,
         settings.datagram_bytes, settings.period, drops, answers, now,
@@ -182,7 +184,7 @@ def assemble(
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
     pacing = Pacing(settings, timeline, there, who.own, journal)
-    beginning = Beginning(stage, settings, roster, drops, membership, ready, pacing, states, journal)
+    beginning = Beginning(stage, settings, roster, drops, membership, ready, terms, pacing, states, journal)
     ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(
         timeline, roster, drops, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now

@@ -209,9 +209,9 @@ class Publication:
             rows = self._unhashed
             rows += entry.actions
             if entry.frame == 0:
-                entry.delays = self._delays
+                entry.begins(self._delays)
             if entry.frame in self._gone:
-                entry.gone = gone_text(self._gone[entry.frame])
+                entry.lacks(gone_text(self._gone[entry.frame]))
                 rows[-1] += entry.gone.encode()
             if entry.result is not None:
                 entry.complete()
