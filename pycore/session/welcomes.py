@@ -21,8 +21,8 @@ from pycore.session.beginning import Beginning
 from pycore.session.drops import Drops
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
-from pycore.session.messages.message import PAST, TERMS
-from pycore.session.messages.terms import NOTHING, PIECE_BYTES, Piece, Terms, encode_piece, encode_terms
+from pycore.session.messages.account import NOTHING, PIECE_BYTES, Account, Piece, encode_account, encode_piece
+from pycore.session.messages.message import ACCOUNT, PAST
 from pycore.session.pacing import Pacing
 from pycore.session.phases import DONE
 from pycore.session.stage import Stage
@@ -30,11 +30,11 @@ from pycore.session.streams import Streams
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.over import Over
 from pycore.session.topics.returns import Knock, read
-from pycore.session.topics.topic import END, GONE, HASH, READY, RETURN, STATUS, STOP
+from pycore.session.topics.topic import END, GONE, HASH, READY, RETURN, STATUS, STOP, TERMS
 
 UNDER_WAY: Final = 8 * PIECE_BYTES
 """Of what is told, bytes that may wait in the stream."""
-SAID_AGAIN: Final = sum([1 << kind for kind in (READY, STOP, END, HASH, GONE, STATUS)])
+SAID_AGAIN: Final = sum([1 << kind for kind in (TERMS, READY, STOP, END, HASH, GONE, STATUS)])
 """Topics that may have something to say; each is silent by itself where it has not."""
 
 
@@ -54,7 +54,7 @@ class Telling:
     def __init__(self, load: int) -> None:
         self.load = load
         self.begun = False
-        """The terms are in the stream."""
+        """The account are in the stream."""
         self.whole = False
         """The whole past was asked for."""
         self.episode = 0
@@ -63,7 +63,7 @@ class Telling:
         """(seat, first frame) of what is still to be told, the next one last."""
 
     def begin(self, episode: int, last: int) -> None:
-        """The terms of this episode, which is confirmed up to frame `last`, are in the stream."""
+        """The account of this episode, which is confirmed up to frame `last`, are in the stream."""
         self.begun = True
         self.episode = episode
         self.last = last
@@ -178,6 +178,7 @@ class Welcomes:
             link.speak(SAID_AGAIN)
             self._hashes.begin_anew(link, known)
             self._drops.begin_anew(link)
+            self._beginning.begin_anew(link)
             self._streams.begin_anew(link)
         # Otherwise no other one ever spoke to us: it is early, or we have just come back ourselves.
         self._membership.begin_anew(link, now)
@@ -212,18 +213,18 @@ class Welcomes:
 
     def _begin(self, link: Link, telling: Telling, now: float) -> bool:
         if self._returning is not None:
-            told = self._streams.put(link, TERMS, encode_terms(NOTHING), now)
+            told = self._streams.put(link, ACCOUNT, encode_account(NOTHING), now)
             if told:
                 telling.begin(0, -1)
             return told
         last = self._publication.collected if self._episode.open else -1
-        if not self._streams.put(link, TERMS, encode_terms(self._terms(link, last)), now):
+        if not self._streams.put(link, ACCOUNT, encode_account(self._account(link, last)), now):
             return False
         telling.begin(self._episode.number, last)
         self._tell_past(telling)
         return True
 
-    def _terms(self, link: Link, confirmed: int) -> Terms:
+    def _account(self, link: Link, confirmed: int) -> Account:
         episode = self._episode
         delays = list(self._pacing.delays)
         if len(delays) == episode.number:
@@ -239,7 +240,7 @@ class Welcomes:
             settled = self._drops.known()
         ended = [(one.frames, one.reason) for one in self._course.ended]
         hashed = self._hashes.first(link)
-        return Terms(
+        return Account(
             False, episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended,
             self._drops.absent(), settled, held,
         )  # fmt: skip

@@ -112,6 +112,7 @@ export const isBack = (players, seat) => `${subject(players, seat)} is back.`;
 export function hasLeft(players, seat, onDrop) {
   const name = subject(players, seat);
   if (onDrop === undefined) return `${name} has left.`;
+  if (onDrop === 'policy') return `${name} has left. The computer plays on instead.`;
   return onDrop === 'end' ? `${name} has left. The game ends.` : `${name} has left. The game goes on.`;
 }
 
