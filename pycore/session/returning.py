@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pycore.errors import DecodeError
 from pycore.events import CaughtUp, EpisodeEnded, Log
 from pycore.link.link import Link
 from pycore.link.peer import RETURNING
@@ -140,7 +141,9 @@ class Returning:
     # -- what is told ------------------------------------------------------------------------------------------
 
     def told(self, link: Link, account: Account, now: float) -> None:
-        """A peer said how the game stands."""
+        """A peer said how the game stands. Raises DecodeError for a place that no game of this study comes to."""
+        if account.episode >= self._settings.num_episodes or account.confirmed >= self._settings.max_steps:
+            raise DecodeError(f"frame {account.confirmed} of episode {account.episode}, which there are not")
         before = self._accounts.get(link)
         if self.busy and link in self._roster.links and (before is None or before.returning) and (
             not self._begun or not account.returning

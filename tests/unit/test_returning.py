@@ -374,3 +374,14 @@ def test_what_is_told_waits_in_a_bounded_stream() -> None:
     assert stream is not None
     assert stream.outgoing.end > UNDER_WAY
     assert UNDER_WAY // 2 < most < UNDER_WAY + 2 * PAST_BYTES
+
+
+@pytest.mark.parametrize("changed", [{"confirmed": 400}, {"episode": 1, "delays": [(1, 1), (1, 1)]}])
+def test_a_place_that_no_game_of_this_study_comes_to_is_refused(changed: dict[str, Any]) -> None:
+    """Whatever is said of it would have to be kept: an account of it is none."""
+    table = playing()
+    reload(table, 1)
+    said = Account(False, 0, True, 7, 0, None, [(1, 1)], [], [], {}, {})._replace(**changed)
+    with pytest.raises(DecodeError, match="which there are not"):
+        table[1]._parts.returning.told(table[1].links[0], said, table.now)
+    ended_alike(table)
