@@ -200,9 +200,9 @@ def of_all_loads(page: Page) -> list[list[list[tuple[bytes, ...]]]]:
 
 
 def _known(net: Net) -> bool:
-    """Whether somebody still knows what was played: who was there all the time, or came back."""
+    """Whether somebody was there all the time: what a load before had confirmed, nobody else need know any more."""
     gone = {number for page in net.peers for number in page.session.gone}
-    return any(page.seat not in gone and (not page.loads or page.events(CaughtUp)) for page in net.peers)
+    return any(not page.loads and not page.absent and page.seat not in gone for page in net.peers)
 
 
 def _wholes(page: Page) -> list[tuple[int, bytes | None] | None]:

@@ -442,9 +442,13 @@ def test_what_is_held_of_the_load_before_stands_however_far_ahead_it_is(delay: i
     assert max(held) > mark + 1 + frames.ahead
     table.passes = lambda sender, to, what: True
     reload(table, 0)
+    for _ in range(60):
+        # It presses something else now.
+        table.tick(5, key(table, 1), key(table, 2))
     ended_alike(table)
     for frame, encoded in held.items():
         assert rows(table, 1)[frame][0] == encoded
+    assert rows(table, 1)[max(held) + 1][0] == b"\5"
 
 
 def test_a_stop_that_ends_the_episode_below_what_a_load_before_gave_ends_it_for_all() -> None:
