@@ -13,6 +13,8 @@
   let player = null;
   /** @type {null | {places: [number, number, number][], held: string | null}} */
   let walker = null;
+  /** @type {null | string} */
+  let ending = null;
   let wrapped = null;
 
   const generator = (seed) => () => {
@@ -53,6 +55,8 @@
   const wrap = (game) => {
     const { step, reset } = game;
     game.reset = async (...parts) => {
+      if (ending !== null) press('keyup', ending);
+      ending = null;
       const result = await reset.apply(game, parts);
       resets.push(kind(result));
       return result;
@@ -110,6 +114,10 @@
     },
     walk(places) {
       walker = { places, held: null };
+    },
+    end(key) {
+      press('keydown', key);
+      ending = key;
     },
     rest() {
       if (player !== null && player.held !== null) press('keyup', player.held);
