@@ -40,29 +40,10 @@ class Drops:
     """Drops, and settles what was dropped. `answers` are what the next packets answer, as `Packets` has them."""
 
     __slots__ = (
-        "_again_at",
-        "_agreed",
-        "_answers",
-        "_asked",
-        "_dropped_by",
-        "_episode",
-        "_hashes",
-        "_journal",
-        "_links",
-        "_longest",
-        "_me",
-        "_membership",
-        "_on_drop",
-        "_period",
-        "_publication",
-        "_released",
-        "_roster",
-        "_round",
-        "_settled",
-        "_timeline",
-        "end_frame",
-        "ends_before",
-    )
+        "_again_at", "_agreed", "_answers", "_asked", "_dropped_by", "_episode", "_hashes", "_journal", "_links",
+        "_longest", "_me", "_membership", "_on_drop", "_period", "_publication", "_released", "_roster", "_round",
+        "_settled", "_timeline", "end_frame", "ends_before",
+    )  # fmt: skip
 
     def __init__(
         self,

@@ -215,5 +215,6 @@ def assemble(
     )  # fmt: skip
     return Parts(
         timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch,
-        inputs, intake, ready, hashes, stop, over, streams, states, course, pacing, beginning, returning, ending, vigil, tick,
+        inputs, intake, ready, hashes, stop, over, streams, states, course, pacing, beginning, returning, ending,
+        vigil, tick,
     )  # fmt: skip

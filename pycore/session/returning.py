@@ -57,32 +57,9 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_asked_at",
-        "_beginning",
-        "_begun",
-        "_bit",
-        "_course",
-        "_drops",
-        "_episode",
-        "_gone",
-        "_hashes",
-        "_have",
-        "_identity",
-        "_intake",
-        "_journal",
-        "_load",
-        "_past",
-        "_roster",
-        "_settings",
-        "_stage",
-        "_status",
-        "_stop",
-        "_target",
-        "_terms",
-        "_timeline",
-        "_welcomes",
-        "_whole_of",
-        "busy",
+        "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes", "_have",
+        "_identity", "_intake", "_journal", "_load", "_past", "_roster", "_settings", "_stage", "_status", "_stop",
+        "_target", "_terms", "_timeline", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
 
     def __init__(
@@ -160,9 +137,8 @@ class Returning:
     @property
     def _lacks(self) -> bool:
         """Whether frames of the past have not come yet."""
-        if not self._begun:
-            return True
-        return any(self._have[seat.number] <= self._target for seat in self._timeline.seats if seat.owner is not None)
+        played = [seat.number for seat in self._timeline.seats if seat.owner is not None]
+        return not self._begun or any(self._have[number] <= self._target for number in played)
 
     # -- what is told ------------------------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ class Welcomes:
     def heard(self, link: Link, knock: Knock, now: float) -> None:
         """A peer asks to be taken in. The same is asked until it has what it needs."""
         peer = link.peer
-        if not self.open or knock.load < peer.load:
+        if not self.open:
             return
         if knock.load > peer.load:
             if self._returning is None:

@@ -63,6 +63,8 @@ class Standing(Judge):
         self.longest_hold = 0.0
         self.longest_return = 0.0
         """The longest that a page was on its way back."""
+        self.most_on_the_way = 0
+        """The most pages that were so at the same time."""
         self._returns: dict[int, float] = {}
         self._unreachable = 0.0
         self.longest_outlived = 0.0
@@ -169,6 +171,7 @@ class Standing(Judge):
         if not self._reachable():
             self._unreachable = now
         since = max(self._returns.setdefault(page.seat, now), self._unreachable)
+        self.most_on_the_way = max(self.most_on_the_way, len(self._returns))
         took = now - since
         self.longest_return = max(self.longest_return, took)
         granted = RETURN + 2.0 * self._granted(f"returning {page.seat}", since == now)

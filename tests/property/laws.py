@@ -15,7 +15,7 @@ from drawing import Schedule
 from networks import Bot, Net, patience
 from watching import given
 
-from pycore.events import Desync, EpisodeEnded, PathChanged
+from pycore.events import CaughtUp, Desync, EpisodeEnded, PathChanged
 from pycore.testing import Page, Truth, Walk, ground_truth, survivors, wrong_with
 from pycore.testing.published import Published
 
@@ -215,7 +215,9 @@ class Tally:
         self.runs = 0
         self.seen: Counter[str] = Counter()
         self.amounts: Counter[str] = Counter()
-        self.longest = {"standing": 0.0, "standing, share of the granted": 0.0, "holding": 0.0, "outliving": 0.0}
+        self.longest = dict.fromkeys(
+            ("standing", "standing, share of the granted", "holding", "outliving", "on the way back"), 0.0
+        )
 
     def note(self, net: Net) -> None:
         """What happened in one run."""
@@ -223,6 +225,12 @@ class Tally:
         schedule = net.schedule
         causes = {change.cause for page in net.peers for change in page.events(PathChanged)}
         happened = {
+            "returned": any(page.returns for page in net.peers),
+            "several pages returned": sum(bool(page.returns) for page in net.peers) > 1,
+            "caught up in the middle of an episode": any(
+                event.frames > 0 for page in net.peers for event in page.events(CaughtUp)
+            ),
+            "two were on the way back at once": net.standing.most_on_the_way > 1,
             "rollback": any(core_view.rollbacks(page.session) for page in net.peers),
             "stall": any(page.session.stalls for page in net.peers),
             "fallback": any(core_view.fell_back(link) for page in net.peers for link in page.session.links),
@@ -268,6 +276,7 @@ class Tally:
             ("standing, share of the granted", standing.longest_share),
             ("holding", standing.longest_hold),
             ("outliving", standing.longest_outlived),
+            ("on the way back", standing.longest_return),
         ):
             self.longest[name] = max(self.longest[name], seconds)
 
