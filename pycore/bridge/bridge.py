@@ -61,14 +61,15 @@ def create(
     clock: Callable[[], float] | None = None,
     policies: Mapping[int | str, Policy] = NO_POLICIES,
     predictor: Predictor | None = None,
+    stand_in: Policy | None = None,
 ) -> Bridge:
     """A bridge for the environment and the game that the JSON text describes (`Game.of`, and `rngs`, the generators
     that the environment's state does not hold); the page calls it once per game. With its clock (s) it is measured
-    what the environment takes here. `policies` are those that the settings name, by player, and so is `predictor`."""
+    what the environment takes here. `policies` (by player), `predictor`, `stand_in` are those of the settings."""
     config = json.loads(config_json)
     game = Game.of(config)
     simulation = simulation_of(env, game, config.get("rngs"))
-    bridge = Bridge(game, simulation, owned=env, policies=policies, predictor=predictor)
+    bridge = Bridge(game, simulation, owned=env, policies=policies, predictor=predictor, stand_in=stand_in)
     if isinstance(simulation, ParallelEnvAdapter):
         bridge.session.log(f"[pycore] {simulation.described()}")
     if clock is not None:
@@ -77,7 +78,7 @@ def create(
 
 
 class Bridge:
-    """One game in the page. `owned` is closed with it, if it can be."""
+    """One game in the page. `owned` is closed with it, if it can be; `more` is handed to the session."""
 
     def __init__(
         self,
@@ -86,14 +87,12 @@ class Bridge:
         *,
         companion: Companion | None = None,
         owned: Any = None,
-        policies: Mapping[int | str, Policy] = NO_POLICIES,
-        predictor: Predictor | None = None,
+        **more: Any,
     ) -> None:
         self.trajectory = Trajectory()
         self.session = session = Session(
             simulation, game.settings, game_id=game.game_id, players=game.players, me=game.me, load=game.load,
-            now=game.now, wall_ms=game.wall_ms, seed=game.seed, sinks=(self.trajectory,), policies=policies,
-            predictor=predictor,
+            now=game.now, wall_ms=game.wall_ms, seed=game.seed, sinks=(self.trajectory,), **more,
         )  # fmt: skip
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
         self.now = game.now  # of the last call

@@ -78,7 +78,9 @@ def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
     # A policy with a reaction time is shown what is held of earlier frames, and what is held needs no snapshot.
     settings = game.settings
     at_once = [player for player in settings.policies if not settings.reaction_time(player)]
-    observed = (*at_once, *(others if settings.predictor is not None else ()))
+    # Whoever may be gone is shown to the policy that plays on.
+    anybody = game.players if settings.stand_in is not None and not settings.stand_in_reaction else ()
+    observed = tuple(dict.fromkeys([*at_once, *(others if settings.predictor is not None else ()), *anybody]))
     adapter = ParallelEnvAdapter(
         env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs, observed=observed
     )

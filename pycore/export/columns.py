@@ -21,10 +21,6 @@ from pycore.version import __version__
 VERSION: Final = 1
 
 
-def _of_player(values: Any, player: str) -> Any:
-    return values.get(player) if isinstance(values, dict) else None
-
-
 EPISODES: Final[Table[EpisodeRow]] = Table(
     "one episode for one player",
     rows.episodes,
@@ -41,9 +37,12 @@ EPISODES: Final[Table[EpisodeRow]] = Table(
                lambda row: row.total if is_plain(row.total) else NOTHING),
         Column("final_hash", "text", "", "hash of the final state", lambda row: row.game.finals.get(row.episode)),
         Column("input_delay", "integer", "frames", "from this player's key to its effect; it may rise between episodes",
-               lambda row: _of_player(row.told.get("inputDelay"), row.player)),
+               lambda row: row.input_delay),
         Column("total_reward_json", "json", "", "the sum by component of rewards that are vectors, or not exact",
                lambda row: NOTHING if row.total is None or is_plain(row.total) else row.total),
+        Column("gone_from", "integer", "frames",
+               "the first frame that was played in this player's place, since it was gone; empty: none was",
+               lambda row: row.gone_from),
     ),
 )  # fmt: skip
 
@@ -68,6 +67,8 @@ FRAMES: Final[Table[FrameRow]] = Table(
         Column("info", "json", "", "the info as recorded", lambda row: row.at("infos")),
         Column("hash", "text", "", "hash of the state before the frame and of the rows since the hash before",
                lambda row: row.item.hash),
+        Column("gone", "text", "", "what plays in the place of a player who is gone: default_action or policy; "
+               "empty: nobody is gone", lambda row: row.gone),
     ),
 )  # fmt: skip
 
@@ -176,7 +177,7 @@ EVENTS: Final[Table[HappeningRow]] = Table(
         Column("episode", "integer", "", "from 0", lambda row: row.episode),
         Column("frame", "integer", "frames", "the current frame then", lambda row: row.frame),
         Column("event", "text", "",
-               "hidden, shown, corrected, stalled, resumed, path, peer, "
+               "hidden, shown, corrected, stalled, resumed, path, peer, gone, "
                "phase, episode, desync, clock, lost, unseen, returned or end",
                lambda row: row.event),
         Column("other_player", "text", "", "whom it is about, if it is another player", lambda row: row.other),

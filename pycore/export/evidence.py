@@ -248,7 +248,8 @@ def _dropped(of: Evidence) -> dict[str, dict[str, dict[str, Any]]]:
 
 def _judge_drops(of: Evidence) -> None:
     """Survivors settle alike on where somebody did its last action."""
-    for gone, by_player in _dropped(of).items():
+    dropped = _dropped(of)
+    for gone, by_player in dropped.items():
         # Who ended before it had agreed says nothing.
         places = {(drop.get("episode"), drop.get("frame")) for drop in by_player.values()} - {(None, None)}
         causes = "; ".join(sorted({str(drop.get("cause")) for drop in by_player.values()}))
@@ -258,6 +259,29 @@ def _judge_drops(of: Evidence) -> None:
             ((episode, frame),) = places
             last = f"its last action is of frame {frame}" if frame != -1 else "it did nothing"
             of.lacks.append(f"player {gone} was gone ({causes}): {last} in episode {episode}")
+            _judge_stand_in(of, gone, episode, frame)
+    recorded = {} if of.agreement is None else of.agreement.gone
+    for gone in recorded.keys() - dropped.keys():
+        stood = recorded[gone]
+        of.lacks.append(
+            f"player {gone} was gone: from frame {stood.frame} of episode {stood.episode} on its seat was played by "
+            f"{stood.what}, by the record"
+        )
+
+
+def _judge_stand_in(of: Evidence, gone: str, episode: Any, frame: Any) -> None:
+    """Whether the record has somebody's place taken where that player's last action, by the metrics, lets it."""
+    agreement = of.agreement
+    stood = None if agreement is None else agreement.gone.get(gone)
+    if agreement is None or stood is None:
+        # An older record, or one that ends there.
+        return
+    delay = agreement.delays[episode][of.players.index(gone)] if episode < len(agreement.delays) else 0
+    if stood.episode < episode or (stood.episode == episode and stood.frame != max(frame + 1, delay)):
+        of.desyncs.append(
+            f"by the record player {gone} was gone from frame {stood.frame} of episode {stood.episode} on, and by the "
+            f"metrics its last action is of frame {frame} in episode {episode}"
+        )
 
 
 def _judge_books(of: Evidence) -> None:

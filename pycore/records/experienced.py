@@ -27,6 +27,7 @@ from pycore.events import (
     PathChanged,
     PeerStatus,
     PhaseChanged,
+    PlayerGone,
     Returned,
     SessionEnded,
 )
@@ -158,6 +159,13 @@ class Experienced:
             })  # fmt: skip
         elif isinstance(event, PeerStatus):
             self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
+        elif isinstance(event, PlayerGone):
+            if self._session.settings.stand_in is not None:
+                self._computed.append((1 << event.seat, 1 + self._session.settings.stand_in_reaction))
+            of = {"episode": event.episode, "frame": event.frame}
+            self._event("gone", now, {
+                "player": _player(players, event.seat), "last": of, "cause": event.cause, "on_drop": event.on_drop,
+            })  # fmt: skip
         elif isinstance(event, PhaseChanged):
             if event.phase == PHASE_NAMES[READYING]:
                 self._episode = event.episode
@@ -168,8 +176,8 @@ class Experienced:
         elif isinstance(event, CaughtUp):
             self._caught_up(event, now)
         elif isinstance(event, Returned):
-            of = {"player": _player(players, event.seat), "of": {"episode": event.episode, "frame": event.frame}}
-            self._event("returned", now, {**of, "load": event.load})
+            behind = {"episode": event.episode, "frame": event.frame}
+            self._event("returned", now, {"player": _player(players, event.seat), "load": event.load, "of": behind})
         elif isinstance(event, EpisodeEnded):
             self._event("episode", now, {"frames": event.frames, "reason": event.reason})
         elif isinstance(event, Desync):
@@ -387,4 +395,5 @@ def _header(session: Session) -> str:
         "environment": session.settings.environment,
         "configuration": canonical.digest(session.configuration).hex(),
         "seed": session.seed,
+        **({} if session.settings.stand_in is None else {"stand_in": {**session.settings.stand_in}}),
     })  # fmt: skip

@@ -194,6 +194,7 @@ def _drops(session: Session) -> list[dict[str, Any]]:
             "frame": departure.frames.get(seat),
             "inputsBackfilled": departure.backfilled,
             "inputsPassedOn": departure.passed_on,
+            "playedBy": None if session.settings.on_drop == "end" else session.settings.on_drop,
         }
         for departure in session.gone.values() for seat in departure.link.peer.seats
     ]  # fmt: skip

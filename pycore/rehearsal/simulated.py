@@ -26,7 +26,7 @@ from pycore.testing.happenings import Happenings
 from pycore.testing.oracle import Truth
 from pycore.testing.published import Published
 from pycore.testing.scenario import Scenario
-from pycore.testing.survivors import Holding, behind_drops, not_alike
+from pycore.testing.survivors import Holding, gone_in, not_alike
 from pycore.values.json import record_json
 
 GONE: Final = frozenset(
@@ -178,6 +178,7 @@ class Simulated:
             watchers=[standing, *watchers],
             policies=[partial(self._policy, seat) for seat in self._computed],
             predictors=[self.game.predictor() for _ in range(self.pages)],
+            stand_in=self.game.stand_in,
         )
         standing.mesh = mesh
         mesh.server.grace = GRACE
@@ -259,7 +260,6 @@ class Simulated:
     ) -> Iterator[Fault]:
         codecs = [of.codec for of in self.actions]
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
-        behind_drops(mesh, episode, inputs)
         for page in mesh.peers:
             loads = (*page.published_before, page.published)
             if whole and not any(len(of.rows) > episode and of.rows[episode] for of in loads):
@@ -273,7 +273,8 @@ class Simulated:
                 truth = ground_truth(
                     self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
                     None if ended else count - 1, policies=self.game.policies(), seed=scenario.seed,
-                    input_delays=mesh.input_delays(episode),
+                    input_delays=mesh.input_delays(episode), gone=gone_in(mesh, episode),
+                    stand_in=self.game.stand_in(),
                 )  # fmt: skip
                 found = _unlike(truth, published, episode, ended)
                 if found:

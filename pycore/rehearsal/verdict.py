@@ -17,6 +17,7 @@ from pycore import records
 from pycore.errors import ActionError, PycoreError
 from pycore.records import Reading, RecordError, Recording
 from pycore.records.agreement import agree
+from pycore.records.replay import POLICY
 from pycore.rehearsal.coverage import untried
 from pycore.rehearsal.departures import Broken
 from pycore.rehearsal.game import SeatActions
@@ -153,15 +154,18 @@ def lost_inputs(
     seat from which no page reads. `delays` has the
     input delays of an episode by seat, where they may rise; those of the settings stand for what it lacks. Actions are
     compared as they are played: a float is rounded to the dtype of its space. Behind the last action of one who went
-    away (`broken`) stands the default; where somebody came back (`resumed`), an action may be of either load.
-    """
+    away (`broken`) stands the default, and what a policy does there is computed again elsewhere; where somebody came
+    back (`resumed`), an action may be of either load. """
     wrong = []
+    players = [str(player) for player in recording.header["players"]]
     for number, episode in enumerate(recording.episodes):
         of_episode = delays[number] if number < len(delays) else [seat.delay for seat in seats]
+        computed: set[int] = set()
         for frame in episode.frames:
+            computed |= {players.index(player) for player, what in frame.stand_ins.items() if what == POLICY}
             for seat, (of, action) in enumerate(zip(seats, frame.actions, strict=True)):
                 read_there = read[seat]
-                if read_there is None:
+                if read_there is None or seat in computed:
                     continue
                 given = read_there[number] if number < len(read_there) else {}
                 at = frame.frame - of_episode[seat]

@@ -41,13 +41,13 @@ _BRACKETS: Final = b"[{]}"
 _STEPS: Final = bytes.maketrans(_BRACKETS, b"\2\2\0\0")
 _OTHERS: Final = bytes([octet for octet in range(256) if octet not in _BRACKETS])
 """By these JSON becomes its steps up (2) and down (0)."""
-_RESULTS: Final = b',"infos":'
-"""What the results of a row begin with, behind the last action."""
+_BEHIND: Final = (b',"gone":', b',"infos":')
+"""What may stand behind the last action of a row: what plays in the place of who is gone, and the results."""
 
 
 class Covered(Named):
-    """What we hashed. `rows` are the encoded actions of each frame by seat, the text of the results with the last; the
-    last row is of the frame before `frame`."""
+    """What we hashed. `rows` are the encoded actions of each frame by seat, with the last what is recorded besides, as
+    text; the last row is of the frame before `frame`."""
 
     episode: int
     frame: int
@@ -125,12 +125,13 @@ def _of_rows(own: Told, theirs: Told, seats: Sequence[Seat]) -> list[list[str]]:
 
 
 def _parted(part: bytes) -> tuple[bytes, Any]:
-    """The last action of a row, and its results: as JSON has them, or as they are where that is none."""
-    action, results, text = part.partition(_RESULTS)
+    """The last action of a row, and what is recorded besides: as JSON has it, or as it is where that is none."""
+    at = min([found for begins in _BEHIND if (found := part.find(begins)) >= 0], default=len(part))
+    action, text = part[:at], part[at + 1 :]
     if _depth(text) > MAX_DEPTH:
         return action, text
     try:
-        return action, json.loads(b"{" + results[1:] + text + b"}")
+        return action, json.loads(b"{" + text + b"}")
     except (ValueError, RecursionError):
         return action, text
 

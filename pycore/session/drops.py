@@ -2,8 +2,8 @@
 
 A peer that is dropped leaves the roster, so that nothing more is taken from it; what it gave stands. The survivors say
 in each packet who is gone and what they hold of them (`topics.gone`), pass on to each other what one lacks, and when
-all hold the same (`settling`), the seat has its default action behind the settled frame. Then the game goes on with it,
-or it ends there for everybody alike, by `on_drop`; who is left alone has nobody to go on with.
+all hold the same (`settling`), the seat has its default action behind the settled frame, or a policy plays it. Then the
+game goes on with it, or it ends there for everybody alike, by `on_drop`; who is left alone has nobody to go on with.
 
 Everything here happens when somebody is dropped, and when words come: a tick with nobody gone knows nothing of it.
 """
@@ -21,7 +21,7 @@ from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
-from pycore.session.messages.terms import Absent
+from pycore.session.messages.account import Absent
 from pycore.session.publication import Publication
 from pycore.session.roster import Departure, Roster
 from pycore.session.settling import NOTHING, Held, Round, Settled, Word
@@ -41,8 +41,8 @@ class Drops:
 
     __slots__ = (
         "_again_at", "_agreed", "_answers", "_asked", "_dropped_by", "_episode", "_hashes", "_journal", "_links",
-        "_longest", "_me", "_membership", "_on_drop", "_period", "_publication", "_released", "_roster", "_round",
-        "_settled", "_timeline", "end_frame", "ends_before",
+        "_longest", "_me", "_membership", "_on_drop", "_period", "_players", "_publication", "_released", "_roster",
+        "_round", "_settled", "_stand_in", "_timeline", "end_frame", "ends_before",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +61,7 @@ class Drops:
         self._roster = roster
         self._links = roster.links
         self._me = 1 << who.me
+        self._players = who.players
         self._timeline = timeline
         self._episode = episode
         self._publication = publication
@@ -69,6 +70,7 @@ class Drops:
         self._journal = journal
         self._answers = answers
         self._on_drop = settings.on_drop
+        self._stand_in = "policy" if settings.stand_in is not None else "default_action"
         self._period = settings.period
         self._longest = settings.max_steps - 1
         self._round = Round()
@@ -292,6 +294,7 @@ class Drops:
             if seat not in self._released:
                 self._released.add(seat)
                 timeline.release(seat, max(frame, agreed))
+                self._publication.release(max(frame, agreed) + 1, str(self._players[seat]), self._stand_in)
             last = max(last, frame, agreed)
         episode = self._episode.number
         for departure in self._roster.gone.values():
@@ -301,7 +304,7 @@ class Drops:
             return
         before = self.end_frame
         self.end_frame = last
-        self._publication.ends_without = last if last < self._longest else None
+        self._publication.end_without(last if last < self._longest else None)
         self.ends_before = last < 0
         if before is not None and before < last:
             # Somebody else went meanwhile, who gave more: what was an end is none.
@@ -363,8 +366,8 @@ class Drops:
                 self._depart(link, one.cause)
                 self._round.join(1 << one.number)
             departure = self._roster.gone.get(one.number)
-            if departure is not None and departure.episode is None and one.episode is not None:
-                departure.settled(one.episode, one.frames)
+            if departure is not None and one.episode is not None:
+                self._note(departure, one.episode, one.frames)
 
     def look(self) -> None:
         """We may hold more than before."""

@@ -35,6 +35,15 @@ def policies_of(
     return {seat: policy for seat, policy in found.items() if policy is not None}
 
 
+def stand_in_of(settings: Settings, stand_in: Policy | None) -> Policy | None:
+    """What plays on for who is gone. Raises ConfigError unless that is as the settings say."""
+    if settings.stand_in is not None and stand_in is None:
+        raise ConfigError(f"the settings name the stand_in {settings.stand_in['policy']}; none is given")
+    if settings.stand_in is None and stand_in is not None:
+        raise ConfigError("a stand_in is given, and the settings name none")
+    return stand_in
+
+
 class Identity:
     """Game, players by seat, peers by the seats that they own, and which of them we are.
 

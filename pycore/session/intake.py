@@ -178,6 +178,7 @@ class Intake:
         incarnation, number, hold = probe.decode_probe(data)
         if link.peer.low not in (None, incarnation) and self._welcomes.open:
             # Another load of its page may only ask to return once it knows that there is a way.
+            link.peer.is_same(incarnation)
             (link.paths.wire if path == P2P else link.paths.socket).hear(now)
             if data[0] == probe.PROBE:
                 self._packets.answer_later(link, number, LONG_AGO if late else now, path)

@@ -306,7 +306,7 @@ class Membership:
         """A peer whose session is over while this episode is to begin. Who had all of it says so with another number,
         and is missed by nobody but a page that returns to it."""
         for link in self._roster.links:
-            if link.peer.over and link.peer.episode <= episode:
+            if link.peer.over and not (link.peer.resumed and link.peer.episode > episode):
                 return link
         return None
 

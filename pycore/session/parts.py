@@ -27,8 +27,8 @@ from pycore.session.inputs import Inputs
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
+from pycore.session.messages.account import AccountKind, PastKind
 from pycore.session.messages.state import States
-from pycore.session.messages.terms import PastKind, TermsKind
 from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
 from pycore.session.pacing import Pacing
@@ -49,6 +49,7 @@ from pycore.session.topics.ready import LIMIT, Ready
 from pycore.session.topics.returns import Returns
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
+from pycore.session.topics.terms import Terms
 from pycore.session.topics.topic import Topic
 from pycore.session.vigil import Vigil
 from pycore.session.welcomes import Welcomes
@@ -118,25 +119,27 @@ def assemble(
     predictor: Predictor | None,
     policies: Mapping[int, Policy],
     load: int,
+    stand_in: Policy | None,
     now: float,
     wall_ms: float,
 ) -> Parts:
-    """Make all parts of a session. `policies` are by seat."""
+    """Make all parts of a session. `policies` are by seat, `stand_in` plays on for who is gone."""
     seats = seats_of(settings, who)
     computed = None
     # What the policies are shown that this page computes for all has to be held as well.
     watched = [who.players[seat] for seat in who.own if seats[seat].reaction]
-    if policies or watched:
-        from pycore.rollback.policies import Policies
+    if policies or watched or stand_in is not None:
+        from pycore.rollback.policies import Policies, StandIn
 
         played = [(seats[seat], who.players[seat], policies[seat]) for seat in sorted(policies)]
-        computed = Policies(simulation, played, agreed["seed"], watched)
+        after = None if stand_in is None else StandIn(stand_in, settings.stand_in_reaction, who.players)
+        computed = Policies(simulation, played, agreed["seed"], watched, after)
     if predictor is None and settings.predictor is not None:
         raise ConfigError(f"the settings name the predictor {settings.predictor}; none is given")
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
     guessing = None if predictor is None else Guessing(simulation, seats, who.players, predictor)
-    frames = ring(seats, settings.prediction_window)
+    frames = ring(seats, settings)
     timeline = Timeline(simulation, frames, seats, guessing, settings.hash_every, computed)
     links = tuple(
         Link(
@@ -178,7 +181,8 @@ def assemble(
     )  # fmt: skip
     gone = Gone(roster, episode, timeline, drops)
     returns = Returns()
-    topics: tuple[Topic, ...] = (ready, returns, gone, deaf, status, over, stop, end, hashes)
+    terms = Terms(roster, len(seats))
+    topics: tuple[Topic, ...] = (terms, ready, returns, gone, deaf, status, over, stop, end, hashes)
     packets = Packets(
         who, episode, timeline, there, own, topics, deaf, over, status, outputs, journal,
         settings.datagram_bytes, settings.period, drops, answers, now,
@@ -187,7 +191,7 @@ def assemble(
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
     pacing = Pacing(settings, timeline, there, who.own, journal)
-    beginning = Beginning(stage, settings, roster, drops, membership, ready, pacing, states, journal)
+    beginning = Beginning(stage, settings, roster, drops, membership, ready, terms, pacing, states, journal)
     welcomes = Welcomes(
         settings.return_within, streams, stage, pacing, beginning, drops, membership, hashes, over, journal
     )
@@ -207,7 +211,7 @@ def assemble(
             journal, now,
         )  # fmt: skip
     returns.begin(returning, welcomes)
-    streams.know(TermsKind(returning, welcomes, seats, len(who.peers)))
+    streams.know(AccountKind(returning, welcomes, seats, len(who.peers)))
     streams.know(PastKind(returning, seats))
     tick = Tick(
         stage, settings, outputs, packets, intake, streams, states, status, over, timesync, membership, beginning,

@@ -9,7 +9,7 @@ unfinished one is done before the next begins.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.rollback.timeline import Timeline
@@ -18,6 +18,7 @@ from pycore.session.covered import Covered
 from pycore.simulation import Contents, Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES, Encoder
+from pycore.values.json import list_json, to_json
 
 PER_TICK: Final = 4
 """Frames that are completed in a tick."""
@@ -40,10 +41,13 @@ class Publication:
     """The confirmed frames of a session on their way to its sinks."""
 
     __slots__ = (
+        "_bare",
         "_before",
         "_collected_end",
+        "_delays",
         "_encoder",
         "_every",
+        "_gone",
         "_hasher",
         "_large",
         "_next_hash",
@@ -78,18 +82,26 @@ class Publication:
         does."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
+        self._gone: dict[int, dict[str, str]] = {}
+        """What plays in the place of players who are gone, by player, by the frame from which on it does."""
         self.begin(False)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is published from here on."""
         self._sinks = (*self._sinks, sink)
+        self._bare = False
 
-    def begin(self, large: bool) -> None:
-        """Start an episode; `large`: its states are encoded in pieces where they can be, which takes longer in all."""
+    def begin(self, large: bool, delays: Sequence[int] = ()) -> None:
+        """Start an episode; `large`: its states are encoded in pieces where they can be, which takes longer in all.
+        `delays` are its input delays by seat."""
         self._large = large
         self.waiting.clear()
         self._encoder = None
-        self._rows = blake2b(digest_size=HASH_BYTES)
+        self._delays = delays_text(delays)
+        self._rows = blake2b(self._delays.encode(), digest_size=HASH_BYTES)
+        self._gone.clear()
+        self._bare = not self._sinks
+        """Whether nobody takes a frame, and nothing is recorded of it but its actions and results."""
         self._unhashed.clear()
         self._before.clear()
         if self.past is not None:
@@ -105,6 +117,15 @@ class Publication:
         self.ends_without: int | None = None
         """The frame with which it ends only because somebody is gone: an end once all who are left are there."""
 
+    def end_without(self, frame: int | None) -> None:
+        """The episode ends with this frame only because somebody is gone."""
+        self.ends_without = frame
+
+    def release(self, frame: int, player: str, what: str) -> None:
+        """From this frame on `what` plays in the place of a player who is gone. No such frame was collected yet."""
+        self._gone.setdefault(frame, {})[player] = what
+        self._bare = False
+
     def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
         """Take confirmed frames out of the ring, up to this one."""
         frames = timeline.frames
@@ -115,7 +136,7 @@ class Publication:
             for each in range(frame + 1, upto + 1):
                 past += frames.encoded[each & mask]
         next_hash = self._next_hash
-        plain = not self._sinks and not self.waiting
+        plain = self._bare and not self.waiting
         if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
             # The path of every tick, where nobody takes the frame and there is nothing to it but the actions.
             self._unhashed += frames.encoded[upto & mask]
@@ -215,6 +236,11 @@ class Publication:
         if entry.actions:
             rows = self._unhashed
             rows += entry.actions
+            if entry.frame == 0:
+                entry.begins(self._delays)
+            if entry.frame in self._gone:
+                entry.lacks(gone_text(self._gone[entry.frame]))
+                rows[-1] += entry.gone.encode()
             if entry.result is not None:
                 entry.complete()
                 rows[-1] += entry.text.encode()
@@ -260,3 +286,14 @@ class Publication:
     def _hash_rows(self, parts: int) -> None:
         self._rows.update(b"".join(self._unhashed[:parts]))
         del self._unhashed[:parts]
+
+
+def delays_text(delays: Sequence[int]) -> str:
+    """The input delays of an episode as part of a JSON object; empty: there are none. The hash of the rows begins with
+    it."""
+    return f',"delays":{list_json(list(delays))}' if delays else ""
+
+
+def gone_text(players: Mapping[str, str]) -> str:
+    """What plays in the place of players who are gone, by player, as part of a JSON object."""
+    return f',"gone":{to_json(players)}'

@@ -1,7 +1,7 @@
 """We were loaded again in the middle of a game, and play on.
 
 Everybody who is there is asked (`topics.returns`), and says how the game stands and what it holds of our own inputs
-(`messages.terms`); one of them tells the past of the running episode. It is stepped again in batches, while nothing
+(`messages.account`); one of them tells the past of the running episode. It is stepped again in batches, while nothing
 else that comes is taken, and goes to the records and hashes as it did everywhere. Then come our own inputs: for a frame
 of which somebody holds one, that one, since it may have been stepped and seen; for a frame of which nobody does, the
 default action. From there on we are a peer like any other, whose links are behind by what it has not acknowledged.
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from pycore.errors import DecodeError
 from pycore.events import CaughtUp, EpisodeEnded, Log
 from pycore.link.link import Link
 from pycore.link.peer import RETURNING
@@ -24,10 +25,11 @@ from pycore.session.drops import Drops
 from pycore.session.identity import Identity
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
-from pycore.session.messages.terms import Piece, Terms
+from pycore.session.messages.account import Account, Piece
 from pycore.session.phases import DONE, FAILED, READYING
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
+from pycore.session.told import Told
 from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.returns import Knock
@@ -57,9 +59,9 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes", "_have",
-        "_identity", "_intake", "_journal", "_load", "_past", "_roster", "_settings", "_stage", "_status", "_stop",
-        "_target", "_terms", "_timeline", "_welcomes", "_whole_of", "busy",
+        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes",
+        "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
+        "_timeline", "_told", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
 
     def __init__(
@@ -97,11 +99,8 @@ class Returning:
         self._intake = intake
         self._welcomes = welcomes
         self._journal = journal
-        self._terms: dict[Link, Terms] = {}
-        self._past: list[dict[int, bytes]] = [{} for _ in stage.timeline.seats]
-        """By seat, the actions that were told, by frame."""
-        self._have = [0] * len(self._past)
-        """By seat, the first frame that was not told."""
+        self._accounts: dict[Link, Account] = {}
+        self._told = Told(stage.timeline.seats)
         self._target = -1
         """The last frame that was confirmed anywhere."""
         self._whole_of: Link | None = None
@@ -125,7 +124,7 @@ class Returning:
         if not self.busy:
             return None
         whole = link is self._whole_of
-        if link in self._terms and not (whole and self._lacks):
+        if link in self._accounts and not (whole and self._lacks):
             return None
         return Knock(self._load, self._identity.incarnation, whole)
 
@@ -137,35 +136,29 @@ class Returning:
     @property
     def _lacks(self) -> bool:
         """Whether frames of the past have not come yet."""
-        played = [seat.number for seat in self._timeline.seats if seat.owner is not None]
-        return not self._begun or any(self._have[number] <= self._target for number in played)
+        return not self._begun or self._told.lacks(self._target)
 
     # -- what is told ------------------------------------------------------------------------------------------
 
-    def told(self, link: Link, terms: Terms, now: float) -> None:
-        """A peer said how the game stands."""
-        before = self._terms.get(link)
+    def told(self, link: Link, account: Account, now: float) -> None:
+        """A peer said how the game stands. Raises DecodeError for a place that no game of this study comes to."""
+        if account.episode >= self._settings.num_episodes or account.confirmed >= self._settings.max_steps:
+            raise DecodeError(f"frame {account.confirmed} of episode {account.episode}, which there are not")
+        before = self._accounts.get(link)
         if self.busy and link in self._roster.links and (before is None or before.returning) and (
-            not self._begun or not terms.returning
+            not self._begun or not account.returning
         ):
-            self._terms[link] = terms
-            self._drops.inherit([one for one in terms.gone if one.number != self._identity.me])
+            self._accounts[link] = account
+            self._drops.inherit([one for one in account.gone if one.number != self._identity.me])
 
     def past(self, link: Link, piece: Piece, now: float) -> None:
         """A peer said what was played. The first that is said of a frame stands; all say the same."""
-        terms = self._terms.get(link)
-        if not self.busy or terms is None or piece.episode != terms.episode:
+        account = self._accounts.get(link)
+        if not self.busy or account is None or piece.episode != account.episode:
             return
         if self._begun and piece.episode != self._episode.number:
             return
-        past = self._past[piece.seat]
-        have = self._have[piece.seat]
-        for frame, encoded in enumerate(piece.inputs, piece.first):
-            if have <= frame <= terms.confirmed:
-                past.setdefault(frame, encoded)
-        while have in past:
-            have += 1
-        self._have[piece.seat] = have
+        self._told.take(piece, account.confirmed)
         if link is self._whole_of:
             self._asked_at = now
 
@@ -178,12 +171,12 @@ class Returning:
         if over is not None:
             self._see_over(over, now)
             return
-        told = [self._terms[link] for link in links if link in self._terms]
+        told = [self._accounts[link] for link in links if link in self._accounts]
         telling = [of for of in told if not of.returning]
         if self._begun:
             self._aim(telling)
         elif len(told) == len(links) and telling:
-            self._begin(max([terms.episode for terms in telling]), now)
+            self._begin(max([account.episode for account in telling]), now)
         self._choose(now)
         waited = now - self._course.since
         if not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
@@ -212,13 +205,13 @@ class Returning:
 
     def loaded_again(self, link: Link) -> None:
         """Another one returns as well: of what the load before told, the past may never be complete."""
-        self._terms.pop(link, None)
+        self._accounts.pop(link, None)
         link.speak(self._bit)
 
-    def _aim(self, telling: Sequence[Terms]) -> None:
+    def _aim(self, telling: Sequence[Account]) -> None:
         """What is to be stepped again, by the word of those who are still there: who has told of more, and has gone,
         was alone with it. The frames behind come as they always do."""
-        of_episode = [terms.confirmed for terms in telling if terms.episode == self._episode.number]
+        of_episode = [account.confirmed for account in telling if account.episode == self._episode.number]
         self._target = max([self._timeline.current - 1, *of_episode])
 
     def _choose(self, now: float) -> None:
@@ -237,8 +230,8 @@ class Returning:
         self._whole_of.ask_flush()
 
     def _told_of(self, link: Link, episode: int) -> bool:
-        terms = self._terms.get(link)
-        return terms is not None and not terms.returning and terms.episode == episode
+        account = self._accounts.get(link)
+        return account is not None and not account.returning and account.episode == episode
 
     def _give_up(self, now: float, text: str) -> None:
         self._leave()
@@ -246,8 +239,15 @@ class Returning:
 
     def _begin(self, episode: int, now: float) -> None:
         """Set up the episode that runs."""
-        terms = [of for of in self._terms.values() if not of.returning and of.episode == episode]
-        self._target = max([of.confirmed for of in terms])
+        accounts = [of for of in self._accounts.values() if not of.returning and of.episode == episode]
+        # Who has begun the episode knows its delays for certain.
+        accounts.sort(key=lambda of: not of.open)
+        if not episode and not accounts[0].open:
+            # Nobody has begun anything: we connect, and propose, like everybody.
+            self._hear_anew(now)
+            self._leave()
+            return
+        self._target = max([of.confirmed for of in accounts])
         costs = self._beginning.costs
         if costs is not None:
             takes = (self._target + 1) * (costs.step + costs.save)
@@ -255,22 +255,22 @@ class Returning:
                 self._give_up(now, f"what was played would take {takes:.0f} s to be stepped again")
                 return
         self._begun = True
-        for earlier, (frames, reason) in enumerate(terms[0].ended):
+        for earlier, (frames, reason) in enumerate(accounts[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
         self._gone.set_behind(self._target + 1)
-        self._beginning.resume(terms[0].delays, now)
+        self._beginning.resume(accounts[0].delays, now)
         for link in self._roster.links:
             link.peer.resume()
-        for link, of in self._terms.items():
+        for link, of in self._accounts.items():
             link.peer.entered(of.episode)
-            if of in terms:
+            if of in accounts:
                 self._hashes.begin_with(link, of.hashed)
-        stops = [of.stop for of in terms if of.stop is not None]
+        stops = [of.stop for of in accounts if of.stop is not None]
         if stops:
             self._stop.at(min(stops))
         name = f"episode {episode}, {self._target + 1} frames of which were played"
-        if not terms[0].open:
+        if not accounts[0].open:
             name = "the next episode"
         self._journal.say(Log(level="info", text=f"this page was loaded again, and returns to {name}"))
 
@@ -308,12 +308,11 @@ class Returning:
             number = seat.number
             if seat.owner is None or frame <= held[number]:
                 continue
-            encoded = self._past[number].pop(frame, None)
+            encoded = self._told.of(number, frame)
             if encoded is None:
                 return False
             if self._drops.is_gone(number) and frame > max(self._settled(number), seat.delay - 1):
                 # Behind the settled frame there is the default action, or a policy, once it is settled here too.
-                self._past[number][frame] = encoded
                 self._drops.look()
                 if frame > held[number]:
                     return False
@@ -322,11 +321,12 @@ class Returning:
                 self._fix(number, frame, encoded)
             else:
                 timeline.take(number, frame, encoded, now, self._episode.number)
+            self._told.forget(number, frame)
         return True
 
     def _settled(self, seat: int) -> int:
         """The last frame of somebody gone with an action of its own, as the others know it."""
-        of_episode = [of for of in self._terms.values() if of.episode == self._episode.number]
+        of_episode = [of for of in self._accounts.values() if of.episode == self._episode.number]
         return max([of.settled.get(seat, -1) for of in of_episode], default=-1)
 
     def _fix(self, number: int, frame: int, encoded: bytes) -> None:
@@ -339,17 +339,17 @@ class Returning:
         """Everything that was confirmed is stepped: our own inputs, and what each peer lacks of them."""
         timeline = self._timeline
         running = self._episode.number
-        terms = {link: of for link, of in self._terms.items() if not of.returning and of.episode == running}
+        accounts = {link: of for link, of in self._accounts.items() if not of.returning and of.episode == running}
         for inputs in self._stage.dispatch.own:
             seat = inputs.seat
             held: dict[int, bytes] = {}
-            for of in terms.values():
+            for of in accounts.values():
                 held |= of.held.get(seat.number, {})
             last = max([timeline.current + seat.delay - 1, *held])
             for frame in range(inputs.dispatched + 1, min(last, timeline.frames.opened) + 1):
                 self._fix(seat.number, frame, held.get(frame, seat.default))
         for link in self._roster.links:
-            theirs = terms.get(link)
+            theirs = accounts.get(link)
             for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
                 known = {} if theirs is None else theirs.held.get(outbox.seat, {})
                 # Of who returns as well it is not known how far it is: what the ring has is sent until it says so.
@@ -360,12 +360,17 @@ class Returning:
                 outbox.resume(min(acked, inputs.dispatched), inputs.dispatched, now)
             if theirs is not None:
                 link.peer.said_known(theirs.confirmed)
-            link.paths.wire.hear_anew(now)
-            link.paths.socket.hear_anew(now)
-            link.ask_flush()
+        self._hear_anew(now)
         self._intake.stepped(now)
         self._leave()
         self._journal.say(CaughtUp(episode=self._episode.number, frames=timeline.current))
+
+    def _hear_anew(self, now: float) -> None:
+        """What was on its way to the load before has passed by now."""
+        for link in self._roster.links:
+            link.paths.wire.hear_anew(now)
+            link.paths.socket.hear_anew(now)
+            link.ask_flush()
 
     def _leave(self) -> None:
         self.busy = False
@@ -373,7 +378,7 @@ class Returning:
         self._intake.set_returning(False)
         self._welcomes.arrive()
         self._gone.set_behind(0)
-        self._past = [{} for _ in self._past]
+        self._told.clear()
         for link in self._roster.links:
             link.speak(self._bit)
 

@@ -24,7 +24,7 @@ from pycore.link.link import Link
 from pycore.policy import Policy, Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
-from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of
+from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of, stand_in_of
 from pycore.session.phases import DONE, FAILED
 from pycore.session.roster import Departure
 from pycore.settings import Settings
@@ -43,8 +43,8 @@ class Session:
     `players` are the ids of all in the order of seats. `me` is the own peer: its seat, unless `peers` says which seats
     each peer owns. `seed` is the game's, which all must share; `wall_ms` the wall time at `now`; `incarnation` a number
     that another load of the same page would not have (default: made of the two times). `sinks` take what is confirmed;
-    `policies` are those of the settings that every peer computes, by player. Raises ConfigError and ActionError for
-    settings that do not fit.
+    `policies` are those of the settings that every peer computes, by player, `stand_in` is what plays on for who is
+    gone. Raises ConfigError and ActionError for settings that do not fit.
     """
 
     __slots__ = (
@@ -70,9 +70,10 @@ class Session:
         peers: Sequence[Sequence[int]] | None = None,
         policies: Mapping[int | str, Policy] = NO_POLICIES,
         load: int = 0,
+        stand_in: Policy | None = None,
     ) -> None:
         number = incarnation_of(wall_ms, now, load) if incarnation is None else incarnation
-        computed = policies_of(settings, players, policies)
+        computed, after = policies_of(settings, players, policies), stand_in_of(settings, stand_in)
         identity = Identity(game_id, players, me, peers, number, computed, settings.computed(players, "one"))
         self._identity = identity
         self.settings = settings
@@ -85,7 +86,9 @@ class Session:
         self.simulation = simulation
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
         agreed = {**self.configuration, "pycore": __version__}
-        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, load, now, wall_ms)
+        made = parts.assemble(
+            simulation, settings, identity, agreed, sinks, predictor, computed, load, after, now, wall_ms
+        )
         self._parts = made
         self.ticks = made.tick
         self._intake = made.intake
@@ -135,10 +138,8 @@ class Session:
         return False
 
     def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
-        """Take in one remote input: compared with what its frame was stepped with last, if it was stepped.
-
-        True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
-        """
+        """Take in one remote input: compared with what its frame was stepped with last, if it was stepped. True if it
+        was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError."""
         return self._course.phase < DONE and self._parts.inputs.store(seat, action, frame, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
@@ -196,10 +197,8 @@ class Session:
         self._parts.beginning.propose_input_delay(frames, seat)
 
     def abort(self, now: float, reason: str, text: str) -> None:
-        """Something here broke, an environment for instance: end without stepping again, and tell the others.
-
-        What is confirmed stays; the running episode ends with it.
-        """
+        """Something here broke, an environment for instance: end without stepping again, and tell the others. What is
+        confirmed stays; the running episode ends with it."""
         if self.phase < DONE:
             self._course.break_off(self._time(now), reason, text, FAILED)
 

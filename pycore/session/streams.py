@@ -99,7 +99,7 @@ class Stream:
         """A message was none of its kind; from a number of them on nothing more is read, nor unpacked."""
         self.refused += 1
         if self.refused >= REFUSED_MOST:
-            self.incoming.broken = True
+            self.incoming.stop()
 
     def leave(self) -> None:
         """The peer is gone: nothing is said to it any more."""
@@ -216,6 +216,7 @@ class Streams:
         messages = stream.incoming.take(chunk.position, chunk.data) if chunk.data else ()
         stream.came(chunk.received, chunk.data, now)
         link.counts.packet_came(len(data), path == P2P)
+        (link.paths.wire if path == P2P else link.paths.socket).hear(now)
         self.busy = True
         refused: DecodeError | None = None
         for kind, payload in messages:

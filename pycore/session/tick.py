@@ -247,8 +247,8 @@ class Tick:
         """Nothing was heard, or acknowledged, for a while: look whether it should have been."""
         if self._over.over:
             return
-        # Who holds or is ready waits for the others' word, though every input may be acknowledged.
-        if self._course.phase in (READYING, HOLDING) or not link.acknowledged:
+        # Who holds, is ready or agrees waits for the others' word, though every input may be acknowledged.
+        if self._course.phase in (READYING, HOLDING) or self._beginning.agreeing or not link.acknowledged:
             paths = link.paths
             paths.watch_silence(now, link.waits_since, self._period, link.peer.hidden, self._timeline.current)
             self._packets.note_changes(link, now)

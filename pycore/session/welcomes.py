@@ -21,8 +21,8 @@ from pycore.session.beginning import Beginning
 from pycore.session.drops import Drops
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
-from pycore.session.messages.message import PAST, TERMS
-from pycore.session.messages.terms import NOTHING, PIECE_BYTES, Piece, Terms, encode_piece, encode_terms
+from pycore.session.messages.account import NOTHING, PIECE_BYTES, Account, Piece, encode_account, encode_piece
+from pycore.session.messages.message import ACCOUNT, PAST
 from pycore.session.pacing import Pacing
 from pycore.session.phases import DONE
 from pycore.session.stage import Stage
@@ -30,11 +30,11 @@ from pycore.session.streams import Streams
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.over import Over
 from pycore.session.topics.returns import Knock, read
-from pycore.session.topics.topic import END, GONE, HASH, READY, RETURN, STATUS, STOP
+from pycore.session.topics.topic import END, GONE, HASH, READY, RETURN, STATUS, STOP, TERMS
 
 UNDER_WAY: Final = 8 * PIECE_BYTES
 """Of what is told, bytes that may wait in the stream."""
-SAID_AGAIN: Final = sum([1 << kind for kind in (READY, STOP, END, HASH, GONE, STATUS)])
+SAID_AGAIN: Final = sum([1 << kind for kind in (TERMS, READY, STOP, END, HASH, GONE, STATUS)])
 """Topics that may have something to say; each is silent by itself where it has not."""
 
 
@@ -54,13 +54,31 @@ class Telling:
     def __init__(self, load: int) -> None:
         self.load = load
         self.begun = False
-        """The terms are in the stream."""
+        """The account are in the stream."""
         self.whole = False
         """The whole past was asked for."""
         self.episode = 0
         self.last = -1
         self.pieces: list[tuple[int, int]] = []
         """(seat, first frame) of what is still to be told, the next one last."""
+
+    def begin(self, episode: int, last: int) -> None:
+        """The account of this episode, which is confirmed up to frame `last`, are in the stream."""
+        self.begun = True
+        self.episode = episode
+        self.last = last
+
+    def begin_anew(self) -> None:
+        """What was told is not all that there is to tell by now."""
+        self.begun = False
+
+    def ask_whole(self) -> None:
+        """The whole past was asked for."""
+        self.whole = True
+
+    def tell(self, seats: Sequence[int], first: int) -> None:
+        """The past of these seats is to be told from a frame on."""
+        self.pieces = [(seat, first) for seat in reversed(seats)] if self.last >= 0 else []
 
 
 class Welcomes:
@@ -104,7 +122,7 @@ class Welcomes:
         """We are back, and those who asked meanwhile are told."""
         self._returning = None
         for telling in self._tellings.values():
-            telling.begun = False
+            telling.begin_anew()
         self._streams.wake()
 
     @property
@@ -134,7 +152,7 @@ class Welcomes:
         if telling is None or telling.load != knock.load or peer.incarnation != knock.incarnation:
             return
         if knock.whole and not telling.whole:
-            telling.whole = True
+            telling.ask_whole()
             if telling.begun:
                 self._tell_past(telling)
         if telling.begun:
@@ -160,6 +178,7 @@ class Welcomes:
             link.speak(SAID_AGAIN)
             self._hashes.begin_anew(link, known)
             self._drops.begin_anew(link)
+            self._beginning.begin_anew(link)
             self._streams.begin_anew(link)
         # Otherwise no other one ever spoke to us: it is early, or we have just come back ourselves.
         self._membership.begin_anew(link, now)
@@ -194,18 +213,18 @@ class Welcomes:
 
     def _begin(self, link: Link, telling: Telling, now: float) -> bool:
         if self._returning is not None:
-            telling.begun = self._streams.put(link, TERMS, encode_terms(NOTHING), now)
-            return telling.begun
-        telling.episode = self._episode.number
-        telling.last = self._publication.collected if self._episode.open else -1
-        terms = self._terms(link, telling.last)
-        if not self._streams.put(link, TERMS, encode_terms(terms), now):
+            told = self._streams.put(link, ACCOUNT, encode_account(NOTHING), now)
+            if told:
+                telling.begin(0, -1)
+            return told
+        last = self._publication.collected if self._episode.open else -1
+        if not self._streams.put(link, ACCOUNT, encode_account(self._account(link, last)), now):
             return False
-        telling.begun = True
+        telling.begin(self._episode.number, last)
         self._tell_past(telling)
         return True
 
-    def _terms(self, link: Link, confirmed: int) -> Terms:
+    def _account(self, link: Link, confirmed: int) -> Account:
         episode = self._episode
         delays = list(self._pacing.delays)
         if len(delays) == episode.number:
@@ -221,7 +240,7 @@ class Welcomes:
             settled = self._drops.known()
         ended = [(one.frames, one.reason) for one in self._course.ended]
         hashed = self._hashes.first(link)
-        return Terms(
+        return Account(
             False, episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended,
             self._drops.absent(), settled, held,
         )  # fmt: skip
@@ -230,8 +249,7 @@ class Welcomes:
         """All of it for who asked for that, otherwise what may lie between two who are not equally far."""
         frames = self._timeline.frames
         first = 0 if telling.whole else max(0, telling.last + 1 - 2 * frames.size)
-        seats = [seat.number for seat in self._timeline.seats if seat.owner is not None]
-        telling.pieces = [(seat, first) for seat in reversed(seats)] if telling.last >= 0 else []
+        telling.tell([seat.number for seat in self._timeline.seats if seat.owner is not None], first)
 
     def _tell_piece(self, link: Link, telling: Telling, now: float) -> None:
         past = self._publication.past

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pycore.rehearsal import Outcome, Plan, rehearse
+from tests.stillness import Stillness
 from tools import chromium
 from tools.examples import example
 
@@ -37,9 +38,9 @@ def reasons(outcome: Outcome) -> list[str]:
     return [metrics["end"]["reason"] for metrics in outcome.metrics.values()]
 
 
-def test_three_play_until_one_closes_the_page_and_the_others_are_told(tmp_path: Path) -> None:
+def test_three_play_until_one_closes_the_page_and_the_others_are_told(stillness: Stillness, tmp_path: Path) -> None:
     """What each has is the same as far as it goes; it ends for all, since nobody said that it should go on."""
-    outcome = play(tmp_path, 3, seconds=14, leave_at=8)
+    outcome = stillness.undisturbed(lambda: play(tmp_path, 3, seconds=14, leave_at=8))
     assert outcome.departed is not None
     assert outcome.departed.how == "left"
     assert outcome.departed.metrics["frames"]["total"] > 60
@@ -54,9 +55,11 @@ def test_three_play_until_one_closes_the_page_and_the_others_are_told(tmp_path: 
 
 
 @pytest.mark.long
-def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(tmp_path: Path) -> None:
+def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(
+    stillness: Stillness, tmp_path: Path
+) -> None:
     """Peer-to-peer needs none; what was played is stored at the new one, which knows the game from its database."""
-    outcome = play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6)
+    outcome = stillness.undisturbed(lambda: play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6))
     assert outcome.restarts == 1
     assert reasons(outcome) == ["stop"] * 2 or reasons(outcome) == ["complete"] * 2
     for metrics in outcome.metrics.values():
@@ -91,9 +94,9 @@ def test_a_game_by_the_server_waits_while_it_answers_nobody_and_goes_on(tmp_path
 
 
 @pytest.mark.long
-def test_four_play_to_an_end(tmp_path: Path) -> None:
+def test_four_play_to_an_end(stillness: Stillness, tmp_path: Path) -> None:
     """Every page on a link with each other one, and the same bytes at all of them."""
-    outcome = play(tmp_path, 4, seconds=16, latency_ms=20)
+    outcome = stillness.undisturbed(lambda: play(tmp_path, 4, seconds=16, latency_ms=20))
     assert len(outcome.trajectories) == 4
     assert len(set(outcome.trajectories.values())) == 1
     for metrics in outcome.metrics.values():

@@ -30,7 +30,9 @@ def rehearsed(subject: str, settings: dict[str, Any], folder: Path, *words: str)
     done = subprocess.run(command, cwd=folder, env=ENVIRON, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     verdict: dict[str, Any] = json.loads(done.stdout)
-    assert (verdict["right"], verdict["problems"], verdict["inputsLost"], verdict["reports"]) == (True, [], 0, [])
+    # What was said to somebody who has just gone is no fault.
+    reports = [report for report in verdict["reports"] if "unknown_target" not in report or "--leave-at" not in words]
+    assert (verdict["right"], verdict["problems"], verdict["inputsLost"], reports) == (True, [], 0, [])
     return verdict
 
 
@@ -63,6 +65,30 @@ def test_one_person_plays_with_a_policy_and_nobody_else(tmp_path: Path) -> None:
     assert exit_status(tmp_path, "verify", "left") == 0
 
 
+@pytest.mark.long
+def test_where_one_of_three_closes_the_page_a_policy_plays_on_and_the_others_have_the_same_record(
+    tmp_path: Path,
+) -> None:
+    """From the frame behind the last action on, in Pyodide as in CPython, and each record says so."""
+    subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
+    settings = {"on_drop": "policy", "stand_in": {"policy": "counting.py:make_policy", "reaction_time": 3}}
+    verdict = rehearsed(subject, settings, tmp_path, "--seconds", "12", "--leave-at", "5", "--latency", "60")
+    assert list(verdict["players"]) == ["0", "1"]
+    one, other = (tmp_path / "left" / f"trajectory-{player}.jsonl" for player in (0, 1))
+    assert one.read_bytes() == other.read_bytes()
+    header, *lines = map(json.loads, one.read_text().splitlines())
+    assert header["stand_in"] == {"policy": "counting.py:make_policy", "reaction_time": 3}
+    at = next(number for number, line in enumerate(lines) if "gone" in line)
+    assert lines[at]["gone"] == {"2": "policy"}
+    assert {line["actions"][2] for line in lines[at:] if "actions" in line} == {0, 1, 2, 3}
+    words = ("verify", "left", "--env", subject, "--settings", "left/settings.json", "--json")
+    command = [sys.executable, "-m", "pycore", *words]
+    done = subprocess.run(command, cwd=tmp_path, env=ENVIRON, capture_output=True, text=True)
+    (game,) = json.loads(done.stdout)["games"]
+    assert (game["environment"], game["policies"], game["notes"]) == ("true", "true", [])
+
+
+@pytest.mark.long  # in every run: one policy in a page, another beside two people, and this in meshes
 def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Path) -> None:
     """Named agents and a captured state; what the policy saw of guessed frames is in no record."""
     subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
@@ -101,8 +127,16 @@ def test_a_policy_in_javascript_that_one_page_computes_plays_with_two_people(tmp
         "counters.py:make_three", settings, tmp_path, "--seconds", "8", "--latency", "80", "--with", "thinking.js"
     )
     assert not any("never did anything" in warning for warning in verdict["warnings"])
-    one, other = (json.loads((tmp_path / "left" / f"metrics-{player}.json").read_text())["inputs"] for player in "01")
-    assert one["sentViaP2P"] == other["receivedViaP2P"] == 2 * other["sentViaP2P"] > 300
+    found = [json.loads((tmp_path / "left" / f"metrics-{player}.json").read_text()) for player in "01"]
+    one, other = (metrics["inputs"] for metrics in found)
+    sent, received, own = (
+        of[f"{did}ViaP2P"] + of[f"{did}ViaSocketIO"]
+        for of, did in ((one, "sent"), (other, "received"), (other, "sent"))
+    )
+    assert sent == received == 2 * own > 300
+    # A page that stood still is missed, and then the others send by the server for a while.
+    if not any(metrics["pathChanges"] for metrics in found):
+        assert one["sentViaP2P"] == other["receivedViaP2P"] == 2 * other["sentViaP2P"]
     records = [(tmp_path / "left" / f"trajectory-{player}.jsonl").read_text() for player in "01"]
     assert records[0] == records[1]
     acted = [line["actions"][2] for line in map(json.loads, records[0].splitlines()[1:]) if line.get("frame", 99) <= 20]

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from pycore.testing import Conditions
 
-TIMES = float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x"))
-"""PYCORE_EXAMPLES=10x runs ten times as many examples."""
+TIMES = 1.0
+for _name in ("PYCORE_EXAMPLES", "PYCORE_SCHEDULES"):
+    TIMES *= float(os.environ.get(_name, "1x").rstrip("x"))
+"""PYCORE_EXAMPLES=10x runs ten times as many examples; PYCORE_SCHEDULES says it of those here alone."""
 
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)

@@ -56,13 +56,14 @@ def _of_any_page(page: Page, schedule: Schedule) -> list[str]:
 def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
     schedule = net.schedule
     inputs = [given(page, episode) for page in net.peers] + [{}] * schedule.policies
-    survivors.behind_drops(net, episode, inputs)
     walk = Walk(len(inputs), seed=schedule.seed, ending=schedule.ending)
     policies = {schedule.seats + number: Bot(schedule.wide) for number in range(schedule.policies)}
     codec = net.peers[0].session.codec
     return ground_truth(
         walk, net.settings, codec, inputs, episode, stop,
         policies=policies, seed=schedule.seed, input_delays=net.input_delays(episode),
+        gone=survivors.gone_in(net, episode),
+        stand_in=None if net.settings.stand_in is None else Bot(schedule.wide),
     )  # fmt: skip
 
 
@@ -175,7 +176,8 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
             wrong += _prefix(net, page, episode, len(rows))
         for ended in page.session.ended:
             played = [rows[ended.episode] for rows in of_all_loads(page) if ended.episode < len(rows)]
-            frames = max(map(len, played), default=0)
+            # The last load that has any of it: one before may have confirmed a frame more, with a partner that is gone.
+            frames = next((len(rows) for rows in reversed(played) if rows), 0)
             if ended.frames != frames:
                 wrong.append(f"seat {page.seat}: {ended}, {frames} published")
     if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from watching import News, Recorded, Runs, Truthful, Windows
 
 from pycore import Outlook, Settings
 from pycore.session.membership import UNDECIDED
-from pycore.testing import Happening, Judge, Mesh, Scenario, Standing
+from pycore.testing import Happening, Judge, Mesh, Scenario, Standing, Watcher
 from pycore.testing.happenings import Happenings
 from pycore.testing.survivors import Holding
 
@@ -22,7 +22,9 @@ from pycore.testing.survivors import Holding
 class Net(Mesh):
     """A mesh with its judges, and with pages that are opened late."""
 
-    def __init__(self, schedule: Schedule, simulation: Callable[[int], Any] | None = None) -> None:
+    def __init__(
+        self, schedule: Schedule, simulation: Callable[[int], Any] | None = None, watchers: Sequence[Watcher] = ()
+    ) -> None:
         self.schedule = schedule
         self.standing = Standing()
         self.truthful = Truthful()
@@ -42,8 +44,10 @@ class Net(Mesh):
         super().__init__(
             schedule.seats, settings_of(schedule), make, lambda seat: keys(schedule, seat), schedule.conditions,
             seed=schedule.seed, policies=[functools.partial(Bot, schedule.wide)] * schedule.policies,
+            stand_in=lambda: None if self.settings.stand_in is None else Bot(schedule.wide),
             watchers=[
-                *(judge for judge in self.judges if simulation is None or judge is not self.truthful), self.holding
+                *(judge for judge in self.judges if simulation is None or judge is not self.truthful), self.holding,
+                *watchers,
             ],
         )  # fmt: skip
         self.happens = Happenings(self, self.standing)
@@ -85,12 +89,21 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
-        on_drop=("end", "default_action")[schedule.seed % 2],
+        **after_a_drop(schedule),
         policies={
             str(schedule.seats + number): {"policy": "bot.py:make", "reaction_time": reaction}
             for number, reaction in zip(range(schedule.policies), (*schedule.reactions, 0, 0), strict=False)
         },
     )
+
+
+def after_a_drop(schedule: Schedule) -> dict[str, Any]:
+    """What follows a drop: in every fourth schedule a policy plays on, with a reaction time or without."""
+    on_drop = ("end", "default_action", "end", "policy")[schedule.seed % 4]
+    if on_drop != "policy":
+        return {"on_drop": on_drop}
+    reaction = (0, 5, 20)[schedule.seed // 4 % 3]
+    return {"on_drop": on_drop, "stand_in": {"policy": "bot.py:make", "reaction_time": reaction}}
 
 
 class Bot:
@@ -218,9 +231,11 @@ def heal(net: Net) -> None:
         way.lose_next = 0
 
 
-def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) -> Net:
+def build(
+    schedule: Schedule, simulation: Callable[[int], Any] | None = None, watchers: Sequence[Watcher] = ()
+) -> Net:
     """The mesh of a schedule, not run yet."""
-    net = Net(schedule, simulation)
+    net = Net(schedule, simulation, watchers)
     net.server.passes_epoch = schedule.pass_epoch
     net.server.grace = schedule.grace
     net.news.must_end = bool(schedule.departures)

@@ -762,8 +762,8 @@ def test_where_a_policy_plays_beside_the_players_it_goes_on_beside_who_is_left()
 
 def test_a_setting_that_is_no_way_to_go_on_is_refused() -> None:
     """By name, with what there is."""
-    with pytest.raises(Exception, match="on_drop is 'policy'; it must be 'end' or 'default_action'"):
-        settings(on_drop="policy")
+    with pytest.raises(Exception, match="on_drop is 'wait'; it must be 'end', 'default_action' or 'policy'"):
+        settings(on_drop="wait")
 
 
 def test_players_whose_study_differs_in_what_follows_a_drop_do_not_play() -> None:

@@ -13,8 +13,8 @@ from core_support import Table, settings
 from pycore import CaughtUp, PeerStatus, Returned, SessionEnded
 from pycore.costs import Costs
 from pycore.errors import DecodeError
-from pycore.session.messages import terms
-from pycore.session.messages.terms import PAST_BYTES, Absent, Piece, Terms
+from pycore.session.messages import account
+from pycore.session.messages.account import PAST_BYTES, Absent, Account, Piece
 from pycore.session.phases import DONE, FAILED, PLAYING
 from pycore.session.topics.returns import Returns
 from pycore.session.welcomes import UNDER_WAY
@@ -306,18 +306,18 @@ def test_a_group_that_has_lost_somebody_takes_a_page_back() -> None:
 
 
 SEATS = Table(3, settings())[0].seats
-GIVEN = Terms(
+GIVEN = Account(
     False, 1, True, 7, 5, None, [(1, 1, 1), (2, 1, 1)], [(40, "done")], [Absent(2, "left", 1, {2: 5})], {2: 5},
     {1: {8: b"\1", 10: b"\2"}},
 )  # fmt: skip
 
 
-def test_terms_and_pieces_come_as_they_went() -> None:
+def test_accounts_and_pieces_come_as_they_went() -> None:
     """Every field of both messages."""
-    assert terms.decode_terms(terms.encode_terms(GIVEN), SEATS, 3) == GIVEN
-    assert terms.decode_terms(terms.encode_terms(terms.NOTHING), SEATS, 3) == terms.NOTHING
+    assert account.decode_account(account.encode_account(GIVEN), SEATS, 3) == GIVEN
+    assert account.decode_account(account.encode_account(account.NOTHING), SEATS, 3) == account.NOTHING
     piece = Piece(1, 2, 30, [b"\0", b"\3", b"\1"])
-    assert terms.decode_piece(terms.encode_piece(piece), SEATS) == piece
+    assert account.decode_piece(account.encode_piece(piece), SEATS) == piece
 
 
 @pytest.mark.parametrize(
@@ -329,10 +329,10 @@ def test_terms_and_pieces_come_as_they_went() -> None:
         {"held": {1: {8: b"\1\1"}}}, {"held": {3: {8: b"\1"}}}, {"held": {1: {-1: b"\1"}}},
     ],
 )  # fmt: skip
-def test_terms_that_cannot_be_are_refused(changed: dict[str, Any]) -> None:
+def test_accounts_that_cannot_be_are_refused(changed: dict[str, Any]) -> None:
     """Every number is looked at, and every action is one of its seat's space: one type of error."""
     with pytest.raises(DecodeError):
-        terms.decode_terms(terms.encode_terms(GIVEN._replace(**changed)), SEATS, 3)
+        account.decode_account(account.encode_account(GIVEN._replace(**changed)), SEATS, 3)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_terms_that_cannot_be_are_refused(changed: dict[str, Any]) -> None:
 def test_pieces_that_cannot_be_are_refused(piece: Piece) -> None:
     """Seat, frames and actions."""
     with pytest.raises(DecodeError):
-        terms.decode_piece(terms.encode_piece(piece), SEATS)
+        account.decode_piece(account.encode_piece(piece), SEATS)
 
 
 def test_a_first_load_asks_for_no_return() -> None:
@@ -374,3 +374,14 @@ def test_what_is_told_waits_in_a_bounded_stream() -> None:
     assert stream is not None
     assert stream.outgoing.end > UNDER_WAY
     assert UNDER_WAY // 2 < most < UNDER_WAY + 2 * PAST_BYTES
+
+
+@pytest.mark.parametrize("changed", [{"confirmed": 400}, {"episode": 1, "delays": [(1, 1), (1, 1)]}])
+def test_a_place_that_no_game_of_this_study_comes_to_is_refused(changed: dict[str, Any]) -> None:
+    """Whatever is said of it would have to be kept: an account of it is none."""
+    table = playing()
+    reload(table, 1)
+    said = Account(False, 0, True, 7, 0, None, [(1, 1)], [], [], {}, {})._replace(**changed)
+    with pytest.raises(DecodeError, match="which there are not"):
+        table[1]._parts.returning.told(table[1].links[0], said, table.now)
+    ended_alike(table)

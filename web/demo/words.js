@@ -112,6 +112,7 @@ export const isBack = (players, seat) => `${subject(players, seat)} is back.`;
 export function hasLeft(players, seat, onDrop) {
   const name = subject(players, seat);
   if (onDrop === undefined) return `${name} has left.`;
+  if (onDrop === 'policy') return `${name} has left. The computer plays on instead.`;
   return onDrop === 'end' ? `${name} has left. The game ends.` : `${name} has left. The game goes on.`;
 }
 
@@ -169,3 +170,6 @@ export const REFUSALS = {
   server_full: 'All places are taken at the moment. Please try again in a few minutes.',
   replaced: 'The game was opened in another window, which goes on in place of this one.',
 };
+
+/** What to do in a window in whose place another one goes on. */
+export const REPLACED = 'Please go on there. You can close this window.';

@@ -13,7 +13,7 @@ from pycore.link.link import Link
 
 # Kinds of messages. One that is not known is passed over, so that a later version may add one.
 STATE: Final = 1
-TERMS: Final = 2
+ACCOUNT: Final = 2
 PAST: Final = 3
 
 

@@ -25,6 +25,7 @@ DEAF: Final = 6
 OVER: Final = 7
 GONE: Final = 8
 RETURN: Final = 9
+TERMS: Final = 10
 
 
 class Arrival(Named):

@@ -89,6 +89,7 @@ test('who leaves is named, with what happens now once that is known', () => {
   assert.equal(hasLeft(NAMED, 1, undefined), 'Coral has left.');
   assert.equal(hasLeft(NAMED, 1, 'end'), 'Coral has left. The game ends.');
   assert.equal(hasLeft(NAMED, 1, 'default_action'), 'Coral has left. The game goes on.');
+  assert.equal(hasLeft(NAMED, 1, 'policy'), 'Coral has left. The computer plays on instead.');
   assert.equal(isBack(TWO, 1), 'The other player is back.');
 });
 

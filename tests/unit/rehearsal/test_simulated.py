@@ -207,6 +207,24 @@ def test_of_three_the_others_end_alike_or_play_on(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["leave 1@2", "vanish 0@2"])
+def test_of_three_the_others_play_on_with_a_policy_in_the_place_of_who_is_gone(tmp_path: Path, what: str) -> None:
+    """As the study names it, and as a bare loop has it."""
+    file = written(tmp_path, 3)
+    (tmp_path / "orchard_after.py").write_text(
+        "class After:\n"
+        "    def act(self, outlook, frame, random):\n"
+        "        return random.randrange(4)\n\n\n"
+        "def make_policy():\n"
+        "    return After()\n"
+    )
+    playing = Simulated(Game.of(str(file), {"on_drop": "policy", "stand_in": "orchard_after.py"}))
+    went_on = playing.run(one(what))
+    stay = [reason for seat, reason in enumerate(went_on.reasons) if str(seat) not in what.partition("@")[0]]
+    assert (went_on.problems, stay, went_on.frames) == ([], ["complete"] * 2, 240)
+
+
+@pytest.mark.slow
 def test_between_two_of_three_only_their_way_is_cut(tmp_path: Path) -> None:
     """The others stay peer-to-peer."""
     outcome = game(tmp_path, 3).run(one("cut 0-2@2-5"))

@@ -1,18 +1,18 @@
-"""TERMS and PAST: what a page that was loaded again is told, so that it can play on.
+"""ACCOUNT and PAST: what a page that was loaded again is told, so that it can play on.
 
-TERMS, from everybody who is there, in canonical form: the running episode with its input delays, up to which frame it
+ACCOUNT, from everybody who is there, in canonical form: the running episode with its input delays, up to which frame it
 is confirmed there, what is held of the returner's own seats beyond that, who is gone, the stop, and what came before.
 PAST, from whoever is asked for all of it, and the last frames from each: encoded actions of one seat, of frames in a
 row.
 
-    TERMS   [returning, episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled,
+    ACCOUNT   [returning, episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled,
     held] PAST    [episode, seat, first frame, count, the actions]
 
 Who is `returning` itself has nothing to tell but that: it takes nothing of an earlier load of the other's page any
 more. `delays`: by episode that began, or begins next, a list by seat. `ended`: [frames, reason] each. `gone`: [number,
 cause, episode or None, [[seat, frame], …]] each. `settled`: [seat, frame] for each seat of somebody gone, the last
 frame of this episode with an action of its own, or up to which its actions are held. `held`: [seat, [[frame, action],
-…]] for each of the returner's seats. All frames of PAST of an episode come behind its TERMS, since a stream keeps its
+…]] for each of the returner's seats. All frames of PAST of an episode come behind its ACCOUNT, since a stream keeps its
 order. """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pycore.errors import DecodeError, PycoreError
 from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.seats import Seat
-from pycore.session.messages.message import PAST, TERMS
+from pycore.session.messages.message import ACCOUNT, PAST
 from pycore.values import canonical
 
-TERMS_BYTES: Final = 1 << 18
+ACCOUNT_BYTES: Final = 1 << 18
 PAST_BYTES: Final = 1 << 16
 PIECE_BYTES: Final = 1 << 15
 """Of actions in a message, unless a single one has more."""
@@ -44,7 +44,7 @@ class Absent(Named):
     frames: dict[int, int]
 
 
-class Terms(Named):
+class Account(Named):
     """What a peer says of the game."""
 
     returning: bool
@@ -74,7 +74,7 @@ class Piece(Named):
 class Hearer(Protocol):
     """Whom it is for."""
 
-    def told(self, link: Link, terms: Terms, now: float) -> None:
+    def told(self, link: Link, account: Account, now: float) -> None:
         """A peer said how the game stands."""
 
     def past(self, link: Link, piece: Piece, now: float) -> None:
@@ -88,11 +88,11 @@ class Teller(Protocol):
         """Tell what is to be told; whether there is more."""
 
 
-class TermsKind:
-    """TERMS messages; `hearer` is whoever returns, None: it is not us."""
+class AccountKind:
+    """ACCOUNT messages; `hearer` is whoever returns, None: it is not us."""
 
-    kind = TERMS
-    limit = TERMS_BYTES
+    kind = ACCOUNT
+    limit = ACCOUNT_BYTES
 
     def __init__(self, hearer: Hearer | None, teller: Teller, seats: Sequence[Seat], peers: int) -> None:
         self._hearer = hearer
@@ -102,9 +102,9 @@ class TermsKind:
 
     def take(self, link: Link, payload: bytes, now: float) -> None:
         """Read whole, or refused. Raises DecodeError."""
-        terms = decode_terms(payload, self._seats, self._peers)
+        account = decode_account(payload, self._seats, self._peers)
         if self._hearer is not None:
-            self._hearer.told(link, terms, now)
+            self._hearer.told(link, account, now)
 
     def work(self, now: float) -> bool:
         """Whatever is told, is told here."""
@@ -132,29 +132,29 @@ class PastKind:
         return False
 
 
-NOTHING: Final = Terms(True, 0, False, -1, 0, None, [], [], [], {}, {})
+NOTHING: Final = Account(True, 0, False, -1, 0, None, [], [], [], {}, {})
 """From who is returning itself."""
 
 
-def encode_terms(terms: Terms) -> bytes:
-    """The payload of a TERMS message."""
+def encode_account(account: Account) -> bytes:
+    """The payload of a ACCOUNT message."""
     return canonical.encode([
-        terms.returning, terms.episode, terms.open, terms.confirmed, terms.hashed, terms.stop,
-        [list(delays) for delays in terms.delays],
-        [list(ended) for ended in terms.ended],
-        [[one.number, one.cause, one.episode, sorted(one.frames.items())] for one in terms.gone],
-        sorted(terms.settled.items()),
-        [[seat, sorted(held.items())] for seat, held in sorted(terms.held.items())],
+        account.returning, account.episode, account.open, account.confirmed, account.hashed, account.stop,
+        [list(delays) for delays in account.delays],
+        [list(ended) for ended in account.ended],
+        [[one.number, one.cause, one.episode, sorted(one.frames.items())] for one in account.gone],
+        sorted(account.settled.items()),
+        [[seat, sorted(held.items())] for seat, held in sorted(account.held.items())],
     ])  # fmt: skip
 
 
-def decode_terms(payload: bytes, seats: Sequence[Seat], peers: int) -> Terms:
-    """What a TERMS message says, every number of it looked at. Raises DecodeError."""
+def decode_account(payload: bytes, seats: Sequence[Seat], peers: int) -> Account:
+    """What a ACCOUNT message says, every number of it looked at. Raises DecodeError."""
     try:
         values = canonical.decode(payload)
         returning, episode, opened, confirmed, hashed, stop, delays, ended, gone, settled, held = values
         count = len(seats)
-        terms = Terms(
+        account = Account(
             bool(returning), _number(episode, 0, 255), bool(opened), _number(confirmed, -1), _number(hashed, 0),
             None if stop is None else _number(stop, 0),
             [tuple([_number(delay, 0, 60) for delay in of]) for of in delays],
@@ -175,10 +175,11 @@ def decode_terms(payload: bytes, seats: Sequence[Seat], peers: int) -> Terms:
             },
         )  # fmt: skip
     except (TypeError, ValueError, IndexError, PycoreError) as error:
-        raise DecodeError(f"TERMS that cannot be read: {error}") from None
-    if any(len(of) != count for of in terms.delays) or len(terms.delays) != terms.episode + (not terms.returning):
-        raise DecodeError("TERMS without the input delays of every episode")
-    return terms
+        raise DecodeError(f"ACCOUNT that cannot be read: {error}") from None
+    episodes = 0 if account.returning else account.episode + 1
+    if any(len(of) != count for of in account.delays) or len(account.delays) != episodes:
+        raise DecodeError("ACCOUNT without the input delays of every episode")
+    return account
 
 
 def encode_piece(piece: Piece) -> bytes:
