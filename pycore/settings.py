@@ -20,13 +20,17 @@ COMPUTED_BY: Final = ("all", "one")
 """Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
 ON_DESYNC: Final = ("report", "end")
 OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
+OF_STAND_IN: Final = ("policy", "version", "reaction_time")
 LONGEST_REACTION: Final = 60
 """Frames: so far back what was seen is held, behind the deepest rollback."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay", "name", "color")
 COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
-ON_DROP: Final = ("end", "default_action")
+PARTNERS: Final = ("policies", "on_drop", "stand_in")
+"""The settings that name policies with a seat."""
+ON_DROP: Final = ("end", "default_action", "policy")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
+RETURN_WITHIN: Final = 60.0
 ADAPTIVE: Final = ("off", "all", "each")
 RISE: Final = 4
 """Frames by which an input delay may rise unless the study says otherwise: at 30 fps 133 ms, which people notice less
@@ -44,10 +48,11 @@ class Settings(Frozen):
     input_delay: int = 1
     """Frames between the pressing of a key and the frame that it belongs to."""
     input_delay_max: int | None = None
-    """How far the input delay may rise, from the second episode on, where a peer's machine takes too long to roll back
-    what comes without it (`pycore.costs`). Default `input_delay` + 4; the same as `input_delay`: it never rises."""
+    """How far the input delay may rise where a peer's machine takes too long to roll back what comes without it
+    (`pycore.costs`), from the second episode on, or from the first if it is adaptive. Default `input_delay` + 4; the
+    same as `input_delay`: it never rises."""
     adaptive_input_delay: str = "off"
-    """`off`, or whether the input delay follows the network from episode to episode, up to `input_delay_max`, so that
+    """`off`, or whether the input delay follows the network from the first episode on, up to `input_delay_max`, so that
     inputs come in time by the measured round trips and jitter. `all`: by as many frames for every seat, as the worst
     link needs it. `each`: of each seat as its best link needs it, so that only who is far from everybody waits."""
     window: int | None = None
@@ -86,7 +91,18 @@ class Settings(Frozen):
     """Silence on every path after which a player is given up: a session of two ends, of more the others go on."""
     on_drop: str = "end"
     """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
-    all, with that action) or `default_action` (they play on, and the seat does its default action). A pair ends."""
+    all, with that action), `default_action` (they play on, and the seat does its default action) or `policy` (they play
+    on, and the seat is played by the `stand_in`). A pair ends."""
+    stand_in: Any = None
+    """The policy that plays on for whoever is gone, where `on_drop` is `policy`: ``"stand_in.py:make_policy"``, or an
+    object with `policy`, the same text, and perhaps `version` and `reaction_time`, as in `policies`. It is kept as an
+    object, every page computes it, and it must be alike for all."""
+    return_within: float = RETURN_WITHIN
+    """How long the seat of a page that is loaded again, or whose line to the server is lost, is kept, and its return
+    waited for. 0: nobody returns."""
+    catch_up_within: float = 20.0
+    """How long a page that returns may take to step again what was played, by what a step was measured to take: if it
+    is more, it does not return."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
     on_desync: str = "report"
@@ -128,6 +144,8 @@ class Settings(Frozen):
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
             _within(name, getattr(self, name), 0, 3600)
+        for name in ("return_within", "catch_up_within"):
+            _within(name, getattr(self, name), 0, 3600)
         if self.store_every != 0:
             _within("store_every", self.store_every, 1, 3600)
         for name in ("p2p", "p2p_required", "experienced"):
@@ -136,7 +154,11 @@ class Settings(Frozen):
         if self.on_desync not in ON_DESYNC:
             raise ConfigError(f"on_desync is {self.on_desync!r:.40}; it must be 'report' or 'end'")
         if self.on_drop not in ON_DROP:
-            raise ConfigError(f"on_drop is {self.on_drop!r:.40}; it must be 'end' or 'default_action'")
+            raise ConfigError(f"on_drop is {self.on_drop!r:.40}; it must be {_either(ON_DROP)}")
+        if self.on_drop == ON_DROP[2] and self.stand_in is None:
+            raise ConfigError('on_drop is \'policy\', and no policy is named: say {"stand_in": "file.py:make_policy"}')
+        if self.on_drop != ON_DROP[2] and self.stand_in is not None:
+            raise ConfigError(f"stand_in names a policy, and on_drop is {self.on_drop!r}, not 'policy'")
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
@@ -163,6 +185,8 @@ class Settings(Frozen):
         # Defaults, too: a process of another kind is told all of it as JSON.
         own["action_space"] = space_of(self.action_space)
         own["policies"] = _policies(self.policies)
+        if own.get("stand_in") is not None:
+            own["stand_in"] = _policy("stand_in", own["stand_in"], OF_STAND_IN)
         if "default_action" in own:
             own["default_action"] = _spelled(own["default_action"])
         if "seats" not in own:
@@ -250,6 +274,10 @@ class Settings(Frozen):
             agreed["policies"] = {**self.policies}
         if self.on_drop != ON_DROP[0]:
             agreed["on_drop"] = self.on_drop
+        if self.return_within != RETURN_WITHIN:
+            agreed["return_within"] = float(self.return_within)
+        if self.stand_in is not None:
+            agreed["stand_in"] = {**self.stand_in}
         if self.on_desync != ON_DESYNC[0]:
             agreed["on_desync"] = self.on_desync
         return agreed
@@ -258,6 +286,19 @@ class Settings(Frozen):
         """Frames after which the policy of a player sees what happened; 0 where none plays."""
         reaction: int = self.policies.get(str(player), {}).get("reaction_time", 0)
         return reaction
+
+    @property
+    def stand_in_reaction(self) -> int:
+        """Frames after which the policy that plays for who is gone sees what happened; 0 where there is none."""
+        reaction: int = 0 if self.stand_in is None else self.stand_in.get("reaction_time", 0)
+        return reaction
+
+    def stood_in(self, players: Sequence[int | str]) -> Settings:
+        """The same with everybody gone: the policy that plays on for one has all seats that no policy plays."""
+        if self.stand_in is None:
+            return self
+        everybody = {str(player): {**self.stand_in, "computed_by": COMPUTED_BY[0]} for player in players}
+        return self.replace(policies={**everybody, **self.policies}, on_drop=ON_DROP[0], stand_in=None)
 
     def people(self, players: Sequence[int | str]) -> list[int | str]:
         """Those of these players whose seats no policy plays. Raises ConfigError if there are none."""
@@ -284,23 +325,25 @@ def _policies(given: Any) -> dict[str, dict[str, Any]]:
     """The policies by player, each as an object."""
     if not isinstance(given, Mapping):
         raise ConfigError(f'policies is {given!r:.60}; it must be an object by player, {{"1": "file.py:make_policy"}}')
-    found = {}
-    for player, one in given.items():
-        of = {"policy": one} if isinstance(one, str) else one
-        name = f"policies[{str(player)!r}]"
-        if not isinstance(of, Mapping) or not isinstance(of.get("policy"), str) or not of["policy"]:
-            raise ConfigError(f'{name} is {one!r:.60}; it must be a text, "file.py:make_policy", or an object with it')
-        by = of.get("computed_by", COMPUTED_BY[0])
-        if by not in COMPUTED_BY:
-            raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
-        for word in of:
-            if word not in OF_POLICY:
-                raise ConfigError(f"{name} has {word!r}; there are {', '.join(OF_POLICY[:-1])} and {OF_POLICY[-1]}")
-        texts = {word: str(value) for word, value in of.items() if word != "reaction_time"}
-        reaction = _reaction_time(name, of.get("reaction_time", 0))
-        # Without one it is what it was before there were any.
-        found[str(player)] = {**texts, "computed_by": by, **({"reaction_time": reaction} if reaction else {})}
-    return found
+    return {str(player): _policy(f"policies[{str(player)!r}]", one, OF_POLICY) for player, one in given.items()}
+
+
+def _policy(name: str, one: Any, words: Sequence[str]) -> dict[str, Any]:
+    """A policy as an object, of which there may be these words."""
+    of = {"policy": one} if isinstance(one, str) else one
+    if not isinstance(of, Mapping) or not isinstance(of.get("policy"), str) or not of["policy"]:
+        raise ConfigError(f'{name} is {one!r:.60}; it must be a text, "file.py:make_policy", or an object with it')
+    by = of.get("computed_by", COMPUTED_BY[0])
+    if by not in COMPUTED_BY:
+        raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
+    for word in of:
+        if word not in words:
+            raise ConfigError(f"{name} has {word!r}; there are {', '.join(words[:-1])} and {words[-1]}")
+    texts = {word: str(value) for word, value in of.items() if word != "reaction_time"}
+    computed = {"computed_by": by} if "computed_by" in words else {}
+    reaction = _reaction_time(name, of.get("reaction_time", 0))
+    # Without one it is what it was before there were any.
+    return {**texts, **computed, **({"reaction_time": reaction} if reaction else {})}
 
 
 def _reaction_time(name: str, value: Any) -> int:

@@ -18,7 +18,7 @@ from pycore.audit.stages import run
 from pycore.audit.trial import Given, Trial
 from pycore.errors import PycoreError
 from pycore.factory import find_factory, load_policy
-from pycore.settings import COMPUTED_BY, Settings
+from pycore.settings import COMPUTED_BY, PARTNERS, Settings
 
 
 class Told(Report):
@@ -54,8 +54,10 @@ def main() -> None:
         try:
             found = find_factory(given["subject"])
             # What is not there is a mistake in the call, for a policy as for the environment.
-            for of in Settings.of({"policies": (given["settings"] or {}).get("policies", {})}).policies.values():
-                if of["computed_by"] == COMPUTED_BY[0]:
+            own = given["settings"] or {}
+            named = Settings.of({name: own[name] for name in PARTNERS if name in own})
+            for of in [*named.policies.values(), *([] if named.stand_in is None else [named.stand_in])]:
+                if of.get("computed_by", COMPUTED_BY[0]) == COMPUTED_BY[0]:
                     load_policy(of["policy"], found.folder)
         except PycoreError as error:
             tell({"mistake": str(error)})

@@ -11,6 +11,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -30,6 +31,7 @@ from pycore.values.canonical import encode
 
 __all__ = ["PolicyTrial", "policy_settings", "try_policies"]
 
+WHOSE: Final = {"policies": "the policy of player", "stand_in": "the policy that plays on for player"}
 MOST: Final = 150
 """Frames in which a policy is tried: its reaction time is at most 60."""
 BACK: Final = 5
@@ -58,19 +60,25 @@ def try_policies(
     seed: int,
     folder: Path | None,
     costs: Costs | None,
-) -> Iterator[tuple[str, dict[str, Any], list[Finding]]]:
-    """By player, the facts and the findings of each policy of a study's settings. `make` makes a new adapter in which
-    what these players see is there after a load; files of policies are in `folder`. Raises ConfigError."""
-    observed = [player for player in settings.policies if not settings.reaction_time(player)]
-    players = make(observed).players
-    for by in COMPUTED_BY:
-        for seat, text in settings.computed(players, by).items():
-            trial = PolicyTrial(
-                lambda: make(observed), lambda text=text: load_policy(text, folder),  # type: ignore[misc]
-                rows, settings, seat, str(players[seat]), seed,
-            )  # fmt: skip
-            trial.run(costs)
-            yield str(players[seat]), trial.facts, trial.findings
+) -> Iterator[tuple[str, str, dict[str, Any], list[Finding]]]:
+    """Of each policy of a study's settings, what names it there (`policies`, or `stand_in`, which plays on for whoever
+    is gone), the player whose seat it has, the facts and the findings. `make` makes a new adapter in which what these
+    players see is there after a load; files of policies are in `folder`. Raises ConfigError."""
+    players = make(()).players
+    for what, of in (("policies", settings), ("stand_in", settings.stood_in(players))):
+        own = [player for player in of.policies if what == "policies" or player not in settings.policies]
+        observed = [player for player in own if not of.reaction_time(player)]
+        for by in COMPUTED_BY:
+            for seat, text in of.computed(players, by).items():
+                player = str(players[seat])
+                if player not in own:
+                    continue
+                trial = PolicyTrial(
+                    partial(make, observed), partial(load_policy, text, folder),
+                    rows, of, seat, player, f"{WHOSE[what]} {player}", seed,
+                )  # fmt: skip
+                trial.run(costs)
+                yield what, player, trial.facts, trial.findings
 
 
 class Fault(Exception):
@@ -102,6 +110,7 @@ class PolicyTrial:
         settings: Settings,
         seat: int,
         player: str,
+        name: str,
         seed: int,
     ) -> None:
         self._make = make
@@ -110,6 +119,8 @@ class PolicyTrial:
         self._settings = settings
         self._seat = seat
         self._player = player
+        self._name = name
+        """What it is called in a sentence."""
         self._seed = seed
         self._times: list[float] = []
         self._asked = 0
@@ -129,14 +140,14 @@ class PolicyTrial:
             self.findings += findings_of_source(sources_of(policy))
             played = list(self._play(policy))
             if self._asked == 0:
-                what = f"the policy of player {player} was never asked: no episode is longer than its reaction time"
+                what = f"{self._name} was never asked: no episode is longer than its reaction time"
                 self._find("policy_never_asked", "risk", what, "see that episodes are longer, or try more --frames")
                 return
             self._times_found(costs)
             acted = {of.code for of in played if of.frame >= reaction}
             self.facts["actions"] = len(acted)
             if len(acted) == 1:
-                what = f"the policy of player {player} did the same in all of {self._asked} frames"
+                what = f"{self._name} did the same in all of {self._asked} frames"
                 self._find("policy_one_action", "note", what, "nothing, if it is to")
             self._another(played)
         except Fault as fault:
@@ -242,7 +253,7 @@ class PolicyTrial:
             self._find(
                 "slow_policy",
                 "slow",
-                f"a call of the policy of player {self._player} takes {us:.0f} µs here, more in a browser, in every "
+                f"a call of {self._name} takes {us:.0f} µs here, more in a browser, in every "
                 "frame of every rollback",
                 'make it cheaper, or have one page compute it ({"computed_by": "one"}); with one person there are no '
                 "rollbacks",
@@ -267,7 +278,7 @@ class PolicyTrial:
             ) from error
 
     def _fault(self, code: str, what: str, do: str) -> Fault:
-        return Fault(Finding(code, "unfit", f"the policy of player {self._player} {what}", do))
+        return Fault(Finding(code, "unfit", f"{self._name} {what}", do))
 
     def _find(self, code: str, harm: str, what: str, do: str) -> None:
         self.findings.append(Finding(code, harm, what, do))

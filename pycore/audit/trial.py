@@ -261,7 +261,7 @@ class Trial:
     def policies(self) -> None:
         """The policies of a study, each on its seat among random actions."""
         given = self.given
-        if not (given.settings or {}).get("policies"):
+        if not any((given.settings or {}).get(name) for name in ("policies", "stand_in")):
             return
         settings = policy_settings(given.settings or {}, self.report.facts["settings"])
 
@@ -269,8 +269,10 @@ class Trial:
             return self._adapted(given.factory(), as_seats=True, observed=observed)
 
         folder = None if given.folder is None else Path(given.folder)
-        for player, facts, findings in try_policies(settings, make, self.rows, given.seed, folder, self.measured):
-            self.report.facts.setdefault("policies", {})[player] = facts
+        for what, player, facts, findings in try_policies(
+            settings, make, self.rows, given.seed, folder, self.measured
+        ):  # fmt: skip
+            self.report.facts.setdefault(what, {})[player] = facts
             for finding in findings:
                 self.report.add(finding)
 

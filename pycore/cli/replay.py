@@ -99,7 +99,7 @@ def replay(
             from pycore.film.elsewhere import replayed_in_pyodide
 
             named = named_in(reading.header, chosen, found, settings is not None)
-            done = replayed_in_pyodide(pyodide, env, file, named.settings, named.texts, episode, first, last)
+            done = replayed_in_pyodide(pyodide, env, file, named, episode, first, last)
             lengths, python = done.lengths, done.python
             computed, notes = done.computed, [*named.notes, *done.notes]
         else:

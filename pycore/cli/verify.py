@@ -139,7 +139,7 @@ def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: 
     if done.difference is None and chosen.doubt:
         answer["notes"] = [chosen.doubt, *computed.notes]
     by_policy = done.difference is not None and done.difference.kind == "policy"
-    if computed.players:
+    if computed.partners is not None:
         answer["policies"] = "differs" if by_policy else "true" if done.acted else None
     # What comes behind a policy's other action was not stepped.
     answer["environment"] = "true" if done.difference is None else None if by_policy else "differs"

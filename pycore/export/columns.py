@@ -21,10 +21,6 @@ from pycore.version import __version__
 VERSION: Final = 1
 
 
-def _of_player(values: Any, player: str) -> Any:
-    return values.get(player) if isinstance(values, dict) else None
-
-
 EPISODES: Final[Table[EpisodeRow]] = Table(
     "one episode for one player",
     rows.episodes,
@@ -41,9 +37,12 @@ EPISODES: Final[Table[EpisodeRow]] = Table(
                lambda row: row.total if is_plain(row.total) else NOTHING),
         Column("final_hash", "text", "", "hash of the final state", lambda row: row.game.finals.get(row.episode)),
         Column("input_delay", "integer", "frames", "from this player's key to its effect; it may rise between episodes",
-               lambda row: _of_player(row.told.get("inputDelay"), row.player)),
+               lambda row: row.input_delay),
         Column("total_reward_json", "json", "", "the sum by component of rewards that are vectors, or not exact",
                lambda row: NOTHING if row.total is None or is_plain(row.total) else row.total),
+        Column("gone_from", "integer", "frames",
+               "the first frame that was played in this player's place, since it was gone; empty: none was",
+               lambda row: row.gone_from),
     ),
 )  # fmt: skip
 
@@ -68,6 +67,8 @@ FRAMES: Final[Table[FrameRow]] = Table(
         Column("info", "json", "", "the info as recorded", lambda row: row.at("infos")),
         Column("hash", "text", "", "hash of the state before the frame and of the rows since the hash before",
                lambda row: row.item.hash),
+        Column("gone", "text", "", "what plays in the place of a player who is gone: default_action or policy; "
+               "empty: nobody is gone", lambda row: row.gone),
     ),
 )  # fmt: skip
 
@@ -127,6 +128,8 @@ DISPLAYED: Final[Table[DisplayedRow]] = Table(
                lambda row: row.item.input_ms),
         Column("time_ms", "number", "ms", "Unix time at which it was handed to the drawing, by the player's clock",
                lambda row: row.item.time_ms),
+        Column("load", "integer", "", "how often the page had been loaded again in this game",
+               lambda row: row.item.load),
     ),
 )  # fmt: skip
 
@@ -136,7 +139,8 @@ SECONDS: Final[Table[SecondRow]] = Table(
     (
         Column("game_id", "text", "", "the game, as the server named it", lambda row: row.game.evidence.game_id),
         Column("player", "text", "", "the player, as in the record's header", lambda row: row.player),
-        Column("second", "integer", "s", "from 0, since the player's page began the game", lambda row: row.item.second),
+        Column("second", "integer", "s", "from 0, since the player's page began the game, or was loaded again in it",
+               lambda row: row.item.second),
         Column("time_ms", "number", "ms", "Unix time of its end, by the player's clock", lambda row: row.item.time_ms),
         Column("episode", "integer", "", "from 0", lambda row: row.item.episode),
         Column("frame", "integer", "frames", "the current frame at its end", lambda row: row.item.frame),
@@ -158,6 +162,8 @@ SECONDS: Final[Table[SecondRow]] = Table(
         Column("path", "text", "", "p2p, socketio, or mixed", lambda row: row.path),
         Column("peers", "json", "", "the last four and the frame advantage by other player",
                lambda row: row.of("peers")),
+        Column("load", "integer", "", "how often the page had been loaded again in this game",
+               lambda row: row.item.load),
     ),
 )  # fmt: skip
 
@@ -171,8 +177,8 @@ EVENTS: Final[Table[HappeningRow]] = Table(
         Column("episode", "integer", "", "from 0", lambda row: row.episode),
         Column("frame", "integer", "frames", "the current frame then", lambda row: row.frame),
         Column("event", "text", "",
-               "hidden, shown, corrected, stalled, resumed, path, peer, "
-               "phase, episode, desync, clock, lost or end",
+               "hidden, shown, corrected, stalled, resumed, path, peer, gone, "
+               "phase, episode, desync, clock, lost, unseen, returned or end",
                lambda row: row.event),
         Column("other_player", "text", "", "whom it is about, if it is another player", lambda row: row.other),
         Column("more", "json", "", "what else belongs to it", lambda row: row.more),

@@ -219,6 +219,8 @@ def _judge_metrics(of: Evidence) -> None:
                 if episode in lengths and lengths[episode] != length:
                     said = f"{lengths[episode]} by the metrics"
                     of.lacks.append(f"player {player} has {length} frames of episode {episode}, and {said}")
+                elif metrics.get("load") and episode not in lengths:
+                    continue  # the load before knew it
                 elif episode not in lengths and held.ended[episode] and metrics["end"].get("reason"):
                     of.lacks.append(f"the metrics of player {player} have no episode {episode}")
             for episode in lengths:
@@ -246,7 +248,8 @@ def _dropped(of: Evidence) -> dict[str, dict[str, dict[str, Any]]]:
 
 def _judge_drops(of: Evidence) -> None:
     """Survivors settle alike on where somebody did its last action."""
-    for gone, by_player in _dropped(of).items():
+    dropped = _dropped(of)
+    for gone, by_player in dropped.items():
         # Who ended before it had agreed says nothing.
         places = {(drop.get("episode"), drop.get("frame")) for drop in by_player.values()} - {(None, None)}
         causes = "; ".join(sorted({str(drop.get("cause")) for drop in by_player.values()}))
@@ -256,6 +259,29 @@ def _judge_drops(of: Evidence) -> None:
             ((episode, frame),) = places
             last = f"its last action is of frame {frame}" if frame != -1 else "it did nothing"
             of.lacks.append(f"player {gone} was gone ({causes}): {last} in episode {episode}")
+            _judge_stand_in(of, gone, episode, frame)
+    recorded = {} if of.agreement is None else of.agreement.gone
+    for gone in recorded.keys() - dropped.keys():
+        stood = recorded[gone]
+        of.lacks.append(
+            f"player {gone} was gone: from frame {stood.frame} of episode {stood.episode} on its seat was played by "
+            f"{stood.what}, by the record"
+        )
+
+
+def _judge_stand_in(of: Evidence, gone: str, episode: Any, frame: Any) -> None:
+    """Whether the record has somebody's place taken where that player's last action, by the metrics, lets it."""
+    agreement = of.agreement
+    stood = None if agreement is None else agreement.gone.get(gone)
+    if agreement is None or stood is None:
+        # An older record, or one that ends there.
+        return
+    delay = agreement.delays[episode][of.players.index(gone)] if episode < len(agreement.delays) else 0
+    if stood.episode < episode or (stood.episode == episode and stood.frame != max(frame + 1, delay)):
+        of.desyncs.append(
+            f"by the record player {gone} was gone from frame {stood.frame} of episode {stood.episode} on, and by the "
+            f"metrics its last action is of frame {frame} in episode {episode}"
+        )
 
 
 def _judge_books(of: Evidence) -> None:
@@ -265,6 +291,9 @@ def _judge_books(of: Evidence) -> None:
         return
     if any(each["end"].get("reason") not in REGULAR or each.get("drops") for each in metrics.values()):
         # What was on its way to or from somebody who is gone came by others, or not at all.
+        return
+    if any(each.get("load") or each.get("returns") for each in metrics.values()):
+        # What a page did before it was loaded again stands in no metrics any more.
         return
     sent = {player: _sum(each, "sentViaP2P", "sentViaSocketIO") for player, each in metrics.items()}
     received = {player: _sum(each, "receivedViaP2P", "receivedViaSocketIO") for player, each in metrics.items()}

@@ -7,17 +7,19 @@ or is another version, is not computed, and that is said: a record is true by it
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError
 from pycore.export.stepping import Chosen
 from pycore.factory import POLICY, STUDY, Found, load_policy, parts_of
 from pycore.policy import Policy
 from pycore.records.partners import Partners
-from pycore.settings import Settings
+from pycore.settings import ON_DROP, PARTNERS, Settings
 from pycore.simulation import Simulation
 from pycore.site.study import Study
+
+FOR_GONE: Final = "for who is gone"
 
 
 class Named(NamedTuple):
@@ -29,6 +31,8 @@ class Named(NamedTuple):
     """By seat, the player and what makes the policy, of those that can be computed as they were."""
     notes: list[str]
     """A sentence for each that cannot."""
+    stand_in: str | None
+    """What makes the one that plays on for who is gone, if it can be computed as it was."""
 
 
 class Computed(NamedTuple):
@@ -41,28 +45,42 @@ class Computed(NamedTuple):
 
 def named_in(header: Mapping[str, Any], chosen: Chosen, found: Found, given: bool) -> Named:
     """The policies of a record. `given` says that the settings were named, and count alone."""
+    own, after = header.get("policies") or {}, header.get("stand_in")
     try:
-        settings = chosen.settings.replace(policies=header.get("policies") or {})
+        on_drop = {"on_drop": ON_DROP[2] if after else ON_DROP[0], "stand_in": after}
+        settings = chosen.settings.replace(policies=own, **on_drop)
         computed = settings.computed(header["players"])
     except ConfigError as error:
-        return Named(chosen.settings, {}, [f"no policy was computed: those of the record cannot be read: {error}"])
+        why = f"no policy was computed: those of the record cannot be read: {error}"
+        return Named(chosen.settings, {}, [why], None)
     notes, texts = [], {}
-    versions = list(_versions(chosen, found, given)) if computed else []
+    versions = list(_versions(chosen, found, given)) if computed or after else []
     for seat, text in computed.items():
         player = str(header["players"][seat])
-        here = [(source, of[player]) for source, of in versions if of.get(player, {}).get("policy") == text]
-        played = settings.policies[player].get("version")
-        other = next(((source, of) for source, of in here if of.get("version") != played), None)
+        here = [(source, of.policies.get(player)) for source, of in versions]
+        other = _other(f"of player {player}", settings.policies[player], here)
         if other is None:
             texts[seat] = player, text
-            continue
-        source, of = other
-        notes.append(
-            f"the policy of player {player} was not computed: {_version(played)} of {text} played, and {source} has "
-            f"{_version(of.get('version'))}; put {parts_of(text, POLICY)[0]} as it was then beside the environment, "
-            "and name settings of then by --settings"
-        )
-    return Named(settings, texts, notes)
+        else:
+            notes.append(other)
+    if settings.stand_in is None:
+        return Named(settings, texts, notes, None)
+    other = _other(FOR_GONE, settings.stand_in, [(source, of.stand_in) for source, of in versions])
+    return Named(settings, texts, [*notes, *([] if other is None else [other])],
+                 settings.stand_in["policy"] if other is None else None)  # fmt: skip
+
+
+def _other(what: str, played: Mapping[str, Any], here: Sequence[tuple[str, Mapping[str, Any] | None]]) -> str | None:
+    """The sentence about a policy of which other versions alone are at hand; None: it is the one."""
+    text = played["policy"]
+    for source, of in here:
+        if of is not None and of["policy"] == text and of.get("version") != played.get("version"):
+            return (
+                f"the policy {what} was not computed: {_version(played.get('version'))} of {text} played, and {source} "
+                f"has {_version(of.get('version'))}; put {parts_of(text, POLICY)[0]} as it was then beside the "
+                "environment, and name settings of then by --settings"
+            )
+    return None
 
 
 def computed_for(
@@ -77,24 +95,30 @@ def computed_for(
         try:
             policies[seat] = load_policy(text, found.folder)
         except ConfigError as error:
-            notes.append(not_at_hand(player, text, str(error)))
-    if not policies:
+            notes.append(not_at_hand(f"of player {player}", text, str(error)))
+    stand_in = None
+    if named.stand_in is not None:
+        try:
+            stand_in = load_policy(named.stand_in, found.folder)
+        except ConfigError as error:
+            notes.append(not_at_hand(FOR_GONE, named.stand_in, str(error)))
+    if not policies and stand_in is None:
         return Computed(None, [], notes)
-    partners = Partners(simulation, named.settings, players, policies, header["seed"])
+    partners = Partners(simulation, named.settings, players, policies, header["seed"], stand_in)
     return Computed(partners, [str(players[seat]) for seat in partners.seats], notes)
 
 
-def not_at_hand(player: str, text: str, why: str) -> str:
-    """The sentence about a policy that cannot be made here."""
+def not_at_hand(what: str, text: str, why: str) -> str:
+    """The sentence about a policy that cannot be made here; `what`: of whom it is."""
     return (
-        f"the policy of player {player} was not computed: {why}; put {parts_of(text, POLICY)[0]} as it was when the "
+        f"the policy {what} was not computed: {why}; put {parts_of(text, POLICY)[0]} as it was when the "
         "game was played beside the environment"
     )
 
 
-def _versions(chosen: Chosen, found: Found, given: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The settings that are at hand, and the policies in them, with their versions."""
-    yield chosen.source, chosen.settings.policies
+def _versions(chosen: Chosen, found: Found, given: bool) -> Iterator[tuple[str, Settings]]:
+    """The settings that are at hand, with the policies in them and their versions."""
+    yield chosen.source, chosen.settings
     if given:
         return
     own = getattr(found.module, "SETTINGS", None)
@@ -104,9 +128,10 @@ def _versions(chosen: Chosen, found: Found, given: bool) -> Iterator[tuple[str, 
         with contextlib.suppress(ConfigError):  # it is not what the record is stepped with
             places.append((str(folder / STUDY), Study.read(folder / STUDY).settings))
     for source, values in places:
-        policies = values.policies if isinstance(values, Settings) else (values or {}).get("policies", {})
         try:
-            yield source, Settings(policies=policies).policies
+            yield source, values if isinstance(values, Settings) else Settings(
+                **{name: values[name] for name in PARTNERS if name in (values or {})}
+            )  # fmt: skip
         except ConfigError:
             continue
 

@@ -38,6 +38,8 @@ class Game:
         """What the rules of exclusion say; None without rules."""
         self.totals: dict[tuple[int, str], Any] = {}
         """Sums of rewards by episode and agent, of the frames that were gone through; None where they have none."""
+        self.stood_in: dict[tuple[int, str], int] = {}
+        """The first frame that something else played, by episode and player who was gone."""
         self.finals: dict[int, str] = {}
         """Hashes of final states by episode."""
 
@@ -141,6 +143,21 @@ class EpisodeRow(NamedTuple):
     """What the player's metrics have of it."""
 
     @property
+    def input_delay(self) -> Any:
+        """This player's, by the record, otherwise by the metrics; None where neither says it."""
+        evidence = self.game.evidence
+        recorded = [] if evidence.agreement is None else evidence.agreement.delays
+        if self.episode < len(recorded):
+            return recorded[self.episode][evidence.players.index(self.player)]
+        told = self.told.get("inputDelay")
+        return told.get(self.player) if isinstance(told, dict) else None
+
+    @property
+    def gone_from(self) -> int | None:
+        """The first frame in which something else played in this player's place; None: there is none."""
+        return self.game.stood_in.get((self.episode, self.player))
+
+    @property
     def total(self) -> Any:
         """What this player's rewards add up to; None where there are none, or they have no sum."""
         return self.game.totals.get((self.episode, self.player))
@@ -156,6 +173,8 @@ class FrameRow(NamedTuple):
     """None for an agent that nobody plays."""
     reward: Any
     """NOTHING where the agent got none."""
+    gone: str | None
+    """What plays in the place of a player who is gone; None: nothing does."""
 
     def at(self, group: str) -> Any:
         """What the step returned for the agent; NOTHING where it returned none."""
@@ -199,10 +218,16 @@ def frames(game: Game) -> Iterator[FrameRow]:
     """Every frame of the longest record, for every agent in it. Totals and final hashes come by the way."""
     players = game.evidence.players
     known = set(players)
+    gone: dict[str, str] = {}
     for item in game.items:
         if isinstance(item, RecordedEnd):
             game.finals[item.episode] = item.hash
             continue
+        if item.frame == 0:
+            gone = {}
+        if item.gone:
+            gone |= item.stand_ins
+            game.stood_in |= {(item.episode, player): item.frame for player in item.stand_ins}
         values = item.values
         rewards, infos = values.get("rewards", {}), values.get("infos", {})
         agents = players
@@ -214,7 +239,7 @@ def frames(game: Game) -> Iterator[FrameRow]:
             reward = rewards.get(agent, NOTHING)
             if reward is not NOTHING:
                 game.count(item.episode, agent, reward)
-            yield FrameRow(game, item, agent, seat if seat < seats else None, reward)
+            yield FrameRow(game, item, agent, seat if seat < seats else None, reward, gone.get(agent))
 
 
 def rollbacks(game: Game) -> Iterator[EventRow]:

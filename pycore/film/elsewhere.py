@@ -7,16 +7,15 @@ the same comparison, line by line from the file.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.audit import pyodide
 from pycore.errors import UsageError
-from pycore.export.partners import not_at_hand
+from pycore.export.partners import FOR_GONE, Named, not_at_hand
 from pycore.factory import POLICY, parts_of
 from pycore.records.replay import Difference
-from pycore.settings import Settings
 from pycore.values.differences import MISSING
 
 _REPLAY: Final = """
@@ -46,8 +45,12 @@ with open("/file", encoding="utf-8", newline="\\n") as lines:
                 policies[seat] = getattr(importlib.import_module(place), name)()
             except Exception as error:
                 found["missing"].append([player, described(error)])
-        found["computed"] = [player for seat, player, *_ in job["policies"] if seat in policies]
-        partners = Partners(simulation, settings, game.players, policies, game.seed) if policies else None
+        found["computed"] = [player for seat, player, *_ in job["policies"] if seat in policies and seat is not None]
+        after = policies.pop(None, None)
+        if policies or after is not None:
+            partners = Partners(simulation, settings, game.players, policies, game.seed, after)
+        else:
+            partners = None
         done = started(job["episode"], job["first"] or 0, job["last"])
         for _ in done.run(reading, simulation, codecs, partners):
             pass
@@ -80,18 +83,23 @@ class Elsewhere(NamedTuple):
 
 
 def replayed_in_pyodide(
-    folder: Path, env: str, file: Path, settings: Settings, policies: Mapping[int, tuple[str, str]],
+    folder: Path, env: str, file: Path, named: Named,
     episode: int | None, first: int | None, last: int | None,
 ) -> Elsewhere:  # fmt: skip
-    """Step a record in the Pyodide in `folder`. `policies` are by seat: the player, and what makes the one that is
-    computed. Raises UsageError with what is wrong."""
+    """Step a record in the Pyodide in `folder`, and compute the policies that are named. Raises UsageError with what is
+    wrong."""
+    texts = {f"of player {player}": text for player, text in named.texts.values()}
+    made: list[tuple[int | None, str, str]] = [(seat, player, text) for seat, (player, text) in named.texts.items()]
+    if named.stand_in is not None:
+        texts[FOR_GONE] = named.stand_in
+        made.append((None, "", named.stand_in))
     imported = []
-    for seat, (player, text) in policies.items():
+    for seat, player, text in made:
         place, name = parts_of(text, POLICY)
         module = ".".join(Path(place).with_suffix("").parts) if place.endswith(".py") else place
         imported.append((seat, player, module, name))
     job = {
-        "settings": settings.as_dict(), "name": str(file), "episode": episode, "first": first, "last": last,
+        "settings": named.settings.as_dict(), "name": str(file), "episode": episode, "first": first, "last": last,
         "policies": imported,
     }  # fmt: skip
     found = pyodide.play(folder, env, _REPLAY, job, file)
@@ -101,8 +109,8 @@ def replayed_in_pyodide(
     if difference is not None:
         fields = [(path, _value(one), _value(other)) for path, one, other in difference.pop("said")]
         difference = Difference(**{**difference, "fields": fields})
-    texts = dict(policies.values())
-    notes = [not_at_hand(player, texts[player], why) for player, why in found["missing"]]
+    missing = [(f"of player {player}" if player else FOR_GONE, why) for player, why in found["missing"]]
+    notes = [not_at_hand(what, texts[what], why) for what, why in missing]
     return Elsewhere(
         found["frames"], found["hashes"], difference, found["lengths"], found["python"], found["acted"],
         found["computed"], notes,

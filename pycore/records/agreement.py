@@ -66,6 +66,15 @@ class Held(NamedTuple):
         return (len(self.lengths), 0) if self.ended[-1] else (len(self.lengths) - 1, self.lengths[-1])
 
 
+class StoodIn(NamedTuple):
+    """From where on something plays in the place of a player who is gone."""
+
+    episode: int
+    frame: int
+    what: str
+    """`default_action` or `policy`."""
+
+
 class Agreement(NamedTuple):
     """What was found."""
 
@@ -73,6 +82,10 @@ class Agreement(NamedTuple):
     held: dict[str, Held]
     """By the name of the record."""
     parting: Parting | None
+    gone: dict[str, StoodIn]
+    """Where something was first played in the place of who was gone, by player."""
+    delays: list[list[int]]
+    """The input delays of each episode, by seat; older records do not have them."""
 
     @property
     def longest(self) -> str:
@@ -94,6 +107,8 @@ def agree(readings: Mapping[str, Reading]) -> Agreement:
     same_game(readings)
     running = {name: iter(reading) for name, reading in readings.items()}
     parting: Parting | None = None
+    gone: dict[str, StoodIn] = {}
+    delays: list[list[int]] = []
     line = 1
     while running:
         line += 1
@@ -106,11 +121,17 @@ def agree(readings: Mapping[str, Reading]) -> Agreement:
                 items[name] = item
         if parting is None and len(items) > 1:
             parting = _parting(line, items)
+        for item in items.values():
+            if isinstance(item, RecordedFrame) and item.gone:
+                for player, what in item.stand_ins.items():
+                    gone.setdefault(player, StoodIn(item.episode, item.frame, what))
+            if isinstance(item, RecordedFrame) and item.delays and item.episode == len(delays):
+                delays.append(item.values["delays"])
     held = {
         name: Held(sum(reading.lengths), tuple(reading.lengths), tuple(reading.ended))
         for name, reading in readings.items()
     }
-    return Agreement(next(iter(readings.values())).header, held, parting)
+    return Agreement(next(iter(readings.values())).header, held, parting, gone, delays)
 
 
 def same_game(readings: Mapping[str, Reading]) -> None:

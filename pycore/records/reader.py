@@ -14,11 +14,14 @@ from typing import Any, Final, NamedTuple
 
 from pycore.errors import PycoreError
 from pycore.records.trajectory import VERSION
+from pycore.session.publication import delays_text, gone_text
 from pycore.values.json import list_json, to_json
 
 RESULTS: Final = ("infos", "rewards", "terminations", "truncations")
 """What a step gave, by agent; a simulation that gives nothing has none of them."""
-ALLOWED: Final = frozenset((*RESULTS, "actions", "episode", "frame", "hash"))
+ALLOWED: Final = frozenset((*RESULTS, "actions", "delays", "episode", "frame", "gone", "hash"))
+STAND_INS: Final = ("default_action", "policy")
+"""What may play in the place of a player who is gone."""
 
 SPELLING: Final = "not spelled as records are, so it was edited or converted"
 
@@ -50,6 +53,16 @@ class RecordedFrame(NamedTuple):
     episode: int
     text: str
     """The line as it stands in the record."""
+    delays: str = ""
+    """Of the first frame, the input delays of the episode as the text that hashes cover; older records have none."""
+    gone: str = ""
+    """Where somebody's seat is played otherwise from this frame on, how, by player, as the text that hashes cover."""
+
+    @property
+    def stand_ins(self) -> dict[str, str]:
+        """What plays from this frame on in the place of players who are gone, by player."""
+        found: dict[str, str] = self.values.get("gone", {})
+        return found
 
 
 class RecordedEnd(NamedTuple):
@@ -139,8 +152,10 @@ class Reading:
         frame = lengths[-1]
         digest = value.get("hash")
         hashed = "" if digest is None else f',"hash":"{digest}"'
+        delays = self._delays(value, frame, len(actions)) if "delays" in value else ""
+        gone = self._gone(value["gone"]) if "gone" in value else ""
         try:
-            begins = f'{{"actions":{list_json(actions)},"episode":{episode},"frame":{frame}{hashed}'
+            begins = f'{{"actions":{list_json(actions)}{delays},"episode":{episode},"frame":{frame}{gone}{hashed}'
         except RecursionError:
             raise self._refused("the actions are nested too deeply") from None
         results = text[len(begins) : -1]
@@ -153,7 +168,25 @@ class Reading:
                 if not isinstance(value.get(name), dict):
                     raise self._refused(f"a frame whose {name} are no object")
         lengths[-1] += 1
-        return RecordedFrame(frame, actions, digest, results, value, episode, text)
+        return RecordedFrame(frame, actions, digest, results, value, episode, text, delays, gone)
+
+    def _delays(self, value: dict[str, Any], frame: int, seats: int) -> str:
+        """The input delays of an episode, as its first line spells them."""
+        delays = value["delays"]
+        of_seats = isinstance(delays, list) and len(delays) == seats and all(type(each) is int for each in delays)
+        if frame or not of_seats:
+            raise self._refused(f"input delays that are {delays!r:.60}, in frame {frame}")
+        return delays_text(delays)
+
+    def _gone(self, gone: Any) -> str:
+        """What plays in the place of players who are gone, as a line spells it."""
+        players = [str(player) for player in self.header["players"]]
+        named = isinstance(gone, dict) and all(
+            player in players and what in STAND_INS for player, what in gone.items()
+        )  # fmt: skip
+        if not named or not gone:
+            raise self._refused(f"players who are gone that are {gone!r:.60}")
+        return gone_text(gone)
 
     def _header(self, text: str) -> dict[str, Any]:
         header = self._value(text)

@@ -4,8 +4,8 @@ Results are compared as the text that was hashed, and every hash with the state 
 difference ends it: it is told with the fields that differ. One frame is held at a time, so a record may be of any
 length.
 
-Policies that are at hand are computed as well: what is recorded of their seats has to be what they do. The frame is
-stepped with what is recorded, whatever they do.
+Policies that are at hand are computed as well, and so is the one that plays on for who is gone: what is recorded of
+their seats has to be what they do. The frame is stepped with what is recorded, whatever they do.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any, Final, NamedTuple
 from pycore.actions.codec import ActionCodec
 from pycore.errors import PolicyError, PycoreError, described, where_raised
 from pycore.records.partners import Partners
-from pycore.records.reader import RecordedEnd, RecordedFrame, Recording
+from pycore.records.reader import STAND_INS, RecordedEnd, RecordedFrame, Recording
 from pycore.simulation import Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
 from pycore.values.differences import MISSING, first_differences
 from pycore.values.results import results_text
 
+POLICY: Final = STAND_INS[1]
 FIELDS: Final = 10
 """So many fields of a difference are named."""
 
@@ -109,7 +110,7 @@ class Replay:
                 continue
             within = place >= self._first
             if not isinstance(item, RecordedEnd) and item.frame == 0:
-                rows = blake2b(digest_size=HASH_BYTES)
+                rows = blake2b(item.delays.encode(), digest_size=HASH_BYTES)
                 agreed = None
             try:
                 if not isinstance(item, RecordedEnd) and item.frame == 0:
@@ -168,6 +169,9 @@ class Replay:
         except PycoreError as error:
             return refused(str(error))
         if partners is not None:
+            for player, what in item.stand_ins.items():
+                if what == POLICY:
+                    partners.take_over(player, item.frame)
             different = self._computed(item, encoded, decoded, codecs, partners, within)
             if different is not None:
                 return different
@@ -180,7 +184,7 @@ class Replay:
                     "results", item.episode, item.frame, item.results[1:], results[1:], fields, None, None
                 )
             self.frames += 1
-        rows.update(b"".join(encoded) + results.encode())
+        rows.update(b"".join(encoded) + (item.gone + results).encode())
         return None
 
 

@@ -1,11 +1,13 @@
 """The canonical trajectory: confirmed frames only, the same bytes on every peer.
 
 It is JSON Lines. Its first line names version, game, seed, players by seat, environment, a digest of the agreed
-configuration and, where there are any, for whom of the players policies play; then comes one line per confirmed frame
+configuration and, where there are any, for whom of the players policies play and which one plays on for who is gone;
+then comes one line per confirmed frame
 with actions, rewards, terminations, truncations and infos, on every k-th frame with the hash of the state before it,
-and one line at the end of each episode with the hash of the final state. It holds nothing that differs between peers
-(no time, no local id, no path, no prediction), so it is byte-identical on all of them. JSON's keys are sorted, floats
-are written by `repr`.
+and one line at the end of each episode with the hash of the final state. The first line of an episode has its input
+delays, and the line of the first frame that is played in the place of a player who is gone says so. It holds nothing
+that differs between peers (no time, no local id, no path, no prediction), so it is byte-identical on all of them.
+JSON's keys are sorted, floats are written by `repr`.
 
 An info that JSON cannot spell is recorded as a text that says so.
 """
@@ -50,9 +52,11 @@ class Trajectory:
             self._totals_before.clear()
         digest = "" if frame.digest is None else f',"hash":"{frame.digest.hex()}"'
         text = self._texts.get(frame.actions)
-        if text is None:
+        if text is None or frame.delays:
             text = self._begun(frame)
-        self._episodes[frame.episode].lines.append(f'{text}{frame.episode},"frame":{frame.frame}{digest}{frame.text}}}')
+        self._episodes[frame.episode].lines.append(
+            f'{text}{frame.episode},"frame":{frame.frame}{frame.gone}{digest}{frame.text}}}'
+        )
         if frame.result is not None:
             totals = self.totals
             self._totals_before.append((frame.frame, totals.copy()))
@@ -61,7 +65,9 @@ class Trajectory:
 
     def _begun(self, frame: ConfirmedFrame) -> str:
         """A line up to the number of its episode, remembered for the next frame with these actions."""
-        text = f'{{"actions":{list_json(frame.recorded)},"episode":'
+        text = f'{{"actions":{list_json(frame.recorded)}{frame.delays},"episode":'
+        if frame.delays:
+            return text
         if len(self._texts) >= REMEMBERED:
             self._texts.clear()
         self._texts[frame.actions] = text
@@ -122,10 +128,11 @@ class _Episode:
 
 def header(session: Session) -> str:
     """The first line of a trajectory."""
-    policies = session.settings.policies
+    policies, stand_in = session.settings.policies, session.settings.stand_in
     return to_json(
         {
             **({"policies": {**policies}} if policies else {}),
+            **({"stand_in": {**stand_in}} if stand_in is not None else {}),
             "pycore": VERSION,
             "game_id": session.game_id,
             "seed": session.seed,

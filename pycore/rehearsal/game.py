@@ -95,6 +95,11 @@ class Game:
         named = self.played().computed(range(self.seats))
         return {seat: load_policy(text, folder) for seat, text in named.items()}
 
+    def stand_in(self) -> Policy | None:
+        """What plays on for who is gone, made anew; None where the settings name none. Raises ConfigError."""
+        of = self.played().stand_in
+        return None if of is None else load_policy(of["policy"], None if self.file is None else self.file.parent)
+
     def predictor(self) -> Predictor | None:
         """What guesses the others' actions, made anew; None where the settings name none. Raises ConfigError."""
         text = self.played().predictor

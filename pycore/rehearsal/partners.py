@@ -28,12 +28,17 @@ BACK = 5
 
 def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int = 1) -> None:
     """Have the game's policies play some frames, back and forth, with this row of the people's actions, and two sets
-    of them side by side. Raises ConfigError for what fails, and for what is no pure function of what it sees."""
+    of them side by side; the one that plays on for who is gone has everybody's seat. Raises ConfigError for what fails,
+    and for what is no pure function of what it sees."""
     both = []
+    after = settings.stood_in(range(game.seats))
     for _ in range(2):
-        simulation = game.simulation(settings, seed)
+        simulation = game.simulation(after, seed)
         simulation.reset(0)
-        both.append((simulation, Partners(simulation, settings, range(game.seats), game.policies(), seed)))
+        policies = game.policies()
+        if (stand_in := game.stand_in()) is not None:
+            policies = dict.fromkeys(range(game.seats), stand_in) | policies
+        both.append((simulation, Partners(simulation, after, range(game.seats), policies, seed)))
     try:
         (one, partners), (other, others) = both
         for frame in range(FRAMES):
@@ -92,7 +97,7 @@ def recomputed(game: Game, settings: Settings, recording: Recording) -> str:
     """The first frame in which a policy does not do what is recorded of it; empty if there is none."""
     seed = recording.header["seed"]
     simulation = game.simulation(settings, seed)
-    partners = Partners(simulation, settings, range(game.seats), game.policies(), seed)
+    partners = Partners(simulation, settings, range(game.seats), game.policies(), seed, game.stand_in())
     codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in range(game.seats)]
     difference = replay(items_of(recording), simulation, codecs, partners=partners).difference
     return str(difference) if difference is not None and difference.kind == "policy" else ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from pycore.errors import ConfigError
 from pycore.factory import DEFAULT
 from pycore.rehearsal.game import Game
+from pycore.settings import PARTNERS
 from pycore.site import Study, build
 
 ENTRY = "rehearsed"
@@ -37,7 +38,7 @@ def site_of(
     the study's own, in the place of pycore's. Raises ConfigError, SiteFailed.
     """
     study = Study({}) if study is None else study
-    named = {name: game.settings[name] for name in ("policies", "prediction") if name in game.settings}
+    named = {name: game.settings[name] for name in (*PARTNERS, "prediction") if name in game.settings}
     settings = {**study.settings, **named}
     study = study._replace(settings=settings, packages=(*study.packages, *packages), title=study.title or game.name)
     file, factory = _file(game, folder, study.packages)

@@ -132,7 +132,8 @@ class Frames:
                 self._filled = self.opened
 
     def release(self, seat: Seat, last: int, current: int) -> int | None:
-        """Nobody plays a seat behind frame `last`: its default action is known there, whatever was held.
+        """Nobody plays a seat behind frame `last`: its default action is known there, whatever was held; where a policy
+        plays on, it writes its own in its place, whenever the frame is stepped.
 
         Returns the first frame before `current` that was stepped with another action, if there is one.
         """

@@ -4,6 +4,8 @@ Nobody sends these actions and nobody waits for them. A frame that is stepped ag
 state may be another one; in a run-up they stand as they are, since nothing changed. What a policy draws comes from a
 generator that is a pure function of seed, episode, seat and frame, so that a rollback has nothing of it to go back to.
 
+Where the study says so, a policy plays on for who is gone: from a frame on it has that seat, in this episode.
+
 A policy with a reaction time of r frames is shown, in frame f, the state before frame f - r, and does the default
 action until there is one. What it is shown is held here for some frames, so that it needs no snapshot; whole states of
 so many frames ago are the snapshots.
@@ -17,6 +19,7 @@ from random import Random
 from typing import Any, Final
 
 from pycore.errors import PolicyError, described
+from pycore.frozen import Named
 from pycore.policy import Outlook, Policy
 from pycore.rollback.frames import NOT_SAVED, Frames
 from pycore.rollback.seats import Seat
@@ -64,15 +67,37 @@ class Views:
         return self._loads(self._rings[self._players.index(player)][frame % HELD])
 
 
+class StandIn(Named):
+    """The policy that plays on for who is gone."""
+
+    policy: Policy
+    reaction: int
+    """Its reaction time, in frames."""
+    players: Sequence[int | str]
+    """The players' ids, by seat."""
+
+
+class Played(Named):
+    """A seat that a policy plays."""
+
+    seat: Seat
+    player: int | str
+    policy: Policy
+    reaction: int
+    first: int
+    """The first frame of the episode that it plays."""
+
+
 class Policies:
-    """The policies of one session, each with its seat and the id of the player that it is.
+    """The policies of one session, each with its seat and the id of the player that it is, and the one that stands in
+    for who is gone, if there is one.
 
     What `watched` players are shown is held too: `seen` is asked for it from outside.
     """
 
     __slots__ = (
-        "_contents", "_episode", "_frames", "_kept", "_observing", "_played", "_random", "_seed", "_simulation",
-        "_views",
+        "_contents", "_episode", "_frames", "_kept", "_observing", "_of_session", "_played", "_random", "_seed",
+        "_simulation", "_stand_in", "_views",
     )  # fmt: skip
 
     def __init__(
@@ -81,14 +106,20 @@ class Policies:
         played: Sequence[tuple[Seat, int | str, Policy]],
         seed: int,
         watched: Sequence[int | str] = (),
+        stand_in: StandIn | None = None,
     ) -> None:
         self._simulation = simulation
-        self._played = tuple(played)
+        self._of_session = tuple([Played(seat, player, policy, seat.reaction, 0) for seat, player, policy in played])
+        self._played = self._of_session
+        self._stand_in = stand_in
         self._seed = seed
         self._observing: Observing | None = simulation if isinstance(simulation, Observing) else None
         self._contents: Contents | None = simulation if isinstance(simulation, Contents) else None
         late = [player for seat, player, _policy in played if seat.reaction]
-        self._views = Views([*late, *watched]) if late or watched else None
+        if stand_in is not None and stand_in.reaction:
+            # Whoever it is that will be gone.
+            late += stand_in.players
+        self._views = Views([*dict.fromkeys([*late, *watched])]) if late or watched else None
         self._random = Random()
         self._episode = 0
         self._frames: Frames | None = None
@@ -99,11 +130,20 @@ class Policies:
         """Another episode: the generators are others. `frames` have the snapshots of earlier frames; without them they
         are taken here."""
         self._episode = episode
+        self._played = self._of_session
         self._frames = frames
         if self._views is not None:
             self._views.begin()
         own = frames is None and self._views is not None and self._contents is not None
         self._kept = {} if own else None
+
+    def take_over(self, seat: Seat, first: int) -> bool:
+        """Who played a seat is gone: from this frame of the episode on it is the stand-in's. False: there is none."""
+        of = self._stand_in
+        if of is None:
+            return False
+        self._played += (Played(seat, of.players[seat.number], of.policy, of.reaction, first),)
+        return True
 
     def act(self, frame: int, encoded: list[bytes], actions: list[Any]) -> None:
         """Write the actions of a frame into its row, encoded and decoded; the simulation is in the state before it.
@@ -116,14 +156,16 @@ class Policies:
             if self._kept is not None:
                 self._kept[frame] = self._simulation.save()
                 self._kept.pop(frame - HELD, None)
-        for seat, player, policy in self._played:
+        for seat, player, policy, reaction, first in self._played:
             number = seat.number
-            if frame < seat.reaction:
+            if frame < first:
+                continue
+            if frame < reaction:
                 encoded[number] = code = seat.default
                 actions[number] = seat.decode(code)
                 continue
             try:
-                action = policy.act(self._outlook(seat, player, frame), frame, self._generator(number, frame))
+                action = policy.act(self._outlook(seat, player, frame, reaction), frame, self._generator(number, frame))
                 encoded[number] = code = seat.codec.encode(action)
             except Exception as error:
                 raise PolicyError(
@@ -138,10 +180,10 @@ class Policies:
         assert self._views is not None
         return self._views.seen(player, frame)
 
-    def _outlook(self, seat: Seat, player: int | str, frame: int) -> Outlook:
+    def _outlook(self, seat: Seat, player: int | str, frame: int, reaction: int) -> Outlook:
         told = self._contents is not None
-        if seat.reaction:
-            before = frame - seat.reaction
+        if reaction:
+            before = frame - reaction
             state = partial(self._earlier, before, frame) if told else None
             return Outlook(seat.number, player, self._episode, self.seen(player, before), state)
         # Asked for each: whoever was before us may have asked for an earlier state.

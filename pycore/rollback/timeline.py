@@ -204,8 +204,10 @@ class Timeline:
         return TAKEN
 
     def release(self, number: int, last: int) -> None:
-        """Nobody plays a seat any more: behind frame `last` it has its default action, which no guess was one of."""
-        wrong = self.frames.release(self.seats[number], last, self.current)
+        """Nobody plays a seat behind frame `last`: it has its default action, which no guess was, or a policy plays."""
+        seat, first, policies = self.seats[number], last + 1, self.policies
+        wrong = self.frames.release(seat, last, self.current)
+        wrong = first if policies is not None and policies.take_over(seat, first) and first < self.current else wrong
         if wrong is not None and (self.pending is None or wrong < self.pending):
             self.pending = wrong
 
@@ -395,6 +397,4 @@ class Timeline:
 
     def state(self, frame: int) -> object:
         """State `frame`: of now for the current frame, or of the ring, which has those that are hashed."""
-        if frame == self.current:
-            return self.simulation.save()
-        return self.frames.states[frame & self.frames.mask]
+        return self.simulation.save() if frame == self.current else self.frames.states[frame & self.frames.mask]

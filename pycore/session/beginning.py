@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pycore.costs import Costs
 from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
@@ -24,13 +25,11 @@ from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.topics import ready
 from pycore.session.topics.ready import INITIAL_STATE, Ready
+from pycore.session.topics.terms import LONGEST_DELAY, Terms
 from pycore.settings import Settings
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
-
-LONGEST_DELAY = 60
-"""Frames of input delay that a proposal may ask for."""
 
 
 class Beginning:
@@ -55,6 +54,7 @@ class Beginning:
         "_settings",
         "_simulation",
         "_states",
+        "_terms",
         "_timeline",
         "held_back",
     )
@@ -67,6 +67,7 @@ class Beginning:
         drops: Drops,
         membership: Membership,
         ready_topic: Ready,
+        terms: Terms,
         pacing: Pacing,
         states: States,
         journal: Journal,
@@ -83,6 +84,7 @@ class Beginning:
         self._drops = drops
         self._membership = membership
         self._ready = ready_topic
+        self._terms = terms
         self._pacing = pacing
         self._states = states
         self._journal = journal
@@ -120,7 +122,7 @@ class Beginning:
             return
         if phase == READYING and self._compare_readies(now, waited):
             return
-        over = self._membership.over()
+        over = self._membership.over(self._episode.number)
         if over is not None and over.peer.left_alone and self._can_drop:
             drops.drop(over, "error" if over.peer.reason == "error" else "left")
         elif over is not None:
@@ -128,16 +130,19 @@ class Beginning:
             text = f"player {self._journal.name(over)} ended the session"
             course.finish(now, "stop" if reason in ("player_left", "error") else reason, text, DONE, None, over.seat)
         elif phase == CONNECTING:
-            if all(link.paths.healthy for link in self._links):
+            if self._terms.proposed:
+                self._agree(now, waited)
+            elif all(link.paths.healthy for link in self._links):
                 if not self.held_back:
-                    self._begin(now)
+                    self._agree(now, waited)
             elif waited >= (self._settings.p2p_wait if self._settings.p2p else 0):
                 if self._settings.p2p_required:
                     self._give_up_connecting(now, waited)
                 elif not self.held_back:
-                    self._begin(now)
+                    self._agree(now, waited)
         elif phase == BETWEEN:
             if waited >= self._settings.episode_pause and not self.held_back:
+                self._agree_on_delays()
                 self._begin(now)
 
     @property
@@ -151,15 +156,63 @@ class Beginning:
         text = f"no peer-to-peer connection to player {names} within {waited:.0f} s"
         self._course.finish(now, "p2p_timeout", text, FAILED)
 
+    @property
+    def costs(self) -> Costs | None:
+        """What the simulation takes here, where that was measured."""
+        return self._pacing.costs
+
+    def coming(self) -> tuple[int, ...]:
+        """The input delays of the running episode, or of the one that begins next, by seat."""
+        if self._episode.open or not self._episode.number:
+            return tuple([seat.delay for seat in self._seats])
+        return tuple([self._agreed(seat) for seat in self._seats])
+
+    def begin_anew(self, link: Link) -> None:
+        """Another load of a peer's page is there, which has proposed nothing yet."""
+        self._terms.begin_anew(link)
+
+    def resume(self, delays: Sequence[Sequence[int]], now: float) -> None:
+        """We return to the running episode; `delays` are those of each episode up to it, by seat."""
+        for seat, delay in zip(self._seats, delays[-1], strict=True):
+            seat.agree(delay)
+        self._pacing.inherit(delays[:-1])
+        if not self._episode.number and self._settings.adaptive_input_delay != "off":
+            self._terms.inherit(delays[-1])
+        self._begin(now)
+
+    @property
+    def agreeing(self) -> bool:
+        """Whether the others are asked what they propose for the first episode, and it is not known yet."""
+        return self._terms.proposed and self._terms.decided is None
+
+    def _agree(self, now: float, waited: float) -> None:
+        """Begin the first episode: at once, or where delays follow the network once all have agreed on them."""
+        terms = self._terms
+        if self._settings.adaptive_input_delay != "off":
+            if not terms.proposed:
+                for link in self._links:
+                    link.paths.start()
+                terms.propose(self._pacing.proposed(self._proposed))
+            # Who is ready without a word has another study, which its READY says by name.
+            if not terms.decide() and not any(map(terms.knows_none, self._links)):
+                if waited > self._settings.p2p_wait + self._settings.ready_timeout:
+                    names = ", ".join([self._journal.name(link) for link in terms.lacking()])
+                    text = f"player {names} proposed no input delay within {waited:.0f} s"
+                    self._course.finish(now, "ready_timeout", text, FAILED)
+                return
+        if not self.held_back:
+            self._agree_on_delays()
+            self._begin(now)
+
     def _begin(self, now: float) -> None:
         """Set up the frames of the episode, and say that we are ready."""
         simulation = self._simulation
         for link in self._links:
             link.paths.start()
-        self._agree_on_delays()
+        self._pacing.agreed(self._episode.number)
         simulation.reset(self._episode.number)
         state = simulation.canonical(simulation.save())
-        frames = ring(self._seats, self._settings.prediction_window)
+        frames = ring(self._seats, self._settings)
         if frames.ahead != self._timeline.frames.ahead:
             self._timeline.use(frames)
         self._timeline.begin(self._settings.max_steps - 1, self._episode.number)
@@ -167,24 +220,32 @@ class Beginning:
         self._dispatch.begin(slots)
         for link in self._links:
             link.begin([seat.delay for seat in self._seats], slots)
-        self._publication.begin(len(state) > LARGE_BYTES)
+        self._publication.begin(len(state) > LARGE_BYTES, delays_of(self._seats))
         self._episode.begin(blake2b(state, digest_size=HASH_BYTES).digest())
         self._drops.begin()
         self._ready.begin(self._pacing.proposed(self._proposed), self._links)
         self._course.enter(READYING, now)
 
     def _agree_on_delays(self) -> None:
-        """Input delays of the episode to come: the largest that anybody proposed at the last READY."""
+        """Input delays of the episode to come: the largest that anybody proposed at the last READY, of the first one
+        before there was any."""
+        if self._episode.number:
+            for seat in self._seats:
+                seat.agree(self._agreed(seat))
+        elif self._terms.decided is not None:
+            for seat, delay in zip(self._seats, self._terms.decided, strict=True):
+                seat.agree(delay)
+
+    def _agreed(self, seat: Seat) -> int:
         before = self._episode.number - 1
-        for number, seat in enumerate(self._seats if before >= 0 else ()):
-            delays = [self._ready.delays[number]]
-            for link in self._roster.everybody:
-                # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
-                theirs = _read(link, before) if before in link.peer.ready else None
-                if isinstance(theirs, ready.Read) and number < len(theirs.delays):
-                    delays.append(min(LONGEST_DELAY, theirs.delays[number]))
-            seat.agree(max(delays))
-        self._pacing.agreed(self._episode.number)
+        delays = [self._ready.delays[seat.number]]
+        for link in self._roster.everybody:
+            # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
+            payload = link.peer.proposal(before)
+            theirs = None if payload is None else _read(payload)
+            if isinstance(theirs, ready.Read) and seat.number < len(theirs.delays):
+                delays.append(min(LONGEST_DELAY, theirs.delays[seat.number]))
+        return max(delays)
 
     def _compare_readies(self, now: float, waited: float) -> bool:
         """Compare what came; true if that changed the phase."""
@@ -192,11 +253,13 @@ class Beginning:
         lacking = []
         for link in self._links:
             if episode.number not in link.peer.ready:
-                lacking.append(link)
+                # Who has gone on from here was ready once, and may never say so again to a page that returns.
+                if link.peer.episode <= episode.number:
+                    lacking.append(link)
                 continue
             if self._drops.waits_for(link):
                 lacking.append(link)
-            theirs = _read(link, episode.number)
+            theirs = _read(link.peer.ready[episode.number])
             found = theirs
             if isinstance(theirs, ready.Read):
                 assert episode.initial is not None
@@ -222,7 +285,7 @@ class Beginning:
                 self._course.finish(now, "ready_timeout", text, FAILED)
                 return True
             return False
-        if self._membership.over() is not None:
+        if self._membership.over(self._episode.number) is not None:
             # Ready once, over since: whoever came late must not begin alone.
             return False
         if not self._drops.settled:
@@ -234,17 +297,22 @@ class Beginning:
         return True
 
 
-def ring(seats: Sequence[Seat], window: int) -> Frames:
+def delays_of(seats: Sequence[Seat]) -> list[int]:
+    """Input delays by seat, as they are recorded; what every peer computes for itself comes without one."""
+    return [0 if seat.owner is None else seat.delay for seat in seats]
+
+
+def ring(seats: Sequence[Seat], settings: Settings) -> Frames:
     """The ring of frames for these seats: a peer steps at most `window` beyond what it knows of us, and dispatches its
     delay beyond that. Of the deepest rollback a policy is shown the state so much earlier as its reaction time."""
     delay = max([seat.delay for seat in seats])
-    reaction = max([seat.reaction for seat in seats])
+    reaction = max([settings.stand_in_reaction, *[seat.reaction for seat in seats]])
+    window = settings.prediction_window
     return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16 + reaction)
 
 
-def _read(link: Link, episode: int) -> ready.Read | tuple[str, str] | None:
+def _read(payload: bytes) -> ready.Read | tuple[str, str] | None:
     """A peer's ready of an episode, or why it cannot be read: code and text."""
-    payload = link.peer.ready[episode]
     if payload[:1] != bytes((VERSION,)):
         return ready.version_differs(payload[0] if payload else 0)
     try:

@@ -2,7 +2,8 @@
 
 A frame is confirmed when every peer is known to hold everybody's inputs up to it. It goes to the session's sinks once,
 in order, complete: with its results as the text that records hold, and with its hash where one was taken. The hash
-covers that very text, so two peers whose records differ cannot have equal hashes.
+covers that very text, so two peers whose records differ cannot have equal hashes; it covers just so the input delays of
+the episode, and from which frame on a seat is played in the place of who is gone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pycore.values.results import results_text
 class ConfirmedFrame:
     """One confirmed frame of an episode."""
 
-    __slots__ = ("actions", "digest", "episode", "frame", "result", "seats", "state", "text")
+    __slots__ = ("actions", "delays", "digest", "episode", "frame", "gone", "result", "seats", "state", "text")
 
     def __init__(
         self,
@@ -39,6 +40,10 @@ class ConfirmedFrame:
         """The state before it, if it is to be hashed; None otherwise."""
         self.digest: bytes | None = None
         """Hash of the state before it and of the rows since the last hash, on every k-th frame."""
+        self.delays = ""
+        """Of the first frame of an episode, its input delays by seat as they are recorded: ``,"delays":[1,1]``."""
+        self.gone = ""
+        """Where somebody's seat is played otherwise from this frame on, how, by player: ``,"gone":{"2":"…"}``."""
         self.text = ""
         """Its results as the end of a JSON object: ``,"infos":…,"rewards":…,"terminations":…,"truncations":…``."""
 
@@ -51,6 +56,14 @@ class ConfirmedFrame:
     def recorded(self) -> list[Any]:
         """The same as JSON can spell them: arrays are nested lists. Encoded again they are the same bytes."""
         return [seat.recorded(action) for seat, action in zip(self.seats, self.actions)]  # noqa: B905 - one each
+
+    def begins(self, delays: str) -> None:
+        """It is the first of an episode with these input delays, as text."""
+        self.delays = delays
+
+    def lacks(self, gone: str) -> None:
+        """From here on something plays in the place of players who are gone, as text."""
+        self.gone = gone
 
     def complete(self) -> None:
         """Make its text."""

@@ -14,9 +14,10 @@ from pycore.values import canonical
 NO_POLICIES: Final[Mapping[int | str, Policy]] = MappingProxyType({})
 
 
-def incarnation_of(wall_ms: float, now: float) -> int:
-    """A number that another load of the page would not have, made of its two times."""
-    return int.from_bytes(canonical.digest([float(wall_ms), float(now)], size=4), "big")
+def incarnation_of(wall_ms: float, now: float, load: int = 0) -> int:
+    """A number that another load of the page would not have, made of its two times. Its lowest bit is that of the load,
+    so that two in a row are told apart by the one byte that packets have."""
+    return int.from_bytes(canonical.digest([float(wall_ms), float(now)], size=4), "big") & ~1 | load & 1
 
 
 def policies_of(
@@ -32,6 +33,15 @@ def policies_of(
     if given:
         raise ConfigError(f"a policy is given for player {next(iter(given))}; the settings name none in `policies`")
     return {seat: policy for seat, policy in found.items() if policy is not None}
+
+
+def stand_in_of(settings: Settings, stand_in: Policy | None) -> Policy | None:
+    """What plays on for who is gone. Raises ConfigError unless that is as the settings say."""
+    if settings.stand_in is not None and stand_in is None:
+        raise ConfigError(f"the settings name the stand_in {settings.stand_in['policy']}; none is given")
+    if settings.stand_in is None and stand_in is not None:
+        raise ConfigError("a stand_in is given, and the settings name none")
+    return stand_in
 
 
 class Identity:

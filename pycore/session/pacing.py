@@ -68,11 +68,17 @@ class Pacing:
         ]
         return [max(ours, theirs) for ours, theirs in zip(risen, asked, strict=True)]
 
+    def inherit(self, delays: Sequence[Sequence[int]]) -> None:
+        """The delays of the episodes before this page was loaded again."""
+        self.delays = [tuple(of) for of in delays]
+
     def agreed(self, episode: int) -> None:
         """The delays of an episode are settled."""
         delays = tuple([seat.delay for seat in self._seats])
-        if self.delays and delays != self.delays[-1]:
-            self._journal.say(DelaysChanged(episode=episode, frames=list(delays), before=list(self.delays[-1])))
+        configured = tuple([self._settings.of_seat(seat.number, "input_delay") for seat in self._seats])
+        before = self.delays[-1] if self.delays else configured
+        if delays != before:
+            self._journal.say(DelaysChanged(episode=episode, frames=list(delays), before=list(before)))
         self.delays.append(delays)
 
     def _weigh(self) -> None:

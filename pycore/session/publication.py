@@ -9,7 +9,7 @@ unfinished one is done before the next begins.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.rollback.timeline import Timeline
@@ -18,6 +18,7 @@ from pycore.session.covered import Covered
 from pycore.simulation import Contents, Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES, Encoder
+from pycore.values.json import list_json, to_json
 
 PER_TICK: Final = 4
 """Frames that are completed in a tick."""
@@ -40,10 +41,13 @@ class Publication:
     """The confirmed frames of a session on their way to its sinks."""
 
     __slots__ = (
+        "_bare",
         "_before",
         "_collected_end",
+        "_delays",
         "_encoder",
         "_every",
+        "_gone",
         "_hasher",
         "_large",
         "_next_hash",
@@ -54,11 +58,15 @@ class Publication:
         "_unhashed",
         "collected",
         "ended",
+        "ends_without",
+        "past",
         "published",
         "waiting",
     )
 
-    def __init__(self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int) -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int, remembers: bool = False
+    ) -> None:
         self._sinks = tuple(sinks)
         self._seats = seats
         self._every = hash_every
@@ -69,22 +77,35 @@ class Publication:
         """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
         self._before: deque[tuple[int, Any, list[bytes]]] = deque(maxlen=CUT_FRAMES)
         """Of the last hashes: the frame, and the hash of the rows and those that it had not taken in, before it."""
+        self.past: list[bytes] | None = [] if remembers else None
+        """The encoded actions of the episode's collected frames, one for each seat, for whoever returns; None: nobody
+        does."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
+        self._gone: dict[int, dict[str, str]] = {}
+        """What plays in the place of players who are gone, by player, by the frame from which on it does."""
         self.begin(False)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is published from here on."""
         self._sinks = (*self._sinks, sink)
+        self._bare = False
 
-    def begin(self, large: bool) -> None:
-        """Start an episode; `large`: its states are encoded in pieces where they can be, which takes longer in all."""
+    def begin(self, large: bool, delays: Sequence[int] = ()) -> None:
+        """Start an episode; `large`: its states are encoded in pieces where they can be, which takes longer in all.
+        `delays` are its input delays by seat."""
         self._large = large
         self.waiting.clear()
         self._encoder = None
-        self._rows = blake2b(digest_size=HASH_BYTES)
+        self._delays = delays_text(delays)
+        self._rows = blake2b(self._delays.encode(), digest_size=HASH_BYTES)
+        self._gone.clear()
+        self._bare = not self._sinks
+        """Whether nobody takes a frame, and nothing is recorded of it but its actions and results."""
         self._unhashed.clear()
         self._before.clear()
+        if self.past is not None:
+            self.past = []
         self._next_hash = self._every
         self._collected_end = False
         self.collected = -1
@@ -93,14 +114,29 @@ class Publication:
         """Last frame that went to the sinks."""
         self.ended = False
         """Whether the end of the episode was published."""
+        self.ends_without: int | None = None
+        """The frame with which it ends only because somebody is gone: an end once all who are left are there."""
+
+    def end_without(self, frame: int | None) -> None:
+        """The episode ends with this frame only because somebody is gone."""
+        self.ends_without = frame
+
+    def release(self, frame: int, player: str, what: str) -> None:
+        """From this frame on `what` plays in the place of a player who is gone. No such frame was collected yet."""
+        self._gone.setdefault(frame, {})[player] = what
+        self._bare = False
 
     def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
         """Take confirmed frames out of the ring, up to this one."""
         frames = timeline.frames
         mask = frames.mask
         frame = self.collected
+        past = self.past
+        if past is not None:
+            for each in range(frame + 1, upto + 1):
+                past += frames.encoded[each & mask]
         next_hash = self._next_hash
-        plain = not self._sinks and not self.waiting
+        plain = self._bare and not self.waiting
         if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
             # The path of every tick, where nobody takes the frame and there is nothing to it but the actions.
             self._unhashed += frames.encoded[upto & mask]
@@ -148,6 +184,13 @@ class Publication:
         while self.waiting:
             self._complete(simulation, None)
 
+    def break_off(self, simulation: Simulation, episode: int) -> None:
+        """The episode ends here, and for others perhaps elsewhere: complete what is confirmed. An end that only an
+        agreement makes one is taken back."""
+        self.flush(simulation)
+        if self.ended and self.published == self.ends_without:
+            self.cut(episode, self.published + 1)
+
     def cut(self, episode: int, frames: int) -> None:
         """The episode ends with so many frames; what was collected beyond, the end included, is taken back.
 
@@ -166,6 +209,8 @@ class Publication:
         self.ended = self._collected_end = False
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
+        if self.past is not None:
+            del self.past[frames * self._seats :]
         if taken_back:
             for sink in self._sinks:
                 sink.cut(episode, frames)
@@ -191,6 +236,11 @@ class Publication:
         if entry.actions:
             rows = self._unhashed
             rows += entry.actions
+            if entry.frame == 0:
+                entry.begins(self._delays)
+            if entry.frame in self._gone:
+                entry.lacks(gone_text(self._gone[entry.frame]))
+                rows[-1] += entry.gone.encode()
             if entry.result is not None:
                 entry.complete()
                 rows[-1] += entry.text.encode()
@@ -236,3 +286,14 @@ class Publication:
     def _hash_rows(self, parts: int) -> None:
         self._rows.update(b"".join(self._unhashed[:parts]))
         del self._unhashed[:parts]
+
+
+def delays_text(delays: Sequence[int]) -> str:
+    """The input delays of an episode as part of a JSON object; empty: there are none. The hash of the rows begins with
+    it."""
+    return f',"delays":{list_json(list(delays))}' if delays else ""
+
+
+def gone_text(players: Mapping[str, str]) -> str:
+    """What plays in the place of players who are gone, by player, as part of a JSON object."""
+    return f',"gone":{to_json(players)}'

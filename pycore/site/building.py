@@ -89,6 +89,8 @@ def build(
             manifest["page_policies"] = {player: f"{GAME}/{name}" for player, name in policies.scripts.items()}
         if policies.predictor is not None:
             manifest["predictor"] = policies.predictor
+        if policies.stand_in is not None:
+            manifest["stand_in"] = policies.stand_in
         mapping = study.action_mapping if action_mapping is None else dict(action_mapping)
         if mapping is not None:
             manifest["action_mapping"] = mapping

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.factory import POLICY, PREDICTOR, parts_of
-from pycore.settings import COMPUTED_BY, Settings
+from pycore.settings import COMPUTED_BY, PARTNERS, Settings
 from pycore.site.failing import SiteFailed
 
 SCRIPTS: Final = (".js", ".mjs")
@@ -33,6 +33,8 @@ class PagePolicies(NamedTuple):
     """By player: `module` and `factory`, of those that every page computes."""
     predictor: dict[str, str] | None
     """`module` and `factory`; None: there is none."""
+    stand_in: dict[str, str] | None
+    """The same of what plays on for who is gone."""
     scripts: dict[str, str]
     """By player, the script's name beside the environment, of those that one page computes."""
     files: list[Path]
@@ -59,7 +61,7 @@ def policies_of(settings: Mapping[str, Any], game: Path | None) -> PagePolicies:
             place = ".".join(Path(place).with_suffix("").parts)
         return {"module": place, "factory": factory}
 
-    named = {name: settings[name] for name in ("policies", "prediction") if name in settings}
+    named = {name: settings[name] for name in (*PARTNERS, "prediction") if name in settings}
     read = Settings.of(named)
     manifest, scripts = {}, {}
     for player, of in read.policies.items():
@@ -70,4 +72,7 @@ def policies_of(settings: Mapping[str, Any], game: Path | None) -> PagePolicies:
             beside(of["policy"], what)
             scripts[player] = of["policy"]
     predictor = None if read.predictor is None else placed(read.predictor, PREDICTOR, "the predictor")
-    return PagePolicies(manifest, predictor, scripts, files)
+    stand_in = None
+    if read.stand_in is not None:
+        stand_in = placed(read.stand_in["policy"], POLICY, "the policy for who is gone")
+    return PagePolicies(manifest, predictor, stand_in, scripts, files)

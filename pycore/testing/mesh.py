@@ -38,6 +38,7 @@ class Mesh:
     `simulation(seat)` makes each peer's own simulation; `play(seat)` gives the function (episode, frame) ->
     action of a player. `at` schedules what happens meanwhile. `server.grace` says whether the server tells who left.
     `policies` make those that play the seats behind the pages' own, on every page anew; the settings name them too.
+    `stand_in` makes the one that plays on for who is gone, where the settings name one.
     `predictors` are those of the pages, by page: each may have another one, or None; `predictor` is the same for all.
     """
 
@@ -53,6 +54,7 @@ class Mesh:
         watchers: Sequence[Watcher] = (),
         policies: Sequence[Callable[[], Policy]] = (),
         predictors: Sequence[Predictor | None] = (),
+        stand_in: Callable[[], Policy | None] = lambda: None,
         **session: Any,
     ) -> None:
         self.settings = settings
@@ -67,6 +69,7 @@ class Mesh:
         def make(page: Page) -> Session:
             more = {**session}
             more.setdefault("incarnation", 1 + page.seat + seats * page.loads)
+            more.setdefault("load", page.returns)
             played = simulation(page.seat)
             if page.seat < len(predictors):
                 more["predictor"] = predictors[page.seat]
@@ -81,10 +84,11 @@ class Mesh:
                 players=players,
                 me=page.seat,
                 now=page.clock(),
-                wall_ms=1.7e12,
+                wall_ms=1.7e12 + 1000.0 * self.now,
                 seed=seed,
                 sinks=(page.record,),
                 policies={seats + number: make_policy() for number, make_policy in enumerate(policies)},
+                stand_in=stand_in(),
                 **more,
             )
             if page.machine is not None:

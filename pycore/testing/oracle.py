@@ -7,6 +7,7 @@ networks, predictions or rollbacks: it is a plain loop.
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pycore.values import canonical
 from pycore.values.json import record_json
 from pycore.values.results import results_text
 
-NOBODY: Final[Mapping[int, Policy]] = MappingProxyType({})
+NOBODY: Final[Mapping[int, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +51,26 @@ def ground_truth(
     policies: Mapping[int, Policy] = NOBODY,
     seed: int = 0,
     input_delays: Sequence[int] | None = None,
+    gone: Mapping[int, int] = NOBODY,
+    stand_in: Policy | None = None,
 ) -> Truth:
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
 
     `codec` is every seat's, or one for each. `input_delays` are those that the episode was played with, by seat; None:
     those of the settings. `policies` play their seats,
     which have no inputs, from the first frame on, in a game of this `seed`; those with a reaction time see what was
-    shown so many frames ago, and do the default action until something was.
+    shown so many frames ago, and do the default action until something was. `gone` has the last frame with an input of
+    their own, by seat of those who were gone; behind it the seat has its default action, or `stand_in` plays it.
     """
     simulation.reset(episode)
     seats = range(len(inputs))
     codecs = [codec] * len(inputs) if isinstance(codec, ActionCodec) else codec
     defaults = [default_of(codecs[seat], settings.of_seat(seat, "default_action")) for seat in seats]
     delays = [settings.of_seat(seat, "input_delay") for seat in seats] if input_delays is None else input_delays
-    since_hash = blake2b(digest_size=8)
+    recorded = [0 if seat in policies else delay for seat, delay in enumerate(delays)]
+    since_hash = blake2b(f',"delays":{_spelled(recorded)}'.encode(), digest_size=8)
+    firsts = {seat: max(last, delays[seat] - 1) + 1 for seat, last in gone.items()}
+    never = settings.max_steps
     rows: list[tuple[bytes, ...]] = []
     rewards: list[Any] = []
     last = settings.max_steps - 1 if stop_frame is None else min(settings.max_steps - 1, stop_frame)
@@ -71,23 +78,39 @@ def ground_truth(
     every = settings.hash_interval or max(1, round(settings.fps))
     complete = False
     shown: list[Any] = []
-    for frame in range(last + 1):
-        if any(frame >= delays[seat] and frame not in inputs[seat] for seat in seats if seat not in policies):
-            break
-        if policies:
-            shown.append(copy.deepcopy(simulation.observations))  # type: ignore[attr-defined]
-        row = tuple(
-            defaults[seat] if frame < (settings.reaction_time(seat) if seat in policies else delays[seat])
-            else codecs[seat].encode(_act(policies[seat], seat, shown, settings, seed, episode)) if seat in policies
-            else inputs[seat][frame]
-            for seat in seats
+
+    def of_seat(seat: int, frame: int) -> bytes:
+        """What a seat does in a frame, encoded."""
+        if seat in policies:
+            plays, reaction = policies[seat], settings.reaction_time(seat)
+        elif frame < firsts.get(seat, never):
+            return inputs[seat][frame] if frame >= delays[seat] else defaults[seat]
+        elif stand_in is None:
+            return defaults[seat]
+        else:
+            plays, reaction = stand_in, settings.stand_in_reaction
+        return defaults[seat] if frame < reaction else codecs[seat].encode(
+            _act(plays, seat, shown, reaction, seed, episode)
         )  # fmt: skip
+
+    for frame in range(last + 1):
+        if any(
+            delays[seat] <= frame < firsts.get(seat, never) and frame not in inputs[seat]
+            for seat in seats if seat not in policies
+        ):  # fmt: skip
+            break
+        if policies or stand_in is not None:
+            shown.append(copy.deepcopy(simulation.observations))  # type: ignore[attr-defined]
+        row = tuple([of_seat(seat, frame) for seat in seats])
         if frame and not frame % every:
             hashes[frame] = _hash(simulation, since_hash)
             since_hash = blake2b(digest_size=8)
         result = simulation.step([codecs[seat].decode(encoded) for seat, encoded in enumerate(row)])
         rows.append(row)
-        since_hash.update(b"".join(row) + results_text(result).encode())
+        what = "default_action" if stand_in is None else "policy"
+        went = {str(seat): what for seat, first in firsts.items() if first == frame}
+        told = f',"gone":{_spelled(went)}' if went else ""
+        since_hash.update(b"".join(row) + (told + results_text(result)).encode())
         rewards.append(None if result is None else result.rewards)
         if frame == last or (result is not None and result.done):
             complete = True
@@ -95,11 +118,15 @@ def ground_truth(
     return Truth(rows=rows, rewards=rewards, final_hash=_hash(simulation, since_hash), hashes=hashes, complete=complete)
 
 
-def _act(policy: Policy, seat: int, shown: Sequence[Any], settings: Settings, seed: int, episode: int) -> Any:
+def _spelled(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _act(policy: Policy, seat: int, shown: Sequence[Any], reaction: int, seed: int, episode: int) -> Any:
     """What a policy does in the frame behind what was `shown` so far; each has a generator that nobody drew from."""
     frame = len(shown) - 1
     drawn = blake2b(canonical.encode([seed, episode, seat, frame]), digest_size=8).digest()
-    outlook = Outlook(seat, seat, episode, shown[frame - settings.reaction_time(seat)][seat])
+    outlook = Outlook(seat, seat, episode, shown[frame - reaction][seat])
     return policy.act(outlook, frame, random.Random(int.from_bytes(drawn, "big")))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pycore.session.phases import HOLDING, PLAYING, READYING
 from pycore.testing.mesh import Mesh
 from pycore.testing.pages import Page, Watcher
@@ -25,15 +23,12 @@ def settled_in(mesh: Mesh) -> dict[int, tuple[int, int]]:
     return found
 
 
-def behind_drops(mesh: Mesh, episode: int, inputs: Sequence[dict[int, bytes]]) -> None:
-    """Put the default action where somebody was gone, into what the pages gave, by seat."""
-    for seat, (last_episode, frame) in settled_in(mesh).items():
-        if episode < last_episode:
-            continue
-        last = frame if episode == last_episode else -1
-        default = mesh.peers[0].session.seats[seat].default
-        for gone in range(last + 1, mesh.settings.max_steps):
-            inputs[seat][gone] = default
+def gone_in(mesh: Mesh, episode: int) -> dict[int, int]:
+    """The last frame of an episode with an action of its own, by seat of who was gone then; -1: there is none."""
+    return {
+        seat: frame if episode == last_episode else -1
+        for seat, (last_episode, frame) in settled_in(mesh).items() if episode >= last_episode
+    }  # fmt: skip
 
 
 def not_alike(mesh: Mesh) -> list[str]:

@@ -94,7 +94,8 @@ class Relay:
 
         from pycore.relay import create_app
 
-        settings_of = {} if unchecked else settings
+        # The double plays from the first frame on, or not at all.
+        settings_of = {"return_within": 0} if unchecked else settings
         self.app = create_app(database=database, settings=settings_of, site=site, seats=seats, **more)
         if unchecked:
             # The double has settings of its own, which the relay would refuse.

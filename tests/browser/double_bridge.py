@@ -279,5 +279,5 @@ class Bridge:
         self.closed = True
 
 
-def create(config_json, env, clock=None, policies=None, predictor=None):
+def create(config_json, env, clock=None, policies=None, predictor=None, stand_in=None):
     return Bridge(json.loads(config_json), env)

@@ -1,4 +1,4 @@
-"""Groups in real pages: three and four play the example to an end, one of them goes away, the server does.
+"""Groups in real pages: three and four play the example to an end; one goes away, or comes back; so does the server.
 
 Judged as all rehearsals are: the records of those who stay are the same bytes, the record of one who went is theirs as
 far as it goes, and CPython reproduces them.
@@ -117,10 +117,36 @@ def test_four_play_to_an_end(stillness: Stillness, tmp_path: Path) -> None:
         assert len(metrics["network"]) == 3
 
 
+def test_who_loads_the_page_again_plays_on_with_the_same_record_as_the_others(tmp_path: Path) -> None:
+    """Nothing else of what the players did is in it, and what the server has of the one that came back is whole."""
+    outcome = play(tmp_path, 3, seconds=16, reload_at=6)
+    assert outcome.departed is None
+    assert outcome.resumed is not None
+    assert outcome.resumed.frames > 60
+    assert outcome.resumed.frame > 60
+    assert set(reasons(outcome)) <= {"stop", "complete"}
+    assert len(set(outcome.trajectories.values())) == 1
+    player = outcome.resumed.player
+    assert outcome.metrics[player]["load"] == 1
+    assert str(outcome.resumed) in outcome.verdict
+    for other in set("012") - {player}:
+        assert [each["playerId"] for each in outcome.metrics[other]["returns"]] == [player]
+
+
 @pytest.mark.long
-def test_who_loads_the_page_again_is_a_new_visitor_and_the_game_ends_for_the_others(tmp_path: Path) -> None:
-    """What the return into a game would change; until then it is said as it is."""
-    outcome = play(tmp_path, 3, seconds=16, reload_at=8)
+def test_who_comes_back_by_the_server_alone_plays_on(tmp_path: Path) -> None:
+    """Without any peer-to-peer: what was played comes by it, too."""
+    outcome = play(tmp_path, 2, seconds=16, reload_at=6, socketio_only=True)
+    assert outcome.resumed is not None
+    assert len(set(outcome.trajectories.values())) == 1
+
+
+@pytest.mark.long
+def test_where_nobody_returns_who_loads_the_page_again_is_a_new_visitor_and_the_game_ends_for_the_others(
+    tmp_path: Path,
+) -> None:
+    """The study says so."""
+    outcome = play(tmp_path, 3, {"return_within": 0}, seconds=16, reload_at=8)
     assert outcome.departed is not None
     assert outcome.departed.how == "reloaded"
     assert set(reasons(outcome)) <= {"player_left", "returned"}

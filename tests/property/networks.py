@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from watching import News, Recorded, Runs, Truthful, Windows
 
 from pycore import Outlook, Settings
 from pycore.session.membership import UNDECIDED
-from pycore.testing import Happening, Judge, Mesh, Scenario, Standing
+from pycore.testing import Happening, Judge, Mesh, Scenario, Standing, Watcher
 from pycore.testing.happenings import Happenings
 from pycore.testing.survivors import Holding
 
@@ -22,7 +22,9 @@ from pycore.testing.survivors import Holding
 class Net(Mesh):
     """A mesh with its judges, and with pages that are opened late."""
 
-    def __init__(self, schedule: Schedule, simulation: Callable[[int], Any] | None = None) -> None:
+    def __init__(
+        self, schedule: Schedule, simulation: Callable[[int], Any] | None = None, watchers: Sequence[Watcher] = ()
+    ) -> None:
         self.schedule = schedule
         self.standing = Standing()
         self.truthful = Truthful()
@@ -42,8 +44,10 @@ class Net(Mesh):
         super().__init__(
             schedule.seats, settings_of(schedule), make, lambda seat: keys(schedule, seat), schedule.conditions,
             seed=schedule.seed, policies=[functools.partial(Bot, schedule.wide)] * schedule.policies,
+            stand_in=lambda: None if self.settings.stand_in is None else Bot(schedule.wide),
             watchers=[
-                *(judge for judge in self.judges if simulation is None or judge is not self.truthful), self.holding
+                *(judge for judge in self.judges if simulation is None or judge is not self.truthful), self.holding,
+                *watchers,
             ],
         )  # fmt: skip
         self.happens = Happenings(self, self.standing)
@@ -62,7 +66,7 @@ class Net(Mesh):
 
         def start() -> None:
             self.to_come.discard(seat)
-            self.peers[seat].load()
+            self.peers[seat].load(first=True)
 
         self.at(when, start)
 
@@ -85,12 +89,21 @@ def settings_of(schedule: Schedule) -> Settings:
         hash_interval=schedule.hash_interval,
         p2p_wait=1.0,
         datagram_bytes=schedule.datagram_bytes,
-        on_drop=("end", "default_action")[schedule.seed % 2],
+        **after_a_drop(schedule),
         policies={
             str(schedule.seats + number): {"policy": "bot.py:make", "reaction_time": reaction}
             for number, reaction in zip(range(schedule.policies), (*schedule.reactions, 0, 0), strict=False)
         },
     )
+
+
+def after_a_drop(schedule: Schedule) -> dict[str, Any]:
+    """What follows a drop: in every fourth schedule a policy plays on, with a reaction time or without."""
+    on_drop = ("end", "default_action", "end", "policy")[schedule.seed % 4]
+    if on_drop != "policy":
+        return {"on_drop": on_drop}
+    reaction = (0, 5, 20)[schedule.seed // 4 % 3]
+    return {"on_drop": on_drop, "stand_in": {"policy": "bot.py:make", "reaction_time": reaction}}
 
 
 class Bot:
@@ -198,6 +211,14 @@ def depart(net: Net, what: str, seat: int, amount: int) -> None:
         raise AssertionError(what)
 
 
+def load_again(net: Net, seat: int, overlapping: bool) -> None:
+    """A page is loaded again, but for `overlapping` only once nobody is on the way back any more."""
+    if not overlapping and any(page.session.catching_up for page in net.peers):
+        net.at(net.now + 1.0, lambda: load_again(net, seat, overlapping))
+    elif not net.peers[seat].over:
+        net.happens.add(Happening(what="reload", seats=(seat,), begins=net.now))
+
+
 STAYS = ("delay", "lossy", "slow", "ticks", "hiccups")
 """What a schedule has for good."""
 
@@ -210,9 +231,11 @@ def heal(net: Net) -> None:
         way.lose_next = 0
 
 
-def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) -> Net:
+def build(
+    schedule: Schedule, simulation: Callable[[int], Any] | None = None, watchers: Sequence[Watcher] = ()
+) -> Net:
     """The mesh of a schedule, not run yet."""
-    net = Net(schedule, simulation)
+    net = Net(schedule, simulation, watchers)
     net.server.passes_epoch = schedule.pass_epoch
     net.server.grace = schedule.grace
     net.news.must_end = bool(schedule.departures)
@@ -223,6 +246,8 @@ def build(schedule: Schedule, simulation: Callable[[int], Any] | None = None) ->
         core_view.save_every(page.session, every)
     if schedule.heals:
         net.at(schedule.good_after, lambda: heal(net))
+    for when, seat in schedule.reloads:
+        net.at(when, lambda seat=seat: load_again(net, seat, schedule.overlapping))
     for when, what, seat, amount in schedule.departures:
         net.at(when, lambda what=what, seat=seat, amount=amount: depart(net, what, seat, amount))
     return net
@@ -246,16 +271,18 @@ def patience(schedule: Schedule) -> float:
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
     # Or the others go on without who went.
     found = found or (schedule.seats > 2 and of.on_drop != "end")
+    # Or who was loaded again plays on with them.
+    found = found or any(what == "load again" for _, what, *_ in schedule.departures)
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
     # Of three and more one may go while the others wait for another one to get ready.
     again = of.ready_timeout + 2 * UNDECIDED if schedule.seats > 2 else 0.0
-    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + again + played
+    return max(last) + of.p2p_wait + max(of.dropped_after, of.return_within) + of.ready_timeout + 5.0 + again + played
 
 
 def play(schedule: Schedule, until: float | None = None) -> Net:
     """Run a schedule to its end, or to the given virtual time."""
     net = build(schedule)
     if until is None:
-        until = patience(schedule) if schedule.departures else 300.0
+        until = patience(schedule) if schedule.departures else 300.0 + 60.0 * len(schedule.reloads)
     net.run(until)
     return net

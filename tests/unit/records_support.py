@@ -97,3 +97,27 @@ def changed(text: str, line: int, change: Callable[[dict[str, Any]], object]) ->
     change(value)
     lines[line - 1] = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return "\n".join(lines)
+
+
+def of_three(folder: Path, on_drop: str) -> Path:
+    """A game of three of whom one leaves in the middle of the second episode."""
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = OF.replace(on_drop=on_drop)
+    mesh = Mesh(
+        3, settings, lambda seat: Walk(3, seed=SEED), lambda seat: lambda episode, frame: 1 + (frame // 3 + seat) % 5,
+        Conditions(delay=0.05), seed=SEED,
+    )  # fmt: skip
+    mesh.server.grace = 1.0
+    kept = [Trajectory() for _ in range(3)]
+    for page, trajectory in zip(mesh.peers, kept, strict=True):
+        page.session.add_sink(trajectory)
+    mesh.at(3.4, mesh.peers[2].leave)
+    mesh.run(60.0)
+    for seat, page in enumerate(mesh.peers):
+        (folder / f"trajectory-{seat}.jsonl").write_text(trajectory_text(page.session, kept[seat]))
+        (folder / f"metrics-{seat}.json").write_text(json.dumps(export_session_metrics(page.session)))
+    of = {**SETTINGS, "on_drop": on_drop}
+    (folder / "game.py").write_text(
+        f"from pycore.testing import Walk\nSETTINGS = {of!r}\ndef make_env():\n    return Walk(3, seed={SEED})\n"
+    )
+    return folder

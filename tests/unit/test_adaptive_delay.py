@@ -127,12 +127,10 @@ def test_a_long_way_makes_a_longer_delay_and_fewer_rollbacks(seats: int) -> None
     metrics say the delay of each episode."""
     fixed, adaptive = played(seats, FAR), played(seats, FAR, adaptive_input_delay="all")
     delays = adaptive.peers[0].session.pacing.delays
-    assert delays[0] == (1,) * seats
-    assert all(4 <= delay <= 5 and len(set(of)) == 1 for of in delays[1:] for delay in of)
+    assert all(3 <= delay <= 5 and len(set(of)) == 1 for of in delays for delay in of)
+    assert max(delays[0]) >= 3, "the first episode begins with what was measured while connecting"
     for before, after in zip(fixed.peers, adaptive.peers, strict=True):
-        # The first episode is the same in both.
-        first = sum(before.session.timeline.resimulated for before in fixed.peers) / 4 / seats
-        assert after.session.timeline.resimulated - first < 0.1 * 3 * first
+        assert after.session.timeline.resimulated < 0.1 * before.session.timeline.resimulated
         assert before.session.timeline.resimulated > 300
         metrics = export_session_metrics(after.session)
         recorded = [tuple(episode["inputDelay"].values()) for episode in metrics["episodes"]]
@@ -143,13 +141,14 @@ def test_a_long_way_makes_a_longer_delay_and_fewer_rollbacks(seats: int) -> None
 
 
 def test_a_delay_follows_a_network_that_becomes_better() -> None:
-    """In the episode behind the next READY; up and down again."""
+    """In the episode behind the next READY."""
 
     def script(mesh: Mesh) -> None:
         mesh.at(20.0, lambda: setattr(mesh, "conditions", replace(FAR, delay=0.01, jitter=0.0)))
 
     delays = played(2, FAR, script, adaptive_input_delay="all").peers[0].session.pacing.delays
-    assert [max(of) for of in delays] == [1, delays[1][0], delays[1][0], 1]
+    assert [max(of) for of in delays] == [delays[0][0], delays[1][0], delays[1][0], 1]
+    assert delays[0][0] >= 3
     assert delays[1][0] >= 4
 
 

@@ -229,7 +229,7 @@ def test_the_page_gets_the_policys_file_and_is_told_what_to_make_of_it(study: Pa
         "1": {"module": "partner", "factory": "make_wrong"},
         "2": {"module": "bots.deep", "factory": "make"},
     }
-    assert policies_of({}, None) == ({}, None, {}, [])
+    assert policies_of({}, None) == ({}, None, None, {}, [])
     with pytest.raises(SiteFailed, match=r"there is no other\.py beside chase\.py; the policy of player 1 is in it"):
         policies_of({"policies": {"1": "other.py"}}, study)
 
@@ -239,7 +239,7 @@ def test_a_script_that_one_page_computes_goes_into_the_page_and_not_into_its_pyt
     (study.parent / "net.mjs").write_text("export const makePolicy = () => () => 1;")
     settings = {"policies": {"1": {"policy": "net.mjs", "computed_by": "one"},
                              "2": {"policy": "net, March", "computed_by": "one"}}}  # fmt: skip
-    assert policies_of(settings, study) == ({}, None, {"1": "net.mjs"}, [study.parent / "net.mjs"])
+    assert policies_of(settings, study) == ({}, None, None, {"1": "net.mjs"}, [study.parent / "net.mjs"])
     assert without_script(Settings.of(settings)) == ["2"]
     [said] = without_policy(settings)
     assert said.startswith("one page computes the policy of player 2, and pycore's page does not have it: name its")

@@ -84,7 +84,7 @@ def test_frames_have_no_gap_hashes_come_every_kth_and_each_episode_has_one_end()
         assert of[-1] == {"end": episode, "frames": 90, "hash": of[-1]["hash"]}
         bare = Walk(2, seed=1)
         bare.reset(episode)
-        rows = b""
+        rows = f',"delays":{to_json(of[0]["delays"])}'.encode()
         for line in of:
             if "hash" in line:
                 state = bare.canonical(bare.save()) + blake2b(rows, digest_size=8).digest()

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from records_support import OF, SEED, SETTINGS, changed, forgotten, played, stored  # noqa: F401
+from records_support import SETTINGS, changed, forgotten, of_three, played, stored  # noqa: F401
 
 from pycore.cli import cli
-from pycore.records import Trajectory, export_session_metrics, trajectory_text
-from pycore.testing import Conditions, Mesh, Walk
 
 
 def run(*arguments: str | Path) -> Result:
@@ -228,35 +226,8 @@ def test_a_mistake_in_the_call_is_told_with_the_way_out(tmp_path: Path, words: l
     assert message in result.output.replace("\n", " ")
 
 
-def of_three(folder: Path, on_drop: str) -> Path:
-    """A game of three of whom one leaves in the middle of the second episode."""
-    settings = OF.replace(on_drop=on_drop)
-    mesh = Mesh(
-        3, settings, lambda seat: Walk(3, seed=SEED), lambda seat: lambda episode, frame: 1 + (frame // 3 + seat) % 5,
-        Conditions(delay=0.05), seed=SEED,
-    )  # fmt: skip
-    mesh.server.grace = 1.0
-    kept = [Trajectory() for _ in range(3)]
-    for page, trajectory in zip(mesh.peers, kept, strict=True):
-        page.session.add_sink(trajectory)
-    mesh.at(3.4, mesh.peers[2].leave)
-    mesh.run(60.0)
-    for seat, page in enumerate(mesh.peers):
-        (folder / f"trajectory-{seat}.jsonl").write_text(trajectory_text(page.session, kept[seat]))
-        (folder / f"metrics-{seat}.json").write_text(json.dumps(export_session_metrics(page.session)))
-    of = {**SETTINGS, "on_drop": on_drop}
-    (folder / "game.py").write_text(
-        "from pycore.testing import Walk\n"
-        f"SETTINGS = {of!r}\n"
-        f"def make_env():\n    return Walk(3, seed={SEED})\n"
-    )
-    return folder
-
-
 @pytest.mark.parametrize(("on_drop", "frames"), [("default_action", 100), ("end", None)])
-def test_where_one_of_three_was_gone_it_is_said_who_and_where(
-    tmp_path: Path, on_drop: str, frames: int | None
-) -> None:
+def test_where_one_of_three_was_gone_it_is_said_who_and_where(tmp_path: Path, on_drop: str, frames: int | None) -> None:
     """The others' records are whole and the same, and the environment gives them again."""
     game = of_three(tmp_path, on_drop)
     drops = [json.loads((game / f"metrics-{seat}.json").read_text())["drops"] for seat in range(3)]

@@ -41,6 +41,7 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
  * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  * @property {Record<string, string>} [page_policies] by player, the modules of those that one page computes
  * @property {{module: string, factory: string}} [predictor]
+ * @property {{module: string, factory: string}} [stand_in] what plays on for who is gone
  */
 
 /**
@@ -211,15 +212,18 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   const makePredictor = manifest.predictor === undefined
     ? () => undefined
     : factoryOf(pyodide, manifest.predictor, 'load-predictor');
+  const makeStandIn = manifest.stand_in === undefined ? () => undefined : factoryOf(pyodide, manifest.stand_in, 'load-policy');
   /** @type {Loaded['create']} */
   const createWithPolicies = (config, environment, clock) => {
     const policies = makePolicies();
     const predictor = makePredictor();
+    const standIn = makeStandIn();
     try {
-      return create(config, environment, clock, policies, predictor);
+      return create(config, environment, clock, policies, predictor, standIn);
     } finally {
       policies.destroy();
       predictor?.destroy();
+      standIn?.destroy();
     }
   };
 

@@ -182,3 +182,18 @@ def test_the_generators_of_the_caller_are_left_alone_by_what_is_no_trial() -> No
     random.seed(5)
     first = codes(of_policy("dice"))
     assert codes(of_policy("dice")) == first == {("unfit", "policy_generator")}
+
+
+def test_what_plays_on_for_who_is_gone_is_tried_on_every_seat_of_a_person() -> None:
+    """A fault is found, and named as what it is of."""
+    named = {"on_drop": "policy", "stand_in": "audited_policies.py:make_policy"}
+    report = tried(audited.Fit, settings=named, folder=str(FOLDER))
+    assert report.fit
+    assert sorted(report.facts["stand_in"]) == ["0", "1"]
+    assert report.facts["stand_in"]["1"]["policy"] == "audited_policies.py:make_policy"
+    assert "policies" not in report.facts
+    keeping = {**named, "stand_in": "audited_policies.py:make_keeping", "policies": {"1": "audited_policies.py"}}
+    report = tried(audited.Fit, settings=keeping, folder=str(FOLDER))
+    assert [*report.facts["stand_in"], *report.facts["policies"]] == ["0", "1"]
+    (finding,) = [finding for finding in report.findings if finding.code == "policy_keeps"]
+    assert finding.what.startswith("the policy that plays on for player 0 does something else")

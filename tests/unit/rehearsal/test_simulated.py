@@ -109,7 +109,7 @@ def fell_back(of: Outcome) -> bool:
 HAPPENED: dict[str, tuple[tuple[str, ...], Callable[[Outcome, Outcome], bool]]] = {
     "leave": (("leave 1@2",), lambda of, calm: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
     "vanish": (("vanish 1@2",), lambda of, calm: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
-    "reload": (("reload 1@2",), lambda of, calm: "returned" in of.reasons),
+    "reload": (("reload 1@2",), lambda of, calm: of.frames == 240 and of.reasons == ("complete", "complete")),
     "break": (("break 1@3",), lambda of, calm: of.reasons == ("player_left", "error") and 30 < of.frames < 120),
     "stop": (("stop 1@3",), lambda of, calm: of.reasons == ("stop", "stop") and 60 < of.frames < 120),
     "hide": (("hide 1@2-5",), lambda of, calm: of.frames == 240 and of.rollbacks < calm.rollbacks),
@@ -204,6 +204,24 @@ def test_of_three_the_others_end_alike_or_play_on(
 
     monkeypatch.setattr(Round, "settle", differs)
     assert {"record", "survivors"} & set(playing.run(one(what)).kinds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["leave 1@2", "vanish 0@2"])
+def test_of_three_the_others_play_on_with_a_policy_in_the_place_of_who_is_gone(tmp_path: Path, what: str) -> None:
+    """As the study names it, and as a bare loop has it."""
+    file = written(tmp_path, 3)
+    (tmp_path / "orchard_after.py").write_text(
+        "class After:\n"
+        "    def act(self, outlook, frame, random):\n"
+        "        return random.randrange(4)\n\n\n"
+        "def make_policy():\n"
+        "    return After()\n"
+    )
+    playing = Simulated(Game.of(str(file), {"on_drop": "policy", "stand_in": "orchard_after.py"}))
+    went_on = playing.run(one(what))
+    stay = [reason for seat, reason in enumerate(went_on.reasons) if str(seat) not in what.partition("@")[0]]
+    assert (went_on.problems, stay, went_on.frames) == ([], ["complete"] * 2, 240)
 
 
 @pytest.mark.slow
