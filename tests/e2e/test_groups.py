@@ -44,7 +44,11 @@ def test_three_play_until_one_closes_the_page_and_the_others_are_told(stillness:
     def by_peer_alone(outcome: Outcome) -> None:
         assert outcome.departed is not None
         assert outcome.departed.metrics["frames"]["total"] > 60
-        assert outcome.relay["inputs_relayed"] == 0 or outcome.reports
+        changes = [change for metrics in outcome.metrics.values() for change in metrics["pathChanges"]]
+        # To who has closed the page goes by the server what the others do until the server says that somebody left.
+        assert {str(change["playerId"]) for change in changes} <= {outcome.departed.player}
+        assert outcome.departed.metrics["pathChanges"] == []
+        assert changes or outcome.relay["inputs_relayed"] == 0
 
     outcome = stillness.undisturbed(lambda: play(tmp_path, 3, seconds=14, leave_at=8), by_peer_alone)
     assert outcome.departed is not None
