@@ -72,6 +72,8 @@ class Dispatch:
             seat = inputs.seat
             target = current + seat.delay
             if inputs.dispatched < target:
+                if inputs.given:
+                    action = inputs.given.pop(target, action)
                 self._timeline.fix(seat.number, target, action)
                 inputs.fix(target, action)
         for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked

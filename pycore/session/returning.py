@@ -30,7 +30,6 @@ from pycore.session.phases import DONE, FAILED, READYING
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.told import Told
-from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.returns import Knock
 from pycore.session.topics.status import Status
@@ -59,7 +58,7 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes",
+        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_hashes",
         "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
         "_timeline", "_told", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
@@ -75,7 +74,6 @@ class Returning:
         hashes: Hashes,
         status: Status,
         stop: Stop,
-        gone: Gone,
         beginning: Beginning,
         intake: Intake,
         welcomes: Welcomes,
@@ -94,7 +92,6 @@ class Returning:
         self._hashes = hashes
         self._status = status
         self._stop = stop
-        self._gone = gone
         self._beginning = beginning
         self._intake = intake
         self._welcomes = welcomes
@@ -111,7 +108,7 @@ class Returning:
         self.busy = True
         """We are not there yet."""
         status.mark(RETURNING, True)
-        gone.set_behind(UNKNOWN)
+        self._timeline.frames.allow(UNKNOWN)
         intake.set_returning(True)
         welcomes.return_as(self)
         for link in roster.links:
@@ -258,8 +255,10 @@ class Returning:
         for earlier, (frames, reason) in enumerate(accounts[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
-        self._gone.set_behind(self._target + 1)
         self._beginning.resume(accounts[0].delays, now)
+        # They are ahead of what was confirmed as far as they know our inputs, and guess.
+        held = [frame for of in accounts for inputs in of.held.values() for frame in inputs]
+        self._timeline.frames.allow(max([self._target, *held]) + 1)
         for link in self._roster.links:
             link.peer.resume()
         for link, of in self._accounts.items():
@@ -347,7 +346,9 @@ class Returning:
                 held |= of.held.get(seat.number, {})
             last = max([timeline.current + seat.delay - 1, *held])
             for frame in range(inputs.dispatched + 1, min(last, timeline.frames.opened) + 1):
-                self._fix(seat.number, frame, held.get(frame, seat.default))
+                self._fix(seat.number, frame, held.pop(frame, seat.default))
+            # What lies further ahead than we can reach yet is not ours to choose either.
+            inputs.resume(held)
         for link in self._roster.links:
             theirs = accounts.get(link)
             for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
@@ -377,7 +378,6 @@ class Returning:
         self._status.mark(RETURNING, False)
         self._intake.set_returning(False)
         self._welcomes.arrive()
-        self._gone.set_behind(0)
         self._told.clear()
         for link in self._roster.links:
             link.speak(self._bit)

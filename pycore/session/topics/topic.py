@@ -71,7 +71,7 @@ def end_of_all(links: Sequence[Link], timeline: Timeline, frame: int) -> None:
     are delayed, so nobody holds more; and what nobody can have reached, nobody holds at.
     """
     held = known_to_all(links, timeline)
-    if frame + timeline.frames.ahead < held or frame > timeline.frames.opened:
+    if frame + timeline.frames.ahead < held or frame > timeline.frames.reached:
         raise DecodeError(f"an end at frame {frame}, while all hold frame {held} and {timeline.current} is current")
 
 
