@@ -30,6 +30,7 @@ from pycore.errors import (
     UsageError,
 )
 from pycore.events import (
+    CaughtUp,
     Desync,
     DesyncReported,
     EpisodeEnded,
@@ -39,6 +40,7 @@ from pycore.events import (
     PeerStatus,
     PhaseChanged,
     PlayerGone,
+    Returned,
     SessionEnded,
 )
 from pycore.policy import Outlook, Policy, Predictor
@@ -58,7 +60,7 @@ __all__ = [
     "STEPPED", "RESIMULATED", "STALLED", "ON_HOLD", "OVER",
     "CONNECTING", "READYING", "PLAYING", "HOLDING", "BETWEEN", "DONE", "FAILED", "PHASE_NAMES",
     "Event", "Log", "PhaseChanged", "PathChanged", "EpisodeEnded", "SessionEnded", "Desync",
-    "DesyncReported", "PeerStatus", "PlayerGone",
+    "DesyncReported", "PeerStatus", "PlayerGone", "Returned", "CaughtUp",
     "PycoreError", "UsageError", "ConfigError", "ActionError", "ActionTooLarge", "CanonicalError", "PeerError",
     "DecodeError", "PolicyError", "EnvironmentUnfit",
 ]  # fmt: skip

@@ -122,12 +122,13 @@ class DesyncReported(Frozen):
 
 
 class PeerStatus(Frozen):
-    """A player is hidden, interrupted, back, or gone for good."""
+    """A player is hidden, interrupted, away, on the way back, there, or gone for good."""
 
     news = "peer"
     seat: int
     status: str
-    """`present`, `hidden`, `interrupted` or `gone`."""
+    """`present`, `hidden`, `interrupted`, `away` (its connection to the server is lost, or its page is loaded again,
+    and its seat is kept), `returning` (its page was loaded again, and steps what was played) or `gone`."""
 
 
 class PlayerGone(Frozen):
@@ -145,9 +146,30 @@ class PlayerGone(Frozen):
     """What follows, as the settings have it."""
 
 
+class Returned(Frozen):
+    """A player whose page was loaded again plays on."""
+
+    news = "returned"
+    seat: int
+    episode: int
+    frame: int
+    """Up to this frame everything was confirmed before its page was loaded; -1: nothing was."""
+    load: int
+    """How often its page was loaded again in this game."""
+
+
+class CaughtUp(Frozen):
+    """This page was loaded again, and has stepped what was played without it."""
+
+    news = "caught-up"
+    episode: int
+    frames: int
+    """So many frames of it were stepped again, or for the first time, and never shown."""
+
+
 News = (
     PhaseChanged | PathChanged | EpisodeEnded | DelaysChanged | SessionEnded | Desync | DesyncReported | PeerStatus
-    | PlayerGone
+    | PlayerGone | Returned | CaughtUp
 )  # fmt: skip
 """News that is no line of the log."""
 

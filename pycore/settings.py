@@ -30,6 +30,7 @@ PARTNERS: Final = ("policies", "on_drop", "stand_in")
 ON_DROP: Final = ("end", "default_action", "policy")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
+RETURN_WITHIN: Final = 60.0
 ADAPTIVE: Final = ("off", "all", "each")
 RISE: Final = 4
 """Frames by which an input delay may rise unless the study says otherwise: at 30 fps 133 ms, which people notice less
@@ -96,6 +97,12 @@ class Settings(Frozen):
     """The policy that plays on for whoever is gone, where `on_drop` is `policy`: ``"stand_in.py:make_policy"``, or an
     object with `policy`, the same text, and perhaps `version` and `reaction_time`, as in `policies`. It is kept as an
     object, every page computes it, and it must be alike for all."""
+    return_within: float = RETURN_WITHIN
+    """How long the seat of a page that is loaded again, or whose line to the server is lost, is kept, and its return
+    waited for. 0: nobody returns."""
+    catch_up_within: float = 20.0
+    """How long a page that returns may take to step again what was played, by what a step was measured to take: if it
+    is more, it does not return."""
     datagram_bytes: int = 1200
     """Size limit of one datagram."""
     on_desync: str = "report"
@@ -136,6 +143,8 @@ class Settings(Frozen):
         _within("hash_interval", self.hash_every, 1, 10_000)
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
         for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
+            _within(name, getattr(self, name), 0, 3600)
+        for name in ("return_within", "catch_up_within"):
             _within(name, getattr(self, name), 0, 3600)
         if self.store_every != 0:
             _within("store_every", self.store_every, 1, 3600)
@@ -265,6 +274,8 @@ class Settings(Frozen):
             agreed["policies"] = {**self.policies}
         if self.on_drop != ON_DROP[0]:
             agreed["on_drop"] = self.on_drop
+        if self.return_within != RETURN_WITHIN:
+            agreed["return_within"] = float(self.return_within)
         if self.stand_in is not None:
             agreed["stand_in"] = {**self.stand_in}
         if self.on_desync != ON_DESYNC[0]:

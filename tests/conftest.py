@@ -16,6 +16,17 @@ settings.register_profile("thorough", settings.get_profile("pycore"), max_exampl
 settings.load_profile(os.environ.get("PYCORE_HYPOTHESIS", "pycore"))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With PYCORE_TESTS="one of each": of the parameters that a test is left with, the first ones only."""
+    if os.environ.get("PYCORE_TESTS") != "one of each":
+        return
+    first = list({item.nodeid.partition("[")[0]: item for item in reversed(items)}.values())
+    chosen = set(first)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before the first test that opens a browser: let Playwright start the Chromium that is there."""

@@ -44,9 +44,11 @@ class Recorded(Walk):
 
 
 def given(page: Page, episode: int) -> dict[int, bytes]:
-    """All inputs that were fixed at a page; of a frame with several, since it was loaded again, the first."""
+    """All inputs that were fixed at a page; of a frame with several, since it was loaded again, the first, unless it
+    returned: then it knows what others hold of those before."""
     found: dict[int, bytes] = {}
-    for load in (page.inputs, *reversed(page.given_before)):
+    loads = [*page.given_before, page.inputs]
+    for load in loads if page.session.load else reversed(loads):
         if episode < len(load):
             found.update(load[episode])
     return found
@@ -182,6 +184,9 @@ class Runs(Judge):
         session = page.session
         if data is None or len(data) < 20 or session.phase not in (PLAYING, HOLDING):
             return
+        if data[3] != session.link_to(sender).peer.low:
+            # Of a load of its page before the one that speaks now.
+            return
         frames = core_view.frames_in_two_runs(session, data, sender)
         self.checked += bool(frames)
         lacking = [frame for frame in frames if not core_view.knows(session, sender, frame)]
@@ -202,7 +207,10 @@ class News(Judge):
         self._read: dict[int, int] = {}
 
     def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
-        self._heard[page.seat, sender] = self.mesh.now
+        peer = page.session.link_to(sender).peer
+        if data is None or not peer.load or data[3] == peer.low:
+            # Otherwise it is of a load of its page before the one that came back.
+            self._heard[page.seat, sender] = self.mesh.now
 
     def advanced(self, page: Page, flags: int) -> None:
         read = self._read.get(page.seat, 0)
@@ -223,7 +231,9 @@ class News(Judge):
                 self._check_end(page, event)
 
     def _check_end(self, page: Page, event: SessionEnded) -> None:
-        if not self.must_end and event.reason not in ("complete", "stop"):
+        # Whether who came back too late has everything from before is looked at in the end.
+        allowed = ("complete", "stop", "no_return") if page.returns else ("complete", "stop")
+        if not self.must_end and event.reason not in allowed:
             self.complain(page, "end", f"{event}")
         if event.reason == "no_progress":
             quiet = max(

@@ -5,8 +5,8 @@ opens a browser, Python 3.11, the tests marked slow, and three quarters or more 
 `--all` adds what is long (`tools.long`).
 
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
-The checks and the tests without a browser run two at a time; whatever opens browsers runs alone, because its
-timing is part of what it tests.
+The checks and the tests without a browser run two at a time, and so do the digests of parity; whatever else opens
+browsers runs alone, because its timing is part of what it tests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,10 +117,17 @@ def counts_of(report: Path) -> Counts:
     return Counts(passed, failed, skipped)
 
 
-PLAYERS = 2
-"""Games in real pages that are played at the same time: much of a test is waiting. A third takes its time from them."""
+PLAYERS = 3
+"""Games in real pages that are played at the same time. One takes about 40 s on an idle machine, of which two cores are
+busy for a third: the rest is waiting, for the page's own countdowns above all."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
+HALF = {"PYCORE_SCHEDULES": "0.5x"}
+"""Of the laws over whole schedules: they run in full, and eight times over, with --all. The oracle keeps its examples,
+few of which do what comes seldom."""
+ONE_OF_EACH = {"PYCORE_TESTS": "one of each"}
+"""Of the tests with parameters the first one each (tests/conftest.py)."""
+NOTHING: Mapping[str, str] = {}
 
 
 def pytest(
@@ -129,11 +136,14 @@ def pytest(
     marks: str,
     options: argparse.Namespace,
     live: bool = False,
-    quick: bool = False,
+    much: Mapping[str, str] = NOTHING,
     workers: int = 1,
     without: Sequence[str] = (),
 ) -> tuple[Counts, str]:
-    """One run of pytest on the folders but those `without`, or on those of their tests that the arguments name."""
+    """One run of pytest on the folders but those `without`, or on those of their tests that the arguments name.
+
+    `much`: the variables that say how many examples and tests; who calls build.py has the last word.
+    """
     present = [folder for folder in folders if any((ROOT / folder).rglob("test_*.py"))]
     if not present:
         raise Broken(f"no tests in {', '.join(folders)}")
@@ -151,7 +161,7 @@ def pytest(
         if workers > 1:
             words += ["-n", str(workers), "--dist", "worksteal"]
         words += [word for word in options.pytest_arguments if word not in named]
-        variables = {name: value for name, value in QUICK.items() if quick and name not in os.environ}
+        variables = {name: value for name, value in much.items() if name not in os.environ}
         status, output = command(words, live=live, **variables)
         counts = counts_of(report) if report.is_file() else None
     if status == 5 and options.pytest_arguments:  # nothing collected: the arguments chose tests of other steps
@@ -181,21 +191,24 @@ def javascript(_: argparse.Namespace) -> tuple[Counts, str]:
 
 def unit(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()  # the wheel's and the oracle's tests use Node
-    return pytest(sys.executable, UNIT, marks_of(options), options, quick=options.fast, without=EDGES)
+    much = QUICK if options.fast else NOTHING
+    return pytest(sys.executable, UNIT, marks_of(options), options, much=much, without=EDGES)
 
 
 def edges(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    return pytest(sys.executable, EDGES, marks_of(options), options, quick=options.fast)
+    return pytest(sys.executable, EDGES, marks_of(options), options, much=QUICK if options.fast else NOTHING)
 
 
 def marks_of(options: argparse.Namespace) -> str:
-    return f"{WITHOUT} and not slow" if options.fast else WITHOUT
+    """What is long repeats what is tested; with --all it is in the part `examples`, with more of them."""
+    return f"{WITHOUT} and not slow and not long" if options.fast else f"{WITHOUT} and not long"
 
 
 def laws(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    return pytest(sys.executable, LAWS, marks_of(options), options, quick=options.fast)
+    much = QUICK if options.fast else NOTHING if options.all else HALF
+    return pytest(sys.executable, LAWS, marks_of(options), options, much=much)
 
 
 def floor(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -204,7 +217,9 @@ def floor(options: argparse.Namespace) -> tuple[Counts, str]:
     python = environment.ensure_floor()
     if python is None:
         return Counts(), "no Python 3.11 on this machine, so the floor was not tested"
-    return pytest(python, UNIT + LAWS, f"{WITHOUT} and not slow and not tooling", options, quick=True)
+    marks = f"{WITHOUT} and not slow and not long and not tooling"
+    much = QUICK if options.all else {**QUICK, **ONE_OF_EACH}
+    return pytest(python, UNIT + LAWS, marks, options, much=much)
 
 
 def parity(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -212,7 +227,7 @@ def parity(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     distributions.ensure_all()
-    return pytest(sys.executable, ["tests/parity"], "", options, live=True)
+    return pytest(sys.executable, ["tests/parity"], "", options)
 
 
 def browser(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -230,7 +245,8 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
     chromium.ensure(options.chromium)
     site.build()
     marks = "" if options.all else "not long"
-    return pytest(sys.executable, ["tests/e2e", "tests/tutorial"], marks, options, live=True, workers=PLAYERS)
+    # The tutorial is one test and the longest of all: it comes first, so that nobody waits for it at the end.
+    return pytest(sys.executable, ["tests/tutorial", "tests/e2e"], marks, options, live=True, workers=PLAYERS)
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -267,11 +283,11 @@ STEPS = (
     Step("unit", "unit tests, and the corpus of the fuzzer", unit),
     Step("laws", "property tests, and the comparison with the oracle", laws),
     Step("edges", "unit tests of the audit, the relay, the rehearsal and the interactive_gym page's part", edges),
-    Step("floor", "the fast ones of them on Python 3.11, where it is present", floor, fast=False),
+    Step("floor", "one of each law of them on Python 3.11, where it is present; all with --all", floor, fast=False),
+    Step("parity", "the same digests on CPython and on three Pyodides", parity, fast=False),
     Step("lint", "ruff", lint),
     Step("types", "mypy --strict", types),
     Step("js", "tsc, with checkJs, on web/", javascript),
-    Step("parity", "the same digests on CPython and on three Pyodides", parity, browser=True, fast=False),
     Step("browser", "the shims in a headless Chromium", browser, browser=True, fast=False),
     Step("e2e", "whole sessions in two pages, and the tutorial", e2e, browser=True, fast=False),
     Step("page", "the real interactive_gym page, with its server", page, browser=True, fast=False),

@@ -21,6 +21,7 @@ from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
+from pycore.bridge.returns import Returns
 from pycore.bridge.seats import looks_of, who_left
 from pycore.bridge.sent import Sent
 from pycore.bridge.stores import Stores
@@ -47,9 +48,8 @@ DISPLAYED: Final = STEPPED | RESIMULATED
 """Flags of a tick after which there is another picture."""
 
 WALL_OFF_MS: Final = 1000.0
-"""By so much the wall clock may be off what this page's monotonic clock makes of it. A machine that slept is off by
-more, where its monotonic clock stood still meanwhile; a clock that is put right by a little is not followed, or the
-times of two frames would change their order for nothing."""
+"""By so much the wall clock may be off what this page's monotonic clock makes of it. Of a machine that slept, whose
+monotonic clock stood still, it is off by more; put right by a little, it would change the order of two frames."""
 
 MALFORMED: Final = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 """What reading a message raises that is none."""
@@ -91,12 +91,11 @@ class Bridge:
     ) -> None:
         self.trajectory = Trajectory()
         self.session = session = Session(
-            simulation, game.settings, game_id=game.game_id, players=game.players, me=game.me, now=game.now,
-            wall_ms=game.wall_ms, seed=game.seed, sinks=(self.trajectory,), **more,
+            simulation, game.settings, game_id=game.game_id, players=game.players, me=game.me, load=game.load,
+            now=game.now, wall_ms=game.wall_ms, seed=game.seed, sinks=(self.trajectory,), **more,
         )  # fmt: skip
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
-        self.now = game.now
-        """When the last call was made."""
+        self.now = game.now  # of the last call
         self._links = session.links
         self.link_count = len(self._links)
         self._index_of = {link.seat: index for index, link in enumerate(self._links)}
@@ -112,10 +111,10 @@ class Bridge:
         # A companion has pictures of its own.
         self._pictures = Pictures(simulation) if companion is None and isinstance(simulation, Renderable) else None
         self._refusals = Refusals()
-        self._figures = Figures(session, game.wall_ms, game.joined_ms)
-        self._experienced: Experienced | None = None
-        if game.settings.experienced and companion is None:
-            self._experienced = Experienced(session, game.now)
+        self._returns = Returns(session, self.seat_of)
+        self._figures = Figures(session, game.wall_ms, game.joined_ms, self._returns)
+        seen = game.settings.experienced and companion is None
+        self._experienced = Experienced(session, game.now) if seen else None
         # A companion's page keeps records of its own, and stores them its own way.
         every = game.settings.store_every if companion is None else 0.0
         self._stores = Stores(session, self.trajectory, self._experienced, self._figures.export, game.now, every)
@@ -324,6 +323,7 @@ class Bridge:
             self.log(path_line(news))
         elif isinstance(event, EpisodeEnded):
             self.log(episode_line(self.session, event))
+        self._returns.follow(event, self._stores)
         if self._experienced is not None:
             self._experienced.happened(event, self.now)
         self._companion.follow(event)
@@ -352,9 +352,8 @@ class Bridge:
             self._sent.take(data)
         elif event == "end_game":
             self.player_left(data.get("player_id") if isinstance(data, dict) else None, came)
-        elif event == "player_gone":
-            if str(data["game_id"]) == self.session.game_id:
-                self.session.players_gone([self.seat_of[str(player)] for player in data["players"]], came)
+        else:
+            self._returns.told(event, data, came)
 
     def is_ours(self, signal: dict[str, Any]) -> bool:
         """Whether a signal is of this game: the same two may have played another one before."""
@@ -374,7 +373,7 @@ class Bridge:
         self.session.receive_action(seat, data.get("action"), data.get("frame_number"), data.get("sync_epoch"), came)
 
     def player_left(self, player: Any, now: float) -> None:
-        """The server says that somebody is gone for good; what follows from it is the session's to say."""
+        """The server says that somebody is gone for good."""
         seat = who_left(self.session, player)
         if seat is None:
             self.session.log(f"the server says that the game has ended, and that player {player!r} left it", "warning")

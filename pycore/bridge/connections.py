@@ -26,8 +26,12 @@ class Connections:
         self._links = session.links
         self._index_of = {link.seat: index for index, link in enumerate(self._links)}
         self._negotiators = (
-            [Negotiator(game.me < link.seat, game.now, game.ice) for link in self._links] if game.settings.p2p else []
+            [Negotiator(game.me < link.seat, game.now, game.ice, game.load) for link in self._links]
+            if game.settings.p2p
+            else []
         )
+        self._loads = [0] * len(self._links)
+        """How often the page of each link's peer was loaded again, as far as its connection goes."""
         self._looked_at = game.now
         self._stirred = False
         """Something was said since, which may have an answer."""
@@ -88,6 +92,9 @@ class Connections:
                 negotiator.commands.clear()
                 negotiator.signals.clear()
                 continue
+            if link.peer.load != self._loads[index] and connected:
+                self._loads[index] = link.peer.load
+                negotiator.begin_anew(now)
             if due and connected:
                 negotiator.poll(now, channels[index] >= 0, link.answers)
             for command in negotiator.commands:

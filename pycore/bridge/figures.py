@@ -8,16 +8,19 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from pycore.bridge.returns import Returns
 from pycore.distribution import TENTHS, TOGETHER, Distribution
 from pycore.records.metrics import TENTHS_MS
 from pycore.session.session import Session
 
 
 class Figures:
-    """The page's figures of one session. `joined_ms` is the wall time at which somebody asked for the game."""
+    """The page's figures of one session. `joined_ms` is the wall time at which somebody asked for the game, `returns`
+    knows which load this is."""
 
-    def __init__(self, session: Session, began_ms: float, joined_ms: float | None) -> None:
+    def __init__(self, session: Session, began_ms: float, joined_ms: float | None, returns: Returns) -> None:
         self._session = session
+        self._returns = returns
         self._began_ms = began_ms
         self._joined_ms = joined_ms
         self._worked: list[int] = []
@@ -66,6 +69,7 @@ class Figures:
         self._count()
         clock, joined = self.clock, self._joined_ms
         return {
+            **self._returns.export(),
             "frameTimes": {"tickMs": self._ticks.export(TENTHS_MS), "displayMs": self._displays.export(TENTHS_MS)},
             "clock": None if clock is None else {"offsetMs": clock[0], "rttMs": clock[1]},
             "waiting": None if joined is None else {

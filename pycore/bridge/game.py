@@ -31,6 +31,8 @@ class Game(Frozen):
     wall_ms: float
     joined_ms: float | None = None
     """The wall time at which the player asked for a game, where the page says so."""
+    load: int = 0
+    """How often the page was loaded again in this game."""
 
     @property
     def default_actions(self) -> list[Any]:
@@ -44,7 +46,8 @@ class Game(Frozen):
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Game:
         """The game of a page's JSON: `game_id`, `players`, `player_id`, `seed`, `settings`, `turn_config`,
-        `ice_servers`, `now` (s), `wall_ms` (the wall time then) and `joined_ms` (when the player asked for a game)."""
+        `ice_servers`, `now` (s), `wall_ms` (the wall time then), `joined_ms` (when the player asked for a game) and
+        `load` (how often the page was loaded again in it)."""
         players = seat_order(config["players"])
         return cls(
             game_id=str(config["game_id"]),
@@ -56,6 +59,7 @@ class Game(Frozen):
             now=float(config["now"]),
             wall_ms=float(config["wall_ms"]),
             joined_ms=None if config.get("joined_ms") is None else float(config["joined_ms"]),
+            load=int(config.get("load") or 0),
         )
 
 

@@ -7,6 +7,7 @@ recorded since the last time.
 
 A store is the name of an event and its payload, but for whose it is. Each has a key of its own, by which sending it
 twice changes nothing: an episode's piece its first frame, a part of what was seen its number, metrics their episode.
+A page that was loaded again has revisions and parts of its own; its metrics replace those of the load before.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ WHOLE: Final = -1
 NEVER: Final = float("inf")
 AGAIN: Final = 1.0
 """Seconds after which the page is told once more."""
+PARTS_OF_A_LOAD: Final = 1 << 20
+"""Parts of what one load of a page sees, and the number of its first one; the relay knows it, too."""
 
 
 class Stores:
@@ -46,17 +49,21 @@ class Stores:
         every: float,
     ) -> None:
         self._session = session
-        self._pieces = Pieces(session, trajectory)
+        self._pieces = Pieces(session, trajectory, session.load)
         self._experienced = experienced
         self._figures = figures
         self._every = every or NEVER
         self.due_at = now + self._every
         """When the page is to be told next; looked at in every tick."""
-        self._parts = 0
+        self._first_part = self._parts = session.load * PARTS_OF_A_LOAD
         self._closed = False
         """That no more is seen was said."""
         self._so_far: set[int] = set()
         """Episodes of which metrics were fetched in their middle, and not at their end."""
+
+    def caught_up(self, episode: int, frames: int) -> None:
+        """A page that was loaded again plays from this frame on."""
+        self._pieces.caught_up(episode, frames)
 
     def ask(self, now: float) -> bool:
         """Whether the page is to be told now that something is due."""
@@ -93,7 +100,7 @@ class Stores:
             return found
         texts = _cut(self._experienced.take(now))
         self._closed = last
-        if not texts and last and self._parts:
+        if not texts and last and self._parts > self._first_part:
             # That nothing more will come is said also where the end of an episode took the last of it.
             texts = [""]
         for number, text in enumerate(texts):

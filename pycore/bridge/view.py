@@ -123,6 +123,7 @@ class View:
                 "connection_type": session.kinds.session[0],
                 "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
                 "reason": session.reason,
+                "catching_up": session.catching_up,
                 "notice": self._notice(),
             }
         )

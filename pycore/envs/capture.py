@@ -10,6 +10,8 @@ Invariants:
 - A snapshot refers to nothing that can change but what it shares, and can be loaded any number of times.
 - Loading makes every object anew but the layers, what is shared or kept, and generators of random numbers: those are
   shared with their states beside them, which are read and written where they lie (`pycore.envs.layouts`).
+- What never changes is in a stock, and a pickle has its number there (`pycore.envs.stock`). It is learned from a save
+  now and then, and no snapshot depends on what is learned later.
 - The layers are looked for at each save: several environments replace inner ones when they are reset.
 - `restart` brings everything back to what it was at the beginning. Without it half of the environments count their
   resets, or keep what the last episode left.
@@ -21,34 +23,29 @@ import io
 from collections.abc import Callable
 from typing import Any, Final
 
-from pycore.envs.attributes import bare_state, changing_state, put_changing_state, put_state
+from pycore.envs.arrays import copies
+from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.chains import chain_of, class_name
 from pycore.envs.forms import form_of_attributes, path_of
-from pycore.envs.kinds import Reduce, is_kept_aside, plainly, reduction_of, reduction_of_code
+from pycore.envs.kinds import is_importable, is_kept_aside, reduction_of_code
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Raw
-from pycore.envs.standing import standing_beside
-from pycore.envs.subclasses import is_all_attributes
+from pycore.envs.sharer import Captured, Sharer, is_same
+from pycore.envs.stock import Stock, met_in, stock_of
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
-from pycore.frozen import Named
 
-__all__ = ["Capture", "Captured", "layers_of"]
+__all__ = ["Capture", "layers_of"]
 
 
 _ABSENT = object()
 MOST_MEMORIES: Final = 512
 """Generators whose place in memory is known at a time; each is held by that."""
-
-
-class Captured(Named):
-    """A snapshot by capture."""
-
-    layers: tuple[Any, ...]
-    data: bytes
-    """The attributes of each layer, pickled."""
-    shared: tuple[Any, ...]
-    """What the pickle refers to by number."""
+LEARNED_AFTER: Final = 8
+"""Saves until the stock is learned again, and how many times as many until the next time: such a save takes three
+times as long."""
+LEARNED_ANEW: Final = LEARNED_AFTER**2
+"""Saves after which that is due in a new episode, in which there may be other things."""
 
 
 class Capture:
@@ -64,10 +61,15 @@ class Capture:
         self.reason = reason
         self._memories: dict[int, Memory | None] = {}
         """Of generators, by their place in memory, which they keep: a `Memory` holds its generator."""
-        self._sharer = _Sharer(self._memory)
+        self._sharer = Sharer(self._memory)
         self._pickler: Any = pickle.Pickler
         self._careful = _with_code_shared(pickle.Pickler, self._sharer)
         self._loads = pickle.loads
+        self._none: Stock = stock_of(())
+        self._stock = self._none
+        self._saves = 0
+        """Since the stock was learned."""
+        self._learns_at = 1
         self._others: dict[Layout, list[Any]] = {}
         """Private generators, to look at a snapshot with; to make one takes longer than to write its state."""
         self._used: dict[Layout, int] = {}
@@ -80,13 +82,15 @@ class Capture:
         """Back to what the environment was before its first reset."""
         self.load(self._first)
         self._memories.clear()  # most environments make a new generator at each reset
+        self._learns_at = min(self._learns_at, LEARNED_ANEW)
 
     def save(self) -> Captured:
         """The state of now."""
         layers = layers_of(self._env)
         states = [_state_of(layer) for layer in layers]
+        self._saves += 1
         try:
-            return self._dumped(layers, states)
+            return self._dumped(layers, states, self._saves >= self._learns_at)
         except Exception as error:
             if self._pickler is self._careful:
                 raise self._refusal(layers, states, error) from error
@@ -94,19 +98,25 @@ class Capture:
         self._pickler = self._careful
         return self.save()
 
-    def _dumped(self, layers: tuple[Any, ...], states: Any) -> Captured:
+    def _dumped(self, layers: tuple[Any, ...], states: Any, learns: bool = False) -> Captured:
         sharer = self._sharer
-        shared = sharer.begin(layers)
+        sharer.begin(layers)
+        stock = self._none if learns else self._stock
         file = io.BytesIO()
+        file.write(stock.head)
         # Protocol 5 would give arrays that are views of a buffer, and each copy of a copy one view more.
         pickler = self._pickler(file, 4)
+        pickler.memo = stock.memo
         pickler.dispatch_table = sharer.reductions
         pickler.dump(states)
-        return Captured(layers, file.getvalue(), tuple(shared))
+        if learns:
+            self._stock = stock_of(met_in(pickler.memo.copy(), is_importable))
+            self._saves, self._learns_at = 0, self._learns_at * LEARNED_AFTER
+        return sharer.captured(layers, file.getvalue(), stock.things)
 
     def load(self, captured: Captured) -> None:
         """Back to a saved state."""
-        states = self._unpickled(_Reading(captured, self._told, only_looks=False))
+        states = self._unpickled(captured)
         for layer, state in zip(captured.layers, states, strict=True):
             _put(layer, state)
 
@@ -133,7 +143,7 @@ class Capture:
         """Undo what drawing changed since, and put aside what is for the next picture."""
         after = self.save()
         self._drawn = []
-        if after.data != before.data or not _are_same(after.shared, before.shared):
+        if not is_same(after, before):
             kept = [(layer, name, value) for layer in before.layers for name, value in vars(layer).items()]
             self.load(before)
             for layer, name, value in kept:
@@ -143,19 +153,29 @@ class Capture:
 
     def contents(self, captured: Captured) -> Any:
         """What is in a snapshot, as a value that has a canonical form. Raises `CanonicalError`, `EnvironmentUnfit`."""
-        states = self._unpickled(_Reading(captured, self._alike, only_looks=True))
+        states = self._unpickled(captured, only_looks=True)
         return form_of_attributes(captured.layers, states, captured.shared)
 
-    def _unpickled(self, reading: _Reading) -> list[Any]:
-        self._used.clear()
-        captured = reading.captured
-        _open.append(reading)
+    def _unpickled(self, captured: Captured, only_looks: bool = False) -> list[Any]:
         try:
-            states: list[Any] = self._loads(captured.data)
+            return self._read(captured, only_looks)
         except Exception as error:
             raise self._refusal(captured.layers, [_state_of(layer) for layer in captured.layers], error) from error
-        finally:
-            _open.pop()
+
+    def _read(self, captured: Captured, only_looks: bool) -> list[Any]:
+        """What was pickled, made anew. Nobody may notice that somebody only looks at a snapshot."""
+        layers, data, stock, shared, kept, arrays, numbers, generators = captured
+        if only_looks:
+            self._used.clear()
+        marks = (
+            iter(shared).__next__,
+            map(_empty, kept).__next__ if only_looks else iter(kept).__next__,
+            copies(arrays).__next__,
+            iter(numbers).__next__,
+            map(self._alike if only_looks else self._told, generators).__next__,
+            layers.__getitem__,
+        )
+        states: list[Any] = self._loads(data, buffers=(*marks, *stock))
         return states
 
     def _memory(self, generator: Any) -> Memory | None:
@@ -167,15 +187,17 @@ class Capture:
             self._memories[number] = memory = memory_of(generator)
         return memory
 
-    def _told(self, generator: Any, data: bytes) -> Any:
+    def _told(self, saved: tuple[Any, bytes]) -> Any:
         """A generator, put to a state."""
+        generator, data = saved
         memory = self._memory(generator)
         assert memory is not None
         memory.load(Raw(data, memory.last.layout))
         return generator
 
-    def _alike(self, generator: Any, data: bytes) -> Any:
-        """Another generator with that state: nobody may notice that somebody looks at a snapshot."""
+    def _alike(self, saved: tuple[Any, bytes]) -> Any:
+        """Another generator with that state."""
+        generator, data = saved
         memory = self._memory(generator)
         assert memory is not None
         layout = memory.last.layout
@@ -195,13 +217,7 @@ class Capture:
         def fails(value: Any) -> bool:
             nonlocal why
             try:
-                captured = self._dumped(layers, value)
-                self._used.clear()
-                _open.append(_Reading(captured, self._alike, only_looks=True))
-                try:
-                    self._loads(captured.data)
-                finally:
-                    _open.pop()
+                self._read(self._dumped(layers, value), only_looks=True)
             except Exception as innermost:
                 why = innermost
                 return True
@@ -214,11 +230,6 @@ class Capture:
             f"({described(why)}). Make it anew from plain values where it is needed, or give get_state() and "
             "set_state(state)"
         )
-
-
-def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
-    """Whether these are the very objects. What is kept may have any idea of being equal."""
-    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 def layers_of(env: Any) -> tuple[Any, ...]:
@@ -242,117 +253,12 @@ def _put(layer: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
         put_wrapper(layer, state[0])
 
 
-class _Reading(Named):
-    """A snapshot that is being unpickled."""
-
-    captured: Captured
-    generator: Callable[[Any, bytes], Any]
-    """What becomes of a generator in it."""
-    only_looks: bool
-    """Whether what is kept stays untouched."""
+def _empty(value: Any) -> Any:
+    """Another object of its class, to be given attributes."""
+    return object.__new__(type(value))
 
 
-_open: list[_Reading] = []
-
-
-def _layer(number: int) -> Any:
-    return _open[-1].captured.layers[number]
-
-
-def _shared(number: int) -> Any:
-    return _open[-1].captured.shared[number]
-
-
-def _kept(number: int) -> Any:
-    reading = _open[-1]
-    value = reading.captured.shared[number]
-    # Nobody may notice that somebody looks at a snapshot.
-    return object.__new__(type(value)) if reading.only_looks else value
-
-
-def _generator(number: int, data: bytes) -> Any:
-    reading = _open[-1]
-    return reading.generator(reading.captured.shared[number], data)
-
-
-class _Reductions(dict[type, Reduce]):
-    """By type, how an object is reduced: decided when the first of its kind is met."""
-
-    def __init__(self, sharer: _Sharer) -> None:
-        self._sharer = sharer
-
-    def __missing__(self, kind: type) -> Reduce:
-        self[kind] = found = reduction_of(kind, self._sharer)
-        return found
-
-
-class _Sharer:
-    """What the snapshot that is being made refers to by number: its layers, and what is shared."""
-
-    def __init__(self, memory: Callable[[Any], Memory | None]) -> None:
-        self.reductions = _Reductions(self)
-        self._memory = memory
-        self._kinds: set[type] = set()
-        self._numbers: dict[int, int] = {}
-        self._shared: list[Any] = []
-
-    def begin(self, layers: tuple[Any, ...]) -> list[Any]:
-        """Start a snapshot of these layers; returns the list that what is shared goes into."""
-        self._numbers = {id(layer): number for number, layer in enumerate(layers)}
-        self._shared = shared = list[Any]()
-        for layer in layers:
-            kind = type(layer)
-            if kind not in self._kinds:
-                self._kinds.add(kind)
-                self.reductions[kind] = self._layer_or(self.reductions[kind])
-        return shared
-
-    def _layer_or(self, reduce: Reduce) -> Reduce:
-        def reduced(value: Any) -> Any:
-            number = self._numbers.get(id(value))
-            return reduce(value) if number is None else (_layer, (number,))
-
-        return reduced
-
-    def share(self, value: Any) -> Any:
-        """Refer to it by number."""
-        self._shared.append(value)
-        return _shared, (len(self._shared) - 1,)
-
-    def keep(self, value: Any) -> Any:
-        """Refer to it by number, with its attributes beside it."""
-        self._shared.append(value)
-        return _kept, (len(self._shared) - 1,), changing_state(value), None, None, put_changing_state
-
-    def standing(self, kind: type) -> dict[int, Any]:
-        """Those of a class."""
-        found = standing_beside((*self._kinds, kind)) if is_all_attributes(kind) else {}
-        return {place: value for place, value in found.items() if type(value) is kind}
-
-    def keeps(self, value: Any) -> bool:
-        """Whether it is a layer."""
-        return id(value) in self._numbers
-
-    def generator(self, value: Any) -> Any:
-        """Share it, with its state beside it, where that lies in memory."""
-        memory = self._memory(value)
-        if memory is None:
-            return _with_its_bits(value)
-        self._shared.append(value)
-        return _generator, (len(self._shared) - 1, memory.state().data)
-
-
-def _with_its_bits(value: Any) -> Any:
-    """A generator of numpy whose state lies elsewhere, with its bit generator, as numpy 2 has it. numpy 1 has the name
-    of its kind there, and whoever draws from the bit generator itself would then draw from another one."""
-    reduced = plainly(value)
-    bits = getattr(value, "_bit_generator", None)
-    if bits is None or any(argument is bits for argument in reduced[1]):
-        return reduced
-    return type(value), (bits,), *reduced[2:]
-
-
-def _with_code_shared(base: Any, sharer: _Sharer) -> Any:
+def _with_code_shared(base: Any, sharer: Sharer) -> Any:
     """The class of picklers that share classes and functions which cannot be imported."""
 
     class Pickler(base):  # type: ignore[misc]

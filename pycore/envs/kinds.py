@@ -10,8 +10,7 @@ there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
   somebody drew from is kept, with its generator beside it;
 - objects of classes that say how they are copied, or that make their objects themselves, are kept with all their
   attributes beside them, but for locks, files and the like, which stay as they are;
-- arrays of numpy that are views stay views of the same array, or of the same buffer, what may not be written to stays
-  so, and subclasses of arrays keep their attributes;
+- arrays and numbers of numpy: see `pycore.envs.arrays`;
 - what is derived from Python's own types: see `pycore.envs.subclasses`.
 """
 
@@ -22,27 +21,38 @@ import itertools
 import random
 import sys
 import weakref
-from array import array
 from collections import OrderedDict
-from collections.abc import Callable
 from enum import Enum, EnumType
 from functools import cache
 from opcode import opmap
-from operator import attrgetter, methodcaller
+from operator import attrgetter
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
-from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.subclasses import is_exact, is_kept, module_of, reduction_of_subclass
+from pycore.envs.arrays import array_with_attributes, arrays_into, dtype_of, numbers_into
+from pycore.envs.subclasses import (
+    Reduce,
+    is_exact,
+    is_kept,
+    module_of,
+    plainly,
+    reduction_by_attributes,
+    reduction_of_subclass,
+)  # fmt: skip
 from pycore.errors import PycoreError
 
 __all__ = [
-    "Reduce", "Refused", "Sharing", "count_of", "is_kept_aside", "plainly", "reduction_of", "reduction_of_code",
+    "Refused", "Sharing", "count_of", "is_importable", "is_kept_aside", "reduction_of", "reduction_of_code",
 ]  # fmt: skip
 
 
 class Sharing(Protocol):
     """What a reduction may ask of whoever captures."""
+
+    arrays: list[Any]
+    """Those that the mark `ARRAY` stands for in the pickle."""
+    numbers: list[Any]
+    """Those of numpy's that `NUMBER` stands for."""
 
     def share(self, value: Any) -> Any:
         """What stands in the pickle for an object that is shared."""
@@ -60,21 +70,11 @@ class Sharing(Protocol):
         """What stands in the pickle for a generator of random numbers."""
 
 
-Reduce = Callable[[Any], Any]
-"""Takes an object; gives what `__reduce__` gives."""
-plainly: Final[Reduce] = methodcaller("__reduce_ex__", 4)
-"""Pickle's own way. Of C, like pickle itself: most objects go it, and a call of Python for each takes a third more."""
-
 DRAWN: Final = frozenset({"Surface", "Font", "Clock", "Sound", "Channel", "Joystick", "Window", "FreeType"})
 """Of pygame, what a state never holds: pictures, sounds and clocks."""
 DRAWERS: Final = frozenset({"pygame", "pyglet", "matplotlib", "PIL", "interactive_gym", "mug"})
 """Packages whose `DRAWN` classes are shared."""
 NUMPYS: Final = frozenset({"Generator", "RandomState"})
-NUMBERS: Final = frozenset(
-    {"bool", "bool_", "float16", "float32", "float64"}
-    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-)
-"""Of numpy's scalars, those that a number of Python's holds exactly."""
 FIXED: Final = frozenset({int, float, complex, str, bool, bytes, type(None), range, type(...)})
 SPACES: Final = frozenset({"gymnasium", "gym"})
 _DICTS: Final[tuple[Any, ...]] = ({}, OrderedDict())
@@ -112,14 +112,15 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _proxy
     numpy = sys.modules.get("numpy")
     if numpy is not None and issubclass(kind, numpy.ndarray):
-        return _array if kind is numpy.ndarray else _array_with_attributes
+        return arrays_into(sharing.arrays) if kind is numpy.ndarray else array_with_attributes
     if numpy is not None and issubclass(kind, numpy.dtype):
-        return _dtype
+        return dtype_of
     if numpy is not None and issubclass(kind, numpy.generic):
-        return _number_of(kind) if kind.__name__ in NUMBERS else plainly
+        is_number = module_of(kind) == "numpy" and issubclass(kind, (numpy.number, numpy.bool_))
+        return numbers_into(sharing.numbers) if is_number else plainly
     if kind not in copyreg.dispatch_table and is_kept(kind):
         return sharing.keep
-    reduce = copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or plainly
+    reduce = copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or reduction_by_attributes(kind) or plainly
     standing = {} if is_exact(kind) or isinstance(kind, EnumType) else sharing.standing(kind)
     return _unless_standing(standing, sharing, reduce) if standing else reduce
 
@@ -128,7 +129,7 @@ def reduction_of_code(value: Any, sharing: Sharing) -> Any:
     """For a pickler's `reducer_override`: what stands for a class or function, which is shared if it cannot be
     imported; NotImplemented for whatever else."""
     if isinstance(value, type):
-        return NotImplemented if _is_importable(value) else sharing.share(value)
+        return NotImplemented if is_importable(value) else sharing.share(value)
     return _function(value, sharing) if type(value) is FunctionType else NotImplemented
 
 
@@ -188,7 +189,8 @@ _importable: dict[int, Any] = {}
 """What was found where it says it is, by its place in memory."""
 
 
-def _is_importable(value: Any) -> bool:
+def is_importable(value: Any) -> bool:
+    """Whether a class or function is found where it says that it is."""
     if _importable.get(id(value)) is value:
         return True
     found: Any = sys.modules.get(getattr(value, "__module__", None) or "")
@@ -200,7 +202,7 @@ def _is_importable(value: Any) -> bool:
 
 
 def _function(value: Any, sharing: Sharing) -> Any:
-    if _is_importable(value):
+    if is_importable(value):
         return NotImplemented
     found = _changing_in(value, sharing, set())
     if found is not None:
@@ -294,94 +296,6 @@ def _weak(value: Any) -> Any:
 def _dead() -> Any:
     """A weak reference to what is no more."""
     return weakref.ref(type("Gone", (), {})())
-
-
-def _array(value: Any) -> Any:
-    base, flags = value.base, value.flags
-    if base is None or type(base) is bytes:
-        dtype = value.dtype
-        if (dtype in _numeric or _is_numeric(dtype)) and flags.c_contiguous:
-            # numpy's own way takes three times as long
-            return _owned if flags.writeable else _locked, (value.shape, dtype, value.tobytes())
-        return plainly(value) if flags.writeable else (_lock, (value.copy(order="K"),))
-    if type(base) is memoryview:
-        base = base.obj
-    if type(base).__name__ == "DummyArray":  # of a view with strides of its own
-        base = base.base
-    if not isinstance(base, (sys.modules["numpy"].ndarray, bytearray, array)):
-        return plainly(value)
-    return _view, (type(value), base, *_place(value, base), flags.writeable)
-
-
-def _place(value: Any, base: Any) -> Any:
-    return value.dtype, value.shape, value.strides, _address(value) - _address(base)
-
-
-_numeric: set[Any] = set()
-"""Types of numbers that were met in arrays. To look there takes half as long as to ask one for its kind."""
-
-
-def _is_numeric(dtype: Any) -> bool:
-    if dtype.kind in "biufc":
-        _numeric.add(dtype)
-    return dtype in _numeric
-
-
-def _dtype(value: Any) -> Any:
-    # numpy's own way gives a state beside it, which is set anew at each load.
-    is_plain = value.kind in "biufc" and not value.metadata
-    return (sys.modules["numpy"].dtype, (value.str,)) if is_plain else plainly(value)
-
-
-def _array_with_attributes(value: Any) -> Any:
-    if type(value).__reduce__ is not sys.modules["numpy"].ndarray.__reduce__:
-        return plainly(value)  # as a masked array does it
-    base, flags = value.base, value.flags
-    if isinstance(base, sys.modules["numpy"].ndarray):
-        given = type(value), base, *_place(value, base), flags.writeable
-        return _view, given, bare_state(value), None, None, put_state
-    make, given, state, *_ = value.__reduce__()
-    return make, given, (state, bare_state(value)), None, None, _put_array
-
-
-def _put_array(value: Any, state: Any) -> None:
-    of_array, attributes = state
-    sys.modules["numpy"].ndarray.__setstate__(value, of_array)
-    put_state(value, attributes)
-
-
-def _owned(shape: Any, dtype: Any, data: bytes) -> Any:
-    return sys.modules["numpy"].ndarray(shape, dtype, data).copy()
-
-
-def _locked(shape: Any, dtype: Any, data: bytes) -> Any:
-    return _lock(_owned(shape, dtype, data))
-
-
-def _lock(made: Any) -> Any:
-    made.flags.writeable = False
-    return made
-
-
-def _number_of(kind: Any) -> Reduce:
-    """For a type of numpy's numbers that Python's hold exactly. Their `item` takes four times as long."""
-    plain: Any = bool if kind.__name__ in ("bool", "bool_") else float if "float" in kind.__name__ else int
-
-    def reduce(value: Any) -> Any:
-        return kind, (plain(value),)
-
-    return reduce
-
-
-def _address(owner: Any) -> int:
-    numpy = sys.modules["numpy"]
-    whole = owner if isinstance(owner, numpy.ndarray) else numpy.frombuffer(owner, "u1")
-    return int(whole.__array_interface__["data"][0])
-
-
-def _view(kind: Any, base: Any, dtype: Any, shape: Any, strides: Any, offset: int, writeable: bool) -> Any:
-    made = sys.modules["numpy"].ndarray.__new__(kind, shape, dtype, base, offset, strides)
-    return made if writeable else _lock(made)
 
 
 def count_of(value: Any) -> Any:

@@ -128,6 +128,8 @@ DISPLAYED: Final[Table[DisplayedRow]] = Table(
                lambda row: row.item.input_ms),
         Column("time_ms", "number", "ms", "Unix time at which it was handed to the drawing, by the player's clock",
                lambda row: row.item.time_ms),
+        Column("load", "integer", "", "how often the page had been loaded again in this game",
+               lambda row: row.item.load),
     ),
 )  # fmt: skip
 
@@ -137,7 +139,8 @@ SECONDS: Final[Table[SecondRow]] = Table(
     (
         Column("game_id", "text", "", "the game, as the server named it", lambda row: row.game.evidence.game_id),
         Column("player", "text", "", "the player, as in the record's header", lambda row: row.player),
-        Column("second", "integer", "s", "from 0, since the player's page began the game", lambda row: row.item.second),
+        Column("second", "integer", "s", "from 0, since the player's page began the game, or was loaded again in it",
+               lambda row: row.item.second),
         Column("time_ms", "number", "ms", "Unix time of its end, by the player's clock", lambda row: row.item.time_ms),
         Column("episode", "integer", "", "from 0", lambda row: row.item.episode),
         Column("frame", "integer", "frames", "the current frame at its end", lambda row: row.item.frame),
@@ -159,6 +162,8 @@ SECONDS: Final[Table[SecondRow]] = Table(
         Column("path", "text", "", "p2p, socketio, or mixed", lambda row: row.path),
         Column("peers", "json", "", "the last four and the frame advantage by other player",
                lambda row: row.of("peers")),
+        Column("load", "integer", "", "how often the page had been loaded again in this game",
+               lambda row: row.item.load),
     ),
 )  # fmt: skip
 
@@ -173,7 +178,7 @@ EVENTS: Final[Table[HappeningRow]] = Table(
         Column("frame", "integer", "frames", "the current frame then", lambda row: row.frame),
         Column("event", "text", "",
                "hidden, shown, corrected, stalled, resumed, path, peer, gone, "
-               "phase, episode, desync, clock, lost or end",
+               "phase, episode, desync, clock, lost, unseen, returned or end",
                lambda row: row.event),
         Column("other_player", "text", "", "whom it is about, if it is another player", lambda row: row.other),
         Column("more", "json", "", "what else belongs to it", lambda row: row.more),

@@ -219,6 +219,8 @@ def _judge_metrics(of: Evidence) -> None:
                 if episode in lengths and lengths[episode] != length:
                     said = f"{lengths[episode]} by the metrics"
                     of.lacks.append(f"player {player} has {length} frames of episode {episode}, and {said}")
+                elif metrics.get("load") and episode not in lengths:
+                    continue  # the load before knew it
                 elif episode not in lengths and held.ended[episode] and metrics["end"].get("reason"):
                     of.lacks.append(f"the metrics of player {player} have no episode {episode}")
             for episode in lengths:
@@ -289,6 +291,9 @@ def _judge_books(of: Evidence) -> None:
         return
     if any(each["end"].get("reason") not in REGULAR or each.get("drops") for each in metrics.values()):
         # What was on its way to or from somebody who is gone came by others, or not at all.
+        return
+    if any(each.get("load") or each.get("returns") for each in metrics.values()):
+        # What a page did before it was loaded again stands in no metrics any more.
         return
     sent = {player: _sum(each, "sentViaP2P", "sentViaSocketIO") for player, each in metrics.items()}
     received = {player: _sum(each, "receivedViaP2P", "receivedViaSocketIO") for player, each in metrics.items()}

@@ -1,7 +1,8 @@
 """What the participants saw, against what was confirmed.
 
 An experienced record and a trajectory of the same game are read side by side. Of every displayed frame that is in the
-trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected.
+trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected,
+unless the page was loaded again before that.
 Memory for the frames that a correction can reach, not for the game.
 """
 
@@ -27,6 +28,8 @@ class Seen(NamedTuple):
     guessed: int
     """Of those, how many had a guess in them."""
     seconds: int
+    unseen: int
+    """Frames that a page that was loaded again stepped to catch up, and no load of it displayed."""
     ended: str | None
     """The reason of its end; None: its session was aborted."""
     untrue: str
@@ -41,19 +44,28 @@ def open_experience(path: Path) -> Experience:
 def compare(experience: Experience, reading: Reading | None) -> Seen:
     """Read an experienced record to its end, beside a trajectory of its game. Raises RecordError."""
     judge = _Judge(None if reading is None else iter(_frames(reading)))
-    displayed = guessed = seconds = 0
+    displayed = guessed = seconds = unseen = load = 0
+    newest = (0, -1)
+    """The last frame that was displayed, with its episode."""
     for item in experience:
+        if experience.load != load:
+            load = experience.load
+            judge.loaded_again()
         if isinstance(item, Displayed):
             displayed += 1
+            newest = max(newest, (item.episode, item.frame))
             guessed += bool(item.predicted)
             judge.displayed(item)
         elif isinstance(item, SecondOfPlay):
             seconds += 1
         elif isinstance(item, Happening) and item.event == "corrected":
             judge.corrected(item.episode, item.more["from"], item.more["to"])
+        elif isinstance(item, Happening) and item.event == "unseen":
+            shown = newest[1] if newest[0] == item.episode else -1
+            unseen += max(0, item.more["to"] - max(shown, item.more["from"] - 1))
     if experience.ended is not None:
         judge.over()
-    return Seen(displayed, guessed, seconds, experience.ended, judge.untrue)
+    return Seen(displayed, guessed, seconds, unseen, experience.ended, judge.untrue)
 
 
 def _frames(reading: Reading) -> Iterator[RecordedFrame]:
@@ -98,6 +110,11 @@ class _Judge:
             self._says((episode, first), "it was corrected, and had no guess in it")
         for frame in range(first, last + 1):
             self._wrong.pop((episode, frame), None)
+
+    def loaded_again(self) -> None:
+        """What the load before had guessed last, nobody corrected."""
+        self._wrong.clear()
+        self._guessed.clear()
 
     def over(self) -> None:
         for place, said in self._wrong.items():

@@ -181,5 +181,9 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.differing),
         Column("connection_types", "json", "", "connection_type for each other player, by its id",
                lambda row: _kinds(row.metrics.get("network"))),
+        Column("loads", "integer", "", "how often the player's page was loaded again in this game",
+               lambda row: row.metrics.get("load")),
+        Column("unseen_frames", "integer", "frames", "frames that it stepped again then, and never displayed",
+               lambda row: None if row.seen is None else row.seen.unseen),
     ),
 )  # fmt: skip

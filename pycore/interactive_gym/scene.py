@@ -108,11 +108,16 @@ class Scene:
             "action_space": {"type": "discrete", "n": 256} if is_byte else {"type": "any"},
             "episode_pause": COUNTDOWN,
             "p2p_wait": self.generation.p2p_wait,
+            "return_within": 0,
             "environment": str(self.scene_id or ""),
         }
         settings.update({name: value for name, value in own.items() if name not in OWN_WORDS})
         if settings.get("on_drop", "end") != "end":
             raise ConfigError(f"on_drop is {settings['on_drop']!r}; in this page it is 'end': its server ends the game")
+        if settings["return_within"]:
+            raise ConfigError(
+                f"return_within is {settings['return_within']!r}; in this page it is 0: its server keeps no seat"
+            )
         # The page's delay is the study's: it says so in files of its own.
         settings.setdefault("input_delay_max", settings["input_delay"])
         self.default_action = settings["default_action"]

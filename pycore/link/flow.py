@@ -75,6 +75,19 @@ class Flow:
         self._sent_at = [now] * 256
         self._recent: deque[float] = deque(maxlen=self.RECENT)
 
+    def hear_anew(self, now: float) -> None:
+        """The peer counts from 0 again, as another load of its page does."""
+        self.newest = -1
+        self.newest_at = self.heard_at = now
+        self.rtt = self.jitter = None
+        self._recent.clear()
+
+    def begin_anew(self, now: float) -> None:
+        """We count from 0 again as well: the peer knows nothing of what was sent before."""
+        self.hear_anew(now)
+        self.seq = 0
+        self._sent_at = [now] * 256
+
     def stamp(self, now: float) -> tuple[int, int, int]:
         """Number, echo and hold of the packet that is sent now."""
         seq = self.seq

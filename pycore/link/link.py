@@ -87,6 +87,16 @@ class Link:
         self.advantage = 0.0
         self.control_at = -1e9
 
+    def begin_anew(self, known: int, now: float, frame: int) -> None:
+        """Another load of the peer's page takes its place, which will hold everybody's inputs up to the frame `known`
+        of the running episode, whose current frame is `frame`."""
+        self.paths.begin_anew(now, frame)
+        for outbox in self.own:
+            outbox.resume(min(outbox.dispatched, max(known, outbox.agreed)), outbox.dispatched, now)
+        self.advantage = 0.0
+        self.control_at = -1e9
+        self.flush = True
+
     def speak(self, bit: int) -> None:
         """The topic with this bit has something to say."""
         self.agenda |= bit
@@ -181,6 +191,11 @@ class Link:
     def unsent(self) -> bool:
         """Whether an input was dispatched peer-to-peer that no packet carries yet."""
         return any(outbox.fresh is not None and outbox.fresh_seq < 0 for outbox in self.own)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more is due than the last packet had room for."""
+        return any(outbox.crowded for outbox in self.own)
 
     # -- what can be read ----------------------------------------------------------------------------------
 

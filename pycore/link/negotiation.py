@@ -7,6 +7,7 @@ executes commands in the order in which they were given and reports what happene
     failed or stuck connection   the initiator restarts ICE; if that does not help, a new generation
     closed channel               the initiator opens a new one on the same connection
     open but useless channel     nothing came back for a while: a new generation
+    the peer's page loaded anew  a new generation at once
 
 Waiting times grow from 1 to 30 s, so that a network without a way through is not flooded.
 """
@@ -27,14 +28,16 @@ CHANNEL_AGAIN: Final = 0.5
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 30.0
 CANDIDATES_KEPT: Final = 64
+GENERATIONS: Final = 1 << 16
+"""More than one load of a page tries; the next load's are higher, so that who did not offer knows them for new."""
 
 
 class Negotiator:
     """One link's negotiation. `initiator`: ours is the lower seat. `ice`: RTCConfiguration for the shim."""
 
-    def __init__(self, initiator: bool, now: float, ice: dict[str, Any]) -> None:
+    def __init__(self, initiator: bool, now: float, ice: dict[str, Any], load: int = 0) -> None:
         self.initiator = initiator
-        self.generation = 0
+        self.generation = load * GENERATIONS if initiator else 0
         self.commands: list[dict[str, Any]] = []
         """What the shim has to execute, in order; whoever takes them clears the list."""
         self.signals: list[tuple[str, dict[str, Any]]] = []
@@ -50,6 +53,14 @@ class Negotiator:
         self._described = False
         self._early: list[dict[str, Any]] = []
         self._useless_since: float | None = None
+        self._begun = False
+
+    def begin_anew(self, now: float) -> None:
+        """The peer's page was loaded again: of what it had, nothing is there, whatever the own end looks like. Where it
+        offers, its generations are higher than those of the load before."""
+        self._wait = FIRST_WAIT
+        if self.initiator:
+            self._connect(now)
 
     def poll(self, now: float, channel_open: bool, answers: bool) -> None:
         """Look at the time: begin, or try again. `answers`: something comes back through the channel."""
@@ -59,7 +70,7 @@ class Negotiator:
             return
         if not self.initiator:
             return
-        if self.generation == 0:
+        if not self._begun:
             self._connect(now)
             return
         if channel_open:
@@ -87,6 +98,7 @@ class Negotiator:
                     self._connect(now)
 
     def _connect(self, now: float) -> None:
+        self._begun = True
         self.generation += 1
         self._reset(now)
         self._command("connect", channel=True, ice=self._ice)

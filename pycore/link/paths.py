@@ -23,6 +23,7 @@ socket.io. The states and what changes them:
                         max(1.75 s, 8 RTT, 12 ticks)
     fallback `deaf`     the peer says that it hears  1 s of answered probes -> p2p
                         nothing from us
+    fallback `returned` its page was loaded again    1 s of answered probes -> p2p
     ==================  ===========================  ==============================================
 
 Each further fallback within a minute of a return doubles the time to the next return, up to 30 s.
@@ -66,7 +67,7 @@ RETURN_QUICK: Final = 1.0
 RETURN_SLOW: Final = 3.0
 RETURN_MOST: Final = 30.0
 RELAPSE: Final = 60.0
-QUICK: Final = ("silence", "unheard", "deaf")
+QUICK: Final = ("silence", "unheard", "deaf", "returned")
 """Causes after which a second of answered probes proves the way back."""
 
 
@@ -188,6 +189,16 @@ class Paths:
         self._probe_at = now
         self.wire.forget_samples()
         self._go(SOCKETIO, cause)
+
+    def begin_anew(self, now: float, frame: int) -> None:
+        """The peer's page was loaded again: its end of the channel is gone, whatever the own one looks like."""
+        self.wire.begin_anew(now)
+        self.socket.begin_anew(now)
+        self.deaf = False
+        self._deaf_heard = 0
+        self._socket_probe_at = None
+        self._quiet_since = now
+        self.fall_back("returned", now, frame)
 
     def _go(self, path: str, cause: str) -> None:
         if self.current is None or path == self.current:

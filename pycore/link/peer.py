@@ -8,7 +8,9 @@ from typing import Final
 SURE_STRANGERS: Final = 3
 HIDDEN: Final = 1
 """Bit of the status: its page is hidden."""
-OWN_REASONS: Final = ("player_left", "aborted", "error", "no_progress", "partition")
+RETURNING: Final = 2
+"""Bit of the status: its page was loaded again, and steps what was played."""
+OWN_REASONS: Final = ("player_left", "aborted", "error", "no_progress", "partition", "no_return")
 """Reasons of a session that is over for this peer alone."""
 
 
@@ -22,12 +24,15 @@ class Peer:
         "hears_ready",
         "incarnation",
         "known",
+        "load",
         "low",
         "number",
         "over",
         "ready",
+        "ready_before",
         "ready_by_socket",
         "reason",
+        "resumed",
         "seat",
         "seats",
         "status",
@@ -43,6 +48,8 @@ class Peer:
         """Which load of the page speaks, once a ready has said it."""
         self.low: int | None = None
         """The low byte of that, once anything came."""
+        self.load = 0
+        """How often its page was loaded again in this game."""
         self._stranger = -1
         self.strangers = 0
         """Packets with the same other incarnation, without one of the right one between them."""
@@ -53,6 +60,8 @@ class Peer:
         """Why, by the code that it gave."""
         self.ready: dict[int, bytes] = {}
         """Its readies, by episode."""
+        self.ready_before: dict[int, bytes] = {}
+        """Those of the load of its page before."""
         self.ready_by_socket = -1
         """The episode of its last ready that came through the server."""
         self.status = 0
@@ -66,10 +75,53 @@ class Peer:
         """The frame at which it holds, the last of its inputs, and whether it holds everybody's up to there."""
         self.hears_ready = False
         """Whether it has our ready of the episode."""
+        self.resumed = False
+        """Whether it began this episode, perhaps, with an earlier load of our page."""
 
     def forget_readies(self, episode: int) -> None:
         """Readies of episodes before this one are of no use any more."""
         self.ready = {e: payload for e, payload in self.ready.items() if e >= episode}
+
+    def returns(self, load: int, incarnation: int, episode: int, known: int) -> None:
+        """Another load of its page takes its place. It will hold everybody's inputs of the running `episode` up to the
+        frame `known`; nothing else that was said before counts, unless it was this one that said it."""
+        self.load = load
+        same = self.low is not None and self.may_be(incarnation)
+        self.incarnation = incarnation
+        if same:
+            return
+        self.low = incarnation & 0xFF
+        self.strangers = 0
+        self.episode = min(self.episode, episode)
+        self.over = False
+        self.reason = ""
+        self.ready_before = self.ready
+        self.ready = {e: payload for e, payload in self.ready.items() if e < episode}
+        self.ready_by_socket = -1
+        self.status = RETURNING
+        self.begin(known)
+
+    def proposal(self, episode: int) -> bytes | None:
+        """Its ready of an episode, for what it proposes there: that of the load before, if the one of now said none.
+        Who has returned to a later episode never says it, and the others go by what they had."""
+        return self.ready.get(episode) or self.ready_before.get(episode)
+
+    def may_be(self, incarnation: int) -> bool:
+        """Whether no other load of its page ever spoke."""
+        return self.low in (None, incarnation & 0xFF) and self.incarnation in (None, incarnation)
+
+    def adopts(self, load: int, incarnation: int) -> None:
+        """Another load of its page speaks, perhaps, and we ourselves have begun nothing with the one before."""
+        self.load = load
+        same = self.low is not None and self.may_be(incarnation)
+        self.incarnation = incarnation
+        if same:
+            return
+        self.low = incarnation & 0xFF
+        self.strangers = 0
+        self.over = False
+        self.reason = ""
+        self.ready = {}
 
     def is_same(self, low: int) -> bool:
         """Whether this low byte is that of the load of the page that spoke before; notes the first, and strangers."""
@@ -141,8 +193,14 @@ class Peer:
         return True
 
     def plays(self) -> None:
-        """An input of the episode came: whoever plays has everybody's ready."""
-        self.hears_ready = True
+        """An input of the episode came: whoever plays has everybody's ready, but for that of a page that has come back
+        to it since."""
+        if not self.resumed:
+            self.hears_ready = True
+
+    def resume(self) -> None:
+        """We have come back to the running episode, which it may play with the ready of the load before ours."""
+        self.resumed = True
 
     def said_known(self, frame: int) -> None:
         """It holds everybody's inputs up to this frame."""

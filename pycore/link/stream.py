@@ -112,6 +112,10 @@ class Incoming:
         """Bytes of a message that has not come whole."""
         return len(self._held)
 
+    def stop(self) -> None:
+        """Nothing more is read of it."""
+        self.broken = True
+
     def take(self, position: int, data: bytes) -> list[Message]:
         """Take in a piece of the tape; returns the messages that it completes, of kinds that are known.
 

@@ -23,9 +23,11 @@ class Unacknowledged:
 
     __slots__ = (
         "_copies_sent",
+        "_left",
         "_mask",
         "_sent_at",
         "acked",
+        "agreed",
         "dispatched",
         "fresh",
         "fresh_seq",
@@ -41,6 +43,8 @@ class Unacknowledged:
 
     def begin(self, delay: int, slots: int) -> None:
         """Start an episode with frames 0 … `delay`-1 agreed; `slots` is the size of the ring of frames."""
+        self.agreed = delay - 1
+        """Up to here nothing was given: it is agreed."""
         self.acked = delay - 1
         """The peer holds our inputs up to this frame."""
         self.dispatched = delay - 1
@@ -51,6 +55,8 @@ class Unacknowledged:
         """The first of the inputs whose first dispatch was the last one peer-to-peer; from there to the newest."""
         self.fresh_seq = -1
         """The packet that they ride in; -1: none does yet."""
+        self._left = False
+        """Of what was due last not everything had room."""
         self._mask = slots - 1
         self._sent_at = [-1e9] * slots
         self._copies_sent = [0] * slots
@@ -60,6 +66,16 @@ class Unacknowledged:
         if self.acked < frame <= self.dispatched:
             self.acked = frame
             self.since = NEVER if frame == self.dispatched else now
+
+    def resume(self, acked: int, dispatched: int, now: float) -> None:
+        """The peer is known to hold our inputs up to `acked` alone, and everything up to `dispatched` is to be sent."""
+        self.acked = acked
+        self.dispatched = dispatched
+        self.since = now if acked < dispatched else NEVER
+        self.fresh = None
+        slots = len(self._sent_at)
+        self._sent_at = [-1e9] * slots
+        self._copies_sent = [0] * slots
 
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: the peer may have answered meanwhile."""
@@ -147,11 +163,17 @@ class Unacknowledged:
         ]
         fresh = bool(due) and not copies_sent[due[-1] & mask]
         runs = _two_runs(due, [len(inputs[frame & mask]) for frame in due], budget, fresh)
+        self._left = sum([high - low + 1 for low, high in runs]) < len(due)
         for low, high in runs:
             for frame in range(low, high + 1):
                 sent_at[frame & mask] = now
                 copies_sent[frame & mask] += 1
         return runs
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more is due than a packet had room for."""
+        return self._left and self.acked < self.dispatched
 
     def sent_by_socket(self, frame: int, now: float) -> None:
         """The input of `frame`, which is dispatched already, goes out by socket.io now."""

@@ -3,6 +3,10 @@
 It is JSON Lines, sorted keys, no spaces: a header, then in order of time one line for each displayed frame, for each
 second, for each event, and one at the end. Unlike the trajectory it differs between the players, and has times.
 
+A page that was loaded again writes on in a record of its own, whose header says which load it is; behind those of the
+loads before it, it is one record. What it stepped again to catch up was not shown: an event, `unseen`, says from where
+to where.
+
 A tick keeps values alone, in the order of time. Their text is made between two ticks, when the lines are taken away, or
 when `UNWRITTEN` values wait; that of actions and guesses is remembered. What is not taken away is bounded: beyond
 `MOST_BYTES` the oldest lines are dropped, and an event says so.
@@ -15,6 +19,7 @@ from typing import Any, Final
 
 from pycore.distribution import TENTHS
 from pycore.events import (
+    CaughtUp,
     Desync,
     DesyncReported,
     EpisodeEnded,
@@ -23,6 +28,7 @@ from pycore.events import (
     PeerStatus,
     PhaseChanged,
     PlayerGone,
+    Returned,
     SessionEnded,
 )
 from pycore.frozen import Named
@@ -48,12 +54,13 @@ _READ: Final = 256
 
 class Around(Named):
     """What holds for many frames: what makes a time of the wall's, the input delay, the episode, whether nobody sees
-    the page."""
+    the page, and the last frame whose own input an earlier load of the page had read."""
 
     off: float
     delay: int
     episode: int
     hidden: bool
+    given: int
 
 
 class Experienced:
@@ -83,7 +90,9 @@ class Experienced:
         self._off = 0.0
         """What makes milliseconds since the epoch of those of the session's clock, and rounds them."""
         self._hidden = False
-        self._around = Around(0.0, 0, 0, False)
+        self._given = -1
+        """The last frame of the episode whose own input an earlier load of the page had read."""
+        self._around = Around(0.0, 0, 0, False, -1)
         """What holds for the first value."""
         self.read_wall(now)
         self._stood = 0
@@ -160,10 +169,15 @@ class Experienced:
         elif isinstance(event, PhaseChanged):
             if event.phase == PHASE_NAMES[READYING]:
                 self._episode = event.episode
-                self._shown = -1
+                self._shown = self._given = -1
                 self._delay = self._session.seats[self._session.me].delay
                 self._look_around()
             self._event("phase", now, {"phase": event.phase})
+        elif isinstance(event, CaughtUp):
+            self._caught_up(event, now)
+        elif isinstance(event, Returned):
+            behind = {"episode": event.episode, "frame": event.frame}
+            self._event("returned", now, {"player": _player(players, event.seat), "load": event.load, "of": behind})
         elif isinstance(event, EpisodeEnded):
             self._event("episode", now, {"frames": event.frames, "reason": event.reason})
         elif isinstance(event, Desync):
@@ -174,6 +188,16 @@ class Experienced:
             self._event("desync-report", now, {"player": _player(players, event.seat), "of": of, "fields": paths})
         elif isinstance(event, SessionEnded) and not self._over:
             self._end(event.reason, now)
+
+    def _caught_up(self, event: CaughtUp, now: float) -> None:
+        """This page was loaded again, and plays from here on; what an earlier load did counts for some frames more."""
+        self._episode = event.episode
+        self._shown = event.frames - 1
+        self._given = self._session.dispatched
+        self._delay = self._session.seats[self._session.me].delay
+        self._look_around()
+        if event.frames:
+            self._event("unseen", now, {"from": 0, "to": event.frames - 1})
 
     def clock(self, now: float, offset_ms: float, rtt_ms: float) -> None:
         """A better estimate of the server's clock."""
@@ -207,7 +231,7 @@ class Experienced:
 
     def _look_around(self) -> None:
         """Something holds from here on that did not before."""
-        self._values.append(Around(self._off, self._delay, self._episode, self._hidden))
+        self._values.append(Around(self._off, self._delay, self._episode, self._hidden, self._given))
 
     # -- lines -------------------------------------------------------------------------------------------------
 
@@ -215,7 +239,7 @@ class Experienced:
         """Make lines of the values that wait, and keep within the bound."""
         values, self._values = self._values, []
         read_at, texts, lines = self._read_at, self._texts, self._lines
-        off, delay, head, tail = self._spelled(self._around)
+        off, delay, head, tail, given = self._spelled(self._around)
         size = self._bytes
         for value in values:
             if type(value) is tuple:
@@ -226,11 +250,11 @@ class Experienced:
                     read_at[(frame + delay) & (_READ - 1)] = time_ms if fixed is True else fixed
                 key = tuple(actions)
                 text = texts.get(key) or self._tell(key)
-                own = f',"input_ms":{read_at[frame & (_READ - 1)]}' if frame >= delay else ""
+                own = f',"input_ms":{read_at[frame & (_READ - 1)]}' if frame >= delay and frame > given else ""
                 line = f"{head}{frame}{tail}{own}{text}{time_ms}}}"
             elif type(value) is Around:
                 self._around = value
-                off, delay, head, tail = self._spelled(value)
+                off, delay, head, tail, given = self._spelled(value)
                 continue
             else:
                 line = record_json(value)
@@ -242,10 +266,10 @@ class Experienced:
         self._bytes = size
 
     @staticmethod
-    def _spelled(around: Around) -> tuple[float, int, str, str]:
-        """The two numbers, and what stands before and behind the number of a frame."""
-        off, delay, episode, hidden = around
-        return off, delay, f'{{"episode":{episode},"frame":', ',"hidden":true' if hidden else ""
+    def _spelled(around: Around) -> tuple[float, int, str, str, int]:
+        """The first two numbers, what stands before and behind the number of a frame, and the last of the numbers."""
+        off, delay, episode, hidden, given = around
+        return off, delay, f'{{"episode":{episode},"frame":', ',"hidden":true' if hidden else "", given
 
     def _corrected(self, pending: int, now: float) -> None:
         self._second.rolled_back(self._shown + 1 - pending)
@@ -361,6 +385,7 @@ def _computed(session: Session) -> list[tuple[int, int]]:
 
 def _header(session: Session) -> str:
     return record_json({
+        **({"load": session.load} if session.load else {}),
         "pycore_experienced": VERSION,
         "game_id": session.game_id,
         "player": session.players[session.me],

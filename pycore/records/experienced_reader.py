@@ -32,6 +32,8 @@ class Displayed(NamedTuple):
     input_ms: int | None
     """When the player's own action in it was read."""
     hidden: bool
+    load: int = 0
+    """How often the page had been loaded again."""
 
 
 class SecondOfPlay(NamedTuple):
@@ -43,6 +45,7 @@ class SecondOfPlay(NamedTuple):
     frame: int
     values: dict[str, Any]
     """The whole line."""
+    load: int = 0
 
 
 class Happening(NamedTuple):
@@ -54,6 +57,7 @@ class Happening(NamedTuple):
     frame: int
     more: dict[str, Any]
     """What belongs to it."""
+    load: int = 0
 
 
 class Over(NamedTuple):
@@ -81,6 +85,9 @@ class Experience:
         if first is None:
             raise RecordError(1, "the record is empty", name)
         self.header = self._header(first)
+        """Of the first load of the page."""
+        self.load = self._load(self.header)
+        """Of the newest line: how often the page had been loaded again."""
         self.ended: str | None = None
         """The reason of the end, once it was read."""
         self._seats = len(self.header["players"])
@@ -95,6 +102,9 @@ class Experience:
         for text in self._lines:
             self.line += 1
             value = self._value(text)
+            if "pycore_experienced" in value:
+                self._loaded_again(text)
+                continue
             if self.ended is not None:
                 raise self._refused("a line behind the end")
             if "shown" in value:
@@ -111,6 +121,20 @@ class Experience:
                 yield Over(reason, self._whole(value, "time_ms"))
             else:
                 raise self._refused(f"neither a displayed frame nor a second, an event or the end: {text!r:.60}")
+
+    def _loaded_again(self, text: str) -> None:
+        """A later load's header: it counts its seconds anew, and begins to play where it caught up."""
+        header = self._header(text)
+        load = self._load(header)
+        if load <= self.load:
+            raise self._refused(f"load {load} of the page behind load {self.load}")
+        for name, known in self.header.items():
+            if name not in ("load", "input_delay") and header.get(name) != known:
+                raise self._refused(f"{name} of load {load} is {header.get(name)!r:.60}, not {known!r:.60}")
+        self.load = load
+        self.ended = None
+        self._second = self._newest = -1
+        self._gap = self._pause = False
 
     def _displayed(self, value: dict[str, Any]) -> Displayed:
         episode, frame = self._whole(value, "episode"), self._whole(value, "frame")
@@ -132,7 +156,7 @@ class Experience:
             raise self._refused(f"seats that were guessed of which there are none: {predicted!r:.40}")
         read = self._whole(value, "input_ms") if "input_ms" in value else None
         hidden = value.get("hidden", False)
-        return Displayed(episode, frame, shown, predicted, self._whole(value, "time_ms"), read, bool(hidden))
+        return Displayed(episode, frame, shown, predicted, self._whole(value, "time_ms"), read, bool(hidden), self.load)
 
     def _of_second(self, value: dict[str, Any]) -> SecondOfPlay:
         second = self._whole(value, "second")
@@ -146,7 +170,8 @@ class Experience:
         if not isinstance(peers, dict) or not all(isinstance(peer, dict) for peer in peers.values()):
             raise self._refused("a second without peers")
         return SecondOfPlay(
-            second, self._whole(value, "time_ms"), self._whole(value, "episode"), self._whole(value, "frame"), value
+            second, self._whole(value, "time_ms"), self._whole(value, "episode"), self._whole(value, "frame"), value,
+            self.load,
         )
 
     def _happening(self, value: dict[str, Any]) -> Happening:
@@ -155,12 +180,16 @@ class Experience:
             raise self._refused("an event without a name")
         if event == "lost":
             self._gap = self._pause = True
-        if event == "corrected":
+        if event in ("corrected", "unseen"):
             for name in ("from", "to"):
                 self._whole(value, name)
+        if event == "unseen":
+            self._episode = self._whole(value, "episode")
+            self._newest = value["to"]
         more = {key: of for key, of in value.items() if key not in ("event", "time_ms", "episode", "frame")}
         return Happening(
-            event, self._whole(value, "time_ms"), self._whole(value, "episode"), self._whole(value, "frame"), more
+            event, self._whole(value, "time_ms"), self._whole(value, "episode"), self._whole(value, "frame"), more,
+            self.load,
         )
 
     def _header(self, text: str) -> dict[str, Any]:
@@ -173,6 +202,9 @@ class Experience:
         if not isinstance(header.get("game_id"), str):
             raise self._refused("a header without a game_id")
         return header
+
+    def _load(self, header: dict[str, Any]) -> int:
+        return self._whole(header, "load") if "load" in header else 0
 
     def _whole(self, value: dict[str, Any], name: str) -> int:
         number = value.get(name)

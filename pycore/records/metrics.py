@@ -17,7 +17,9 @@ TENTHS_MS: Final = 1000 / TENTHS
 """Milliseconds of a unit in which times are counted."""
 STATE_CHARACTERS: Final = 65_536
 """Of a state in the metrics, packed and as base64; a longer one is left out."""
-NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({"frameTimes": None, "clock": None, "waiting": None})
+NO_PAGE: Final[Mapping[str, Any]] = MappingProxyType({
+    "frameTimes": None, "clock": None, "waiting": None, "unseen": (), "returns": (),
+})  # fmt: skip
 """What only a page knows of a session."""
 
 
@@ -42,7 +44,8 @@ def p2p_metrics(session: Session) -> dict[str, Any]:
         counts["inputsReceivedViaSocketIO"] += of.received_via_socketio
         counts["inputsResentViaP2P"] += of.resent_via_p2p
         counts["inputsResentViaSocketIO"] += of.resent_via_socketio
-    frame = session.fallback_frame
+    firsts = [link.paths.first_fallback for link in session.links if link.paths.first_fallback]
+    frame = min(firsts)[1] if firsts else None
     kind, details = session.kinds.session
     return {
         **counts,
@@ -209,6 +212,7 @@ def export_session_metrics(
     return {
         "gameId": session.game_id,
         "playerId": session.players[session.me],
+        "load": session.load,
         "connection": {"type": counts["connectionType"], "connectionDetails": counts["connectionDetails"]},
         "inputs": {
             "sentViaP2P": counts["inputsSentViaP2P"],

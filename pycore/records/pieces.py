@@ -6,6 +6,10 @@ itself; the last one of an episode has its end. Its lines are those of the traje
 What was taken may be taken back by a cut. Then the episode's next piece is of a higher *revision*, which begins at its
 *base*: rows of earlier revisions from there on are not true. So pieces may come twice, late and in any order, and
 nothing has to be deleted where they lie (`pycore.relay.pieces` joins them).
+
+A page that was loaded again steps the running episode from its first frame on, and takes all of it: what the load
+before had not stored yet is stored so. Each load has revisions of its own, and the first one's base is the frame from
+which on this load plays: rows that the load before stored of earlier frames are the same bytes, and stay true.
 """
 
 from __future__ import annotations
@@ -19,12 +23,17 @@ from pycore.session.session import Session
 LONGEST: Final = 60_000
 """Characters of a piece, unless one row has more: at most 4 bytes each, and less than a quarter second of a slow
 line's time once they are packed."""
+OF_A_LOAD: Final = 1000
+"""Revisions of one load of a page."""
 
 
 class Pieces:
     """Cuts one session's trajectory into pieces. It is asked now and then, and costs a tick nothing."""
 
-    def __init__(self, session: Session, trajectory: Trajectory) -> None:
+    def __init__(self, session: Session, trajectory: Trajectory, load: int = 0) -> None:
+        self._revision = load * OF_A_LOAD
+        self._caught_up: tuple[int, int] | None = (0, 0) if load == 0 else None
+        """The episode in which this load begins to play, and the frame; None: it has not yet, and takes nothing."""
         self._session = session
         self._trajectory = trajectory
         self._header = ""
@@ -34,13 +43,22 @@ class Pieces:
         self._first = 0
         """Episodes before this one are taken to their ends."""
 
+    def caught_up(self, episode: int, frames: int) -> None:
+        """From this frame on the load of the page plays; what was confirmed before it was stepped again."""
+        self._caught_up = (episode, frames)
+
     def take(self) -> Iterator[dict[str, Any]]:
         """What was confirmed since the last time, oldest first. `first` is the frame of the first row, `frames` their
         number; `last` says whether the episode's end is behind them."""
+        if self._caught_up is None:
+            return
         trajectory = self._trajectory
         self._heed_cuts()
         while len(self._episodes) < trajectory.episodes:
-            self._episodes.append(_Taken(trajectory.first(len(self._episodes))))
+            episode = len(self._episodes)
+            first = trajectory.first(episode)
+            base = self._caught_up[1] if episode == self._caught_up[0] else first
+            self._episodes.append(_Taken(first, self._revision, max(first, base)))
         for episode in range(self._first, len(self._episodes)):
             yield from self._of(episode)
         while self._first < len(self._episodes) - 1 and self._episodes[self._first].ended:
@@ -84,9 +102,10 @@ class _Taken:
 
     __slots__ = ("base", "ended", "next", "revision", "told")
 
-    def __init__(self, first: int) -> None:
-        self.next = self.base = first
-        self.revision = 0
+    def __init__(self, first: int, revision: int, base: int) -> None:
+        self.next = first
+        self.base = base
+        self.revision = revision
         self.ended = False
         self.told = True
         """Whether there was a piece of this revision, or none is needed."""

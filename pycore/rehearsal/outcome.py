@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pycore.rehearsal.departures import Departed
 from pycore.rehearsal.pace import Pace
+from pycore.rehearsal.resumed import Resumed
 
 VERDICT: Final = "verdict.json"
 OWN: Final = ("metrics-*.json", "trajectory-*.jsonl", "experienced-*.jsonl*", "game.json", "settings.json", VERDICT)
@@ -46,6 +47,8 @@ class Outcome:
 
     departed: Departed | None = None
     """Who went away in mid-game, and what became of it."""
+    resumed: Resumed | None = None
+    """Who loaded the page again and came back."""
     restarts: int = 0
     """How often the server came back."""
 
@@ -68,6 +71,7 @@ class Outcome:
             f"gap; what the players did is in them, and nothing else; {again}; "
             f"{_counted(rollbacks, 'rollback')} on the way"
             + (f"; {self.departed}" if self.departed else "")
+            + (f"; {self.resumed}" if self.resumed else "")
             + ("; the server was down and came up again meanwhile" if self.restarts else "")
         )
 
@@ -87,6 +91,7 @@ class Outcome:
             "settings": self.settings,
             "serverRestarts": self.restarts,
             "departed": None if self.departed is None else self.departed.as_json(),
+            "resumed": None if self.resumed is None else self.resumed.as_json(),
             "players": {
                 player: {
                     "frames": of["frames"]["total"],

@@ -17,6 +17,8 @@ SHORTEST: Final = 60
 """Frames of an episode, at least."""
 PAUSE: Final = 0.5
 """Seconds between two episodes where the settings say nothing."""
+LEFT_WITHIN: Final = 3.0
+"""Seconds for which the seat of a page that is closed is kept."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,9 @@ class Plan:
     episodes: int | None = None
     """None: as many as the settings say, or as the time allows, each at most half of it long."""
     leave_at: float | None = None
-    """When the last page is closed,"""
+    """When the last page is closed: nobody waits long for its return,"""
     reload_at: float | None = None
-    """or loaded again."""
+    """or loaded again: it comes back, unless the study says that nobody does."""
     server_down_at: float | None = None
     """When the server's process ends (with `socketio_only`: answers nobody any more),"""
     server_up_at: float | None = None
@@ -102,7 +104,12 @@ class Plan:
     @property
     def departs(self) -> bool:
         """Whether a page does not stay to the end."""
-        return self.leave_at is not None or self.reload_at is not None
+        return self.leave_at is not None or (self.reload_at is not None and not self.returns)
+
+    @property
+    def returns(self) -> bool:
+        """Whether a page is loaded again and comes back."""
+        return self.reload_at is not None and self.game.settings.get("return_within", Settings.return_within) > 0
 
     @property
     def goes_on(self) -> bool:
@@ -129,6 +136,10 @@ class Plan:
         # Who goes away does so in an episode, not between two.
         share = round(self.seconds * fps / (self.episodes or (1 if self.departs else 2)))
         values["max_steps"] = min(int(given.get("max_steps", Settings.max_steps)), max(SHORTEST, share))
+        if self.leave_at is not None:
+            # What follows is of interest, not for how long it is waited before.
+            within = float(given.get("return_within", Settings.return_within))
+            values["return_within"] = min(within, LEFT_WITHIN)
         if self.socketio_only:
             values["p2p"] = False
         if self.input_delay is not None:

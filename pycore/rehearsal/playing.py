@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,25 +20,18 @@ from pycore import records
 from pycore.factory import make_with
 from pycore.rehearsal import coverage, departures, inputs, pace, partners, serving, verdict
 from pycore.rehearsal.browsers import Browser, browser
-from pycore.rehearsal.departures import KEEP, Departed
+from pycore.rehearsal.departures import KEEP
 from pycore.rehearsal.game import actions_of
-from pycore.rehearsal.network import WATCH, Impairment
+from pycore.rehearsal.network import Impairment
 from pycore.rehearsal.outcome import Outcome
 from pycore.rehearsal.plan import Plan
 from pycore.rehearsal.reproducing import Here, InPage
+from pycore.rehearsal.resumed import resumed
 from pycore.rehearsal.serving import RehearsalFailed, Relay
-
-LOAD_TIMEOUT = 180.0
-"""Seconds until a page has loaded Pyodide, the core and packages, and again until it plays."""
+from pycore.rehearsal.stage import LOAD_TIMEOUT, Say, Stage, photograph
 
 END_TIMEOUT = 30.0
 """Seconds from the request to stop until everything is stored."""
-
-LOOK = 0.25
-"""Seconds between two looks at the pages while they play."""
-
-Say = Callable[[str], None]
-"""Takes one line about how far a rehearsal is."""
 
 
 def rehearse(
@@ -63,12 +56,17 @@ def rehearse(
         _relay(Path(folder), plan, site, database, port) as relay,
         browser(chromium) as opened,
     ):
-        outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say)
-        return replace(outcome, stored_files=_stored(_store(Path(folder), database), outcome.game_id, Path(folder)))
+        def stored(game_id: str) -> dict[str, bytes]:
+            return _stored(_store(Path(folder), database), game_id, Path(folder))
+
+        outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say, stored)
+        files = stored(outcome.game_id)
+        kept = {name: data for name, data in files.items() if name.startswith(("experienced-", "game."))}
+        return replace(outcome, stored_files=kept)
 
 
 def _stored(database: str, game_id: str, folder: Path) -> dict[str, bytes]:
-    """What the relay has of the game that the pages do not hold any more, by the names that `pycore data` gives."""
+    """What the relay has of the game, by the names that `pycore data` gives."""
     from pycore.relay.export import export_game, list_games
     from pycore.relay.store import DataStore
 
@@ -78,7 +76,7 @@ def _stored(database: str, game_id: str, folder: Path) -> dict[str, bytes]:
         paths = export_game(store, game, folder / "game")
     finally:
         store.close()
-    return {path.name: path.read_bytes() for path in paths if path.name.startswith(("experienced-", "game."))}
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def _store(folder: Path, database: str | None) -> str:
@@ -104,7 +102,10 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
         relay.stop()
 
 
-def _play(plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | None, say: Say) -> Outcome:
+def _play(
+    plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | None, say: Say,
+    stored: Callable[[str], Mapping[str, bytes]],
+) -> Outcome:  # fmt: skip
     reports: list[str] = []
     url = relay.url
     pages = [opened.page() for _ in range(plan.pages)]
@@ -124,7 +125,7 @@ def _play(plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | No
         _wait_until(page, ["playing", "done"], "began to play")
     begun = time.monotonic()
     say(f"playing for {plan.seconds:g} s")
-    stage = _Stage(plan, pages, impairment, relay, begun, out, say)
+    stage = Stage(plan, pages, impairment, relay, begun, out, say)
     failover = stage.direct()
     pages = stage.pages
     for page in pages:
@@ -135,7 +136,7 @@ def _play(plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | No
             )
     seconds = time.monotonic() - begun
     if out is not None and "end" in plan.screenshots:
-        _photograph(pages, out, "end")
+        photograph(pages, out, "end")
 
     def another() -> Any:
         page = opened.page()
@@ -144,7 +145,7 @@ def _play(plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | No
         return page
 
     say("judging the records")
-    return _collect(plan, relay, pages, another, seconds, failover, reports, stage.departed)
+    return _collect(plan, relay, pages, another, seconds, failover, reports, stage, stored)
 
 
 def _wait_until_loaded(page: Any) -> None:
@@ -168,120 +169,6 @@ def _wait_until(page: Any, phases: list[str], what: str) -> None:
         raise RehearsalFailed(f"a page failed: {_error(status)}")
 
 
-class _Stage:
-    """The pages while they play, and what happens to them at its time."""
-
-    def __init__(
-        self, plan: Plan, pages: list[Any], impairment: Impairment, relay: Relay, begun: float, out: Path | None,
-        say: Say,
-    ) -> None:  # fmt: skip
-        self._plan = plan
-        self.pages = list(pages)
-        """Those that stay in the game."""
-        self.departed: Departed | None = None
-        self._impairment = impairment
-        self._relay = relay
-        self._begun = begun
-        self._out = out
-        self._say = say
-        self._cut_at: float | None = None
-
-    def _cues(self) -> list[tuple[float, str]]:
-        plan = self._plan
-        cues: list[tuple[float | None, str]] = [
-            (plan.seconds, "stop"), (plan.down_at, "down"), (plan.up_at, "up"), (plan.leave_at, "leave"),
-            (plan.reload_at, "reload"), (plan.server_down_at, "server down"), (plan.server_up_at, "server up"),
-            *((at, name) for name, at in plan.screenshots.items() if name != "end"),
-        ]  # fmt: skip
-        if plan.hide is not None:
-            cues += [(plan.hide[1], "hide"), (plan.hide[2], "show")]
-        return sorted((at, name) for at, name in cues if at is not None)
-
-    def direct(self) -> float | None:
-        """Let the time pass, and do what the plan says meanwhile; returns the failover time in milliseconds."""
-        for when, cue in self._cues():
-            while (left := self._begun + when - time.monotonic()) > 0:
-                step = LOOK if not self._plan.jitter_ms else self._impairment.JITTER_S
-                self.pages[0].wait_for_timeout(min(left, step) * 1000)
-                self._impairment.jitter()
-                if all(page.evaluate("window.pycoreStatus.phase") in ("done", "failed") for page in self.pages):
-                    break
-            self._do(cue)
-        if self._cut_at is None:
-            return None
-        arrivals = [page.evaluate("window.pycoreFirstBySocket") for page in self.pages]
-        return min((at - self._cut_at for at in arrivals if at is not None), default=None)
-
-    def _do(self, cue: str) -> None:
-        pages = self.pages
-        if cue == "down":
-            self._cut()
-        elif cue == "up":
-            self._impairment.usual()
-            self._say("peer-to-peer is restored")
-        elif cue in ("hide", "show"):
-            assert self._plan.hide is not None
-            _set_hidden(pages[self._plan.hide[0]], cue == "hide")
-        elif cue == "stop":
-            # A session that is to end because somebody went away does so by itself.
-            if self.departed is None or self._plan.goes_on:
-                pages[0].evaluate("window.pycoreGame.requestStop()")
-        elif cue in ("leave", "reload"):
-            page = pages.pop()
-            # What it had is read by another page: the browser does not shape the network of one that is gone.
-            self._impairment.forget(page)
-            self.departed = (departures.leave if cue == "leave" else departures.reload)(page, self._relay.url)
-            self._say("a page is closed" if cue == "leave" else "a page is loaded again")
-        elif cue in ("server down", "server up"):
-            self._serve(cue == "server up")
-        elif self._out is not None:
-            _photograph(pages, self._out, cue)
-
-    def _serve(self, up: bool) -> None:
-        relay = self._relay
-        # A game that goes through the server has its place in the memory of that process: there it is out of reach.
-        if self._plan.socketio_only:
-            (relay.thaw if up else relay.freeze)()
-        else:
-            (relay.restart if up else relay.stop)()
-        self._say(f"the server is {'there again' if up else 'away'}")
-
-    def _cut(self) -> None:
-        pages = self.pages
-        for page in pages:
-            page.evaluate(WATCH)
-        if self._plan.cut == "close":
-            self._cut_at = pages[0].evaluate(
-                "(links) => { for (let link = 0; link < links; link += 1) "
-                "window.pycoreGame.inspectLink(link).channel.close();"
-                " return performance.timeOrigin + performance.now(); }",
-                len(pages) - 1,
-            )
-            # Both sides learn of the closing; then nothing can be opened again until the restoration.
-            pages[0].wait_for_timeout(100)
-            self._impairment.cut()
-        else:
-            self._impairment.cut()
-            self._cut_at = pages[0].evaluate("performance.timeOrigin + performance.now()")
-        self._say(f"peer-to-peer is cut ({self._plan.cut})")
-
-
-def _photograph(pages: list[Any], out: Path, name: str) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for number, page in enumerate(pages):
-        page.screenshot(path=str(out / f"{name}-page{number}.png"))
-
-
-def _set_hidden(page: Any, hidden: bool) -> None:
-    state = "hidden" if hidden else "visible"
-    page.evaluate(
-        "([hidden, state]) => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
-        " Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});"
-        " document.dispatchEvent(new Event('visibilitychange')); }",
-        [hidden, state],
-    )
-
-
 def _collect(
     plan: Plan,
     relay: Relay,
@@ -290,8 +177,10 @@ def _collect(
     seconds: float,
     failover: float | None,
     reports: list[str],
-    departed: Departed | None,
+    stage: Stage,
+    stored_files: Callable[[str], Mapping[str, bytes]],
 ) -> Outcome:
+    departed, back = stage.departed, None
     metrics, texts, huds, read, paces, problems = {}, {}, {}, {}, {}, []
     gone: dict[str, Any] = {}
     settings = plan.played()
@@ -322,12 +211,22 @@ def _collect(
         departed, wrong = departures.judged(departed, texts, metrics, gone, plan.goes_on)
         problems += wrong
         read[departed.player] = departed.read
+    if plan.returns:
+        if stage.before is None:
+            raise RehearsalFailed("the page that was loaded again was in no game")
+        player = stage.before.player
+        delay = settings.longest_input_delay
+        back, read[player], wrong = resumed(stage.before, metrics, read[player], settings, delay, stage.back_after)
+        problems += wrong
+        # What came before its last load it does not hold any more: it is judged by what is stored.
+        texts[player] = stored_files(game_id).get(f"trajectory-{player}.jsonl", b"").decode()
     seats = actions_of(settings, plan.game.seats)
     played = json.dumps(plan.settings())
     here = Here(lambda: make_with(plan.game.make, plan.game.subject), played)
     delays = [list(episode["inputDelay"].values()) for episode in everybody[0]["episodes"]]
     judged = verdict.judge(
         texts, read, seats, here, InPage(another, played), plan.reproduce, delays, departures.broken(departed),
+        back,
     )  # fmt: skip
     problems += judged.problems
     if not problems and plan.reproduce == "cpython":
@@ -336,7 +235,9 @@ def _collect(
     if not stored:
         problems.append("not everything was acknowledged by the server")
     counts = _counts(relay, game_id)
-    if not failed and departed is None:
+    if stage.before is not None:
+        problems += verdict.differing_states(everybody)  # what a page counted before it was loaded again is lost
+    elif not failed and departed is None:
         # Who failed has told what, and who went away tells nothing: that others heard less of it adds nothing.
         problems += verdict.wrong_books(everybody, counts)
     least = min([seat.delay for seat in seats])
@@ -350,7 +251,7 @@ def _collect(
     return Outcome(
         game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
         warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce, departed=departed,
-        restarts=relay.restarts,
+        restarts=relay.restarts, resumed=back,
     )  # fmt: skip
 
 
@@ -372,6 +273,8 @@ HINTS: Final = {
 
 def _error(status: dict[str, Any]) -> str:
     error = status.get("error")
+    if status.get("notBack"):
+        return f"it came back, and found no game: {status['notBack']}"
     if not isinstance(error, dict):
         return "it says nothing"
     said = f"{error['code']}: {error['message']}"

@@ -29,7 +29,9 @@ from pycore.testing.scenario import Scenario
 from pycore.testing.survivors import Holding, gone_in, not_alike
 from pycore.values.json import record_json
 
-GONE: Final = frozenset(("player_left", "ready_timeout", "dropped", "returned", "partition", "no_progress"))
+GONE: Final = frozenset(
+    ("player_left", "ready_timeout", "dropped", "returned", "no_return", "partition", "no_progress")
+)
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
 BROKEN: Final = frozenset(("error", "stop"))
 """The same where a page's environment raises; who was getting ready then ends with `stop`."""
@@ -196,7 +198,7 @@ class Simulated:
         outcome.seconds = round(mesh.now, 3)
         loads = [[*page.published_before, page.published] for page in pages]
         there = [number for number, page in enumerate(pages) if not page.absent] or range(len(pages))
-        outcome.frames = min(max(of.frames for of in loads[number]) for number in there)
+        outcome.frames = min(_frames(loads[number]) for number in there)
         outcome.rollbacks = sum(timeline.rollbacks for timeline in timelines)
         outcome.resimulated = sum(timeline.resimulated for timeline in timelines)
         outcome.deepest = max(timeline.events.max_frames for timeline in timelines)
@@ -249,7 +251,8 @@ class Simulated:
         whole = all(page.session.reason == "complete" for page in mesh.peers)
         for episode in range(settings.num_episodes):
             yield from self._judge_episode(mesh, scenario, settings, episode, whole)
-        if whole:
+        if whole and not any(page.returns for page in mesh.peers):
+            # What a page counted before it was loaded again is lost.
             yield from _books(mesh)
 
     def _judge_episode(
@@ -258,21 +261,30 @@ class Simulated:
         codecs = [of.codec for of in self.actions]
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
         for page in mesh.peers:
-            for published in (*page.published_before, page.published):
+            loads = (*page.published_before, page.published)
+            if whole and not any(len(of.rows) > episode and of.rows[episode] for of in loads):
+                yield "nothing recorded", f"episode {episode}, page {page.seat}: nothing was recorded"
+            for published in loads:
                 count = len(published.rows[episode]) if episode < len(published.rows) else 0
                 if not count:
-                    if whole:
-                        yield "nothing recorded", f"episode {episode}, page {page.seat}: nothing was recorded"
                     continue
+                # Of a load that was not the last one the episode may be a part.
+                ended = whole and (published is page.published or published.finals[episode] is not None)
                 truth = ground_truth(
                     self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
-                    None if whole else count - 1, policies=self.game.policies(), seed=scenario.seed,
+                    None if ended else count - 1, policies=self.game.policies(), seed=scenario.seed,
                     input_delays=mesh.input_delays(episode), gone=gone_in(mesh, episode),
                     stand_in=self.game.stand_in(),
                 )  # fmt: skip
-                found = _unlike(truth, published, episode, whole)
+                found = _unlike(truth, published, episode, ended)
                 if found:
                     yield "record", f"episode {episode}, page {page.seat}: {found}"
+
+
+def _frames(loads: Sequence[Published]) -> int:
+    """Frames that the loads of a page published, each once."""
+    episodes = max(len(of.rows) for of in loads)
+    return sum(max(len(of.rows[each]) if each < len(of.rows) else 0 for of in loads) for each in range(episodes))
 
 
 def _raised(error: Exception) -> Fault:
@@ -303,9 +315,11 @@ def _unlike(truth: Truth, published: Published, episode: int, whole: bool) -> st
 
 
 def _given(page: Page, episode: int) -> dict[int, bytes]:
-    """All inputs that were fixed at a page; of a frame with several, since it was loaded again, the first."""
+    """All inputs that were fixed at a page; of a frame with several, since it was loaded again, the first, unless it
+    came back: then it knows what others hold of those before."""
     found: dict[int, bytes] = {}
-    for load in (page.inputs, *reversed(page.given_before)):
+    loads = [*page.given_before, page.inputs]
+    for load in loads if page.session.load else reversed(loads):
         if episode < len(load):
             found.update(load[episode])
     return found

@@ -22,6 +22,7 @@ from pycore.rehearsal.coverage import untried
 from pycore.rehearsal.departures import Broken
 from pycore.rehearsal.game import SeatActions
 from pycore.rehearsal.reproducing import Here, Place, explained, reproduced
+from pycore.rehearsal.resumed import Resumed
 
 HASHES_TO_CHANGE: Final = 2
 
@@ -43,8 +44,10 @@ def judge(
     way: str = "cpython",
     delays: Sequence[Sequence[int]] = (),
     broken: Broken | None = None,
+    resumed: Resumed | None = None,
 ) -> Judgement:
-    """The judgement on the players' trajectories; `broken` where somebody went away before the end.
+    """The judgement on the players' trajectories; `broken` where somebody went away before the end, `resumed` where
+    somebody came back.
 
     `texts` are the trajectories by player, `read` what each page read from its player and `delays` the input delays of
     each episode (see `lost_inputs`); the record is stepped again `here` or `there`, as `way` says
@@ -67,7 +70,7 @@ def judge(
         return Judgement([*problems, missing], lost, [])
     players = recording.header["players"]
     people = [read.get(str(player)) for player in players]
-    lost = lost_inputs(recording, people, seats, delays, broken)
+    lost = lost_inputs(recording, people, seats, delays, broken, resumed)
     if lost:
         problems.append(f"{len(lost)} inputs differ from what the players did; the first: {lost[0]}")
     if found := trivial(recording):
@@ -143,6 +146,7 @@ def lost_inputs(
     seats: Sequence[SeatActions],
     delays: Sequence[Sequence[int]] = (),
     broken: Broken | None = None,
+    resumed: Resumed | None = None,
 ) -> list[str]:
     """Actions that were read from a player and do not stand in the records, or stand there without being read.
 
@@ -150,8 +154,8 @@ def lost_inputs(
     seat from which no page reads. `delays` has the
     input delays of an episode by seat, where they may rise; those of the settings stand for what it lacks. Actions are
     compared as they are played: a float is rounded to the dtype of its space. Behind the last action of one who went
-    away (`broken`) stands the default; what a policy does there is computed again elsewhere.
-    """
+    away (`broken`) stands the default, and what a policy does there is computed again elsewhere; where somebody came
+    back (`resumed`), an action may be of either load. """
     wrong = []
     players = [str(player) for player in recording.header["players"]]
     for number, episode in enumerate(recording.episodes):
@@ -168,6 +172,9 @@ def lost_inputs(
                 expected = of.idle if at < 0 else given.get(str(at), _NOT_READ)
                 if broken is not None and broken.seat == seat and broken.after is not None:
                     expected = of.idle if (number, frame.frame) > broken.after else expected
+                if resumed is not None and resumed.is_unsure(seat, number, frame.frame):
+                    either = (resumed.earlier.get(str(at), _NOT_READ), of.idle)
+                    expected = action if _played(of, action) in [_played(of, one) for one in either] else expected
                 if _played(of, action) != _played(of, expected):
                     where = f"episode {number}, frame {frame.frame}, seat {seat}"
                     wrong.append(f"{where}: {action!r} instead of {expected!r}")
@@ -204,12 +211,17 @@ def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) 
                 )
     elif sum(sent) != sum(received):
         wrong.append(f"the players sent {sum(sent)} inputs over all links and received {sum(received)}")
-    wrong += [
-        f"player {of['playerId']} saw {of['sync']['p2pHashMismatches']} states that differ"
-        for of in metrics
-        if of["sync"]["p2pHashMismatches"]
-    ]
+    wrong += differing_states(metrics)
     by_server = sum(of["inputs"]["sentViaSocketIO"] + of["inputs"]["resentViaSocketIO"] for of in metrics)
     if relay and relay.get("inputs_relayed") != by_server:
         wrong.append(f"the players gave the server {by_server} inputs, it relayed {relay.get('inputs_relayed')}")
     return wrong
+
+
+def differing_states(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Who saw hashes that differ."""
+    return [
+        f"player {of['playerId']} saw {of['sync']['p2pHashMismatches']} states that differ"
+        for of in metrics
+        if of["sync"]["p2pHashMismatches"]
+    ]

@@ -25,7 +25,7 @@ from starlette.staticfiles import StaticFiles
 from pycore.errors import ConfigError, UsageError
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.rooms import PlayerId
+from pycore.relay.seats import PlayerId
 from pycore.relay.server import RelayServer
 from pycore.relay.settings import check_settings
 from pycore.relay.store import DataStore, StoreFailed

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.rooms import Room, Seat
+from pycore.relay.rooms import Room
+from pycore.relay.seats import Seat
 from pycore.relay.uploads import Store
 
 
@@ -11,13 +12,14 @@ class Connection:
     """One socket: its session, its place, and what it may still send."""
 
     __slots__ = (
-        "errors", "inputs", "others", "patience", "pending_stores", "room", "seat", "session_id",
+        "errors", "inputs", "others", "page", "patience", "pending_stores", "room", "seat", "session_id",
         "sid", "signal_bytes", "signals", "stores", "subject_id", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, sid: str, limits: Limits) -> None:
         self.sid = sid
         self.session_id: str | None = None
+        self.page: str | None = None
         self.subject_id: str | None = None
         self.waiting_since: float | None = None
         self.room: Room | None = None

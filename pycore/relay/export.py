@@ -25,7 +25,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
-from pycore.relay.pieces import Episode, Place, Segment, join
+from pycore.relay.pieces import PARTS_OF_A_LOAD, Episode, Place, Segment, join
 from pycore.relay.store import DataStore, connections, experienced, games, metrics, pieces, records
 
 
@@ -40,7 +40,7 @@ class PlayerData:
     """By episode: what its pieces come to, unless it came in parts, whole."""
     record_bytes: int = 0
     experienced: list[int] = field(default_factory=list)
-    """The parts of the experienced record that are there, in order."""
+    """The parts of the experienced record that are there, in order: load by load."""
     experienced_bytes: int = 0
 
     @property
@@ -60,9 +60,16 @@ class PlayerData:
 
     @property
     def experienced_missing(self) -> list[str]:
-        """The same of the experienced record; how many parts it has is known up to the newest that is there."""
+        """The same of the experienced record; how many parts it has is known, for each load of the page, up to its
+        newest one."""
+        newest: dict[int, int] = {}
+        for part in self.experienced:
+            newest[part // PARTS_OF_A_LOAD] = part
         there = set(self.experienced)
-        return [f"experienced part {part}" for part in range(max(there, default=-1)) if part not in there]
+        missing = [
+            part for load, last in newest.items() for part in range(load * PARTS_OF_A_LOAD, last) if part not in there
+        ]  # fmt: skip
+        return [f"experienced part {part}" for part in missing]
 
 
 @dataclass(slots=True)

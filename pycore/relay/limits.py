@@ -53,8 +53,10 @@ class Limits:
     """UTF-8 of a piece of a trajectory: some tens of KiB, but that a row is never divided."""
     record_parts: int = 4096
     """With `record_bytes` 1 GiB an episode: more than any session writes, little enough to count."""
-    experienced_parts: int = 1_000_000
-    """Parts of a player's experienced record: one every few seconds."""
+    experienced_parts: int = 2**31
+    """Numbers of parts of a player's experienced record: one every few seconds, and each load of a page has 2**20."""
+    loads: int = 1000
+    """How often the page of a seat may be loaded again in one game: no person does, and 2**11 loads have numbers."""
     stored_bytes: int = 536_870_912
     """What one player of one game may store in all, repeats included: nobody fills the disk alone."""
     envelope_bytes: int = 2048
@@ -80,9 +82,10 @@ class Limits:
     waiting_s: float = 600.0
     """How long somebody stays in the waiting room before being told that nobody came."""
     grace_s: float = 15.0
-    """A socket that comes back within it with the same session id gets its seat back; the others notice
-    nothing. A change of the network takes one to three seconds, socket.io waits up to five before it tries again,
-    and a page with Pyodide takes three to ten to load on a slow phone. Peers judge silence by themselves meanwhile."""
+    """Where the study lets nobody return: a socket that comes back within it with the same session id gets its seat
+    back; the others notice nothing. A change of the network takes one to three seconds, socket.io waits up to five
+    before it tries again, and a page with Pyodide takes three to ten to load on a slow phone. Peers judge silence by
+    themselves meanwhile."""
     mailbox_events: int = 4096
     """What is kept for a player meanwhile: 22 seconds of an input and two signals per frame at 60 fps."""
     mailbox_bytes: int = 4_194_304

@@ -21,11 +21,12 @@ from pycore.relay.connections import Connection
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
-from pycore.relay.rooms import DISCONNECT, Mailbox, Outgoing, PlayerId, Room, Seat
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
+from pycore.relay.seats import LateSeats, Mailbox, PlayerId, Seat
 from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn
 from pycore.relay.uploads import Store
-from pycore.settings import SUBJECT_FROM
+from pycore.settings import SUBJECT_FROM, Settings
 
 
 class Lobby:
@@ -46,15 +47,15 @@ class Lobby:
         """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
+        self._return_within = Settings.of(settings).return_within
         self._turn = turn
         self._seed = seed
         self._connections: dict[str, Connection] = {}
         self._waiting: OrderedDict[str, Connection] = OrderedDict()
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._live: dict[str, tuple[Room, Seat]] = {}
-        """The seat of every session whose game is not over for it."""
-        self._late: OrderedDict[tuple[str, str], Seat] = OrderedDict()
-        """Seats of games that are not remembered, for which something was stored all the same: their bounds."""
+        """Seats by session, where the game is not over."""
+        self._late = LateSeats(limits)
         self.started: list[Room] = []
         """Games that began since the owner last took them, to be written down."""
         self.ended: list[Room] = []
@@ -63,12 +64,14 @@ class Lobby:
     # Sockets
 
     def connect(self, sid: str, auth: Any, now: float) -> list[Outgoing]:
-        """A new socket. Its `auth` may present a session id, which gives a waiting seat back, and an address."""
+        """A new socket. Its `auth` may present a session id, which gives a waiting seat back to the page that had it,
+        and an address. A page that was loaded again has its seat when it joins, and can play."""
         if len(self._connections) >= self.limits.sockets:
             raise Refused("server_full", f"{self.limits.sockets} sockets are connected; try again later")
         presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)
         connection = self._connections[sid] = Connection(sid, self.limits)
         connection.session_id = presented.session_id
+        connection.page = presented.page
         connection.subject_id = presented.subject_id or self.subject_of(presented.query)
         return self._rebind(connection, now)
 
@@ -86,11 +89,12 @@ class Lobby:
     # Events
 
     def join(self, sid: str, payload: Any, now: float, wall: float) -> tuple[dict[str, Any], list[Outgoing]]:
-        """Into the queue, or back to the seat that the session has. Returns the acknowledgement too."""
+        """Into the queue, or back to the seat that the session has. Who asks for a game by its id gets the seat there,
+        or none. Returns the acknowledgement too."""
         connection = self._take(sid, "others", now)
         wish = read_join(payload, self.limits)
         known = connection.session_id
-        if connection.room is not None and not connection.room.over:
+        if connection.room is not None and not connection.room.over and wish.game_id is None:
             # Asking twice changes nothing; to be somebody else, one leaves first.
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")
@@ -101,7 +105,10 @@ class Lobby:
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
         connection.subject_id = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
 
-        restored = self._rebind(connection, now)
+        if wish.game_id is not None:
+            returns = self._return(connection, now, wall, wish.game_id)
+            return self._place(connection, "restored" if returns else "over"), out + returns
+        restored = self._rebind(connection, now) or self._return(connection, now, wall)
         if restored:
             return self._place(connection, "restored"), out + restored
         connection.room = connection.seat = None
@@ -118,6 +125,17 @@ class Lobby:
             return self._place(connection, "waiting"), out + self._tell_waiting(now)
         out += self._start(wall)
         return self._place(connection, "playing"), out
+
+    def kept(self, sid: str, now: float) -> dict[str, Any]:
+        """Whether a socket's session has a seat in a game that goes on, and for how long: a page that was loaded again
+        asks it, since it has to load more before it joins."""
+        connection = self._take(sid, "others", now)
+        place = self._place_of(connection)
+        if place is None:
+            return {"status": "ok", "kept": False}
+        room, seat = place
+        until = room.kept_until(seat, now) or now + room.kept_s
+        return {"status": "ok", "kept": True, "ms_remaining": max(0, round(1000 * (until - now)))}
 
     def leave(self, sid: str, now: float, wall: float) -> list[Outgoing]:
         """Out of the queue, or out of the game for good. Leaving nothing is no error."""
@@ -174,12 +192,7 @@ class Lobby:
         """The seat that a store is for in a game that is not remembered, as the database knows its owner."""
         if str(store.player_id) != player:
             raise Refused("not_your_seat", f"you are player {player!r}, not {store.player_id!r}")
-        seat = self._late.pop((store.game_id, player), None)
-        if seat is None:
-            seat = Seat(player, session, None, None, Mailbox(self.limits), gone=True)
-        self._late[store.game_id, player] = seat
-        if len(self._late) > self.limits.rooms:
-            self._late.popitem(last=False)
+        seat = self._late.of(store.game_id, player, session)
         self._charge(seat, store)
         return seat
 
@@ -201,31 +214,26 @@ class Lobby:
         if connection.room is not None:
             connection.room.refused += 1
         if not connection.patience.take(now):
-            flood = {"code": "flood", "message": "too many refused events", "event": event}
-            return [Outgoing(sid, "pycore_error", flood), Outgoing(sid, DISCONNECT, {})]
+            return [error_to(sid, "flood", "too many refused events", event), Outgoing(sid, DISCONNECT, {})]
         if not connection.errors.take(now):
             return []
-        data = {"code": refused.code, "message": refused.message, "event": event}
-        return [Outgoing(sid, "pycore_error", data)]
+        return [error_to(sid, refused.code, refused.message, event)]
 
     # Time
 
     def tick(self, now: float, wall: float) -> list[Outgoing]:
         """What time alone brings: ends of grace, of waiting, of remembering. A few times a second."""
-        out: list[Outgoing] = []
-        for session_id, (room, seat) in list(self._live.items()):
-            if seat.absent_since is not None:
-                out += room.expire(now, wall)
-            if seat.gone:
-                self._release(session_id, seat)
-                self._note_end(room)
+        out = [item for room in self.playing() for item in room.look(now, wall)]
+        for room, seat in [place for place in self._live.values() if place[1].gone]:
+            self._release(seat)
+            self._note_end(room)
         late = [
             connection for connection in self._waiting.values()
             if connection.waiting_since is not None and now - connection.waiting_since >= self.limits.waiting_s
         ]  # fmt: skip
         for connection in late:
             del self._waiting[connection.sid]
-            out.append(_error(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game"))
+            out.append(error_to(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game"))
         if late:
             out += self._tell_waiting(now)
         for game_id, room in list(self._rooms.items()):
@@ -270,10 +278,31 @@ class Lobby:
         return connection.room, connection.seat
 
     def _rebind(self, connection: Connection, now: float) -> list[Outgoing]:
-        """The seat of the connection's session, if its game goes on; whoever holds it now is replaced."""
-        room, seat = self._live.get(connection.session_id or "", (None, None))
-        if room is None or seat is None or seat.gone:
+        """The seat of the connection's session, if its game goes on and the page is the one that had it; whoever holds
+        it now is replaced."""
+        place = self._place_of(connection)
+        if place is None or (connection.page is not None and connection.page != place[1].page):
             return []
+        room, seat = place
+        return self._take_over(connection, room, seat, now) + room.bind(seat, connection.sid, now)
+
+    def _return(self, connection: Connection, now: float, wall: float, game_id: str | None = None) -> list[Outgoing]:
+        """The same seat for a page that was loaded again, if it may return; `game_id`: only if it is of that game."""
+        room, seat = self._place_of(connection) or (None, None)
+        if room is None or seat is None or not room.return_within or game_id not in (None, room.game_id):
+            return []
+        if seat.loads >= self.limits.loads:
+            raise Refused("too_frequent", f"this page was loaded again {seat.loads} times in one game")
+        turn, sid = self._turn_of(room, seat, wall), connection.sid
+        out = self._take_over(connection, room, seat, now)
+        return out + room.welcome(seat, sid, connection.page, self.settings, turn, now)
+
+    def _place_of(self, connection: Connection) -> tuple[Room, Seat] | None:
+        """The seat of the connection's session in a game that goes on for it."""
+        place = self._live.get(connection.session_id or "")
+        return None if place is None or place[1].gone else place
+
+    def _take_over(self, connection: Connection, room: Room, seat: Seat, now: float) -> list[Outgoing]:
         out: list[Outgoing] = []
         holder = self._connections.get(seat.sid or "")
         if holder is not None and holder is not connection:
@@ -281,14 +310,14 @@ class Lobby:
         if self._waiting.pop(connection.sid, None) is not None:
             out += self._tell_waiting(now)
         connection.room, connection.seat = room, seat
-        return out + room.bind(seat, connection.sid)
+        return out
 
     def _replace(self, connection: Connection) -> list[Outgoing]:
         """The newest socket of a session is the one that counts."""
         self._waiting.pop(connection.sid, None)
         connection.room = connection.seat = None
         connection.session_id = None
-        error = _error(connection.sid, "replaced", "another socket presented your session id", "join_game")
+        error = error_to(connection.sid, "replaced", "another socket presented your session id", "join_game")
         return [error, Outgoing(connection.sid, DISCONNECT, {})]
 
     def _leave_place(self, connection: Connection, now: float, wall: float) -> list[Outgoing]:
@@ -299,7 +328,7 @@ class Lobby:
         if room is None or seat is None:
             return []
         out = room.leave(seat, now, wall, f"Player {seat.player} left the game.")
-        self._release(seat.session_id, seat)
+        self._release(seat)
         self._note_end(room)
         return out
 
@@ -308,19 +337,20 @@ class Lobby:
         seats = []
         for player, connection in zip(self._players, group, strict=True):
             session = connection.session_id or secrets.token_urlsafe(24)
-            seats.append(Seat(player, session, connection.subject_id, connection.sid, Mailbox(self.limits)))
+            whose = connection.subject_id, connection.sid
+            seats.append(Seat(player, session, *whose, Mailbox(self.limits), connection.page))
         seed = secrets.randbelow(2**32) if self._seed is None else self._seed
-        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent)
+        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent, self._return_within)
         self._rooms[room.game_id] = room
         for seat, connection in zip(seats, group, strict=True):
             connection.room, connection.seat = room, seat
             connection.waiting_since = None
             self._live[seat.session_id] = (room, seat)
         self.started.append(room)
-        turn = None
-        if self._turn is not None:
-            turn = {str(seat.player): self._turn.config(f"{room.game_id}-{seat.player}", wall) for seat in seats}
-        return room.start(self.settings, turn)
+        return room.start(self.settings, {str(seat.player): self._turn_of(room, seat, wall) for seat in seats})
+
+    def _turn_of(self, room: Room, seat: Seat, wall: float) -> dict[str, Any] | None:
+        return None if self._turn is None else self._turn.config(f"{room.game_id}-{seat.player}", wall)
 
     def _tell_waiting(self, now: float) -> list[Outgoing]:
         present = len(self._waiting)
@@ -344,17 +374,17 @@ class Lobby:
         raise Refused("server_full", f"{self.limits.rooms} games are going on; try again later")
 
     def _note_end(self, room: Room) -> None:
-        # A member who stayed to the end keeps socket and seat, so as to store; the session is free again.
+        # Who stayed to the end keeps socket and seat, so as to store; the session is free again.
         if room.over and not room.end_noted:
             room.end_noted = True
             for seat in room.seats:
-                self._release(seat.session_id, seat)
+                self._release(seat)
             self.ended.append(room)
 
-    def _release(self, session_id: str, seat: Seat) -> None:
+    def _release(self, seat: Seat) -> None:
         # The session may sit in a newer game by now.
-        if self._live.get(session_id, (None, None))[1] is seat:
-            del self._live[session_id]
+        if self._live.get(seat.session_id, (None, None))[1] is seat:
+            del self._live[seat.session_id]
 
     def _forget(self, game_id: str) -> None:
         room = self._rooms.pop(game_id)
@@ -367,7 +397,3 @@ class Lobby:
         if connection.room is not None and connection.seat is not None:
             place |= {"game_id": connection.room.game_id, "player_id": connection.seat.player}
         return place
-
-
-def _error(sid: str, code: str, message: str, event: str) -> Outgoing:
-    return Outgoing(sid, "pycore_error", {"code": code, "message": message, "event": event})

@@ -25,6 +25,10 @@ class Join:
     subject_id: str | None
     query: str = ""
     """What the page's address has behind its question mark; the study's settings say what of it is of interest."""
+    page: str | None = None
+    """By what this load of the page is known, another one at each load."""
+    game_id: str | None = None
+    """The game that the page wants to come back to: that one or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ def read_join(payload: Any, limits: Limits) -> Join:
         optional_id(fields, "subject_id", limits),
         # A page that was opened with an address of any kind may play; only its subject is not known then.
         _query(fields, limits),
+        optional_id(fields, "page", limits),
+        optional_id(fields, "game_id", limits),
     )
 
 

@@ -2,7 +2,8 @@
 
 Where a piece belongs is enough to say what of it is taken: its rows from a frame up to another. Rows of a revision end
 where a later one begins (its base); of several pieces that have a frame, that of the highest revision counts, and of
-those the one that reaches furthest. Of confirmed frames all say the same.
+those the one that reaches furthest. Of confirmed frames all say the same. A page that was loaded again has revisions of
+its own, which begin before their base.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Final, NamedTuple
 
 NONE: Final = 1 << 62
 """A frame that no episode has."""
+PARTS_OF_A_LOAD: Final = 1 << 20
+"""Of what was seen each load of a page has parts of its own, by numbers from a multiple of this on."""
 
 
 class Place(NamedTuple):

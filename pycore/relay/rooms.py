@@ -6,6 +6,8 @@ lock, so it can be tested by hand-fed time, and a shared store can stand behind 
 Invariants:
 - A seat belongs to a session id, which is a secret of its player and is never sent to anybody else.
 - A seat is bound to at most one socket. While it has none, what is meant for it waits, in order.
+- A page that was loaded again is another one: it gets the seat with the events of the start, and nothing of what waited
+  for the load before. Where pages may return, the others are told who is away, and who is there again.
 - A seat that is gone (left, or its grace is over, or it was dropped) never comes back, and everybody else was told so
   once, behind its last input. Nothing of it is passed on afterwards.
 - Of three and more a seat is dropped, in the order in which the others complain of its silence, when its socket is away
@@ -16,8 +18,6 @@ Invariants:
 
 from __future__ import annotations
 
-import json
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -25,8 +25,7 @@ from typing import Any, NamedTuple
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.payloads import Action, Signal
-
-PlayerId = int | str
+from pycore.relay.seats import PlayerId, Seat
 
 
 class Outgoing(NamedTuple):
@@ -38,55 +37,17 @@ class Outgoing(NamedTuple):
 
 
 DISCONNECT = "!disconnect"
+
 COMPLAINT_S = 5.0
 """How long a complaint counts; a page that still does not hear somebody complains every second."""
+ANNOUNCED_AFTER_S = 1.0
+"""How long a seat is without a socket before the others are told: a change of network is none of their business, and of
+a silence they make something after two seconds at the earliest."""
 
 
-class Mailbox:
-    """What waits for a player whose socket is being replaced: bounded, the oldest goes first."""
-
-    __slots__ = ("_events", "_limits", "_size", "lost")
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._events: deque[tuple[str, dict[str, Any], int]] = deque()
-        self._size = 0
-        self.lost = 0
-
-    def put(self, event: str, data: dict[str, Any]) -> None:
-        """Keep an event; what does not fit pushes out the oldest."""
-        size = len(json.dumps(data))
-        self._events.append((event, data, size))
-        self._size += size
-        while len(self._events) > self._limits.mailbox_events or self._size > self._limits.mailbox_bytes:
-            self._size -= self._events.popleft()[2]
-            self.lost += 1
-
-    def empty(self) -> list[tuple[str, dict[str, Any]]]:
-        """Everything kept, in order; afterwards nothing is."""
-        events = [(event, data) for event, data, _ in self._events]
-        self._events.clear()
-        self._size = 0
-        return events
-
-
-@dataclass(slots=True, eq=False)
-class Seat:
-    """A player's place in a room."""
-
-    player: PlayerId
-    session_id: str
-    subject_id: str | None
-    sid: str | None
-    mailbox: Mailbox
-    absent_since: float | None = None
-    gone: bool = False
-    complaints: dict[PlayerId, float] = field(default_factory=dict)
-    """When the others said last that they do not hear of this player, by player."""
-    inputs: int = 0
-    stored_bytes: int = 0
-    heard_at: float | None = None
-    """When an event of its page came last."""
+def error_to(sid: str, code: str, message: str, event: str) -> Outgoing:
+    """What was refused, told to its sender."""
+    return Outgoing(sid, "pycore_error", {"code": code, "message": message, "event": event})
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +64,8 @@ class Room:
     here; empty: those of the seats."""
     sent: Sequence[PlayerId] = ()
     """Players whose inputs the first seat sends besides its own: policies that one page computes."""
+    return_within: float = 0.0
+    """For how long a seat waits for its page, s; 0: a page that is loaded again does not come back."""
     ended_at: float | None = None
     ended_wall: float | None = None
     """When it ended for everybody, or fewer than two were left, Unix s: whichever came first."""
@@ -126,39 +89,32 @@ class Room:
         """Player ids by seat, those of policies among them."""
         return list(self.everybody) or [seat.player for seat in self.seats]
 
-    def start(self, settings: Mapping[str, Any], turn: Mapping[str, dict[str, Any]] | None) -> list[Outgoing]:
+    def start(self, settings: Mapping[str, Any], turn: Mapping[str, dict[str, Any] | None]) -> list[Outgoing]:
         """What everybody is sent at the beginning. `turn`: credentials by str(player), each player's own."""
+        return [item for seat in self.seats for item in self._beginning(seat, settings, turn[str(seat.player)])]
+
+    def _beginning(self, seat: Seat, settings: Mapping[str, Any], turn: Mapping[str, Any] | None) -> list[Outgoing]:
         metadata = dict(settings)
+        assigned = {
+            "player_id": seat.player,
+            "game_id": self.game_id,
+            "game_seed": self.seed,
+            "num_players": len(self.players),
+        }
+        ready = {
+            "game_id": self.game_id,
+            "players": self.players,
+            "player_subjects": self._subjects_for(seat),
+            "server_authoritative": False,
+            "turn_config": turn,
+            "scene_metadata": metadata,
+            "load": seat.loads,
+            "return_within": self.return_within,
+        }
         out = [
-            self._to(
-                seat,
-                "pyodide_player_assigned",
-                {
-                    "player_id": seat.player,
-                    "game_id": self.game_id,
-                    "game_seed": self.seed,
-                    "num_players": len(self.players),
-                },
-            )
-            for seat in self.seats
-        ]
-        out += [
-            self._to(
-                seat,
-                "pyodide_game_ready",
-                {
-                    "game_id": self.game_id,
-                    "players": self.players,
-                    "player_subjects": self._subjects_for(seat),
-                    "server_authoritative": False,
-                    "turn_config": turn[str(seat.player)] if turn else None,
-                    "scene_metadata": metadata,
-                },
-            )
-            for seat in self.seats
-        ]
-        out += [
-            self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id}) for seat in self.seats
+            self._to(seat, "pyodide_player_assigned", assigned),
+            self._to(seat, "pyodide_game_ready", ready),
+            self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id}),
         ]
         return [item for item in out if item is not None]
 
@@ -205,32 +161,82 @@ class Room:
         out = self._to(target, "webrtc_signal", data)
         return [] if out is None else [out]
 
-    def bind(self, seat: Seat, sid: str) -> list[Outgoing]:
-        """Give a seat a new socket, and with it everything that waited for it."""
-        seat.sid = sid
-        seat.absent_since = None
+    def bind(self, seat: Seat, sid: str, now: float) -> list[Outgoing]:
+        """Give a seat a new socket of the same page, and with it everything that waited for it."""
+        self._there(seat, sid, now)
         restored = {"game_id": self.game_id, "player_id": seat.player}
         return [
             Outgoing(sid, "session_restored", restored),
             *(Outgoing(sid, event, data) for event, data in seat.mailbox.empty()),
+            *self._announce(seat, away=False),
         ]
+
+    def welcome(
+        self, seat: Seat, sid: str, page: str | None, settings: Mapping[str, Any], turn: Mapping[str, Any] | None,
+        now: float,
+    ) -> list[Outgoing]:  # fmt: skip
+        """Give a seat to its page, which was loaded again: the events of the start, to it alone, with who is gone or
+        away meanwhile. What waited was for the load before."""
+        self._there(seat, sid, now)
+        seat.mailbox.empty()
+        seat.loads += 1
+        seat.page = page
+        seat.complaints.clear()
+        out = self._beginning(seat, settings, turn)
+        for other in self.seats:
+            if other.farewell is not None:
+                out.append(Outgoing(sid, *other.farewell))
+            elif other.announced and other is not seat:
+                out.append(Outgoing(sid, "player_away", self._away(other)))
+        # Also where nobody had noticed: they have another page before them.
+        seat.announced = True
+        return out + self._announce(seat, away=False)
+
+    def _there(self, seat: Seat, sid: str, now: float) -> None:
+        seat.sid = sid
+        seat.absent_since = None
+        seat.heard_at = now
 
     def unbind(self, seat: Seat, now: float) -> None:
         """The seat's socket is gone; its grace begins."""
         seat.sid = None
         seat.absent_since = now
 
+    @property
+    def kept_s(self) -> float:
+        """For how long a seat without a socket is kept, s."""
+        return self.return_within or self.limits.grace_s
+
+    def kept_until(self, seat: Seat, now: float) -> float | None:
+        """Until when a seat is kept that is away; None: it is there, or gone."""
+        since = seat.away_since(now)
+        return None if seat.gone or since is None else since + self.kept_s
+
+    def _announce(self, seat: Seat, *, away: bool) -> list[Outgoing]:
+        """Tell the others that somebody is away and may return, or is there again; each once."""
+        if seat.announced is away or not self.return_within:
+            return []
+        seat.announced = away
+        if away:
+            return self._to_others(seat, "player_away", self._away(seat))
+        return self._to_others(seat, "player_back", {"game_id": self.game_id, "player_id": seat.player})
+
+    def _away(self, seat: Seat) -> dict[str, Any]:
+        return {"game_id": self.game_id, "player_id": seat.player, "return_within": self.return_within}
+
     def leave(self, seat: Seat, now: float, wall: float, message: str) -> list[Outgoing]:
         """A player is gone for good: the others are told."""
         if seat.gone:
             return []
-        out = self._to_others(seat, "end_game", {"message": message, "player_id": seat.player})
-        self._end_seat(seat, now, wall)
+        farewell = {"message": message, "player_id": seat.player}
+        out = self._to_others(seat, "end_game", farewell)
+        self._end_seat(seat, ("end_game", farewell), now, wall)
         return out
 
     def silent(self, seat: Seat, game_id: str, player: PlayerId, now: float, wall: float) -> list[Outgoing]:
         """A player does not hear of another one on any path: that one is dropped if its socket is away, or if most of
-        the others do not hear of it either. Everybody is told, and the dropped one too, if it can be reached."""
+        the others do not hear of it either. Everybody is told, and the dropped one too, if it can be reached. Who is
+        away and may return is kept until then."""
         self._claim(seat, game_id)
         target = self._seat_of(player)
         if target is None or target is seat:
@@ -245,14 +251,18 @@ class Room:
         agree = sum(now - target.complaints.get(other.player, -1e9) < COMPLAINT_S for other in others)
         if target.sid is not None and 2 * agree <= len(others):
             return []
+        until = self.kept_until(target, now) if self.return_within else None
+        if until is not None and now < until:
+            return []
         self.drops += 1
         gone = {"game_id": self.game_id, "round": self.drops, "players": [target.player]}
         out = [item for item in (self._to(other, "player_gone", gone) for other in there) if item is not None]
-        self._end_seat(target, now, wall)
+        self._end_seat(target, ("player_gone", gone), now, wall)
         return out
 
-    def _end_seat(self, seat: Seat, now: float, wall: float) -> None:
+    def _end_seat(self, seat: Seat, farewell: tuple[str, dict[str, Any]], now: float, wall: float) -> None:
         seat.gone = True
+        seat.farewell = farewell
         seat.mailbox.empty()
         if not self.over and sum(not other.gone for other in self.seats) < 2:
             self.ended_at = now
@@ -267,13 +277,20 @@ class Room:
         self.ended_wall = wall
         return True
 
-    def expire(self, now: float, wall: float) -> list[Outgoing]:
-        """Seats whose grace is over are gone."""
+    def look(self, now: float, wall: float) -> list[Outgoing]:
+        """What time brings: the others are told who is away and who is there again; seats whose time is over are
+        gone."""
         out: list[Outgoing] = []
         for seat in self.seats:
-            if seat.absent_since is not None and not seat.gone:
-                if now - seat.absent_since >= self.limits.grace_s:
-                    out += self.leave(seat, now, wall, f"Player {seat.player} lost the connection.")
+            if seat.gone:
+                continue
+            since = seat.away_since(now)
+            if since is None:
+                out += self._announce(seat, away=False)
+            elif seat.sid is None and now - since >= self.kept_s:
+                out += self.leave(seat, now, wall, f"Player {seat.player} lost the connection.")
+            elif now - since >= ANNOUNCED_AFTER_S:
+                out += self._announce(seat, away=True)
         return out
 
     def counts(self) -> dict[str, Any]:

@@ -26,7 +26,8 @@ from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.payloads import read_failure
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, Seat
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room
+from pycore.relay.seats import Seat
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.uploads import (
     WHOLE,
@@ -88,6 +89,7 @@ class RelayServer:
         self._handlers: dict[str, Callable[[str, Any], Awaitable[dict[str, Any]] | dict[str, Any]]] = {
             "join_game": self._join,
             "leave_game": self._leave,
+            "seat_kept": self._kept,
             "pyodide_player_action": self._action,
             "webrtc_signal": self._signal,
             "player_silent": self._silent,
@@ -194,6 +196,9 @@ class RelayServer:
         self._send(self.lobby.leave(sid, time.monotonic(), time.time()))
         self._note_games()
         return {"status": "ok"}
+
+    def _kept(self, sid: str, payload: Any) -> dict[str, Any]:
+        return self.lobby.kept(sid, time.monotonic())
 
     def _action(self, sid: str, payload: Any) -> dict[str, Any]:
         self._send(self.lobby.action(sid, payload, time.monotonic(), time.time()))

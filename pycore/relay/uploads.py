@@ -100,8 +100,6 @@ def read_rows(payload: Any, limits: Limits) -> tuple[Store, Piece]:
         number_of(fields, "frames", 0, limits.frames),
         flag_of(fields, "last"),
     )
-    if piece.base > piece.first:
-        raise Refused("malformed", f"`first` is {piece.first}, before the base of its revision, {piece.base}")
     lines = data.count("\n")
     if lines != 1 + piece.frames + piece.last or not data.endswith("\n"):
         raise Refused("malformed", f"`data` has {lines} lines; {piece.frames} frames were announced")

@@ -25,7 +25,8 @@ import sqlalchemy as sa
 from pycore.errors import PycoreError
 from pycore.relay.lobby import Lobby
 from pycore.relay.pieces import Episode, Place, Segment, join
-from pycore.relay.rooms import Room, Seat
+from pycore.relay.rooms import Room
+from pycore.relay.seats import Seat
 from pycore.relay.store import DataStore, games, pieces
 from pycore.settings import Settings
 

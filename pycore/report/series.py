@@ -54,6 +54,8 @@ class Curves:
         self._first_ms: int | None = None
         self._last_ms = 0
         self._displayed = 0
+        self._load = self._shift = 0
+        """The load of the page, and what makes the seconds that it counts those of the first one."""
 
     def take(self, items: Iterable[Item]) -> Curves:
         """Go through a record."""
@@ -104,7 +106,10 @@ class Curves:
         for name in ("rtt_ms", "jitter_ms", "input_age", "advantage"):
             for peer in peers:
                 point[name] = _larger(point[name], peer.get(name, UNKNOWN))
-        begins = float(item.second // self.share * self.share)
+        if item.load != self._load:
+            self._load = item.load
+            self._shift = max(0, round((item.time_ms - self._began_ms) / 1000) - 1 - item.second)
+        begins = float((item.second + self._shift) // self.share * self.share)
         if self.seconds and begins == self.seconds[-1]:
             self._join(len(self.seconds) - 1, point)
         else:

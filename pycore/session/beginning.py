@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pycore.costs import Costs
 from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
@@ -121,7 +122,7 @@ class Beginning:
             return
         if phase == READYING and self._compare_readies(now, waited):
             return
-        over = self._membership.over()
+        over = self._membership.over(self._episode.number)
         if over is not None and over.peer.left_alone and self._can_drop:
             drops.drop(over, "error" if over.peer.reason == "error" else "left")
         elif over is not None:
@@ -141,6 +142,7 @@ class Beginning:
                     self._agree(now, waited)
         elif phase == BETWEEN:
             if waited >= self._settings.episode_pause and not self.held_back:
+                self._agree_on_delays()
                 self._begin(now)
 
     @property
@@ -153,6 +155,30 @@ class Beginning:
         names = ", ".join([self._journal.name(link) for link in self._links if not link.paths.healthy])
         text = f"no peer-to-peer connection to player {names} within {waited:.0f} s"
         self._course.finish(now, "p2p_timeout", text, FAILED)
+
+    @property
+    def costs(self) -> Costs | None:
+        """What the simulation takes here, where that was measured."""
+        return self._pacing.costs
+
+    def coming(self) -> tuple[int, ...]:
+        """The input delays of the running episode, or of the one that begins next, by seat."""
+        if self._episode.open or not self._episode.number:
+            return tuple([seat.delay for seat in self._seats])
+        return tuple([self._agreed(seat) for seat in self._seats])
+
+    def begin_anew(self, link: Link) -> None:
+        """Another load of a peer's page is there, which has proposed nothing yet."""
+        self._terms.begin_anew(link)
+
+    def resume(self, delays: Sequence[Sequence[int]], now: float) -> None:
+        """We return to the running episode; `delays` are those of each episode up to it, by seat."""
+        for seat, delay in zip(self._seats, delays[-1], strict=True):
+            seat.agree(delay)
+        self._pacing.inherit(delays[:-1])
+        if not self._episode.number and self._settings.adaptive_input_delay != "off":
+            self._terms.inherit(delays[-1])
+        self._begin(now)
 
     @property
     def agreeing(self) -> bool:
@@ -175,6 +201,7 @@ class Beginning:
                     self._course.finish(now, "ready_timeout", text, FAILED)
                 return
         if not self.held_back:
+            self._agree_on_delays()
             self._begin(now)
 
     def _begin(self, now: float) -> None:
@@ -182,7 +209,7 @@ class Beginning:
         simulation = self._simulation
         for link in self._links:
             link.paths.start()
-        self._agree_on_delays()
+        self._pacing.agreed(self._episode.number)
         simulation.reset(self._episode.number)
         state = simulation.canonical(simulation.save())
         frames = ring(self._seats, self._settings)
@@ -202,19 +229,23 @@ class Beginning:
     def _agree_on_delays(self) -> None:
         """Input delays of the episode to come: the largest that anybody proposed at the last READY, of the first one
         before there was any."""
-        before = self._episode.number - 1
-        if before < 0 and self._terms.decided is not None:
+        if self._episode.number:
+            for seat in self._seats:
+                seat.agree(self._agreed(seat))
+        elif self._terms.decided is not None:
             for seat, delay in zip(self._seats, self._terms.decided, strict=True):
                 seat.agree(delay)
-        for number, seat in enumerate(self._seats if before >= 0 else ()):
-            delays = [self._ready.delays[number]]
-            for link in self._roster.everybody:
-                # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
-                theirs = _read(link, before) if before in link.peer.ready else None
-                if isinstance(theirs, ready.Read) and number < len(theirs.delays):
-                    delays.append(min(LONGEST_DELAY, theirs.delays[number]))
-            seat.agree(max(delays))
-        self._pacing.agreed(self._episode.number)
+
+    def _agreed(self, seat: Seat) -> int:
+        before = self._episode.number - 1
+        delays = [self._ready.delays[seat.number]]
+        for link in self._roster.everybody:
+            # Who is gone meanwhile as well: all survivors have the same READYs of who was there.
+            payload = link.peer.proposal(before)
+            theirs = None if payload is None else _read(payload)
+            if isinstance(theirs, ready.Read) and seat.number < len(theirs.delays):
+                delays.append(min(LONGEST_DELAY, theirs.delays[seat.number]))
+        return max(delays)
 
     def _compare_readies(self, now: float, waited: float) -> bool:
         """Compare what came; true if that changed the phase."""
@@ -222,11 +253,13 @@ class Beginning:
         lacking = []
         for link in self._links:
             if episode.number not in link.peer.ready:
-                lacking.append(link)
+                # Who has gone on from here was ready once, and may never say so again to a page that returns.
+                if link.peer.episode <= episode.number:
+                    lacking.append(link)
                 continue
             if self._drops.waits_for(link):
                 lacking.append(link)
-            theirs = _read(link, episode.number)
+            theirs = _read(link.peer.ready[episode.number])
             found = theirs
             if isinstance(theirs, ready.Read):
                 assert episode.initial is not None
@@ -252,7 +285,7 @@ class Beginning:
                 self._course.finish(now, "ready_timeout", text, FAILED)
                 return True
             return False
-        if self._membership.over() is not None:
+        if self._membership.over(self._episode.number) is not None:
             # Ready once, over since: whoever came late must not begin alone.
             return False
         if not self._drops.settled:
@@ -278,9 +311,8 @@ def ring(seats: Sequence[Seat], settings: Settings) -> Frames:
     return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16 + reaction)
 
 
-def _read(link: Link, episode: int) -> ready.Read | tuple[str, str] | None:
+def _read(payload: bytes) -> ready.Read | tuple[str, str] | None:
     """A peer's ready of an episode, or why it cannot be read: code and text."""
-    payload = link.peer.ready[episode]
     if payload[:1] != bytes((VERSION,)):
         return ready.version_differs(payload[0] if payload else 0)
     try:

@@ -81,6 +81,15 @@ class Course:
         if self.phase in (CONNECTING, READYING):
             self.since += seconds
 
+    def wait_anew(self, now: float) -> None:
+        """Somebody is there anew, who is waited for as if this phase had begun now."""
+        if self.phase in (CONNECTING, READYING):
+            self.since = now
+
+    def inherit(self, ended: EpisodeEnded) -> None:
+        """An episode ended before this page was loaded again."""
+        self.ended.append(ended)
+
     def note_end(self, reason: str) -> None:
         """The running episode has ended with what is published."""
         ended = EpisodeEnded(episode=self._episode.number, frames=self._publication.published + 1, reason=reason)
@@ -122,7 +131,7 @@ class Course:
             try:
                 if stop is not None and self._publication.collected > stop:
                     self._publication.cut(self._episode.number, stop + 1)
-                self._publication.flush(self._simulation)
+                self._publication.break_off(self._simulation, self._episode.number)
             except Exception as error:
                 text_of = f"the last confirmed frames could not be recorded: {described(error)}"
                 self._journal.say(Log(level="error", text=text_of))

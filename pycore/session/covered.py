@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from pycore.errors import DecodeError, PycoreError
@@ -16,6 +17,7 @@ from pycore.frozen import Named
 from pycore.rollback.seats import Seat
 from pycore.values import canonical
 from pycore.values.differences import MISSING, first_differences
+from pycore.values.encoding import MAX_DEPTH
 from pycore.values.parting import parting
 
 FIELDS: Final = 10
@@ -35,6 +37,10 @@ LACKS: Final = {
     FAILED: "could not be written in canonical form",
 }
 """Why a state is not there, in words behind its name."""
+_BRACKETS: Final = b"[{]}"
+_STEPS: Final = bytes.maketrans(_BRACKETS, b"\2\2\0\0")
+_OTHERS: Final = bytes([octet for octet in range(256) if octet not in _BRACKETS])
+"""By these JSON becomes its steps up (2) and down (0)."""
 _BEHIND: Final = (b',"gone":', b',"infos":')
 """What may stand behind the last action of a row: what plays in the place of who is gone, and the results."""
 
@@ -122,10 +128,19 @@ def _parted(part: bytes) -> tuple[bytes, Any]:
     """The last action of a row, and what is recorded besides: as JSON has it, or as it is where that is none."""
     at = min([found for begins in _BEHIND if (found := part.find(begins)) >= 0], default=len(part))
     action, text = part[:at], part[at + 1 :]
+    if _depth(text) > MAX_DEPTH:
+        return action, text
     try:
         return action, json.loads(b"{" + text + b"}")
     except (ValueError, RecursionError):
         return action, text
+
+
+def _depth(text: bytes) -> int:
+    """How deep the results are nested at most, the brackets in texts among them. A peer wrote them, and on the stack
+    of a browser what is nested too deep is no exception but the end of the page."""
+    brackets = text.translate(_STEPS, _OTHERS)
+    return max(accumulate([step - 1 for step in brackets]), default=0)
 
 
 def _action(seat: Seat, encoded: bytes) -> Any:

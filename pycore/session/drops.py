@@ -16,57 +16,34 @@ from typing import Final
 from pycore.events import PeerStatus, PlayerGone
 from pycore.link.link import Link
 from pycore.rollback.timeline import MISPREDICTED, TAKEN, Timeline
+from pycore.session import backfill
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
+from pycore.session.messages.account import Absent
 from pycore.session.publication import Publication
 from pycore.session.roster import Departure, Roster
-from pycore.session.settling import NOTHING, Held, Round, Settled, Word, run_of
+from pycore.session.settling import NOTHING, Held, Round, Settled, Word
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.topic import GONE
 from pycore.settings import Settings
-from pycore.wire import datagram
 from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
-TEXTS: Final = {
-    "left": "left the game",
-    "silent": "was not heard of for too long",
-    "returned": "'s page was loaded anew",
-    "error": "'s environment failed",
-}
+AGAIN_WITHIN: Final = 1.0
+"""Seconds after which what a survivor lacks is passed on again at the latest: all stand meanwhile, and a longer round
+trip may be one of an outage that is over."""
 
 
 class Drops:
     """Drops, and settles what was dropped. `answers` are what the next packets answer, as `Packets` has them."""
 
     __slots__ = (
-        "_again_at",
-        "_agreed",
-        "_answers",
-        "_asked",
-        "_dropped_by",
-        "_episode",
-        "_hashes",
-        "_journal",
-        "_links",
-        "_longest",
-        "_me",
-        "_membership",
-        "_on_drop",
-        "_period",
-        "_players",
-        "_publication",
-        "_released",
-        "_roster",
-        "_round",
-        "_settled",
-        "_stand_in",
-        "_timeline",
-        "end_frame",
-        "ends_before",
-    )
+        "_again_at", "_agreed", "_answers", "_asked", "_dropped_by", "_episode", "_hashes", "_journal", "_links",
+        "_longest", "_me", "_membership", "_on_drop", "_period", "_players", "_publication", "_released", "_roster",
+        "_round", "_settled", "_stand_in", "_timeline", "end_frame", "ends_before",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -105,8 +82,8 @@ class Drops:
         """Seats that nobody plays any more in the running episode."""
         self._asked: set[int] = set()
         """Peers that want a word of ours although we have nothing more to say."""
-        self._again_at: dict[int, float] = {}
-        """When what a peer lacks is passed on again, by number."""
+        self._again_at: dict[tuple[int, bool], float] = {}
+        """When what a peer lacks is passed on again, by number, and by way: what went by another one may never come."""
         self._dropped_by: Link | None = None
         self.end_frame: int | None = None
         """The frame with which the episode ends because somebody is gone."""
@@ -165,9 +142,7 @@ class Drops:
     @property
     def text(self) -> str:
         """Why the session ends."""
-        drop = self.first
-        words = TEXTS[drop.cause]
-        return f"player {self._journal.name(drop.link)}{'' if words.startswith(chr(39)) else ' '}{words}"
+        return f"player {self._journal.name(self.first.link)}{self.first.words}"
 
     def drop(self, link: Link, cause: str) -> None:
         """A peer is gone for good: nothing more is taken from it, and the others are told."""
@@ -249,19 +224,11 @@ class Drops:
     def _own(self) -> Word:
         """What we hold of who is gone, in the running episode."""
         episode = self._episode.number
-        frames = self._timeline.frames
-        held = {}
-        for seat in self._roster.seats(self._round.gone):
-            if seat in self._agreed:
-                held[seat] = Held(self._agreed[seat], 0)
-            elif self._episode.open:
-                mark = frames.held[seat]
-                if mark < self._timeline.seats[seat].delay:
-                    # Nothing of its own: the first frames are agreed.
-                    mark = -1
-                held[seat] = Held(mark, sum([1 << frame - mark - 1 for frame in frames.beyond(seat)]))
-            else:
-                held[seat] = NOTHING
+        seats = self._roster.seats(self._round.gone)
+        held = dict.fromkeys(seats, NOTHING)
+        if self._episode.open:
+            held = backfill.held_of(self._timeline, seats)
+        held |= {seat: Held(frame, 0) for seat, frame in self._agreed.items() if seat in held}
         ready = sum([1 << number for number, drop in self._roster.gone.items() if episode in drop.link.peer.ready])
         return Word(self._round.gone, episode, held, ready, self._settled is not None, False)
 
@@ -337,6 +304,7 @@ class Drops:
             return
         before = self.end_frame
         self.end_frame = last
+        self._publication.end_without(last if last < self._longest else None)
         self.ends_before = last < 0
         if before is not None and before < last:
             # Somebody else went meanwhile, who gave more: what was an end is none.
@@ -353,30 +321,57 @@ class Drops:
         number = link.peer.number
         episode = self._episode.number
         theirs = self._round.of(number, episode)
-        if theirs is None or theirs.settled or self._again_at.get(number, now) > now:
+        way = number, link.healthy
+        if theirs is None or theirs.settled or self._again_at.get(way, now) > now:
             return [], []
         own = self._own()
         words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
-        runs: list[Run] = []
-        frames = self._timeline.frames
-        for seat, held in own.held.items():
-            last = run_of([word.held.get(seat, NOTHING) for word in words])
-            first = max(theirs.held[seat].mark + 1, self._timeline.seats[seat].delay)
-            lacked = [frame for frame in range(first, last + 1) if held.has(frame) and not theirs.held[seat].has(frame)]
-            ring = {frame: frames.encoded[frame & frames.mask][seat] for frame in lacked}
-            found = datagram.runs_of(seat, ring, room - datagram.weight_of(runs))
-            runs += found
-            self._drop_of(seat).give(sum([len(run.inputs) for run in found]))
+        runs = backfill.lacked(self._timeline, own, theirs, words, room)
+        for run in runs:
+            self._drop_of(run.seat).give(len(run.inputs))
         lacking = own.ready & ~theirs.ready
         readies = [
             (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
         ]
         if runs or readies:
-            self._again_at[number] = now + (link.rtt or 0.0) + self._period
+            self._again_at[way] = now + min(link.rtt or 0.0, AGAIN_WITHIN) + self._period
         return runs, readies
 
     def _drop_of(self, seat: int) -> Departure:
         return next(drop for drop in self._roster.gone.values() if seat in drop.link.peer.seats)
+
+    def begin_anew(self, link: Link) -> None:
+        """Another load of a survivor's page is there: what that holds it has to say itself."""
+        number = link.peer.number
+        self._round.forget(number)
+        for by_wire in (True, False):
+            self._again_at.pop((number, by_wire), None)
+        self._asked.discard(number)
+        if self._round.gone:
+            link.speak(BIT)
+
+    def known(self) -> dict[int, int]:
+        """Of the seats of who is gone, the last frame of the running episode that we hold in an unbroken run."""
+        return {seat: held.mark for seat, held in self._own().held.items()}
+
+    def absent(self) -> list[Absent]:
+        """Who is gone, for whoever returns."""
+        return [Absent(number, one.cause, one.episode, {**one.frames}) for number, one in self._roster.gone.items()]
+
+    def inherit(self, absent: Sequence[Absent]) -> None:
+        """We return, and hear who is gone since."""
+        for one in absent:
+            link = self._roster.of_number.get(one.number)
+            if link is not None:
+                self._depart(link, one.cause)
+                self._round.join(1 << one.number)
+            departure = self._roster.gone.get(one.number)
+            if departure is not None and one.episode is not None:
+                self._note(departure, one.episode, one.frames)
+
+    def look(self) -> None:
+        """We may hold more than before."""
+        self._settle()
 
     def is_gone(self, seat: int) -> bool:
         """Whether who played a seat is gone."""

@@ -82,8 +82,13 @@ class Ending:
         publication.finish(self._episode.number, self._timeline.state(end + 1))
         if not publication.ended:
             publication.flush(self._simulation)
+        running = self._episode.number
+        # So that what was sent and received is the same everywhere. Who has finished had that from all, and says
+        # nothing more of it to a page that has come back since.
+        finished = any([link.peer.episode > running for link in self._links])  # noqa: C419
+        upto = end if finished else end + min([seat.delay for seat in self._timeline.seats])
         for link in self._links:
-            if link.peer.episode <= self._episode.number and not self._settled(link, end, confirmed):
+            if link.peer.episode <= running and (confirmed < upto or not self._settled(link, end)):
                 return
         result = self._timeline.frames.results[end & self._timeline.frames.mask]
         if self._episode.desync:
@@ -96,7 +101,7 @@ class Ending:
             reason = "player_left" if self._drops.ends_with(end) else "max_steps"
         self._leave(now, end, reason)
 
-    def _settled(self, link: Link, end: int, confirmed: int) -> bool:
+    def _settled(self, link: Link, end: int) -> bool:
         """Whether the link's two sides have everything of this episode from each other."""
         peer = link.peer
         hashes = self._hashes.of(link)
@@ -106,7 +111,6 @@ class Ending:
             and (peer.seat < 0 or self._timeline.frames.held[peer.seat] >= peer.end[1])
             and link.acknowledged
             and not self._dispatch.left_over(link)
-            and confirmed >= end + min([seat.delay for seat in self._timeline.seats])
             and hashes.settled
             and hashes.has_theirs(end + 1)
         )

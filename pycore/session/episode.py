@@ -19,6 +19,10 @@ class Episode:
         self.desync = ""
         """Whose ends differ, if that is why it is to stop."""
 
+    def resume(self, number: int) -> None:
+        """We return while this one runs."""
+        self.number = number
+
     def begin(self, initial: bytes) -> None:
         """The frames are set up and the initial state is hashed: we are ready."""
         self.initial = initial

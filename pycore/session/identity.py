@@ -14,9 +14,10 @@ from pycore.values import canonical
 NO_POLICIES: Final[Mapping[int | str, Policy]] = MappingProxyType({})
 
 
-def incarnation_of(wall_ms: float, now: float) -> int:
-    """A number that another load of the page would not have, made of its two times."""
-    return int.from_bytes(canonical.digest([float(wall_ms), float(now)], size=4), "big")
+def incarnation_of(wall_ms: float, now: float, load: int = 0) -> int:
+    """A number that another load of the page would not have, made of its two times. Its lowest bit is that of the load,
+    so that two in a row are told apart by the one byte that packets have."""
+    return int.from_bytes(canonical.digest([float(wall_ms), float(now)], size=4), "big") & ~1 | load & 1
 
 
 def policies_of(

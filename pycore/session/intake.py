@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pycore.duties import P2P, SOCKETIO
-from pycore.errors import ActionError, DecodeError
+from pycore.errors import DecodeError
 from pycore.link.flow import LONG_AGO, Flow
 from pycore.link.link import Link
-from pycore.rollback.mispredictions import LateInputLog
-from pycore.rollback.timeline import CONTRADICTION, MISPREDICTED, OUT_OF_REACH, TAKEN, Timeline
+from pycore.link.peer import RETURNING
+from pycore.rollback.timeline import Timeline
 from pycore.session.drops import Drops
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
+from pycore.session.inputs import Inputs
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
 from pycore.session.outputs import Outputs
@@ -25,11 +26,14 @@ from pycore.session.streams import Streams
 from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over
 from pycore.session.topics.status import Status
-from pycore.session.topics.topic import OVER, READY, Arrival, Topic
+from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topic
+from pycore.session.welcomes import Welcomes
 from pycore.wire import datagram, probe, version1
 from pycore.wire.datagram import Run
 from pycore.wire.stream import CHUNK
 
+MEANWHILE: Final = (READY, OVER, GONE, RETURN)
+"""What is taken in while we return ourselves."""
 FURTHEST: Final = 600.0
 """Frames of advantage that a peer may claim: what is beyond is no clock that anybody plays by."""
 
@@ -43,13 +47,14 @@ class Intake:
         "_episode",
         "_head",
         "_identity",
+        "_inputs",
         "_journal",
-        "_late",
         "_membership",
         "_out",
         "_over",
         "_packets",
         "_period",
+        "_returning",
         "_roster",
         "_status",
         "_stepped_at",
@@ -57,6 +62,7 @@ class Intake:
         "_timeline",
         "_timesync",
         "_topics",
+        "_welcomes",
     )
 
     def __init__(
@@ -66,6 +72,7 @@ class Intake:
         timeline: Timeline,
         roster: Roster,
         drops: Drops,
+        inputs: Inputs,
         topics: Mapping[int, Topic],
         status: Status,
         over: Over,
@@ -75,9 +82,12 @@ class Intake:
         membership: Membership,
         timesync: TimeSync,
         journal: Journal,
+        welcomes: Welcomes,
         period: float,
         now: float,
     ) -> None:
+        self._welcomes = welcomes
+        self._returning = False
         self._identity = identity
         self._head = bytes((datagram.KIND,)) + identity.tag.to_bytes(2, "big")
         self._episode = episode
@@ -94,13 +104,18 @@ class Intake:
         self._journal = journal
         self._period = period
         self._stepped_at = now
-        self._late = LateInputLog()
+        self._inputs = inputs
         self._roster = roster
         self._drops = drops
 
     def stepped(self, now: float) -> None:
         """The current frame became the current one now."""
         self._stepped_at = now
+
+    def set_returning(self, returning: bool) -> None:
+        """Whether we were loaded again, and are not there yet: then nothing of the episode is taken in."""
+        self._returning = returning
+        self._inputs.set_returning(returning)
 
     # -- packets -----------------------------------------------------------------------------------------------
 
@@ -141,7 +156,9 @@ class Intake:
         if datagram.tag_of(data) != self._identity.tag or not self._over.answer(link, now):
             return
         # Datagrams and probes have the incarnation at the same place.
-        self._packets.farewell(link, path, "dropped" if data[3] == link.peer.low else "returned", now)
+        reason = "dropped" if data[3] == link.peer.low else "returned"
+        missing = self._roster.gone[link.peer.number].episode
+        self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet that is not of this session, unless it is of this one in another version of the protocol."""
@@ -159,6 +176,13 @@ class Intake:
 
     def _take_probe(self, link: Link, data: bytes, now: float, path: str, late: bool) -> None:
         incarnation, number, hold = probe.decode_probe(data)
+        if link.peer.low not in (None, incarnation) and self._welcomes.open:
+            # Another load of its page may only ask to return once it knows that there is a way.
+            link.peer.is_same(incarnation)
+            (link.paths.wire if path == P2P else link.paths.socket).hear(now)
+            if data[0] == probe.PROBE:
+                self._packets.answer_later(link, number, LONG_AGO if late else now, path)
+            return
         if not link.peer.is_same(incarnation):
             self._take_stranger(link, link.paths.wire if path == P2P else link.paths.socket, now)
             return
@@ -192,6 +216,9 @@ class Intake:
             flow.newest + 1,
             frames.held[seat] if seat >= 0 else -1,
         )
+        if self._returning:
+            self._take_meanwhile(link, incarnation, number, blocks, len(data), now, path)
+            return
         if number > running + 1:
             # Only that its sender is over can matter here: then it was another load of this page that it played with.
             blocks = [block for block in blocks if block[0] == OVER]
@@ -202,7 +229,8 @@ class Intake:
         if runs:
             self._check_runs(link, runs)
         if (incarnation != peer.low or peer.strangers) and not peer.is_same(incarnation):
-            self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
+            if not self._welcomes.knocks(link, blocks, now):
+                self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
             return
         link.counts.packet_came(len(data), path == P2P)
         if late:
@@ -223,11 +251,11 @@ class Intake:
             if (inputs or (runs and runs[0].seat in peer.seats)) and not peer.hears_ready:
                 peer.plays()
             if inputs:
-                self._take_inputs(link, seat, first, inputs, now, path)
+                self._inputs.take_run(link, seat, first, inputs, now, path)
             if runs:
                 for run in runs:
                     if run.seat in peer.seats:
-                        self._take_inputs(link, run.seat, run.first, run.inputs, now, path)
+                        self._inputs.take_run(link, run.seat, run.first, run.inputs, now, path)
                     else:
                         self._drops.take(run.seat, run.first, run.inputs, now)
             if newest and seat >= 0:
@@ -243,10 +271,38 @@ class Intake:
         if self._over.over and not peer.over and self._over.answer(link, now):
             link.ask_flush()
 
+    def _take_meanwhile(
+        self,
+        link: Link,
+        incarnation: int,
+        number: int,
+        blocks: list[tuple[int, bytes]],
+        size: int,
+        now: float,
+        path: str,
+    ) -> None:
+        """We return: of a packet counts only who is there, ready, gone or over, until we have what was played."""
+        blocks = [block for block in blocks if block[0] in MEANWHILE]
+        self._check(blocks, number)
+        peer = link.peer
+        returns = self._welcomes.knocks(link, blocks, now)
+        if not peer.is_same(incarnation):
+            self._journal.ignore()
+            return
+        link.counts.packet_came(size, path == P2P)
+        (link.paths.wire if path == P2P else link.paths.socket).hear(now)
+        if number > peer.episode:
+            peer.entered(number)
+        peer.said_status(RETURNING if returns else 0)
+        self._take_blocks(link, blocks, Arrival(number, self._episode.number, False, path == SOCKETIO, now))
+
     def _take_stranger(self, link: Link, flow: Flow, now: float, over: bool = False) -> None:
         """A packet of another load of the peer's page: nothing in it counts but who it is, that it is there, and
         whether it is `over`."""
         self._journal.ignore()
+        if link.peer.load:
+            # Of a load before the one that returned: it will be told by the server, or finds nobody who hears it.
+            return
         flow.hear(now)
         if link.peer.returned:
             self._membership.returned(link)
@@ -311,83 +367,8 @@ class Intake:
             self._status.absent(link)
         self._packets.note_changes(link, arrival.now)
 
-    # -- inputs ------------------------------------------------------------------------------------------------
-
-    def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
-        """Take in an input that the server passed on. `epoch` is None where the server leaves it out.
-
-        Then the sender's ready of this episode must have come by the same socket before it.
-        """
-        link = self._roster.of_seat.get(seat)
-        if link is None:
-            return False
-        link.paths.socket.hear(now)
-        episode = self._episode
-        peer = link.peer
-        if not episode.open or (
-            epoch is None and (peer.ready_by_socket != episode.number or peer.episode > episode.number)
-        ):
-            return False
-        if epoch is not None and (type(epoch) is not int or epoch != episode.number):
-            return False
-        if link.peer.strangers:
-            # A message does not say of which load of the page it is. Another one spoke last, so it may be of that; if
-            # it is not, it comes again.
-            return False
-        try:
-            encoded = self._codecs[seat].encode(action)
-        except ActionError as error:
-            self._journal.refuse(link, str(error), now)
-            return False
-        if type(frame) is not int:
-            self._journal.refuse(link, f"frame {frame!r} is no int", now)
-            return False
-        link.peer.plays()
-        link.counts.packet_came(len(encoded), False)
-        return self.take_input(link, seat, frame, encoded, now, SOCKETIO)
-
     def answer_over(self, seat: int, now: float) -> None:
         """Who still sends inputs through the server does not know that we are over."""
         link = self._roster.of_seat.get(seat)
         if link is not None and self._over.over and not link.peer.over and self._over.answer(link, now):
             link.ask_flush()
-
-    def _take_inputs(self, link: Link, seat: int, first: int, inputs: list[bytes], now: float, path: str) -> None:
-        held = self._timeline.frames.held[seat]
-        frame = first
-        for encoded in inputs:
-            if frame > held:
-                self.take_input(link, seat, frame, encoded, now, path)
-            frame += 1
-
-    def take_input(self, link: Link, seat: int, frame: int, encoded: bytes, now: float, path: str) -> bool:
-        """Store a remote input; true if it was accepted, false for a duplicate or one out of reach."""
-        timeline = self._timeline
-        verdict = timeline.take(seat, frame, encoded, now, self._episode.number)
-        if verdict in (TAKEN, MISPREDICTED):
-            link.counts.received_by(path == P2P)
-            if verdict == MISPREDICTED:
-                depth = timeline.current - frame
-                if self._late.is_due(now, depth):
-                    self._journal.late_input(self._late.summary(), seat, frame, encoded, depth)
-            return True
-        if verdict == CONTRADICTION:
-            self._journal.contradict(link, frame, now)
-        elif verdict == OUT_OF_REACH:
-            self._journal.refuse(link, f"an input for frame {frame} while frame {timeline.current} is current", now)
-        return False
-
-    def store(self, seat: int, action: Any, frame: int, now: float, path: str) -> bool:
-        """Take in a remote input that the caller received itself. Raises ActionError."""
-        link = self._roster.of_seat.get(seat)
-        if link is None or not self._episode.open:
-            return False
-        return self.take_input(link, seat, frame, self._codecs[seat].encode(action), now, path)
-
-    def acknowledge(self, link: Link, frame: int, now: float) -> None:
-        """A peer holds all our inputs up to `frame`, says the caller, and knows everybody's; of a seat of which nothing
-        was dispatched so far it moves nothing, and then it cannot know everybody's."""
-        for outbox in link.own:
-            outbox.acknowledge(frame, now)
-        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
-            link.peer.said_known(frame)

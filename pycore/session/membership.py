@@ -49,6 +49,7 @@ class Membership:
     """The peers' presence. Times are seconds."""
 
     __slots__ = (
+        "_away",
         "_complaints",
         "_gone_word",
         "_interrupted",
@@ -60,6 +61,7 @@ class Membership:
         "_said_at",
         "_silent",
         "_since",
+        "_within",
         "dropped_after",
         "interrupted_after",
         "other_version",
@@ -72,6 +74,7 @@ class Membership:
         outputs: Outputs,
         interrupted_after: float,
         dropped_after: float,
+        return_within: float,
         now: float,
     ) -> None:
         self._roster = roster
@@ -79,6 +82,9 @@ class Membership:
         self._outputs = outputs
         self.interrupted_after = interrupted_after
         self.dropped_after = dropped_after
+        self._within = max(return_within, dropped_after)
+        self._away: set[int] = set()
+        """Peers whose socket is away, and whose seats the server keeps for as long as `return_within`."""
         self._interrupted: dict[int, float] = {}
         """Interrupted peers, and since when they are called so."""
         self._left_word: dict[int, tuple[float, bool]] = {}
@@ -123,6 +129,28 @@ class Membership:
             return
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
 
+    def away(self, link: Link) -> None:
+        """The server has lost a peer's socket, and keeps its seat: the page may be loaded again, or its line be
+        dead."""
+        number = link.peer.number
+        if number not in self._roster.gone and number not in self._away:
+            self._away.add(number)
+            self._journal.say(PeerStatus(seat=link.seat, status="away"))
+
+    def back(self, link: Link) -> None:
+        """The server has a socket of it again."""
+        number = link.peer.number
+        if number in self._away:
+            self._away.discard(number)
+            if number not in self._roster.gone and number not in self._interrupted:
+                self._journal.say(PeerStatus(seat=link.seat, status="present"))
+
+    def begin_anew(self, link: Link, now: float) -> None:
+        """Another load of a peer's page is there."""
+        self.forget(link.peer.number)
+        self._since[link.peer.number] = now
+        self._journal.say(PeerStatus(seat=link.seat, status="returning"))
+
     def called_gone(self, numbers: Sequence[int]) -> None:
         """The relay has decided that these peers are gone, whoever still hears them."""
         self._gone_word.update(numbers)
@@ -136,6 +164,7 @@ class Membership:
         for of in (self._interrupted, self._left_word, self._silent, self._said_at, self._complaints):
             of.pop(number, None)
         self._gone_word.discard(number)
+        self._away.discard(number)
         if self._returned is not None and self._returned.peer.number == number:
             self._returned = None
 
@@ -177,6 +206,9 @@ class Membership:
             name = self._journal.name(self._returned)
             found.append(Verdict("returned", f"player {name}'s page was loaded anew", self._returned, "returned"))
         for link in self._roster.links:
+            if link is self._returned:
+                # Once is enough, whatever else calls it away.
+                continue
             verdict = self._gone_by_word(link, now)
             if verdict is None and (playing or self._is_missed(link.peer.number, now)):
                 # Also where we wait for nobody: others may, and ask us.
@@ -207,7 +239,9 @@ class Membership:
         number = link.peer.number
         heard = self.heard_at(link)
         quiet = now - max(heard, self._since[number])
-        if quiet > self.dropped_after:
+        # Where it is known that the peer's or our own line to the server is lost, either may come back.
+        waits = self._within if number in self._away or not self._outputs.socket_up else self.dropped_after
+        if quiet > waits:
             if not group:
                 text = f"player {self._journal.name(link)} was not heard of for {quiet:.0f} s"
                 return Verdict("player_left", text, link, "")
@@ -268,10 +302,11 @@ class Membership:
         # If the channel was lost since, what it says by the server, where it may be again, is still on its way.
         return paths.wire.heard_at <= said_at or quiet > WORD_BELIEVED
 
-    def over(self) -> Link | None:
-        """A peer whose session is over."""
+    def over(self, episode: int) -> Link | None:
+        """A peer whose session is over while this episode is to begin. Who had all of it says so with another number,
+        and is missed by nobody but a page that returns to it."""
         for link in self._roster.links:
-            if link.peer.over:
+            if link.peer.over and not (link.peer.resumed and link.peer.episode > episode):
                 return link
         return None
 

@@ -68,6 +68,10 @@ class Pacing:
         ]
         return [max(ours, theirs) for ours, theirs in zip(risen, asked, strict=True)]
 
+    def inherit(self, delays: Sequence[Sequence[int]]) -> None:
+        """The delays of the episodes before this page was loaded again."""
+        self.delays = [tuple(of) for of in delays]
+
     def agreed(self, episode: int) -> None:
         """The delays of an episode are settled."""
         delays = tuple([seat.delay for seat in self._seats])

@@ -150,7 +150,7 @@ class Packets:
             if over and self._over.silent(link, now):
                 continue
             if paths.healthy:
-                if (on_time or link.flush or link.unsent) and channel <= CONGESTED_BYTES:
+                if (on_time or link.flush or link.unsent or link.crowded) and channel <= CONGESTED_BYTES:
                     self._write_datagram(link, now)
                 if measure and paths.check_latency(now, self._timeline.current) and self._out.socket_up:
                     self._out.signal(link, self._probe(probe.PROBE, paths.socket_probe(now)))
@@ -271,17 +271,19 @@ class Packets:
         seq, data = self._datagram(link, link.paths.wire, first, flags, body, now)
         self._out.send(link, seq, data)
 
-    def _datagram(self, link: Link, flow: Flow, first: int, flags: int, body: bytes, now: float) -> tuple[int, bytes]:
-        """The next datagram of a path, and its number."""
+    def _datagram(
+        self, link: Link, flow: Flow, first: int, flags: int, body: bytes, now: float, of: int | None = None
+    ) -> tuple[int, bytes]:
+        """The next datagram of a path, and its number. `of`: an episode, of which it then says nothing."""
         seq, echo, hold = flow.stamp(now)
         episode = self._episode
-        if episode.open:
+        if episode.open and of is None:
             held = self._timeline.frames.held
             receipts = [held[seat] for seat in self._others]
         else:
             receipts = self._nothing
         return seq, datagram.encode(
-            self._tag, self._incarnation, episode.number, seq, echo, hold, first, flags,
+            self._tag, self._incarnation, episode.number if of is None else of, seq, echo, hold, first, flags,
             round(link.advantage * UNITS), receipts, body,
         )  # fmt: skip
 
@@ -310,15 +312,16 @@ class Packets:
         for flags, body in bodies:
             self._put_by(link, by_wire, flags, body, now)
 
-    def farewell(self, link: Link, path: str, reason: str, now: float) -> None:
-        """Tell who is gone, and still speaks, that nobody plays with it any more."""
+    def farewell(self, link: Link, path: str, reason: str, of: int, now: float) -> None:
+        """Tell who is gone, and still speaks, that nobody plays with it any more. `of`: the episode in which it is
+        missing first: all of the one before was heard of it, and what it did in this one nobody confirms."""
         body = datagram.encode_block(OVER, bytes((0, number_of(reason))))
         if path == P2P or self._out.socket_up:
-            self._put_by(link, path == P2P, datagram.BLOCKS, body, now)
+            self._put_by(link, path == P2P, datagram.BLOCKS, body, now, of)
 
-    def _put_by(self, link: Link, by_wire: bool, flags: int, body: bytes, now: float) -> None:
+    def _put_by(self, link: Link, by_wire: bool, flags: int, body: bytes, now: float, of: int | None = None) -> None:
         flow = link.paths.wire if by_wire else link.paths.socket
-        seq, data = self._datagram(link, flow, self._timeline.current, flags, body, now)
+        seq, data = self._datagram(link, flow, self._timeline.current, flags, body, now, of)
         if by_wire:
             self._out.send(link, seq, data)
         else:

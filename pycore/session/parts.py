@@ -23,15 +23,18 @@ from pycore.session.drops import Drops
 from pycore.session.ending import Ending
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
+from pycore.session.inputs import Inputs
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
 from pycore.session.membership import Membership
+from pycore.session.messages.account import AccountKind, PastKind
 from pycore.session.messages.state import States
 from pycore.session.outputs import Outputs
 from pycore.session.own_inputs import OwnInputs
 from pycore.session.pacing import Pacing
 from pycore.session.packets import Packets, longest_action
 from pycore.session.publication import Publication
+from pycore.session.returning import Returning
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.streams import Streams
@@ -43,11 +46,13 @@ from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.over import Over
 from pycore.session.topics.ready import LIMIT, Ready
+from pycore.session.topics.returns import Returns
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
 from pycore.session.topics.terms import Terms
 from pycore.session.topics.topic import Topic
 from pycore.session.vigil import Vigil
+from pycore.session.welcomes import Welcomes
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 
@@ -69,6 +74,7 @@ class Parts(Named):
     publication: Publication
     outputs: Outputs
     dispatch: Dispatch
+    inputs: Inputs
     intake: Intake
     ready: Ready
     hashes: Hashes
@@ -79,6 +85,7 @@ class Parts(Named):
     course: Course
     pacing: Pacing
     beginning: Beginning
+    returning: Returning | None
     ending: Ending
     vigil: Vigil
     tick: Tick
@@ -111,6 +118,7 @@ def assemble(
     sinks: Sequence[Sink],
     predictor: Predictor | None,
     policies: Mapping[int, Policy],
+    load: int,
     stand_in: Policy | None,
     now: float,
     wall_ms: float,
@@ -149,7 +157,9 @@ def assemble(
     own = [OwnInputs(seats[seat]) for seat in who.own]
     timesync = TimeSync(who.me)
     roster = Roster(links, who)
-    membership = Membership(roster, journal, outputs, settings.interrupted_after, settings.dropped_after, now)
+    membership = Membership(
+        roster, journal, outputs, settings.interrupted_after, settings.dropped_after, settings.return_within, now
+    )
 
     there = roster.links
     answers: list[tuple[Link, int, float, str]] = []
@@ -157,43 +167,58 @@ def assemble(
     if ready.size > LIMIT:
         raise ConfigError(f"the names of the settings together exceed {LIMIT} bytes")
     over = Over(there)
-    streams = Streams(who, links, outputs, over, journal)
+    streams = Streams(who, links, outputs, over, journal, roster.gone)
     ends = settings.on_desync == "end"
     states = States(streams, simulation, seats, journal, ends)
-    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, states)
+    hashes = Hashes(there, journal, 2 * timeline.frames.size, settings.period, settings.hash_every, states)
     status = Status(there, journal)
     stop = Stop(there, episode, journal, timeline, ends)
     end = End(there, episode, timeline)
     deaf = Deaf(journal)
-    publication = Publication(sinks, settings.hash_every, hashes.own, len(seats))
+    publication = Publication(sinks, settings.hash_every, hashes.own, len(seats), settings.return_within > 0)
     drops = Drops(
         roster, who, timeline, episode, publication, hashes, membership, journal, answers, settings
     )  # fmt: skip
     gone = Gone(roster, episode, timeline, drops)
+    returns = Returns()
     terms = Terms(roster, len(seats))
-    topics: tuple[Topic, ...] = (terms, ready, gone, deaf, status, over, stop, end, hashes)
+    topics: tuple[Topic, ...] = (terms, ready, returns, gone, deaf, status, over, stop, end, hashes)
     packets = Packets(
         who, episode, timeline, there, own, topics, deaf, over, status, outputs, journal,
         settings.datagram_bytes, settings.period, drops, answers, now,
     )  # fmt: skip
     dispatch = Dispatch(timeline, there, own, packets, outputs, journal)
-    intake = Intake(
-        who, episode, timeline, roster, drops, {topic.kind: topic for topic in topics}, status, over, packets, streams,
-        outputs, membership, timesync, journal, settings.period, now,
-    )  # fmt: skip
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
     pacing = Pacing(settings, timeline, there, who.own, journal)
     beginning = Beginning(stage, settings, roster, drops, membership, ready, terms, pacing, states, journal)
+    welcomes = Welcomes(
+        settings.return_within, streams, stage, pacing, beginning, drops, membership, hashes, over, journal
+    )
+    inputs = Inputs(episode, timeline, roster, journal)
+    intake = Intake(
+        who, episode, timeline, roster, drops, inputs, {topic.kind: topic for topic in topics}, status, over, packets,
+        streams, outputs, membership, timesync, journal, welcomes, settings.period, now,
+    )  # fmt: skip
     ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(
         timeline, roster, drops, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
     )  # fmt: skip
+    returning = None
+    if load and settings.return_within and links:
+        returning = Returning(
+            load, stage, settings, who, roster, drops, hashes, status, stop, gone, beginning, intake, welcomes,
+            journal, now,
+        )  # fmt: skip
+    returns.begin(returning, welcomes)
+    streams.know(AccountKind(returning, welcomes, seats, len(who.peers)))
+    streams.know(PastKind(returning, seats))
     tick = Tick(
         stage, settings, outputs, packets, intake, streams, states, status, over, timesync, membership, beginning,
-        ending, vigil,
+        returning, ending, vigil,
     )  # fmt: skip
     return Parts(
-        timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch, intake,
-        ready, hashes, stop, over, streams, states, course, pacing, beginning, ending, vigil, tick,
+        timeline, roster, drops, links, episode, journal, timesync, membership, publication, outputs, dispatch,
+        inputs, intake, ready, hashes, stop, over, streams, states, course, pacing, beginning, returning, ending,
+        vigil, tick,
     )  # fmt: skip

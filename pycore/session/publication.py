@@ -58,11 +58,15 @@ class Publication:
         "_unhashed",
         "collected",
         "ended",
+        "ends_without",
+        "past",
         "published",
         "waiting",
     )
 
-    def __init__(self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int) -> None:
+    def __init__(
+        self, sinks: Sequence[Sink], hash_every: int, own_hash: OwnHash, seats: int, remembers: bool = False
+    ) -> None:
         self._sinks = tuple(sinks)
         self._seats = seats
         self._every = hash_every
@@ -73,6 +77,9 @@ class Publication:
         """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
         self._before: deque[tuple[int, Any, list[bytes]]] = deque(maxlen=CUT_FRAMES)
         """Of the last hashes: the frame, and the hash of the rows and those that it had not taken in, before it."""
+        self.past: list[bytes] | None = [] if remembers else None
+        """The encoded actions of the episode's collected frames, one for each seat, for whoever returns; None: nobody
+        does."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
         self._gone: dict[int, dict[str, str]] = {}
@@ -97,6 +104,8 @@ class Publication:
         """Whether nobody takes a frame, and nothing is recorded of it but its actions and results."""
         self._unhashed.clear()
         self._before.clear()
+        if self.past is not None:
+            self.past = []
         self._next_hash = self._every
         self._collected_end = False
         self.collected = -1
@@ -105,6 +114,12 @@ class Publication:
         """Last frame that went to the sinks."""
         self.ended = False
         """Whether the end of the episode was published."""
+        self.ends_without: int | None = None
+        """The frame with which it ends only because somebody is gone: an end once all who are left are there."""
+
+    def end_without(self, frame: int | None) -> None:
+        """The episode ends with this frame only because somebody is gone."""
+        self.ends_without = frame
 
     def release(self, frame: int, player: str, what: str) -> None:
         """From this frame on `what` plays in the place of a player who is gone. No such frame was collected yet."""
@@ -116,6 +131,10 @@ class Publication:
         frames = timeline.frames
         mask = frames.mask
         frame = self.collected
+        past = self.past
+        if past is not None:
+            for each in range(frame + 1, upto + 1):
+                past += frames.encoded[each & mask]
         next_hash = self._next_hash
         plain = self._bare and not self.waiting
         if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
@@ -165,6 +184,13 @@ class Publication:
         while self.waiting:
             self._complete(simulation, None)
 
+    def break_off(self, simulation: Simulation, episode: int) -> None:
+        """The episode ends here, and for others perhaps elsewhere: complete what is confirmed. An end that only an
+        agreement makes one is taken back."""
+        self.flush(simulation)
+        if self.ended and self.published == self.ends_without:
+            self.cut(episode, self.published + 1)
+
     def cut(self, episode: int, frames: int) -> None:
         """The episode ends with so many frames; what was collected beyond, the end included, is taken back.
 
@@ -183,6 +209,8 @@ class Publication:
         self.ended = self._collected_end = False
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
+        if self.past is not None:
+            del self.past[frames * self._seats :]
         if taken_back:
             for sink in self._sinks:
                 sink.cut(episode, frames)

@@ -19,6 +19,14 @@ MOST_PEERS: Final = 16
 """Peers whose numbers a packet has room for; with more than that nobody is dropped."""
 
 
+WORDS: Final = {
+    "left": " left the game",
+    "silent": " was not heard of for too long",
+    "returned": "'s page was loaded anew",
+    "error": "'s environment failed",
+}
+
+
 class Departure:
     """What became of somebody who is gone, for the records."""
 
@@ -37,6 +45,11 @@ class Departure:
         """Inputs of its seats that other survivors passed on to us."""
         self.passed_on = 0
         """Inputs that we passed on to others, as often as they were sent."""
+
+    @property
+    def words(self) -> str:
+        """Why it is gone, behind its name."""
+        return WORDS[self.cause]
 
     def settled(self, episode: int, frames: dict[int, int]) -> None:
         """All survivors hold the same of it."""

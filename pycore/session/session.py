@@ -49,8 +49,8 @@ class Session:
 
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_roster",
-        "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds",
-        "links", "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
+        "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds", "links", "load",
+        "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -69,21 +69,26 @@ class Session:
         incarnation: int | None = None,
         peers: Sequence[Sequence[int]] | None = None,
         policies: Mapping[int | str, Policy] = NO_POLICIES,
+        load: int = 0,
         stand_in: Policy | None = None,
     ) -> None:
-        load = incarnation_of(wall_ms, now) if incarnation is None else incarnation
+        number = incarnation_of(wall_ms, now, load) if incarnation is None else incarnation
         computed, after = policies_of(settings, players, policies), stand_in_of(settings, stand_in)
-        identity = Identity(game_id, players, me, peers, load, computed, settings.computed(players, "one"))
+        identity = Identity(game_id, players, me, peers, number, computed, settings.computed(players, "one"))
         self._identity = identity
         self.settings = settings
         self.game_id = game_id
         self.players = identity.players
         self.me = me
         self.seed = seed
+        self.load = load
+        """How often this page was loaded again in this game."""
         self.simulation = simulation
         self.configuration = {**settings.agreed(), "seed": seed, "players": identity.players}
         agreed = {**self.configuration, "pycore": __version__}
-        made = parts.assemble(simulation, settings, identity, agreed, sinks, predictor, computed, after, now, wall_ms)
+        made = parts.assemble(
+            simulation, settings, identity, agreed, sinks, predictor, computed, load, after, now, wall_ms
+        )
         self._parts = made
         self.ticks = made.tick
         self._intake = made.intake
@@ -128,20 +133,18 @@ class Session:
         """An input of a seat came through the server; true if it was accepted. Without an epoch: `epoch` is None."""
         now = self._time(now)
         if not self._course.is_over:
-            return self._intake.receive_action(seat, action, frame, epoch, now)
+            return self._parts.inputs.receive_action(seat, action, frame, epoch, now)
         self._intake.answer_over(seat, now)
         return False
 
     def store_remote_input(self, seat: int, action: Any, frame: int, now: float, path: str = SOCKETIO) -> bool:
-        """Take in one remote input: compared with what its frame was stepped with last, if it was stepped.
-
-        True if it was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError.
-        """
-        return self._course.phase < DONE and self._intake.store(seat, action, frame, self._time(now), path)
+        """Take in one remote input: compared with what its frame was stepped with last, if it was stepped. True if it
+        was accepted; a duplicate, or a frame out of reach, gives False. Raises ActionError."""
+        return self._course.phase < DONE and self._parts.inputs.store(seat, action, frame, self._time(now), path)
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame`, as far as they were dispatched, and knows everybody's."""
-        self._intake.acknowledge(self.link_to(peer), frame, self._polled_at)
+        self._parts.inputs.acknowledge(self.link_to(peer), frame, self._polled_at)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""
@@ -157,6 +160,20 @@ class Session:
         if self.phase < DONE:
             self._parts.membership.left(link, now, certain)
             self._parts.vigil.look(now, self.ticks.confirmed)
+
+    def player_away(self, peer: int, now: float) -> None:
+        """The server has lost a peer's socket, and keeps its seat for `return_within`."""
+        self._parts.membership.away(self.link_to(peer))
+
+    def player_back(self, peer: int, now: float) -> None:
+        """The server has a socket of that peer again."""
+        self._parts.membership.back(self.link_to(peer))
+
+    @property
+    def catching_up(self) -> tuple[int, int] | None:
+        """While this page returns to a game that runs: frames that were stepped again, and that are to be."""
+        returning = self._parts.returning
+        return returning.progress if returning is not None and returning.busy else None
 
     def players_gone(self, peers: Sequence[int], now: float) -> None:
         """The server has decided that these peers are gone, whoever still hears them; we may be among them."""
@@ -180,10 +197,8 @@ class Session:
         self._parts.beginning.propose_input_delay(frames, seat)
 
     def abort(self, now: float, reason: str, text: str) -> None:
-        """Something here broke, an environment for instance: end without stepping again, and tell the others.
-
-        What is confirmed stays; the running episode ends with it.
-        """
+        """Something here broke, an environment for instance: end without stepping again, and tell the others. What is
+        confirmed stays; the running episode ends with it."""
         if self.phase < DONE:
             self._course.break_off(self._time(now), reason, text, FAILED)
 
@@ -333,20 +348,9 @@ class Session:
         return self._parts.outputs.socket_up
 
     @property
-    def stop_frame(self) -> int | None:
-        """The frame at which the episode stops at the latest, if that was asked for."""
-        return self._parts.episode.stop_frame
-
-    @property
     def path_changes(self) -> list[PathChanged]:
         """Every change of path of the session."""
         return self.journal.path_changes
-
-    @property
-    def fallback_frame(self) -> int | None:
-        """Frame at which the first fallback of the session came into force, whichever link's."""
-        firsts = [link.paths.first_fallback for link in self.links if link.paths.first_fallback]
-        return min(firsts)[1] if firsts else None
 
     def rollback_events(self) -> Iterator[dict[str, Any]]:
         """Every mispredicted input, by the names of the metrics."""
@@ -378,11 +382,6 @@ class Session:
     def malformed(self) -> int:
         """Messages that were refused."""
         return self.journal.malformed
-
-    @property
-    def foreign(self) -> int:
-        """Packets of other sessions."""
-        return self.journal.foreign
 
     def tick_period(self) -> float:
         """Seconds to the next tick: the nominal period, nudged by time sync."""

@@ -105,6 +105,10 @@ class Round:
                 self.words[peer] = word
         return news
 
+    def forget(self, peer: int) -> None:
+        """What a survivor said counts no more: another load of its page speaks now."""
+        self.words.pop(peer, None)
+
     def of(self, peer: int, episode: int) -> Word | None:
         """What a survivor said of this round and an episode last."""
         word = self.words.get(peer)

@@ -11,10 +11,11 @@ datagram beside it waits for two chunks at most.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 from pycore.duties import CHANNEL_NEVER, P2P, SOCKETIO
+from pycore.errors import DecodeError
 from pycore.events import Log
 from pycore.link.link import Link
 from pycore.link.stream import Incoming, Outgoing
@@ -39,16 +40,23 @@ takes of a page, and a sixth of the bytes."""
 SERVER_AHEAD: Final = 4 * SERVER_BYTES
 REPEAT_AFTER: Final = 4.0
 """Seconds without anything acknowledged after which it is sent again; doubled each time."""
+HURRIED_APART: Final = 1.0
+"""The same where the peer says that it lacks it."""
 REPEAT_LONGEST: Final = 30.0
 GIVEN_UP_AFTER: Final = 60.0
 """Seconds of which there was a way, and nothing came of it: what waits is given up, for good."""
+
+REFUSED_MOST: Final = 16
+"""Messages that are none of their kind after which a peer's tape is not read any more: a few bytes may unpack to
+millions."""
 
 
 class Stream:
     """One link's stream, and how it goes on."""
 
     __slots__ = (
-        "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link", "outgoing", "path",
+        "_hurried_at", "_patience", "_progressed_at", "_repeat_at", "acknowledge", "given_up", "incoming", "link",
+        "outgoing", "path", "refused",
     )  # fmt: skip
 
     def __init__(self, link: Link, limits: Mapping[int, int]) -> None:
@@ -60,8 +68,10 @@ class Stream:
         self.acknowledge = False
         """Something came that the peer does not know yet that we have."""
         self.given_up = False
+        self.refused = 0
+        """Messages of the peer that were none of their kind."""
         self._patience = REPEAT_AFTER
-        self._repeat_at = self._progressed_at = 0.0
+        self._repeat_at = self._progressed_at = self._hurried_at = 0.0
 
     @property
     def busy(self) -> bool:
@@ -85,6 +95,23 @@ class Stream:
         """A chunk goes out: it says what we have."""
         self.acknowledge = False
 
+    def refuse(self) -> None:
+        """A message was none of its kind; from a number of them on nothing more is read, nor unpacked."""
+        self.refused += 1
+        if self.refused >= REFUSED_MOST:
+            self.incoming.stop()
+
+    def leave(self) -> None:
+        """The peer is gone: nothing is said to it any more."""
+        self.outgoing.forget()
+        self.given_up = True
+        self.acknowledge = False
+
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen: that is no time in which nothing was acknowledged."""
+        self._progressed_at += seconds
+        self._repeat_at += seconds
+
     def go(self, path: str | None, now: float) -> None:
         """Chunks go this way from now on: from what the peer is known to have."""
         self.path = path
@@ -104,6 +131,11 @@ class Stream:
             self._patience = min(REPEAT_LONGEST, 2 * self._patience)
             self._repeat_at = now + self._patience
 
+    def hurry(self, now: float) -> None:
+        """The peer says that it lacks what was sent: it may have come before it knew us."""
+        if now - max(self._progressed_at, self._hurried_at) >= HURRIED_APART:
+            self._hurried_at = self._repeat_at = now
+
     def _progress(self, now: float) -> None:
         self._progressed_at = now
         self._patience = REPEAT_AFTER
@@ -114,8 +146,8 @@ class Streams:
     """All links' streams."""
 
     __slots__ = (
-        "_first", "_journal", "_kinds", "_limits", "_low", "_of", "_out", "_over", "_server_at", "_streams", "_tag",
-        "_turn", "busy",
+        "_first", "_gone", "_journal", "_kinds", "_limits", "_low", "_of", "_out", "_over", "_server_at", "_streams",
+        "_tag", "_turn", "busy",
     )  # fmt: skip
 
     def __init__(
@@ -125,7 +157,10 @@ class Streams:
         outputs: Outputs,
         over: Over,
         journal: Journal,
+        gone: Container[int] = (),
     ) -> None:
+        self._gone = gone
+        """Who is gone, by number of the peer."""
         self._tag = identity.tag
         self._low = identity.incarnation & 0xFF
         self._out = outputs
@@ -151,9 +186,19 @@ class Streams:
         """One link's stream."""
         return self._of[link.peer.number]
 
+    def begin_anew(self, link: Link) -> None:
+        """Another load of the peer's page is there, which knows nothing of either tape."""
+        index = next(index for index, stream in enumerate(self._streams) if stream.link is link)
+        self._streams[index] = self._of[link.peer.number] = Stream(link, self._limits)
+
     def wake(self) -> None:
         """A kind of message has something to do."""
         self.busy = True
+
+    def excuse(self, seconds: float) -> None:
+        """So long we did not listen: nobody's stream is given up for it."""
+        for stream in self._streams:
+            stream.excuse(seconds)
 
     def put(self, link: Link, kind: int, payload: bytes, now: float) -> bool:
         """Say something to a peer; false where it is too long, too much waits, or the stream was given up."""
@@ -161,9 +206,9 @@ class Streams:
         return len(payload) <= LARGEST and self.of(link).put(encode_message(kind, payload), now)
 
     def receive(self, link: Link, data: bytes, now: float, path: str) -> None:
-        """A chunk came. Raises DecodeError, and then nothing has moved."""
+        """A chunk came. Raises DecodeError, and then nothing has moved but messages beside the one that is garbage."""
         chunk = decode_chunk(data)
-        if chunk.sender != link.peer.low or chunk.to != self._low:
+        if (link.peer.low is not None and chunk.sender != link.peer.low) or chunk.to != self._low:
             # Of another load of its page, or for another one of ours.
             self._journal.ignore()
             return
@@ -171,9 +216,18 @@ class Streams:
         messages = stream.incoming.take(chunk.position, chunk.data) if chunk.data else ()
         stream.came(chunk.received, chunk.data, now)
         link.counts.packet_came(len(data), path == P2P)
+        (link.paths.wire if path == P2P else link.paths.socket).hear(now)
         self.busy = True
+        refused: DecodeError | None = None
         for kind, payload in messages:
-            self._kinds[kind].take(link, payload, now)
+            try:
+                self._kinds[kind].take(link, payload, now)
+            except DecodeError as error:
+                # Those behind it are taken off the tape already, and never come again.
+                refused = error
+                stream.refuse()
+        if refused is not None:
+            raise refused
 
     def work(self, now: float, states: Sequence[int], socket_up: bool) -> None:
         """Do what is due. `states` says of each link's stream channel what `channels` says of the other one."""
@@ -188,6 +242,9 @@ class Streams:
             index = (self._first + step) % count
             stream = self._streams[index]
             if not stream.busy:
+                continue
+            if stream.link.peer.number in self._gone:
+                stream.leave()
                 continue
             state = states[index] if index < len(states) else CHANNEL_NEVER
             path = self._path(stream.link, state, socket_up)

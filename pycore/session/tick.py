@@ -22,6 +22,7 @@ from pycore.session.messages.state import States
 from pycore.session.outputs import Outputs
 from pycore.session.packets import Packets
 from pycore.session.phases import DONE, HOLDING, PLAYING, READYING
+from pycore.session.returning import Returning
 from pycore.session.stage import Stage
 from pycore.session.streams import Streams
 from pycore.session.timesync import TimeSync
@@ -67,6 +68,7 @@ class Tick:
         "_paused_at",
         "_period",
         "_publication",
+        "_returning",
         "_simulation",
         "_states",
         "_status",
@@ -98,6 +100,7 @@ class Tick:
         timesync: TimeSync,
         membership: Membership,
         beginning: Beginning,
+        returning: Returning | None,
         ending: Ending,
         vigil: Vigil,
     ) -> None:
@@ -120,6 +123,7 @@ class Tick:
         self._timesync = timesync
         self._membership = membership
         self._beginning = beginning
+        self._returning = returning
         self._ending = ending
         self._vigil = vigil
         self._count = 0
@@ -180,7 +184,11 @@ class Tick:
         if phase != PLAYING and phase != HOLDING:
             if phase < DONE:
                 try:
-                    self._beginning.progress(now)
+                    returning = self._returning
+                    if returning is not None and returning.busy:
+                        returning.look(now)
+                    else:
+                        self._beginning.progress(now)
                 except Exception as error:
                     course.broke(now, error)
                     raise
@@ -219,6 +227,7 @@ class Tick:
             self._membership.excuse(link, seconds, before)
         if excused or not self._links:
             self._vigil.excuse(seconds)
+        self._streams.excuse(seconds)
         # Who pauses before every tick is slow, and has waited all the same.
         if self._count != self._paused_at:
             self._course.excuse(seconds)
@@ -289,7 +298,7 @@ class Tick:
         course = self._course
         phase = course.phase
         if phase != PLAYING and phase != HOLDING:
-            return OVER if phase >= DONE else 0
+            return OVER if phase >= DONE else self._come_back(now)
         try:
             publication = self._publication
             timeline = self._timeline
@@ -348,6 +357,18 @@ class Tick:
         except Exception as error:
             course.broke(now, error)
             raise
+
+    def _come_back(self, now: float) -> int:
+        """Step what was played while we were loaded again, if that is so; returns the flags."""
+        returning = self._returning
+        if returning is None or not returning.busy:
+            return 0
+        try:
+            returning.step(now)
+        except Exception as error:
+            self._course.broke(now, error)
+            raise
+        return 0
 
     def _has_everybody(self) -> bool:
         """Whether everybody plays. Who does not can take no input beyond the window, and refuses the packets that have

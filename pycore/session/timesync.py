@@ -131,7 +131,7 @@ class TimeSync:
             self._far = 0
             return False
         self._forget(now)
-        if followed is not self._followed:
+        if followed is not self._followed or (followed is None and self.offset <= FAR):
             return False
         if followed is None:
             self._far += 1
@@ -170,6 +170,8 @@ class TimeSync:
                 del self._peers[peer]
                 if ahead is self._followed:
                     self._leave()
+                elif self._followed is None:
+                    self._see()
 
     def factor(self) -> float:
         """What the tick period is multiplied by."""

@@ -78,7 +78,7 @@ class Vigil:
         self._stop = stop
         self._journal = journal
         self._patience = patience
-        self._place = (0, 0, 0)
+        self._place = (0, 0, 0, 0)
         self._moved_at = now
         self._over_since = LATER
         """Since when everybody else is known to be over."""
@@ -139,8 +139,6 @@ class Vigil:
     def _drop(self, link: Link, cause: str, now: float) -> None:
         """Somebody is gone, and the others go on, or end together."""
         self._drops.drop(link, cause)
-        # It was known why nothing moved, and from here on something should.
-        self._moved_at = now
 
     def _give_up(self, verdict: Verdict, now: float) -> None:
         """Somebody is gone, and that ends it."""
@@ -227,7 +225,8 @@ class Vigil:
 
     def _look_for_progress(self, now: float, confirmed: int) -> None:
         """Everybody is heard, and still nothing moves: whatever it is, it does not go on for ever."""
-        place = (self._course.phase, self._timeline.current, confirmed)
+        # While somebody was not heard of it was known why nothing moved; once it is gone, something should.
+        place = (self._course.phase, self._timeline.current, confirmed, len(self._roster.gone))
         if place != self._place or self._status.hidden or any([link.peer.status for link in self._links]):  # noqa: C419
             self._place = place
             self._moved_at = now

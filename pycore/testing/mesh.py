@@ -69,6 +69,7 @@ class Mesh:
         def make(page: Page) -> Session:
             more = {**session}
             more.setdefault("incarnation", 1 + page.seat + seats * page.loads)
+            more.setdefault("load", page.returns)
             played = simulation(page.seat)
             if page.seat < len(predictors):
                 more["predictor"] = predictors[page.seat]
@@ -83,7 +84,7 @@ class Mesh:
                 players=players,
                 me=page.seat,
                 now=page.clock(),
-                wall_ms=1.7e12,
+                wall_ms=1.7e12 + 1000.0 * self.now,
                 seed=seed,
                 sinks=(page.record,),
                 policies={seats + number: make_policy() for number, make_policy in enumerate(policies)},

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_FAILED, CHANNEL_NEVER, EMIT, P2P, SEND, SEND_CHUNK
-from pycore.events import Event
+from pycore.events import CaughtUp, Event
 from pycore.session.phases import DONE
 from pycore.session.session import Session
 from pycore.testing.machine import Machine
@@ -66,6 +66,8 @@ class Page:
         """Nothing of the page exists: it vanished, was closed, or was not opened yet."""
         self.loads = 0
         """How often the page was loaded again."""
+        self.returns = 0
+        """How many of these were of a page that had been there."""
         self.given_before: list[list[dict[int, bytes]]] = []
         """The inputs that were fixed before each of these loads, as in `inputs`."""
         self.slow = 1.0
@@ -172,9 +174,11 @@ class Page:
         if not self.gone:
             self.session.request_stop(self.clock())
 
-    def load(self) -> None:
-        """The page is loaded (again): a new session in the same seat, which knows nothing of the one before."""
+    def load(self, *, first: bool = False) -> None:
+        """The page is loaded again, or late for the first time: a new session in the same seat, which knows nothing of
+        the one before."""
         self.loads += 1
+        self.returns += not first
         self.gone = self._frozen = self.lost_for_good = False
         self._backlog.clear()
         self.given_before.append(self.inputs)
@@ -270,9 +274,22 @@ class Page:
             self._resume()
         flags = session.advance(now)
         if session.has_news:
-            self.news.extend(session.news())
+            news = session.news()
+            self.news.extend(news)
+            for event in news:
+                if isinstance(event, CaughtUp):
+                    self._note_inputs(event)
         for advanced in self._advanced:
             advanced(self, flags)
+
+    def _note_inputs(self, caught_up: CaughtUp) -> None:
+        """Behind what was confirmed, its session has fixed its own inputs as others hold them, or as the default."""
+        session = self.session
+        frames = session.timeline.frames
+        while len(self.inputs) <= caught_up.episode:
+            self.inputs.append({})
+        for frame in range(max(caught_up.frames, session.seats[self.seat].delay), session.dispatched + 1):
+            self.inputs[caught_up.episode][frame] = frames.encoded[frame & frames.mask][self.seat]
 
     def _carry_out(self, outputs: Sequence[Any]) -> None:
         network = self._network

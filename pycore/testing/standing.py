@@ -47,6 +47,10 @@ class Judge(Watcher):
             self.wrong.append(f"t={self.mesh.now:.2f} seat {page.seat}: {text}")
 
 
+RETURN: Final = 4.0
+"""Seconds that a page may need to come back, besides the round trips."""
+
+
 class Standing(Judge):
     """Measures how long anybody stands, holds at an end together with all, or outlives another's session."""
 
@@ -57,6 +61,12 @@ class Standing(Judge):
         self.longest_share = 0.0
         """The same as a share of what is granted."""
         self.longest_hold = 0.0
+        self.longest_return = 0.0
+        """The longest that a page was on its way back."""
+        self.most_on_the_way = 0
+        """The most pages that were so at the same time."""
+        self._returns: dict[int, float] = {}
+        self._unreachable = 0.0
         self.longest_outlived = 0.0
         self._broken = 0.0
         """When the conditions were broken last."""
@@ -82,6 +92,10 @@ class Standing(Judge):
         return max(period, 1.0 / page.ticks_per_second) if page.ticks_per_second else period
 
     def _whole(self) -> bool:
+        # Nobody can play on while one is on its way back, which has a limit of its own.
+        return self._reachable() and all(page.session.catching_up is None for page in self.mesh.peers)
+
+    def _reachable(self) -> bool:
         now = self.mesh.now
         server = self.mesh.server
         for page in self.mesh.peers:
@@ -143,10 +157,26 @@ class Standing(Judge):
                 self.complain(
                     page, "standing", f"stands for {stood:.2f} s at frame {session.frame}, {granted:.2f} granted"
                 )
+        if session.catching_up is not None:
+            self._judge_return(page, now)
+        else:
+            self._returns.pop(seat, None)
         if session.phase >= HOLDING or self._over:
             self._judge_ends(page, now)
         else:
             self._all_hold = None
+
+    def _judge_return(self, page: Page, now: float) -> None:
+        """How long a page that was loaded again is on its way back while everybody can be reached."""
+        if not self._reachable():
+            self._unreachable = now
+        since = max(self._returns.setdefault(page.seat, now), self._unreachable)
+        self.most_on_the_way = max(self.most_on_the_way, len(self._returns))
+        took = now - since
+        self.longest_return = max(self.longest_return, took)
+        granted = RETURN + 2.0 * self._granted(f"returning {page.seat}", since == now)
+        if took > granted:
+            self.complain(page, "returning", f"is on its way back for {took:.2f} s, {granted:.2f} granted")
 
     def _judge_ends(self, page: Page, now: float) -> None:
         session = page.session

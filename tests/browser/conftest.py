@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pycore.site.pages import shims
+from tests.stillness import Stillness
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
@@ -93,7 +94,8 @@ class Relay:
 
         from pycore.relay import create_app
 
-        settings_of = {} if unchecked else settings
+        # The double plays from the first frame on, or not at all.
+        settings_of = {"return_within": 0} if unchecked else settings
         self.app = create_app(database=database, settings=settings_of, site=site, seats=seats, **more)
         if unchecked:
             # The double has settings of its own, which the relay would refuse.
@@ -142,14 +144,20 @@ def chromium():
 
 
 @pytest.fixture
-def open_page(chromium):
+def stillness():
+    """Whether a page that `open_page` opened stood still while it played."""
+    return Stillness()
+
+
+@pytest.fixture
+def open_page(chromium, stillness):
     """open_page(url, **context options) opens a page in a context of its own and collects what goes wrong there."""
     with contextlib.ExitStack() as stack:
 
         def open_(url, **options):
             context = chromium.new_context(**options)
             stack.callback(context.close)
-            page = context.new_page()
+            page = stillness.follow(context.new_page())
             page.problems = []
             page.on("pageerror", lambda error: page.problems.append(f"pageerror: {error}"))
             page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)

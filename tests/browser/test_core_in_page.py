@@ -58,47 +58,62 @@ def assert_same_records(pages, episodes, frames):
         assert len({row["actions"][seat] for row in rows}) >= 3
 
 
-def test_on_a_healthy_link_the_server_sees_no_input_and_both_pages_keep_the_same_records(start_relay, open_page):
+@pytest.mark.long  # whole sessions in pages (tests/e2e) say the same, and more, in every run
+def test_on_a_healthy_link_the_server_sees_no_input_and_both_pages_keep_the_same_records(
+    start_relay, open_page, stillness
+):
     """By the relay's own count; the trajectories are the same bytes; everything is stored."""
     relay = start_relay(core=True, max_steps=150, num_episodes=2, action_space=SPACE)
-    pages = play(relay, open_page)
+
+    def game():
+        pages = play(relay, open_page)
+        for page in pages:
+            phase(page, "done", timeout=60)
+            page.wait_for_function("pycoreStatus.stored")
+        assert_same_records(pages, 2, 150)
+        return pages
+
+    pages = stillness.undisturbed(game)
     for page in pages:
-        phase(page, "done", timeout=60)
-        page.wait_for_function("pycoreStatus.stored")
         found = metrics(page)
         assert found["inputs"]["sentViaSocketIO"] == 0
         assert found["inputs"]["sentViaP2P"] >= 298
         assert found["connection"]["type"] == "direct"
         assert found["frames"]["total"] == 300
         assert page.problems == []
-    assert_same_records(pages, 2, 150)
-    game = pages[0].request.get(f"{relay.url}api/games/{metrics(pages[0])['gameId']}").json()
-    assert game["inputs_relayed"] == 0
-    assert game["stored"]["metrics"] == 6
-    assert game["stored"]["pieces"] >= 4
+    stored = pages[0].request.get(f"{relay.url}api/games/{metrics(pages[0])['gameId']}").json()
+    assert stored["inputs_relayed"] == 0
+    assert stored["stored"]["metrics"] == 6
+    assert stored["stored"]["pieces"] >= 4
 
 
-def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(start_relay, open_page):
+def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(start_relay, open_page, stillness):
     """close() on the channel: the server carries the inputs until the new channel has proved itself."""
     relay = start_relay(core=True, max_steps=360, action_space=SPACE)
-    pages = play(relay, open_page)
+
+    def game():
+        pages = play(relay, open_page)
+        for page in pages:
+            phase(page, "playing")
+        # A machine that is busy elsewhere may have been silent for half a second before.
+        pages[0].wait_for_function("pycoreGame.frame > 30 && pycoreGame.p2pHealthy")
+        assert pages[0].evaluate("pycoreGame.p2pConnected && pycoreGame.p2pInputSender !== null")
+        pages[0].evaluate("pycoreGame.inspectLink().channel.close()")
+        pages[0].locator(".badge.socketio").wait_for()
+        pages[0].locator(".badge.p2p").wait_for()
+        for page in pages:
+            phase(page, "done", timeout=60)
+        assert_same_records(pages, 1, 360)
+        return pages
+
+    pages = stillness.undisturbed(game)
     for page in pages:
-        phase(page, "playing")
-    # A machine that is busy elsewhere may have been silent for half a second before.
-    pages[0].wait_for_function("pycoreGame.frame > 30 && pycoreGame.p2pHealthy")
-    assert pages[0].evaluate("pycoreGame.p2pConnected && pycoreGame.p2pInputSender !== null")
-    pages[0].evaluate("pycoreGame.inspectLink().channel.close()")
-    pages[0].locator(".badge.socketio").wait_for()
-    pages[0].locator(".badge.p2p").wait_for()
-    for page in pages:
-        phase(page, "done", timeout=60)
         found = metrics(page)
         assert found["inputs"]["sentViaSocketIO"] > 0
         assert found["inputs"]["sentViaP2P"] > 100
         assert found["quality"]["p2pFallbackTriggered"] is True
         assert [change["to"] for change in found["pathChanges"]] == ["socketio", "p2p"]
         assert page.problems == []
-    assert_same_records(pages, 1, 360)
 
 
 def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_goes_on(start_relay, open_page):

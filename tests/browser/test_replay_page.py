@@ -202,8 +202,8 @@ def rally(seat: int):
     return simulation_of(VOLLEY.make(), Game.of({**config, "settings": RALLY}))
 
 
-def test_a_record_is_stepped_again_in_pyodide(tmp_path) -> None:
-    """The same frames and hashes as in CPython; what differs is named with its fields, what is no record refused."""
+def rallied(folder) -> tuple[str, list[str]]:
+    """A record of the example game, and the options with which it is stepped in Pyodide."""
     if not (NEWEST.source / "pyodide.mjs").is_file() or shutil.which("node") is None:
         pytest.skip("there is no Pyodide of npm's, or no Node")
     settings = Settings.of(RALLY)
@@ -212,25 +212,35 @@ def test_a_record_is_stepped_again_in_pyodide(tmp_path) -> None:
     kept = Trajectory()
     mesh.peers[0].session.add_sink(kept)
     mesh.run(10.0)
-    text = trajectory_text(mesh.peers[0].session, kept)
-    (tmp_path / "settings.json").write_text(json.dumps(RALLY))
+    (folder / "settings.json").write_text(json.dumps(RALLY))
+    more = ["--env", str(GAME), "--settings", str(folder / "settings.json"), "--pyodide", str(NEWEST.source)]
+    return trajectory_text(mesh.peers[0].session, kept), more
+
+
+def test_a_record_is_stepped_again_in_pyodide(tmp_path) -> None:
+    """The same frames and hashes as in CPython; what differs is named with its fields."""
+    text, more = rallied(tmp_path)
     (tmp_path / "whole.jsonl").write_text(text)
     (tmp_path / "edited.jsonl").write_text(text.replace('"rewards":{"0":0', '"rewards":{"0":1', 1))
-    (tmp_path / "cut.jsonl").write_text(text[:-30])
-    more = ["--env", str(GAME), "--settings", str(tmp_path / "settings.json"), "--pyodide", str(NEWEST.source)]
     assert "60 frames, 2 hashes" in replay(tmp_path / "whole.jsonl", *more)
     result = CliRunner().invoke(cli, ["replay", str(tmp_path / "edited.jsonl"), *more, "--json"])
     assert result.exit_code == 1, result.output
     found = json.loads(result.stdout)
     assert (found["difference"]["frame"], found["difference"]["fields"][0]["path"]) == (0, "$.rewards['0']")
     assert found["python"].startswith(f"{NEWEST.python[0]}.{NEWEST.python[1]}.")
+
+
+@pytest.mark.long  # what is no record is refused in CPython in every run
+def test_what_is_no_record_is_refused_in_pyodide(tmp_path) -> None:
+    text, more = rallied(tmp_path)
+    (tmp_path / "cut.jsonl").write_text(text[:-30])
     result = CliRunner().invoke(cli, ["replay", str(tmp_path / "cut.jsonl"), *more])
     assert result.exit_code == 2, result.output
     assert f"{tmp_path / 'cut.jsonl'}: line 62: " in result.output.replace("\n", "")
 
 
-def test_a_policy_is_computed_again_in_pyodide(tmp_path) -> None:
-    """Its file goes along with the environment's; what it does not do is named, and what is not there is said."""
+def partnered(folder) -> tuple[str, list[str]]:
+    """A record of somebody and a policy, and the options with which it is stepped in Pyodide."""
     if not (NEWEST.source / "pyodide.mjs").is_file() or shutil.which("node") is None:
         pytest.skip("there is no Pyodide of npm's, or no Node")
     values = {**RALLY, "policies": {"1": {"policy": "volley_partner.py", "reaction_time": 4}}}
@@ -243,24 +253,34 @@ def test_a_policy_is_computed_again_in_pyodide(tmp_path) -> None:
     kept = Trajectory()
     mesh.peers[0].session.add_sink(kept)
     mesh.run(10.0)
-    text = trajectory_text(mesh.peers[0].session, kept)
-    (tmp_path / "settings.json").write_text(json.dumps(values))
+    (folder / "settings.json").write_text(json.dumps(values))
     for name in ("volley.py", "volley_partner.py"):
-        shutil.copy(GAME.parent / name, tmp_path)
-    record = tmp_path / "record.jsonl"
-    record.write_text(text)
-    more = ["--settings", str(tmp_path / "settings.json"), "--pyodide", str(NEWEST.source)]
-    env = ["--env", str(tmp_path / "volley.py")]
-    assert "60 frames, 2 hashes, 60 actions of policies" in replay(record, *env, *more)
+        shutil.copy(GAME.parent / name, folder)
+    more = ["--settings", str(folder / "settings.json"), "--pyodide", str(NEWEST.source)]
+    return trajectory_text(mesh.peers[0].session, kept), ["--env", str(folder / "volley.py"), *more]
+
+
+def test_what_a_policy_does_not_do_is_named_in_pyodide(tmp_path) -> None:
+    """Its file goes along with the environment's; up to there it did what is recorded."""
+    text, more = partnered(tmp_path)
     lines = text.splitlines()
     row = json.loads(lines[31])
     acted = row["actions"][1]
     row["actions"][1] = other = (acted + 1) % 6
     lines[31] = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    record = tmp_path / "record.jsonl"
     record.write_text("\n".join([*lines, ""]))
-    result = CliRunner().invoke(cli, ["replay", str(record), *env, *more])
+    result = CliRunner().invoke(cli, ["replay", str(record), *more])
     assert result.exit_code == 1, result.output
     assert f"frame 30: the policy on seat 1 does {acted}, and {other} is recorded of it" in result.output
+
+
+@pytest.mark.long  # the same is said in CPython in every run
+def test_a_policy_is_computed_again_in_pyodide(tmp_path) -> None:
+    """Its actions are counted; and what is not there is said."""
+    text, more = partnered(tmp_path)
+    record = tmp_path / "record.jsonl"
     record.write_text(text)
+    assert "60 frames, 2 hashes, 60 actions of policies" in replay(record, *more)
     (tmp_path / "volley_partner.py").unlink()
-    assert "note: the policy of player 1 was not computed: ModuleNotFoundError" in replay(record, *env, *more)
+    assert "note: the policy of player 1 was not computed: ModuleNotFoundError" in replay(record, *more)

@@ -150,7 +150,10 @@ def test_a_package_that_does_not_come_is_named_on_the_screen_and_in_the_log(serv
     assert "tinycounts" in told[0]
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["pycore's page", "the page to copy"])
+@pytest.mark.parametrize(
+    "own",
+    [pytest.param(False, id="pycore's page"), pytest.param(True, id="the page to copy", marks=pytest.mark.long)],
+)
 def test_an_environment_that_cannot_be_played_is_said_on_the_screen_and_to_the_server(
     own, served, open_page, caplog, tmp_path
 ):

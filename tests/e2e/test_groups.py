@@ -1,4 +1,4 @@
-"""Groups in real pages: three and four play the example to an end, one of them goes away, the server does.
+"""Groups in real pages: three and four play the example to an end; one goes away, or comes back; so does the server.
 
 Judged as all rehearsals are: the records of those who stay are the same bytes, the record of one who went is theirs as
 far as it goes, and CPython reproduces them.
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pycore.rehearsal import Outcome, Plan, rehearse
+from tests.stillness import Stillness
 from tools import chromium
 from tools.examples import example
 
@@ -37,9 +38,9 @@ def reasons(outcome: Outcome) -> list[str]:
     return [metrics["end"]["reason"] for metrics in outcome.metrics.values()]
 
 
-def test_three_play_until_one_closes_the_page_and_the_others_are_told(tmp_path: Path) -> None:
+def test_three_play_until_one_closes_the_page_and_the_others_are_told(stillness: Stillness, tmp_path: Path) -> None:
     """What each has is the same as far as it goes; it ends for all, since nobody said that it should go on."""
-    outcome = play(tmp_path, 3, seconds=14, leave_at=8)
+    outcome = stillness.undisturbed(lambda: play(tmp_path, 3, seconds=14, leave_at=8))
     assert outcome.departed is not None
     assert outcome.departed.how == "left"
     assert outcome.departed.metrics["frames"]["total"] > 60
@@ -54,9 +55,11 @@ def test_three_play_until_one_closes_the_page_and_the_others_are_told(tmp_path: 
 
 
 @pytest.mark.long
-def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(tmp_path: Path) -> None:
+def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(
+    stillness: Stillness, tmp_path: Path
+) -> None:
     """Peer-to-peer needs none; what was played is stored at the new one, which knows the game from its database."""
-    outcome = play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6)
+    outcome = stillness.undisturbed(lambda: play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6))
     assert outcome.restarts == 1
     assert reasons(outcome) == ["stop"] * 2 or reasons(outcome) == ["complete"] * 2
     for metrics in outcome.metrics.values():
@@ -91,9 +94,9 @@ def test_a_game_by_the_server_waits_while_it_answers_nobody_and_goes_on(tmp_path
 
 
 @pytest.mark.long
-def test_four_play_to_an_end(tmp_path: Path) -> None:
+def test_four_play_to_an_end(stillness: Stillness, tmp_path: Path) -> None:
     """Every page on a link with each other one, and the same bytes at all of them."""
-    outcome = play(tmp_path, 4, seconds=16, latency_ms=20)
+    outcome = stillness.undisturbed(lambda: play(tmp_path, 4, seconds=16, latency_ms=20))
     assert len(outcome.trajectories) == 4
     assert len(set(outcome.trajectories.values())) == 1
     for metrics in outcome.metrics.values():
@@ -102,10 +105,36 @@ def test_four_play_to_an_end(tmp_path: Path) -> None:
     assert outcome.relay["inputs_relayed"] == 0
 
 
+def test_who_loads_the_page_again_plays_on_with_the_same_record_as_the_others(tmp_path: Path) -> None:
+    """Nothing else of what the players did is in it, and what the server has of the one that came back is whole."""
+    outcome = play(tmp_path, 3, seconds=16, reload_at=6)
+    assert outcome.departed is None
+    assert outcome.resumed is not None
+    assert outcome.resumed.frames > 60
+    assert outcome.resumed.frame > 60
+    assert set(reasons(outcome)) <= {"stop", "complete"}
+    assert len(set(outcome.trajectories.values())) == 1
+    player = outcome.resumed.player
+    assert outcome.metrics[player]["load"] == 1
+    assert str(outcome.resumed) in outcome.verdict
+    for other in set("012") - {player}:
+        assert [each["playerId"] for each in outcome.metrics[other]["returns"]] == [player]
+
+
 @pytest.mark.long
-def test_who_loads_the_page_again_is_a_new_visitor_and_the_game_ends_for_the_others(tmp_path: Path) -> None:
-    """What the return into a game would change; until then it is said as it is."""
-    outcome = play(tmp_path, 3, seconds=16, reload_at=8)
+def test_who_comes_back_by_the_server_alone_plays_on(tmp_path: Path) -> None:
+    """Without any peer-to-peer: what was played comes by it, too."""
+    outcome = play(tmp_path, 2, seconds=16, reload_at=6, socketio_only=True)
+    assert outcome.resumed is not None
+    assert len(set(outcome.trajectories.values())) == 1
+
+
+@pytest.mark.long
+def test_where_nobody_returns_who_loads_the_page_again_is_a_new_visitor_and_the_game_ends_for_the_others(
+    tmp_path: Path,
+) -> None:
+    """The study says so."""
+    outcome = play(tmp_path, 3, {"return_within": 0}, seconds=16, reload_at=8)
     assert outcome.departed is not None
     assert outcome.departed.how == "reloaded"
     assert set(reasons(outcome)) <= {"player_left", "returned"}

@@ -88,6 +88,7 @@ def test_where_one_of_three_closes_the_page_a_policy_plays_on_and_the_others_hav
     assert (game["environment"], game["policies"], game["notes"]) == ("true", "true", [])
 
 
+@pytest.mark.long  # in every run: one policy in a page, another beside two people, and this in meshes
 def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Path) -> None:
     """Named agents and a captured state; what the policy saw of guessed frames is in no record."""
     subject = str(ENVIRONMENTS / "counters.py") + ":make_three"
@@ -126,8 +127,16 @@ def test_a_policy_in_javascript_that_one_page_computes_plays_with_two_people(tmp
         "counters.py:make_three", settings, tmp_path, "--seconds", "8", "--latency", "80", "--with", "thinking.js"
     )
     assert not any("never did anything" in warning for warning in verdict["warnings"])
-    one, other = (json.loads((tmp_path / "left" / f"metrics-{player}.json").read_text())["inputs"] for player in "01")
-    assert one["sentViaP2P"] == other["receivedViaP2P"] == 2 * other["sentViaP2P"] > 300
+    found = [json.loads((tmp_path / "left" / f"metrics-{player}.json").read_text()) for player in "01"]
+    one, other = (metrics["inputs"] for metrics in found)
+    sent, received, own = (
+        of[f"{did}ViaP2P"] + of[f"{did}ViaSocketIO"]
+        for of, did in ((one, "sent"), (other, "received"), (other, "sent"))
+    )
+    assert sent == received == 2 * own > 300
+    # A page that stood still is missed, and then the others send by the server for a while.
+    if not any(metrics["pathChanges"] for metrics in found):
+        assert one["sentViaP2P"] == other["receivedViaP2P"] == 2 * other["sentViaP2P"]
     records = [(tmp_path / "left" / f"trajectory-{player}.jsonl").read_text() for player in "01"]
     assert records[0] == records[1]
     acted = [line["actions"][2] for line in map(json.loads, records[0].splitlines()[1:]) if line.get("frame", 99) <= 20]

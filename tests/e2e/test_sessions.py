@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pycore.rehearsal import Outcome, Plan, rehearse
+from tests.stillness import Stillness
 from tools import chromium, site
 from tools.paths import ROOT, SITE
 from tools.volley import VOLLEY
@@ -65,9 +66,11 @@ def exported(database: Path, game_id: str, out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
-def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_the_database(tmp_path: Path) -> None:
+def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_the_database(
+    stillness: Stillness, tmp_path: Path
+) -> None:
     """Peer-to-peer, measured at the server; what is stored is what the pages had."""
-    outcome = play(Plan(VOLLEY, seconds=12, latency_ms=40, loss=0.05), tmp_path)
+    outcome = stillness.undisturbed(lambda: play(Plan(VOLLEY, seconds=12, latency_ms=40, loss=0.05), tmp_path))
     assert outcome.relay["inputs_relayed"] == 0
     assert outcome.relay["signals_relayed"] > 0
     one, two = outcome.metrics.values()
@@ -93,10 +96,14 @@ def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_th
     assert {name: found[name] for name in outcome.stored_files} == outcome.stored_files
 
 
-@pytest.mark.parametrize("cut", ["silent", "close"])
-def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(cut: str, tmp_path: Path) -> None:
+# A channel that is closed is one of the core's tests in a page as well, and of those in the interactive_gym page.
+@pytest.mark.parametrize("cut", ["silent", pytest.param("close", marks=pytest.mark.long)])
+def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(
+    cut: str, stillness: Stillness, tmp_path: Path
+) -> None:
     """The fallback carries the game, the way back is taken, every switch stands in the metrics."""
-    outcome = play(Plan(VOLLEY, seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10), tmp_path)
+    plan = Plan(VOLLEY, seconds=14, down_at=3, up_at=6, cut=cut, latency_ms=10)
+    outcome = stillness.undisturbed(lambda: play(plan, tmp_path))
     causes = {"closed", "failed"} if cut == "close" else {"silence", "unheard", "deaf"}
     for metrics in outcome.metrics.values():
         changes = paths_of(metrics)
@@ -133,9 +140,10 @@ def test_without_any_peer_to_peer_the_server_carries_the_whole_session(tmp_path:
     assert outcome.relay["inputs_relayed"] >= sum(sent(one)) + sum(sent(two))
 
 
-def test_a_hidden_tab_neither_freezes_nor_ends_the_game(tmp_path: Path) -> None:
+@pytest.mark.long  # in every run a tab is hidden in the interactive_gym page, and in the record of what was seen
+def test_a_hidden_tab_neither_freezes_nor_ends_the_game(stillness: Stillness, tmp_path: Path) -> None:
     """Design §6: a hidden page goes on ticking, and the other one is told."""
-    outcome = play(Plan(VOLLEY, seconds=10, hide=(0, 3.0, 7.0)), tmp_path)
+    outcome = stillness.undisturbed(lambda: play(Plan(VOLLEY, seconds=10, hide=(0, 3.0, 7.0)), tmp_path))
     one, two = outcome.metrics.values()
     assert one["frames"]["total"] == two["frames"]["total"] >= 250
     assert one["quality"]["stalls"] + two["quality"]["stalls"] < 60

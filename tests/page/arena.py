@@ -5,15 +5,16 @@ ground truth. It has on purpose what makes rollback hard: a generator of its own
 `random` on some frames, rewards that are sums of floats, infos with a key that only some frames have, an end that
 depends on the play, and a picture of which some parts are sent only once.
 
-Actions: 0 stay, 1 left, 2 right, 3 up, 4 down, -1 left too, or a list of two steps; None is taken for 0. `make` gives
-the variants.
+Actions: 0 stay, 1 left, 2 right, 3 up, 4 down, -1 left too, 5 ends the episode for everybody, or a list of two steps;
+None is taken for 0. `make` gives the variants.
 """
 
 import random
 
 WIDTH, HEIGHT = 24, 16
 COLORS = ("#d1495b", "#2e86ab", "#3c896d", "#edae49")
-MOVES = {0: (0, 0), 1: (-1, 0), 2: (1, 0), 3: (0, -1), 4: (0, 1), -1: (-1, 0)}
+MOVES = {0: (0, 0), 1: (-1, 0), 2: (1, 0), 3: (0, -1), 4: (0, 1), -1: (-1, 0), 5: (0, 0)}
+END = 5
 VALUES = (0.1, 0.3, 0.7, 1.1)
 
 
@@ -106,7 +107,7 @@ class Arena:
             self.luck = random.random()
             coins[int(self.luck * len(coins))][0] = int(self.luck * 1000) % WIDTH
         self.t += 1
-        ended = 0 < self.goal <= self.taken
+        ended = 0 < self.goal <= self.taken or END in actions.values()
         over = dict.fromkeys(self.agents, ended)
         return self._observations(), rewards, over, dict.fromkeys(self.agents, False), infos
 

@@ -1,5 +1,5 @@
 // Runs in the real page before its own scripts: notes what every step was given and gave, what reset gave, and when the
-// page stood still; and can play by a seeded script.
+// page stood still; and can play by a seeded script, or go to where it is told to be.
 (() => {
   const log = [];
   const failures = [];
@@ -11,6 +11,10 @@
   const PAUSE = 250;
   /** @type {null | {next: () => number, keys: string[], chance: number, held: string | null}} */
   let player = null;
+  /** @type {null | {places: [number, number, number][], held: string | null}} */
+  let walker = null;
+  /** @type {null | string} */
+  let ending = null;
   let wrapped = null;
 
   const generator = (seed) => () => {
@@ -31,11 +35,28 @@
     player.held = key;
   };
 
+  // By what the environment says after each step, so that the place is reached, and kept, however late ticks are.
+  const NEAR = 2;
+  const walk = (game, result) => {
+    const info = result?.[4].get(game.myPlayerId);
+    if (walker === null || info === undefined) return;
+    const now = [game.num_episodes, game.frameNumber];
+    const place = walker.places.findLast(([episode, frame]) => episode < now[0] || (episode === now[0] && frame <= now[1]));
+    const off = place === undefined ? 0 : info.x - place[2];
+    const key = Math.abs(off) <= NEAR ? null : off < 0 ? 'ArrowRight' : 'ArrowLeft';
+    if (key === walker.held) return;
+    if (walker.held !== null) press('keyup', walker.held);
+    if (key !== null) press('keydown', key);
+    walker.held = key;
+  };
+
   const kind = (value) => (value === null ? 'null' : value?.constructor?.name ?? typeof value);
 
   const wrap = (game) => {
     const { step, reset } = game;
     game.reset = async (...parts) => {
+      if (ending !== null) press('keyup', ending);
+      ending = null;
       const result = await reset.apply(game, parts);
       resets.push(kind(result));
       return result;
@@ -54,6 +75,7 @@
       try {
         const result = await step.call(game, actions);
         entry.stepped = result !== null;
+        walk(game, result);
         if (result !== null) shapes.add(result.map(kind).join(' '));
         return result;
       } catch (error) {
@@ -89,6 +111,13 @@
     },
     play(seed, keys, chance) {
       player = { next: generator(seed), keys, chance, held: null };
+    },
+    walk(places) {
+      walker = { places, held: null };
+    },
+    end(key) {
+      press('keydown', key);
+      ending = key;
     },
     rest() {
       if (player !== null && player.held !== null) press('keyup', player.held);

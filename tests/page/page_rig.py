@@ -16,7 +16,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ HERE = Path(__file__).parent
 SCRIPT = HERE / "page_rig.js"
 LOADING = 90.0
 """Seconds for the page to load its Python: four here, more when all cores are busy."""
-SETTLED = 0.3
+ENDING = "e"
+"""The key that ends an episode, for the setting of that name."""
+SETTLED = 0.6
 """Seconds for which a file that the server may be writing must not change."""
 
 Prepare = Callable[[Any], None]
@@ -154,8 +156,16 @@ class Participant:
 
     def play(self, seed: int, chance: float = 0.2) -> None:
         """From now on press keys by a seeded script: at each tick another key, or none, with this probability."""
-        keys = "Object.keys(window.game.config.action_mapping).filter((key) => !key.includes(','))"
+        keys = "Object.keys(window.game.config.action_mapping).filter((key) => /^Arrow[^,]+$/.test(key))"
         self.page.evaluate(f"([seed, chance]) => window.rig.play(seed, {keys}, chance)", [seed, chance])
+
+    def walk(self, places: Sequence[tuple[int, int, int]]) -> None:
+        """From now on go to a column of the arena and stay near it: `places` are episode, first frame, and column."""
+        self.page.evaluate("(places) => window.rig.walk(places)", [*map(list, places)])
+
+    def end(self) -> None:
+        """Hold the key that ends the episode, where the study has one, until the next one begins or there is none."""
+        self.page.evaluate("(key) => window.rig.end(key)", ENDING)
 
     def rest(self) -> None:
         """Let go of all keys that the script holds."""
@@ -368,15 +378,12 @@ class Study:
     def settled(self, path: Path, seconds: float = 20.0, good: Callable[[str], Any] = bool) -> Path:
         """Wait until a file is there, `good` says so of its text, and it has not changed for a while: the server writes
         into the file itself, and into some files more than once."""
-        last, since = "", 0.0
 
         def found() -> bool:
-            nonlocal last, since
-            text = path.read_text("utf-8", "replace") if path.is_file() else ""
-            if text != last:
-                last, since = text, time.monotonic()
-            if time.monotonic() - since < SETTLED:
+            # What was written since it was looked at changes its time again, and is read the next time.
+            if not path.is_file() or time.time() - path.stat().st_mtime < SETTLED:
                 return False
+            text = path.read_text("utf-8", "replace")
             try:
                 return bool(text and good(text))
             except ValueError:

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+END = 5  # arena's action
 
 DEFAULTS = {
     "experiment": "rig",
@@ -25,6 +26,7 @@ DEFAULTS = {
     "episodes": 1,
     "max_steps": 60,
     "actions": {"ArrowLeft": 1, "ArrowRight": 2, "ArrowUp": 3, "ArrowDown": 4},
+    "ending": None,  # a key that ends the episode, which is no move: whoever plays by a script does not press it
     "default_action": 0,
     "population": "default_action",
     "input_mode": "pressed_keys",
@@ -57,6 +59,11 @@ def complete(settings):
         name = common["scene"] if number == 0 else f"{common['scene']}-{number}"
         games.append({**common, "scene": name, **game})
     return games
+
+
+def actions_of(game):
+    """The keys and what they do."""
+    return {**game["actions"], **({game["ending"]: END} if game["ending"] else {})}
 
 
 def code_of(game):
@@ -108,7 +115,7 @@ def scene_of(game):
             rollback_smoothing_duration=game["smoothing"],
         )
         .gameplay(
-            action_mapping=game["actions"],
+            action_mapping=actions_of(game),
             num_episodes=game["episodes"],
             max_steps=game["max_steps"],
             default_action=game["default_action"],

@@ -30,6 +30,21 @@ FRAMES = 90
 GAME = {"episodes": EPISODES, "max_steps": FRAMES}
 
 
+TRIES = 4
+"""How often a game is played until no page stood still for half a second, as any may whose machine has other work."""
+
+
+def undisturbed(play: Callable[[], tuple[page_rig.Study, list[page_rig.Participant], list[list[Any]]]]) -> Any:
+    """Such a game, and what came of it. The others are judged too, and whatever else takes the server's way fails."""
+    for _ in range(TRIES):
+        study, people, tables = play()
+        if by_peer(*people):
+            return study, people, tables
+        for who in people:
+            who.close()
+    raise AssertionError(f"in each of {TRIES} games a page stood still")
+
+
 def in_order(wanted: Iterable[tuple[str, ...]], found: Iterable[str]) -> bool:
     """Whether the found words have one of each of these groups among them, in this order."""
     rest = iter(found)
@@ -80,17 +95,16 @@ def test_three_episodes_over_p2p_are_equal_true_and_cross_no_server(start: Start
 
     A page that stood still for half a second has the other go by the server for a while; then another game is played.
     """
-    for _ in range(2):
+
+    def play() -> Any:
         study = start()
         ann, bob = study.players("ann", "bob")
         ann.wait("window.game.frameNumber > 40", 30, "the game goes on")
         names_of_the_contract(ann, bob)
         study.finish(ann, bob)
-        tables = judged(study, ann, bob)
-        quiet = by_peer(ann, bob)
-        if quiet:
-            break
-    assert quiet
+        return study, [ann, bob], judged(study, ann, bob)
+
+    study, (ann, bob), tables = undisturbed(play)
     assert [len(table.rows) for table in tables[0]] == [FRAMES] * EPISODES
     assert all(page_records.active(table) for table in tables[0])
     for who in (ann, bob):
@@ -108,6 +122,8 @@ def test_three_episodes_over_p2p_are_equal_true_and_cross_no_server(start: Start
     assert names == {f"{who}_ep{number}.csv" for who in ("ann", "bob") for number in range(EPISODES)}
 
 
+# In every run: without a browser (test_page_games), and in one with more loss (test_pictures).
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("latency", "loss", "settings"),
     [
@@ -126,7 +142,6 @@ def test_three_episodes_over_p2p_are_equal_true_and_cross_no_server(start: Start
             0.0,
             {"options": {"goal": 12}},
             id="200 ms round trip, an end that depends on the play",
-            marks=pytest.mark.long,
         ),
     ],
 )
@@ -161,25 +176,24 @@ def test_a_bad_network_changes_nothing_in_the_data(
 def test_a_relayed_game_is_peer_to_peer_and_says_so(start: Start, coturn: Coturn) -> None:
     """`force_relay`, and a TURN server of the study's own: no input crosses the page's server, all pass the relay."""
     server = {"urls": coturn.urls, **coturn.credentials("study")}
-    study = start(episodes=1, pycore={"ice_servers": [server], "force_relay": True})
-    ann, bob = study.players("ann", "bob")
-    study.finish(ann, bob)
-    judged(study, ann, bob)
-    by_peer(ann, bob)
-    sent = 0
-    for who in (ann, bob):
-        p2p, socketio = by_path(study, who)
-        assert p2p + socketio == FRAMES
-        sent += p2p
+
+    def play() -> Any:
+        study = start(episodes=1, pycore={"ice_servers": [server], "force_relay": True})
+        people = study.players("ann", "bob")
+        study.finish(*people)
+        return study, people, judged(study, *people)
+
+    study, people, _ = undisturbed(play)
+    for who in people:
+        assert by_path(study, who) == (FRAMES, 0)
         connection = study.metrics(who)["connection"]
         assert connection["type"] == "relay"
         assert connection["connectionDetails"]["localCandidateType"] == "relay"
         assert connection["connectionDetails"]["remoteCandidateType"] == "relay"
         (told,) = who.sent.named("p2p_connection_type")
         assert told.data["connection_type"] == "relay"
-    assert sent > FRAMES
     # A tick's inputs go in a packet of their own.
-    assert coturn.relayed() > sent
+    assert coturn.relayed() > 2 * FRAMES
 
 
 THREE = [[0, "human"], [1, "human"], [2, "human"]]
@@ -188,19 +202,20 @@ THREE = [[0, "human"], [1, "human"], [2, "human"]]
 def test_three_play_and_every_pair_of_them_is_peer_to_peer(start: Start) -> None:
     """A scene for three: the server makes one group, each page has a link of its own to each other one, and the three
     files are the same and true."""
-    study = start(policies=THREE, episodes=1)
-    people = study.players("ann", "bob", "cat")
-    study.finish(*people)
-    judged(study, *people)
-    by_peer(*people)
+
+    def play() -> Any:
+        study = start(policies=THREE, episodes=1)
+        people = study.players("ann", "bob", "cat")
+        study.finish(*people)
+        return study, people, judged(study, *people)
+
+    study, people, _ = undisturbed(play)
     assert len({who.assigned["game_id"] for who in people}) == 1
     everybody = {who.assigned["player_id"] for who in people}
     assert everybody == {0, 1, 2}
     for who in people:
         # Each of the own inputs counts once for each of the two others.
-        p2p, socketio = by_path(study, who)
-        assert p2p + socketio == 2 * FRAMES
-        assert p2p > FRAMES
+        assert by_path(study, who) == (2 * FRAMES, 0)
         told = {message.data["remote_player_id"]: message.data for message in who.sent.named("p2p_connection_type")}
         assert set(told) == everybody - {who.assigned["player_id"]}
         assert {data["connection_type"] for data in told.values()} == {"direct"}
@@ -211,8 +226,10 @@ def test_three_play_and_every_pair_of_them_is_peer_to_peer(start: Start) -> None
 def test_one_of_three_who_leaves_ends_the_game_for_both_others_as_the_server_has_it(start: Start) -> None:
     """The page's server ends a group's game with whoever leaves: both others keep their data, equal as far as both go,
     and get their codes."""
-    study = start(policies=THREE, max_steps=150, episodes=2)
+    study = start(policies=THREE, max_steps=3000, episodes=2, ending=page_rig.ENDING)
     ann, bob, cat = study.players("ann", "bob", "cat")
+    ann.wait("window.game.frameNumber > 60", 30, "the first episode runs")
+    ann.end()
     ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 50", 60, "the second episode runs")
     cat.close()
     codes = [completion_code(who) for who in (ann, bob)]
@@ -221,7 +238,7 @@ def test_one_of_three_who_leaves_ends_the_game_for_both_others_as_the_server_has
     assert all(page_records.differences(first[0], other) == [] for other in first[1:])
     second = [study.csv(who, 1) for who in (ann, bob)]
     shorter, longer = sorted(second, key=lambda table: len(table.rows))
-    assert 30 <= len(shorter.rows) <= len(longer.rows) < 150
+    assert 30 <= len(shorter.rows) <= len(longer.rows) < 3000
     _, rows = study.truth([first[0], longer], ann.assigned["game_seed"])
     assert page_records.untrue(longer, rows) == []
     actions = [column for column in shorter.columns if column.startswith("actions.")]
@@ -237,7 +254,7 @@ def test_one_of_three_who_leaves_ends_the_game_for_both_others_as_the_server_has
 
 def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
     """The inputs go on by the server, the channel is made anew, P2P takes over again, and all of it is in the books."""
-    study = start(max_steps=600, episodes=1)
+    study = start(max_steps=6000, episodes=1, ending=page_rig.ENDING)
     ann, bob = study.players("ann", "bob")
 
     def goes_on(frames: int, what: str) -> None:
@@ -263,8 +280,11 @@ def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
     for who in (ann, bob):
         who.network(latency=2)
     recovered(2)
+    goes_on(20, "over the third channel")
+    ann.end()
     study.finish(ann, bob, seconds=90)
-    judged(study, ann, bob)
+    tables = judged(study, ann, bob)
+    frames = len(tables[0][0].rows)
     shut, silent = ("closed", "failed"), ("silence", "unheard", "deaf")
     assert any(change["cause"] in shut for who in (ann, bob) for change in changes(who))
     for who in (ann, bob):
@@ -273,7 +293,8 @@ def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
         # A page that is slow to be told of the close hears from its partner first that nothing is heard any more.
         assert in_order([(*shut, *silent), ("recovered",), silent, ("recovered",)], causes), causes
         p2p, socketio = by_path(study, who)
-        assert p2p + socketio == 600
+        # Until she hears of the end, the other player's page goes on by as much as it may guess.
+        assert 0 <= p2p + socketio - frames <= (0 if who is ann else 12)
         assert p2p > 60
         assert socketio > 40
         assert study.metrics(who)["connection"]["fallback"]["triggered"] is True
@@ -287,6 +308,8 @@ def test_a_tab_hidden_across_the_end_of_an_episode_stops_nobody(start: Start) ->
     began = time.monotonic()
     bob.hide()
     ann.sleep(6)
+    # On a machine that is slow the first episode takes longer.
+    ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 10", 60, "the second episode runs")
     bob.hide(False)
     away = time.monotonic() - began
     study.finish(ann, bob, seconds=90)
@@ -308,15 +331,17 @@ def test_whoever_stays_behind_keeps_the_data_and_gets_a_code(start: Start) -> No
 
     The code is all that is left of the participation: it outlives a loss of the server, which begins the scene anew.
     """
-    study = start(max_steps=150)
+    study = start(max_steps=3000, ending=page_rig.ENDING)
     ann, bob = study.players("ann", "bob")
+    ann.wait("window.game.frameNumber > 60", 30, "the first episode runs")
+    ann.end()
     ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 50", 60, "the second episode runs")
     bob.close()
     code = completion_code(ann)
     first, second = study.csv(ann, 0), study.csv(ann, 1)
     assert page_records.differences(first, study.csv(bob, 0)) == []
-    assert len(first.rows) == 150
-    assert 30 <= len(second.rows) < 150
+    assert 60 <= len(first.rows) < 3000
+    assert 30 <= len(second.rows) < 3000
     for table, rows in zip((first, second), study.truth([first, second], ann.assigned["game_seed"]), strict=True):
         assert page_records.untrue(table, rows) == []
     assert study.status(ann, "partner_disconnected") == {
@@ -357,19 +382,25 @@ def test_bots_of_the_page_and_of_the_core_play_beside_two_people(start: Start) -
         episodes=2, max_steps=150, frame_skip=2, population="previous_submitted_action",
     )  # fmt: skip
     ann, bob = study.join("ann", "bob", prepare=bring)
-    for number, who in enumerate((ann, bob)):
+    for who in (ann, bob):
         who.network(20, 0.05)
-        who.play(800 + number, chance=0.08)
+        who.playing()
+    first, second = sorted((ann, bob), key=lambda who: who.assigned["player_id"])
+    # Wherever somebody goes by chance, it may be one half all the time.
+    left, right = arena.WIDTH // 4, 3 * arena.WIDTH // 4
+    first.walk([(0, 0, left), (0, 60, right), (1, 0, right), (1, 75, left)])
+    second.play(801)
     ann.wait("window.game.num_episodes === 1 && window.game.frameNumber > 100", 60, "the second episode runs")
     ann.game("core.inspectLink(0).channel.close()")
     study.finish(ann, bob)
     tables = judged(study, ann, bob)
     walked = []
     for table in tables[0]:
-        right = [x > middle for x in table.column("infos.0.x")]
+        in_right = [x > middle for x in table.column("infos.0.x")]
         # Long enough on one side for any answer that was under way.
-        settled = [frame for frame in range(30, 150) if len(set(right[frame - 25 : frame])) == 1]
-        walked += [(table.rows[frame]["actions.walker"], 1 if right[frame - 1] else 2) for frame in settled]
+        settled = [frame for frame in range(30, 150) if len(set(in_right[frame - 25 : frame])) == 1]
+        walked += [(table.rows[frame]["actions.walker"], 1 if in_right[frame - 1] else 2) for frame in settled]
+    assert {meant for _, meant in walked} == {1, 2}
     assert {action for action, _ in walked} >= {1, 2}
     # A page that was late had the core step without it, and it without the model.
     assert sum(did == meant for did, meant in walked) >= 0.75 * len(walked)

@@ -109,7 +109,8 @@ def test_pictures_of_pixels_are_really_on_the_canvas(start: Start, tmp_path: Pat
     study = start(options={"render": "rgb"}, binding=SHIMMERING, episodes=1)
     people = study.join("ann", "bob", prepare=tricks)
     for number, who in enumerate(people):
-        who.network(40)
+        # Longer than a page may be behind the other: who is has nothing to guess.
+        who.network(80)
         who.play(950 + number)
         who.page.evaluate("window.tricks.every = 5")
     people[0].wait("window.game.frameNumber > 40", 30, "the game goes on")

@@ -32,7 +32,7 @@ def test_a_game_waits_for_who_looks_away_and_ends_when_it_takes_too_long(start: 
     """`pause_on_partner_background` stops both pages, `focus_loss_timeout_ms` ends the game; both keep their data."""
     message = "You were away, and the study cannot go on."
     study = start(
-        max_steps=600,
+        max_steps=6000,
         multiplayer={
             "pause_on_partner_background": True, "focus_loss_timeout_ms": 8000, "focus_loss_message": message,
         },
@@ -41,8 +41,16 @@ def test_a_game_waits_for_who_looks_away_and_ends_when_it_takes_too_long(start: 
     reached(ann, 40)
     bob.hide()
     overlay(ann, "waiting", text="when everybody is back")
-    ann.sleep(0.5)
-    stood = [who.game("frameNumber") for who in (ann, bob)]
+    stood: list[int] = []
+
+    def stand() -> bool:
+        before = [*stood]
+        ann.sleep(0.5)
+        stood[:] = [who.game("frameNumber") for who in (ann, bob)]
+        return stood == before
+
+    # Who was told later comes to the same frame a little later.
+    study.until(stand, 4, lambda: f"both stand, and they are at {stood}")
     ann.sleep(1)
     assert [who.game("frameNumber") for who in (ann, bob)] == stood
     bob.hide(False)
@@ -76,7 +84,7 @@ def test_monitoring_warns_excludes_and_tells_the_partner(start: Start) -> None:
     The other page's own word is quicker than the server's, or not.
     """
     study = start(
-        max_steps=1200,
+        max_steps=6000,
         multiplayer={
             "continuous_tab_warning_ms": 800, "continuous_tab_exclude_ms": 8000, "focus_loss_timeout_ms": 0,
             "continuous_callback_interval_frames": 15,
@@ -123,7 +131,7 @@ STORED = """([player, first]) => {
 def test_a_short_interruption_is_bridged_and_a_long_one_ends_the_game(start: Start) -> None:
     """No path at all for some seconds: both wait and say so, then go on; the server knows, and the data is whole.
     Longer than `reconnection_timeout_ms`: both say so and keep what they share, whoever comes back."""
-    study = start(max_steps=600, multiplayer={"reconnection_timeout_ms": 10000})
+    study = start(max_steps=6000, multiplayer={"reconnection_timeout_ms": 10000})
     ann, bob = study.players("ann", "bob", prepare=tricks)
     reached(ann, 40)
     bob.rest()
@@ -174,7 +182,7 @@ def test_a_short_interruption_is_bridged_and_a_long_one_ends_the_game(start: Sta
 def test_a_page_that_loses_its_server_keeps_the_data_of_both_and_plays_again(start: Start) -> None:
     """The server ends a game whose participant drops out, and begins that participant's scene anew: that was no
     participation yet, so there is no code, and the second game's data does not take the first one's place."""
-    study = start(max_steps=300, multiplayer={"reconnection_timeout_ms": 20000})
+    study = start(max_steps=6000, multiplayer={"reconnection_timeout_ms": 20000}, ending=page_rig.ENDING)
     ann, bob = study.players("ann", "bob")
     reached(ann, 50)
     bob.page.evaluate("window.socket.io.engine.close()")
@@ -193,9 +201,11 @@ def test_a_page_that_loses_its_server_keeps_the_data_of_both_and_plays_again(sta
     (cat,) = study.join("cat")
     bob.start()
     cat.play(7)
+    reached(cat, 60)
+    cat.end()
     study.finish(bob, cat)
     again, hers = study.csv(bob, "0.game2"), study.csv(cat, 0)
-    assert len(again.rows) == 300
+    assert 60 <= len(again.rows) < 6000
     assert page_records.differences(again, hers) == []
     (rows,) = study.truth([hers], cat.assigned["game_seed"])
     assert page_records.untrue(again, rows) == []

@@ -11,6 +11,7 @@ import pytest
 pytestmark = pytest.mark.page
 
 
+@pytest.mark.long  # the page is of one version, and nothing of ours runs in it
 def test_two_people_finish_a_study_on_the_unmodified_page(start_study) -> None:
     """Both play two episodes over a data channel, and the server has both files of each."""
     study = start_study(own_module=True, episodes=2, max_steps=45)

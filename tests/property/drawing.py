@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from pycore.testing import Conditions
 
-TIMES = float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x"))
-"""PYCORE_EXAMPLES=10x runs ten times as many examples."""
+TIMES = 1.0
+for _name in ("PYCORE_EXAMPLES", "PYCORE_SCHEDULES"):
+    TIMES *= float(os.environ.get(_name, "1x").rstrip("x"))
+"""PYCORE_EXAMPLES=10x runs ten times as many examples; PYCORE_SCHEDULES says it of those here alone."""
 
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -81,6 +83,10 @@ class Schedule:
     """(way, what, amount): one direction's own `delay` or `loss`."""
     departures: tuple[tuple[float, str, int, int], ...] = ()
     """(time, what, seat, amount): what makes the session end; none where everybody stays."""
+    reloads: tuple[tuple[float, int], ...] = ()
+    """(time, seat): a page is loaded again, and returns into the game."""
+    overlapping: bool = False
+    """Whether one may be loaded again while another one is on its way back."""
     heals: bool = True
     """False: nothing is whole again after `good_after`."""
     adaptive: str = "off"
@@ -277,3 +283,19 @@ def seeded(seed: int, seats: int | None = None, departures: bool = False, weathe
         return rng.choice(argument)
 
     return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats), weather)
+
+
+def with_reloads(seed: int, at_once: bool = False, seats: int | None = None) -> Schedule:
+    """The schedule of a seed in which everybody stays, with one to three pages that are loaded again: one after the
+    other, the same one perhaps several times; or `at_once`, all but one within two seconds."""
+    schedule = seeded(seed, seats)
+    rng = random.Random(f"reloads {seed}")
+    count = schedule.seats
+    begins = rng.uniform(0.2, 11.0)
+    if at_once:
+        gone = rng.sample(range(count), rng.randint(1, max(1, count - 1)))
+        reloads = [(round(begins + rng.uniform(0.0, 2.0), 2), seat) for seat in gone]
+    else:
+        times = [begins + 7.0 * number + rng.uniform(0.0, 5.0) for number in range(rng.randint(1, 3))]
+        reloads = [(round(when, 2), rng.randrange(count)) for when in times]
+    return replace(schedule, reloads=tuple(sorted(reloads)), overlapping=at_once)

@@ -15,8 +15,9 @@ from drawing import Schedule
 from networks import Bot, Net, patience
 from watching import given
 
-from pycore.events import Desync, EpisodeEnded, PathChanged
+from pycore.events import CaughtUp, Desync, EpisodeEnded, PathChanged
 from pycore.testing import Page, Truth, Walk, ground_truth, survivors, wrong_with
+from pycore.testing.published import Published
 
 
 def faults(net: Net, schedule: Schedule) -> list[str]:
@@ -27,8 +28,11 @@ def faults(net: Net, schedule: Schedule) -> list[str]:
         return [*wrong, f"not over after {net.now:.1f} s: gone, phase, episode, frame are {phases}"]
     for page in net.peers:
         wrong += _of_any_page(page, schedule)
-        if (page.session.contradictions or page.session.malformed) and not any(of.loads for of in net.peers):
-            # A page that knows nothing of an episode, and those who are in it, refuse each other's packets.
+        # A page that knows nothing of an episode, and those who are in it, refuse each other's packets; and whom the
+        # others play on without, the inputs of frames that it cannot have reached: a server may pass them on to it.
+        strangers = any(of.loads for of in net.peers)
+        alone = any(page.seat in of.session.gone for of in net.peers)
+        if page.session.contradictions or (page.session.malformed and not alone and not strangers):
             wrong.append(f"seat {page.seat}: contradictions or malformed packets")
     wrong += _departed(net, schedule) if schedule.departures else _stayed(net, schedule)
     return wrong
@@ -68,7 +72,11 @@ def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
 
 def _stayed(net: Net, schedule: Schedule) -> list[str]:
     wrong = []
+    returned = any(page.returns for page in net.peers)
     for page in net.peers:
+        if page.session.reason == "no_return" and all(_whole(page, each) for each in range(schedule.episodes)):
+            # The others had everything, and so had the load before.
+            continue
         if page.session.reason != "complete":
             wrong.append(f"seat {page.seat} ended with {page.session.reason}")
         if core_view.rollback_pending(page.session):
@@ -78,19 +86,31 @@ def _stayed(net: Net, schedule: Schedule) -> list[str]:
         if not truth.complete:
             wrong.append(f"episode {episode}: the true inputs end before the episode does")
         for page in net.peers:
-            if episode >= len(page.rows) or episode >= len(page.session.ended):
+            whole = _whole(page, episode)
+            if whole is not None and page.session.reason == "no_return":
+                continue
+            if whole is None or episode >= len(page.session.ended):
                 wrong.append(f"episode {episode}, seat {page.seat}: never ended")
                 continue
-            found = wrong_with(truth, page.rows[episode], page.rewards[episode], page.finals[episode])
+            found = wrong_with(truth, whole.rows[episode], whole.rewards[episode], whole.finals[episode])
             if found:
                 wrong.append(f"episode {episode}, seat {page.seat}: {found}")
-            if page.hashes[episode] != truth.hashes:
-                lacking = sorted(truth.hashes.items() ^ page.hashes[episode].items())[:2]
+            if whole.hashes[episode] != truth.hashes:
+                lacking = sorted(truth.hashes.items() ^ whole.hashes[episode].items())[:2]
                 wrong.append(f"episode {episode}, seat {page.seat}: other hashes at {[frame for frame, _ in lacking]}")
             ended = page.session.ended[episode]
             if ended != EpisodeEnded(episode=episode, frames=len(truth.rows), reason=ended.reason):
                 wrong.append(f"episode {episode}, seat {page.seat}: {ended}")
-    return wrong + _books(net) + _totals(net, schedule)
+    # Who was loaded again counts from then on.
+    return wrong if returned else wrong + _books(net) + _totals(net, schedule)
+
+
+def _whole(page: Page, episode: int) -> Published | None:
+    """What the last load of a page published that has an episode to its end."""
+    for published in (page.published, *reversed(page.published_before)):
+        if episode < len(published.rows) and published.finals[episode] is not None:
+            return published
+    return None
 
 
 def _books(net: Net) -> list[str]:
@@ -132,7 +152,7 @@ REASONS = frozenset(("complete", "stop", "player_left", "ready_timeout", "error"
 WHERE_NOTHING_HEALS = frozenset(("no_progress",))
 """What may end it besides where neither path carries inputs any more, though something is heard."""
 WHERE_MOST_ARE_UNHEARD = frozenset(("partition",))
-WHERE_A_PAGE_CAME_BACK = frozenset(("returned",))
+WHERE_A_PAGE_CAME_BACK = frozenset(("returned", "no_return"))
 WHERE_THE_OTHERS_WENT_ON = frozenset(("dropped",))
 """What ends it for who hears that the others go on, or ended, without it: the server told them, or it was silent."""
 
@@ -155,7 +175,9 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
         for episode, rows in enumerate(page.rows):
             wrong += _prefix(net, page, episode, len(rows))
         for ended in page.session.ended:
-            frames = len(page.rows[ended.episode]) if ended.episode < len(page.rows) else 0
+            played = [rows[ended.episode] for rows in of_all_loads(page) if ended.episode < len(rows)]
+            # The last load that has any of it: one before may have confirmed a frame more, with a partner that is gone.
+            frames = next((len(rows) for rows in reversed(played) if rows), 0)
             if ended.frames != frames:
                 wrong.append(f"seat {page.seat}: {ended}, {frames} published")
     if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:
@@ -167,6 +189,11 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
         if len(ends) != 1:
             wrong.append(f"a stop that all could reach: reasons, frames, finals, ends are {ends}")
     return wrong
+
+
+def of_all_loads(page: Page) -> list[list[list[tuple[bytes, ...]]]]:
+    """The rows that each load of a page published, by episode; without a return they are sessions of their own."""
+    return [*[of.rows for of in page.published_before if page.session.load], page.rows]
 
 
 def _prefix(net: Net, page: Page, episode: int, count: int) -> list[str]:
@@ -190,7 +217,9 @@ class Tally:
         self.runs = 0
         self.seen: Counter[str] = Counter()
         self.amounts: Counter[str] = Counter()
-        self.longest = {"standing": 0.0, "standing, share of the granted": 0.0, "holding": 0.0, "outliving": 0.0}
+        self.longest = dict.fromkeys(
+            ("standing", "standing, share of the granted", "holding", "outliving", "on the way back"), 0.0
+        )
 
     def note(self, net: Net) -> None:
         """What happened in one run."""
@@ -198,6 +227,12 @@ class Tally:
         schedule = net.schedule
         causes = {change.cause for page in net.peers for change in page.events(PathChanged)}
         happened = {
+            "returned": any(page.returns for page in net.peers),
+            "several pages returned": sum(bool(page.returns) for page in net.peers) > 1,
+            "caught up in the middle of an episode": any(
+                event.frames > 0 for page in net.peers for event in page.events(CaughtUp)
+            ),
+            "two were on the way back at once": net.standing.most_on_the_way > 1,
             "rollback": any(core_view.rollbacks(page.session) for page in net.peers),
             "stall": any(page.session.stalls for page in net.peers),
             "fallback": any(core_view.fell_back(link) for page in net.peers for link in page.session.links),
@@ -243,6 +278,7 @@ class Tally:
             ("standing, share of the granted", standing.longest_share),
             ("holding", standing.longest_hold),
             ("outliving", standing.longest_outlived),
+            ("on the way back", standing.longest_return),
         ):
             self.longest[name] = max(self.longest[name], seconds)
 

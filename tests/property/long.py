@@ -1,6 +1,7 @@
 """Thousands of random schedules under all laws: ``python -m tests.property.long --schedules 10000``.
 
-Every second schedule is one in which somebody goes. A schedule is its number: a violation is run again alone with
+In one of four everybody stays, in one somebody goes, in one pages are loaded again one after the other, in one all but
+one at once. A schedule is its number: a violation is run again alone with
 ``--from N --schedules 1``. With ``--state FILE`` a run that was interrupted goes on where it was, with what it counted,
 as long as neither the core nor the laws have changed since. Exit status 1 at any violation, 2 if it was stopped before
 the last schedule.
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing import Schedule, seeded  # noqa: E402
+from drawing import Schedule, seeded, with_reloads  # noqa: E402
 from laws import Tally, faults  # noqa: E402
 from networks import play  # noqa: E402
 
@@ -44,8 +45,9 @@ class Found(NamedTuple):
 
 
 def schedule_of(number: int) -> Schedule:
-    """The schedule with a number."""
-    return seeded(number, departures=bool(number % 2))
+    """The schedule with a number: everybody stays, somebody goes, a page is loaded again, or all pages but one are."""
+    family = number % 4
+    return with_reloads(number, at_once=family == 3) if family > 1 else seeded(number, departures=family == 1)
 
 
 def violations(number: int, tally: Tally) -> list[str]:

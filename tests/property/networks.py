@@ -66,7 +66,7 @@ class Net(Mesh):
 
         def start() -> None:
             self.to_come.discard(seat)
-            self.peers[seat].load()
+            self.peers[seat].load(first=True)
 
         self.at(when, start)
 
@@ -211,6 +211,14 @@ def depart(net: Net, what: str, seat: int, amount: int) -> None:
         raise AssertionError(what)
 
 
+def load_again(net: Net, seat: int, overlapping: bool) -> None:
+    """A page is loaded again, but for `overlapping` only once nobody is on the way back any more."""
+    if not overlapping and any(page.session.catching_up for page in net.peers):
+        net.at(net.now + 1.0, lambda: load_again(net, seat, overlapping))
+    elif not net.peers[seat].over:
+        net.happens.add(Happening(what="reload", seats=(seat,), begins=net.now))
+
+
 STAYS = ("delay", "lossy", "slow", "ticks", "hiccups")
 """What a schedule has for good."""
 
@@ -238,6 +246,8 @@ def build(
         core_view.save_every(page.session, every)
     if schedule.heals:
         net.at(schedule.good_after, lambda: heal(net))
+    for when, seat in schedule.reloads:
+        net.at(when, lambda seat=seat: load_again(net, seat, schedule.overlapping))
     for when, what, seat, amount in schedule.departures:
         net.at(when, lambda what=what, seat=seat, amount=amount: depart(net, what, seat, amount))
     return net
@@ -261,16 +271,18 @@ def patience(schedule: Schedule) -> float:
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
     # Or the others go on without who went.
     found = found or (schedule.seats > 2 and of.on_drop != "end")
+    # Or who was loaded again plays on with them.
+    found = found or any(what == "load again" for _, what, *_ in schedule.departures)
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
     # Of three and more one may go while the others wait for another one to get ready.
     again = of.ready_timeout + 2 * UNDECIDED if schedule.seats > 2 else 0.0
-    return max(last) + of.p2p_wait + of.dropped_after + of.ready_timeout + 5.0 + again + played
+    return max(last) + of.p2p_wait + max(of.dropped_after, of.return_within) + of.ready_timeout + 5.0 + again + played
 
 
 def play(schedule: Schedule, until: float | None = None) -> Net:
     """Run a schedule to its end, or to the given virtual time."""
     net = build(schedule)
     if until is None:
-        until = patience(schedule) if schedule.departures else 300.0
+        until = patience(schedule) if schedule.departures else 300.0 + 60.0 * len(schedule.reloads)
     net.run(until)
     return net

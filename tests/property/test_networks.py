@@ -9,7 +9,7 @@ from pathlib import Path
 import core_view
 import long
 import pytest
-from drawing import LASTING, UNSHRUNK, Schedule, examples, schedules, seeded, seeds
+from drawing import LASTING, UNSHRUNK, Schedule, examples, schedules, seeded, seeds, with_reloads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from laws import Tally, faults
@@ -94,6 +94,23 @@ def test_everybody_goes_in_every_way_over_fixed_seeds() -> None:
     assert fixed.seen["more than four seats"] >= 1, fixed.seen
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [False, True])
+def test_pages_that_are_loaded_again_return_over_fixed_seeds(at_once: bool) -> None:
+    """Under the laws of those who stay: all come to the end with the truth, as if there had been a pause."""
+    fixed = Tally()
+    numbers, least = seeds(60, 11)
+    for seed in numbers:
+        schedule = with_reloads(seed, at_once)
+        net = play(schedule)
+        assert faults(net, schedule) == [], (seed, schedule)
+        fixed.note(net)
+    for what in ("returned", "caught up in the middle of an episode", "several pages returned"):
+        assert fixed.seen[what] >= least, (what, fixed.seen)
+    if at_once:
+        assert fixed.seen["two were on the way back at once"] >= least, fixed.seen
+
+
 def test_a_schedule_is_the_same_run_every_time() -> None:
     """What a long run finds is found again by its number: everything is drawn from it."""
     runs = []
@@ -117,7 +134,8 @@ def test_the_long_run_reports_what_happened_and_can_go_on(
     assert (found["schedules"], found["first"], found["next"]) == (3, 34, 37)
     assert (status, found["violations"]) == (0, {})
     assert found["amounts"]["frames"] > 0
-    assert set(found["longest"]) == {"standing", "standing, share of the granted", "holding", "outliving"}
+    names = {"standing", "standing, share of the granted", "holding", "outliving", "on the way back"}
+    assert set(found["longest"]) == names
     capsys.readouterr()
     monkeypatch.setattr(long, "AT_ONCE", 1)
     assert long.main(["--schedules", "1000", "--from", "34", "--seconds", "0"]) == 2

@@ -25,6 +25,7 @@ class Recorder(Watcher):
     def __init__(self, every: float = 5.0) -> None:
         self._every = every
         self._records: dict[int, Experienced] = {}
+        self._sessions: dict[int, Any] = {}
         self._pending: dict[int, int | None] = {}
         self._told: dict[int, int] = {}
         self.taken: dict[int, list[str]] = {}
@@ -34,12 +35,15 @@ class Recorder(Watcher):
         self._due: dict[int, float] = {}
 
     def polled(self, page: Page, outputs: Sequence[Any]) -> None:
-        """What is to be corrected is known now."""
-        if page.seat not in self._records:
+        """What is to be corrected is known now. A page that was loaded again writes another record behind the first,
+        which has what was taken away of it."""
+        if self._sessions.get(page.seat) is not page.session:
+            self._sessions[page.seat] = page.session
             self._records[page.seat] = Experienced(page.session, page.clock())
             self._due[page.seat] = page.clock() + self._every
-            self.taken[page.seat] = []
+            self.taken.setdefault(page.seat, [])
             self.stepped[page.seat] = []
+            self._told[page.seat] = len(page.news)
         self._pending[page.seat] = page.session.timeline.pending
 
     def advanced(self, page: Page, flags: int) -> None:

@@ -479,6 +479,32 @@ def test_every_unit_test_belongs_to_one_step(monkeypatch: pytest.MonkeyPatch) ->
     assert "tests/unit/relay/test_relay_cli.py" in runs[0]
 
 
+def collected(marks: str, **variables: str) -> list[str]:
+    """The tests that a run of pytest would take of a module here, which has one of everything."""
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", marks, "tests/unit/test_build.py"]
+    done = subprocess.run(words, cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+@pytest.mark.slow
+def test_the_floor_has_one_of_each_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test, with the first of its parameters that the marks leave; with --all, all of them."""
+    every = collected("not slow")
+    names = list(dict.fromkeys(line.partition("[")[0] for line in every))
+    found = collected("not slow", **suite.ONE_OF_EACH)
+    assert [line.partition("[")[0] for line in found] == names
+    assert set(found) < set(every)
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(suite, "command", lambda words, live=False, **variables: given.append(variables) or (5, ""))
+    monkeypatch.setattr(suite.environment, "ensure_floor", lambda: Path(sys.executable))
+    for line in ("test", "test --all"):
+        options = options_of(line)
+        options.pytest_arguments = ["-x"]
+        suite.floor(options)
+    assert [variables.get("PYCORE_TESTS") for variables in given] == ["one of each", None]
+
+
 # What is long ----------------------------------------------------------------------------------------------------
 
 

@@ -14,8 +14,10 @@ import pytest
 from pycore import Desync, DesyncReported, Log, SessionEnded, Settings, StepResult
 from pycore.duties import CHANNEL_CLOSED
 from pycore.records import export_session_metrics
-from pycore.session.covered import STATE_BYTES
-from pycore.session.messages.state import ANSWER_WITHIN
+from pycore.session.covered import GONE, STATE_BYTES, Told, first_fields
+from pycore.session.messages.message import STATE
+from pycore.session.messages.state import ANSWER_WITHIN, TOLD
+from pycore.session.streams import REFUSED_MOST
 from pycore.testing import Conditions, Mesh, Walk
 from pycore.values import canonical
 from pycore.wire.stream import CHUNK_BYTES
@@ -355,3 +357,36 @@ def test_a_state_that_is_large_even_when_it_is_packed_is_told_and_not_kept_in_th
         (told,) = export_session_metrics(page.session)["desyncReports"]
         assert told["state"] is None
         assert [field["path"] for field in told["fields"]] == ["state.ball.x"]
+
+
+def test_states_that_a_peer_tells_again_and_again_are_no_longer_looked_at() -> None:
+    """What it costs to read one is bounded; so is how many are read, and none keeps the game from going on."""
+    mesh = Mesh(
+        2, settings(), lambda seat: Parting(2), lambda seat: lambda episode, frame: 0, Conditions(delay=0.05), seed=2
+    )
+    mesh.run(2.0)
+    liar = mesh.peers[1].session
+    told = Told(0, 1, None, GONE, []).encode()
+    for _ in range(TOLD + REFUSED_MOST + 100):
+        liar._parts.streams.put(liar.link_to(0), STATE, told, mesh.peers[1].clock())
+    mesh.run(30.0)
+    assert mesh.peers[0].session.malformed
+    assert mesh.peers[0].session._parts.streams.of(mesh.peers[0].session.link_to(1)).incoming.broken
+    assert [page.session.reason for page in mesh.peers] == ["complete"] * 2
+
+
+@pytest.mark.parametrize("deep", [60, 100, 1495, 100_000])
+def test_results_that_are_nested_too_deep_are_shown_as_they_are(deep: int) -> None:
+    """In a browser json would end the whole page at some depth, and repr raise at another."""
+    seats = mesh_of().peers[0].session.seats
+    own, theirs = [
+        Told(0, 30, b"\0", "", [b"\1", b'\1,"infos":' + infos])
+        for infos in (b"{}", b'{"a":' * deep + b"1" + b"}" * deep)
+    ]
+    fields, lacks = first_fields(own, theirs, seats, "1")
+    assert lacks == ""
+    ((path, mine, others),) = fields
+    if deep < 64:
+        assert (path, mine, others[:6]) == ("rows[29].infos.a", "missing", "{'a': ")
+    else:
+        assert (path, mine, others[:8]) == ("rows[29]", "{'infos': {}}", "b'{\"a\":{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from pycore.duties import EMIT
 from pycore.events import EpisodeEnded, PeerStatus, PlayerGone, SessionEnded
 from pycore.session.membership import UNDECIDED
+from pycore.session.parts import STILL
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
-from pycore.session.topics.topic import GONE, OVER
+from pycore.session.topics.topic import END, GONE, OVER
 from pycore.settings import Settings
 from pycore.wire import datagram
 
@@ -133,6 +135,49 @@ def test_while_packets_between_survivors_are_lost_they_settle_later_and_alike(bu
     assert all(table.published[peer] == table.published[0] for peer in range(3))
     assert ends(table, 0) == [(0, held + 1 if on_drop == "end" else 150)]
     assert [event.frame for peer in range(3) for event in table.events(peer, PlayerGone)] == [held] * 3
+
+
+def test_what_was_passed_on_by_a_way_that_died_is_passed_on_by_the_next_one_at_once() -> None:
+    """However long a round trip was on the dead one."""
+    table = playing(3, settings(max_steps=150, on_drop="default_action"))
+    table.passes = only((2, 0), of=[2])
+    press(table, 5)
+    held = table[0].timeline.frames.held[2]
+    table[0].link_to(1).paths.wire.rtt = 9.0
+    # Words get through, and what is passed on does not.
+    table.passes = lambda sender, to, what: 2 not in (sender, to) and not (
+        (sender, to) == (0, 1) and _is_datagram(what) and what[11] & datagram.RUNS
+    )
+    table[1].player_left(2, table.now, certain=True)
+    press(table, 8)
+    assert table[1].timeline.frames.held[2] < held
+    table.channels[0][0] = table.channels[1][0] = -1
+    press(table, 8)
+    assert table[1].gone[2].frames == {2: held}
+
+
+def test_what_was_passed_on_in_vain_is_passed_on_again_within_a_second() -> None:
+    """Though the round trip that was measured last was that of an outage."""
+    table = playing(3, settings(max_steps=150, on_drop="default_action"))
+    table.passes = only((2, 0), of=[2])
+    press(table, 5)
+    held = table[0].timeline.frames.held[2]
+    table[0].link_to(1).paths.wire.rtt = 9.0
+    lost = []
+
+    def passes(sender: int, to: int, what: Any) -> bool:
+        if (sender, to) == (0, 1) and not lost and _is_datagram(what) and what[11] & datagram.RUNS:
+            lost.append(what)
+            return False
+        return 2 not in (sender, to)
+
+    table.passes = passes
+    table[1].player_left(2, table.now, certain=True)
+    press(table, 4)
+    assert lost
+    assert table[1].timeline.frames.held[2] < held
+    press(table, 36)
+    assert table[1].gone[2].frames == {2: held}
 
 
 @BOTH
@@ -304,6 +349,27 @@ def test_the_relays_word_binds_those_who_still_hear_the_peer_and_reaches_all_by_
     assert rows(table, 3) == rows(table, 0)[: len(rows(table, 3))]
 
 
+def test_who_learns_from_another_that_somebody_is_gone_has_time_to_settle() -> None:
+    """It has stood for long, as long as it was known why; what kept it from going on is gone now, and not at once."""
+    table = playing(3, settings(max_steps=150, dropped_after=4.0, on_drop="default_action"))
+    table.passes = lambda sender, to, what: {sender, to} != {0, 2}
+    press(table, 16)
+    # The last word of 2 that gets through: from here on nothing moves.
+    table[0].acknowledge(2, table[0].dispatched)
+    press(table, round(32 * (4.0 + STILL)))
+    assert complaints(table, 0)
+    table[1].players_gone([2], table.now)
+    while not table[0].gone:
+        table.tick()
+    table.passes = lambda sender, to, what: False
+    press(table, 16)
+    assert table[0].phase == PLAYING
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    over(table, (0, 1))
+    assert [table[0].reason, table[1].reason] == ["complete"] * 2
+    assert table.published[0] == table.published[1]
+
+
 def test_whom_the_relay_calls_gone_and_it_is_we_ends_as_dropped() -> None:
     """The server may still have a way to us."""
     table = playing()
@@ -453,6 +519,93 @@ def test_what_who_is_gone_still_says_moves_nothing_and_is_answered() -> None:
     assert session.timeline.frames.held[2] == held[2]
 
 
+def test_who_is_dropped_while_it_holds_at_the_end_of_another_has_no_end() -> None:
+    """It settled, and was not heard of meanwhile: the last one ends alone, and later, with what it held of both."""
+    table = playing()
+    table.passes = only(of=[1])
+    press(table, 4)
+    # The first drop is settled at once where the words of both come.
+    table.passes = lambda sender, to, what: (sender, to) == (0, 2)
+    for peer in (0, 2):
+        table[peer].player_left(1, table.now, certain=True)
+    press(table, 4)
+    assert (table[2].phase, len(ends(table, 2))) == (HOLDING, 1)
+    table[0].player_left(2, table.now, certain=True)
+    over(table, [0])
+    table.passes = lambda sender, to, what: True
+    over(table, [2])
+    assert (table[0].reason, table[2].reason) == ("player_left", "dropped")
+    assert len(rows(table, 2)) < len(rows(table, 0))
+    assert rows(table, 2) == rows(table, 0)[: len(rows(table, 2))]
+    assert (ends(table, 0), ends(table, 2)) == ([(0, len(rows(table, 0)))], [])
+    assert table.events(2, EpisodeEnded) == [EpisodeEnded(episode=0, frames=len(rows(table, 2)), reason="dropped")]
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_of_who_is_gone_even_the_shortest_packet_is_garbage_or_answered(size: int) -> None:
+    """Nothing but an answer comes of it, by whatever way."""
+    table = playing(3, settings(max_steps=900, on_drop="default_action"))
+    table[0].players_gone([2], table.now)
+    data = table.forged(2)[:size]
+    table[0].receive(2, data, table.now)
+    table[0].receive_signal(2, base64.b64encode(data).decode(), table.now)
+    assert table[0].phase == PLAYING
+
+
+def test_who_is_gone_for_two_reasons_at_once_is_gone_once() -> None:
+    """Its page was loaded again, and the server says that it left."""
+    table = playing(3, settings(max_steps=150, on_drop="default_action"))
+    for seq in range(3):
+        table[0].receive(2, table.forged(2, incarnation=table[2].incarnation ^ 1, seq=seq), table.now)
+    table[0].player_left(2, table.now, certain=True)
+    table.passes = only(of=[2])
+    over(table, (0, 1))
+    assert [event.cause for event in table.events(0, PlayerGone)] == ["returned"]
+    assert table.published[0] == table.published[1]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["in this episode", "in the next one"])
+def test_what_a_dropped_one_did_alone_is_never_confirmed(later: bool) -> None:
+    """Neither by what the others hold of a seat that nobody plays, nor because they are in the next episode."""
+    table = playing(3, EPISODES.replace(on_drop="default_action", max_steps=90))
+    table.passes = lambda sender, to, what: sender != 2
+    press(table, 6)
+    table.passes = only(of=[2])
+    table[0].players_gone([2], table.now)
+    table.until(lambda: table[0].episode == table[1].episode == later and table[0].frame > 20 * (not later))
+    assert table[2].phase == PLAYING
+    press(table, 8)
+    table.passes = lambda sender, to, what: True
+    over(table, [2])
+    assert table[2].reason == "dropped"
+    assert rows(table, 2) == rows(table, 0)[: len(rows(table, 2))]
+
+
+def test_a_dropped_one_that_lacks_but_the_last_words_of_an_episode_ends_it() -> None:
+    """The others had everything of it, and settled in the next one: that is the last word of this one, too."""
+    table = Table(3, EPISODES.replace(on_drop="default_action")).start()
+
+    def passes(sender: int, to: int, what: Any) -> bool:
+        # 2 has their hashes of the end, and hears neither that they hold at it as well, nor that they are beyond.
+        if to != 2:
+            return True
+        blocks = dict(table_open(table, what).blocks) if _is_datagram(what) and what[4] == 0 else {END: b""}
+        if END in blocks and len(blocks) > 1:
+            table[2].receive(sender, what.replace(datagram.encode_block(END, blocks[END]), b""), table.now)
+        return END not in blocks
+
+    table.passes = passes
+    table.until(lambda: table[0].episode == table[1].episode == 1, most=200)
+    assert (table[2].phase, table[2].episode) == (HOLDING, 0)
+    table[0].players_gone([2], table.now)
+    table.until(lambda: table[0].phase == table[1].phase == PLAYING)
+    table.passes = lambda sender, to, what: True
+    over(table, [2])
+    assert [event.reason for event in table.events(2, EpisodeEnded)] == ["max_steps"]
+    assert rows(table, 2) == rows(table, 0)
+    assert ends(table, 2) == [(0, 40)]
+
+
 def _is_datagram(payload: Any) -> bool:
     return isinstance(payload, bytes) and payload[0] == datagram.KIND
 
@@ -548,6 +701,19 @@ def test_whatever_stands_in_such_a_block_one_error_refuses_it_or_it_is_a_word(da
         if session.malformed > before[0] and not runs:
             assert before[1:] == (set(session.gone), list(session.timeline.frames.held), session.timeline.pending)
     press(table, 30)
+
+
+@pytest.mark.parametrize("episode", [0, 1, 7, 255])
+def test_a_word_of_frames_that_nobody_has_holds_nobody_up(episode: int) -> None:
+    """Whatever episode it names, in whatever packet: nothing is searched for up to there, and all settle."""
+    table = playing(4, settings(max_steps=150, on_drop="default_action"))
+    table.passes = only(of=[3])
+    table[0].player_left(3, table.now, certain=True)
+    word = bytes((0, 0, episode)) + b"\0\0" + b"\0\10" + b"\0\10" + b"\1" + (50_000).to_bytes(4, "big") + b"\0"
+    for seq in range(2):
+        table[0].receive(2, table.forged(2, seq=9000 + seq, blocks=[(GONE, word)]), table.now)
+    press(table, 16)
+    assert [len(table.events(peer, PlayerGone)) for peer in range(3)] == [1] * 3
 
 
 def test_what_a_survivor_says_of_who_is_gone_stops_when_both_know_it_of_each_other() -> None:

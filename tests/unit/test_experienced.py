@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from itertools import pairwise
 from typing import Any
@@ -441,3 +442,77 @@ def test_what_a_policy_does_on_a_guessed_state_is_a_guess_in_the_picture(reactio
         assert wrong > (10 if not reaction else 0)
         assert guessed > wrong
     assert known > 10
+
+
+@functools.cache
+def returned() -> tuple[str, str, str, int]:
+    """Of two players the second one's page is loaded again in mid-episode: what both saw, the trajectory, and the frame
+    up to which it caught up."""
+    trajectory = Trajectory()
+
+    def script(mesh: Mesh) -> None:
+        mesh.peers[0].session.add_sink(trajectory)
+        mesh.at(3.0, mesh.peers[1].load)
+
+    mesh, recorder = run(Conditions(delay=0.03), script=script, every=0.25, max_steps=150)
+    assert [page.session.reason for page in mesh.peers] == ["complete"] * 2
+    assert mesh.peers[1].session.load == 1
+    text = recorder.text(1)
+    (unseen,) = events(text, "unseen")
+    return text, recorder.text(0), trajectory_text(mesh.peers[0].session, trajectory), unseen["to"] + 1
+
+
+def test_a_page_that_was_loaded_again_writes_on_behind_a_header_and_says_what_it_never_showed() -> None:
+    """All its loads are one record for the reader: the frames that were caught up are no lines of the later one."""
+    text, _, confirmed, caught = returned()
+    first, second = (line for line in lines_of(text) if "pycore_experienced" in line)
+    assert second == {**first, "load": 1}
+    assert 60 < caught < 130
+    items = list(Experience(text.splitlines()))
+    later = [item for item in items if isinstance(item, Displayed) and item.load == 1]
+    earlier = [item for item in items if isinstance(item, Displayed) and item.load == 0]
+    assert [item.frame for item in later[:3]] == [caught, caught + 1, caught + 2]
+    assert max(item.frame for item in earlier) >= caught - 12
+    assert {item.episode for item in later} == {0, 1}
+    seen = compare(Experience(text.splitlines()), Reading(confirmed.splitlines()))
+    assert seen.untrue == ""
+    assert seen.ended == "complete"
+    assert seen.unseen == max(0, caught - 1 - max(item.frame for item in earlier))
+
+
+def test_of_a_frame_whose_action_an_earlier_load_did_no_time_of_reading_is_told() -> None:
+    """The load before knew it; what this one reads counts some frames later."""
+    seen, _, _, caught = returned()
+    text = seen.split('"load":1')[1]
+    lines = [line for line in map(json.loads, text.splitlines()[1:]) if "shown" in line and line["episode"] == 0]
+    without = sorted({line["frame"] for line in lines if "input_ms" not in line})
+    assert without == list(range(caught, without[-1] + 1))
+    assert 1 <= len(without) < 20
+    for line in lines:
+        if "input_ms" in line:
+            assert 0 <= line["time_ms"] - line["input_ms"] < 2000
+
+
+def test_the_other_players_record_says_who_came_back() -> None:
+    """Since when, and to which load."""
+    _, other, _, caught = returned()
+    (back,) = events(other, "returned")
+    assert (back["player"], back["load"], back["of"]) == (1, 1, {"episode": 0, "frame": caught - 1})
+    assert "returning" in [line["status"] for line in events(other, "peer")]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda lines, at: [*lines[:at], lines[at].replace('"load":1', '"load":0'), *lines[at + 1 :]], "behind load 0"),
+        (lambda lines, at: [*lines[:at], lines[at].replace('"seed":', '"seed":9'), *lines[at + 1 :]], "seed of load 1"),
+        (lambda lines, at: [line for line in lines if '"unseen"' not in line], "lines are missing"),
+        (lambda lines, at: lines[:at] + lines[at + 1 :], "behind"),
+    ],
+)
+def test_a_later_loads_record_that_does_not_fit_is_refused(change: Any, what: str) -> None:
+    """By its line: of another game, of no later load, without what it never showed, without its header."""
+    lines = returned()[0].splitlines()
+    (at,) = [number for number, line in enumerate(lines) if '"load":1' in line and "pycore_experienced" in line]
+    with pytest.raises(RecordError, match=what):
+        list(Experience(change(lines, at)))

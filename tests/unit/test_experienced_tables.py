@@ -17,22 +17,30 @@ from click.testing import CliRunner
 from experienced_support import run
 
 from pycore.cli import cli
-from pycore.records import Trajectory, export_session_metrics, trajectory_text
+from pycore.records import Experience, Trajectory, export_session_metrics, trajectory_text
+from pycore.report.series import Curves
 from pycore.testing import Conditions, Mesh
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def study(folder: Path) -> Path:
-    """A game of two over a bad network, with a tab that was hidden, as the relay's files are."""
+def study(folder: Path, *, reload: bool = False) -> Path:
+    """A game of two over a bad network, with a tab that was hidden, as the relay's files are; and perhaps with a page
+    that was loaded again in the second episode."""
     def script(mesh: Mesh) -> None:
         for page, trajectory in zip(mesh.peers, kept, strict=True):
             page.session.add_sink(trajectory)
         mesh.at(1.5, lambda: setattr(mesh.peers[0], "hidden", True))
         mesh.at(2.0, lambda: setattr(mesh.peers[0], "hidden", False))
+        if reload:
+            mesh.at(5.0, mesh.peers[1].load)
 
     kept = [Trajectory(), Trajectory()]
-    mesh, recorder = run(Conditions(delay=0.08, jitter=0.03, loss=0.05), script=script)
+    every = 0.5 if reload else 5.0
+    mesh, recorder = run(Conditions(delay=0.08, jitter=0.03, loss=0.05), script=script, every=every)
+    if reload:
+        # What the server has of both loads is the record of the other one, to the byte.
+        kept[1] = kept[0]
     game = folder / "study" / "mesh"
     game.mkdir(parents=True)
     for seat, page in enumerate(mesh.peers):
@@ -251,3 +259,37 @@ def test_the_guides_onsets_are_those_of_the_records(tmp_path: Path, monkeypatch:
     assert [names["mark"](frame)["color"] for frame in (0, 7, 8, 15, 16)] == [
         "#000000", "#000000", "#ffffff", "#ffffff", "#000000"
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_game_to_which_somebody_came_back_is_reconciled_and_its_tables_say_which_load_it_was(tmp_path: Path) -> None:
+    """Totals are those of the last load, and need not agree; what it stepped again and never showed is counted."""
+    folder = study(tmp_path, reload=True)
+    game = folder / "mesh"
+    metrics = json.loads((game / "metrics-1.json").read_text())
+    assert (metrics["load"], [episode["episode"] for episode in metrics["episodes"]]) == (1, [0, 1])
+    sent = metrics["inputs"]["sentViaP2P"] + metrics["inputs"]["sentViaSocketIO"]
+    assert 0 < sent < 120, "of an episode and a half"
+    result = call("verify", folder)
+    assert result.exit_code == 0, result.output
+    assert call("export", folder, "--csv", tmp_path / "tables").exit_code == 0
+    (first, second) = table(tmp_path / "tables", "sessions")
+    assert [row["loads"] for row in (first, second)] == ["0", "1"]
+    assert first["unseen_frames"] == "0"
+    shown = [row for row in table(tmp_path / "tables", "experienced") if row["player"] == "1"]
+    assert {row["load"] for row in shown} == {"0", "1"}
+    seen = {int(row["frame"]) for row in shown if row["episode"] == "1"}
+    assert len(seen) + int(second["unseen_frames"]) == 90
+    seconds = [row for row in table(tmp_path / "tables", "seconds") if row["player"] == "1"]
+    assert [row["second"] for row in seconds if row["load"] == "1"][:2] == ["0", "1"]
+    events = [row for row in table(tmp_path / "tables", "events") if row["player"] == "1"]
+    (unseen,) = [json.loads(row["more"]) for row in events if row["event"] == "unseen"]
+    assert unseen["from"] == 0
+    for player in ("0", "1"):
+        record = Experience((game / f"experienced-{player}.jsonl").read_text().splitlines())
+        curves = Curves().take(record)
+        assert all(after > before for before, after in itertools.pairwise(curves.seconds))
+        assert 6 <= curves.seconds[-1] <= 12
+    metrics["load"] = 0
+    (game / "metrics-1.json").write_text(json.dumps(metrics))
+    assert "inputs" in call("verify", folder).output, "of somebody who was there all the time they must"

@@ -201,7 +201,7 @@ def test_an_entry_that_comes_after_its_frame_is_forgotten_is_not_compared_again(
 # -- as a topic -------------------------------------------------------------------------------------------------
 
 
-def topic(links: int = 1) -> tuple[Hashes, list[Link], Journal]:
+def topic(links: int = 1, every: int = 30) -> tuple[Hashes, list[Link], Journal]:
     """Hashes with so many peers."""
     made = [Link(Peer(n, [n]), (), [0], 0.0) for n in range(1, links + 1)]
     timeline = Timeline(Walk(1), Frames(1, 4, 4), [], None)
@@ -209,7 +209,7 @@ def topic(links: int = 1) -> tuple[Hashes, list[Link], Journal]:
     who = Identity("hashes", list(range(links + 1)), 0, None, 1)
     over = Over(made)
     states = States(Streams(who, made, Outputs(who), over, journal), Walk(1), [], journal, False)
-    return Hashes(made, journal, KEPT, 1 / 32, states), made, journal
+    return Hashes(made, journal, KEPT, 1 / 32, every, states), made, journal
 
 
 def hashed(frame: int, episode: int = 0) -> Covered:
@@ -252,6 +252,30 @@ def test_a_block_stays_within_its_room() -> None:
         of.of(link)._again_at.clear()
         (payload,) = of.payloads(link, 1.0, False, room)
         assert len(payload) == max(1, (room - 3) // ENTRY_BYTES) * ENTRY_BYTES
+
+
+def test_on_another_way_everything_that_is_wanted_rides_at_once() -> None:
+    """However long a round trip was on the way before: what rode there may never come."""
+    of, (link,), _ = topic()
+    link.paths.wire.sample(9.0)
+    of.own(hashed(30), A)
+    assert len(of.payloads(link, 1.0, False, 900)) == 1
+    assert of.payloads(link, 1.5, True, 900) == ()
+    link.ask_flush()
+    assert len(of.payloads(link, 1.5, True, 900)) == 1
+    link.flushed()
+    assert of.payloads(link, 1.5, True, 900) == ()
+
+
+@pytest.mark.parametrize(("every", "within"), [(30, 1.0), (2, 1.0), (1, 0.5)])
+def test_a_hash_rides_again_in_time_though_the_round_trip_was_that_of_an_outage(every: int, within: float) -> None:
+    """At the end of an episode all wait for it; of a game that hashes every frame it would be forgotten meanwhile."""
+    of, (link,), _ = topic(every=every)
+    link.paths.wire.sample(9.0)
+    of.own(hashed(30), A)
+    assert len(of.payloads(link, 1.0, False, 900)) == 1
+    assert of.payloads(link, 0.99 + within, False, 900) == ()
+    assert len(of.payloads(link, 1.0 + within, False, 900)) == 1
 
 
 @pytest.mark.parametrize("every", [1, 7])

@@ -474,7 +474,7 @@ def test_a_folder_that_is_not_ours_is_not_taken(seed: Path, web: Path, tmp_path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", [None, errno.ENOSPC], ids=["killed", "disk full"])
-@pytest.mark.parametrize("before", ["page", "older"])
+@pytest.mark.parametrize("before", [pytest.param("page", marks=pytest.mark.long), "older"])
 def test_an_installation_cut_off_anywhere_leaves_a_page_that_works(
     seed: Path, web: Path, tmp_path: Path, before: str, error: int | None
 ) -> None:

@@ -140,7 +140,7 @@ def test_packets_of_another_session_are_dropped_unread() -> None:
     other.poll(1, 5)
     data = datagrams_of(other.sent[1])[-1]
     table[0].receive(1, data, table.now)
-    assert (table[0].foreign, table[0].malformed) == (1, 0)
+    assert (table[0].journal.foreign, table[0].malformed) == (1, 0)
 
 
 def test_a_ready_for_the_next_episode_counts_for_it_when_we_get_there() -> None:

@@ -460,7 +460,7 @@ def test_rollback_events_are_bounded_whatever_the_actions_weigh() -> None:
 @pytest.mark.parametrize("p2p", [True, False])
 @pytest.mark.parametrize("jump", [-3600.0, -60.0, -25.0, 60.0])
 @pytest.mark.parametrize(
-    "moment", [5.0, *(pytest.param(30.0 + 0.0107 * k, marks=[pytest.mark.slow] * (k != 1)) for k in range(12))]
+    "moment", [5.0, *(pytest.param(30.0 + 0.0107 * k, marks=[pytest.mark.long] * (k not in (1, 6))) for k in range(12))]
 )
 @pytest.mark.slow
 def test_a_clock_that_jumps_does_not_end_the_game(p2p: bool, jump: float, moment: float) -> None:

@@ -208,12 +208,12 @@ def test_who_breaks_off_when_a_stop_has_come_ends_there_too() -> None:
         return game
 
     table = Table(2, table_settings(max_steps=300, input_delay=6), simulation=simulation)
-    while table[1].stop_frame is None:
+    while table[1]._parts.episode.stop_frame is None:
         table.now += table.period
         for peer in (0, 1):
             table.poll(peer)
         table.deliver()
-        if table[1].stop_frame is None:
+        if table[1]._parts.episode.stop_frame is None:
             for peer in (0, 1):
                 table.advance(peer)
     assert table[1].published > 40
@@ -245,7 +245,8 @@ def test_an_end_that_nobody_can_be_sure_of_is_refused(kind: int, far: int) -> No
 def test_two_sessions_that_are_over_fall_silent(way: str) -> None:
     """One is of a page that was loaded again, and answers what the other answers: somebody must stop."""
     of = mesh(
-        conditions=Conditions(delay=0.2, server_delay=0.13, opens_after=1.0 if way == "p2p" else None), p2p_wait=2.0
+        conditions=Conditions(delay=0.2, server_delay=0.13, opens_after=1.0 if way == "p2p" else None), p2p_wait=2.0,
+        return_within=0.0,
     )
     of.at(8.0, of.peers[1].load)
     of.run(60.0)
@@ -452,8 +453,9 @@ def test_who_comes_back_to_a_session_that_is_over_is_told_so(back: str) -> None:
 
 @pytest.mark.parametrize("channels", ["stay", "close and open"])
 def test_a_page_that_was_loaded_again_in_mid_episode_ends_the_session_by_name(channels: str) -> None:
-    """A new session sits in an old seat, knows nothing and cannot go on: both say so."""
-    of = mesh()
+    """A new session sits in an old seat, knows nothing and cannot go on, where the study wants no return: both say
+    so."""
+    of = mesh(return_within=0.0)
 
     def loads_again() -> None:
         of.peers[1].load()
@@ -471,9 +473,12 @@ def test_a_page_that_was_loaded_again_in_mid_episode_ends_the_session_by_name(ch
 @pytest.mark.parametrize("channels", ["stay", "close and open"])
 @pytest.mark.parametrize("later", [0.5, 15.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (8.0, 40.0))])
 @pytest.mark.parametrize("end", ["abort", "complete", "partner vanished"])
-def test_a_page_that_is_loaded_again_when_all_is_over_is_told_so(channels: str, later: float, end: str) -> None:
-    """Whatever the load before it was told, and however long ago: it waits for nobody's ready."""
-    of = mesh(max_steps=150)
+@pytest.mark.parametrize("within", [0.0, 60.0])
+def test_a_page_that_is_loaded_again_when_all_is_over_is_told_so(
+    channels: str, later: float, end: str, within: float
+) -> None:
+    """Whatever the load before it was told, and however long ago: it waits for nobody's ready, and does not return."""
+    of = mesh(max_steps=150, return_within=within)
     if end == "abort":
         of.at(3.0, of.peers[0].abort)
     elif end == "partner vanished":
@@ -488,13 +493,13 @@ def test_a_page_that_is_loaded_again_when_all_is_over_is_told_so(channels: str, 
         of.close_channel(0, 1, seen_after=(0.0, 0.0))
         of.at(of.now + 1.5, lambda: of.open_channel(0, 1))
     of.time.run(of.now + SOON, lambda: bool(of.peers[1].session.reason))
-    assert of.peers[1].session.reason in ("stop", "dropped")
+    assert of.peers[1].session.reason in (("no_return",) if within else ("stop", "dropped"))
 
 
 @pytest.mark.parametrize("episode", [0, 1, 2, 3])
 def test_a_page_that_was_loaded_again_is_told_however_far_the_others_are(episode: int) -> None:
     """It begins with episode 0: what it hears of later ones must not be the reason that it never hears of the end."""
-    of = mesh(max_steps=90, num_episodes=6)
+    of = mesh(max_steps=90, num_episodes=6, return_within=0.0)
     of.run(1.0)
     while of.peers[0].session.episode < episode or of.peers[0].session.frame < 40:
         of.run(of.now + 0.1)
@@ -606,14 +611,15 @@ def test_no_round_trip_has_a_pause_in_it(frozen: tuple[int, ...], by_probe: bool
 
 @pytest.mark.parametrize("seats", [2, 3])
 def test_when_all_is_lost_every_session_ends_by_itself(seats: int) -> None:
-    """No peer-to-peer, no server: after `dropped_after` each ends alone, at what all of them have."""
+    """No peer-to-peer, no server: each waits for its own line as long as others wait for it, and ends alone then, at
+    what all of them have."""
     of = mesh(seats)
     of.at(5.0, of.cut)
     of.at(5.0, of.server.go_away)
-    of.run(100.0)
+    of.run(120.0)
     # Of three, each might be the only one who is cut off.
     assert reasons(of) == ["player_left" if seats == 2 else "partition"] * seats
-    assert of.now < 5.0 + DROPPED_AFTER + SOON + (UNDECIDED if seats > 2 else 0.0)
+    assert of.now < 5.0 + of.settings.return_within + SOON + (UNDECIDED if seats > 2 else 0.0)
     for page in of.peers:
         assert [event.status for event in page.events(PeerStatus)][:1] == ["interrupted"]
 

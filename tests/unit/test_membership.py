@@ -256,9 +256,9 @@ def test_the_others_learn_that_somebody_elses_page_was_loaded_again_as_a_leaving
     assert [table[peer].gone[2].cause for peer in (0, 1)] == ["returned", "returned"]
 
 
-def test_some_probes_of_another_load_are_enough() -> None:
+def test_some_probes_of_another_load_are_enough_where_nobody_returns() -> None:
     """They come before anything else of a page that connects, and say which load it is; one might be anything."""
-    table = playing()
+    table = playing(of=settings(max_steps=2000, return_within=0.0))
     low = (table[1].incarnation + 1) & 0xFF
     table.passes = lambda sender, to, what: to == 1
     for number in range(3):

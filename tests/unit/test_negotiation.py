@@ -220,7 +220,6 @@ def test_waiting_times_grow_from_1_to_30_s() -> None:
     assert max(waits) == pytest.approx(30.0, abs=0.2)
 
 
-
 @pytest.mark.parametrize("force", [True, False])
 def test_turn_credentials_become_an_ice_server(force: bool) -> None:
     """Lessons, row 18: they reach the connection; force_relay allows nothing else."""
@@ -320,3 +319,34 @@ def test_two_negotiators_connect_under_any_order_and_loss_of_signals(seed: int, 
     assert [side.refused for side in sides] == [0, 0]
     if loss == 0.0 and ordered:
         assert connected_at < 2.0
+
+
+def test_the_lower_seat_connects_at_once_to_a_page_that_was_loaded_again() -> None:
+    """Whatever the own end says: the other end is gone, and a new page takes an offer of any generation."""
+    one = offering()
+    names(one)
+    one.happened("connection-state", "connected", 1, 1.0)
+    one.poll(2.0, True, True)
+    assert names(one) == []
+    one.begin_anew(2.1)
+    assert names(one) == ["connect", "offer"]
+    assert one.generation == 2
+    two = Negotiator(False, 2.0, ICE, load=1)
+    assert two.signalled("offer", describe("offer", 2), 2.2)
+    assert names(two) == ["connect", "accept"]
+
+
+def test_an_offer_of_a_page_that_was_loaded_again_is_newer_than_any_of_the_load_before() -> None:
+    """Its generations begin where no load before has got to, so that a late offer of that one is old."""
+    one, two = offering(), Negotiator(False, 0.0, ICE)
+    for _ in range(40):
+        one.begin_anew(1.0)
+    assert two.signalled("offer", describe("offer", one.generation), 1.0)
+    again = Negotiator(True, 5.0, ICE, load=1)
+    again.poll(5.0, False, False)
+    names(two)
+    assert two.signalled("offer", describe("offer", again.generation), 5.1)
+    assert names(two) == ["connect", "accept"]
+    assert not two.signalled("offer", describe("offer", one.generation + 1), 5.2)
+    two.begin_anew(5.3)
+    assert names(two) == []

@@ -43,6 +43,22 @@ def test_while_nothing_new_is_dispatched_every_third_tick_carries_a_packet() -> 
     assert sum(sent) == 3
 
 
+def test_while_a_packet_has_no_room_for_all_that_is_due_every_tick_carries_one() -> None:
+    """Large inputs that were lost in a row come one after the other, and the receiver stands meanwhile."""
+    table = Table(2, settings(max_steps=5000, window=8, action_space={"type": "any"})).start()
+    large = "x" * 900
+    table.ticks(12, large, "y")
+    table.held = True
+    table.ticks(9, large, "y")
+    assert table[0].stalled
+    sent = []
+    for _ in range(6):
+        table.tick(large, "y")
+        sent += [opened(table[0], data).first for data in datagrams_of(table.outputs[0])]
+    assert len(sent) == 6
+    assert len(set(sent)) > 1
+
+
 def test_every_datagram_keeps_to_the_limit_whatever_the_actions_weigh() -> None:
     """A ready beside a large input rides alone; sizes of 1,000 bytes and of 4 come mixed."""
     table = Table(2, settings(max_steps=5000, action_space={"type": "any"}, input_delay=2))

@@ -593,7 +593,7 @@ def test_a_channel_that_closes_when_the_session_is_over_is_no_fallback_and_carri
     outputs = session.poll(now + 1 / 30, 1, [CHANNEL_CLOSED])
     assert [duty for duty, *_ in outputs] == [EMIT]
     assert outputs[0][3][0] == "webrtc_signal"
-    assert (session.path_changes, session.fallback_frame) == ([], None)
+    assert (session.path_changes, session.links[0].paths.first_fallback) == ([], None)
     mesh.peers[1].session.receive_signal(0, outputs[0][3][1]["payload"], mesh.clock(1))
     assert mesh.peers[1].session.links[0].peer.over
 

@@ -125,7 +125,7 @@ def test_two_bytes_of_tag_are_looked_at_before_anything_is_answered() -> None:
     for data in (old(tag ^ 1), old(tag)[:11], b"\xb2" + old(tag)[1:], b"\xb3" + old(tag)[1:8], b"\xb1"):
         table[0].receive(1, data, table.now)
     assert moved(before, everything(table[0])) == {"journal.foreign"}
-    assert table[0].foreign == 5
+    assert table[0].journal.foreign == 5
     table.ticks(16)
     assert table[0].phase == PLAYING
 

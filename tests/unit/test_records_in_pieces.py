@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
 from experienced_support import run
@@ -15,6 +15,7 @@ from pycore.records import Trajectory, read, trajectory_text
 from pycore.records import pieces as module
 from pycore.records.pieces import Pieces
 from pycore.relay.pieces import Episode, Place, join
+from pycore.session.session import Session
 from pycore.testing import Conditions
 from pycore.testing.pages import Page, Watcher
 
@@ -65,17 +66,18 @@ def joined(pieces: Sequence[dict[str, Any]]) -> tuple[str, dict[int, Episode]]:
     return "".join(lines), found
 
 
-def played(every: int) -> tuple[str, list[dict[str, Any]]]:
-    """A trajectory of two episodes of 90 frames, and its pieces."""
+def played(every: int) -> tuple[str, list[dict[str, Any]], Session]:
+    """A trajectory of two episodes of 90 frames, its pieces, and the session."""
     cutter = Cutter(every)
     mesh, _ = run(Conditions(delay=0.05, jitter=0.02, loss=0.05), watchers=(cutter,))
     cutter.end()
-    assert mesh.peers[0].session.reason == "complete"
-    return trajectory_text(mesh.peers[0].session, cutter.trajectories[0]), cutter.taken[0]
+    session = mesh.peers[0].session
+    assert session.reason == "complete"
+    return trajectory_text(session, cutter.trajectories[0]), cutter.taken[0], session
 
 
-WHOLE, PIECES = played(13)
-_, OTHERS = played(29)
+WHOLE, PIECES, SESSION = played(13)
+_, OTHERS, _ = played(29)
 
 
 def test_each_piece_is_a_trajectory_by_itself_and_none_repeats_a_row() -> None:
@@ -141,6 +143,93 @@ def test_what_was_taken_back_is_not_in_the_record() -> None:
     episode = join((old, older, piece(1, 90, 95, 10)))
     assert episode.gaps == [(90, 95)]
     assert episode.frames == 90
+
+
+class Steps:
+    """A trajectory as one load of a page has it: from the first frame of the episode in which it returned, and so many
+    frames of the session."""
+
+    cuts: ClassVar[list[tuple[int, int]]] = []
+
+    def __init__(self, confirmed: int) -> None:
+        self.confirmed = confirmed
+        self._begun = confirmed // 90
+
+    @property
+    def episodes(self) -> int:
+        return -(-self.confirmed // 90)
+
+    def first(self, episode: int) -> int:
+        return 0
+
+    def rows(self, episode: int, frame: int) -> list[str]:
+        lines = WHOLE.splitlines()[1 + 91 * episode :][: max(0, min(90, self.confirmed - 90 * episode))]
+        return lines[frame:] if episode >= self._begun else []
+
+    def end_line(self, episode: int) -> str:
+        there = self._begun <= episode < self.confirmed // 90
+        return WHOLE.splitlines()[91 + 91 * episode] if there else ""
+
+
+def loads(plays: list[list[int]]) -> list[dict[str, Any]]:
+    """The pieces of all loads of a page. Each load plays so many frames between two takes, takes the end of an episode
+    when it is there, and takes nothing of its last frames; the last load plays to the end and takes everything."""
+    found: list[dict[str, Any]] = []
+    confirmed = 0
+    for load, steps in enumerate([*plays, [180, 0]]):
+        trajectory = Steps(confirmed)
+        pieces = Pieces(SESSION, cast(Any, trajectory), load)
+        if load:
+            assert list(pieces.take()) == [], "before it plays it does not know where that begins"
+            pieces.caught_up(confirmed // 90, confirmed % 90)
+        for number, step in enumerate(steps):
+            before, confirmed = confirmed, min(180, confirmed + step)
+            if before // 90 < confirmed // 90:
+                trajectory.confirmed = 90 * (confirmed // 90)
+                found += pieces.take()
+            trajectory.confirmed = confirmed
+            if number < len(steps) - 1:
+                found += pieces.take()
+        if confirmed == 180:
+            break
+    return found
+
+
+@given(st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=4), max_size=3), st.randoms(use_true_random=False))
+def test_the_pieces_of_several_loads_of_a_page_are_the_whole(plays: list[list[int]], rng: Any) -> None:
+    """Wherever a page is loaded again, and whatever it had stored: in any order and twice, byte for byte."""
+    pieces = loads(plays)
+    pieces += rng.choices(pieces, k=3)
+    rng.shuffle(pieces)
+    text, episodes = joined(pieces)
+    assert text == WHOLE
+    assert all(episode.whole for episode in episodes.values())
+
+
+@given(st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=4), min_size=1, max_size=3))
+def test_nothing_that_one_load_had_stored_is_made_void_by_the_next(plays: list[list[int]]) -> None:
+    """Also where that one is gone before it has stored as much: what is there only grows."""
+    whole, module.LONGEST = module.LONGEST, 1500
+    try:
+        pieces = loads(plays)
+    finally:
+        module.LONGEST = whole
+    before = ""
+    for count in range(1, len(pieces) + 1):
+        text, _ = joined(pieces[:count])
+        assert WHOLE.startswith(text)
+        assert text.startswith(before)
+        before = text
+    assert before == WHOLE
+
+
+def test_a_later_load_that_stores_little_makes_nothing_void_that_an_earlier_one_stored() -> None:
+    """It begins at frame 0 again, and may be gone before it comes as far."""
+    first, second = piece(0, 0, 0, 70), piece(1000, 80, 0, 10)
+    assert taken_of(first, second) == [(1000, 0, 10, False), (0, 10, 70, False)]
+    # Rows behind the return are the later load's alone.
+    assert taken_of(piece(0, 0, 0, 90, True), second) == [(1000, 0, 10, False), (0, 10, 80, False)]
+    assert taken_of(first, second, piece(1000, 80, 10, 90)) == [(1000, 0, 10, False), (1000, 10, 100, False)]
 
 
 def test_a_session_that_takes_rows_back_makes_pieces_of_another_revision() -> None:

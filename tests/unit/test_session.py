@@ -604,7 +604,7 @@ def test_a_channel_that_closes_after_the_end_is_no_fallback() -> None:
     table.channels = [[-2], [-2]]
     table.ticks(40)
     assert [session.path_changes for session in table.sessions] == [[], []]
-    assert [session.fallback_frame for session in table.sessions] == [None, None]
+    assert [session.links[0].paths.first_fallback for session in table.sessions] == [None, None]
 
 
 @pytest.mark.parametrize("over", [False, True])

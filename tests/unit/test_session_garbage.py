@@ -53,7 +53,7 @@ def test_arbitrary_bytes_move_nothing(data: bytes, path: str) -> None:
     before = visible(table[0])
     table[0].receive(1, data, table.now, path)
     assert visible(table[0]) == before
-    assert table[0].foreign == 1
+    assert table[0].journal.foreign == 1
 
 
 @pytest.mark.parametrize("path", [P2P, SOCKETIO])
@@ -92,7 +92,7 @@ def test_what_the_decoder_refuses_moves_nothing(data: bytes, wide: bool, path: s
     before = visible(session)
     session.receive(1, packet, table.now, path)
     assert visible(session) == before
-    assert session.malformed + session.foreign == 1
+    assert session.malformed + session.journal.foreign == 1
     logged = [event.level for event in session.news() if isinstance(event, Log)]
     assert logged == ["warning"] * session.malformed
 

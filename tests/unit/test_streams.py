@@ -12,11 +12,13 @@ from core_support import PERIOD, Table, settings, signals_of, tag_of
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER, SEND_CHUNK
 from pycore.errors import DecodeError
 from pycore.link.link import Link
+from pycore.session.phases import PLAYING
 from pycore.session.streams import (
     AHEAD_BYTES,
     BUFFERED_BYTES,
     GIVEN_UP_AFTER,
     POLL_BYTES,
+    REFUSED_MOST,
     REPEAT_AFTER,
     SERVER_BYTES,
     Stream,
@@ -319,6 +321,43 @@ def test_what_nobody_acknowledges_is_sent_again_and_at_last_given_up() -> None:
     assert table[0].stalls == 0
 
 
+@pytest.mark.parametrize("pause", [90.0, 3600.0])
+def test_a_pause_of_our_own_is_no_time_in_which_nothing_was_acknowledged(pause: float) -> None:
+    """A laptop that sleeps in the middle of a message goes on with it."""
+    table = Streaming()
+    table.put(0, 1, noise(100_000))
+    table.held = True
+    table.ticks(2)
+    assert table.stream(0, 1).outgoing.waits
+    table.now += pause
+    table.held = False
+    table.ticks(32)
+    assert [len(message) for _, message, _ in table.heard[1].messages] == [100_000]
+
+
+@pytest.mark.parametrize("channel", [0, -1], ids=["p2p", "by the server"])
+def test_to_who_is_gone_nothing_more_is_said_by_stream(channel: int) -> None:
+    """Of three: neither by its channel nor through the server, and nothing is waited for."""
+    table = Streaming(3, channel=channel)
+    table.put(0, 2, noise(300_000))
+    table.ticks(2)
+    assert table.stream(0, 2).outgoing.waits
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    table[0].player_left(2, table.now, certain=True)
+    table.tick()
+    said = len([output for output in table.sent[0] if output[1] == 2 or _is_to(output, 2)])
+    table.ticks(64)
+    assert len([output for output in table.sent[0] if output[1] == 2 or _is_to(output, 2)]) == said
+    assert not table.of(0).busy
+    assert not table.put(0, 2, b"are you there?")
+
+
+def _is_to(output: Any, seat: int) -> bool:
+    """Whether an output is a signal to a seat."""
+    payload = output[3]
+    return isinstance(payload, tuple) and payload[0] == "webrtc_signal" and payload[1]["target_player_id"] == seat
+
+
 def test_a_message_that_is_too_long_or_finds_no_room_is_not_taken() -> None:
     """Whoever says it is told at once; the bound is on what waits, packed."""
     table = Streaming()
@@ -337,15 +376,15 @@ def test_a_chunk_of_another_load_of_a_page_moves_nothing(which: str) -> None:
     sender = table[0].incarnation + (which == "sender")
     to = table[1].incarnation + (which == "receiver")
     tape = encode_message(Heard.kind, b"from long ago")
-    foreign = table[1].foreign
+    foreign = table[1].journal.foreign
     table.arrive(0, 1, encode_chunk(tag_of(table[0]), sender, to, 0, 0, tape))
-    assert table[1].foreign == foreign + 1
+    assert table[1].journal.foreign == foreign + 1
     assert table.heard[1].messages == []
     assert table.stream(1, 0).incoming.received == 0
 
 
 def test_a_message_that_its_kind_refuses_is_counted_and_the_stream_goes_on() -> None:
-    """What cannot be read is the peer's fault; what comes behind it is not."""
+    """What cannot be read is the peer's fault; what comes behind it is not, also in the same chunk."""
     table = Streaming()
     table.put(0, 1, b"unreadable")
     table.put(0, 1, b"readable")
@@ -353,7 +392,21 @@ def test_a_message_that_its_kind_refuses_is_counted_and_the_stream_goes_on() -> 
     assert table[1].malformed == 1
     table.put(0, 1, b"and more")
     table.ticks(3)
-    assert [message for _, message, _ in table.heard[1].messages][-1] == b"and more"
+    assert [message for _, message, _ in table.heard[1].messages] == [b"readable", b"and more"]
+
+
+def test_who_says_nothing_but_garbage_is_not_read_any_more() -> None:
+    """What each message costs to unpack is bounded; so is how many are."""
+    table = Streaming()
+    for _ in range(REFUSED_MOST):
+        table.put(0, 1, b"unreadable")
+    table.ticks(3)
+    assert table[1].malformed
+    received = table.stream(1, 0).incoming.received
+    table.put(0, 1, b"readable")
+    table.ticks(3)
+    assert (table.heard[1].messages, table.stream(1, 0).incoming.received) == ([], received)
+    assert table[1].phase == PLAYING
 
 
 def test_a_message_whose_head_cannot_be_ends_the_stream_and_not_the_game() -> None:

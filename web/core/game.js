@@ -32,6 +32,7 @@ import { Ticker } from './timer.js';
  * @property {number} seed
  * @property {Record<string, any>} settings
  * @property {number} [joined_ms] when the player asked for a game, ms since the epoch
+ * @property {number} [load] how often the page was loaded again in this game, as the server says
  * @property {unknown} [turn_config]
  * @property {unknown[]} [ice_servers]
  */
@@ -204,6 +205,14 @@ export class PycoreGame extends Core {
     this.channels.close();
     this.#parts.report('game.tick', error);
     this.#parts.onFailed?.(error);
+  }
+
+  /** Another page has the seat: no more ticks, no more links; what was recorded can still be read. */
+  halt() {
+    this.#outcome = 'failed';
+    this.failed = true;
+    this.#ticker.stop();
+    this.channels.close();
   }
 
   get outcome() {

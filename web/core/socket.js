@@ -9,6 +9,7 @@ import { guard } from './errors.js';
 import { SERVER } from './handed.js';
 import { Listeners } from './listeners.js';
 import { Outgoing } from './outgoing.js';
+import { secret } from './seat.js';
 
 /**
  * What we use of socket.io's client beside sending.
@@ -124,7 +125,8 @@ export class Socket {
  * Connect to the server that served the page.
  *
  * @param {string} moduleURL of socket.io's ES module
- * @param {string} sessionId by which the server gives the seat back when the connection was interrupted
+ * @param {string} sessionId by which the server gives the seat back: at once when the connection was interrupted, and when
+ *   it joins to a page that was loaded again
  * @param {import('./errors.js').Report} report
  * @returns {Promise<Socket>}
  */
@@ -135,7 +137,7 @@ export async function connectSocket(moduleURL, sessionId, report) {
     transports: ['websocket'],
     upgrade: false,
     // The subject id is looked for in the address; a page that fails before it joins is known by it, too.
-    auth: { session_id: sessionId, query: search.length <= SERVER.address_characters ? search : '' },
+    auth: { session_id: sessionId, page: secret(), query: search.length <= SERVER.address_characters ? search : '' },
     reconnection: true,
     reconnectionDelay: SERVER.reconnect_ms,
     reconnectionDelayMax: SERVER.reconnect_longest_ms,

@@ -8,18 +8,19 @@
 
 import { describe, guard } from '../core/errors.js';
 import { load } from '../core/loader.js';
+import { keptSeat, secret } from '../core/seat.js';
 import { connectSocket } from '../core/socket.js';
+import { Comeback } from './comeback.js';
 import { DEFAULT_MAPPING } from './keys.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
 import { Outbox } from './storage.js';
 import { Visit } from './visit.js';
 
-/**
- * The secret by which the server knows this page again after an interruption. It is made anew at every load: a
- * copied tab would otherwise take the seat of the first.
- */
-const sessionId = [...crypto.getRandomValues(new Uint8Array(18))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** The game in which this page was when it was loaded again, as far as it knows. */
+const kept = keptSeat();
+/** The secret by which the server knows this page again after an interruption. */
+const sessionId = kept?.session ?? secret();
 
 /** @param {string} id @param {() => unknown} action */
 function onClick(id, action) {
@@ -32,18 +33,26 @@ let socket = null;
 async function main() {
   onClick('error-retry', () => location.reload());
   screens.showKeys(DEFAULT_MAPPING);
+  if (kept !== null) screens.showStart('returning');
   const connected = socket = await connectSocket(new URL('../vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
+  const comeback = new Comeback(connected, kept);
+  const stop = connected.onState(guard(report, 'seat', async (state) => {
+    if (state !== 'connected' || comeback.game === null) return;
+    stop();
+    if (await comeback.isKept() || status.phase !== 'loading') return;
+    status.notBack = 'over';
+    screens.showStart('over');
+  }));
   /** @type {Visit | null} */
   let visit = null;
   const outbox = await Outbox.open((event, data) => connected.request(event, data), report, (state) => visit?.onStored(state));
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
   page.pycoreLoaded = loaded;
   const { title, intro, action_mapping: mapping } = loaded.manifest;
-  if (title) document.title = screens.element('start-title').textContent = title;
-  if (intro) screens.element('start-intro').textContent = intro;
+  screens.setTexts(title, intro);
   if (mapping) screens.showKeys(mapping);
 
-  visit = new Visit(loaded, connected, outbox, sessionId);
+  visit = new Visit(loaded, connected, outbox, sessionId, comeback);
   const running = visit;
   onClick('play', () => running.join());
   onClick('again', () => running.again());

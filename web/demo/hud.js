@@ -8,7 +8,7 @@
  */
 
 import { element, frames, keySymbol, make, say, singleKeys } from './screens.js';
-import { gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble } from './words.js';
+import { catchingUp, gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble } from './words.js';
 
 /** A stall shorter than this is nobody's business, s. */
 const STALL_SHOWN_AFTER = 0.4;
@@ -27,6 +27,8 @@ const MANY = 4;
  * @property {string} [name]
  * @property {boolean} [hidden]
  * @property {boolean} [interrupted]
+ * @property {boolean} [away] the server has lost their page, and keeps their seat
+ * @property {boolean} [returning] their page was loaded again, and catches up
  * @property {boolean} [gone] for good: nothing more comes of them
  * @property {'direct' | 'relay' | 'unknown'} [connection_type]
  * @property {boolean} [policy] nobody sits there: every page computes what it does
@@ -45,6 +47,7 @@ const MANY = 4;
  * @property {boolean} stalled
  * @property {boolean} holding
  * @property {string} phase
+ * @property {[number, number] | null} [catching_up] of a page that comes back: frames that were stepped again, and all
  * @property {string} notice a word to the player, while it is to be shown
  */
 
@@ -85,6 +88,7 @@ export class Hud {
   /** @type {Record<string, string>} */ #standings = {};
   /** Players who are gone for good, by id, and what the study does then, once that is settled.
    * @type {Map<string, string | undefined>} */ #gone = new Map();
+  /** Players whose page is `away` or `returning`, by id. @type {Map<string, string>} */ #absent = new Map();
   #change = { text: '', until: 0 };
 
   /**
@@ -113,9 +117,20 @@ export class Hud {
     this.#gone.set(String(player), onDrop);
   }
 
+  /** Somebody's page is `away`, `returning`, or there again. @param {unknown} player @param {string} how */
+  presence(player, how) {
+    if (how === 'away' || how === 'returning') this.#absent.set(String(player), how);
+    else if (how === 'present') this.#absent.delete(String(player));
+  }
+
   /** @param {HudData} given @param {number} now s */
   update(given, now) {
-    const data = { ...given, players: given.players.map((each) => ({ ...each, gone: each.gone === true || this.#gone.has(String(each.id)) })) };
+    const players = given.players.map((each) => {
+      const absent = this.#absent.get(String(each.id));
+      const gone = each.gone === true || this.#gone.has(String(each.id));
+      return { ...each, gone, away: absent === 'away', returning: absent === 'returning' };
+    });
+    const data = { ...given, players };
     this.#players(data);
     this.#changes(data.players, now);
     const whole = typeof data.score === 'number' ? `Score ${number(data.score)}` : '';
@@ -166,7 +181,7 @@ export class Hud {
       if (score) this.#text(score, gained ? number(gained[seat] ?? 0) : '');
       if (!badge || player.you) return;
       const word = standing(player);
-      const wrong = player.gone || player.interrupted;
+      const wrong = player.gone || player.interrupted || player.returning;
       badge.className = `badge ${player.path ?? ''} ${wrong ? 'trouble' : ''}`;
       item.classList.toggle('gone', player.gone === true);
       item.classList.toggle('wrong', wrong === true);
@@ -180,7 +195,7 @@ export class Hud {
       if (player.you || player.policy) return;
       const key = String(player.id);
       const onDrop = this.#gone.get(key);
-      const standingNow = player.gone ? `gone ${onDrop ?? ''}` : player.interrupted ? 'interrupted' : 'here';
+      const standingNow = player.gone ? `gone ${onDrop ?? ''}` : player.interrupted || player.returning ? 'interrupted' : 'here';
       const before = this.#standings[key] ?? 'here';
       this.#standings[key] = standingNow;
       if (before === standingNow) return;
@@ -223,13 +238,14 @@ export class Hud {
   }
 
   /** @param {HudData} data @param {number} now s */
-  #notices({ stalled, phase, players, notice }, now) {
-    if (phase === 'playing' || phase === 'holding') this.banner('', '');
+  #notices({ stalled, phase, players, notice, catching_up: catching }, now) {
+    if (catching) this.banner(...catchingUp(...catching));
+    else if (phase === 'playing' || phase === 'holding') this.banner('', '');
     else if (phase === 'connecting') this.#text(element('banner-text'), gettingReady(players));
     if (!stalled) this.#stalledSince = NaN;
     else if (Number.isNaN(this.#stalledSince)) this.#stalledSince = now;
     const problem = trouble(players, now - this.#stalledSince >= STALL_SHOWN_AFTER);
-    const silent = players.some(({ interrupted, gone }) => interrupted && !gone);
+    const silent = players.some(({ interrupted, returning, gone }) => (interrupted || returning) && !gone);
     const change = now < this.#change.until ? this.#change.text : '';
     // A word to the own player is there for a few seconds only; the others come again.
     const text = notice || (silent ? problem : change || problem);
@@ -246,9 +262,11 @@ export class Hud {
   banner(title, text) {
     const banner = element('banner');
     banner.hidden = title === '';
+    const isNew = title !== '' && this.#shown.get(element('banner-title')) !== title;
     this.#text(element('banner-title'), title);
     this.#text(element('banner-text'), text);
-    if (title) say(`${title}. ${text}`);
+    // What only counts up is not told anew.
+    if (isNew) say(`${title}. ${text}`);
   }
 }
 

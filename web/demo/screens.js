@@ -7,7 +7,7 @@
  */
 
 import { STEPS } from '../core/loader.js';
-import { waiting } from './words.js';
+import { COMING_BACK, GAME_OVER, waiting } from './words.js';
 
 /** @typedef {'start' | 'waiting' | 'game' | 'end' | 'error'} ScreenName */
 
@@ -67,6 +67,34 @@ export function notice(text) {
 }
 
 // ------------------------------------------------------------------ start
+
+/** What the study says on the first screen. */
+const texts = { title: '', intro: '' };
+
+/** @param {string | undefined} title @param {string | undefined} intro of the study */
+export function setTexts(title, intro) {
+  texts.title = title || texts.title;
+  texts.intro = intro || texts.intro;
+  if (title) document.title = title;
+  showStart(/** @type {any} */ (element('screen-start').dataset['for']) ?? 'new');
+}
+
+/**
+ * The first screen: of somebody who comes, who comes back to a game, or who finds it over.
+ *
+ * @param {'new' | 'returning' | 'over'} whom
+ */
+export function showStart(whom) {
+  texts.title ||= element('start-title').textContent ?? '';
+  texts.intro ||= element('start-intro').textContent ?? '';
+  const { title, intro } = whom === 'returning' ? COMING_BACK : { title: texts.title, intro: whom === 'over' ? GAME_OVER : texts.intro };
+  element('screen-start').dataset['for'] = whom;
+  element('start-title').textContent = title;
+  element('start-intro').textContent = intro;
+  // There is nothing to press: the game goes on by itself.
+  element('play').hidden = whom === 'returning';
+  if (whom !== 'new') say(`${title}. ${intro}`);
+}
 
 /** @type {Record<import('../core/loader.js').Step, string>} */
 const STEP_TEXT = {

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * The course of a participant's visit: start screen, waiting room, game, end.
+ * The course of a participant's visit: start screen, waiting room, game, end; or, of a page that was loaded again in the
+ * middle of a game, back into that.
  *
  * What the server and Python say moves it from one phase to the next; what is shown of each stands in screens.js, hud.js
  * and ending.js.
@@ -9,21 +10,17 @@
 import { seconds } from '../core/bridge.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import { PycoreGame } from '../core/game.js';
+import { forgetSeat, keepSeat, keptSeat } from '../core/seat.js';
 import { Renderer } from './canvas.js';
 import { Deposit } from './deposit.js';
 import { ending, saveFile } from './ending.js';
 import { SETTLING } from './handed.js';
 import { Hud, makeTouchButtons, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
+import { showRoom } from './room.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
-
-/** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
-const REFUSALS = {
-  waited_too_long: 'Nobody else has come so far. You can try again.',
-  server_full: 'All places are taken at the moment. Please try again in a few minutes.',
-  replaced: 'The game was opened in another window, which goes on in place of this one.',
-};
+import { REFUSALS, REPLACED } from './words.js';
 
 export class Visit {
   /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
@@ -32,9 +29,7 @@ export class Visit {
   /** @type {PycoreGame | null} */ #game = null;
   /** @type {Renderer | null} */ #renderer = null;
   #stopKeys = () => {};
-  #countdown = 0;
-  /** When this person asked for a game, ms since the epoch. */
-  #joinedAt = 0;
+  #joinedAt = 0; // when this person asked for a game, ms since the epoch
   /** @type {Deposit | null} */ #deposit = null;
   #endReason = { code: 'complete', text: '', player: /** @type {unknown} */ (undefined) };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
@@ -44,12 +39,14 @@ export class Visit {
    * @param {import('../core/socket.js').Socket} socket
    * @param {import('./storage.js').Outbox} outbox
    * @param {string} sessionId by which the server knows this page again
+   * @param {import('./comeback.js').Comeback} comeback
    */
-  constructor(loaded, socket, outbox, sessionId) {
+  constructor(loaded, socket, outbox, sessionId, comeback) {
     this.loaded = loaded;
     this.socket = socket;
     this.outbox = outbox;
     this.sessionId = sessionId;
+    this.comeback = comeback;
     this.mapping = loaded.manifest.action_mapping ?? DEFAULT_MAPPING;
     socket.onEvent((event, data, arrival) => this.#onEvent(event, data, arrival));
     socket.onState((state, reason) => this.#onSocket(state, reason));
@@ -64,12 +61,41 @@ export class Visit {
 
   start() {
     this.onStored(this.outbox.state);
+    if (this.comeback.game !== null) {
+      this.#enter('returning');
+      this.#comeBack();
+      return;
+    }
+    this.#ready();
+    if (status.notBack === '' && new URLSearchParams(location.search).get('autojoin') === '1') this.join();
+  }
+
+  /** The person may ask for a game. */
+  #ready() {
     this.#enter('start');
     const play = screens.element('play');
     play.removeAttribute('disabled');
     play.textContent = 'Play';
     screens.say('The game is loaded. Press Play to join.');
-    if (new URLSearchParams(location.search).get('autojoin') === '1') this.join();
+  }
+
+  /** Into the game in which this page was when it was loaded again; once more when the connection is back. */
+  #comeBack() {
+    if (!this.socket.connected) return screens.notice('Connecting to the server…');
+    this.comeback.join(this.sessionId).then(
+      (kept) => { if (!kept && status.phase === 'returning') this.#notBack('over'); },
+      (error) => report('visit.return', error),
+    );
+    return undefined;
+  }
+
+  /** Another game may be asked for. @param {string} why */
+  #notBack(why) {
+    this.comeback.forget();
+    status.notBack = why;
+    screens.showStart('over');
+    screens.show('start');
+    this.#ready();
   }
 
   join() {
@@ -81,8 +107,9 @@ export class Visit {
     this.#early = [];
     this.#rounds = [];
     this.#endReason = { code: 'complete', text: '', player: undefined };
-    status.stored = false;
-    status.gone = {};
+    Object.assign(status, { stored: false, gone: {}, notBack: '', load: 0 });
+    this.comeback.forget();
+    screens.showStart('new');
     this.#joinedAt = Date.now();
     this.#enter('waiting');
     screens.showWaiting({});
@@ -117,11 +144,12 @@ export class Visit {
 
   /** @param {import('../core/socket.js').SocketState} state @param {string} reason */
   #onSocket(state, reason) {
-    const active = ['waiting', 'connecting', 'playing', 'between'].includes(status.phase);
+    const active = ['waiting', 'returning', 'connecting', 'playing', 'between'].includes(status.phase);
     if (state === 'connected') {
       screens.notice('');
       // In a game the seat comes back by the session id that the connection presents.
       if (status.phase === 'waiting') this.#join();
+      if (status.phase === 'returning') this.#comeBack();
       this.outbox.kick();
     } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
       this.#stop(new PageError('server-closed', 'The server closed the connection.'));
@@ -132,24 +160,12 @@ export class Visit {
     }
   }
 
-  /** The waiting room tells us only when somebody comes or goes; the time runs on meanwhile. @param {any} room */
-  #showRoom(room) {
-    clearInterval(this.#countdown);
-    const until = Date.now() + (room.ms_remaining ?? 0);
-    const show = guard(report, 'visit.waiting', () => {
-      if (status.phase !== 'waiting') clearInterval(this.#countdown);
-      else screens.showWaiting({ ...room, ms_remaining: room.ms_remaining ? until - Date.now() : null });
-    });
-    this.#countdown = window.setInterval(show, 1000);
-    show();
-  }
-
   /** @param {string} event @param {any} data @param {number} arrival */
   #onEvent(event, data, arrival) {
     if (this.#game === null && this.#seat !== null) this.#early.push({ event, data, arrival });
     switch (event) {
       case 'waiting_room':
-        if (status.phase === 'waiting') this.#showRoom(data);
+        if (status.phase === 'waiting') showRoom(data);
         break;
       case 'pyodide_player_assigned':
         if (this.#game === null) this.#seat = data;
@@ -158,7 +174,7 @@ export class Visit {
         if (this.#game === null) this.#room = data;
         break;
       case 'start_game':
-        if (this.#game === null && status.phase === 'waiting') this.#play(data);
+        if (this.#game === null && ['waiting', 'returning'].includes(status.phase)) this.#play(data);
         break;
       case 'end_game':
         // Without a seat yet it is the end of the last game, whose other player left as we did.
@@ -175,9 +191,17 @@ export class Visit {
 
   /** @param {{code?: string, message?: string, event?: string}} refusal */
   #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
-    const error = new PageError(code, REFUSALS[code] ?? message);
+    const error = new PageError(code, REFUSALS[code] ?? message, code === 'replaced' ? REPLACED : '');
     report(`server ${event}`, error);
-    if (status.phase === 'waiting') this.#stop(error);
+    if (['waiting', 'returning'].includes(status.phase)) this.#stop(error);
+    else if (code === 'replaced' && this.#game !== null && status.phase !== 'done') this.#replaced(error);
+  }
+
+  /** Another window has the seat: what was recorded here is kept, and nothing more is said to anybody. @param {PageError} error */
+  #replaced(error) {
+    guard(report, 'visit.deposit', () => this.#deposit?.take())();
+    this.#game?.halt();
+    this.#stop(error);
   }
 
   // ------------------------------------------------------------------ the game
@@ -190,6 +214,10 @@ export class Visit {
     /** @type {Record<string, any>} */
     const settings = started.scene_metadata ?? room.scene_metadata ?? {};
     this.#enter('connecting');
+    status.load = room.load ?? 0;
+    if (room.return_within > 0) keepSeat({ session: this.sessionId, game: seat.game_id });
+    else forgetSeat();
+    screens.notice('');
     screens.show('game');
     const hud = new Hud(settings);
     const keys = new KeyState(this.mapping);
@@ -207,7 +235,9 @@ export class Visit {
           settings,
           turn_config: room.turn_config ?? null,
           ice_servers: this.loaded.manifest.ice_servers ?? [],
-          joined_ms: this.#joinedAt,
+          // Who comes back asked for nothing, and waited for nobody.
+          ...(this.#joinedAt > 0 ? { joined_ms: this.#joinedAt } : {}),
+          load: status.load,
         },
         socket: this.socket,
         readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
@@ -240,9 +270,7 @@ export class Visit {
   #onNews(news, hud) {
     switch (news.news) {
       case 'log':
-        if (news['level'] === 'error') console.error(news['text']);
-        else if (news['level'] === 'warning') console.warn(news['text']);
-        else console.info(news['text']);
+        console[news['level'] === 'error' ? 'error' : news['level'] === 'warning' ? 'warn' : 'info'](news['text']);
         break;
       case 'episode-end': {
         const data = this.#game?.hud();
@@ -264,6 +292,10 @@ export class Visit {
         break;
       case 'peer':
         if (news['status'] === 'gone') hud.gone(news['player']);
+        else hud.presence(news['player'], news['status']);
+        break;
+      case 'returned':
+        hud.presence(news['player'], 'present');
         break;
       case 'gone':
         hud.gone(news['player'], String(news['on_drop']));
@@ -301,6 +333,13 @@ export class Visit {
     if (game === null || status.phase === 'done' || status.phase === 'failed') return;
     const { code, text, player } = this.#endReason;
     const metrics = game.exportSessionMetrics();
+    forgetSeat();
+    if (code === 'no_return' && status.load > 0) {
+      this.#stopKeys();
+      this.#deposit?.session();
+      this.#notBack(text || code);
+      return;
+    }
     if (game.phase === 'failed' && metrics.frames.total === 0) {
       const error = new PageError(code, text || 'The game could not begin.');
       tellServer(this.socket, 'begin', error);
@@ -326,6 +365,7 @@ export class Visit {
   /** @param {unknown} error */
   #stop(error) {
     this.#enter('failed');
+    forgetSeat();
     this.#stopKeys();
     screens.notice('');
     const described = describe(error);
@@ -343,10 +383,10 @@ export class Visit {
     screens.download('unsent.json', `${JSON.stringify(this.outbox.items, null, 1)}\n`, 'application/json');
   }
 
-  /** The person goes away. */
+  /** The person goes away, or loads the page again: who may come back to a game does not leave it. */
   depart() {
     guard(report, 'visit.deposit', () => this.#deposit?.take())();
-    if (status.phase !== 'done' && status.phase !== 'start') this.socket.emit('leave_game', {});
+    if (!['done', 'start', 'returning'].includes(status.phase) && keptSeat() === null) this.socket.emit('leave_game', {});
   }
 
   #release() {

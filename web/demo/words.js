@@ -39,8 +39,10 @@ function subject(players, seat) {
 }
 
 /** How somebody is reached or why not: a word beside the name. @param {HudPlayer} player */
-export function standing({ gone, interrupted, hidden, path, connection_type: kind }) {
+export function standing({ gone, away, returning, interrupted, hidden, path, connection_type: kind }) {
   if (gone) return 'left';
+  if (returning) return 'coming back';
+  if (away && interrupted) return 'reloading';
   if (interrupted) return 'no answer';
   if (hidden) return 'away';
   if (!path) return 'connecting';
@@ -60,6 +62,9 @@ const seatsOf = (players, which) =>
  */
 export function trouble(players, stalled) {
   const said = (/** @type {number[]} */ seats) => together(seats.map((seat) => subject(players, seat)));
+  const reloading = seatsOf(players, ({ away, returning, interrupted }) => returning || (away && (interrupted || stalled)));
+  if (reloading.length === 1) return `${pageOf(players, reloading[0] ?? 0)} is reloading. The game waits until it is back.`;
+  if (reloading.length > 1) return `The pages of ${said(reloading)} are reloading. The game waits until they are back.`;
   const silent = seatsOf(players, ({ interrupted }) => interrupted);
   if (silent.length > 0) return `${said(silent)} ${silent.length === 1 ? 'does' : 'do'} not answer. The game waits a moment.`;
   const others = seatsOf(players, () => true);
@@ -67,6 +72,30 @@ export function trouble(players, stalled) {
   const away = seatsOf(players, ({ hidden }) => hidden);
   if (away.length > 0) return `${said(away)} ${away.length === 1 ? 'is' : 'are'} in another window.`;
   return '';
+}
+
+/** "Coral’s page" at the beginning of a sentence. @param {HudPlayer[]} players @param {number} seat */
+const pageOf = (players, seat) => `${subject(players, seat)}’s page`;
+
+/** What stands on the first screen of a page that was loaded again in the middle of a game. */
+export const COMING_BACK = {
+  title: 'You are coming back to your game',
+  intro: 'The page is being loaded again. You do not have to do anything, and please keep it open: the game goes on by itself.',
+};
+
+/** The same, where the game is over. */
+export const GAME_OVER = 'Your game has ended meanwhile. You can play a new one.';
+
+/**
+ * How far a page is that comes back, while it steps what was played.
+ *
+ * @param {number} done frames
+ * @param {number} whole
+ * @returns {[title: string, text: string]}
+ */
+export function catchingUp(done, whole) {
+  const share = whole > 0 ? Math.floor((100 * done) / whole) : 0;
+  return ['You are coming back', whole > 0 ? `Catching up: ${share} %` : 'Asking the others…'];
 }
 
 /** "The other player" within a sentence. @param {string} name */
@@ -118,6 +147,7 @@ const ENDINGS = {
   partition: 'The connection to the others was lost, so the session ended early.',
   desync: 'The players’ games no longer agreed, so the session ended early.',
   dropped: 'Your connection was away for too long, so the session ended early for you.',
+  no_return: 'Your page could not come back into the game, so the session ended early.',
 };
 
 /**
@@ -129,6 +159,17 @@ const ENDINGS = {
 export function ended(code, text, players, seat) {
   const name = seat < 0 ? 'The other player' : subject(players, seat);
   if (code === 'player_left') return `${name} has left, so the session ended early.`;
+  if (code === 'no_return' && seat >= 0) return `${name} could not come back, so the session ended early.`;
   if (code === 'returned') return `${name} loaded the page again, so the session ended early.`;
   return ENDINGS[code] ?? `The session ended early: ${text || code}`;
 }
+
+/** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
+export const REFUSALS = {
+  waited_too_long: 'Nobody else has come so far. You can try again.',
+  server_full: 'All places are taken at the moment. Please try again in a few minutes.',
+  replaced: 'The game was opened in another window, which goes on in place of this one.',
+};
+
+/** What to do in a window in whose place another one goes on. */
+export const REPLACED = 'Please go on there. You can close this window.';

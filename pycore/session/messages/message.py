@@ -13,6 +13,8 @@ from pycore.link.link import Link
 
 # Kinds of messages. One that is not known is passed over, so that a later version may add one.
 STATE: Final = 1
+ACCOUNT: Final = 2
+PAST: Final = 3
 
 
 class MessageKind(Protocol):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pycore.errors import described
+from pycore.errors import DecodeError, described
 from pycore.events import DesyncReported, Log
 from pycore.link.link import Link
 from pycore.rollback.seats import Seat
@@ -39,6 +39,8 @@ ANSWER_WITHIN: Final = 20.0
 """Seconds within which a peer tells its side; after that the report is made without."""
 REPORTS: Final = 20
 """Reports of a session at most."""
+TOLD: Final = 2 * REPORTS
+"""States that a peer may tell in a session, since that of an earlier frame may follow one; more are not looked at."""
 
 
 class Report:
@@ -82,6 +84,8 @@ class States:
         """By peer."""
         self._told: dict[int, Told] = {}
         """What peers told that was not compared yet."""
+        self._tells: dict[int, int] = {}
+        """How many each of them has told."""
         self._begun: dict[int, int] = {}
         """By peer, the last episode that a report was begun of."""
         self._count = 0
@@ -133,8 +137,11 @@ class States:
 
     def take(self, link: Link, payload: bytes, now: float) -> None:
         """A peer tells its side. It may not be known here yet that there are two. Raises DecodeError."""
-        told = Told.decode(payload)
         number = link.peer.number
+        self._tells[number] = count = self._tells.get(number, 0) + 1
+        if count > TOLD:
+            raise DecodeError(f"more than {TOLD} states that a peer tells")
+        told = Told.decode(payload)
         report, before = self._open.get(number), self._told.get(number)
         if before is None or report is None or (before.episode, before.frame) != (report.episode, report.frame):
             self._told[number] = told

@@ -30,17 +30,20 @@ class End:
         self._timeline = timeline
         self._episode = episode
         self._payload = b""
+        self._holds = False
 
     def hold(self, frame: int, dispatched: int, sure: bool) -> None:
         """We hold at this frame; `sure`: with everybody's inputs."""
         self._payload = (frame | SURE if sure else frame).to_bytes(4, "big") + dispatched.to_bytes(
             4, "big", signed=True
         )
+        self._holds = True
         for link in self._links:
             link.speak(self.bit)
 
     def revoke(self) -> None:
         """We play on, or the episode is over."""
+        self._holds = False
         for link in self._links:
             link.be_silent(self.bit)
 
@@ -53,7 +56,7 @@ class End:
 
     def payloads(self, link: Link, now: float, by_socket: bool, room: int) -> Sequence[bytes]:
         """As long as we hold."""
-        return (self._payload,) if self._episode.open else ()
+        return (self._payload,) if self._holds and self._episode.open else ()
 
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
         """The peer holds there."""

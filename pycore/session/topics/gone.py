@@ -36,6 +36,8 @@ _HEAD: Final = 9
 _READY_HEAD: Final = 3
 BEYOND_BYTES: Final = 64
 """Frames beyond a hole: no ring of frames has more."""
+NOT_OPEN: Final = 4096
+"""Frames of an episode that has not begun here: more than a window and the longest input delays."""
 
 
 class Hearer(Protocol):
@@ -65,6 +67,11 @@ class Gone:
         self._hearer = hearer
         self._peers = sum([1 << number for number in roster.seats_of])
         """All that there are, a bit each."""
+        self._behind = 0
+
+    def set_behind(self, frames: int) -> None:
+        """We return, and are so many frames behind the others."""
+        self._behind = frames
 
     def check(self, payload: bytes) -> None:
         """Every part must be there; frames that nobody can have reached are refused."""
@@ -82,8 +89,11 @@ class Gone:
         word, unheard, _wants = self._read(payload)
         if (unheard | word.gone | word.ready) & ~self._peers or word.ready & ~word.gone:
             raise DecodeError("a GONE block names peers that there are not")
-        if self._episode.open and word.episode == self._episode.number & 0xFF:
-            opened = self._timeline.frames.opened
+        ahead = (word.episode - self._episode.number) & 0xFF
+        if ahead <= 1:
+            # Of an episode that is not open here nobody has more frames than can be reached without us.
+            opened = self._timeline.frames.opened if self._episode.open and not ahead else NOT_OPEN
+            opened += self._behind
             for seat, held in word.held.items():
                 if held.mark + held.beyond.bit_length() > opened:
                     raise DecodeError(f"inputs of seat {seat} that nobody can have given while {opened} is the last")
@@ -110,6 +120,9 @@ class Gone:
         if payload[0] == READY_OF:
             if payload[1] == arrival.episode & 0xFF:
                 self._hearer.heard_ready(payload[2], arrival.episode, payload[_READY_HEAD:])
+            return
+        if payload[2] != arrival.episode & 0xFF:
+            # It was looked at as one of another episode.
             return
         word, unheard, wants = self._read(payload)
         codes = payload[_HEAD : _HEAD + word.gone.bit_count()]

@@ -27,15 +27,22 @@ from pycore.wire.datagram import BLOCK_BYTES
 ENTRY_BYTES: Final = 4 + HASH_BYTES
 HEARD: Final = 1 << 31
 WANT: Final = 1 << 30
+AGAIN_WITHIN: Final = 1.0
+"""Seconds after which a hash rides again at the latest: a round trip that was longer may be one of an outage that is
+over, and at the end of an episode all wait for it."""
+RIDES: Final = 4
+"""So often a hash can ride before it is forgotten."""
 
 
 class HashExchange:
     """One link's exchange in one episode. `kept` frames' hashes are kept; the oldest goes first."""
 
-    __slots__ = ("_again_at", "_answers", "_forgotten", "_kept", "_own", "_theirs", "_wanted", "compared")
+    __slots__ = ("_again_at", "_answers", "_first", "_forgotten", "_kept", "_own", "_theirs", "_wanted", "compared")
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, first: int = 0) -> None:
         self._kept = kept
+        self._first = first
+        """The first frame of which the peer asks for our hash."""
         self._own: dict[int, bytes] = {}
         self._theirs: dict[int, bytes] = {}
         self._forgotten = -1
@@ -49,6 +56,8 @@ class HashExchange:
 
     def own(self, frame: int, digest: bytes) -> tuple[bytes, bytes] | None:
         """Note our hash of `frame`; returns (ours, theirs) if the peer's came before and differs."""
+        if frame < self._first:
+            return None
         self._bound(self._own)
         self._own[frame] = digest
         self._wanted.append(frame)
@@ -74,6 +83,20 @@ class HashExchange:
             self._answers.append(frame)
         difference = self._compare(frame) if new else None
         return None if difference is None else (frame, *difference)
+
+    def begun_anew(self, known: int) -> HashExchange:
+        """One with another load of the peer's page, which will have everything up to the frame `known`: it compares the
+        last hash of that, and all of ours behind it."""
+        first = max([frame for frame in self._own if frame <= known + 1], default=0)
+        anew = HashExchange(self._kept, first)
+        for frame, digest in self._own.items():
+            anew.own(frame, digest)
+        return anew
+
+    @property
+    def first(self) -> int:
+        """The first frame of which hashes are compared."""
+        return self._first
 
     def cut(self, frame: int) -> None:
         """Ours from this frame on are taken back: the episode ends before."""
@@ -114,6 +137,10 @@ class HashExchange:
         """Whether the peer's hash of `frame` has come."""
         return frame in self._theirs
 
+    def ride_again(self) -> None:
+        """The way has changed: what rode on the old one may never come."""
+        self._again_at.clear()
+
     def entries(self, now: float, again_at: float, most: int) -> list[bytes]:
         """What rides in the packet of `now`, `most` entries; what is wanted rides again from `again_at` on."""
         entries: list[bytes] = []
@@ -135,18 +162,22 @@ class HashExchange:
 
 
 class Hashes:
-    """The exchanges of all links. `kept` is how many hashes of an episode each keeps."""
+    """The exchanges of all links. `kept` is how many hashes of an episode each keeps, `every` the frames between
+    two, `period` the seconds of a frame."""
 
     kind = HASH
     bit = 1 << HASH
     of_session = False
 
-    def __init__(self, links: Sequence[Link], journal: Journal, kept: int, period: float, states: States) -> None:
+    def __init__(
+        self, links: Sequence[Link], journal: Journal, kept: int, period: float, every: int, states: States
+    ) -> None:
         self._links = links
         self._journal = journal
         self._states = states
         self._kept = kept
         self._period = period
+        self._patience = min(AGAIN_WITHIN, kept * every * period / RIDES)
         self._before = {link.peer.number: 0 for link in links}
         self._of = {link.peer.number: HashExchange(kept) for link in links}
 
@@ -158,6 +189,22 @@ class Hashes:
         self._states.leave()
         for link in self._links:
             link.be_silent(self.bit)
+
+    def begin_anew(self, link: Link, known: int) -> None:
+        """Another load of the peer's page is there, which will have everything up to the frame `known`."""
+        number = link.peer.number
+        before = self._of[number]
+        self._before[number] += before.compared
+        self._of[number] = before.begun_anew(known)
+        link.speak(self.bit)
+
+    def begin_with(self, link: Link, first: int) -> None:
+        """We return, and the peer compares hashes from this frame on."""
+        self._of[link.peer.number] = HashExchange(self._kept, first)
+
+    def first(self, link: Link) -> int:
+        """The first frame whose hash is compared with a peer."""
+        return self._of[link.peer.number].first
 
     def cut(self, frame: int) -> None:
         """Our hashes from this frame on are taken back."""
@@ -206,8 +253,11 @@ class Hashes:
         if not exchange.riding:
             link.be_silent(self.bit)
             return ()
+        if link.flush:
+            exchange.ride_again()
         rtt = (link.paths.socket if by_socket else link.paths.wire).rtt or 0.0
-        entries = exchange.entries(now, now + rtt + 2 * self._period, max(1, (room - BLOCK_BYTES) // ENTRY_BYTES))
+        again_at = now + min(rtt + 2 * self._period, self._patience)
+        entries = exchange.entries(now, again_at, max(1, (room - BLOCK_BYTES) // ENTRY_BYTES))
         return (b"".join(entries),) if entries else ()
 
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:

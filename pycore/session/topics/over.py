@@ -22,7 +22,7 @@ KNOWN: Final = 1
 
 REASONS: Final = (
     "", "complete", "stop", "player_left", "desync", "dropped", "returned", "aborted", "no_progress", "ready_timeout",
-    "p2p_timeout", "version", "config", "initial_state", "decode", "error", "partition",
+    "p2p_timeout", "version", "config", "initial_state", "decode", "error", "partition", "no_return",
 )  # fmt: skip
 """Codes of reasons; the position is the number that travels. A code of the caller's own travels as `aborted`."""
 
@@ -60,6 +60,10 @@ class Over:
     def gone(self, link: Link) -> None:
         """The server calls the peer gone: it would refuse every word to it."""
         self._gone.add(link.peer.number)
+
+    def begin_anew(self, link: Link) -> None:
+        """Another load of the peer's page is there."""
+        self._gone.discard(link.peer.number)
 
     def reaches(self, link: Link) -> bool:
         """Whether the server would take a word to the peer."""

@@ -134,7 +134,8 @@ class Ready:
 
     def __init__(self, episode: Episode, incarnation: int, agreed: Mapping[str, Any], *, watches: bool = False) -> None:
         self._watches = watches
-        """Whether we have no seat: then no input of ours says that we play, and each ready wants an answer."""
+        """Whether we have no seat: then no input of ours says that we play, and each ready wants an answer. So does
+        that of a page that came back: that we play does not say whose ready we have."""
         self._asked: set[Link] = set()
         self._episode = episode
         self._incarnation = incarnation
@@ -180,6 +181,6 @@ class Ready:
         same = arrival.episode == arrival.running
         heard = bool(payload[1] & HEARD) if same and len(payload) > 1 else None
         link.peer.said_ready(arrival.episode, payload, heard, arrival.by_socket)
-        if same and self._watches:
+        if same and (self._watches or link.peer.load):
             self._asked.add(link)
             link.speak(self.bit)

@@ -1,4 +1,5 @@
-"""STATUS: the page is hidden. A packet of a link without the block says that it is visible."""
+"""STATUS: the page is hidden, or was loaded again and steps what was played. A packet of a link without the block says
+that it is visible, and plays."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Sequence
 
 from pycore.events import PeerStatus
 from pycore.link.link import Link
-from pycore.link.peer import HIDDEN
+from pycore.link.peer import HIDDEN, RETURNING
 from pycore.session.journal import Journal
 from pycore.session.topics.topic import STATUS, Arrival, fixed_size
 
@@ -22,13 +23,19 @@ class Status:
         self._links = links
         self._journal = journal
         self.hidden = False
+        self._marks = 0
 
     def set(self, hidden: bool, now: float) -> None:
         """The own page was hidden or shown."""
         self.hidden = hidden
         self._journal.seen(hidden, now)
+        self.mark(HIDDEN, hidden)
+
+    def mark(self, mark: int, on: bool) -> None:
+        """One of the marks is so from now on, or not."""
+        self._marks = self._marks | mark if on else self._marks & ~mark
         for link in self._links:
-            if hidden:
+            if self._marks:
                 link.speak(self.bit)
             else:
                 link.be_silent(self.bit)
@@ -39,7 +46,7 @@ class Status:
 
     def payloads(self, link: Link, now: float, by_socket: bool, room: int) -> Sequence[bytes]:
         """As long as it is so."""
-        return (bytes((HIDDEN,)),) if self.hidden else ()
+        return (bytes((self._marks,)),) if self._marks else ()
 
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
         """The newest packet counts."""
@@ -52,4 +59,5 @@ class Status:
 
     def _said(self, link: Link, status: int) -> None:
         if link.peer.said_status(status):
-            self._journal.say(PeerStatus(seat=link.seat, status="hidden" if status & HIDDEN else "present"))
+            word = "returning" if status & RETURNING else "hidden" if status & HIDDEN else "present"
+            self._journal.say(PeerStatus(seat=link.seat, status=word))

@@ -57,6 +57,15 @@ class Terms:
         self._own = tuple([min(delay, LONGEST_DELAY) for delay in delays])
         self._say()
 
+    def inherit(self, delays: Sequence[int]) -> None:
+        """We return to the first episode, for which this was decided."""
+        self._own = tuple(delays)
+        self._decided(self._own)
+
+    def begin_anew(self, link: Link) -> None:
+        """Another load of a peer's page is there, which has said nothing yet."""
+        self._of.pop(link.peer.number, None)
+
     def decide(self) -> bool:
         """Whether it is known with what all begin, which may be news."""
         if self.decided is None and self._own is not None and not self.lacking():

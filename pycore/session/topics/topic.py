@@ -24,6 +24,7 @@ END: Final = 5
 DEAF: Final = 6
 OVER: Final = 7
 GONE: Final = 8
+RETURN: Final = 9
 TERMS: Final = 10
 
 

@@ -38,7 +38,7 @@ const settled = async () => { for (let turn = 0; turn < 20; turn += 1) await new
 let visits = 0;
 
 /** A visit of the page by plain http: what it sent, what it shows, and its game in our hands. */
-async function visit({ load = async () => ({ create: 'create', makeEnvironment: () => 'env', manifest: { title: 'Tag' } }), play = null, answer = { status: 'ok' } } = {}) {
+async function visit({ load = async () => ({ create: 'create', makeEnvironment: () => 'env', manifest: { title: 'Tag' } }), play = null, answer = { status: 'ok' }, answers = [] } = {}) {
   const status = { textContent: 'Loading…' };
   const sent = [];
   const listeners = {};
@@ -76,7 +76,7 @@ async function visit({ load = async () => ({ create: 'create', makeEnvironment: 
         onState: (listener) => { listeners.state = listener; },
         onEvent: (listener) => { listeners.event = listener; },
         emit: (event, data) => { sent.push([event, data]); return true; },
-        request: async (event, data) => { sent.push([event, data]); return answer; },
+        request: async (event, data) => { sent.push([event, data]); return answers.shift() ?? answer; },
       };
     },
     play: play ?? ((given) => { visited.given = given; return game; }),
@@ -86,9 +86,9 @@ async function visit({ load = async () => ({ create: 'create', makeEnvironment: 
   await settled();
   visited.tell = (event, data = {}) => listeners.event(event, data, 0.5);
   visited.connected = () => listeners.state('connected', '');
-  visited.begins = () => {
+  visited.begins = (room = {}) => {
     visited.tell('pyodide_player_assigned', { game_id: 'g', player_id: 1, game_seed: 5 });
-    visited.tell('pyodide_game_ready', { players: [0, 1], turn_config: null });
+    visited.tell('pyodide_game_ready', { players: [0, 1], turn_config: null, ...room });
     visited.tell('webrtc_signal', { type: 'offer' });
     visited.tell('start_game', { scene_metadata: { fps: 20 } });
   };
@@ -201,6 +201,41 @@ for (const [what, [where, given, happens, said]] of Object.entries(BEFORE)) {
     assert.deepEqual(page.sent, [], 'who cannot play asks for no game');
   });
 }
+
+test('a page that is loaded again asks for its seat in its game, and says which load it is', async () => {
+  const kept = new Map();
+  globalThis.sessionStorage = {
+    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
+  };
+  try {
+    const first = await visit();
+    first.begins({ return_within: 60, load: 0 });
+    const again = await visit();
+    assert.deepEqual(again.sent, [['join_game', { session_id: first.session, game_id: 'g' }]]);
+    again.begins({ return_within: 60, load: 1 });
+    assert.equal(again.given.config.load, 1);
+    again.given.onNews({ news: 'done', reason: 'complete', text: '' });
+    again.given.onOver();
+    assert.equal(kept.size, 0, 'there is nothing to come back to');
+    const other = await visit();
+    other.begins({ return_within: 0, load: 0 });
+    assert.equal(kept.size, 0, 'where nobody returns nothing is kept');
+  } finally {
+    delete globalThis.sessionStorage;
+  }
+});
+
+test('a page whose game is over meanwhile asks for another one', async () => {
+  const kept = new Map([['pycore-seat', JSON.stringify({ session: 'mine', game: 'old' })]]);
+  globalThis.sessionStorage = { getItem: (key) => kept.get(key) ?? null, removeItem: (key) => void kept.delete(key) };
+  try {
+    const page = await visit({ answers: [{ status: 'ok', state: 'over' }] });
+    assert.deepEqual(page.sent, [['join_game', { session_id: 'mine', game_id: 'old' }], ['join_game', { session_id: 'mine' }]]);
+    assert.equal(kept.size, 0);
+  } finally {
+    delete globalThis.sessionStorage;
+  }
+});
 
 test('a player who cannot be reached is said, and how the game ended', async () => {
   const page = await visit();

@@ -112,7 +112,9 @@ async function presented(search) {
   globalThis.window = { setTimeout: () => 0, clearTimeout: () => {}, location: { search } };
   const client = 'export const io = (options) => { globalThis.asked = options; return { on() {}, onAny() {} }; };';
   await connectSocket(`data:text/javascript,${encodeURIComponent(client)}`, 'secret', () => {});
-  return globalThis.asked.auth;
+  const { page, ...auth } = globalThis.asked.auth;
+  assert.match(page, /^[0-9a-f]{36}$/, 'by it the server knows a page that was loaded again');
+  return auth;
 }
 
 test('the page says its address with its first word, so that the server knows who could not even load it', async () => {

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { ended, gettingReady, hasLeft, isBack, listedName, playerName, standing, together, trouble, waiting } from '../../../web/demo/words.js';
+import { COMING_BACK, GAME_OVER, catchingUp, ended, gettingReady, hasLeft, isBack, listedName, playerName, standing, together, trouble, waiting } from '../../../web/demo/words.js';
 
 const NAMED = [
   { id: 0, you: true, name: 'Blue' }, { id: 1, you: false, name: 'Coral', path: 'p2p' },
@@ -33,6 +33,9 @@ test('beside a name stands how that player is reached, or why not, the worst fir
   assert.equal(standing({ ...direct, hidden: true }), 'away');
   assert.equal(standing({ ...direct, hidden: true, interrupted: true }), 'no answer');
   assert.equal(standing({ ...direct, interrupted: true, gone: true }), 'left');
+  assert.equal(standing({ ...direct, interrupted: true, away: true }), 'reloading');
+  assert.equal(standing({ ...direct, away: true }), 'direct', 'who is heard has only lost the server');
+  assert.equal(standing({ ...direct, returning: true, away: true, interrupted: true }), 'coming back');
 });
 
 test('names are joined as in a sentence', () => {
@@ -45,6 +48,24 @@ test('it is said who does not answer, and that the game waits', () => {
   const both = with_(NAMED, { 1: { interrupted: true }, 2: { interrupted: true } });
   assert.equal(trouble(both, true), 'Coral and Green do not answer. The game waits a moment.');
   assert.equal(trouble(with_(TWO, { 1: { interrupted: true } }), true), 'The other player does not answer. The game waits a moment.');
+});
+
+test('whose page is loaded again is named, and that the game waits for it', () => {
+  const away = { interrupted: true, away: true };
+  assert.equal(trouble(with_(NAMED, { 1: away }), true), 'Coral’s page is reloading. The game waits until it is back.');
+  assert.equal(trouble(with_(TWO, { 1: away }), false), 'The other player’s page is reloading. The game waits until it is back.');
+  assert.equal(trouble(with_(TWO, { 1: { returning: true } }), false), 'The other player’s page is reloading. The game waits until it is back.');
+  const both = with_(NAMED, { 1: away, 2: { returning: true } });
+  assert.equal(trouble(both, true), 'The pages of Coral and Green are reloading. The game waits until they are back.');
+  // A game that stands waits for somebody who is away also before that is a silence.
+  assert.equal(trouble(with_(TWO, { 1: { away: true } }), true), 'The other player’s page is reloading. The game waits until it is back.');
+  assert.equal(trouble(with_(TWO, { 1: { away: true } }), false), '');
+});
+
+test('who comes back sees how far that is', () => {
+  assert.deepEqual(catchingUp(0, 0), ['You are coming back', 'Asking the others…']);
+  assert.deepEqual(catchingUp(150, 200), ['You are coming back', 'Catching up: 75 %']);
+  assert.deepEqual(catchingUp(199, 200), ['You are coming back', 'Catching up: 99 %']);
 });
 
 test('who is gone is waited for no more', () => {
@@ -98,13 +119,16 @@ test('the end names who it is due to', () => {
   assert.equal(ended('player_left', '', NAMED, 2), 'Green has left, so the session ended early.');
   assert.equal(ended('player_left', '', NAMED, -1), 'The other player has left, so the session ended early.');
   assert.equal(ended('returned', '', NAMED, 1), 'Coral loaded the page again, so the session ended early.');
+  assert.equal(ended('no_return', '', NAMED, 1), 'Coral could not come back, so the session ended early.');
+  assert.equal(ended('no_return', '', NAMED, -1), 'Your page could not come back into the game, so the session ended early.');
   assert.equal(ended('no_progress', 'nothing moved', NAMED, -1), 'The session ended early: nothing moved');
 });
 
 test('no word of networks is said to people who play', () => {
   const said = [
-    ...['player_left', 'returned', 'partition', 'dropped', 'stop'].map((code) => ended(code, '', NAMED, 1)),
-    trouble(with_(NAMED, { 1: { interrupted: true } }), true), trouble(NAMED, true), hasLeft(NAMED, 1, 'end'), gettingReady(NAMED),
+    ...['player_left', 'returned', 'no_return', 'partition', 'dropped', 'stop'].map((code) => ended(code, '', NAMED, 1)),
+    trouble(with_(NAMED, { 1: { interrupted: true } }), true), trouble(with_(NAMED, { 1: { returning: true } }), true),
+    COMING_BACK.title, COMING_BACK.intro, GAME_OVER, ...catchingUp(1, 2), trouble(NAMED, true), hasLeft(NAMED, 1, 'end'), gettingReady(NAMED),
   ].join(' ');
   assert.doesNotMatch(said, /P2P|socket|peer|rollback|frame|\bms\b|session_id|TURN/i);
 });

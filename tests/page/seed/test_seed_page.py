@@ -28,14 +28,15 @@ def test_two_people_with_names_for_seats_play_three_episodes_by_peer(stage: Stag
     and in every episode.
     """
     study = scene(num_episodes=3, pycore={})
-    played = play(stage, study, latency_ms=30)
-    by_peer(played)
-    if played.server.inputs:
-        # A page stood still, which this machine may do once.
-        played = play(replace(stage, data=stage.data / "again"), study, latency_ms=30)
+    for number in range(4):
+        played = play(replace(stage, data=stage.data / f"game-{number}"), study, latency_ms=30)
+        by_peer(played)
+        verify(played)
+        verify_books(played)
+        if not played.server.inputs:
+            break
+        # A page stood still, which any may do on a machine that is busy.
     assert played.server.inputs == 0
-    verify(played)
-    verify_books(played)
     assert played.total("inputs", "sentViaSocketIO") == 0
     assert played.total("rollbacks", "performed") >= 3
     shown = {*PERMANENT, "scores", "player-0", "player-1", *(f"coin-{number}" for number in range(60))}

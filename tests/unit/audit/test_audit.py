@@ -148,7 +148,7 @@ def test_an_array_of_pixels_is_drawn() -> None:
         (audited.Pixels, "note", "nothing_drawn", "render.. gives: a bytes; it must be"),
         (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
-        pytest.param(audited.Slow, "slow", "slow_step", "a step takes 1[2-9] ms", marks=pytest.mark.slow),
+        (audited.Slow, "slow", "slow_step", r"a step takes (1[2-9]|[2-9]\d|\d{3,}) ms"),
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
         (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
         (audited.Walked, "unfit", "laws", "gave something else"),
@@ -347,7 +347,7 @@ def test_players_are_chosen_and_actions_are_numbers_where_that_is_said() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "same"), [("Fit", True), ("Waves", False)])
+@pytest.mark.parametrize(("name", "same"), [pytest.param("Fit", True, marks=pytest.mark.long), ("Waves", False)])
 def test_the_same_actions_are_played_in_pyodide(name: str, same: bool) -> None:
     """What differs is named with its field, and is no reason to refuse: players in browsers agree."""
     report = audit(f"{FILE}:{name}", frames=FRAMES, pyodide=NEWEST.source)

@@ -141,6 +141,9 @@ def test_an_unknown_word_is_refused_with_the_list_of_those_known() -> None:
 def test_nobody_plays_on_where_the_pages_server_ends_the_game() -> None:
     """Whatever the study says: nothing would be passed on any more."""
     assert Settings.of(scene(pycore={"on_drop": "end"}).settings).on_drop == "end"
+    assert Settings.of(scene().settings).return_within == 0
+    with pytest.raises(ConfigError, match="keeps no seat"):
+        scene(pycore={"return_within": 60})
     with pytest.raises(ConfigError, match="in this page it is 'end': its server ends the game"):
         scene(pycore={"on_drop": "default_action"})
 

@@ -109,7 +109,7 @@ def fell_back(of: Outcome) -> bool:
 HAPPENED: dict[str, tuple[tuple[str, ...], Callable[[Outcome, Outcome], bool]]] = {
     "leave": (("leave 1@2",), lambda of, calm: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
     "vanish": (("vanish 1@2",), lambda of, calm: of.reasons == ("player_left", "gone") and 30 < of.frames < 120),
-    "reload": (("reload 1@2",), lambda of, calm: "returned" in of.reasons),
+    "reload": (("reload 1@2",), lambda of, calm: of.frames == 240 and of.reasons == ("complete", "complete")),
     "break": (("break 1@3",), lambda of, calm: of.reasons == ("player_left", "error") and 30 < of.frames < 120),
     "stop": (("stop 1@3",), lambda of, calm: of.reasons == ("stop", "stop") and 60 < of.frames < 120),
     "hide": (("hide 1@2-5",), lambda of, calm: of.frames == 240 and of.rollbacks < calm.rollbacks),

@@ -153,7 +153,7 @@ uvicorn.server.asyncio = _Brisk()  # type: ignore[attr-defined]
 def running(folder: Path, *, database: str | None = None, **options: Any) -> Iterator[Relay]:
     """A relay in a thread of its own, on a free port."""
     url = database or f"sqlite:///{folder / 'study.db'}?timeout=0.2"
-    options.setdefault("settings", {"fps": 30, "max_steps": 100})
+    options.setdefault("settings", {"fps": 30, "max_steps": 100, "return_within": 0})
     app = create_app(database=url, **options)
     bound = serve.bind("127.0.0.1", 0)
     server = serve.server(app)

@@ -17,7 +17,7 @@ from pycore.relay.rooms import COMPLAINT_S, Outgoing
 
 def lobby_of(players: int) -> tuple[Lobby, str]:
     """A game of so many, whose sockets are s0, s1, …; and the game's id."""
-    lobby = Lobby(players=range(players), settings={}, limits=Limits())
+    lobby = Lobby(players=range(players), settings={"return_within": 0}, limits=Limits())
     for number in range(players):
         lobby.connect(f"s{number}", {"session_id": f"session {number}"}, 0.0)
         lobby.join(f"s{number}", {}, 0.0, 0.0)

@@ -66,9 +66,11 @@ def test_the_start_has_exactly_the_payloads_of_the_page(relay: Relay) -> None:
                     "player_subjects": {"0": "anna" if player == 0 else None, "1": None},
                     "server_authoritative": False,
                     "turn_config": None,
-                    "scene_metadata": {"fps": 30, "max_steps": 100},
+                    "scene_metadata": {"fps": 30, "max_steps": 100, "return_within": 0},
+                    "load": 0,
+                    "return_within": 0,
                 }
-                assert started == {"scene_metadata": {"fps": 30, "max_steps": 100}, "game_id": game}
+                assert started == {"scene_metadata": ready["scene_metadata"], "game_id": game}
 
     asyncio.run(go())
 
@@ -323,7 +325,7 @@ def test_a_page_that_failed_before_it_joined_is_told_with_its_subject(
 def test_a_seat_is_kept_longer_than_a_page_takes_to_load_on_a_slow_phone(back_after: float, kept: bool) -> None:
     """Ten seconds of Pyodide, and what socket.io waits before it tries again; and nothing that was sent meanwhile at 60
     frames a second is lost: an input and two signals a frame."""
-    lobby = Lobby(players=[0, 1], settings={}, limits=Limits())
+    lobby = Lobby(players=[0, 1], settings={"return_within": 0}, limits=Limits())
     for sid in ("one", "two"):
         lobby.connect(sid, {"session_id": sid}, 0.0)
         lobby.join(sid, {}, 0.0, 0.0)

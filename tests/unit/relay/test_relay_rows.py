@@ -125,7 +125,7 @@ def test_a_piece_that_is_none_is_refused_by_name(relay: Relay) -> None:
             cut = packed(good)["packed"][:20]
             for change, code in (
                 ({"player_id": 1}, "not_your_seat"), ({"first": -1}, "malformed"), ({"frames": 4}, "malformed"),
-                ({"base": 4}, "malformed"), ({"last": 1}, "malformed"), ({"data": None}, "malformed"),
+                ({"base": -1}, "malformed"), ({"last": 1}, "malformed"), ({"data": None}, "malformed"),
                 ({"data": good["data"][:-1]}, "malformed"), ({"packed": bomb}, "too_large"),
                 ({"packed": 3}, "malformed"),
                 ({"packed": cut}, "malformed"), ({"packed": "=?"}, "malformed"), ({"revision": None}, "malformed"),

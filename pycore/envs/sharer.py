@@ -1,0 +1,153 @@
+"""Snapshots by capture, and what picklers ask while one is made: what is shared, kept, copied beside the pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from pycore.envs.arrays import copies
+from pycore.envs.attributes import changing_state, put_changing_state
+from pycore.envs.kinds import reduction_of
+from pycore.envs.memory import Memory
+from pycore.envs.standing import standing_beside
+from pycore.envs.stock import GENERATOR, KEPT, LAYER, SHARED
+from pycore.envs.subclasses import Reduce, is_all_attributes, plainly
+from pycore.frozen import Named
+
+__all__ = ["Captured", "Sharer", "is_same"]
+
+_SHARED: Final = SHARED, ()
+_GENERATOR: Final = GENERATOR, ()
+
+
+class Captured(Named):
+    """A snapshot by capture."""
+
+    layers: tuple[Any, ...]
+    data: bytes
+    """The attributes of each layer, pickled."""
+    stock: tuple[Any, ...]
+    """What the pickle has numbers for."""
+    shared: tuple[Any, ...]
+    """What the marks in the pickle stand for, in order: objects that are shared,"""
+    kept: tuple[Any, ...]
+    """those that are kept,"""
+    arrays: tuple[Any, ...]
+    """copies of arrays,"""
+    numbers: tuple[Any, ...]
+    """numbers of numpy's,"""
+    generators: tuple[tuple[Any, bytes], ...]
+    """and generators with their states."""
+
+
+def is_same(one: Captured, other: Captured) -> bool:
+    """Whether two snapshots are of the same state. It may be that they are where this says no."""
+    return (
+        one.data == other.data
+        and _are_same(one.stock, other.stock)
+        and _are_same(one.shared, other.shared)
+        and _are_same(one.kept, other.kept)
+        and [(id(generator), state) for generator, state in one.generators]
+        == [(id(generator), state) for generator, state in other.generators]
+        and _told_of(one) == _told_of(other)
+    )
+
+
+def _told_of(captured: Captured) -> list[Any]:
+    """What can be compared of arrays and numbers."""
+    return [(value.dtype, value.shape, value.tobytes()) for value in (*captured.arrays, *captured.numbers)]
+
+
+def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Whether these are the very objects. What is kept may have any idea of being equal."""
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
+
+
+class _Reductions(dict[type, Reduce]):
+    """By type, how an object is reduced: decided when the first of its kind is met."""
+
+    def __init__(self, sharer: Sharer) -> None:
+        self._sharer = sharer
+
+    def __missing__(self, kind: type) -> Reduce:
+        self[kind] = found = reduction_of(kind, self._sharer)
+        return found
+
+
+class Sharer:
+    """What the snapshot that is being made refers to by number: its layers, and what is shared."""
+
+    def __init__(self, memory: Callable[[Any], Memory | None]) -> None:
+        self.reductions = _Reductions(self)
+        self._memory = memory
+        self._kinds: set[type] = set()
+        self._layers: dict[int, int] = {}
+        self.shared: list[Any] = []
+        self.arrays: list[Any] = []
+        self.numbers: list[Any] = []
+        self._kept: list[Any] = []
+        self._generators: list[tuple[Any, bytes]] = []
+        self._lists = self.shared, self._kept, self.arrays, self.numbers, self._generators
+
+    def begin(self, layers: tuple[Any, ...]) -> None:
+        """Start a snapshot of these layers."""
+        for each in self._lists:  # the last one may have failed
+            each.clear()
+        self._layers = {id(layer): number for number, layer in enumerate(layers)}
+        for layer in layers:
+            kind = type(layer)
+            if kind not in self._kinds:
+                self._kinds.add(kind)
+                self.reductions[kind] = self._layer_or(self.reductions[kind])
+
+    def captured(self, layers: tuple[Any, ...], data: bytes, stock: tuple[Any, ...]) -> Captured:
+        """The snapshot, and nothing of it is left here."""
+        shared, kept, arrays, numbers, generators = map(tuple, self._lists)
+        arrays = tuple(copies(arrays))
+        for each in self._lists:
+            each.clear()
+        return tuple.__new__(Captured, (layers, data, stock, shared, kept, arrays, numbers, generators))
+
+    def _layer_or(self, reduce: Reduce) -> Reduce:
+        def reduced(value: Any) -> Any:
+            number = self._layers.get(id(value))
+            return reduce(value) if number is None else (LAYER, (number,))
+
+        return reduced
+
+    def share(self, value: Any) -> Any:
+        """Refer to it."""
+        self.shared.append(value)
+        return _SHARED
+
+    def keep(self, value: Any) -> Any:
+        """Refer to it, with its attributes beside it."""
+        self._kept.append(value)
+        return KEPT, (), changing_state(value), None, None, put_changing_state
+
+    def standing(self, kind: type) -> dict[int, Any]:
+        """Those of a class."""
+        found = standing_beside((*self._kinds, kind)) if is_all_attributes(kind) else {}
+        return {place: value for place, value in found.items() if type(value) is kind}
+
+    def keeps(self, value: Any) -> bool:
+        """Whether it is a layer."""
+        return id(value) in self._layers
+
+    def generator(self, value: Any) -> Any:
+        """Share it, with its state beside it, where that lies in memory."""
+        memory = self._memory(value)
+        if memory is None:
+            return _with_its_bits(value)
+        self._generators.append((value, memory.state().data))
+        return _GENERATOR
+
+
+def _with_its_bits(value: Any) -> Any:
+    """A generator of numpy whose state lies elsewhere, with its bit generator, as numpy 2 has it. numpy 1 has the name
+    of its kind there, and whoever draws from the bit generator itself would then draw from another one."""
+    reduced = plainly(value)
+    bits = getattr(value, "_bit_generator", None)
+    if bits is None or any(argument is bits for argument in reduced[1]):
+        return reduced
+    return type(value), (bits,), *reduced[2:]

@@ -1,0 +1,93 @@
+"""A page that is loaded again in mid-game and comes back: where it went on, and what was read of its player.
+
+Of its own frames around the return the record may have what either load read, or the default action: what the load
+before had sent stands, of what nobody had got nobody knows. Before and behind that it has what was read, and nothing
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pycore.rehearsal.departures import Departed
+from pycore.settings import Settings
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Where a page went on."""
+
+    player: str
+    seat: int
+    frames: int
+    """What the load before had stepped."""
+    episode: int
+    frame: int
+    """The first frame that the later load played."""
+    unsure: int
+    """Up to this frame an action may be of either load."""
+    earlier: Mapping[str, Any]
+    """What the load before had read in that episode, by frame."""
+    seconds: float | None = None
+    """From the reload until it played."""
+
+    def is_unsure(self, seat: int, episode: int, frame: int) -> bool:
+        """Whether an action may be of either load."""
+        return (seat, episode) == (self.seat, self.episode) and self.frame <= frame <= self.unsure
+
+    def as_json(self) -> dict[str, Any]:
+        """For the verdict of a script."""
+        return {
+            "player": self.player, "frames": self.frames, "episode": self.episode, "frame": self.frame,
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        took = "" if self.seconds is None else f" {self.seconds:.1f} s later"
+        return (
+            f"player {self.player} loaded its page again after {self.frames:,} frames, and played on{took}, from frame "
+            f"{self.frame:,} of episode {self.episode} on"
+        )
+
+
+def resumed(
+    before: Departed,
+    metrics: Mapping[str, Mapping[str, Any]],
+    read: Sequence[Mapping[str, Any]],
+    settings: Settings,
+    delay: int,
+    seconds: float | None = None,
+) -> tuple[Resumed | None, Sequence[Mapping[str, Any]], list[str]]:
+    """Where the page of `before` went on, by the `metrics` of all; with both loads' readings of it as one, and what is
+    wrong with that. `read` is the later load's."""
+    player = before.player
+    own = metrics[player]
+    said = {
+        (each["episode"], each["frame"])
+        for other, of in metrics.items() if other != player
+        for each in of.get("returns", ()) if str(each["playerId"]) == player and each["load"] == own.get("load")
+    }  # fmt: skip
+    if not own.get("load") or not said:
+        return None, read, [f"player {player} loaded its page again, and did not come back into its game"]
+    if len(said) > 1:
+        return None, read, [f"the others say differently where player {player} came back: {sorted(said)}"]
+    ((episode, last),) = said
+    unseen = [(each["episode"], each["to"]) for each in own.get("unseen", ())]
+    if unseen != ([(episode, last)] if last >= 0 else []):
+        return None, read, [f"player {player} stepped {unseen} again, and came back behind frame {last} of {episode}"]
+    frame = last + 1
+    earlier = dict(before.read[episode]) if episode < len(before.read) else {}
+    merged = [dict(of) for of in before.read[:episode]]
+    merged += [{}] * (episode - len(merged))
+    merged.append({at: action for at, action in earlier.items() if int(at) < frame})
+    if read:
+        merged[-1] |= {at: action for at, action in read[0].items() if int(at) >= frame}
+        merged += [dict(of) for of in read[1:]]
+    players = list(metrics)
+    unsure = frame + settings.prediction_window + 2 * delay
+    found = Resumed(
+        player, players.index(player), before.metrics["frames"]["total"], episode, frame, unsure, earlier, seconds
+    )
+    return found, merged, []

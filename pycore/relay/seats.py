@@ -1,0 +1,93 @@
+"""A player's place in a game as the server keeps it, and what waits for it while its socket is away."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from pycore.relay.limits import Limits
+
+PlayerId = int | str
+UNHEARD_S = 8.0
+"""A socket of which nothing was heard for so long is taken to be away, although nobody closed it: a page asks for the
+time every two seconds, and a network that is gone closes nothing. It may be wrong: who is heard otherwise stays."""
+
+
+class Mailbox:
+    """What waits for a player whose socket is being replaced: bounded, the oldest goes first."""
+
+    __slots__ = ("_events", "_limits", "_size", "lost")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._events: deque[tuple[str, dict[str, Any], int]] = deque()
+        self._size = 0
+        self.lost = 0
+
+    def put(self, event: str, data: dict[str, Any]) -> None:
+        """Keep an event; what does not fit pushes out the oldest."""
+        size = len(json.dumps(data))
+        self._events.append((event, data, size))
+        self._size += size
+        while len(self._events) > self._limits.mailbox_events or self._size > self._limits.mailbox_bytes:
+            self._size -= self._events.popleft()[2]
+            self.lost += 1
+
+    def empty(self) -> list[tuple[str, dict[str, Any]]]:
+        """Everything kept, in order; afterwards nothing is."""
+        events = [(event, data) for event, data, _ in self._events]
+        self._events.clear()
+        self._size = 0
+        return events
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A player's place in a room."""
+
+    player: PlayerId
+    session_id: str
+    subject_id: str | None
+    sid: str | None
+    mailbox: Mailbox
+    page: str | None = None
+    """By what the load of its page is known that has it: the same one connects again, another one returns."""
+    loads: int = 0
+    """How often its page was loaded again in this game."""
+    absent_since: float | None = None
+    announced: bool = False
+    """The others were told that it is away."""
+    gone: bool = False
+    farewell: tuple[str, dict[str, Any]] | None = None
+    """How the others were told that it is gone: whoever returns is told as well."""
+    complaints: dict[PlayerId, float] = field(default_factory=dict)
+    """When the others said last that they do not hear of this player, by player."""
+    inputs: int = 0
+    stored_bytes: int = 0
+    heard_at: float | None = None
+    """When an event of its page came last."""
+
+    def away_since(self, now: float) -> float | None:
+        """Since when it has no socket, or one that says nothing; None: it has one."""
+        if self.sid is None:
+            return self.absent_since
+        return self.heard_at if self.heard_at is not None and now - self.heard_at >= UNHEARD_S else None
+
+
+class LateSeats:
+    """Seats of games that are not remembered, for which something was stored all the same: their bounds."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._seats: OrderedDict[tuple[str, str], Seat] = OrderedDict()
+
+    def of(self, game_id: str, player: str, session: str) -> Seat:
+        """The seat of a player; the one that was asked for least lately is forgotten first."""
+        seats = self._seats
+        seat = seats.pop((game_id, player), None) or Seat(player, session, None, None, Mailbox(self._limits), gone=True)
+        seats[game_id, player] = seat
+        if len(seats) > self._limits.rooms:
+            seats.popitem(last=False)
+        return seat

@@ -1,0 +1,384 @@
+"""We were loaded again in the middle of a game, and play on.
+
+Everybody who is there is asked (`topics.returns`), and says how the game stands and what it holds of our own inputs
+(`messages.account`); one of them tells the past of the running episode. It is stepped again in batches, while nothing
+else that comes is taken, and goes to the records and hashes as it did everywhere. Then come our own inputs: for a frame
+of which somebody holds one, that one, since it may have been stepped and seen; for a frame of which nobody does, the
+default action. From there on we are a peer like any other, whose links are behind by what it has not acknowledged.
+
+Nothing that was said between the others is needed: frames are confirmed only with everybody's word, ours included, so
+that whatever anybody has confirmed is the past of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from pycore.errors import DecodeError
+from pycore.events import CaughtUp, EpisodeEnded, Log
+from pycore.link.link import Link
+from pycore.link.peer import RETURNING
+from pycore.rollback.timeline import Timeline
+from pycore.session.beginning import Beginning
+from pycore.session.drops import Drops
+from pycore.session.identity import Identity
+from pycore.session.intake import Intake
+from pycore.session.journal import Journal
+from pycore.session.messages.account import Account, Piece
+from pycore.session.phases import DONE, FAILED, READYING
+from pycore.session.roster import Roster
+from pycore.session.stage import Stage
+from pycore.session.told import Told
+from pycore.session.topics.gone import Gone
+from pycore.session.topics.hashes import Hashes
+from pycore.session.topics.returns import Knock
+from pycore.session.topics.status import Status
+from pycore.session.topics.stop import Stop
+from pycore.session.topics.topic import RETURN
+from pycore.session.welcomes import Welcomes
+from pycore.settings import Settings
+
+ASK_ANOTHER: Final = 4.0
+"""Seconds without anything from whoever was asked for the past, after which another one is."""
+BATCH: Final = 64
+"""Frames that are stepped in a tick where nothing is known of what they cost."""
+BATCH_SECONDS: Final = 0.1
+"""What they may cost otherwise: meanwhile the page stands, and nobody sees anything but how far it is."""
+BATCH_MOST: Final = 2000
+ALL_RETURN: Final = 20.0
+"""Seconds after which nobody is there any more who could tell anything, if everybody says that it returns."""
+UNKNOWN: Final = 1 << 31
+"""So many frames we may be behind."""
+FINISHED: Final = ("complete", "stop")
+GIVEN_UP: Final = 3.0
+"""Times the study's `catch_up_within`, by the clock, after which it is too late."""
+
+
+class Returning:
+    """Our own way back, until we play."""
+
+    __slots__ = (
+        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes",
+        "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
+        "_timeline", "_told", "_welcomes", "_whole_of", "busy",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        load: int,
+        stage: Stage,
+        settings: Settings,
+        identity: Identity,
+        roster: Roster,
+        drops: Drops,
+        hashes: Hashes,
+        status: Status,
+        stop: Stop,
+        gone: Gone,
+        beginning: Beginning,
+        intake: Intake,
+        welcomes: Welcomes,
+        journal: Journal,
+        now: float,
+    ) -> None:
+        self._load = load
+        self._stage = stage
+        self._timeline: Timeline = stage.timeline
+        self._episode = stage.episode
+        self._course = stage.course
+        self._settings = settings
+        self._identity = identity
+        self._roster = roster
+        self._drops = drops
+        self._hashes = hashes
+        self._status = status
+        self._stop = stop
+        self._gone = gone
+        self._beginning = beginning
+        self._intake = intake
+        self._welcomes = welcomes
+        self._journal = journal
+        self._accounts: dict[Link, Account] = {}
+        self._told = Told(stage.timeline.seats)
+        self._target = -1
+        """The last frame that was confirmed anywhere."""
+        self._whole_of: Link | None = None
+        """Who is asked for the whole past, and since when nothing came of it."""
+        self._asked_at = now
+        self._begun = False
+        self._bit = 1 << RETURN
+        self.busy = True
+        """We are not there yet."""
+        status.mark(RETURNING, True)
+        gone.set_behind(UNKNOWN)
+        intake.set_returning(True)
+        welcomes.return_as(self)
+        for link in roster.links:
+            link.speak(self._bit)
+
+    # -- asking ------------------------------------------------------------------------------------------------
+
+    def asks(self, link: Link) -> Knock | None:
+        """What we ask a peer, as long as it has not told it."""
+        if not self.busy:
+            return None
+        whole = link is self._whole_of
+        if link in self._accounts and not (whole and self._lacks):
+            return None
+        return Knock(self._load, self._identity.incarnation, whole)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Frames that were stepped, and that are to be."""
+        return self._timeline.current if self._begun else 0, self._target + 1
+
+    @property
+    def _lacks(self) -> bool:
+        """Whether frames of the past have not come yet."""
+        return not self._begun or self._told.lacks(self._target)
+
+    # -- what is told ------------------------------------------------------------------------------------------
+
+    def told(self, link: Link, account: Account, now: float) -> None:
+        """A peer said how the game stands. Raises DecodeError for a place that no game of this study comes to."""
+        if account.episode >= self._settings.num_episodes or account.confirmed >= self._settings.max_steps:
+            raise DecodeError(f"frame {account.confirmed} of episode {account.episode}, which there are not")
+        before = self._accounts.get(link)
+        if self.busy and link in self._roster.links and (before is None or before.returning) and (
+            not self._begun or not account.returning
+        ):
+            self._accounts[link] = account
+            self._drops.inherit([one for one in account.gone if one.number != self._identity.me])
+
+    def past(self, link: Link, piece: Piece, now: float) -> None:
+        """A peer said what was played. The first that is said of a frame stands; all say the same."""
+        account = self._accounts.get(link)
+        if not self.busy or account is None or piece.episode != account.episode:
+            return
+        if self._begun and piece.episode != self._episode.number:
+            return
+        self._told.take(piece, account.confirmed)
+        if link is self._whole_of:
+            self._asked_at = now
+
+    # -- the way back ------------------------------------------------------------------------------------------
+
+    def look(self, now: float) -> None:
+        """Begin, once everybody has told us how the game stands; give up, if that does not come."""
+        links = [link for link in self._roster.links if not self._has_finished(link)]
+        over = next((link for link in self._roster.links if link.peer.over and (link in links or not links)), None)
+        if over is not None:
+            self._see_over(over, now)
+            return
+        told = [self._accounts[link] for link in links if link in self._accounts]
+        telling = [of for of in told if not of.returning]
+        if self._begun:
+            self._aim(telling)
+        elif len(told) == len(links) and telling:
+            self._begin(max([account.episode for account in telling]), now)
+        self._choose(now)
+        waited = now - self._course.since
+        if not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
+            self._give_up(now, "everybody's page was loaded again, so that nobody knows what was played")
+        elif not self._begun and waited > self._settings.ready_timeout:
+            self._give_up(now, f"nobody said within {waited:.0f} s how the game stands")
+        elif self._begun and waited > GIVEN_UP * self._settings.catch_up_within + self._settings.ready_timeout:
+            done, whole = self.progress
+            self._give_up(now, f"only {done} of {whole} frames were stepped again within {waited:.0f} s")
+
+    def _see_over(self, over: Link, now: float) -> None:
+        """Somebody plays no more: the others may, where they are many."""
+        if over.peer.left_alone and self._roster.group:
+            self._drops.drop(over, "error" if over.peer.reason == "error" else "left")
+            return
+        self._leave()
+        name = self._journal.name(over)
+        text = f"the game was over when this page came back: player {name} says {over.peer.reason}"
+        self._course.break_off(now, "no_return", text, DONE, None, over.seat)
+
+    @staticmethod
+    def _has_finished(link: Link) -> bool:
+        """Whether a peer has come to the end of the session, and has everything that we may have given. Who has not
+        may need us still."""
+        return link.peer.over and link.peer.reason in FINISHED
+
+    def loaded_again(self, link: Link) -> None:
+        """Another one returns as well: of what the load before told, the past may never be complete."""
+        self._accounts.pop(link, None)
+        link.speak(self._bit)
+
+    def _aim(self, telling: Sequence[Account]) -> None:
+        """What is to be stepped again, by the word of those who are still there: who has told of more, and has gone,
+        was alone with it. The frames behind come as they always do."""
+        of_episode = [account.confirmed for account in telling if account.episode == self._episode.number]
+        self._target = max([self._timeline.current - 1, *of_episode])
+
+    def _choose(self, now: float) -> None:
+        """Ask somebody for the past, and somebody else if that leads to nothing."""
+        links = [link for link in self._roster.links if link.peer.low is not None]
+        if self._begun:
+            links = [link for link in links if self._told_of(link, self._episode.number)]
+        if not links or not self._lacks:
+            return
+        if self._whole_of in links and now - self._asked_at < ASK_ANOTHER:
+            return
+        before = links.index(self._whole_of) if self._whole_of in links else -1
+        self._whole_of = links[(before + 1) % len(links)]
+        self._asked_at = now
+        self._whole_of.speak(self._bit)
+        self._whole_of.ask_flush()
+
+    def _told_of(self, link: Link, episode: int) -> bool:
+        account = self._accounts.get(link)
+        return account is not None and not account.returning and account.episode == episode
+
+    def _give_up(self, now: float, text: str) -> None:
+        self._leave()
+        self._course.break_off(now, "no_return", text, FAILED)
+
+    def _begin(self, episode: int, now: float) -> None:
+        """Set up the episode that runs."""
+        accounts = [of for of in self._accounts.values() if not of.returning and of.episode == episode]
+        # Who has begun the episode knows its delays for certain.
+        accounts.sort(key=lambda of: not of.open)
+        if not episode and not accounts[0].open:
+            # Nobody has begun anything: we connect, and propose, like everybody.
+            self._hear_anew(now)
+            self._leave()
+            return
+        self._target = max([of.confirmed for of in accounts])
+        costs = self._beginning.costs
+        if costs is not None:
+            takes = (self._target + 1) * (costs.step + costs.save)
+            if takes > self._settings.catch_up_within:
+                self._give_up(now, f"what was played would take {takes:.0f} s to be stepped again")
+                return
+        self._begun = True
+        for earlier, (frames, reason) in enumerate(accounts[0].ended):
+            self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
+        self._episode.resume(episode)
+        self._gone.set_behind(self._target + 1)
+        self._beginning.resume(accounts[0].delays, now)
+        for link in self._roster.links:
+            link.peer.resume()
+        for link, of in self._accounts.items():
+            link.peer.entered(of.episode)
+            if of in accounts:
+                self._hashes.begin_with(link, of.hashed)
+        stops = [of.stop for of in accounts if of.stop is not None]
+        if stops:
+            self._stop.at(min(stops))
+        name = f"episode {episode}, {self._target + 1} frames of which were played"
+        if not accounts[0].open:
+            name = "the next episode"
+        self._journal.say(Log(level="info", text=f"this page was loaded again, and returns to {name}"))
+
+    def step(self, now: float) -> None:
+        """Step what is told, as much as a tick has time for; at the end of it, play."""
+        if not self._begun or self._course.phase != READYING:
+            return
+        timeline = self._timeline
+        publication = self._stage.publication
+        simulation = self._stage.simulation
+        self._drops.look()
+        for _ in range(self._batch()):
+            frame = timeline.current
+            if frame > self._target or timeline.end is not None or not self._feed(frame, now):
+                break
+            timeline.advance(True)
+            if timeline.current == frame:
+                break
+            publication.collect(self._episode.number, frame, timeline)
+            publication.flush(simulation)
+        if timeline.current > self._target or timeline.end is not None:
+            self._arrive(now)
+
+    def _batch(self) -> int:
+        costs = self._beginning.costs
+        if costs is None or costs.step + costs.save <= 0.0:
+            return BATCH
+        return max(1, min(BATCH_MOST, int(BATCH_SECONDS / (costs.step + costs.save))))
+
+    def _feed(self, frame: int, now: float) -> bool:
+        """Take in everybody's action of a frame; false where one has not come yet, or is not settled yet."""
+        timeline = self._timeline
+        held = timeline.frames.held
+        for seat in timeline.seats:
+            number = seat.number
+            if seat.owner is None or frame <= held[number]:
+                continue
+            encoded = self._told.of(number, frame)
+            if encoded is None:
+                return False
+            if self._drops.is_gone(number) and frame > max(self._settled(number), seat.delay - 1):
+                # Behind the settled frame there is the default action, or a policy, once it is settled here too.
+                self._drops.look()
+                if frame > held[number]:
+                    return False
+                continue
+            if number in self._identity.own:
+                self._fix(number, frame, encoded)
+            else:
+                timeline.take(number, frame, encoded, now, self._episode.number)
+            self._told.forget(number, frame)
+        return True
+
+    def _settled(self, seat: int) -> int:
+        """The last frame of somebody gone with an action of its own, as the others know it."""
+        of_episode = [of for of in self._accounts.values() if of.episode == self._episode.number]
+        return max([of.settled.get(seat, -1) for of in of_episode], default=-1)
+
+    def _fix(self, number: int, frame: int, encoded: bytes) -> None:
+        self._timeline.fix(number, frame, encoded)
+        for inputs in self._stage.dispatch.own:
+            if inputs.seat.number == number:
+                inputs.fix(frame, encoded)
+
+    def _arrive(self, now: float) -> None:
+        """Everything that was confirmed is stepped: our own inputs, and what each peer lacks of them."""
+        timeline = self._timeline
+        running = self._episode.number
+        accounts = {link: of for link, of in self._accounts.items() if not of.returning and of.episode == running}
+        for inputs in self._stage.dispatch.own:
+            seat = inputs.seat
+            held: dict[int, bytes] = {}
+            for of in accounts.values():
+                held |= of.held.get(seat.number, {})
+            last = max([timeline.current + seat.delay - 1, *held])
+            for frame in range(inputs.dispatched + 1, min(last, timeline.frames.opened) + 1):
+                self._fix(seat.number, frame, held.get(frame, seat.default))
+        for link in self._roster.links:
+            theirs = accounts.get(link)
+            for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
+                known = {} if theirs is None else theirs.held.get(outbox.seat, {})
+                # Of who returns as well it is not known how far it is: what the ring has is sent until it says so.
+                ring = inputs.dispatched - self._timeline.frames.size + 1
+                acked = max(outbox.agreed, ring if theirs is None else theirs.confirmed)
+                while acked + 1 in known:
+                    acked += 1
+                outbox.resume(min(acked, inputs.dispatched), inputs.dispatched, now)
+            if theirs is not None:
+                link.peer.said_known(theirs.confirmed)
+        self._hear_anew(now)
+        self._intake.stepped(now)
+        self._leave()
+        self._journal.say(CaughtUp(episode=self._episode.number, frames=timeline.current))
+
+    def _hear_anew(self, now: float) -> None:
+        """What was on its way to the load before has passed by now."""
+        for link in self._roster.links:
+            link.paths.wire.hear_anew(now)
+            link.paths.socket.hear_anew(now)
+            link.ask_flush()
+
+    def _leave(self) -> None:
+        self.busy = False
+        self._status.mark(RETURNING, False)
+        self._intake.set_returning(False)
+        self._welcomes.arrive()
+        self._gone.set_behind(0)
+        self._told.clear()
+        for link in self._roster.links:
+            link.speak(self._bit)
+

@@ -1,0 +1,47 @@
+// @ts-check
+/** The way back of a page that was loaded again in the middle of a game: what it asks the server, and when. */
+
+import { forgetSeat } from '../core/seat.js';
+
+export class Comeback {
+  /** The game to come back to; null: there is none any more. @type {string | null} */ game;
+
+  /**
+   * @param {import('../core/socket.js').Socket} socket
+   * @param {import('../core/seat.js').Kept | null} kept
+   */
+  constructor(socket, kept) {
+    this.socket = socket;
+    this.game = kept?.game ?? null;
+  }
+
+  /**
+   * Whether the game goes on: asked while Python is loaded, since nobody should wait for a game that is over.
+   *
+   * @returns {Promise<boolean>} false: it is known to be over
+   */
+  async isKept() {
+    const reply = await this.socket.request('seat_kept', {});
+    if (reply?.status === 'ok' && !reply.kept) this.forget();
+    return this.game !== null;
+  }
+
+  /**
+   * Ask for the seat; the game then begins as any other does, by the server's events.
+   *
+   * @param {string} session
+   * @returns {Promise<boolean>} false: it is known that there is none
+   */
+  async join(session) {
+    const game = this.game;
+    if (game === null) return false;
+    const reply = await this.socket.request('join_game', { session_id: session, game_id: game, query: location.search });
+    if (reply?.status === 'ok' && reply.state === 'over') this.forget();
+    return this.game !== null;
+  }
+
+  forget() {
+    this.game = null;
+    forgetSeat();
+  }
+}
