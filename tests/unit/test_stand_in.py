@@ -154,7 +154,7 @@ def test_it_is_rolled_back_with_everything_else(every: int, reaction: int) -> No
 @pytest.mark.parametrize("reaction", [0, 9])
 @pytest.mark.parametrize("episode", [0, 1])
 def test_a_page_that_is_loaded_again_behind_a_drop_computes_it_too(episode: int, reaction: int) -> None:
-    """From the same frame on, which its trajectory says as well: of the episode that it came back to it has every row."""
+    """From the same frame on, as its trajectory says; of the episode that it came back to it has every row."""
     of = settings(
         max_steps=200, num_episodes=2, hash_interval=10, action_space=SIX, on_drop="policy",
         stand_in={"policy": "after.py", "reaction_time": reaction},
