@@ -25,12 +25,12 @@ from pycore.session.drops import Drops
 from pycore.session.identity import Identity
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
+from pycore.session.membership import UNDECIDED
 from pycore.session.messages.account import Account, Piece
 from pycore.session.phases import DONE, FAILED, READYING
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.told import Told
-from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.returns import Knock
 from pycore.session.topics.status import Status
@@ -59,7 +59,7 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes",
+        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_hashes",
         "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
         "_timeline", "_told", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
@@ -75,7 +75,6 @@ class Returning:
         hashes: Hashes,
         status: Status,
         stop: Stop,
-        gone: Gone,
         beginning: Beginning,
         intake: Intake,
         welcomes: Welcomes,
@@ -94,7 +93,6 @@ class Returning:
         self._hashes = hashes
         self._status = status
         self._stop = stop
-        self._gone = gone
         self._beginning = beginning
         self._intake = intake
         self._welcomes = welcomes
@@ -111,7 +109,7 @@ class Returning:
         self.busy = True
         """We are not there yet."""
         status.mark(RETURNING, True)
-        gone.set_behind(UNKNOWN)
+        self._timeline.frames.allow(UNKNOWN)
         intake.set_returning(True)
         welcomes.return_as(self)
         for link in roster.links:
@@ -179,9 +177,13 @@ class Returning:
             self._begin(max([account.episode for account in telling]), now)
         self._choose(now)
         waited = now - self._course.since
-        if not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
+        # Where one is missing, the others decide about it first.
+        patience = self._settings.ready_timeout + (2 * UNDECIDED if self._roster.group else 0.0)
+        if not self._roster.links and self._lacks:
+            self._give_up(now, "nobody is left who knows what was played")
+        elif not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
             self._give_up(now, "everybody's page was loaded again, so that nobody knows what was played")
-        elif not self._begun and waited > self._settings.ready_timeout:
+        elif not self._begun and waited > patience:
             self._give_up(now, f"nobody said within {waited:.0f} s how the game stands")
         elif self._begun and waited > GIVEN_UP * self._settings.catch_up_within + self._settings.ready_timeout:
             done, whole = self.progress
@@ -258,8 +260,10 @@ class Returning:
         for earlier, (frames, reason) in enumerate(accounts[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
-        self._gone.set_behind(self._target + 1)
-        self._beginning.resume(accounts[0].delays, now)
+        self._beginning.resume(accounts[0].delays, accounts[0].open, now)
+        # They are ahead of what was confirmed as far as they know our inputs, and guess.
+        held = [frame for of in accounts for inputs in of.held.values() for frame in inputs]
+        self._timeline.frames.allow(max([self._target, *held]) + 1)
         for link in self._roster.links:
             link.peer.resume()
         for link, of in self._accounts.items():
@@ -325,9 +329,10 @@ class Returning:
         return True
 
     def _settled(self, seat: int) -> int:
-        """The last frame of somebody gone with an action of its own, as the others know it."""
+        """The last frame of somebody gone with an action of its own, as the others know it. Who was there when they
+        told us has one in every frame that was confirmed."""
         of_episode = [of for of in self._accounts.values() if of.episode == self._episode.number]
-        return max([of.settled.get(seat, -1) for of in of_episode], default=-1)
+        return max([of.settled.get(seat, of.confirmed) for of in of_episode], default=-1)
 
     def _fix(self, number: int, frame: int, encoded: bytes) -> None:
         self._timeline.fix(number, frame, encoded)
@@ -346,8 +351,13 @@ class Returning:
             for of in accounts.values():
                 held |= of.held.get(seat.number, {})
             last = max([timeline.current + seat.delay - 1, *held])
-            for frame in range(inputs.dispatched + 1, min(last, timeline.frames.opened) + 1):
-                self._fix(seat.number, frame, held.get(frame, seat.default))
+            # Nobody can hold more than a ring of frames beyond what all confirmed.
+            for frame in range(inputs.dispatched + 1, min(last, timeline.current + timeline.frames.size - 1) + 1):
+                encoded = held.get(frame, seat.default)
+                if frame <= timeline.frames.opened:
+                    timeline.fix(seat.number, frame, encoded)
+                # What lies further ahead is stepped with it once it can be reached (`Dispatch`).
+                inputs.fix(frame, encoded)
         for link in self._roster.links:
             theirs = accounts.get(link)
             for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
@@ -377,7 +387,6 @@ class Returning:
         self._status.mark(RETURNING, False)
         self._intake.set_returning(False)
         self._welcomes.arrive()
-        self._gone.set_behind(0)
         self._told.clear()
         for link in self._roster.links:
             link.speak(self._bit)
