@@ -27,6 +27,7 @@ class Frames:
     """
 
     __slots__ = (
+        "_ahead_of_us",
         "_filled",
         "_nobodys",
         "_released",
@@ -78,6 +79,7 @@ class Frames:
         """Up to here their slots have these actions."""
         self.opened = ahead
         """Last frame whose slot is ready to take inputs."""
+        self._ahead_of_us = 0
 
     def begin(self, seats: Sequence[Seat]) -> None:
         """Start an episode: nobody's input is known but the default actions of the first frames, as each is delayed.
@@ -109,8 +111,18 @@ class Frames:
                 self.missing[slot] = bits
         self.held = [seat.delay - 1 for seat in seats]
         self.opened = self.ahead
+        self._ahead_of_us = 0
         for number in self._nobodys:
             self.held[number] = self.opened
+
+    @property
+    def reached(self) -> int:
+        """The last frame of which others can speak."""
+        return self.opened + self._ahead_of_us
+
+    def allow(self, frames: int) -> None:
+        """Others may be so much further ahead, in this episode, than who plays with them all along: we come back."""
+        self._ahead_of_us = frames
 
     def open(self, current: int) -> None:
         """Make the slots ready that can be reached once the current frame is `current`."""

@@ -207,7 +207,7 @@ def assemble(
     returning = None
     if load and settings.return_within and links:
         returning = Returning(
-            load, stage, settings, who, roster, drops, hashes, status, stop, gone, beginning, intake, welcomes,
+            load, stage, settings, who, roster, drops, hashes, status, stop, beginning, intake, welcomes,
             journal, now,
         )  # fmt: skip
     returns.begin(returning, welcomes)

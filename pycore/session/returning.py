@@ -31,7 +31,6 @@ from pycore.session.phases import DONE, FAILED, READYING
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.told import Told
-from pycore.session.topics.gone import Gone
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.returns import Knock
 from pycore.session.topics.status import Status
@@ -60,7 +59,7 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_gone", "_hashes",
+        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_hashes",
         "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
         "_timeline", "_told", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
@@ -76,7 +75,6 @@ class Returning:
         hashes: Hashes,
         status: Status,
         stop: Stop,
-        gone: Gone,
         beginning: Beginning,
         intake: Intake,
         welcomes: Welcomes,
@@ -95,7 +93,6 @@ class Returning:
         self._hashes = hashes
         self._status = status
         self._stop = stop
-        self._gone = gone
         self._beginning = beginning
         self._intake = intake
         self._welcomes = welcomes
@@ -112,7 +109,7 @@ class Returning:
         self.busy = True
         """We are not there yet."""
         status.mark(RETURNING, True)
-        gone.set_behind(UNKNOWN)
+        self._timeline.frames.allow(UNKNOWN)
         intake.set_returning(True)
         welcomes.return_as(self)
         for link in roster.links:
@@ -263,8 +260,10 @@ class Returning:
         for earlier, (frames, reason) in enumerate(accounts[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
-        self._gone.set_behind(self._target + 1)
         self._beginning.resume(accounts[0].delays, accounts[0].open, now)
+        # They are ahead of what was confirmed as far as they know our inputs, and guess.
+        held = [frame for of in accounts for inputs in of.held.values() for frame in inputs]
+        self._timeline.frames.allow(max([self._target, *held]) + 1)
         for link in self._roster.links:
             link.peer.resume()
         for link, of in self._accounts.items():
@@ -388,8 +387,6 @@ class Returning:
         self._status.mark(RETURNING, False)
         self._intake.set_returning(False)
         self._welcomes.arrive()
-        # Of what they hold some lies further ahead than we can reach yet.
-        self._gone.set_behind(self._timeline.frames.size)
         self._told.clear()
         for link in self._roster.links:
             link.speak(self._bit)

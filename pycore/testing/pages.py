@@ -262,7 +262,9 @@ class Page:
             while len(self.inputs) <= episode:
                 self.inputs.append({})
             if session.dispatched >= own.delay:
-                self.inputs[episode][session.dispatched] = session.codec.encode(action)
+                frames = session.timeline.frames
+                # Not what was pressed, where others hold another one from before the page was loaded again.
+                self.inputs[episode][session.dispatched] = frames.encoded[session.dispatched & frames.mask][self.seat]
         for polled in self._polled:
             polled(self, outputs)
         self._carry_out(outputs)

@@ -35,11 +35,28 @@ def begun(relay, open_page):
     """Two pages that play; the second one's Python may be made to come late."""
     pages = [open_page("about:blank") for _ in range(2)]
     for seat, page in enumerate(pages):
-        page.add_init_script(f"window.pycoreReadAction = (frame) => Math.floor(frame / {5 + seat}) % 6;")
+        page.add_init_script(script(seat))
         page.goto(f"{relay.url}?autojoin=1")
     for page in pages:
         phase(page, "playing", timeout=90)
     return pages
+
+
+def script(seat):
+    """What a page's player does."""
+    return f"window.pycoreReadAction = (frame) => Math.floor(frame / {5 + seat}) % 6;"
+
+
+def restored(page, url):
+    """A renderer dies, with no handler of its page run, and the browser opens the tab again with what that had kept."""
+    kept = page.evaluate("Object.entries(sessionStorage)")
+    with contextlib.suppress(Exception):  # it is gone before it answers
+        page.goto("chrome://crash", timeout=5000)
+    tab = page.context.new_page()
+    keep = f"for (const [name, value] of {json.dumps(kept)}) sessionStorage.setItem(name, value);"
+    tab.add_init_script(script(1) + keep)
+    tab.goto(url)
+    return tab
 
 
 def slow_python(page, seconds):
@@ -85,9 +102,7 @@ def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data
     stays.locator("#stall", has_text=" is back.").wait_for()
     picture("back", stays, back)
     stays.wait_for_function("pycoreGame.frame > 300")
-    with contextlib.suppress(Exception):  # it is gone before it answers
-        back.goto("chrome://crash", timeout=5000)
-    back.goto(relay.url)
+    back = restored(back, relay.url)
     phase(back, "playing", timeout=60)
     assert back.evaluate("pycoreStatus.load") == 2
     for page in (stays, back):

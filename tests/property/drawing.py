@@ -19,10 +19,8 @@ from hypothesis import strategies as st
 
 from pycore.testing import Conditions
 
-TIMES = 1.0
-for _name in ("PYCORE_EXAMPLES", "PYCORE_SCHEDULES"):
-    TIMES *= float(os.environ.get(_name, "1x").rstrip("x"))
-"""PYCORE_EXAMPLES=10x runs ten times as many examples; PYCORE_SCHEDULES says it of those here alone."""
+TIMES = float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x"))
+"""PYCORE_EXAMPLES=10x runs ten times as many examples."""
 
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)

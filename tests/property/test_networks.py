@@ -111,6 +111,22 @@ def test_pages_that_are_loaded_again_return_over_fixed_seeds(at_once: bool) -> N
         assert fixed.seen["two were on the way back at once"] >= least, fixed.seen
 
 
+@pytest.mark.parametrize(
+    ("seed", "at_once"),
+    [
+        # The other side stood still while the load before went on: what it holds lies further ahead than a page that
+        # begins again can reach, its inputs or an end.
+        (3379, True), (3307, True),
+        # Two came back to a group of which one had finished; proposals of the load before and of the new one differed.
+        (56, False), (801, False), (524, False),
+    ],
+)  # fmt: skip
+def test_what_long_runs_have_found_of_returns_stays_mended(seed: int, at_once: bool) -> None:
+    """Schedules in which pages are loaded again, each of which broke a law once."""
+    schedule = with_reloads(seed, at_once)
+    assert faults(play(schedule), schedule) == []
+
+
 def test_a_schedule_is_the_same_run_every_time() -> None:
     """What a long run finds is found again by its number: everything is drawn from it."""
     runs = []

@@ -20,7 +20,7 @@ import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { showRoom } from './room.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
-import { REFUSALS } from './words.js';
+import { REFUSALS, REPLACED } from './words.js';
 
 export class Visit {
   /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
@@ -191,7 +191,7 @@ export class Visit {
 
   /** @param {{code?: string, message?: string, event?: string}} refusal */
   #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
-    const error = new PageError(code, REFUSALS[code] ?? message);
+    const error = new PageError(code, REFUSALS[code] ?? message, code === 'replaced' ? REPLACED : '');
     report(`server ${event}`, error);
     if (['waiting', 'returning'].includes(status.phase)) this.#stop(error);
     else if (code === 'replaced' && this.#game !== null && status.phase !== 'done') this.#replaced(error);

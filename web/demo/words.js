@@ -170,3 +170,6 @@ export const REFUSALS = {
   server_full: 'All places are taken at the moment. Please try again in a few minutes.',
   replaced: 'The game was opened in another window, which goes on in place of this one.',
 };
+
+/** What to do in a window in whose place another one goes on. */
+export const REPLACED = 'Please go on there. You can close this window.';

@@ -67,11 +67,6 @@ class Gone:
         self._hearer = hearer
         self._peers = sum([1 << number for number in roster.seats_of])
         """All that there are, a bit each."""
-        self._behind = 0
-
-    def set_behind(self, frames: int) -> None:
-        """We return, and are so many frames behind the others."""
-        self._behind = frames
 
     def check(self, payload: bytes) -> None:
         """Every part must be there; frames that nobody can have reached are refused."""
@@ -92,8 +87,8 @@ class Gone:
         ahead = (word.episode - self._episode.number) & 0xFF
         if ahead <= 1:
             # Of an episode that is not open here nobody has more frames than can be reached without us.
-            opened = self._timeline.frames.opened if self._episode.open and not ahead else NOT_OPEN
-            opened += self._behind
+            reached = self._timeline.frames.reached
+            opened = reached if self._episode.open and not ahead else max(NOT_OPEN, reached)
             for seat, held in word.held.items():
                 if held.mark + held.beyond.bit_length() > opened:
                     raise DecodeError(f"inputs of seat {seat} that nobody can have given while {opened} is the last")

@@ -73,7 +73,7 @@ def end_of_all(links: Sequence[Link], timeline: Timeline, frame: int) -> None:
     """
     frames = timeline.frames
     held = known_to_all(links, timeline)
-    if frame + frames.ahead < held or frame > frames.opened + frames.size:
+    if frame + frames.ahead < held or frame > frames.reached:
         raise DecodeError(f"an end at frame {frame}, while all hold frame {held} and {timeline.current} is current")
 
 

@@ -89,7 +89,7 @@ def test_an_action_around_a_return_may_be_of_either_load_and_no_other() -> None:
 
     def lost(*own: int) -> list[str]:
         rows = [RecordedFrame(frame, [1, action], None, "", {}, 0, "") for frame, action in enumerate(own)]
-        recording = Recording({}, [RecordedEpisode(rows, None)])
+        recording = Recording({"players": [0, 1]}, [RecordedEpisode(rows, None)])
         return lost_inputs(recording, [[frames(0, 7, 1)], [frames(0, 7, 2)]], seats, (), None, back)
 
     assert lost(2, 2, 2, 2, 2, 2) == []
