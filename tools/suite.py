@@ -122,9 +122,6 @@ PLAYERS = 3
 busy for a third: the rest is waiting, for the page's own countdowns above all."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
-HALF = {"PYCORE_SCHEDULES": "0.5x"}
-"""Of the laws over whole schedules: they run in full, and eight times over, with --all. The oracle keeps its examples,
-few of which do what comes seldom."""
 ONE_OF_EACH = {"PYCORE_TESTS": "one of each"}
 """Of the tests with parameters the first one each (tests/conftest.py)."""
 NOTHING: Mapping[str, str] = {}
@@ -207,7 +204,7 @@ def marks_of(options: argparse.Namespace) -> str:
 
 def laws(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    much = QUICK if options.fast else NOTHING if options.all else HALF
+    much = QUICK if options.fast else NOTHING
     return pytest(sys.executable, LAWS, marks_of(options), options, much=much)
 
 

@@ -122,6 +122,10 @@ class Link:
         """Whether the peer holds everything that was dispatched to it."""
         return all([outbox.acked >= outbox.dispatched for outbox in self.own])  # noqa: C419 - half the time
 
+    def acknowledged_up_to(self, frame: int) -> bool:
+        """Whether the peer holds everything that was dispatched to it of frames up to this one."""
+        return all([outbox.acked >= min(outbox.dispatched, frame) for outbox in self.own])  # noqa: C419 - half the time
+
     @property
     def waits_since(self) -> float:
         """Since when the oldest unacknowledged input waits."""

@@ -56,6 +56,7 @@ class Beginning:
         "_states",
         "_terms",
         "_timeline",
+        "_under_way",
         "held_back",
     )
 
@@ -93,6 +94,8 @@ class Beginning:
         self._gone_at = -1e9
         """When somebody went last in a phase in which nothing is stepped, and how many were gone then."""
         self._proposed = [seat.delay for seat in self._seats]
+        self._under_way = False
+        """Whether others play the episode already to which we have come back."""
         self.held_back = False
         """Whether the caller is not ready for another episode yet; nobody begins it meanwhile."""
 
@@ -171,14 +174,16 @@ class Beginning:
         """Another load of a peer's page is there, which has proposed nothing yet."""
         self._terms.begin_anew(link)
 
-    def resume(self, delays: Sequence[Sequence[int]], now: float) -> None:
-        """We return to the running episode; `delays` are those of each episode up to it, by seat."""
+    def resume(self, delays: Sequence[Sequence[int]], under_way: bool, now: float) -> None:
+        """We return to the running episode; `delays` are those of each episode up to it, by seat. `under_way`: others
+        have begun it."""
         for seat, delay in zip(self._seats, delays[-1], strict=True):
             seat.agree(delay)
         self._pacing.inherit(delays[:-1])
         if not self._episode.number and self._settings.adaptive_input_delay != "off":
             self._terms.inherit(delays[-1])
         self._begin(now)
+        self._under_way = under_way
 
     @property
     def agreeing(self) -> bool:
@@ -206,6 +211,7 @@ class Beginning:
 
     def _begin(self, now: float) -> None:
         """Set up the frames of the episode, and say that we are ready."""
+        self._under_way = False
         simulation = self._simulation
         for link in self._links:
             link.paths.start()
@@ -247,6 +253,10 @@ class Beginning:
                 delays.append(min(LONGEST_DELAY, theirs.delays[seat.number]))
         return max(delays)
 
+    def _waits_for(self, link: Link) -> bool:
+        """Whether a survivor has not said what it holds of who is gone, before the first frame."""
+        return not self._under_way and self._drops.waits_for(link)
+
     def _compare_readies(self, now: float, waited: float) -> bool:
         """Compare what came; true if that changed the phase."""
         episode = self._episode
@@ -254,10 +264,10 @@ class Beginning:
         for link in self._links:
             if episode.number not in link.peer.ready:
                 # Who has gone on from here was ready once, and may never say so again to a page that returns.
-                if link.peer.episode <= episode.number:
+                if link.peer.episode <= episode.number or self._waits_for(link):
                     lacking.append(link)
                 continue
-            if self._drops.waits_for(link):
+            if self._waits_for(link):
                 lacking.append(link)
             theirs = _read(link.peer.ready[episode.number])
             found = theirs
@@ -288,7 +298,8 @@ class Beginning:
         if self._membership.over(self._episode.number) is not None:
             # Ready once, over since: whoever came late must not begin alone.
             return False
-        if not self._drops.settled:
+        if not self._drops.settled and not self._under_way:
+            # Where it is played already, what is to be settled may lie further ahead than who stands can take in.
             return False
         for link in self._links:
             link.paths.forgive(now)

@@ -128,12 +128,13 @@ def _parted(part: bytes) -> tuple[bytes, Any]:
     """The last action of a row, and what is recorded besides: as JSON has it, or as it is where that is none."""
     at = min([found for begins in _BEHIND if (found := part.find(begins)) >= 0], default=len(part))
     action, text = part[:at], part[at + 1 :]
+    plain = text.partition(b":")[2]
     if _depth(text) > MAX_DEPTH:
-        return action, text
+        return action, plain
     try:
         return action, json.loads(b"{" + text + b"}")
     except (ValueError, RecursionError):
-        return action, text
+        return action, plain
 
 
 def _depth(text: bytes) -> int:

@@ -72,10 +72,11 @@ class Dispatch:
             seat = inputs.seat
             target = current + seat.delay
             if inputs.dispatched < target:
-                if inputs.given:
-                    action = inputs.given.pop(target, action)
                 self._timeline.fix(seat.number, target, action)
                 inputs.fix(target, action)
+            elif self._timeline.frames.held[seat.number] < target:
+                # We have come back, and others hold it of the load before: its slot is open only now.
+                self._timeline.fix(seat.number, target, inputs.run(target, target)[0])
         for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
             paths = link.paths
             if paths.healthy:

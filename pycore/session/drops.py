@@ -109,7 +109,13 @@ class Drops:
 
     def waits_for(self, link: Link) -> bool:
         """Whether we cannot settle because a survivor has not said what it holds."""
-        return self.settling and self._round.of(link.peer.number, self._episode.number) is None
+        said = self._round.of(link.peer.number, self._episode.number)
+        return self.settling and said is None and not self._has_all(link)
+
+    def _has_all(self, link: Link) -> bool:
+        """Whether a survivor has come to its end behind the running episode: it holds all of this one, as whoever was
+        there did, and says nothing more."""
+        return link.peer.over and link.peer.episode > self._episode.number
 
     @property
     def end_session(self) -> bool:
@@ -274,7 +280,7 @@ class Drops:
         """Agree, if everybody has said that it holds everything."""
         if not self._round.gone or self._settled is not None:
             return
-        found = self._round.settle(self._own(), [link.peer.number for link in self._links])
+        found = self._round.settle(self._own(), [link.peer.number for link in self._links if not self._has_all(link)])
         if found is None:
             return
         self._settled = found

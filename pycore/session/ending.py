@@ -105,11 +105,14 @@ class Ending:
         """Whether the link's two sides have everything of this episode from each other."""
         peer = link.peer
         hashes = self._hashes.of(link)
+        frames = self._timeline.frames
+        # What a load before gave may lie further ahead than anybody can take in who holds there.
+        furthest = end + 1 + frames.ahead
         return (
             peer.end is not None
             and peer.end[0] == end
-            and (peer.seat < 0 or self._timeline.frames.held[peer.seat] >= peer.end[1])
-            and link.acknowledged
+            and (peer.seat < 0 or frames.held[peer.seat] >= min(peer.end[1], furthest))
+            and link.acknowledged_up_to(furthest)
             and not self._dispatch.left_over(link)
             and hashes.settled
             and hashes.has_theirs(end + 1)

@@ -8,7 +8,7 @@ from pycore.rollback.seats import Seat
 class OwnInputs:
     """The inputs that we fixed for one of our seats."""
 
-    __slots__ = ("_mask", "dispatched", "given", "row", "seat")
+    __slots__ = ("_mask", "dispatched", "row", "seat")
 
     def __init__(self, seat: Seat) -> None:
         self.seat = seat
@@ -21,12 +21,6 @@ class OwnInputs:
         """Encoded, by slot of the ring: most of a packet is a slice of it."""
         self.dispatched = self.seat.delay - 1
         """Last frame for which the input is fixed."""
-        self.given: dict[int, bytes] = {}
-        """Inputs of later frames that somebody holds already; usually there are none."""
-
-    def resume(self, given: dict[int, bytes]) -> None:
-        """Others hold these inputs of frames that are not fixed yet, from before our page was loaded again."""
-        self.given = given
 
     def fix(self, frame: int, encoded: bytes) -> None:
         """The input of this frame, the next one, is this for good."""

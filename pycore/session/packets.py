@@ -336,11 +336,10 @@ class Packets:
 
     def act(self, link: Link, inputs: OwnInputs, frame: int, now: float) -> None:
         """Send an input as an event of the server, for the sake of this link."""
-        frames = self._timeline.frames
         seat = inputs.seat
-        slot = frame & frames.mask
-        link.counts.packet_by_socketio(len(frames.encoded[slot][seat.number]))
-        action = seat.codec.to_json(frames.actions[slot][seat.number])
+        encoded = inputs.run(frame, frame)[0]
+        link.counts.packet_by_socketio(len(encoded))
+        action = seat.codec.to_json(seat.decode(encoded))
         self._out.act(seat.number, frame, action, self._episode.number, self._journal.wall_ms(now))
 
     def _write_by_socket(self, link: Link, now: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from pycore.rollback.timeline import Timeline
 from pycore.session.confirmed import ConfirmedFrame, Sink
 from pycore.session.covered import Covered
+from pycore.session.past import Past
 from pycore.simulation import Contents, Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES, Encoder
@@ -77,9 +78,8 @@ class Publication:
         """Rows that the hash of the rows has not taken in yet, one part for each seat: it takes many at a time."""
         self._before: deque[tuple[int, Any, list[bytes]]] = deque(maxlen=CUT_FRAMES)
         """Of the last hashes: the frame, and the hash of the rows and those that it had not taken in, before it."""
-        self.past: list[bytes] | None = [] if remembers else None
-        """The encoded actions of the episode's collected frames, one for each seat, for whoever returns; None: nobody
-        does."""
+        self.past: Past | None = Past(seats) if remembers else None
+        """What was done in the episode's collected frames, for whoever returns; None: nobody does."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
         self._gone: dict[int, dict[str, str]] = {}
@@ -105,7 +105,7 @@ class Publication:
         self._unhashed.clear()
         self._before.clear()
         if self.past is not None:
-            self.past = []
+            self.past = Past(self._seats)
         self._next_hash = self._every
         self._collected_end = False
         self.collected = -1
@@ -133,8 +133,11 @@ class Publication:
         frame = self.collected
         past = self.past
         if past is not None:
+            recent = past.recent
             for each in range(frame + 1, upto + 1):
-                past += frames.encoded[each & mask]
+                recent += frames.encoded[each & mask]
+            if past.full:
+                past.join()
         next_hash = self._next_hash
         plain = self._bare and not self.waiting
         if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
@@ -210,7 +213,7 @@ class Publication:
         self.published = min(self.published, frames - 1)
         self.collected = min(self.collected, frames - 1)
         if self.past is not None:
-            del self.past[frames * self._seats :]
+            self.past.cut(frames)
         if taken_back:
             for sink in self._sinks:
                 sink.cut(episode, frames)

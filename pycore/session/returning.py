@@ -25,6 +25,7 @@ from pycore.session.drops import Drops
 from pycore.session.identity import Identity
 from pycore.session.intake import Intake
 from pycore.session.journal import Journal
+from pycore.session.membership import UNDECIDED
 from pycore.session.messages.account import Account, Piece
 from pycore.session.phases import DONE, FAILED, READYING
 from pycore.session.roster import Roster
@@ -176,9 +177,13 @@ class Returning:
             self._begin(max([account.episode for account in telling]), now)
         self._choose(now)
         waited = now - self._course.since
-        if not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
+        # Where one is missing, the others decide about it first.
+        patience = self._settings.ready_timeout + (2 * UNDECIDED if self._roster.group else 0.0)
+        if not self._roster.links and self._lacks:
+            self._give_up(now, "nobody is left who knows what was played")
+        elif not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
             self._give_up(now, "everybody's page was loaded again, so that nobody knows what was played")
-        elif not self._begun and waited > self._settings.ready_timeout:
+        elif not self._begun and waited > patience:
             self._give_up(now, f"nobody said within {waited:.0f} s how the game stands")
         elif self._begun and waited > GIVEN_UP * self._settings.catch_up_within + self._settings.ready_timeout:
             done, whole = self.progress
@@ -255,7 +260,7 @@ class Returning:
         for earlier, (frames, reason) in enumerate(accounts[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
-        self._beginning.resume(accounts[0].delays, now)
+        self._beginning.resume(accounts[0].delays, accounts[0].open, now)
         # They are ahead of what was confirmed as far as they know our inputs, and guess.
         held = [frame for of in accounts for inputs in of.held.values() for frame in inputs]
         self._timeline.frames.allow(max([self._target, *held]) + 1)
@@ -324,9 +329,10 @@ class Returning:
         return True
 
     def _settled(self, seat: int) -> int:
-        """The last frame of somebody gone with an action of its own, as the others know it."""
+        """The last frame of somebody gone with an action of its own, as the others know it. Who was there when they
+        told us has one in every frame that was confirmed."""
         of_episode = [of for of in self._accounts.values() if of.episode == self._episode.number]
-        return max([of.settled.get(seat, -1) for of in of_episode], default=-1)
+        return max([of.settled.get(seat, of.confirmed) for of in of_episode], default=-1)
 
     def _fix(self, number: int, frame: int, encoded: bytes) -> None:
         self._timeline.fix(number, frame, encoded)
@@ -345,10 +351,13 @@ class Returning:
             for of in accounts.values():
                 held |= of.held.get(seat.number, {})
             last = max([timeline.current + seat.delay - 1, *held])
-            for frame in range(inputs.dispatched + 1, min(last, timeline.frames.opened) + 1):
-                self._fix(seat.number, frame, held.pop(frame, seat.default))
-            # What lies further ahead than we can reach yet is not ours to choose either.
-            inputs.resume(held)
+            # Nobody can hold more than a ring of frames beyond what all confirmed.
+            for frame in range(inputs.dispatched + 1, min(last, timeline.current + timeline.frames.size - 1) + 1):
+                encoded = held.get(frame, seat.default)
+                if frame <= timeline.frames.opened:
+                    timeline.fix(seat.number, frame, encoded)
+                # What lies further ahead is stepped with it once it can be reached (`Dispatch`).
+                inputs.fix(frame, encoded)
         for link in self._roster.links:
             theirs = accounts.get(link)
             for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):

@@ -205,7 +205,7 @@ class Session:
     def request_stop(self, now: float) -> None:
         """End the session with this episode, at a frame that nobody can have stepped yet."""
         if not self._course.is_over:
-            self._parts.ending.request_stop(self._time(now), self.settings.prediction_window)
+            self._parts.tick.request_stop(self._time(now))
 
     # -- a tick ------------------------------------------------------------------------------------------------
 

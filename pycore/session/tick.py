@@ -72,6 +72,7 @@ class Tick:
         "_simulation",
         "_states",
         "_status",
+        "_stop_when_back",
         "_streams",
         "_timeline",
         "_timesync",
@@ -133,6 +134,8 @@ class Tick:
         """The last tick that came after a pause of our own."""
         self._look_every = LOOK_TICKS * settings.period
         self._look_at = -1e9
+        self._stop_when_back = False
+        """Whether a stop was asked for while we were on our way back."""
         self.stalled = False
         """Whether nothing was stepped in the last tick although the episode runs."""
         self.stalls = 0
@@ -187,6 +190,9 @@ class Tick:
                     returning = self._returning
                     if returning is not None and returning.busy:
                         returning.look(now)
+                    elif self._stop_when_back:
+                        self._stop_when_back = False
+                        self.request_stop(now)
                     else:
                         self._beginning.progress(now)
                 except Exception as error:
@@ -213,6 +219,14 @@ class Tick:
                 dispatch.send_left_over(channels, now)
         self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
         return out.fetch()
+
+    def request_stop(self, now: float) -> None:
+        """End the session with this episode, at a frame that nobody can have stepped yet; on our way back we do not
+        know which, and wait until we are there."""
+        if self._returning is not None and self._returning.busy:
+            self._stop_when_back = True
+        else:
+            self._ending.request_stop(now, self._window)
 
     @property
     def streaming(self) -> bool:

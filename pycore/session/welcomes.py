@@ -254,10 +254,9 @@ class Welcomes:
     def _tell_piece(self, link: Link, telling: Telling, now: float) -> None:
         past = self._publication.past
         assert past is not None
-        count = len(self._timeline.seats)
         seat, first = telling.pieces.pop()
-        stop = telling.last + 1
-        inputs = past[first * count + seat : stop * count : count]
+        inputs = past.actions(self._timeline.seats[seat], first, telling.last + 1)
+        stop = first + len(inputs)
         size = 0
         for number, encoded in enumerate(inputs):
             size += len(encoded)
@@ -265,9 +264,10 @@ class Welcomes:
                 stop = first + number
                 inputs = inputs[:number]
                 break
-        if inputs and not self._streams.put(
-            link, PAST, encode_piece(Piece(telling.episode, seat, first, inputs)), now
-        ):
+        if not inputs:
+            # It was cut meanwhile.
+            return
+        if not self._streams.put(link, PAST, encode_piece(Piece(telling.episode, seat, first, inputs)), now):
             telling.pieces.append((seat, first))
             return
         if stop <= telling.last:

@@ -287,11 +287,11 @@ class Page:
     def _note_inputs(self, caught_up: CaughtUp) -> None:
         """Behind what was confirmed, its session has fixed its own inputs as others hold them, or as the default."""
         session = self.session
-        frames = session.timeline.frames
         while len(self.inputs) <= caught_up.episode:
             self.inputs.append({})
-        for frame in range(max(caught_up.frames, session.seats[self.seat].delay), session.dispatched + 1):
-            self.inputs[caught_up.episode][frame] = frames.encoded[frame & frames.mask][self.seat]
+        first = max(caught_up.frames, session.seats[self.seat].delay)
+        given = session._parts.dispatch.own[0].run(first, session.dispatched)
+        self.inputs[caught_up.episode].update(enumerate(given, first))
 
     def _carry_out(self, outputs: Sequence[Any]) -> None:
         network = self._network

@@ -168,7 +168,9 @@ class Standing(Judge):
 
     def _judge_return(self, page: Page, now: float) -> None:
         """How long a page that was loaded again is on its way back while everybody can be reached."""
-        if not self._reachable():
+        there = [of for of in self.mesh.peers if not of.over]
+        if not self._reachable() or all(of.session.catching_up is not None for of in there):
+            # Where all who are there were loaded again, there is nobody to come back to.
             self._unreachable = now
         since = max(self._returns.setdefault(page.seat, now), self._unreachable)
         self.most_on_the_way = max(self.most_on_the_way, len(self._returns))

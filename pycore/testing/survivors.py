@@ -71,7 +71,12 @@ class Holding(Watcher):
 
     def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
         session = page.session
-        if page.loads or session.phase not in (READYING, PLAYING, HOLDING):
+        if page.loads:
+            # What the page held before it was loaded again is gone with it.
+            for key in [key for key in self.held if key[0] == page.seat]:
+                del self.held[key]
+            return
+        if session.phase not in (READYING, PLAYING, HOLDING):
             return
         held = session.timeline.frames.held
         for link in session.there:

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import time
 
 import pytest
 
@@ -126,15 +127,23 @@ def test_an_exception_in_python_is_shown_and_the_records_can_still_be_saved(star
     assert [json.loads(line)["frame"] for line in lines] == list(range(40))
 
 
-KEPT = """async (wanted) => {
+KEPT = """async () => {
     const open = indexedDB.open('pycore', 1);
     const database = await new Promise((resolve) => { open.onsuccess = () => resolve(open.result); });
     const count = database.transaction('outbox').objectStore('outbox').count();
     const found = await new Promise((resolve) => { count.onsuccess = () => resolve(count.result); });
     database.close();
-    return found === wanted;
+    return found;
 }"""
-"""Whether the browser's database has so many stores."""
+"""How many stores the browser's database has."""
+
+
+def kept(page, wanted):
+    """Wait until the database has so many. `wait_for_function` takes a promise for true, and waits for nothing."""
+    deadline = time.monotonic() + 30
+    while (found := page.evaluate(KEPT)) != wanted:
+        assert time.monotonic() < deadline, f"{found} stores instead of {wanted}"
+        page.wait_for_timeout(50)
 
 
 def test_a_store_that_the_server_never_acknowledged_is_sent_at_the_next_visit(start_relay, open_page, chromium):
@@ -156,13 +165,13 @@ def test_a_store_that_the_server_never_acknowledged_is_sent_at_the_next_visit(st
     pages[1].context.close()
     assert page.request.get(f"{relay.url}api/games/{game_id}").json()["stored"]["metrics"] == 0
     # The page counts what it has; only what has come to the database outlives it.
-    page.wait_for_function(KEPT, arg=2)
+    kept(page, 2)
     # The visit ends before the server can store again.
     page.goto("about:blank")
     relay.app.relay._handlers["p2p_session_metrics"] = keep
     page.goto(relay.url)
     phase(page, "start")
-    page.wait_for_function(KEPT, arg=0)
+    kept(page, 0)
     stored = page.request.get(f"{relay.url}api/games/{game_id}").json()["stored"]
     assert stored["metrics"] == 2, stored
 

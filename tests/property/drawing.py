@@ -19,10 +19,8 @@ from hypothesis import strategies as st
 
 from pycore.testing import Conditions
 
-TIMES = 1.0
-for _name in ("PYCORE_EXAMPLES", "PYCORE_SCHEDULES"):
-    TIMES *= float(os.environ.get(_name, "1x").rstrip("x"))
-"""PYCORE_EXAMPLES=10x runs ten times as many examples; PYCORE_SCHEDULES says it of those here alone."""
+TIMES = float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x"))
+"""PYCORE_EXAMPLES=10x runs ten times as many examples."""
 
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -285,10 +283,13 @@ def seeded(seed: int, seats: int | None = None, departures: bool = False, weathe
     return _with_the_rest(of, draw_departures(of, seats) if departures else draw_schedule(of, seats), weather)
 
 
-def with_reloads(seed: int, at_once: bool = False, seats: int | None = None) -> Schedule:
+def with_reloads(
+    seed: int, at_once: bool = False, seats: int | None = None, departures: bool = False
+) -> Schedule:
     """The schedule of a seed in which everybody stays, with one to three pages that are loaded again: one after the
-    other, the same one perhaps several times; or `at_once`, all but one within two seconds."""
-    schedule = seeded(seed, seats)
+    other, the same one perhaps several times; or `at_once`, all but one within two seconds. With `departures` somebody
+    goes for good besides, or all is lost."""
+    schedule = seeded(seed, seats, departures)
     rng = random.Random(f"reloads {seed}")
     count = schedule.seats
     begins = rng.uniform(0.2, 11.0)

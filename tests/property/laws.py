@@ -172,8 +172,10 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
             reasons |= WHERE_THE_OTHERS_WENT_ON
         if not page.absent and page.session.reason not in reasons:
             wrong.append(f"seat {page.seat} ended with {page.session.reason!r}")
-        for episode, rows in enumerate(page.rows):
-            wrong += _prefix(net, page, episode, len(rows))
+        loads = [*(page.published_before if page.session.load and _known(net) else ()), page.published]
+        for load, published in enumerate(loads):
+            for episode in range(len(published.rows)):
+                wrong += _prefix(net, page, published, episode, f"seat {page.seat}, load {load}")
         for ended in page.session.ended:
             played = [rows[ended.episode] for rows in of_all_loads(page) if ended.episode < len(rows)]
             # The last load that has any of it: one before may have confirmed a frame more, with a partner that is gone.
@@ -182,11 +184,12 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
                 wrong.append(f"seat {page.seat}: {ended}, {frames} published")
     if {what for _, what, *_ in schedule.departures} == {"stop"} and schedule.heals and not net.server.told:
         # Everybody is there: a stop is an end like any other, at the same frame and with the same reason.
+        # Who was not there any more when it came back knows of no end.
         ends = {
-            (page.session.reason, tuple(map(len, page.rows)), tuple(page.finals), tuple(page.session.ended))
-            for page in net.peers
-        }
-        if len(ends) != 1:
+            (page.session.reason, tuple(page.session.ended), *_wholes(page))
+            for page in net.peers if page.session.reason != "no_return"
+        }  # fmt: skip
+        if len(ends) > 1:
             wrong.append(f"a stop that all could reach: reasons, frames, finals, ends are {ends}")
     return wrong
 
@@ -196,15 +199,30 @@ def of_all_loads(page: Page) -> list[list[list[tuple[bytes, ...]]]]:
     return [*[of.rows for of in page.published_before if page.session.load], page.rows]
 
 
-def _prefix(net: Net, page: Page, episode: int, count: int) -> list[str]:
-    final = page.finals[episode]
-    if count == 0:
+def _known(net: Net) -> bool:
+    """Whether somebody still knows what was played: who was there all the time, or came back."""
+    gone = {number for page in net.peers for number in page.session.gone}
+    return any(page.seat not in gone and (not page.loads or page.events(CaughtUp)) for page in net.peers)
+
+
+def _wholes(page: Page) -> list[tuple[int, bytes | None] | None]:
+    """Frames and final hash of each episode that any load of a page brought to its end."""
+    found = [_whole(page, episode) for episode in range(len(page.session.ended))]
+    return [
+        None if of is None else (len(of.rows[episode]), of.finals[episode]) for episode, of in enumerate(found)
+    ]
+
+
+def _prefix(net: Net, page: Page, published: Published, episode: int, whose: str) -> list[str]:
+    rows = published.rows[episode]
+    if not rows:
         return []
-    truth = _truth(net, episode, count - 1)
-    found = wrong_with(truth, page.rows[episode], page.rewards[episode], final or truth.final_hash)
-    if any(truth.hashes.get(frame) != digest for frame, digest in page.hashes[episode].items()):
+    final = published.finals[episode]
+    truth = _truth(net, episode, len(rows) - 1)
+    found = wrong_with(truth, rows, published.rewards[episode], final or truth.final_hash)
+    if any(truth.hashes.get(frame) != digest for frame, digest in published.hashes[episode].items()):
         found = found or "a hash is not the truth's"
-    return [f"episode {episode}, seat {page.seat}: {found}"] if found else []
+    return [f"episode {episode}, {whose}: {found}"] if found else []
 
 
 # -- what happened ------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def test_whoever_goes_the_others_are_alike_and_lose_no_input_that_any_of_them_he
 def test_where_a_policy_plays_on_everybody_who_stays_computes_what_a_bare_loop_computes(seats: int) -> None:
     """Under every law of departures, rolled back or not; and that it played, and was rolled back, really happened."""
     seen: Counter[str] = Counter()
-    numbers, least = seeds(10, 3, 4, 8)
+    numbers, least = seeds(10, 1, 6, 9)
     for number in numbers:
         # Every fourth schedule is one of these.
         schedule = replace(seeded(20_000 + number, seats, departures=True), seed=3 + 4 * number)

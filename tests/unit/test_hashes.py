@@ -153,6 +153,21 @@ def test_a_hash_of_every_frame_over_a_slow_way_settles_soon(way: int, most: int)
     assert (one.compared, two.compared) == (frames, frames)
 
 
+def test_where_both_want_more_than_a_datagram_has_room_for_both_get_it() -> None:
+    """Two that were loaded again compare all that was played, at once: answers do not wait until nothing is wanted."""
+    one, two = HashExchange(2 * KEPT), HashExchange(2 * KEPT)
+    for frame in range(50):
+        one.own(frame, A)
+        two.own(frame, A)
+    for turn in range(30):
+        for sender, to in ((one, two), (two, one)):
+            for entry in sender.entries(turn, turn, 5):
+                to.heard(entry)
+    assert one.settled
+    assert two.settled
+    assert (one.compared, two.compared) == (50, 50)
+
+
 def test_a_bounded_number_of_frames_is_kept() -> None:
     """A peer that never answers costs bounded memory."""
     one = exchange()

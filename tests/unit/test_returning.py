@@ -15,7 +15,7 @@ from pycore.costs import Costs
 from pycore.errors import DecodeError
 from pycore.session.messages import account
 from pycore.session.messages.account import PAST_BYTES, Absent, Account, Piece
-from pycore.session.phases import DONE, FAILED, PLAYING
+from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING
 from pycore.session.topics.returns import Returns
 from pycore.session.welcomes import UNDER_WAY
 from pycore.settings import Settings
@@ -385,3 +385,128 @@ def test_a_place_that_no_game_of_this_study_comes_to_is_refused(changed: dict[st
     with pytest.raises(DecodeError, match="which there are not"):
         table[1]._parts.returning.told(table[1].links[0], said, table.now)
     ended_alike(table)
+
+
+def test_who_goes_while_another_returns_keeps_nobody_waiting() -> None:
+    """The returner was told of the game before anybody knew that a third one is gone: it steps that one's inputs too,
+    as far as they are confirmed, and settles what comes behind with the others."""
+    table = playing(3, of=settings(max_steps=200, on_drop="default_action", hash_interval=10))
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    reload(table, 1)
+    play(table, 20)
+    assert table[1].catching_up is not None
+    table[0].player_left(2, table.now, certain=True)
+    play_until(table, lambda: table[0].phase >= DONE and table[1].phase >= DONE)
+    assert [table[peer].reason for peer in (0, 1)] == ["complete", "complete"]
+    assert table.published[0] == table.published[1]
+    assert len(rows(table, 1)) == 200
+    assert dict(table[0].gone[2].frames) == dict(table[1].gone[2].frames)
+
+
+def test_who_is_missed_between_episodes_is_dropped_before_a_returner_gives_up() -> None:
+    """All wait for somebody who was never ready: that is decided first, and then the page is told how it stands."""
+    of = settings(max_steps=60, num_episodes=2, on_drop="default_action", ready_timeout=8.0, dropped_after=5.0)
+    table = playing(3, of=of)
+    play_until(table, lambda: table[2].episode == 1)
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    play_until(table, lambda: table[0].episode == table[1].episode == 1)
+    reload(table, 1)
+    play_until(table, lambda: table[0].phase >= DONE and table[1].phase >= DONE)
+    assert [table[peer].reason for peer in (0, 1)] == ["complete", "complete"]
+    assert [row for row in table.published[0] if row[0] == 1] == table.published[1]
+
+
+def test_where_everybody_else_went_nobody_is_waited_for() -> None:
+    """What was played nobody can tell any more."""
+    table = playing(3)
+    table.passes = lambda sender, to, what: False
+    reload(table, 1)
+    for peer in (0, 2):
+        table[1].player_left(peer, table.now, certain=True)
+    play(table, 10)
+    (end,) = table.events(1, SessionEnded)
+    assert (end.reason, end.text) == ("no_return", "nobody is left who knows what was played")
+
+
+@pytest.mark.parametrize("channel", [0, -1])
+@pytest.mark.parametrize("delay", [0, 2])
+def test_what_is_held_of_the_load_before_stands_however_far_ahead_it_is(delay: int, channel: int) -> None:
+    """Who hears nothing lets the others step two windows beyond what all confirmed. What one of them gave there is its
+    own input also after its page was loaded again, though it cannot reach that far at first."""
+    table = playing(3, of=settings(max_steps=200, hash_interval=10, input_delay=delay), channel=channel)
+    table.passes = lambda sender, to, what: to != 2
+    play(table, 40)
+    frames = table[1].timeline.frames
+    mark = table[1].confirmed
+    held = {frame: frames.encoded[frame & frames.mask][0] for frame in range(mark + 1, frames.held[0] + 1)}
+    assert max(held) > mark + 1 + frames.ahead
+    table.passes = lambda sender, to, what: True
+    reload(table, 0)
+    ended_alike(table)
+    for frame, encoded in held.items():
+        assert rows(table, 1)[frame][0] == encoded
+
+
+def test_a_stop_that_ends_the_episode_below_what_a_load_before_gave_ends_it_for_all() -> None:
+    """Inputs beyond what anybody can take in who holds at the end are waited for by nobody."""
+    table = playing(3, of=settings(max_steps=200, hash_interval=10, input_delay=0))
+    table.passes = lambda sender, to, what: to != 2
+    play(table, 40)
+    table.passes = lambda sender, to, what: True
+    reload(table, 0)
+    play_until(table, lambda: table[0].phase == PLAYING)
+    table[0].request_stop(table.now)
+    play_until(table, lambda: all(session.phase >= DONE for session in table.sessions), 200)
+    assert [session.reason for session in table.sessions] == ["stop"] * 3
+    assert table.published[0] == table.published[1] == table.published[2]
+
+
+@pytest.mark.parametrize("ticks", [1, 5])
+def test_a_stop_on_the_way_back_is_one_for_all(ticks: int) -> None:
+    """Whoever asks for the end before it is there, or knows how far the others are, ends it for all alike."""
+    table = playing(2, ticks=300)
+    reload(table, 1)
+    play(table, ticks)
+    assert table[1].catching_up is not None
+    assert (table[1].frame > 0) == (ticks > 1)
+    table[1].request_stop(table.now)
+    play_until(table, lambda: all(session.phase >= DONE for session in table.sessions), 200)
+    assert [session.reason for session in table.sessions] == ["stop", "stop"]
+    assert table.published[0] == table.published[1]
+    assert len(rows(table, 0)) > 300
+
+
+def test_whoever_has_come_to_the_end_settles_nothing_more() -> None:
+    """At the end of the last episode one is over already, when another goes and a third returns."""
+    table = playing(4, of=settings(max_steps=60, hash_interval=10, on_drop="default_action"))
+    play_until(table, lambda: all(session.phase == HOLDING for session in table.sessions))
+    table.passes = lambda sender, to, what: to == 0 if sender == 3 else True
+    play_until(table, lambda: table[0].phase >= DONE)
+    assert [table[peer].phase for peer in (1, 2)] == [HOLDING, HOLDING]
+    table.passes = lambda sender, to, what: 3 not in (sender, to)
+    assert [table[peer].phase < DONE for peer in (1, 2)] == [True, True]
+    reload(table, 1)
+    play(table, 20)
+    table[2].player_left(3, table.now, certain=True)
+    play_until(table, lambda: table[1].phase >= DONE and table[2].phase >= DONE, 300)
+    assert [table[peer].reason for peer in (1, 2)] == ["complete", "complete"]
+    assert table.published[0] == table.published[1] == table.published[2]
+
+
+def test_what_is_settled_may_lie_further_ahead_than_a_returner_reaches() -> None:
+    """Somebody gave inputs two windows beyond what all confirmed, and is gone: who has come back plays while they are
+    settled, or it would never reach them."""
+    table = playing(3, of=settings(max_steps=200, hash_interval=10, input_delay=0, on_drop="default_action"))
+    table.passes = lambda sender, to, what: to != 1
+    play(table, 40)
+    held = table[0].timeline.frames.held[2]
+    assert held > table[0].confirmed + 1 + table[0].timeline.frames.ahead
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    reload(table, 1)
+    play(table, 10)
+    for peer in (0, 1):
+        table[peer].player_left(2, table.now, certain=True)
+    play_until(table, lambda: table[0].phase >= DONE and table[1].phase >= DONE, 400)
+    assert [table[peer].reason for peer in (0, 1)] == ["complete", "complete"]
+    assert table.published[0] == table.published[1]
+    assert dict(table[1].gone[2].frames) == {2: held}

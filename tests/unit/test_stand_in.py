@@ -24,7 +24,7 @@ from pycore.events import SessionEnded
 from pycore.records import Trajectory, export_session_metrics, trajectory_text
 from pycore.rehearsal import Game
 from pycore.rehearsal.partners import try_policies
-from pycore.session.phases import DONE, FAILED
+from pycore.session.phases import DONE, FAILED, PLAYING
 from pycore.settings import Settings
 from pycore.site.policies import policies_of
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
@@ -149,6 +149,42 @@ def test_it_is_rolled_back_with_everything_else(every: int, reaction: int) -> No
         for page in mesh.peers[:2]:
             assert wrong_with(truth, page.rows[episode], page.rewards[episode], page.finals[episode]) == ""
             assert page.hashes[episode] == truth.hashes
+
+
+@pytest.mark.parametrize("reaction", [0, 9])
+@pytest.mark.parametrize("episode", [0, 1])
+def test_a_page_that_is_loaded_again_behind_a_drop_computes_it_too(episode: int, reaction: int) -> None:
+    """From the same frame on, as its trajectory says; of the episode that it came back to it has every row."""
+    of = settings(
+        max_steps=200, num_episodes=2, hash_interval=10, action_space=SIX, on_drop="policy",
+        stand_in={"policy": "after.py", "reaction_time": reaction},
+    )  # fmt: skip
+    each = [{"stand_in": After()} for _ in range(3)]
+    table = Table(3, of, each=each).start()
+    play(table, 40)
+    table.passes = lambda sender, to, what: 2 not in (sender, to)
+    for peer in (0, 1):
+        table[peer].player_left(2, table.now, certain=True)
+    table.until(lambda: table[1].episode == episode and table[1].gone != {})
+    play(table, 60)
+    assert table[1].episode == episode
+    anew = Table(3, of, now=table.now, load=1, each=each)
+    table.sessions[1], table.taken[1], table.published[1] = anew.sessions[1], anew.taken[1], anew.published[1]
+    table.mail = [(sender, to, what) for sender, to, what in table.mail if to != 1]
+    kept = [Trajectory(), Trajectory()]
+    for peer in (0, 1):
+        table[peer].add_sink(kept[peer])
+    table.until(lambda: table[1].phase == PLAYING)
+    play(table)
+    assert [table[peer].reason for peer in (0, 1)] == ["complete"] * 2
+    assert (table[0].hash_mismatches, table[1].hash_mismatches) == (0, 0)
+    own = [row for row in table.published[1] if row[0] == episode]
+    assert own == [row for row in table.published[0] if row[0] == episode]
+    assert len({actions[2] for _episode, _frame, actions, *_ in own if actions}) == 6
+    gone = [line for line in map(json.loads, kept[1].lines(episode)) if "gone" in line]
+    assert [line["gone"] for line in gone] == [{"2": "policy"}]
+    last = table[0].gone[2].frames[2] if episode == 0 else 0
+    assert gone[0]["frame"] == last + 1
 
 
 class Breaks:

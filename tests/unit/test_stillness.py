@@ -1,4 +1,4 @@
-"""That a game is played again where a page stood still, and for no other reason."""
+"""That a game is played again where a page stood still and what is said of it failed, and for no other reason."""
 
 from __future__ import annotations
 
@@ -46,31 +46,48 @@ def games(*said: str) -> tuple[Stillness, list[Page], Callable[[], int]]:
     return stillness, pages, play
 
 
+def holds_from(number: int) -> Callable[[int], None]:
+    """Something that is true of the games from this one on."""
+
+    def holds(game: int) -> None:
+        assert game >= number, f"game {game}"
+
+    return holds
+
+
+STILL = f"{STOOD} 420"
+
+
 @pytest.mark.parametrize(
-    ("said", "which"),
-    [
-        (["something else"], 1),
-        ([f"{STOOD} 420", "", f"{STOOD} 420"], 2),
-        ([f"{STOOD} 420"] * (TRIES + 1), TRIES),
-    ],
-    ids=["never", "once", "always"],
+    ("said", "first"), [([STILL], 1), ([STILL, "", STILL], 2), ([STILL] * TRIES, TRIES)], ids=["once", "twice", "most"]
 )
-def test_the_first_game_in_which_no_page_stood_still_is_given_or_the_last_one(said: list[str], which: int) -> None:
-    """The pages of those before it are closed, its own are not."""
+def test_a_game_is_played_again_until_it_holds_where_a_page_stood_still(said: list[str], first: int) -> None:
+    """The pages of those before it are closed, its own are not; a game that holds is enough, whoever stood still."""
     stillness, pages, play = games(*said)
-    assert stillness.undisturbed(play) == which
-    assert [page.closed for page in pages] == [True] * (which - 1) + [False]
+    assert stillness.undisturbed(play, holds_from(first)) == first
+    assert [page.closed for page in pages] == [True] * (first - 1) + [False]
     assert all(len(page.scripts) == 1 for page in pages)
 
 
-def test_what_fails_in_a_game_fails_whether_a_page_stood_still_or_not() -> None:
-    """Every game is judged; only what is said of the one that is given waits for it."""
-    stillness, pages, play = games(f"{STOOD} 420", "")
+@pytest.mark.parametrize(
+    ("said", "played"), [(["something else", STILL], 1), ([STILL, "", STILL], 2), ([STILL] * (TRIES + 1), TRIES)]
+)
+def test_what_does_not_hold_fails_where_no_page_stood_still_and_at_the_last_game(said: list[str], played: int) -> None:
+    """With what the test said of it."""
+    stillness, pages, play = games(*said)
+    with pytest.raises(AssertionError, match=f"game {played}"):
+        stillness.undisturbed(play, holds_from(99))
+    assert len(pages) == played
 
-    def judged() -> None:
+
+def test_what_must_hold_of_every_game_fails_at_once() -> None:
+    """Whether a page stood still or not."""
+    stillness, pages, play = games(STILL, "")
+
+    def judged() -> int:
         play()
         raise AssertionError("an input was lost")
 
     with pytest.raises(AssertionError, match="lost"):
-        stillness.undisturbed(judged)
+        stillness.undisturbed(judged, holds_from(1))
     assert len(pages) == 1

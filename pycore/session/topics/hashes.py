@@ -143,16 +143,17 @@ class HashExchange:
 
     def entries(self, now: float, again_at: float, most: int) -> list[bytes]:
         """What rides in the packet of `now`, `most` entries; what is wanted rides again from `again_at` on."""
-        entries: list[bytes] = []
+        # Answers first, and each once: where more is wanted than a packet has room for, on both sides, nobody would
+        # ever have one.
+        answers = self._answers[:most]
+        del self._answers[: len(answers)]
+        entries = [self._entry(frame, 0) for frame in answers if frame in self._own]
         for frame in self._wanted:
             if len(entries) >= most:
                 return entries
             if self._again_at.get(frame, now) <= now:
                 self._again_at[frame] = again_at
                 entries.append(self._entry(frame, WANT))
-        answers = self._answers[: most - len(entries)]
-        del self._answers[: len(answers)]
-        entries += [self._entry(frame, 0) for frame in answers if frame in self._own]
         return entries
 
     def _entry(self, frame: int, marks: int) -> bytes:

@@ -68,10 +68,12 @@ def end_of_all(links: Sequence[Link], timeline: Timeline, frame: int) -> None:
     """Raise DecodeError for a frame that cannot be the end that somebody holds at with everybody's inputs.
 
     Who comes back to it may have stepped a window beyond before it knew, and given inputs as many frames ahead as they
-    are delayed, so nobody holds more; and what nobody can have reached, nobody holds at.
+    are delayed, so nobody holds more; and what nobody can have reached, nobody holds at: whoever was loaded again may
+    have reached, before, a ring of frames further than now.
     """
+    frames = timeline.frames
     held = known_to_all(links, timeline)
-    if frame + timeline.frames.ahead < held or frame > timeline.frames.reached:
+    if frame + frames.ahead < held or frame > frames.reached:
         raise DecodeError(f"an end at frame {frame}, while all hold frame {held} and {timeline.current} is current")
 
 
