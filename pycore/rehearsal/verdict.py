@@ -155,7 +155,8 @@ def lost_inputs(
     input delays of an episode by seat, where they may rise; those of the settings stand for what it lacks. Actions are
     compared as they are played: a float is rounded to the dtype of its space. Behind the last action of one who went
     away (`broken`) stands the default, and what a policy does there is computed again elsewhere; where somebody came
-    back (`resumed`), an action may be of either load. """
+    back (`resumed`), an action may be of either load.
+    """
     wrong = []
     players = [str(player) for player in recording.header["players"]]
     for number, episode in enumerate(recording.episodes):

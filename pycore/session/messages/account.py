@@ -5,15 +5,15 @@ is confirmed there, what is held of the returner's own seats beyond that, who is
 PAST, from whoever is asked for all of it, and the last frames from each: encoded actions of one seat, of frames in a
 row.
 
-    ACCOUNT   [returning, episode, open, confirmed, hashed, stop, delays of each episode, ended episodes, gone, settled,
-    held] PAST    [episode, seat, first frame, count, the actions]
+    ACCOUNT [returning, episode, open, confirmed, hashed, stop, delays, ended, gone, settled, held]
+    PAST    [episode, seat, first frame, count, the actions]
 
 Who is `returning` itself has nothing to tell but that: it takes nothing of an earlier load of the other's page any
 more. `delays`: by episode that began, or begins next, a list by seat. `ended`: [frames, reason] each. `gone`: [number,
 cause, episode or None, [[seat, frame], …]] each. `settled`: [seat, frame] for each seat of somebody gone, the last
 frame of this episode with an action of its own, or up to which its actions are held. `held`: [seat, [[frame, action],
-…]] for each of the returner's seats. All frames of PAST of an episode come behind its ACCOUNT, since a stream keeps its
-order. """
+…]] for each of the returner's seats. All PAST of an episode comes behind its ACCOUNT, since a stream keeps its order.
+"""
 
 from __future__ import annotations
 
