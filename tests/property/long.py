@@ -2,10 +2,9 @@
 
 In one of four everybody stays, in one somebody goes, in one pages are loaded again one after the other, in one all but
 one at once; in every second of these two somebody goes besides. A schedule is its number: a violation is run again
-alone with
-``--from N --schedules 1``. With ``--state FILE`` a run that was interrupted goes on where it was, with what it counted,
-as long as neither the core nor the laws have changed since. Exit status 1 at any violation, 2 if it was stopped before
-the last schedule.
+alone with ``--from N --schedules 1``. With ``--state FILE`` a run that was interrupted goes on where it was, with what
+it counted, as long as neither the core nor the laws have changed since. Exit status 1 at any violation, 2 if it was
+stopped before the last schedule.
 """
 
 from __future__ import annotations

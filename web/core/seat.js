@@ -49,3 +49,29 @@ export function forgetSeat() {
     // Then nothing was kept either.
   }
 }
+
+const PARTING = 'pycore-parting';
+
+/**
+ * Keep what a page could not wait to have stored when it went: a database and a socket take a moment, this does not.
+ *
+ * @param {{event: string, data: Record<string, any>}[]} stores
+ */
+export function keepParting(stores) {
+  try {
+    sessionStorage.setItem(PARTING, JSON.stringify(stores));
+  } catch {
+    // There is no room, or no storage: it is with the others, as far as those came.
+  }
+}
+
+/** What the load before kept so; it is not kept any longer. @returns {{event: string, data: Record<string, any>}[]} */
+export function takeParting() {
+  try {
+    const stores = JSON.parse(sessionStorage.getItem(PARTING) ?? '[]');
+    sessionStorage.removeItem(PARTING);
+    return Array.isArray(stores) ? stores : [];
+  } catch {
+    return [];
+  }
+}

@@ -8,7 +8,7 @@
 
 import { describe, guard } from '../core/errors.js';
 import { load } from '../core/loader.js';
-import { keptSeat, secret } from '../core/seat.js';
+import { keptSeat, secret, takeParting } from '../core/seat.js';
 import { connectSocket } from '../core/socket.js';
 import { Comeback } from './comeback.js';
 import { DEFAULT_MAPPING } from './keys.js';
@@ -46,6 +46,7 @@ async function main() {
   /** @type {Visit | null} */
   let visit = null;
   const outbox = await Outbox.open((event, data) => connected.request(event, data), report, (state) => visit?.onStored(state));
+  for (const { event, data } of takeParting()) await outbox.put(event, data);
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
   page.pycoreLoaded = loaded;
   const { title, intro, action_mapping: mapping } = loaded.manifest;

@@ -6,6 +6,8 @@
  * is, and handed to the outbox (storage.js), which keeps it until the server has it.
  */
 
+import { keepParting } from '../core/seat.js';
+
 /** The episode of what is stored of a session as a whole. */
 const WHOLE = -1;
 
@@ -41,9 +43,16 @@ export class Deposit {
     return this.#experienced.join('');
   }
 
-  /** Hand over what was recorded since the last time: at the news `store`, and when the person goes away. */
+  /** Hand over what was recorded since the last time: at the news `store`. */
   take() {
     this.#keep(this.game.takeStores());
+  }
+
+  /** The same when the page goes away: its next load finds it in the tab, if there was no time for anything else. */
+  depart() {
+    const stores = this.game.takeStores();
+    this.#keep(stores);
+    keepParting(stores.map(([event, data]) => ({ event, data: { ...this.identity, ...data } })));
   }
 
   /** The end of an episode: what is left of it, and the metrics up to here. @param {number} episode */

@@ -385,7 +385,7 @@ export class Visit {
 
   /** The person goes away, or loads the page again: who may come back to a game does not leave it. */
   depart() {
-    guard(report, 'visit.deposit', () => this.#deposit?.take())();
+    guard(report, 'visit.deposit', () => this.#deposit?.depart())();
     if (!['done', 'start', 'returning'].includes(status.phase) && keptSeat() === null) this.socket.emit('leave_game', {});
   }
 

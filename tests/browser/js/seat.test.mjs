@@ -2,7 +2,7 @@
 
 import { beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { forgetSeat, keepSeat, keptSeat, secret } from '../../../web/core/seat.js';
+import { forgetSeat, keepParting, keepSeat, keptSeat, secret, takeParting } from '../../../web/core/seat.js';
 import { Comeback } from '../../../web/demo/comeback.js';
 
 const SEAT = { session: 'mine', game: 'g1' };
@@ -43,6 +43,21 @@ test('what is no seat of ours is none, and neither is anything where the browser
   keepSeat(SEAT);
   forgetSeat();
   assert.equal(keptSeat(), null);
+});
+
+test('what a page could not wait for is found by its next load, once', () => {
+  assert.deepEqual(takeParting(), []);
+  const stores = [{ event: 'pycore_rows', data: { game_id: 'g1', data: 'row' } }];
+  keepParting(stores);
+  assert.deepEqual(takeParting(), stores);
+  assert.deepEqual(takeParting(), []);
+  stored.set('pycore-parting', '{"a');
+  assert.deepEqual(takeParting(), []);
+  stored.set('pycore-parting', '3');
+  assert.deepEqual(takeParting(), []);
+  globalThis.sessionStorage = { getItem: () => null, setItem: () => { throw new Error('QuotaExceededError'); }, removeItem: () => {} };
+  keepParting(stores);
+  assert.deepEqual(takeParting(), []);
 });
 
 test('secrets are long and differ', () => {
