@@ -177,6 +177,8 @@ def decode_account(payload: bytes, seats: Sequence[Seat], peers: int) -> Account
     except (TypeError, ValueError, IndexError, PycoreError) as error:
         raise DecodeError(f"ACCOUNT that cannot be read: {error}") from None
     episodes = 0 if account.returning else account.episode + 1
+    if len(account.ended) != max(0, episodes - 1):
+        raise DecodeError(f"ACCOUNT of episode {account.episode} with {len(account.ended)} before it")
     if any(len(of) != count for of in account.delays) or len(account.delays) != episodes:
         raise DecodeError("ACCOUNT without the input delays of every episode")
     return account
