@@ -324,7 +324,8 @@ def test_accounts_and_pieces_come_as_they_went() -> None:
     "changed",
     [
         {"episode": 300}, {"confirmed": -2}, {"hashed": -1}, {"stop": -1}, {"delays": [(1, 1, 1)]},
-        {"ended": []}, {"ended": [(40, "done"), (40, "done")]}, {"delays": [(1, 1), (1, 1)]}, {"delays": [(1, 1, 1), (61, 1, 1)]}, {"gone": [Absent(3, "left", 1, {})]},
+        {"ended": []}, {"ended": [(40, "done"), (40, "done")]}, {"delays": [(1, 1), (1, 1)]},
+        {"delays": [(1, 1, 1), (61, 1, 1)]}, {"gone": [Absent(3, "left", 1, {})]},
         {"gone": [Absent(2, "asleep", 1, {})]}, {"settled": {3: 5}}, {"held": {1: {8: b"\7"}}},
         {"held": {1: {8: b"\1\1"}}}, {"held": {3: {8: b"\1"}}}, {"held": {1: {-1: b"\1"}}},
     ],
