@@ -91,6 +91,9 @@ def played(address: str, chromium: str, pictures: Path) -> None:
             if turn == 30:
                 tabs[0].screenshot(path=pictures / "playing.png")
         assert all(tab.locator("#again").is_visible() for tab in tabs), "the game did not end"
+        for tab in tabs:
+            # As the end screen says it: before that nobody closes a page.
+            tab.wait_for_function("() => window.pycoreStatus.stored === true", timeout=30_000)
         tabs[0].screenshot(path=pictures / "end.png")
         browser.close()
 
