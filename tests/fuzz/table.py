@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import random
 import types
@@ -20,9 +21,17 @@ GAMES: dict[str, tuple[int, dict[str, Any]]] = {
     "any": (2, {"action_space": {"type": "any"}, "input_delay": 0, "window": 4}),
     "four": (4, {"action_space": {"type": "multi_discrete", "nvec": [3, 5, 2]}}),
     "five": (5, {"action_space": {"type": "discrete", "n": 6}, "input_delay": 3, "window": 12}),
+    "welcomes": (3, {"action_space": {"type": "discrete", "n": 6}}),
+    "returns": (3, {"action_space": {"type": "discrete", "n": 6}}),
     "short": (2, {"action_space": {"type": "discrete", "n": 6}, "max_steps": 25, "num_episodes": 40}),
 }
-"""Seats and settings by name: every kind of action, more receipts, ends of episodes all the time."""
+"""Seats and settings by name: every kind of action, more receipts, ends of episodes all the time; pages that are loaded
+again."""
+LOADED = {"welcomes": 1, "returns": 0}
+"""Whose page is loaded again, before the target is given anything and now and then; the target's own in `returns`."""
+LOADED_EVERY = 40
+"""Ticks from one load of it to the next."""
+MOST_LOADS = 200
 
 Packet = tuple[int, bytes]
 """Who sent it, and its bytes."""
@@ -38,18 +47,28 @@ class Table:
         self.now = 100.0
         self.settings = Settings(**{"max_steps": 100_000, "num_episodes": 2, "hash_interval": 10, **values})
         self.published: list[tuple[int, int]] = []
-        self.sessions = [
-            Session(
-                Walk(seats, seed=seed), self.settings, game_id="fuzz", players=list(range(seats)), me=seat,
-                now=self.now, wall_ms=1e12, seed=seed, sinks=(self,) if seat == 0 else (),
-            )
-            for seat in range(seats)
-        ]  # fmt: skip
+        self.seed = seed
+        self.ticks = self.loads = 0
+        self.sessions = [self._load(seat, seats) for seat in range(seats)]
         self.heard: deque[Packet] = deque(maxlen=400)
         self.seen: dict[str, Any] | None = None
         """What the target showed behind the last packet, as long as nothing else moved it."""
         self._mail: list[Callable[[], None]] = []
         self.begin()
+
+    def _load(self, seat: int, seats: int) -> Session:
+        """The session of a page that is loaded, perhaps again."""
+        return Session(
+            Walk(seats, seed=self.seed), self.settings, game_id="fuzz", players=list(range(seats)), me=seat,
+            now=self.now, wall_ms=1e12, seed=self.seed, sinks=(self,) if seat == 0 else (), load=self.loads,
+        )  # fmt: skip
+
+    def _load_again(self, seat: int) -> None:
+        if self.loads < MOST_LOADS:
+            self.loads += 1
+            if seat == 0:
+                self.published = []
+            self.sessions[seat] = self._load(seat, len(self.sessions))
 
     @property
     def target(self) -> Session:
@@ -66,11 +85,18 @@ class Table:
             raise AssertionError(f"the game {self.name} did not begin")
         for _ in range(30):
             self.tick()
+        if self.name in LOADED:
+            self._load_again(LOADED[self.name])
+            for _ in range(4):
+                self.tick()
 
     def tick(self, lossy: bool = True) -> None:
         """One period of everybody. What is sent arrives in the next tick; the server loses nothing."""
         self.now += self.settings.period
         self.seen = None
+        self.ticks += 1
+        if self.loads and not self.ticks % LOADED_EVERY:
+            self._load_again(LOADED[self.name])
         arrivals, self._mail = self._mail, []
         for arrive in arrivals:
             arrive()
@@ -96,6 +122,8 @@ class Table:
         if event == "webrtc_signal":
             payload = data["payload"]
             to = self.sessions[0].players.index(data["target_player_id"])
+            if to == 0 and self.name in LOADED:
+                self.heard.append((seat, base64.b64decode(payload)))
             self._post(to, lambda o, s: o.receive_signal(s, payload, self.now), seat)
         elif event == "pyodide_player_action":
             what = data["action"], data["frame_number"], data["sync_epoch"]
