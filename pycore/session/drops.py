@@ -303,6 +303,8 @@ class Drops:
                 self._publication.release(max(frame, agreed) + 1, str(self._players[seat]), self._stand_in)
             last = max(last, frame, agreed)
         episode = self._episode.number
+        if self.end_frame is not None and any(link.peer.episode > episode for link in self._links):
+            return  # Somebody has come to that end, with everybody's word: it stands.
         for departure in self._roster.gone.values():
             if departure.episode is None:
                 self._note(departure, episode, {seat: found.frames[seat] for seat in departure.link.peer.seats})

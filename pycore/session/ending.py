@@ -90,6 +90,9 @@ class Ending:
         for link in self._links:
             if link.peer.episode <= running and (confirmed < upto or not self._settled(link, end)):
                 return
+        if self._drops.settling and self._drops.ends_with(end) and not finished:
+            # Somebody else went while all held here, who may have given more: then this is no end.
+            return
         result = self._timeline.frames.results[end & self._timeline.frames.mask]
         if self._episode.desync:
             reason = "desync"

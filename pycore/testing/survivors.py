@@ -56,6 +56,9 @@ def _ended_alike(mesh: Mesh, page: Page) -> list[str]:
     """An episode that two survivors brought to its end has the same end."""
     wrong = []
     for other in mesh.peers[page.seat + 1 :]:
+        if page.lost_for_good or other.lost_for_good:
+            # It held where somebody was gone, and never heard that another one, itself perhaps, had given more.
+            continue
         for episode, (one, two) in enumerate(zip(page.finals, other.finals, strict=False)):
             if one is not None and two is not None and (one, page.rows[episode]) != (two, other.rows[episode]):
                 wrong.append(f"seats {page.seat} and {other.seat}: episode {episode} ended otherwise")

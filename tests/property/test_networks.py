@@ -127,6 +127,28 @@ def test_what_long_runs_have_found_of_returns_stays_mended(seed: int, at_once: b
     assert faults(play(schedule), schedule) == []
 
 
+def test_who_goes_while_all_hold_at_the_end_of_somebody_else_ends_it_alike_for_all() -> None:
+    """Three hold where the fourth gave its last input, and one of them goes, who gave more: nobody leaves the old end
+    before all know whether it is one."""
+    schedule = Schedule(
+        seats=4, seed=1828, ending=400, delay=2, window=4, episodes=1, steps=200, hold=6,
+        conditions=Conditions(
+            delay=0.005, loss=0.4, reordering=0.1, bandwidth=96000.0, server_delay=0.01, opens_after=None, drift=0.02,
+            tick_jitter=1.5,
+        ),
+        queueing=True, pass_epoch=False, hash_interval=1, pages=((1, "slow", 1.05),), snapshots=(3, 5, 2, 1),
+        happenings=(
+            (0.85, "congest", 5, 8, 1.09), (1.1, "socket down", 10, 25, 5.87), (1.85, "freeze", 8, 19, 2.22),
+            (6.65, "fail", 1, 22, 2.28), (7.14, "congest", 11, 23, 0.9), (7.45, "delay one way", 4, 14, 0.0),
+            (9.0, "fail", 1, 3, 3.4),
+        ),
+        more=("hang 1-2@1.74-5.51",), departures=((6.22, "freeze for good", 0, 27),), adaptive="each", grace=5.0,
+    )  # fmt: skip
+    net = play(schedule)
+    assert faults(net, schedule) == []
+    assert {page.session.reason for page in net.peers[1::2]} == {"player_left"}
+
+
 def test_a_schedule_is_the_same_run_every_time() -> None:
     """What a long run finds is found again by its number: everything is drawn from it."""
     runs = []
