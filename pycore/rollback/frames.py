@@ -120,6 +120,11 @@ class Frames:
         """The last frame of which others can speak."""
         return self.opened + self._ahead_of_us
 
+    @property
+    def resumed(self) -> bool:
+        """Whether we came back in this episode."""
+        return self._ahead_of_us > 0
+
     def allow(self, frames: int) -> None:
         """Others may be so much further ahead, in this episode, than who plays with them all along: we come back."""
         self._ahead_of_us = frames

@@ -45,7 +45,6 @@ BATCH: Final = 64
 """Frames that are stepped in a tick where nothing is known of what they cost."""
 BATCH_SECONDS: Final = 0.1
 """What they may cost otherwise: meanwhile the page stands, and nobody sees anything but how far it is."""
-BATCH_MOST: Final = 2000
 ALL_RETURN: Final = 20.0
 """Seconds after which nobody is there any more who could tell anything, if everybody says that it returns."""
 UNKNOWN: Final = 1 << 31
@@ -143,9 +142,8 @@ class Returning:
         if account.episode >= self._settings.num_episodes or account.confirmed >= self._settings.max_steps:
             raise DecodeError(f"frame {account.confirmed} of episode {account.episode}, which there are not")
         before = self._accounts.get(link)
-        if self.busy and link in self._roster.links and (before is None or before.returning) and (
-            not self._begun or not account.returning
-        ):
+        fits = before is None or before.returning
+        if self.busy and fits and link in self._roster.links and not (self._begun and account.returning):
             self._accounts[link] = account
             self._drops.inherit([one for one in account.gone if one.number != self._identity.me])
 
@@ -166,7 +164,7 @@ class Returning:
         """Begin, once everybody has told us how the game stands; give up, if that does not come."""
         links = [link for link in self._roster.links if not self._has_finished(link)]
         over = next((link for link in self._roster.links if link.peer.over and (link in links or not links)), None)
-        if over is not None:
+        if over is not None and not self._waits_to_judge(over):
             self._see_over(over, now)
             return
         told = [self._accounts[link] for link in links if link in self._accounts]
@@ -199,11 +197,20 @@ class Returning:
         text = f"the game was over when this page came back: player {name} says {over.peer.reason}"
         self._course.break_off(now, "no_return", text, DONE, None, over.seat)
 
-    @staticmethod
-    def _has_finished(link: Link) -> bool:
-        """Whether a peer has come to the end of the session, and has everything that we may have given. Who has not
-        may need us still."""
-        return link.peer.over and link.peer.reason in FINISHED
+    def _waits_to_judge(self, over: Link) -> bool:
+        """Whether nobody has said yet which episode runs: who is over may have come to the end of that one."""
+        return self._running < 0 and over.peer.left_alone and not all(link.peer.over for link in self._roster.links)
+
+    @property
+    def _running(self) -> int:
+        """The episode that runs, as far as it was told; -1: nobody has said it."""
+        if self._begun:
+            return self._episode.number
+        return max([of.episode for of in self._accounts.values() if not of.returning], default=-1)
+
+    def _has_finished(self, link: Link) -> bool:
+        """Whether a peer has come to the end, of the episode that runs at least. Who has not may need us still."""
+        return link.peer.over and (link.peer.reason in FINISHED or 0 <= self._running < link.peer.episode)
 
     def loaded_again(self, link: Link) -> None:
         """Another one returns as well: of what the load before told, the past may never be complete."""
@@ -302,7 +309,7 @@ class Returning:
         costs = self._beginning.costs
         if costs is None or costs.step + costs.save <= 0.0:
             return BATCH
-        return max(1, min(BATCH_MOST, int(BATCH_SECONDS / (costs.step + costs.save))))
+        return max(1, min(2000, int(BATCH_SECONDS / (costs.step + costs.save))))
 
     def _feed(self, frame: int, now: float) -> bool:
         """Take in everybody's action of a frame; false where one has not come yet, or is not settled yet."""

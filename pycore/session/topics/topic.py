@@ -73,7 +73,9 @@ def end_of_all(links: Sequence[Link], timeline: Timeline, frame: int) -> None:
     """
     frames = timeline.frames
     held = known_to_all(links, timeline)
-    if frame + frames.ahead < held or frame > frames.reached:
+    # Who came back holds what the load before gave, however far ahead, and so do the others.
+    further = frames.size if frames.resumed or any(link.peer.load for link in links) else frames.ahead
+    if frame + further < held or frame > frames.reached:
         raise DecodeError(f"an end at frame {frame}, while all hold frame {held} and {timeline.current} is current")
 
 
