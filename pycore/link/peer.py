@@ -85,16 +85,9 @@ class Peer:
     def returns(self, load: int, incarnation: int, episode: int, known: int) -> None:
         """Another load of its page takes its place. It will hold everybody's inputs of the running `episode` up to the
         frame `known`; nothing else that was said before counts, unless it was this one that said it."""
-        self.load = load
-        same = self.low is not None and self.may_be(incarnation)
-        self.incarnation = incarnation
-        if same:
+        if not self._replaces(load, incarnation):
             return
-        self.low = incarnation & 0xFF
-        self.strangers = 0
         self.episode = min(self.episode, episode)
-        self.over = False
-        self.reason = ""
         self.ready_before = self.ready
         self.ready = {e: payload for e, payload in self.ready.items() if e < episode}
         self.ready_by_socket = -1
@@ -112,16 +105,22 @@ class Peer:
 
     def adopts(self, load: int, incarnation: int) -> None:
         """Another load of its page speaks, perhaps, and we ourselves have begun nothing with the one before."""
-        self.load = load
+        if self._replaces(load, incarnation):
+            self.ready = {}
+
+    def _replaces(self, load: int, incarnation: int) -> bool:
+        """Takes this load for the one that speaks. Whether another one did before, or may have: what that said is
+        forgotten."""
         same = self.low is not None and self.may_be(incarnation)
+        self.load = load
         self.incarnation = incarnation
         if same:
-            return
+            return False
         self.low = incarnation & 0xFF
         self.strangers = 0
         self.over = False
         self.reason = ""
-        self.ready = {}
+        return True
 
     def is_same(self, low: int) -> bool:
         """Whether this low byte is that of the load of the page that spoke before; notes the first, and strangers."""
