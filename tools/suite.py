@@ -322,11 +322,12 @@ def chosen(options: argparse.Namespace) -> list[Step]:
 
 
 def report(outcome: Outcome) -> None:
-    """Show a step that has ended: its output in full when it failed, its last line otherwise."""
+    """Show a step that has ended: all its output if it failed, otherwise its last line and why tests were left out."""
     failed = outcome.counts.failed > 0
     lines = outcome.output.strip().splitlines()
     print(f"\n== {outcome.name}: {'FAILED' if failed else 'passed'} ({outcome.seconds:.1f} s)")
-    print("\n".join(lines if failed else lines[-1:]), flush=True)
+    left = [line for line in lines[:-1] if line.startswith("SKIPPED")]
+    print("\n".join(lines if failed else left + lines[-1:]), flush=True)
 
 
 def main(options: argparse.Namespace) -> int:

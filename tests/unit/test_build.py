@@ -450,6 +450,27 @@ def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.Monke
         suite.pytest(sys.executable, ["elsewhere"], "", options)
 
 
+@pytest.mark.slow
+def test_a_step_that_passed_says_why_it_left_tests_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A count alone tells nobody what was not tried, and whether it should have been."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_some.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "@pytest.mark.skip(reason='there is no moon')\ndef test_left(): pass\n"
+    )
+    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    options = options_of("test")
+    options.pytest_arguments = ["-p", "no:cacheprovider", "-ra"]
+    counts, output = suite.pytest(sys.executable, ["tests"], "", options)
+    suite.report(suite.Outcome("some", counts, 1.0, "", output))
+    told = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("SKIPPED") and "there is no moon" in line for line in told)
+    assert told[-1].startswith("1 passed, 1 skipped")
+
+
 def test_the_packages_of_web_are_installed_for_this_lock_file() -> None:
     """What the other tests rely on."""
     assert (NODE_MODULES / "pyodide-314" / "pyodide.asm.wasm").is_file()
