@@ -117,8 +117,11 @@ def test_an_exception_in_python_is_shown_and_the_records_can_still_be_saved(star
     """The loop ends visibly with the error's code; the other player is told."""
     relay = start_relay(max_steps=100_000, raise_at=40)
     pages = both(relay, open_page)
-    page = pages[0]
-    page.wait_for_function("pycoreStatus.phase === 'failed'")
+    for page in pages:
+        page.wait_for_function("['done', 'failed'].includes(pycoreStatus.phase)")
+    assert sorted(page.evaluate("pycoreStatus.phase") for page in pages) == ["done", "failed"]
+    page, other = sorted(pages, key=lambda page: page.evaluate("pycoreStatus.phase === 'done'"))
+    assert "end_game" in [heard["event"] for heard in double(other)["double"]["heard"]]
     assert page.evaluate("pycoreStatus.error.code") == "python-RuntimeError"
     assert "told to fail" in page.locator("#error-message").inner_text()
     with page.expect_download() as download:
