@@ -44,6 +44,8 @@ acknowledged for as long as frames can be kept, somebody has not begun, the own 
 
 LOOK_TICKS: Final = 7.5
 """Periods from one look around to the next: every eighth tick, and every one of a page that seldom ticks."""
+LOOK_SECONDS: Final = 0.25
+"""And never more often than it takes that at 30 frames a second: what is looked for is seconds old."""
 
 
 class Tick:
@@ -132,7 +134,7 @@ class Tick:
         """Whether everybody is known to have our ready of this episode."""
         self._paused_at = -1
         """The last tick that came after a pause of our own."""
-        self._look_every = LOOK_TICKS * settings.period
+        self._look_every = max(LOOK_TICKS * settings.period, LOOK_SECONDS)
         self._look_at = -1e9
         self._stop_when_back = False
         """Whether a stop was asked for while we were on our way back."""
