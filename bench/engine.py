@@ -16,7 +16,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from pycore.actions.codec import action_codec
 from pycore.duties import CHANNEL_NEVER, SEND
+from pycore.rollback.frames import Frames
+from pycore.rollback.seats import Seat
+from pycore.rollback.timeline import Timeline
 from pycore.session.phases import PLAYING
 from pycore.session.session import Session
 from pycore.settings import Settings
@@ -175,6 +179,29 @@ def tick_with_wire(depth: int, ticks: int) -> tuple[float, int]:
     return seconds, ours.timeline.events.count - begun
 
 
+def resimulation(depth: int, ticks: int) -> tuple[float, int]:
+    """Only the part of such a tick that no rollback can do without: the timeline loads, steps `depth` frames again and
+    one new one. No session is around it, so everything of it lies in the caches."""
+    codec = action_codec({"type": "discrete", "n": 256}, 100)
+    simulation = Sums()
+    timeline = Timeline(simulation, Frames(2, 32, 32), [Seat(seat, seat, codec, 0, 0) for seat in range(2)], None)
+    simulation.reset(0)
+    timeline.begin(1_000_000)
+    seconds = 0.0
+    for tick in range(WARM_UP + ticks):
+        frame = timeline.current
+        timeline.fix(0, frame, codec.encode(tick & 3))
+        if frame >= depth:
+            timeline.take(1, frame - depth, codec.encode(((frame - depth) & 1) + 1), 0.0, 0)
+        begin = perf_counter()
+        timeline.advance(True)
+        if tick >= WARM_UP:
+            seconds += perf_counter() - begin
+    if timeline.current != WARM_UP + ticks:
+        raise AssertionError(f"{timeline.current} frames in {WARM_UP + ticks} ticks")
+    return seconds, timeline.rollbacks
+
+
 def measure(run: Callable[[int, int], tuple[float, int]], depth: int, rounds: int = 9) -> tuple[float, float, float]:
     """Ratio to the bare loop, microseconds per tick, microseconds of the bare loop: medians of alternating rounds."""
     ratios, ours, bares = [], [], []
@@ -197,6 +224,7 @@ def figures(where: str) -> list[dict[str, Any]]:
         ("engine.tick.depth8", tick_without_wire, 8),
         ("engine.tick.depth8.wire", tick_with_wire, 8),
         ("engine.tick.depth0", tick_without_wire, 0),
+        ("engine.resimulation.depth8", resimulation, 8),
     ):
         ratio, us, plain = measure(run, depth)
         goal = goals.get(name)
