@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -35,6 +36,24 @@ def test_bytecodes_of_a_tick_are_the_same_in_every_count_and_more_where_more_is_
     shallow = bytecodes.counted(engine, "tick_without_wire", 2, 40)
     deep = bytecodes.counted(engine, "tick_without_wire", 8, 40)
     assert shallow["rollback/timeline.py"][0] < deep["rollback/timeline.py"][0]
+
+
+def test_the_core_as_bare_sources_is_the_same_program_without_a_word_about_it() -> None:
+    """Every module of it, and no docstring, of a module, a class, a function or a field."""
+    tree = ast.parse(groups.bare_sources())
+    named = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    assert {"Session", "Timeline", "Bridge", "Experienced"} <= named
+    assert "PageGame" not in named  # of the host page
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    assert not [each for body in bodies for each in body if groups._is_text(each)]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.returns is not None]
+
+
+def test_what_a_rollback_cannot_do_without_is_measured_with_a_rollback_in_every_tick() -> None:
+    """Of the depth that was asked for; the first ticks have nothing to go back to."""
+    seconds, rollbacks = engine.resimulation(8, 50)
+    assert seconds > 0
+    assert rollbacks == engine.WARM_UP + 50 - 8
 
 
 # The page of figures -------------------------------------------------------------------------------------------------
