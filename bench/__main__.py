@@ -19,7 +19,7 @@ from tools.process import Failed, Missing, say
 
 GROUPS = (
     "engine.cpython", "engine.hash", "generators", "canonical", "engine.pyodide", "bridge", "wire", "failover", "wheel",
-    "records", "coverage",
+    "participant", "records", "coverage",
 )  # fmt: skip
 """As in `groups.GROUPS`, whose import needs all of the environment."""
 

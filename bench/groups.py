@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import coverage
+from bench import coverage, participant
 from bench.rows import Row, row
 from pycore.install import wheel as wheel_files
 from pycore.rehearsal import Plan, rehearse
@@ -224,6 +224,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "wire": wire,
     "failover": failover,
     "wheel": wheel,
+    "participant": participant.measure,
     "records": records,
     "coverage": coverage.measure,
 }

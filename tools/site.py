@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from pycore.factory import DEFAULT
+from pycore.relay.compressed import compress
 from pycore.site import Study
 from pycore.site import build as build_site
 from tools import distributions, node, wheels
@@ -43,7 +44,7 @@ def build(folder: Path = SITE, game: Path = GAME, factory: str = DEFAULT, study:
 def distribution() -> Path:
     """The newest Pyodide with micropip, as a folder: links, since npm's has no wheels."""
     (micropip,) = distributions.fetch([distributions.micropip_for(NEWEST)], NEWEST.python)
-    folder = BUILD / "pyodide-for-sites" / f"{NEWEST.version}-{micropip.stem}"
+    folder = BUILD / "pyodide-for-sites" / f"{NEWEST.version}-{micropip.stem}-gz"
     if folder.is_dir():
         return folder
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
@@ -53,6 +54,7 @@ def distribution() -> Path:
         distributions.place(file, half / file.name)
     packages = distributions.locked(NEWEST, [half / micropip.name], half)
     distributions.write_lock(NEWEST, packages, half / "pyodide-lock.json")
+    compress(half)  # once, for all sites
     shutil.rmtree(folder, ignore_errors=True)
     half.replace(folder)
     return folder

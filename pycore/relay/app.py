@@ -20,9 +20,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from pycore.errors import ConfigError, UsageError
+from pycore.relay.files import SiteFiles
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.seats import PlayerId
@@ -38,21 +38,6 @@ log = logging.getLogger("pycore.relay")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-# What Python's own table lacks on some systems; a module or a wasm file of the wrong type does not load.
-_TYPES = {
-    ".wasm": "application/wasm",
-    ".mjs": "text/javascript",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".whl": "application/zip",
-    ".zip": "application/zip",
-    ".data": "application/octet-stream",
-    ".py": "text/x-python",
-    ".css": "text/css",
-    ".html": "text/html",
-}
-
 
 class RelayApp:
     """The ASGI application. `relay` is its socket.io side, `store` its database."""
@@ -144,7 +129,7 @@ def create_app(
     if site is None:
         routes.append(Route("/", nothing))
     else:
-        routes.append(Mount("/", SiteFiles(directory=site, html=True)))
+        routes.append(Mount("/", SiteFiles(site)))
     return RelayApp(relay, Starlette(routes=routes, lifespan=lifespan))
 
 
@@ -185,20 +170,6 @@ def _bearer(request: Request) -> str:
 
 def _refused(code: str, status: int, message: str) -> Response:
     return JSONResponse({"error": message, "code": code}, status_code=status, headers=_FRESH)
-
-
-class SiteFiles(StaticFiles):
-    """The site folder; files are asked for anew each time, so that nobody plays yesterday's core."""
-
-    def file_response(self, full_path: Any, *args: Any, **kwargs: Any) -> Response:
-        """A file with the type that browsers insist on."""
-        response = super().file_response(full_path, *args, **kwargs)
-        response.headers["cache-control"] = "no-cache"
-        kind = _TYPES.get(Path(full_path).suffix)
-        if kind is not None and response.status_code == 200:
-            text = kind.startswith("text/")
-            response.headers["content-type"] = f"{kind}; charset=utf-8" if text else kind
-        return response
 
 
 def _players(seats: int, players: Sequence[PlayerId] | None) -> list[PlayerId]:

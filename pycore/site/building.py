@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pycore.install.wheel import compiled_wheel, core_wheel
+from pycore.relay.compressed import GAME, compress
 from pycore.site import pages
 from pycore.site.failing import SiteFailed
 from pycore.site.packages import plan
@@ -18,8 +19,6 @@ from pycore.site.pyodide import Pyodide, put, pyodide_of
 from pycore.site.sources import sources_of
 from pycore.site.study import Study
 from pycore.version import __version__
-
-GAME = "game"
 
 
 def build(
@@ -98,6 +97,7 @@ def build(
             manifest["ice_servers"] = list(study.ice_servers)
         (half / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
         finish(half)
+        compress(half)
         shutil.rmtree(folder, ignore_errors=True)
         half.replace(folder)
     except OSError as error:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from pycore.relay.compressed import beside, is_compressed
 from pycore.site.failing import SiteFailed
 
 USUAL_PYODIDE: Final = "https://cdn.jsdelivr.net/pyodide/v314.0.7/full/"
@@ -100,8 +101,11 @@ def put(pyodide: Pyodide, packages: list[str], target: Path) -> None:
     assert pyodide.folder is not None
     target.mkdir(parents=True)
     for name in CORE:
-        if (pyodide.folder / name).is_file():
-            place(pyodide.folder / name, target / name)
+        source = pyodide.folder / name
+        if source.is_file():
+            place(source, target / name)
+            if is_compressed(source):
+                place(beside(source), beside(target / name))
     for package in {name for wanted in (*packages, MICROPIP) for name in pyodide.closure(wanted)}:
         file = pyodide.wheel_of(package)
         if file is not None:

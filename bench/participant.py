@@ -1,0 +1,93 @@
+"""What a participant waits for: what a visit downloads, and how long it takes until the button with which it begins.
+
+A real Chromium, whose network and processor are slowed down as its developers' tools do it: a fast line, and a phone of
+a sixth of this machine's speed on a slow one. A visitor comes for the first time; then once more, with what the browser
+has kept.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import uvicorn
+
+from bench.rows import Row, row
+from pycore.relay import create_app
+from tools import chromium, site
+from tools.paths import SITE
+
+VISITS: Final = 3
+FAST: Final = (20e6, 0.02, 1)
+"""Bits a second, round trip in s, and how many times slower than here it computes."""
+SLOW_PHONE: Final = (5e6, 0.1, 6)
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The address of a relay with the demo's site."""
+    with tempfile.TemporaryDirectory() as folder:
+        app = create_app(database=f"sqlite:///{Path(folder) / 'data.db'}", settings={"max_steps": 60}, site=SITE)
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, ws="wsproto", log_level="error"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+def visit(context: Any, url: str, machine: tuple[float, float, int]) -> tuple[float, int]:
+    """Seconds until the visitor can begin, and the bytes that crossed the line."""
+    bits, rtt, slower = machine
+    page = context.new_page()
+    tools = context.new_cdp_session(page)
+    received: list[int] = []
+    tools.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    tools.send("Network.enable")
+    throughput = {"downloadThroughput": bits / 8, "uploadThroughput": bits / 8}
+    tools.send("Network.emulateNetworkConditions", {"offline": False, "latency": rtt * 1000, **throughput})
+    tools.send("Emulation.setCPUThrottlingRate", {"rate": slower})
+    begin = time.perf_counter()
+    page.goto(url)
+    page.wait_for_function("window.pycoreStatus?.phase === 'start'", timeout=300_000)
+    seconds = time.perf_counter() - begin
+    page.close()
+    return seconds, int(sum(received))
+
+
+def measure() -> list[Row]:
+    """The figures; each visitor has a browser profile of their own."""
+    from playwright.sync_api import sync_playwright
+
+    site.build()
+    first: dict[tuple[float, float, int], list[tuple[float, int]]] = {FAST: [], SLOW_PHONE: []}
+    again: list[tuple[float, int]] = []
+    with served() as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(chromium.ensure(None)))
+        try:
+            for machine, found in first.items():
+                for _ in range(VISITS):
+                    context = browser.new_context()
+                    found.append(visit(context, url, machine))
+                    if machine == FAST:
+                        again.append(visit(context, url, machine))
+                    context.close()
+        finally:
+            browser.close()
+    return [
+        row("participant.start.mb", first[FAST][0][1] / 1e6, "MB"),
+        row("participant.start.again.kb", again[0][1] / 1e3, "kB"),
+        row("participant.start.s_fast", median(seconds for seconds, _ in first[FAST]), "s"),
+        row("participant.start.again.s_fast", median(seconds for seconds, _ in again), "s"),
+        row("participant.start.s_slow_phone", median(seconds for seconds, _ in first[SLOW_PHONE]), "s"),
+    ]

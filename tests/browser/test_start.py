@@ -1,0 +1,49 @@
+"""How a page begins: what crosses the line at a first visit, and at one after it."""
+
+import pytest
+
+from pycore.relay.compressed import compress
+
+pytestmark = [pytest.mark.browser]
+
+
+def visit(context, url):
+    """What came over the line until the page could begin: bytes by the last part of the address."""
+    page = context.new_page()
+    tools = context.new_cdp_session(page)
+    names, sizes = {}, {}
+    tools.on("Network.responseReceived", lambda event: names.update({event["requestId"]: event["response"]["url"]}))
+    tools.on(
+        "Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]})
+    )
+    tools.send("Network.enable")
+    page.goto(url)
+    page.wait_for_function("window.pycoreStatus?.phase === 'start'", timeout=60_000)
+    found = {names[each].rpartition("/")[2]: size for each, size in sizes.items() if each in names}
+    page.close()
+    return found
+
+
+def core_size(site):
+    """Bytes of Python as it is."""
+    return (site / "pyodide" / "pyodide.asm.wasm").stat().st_size
+
+
+def test_python_comes_once_and_whoever_comes_again_has_it(start_relay, chromium, core_site):
+    """Pyodide and the core are asked for by the hash of what is in them, and what is kept by it is not asked for.
+
+    Chromium keeps no file of 10 MB for a visitor without a profile, so it is compressed here as in every site.
+    """
+    compress(core_site)
+    relay = start_relay(core=True, max_steps=30)
+    context = chromium.new_context()
+    try:
+        first, again = visit(context, relay.url), visit(context, relay.url)
+        large = {"pyodide.asm.wasm", "python_stdlib.zip", "plain.whl"}
+        assert large <= set(first)
+        assert 3_000_000 < first["pyodide.asm.wasm"] < 4_000_000 < core_size(core_site)
+        assert sum(again.get(name, 0) for name in large) == 0
+        # The page's own files are asked for, and are as they were.
+        assert 0 < sum(again.values()) < 20_000
+    finally:
+        context.close()
