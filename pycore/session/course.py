@@ -13,6 +13,8 @@ confirmed, the others are told why, and the news say it once.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from pycore.errors import described
 from pycore.events import EpisodeEnded, Log, PhaseChanged, SessionEnded
 from pycore.session.episode import Episode
@@ -21,6 +23,15 @@ from pycore.session.phases import CONNECTING, DONE, FAILED, HOLDING, PHASE_NAMES
 from pycore.session.publication import Publication
 from pycore.session.topics.over import Over
 from pycore.simulation import Simulation
+
+
+class WayBack(Protocol):
+    """Our own, where this page was loaded again."""
+
+    busy: bool
+
+    def leave(self) -> None:
+        """It is over: from now on everything that comes is taken in as ever."""
 
 
 class Course:
@@ -32,6 +43,7 @@ class Course:
         "_over",
         "_publication",
         "_simulation",
+        "_way_back",
         "ended",
         "phase",
         "reason",
@@ -52,6 +64,7 @@ class Course:
         self._publication = publication
         self._over = over
         self._journal = journal
+        self._way_back: WayBack | None = None
         self.phase = CONNECTING
         self.since = now
         """When the phase began; what was excused of it lies before."""
@@ -74,6 +87,10 @@ class Course:
         self.phase = phase
         self.since = now
         self._journal.say(PhaseChanged(phase=PHASE_NAMES[phase], episode=self._episode.number))
+
+    def return_as(self, way_back: WayBack) -> None:
+        """We are on our way back, which ends with the session at the latest."""
+        self._way_back = way_back
 
     def excuse(self, seconds: float) -> None:
         """So long we did not listen: that is no time in which others were waited for. The pause between two episodes
@@ -108,6 +125,9 @@ class Course:
         """The session is over, which is said at once. `phase`: DONE, or FAILED if it could not begin or go on;
         `to_each`: what single peers are told instead of the reason, by number; `seat`: who is the reason."""
         self.reason = reason
+        if self._way_back is not None and self._way_back.busy:
+            # Who is over answers whoever still speaks to it, and asks nobody to be taken in.
+            self._way_back.leave()
         self._episode.close()
         self._over.end(now, reason, to_each)
         self._journal.say(SessionEnded(reason=reason, text=text, seat=seat))

@@ -111,6 +111,7 @@ class Returning:
         self._timeline.frames.allow(UNKNOWN)
         intake.set_returning(True)
         welcomes.return_as(self)
+        self._course.return_as(self)
         for link in roster.links:
             link.speak(self._bit)
 
@@ -192,7 +193,6 @@ class Returning:
         if over.peer.left_alone and self._roster.group:
             self._drops.drop(over, "error" if over.peer.reason == "error" else "left")
             return
-        self._leave()
         name = self._journal.name(over)
         text = f"the game was over when this page came back: player {name} says {over.peer.reason}"
         self._course.break_off(now, "no_return", text, DONE, None, over.seat)
@@ -243,7 +243,6 @@ class Returning:
         return account is not None and not account.returning and account.episode == episode
 
     def _give_up(self, now: float, text: str) -> None:
-        self._leave()
         self._course.break_off(now, "no_return", text, FAILED)
 
     def _begin(self, episode: int, now: float) -> None:
@@ -254,7 +253,7 @@ class Returning:
         if not episode and not accounts[0].open:
             # Nobody has begun anything: we connect, and propose, like everybody.
             self._hear_anew(now)
-            self._leave()
+            self.leave()
             return
         self._target = max([of.confirmed for of in accounts])
         costs = self._beginning.costs
@@ -379,7 +378,7 @@ class Returning:
                 link.peer.said_known(theirs.confirmed)
         self._hear_anew(now)
         self._intake.stepped(now)
-        self._leave()
+        self.leave()
         self._journal.say(CaughtUp(episode=self._episode.number, frames=timeline.current))
 
     def _hear_anew(self, now: float) -> None:
@@ -389,7 +388,8 @@ class Returning:
             link.paths.socket.hear_anew(now)
             link.ask_flush()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """We are there, or the session is over."""
         self.busy = False
         self._status.mark(RETURNING, False)
         self._intake.set_returning(False)

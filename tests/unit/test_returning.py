@@ -15,7 +15,7 @@ from pycore.costs import Costs
 from pycore.errors import DecodeError
 from pycore.session.messages import account
 from pycore.session.messages.account import PAST_BYTES, Absent, Account, Piece
-from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING
+from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.session.topics.returns import Returns
 from pycore.session.welcomes import UNDER_WAY
 from pycore.settings import Settings
@@ -427,6 +427,35 @@ def test_where_everybody_else_went_nobody_is_waited_for() -> None:
     play(table, 10)
     (end,) = table.events(1, SessionEnded)
     assert (end.reason, end.text) == ("no_return", "nobody is left who knows what was played")
+
+
+@pytest.mark.parametrize("ends", ["left", "aborted"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_who_is_over_before_it_is_back_says_so_to_whoever_speaks(begun: bool, ends: str) -> None:
+    """Its way back is over as well: it asks nobody to be taken in, and answers a partner that it called away, who
+    would wait for it otherwise for as long as anybody is waited for."""
+    of = settings(max_steps=400, p2p_wait=1.0)
+    table = playing(of=of, channel=-1) if begun else Table(2, of, channel=-1)
+    table.passes = lambda sender, to, what: False
+    play_until(table, lambda: begun or table[0].phase == READYING)
+    reload(table, 1)
+    play(table, 3)
+    assert table[1].catching_up is not None
+    if ends == "left":
+        # The server believes so, and nothing was heard of it yet.
+        table[1].player_left(0, table.now)
+    else:
+        table[1].abort(table.now, "error", "the environment broke")
+    assert table[1].phase >= DONE
+    # Longer than an end is said to somebody who says nothing.
+    play(table, 12 * of.fps)
+    assert table[0].phase < DONE
+    heard = table.now
+    table.passes = lambda sender, to, what: True
+    play_until(table, lambda: table[0].phase >= DONE)
+    assert table.now - heard < 2.0
+    assert table[1].catching_up is None
+    assert not table.events(0, Returned)
 
 
 @pytest.mark.parametrize("channel", [0, -1])
