@@ -154,12 +154,11 @@ class Session:
     def player_left(self, peer: int, now: float, *, certain: bool = False) -> None:
         """The server says that a peer's socket is away for good. It ends nothing while the peer itself is heard, unless
         that is `certain`: the server has ended the game."""
-        link = self.link_to(peer)
-        now = self._time(now)
+        link, now = self.link_to(peer), self._time(now)
         self._parts.over.gone(link)
         if self.phase < DONE:
             self._parts.membership.left(link, now, certain)
-            self._parts.vigil.look(now, self.ticks.confirmed)
+            self._parts.vigil.look_at_once(now, self.ticks.confirmed, now > self._polled_at + self._late)
 
     def player_away(self, peer: int, now: float) -> None:
         """The server has lost a peer's socket, and keeps its seat for `return_within`."""
@@ -178,7 +177,9 @@ class Session:
     def players_gone(self, peers: Sequence[int], now: float) -> None:
         """The server has decided that these peers are gone, whoever still hears them; we may be among them."""
         if self.phase < DONE:
-            self._parts.vigil.called_gone(peers, self.me, self._time(now), self.ticks.confirmed)
+            now = self._time(now)
+            late = now > self._polled_at + self._late
+            self._parts.vigil.called_gone(peers, self.me, now, self.ticks.confirmed, late)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is confirmed from here on."""

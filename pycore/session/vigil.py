@@ -88,13 +88,20 @@ class Vigil:
         self._moved_at += seconds
         self._over_since += seconds
 
-    def called_gone(self, peers: Sequence[int], me: int, now: float, confirmed: int) -> None:
+    def called_gone(self, peers: Sequence[int], me: int, now: float, confirmed: int, late: bool) -> None:
         """The server has decided that these are gone, perhaps we among them."""
         if me in peers:
             self._drop_out(now, "the server says that this page was not heard of any more")
             return
         self._membership.called_gone([peer for peer in peers if peer not in self._roster.gone])
-        self.look(now, confirmed)
+        self.look_at_once(now, confirmed, late)
+
+    def look_at_once(self, now: float, confirmed: int, late: bool) -> None:
+        """The server said something of somebody: look at once, unless we are `late`, having stood still ourselves. Then
+        words of the others may wait behind that one, and our own pause would count as their silence: the next poll
+        excuses it, and looks."""
+        if not late:
+            self.look(now, confirmed)
 
     def look(self, now: float, confirmed: int) -> None:
         """Look at everybody, and at ourselves."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from core_support import PERIOD, Table, settings, tag_of
 
-from pycore.duties import CHANNEL_CLOSED, SOCKETIO
+from pycore.duties import CHANNEL_CLOSED, EMIT, SOCKETIO
 from pycore.events import EpisodeEnded, PathChanged, PeerStatus, SessionEnded
 from pycore.link.link import HICCUPS_MOST
 from pycore.session.membership import WORD_BELIEVED
@@ -217,6 +217,47 @@ def test_the_word_for_one_of_three_ends_it_for_all_alike() -> None:
     assert [table[0].reason, table[1].reason] == ["player_left", "player_left"]
     assert [table.events(peer, SessionEnded)[0].text for peer in (0, 1)] == ["player 2 left the game"] * 2
     assert table.published[0] == table.published[1]
+
+
+@pytest.mark.parametrize("word", ["left", "gone"])
+@pytest.mark.parametrize("pause", [3.0, 60.0])
+def test_a_word_that_waited_while_we_stood_still_makes_nobody_silent(pause: float, word: str) -> None:
+    """A page wakes, and reads the server's word of player 2 before what player 1 said meanwhile: the pause is its own,
+    and player 1 is neither interrupted nor complained of."""
+    table = playing(3, settings(max_steps=5000, on_drop="default_action"))
+    table.now += pause
+    if word == "left":
+        table[0].player_left(2, table.now)
+    else:
+        table[0].players_gone([2], table.now)
+    cut_off(table, 2)
+    # Before it steps again it hears what waited.
+    table.poll(1)
+    table.deliver()
+    said = len(table.sent[0])
+    table.ticks(6)
+    assert table[0].phase == PLAYING
+    assert [status for status in statuses(table, 0) if status[0] == 1] == []
+    emitted = [payload[0] for duty, _to, _seq, payload in table.sent[0][said:] if duty == EMIT]
+    assert "player_silent" not in emitted
+    if word == "gone":
+        assert statuses(table, 0) == [(2, "gone")]
+
+
+@pytest.mark.parametrize("pause", [3.0, 60.0])
+def test_a_word_that_waited_while_we_stood_still_ends_no_game_that_goes_on_by_the_channel(pause: float) -> None:
+    """The partner's socket was lost meanwhile, as it says; by its channel it is there."""
+    table = playing()
+    table.now += pause
+    table.socket[1] = False
+    table[0].player_left(1, table.now)
+    table.ticks(40)
+    assert [session.phase for session in table.sessions] == [PLAYING, PLAYING]
+    assert statuses(table, 0) == []
+    cut_off(table, 1)
+    since = table.now
+    table.until(lambda: table[0].phase == DONE)
+    assert table.now - since <= 2.5
 
 
 # -- a page that was loaded again ---------------------------------------------------------------------------------
