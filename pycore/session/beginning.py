@@ -130,8 +130,14 @@ class Beginning:
             drops.drop(over, "error" if over.peer.reason == "error" else "left")
         elif over is not None:
             reason = reason_of(over)
-            text = f"player {self._journal.name(over)} ended the session"
-            course.finish(now, "stop" if reason in ("player_left", "error") else reason, text, DONE, None, over.seat)
+            name = self._journal.name(over)
+            text = f"player {name} ended the session"
+            if reason == "error":
+                reason, text = "player_left", f"player {name}'s environment failed"
+            elif reason == "player_left":
+                # Who goes where nothing is played has stopped it.
+                reason = "stop"
+            course.finish(now, reason, text, DONE, None, over.seat)
         elif phase == CONNECTING:
             if self._terms.proposed:
                 self._agree(now, waited)

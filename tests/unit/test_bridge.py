@@ -458,10 +458,11 @@ def test_what_a_simulation_raises_comes_out_of_either_call_and_the_other_page_is
     assert raised == [(call, half)]
     broken, other = [page.bridge.session for page in two.pages]
     assert broken.reason == "error"
-    assert other.reason == ("stop" if call == "reset" else "player_left")
+    assert other.reason == "player_left"
     ends = [[news for news in page.news if news["news"] == "done"] for page in two.pages]
     assert [len(end) for end in ends] == [1, 1]
     assert ends[0][0]["text"] == f"RuntimeError: {call}"
+    assert ends[1][0]["text"] == "player 0's environment failed"
 
 
 def test_permanent_objects_stand_in_the_first_picture_of_each_episode() -> None:
