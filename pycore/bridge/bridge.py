@@ -113,16 +113,14 @@ class Bridge:
         self._refusals = Refusals()
         self._returns = Returns(session, self.seat_of)
         self._figures = Figures(session, game.wall_ms, game.joined_ms, self._returns)
-        seen = game.settings.experienced and companion is None
-        self._experienced = Experienced(session, game.now) if seen else None
+        self._experienced = Experienced(session, game.now) if game.settings.experienced and companion is None else None
         # A companion's page keeps records of its own, and stores them its own way.
         every = game.settings.store_every if companion is None else 0.0
         self._stores = Stores(session, self.trajectory, self._experienced, self._figures.export, game.now, every)
         self._sent = sent = Sent(session)
-        looks = looks_of(owned, game.settings, len(session.players))
         self.view = View(
             session, self.trajectory, self._pictures, self._figures, sent,
-            lambda: self._refusals.notice(self.now), looks,
+            lambda: self._refusals.notice(self.now), looks_of(owned, game.settings, len(session.players)),
         )  # fmt: skip
         self._default = session.seats[session.me].default_action
         self._write_head()
@@ -233,9 +231,12 @@ class Bridge:
         """End the session with the running episode."""
         self.session.request_stop(now)
 
+    def broke(self, now: float, text: str) -> int:
+        """Something in the page raised: the session is over. The next polls tell the others; length of the outbox."""
+        return self.between(now, self.session.abort, "error", text)
+
     def _refused(self, error: ActionError) -> None:
-        line = self._refusals.note(error, self.now)
-        if line:
+        if line := self._refusals.note(error, self.now):
             self.log(line, "error")
             self._companion.refused(self._refusals.notice(self.now), self.now)
 

@@ -142,6 +142,7 @@ class View:
             entry["hidden"] = bool(link.hidden)
             entry["interrupted"] = session.is_interrupted(seat)
             entry["gone"] = seat in session.gone
+            entry["failed"] = link.peer.reason == "error"
             entry["connection_type"] = session.kinds.of(seat)
         return entry
 
@@ -175,8 +176,7 @@ class View:
                 "pendingRollbackFrame": session.timeline.pending,
                 "p2pHashMismatches": session.hash_mismatches,
                 "syncEpoch": session.episode,
-                "settled": session.phase > DONE
-                or (all(link.peer.over for link in links) and not session.ticks.streaming),
+                "settled": all(link.peer.over for link in links) and not session.ticks.streaming,
             }
         )
 

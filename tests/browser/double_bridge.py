@@ -11,6 +11,7 @@ import json
 import struct
 
 CAPACITY = 1 << 16
+BROKE = b"broke"
 PHASES = ("connecting", "readying", "playing", "holding", "between episodes", "done", "failed")
 
 
@@ -123,7 +124,9 @@ class Bridge:
             payload = bytes(self.inbox[at + 12 : at + 12 + size])
             at += 12 + size
             assert arrival <= now
-            if kind == 1:
+            if kind == 1 and payload == BROKE:
+                self.heard.append({"event": "broke", "data": None})
+            elif kind == 1:
                 self.remote_action = payload[4]
                 self.counts["receivedViaP2P"] += 1
             elif kind == 2:
@@ -151,6 +154,8 @@ class Bridge:
                 }
                 self.put(2, 0, {"event": "pyodide_player_action", "data": data})
                 self.counts["sentViaSocketIO"] += 1
+        if self.phase == 6 and channel >= 0:
+            self.put(1, 0, BROKE)
         self.channel = channel
         self.header()
         return self.end
@@ -208,6 +213,13 @@ class Bridge:
         return flags
 
     def outbox_length(self):
+        return self.end
+
+    def broke(self, now, text):
+        """The next poll says so to the other one."""
+        self.end = 16
+        self.phase = 6
+        self.header()
         return self.end
 
     def send_failed(self, now, link, seq):

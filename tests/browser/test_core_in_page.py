@@ -150,6 +150,30 @@ def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_go
     assert other.problems == []
 
 
+@pytest.mark.parametrize("p2p", [True, False])
+def test_the_partner_of_a_page_whose_environment_raises_reads_that_it_failed(start_relay, open_page, p2p):
+    """By the page itself, before the server can say that somebody has left; then its links are closed."""
+    relay = start_relay(core=True, max_steps=100_000, action_space=SPACE, p2p=p2p, p2p_wait=2.0)
+    broken, other = play(relay, open_page)
+    for page in (broken, other):
+        phase(page, "playing")
+    broken.wait_for_function("pycoreGame.frame > 20")
+    broken.evaluate("() => { pycoreGame.bridge.proxy._owned.step = undefined; }")
+    phase(broken, "failed")
+    phase(other, "done")
+    assert other.locator("#end-lead").inner_text() == "The other player’s page has failed, so the session ended early."
+    assert metrics(broken)["end"]["reason"] == "error"
+    assert metrics(other)["end"]["reason"] == "player_left"
+    broken.wait_for_function("pycoreGame.failed")
+    assert broken.evaluate("pycoreGame.inspectLink().connection") is None
+    if p2p:
+        # What the other one answers by the server goes to nobody who has left the game.
+        assert broken.evaluate("pycoreGame.state().settled") is True
+    assert "TypeError" in broken.evaluate("pycoreStatus.error.code")
+    broken.wait_for_function("pycoreStatus.stored || pycoreStatus.pending === 0")
+    assert other.problems == []
+
+
 def test_after_a_machine_slept_the_page_has_the_wall_time_again(start_relay, open_page):
     """An hour that only the wall clock knows of, as after a sleep; what the session notes then has the right time."""
     relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)

@@ -28,7 +28,7 @@ from pycore.bridge.game import Game
 from pycore.bridge.seats import seat_order
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
 from pycore.events import Log, PeerStatus
-from pycore.session.phases import DONE, PLAYING
+from pycore.session.phases import DONE, FAILED, PLAYING
 from pycore.session.publication import BEHIND
 from pycore.session.tick import OVER, RESIMULATED, STEPPED
 from pycore.testing import Walk
@@ -463,6 +463,41 @@ def test_what_a_simulation_raises_comes_out_of_either_call_and_the_other_page_is
     assert [len(end) for end in ends] == [1, 1]
     assert ends[0][0]["text"] == f"RuntimeError: {call}"
     assert ends[1][0]["text"] == "player 0's environment failed"
+
+
+def test_a_page_that_broke_tells_the_other_one_with_its_next_polls_alone() -> None:
+    """It steps nothing any more, and knows when the other one has heard: nothing of the first packets comes."""
+    lost = [0]
+
+    def lose() -> bool:
+        lost[0] += 1
+        return lost[0] <= 3
+
+    two = pair(max_steps=1000)
+    two.until(lambda: two.pages[0].bridge.session.frame == 20)
+    broken, other = two.pages
+    two.carry_out(broken, broken.bridge.broke(two.now, "PageError: sending failed"))
+    assert broken.bridge.session.phase == FAILED
+    two.lose = lose
+    frame = broken.bridge.session.frame
+    polls = 0
+    while not json.loads(broken.bridge.view.state())["settled"]:
+        polls += 1
+        assert polls < 60
+        two.now += PERIOD
+        for page in two.pages:
+            two.carry_out(page, page.bridge.poll(two.now, "" if page is broken else 0, page.write_inbox()))
+        other.flags = other.bridge.advance(two.now)
+        two.carry_out(other, other.bridge.outbox_length())
+    assert polls > 1
+    assert lost[0] > 3
+    assert broken.bridge.session.frame == frame
+    assert other.bridge.session.phase == DONE
+    (end,) = [news for news in other.news if news["news"] == "done"]
+    assert (end["reason"], end["text"]) == ("player_left", "player 0's environment failed")
+    assert json.loads(other.bridge.view.hud())["players"][0]["failed"] is True
+    assert json.loads(broken.bridge.view.export_session_metrics())["end"] == {"reason": "error"}
+    assert broken.bridge.broke(two.now, "once is enough") == 16
 
 
 def test_permanent_objects_stand_in_the_first_picture_of_each_episode() -> None:

@@ -59,6 +59,8 @@ export class Core {
 
   /** Python raised: nothing is handed in any more. */
   failed = false;
+  /** The session is over and the page may have left the game: with the others it speaks still, with the server no more. */
+  parting = false;
 
   /** @param {CoreParts} parts */
   constructor(parts) {
@@ -119,7 +121,7 @@ export class Core {
     this.#hidden = hidden;
     let length;
     try {
-      const used = bridge.inbox.seal(socket.connected, hidden, (link) => this.channels.state(link), this.#worked,
+      const used = bridge.inbox.seal(socket.connected && !this.parting, hidden, (link) => this.channels.state(link), this.#worked,
         (link) => this.channels.streamState(link));
       length = bridge.poll(now, encodeAction(action), used);
     } finally {
@@ -222,7 +224,7 @@ export class Core {
 
   /** @param {{event: string, data: unknown}} event @param {number} arrival s */
   arrived(event, arrival) {
-    if (this.bridge.closed || this.failed) return;
+    if (this.bridge.closed || this.failed || this.parting) return;
     this.bridge.inbox.put(EVENT, NO_LINK, arrival, encoder.encode(JSON.stringify(event)));
   }
 

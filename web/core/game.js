@@ -5,14 +5,14 @@
  * A tick is: hand over what arrived and the local action, carry out what Python answers, let it simulate,
  * draw. The order matters: the others' screens do not wait for our simulation.
  *
- * An exception in Python ends the session visibly: the loop stops, the links are closed, `onFailed` is told,
- * and the records stay readable as long as the page is open.
+ * An exception in Python ends the session visibly: the others and `onFailed` are told, and once the others know, or do
+ * not hear, the loop stops and the links are closed. The records stay readable as long as the page is open.
  */
 
 import { RESIMULATED, SESSION_OVER, STEPPED, seconds } from './bridge.js';
 import { Core } from './core.js';
 import { describe, sentence } from './errors.js';
-import { HUD } from './handed.js';
+import { HUD, PARTING } from './handed.js';
 import { Ticker } from './timer.js';
 
 /** @typedef {import('./core.js').News} News */
@@ -64,6 +64,7 @@ export class PycoreGame extends Core {
   #ticker;
   #parts;
   #outcome = /** @type {'running' | 'over' | 'failed'} */ ('running');
+  /** Until when the others are told that it failed, s. */ #partsAt = 0;
   #drawn = '';
   /** Whether a picture that could not be drawn was told. */ #drawFailed = false;
   #hudDue = 0;
@@ -86,6 +87,7 @@ export class PycoreGame extends Core {
   /** @returns {number} time to the next deadline, s */
   #tick() {
     const { bridge } = this;
+    if (this.#outcome === 'failed') return this.#part();
     try {
       this.sendInputToOtherPlayers(this.#readAction(bridge.frame));
       const flags = this.advance();
@@ -200,19 +202,43 @@ export class PycoreGame extends Core {
   #fail(error) {
     if (this.#outcome === 'failed') return;
     this.#outcome = 'failed';
+    const { onFailed, report } = this.#parts;
+    report('game.tick', error);
+    this.#partsAt = seconds() + PARTING.within_s;
+    try {
+      // Before the page leaves the game: the server would tell the others no more than that.
+      this.carryOut(this.bridge.call('broke', seconds(), describe(error).message));
+      this.sendInputToOtherPlayers(undefined);
+      this.parting = true;
+    } catch (last) {
+      report('game.tick', last);
+      this.#hangUp();
+    }
+    onFailed?.(error);
+  }
+
+  /** A tick after it failed: the others are told so, until they know it or do not hear. @returns {number} s */
+  #part() {
+    try {
+      this.sendInputToOtherPlayers(undefined);
+      if (!this.state().settled && seconds() < this.#partsAt) return Math.max(0.001, this.bridge.period || 1);
+    } catch (error) {
+      this.#parts.report('game.tick', error);
+    }
+    this.#hangUp();
+    return 1;
+  }
+
+  #hangUp() {
     this.failed = true;
     this.#ticker.stop();
     this.channels.close();
-    this.#parts.report('game.tick', error);
-    this.#parts.onFailed?.(error);
   }
 
   /** Another page has the seat: no more ticks, no more links; what was recorded can still be read. */
   halt() {
     this.#outcome = 'failed';
-    this.failed = true;
-    this.#ticker.stop();
-    this.channels.close();
+    this.#hangUp();
   }
 
   get outcome() {

@@ -51,6 +51,9 @@ export const HUD = Object.freeze({
 export const WALL = Object.freeze({
   "every_s": 1.0
 });
+export const PARTING = Object.freeze({
+  "within_s": 3.0
+});
 export const PACKING = Object.freeze({
   "from_characters": 1200
 });

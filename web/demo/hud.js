@@ -30,6 +30,7 @@ const MANY = 4;
  * @property {boolean} [away] the server has lost their page, and keeps their seat
  * @property {boolean} [returning] their page was loaded again, and catches up
  * @property {boolean} [gone] for good: nothing more comes of them
+ * @property {boolean} [failed] their page said that its environment failed
  * @property {'direct' | 'relay' | 'unknown'} [connection_type]
  * @property {boolean} [policy] nobody sits there: every page computes what it does
  */

@@ -110,10 +110,16 @@ export const isBack = (players, seat) => `${subject(players, seat)} is back.`;
  * @param {string | undefined} onDrop what the study does then; undefined while it is not decided
  */
 export function hasLeft(players, seat, onDrop) {
-  const name = subject(players, seat);
-  if (onDrop === undefined) return `${name} has left.`;
-  if (onDrop === 'policy') return `${name} has left. The computer plays on instead.`;
-  return onDrop === 'end' ? `${name} has left. The game ends.` : `${name} has left. The game goes on.`;
+  const gone = isGone(players, seat);
+  if (onDrop === undefined) return `${gone}.`;
+  if (onDrop === 'policy') return `${gone}. The computer plays on instead.`;
+  return onDrop === 'end' ? `${gone}. The game ends.` : `${gone}. The game goes on.`;
+}
+
+/** Nobody is said to have left whose page broke. @param {HudPlayer[]} players @param {number} seat */
+function isGone(players, seat) {
+  const name = seat < 0 ? 'The other player' : subject(players, seat);
+  return players[seat]?.failed ? `${name}’s page has failed` : `${name} has left`;
 }
 
 /** How many of the others are reached already. @param {HudPlayer[]} players */
@@ -158,7 +164,7 @@ const ENDINGS = {
  */
 export function ended(code, text, players, seat) {
   const name = seat < 0 ? 'The other player' : subject(players, seat);
-  if (code === 'player_left') return `${name} has left, so the session ended early.`;
+  if (code === 'player_left') return `${isGone(players, seat)}, so the session ended early.`;
   if (code === 'no_return' && seat >= 0) return `${name} could not come back, so the session ended early.`;
   if (code === 'returned') return `${name} loaded the page again, so the session ended early.`;
   return ENDINGS[code] ?? `The session ended early: ${text || code}`;

@@ -50,6 +50,15 @@ test('it is said who does not answer, and that the game waits', () => {
   assert.equal(trouble(with_(TWO, { 1: { interrupted: true } }), true), 'The other player does not answer. The game waits a moment.');
 });
 
+test('whose page failed has not left', () => {
+  const failed = with_(TWO, { 1: { failed: true, gone: true } });
+  assert.equal(hasLeft(failed, 1, 'end'), 'The other player’s page has failed. The game ends.');
+  assert.equal(hasLeft(with_(NAMED, { 1: { failed: true } }), 1, 'default_action'), 'Coral’s page has failed. The game goes on.');
+  assert.equal(ended('player_left', '', failed, 1), 'The other player’s page has failed, so the session ended early.');
+  assert.equal(ended('player_left', '', TWO, 1), 'The other player has left, so the session ended early.');
+  assert.equal(ended('player_left', '', TWO, -1), 'The other player has left, so the session ended early.');
+});
+
 test('whose page is loaded again is named, and that the game waits for it', () => {
   const away = { interrupted: true, away: true };
   assert.equal(trouble(with_(NAMED, { 1: away }), true), 'Coral’s page is reloading. The game waits until it is back.');
