@@ -55,7 +55,7 @@ class Link:
         self.peer = peer
         self.seat = peer.seat
         """The first seat of the peer, by which the link is called."""
-        self.paths = Paths(now)
+        self.paths = Paths(now, peer.seat < 0 or not own)
         self.own = tuple(own)
         """What the peer lacks of ours, by own seat."""
         self.receipts = tuple(receipts)

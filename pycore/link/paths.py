@@ -28,6 +28,9 @@ socket.io. The states and what changes them:
 
 Each further fallback within a minute of a return doubles the time to the next return, up to 30 s.
 
+A peer without a seat has no address at the server, so nothing but inputs gets there by it. The channel of such a link
+is left for `closed`, `failed` and `returned` alone.
+
 Hearing is judged apart from sending. Whoever hears nothing says so, in numbered announcements, whatever fallback is
 in force on its own side: the other one may believe in its path, since its packets vanish without a word.
 
@@ -67,6 +70,8 @@ RETURN_QUICK: Final = 1.0
 RETURN_SLOW: Final = 3.0
 RETURN_MOST: Final = 30.0
 RELAPSE: Final = 60.0
+BROKEN: Final = ("closed", "failed", "returned")
+"""Causes for which a path is left also where there is no other one."""
 QUICK: Final = ("silence", "unheard", "deaf", "returned")
 """Causes after which a second of answered probes proves the way back."""
 
@@ -80,6 +85,7 @@ class Paths:
         "_deaf_heard",
         "_good_since",
         "_misses",
+        "_only",
         "_probe_at",
         "_probe_number",
         "_quiet_since",
@@ -103,7 +109,9 @@ class Paths:
         "wire",
     )
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, only: bool = False) -> None:
+        self._only = only
+        """Whether no other path carries everything: where it is open, it is in force."""
         self.wire = Flow(now)
         """The peer-to-peer path."""
         self.socket = Flow(now)
@@ -177,7 +185,7 @@ class Paths:
 
     def fall_back(self, cause: str, now: float, frame: int) -> None:
         """Put the fallback in force."""
-        if self.fallback is not None:
+        if self.fallback is not None or (self._only and cause not in BROKEN):
             return
         self._strikes = self._strikes + 1 if now - self._returned_at < RELAPSE else 0
         self.fallback = cause

@@ -23,10 +23,12 @@ NOT_SAVED: Final = object()
 class Frames:
     """The ring of frames of one episode.
 
-    `ahead` is how far beyond the current frame an input can lie, `behind` how far back one can be needed.
+    `ahead` is how far beyond the current frame an input can lie, `behind` how far back one can be needed. `watches`:
+    nobody waits for an input of ours, so others may be as far ahead as they keep frames for us.
     """
 
     __slots__ = (
+        "_ahead_at_least",
         "_ahead_of_us",
         "_filled",
         "_nobodys",
@@ -49,7 +51,7 @@ class Frames:
         "states",
     )
 
-    def __init__(self, seats: int, ahead: int, behind: int) -> None:
+    def __init__(self, seats: int, ahead: int, behind: int, watches: bool = False) -> None:
         size = 1
         while size < ahead + behind + 2:
             size *= 2
@@ -79,7 +81,8 @@ class Frames:
         """Up to here their slots have these actions."""
         self.opened = ahead
         """Last frame whose slot is ready to take inputs."""
-        self._ahead_of_us = 0
+        self._ahead_at_least = self.reach if watches else 0
+        self._ahead_of_us = self._ahead_at_least
 
     def begin(self, seats: Sequence[Seat]) -> None:
         """Start an episode: nobody's input is known but the default actions of the first frames, as each is delayed.
@@ -111,7 +114,7 @@ class Frames:
                 self.missing[slot] = bits
         self.held = [seat.delay - 1 for seat in seats]
         self.opened = self.ahead
-        self._ahead_of_us = 0
+        self._ahead_of_us = self._ahead_at_least
         for number in self._nobodys:
             self.held[number] = self.opened
 
@@ -122,12 +125,12 @@ class Frames:
 
     @property
     def resumed(self) -> bool:
-        """Whether we came back in this episode."""
+        """Whether others may be further ahead than who plays with them: we came back in this episode, or only watch."""
         return self._ahead_of_us > 0
 
     def allow(self, frames: int) -> None:
         """Others may be so much further ahead, in this episode, than who plays with them all along: we come back."""
-        self._ahead_of_us = frames
+        self._ahead_of_us = max(frames, self._ahead_at_least)
 
     def open(self, current: int) -> None:
         """Make the slots ready that can be reached once the current frame is `current`."""

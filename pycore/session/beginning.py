@@ -224,7 +224,7 @@ class Beginning:
         self._pacing.agreed(self._episode.number)
         simulation.reset(self._episode.number)
         state = simulation.canonical(simulation.save())
-        frames = ring(self._seats, self._settings)
+        frames = ring(self._seats, self._settings, not self._dispatch.own)
         if frames.ahead != self._timeline.frames.ahead:
             self._timeline.use(frames)
         self._timeline.begin(self._settings.max_steps - 1, self._episode.number)
@@ -319,13 +319,14 @@ def delays_of(seats: Sequence[Seat]) -> list[int]:
     return [0 if seat.owner is None else seat.delay for seat in seats]
 
 
-def ring(seats: Sequence[Seat], settings: Settings) -> Frames:
+def ring(seats: Sequence[Seat], settings: Settings, watches: bool) -> Frames:
     """The ring of frames for these seats: a peer steps at most `window` beyond what it knows of us, and dispatches its
     delay beyond that. Of the deepest rollback a policy is shown the state so much earlier as its reaction time."""
     delay = max([seat.delay for seat in seats])
     reaction = max([settings.stand_in_reaction, *[seat.reaction for seat in seats]])
     window = settings.prediction_window
-    return Frames(len(seats), ahead=window + 2 * delay + 1, behind=3 * window + 4 * delay + 16 + reaction)
+    behind = 3 * window + 4 * delay + 16 + reaction
+    return Frames(len(seats), ahead=window + 2 * delay + 1, behind=behind, watches=watches)
 
 
 def _read(payload: bytes) -> ready.Read | tuple[str, str] | None:

@@ -86,7 +86,8 @@ class Inputs:
             return True
         if verdict == CONTRADICTION:
             self._journal.contradict(link, frame, now)
-        elif verdict == OUT_OF_REACH:
+        elif verdict == OUT_OF_REACH and frame > timeline.frames.reached:
+            # What others may give, though we cannot take it yet, comes again.
             self._journal.refuse(link, f"an input for frame {frame} while frame {timeline.current} is current", now)
         return False
 

@@ -139,7 +139,7 @@ def assemble(
     if predictor is None and settings.prediction == "default_action":
         predictor = DefaultAction([seat.default_action for seat in seats])
     guessing = None if predictor is None else Guessing(simulation, seats, who.players, predictor)
-    frames = ring(seats, settings)
+    frames = ring(seats, settings, not who.own)
     timeline = Timeline(simulation, frames, seats, guessing, settings.hash_every, computed)
     links = tuple(
         Link(

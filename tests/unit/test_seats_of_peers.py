@@ -10,7 +10,7 @@ import pytest
 from core_support import Table, actions_of, datagrams_of, opened, settings
 
 from pycore.errors import ConfigError, UsageError
-from pycore.events import SessionEnded
+from pycore.events import PathChanged, SessionEnded
 from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.settings import Settings
 from pycore.simulation import StepResult
@@ -232,6 +232,40 @@ def test_a_watcher_with_nothing_to_press_polls_with_none() -> None:
     for wrong in ([1], [1, 2, 3], []):
         with pytest.raises(UsageError, match="actions for 2 own seats"):
             table[0].poll(table.now, wrong, [0])
+
+
+@pytest.mark.parametrize("peers", [[[0], [1], []], [[0, 1], [], []], [[0], [1], [], []]])
+@pytest.mark.parametrize("seed", range(6))
+def test_under_loss_who_watches_keeps_to_the_channel_and_comes_to_every_end(peers: list[list[int]], seed: int) -> None:
+    """Of every three packets one is lost: nothing else leads to a page without a seat, so its channel is not left for
+    being slow to answer."""
+    table, ledgers = table_of(peers, ({}, {}), of={"max_steps": 40, "num_episodes": 2, "hash_interval": 10})
+    fixed = play(table, lambda seat, frame: (frame // 3 + seat) % 6, loss=0.33, late=0.3, seed=seed)
+    assert [session.reason for session in table.sessions] == ["complete"] * len(peers)
+    for episode in (0, 1):
+        for ledger in ledgers:
+            assert ledger.episodes[episode] == truth(table, fixed[episode], episode)
+    for peer, session in enumerate(table.sessions):
+        changes = [event for event in table.events(peer, PathChanged) if event.seat < 0 or not table.owned[peer]]
+        assert {change.cause for change in changes} <= {"opened"}
+        assert session.malformed == 0
+
+
+def test_two_who_watch_may_be_further_apart_than_who_plays() -> None:
+    """One of them holds at the end, when the other one hears from it that it is ready: by the same packet, which has
+    the end as well. Nobody waits for an input of theirs."""
+    table = Table(2, settings(max_steps=40, hash_interval=10), peers=[[0, 1], [], []])
+    other = table[1].link_to(2).peer
+    table.passes = lambda sender, to, what: (sender, to) != (2, 1) or not other.ready
+    table.until(lambda: table[0].phase == table[2].phase == HOLDING, most=300)
+    assert table[1].phase == PLAYING
+    assert not other.hears_ready
+    assert table[1].frame + table[1].timeline.frames.ahead < table[2].frame
+    table.passes = lambda sender, to, what: True
+    table.until(lambda: all(session.phase >= DONE for session in table.sessions), most=64)
+    assert [session.reason for session in table.sessions] == ["complete"] * 3
+    assert table.published[0] == table.published[1] == table.published[2]
+    assert [session.malformed for session in table.sessions] == [0, 0, 0]
 
 
 def test_a_seat_that_nobody_owns_plays_its_default_action() -> None:
