@@ -71,7 +71,17 @@ DEMO: Final[dict[str, Any]] = {
 """For our own page."""
 
 WATCH: Final[dict[str, Any]] = {
-    # What is shown is seconds old in any case. So many games have a picture: each steps its game again.
-    "WATCHING": {"list_every_ms": 2000, "ask_every_ms": 1000, "turn_ms": 33, "longest_ms": 12, "pictures": 6},
+    # What is shown is seconds old in any case. So many games have a picture: each steps its game again, all together no
+    # longer than that in a turn. What is over is asked for seldom; of its rows, beyond an answer's worth, so many wait
+    # to be stepped.
+    "WATCHING": {
+        "list_every_ms": 2000,
+        "ask_every_ms": 1000,
+        "over_every_ms": 30_000,
+        "turn_ms": 33,
+        "longest_ms": 20,
+        "pictures": 6,
+        "rows_ahead": 2000,
+    },
 }
 """For the page that watches."""

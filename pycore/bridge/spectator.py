@@ -50,6 +50,10 @@ class Spectator:
         self._every = EVERY
         self._head: Any = None
         """The state of the newest frame, while an earlier one is shown."""
+        self._at = 0
+        """The frame that is shown then."""
+        self._gone: list[tuple[int, dict[str, str]]] = []
+        """What plays in the place of players who are gone, by player, from a frame on."""
         self._ended = False
 
     def begin(self, settings_json: str, header: str, episode: int) -> None:
@@ -68,6 +72,7 @@ class Spectator:
         self._run = self._replay.run(Reading(self._taken(), "the record", episode), simulation, self._codecs)
         self._actions, self._totals, self._states, self._every = [], [], {}, EVERY
         self._head, self._ended = None, False
+        self._gone = []
 
     def feed(self, rows: str) -> int:
         """More rows; returns how many wait to be stepped."""
@@ -104,6 +109,8 @@ class Spectator:
                 totals[agent] = totals.get(agent, 0) + reward
         self._totals.append(totals)
         frame = len(self._actions)
+        if item.stand_ins:
+            self._gone.append((frame, {**(self._gone[-1][1] if self._gone else {}), **item.stand_ins}))
         if frame == 1 or frame % self._every == 0:
             self._states[frame] = self._simulation.save()
             if len(self._states) > KEPT:
@@ -120,11 +127,17 @@ class Spectator:
             self._go_on()
         else:
             if self._head is None:
-                self._head = self._simulation.save()
+                self._head, self._at = self._simulation.save(), len(self._actions)
             at = max([kept for kept in self._states if kept <= frame])
-            self._simulation.load(self._states[at])
+            if at <= self._at <= frame:
+                # Who plays the past goes from one frame to the next.
+                at = self._at
+                self._simulation.resume()
+            else:
+                self._simulation.load(self._states[at])
             for actions in self._actions[at:frame]:
                 self._simulation.step(self._decoded(actions))
+            self._at = frame
         return self._pictures.render()
 
     def _go_on(self) -> None:
@@ -146,11 +159,13 @@ class Spectator:
 
     def state(self, frame: int) -> str:
         """What there is, and what is known of one of its frames, from 1 on, as JSON: `frames`, `ended`, `hashes` that
-        were compared, `difference` (null: what was stepped is what was recorded), `actions` and `totals`."""
+        were compared, `difference` (null: what was stepped is what was recorded), `actions`, `totals`, and `gone`: what
+        plays in the place of players who are gone, by player."""
         at = min(int(frame), len(self._actions)) - 1
         difference = self._replay.difference
         return to_json({
             "frames": len(self._actions), "waiting": len(self._lines), "ended": self._ended,
             "hashes": self._replay.hashes, "difference": None if difference is None else str(difference),
             "actions": self._actions[at] if at >= 0 else None, "totals": self._totals[at] if at >= 0 else {},
+            "gone": next((gone for since, gone in reversed(self._gone) if since <= at + 1), {}),
         })  # fmt: skip

@@ -1,4 +1,4 @@
-"""`pycore watch`: the running games of a server, in the terminal."""
+"""`pycore watch`: the games of a server, those that run and those that are over, in the terminal."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from pycore.errors import PycoreError, UsageError
 PATIENCE_S: Final = 10.0
 LARGEST: Final = 1 << 24
 """Bytes of an answer."""
+ENDS: Final = {"ended": "by itself", "stopped": "with the server", "unknown": "not written down"}
+"""How a game ended."""
 
 
 class NotReached(PycoreError):
@@ -25,7 +27,7 @@ class NotReached(PycoreError):
     code = "not_reached"
 
 
-@click.command(short_help="Show the running games of a server.")
+@click.command(short_help="Show the games of a server: those that run, or those that are over.")
 @click.argument("address", default="http://127.0.0.1:8000/", metavar="[URL]")
 @click.option(
     "--token", envvar="PYCORE_WATCH_TOKEN", show_envvar=True, metavar="TEXT",
@@ -35,10 +37,17 @@ class NotReached(PycoreError):
     "--every", default=2.0, show_default=True, type=click.FloatRange(0.5, 3600), help="Seconds between two looks."
 )
 @click.option("--once", is_flag=True, help="Look once, and end.")
+@click.option("--over", is_flag=True, help="The games that are over, the newest first, and end.")
+@click.option(
+    "--most", default=20, show_default=True, type=click.IntRange(1, 100_000), help="So many games that are over."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each look, as the server gives it.")
 @told
-def watch(address: str, token: str | None, every: float, once: bool, as_json: bool) -> None:
+def watch(
+    address: str, token: str | None, every: float, once: bool, over: bool, most: int, as_json: bool
+) -> None:
     """Show who plays with whom: path and round trip to each other, rollbacks, stalls, and when each page was heard.
+    With --over: how each game ended, and how many episodes and frames of it are stored.
 
     URL is the server's, or the address behind "watch" that it printed, which has the token. The same with pictures is
     that address in a browser. Runs until Ctrl-C. Exit status 2: the server is not reached, or does not know the token.
@@ -50,18 +59,30 @@ def watch(address: str, token: str | None, every: float, once: bool, as_json: bo
             "give the token that the server printed when it started: --token TEXT, PYCORE_WATCH_TOKEN, or the whole "
             "address behind the word watch"
         )
+    if over:
+        found = ask_over(where, given, most)
+        if as_json:
+            click.echo(json.dumps(found, ensure_ascii=False))
+        else:
+            _console().print(table_over(found))
+        return
     if as_json:
         _repeat(lambda listed: click.echo(json.dumps(listed, ensure_ascii=False)), where, given, every, once)
         return
-    from rich.console import Console
     from rich.live import Live
 
-    console = Console(highlight=False)
+    console = _console()
     if once:
         console.print(table(ask(where, given)))
         return
     with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
         _repeat(lambda listed: live.update(table(listed), refresh=True), where, given, every, False)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
 
 
 def _repeat(show: Any, where: str, token: str, every: float, once: bool) -> None:
@@ -108,6 +129,52 @@ def ask(where: str, token: str) -> dict[str, Any]:
     return found
 
 
+def ask_over(where: str, token: str, most: int) -> dict[str, Any]:
+    """So many games that are over, the newest ones; `next` is None if there are no others. Raises as `ask` does."""
+    found = ask(f"{where}/over", token)
+    while found.get("next") is not None and len(found["games"]) < most:
+        further = ask(f"{where}/over?{urllib.parse.urlencode({'before': found['next']})}", token)
+        if not further["games"]:
+            break
+        found["games"] += further["games"]
+        found["next"] = further.get("next")
+    if len(found["games"]) > most:
+        found["games"] = found["games"][:most]
+        found["next"] = found["games"][-1]["game_id"]
+    return found
+
+
+def table_over(found: dict[str, Any]) -> Any:
+    """Games that are over as a table of rich's, a row for each."""
+    from rich.table import Table
+
+    rows = Table(title=_many(len(found["games"]), found.get("next")), title_justify="left", expand=False)
+    for name in ("game", "began", "lasted", "ended", "episodes", "frames", "players"):
+        rows.add_column(name, justify="right" if name in ("lasted", "episodes", "frames") else "left")
+    for game in found["games"]:
+        lasted = None if game.get("ended") is None else round(game["ended"] - game["started"])
+        episodes, complete = game.get("episodes"), game.get("complete")
+        stored = "none stored" if episodes == 0 else _shown(episodes)
+        players = [f"{_called(each)}: {'policy' if each.get('policy') else each.get('reason') or '–'}"
+                   for each in game["players"]]  # fmt: skip
+        cells = [
+            _name(game), time.strftime("%Y-%m-%d %H:%M", time.localtime(game["started"])), _shown(lasted, " s"),
+            ENDS.get(game.get("how", ""), "–"),
+            f"{stored}, {episodes - complete} without an end" if episodes and episodes > complete else stored,
+            _shown(game.get("frames")), ", ".join(players),
+        ]  # fmt: skip
+        rows.add_row(*map(_plain, cells))
+    return rows
+
+
+def _many(count: int, more: Any) -> str:
+    return f"{count} over" + ("" if more is None else ", and more before them (--most)")
+
+
+def _name(game: dict[str, Any]) -> str:
+    return f"{game.get('environment') or 'game'} {game['game_id'][:8]}"
+
+
 def table(listed: dict[str, Any]) -> Any:
     """The list as a table of rich's: a row for each player, and one for each further link."""
     from rich.table import Table
@@ -120,7 +187,7 @@ def table(listed: dict[str, Any]) -> Any:
     for name in ("game", "player", "state", "episode", "frame", "to", "path", "RTT", "rollbacks", "stalls", "heard"):
         rows.add_column(name, justify="right" if name in ("episode", "frame", "RTT", "rollbacks", "stalls") else "left")
     for game in listed["games"]:
-        name = f"{game.get('environment') or 'game'} {game['game_id'][:8]}"
+        name = _name(game)
         for player in game["players"]:
             links = list((player.get("links") or {}).items()) or [("", {})]
             for number, (other, link) in enumerate(links):

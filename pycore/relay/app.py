@@ -3,7 +3,8 @@
 - /socket.io/: the relay's events
 - /api/health: ``{"status": "ok", ...}``
 - /api/games/<game_id>: what crossed the relay in that game, by its own count
-- /api/watch, /api/watch/<game_id>: the running games, and rows of one, for who has the operator's token
+- /api/watch, /api/watch/over, /api/watch/<game_id>: the running games, those that are over, and rows of one, for who
+  has the operator's token
 - /: the site folder
 """
 
@@ -25,12 +26,13 @@ from pycore.errors import ConfigError, UsageError
 from pycore.relay.files import SiteFiles
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.past import NotWatched
 from pycore.relay.seats import PlayerId
 from pycore.relay.server import RelayServer
 from pycore.relay.settings import check_settings
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.turn import Turn
-from pycore.relay.watching import NotWatched, Watching
+from pycore.relay.watching import Watching
 from pycore.version import __version__
 
 log = logging.getLogger("pycore.relay")
@@ -138,8 +140,14 @@ def watch_routes(watching: Watching) -> list[Route]:
 
     async def listed(request: Request) -> Response:
         if not watching.is_operator(_bearer(request)):
-            return _refused("not_allowed", 401, "give the operator's token, which the server printed when it started")
+            return _no_operator()
         return JSONResponse(watching.games(time.monotonic(), time.time()), headers=_FRESH)
+
+    async def over(request: Request) -> Response:
+        if not watching.is_operator(_bearer(request)):
+            return _no_operator()
+        before = request.query_params.get("before")
+        return await _answered(watching.over(before, time.time()))
 
     async def rows(request: Request) -> Response:
         game_id = request.path_params["game_id"]
@@ -151,14 +159,9 @@ def watch_routes(watching: Watching) -> list[Route]:
                 raise ValueError
         except ValueError:
             return _refused("malformed", 400, "`episode` and `from` are whole numbers from 0 on")
-        try:
-            return JSONResponse(await watching.rows(game_id, episode, start, time.time()), headers=_FRESH)
-        except NotWatched as error:
-            return _refused(error.code, error.status, str(error))
-        except StoreFailed as error:
-            return _refused(error.code, 503, str(error))
+        return await _answered(watching.rows(game_id, episode, start, time.time()))
 
-    return [Route("/api/watch", listed), Route("/api/watch/{game_id}", rows)]
+    return [Route("/api/watch", listed), Route("/api/watch/over", over), Route("/api/watch/{game_id}", rows)]
 
 
 _FRESH = {"cache-control": "no-store"}
@@ -166,6 +169,19 @@ _FRESH = {"cache-control": "no-store"}
 
 def _bearer(request: Request) -> str:
     return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _no_operator() -> Response:
+    return _refused("not_allowed", 401, "give the operator's token, which the server printed when it started")
+
+
+async def _answered(found: Awaitable[dict[str, Any]]) -> Response:
+    try:
+        return JSONResponse(await found, headers=_FRESH)
+    except NotWatched as error:
+        return _refused(error.code, error.status, str(error))
+    except StoreFailed as error:
+        return _refused(error.code, 503, str(error))
 
 
 def _refused(code: str, status: int, message: str) -> Response:

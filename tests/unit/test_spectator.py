@@ -14,6 +14,7 @@ from pycore.bridge.spectator import Spectator, create
 from pycore.bridge.view import Pictures
 from pycore.envs import ParallelEnvAdapter
 from pycore.records import RecordError
+from pycore.relay import past
 
 VOLLEY: dict[str, Any] = {"action_space": {"type": "discrete", "n": 6}}
 
@@ -97,6 +98,57 @@ def test_any_frame_of_the_past_is_drawn_and_the_game_goes_on_from_its_newest(
     first = json.loads(again.show(1))
     assert first["reset"]
     assert any(each.get("permanent") for each in first["objects"])
+
+
+def test_who_plays_the_past_steps_each_frame_once(
+    game: tuple[str, list[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one frame to the next, also across kept states; a jump back steps from a kept one."""
+    header, rows, drawn = game
+    spectator = begun(header)
+    spectator.feed("".join(f"{row}\n" for row in rows))
+    assert spectator.step(1000) == 120
+    stepped = []
+    step = ParallelEnvAdapter.step
+    monkeypatch.setattr(ParallelEnvAdapter, "step", lambda *of: stepped.append(1) or step(*of))
+    for frame in range(1, 120):
+        assert moving(spectator.show(frame)) == drawn[frame - 1]
+    kept = [frame for frame in range(2, 120) if frame % module.EVERY == 0]
+    assert len(stepped) == 118 - len(kept)
+    assert moving(spectator.show(15)) == drawn[14]
+    assert moving(spectator.show(120)) == drawn[119]
+    assert len(stepped) == 118 - len(kept) + 14
+
+
+def test_who_is_gone_is_said_from_that_frame_on(game: tuple[str, list[str], list[str]]) -> None:
+    """As the rows have it, and who went before is still gone."""
+    header, rows, _ = game
+    first = [
+        row.replace(f'"frame":{frame},', f'"frame":{frame},"gone":{{"{player}":"{what}"}},')
+        if (player := {3: "1", 6: "0"}.get(frame)) and (what := {3: "default_action", 6: "policy"}[frame]) else row
+        for frame, row in enumerate(rows[:9])
+    ]  # fmt: skip
+    spectator = begun(header)
+    spectator.feed("".join(f"{row}\n" for row in first))
+    assert spectator.step(100) == 9
+    one, both = {"1": "default_action"}, {"1": "default_action", "0": "policy"}
+    assert [state(spectator, frame)["gone"] for frame in range(1, 10)] == [{}] * 3 + [one] * 3 + [both] * 3
+    assert state(spectator)["difference"] is None
+    spectator.begin(json.dumps(VOLLEY), header, 1)
+    assert state(spectator)["gone"] == {}
+
+
+def test_why_a_session_ended_stands_where_the_list_of_games_looks_for_it() -> None:
+    """In the beginning of its metrics, as they are stored."""
+    two = pair(max_steps=120, num_episodes=2)
+    two.until(done(two), play=keys)
+    stores = json.loads(two.pages[0].bridge.take_end_stores(two.now, -1))
+    (whole,) = [store["metrics"] for name, store in stores if name == "p2p_session_metrics" and store["episode"] == -1]
+    text = json.dumps(whole, separators=(",", ":"))
+    found = past.REASON.search(text[: past.METRICS_CHARACTERS])
+    assert found is not None
+    assert found[1] == whole["end"]["reason"]
+    assert text.index('"rollbacks":') > found.start()
 
 
 def test_a_row_that_is_not_what_the_environment_does_is_said(game: tuple[str, list[str], list[str]]) -> None:

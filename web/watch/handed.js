@@ -4,7 +4,9 @@
 export const WATCHING = Object.freeze({
   "list_every_ms": 2000,
   "ask_every_ms": 1000,
+  "over_every_ms": 30000,
   "turn_ms": 33,
-  "longest_ms": 12,
-  "pictures": 6
+  "longest_ms": 20,
+  "pictures": 6,
+  "rows_ahead": 2000
 });

@@ -17,8 +17,9 @@ from test_relay_rows import HEAD, packed, piece, row
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.past import NotWatched
 from pycore.relay.store import DataStore
-from pycore.relay.watching import NotWatched, Watching
+from pycore.relay.watching import Watching
 
 TOKEN = "operators-token"
 LATE = 1.0
@@ -184,7 +185,7 @@ def test_rows_are_shown_late_and_of_the_player_who_has_most(watched: Relay) -> N
                 await asyncio.sleep(0.05)
                 _, found = await ask(watched, f"/api/watch/{game}?from=5")
             assert time.monotonic() - came >= LATE
-            assert (found["from"], found["to"], found["there_are"], found["ended"]) == (5, 30, 30, False)
+            assert (found["from"], found["to"], found["there_are"], found["complete"]) == (5, 30, 30, False)
             assert found["rows"] == "".join(map(row, range(5, 30)))
             assert found["header"] + "\n" == HEAD
             assert found["settings"]["store_every"] == LATE
@@ -203,10 +204,10 @@ def test_the_end_of_an_episode_and_what_was_taken_back_are_said(watched: Relay) 
             await one.call("pycore_rows", piece(game, 20, 25, revision=1, base=20, last=True))
             await asyncio.sleep(LATE + 0.1)
             _, found = await ask(watched, f"/api/watch/{game}")
-            assert (found["to"], found["ended"], found["taken_back"]) == (25, True, 20)
+            assert (found["to"], found["complete"], found["revisions"]) == (25, True, [[1, 20]])
             assert found["rows"].endswith('{"end":0}\n')
             _, end = await ask(watched, f"/api/watch/{game}?from=25")
-            assert (end["rows"], end["ended"]) == ('{"end":0}\n', True)
+            assert (end["rows"], end["complete"]) == ('{"end":0}\n', True)
 
     asyncio.run(go())
 
