@@ -124,7 +124,7 @@ export function fillOver(card, game) {
   since.replaceChildren(`${when(game.started)} · `, ending, ` · ${sizeOf(game)}`);
   const names = game.players.map((/** @type {any} */ player) => {
     const item = document.createElement('li');
-    const why = player.policy ? 'policy' : player.reason?.replaceAll('_', ' ') ?? 'its page did not say how it ended';
+    const why = player.policy ? 'policy' : player.reason?.replaceAll('_', ' ') ?? 'no word of its end';
     item.textContent = `${called(player)}: ${why}`;
     return item;
   });

@@ -13,6 +13,7 @@ export class Over {
   #pages = [''];
   #next = '';
   #asking = false;
+  #again = false;
   #asked = -Infinity;
 
   /** @param {string} token @param {import('./pictures.js').Pictures} pictures */
@@ -36,6 +37,7 @@ export class Over {
   }
 
   async refresh() {
+    this.#again = this.#asking;
     if (this.#asking) return;
     this.#asking = true;
     this.#asked = performance.now();
@@ -47,6 +49,8 @@ export class Over {
     } finally {
       this.#asking = false;
     }
+    // Another game ended meanwhile.
+    if (this.#again) this.refresh();
   }
 
   /** @param {any} found */

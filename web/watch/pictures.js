@@ -2,8 +2,8 @@
 /**
  * Which games have a picture: so many at most, since each is a game that is stepped again.
  *
- * Running games have one unasked while there is room; whoever asks for another gets it in the place of one that nobody
- * asked for, or of the oldest. Pyodide is loaded for the first.
+ * Running games have one unasked while there is room; whoever asks for another gets it in the place of the last one
+ * that nobody asked for, or of the first. Pyodide is loaded for the first.
  */
 
 import { load } from '../core/loader.js';
@@ -42,8 +42,8 @@ export class Pictures {
     this.#unwanted.delete(game);
     if (this.#places.size >= WATCHING.pictures) {
       const places = [...this.#places];
-      const [oldest] = places.find(([, place]) => !place.asked) ?? places[0] ?? [''];
-      this.hide(oldest);
+      const [other] = places.findLast(([, place]) => !place.asked) ?? places[0] ?? [''];
+      this.hide(other);
     }
     this.#show(game, word, card, true);
   }

@@ -181,7 +181,8 @@ export class Spectator {
     if (episode !== this.#episode) this.#revisions.clear();
     this.#episode = episode;
     this.#begun = this.#complete = this.#endStepped = false;
-    this.#thereAre = this.#came = this.#stepped = this.#owed = this.#due = this.#asked = 0;
+    this.#thereAre = this.#came = this.#stepped = this.#owed = this.#due = 0;
+    this.#asked = -Infinity;
     this.#gap = null;
     this.#shown = shown;
     this.#drawn = this.#why = '';
@@ -209,7 +210,7 @@ export class Spectator {
     if (this.#why || this.#asking) return;
     const waiting = this.#came - this.#stepped;
     const lacks = this.#came < this.#thereAre && waiting < WATCHING.rows_ahead;
-    const every = this.#newest || this.#running === null || !this.#begun ? WATCHING.ask_every_ms : WATCHING.over_every_ms;
+    const every = this.#complete && !this.#newest ? WATCHING.over_every_ms : WATCHING.ask_every_ms;
     if (now - this.#asked < (lacks && !this.#refused ? 0 : every)) return;
     this.#asked = now;
     this.#ask();
@@ -220,7 +221,6 @@ export class Spectator {
     const waiting = this.#came - this.#stepped;
     // A store's worth waits when the next one comes; what is beyond is caught up with.
     this.#owed += passed * this.#fps + Math.max(0, Math.ceil((waiting - 2 * this.#late * this.#fps) / 10));
-    if (!this.#newest) this.#owed = waiting;
     const goal = this.#stepped + Math.min(Math.floor(this.#owed), waiting);
     while (this.#stepped < goal && performance.now() < until) {
       const before = this.#stepped;
@@ -257,7 +257,7 @@ export class Spectator {
       this.#shown = this.#newest && this.#owed < this.#fps ? 0 : Math.max(1, this.#stepped);
     } else if (this.#shown < this.#stepped) {
       this.#shown = this.#stepped;
-    } else if (further) {
+    } else if (further && this.#complete) {
       this.#anew(this.#episode + 1, this.#running && this.#episode + 2 >= this.#episodes ? 0 : 1);
     } else {
       this.#playing = false;

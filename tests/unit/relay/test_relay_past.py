@@ -80,7 +80,8 @@ def test_the_list_says_of_each_game_how_it_ended_and_what_is_stored_of_it(store:
         # What was stored of the second player was taken back from frame 20 on, and is longer nevertheless.
         stored(store, "first", 0, 60, player="1"),
         stored(store, "first", 20, 30, player="1", revision=1, base=20, last=True),
-        stored(store, "first", 0, 7, episode=1),
+        # Who was dropped has an end, and less than who stayed.
+        stored(store, "first", 0, 7, episode=1), stored(store, "first", 0, 3, player="1", episode=1, last=True),
         store.put_metrics("first", "0", -1, json.dumps(whole), 170.0),
         store.put_metrics("first", "1", -1, '{"end":{"reason":"<b>x</b>"}}', 170.0),
         store.put_metrics("first", "1", 0, '{"end":{"reason":"done"}}', 170.0),
