@@ -55,15 +55,14 @@ def rows(
 ) -> dict[str, Any]:
     """Rows of an episode from a frame on, stored until then. `begun`: the settings of a game that may not be written
     down yet. Raises `NotWatched`, `StoreFailed`."""
-    known = store.read(sa.select(games.c.settings, games.c.started, games.c.ended).where(games.c.game_id == game_id))
+    known = store.read(sa.select(games.c.settings).where(games.c.game_id == game_id))
     settings = known[0]["settings"] if known else begun
     if settings is None:
         raise NotWatched("no_such_game", 404, "there is no such game")
     old = sa.and_(pieces.c.game_id == game_id, pieces.c.received <= until)
     newest = store.read(sa.select(sa.func.max(pieces.c.episode).label("episode")).where(old))[0]["episode"]
     answer: dict[str, Any] = {
-        "settings": json.loads(settings), "started": known[0]["started"] if known else None,
-        "ended": known[0]["ended"] if known else None, "episode": episode, "from": start, "to": start, "there_are": 0,
+        "settings": json.loads(settings), "episode": episode, "from": start, "to": start, "there_are": 0,
         "episodes": 0 if newest is None else newest + 1, "header": None, "rows": "", "complete": False, "gap": None,
         "revisions": [], "in_parts": newest is None and _came_in_parts(store, game_id),
     }  # fmt: skip

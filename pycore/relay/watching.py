@@ -148,8 +148,6 @@ class Watching:
         # A game that has just begun may not be written down yet.
         begun = None if room is None else json.dumps(self._lobby.settings)
         found = await self._ask(rows, game_id, episode, start, wall - self._late, begun)
-        if room is not None:
-            found |= {"started": room.started_wall, "ended": room.ended_wall}
         return {"late_s": self._late, "running": goes_on, **found}
 
     async def over(self, before: str | None, wall: float) -> dict[str, Any]:

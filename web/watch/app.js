@@ -14,7 +14,8 @@ import { ask, opened } from './server.js';
 
 const { token, game: alone, key } = opened();
 /** @type {Map<string, HTMLElement>} */ const cards = new Map();
-const pictures = new Pictures(problem);
+/** Why there are no pictures, if there are none. */ let none = '';
+const pictures = new Pictures((text) => { none = text; problem(text); });
 const watch = { list: /** @type {any} */ (null), spectators: pictures.spectators };
 Object.assign(window, { pycoreWatch: watch });
 
@@ -36,7 +37,7 @@ function addCard(game, seen) {
 async function refresh(over) {
   try {
     const list = watch.list = await ask('', token);
-    problem('');
+    problem(none);
     const { games } = list;
     element('summary').textContent = `${games.length} running, ${list.waiting} waiting, ${list.sockets} connected`
       + ` · ${new Date(list.time * 1000).toLocaleTimeString()}`;

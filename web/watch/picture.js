@@ -22,8 +22,10 @@ export class Picture {
     on('.earlier', 'click', () => wishes.choose(this.#chosen - 1));
     on('.later', 'click', () => wishes.choose(this.#chosen + 1));
     on('.episode', 'change', () => {
-      const episode = Math.round(Number(this.#input('.episode').value)) - 1;
-      if (Number.isFinite(episode)) wishes.choose(episode);
+      const field = this.#input('.episode');
+      const episode = Math.round(Number(field.value)) - 1;
+      if (field.value !== '' && Number.isFinite(episode)) wishes.choose(episode);
+      field.value = String(this.#chosen + 1);
     });
     root.hidden = false;
   }
@@ -50,7 +52,10 @@ export class Picture {
 
   /** @param {boolean} bad whether what is said is why nothing more is shown */
   bad(bad) {
-    this.#find('.told').classList.toggle('bad', bad);
+    const told = this.#find('.told');
+    told.classList.toggle('bad', bad);
+    // Where it goes on, what is said changes all the time: too much to be read out.
+    told.setAttribute('aria-live', bad ? 'assertive' : 'off');
   }
 
   /** @param {number} episode that is shown, from 0 on @param {number} episodes that there are @param {boolean} running */

@@ -182,8 +182,11 @@ test('a game that is over plays from its beginning to its end, and once more', a
   world.click('.play');
   await world.pass(0.2);
   assert.ok(world.spectator.state.shown < 15);
-  world.choose(99);
-  assert.equal(world.spectator.state.episode, 1);
+  world.choose(1);
+  for (const [wanted, episode] of [[99, 1], ['', 1], [-3, 0]]) {
+    world.choose(wanted);
+    assert.deepEqual([world.spectator.state.episode, world.find('.episode').value], [episode, String(episode + 1)]);
+  }
   world.spectator.close();
 });
 

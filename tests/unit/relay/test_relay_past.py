@@ -167,7 +167,7 @@ def test_rows_of_an_earlier_episode_are_those_that_count(store: DataStore) -> No
     assert (found["header"] + "\n", found["settings"]) == (HEAD, {"environment": "walk", "fps": 20})
     del found["rows"], found["header"], found["settings"]
     assert found == {
-        "started": 10.0, "ended": None, "episode": 0, "from": 25, "to": 48, "there_are": 48, "episodes": 2,
+        "episode": 0, "from": 25, "to": 48, "there_are": 48, "episodes": 2,
         "complete": True, "gap": None, "revisions": [[1000, 30], [1001, 45]], "in_parts": False,
     }  # fmt: skip
     broken = rows(store, "g", 1, 0, NOW, None)
@@ -199,7 +199,7 @@ def test_a_study_that_stores_at_the_end_alone_shows_what_is_over(tmp_path: Path)
         assert asyncio.run(watching.over(None, NOW))["games"] == []
         room.finish("a", 50.0)
         found = asyncio.run(watching.rows(room.game_id, 0, 0, NOW))
-        assert (found["running"], found["there_are"], found["ended"]) == (False, 9, 50.0)
+        assert (found["running"], found["there_are"], found["complete"]) == (False, 9, True)
         # The database does not know its end yet.
         (over,) = asyncio.run(watching.over(None, NOW))["games"]
         assert (over["how"], over["ended"], over["frames"]) == ("ended", 50.0, 9)
