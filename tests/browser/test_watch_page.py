@@ -134,8 +134,9 @@ def test_earlier_episodes_of_a_running_game_and_a_game_that_is_over_after_a_rest
         stack.callback(again.close)
         listed = open_page(f"{again.url}watch/#token={TOKEN}")
         card = listed.locator("#over .card")
-        card.wait_for(timeout=30_000)
-        assert "3 episodes, 720 frames" in card.locator(".since").inner_text()
+        # The last rows as well, once they are old enough to be shown.
+        card.filter(has_text="3 episodes, 720 frames").wait_for(timeout=20_000)
+        assert "without an end" not in card.inner_text()
         assert [each.partition(": ")[2] for each in card.locator("li").all_inner_texts()] == ["complete"] * 2
         assert listed.evaluate("pycoreWatch.spectators.size") == 0
         card.locator("button.toggle").click()
@@ -214,6 +215,33 @@ def test_of_many_running_games_so_many_have_a_picture_and_any_may_be_asked_for(w
         becomes(*[True] * 6, False)
         page.locator("#over .card").wait_for(timeout=30_000)
         assert page.problems == []
+
+
+@pytest.mark.long
+def test_a_game_whose_page_is_loaded_again_is_seen_to_its_end_and_again_when_it_is_over(core_site, tmp_path, open_page):
+    """By whoever watched meanwhile, and afterwards from the rows of both loads; every hash is that of the record."""
+    settings = {**SETTINGS, "store_every": 1, "max_steps": 600}
+    with contextlib.ExitStack() as stack:
+        relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings, watch_token=TOKEN)
+        stack.callback(relay.close)
+        players = begun(relay, open_page)
+        watcher = open_page(f"{relay.url}watch/#token={TOKEN}")
+        watcher.wait_for_function(f"({NEWEST})?.stepped > 60", timeout=90_000)
+        address = watcher.locator("h2 a").evaluate("(link) => link.href")
+        players[1].reload()
+        during = open_page(address)
+        for page in players:
+            phase(page, "done", timeout=90)
+            page.wait_for_function("pycoreStatus.stored")
+        assert players[1].evaluate("pycoreGame.sessionMetrics.load") == 1
+        after = open_page(address)
+        for page in (during, after):
+            page.wait_for_function(f"({NEWEST})?.ended", timeout=90_000)
+            state = page.evaluate(NEWEST)
+            assert (state["stepped"], state["difference"], state["why"], state["running"]) == (600, None, "", False)
+        for frame in (40, 300, 599):
+            assert at(after, frame)[1] == of_record(players[0], 0, frame)
+        assert after.problems == during.problems == []
 
 
 @pytest.mark.long

@@ -15,6 +15,7 @@ export class Over {
   #asking = false;
   #again = false;
   #asked = -Infinity;
+  /** Whether one ended so lately that its last rows are not shown yet. */ #young = false;
 
   /** @param {string} token @param {import('./pictures.js').Pictures} pictures */
   constructor(token, pictures) {
@@ -33,7 +34,8 @@ export class Over {
 
   /** Ask again if it was long ago, for the newest ones: older ones stay as they are. */
   keep() {
-    if (this.#pages.length === 1 && performance.now() - this.#asked >= WATCHING.over_every_ms) this.refresh();
+    const due = this.#young || performance.now() - this.#asked >= WATCHING.over_every_ms;
+    if (this.#pages.length === 1 && due) this.refresh();
   }
 
   async refresh() {
@@ -56,6 +58,7 @@ export class Over {
   /** @param {any} found */
   #show(found) {
     const { games } = found;
+    this.#young = games.some((/** @type {any} */ game) => game.ended !== null && found.time - game.ended <= found.store_every + 1);
     element('past').hidden = false;
     element('over-told').textContent = games.length === 0 ? 'None yet.' : '';
     for (const [game, card] of this.#cards) {

@@ -59,6 +59,8 @@ export class Spectator {
   #owed = 0;
   #due = 0;
   #then = 0;
+  /** Whether it was stepped anew because something was not true. */
+  #doubted = false;
   /** Why nothing more is shown. */ #why = '';
 
   /**
@@ -178,7 +180,10 @@ export class Spectator {
 
   /** @param {number} episode to step from its first frame on @param {number} shown what is shown of it */
   #anew(episode, shown) {
-    if (episode !== this.#episode) this.#revisions.clear();
+    if (episode !== this.#episode) {
+      this.#revisions.clear();
+      this.#doubted = false;
+    }
     this.#episode = episode;
     this.#begun = this.#complete = this.#endStepped = false;
     this.#thereAre = this.#came = this.#stepped = this.#owed = this.#due = 0;
@@ -201,8 +206,23 @@ export class Spectator {
       this.#move(passed);
       if (this.#begun) this.#draw();
     } catch (error) {
-      this.#stop(`The rows cannot be stepped here: ${error instanceof Error ? error.message : error}`);
+      this.#doubt(`The rows cannot be stepped here: ${error instanceof Error ? error.message : error}`);
     }
+  }
+
+  /**
+   * Something is not true: it may be that the rows before were those of a player who went, behind the frame that the
+   * others agreed on. So the episode is stepped once more, from the rows that there are now.
+   *
+   * @param {string} why
+   */
+  #doubt(why) {
+    if (this.#doubted) {
+      this.#stop(why);
+      return;
+    }
+    this.#anew(this.#episode, this.#shown);
+    this.#doubted = true;
   }
 
   /** @param {number} now */
@@ -304,7 +324,7 @@ export class Spectator {
     this.#drawn = place;
     const state = JSON.parse(this.#python.state(frame));
     if (state.difference !== null) {
-      this.#stop(`What this page computes is not what was recorded: ${state.difference}`);
+      this.#doubt(`What this page computes is not what was recorded: ${state.difference}`);
       return;
     }
     this.#picture.place(this.#episode, frame, this.#stepped);

@@ -211,6 +211,26 @@ test('what was taken back is stepped anew, each time, and what is shown stays in
   world.spectator.close();
 });
 
+test('rows that do not go together are asked for once more, all of them, before it is said', async () => {
+  const server = { running: true, episodes: [{ rows: rows(40, 'of one who went') }] };
+  const world = watched(server);
+  await world.pass(0.5);
+  const { begin } = world.game;
+  world.game.begin = (...of) => { world.game.difference = null; begin(...of); };
+  // The others agreed on frame 35, and play on from there.
+  server.episodes[0] = { rows: [...rows(35, 'of one who went'), ...rows(40, 'of the others')] };
+  world.game.difference = 'frame 40 is another one';
+  await world.pass(2);
+  assert.deepEqual([world.game.begun, world.spectator.state.why], [[0, 0], '']);
+  assert.equal(world.game.stepped[35], 'of the others 1');
+  world.game.difference = 'frame 60 is another one';
+  server.episodes[0].rows.push('one more');
+  await world.pass(2);
+  assert.match(world.said(), /frame 60 is another one/);
+  assert.deepEqual(world.game.begun, [0, 0]);
+  world.spectator.close();
+});
+
 test('what cannot be shown is said, and another episode can be chosen', async () => {
   const server = { running: false, episodes: [{ rows: rows(9), gap: [9, 12] }, {}, { gap: [0, 5] }, { rows: rows(4), complete: true }] };
   const world = watched(server);
