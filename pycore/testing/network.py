@@ -125,6 +125,9 @@ class Network:
         if any(after != 0.0 for after in seen_after):
             # Where both know at once, what is on its way falls at their closed channels, as does what they send.
             self._closed.add(frozenset((a, b)))
+        for way in (self.ways[a, b], self.ways[b, a]):
+            # A channel that is opened anew is another one, and has nothing of what lay in this one.
+            way.kept.clear()
         self.reliable.lose(frozenset((a, b)))
         self._change(a, b, state, seen_after)
 

@@ -9,7 +9,7 @@ import pytest
 
 from pycore.session.confirmed import ConfirmedFrame
 from pycore.settings import Settings
-from pycore.testing import Mesh, Standing
+from pycore.testing import Mesh, Page, Standing, Watcher
 from pycore.testing.games import Walk
 from pycore.testing.happenings import Happenings
 from pycore.testing.scenario import Scenario
@@ -129,6 +129,27 @@ def test_a_channel_that_hangs_delivers_all_at_once_when_it_goes_on() -> None:
     mesh.run(3.03)
     assert not way.kept
     assert mesh.peers[1].session.link_to(0).counts.received_via_p2p >= heard
+
+
+def test_what_hung_in_a_channel_that_closed_comes_by_no_other_one() -> None:
+    """As where a page was loaded again meanwhile: the new one hears nothing of what lay in the old channel."""
+    mesh = mesh_with("hang 0-1@1-3")
+    mesh.run(2.0)
+    old = set(mesh.way(0, 1).kept)
+    assert len(old) > 10
+    mesh.close_channel(0, 1)
+    mesh.open_channel(0, 1)
+    arrived: list[bytes] = []
+
+    class Heard(Watcher):
+        def arrived(self, page: Page, sender: int, data: bytes | None) -> None:
+            if sender == 0 and data is not None:
+                arrived.append(data)
+
+    mesh.peers[1].watch([Heard()])
+    mesh.run(4.0)
+    assert len(arrived) > 10
+    assert not old & set(arrived)
 
 
 def test_a_clock_that_is_skewed_does_not_jump() -> None:
