@@ -37,6 +37,28 @@ Packet = tuple[int, bytes]
 """Who sent it, and its bytes."""
 
 
+class Published:
+    """A sink that takes frames in order and without a gap. It knows nothing of the game: what a session is made of is
+    counted by what can be reached from it."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[int, int]] = []
+
+    def frame(self, frame: ConfirmedFrame) -> None:
+        """A frame."""
+        place = frame.episode, frame.frame
+        if self.frames and place != next_of(self.frames[-1], frame.episode):
+            raise AssertionError(f"frame {place[1]} of episode {place[0]} was published behind {self.frames[-1]}")
+        self.frames.append(place)
+
+    def end(self, episode: int, frames: int, digest: bytes) -> None:
+        """The episode is complete."""
+
+    def cut(self, episode: int, frames: int) -> None:
+        """The episode was broken off."""
+        self.frames = [place for place in self.frames if place < (episode, frames)]
+
+
 class Table:
     """The sessions of one game. Seat 0 is the target; `heard` is what the others sent it."""
 
@@ -46,7 +68,8 @@ class Table:
         self.random = random.Random(seed)
         self.now = 100.0
         self.settings = Settings(**{"max_steps": 100_000, "num_episodes": 2, "hash_interval": 10, **values})
-        self.published: list[tuple[int, int]] = []
+        self.published = Published()
+        """What the target published."""
         self.seed = seed
         self.ticks = self.loads = 0
         self.sessions = [self._load(seat, seats) for seat in range(seats)]
@@ -60,14 +83,14 @@ class Table:
         """The session of a page that is loaded, perhaps again."""
         return Session(
             Walk(seats, seed=self.seed), self.settings, game_id="fuzz", players=list(range(seats)), me=seat,
-            now=self.now, wall_ms=1e12, seed=self.seed, sinks=(self,) if seat == 0 else (), load=self.loads,
+            now=self.now, wall_ms=1e12, seed=self.seed, sinks=(self.published,) if seat == 0 else (), load=self.loads,
         )  # fmt: skip
 
     def _load_again(self, seat: int) -> None:
         if self.loads < MOST_LOADS:
             self.loads += 1
             if seat == 0:
-                self.published = []
+                self.published = Published()
             self.sessions[seat] = self._load(seat, len(self.sessions))
 
     @property
@@ -79,7 +102,7 @@ class Table:
         """Play until frames are published, with everything arriving; then a third of the packets is lost."""
         for _ in range(600):
             self.tick(lossy=False)
-            if len(self.published) > 5:
+            if len(self.published.frames) > 5:
                 break
         else:
             raise AssertionError(f"the game {self.name} did not begin")
@@ -133,20 +156,6 @@ class Table:
 
     def _post(self, to: int, arrive: Callable[[Session, int], Any], sender: int) -> None:
         self._mail.append(lambda: arrive(self.sessions[to], sender))
-
-    def frame(self, frame: ConfirmedFrame) -> None:
-        """The target published a frame."""
-        place = frame.episode, frame.frame
-        if self.published and place != next_of(self.published[-1], frame.episode):
-            raise AssertionError(f"frame {place[1]} of episode {place[0]} was published behind {self.published[-1]}")
-        self.published.append(place)
-
-    def end(self, episode: int, frames: int, digest: bytes) -> None:
-        """The target's episode is complete."""
-
-    def cut(self, episode: int, frames: int) -> None:
-        """The target's episode was broken off."""
-        self.published = [place for place in self.published if place < (episode, frames)]
 
     @property
     def over(self) -> bool:
