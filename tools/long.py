@@ -60,6 +60,10 @@ def settling(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.settling", "4", "2", "1", "--json", str(file)]
 
 
+def reopening(file: Path) -> list[str]:
+    return [sys.executable, "-m", "tests.property.reopening", "3", "2", "--json", str(file)]
+
+
 def hour(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.hour", "--json", str(file)]
 
@@ -68,6 +72,7 @@ PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
     Long("schedules", "the laws over 10,000 random schedules; it goes on where it was stopped", schedules),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
+    Long("reopening", "every order in which a player comes back, goes again and another one goes", reopening),
     Long("hour", "an hour of play with two and with eight: nothing grows", hour),
     Long("fuzz", f"{FUZZ_PACKETS:,} mutated and random packets into sessions of two to five", fuzz),
     Long("chunks", f"{FUZZ_CHUNKS:,} mutated chunks of streams", chunks),
