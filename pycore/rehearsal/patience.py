@@ -47,7 +47,10 @@ def may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
         mute = [(max(a, c), min(b, d)) for a, b in dead for c, d in server if max(a, c) < min(b, d)]
         unnoticed = [(begins, begins + noticed) for begins, ends in dead if ends < inf]
         silent = [(begins, ends + noticed) for begins, ends in frozen + mute] + unnoticed
-        if _lasting(silent) >= settings.dropped_after - 1.0:
+        # Who knows that its own line to the server is lost waits for as long as anybody may return.
+        known = not frozen and not _times(happenings, ("socket-down", "socket-dies"), set(pair))
+        granted = max(settings.return_within, settings.dropped_after) if known else settings.dropped_after
+        if _lasting(silent) >= granted - 1.0:
             return True
     return False
 

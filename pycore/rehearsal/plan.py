@@ -49,9 +49,12 @@ class Plan:
     reload_at: float | None = None
     """or loaded again: it comes back, unless the study says that nobody does."""
     server_down_at: float | None = None
-    """When the server's process ends (with `socketio_only`: answers nobody any more),"""
+    """When the server goes away,"""
     server_up_at: float | None = None
-    """and when another one takes its place, with the same database (with `socketio_only`: it answers again)."""
+    """and when it is there again."""
+    server_cut: str = "end"
+    """How it goes away: `end`, its process ends, and another one takes its place with the same database; `silent`, it
+    answers nobody meanwhile."""
     hide: tuple[int, float, float] | None = None
     """A page, and from when to when it is hidden."""
     screenshots: dict[str, float] = field(default_factory=dict)
@@ -94,8 +97,8 @@ class Plan:
         down, up = self.server_down_at, self.server_up_at
         if (down is None) != (up is None):
             raise ConfigError("the server goes down and comes up again: say both times, or nothing is stored")
-        if down is not None and self.socketio_only and os.name == "nt":
-            raise ConfigError("a process cannot be made to stand still on Windows: leave out socketio_only")
+        if down is not None and self.server_cut == "silent" and os.name == "nt":
+            raise ConfigError("a process cannot be made to stand still on Windows: it can end")
         if down is not None and up is not None and not 0 < down < up < self.seconds:
             raise ConfigError(
                 f"{down:g} s and {up:g} s are no time that the server is away for, before the end at {self.seconds:g} s"

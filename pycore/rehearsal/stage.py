@@ -120,8 +120,7 @@ class Stage:
 
     def _serve(self, up: bool) -> None:
         relay = self._relay
-        # A game that goes through the server has its place in the memory of that process: there it is out of reach.
-        if self._plan.socketio_only:
+        if self._plan.server_cut == "silent":
             (relay.thaw if up else relay.freeze)()
         else:
             (relay.restart if up else relay.stop)()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pycore.relay.limits import Limits, TokenBucket
 from pycore.relay.rooms import Room
-from pycore.relay.seats import Seat
+from pycore.relay.seats import Seat, digest
 from pycore.relay.uploads import Store
 
 
@@ -20,6 +20,7 @@ class Connection:
         self.sid = sid
         self.session_id: str | None = None
         self.page: str | None = None
+        """A digest, as a seat has it."""
         self.subject_id: str | None = None
         self.waiting_since: float | None = None
         self.room: Room | None = None
@@ -32,6 +33,11 @@ class Connection:
         self.others = TokenBucket(limits.other_rate, limits.other_burst)
         self.errors = TokenBucket(limits.error_rate, limits.error_burst)
         self.patience = TokenBucket(limits.patience_rate, limits.patience_burst)
+
+    @property
+    def session(self) -> str:
+        """The digest of its session id, by which seats are known; empty: it presented none."""
+        return "" if self.session_id is None else digest(self.session_id)
 
     def session_of(self, store: Store) -> str | None:
         """The session in whose name something is stored: the one presented with it, else the socket's."""

@@ -22,10 +22,11 @@ from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
-from pycore.relay.seats import LateSeats, Mailbox, PlayerId, Seat
+from pycore.relay.seats import LateSeats, Mailbox, PlayerId, Seat, digest
 from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn
 from pycore.relay.uploads import Store
+from pycore.relay.waiting import WaitingRoom
 from pycore.settings import SUBJECT_FROM, Settings
 
 
@@ -51,15 +52,11 @@ class Lobby:
         self._turn = turn
         self._seed = seed
         self._connections: dict[str, Connection] = {}
-        self._waiting: OrderedDict[str, Connection] = OrderedDict()
+        self._waiting = WaitingRoom(len(self._players), limits)
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._live: dict[str, tuple[Room, Seat]] = {}
-        """Seats by session, where the game is not over."""
+        """Seats by session, a digest, where the game is not over."""
         self._late = LateSeats(limits)
-        self.started: list[Room] = []
-        """Games that began since the owner last took them, to be written down."""
-        self.ended: list[Room] = []
-        """The same for games that are over."""
 
     # Sockets
 
@@ -71,7 +68,7 @@ class Lobby:
         presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)
         connection = self._connections[sid] = Connection(sid, self.limits)
         connection.session_id = presented.session_id
-        connection.page = presented.page
+        connection.page = None if presented.page is None else digest(presented.page)
         connection.subject_id = presented.subject_id or self.subject_of(presented.query)
         return self._rebind(connection, now)
 
@@ -82,9 +79,7 @@ class Lobby:
             return []
         if connection.room is not None and connection.seat is not None and connection.seat.sid == sid:
             connection.room.unbind(connection.seat, now)
-        if self._waiting.pop(sid, None) is not None:
-            return self._tell_waiting(now)
-        return []
+        return self._waiting.tell(now) if self._waiting.leave(sid) else []
 
     # Events
 
@@ -113,16 +108,13 @@ class Lobby:
             return self._place(connection, "restored"), out + restored
         connection.room = connection.seat = None
 
-        if len(self._waiting) + 1 >= len(self._players):
+        if self._waiting.lacks_one:
             self._make_room_for_one()
-        for other in [c for c in self._waiting.values() if c.session_id == connection.session_id]:
-            if other is not connection:
-                out += self._replace(other)
-        if sid not in self._waiting:
-            connection.waiting_since = now
-            self._waiting[sid] = connection
-        if len(self._waiting) < len(self._players):
-            return self._place(connection, "waiting"), out + self._tell_waiting(now)
+        for other in self._waiting.others_of(connection):
+            out += self._replace(other)
+        self._waiting.enter(connection, now)
+        if not self._waiting.is_full:
+            return self._place(connection, "waiting"), out + self._waiting.tell(now)
         out += self._start(wall)
         return self._place(connection, "playing"), out
 
@@ -181,7 +173,7 @@ class Lobby:
         payload presents; over or not."""
         room = self._rooms.get(store.game_id)
         session = connection.session_of(store)
-        seat = None if room is None or session is None else room.owner(session)
+        seat = None if room is None or session is None else room.owner(digest(session))
         if room is None or seat is None:
             raise Refused("foreign_room", "that is not a game of this session")
         room.check_claim(seat, store.game_id, store.player_id)
@@ -196,10 +188,10 @@ class Lobby:
         self._charge(seat, store)
         return seat
 
-    def finished(self, game_id: str, seat: Seat, wall: float) -> Room | None:
-        """A seat has stored what it does when its session is over; the room if that was the last of its game."""
+    def finished(self, game_id: str, seat: Seat, wall: float) -> bool:
+        """A seat has stored what it does when its session is over; whether that was the last of its game."""
         room = self._rooms.get(game_id)
-        return room if room is not None and seat in room.seats and room.finish(seat.player, wall) else None
+        return room is not None and seat in room.seats and room.finish(seat.player, wall)
 
     def _charge(self, seat: Seat, store: Store) -> None:
         if seat.stored_bytes + store.size > self.limits.stored_bytes:
@@ -227,15 +219,7 @@ class Lobby:
         for room, seat in [place for place in self._live.values() if place[1].gone]:
             self._release(seat)
             self._note_end(room)
-        late = [
-            connection for connection in self._waiting.values()
-            if connection.waiting_since is not None and now - connection.waiting_since >= self.limits.waiting_s
-        ]  # fmt: skip
-        for connection in late:
-            del self._waiting[connection.sid]
-            out.append(error_to(connection.sid, "waited_too_long", "nobody came; join again to go on", "join_game"))
-        if late:
-            out += self._tell_waiting(now)
+        out += self._waiting.look(now)
         for game_id, room in list(self._rooms.items()):
             if room.ended_at is not None and now - room.ended_at >= self.limits.retention_s:
                 self._forget(game_id)
@@ -259,6 +243,34 @@ class Lobby:
             "games_playing": len(self.playing()),
             "games_remembered": len(self._rooms),
         }
+
+    def knows(self, session_id: str) -> bool:
+        """Whether a session has a seat here in a game that is not over."""
+        return digest(session_id) in self._live
+
+    def session_of(self, sid: str) -> str | None:
+        """The session that a socket has presented."""
+        connection = self._connections.get(sid)
+        return None if connection is None else connection.session_id
+
+    def take_up(self, room: Room) -> None:
+        """A game that another process had, as the database knows it and nobody here; its seats wait for their sessions.
+        `Limits.rooms` does not bound them, since these people play."""
+        self._rooms[room.game_id] = room
+        for seat in room.seats:
+            if not seat.gone:
+                self._live.setdefault(seat.session, (room, seat))
+
+    def restore(self, sid: str, now: float) -> list[Outgoing]:
+        """The seat of a socket's session, whose game was taken up only after it had connected."""
+        connection = self._connections.get(sid)
+        if connection is None or connection.room is not None or connection.waiting_since is not None:
+            return []
+        return self._rebind(connection, now)
+
+    def take_changed(self) -> list[Room]:
+        """Games of which something has changed since the last time that is to be written down."""
+        return [room for room in self._rooms.values() if room.take_changed()]
 
     # Inside
 
@@ -295,11 +307,11 @@ class Lobby:
             raise Refused("too_frequent", f"this page was loaded again {seat.loads} times in one game")
         turn, sid = self._turn_of(room, seat, wall), connection.sid
         out = self._take_over(connection, room, seat, now)
-        return out + room.welcome(seat, sid, connection.page, self.settings, turn, now)
+        return out + room.welcome(seat, sid, connection.page, turn, now)
 
     def _place_of(self, connection: Connection) -> tuple[Room, Seat] | None:
         """The seat of the connection's session in a game that goes on for it."""
-        place = self._live.get(connection.session_id or "")
+        place = self._live.get(connection.session)
         return None if place is None or place[1].gone else place
 
     def _take_over(self, connection: Connection, room: Room, seat: Seat, now: float) -> list[Outgoing]:
@@ -307,14 +319,14 @@ class Lobby:
         holder = self._connections.get(seat.sid or "")
         if holder is not None and holder is not connection:
             out += self._replace(holder)
-        if self._waiting.pop(connection.sid, None) is not None:
-            out += self._tell_waiting(now)
+        if self._waiting.leave(connection.sid):
+            out += self._waiting.tell(now)
         connection.room, connection.seat = room, seat
         return out
 
     def _replace(self, connection: Connection) -> list[Outgoing]:
         """The newest socket of a session is the one that counts."""
-        self._waiting.pop(connection.sid, None)
+        self._waiting.leave(connection.sid)
         connection.room = connection.seat = None
         connection.session_id = None
         error = error_to(connection.sid, "replaced", "another socket presented your session id", "join_game")
@@ -323,8 +335,8 @@ class Lobby:
     def _leave_place(self, connection: Connection, now: float, wall: float) -> list[Outgoing]:
         room, seat = connection.room, connection.seat
         connection.room = connection.seat = None
-        if self._waiting.pop(connection.sid, None) is not None:
-            return self._tell_waiting(now)
+        if self._waiting.leave(connection.sid):
+            return self._waiting.tell(now)
         if room is None or seat is None:
             return []
         out = room.leave(seat, now, wall, f"Player {seat.player} left the game.")
@@ -333,36 +345,25 @@ class Lobby:
         return out
 
     def _start(self, wall: float) -> list[Outgoing]:
-        group = [self._waiting.popitem(last=False)[1] for _ in self._players]
+        group = self._waiting.first()
         seats = []
         for player, connection in zip(self._players, group, strict=True):
-            session = connection.session_id or secrets.token_urlsafe(24)
+            session = connection.session or digest(secrets.token_urlsafe(24))
             whose = connection.subject_id, connection.sid
             seats.append(Seat(player, session, *whose, Mailbox(self.limits), connection.page))
         seed = secrets.randbelow(2**32) if self._seed is None else self._seed
-        room = Room(uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent, self._return_within)
+        room = Room(
+            uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent, self.settings,
+            self._return_within,
+        )  # fmt: skip
         self._rooms[room.game_id] = room
         for seat, connection in zip(seats, group, strict=True):
             connection.room, connection.seat = room, seat
-            connection.waiting_since = None
-            self._live[seat.session_id] = (room, seat)
-        self.started.append(room)
-        return room.start(self.settings, {str(seat.player): self._turn_of(room, seat, wall) for seat in seats})
+            self._live[seat.session] = (room, seat)
+        return room.start({str(seat.player): self._turn_of(room, seat, wall) for seat in seats})
 
     def _turn_of(self, room: Room, seat: Seat, wall: float) -> dict[str, Any] | None:
         return None if self._turn is None else self._turn.config(f"{room.game_id}-{seat.player}", wall)
-
-    def _tell_waiting(self, now: float) -> list[Outgoing]:
-        present = len(self._waiting)
-        out = []
-        for connection in self._waiting.values():
-            since = now if connection.waiting_since is None else connection.waiting_since
-            data = {
-                "cur_num_players": present, "players_needed": len(self._players) - present,
-                "ms_remaining": max(0, round(1000 * (since + self.limits.waiting_s - now))),
-            }
-            out.append(Outgoing(connection.sid, "waiting_room", data))
-        return out
 
     def _make_room_for_one(self) -> None:
         if len(self._rooms) < self.limits.rooms:
@@ -379,12 +380,11 @@ class Lobby:
             room.end_noted = True
             for seat in room.seats:
                 self._release(seat)
-            self.ended.append(room)
 
     def _release(self, seat: Seat) -> None:
         # The session may sit in a newer game by now.
-        if self._live.get(seat.session_id, (None, None))[1] is seat:
-            del self._live[seat.session_id]
+        if self._live.get(seat.session, (None, None))[1] is seat:
+            del self._live[seat.session]
 
     def _forget(self, game_id: str) -> None:
         room = self._rooms.pop(game_id)

@@ -4,7 +4,7 @@ A `Room` is told what happened and answers with what to send; it emits nothing, 
 lock, so it can be tested by hand-fed time, and a shared store can stand behind it later.
 
 Invariants:
-- A seat belongs to a session id, which is a secret of its player and is never sent to anybody else.
+- A seat belongs to a session id, which is a secret of its player and is never sent to anybody else; here is its digest.
 - A seat is bound to at most one socket. While it has none, what is meant for it waits, in order.
 - A page that was loaded again is another one: it gets the seat with the events of the start, and nothing of what waited
   for the load before. Where pages may return, the others are told who is away, and who is there again.
@@ -12,13 +12,15 @@ Invariants:
   once, behind its last input. Nothing of it is passed on afterwards.
 - Of three and more a seat is dropped, in the order in which the others complain of its silence, when its socket is away
   or more than half of the others complain. Two never drop each other.
+- A room that another process had is taken up with nobody in it: everybody is told that the others are away, until they
+  are there. What waited in that process is lost; of who was gone all are told anew.
 - The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
   and knows its members, for the metrics that come late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -64,8 +66,12 @@ class Room:
     here; empty: those of the seats."""
     sent: Sequence[PlayerId] = ()
     """Players whose inputs the first seat sends besides its own: policies that one page computes."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those of its study when it began: a page that comes back gets the same, whatever the study has since."""
     return_within: float = 0.0
     """For how long a seat waits for its page, s; 0: a page that is loaded again does not come back."""
+    restarts: int = 0
+    """How often another process has taken it up."""
     ended_at: float | None = None
     ended_wall: float | None = None
     """When it ended for everybody, or fewer than two were left, Unix s: whichever came first."""
@@ -73,6 +79,8 @@ class Room:
     """Who has stored the metrics of the whole session, which is the last that a page does."""
     end_noted: bool = False
     """The lobby has put the end down."""
+    _changed: bool = True
+    """Something has changed that another process would have to know."""
     drops: int = 0
     """How often players were dropped for their silence."""
     inputs_relayed: int = 0
@@ -89,12 +97,36 @@ class Room:
         """Player ids by seat, those of policies among them."""
         return list(self.everybody) or [seat.player for seat in self.seats]
 
-    def start(self, settings: Mapping[str, Any], turn: Mapping[str, dict[str, Any] | None]) -> list[Outgoing]:
+    def start(self, turn: Mapping[str, dict[str, Any] | None]) -> list[Outgoing]:
         """What everybody is sent at the beginning. `turn`: credentials by str(player), each player's own."""
-        return [item for seat in self.seats for item in self._beginning(seat, settings, turn[str(seat.player)])]
+        return [item for seat in self.seats for item in self._beginning(seat, turn[str(seat.player)])]
 
-    def _beginning(self, seat: Seat, settings: Mapping[str, Any], turn: Mapping[str, Any] | None) -> list[Outgoing]:
-        metadata = dict(settings)
+    def take_up(self, now: float, finished: Iterable[str], counts: Mapping[str, Any]) -> None:
+        """The process that had it is gone: nobody is there yet. `finished`: whose sessions are over; `counts`: what was
+        counted before, as far as it was written down."""
+        self.restarts += 1
+        self._changed = True
+        self._finished = {seat.player for seat in self.seats if str(seat.player) in set(finished)}
+        self.inputs_relayed = counts.get("inputs_relayed", 0)
+        self.signals_relayed = dict(counts.get("signals_by_type", {}))
+        self.refused = counts.get("events_refused", 0)
+        for seat in self.seats:
+            seat.inputs = counts.get("inputs_by_player", {}).get(str(seat.player), 0)
+            if seat.farewell is not None:
+                self.drops += seat.farewell[0] == "player_gone"
+                self._to_others(seat, *seat.farewell)
+        for seat in self.seats:
+            if not seat.gone:
+                self.unbind(seat, now)
+                self._announce(seat, away=True)
+
+    def take_changed(self) -> bool:
+        """Whether there is something to write down since the last time."""
+        changed, self._changed = self._changed, False
+        return changed
+
+    def _beginning(self, seat: Seat, turn: Mapping[str, Any] | None) -> list[Outgoing]:
+        metadata = dict(self.settings)
         assigned = {
             "player_id": seat.player,
             "game_id": self.game_id,
@@ -122,10 +154,10 @@ class Room:
         """Whom a player is told of: the own subject id, and of the others no more than their seat."""
         return {str(other.player): seat.subject_id if other is seat else None for other in self.seats}
 
-    def owner(self, session_id: str | None) -> Seat | None:
-        """The seat that belongs to a session."""
+    def owner(self, session: str) -> Seat | None:
+        """The seat that belongs to a session, by its digest."""
         for seat in self.seats:
-            if seat.session_id == session_id:
+            if seat.session == session:
                 return seat
         return None
 
@@ -172,9 +204,8 @@ class Room:
         ]
 
     def welcome(
-        self, seat: Seat, sid: str, page: str | None, settings: Mapping[str, Any], turn: Mapping[str, Any] | None,
-        now: float,
-    ) -> list[Outgoing]:  # fmt: skip
+        self, seat: Seat, sid: str, page: str | None, turn: Mapping[str, Any] | None, now: float
+    ) -> list[Outgoing]:
         """Give a seat to its page, which was loaded again: the events of the start, to it alone, with who is gone or
         away meanwhile. What waited was for the load before."""
         self._there(seat, sid, now)
@@ -182,7 +213,8 @@ class Room:
         seat.loads += 1
         seat.page = page
         seat.complaints.clear()
-        out = self._beginning(seat, settings, turn)
+        self._changed = True
+        out = self._beginning(seat, turn)
         for other in self.seats:
             if other.farewell is not None:
                 out.append(Outgoing(sid, *other.farewell))
@@ -264,6 +296,7 @@ class Room:
         seat.gone = True
         seat.farewell = farewell
         seat.mailbox.empty()
+        self._changed = True
         if not self.over and sum(not other.gone for other in self.seats) < 2:
             self.ended_at = now
             self.ended_wall = self.ended_wall or wall
@@ -275,6 +308,7 @@ class Room:
         if self.ended_wall is not None or len(self._finished) < len(self.seats):
             return False
         self.ended_wall = wall
+        self._changed = True
         return True
 
     def look(self, now: float, wall: float) -> list[Outgoing]:
@@ -306,6 +340,7 @@ class Room:
             "signals_by_type": dict(self.signals_relayed),
             "events_refused": self.refused,
             "events_lost_in_absence": sum(seat.mailbox.lost for seat in self.seats),
+            "restarts": self.restarts,
         }
 
     def check_claim(self, seat: Seat, game_id: str, player_id: PlayerId) -> None:

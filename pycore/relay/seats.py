@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -13,6 +14,11 @@ PlayerId = int | str
 UNHEARD_S = 8.0
 """A socket of which nothing was heard for so long is taken to be away, although nobody closed it: a page asks for the
 time every two seconds, and a network that is gone closes nothing. It may be wrong: who is heard otherwise stays."""
+
+
+def digest(secret: str) -> str:
+    """What the relay remembers of a secret, and the database keeps: enough to know it again."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Mailbox:
@@ -48,12 +54,13 @@ class Seat:
     """A player's place in a room."""
 
     player: PlayerId
-    session_id: str
+    session: str
+    """The digest of its player's secret."""
     subject_id: str | None
     sid: str | None
     mailbox: Mailbox
     page: str | None = None
-    """By what the load of its page is known that has it: the same one connects again, another one returns."""
+    """By what the load of its page is known that has it, a digest: the same one connects again, another one returns."""
     loads: int = 0
     """How often its page was loaded again in this game."""
     absent_since: float | None = None
@@ -86,7 +93,8 @@ class LateSeats:
     def of(self, game_id: str, player: str, session: str) -> Seat:
         """The seat of a player; the one that was asked for least lately is forgotten first."""
         seats = self._seats
-        seat = seats.pop((game_id, player), None) or Seat(player, session, None, None, Mailbox(self._limits), gone=True)
+        seat = seats.pop((game_id, player), None)
+        seat = seat or Seat(player, digest(session), None, None, Mailbox(self._limits), gone=True)
         seats[game_id, player] = seat
         if len(seats) > self._limits.rooms:
             seats.popitem(last=False)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -23,10 +22,12 @@ import socketio
 
 from pycore.relay.connections import Connection
 from pycore.relay.fields import Refused
+from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.payloads import read_failure
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room
+from pycore.relay.payloads import read_failure, read_join
+from pycore.relay.recall import Recall
+from pycore.relay.rooms import DISCONNECT, Outgoing
 from pycore.relay.seats import Seat
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.uploads import (
@@ -50,6 +51,9 @@ PING_TIMEOUT_S = 30.0
 by the pings of the WebSocket itself, which the browser answers whatever the page does."""
 
 
+UNSURE = "the database does not say whether that game goes on; try again"
+
+
 class RelayServer:
     """The socket.io side of the relay."""
 
@@ -66,6 +70,8 @@ class RelayServer:
         self._watching = watching
         self.store = store
         self.limits = limits
+        self.ledger = Ledger(store, limits)
+        self._recall = Recall(lobby, store)
         self._out: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending_bytes = 0
@@ -108,19 +114,16 @@ class RelayServer:
     async def running(self) -> AsyncIterator[None]:
         """The tasks that the server needs, for as long as the context lasts."""
         loop = asyncio.get_running_loop()
-        forever = [loop.create_task(self._send_all()), loop.create_task(self._tick_all())]
+        forever = [loop.create_task(work) for work in (self._send_all(), self._tick_all(), self.ledger.run())]
         try:
             yield
         finally:
-            for task in forever:
+            for task in [*forever, *self._tasks]:
                 task.cancel()
-            for room in self.lobby.playing():
-                counts = room.counts() | {"state": "stopped"}
-                self._start(self._put_game(room, {"counts": json.dumps(counts)}))
-            if self._tasks:
-                # Games that are being written down; a database that hangs does not keep the relay up.
-                await asyncio.wait(self._tasks, timeout=3.0)
-            await asyncio.gather(*forever, return_exceptions=True)
+            await asyncio.gather(*forever, *self._tasks, return_exceptions=True)
+            self.ledger.note(self.lobby.take_changed())
+            await self.ledger.close(self.lobby.playing())
+            self._recall.close()
 
     async def _send_all(self) -> None:
         while True:
@@ -148,13 +151,25 @@ class RelayServer:
 
     async def _on_connect(self, sid: str, environ: Any, auth: Any = None) -> None:
         try:
+            session = read_join(auth, self.limits).session_id if isinstance(auth, dict) else None
+            if not await self._recall.connects(sid, session):
+                return  # it went meanwhile, and nobody would ever say so again
             self._send(self.lobby.connect(sid, auth, time.monotonic()))
         except Refused as refused:
+            self._recall.disconnects(sid)
             raise socketio.exceptions.ConnectionRefusedError(
                 {"code": refused.code, "message": refused.message}
             ) from None
+        if self._recall.is_unsure(sid):
+            self._start(self._restore(sid))
+
+    async def _restore(self, sid: str) -> None:
+        """The database did not say whether a socket's session has a game; when it does, that has its seat."""
+        if await self._recall.asks_again(sid):
+            self._send(self.lobby.restore(sid, time.monotonic()))
 
     async def _on_disconnect(self, sid: str, reason: str = "") -> None:
+        self._recall.disconnects(sid)
         self._send(self.lobby.disconnect(sid, time.monotonic()))
 
     async def _on_event(self, event: str, sid: str, *arguments: Any) -> dict[str, Any]:
@@ -162,6 +177,7 @@ class RelayServer:
 
     async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
         """Carry out one event and return its acknowledgement. Raises nothing."""
+        await self._recall.behind(sid)
         try:
             if event == REFUSED:
                 event = arguments[0]["event"]
@@ -186,7 +202,11 @@ class RelayServer:
 
     # Events
 
-    def _join(self, sid: str, payload: Any) -> dict[str, Any]:
+    async def _join(self, sid: str, payload: Any) -> dict[str, Any]:
+        wish = read_join(payload, self.limits)
+        session = wish.session_id or self.lobby.session_of(sid)
+        if not await self._recall.joins(sid, session) and wish.game_id is not None:
+            raise Refused("store_failed", UNSURE)
         reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
         self._send(out)
         self._note_games()
@@ -198,6 +218,8 @@ class RelayServer:
         return {"status": "ok"}
 
     def _kept(self, sid: str, payload: Any) -> dict[str, Any]:
+        if self._recall.is_unsure(sid):
+            raise Refused("store_failed", UNSURE)
         return self.lobby.kept(sid, time.monotonic())
 
     def _action(self, sid: str, payload: Any) -> dict[str, Any]:
@@ -242,8 +264,8 @@ class RelayServer:
         await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
         if self._watching is not None and store.so_far:
             self._watching.said(store.game_id, str(seat.player), now, store.data)
-        if store.episode == WHOLE and (room := self.lobby.finished(store.game_id, seat, now)) is not None:
-            self._start(self._put_game(room, {"ended": room.ended_wall}))
+        if store.episode == WHOLE and self.lobby.finished(store.game_id, seat, now):
+            self._note_games()
 
     async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
         places: list[Piece] = []
@@ -344,35 +366,8 @@ class RelayServer:
             self._out.put_nowait(item)
 
     def _note_games(self) -> None:
-        """Write down what began and what ended. A game goes on if that fails: its data say their game id."""
-        for room in self.lobby.started:
-            self._start(self._put_game(room, {}))
-            self._start(self._put_seats(room))
-        for room in self.lobby.ended:
-            ending = {"ended": room.ended_wall, "counts": json.dumps(room.counts())}
-            self._start(self._put_game(room, ending))
-        self.lobby.started.clear()
-        self.lobby.ended.clear()
-
-    async def _put_game(self, room: Room, more: dict[str, Any]) -> None:
-        row = {
-            "game_id": room.game_id,
-            "started": room.started_wall,
-            "seed": room.seed,
-            "players": json.dumps(room.players),
-            "settings": json.dumps(self.lobby.settings),
-            "subjects": json.dumps({str(seat.player): seat.subject_id for seat in room.seats}),
-        }
-        try:
-            await self.store.put_game(row | more)
-        except StoreFailed as error:
-            log.error("game %s could not be written down: %s", room.game_id, error)
-
-    async def _put_seats(self, room: Room) -> None:
-        try:
-            await self.store.put_seats(room.game_id, {str(seat.player): seat.session_id for seat in room.seats})
-        except StoreFailed as error:
-            log.error("the seats of game %s could not be written down: %s", room.game_id, error)
+        """Have what changed of games written down. They go on if that fails: it is tried until it is."""
+        self.ledger.note(self.lobby.take_changed())
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

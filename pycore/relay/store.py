@@ -14,10 +14,9 @@ per episode, so one thread is no bottleneck, and the event loop never waits for 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pycore.errors import PycoreError, UsageError
+from pycore.relay.seats import digest
 from pycore.relay.uploads import Piece
 from pycore.relay.versions import bring_up_to_date, transactional
 
@@ -46,6 +46,7 @@ games = sa.Table(
     sa.Column("subjects", sa.Text, nullable=False, comment="JSON: subject id by player id"),
     sa.Column("settings", sa.Text, nullable=False, comment="JSON"),
     sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
+    sa.Column("restarts", sa.Integer, nullable=False, server_default="0", comment="how often a process took it up"),
 )
 
 seats = sa.Table(
@@ -54,6 +55,10 @@ seats = sa.Table(
     sa.Column("game_id", sa.String(64), primary_key=True),
     sa.Column("player", sa.String(128), primary_key=True),
     sa.Column("session", sa.String(64), nullable=False, comment="SHA-256 of the session id, which is a secret"),
+    sa.Column("page", sa.String(64), comment="SHA-256 of what the load of its page is known by"),
+    sa.Column("loads", sa.Integer, nullable=False, server_default="0", comment="how often its page was loaded again"),
+    sa.Column("gone", sa.Text, comment="JSON: how the others were told that the player is gone; null: it is not"),
+    sa.Index("seats_of_a_session", "session"),
 )
 
 metrics = sa.Table(
@@ -150,26 +155,21 @@ class DataStore:
         self._thread.shutdown(wait=True)
         self._engine.dispose()
 
-    async def put_game(self, row: dict[str, Any]) -> None:
-        """A game that began, or its end: `row` has the columns to write."""
-        await self._run(lambda: self._put(games, row))
-
-    async def put_seats(self, game_id: str, sessions: Mapping[str, str]) -> None:
-        """Whose seats a game has: session id by player. They own what is stored of it, whenever that comes."""
-        rows = [
-            {"game_id": game_id, "player": player, "session": _digest(session)} for player, session in sessions.items()
-        ]
+    async def put_game(self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = ()) -> None:
+        """A game as it is now, and its seats, all or nothing: rows with the columns to write. Seats own what is stored
+        of a game, whenever that comes."""
 
         def put() -> None:
             with self._engine.begin() as connection:
-                for row in rows:
-                    connection.execute(self._upsert(seats, row))
+                connection.execute(self._upsert(games, row))
+                for seat in of:
+                    connection.execute(self._upsert(seats, seat))
 
         await self._run(put)
 
     async def owner(self, game_id: str, session: str) -> str | None:
         """The player whose seat in a game belongs to a session, or None."""
-        query = sa.select(seats.c.player).where(seats.c.game_id == game_id, seats.c.session == _digest(session))
+        query = sa.select(seats.c.player).where(seats.c.game_id == game_id, seats.c.session == digest(session))
 
         def read() -> str | None:
             with self._engine.connect() as connection:
@@ -274,7 +274,7 @@ class DataStore:
         with self._engine.begin() as connection:
             connection.execute(self._upsert(table, row, only))
 
-    def _upsert(self, table: sa.Table, row: dict[str, Any], only: Any = None) -> sa.Executable:
+    def _upsert(self, table: sa.Table, row: Mapping[str, Any], only: Any = None) -> sa.Executable:
         """`only`: what must be true of a row that is there for it to be replaced."""
         keys = [column.name for column in table.primary_key]
         values = {name: value for name, value in row.items() if name not in keys}
@@ -326,10 +326,6 @@ def _sqlite_pragmas(connection: Any, record: Any) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
     finally:
         cursor.close()
-
-
-def _digest(session: str) -> str:
-    return hashlib.sha256(session.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _cause(error: Exception) -> str:

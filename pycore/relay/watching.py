@@ -104,10 +104,10 @@ class Watching:
     def _game(self, room: Room, now: float, wall: float) -> dict[str, Any]:
         counts = room.counts()
         seats = {str(seat.player): seat for seat in room.seats}
-        policies = self._lobby.settings.get("policies") or {}
+        policies = room.settings.get("policies") or {}
         return {
             "game_id": room.game_id,
-            "environment": self._lobby.settings.get("environment", ""),
+            "environment": room.settings.get("environment", ""),
             "started": round(room.started_wall, 3),
             "seconds": round(wall - room.started_wall, 1),
             "inputs_relayed": counts["inputs_relayed"],
@@ -146,7 +146,7 @@ class Watching:
         if goes_on and not self._late:
             raise NotWatched("no_live_view", 409, "the study stores nothing while a game goes on: its store_every is 0")
         # A game that has just begun may not be written down yet.
-        begun = None if room is None else json.dumps(self._lobby.settings)
+        begun = None if room is None else json.dumps(room.settings)
         found = await self._ask(rows, game_id, episode, start, wall - self._late, begun)
         return {"late_s": self._late, "running": goes_on, **found}
 

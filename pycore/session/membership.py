@@ -26,6 +26,9 @@ WORD_BELIEVED: Final = 2.0
 """Seconds without a word by its channel after which a peer is gone of which the server says so."""
 LOUD: Final = ("desync", "dropped", "returned", "error")
 """Reasons of a peer's end that are ours as well; after any other one it has left."""
+WORD_COMES: Final = 3.0
+"""Seconds after the return of the own socket in which the server's word of who is away, and what the others say, are
+still on their way."""
 COMPLAINS_EVERY: Final = 1.0
 """Seconds from one word to the server about a silent peer to the next."""
 COMPLAINT_LASTS: Final = 3.0
@@ -239,8 +242,7 @@ class Membership:
         number = link.peer.number
         heard = self.heard_at(link)
         quiet = now - max(heard, self._since[number])
-        # Where it is known that the peer's or our own line to the server is lost, either may come back.
-        waits = self._within if number in self._away or not self._outputs.socket_up else self.dropped_after
+        waits = self._within if number in self._away or self._cut_off(now) else self.dropped_after
         if quiet > waits:
             if not group:
                 text = f"player {self._journal.name(link)} was not heard of for {quiet:.0f} s"
@@ -257,6 +259,11 @@ class Membership:
             del self._interrupted[number]
             self._journal.say(PeerStatus(seat=link.seat, status="present"))
         return None
+
+    def _cut_off(self, now: float) -> bool:
+        """Whether our own line to the server is lost, or was until a moment ago. Where it is known that ours is, or the
+        peer's, either may come back."""
+        return not self._outputs.socket_up or now - self._outputs.socket_since < WORD_COMES
 
     def miss(self, link: Link, now: float) -> None:
         """A peer is not heard of for too long: that is said, to the others in every packet and to the server."""

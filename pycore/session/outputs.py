@@ -13,7 +13,7 @@ from pycore.session.identity import Identity
 class Outputs:
     """Collects outputs until they are handed over."""
 
-    __slots__ = ("_identity", "_out", "_said", "socket_up")
+    __slots__ = ("_identity", "_out", "_said", "socket_since", "socket_up")
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -21,10 +21,13 @@ class Outputs:
         self._said: dict[tuple[int, int], None] = {}
         self.socket_up = False
         """Whether the server can be reached; while it cannot, nothing is emitted."""
+        self.socket_since = float("-inf")
+        """Since when that is so."""
 
-    def set_socket(self, up: bool) -> None:
+    def set_socket(self, up: bool, now: float) -> None:
         """Whether the server can be reached now."""
         self.socket_up = up
+        self.socket_since = now
 
     def send(self, link: Link, seq: int, data: bytes) -> None:
         """Send a packet over the link's channel."""

@@ -167,7 +167,7 @@ class Tick:
         out = self._out
         self._count = count = self._count + 1
         if socket_up is not out.socket_up:
-            out.set_socket(socket_up)
+            out.set_socket(socket_up, now)
             if socket_up:
                 self._packets.introduce_anew()
         if hidden is not self._status.hidden:

@@ -234,9 +234,11 @@ class Vigil:
         """Everybody is heard, and still nothing moves: whatever it is, it does not go on for ever."""
         # While somebody was not heard of it was known why nothing moved; once it is gone, something should.
         place = (self._course.phase, self._timeline.current, confirmed, len(self._roster.gone))
-        if place != self._place or self._status.hidden or any([link.peer.status for link in self._links]):  # noqa: C419
+        known = self._membership.anybody_interrupted or self._status.hidden
+        if place != self._place or known or any([link.peer.status for link in self._links]):  # noqa: C419
+            # Who is heard again after a long time has something to say yet.
             self._place = place
             self._moved_at = now
-        elif now - self._moved_at > self._patience and not self._membership.anybody_interrupted:
+        elif now - self._moved_at > self._patience:
             text = f"nothing has moved for {now - self._moved_at:.0f} s although everybody is heard"
             self._course.break_off(now, "no_progress", text, DONE)

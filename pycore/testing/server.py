@@ -5,6 +5,9 @@ into a socket that is dead already is lost; what the server passes on to a dead 
 believes that a socket is gone, and it is not back within `grace`, the others are told that its player left, as the
 relay does with `end_game`. Of three and more it drops a player of whom another one complains, if its socket is away,
 or if most complain, and tells all, as the relay does with `player_gone`; afterwards it passes on nothing of it.
+
+A server that starts anew has what a relay finds in its database: seats are kept, and who was dropped stays so. It knows
+no socket and no complaint of before; whoever is away then has the whole `grace` again.
 """
 
 from __future__ import annotations
@@ -157,6 +160,8 @@ class Server:
     def restart(self, back_after: Sequence[float | None]) -> None:
         """It ends and is there again at once, and remembers no socket; the page of seat i is back after
         `back_after[i]` seconds, as its client's back-off has it, or never (None)."""
+        # Nobody is waited for before somebody has come whose game it is.
+        self._begin_anew(min([after for after in back_after if after is not None], default=0.0))
         for seat, after in enumerate(back_after):
             if after is None:
                 continue
@@ -168,6 +173,21 @@ class Server:
                     self.connect(seat)
 
             self._time.after(after, back)
+
+    def _begin_anew(self, first: float) -> None:
+        """It is another process from now on, and who is away counts as such when the first page is back."""
+        self._complaints.clear()
+        for seat, client in self._clients.items():
+            if client.works or self.grace is None:
+                continue
+            client.gone += 1
+            number = client.gone
+
+            def tell(seat: int = seat, client: _Client = client, number: int = number) -> None:
+                if client.gone == number and not self.away:
+                    self.tell_that_left(seat)
+
+            self._time.after(first + self.grace, tell)
 
     def tell_that_left(self, seat: int) -> None:
         """Everybody else is told that a player is gone for good."""
@@ -190,8 +210,9 @@ class Server:
             self._time.after(after, sees)
 
     def come_back(self) -> None:
-        """The server is there again, and every page whose line works has its socket back."""
+        """A server is there again, and every page whose line works has its socket back."""
         self.away = False
+        self._begin_anew(0.0)
         for client in self._clients.values():
             if client.works:
                 client.socket(True)

@@ -2,6 +2,7 @@
 /** The way back of a page that was loaded again in the middle of a game: what it asks the server, and when. */
 
 import { forgetSeat } from '../core/seat.js';
+import { RETURNING } from './handed.js';
 
 export class Comeback {
   /** The game to come back to; null: there is none any more. @type {string | null} */ game;
@@ -36,6 +37,11 @@ export class Comeback {
     const game = this.game;
     if (game === null) return false;
     const reply = await this.socket.request('join_game', { session_id: session, game_id: game, query: location.search });
+    if (reply?.code === 'store_failed') {
+      // A server that was started anew, and cannot read yet what games there are.
+      await new Promise((resolve) => setTimeout(resolve, RETURNING.again_ms));
+      return this.socket.connected ? this.join(session) : true; // it is asked again with the next connection
+    }
     if (reply?.status === 'ok' && reply.state === 'over') this.forget();
     return this.game !== null;
   }

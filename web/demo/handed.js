@@ -38,3 +38,6 @@ export const SETTLING = Object.freeze({
   "patience_ms": 3000,
   "look_every_ms": 100
 });
+export const RETURNING = Object.freeze({
+  "again_ms": 2000
+});

@@ -7,13 +7,19 @@
  * is shown when it has lasted a moment: single stalled ticks belong to the normal course of things.
  */
 
-import { element, frames, keySymbol, make, say, singleKeys } from './screens.js';
-import { catchingUp, gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble } from './words.js';
+import { SERVER } from '../core/handed.js';
+import { element, frames, keySymbol, make, notice as showNotice, say, singleKeys } from './screens.js';
+import {
+  catchingUp, gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble, waitsForServer, withoutServer,
+} from './words.js';
 
 /** A stall shorter than this is nobody's business, s. */
 const STALL_SHOWN_AFTER = 0.4;
 /** Who came back, or has left, is told for so long, s. */
 const CHANGE_SHOWN_FOR = 5;
+/** So long after the server was away for this page, others may still be on their way to it: nobody's page is called
+ * reloading for that, s. */
+const OTHERS_FOLLOW = SERVER.reconnect_longest_ms / 1000 + 2;
 /** Of so many players on (on a phone: one less), their chips are small, and say only what is wrong. */
 const MANY = 4;
 
@@ -91,6 +97,7 @@ export class Hud {
    * @type {Map<string, string | undefined>} */ #gone = new Map();
   /** Players whose page is `away` or `returning`, by id. @type {Map<string, string>} */ #absent = new Map();
   #change = { text: '', until: 0 };
+  #server = { up: true, since: -Infinity };
 
   /**
    * @param {object} settings of the study
@@ -124,14 +131,22 @@ export class Hud {
     else if (how === 'present') this.#absent.delete(String(player));
   }
 
+  /** The server is away, or there again. @param {boolean} up @param {number} now s */
+  server(up, now) {
+    if (up !== this.#server.up) this.#server = { up, since: now };
+  }
+
   /** @param {HudData} given @param {number} now s */
   update(given, now) {
+    const { up, since } = this.#server;
     const players = given.players.map((each) => {
       const absent = this.#absent.get(String(each.id));
       const gone = each.gone === true || this.#gone.has(String(each.id));
-      return { ...each, gone, away: absent === 'away', returning: absent === 'returning' };
+      return { ...each, gone, away: absent === 'away' && up && now - since > OTHERS_FOLLOW, returning: absent === 'returning' };
     });
     const data = { ...given, players };
+    const over = ['done', 'failed'].includes(data.phase);
+    if (!up && !over) showNotice(withoutServer(players));
     this.#players(data);
     this.#changes(data.players, now);
     const whole = typeof data.score === 'number' ? `Score ${number(data.score)}` : '';
@@ -245,7 +260,9 @@ export class Hud {
     else if (phase === 'connecting') this.#text(element('banner-text'), gettingReady(players));
     if (!stalled) this.#stalledSince = NaN;
     else if (Number.isNaN(this.#stalledSince)) this.#stalledSince = now;
-    const problem = trouble(players, now - this.#stalledSince >= STALL_SHOWN_AFTER);
+    // Nobody's silence is told of while the notice says that the server is away.
+    const known = !this.#server.up && waitsForServer(players);
+    const problem = known ? '' : trouble(players, now - this.#stalledSince >= STALL_SHOWN_AFTER);
     const silent = players.some(({ interrupted, returning, gone }) => (interrupted || returning) && !gone);
     const change = now < this.#change.until ? this.#change.text : '';
     // A word to the own player is there for a few seconds only; the others come again.

@@ -20,7 +20,7 @@ import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { showRoom } from './room.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
-import { REFUSALS, REPLACED } from './words.js';
+import { NO_SERVER, REFUSALS, REPLACED } from './words.js';
 
 export class Visit {
   /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
@@ -28,6 +28,7 @@ export class Visit {
   /** @type {any} */ #room = null;
   /** @type {PycoreGame | null} */ #game = null;
   /** @type {Renderer | null} */ #renderer = null;
+  /** @type {Hud | null} */ #hud = null;
   #stopKeys = () => {};
   #joinedAt = 0; // when this person asked for a game, ms since the epoch
   /** @type {Deposit | null} */ #deposit = null;
@@ -145,6 +146,7 @@ export class Visit {
   /** @param {import('../core/socket.js').SocketState} state @param {string} reason */
   #onSocket(state, reason) {
     const active = ['waiting', 'returning', 'connecting', 'playing', 'between'].includes(status.phase);
+    this.#hud?.server(state === 'connected', seconds());
     if (state === 'connected') {
       screens.notice('');
       // In a game the seat comes back by the session id that the connection presents.
@@ -154,9 +156,7 @@ export class Visit {
     } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
       this.#stop(new PageError('server-closed', 'The server closed the connection.'));
     } else if (active) {
-      screens.notice(this.#game === null
-        ? 'No connection to the server. Trying again…'
-        : 'No connection to the server. The game goes on as long as the players reach each other.');
+      screens.notice(NO_SERVER);
     }
   }
 
@@ -193,7 +193,7 @@ export class Visit {
   #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
     const error = new PageError(code, REFUSALS[code] ?? message, code === 'replaced' ? REPLACED : '');
     report(`server ${event}`, error);
-    if (['waiting', 'returning'].includes(status.phase)) this.#stop(error);
+    if (['waiting', 'returning'].includes(status.phase) && code !== 'store_failed') this.#stop(error);
     else if (code === 'replaced' && this.#game !== null && status.phase !== 'done') this.#replaced(error);
   }
 
@@ -219,7 +219,7 @@ export class Visit {
     else forgetSeat();
     screens.notice('');
     screens.show('game');
-    const hud = new Hud(settings);
+    const hud = this.#hud = new Hud(settings);
     const keys = new KeyState(this.mapping);
     this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping), report);
     this.#renderer = new Renderer(screens.element('canvas'), report);
@@ -394,7 +394,7 @@ export class Visit {
     this.#stopKeys = () => {};
     this.#game?.close();
     this.#renderer?.close();
-    this.#game = this.#renderer = this.#deposit = null;
+    this.#game = this.#renderer = this.#hud = this.#deposit = null;
     delete page.pycoreGame;
   }
 }

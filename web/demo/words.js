@@ -2,7 +2,8 @@
 /**
  * What the page says of the players, in the words of people who play: who is there, who is not, and what happens now.
  *
- * No word of networks is among them. Whoever runs a study finds those in the data, and behind `?details`.
+ * No word of networks is among them, but that the server is away. Whoever runs a study finds those in the data, and behind
+ * `?details`.
  */
 
 /** @typedef {import('./hud.js').HudPlayer} HudPlayer */
@@ -73,6 +74,22 @@ export function trouble(players, stalled) {
   if (away.length > 0) return `${said(away)} ${away.length === 1 ? 'is' : 'are'} in another window.`;
   return '';
 }
+
+/** Whether the game stands for as long as the server is away. @param {HudPlayer[]} players */
+export function waitsForServer(players) {
+  return seatsOf(players, ({ path, interrupted }) => interrupted || path === 'socketio').length > 0;
+}
+
+/** The server is away: what that means for the game. @param {HudPlayer[]} players */
+export function withoutServer(players) {
+  if (waitsForServer(players)) return 'No connection to the server. The game waits until it is back, and goes on by itself.';
+  const others = seatsOf(players, () => true);
+  if (others.length === 0) return 'No connection to the server. The game goes on.';
+  if (others.some((seat) => !players[seat]?.path)) return NO_SERVER;
+  return 'No connection to the server. The game goes on as long as the players reach each other.';
+}
+
+export const NO_SERVER = 'No connection to the server. Trying again…';
 
 /** "Coral’s page" at the beginning of a sentence. @param {HudPlayer[]} players @param {number} seat */
 const pageOf = (players, seat) => `${subject(players, seat)}’s page`;

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { COMING_BACK, GAME_OVER, catchingUp, ended, gettingReady, hasLeft, isBack, listedName, playerName, standing, together, trouble, waiting } from '../../../web/demo/words.js';
+import { COMING_BACK, GAME_OVER, catchingUp, ended, gettingReady, hasLeft, isBack, listedName, playerName, standing, together, trouble, waiting, waitsForServer, withoutServer } from '../../../web/demo/words.js';
 
 const NAMED = [
   { id: 0, you: true, name: 'Blue' }, { id: 1, you: false, name: 'Coral', path: 'p2p' },
@@ -69,6 +69,18 @@ test('whose page is loaded again is named, and that the game waits for it', () =
   // A game that stands waits for somebody who is away also before that is a silence.
   assert.equal(trouble(with_(TWO, { 1: { away: true } }), true), 'The other player’s page is reloading. The game waits until it is back.');
   assert.equal(trouble(with_(TWO, { 1: { away: true } }), false), '');
+});
+
+test('while the server is away it is said whether the game waits for it', () => {
+  const waits = 'No connection to the server. The game waits until it is back, and goes on by itself.';
+  assert.equal(withoutServer(with_(TWO, { 1: { path: 'socketio' } })), waits);
+  assert.equal(withoutServer(with_(NAMED, { 2: { interrupted: true } })), waits);
+  assert.equal(withoutServer(NAMED), 'No connection to the server. The game goes on as long as the players reach each other.');
+  assert.equal(withoutServer(with_(TWO, { 1: { path: null } })), 'No connection to the server. Trying again…');
+  assert.equal(withoutServer([{ id: 0, you: true }, { id: 1, policy: true }]), 'No connection to the server. The game goes on.');
+  assert.equal(waitsForServer(with_(TWO, { 1: { path: 'socketio' } })), true);
+  assert.equal(waitsForServer(with_(TWO, { 1: { path: 'socketio', gone: true } })), false);
+  assert.equal(waitsForServer(NAMED), false);
 });
 
 test('who comes back sees how far that is', () => {

@@ -432,7 +432,9 @@ def make():
         (["hide 1@2-60"], False),
         (["freeze 1@2-10"], False),
         (["freeze 1@2-30"], True),
-        (["cut @2-60", "server-down @10-30"], True),
+        (["cut @2-60", "server-down @10-30"], False),
+        (["cut @2-95", "server-down @10-75"], True),
+        (["cut @2-60", "server-down @10-30", "socket-down 1@12-13"], True),
         (["cut 0-1@2-60", "server-down @10-13"], False),
         (["cut 0-2@2-60", "socket-down 1@10-13"], False),
         (["socket-down 1@2-5"], False),
@@ -443,7 +445,8 @@ def make():
 def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any_way(
     tmp_path: Path, happenings: list[str], may: bool
 ) -> None:
-    """While one of two ways works, the game must be played to its end."""
+    """While one of two ways works, the game must be played to its end; and where the server is away, for as long as pages
+    that know so wait for each other."""
     scenario = Scenario.from_json({"happenings": happenings, "seconds": 70.0})
     assert may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 

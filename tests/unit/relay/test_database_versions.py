@@ -66,7 +66,7 @@ def upgrade():
     {then}
 """
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The version of today's databases."""
 LATER = "9999"
 
@@ -160,7 +160,7 @@ def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(tmp_path: Pa
     told = opened(path, scripts=scripts)
     after = rows(path)
     assert version(path) == LATER
-    assert after["games"] == [(*before["games"][0], "old")]
+    assert after["games"] == [(*before["games"][0], 0, "old")]
     assert after["news"] == []
     assert kept(before, after)
     copy = tmp_path / "study.db.before-9999"
@@ -194,7 +194,7 @@ def test_what_stands_in_the_write_ahead_log_is_in_the_copy(tmp_path: Path) -> No
         running.commit()
         assert (tmp_path / "study.db-wal").stat().st_size > 0
         opened(path, create=False, scripts=scripts)
-        running.execute("INSERT INTO seats VALUES ('g', '2', 'ghi')")
+        running.execute("INSERT INTO seats (game_id, player, session) VALUES ('g', '2', 'ghi')")
         running.commit()
     assert rows(tmp_path / "study.db.before-9999")["seats"] == [("g", "0", "abc"), ("g", "1", "def")]
     assert len(rows(path)["seats"]) == 3
@@ -239,7 +239,7 @@ def test_a_migration_that_is_killed_leaves_the_database_as_it_was(tmp_path: Path
     assert rows(path) == before
     opened(path, scripts=following(tmp_path / "whole"))
     assert version(path) == LATER
-    assert rows(path)["games"] == [(*before["games"][0], "old")]
+    assert rows(path)["games"] == [(*before["games"][0], 0, "old")]
 
 
 @pytest.mark.slow
@@ -260,7 +260,7 @@ def test_a_newer_database_is_refused_by_its_version(tmp_path: Path) -> None:
     opened(path, scripts=following(tmp_path))
     data = path.read_bytes()
     for create in (True, False):
-        with pytest.raises(UsageError, match=r"is of version 9999; .* up to 0003\. Open it with .* or a newer one"):
+        with pytest.raises(UsageError, match=r"is of version 9999; .* up to 0004\. Open it with .* or a newer one"):
             opened(path, create=create)
     assert path.read_bytes() == data
 
