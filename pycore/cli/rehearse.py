@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pycore.rehearsal.scripts import Policy
 
 CUTS = ("silent", "close")
+SERVER_CUTS = ("end", "silent")
 REPORTS = 5
 """So many of what the pages reported are shown; the verdict's file has all."""
 HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
@@ -45,8 +46,9 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
 @click.option("--leave-at", type=click.FloatRange(0), metavar="S", help="Close the last page after so many seconds.")
 @click.option("--reload-at", type=click.FloatRange(0), metavar="S", help="Load the last page again.")
-@click.option("--server-down-at", type=click.FloatRange(0), metavar="S", help="End the server after so many seconds,")
-@click.option("--server-up-at", type=click.FloatRange(0), metavar="S", help="and start another one in its place.")
+@click.option("--server-down-at", type=click.FloatRange(0), metavar="S", help="Have the server go away after so long,")
+@click.option("--server-up-at", type=click.FloatRange(0), metavar="S", help="and is there again.")
+@click.option("--server-cut", type=click.Choice(SERVER_CUTS), help="How the server goes away.  [default: end]")
 @click.option("--hide", metavar="PAGE@FROM-TO", help="Hide a page meanwhile, for instance 1@3-7.")
 @click.option(
     "--settings", type=click.Path(path_type=Path), metavar="FILE",
@@ -97,6 +99,7 @@ def rehearse(
     reload_at: float | None,
     server_down_at: float | None,
     server_up_at: float | None,
+    server_cut: str | None,
     hide: str | None,
     settings: Path | None,
     packages: str | None,
@@ -130,6 +133,8 @@ def rehearse(
 
     if p2p_cut is not None and p2p_down_at is None:
         raise UsageError("--p2p-cut says how a cut is made; say when, with --p2p-down-at")
+    if server_cut is not None and server_down_at is None:
+        raise UsageError("--server-cut says how the server goes away; say when, with --server-down-at")
     console = Console(stderr=True, highlight=False)
     with contextlib.redirect_stdout(sys.stderr):  # what an environment prints belongs to nobody who reads our output
         settings = settings_beside(subject, settings)
@@ -154,6 +159,7 @@ def rehearse(
             reload_at=reload_at,
             server_down_at=server_down_at,
             server_up_at=server_up_at,
+            server_cut=server_cut or SERVER_CUTS[0],
             hide=None if hide is None else _hidden(hide),
             screenshots={"middle": seconds / 2, "end": seconds} if screenshots else {},
             policy=None if policy is None else _policy(policy),

@@ -50,7 +50,9 @@ class Outcome:
     resumed: Resumed | None = None
     """Who loaded the page again and came back."""
     restarts: int = 0
-    """How often the server came back."""
+    """How often the server's process ended and another one took its place."""
+    server_away: str = ""
+    """What became of the server meanwhile; empty: it was there all the time."""
 
     @property
     def right(self) -> bool:
@@ -72,7 +74,7 @@ class Outcome:
             f"{_counted(rollbacks, 'rollback')} on the way"
             + (f"; {self.departed}" if self.departed else "")
             + (f"; {self.resumed}" if self.resumed else "")
-            + ("; the server was down and came up again meanwhile" if self.restarts else "")
+            + (f"; {self.server_away}" if self.server_away else "")
         )
 
     def as_json(self) -> dict[str, Any]:

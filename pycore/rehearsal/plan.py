@@ -17,6 +17,8 @@ SHORTEST: Final = 60
 """Frames of an episode, at least."""
 PAUSE: Final = 0.5
 """Seconds between two episodes where the settings say nothing."""
+SERVER_CUTS: Final = ("end", "silent")
+"""How a server goes away."""
 LEFT_WITHIN: Final = 3.0
 """Seconds for which the seat of a page that is closed is kept."""
 
@@ -95,14 +97,27 @@ class Plan:
             if at is not None and not 0 < at < self.seconds:
                 raise ConfigError(f"a page that {what} at {at:g} s does not do so before the end at {self.seconds:g} s")
         down, up = self.server_down_at, self.server_up_at
+        if self.server_cut not in SERVER_CUTS:
+            raise ConfigError(f"the server goes away by {' or '.join(SERVER_CUTS)}, not by {self.server_cut!r}")
         if (down is None) != (up is None):
             raise ConfigError("the server goes down and comes up again: say both times, or nothing is stored")
         if down is not None and self.server_cut == "silent" and os.name == "nt":
             raise ConfigError("a process cannot be made to stand still on Windows: it can end")
-        if down is not None and up is not None and not 0 < down < up < self.seconds:
-            raise ConfigError(
-                f"{down:g} s and {up:g} s are no time that the server is away for, before the end at {self.seconds:g} s"
-            )
+        if down is not None and up is not None:
+            if not 0 < down < up < self.seconds:
+                away = f"{down:g} s and {up:g} s are no time that the server is away for"
+                raise ConfigError(f"{away}, before the end at {self.seconds:g} s")
+            if self.reload_at is not None and self.server_cut == "end" and down <= self.reload_at <= up:
+                raise ConfigError(f"a page loaded again at {self.reload_at:g} s finds no server to load it from")
+
+    @property
+    def server_away(self) -> str:
+        """What becomes of the server, for a verdict; empty: nothing."""
+        if self.server_down_at is None:
+            return ""
+        if self.server_cut == "silent":
+            return "the server answered nobody for a while"
+        return "the server ended meanwhile, and the process in its place took up the game"
 
     @property
     def departs(self) -> bool:

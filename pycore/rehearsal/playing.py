@@ -235,11 +235,13 @@ def _collect(
     if not stored:
         problems.append("not everything was acknowledged by the server")
     counts = _counts(relay, game_id)
+    problems += verdict.not_taken_up(relay.restarts, counts)
     if stage.before is not None:
         problems += verdict.differing_states(everybody)  # what a page counted before it was loaded again is lost
     elif not failed and departed is None:
         # Who failed has told what, and who went away tells nothing: that others heard less of it adds nothing.
-        problems += verdict.wrong_books(everybody, counts)
+        # What a page gave a server that ended may have come to nobody: it was said again.
+        problems += verdict.wrong_books(everybody, {} if relay.restarts else counts)
     least = min([seat.delay for seat in seats])
     if vacuous := coverage.without_rollback(plan, everybody, least):
         problems.append(vacuous)
@@ -251,14 +253,12 @@ def _collect(
     return Outcome(
         game_id, metrics, texts, huds, counts, stored, seconds, failover, judged.lost, problems, reports,
         warnings=warnings, paces=paces, settings=plan.settings(), reproduced=plan.reproduce, departed=departed,
-        restarts=relay.restarts, resumed=back,
+        restarts=relay.restarts, server_away=plan.server_away, resumed=back,
     )  # fmt: skip
 
 
 def _counts(relay: Relay, game_id: str) -> dict[str, Any]:
-    """What the relay counted of the game; nothing if it has begun again since, and knows of it from its database."""
-    if relay.restarts:
-        return {}
+    """What the relay counted of the game, with what the processes before it had counted when they were stopped."""
     found: dict[str, Any] = json.loads(urllib.request.urlopen(f"{relay.url}api/games/{game_id}", timeout=10).read())
     return found
 

@@ -219,6 +219,13 @@ def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) 
     return wrong
 
 
+def not_taken_up(restarts: int, relay: Mapping[str, Any]) -> list[str]:
+    """A game of which the server that came up knows nothing but what is stored: it would have ended by the server."""
+    if relay.get("restarts", 0) == restarts:
+        return []
+    return [f"the server's process ended {restarts} times, and the game was taken up {relay.get('restarts', 0)} times"]
+
+
 def differing_states(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     """Who saw hashes that differ."""
     return [

@@ -177,8 +177,9 @@ class Server:
     def _begin_anew(self, first: float) -> None:
         """It is another process from now on, and who is away counts as such when the first page is back."""
         self._complaints.clear()
+        over = {*self.dropped, *(seat for _, seat in self.told)}
         for seat, client in self._clients.items():
-            if client.works or self.grace is None:
+            if client.works or self.grace is None or seat in over:
                 continue
             client.gone += 1
             number = client.gone

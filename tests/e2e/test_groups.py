@@ -22,6 +22,9 @@ from tools.examples import example
 pytestmark = pytest.mark.e2e
 
 
+TAKEN_UP = "the server ended meanwhile, and the process in its place took up the game"
+
+
 def play(out: Path, seats: int = 3, more: Mapping[str, Any] = MappingProxyType({}), **plan: Any) -> Outcome:
     """`more`: settings in the place of the example's."""
     played = example("tag", seats)
@@ -78,7 +81,38 @@ def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(
         lambda: play(tmp_path, 2, seconds=12, server_down_at=3, server_up_at=6), by_peer_alone
     )
     assert outcome.restarts == 1
+    assert TAKEN_UP in outcome.verdict
     assert reasons(outcome) == ["stop"] * 2 or reasons(outcome) == ["complete"] * 2
+
+
+@pytest.mark.parametrize("away", [3, pytest.param(24, marks=pytest.mark.long)])
+def test_a_game_by_the_server_waits_while_that_ends_and_goes_on_at_the_one_in_its_place(
+    tmp_path: Path, away: int
+) -> None:
+    """Also where that takes longer than a silence may last: what was not passed on any more is said again, and both
+    records are the same bytes. Each page has lost the server once, and nobody has left."""
+    outcome = play(tmp_path, 2, seconds=away + 12, socketio_only=True, server_down_at=4, server_up_at=4 + away)
+    assert outcome.restarts == outcome.relay["restarts"] == 1
+    assert TAKEN_UP in outcome.verdict
+    assert set(reasons(outcome)) <= {"stop", "complete"}
+    for metrics in outcome.metrics.values():
+        assert metrics["quality"]["stalls"] >= 15 * away
+        # It played before and behind it, and not from its beginning again.
+        assert metrics["frames"]["total"] >= 150
+        assert metrics["load"] == 0
+        assert metrics["returns"] == []
+
+
+@pytest.mark.long
+def test_who_loads_the_page_again_as_soon_as_the_server_is_there_again_comes_back_into_the_game(
+    tmp_path: Path,
+) -> None:
+    """The new process knows the seat, and that another load of its page asks for it."""
+    outcome = play(tmp_path, 2, seconds=24, socketio_only=True, server_down_at=5, server_up_at=8, reload_at=8.1)
+    assert outcome.relay["restarts"] == 1
+    assert outcome.resumed is not None
+    assert len(set(outcome.trajectories.values())) == 1
+    assert set(reasons(outcome)) <= {"stop", "complete"}
 
 
 @pytest.mark.long
@@ -97,8 +131,11 @@ def test_two_of_three_play_on_when_the_study_wants_it_so(tmp_path: Path) -> None
 @pytest.mark.long
 def test_a_game_by_the_server_waits_while_it_answers_nobody_and_goes_on(tmp_path: Path) -> None:
     """Nothing is lost: what was sent meanwhile comes when it is there again."""
-    outcome = play(tmp_path, 2, seconds=14, socketio_only=True, server_down_at=4, server_up_at=7)
+    outcome = play(
+        tmp_path, 2, seconds=14, socketio_only=True, server_down_at=4, server_up_at=7, server_cut="silent"
+    )
     assert outcome.restarts == 0
+    assert "the server answered nobody for a while" in outcome.verdict
     assert set(reasons(outcome)) <= {"stop", "complete"}
     for metrics in outcome.metrics.values():
         # About three seconds of 30 frames each stood still.

@@ -30,11 +30,11 @@ class Arrivals(Watcher):
         self.ticks.append((page.seat, self.mesh.now))
 
 
-def mesh(seats: int = 2, **conditions: Any) -> tuple[Mesh, Arrivals]:
+def mesh(seats: int = 2, settings: Settings = OF, **conditions: Any) -> tuple[Mesh, Arrivals]:
     """Walks whose players hold a key for four frames, and what arrives."""
     seen = Arrivals()
     of = Mesh(
-        seats, OF, lambda seat: Walk(seats, seed=1), lambda seat: lambda episode, frame: (frame // 4 + seat) % 6,
+        seats, settings, lambda seat: Walk(seats, seed=1), lambda seat: lambda episode, frame: (frame // 4 + seat) % 6,
         Conditions(**conditions), seed=3, watchers=[seen],
     )  # fmt: skip
     seen.mesh = of
@@ -204,6 +204,36 @@ def test_a_server_that_is_away_passes_nothing_and_is_missed_by_each_page_at_its_
     of.run(12.0)
     assert [page.socket_up for page in of.peers] == [True, True]
     assert seen.server
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_a_server_that_starts_anew_waits_for_who_is_away_from_its_beginning_on(down: bool) -> None:
+    """Whoever left before is told of once: that stands in its database."""
+    of, _ = mesh(4, OF.replace(on_drop="default_action"))
+    of.server.grace = 2.0
+    of.at(1.0, of.peers[2].leave)
+    of.at(4.0, of.peers[1].leave)
+    if down:
+        of.at(5.0, of.server.go_away)
+        of.at(5.5, of.server.come_back)
+    else:
+        of.at(5.0, lambda: of.server.restart([0.5, None, None, 0.7]))
+    of.run(20.0)
+    assert [(round(at, 6), seat) for at, seat in of.server.told] == [(3.0, 2), (7.5, 1)]
+
+
+def test_a_server_that_starts_anew_knows_no_complaint_and_who_was_dropped() -> None:
+    """One of two that were needed was said to the one before."""
+    of, _ = mesh(4)
+    of.run(3.0)
+    for sender, silent in ((0, 3), (1, 3), (0, 2)):
+        of.server.emit(sender, "player_silent", {"player_id": silent})
+    of.server.restart([0.1] * 4)
+    of.run(3.5)
+    of.server.emit(1, "player_silent", {"player_id": 2})
+    assert of.server.dropped == [3]
+    of.server.emit(0, "player_silent", {"player_id": 2})
+    assert of.server.dropped == [3, 2]
 
 
 def test_a_page_that_stops_or_breaks_tells_its_session() -> None:

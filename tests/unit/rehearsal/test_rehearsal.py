@@ -84,7 +84,8 @@ def test_a_studys_own_settings_are_kept(tag: Game) -> None:
         ({"leave_at": 3, "reload_at": 4}, "either leaves or"), ({"leave_at": 20}, "before the end"),
         ({"reload_at": 0}, "before the end"), ({"server_down_at": 3}, "say both times"),
         ({"server_up_at": 3}, "say both times"), ({"server_down_at": 5, "server_up_at": 4}, "no time"),
-        ({"server_down_at": 5, "server_up_at": 20}, "no time"),
+        ({"server_down_at": 5, "server_up_at": 20}, "no time"), ({"server_cut": "loud"}, "not by 'loud'"),
+        ({"server_down_at": 5, "server_up_at": 9, "reload_at": 8}, "no server to load it from"),
     ],
 )  # fmt: skip
 def test_a_plan_that_would_do_nothing_is_refused(tag: Game, wrong: dict[str, Any], what: str) -> None:

@@ -445,8 +445,8 @@ def make():
 def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any_way(
     tmp_path: Path, happenings: list[str], may: bool
 ) -> None:
-    """While one of two ways works, the game must be played to its end; and where the server is away, for as long as pages
-    that know so wait for each other."""
+    """While one of two ways works, the game must be played to its end; and while the server is away, for as long as
+    pages wait that know so."""
     scenario = Scenario.from_json({"happenings": happenings, "seconds": 70.0})
     assert may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 

@@ -1,0 +1,50 @@
+/** The way back of a page that was loaded again: what the server says of its game, and when it cannot say it yet. */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+
+globalThis.location = /** @type {any} */ ({ search: '?PROLIFIC_PID=p' });
+const { Comeback } = await import('../../../web/demo/comeback.js');
+
+/** A server that gives these replies, one after the other, and what it was asked. */
+function server(...replies) {
+  const asked = [];
+  return { asked, connected: true, request: (event, data) => {
+    asked.push([event, data]);
+    return Promise.resolve(replies.shift());
+  } };
+}
+
+test('a game that is over is forgotten, and only then', async () => {
+  const over = new Comeback(server({ status: 'ok', kept: false }), { session: 's', game: 'g' });
+  assert.equal(await over.isKept(), false);
+  assert.equal(over.game, null);
+  const unsure = new Comeback(server({ status: 'error', code: 'store_failed' }), { session: 's', game: 'g' });
+  assert.equal(await unsure.isKept(), true);
+  assert.equal(unsure.game, 'g');
+});
+
+test('a server that cannot say yet whether the game goes on is asked again', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const socket = server({ status: 'error', code: 'store_failed' }, { status: 'ok', state: 'restored' });
+  const comeback = new Comeback(socket, { session: 's', game: 'g' });
+  const joined = comeback.join('s');
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(socket.asked.length, 1);
+  context.mock.timers.tick(2000);
+  assert.equal(await joined, true);
+  assert.deepEqual(socket.asked.map(([event, { game_id: game }]) => [event, game]), [['join_game', 'g'], ['join_game', 'g']]);
+});
+
+test('without a connection it is asked with the next one', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const socket = server({ status: 'error', code: 'store_failed' });
+  const joined = new Comeback(socket, { session: 's', game: 'g' }).join('s');
+  await Promise.resolve();
+  await Promise.resolve();
+  socket.connected = false;
+  context.mock.timers.tick(2000);
+  assert.equal(await joined, true);
+  assert.equal(socket.asked.length, 1);
+});
