@@ -5,6 +5,7 @@ import { forgetSeat } from '../core/seat.js';
 import { RETURNING } from './handed.js';
 
 export class Comeback {
+  #asked = 0;
   /** The game to come back to; null: there is none any more. @type {string | null} */ game;
 
   /**
@@ -36,11 +37,13 @@ export class Comeback {
   async join(session) {
     const game = this.game;
     if (game === null) return false;
+    const asked = (this.#asked += 1);
     const reply = await this.socket.request('join_game', { session_id: session, game_id: game, query: location.search });
     if (reply?.code === 'store_failed') {
       // A server that was started anew, and cannot read yet what games there are.
       await new Promise((resolve) => setTimeout(resolve, RETURNING.again_ms));
-      return this.socket.connected ? this.join(session) : true; // it is asked again with the next connection
+      // With the next connection it is asked anew, or was already: each answer is another load for the server.
+      return this.socket.connected && asked === this.#asked ? this.join(session) : true;
     }
     if (reply?.status === 'ok' && reply.state === 'over') this.forget();
     return this.game !== null;

@@ -37,6 +37,19 @@ test('a server that cannot say yet whether the game goes on is asked again', asy
   assert.deepEqual(socket.asked.map(([event, { game_id: game }]) => [event, game]), [['join_game', 'g'], ['join_game', 'g']]);
 });
 
+test('who was asked again meanwhile is not asked a third time', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const socket = server({ status: 'error', code: 'store_failed' }, { status: 'ok', state: 'restored' });
+  const comeback = new Comeback(socket, { session: 's', game: 'g' });
+  const first = comeback.join('s');
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(await comeback.join('s'), true);
+  context.mock.timers.tick(2000);
+  assert.equal(await first, true);
+  assert.equal(socket.asked.length, 2);
+});
+
 test('without a connection it is asked with the next one', async (context) => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const socket = server({ status: 'error', code: 'store_failed' });
