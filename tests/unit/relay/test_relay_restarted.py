@@ -181,14 +181,23 @@ def test_a_socket_that_is_gone_before_the_database_answers_holds_no_seat(tmp_pat
     asyncio.run(goes())
 
 
-def test_what_is_sent_behind_a_join_takes_effect_behind_it(tmp_path: Path) -> None:
+def test_what_is_sent_behind_a_join_takes_effect_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the database is asked about a session that comes with the join alone: who leaves at once does not wait."""
+    really, asked = recall.find, []
+
+    def find(*words: Any) -> Any:
+        time.sleep(0.2)
+        asked.append(words)
+        return really(*words)
+
+    monkeypatch.setattr(recall, "find", find)
 
     async def leaves(relay: Relay) -> None:
         async with relay.clients(1) as (client,):
             await client.emit("join_game", {"session_id": "known to nobody"})
             await client.emit("leave_game", {})
             await client.call("pycore_ping", {})
+            assert len(asked) == 1
             assert relay.app.relay.lobby.health()["waiting"] == 0
 
     with running(tmp_path, settings=SETTINGS) as relay:

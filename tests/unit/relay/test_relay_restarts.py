@@ -66,6 +66,7 @@ class Processes:
             written = find(self.store, digest(session))
             if written is not None and self.lobby.room(written.game["game_id"]) is None:
                 self.lobby.take_up(room_of(written, LIMITS, now))
+                self.write()
         auth = {"session_id": session} | ({} if page is None else {"page": page})
         return self.lobby.connect(sid or f"s{number}", auth, now)
 
@@ -152,6 +153,7 @@ def test_of_three_the_others_play_on_without_who_never_comes(server: Processes) 
     assert server.row(game)["ended"] is None
     server.kill(3)
     assert server.connect(1, 80.0) == [], "its seat is gone for good"
+    assert server.lobby.playing() == [], "and nobody is there"
     out = server.connect(2, 80.0)
     assert said(out, "s2") == [("session_restored", 2), ("end_game", 1), ("player_away", 0)]
     assert said(server.connect(0, 81.0), "s2") == [("player_back", 0)]
@@ -270,6 +272,18 @@ def test_of_a_session_the_newest_game_counts(server: Processes) -> None:
     assert [item.data["game_id"] for item in out if item.event == "session_restored"] == [newer]
     assert server.connect(1, 20.0) == []
     assert server.lobby.room(older) is None, "nobody is there to play it with"
+
+
+def test_of_three_who_has_played_another_game_since_has_left(server: Processes) -> None:
+    """The others are told so as soon as they are there."""
+    server.game(3)
+    server.start(1)
+    server.lobby.connect("s1", {"session_id": "session 1", "page": "first"}, 10.0)
+    server.lobby.join("s1", {}, 10.0, 2000.0)
+    server.kill(3)
+    out = server.connect(0, 20.0)
+    assert said(out, "s0") == [("session_restored", 0), ("end_game", 1), ("player_away", 2)]
+    assert out[1].data["message"] == "Player 1 plays another game."
 
 
 def test_a_game_keeps_the_settings_that_it_began_with(server: Processes) -> None:
