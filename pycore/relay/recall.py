@@ -101,7 +101,7 @@ class Recall:
 
     async def _knows(self, sid: str, session_id: str) -> bool:
         """Have the lobby know the game of a session, whichever process had it; false: the database does not say."""
-        if self._asked.get(sid) == session_id or self._lobby.knows(session_id):
+        if self._asked.get(sid) == session_id or self._lobby.knows(session_id) or not self._store.lasts:
             return True
         loop = asyncio.get_running_loop()
         question = loop.run_in_executor(self._thread, find, self._store, digest(session_id))
@@ -123,4 +123,4 @@ class Recall:
             log.error("game %s cannot be taken up: %s: %s", game_id, type(error).__name__, error)
             return
         self._lobby.take_up(room)
-        log.warning("game %s goes on: another process of the server had it", game_id)
+        log.warning("game %s goes on here; another process of the server had it", game_id)

@@ -150,6 +150,11 @@ class DataStore:
             with self._engine.begin() as connection:
                 connection.execute(games.update().where(sa.false()).values(ended=None))
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is there when this process is gone; a database in memory is this thread's alone."""
+        return self._engine.dialect.name != "sqlite" or self._engine.url.database not in (None, "", ":memory:")
+
     def close(self) -> None:
         """Finish what was asked for, then close."""
         self._thread.shutdown(wait=True)

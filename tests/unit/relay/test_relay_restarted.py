@@ -181,6 +181,13 @@ def test_a_socket_that_is_gone_before_the_database_answers_holds_no_seat(tmp_pat
     asyncio.run(goes())
 
 
+def test_a_database_in_memory_is_asked_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No other process had it, and only the thread that writes it can read it."""
+    with running(tmp_path, database="sqlite://", settings=SETTINGS) as relay:
+        asyncio.run(starts(relay))
+    assert [record.message for record in caplog.records if record.name == "pycore.relay"] == []
+
+
 def test_what_is_sent_behind_a_join_takes_effect_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the database is asked about a session that comes with the join alone: who leaves at once does not wait."""
     really, asked = recall.find, []
