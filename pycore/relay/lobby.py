@@ -93,7 +93,8 @@ class Lobby:
             # Asking twice changes nothing; to be somebody else, one leaves first.
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")
-            return self._place(connection, "playing"), []
+            room, seat = self._seated(connection)
+            return self._place(connection, "playing"), room.remind(seat, self._turn_of(room, seat, wall))
         out: list[Outgoing] = []
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)

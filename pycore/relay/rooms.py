@@ -224,6 +224,11 @@ class Room:
         seat.announced = True
         return out + self._announce(seat, away=False)
 
+    def remind(self, seat: Seat, turn: Mapping[str, Any] | None) -> list[Outgoing]:
+        """The events of the start for who asks for a game and has this one: the process that paired them may have ended
+        before they arrived. While it lasts, asking twice changes nothing."""
+        return self._beginning(seat, turn) if self.restarts else []
+
     def _there(self, seat: Seat, sid: str, now: float) -> None:
         seat.sid = sid
         seat.absent_since = None

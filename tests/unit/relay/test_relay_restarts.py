@@ -189,6 +189,19 @@ def test_a_page_that_was_loaded_again_meanwhile_comes_back_when_it_joins(server:
     assert next(item.data["load"] for item in out if item.event == "pyodide_game_ready") == 2
 
 
+def test_who_has_not_heard_that_its_game_began_is_told_so_when_it_asks_for_one(server: Processes) -> None:
+    """The words of the start were lost with the process: the page is in the waiting room, and asks again when it
+    connects. It is no other load."""
+    game = server.game()
+    assert server.lobby.join("s0", {}, 1.0, 1.0)[1] == []
+    server.kill()
+    server.connect(0, 5.0)
+    reply, out = server.lobby.join("s0", {}, 5.1, 5.1)
+    assert (reply["state"], reply["game_id"]) == ("playing", game)
+    assert [(item.sid, item.event) for item in out] == [("s0", event) for event in START]
+    assert next(item.data["load"] for item in out if item.event == "pyodide_game_ready") == 0
+
+
 def test_who_was_on_the_way_back_when_it_ended_is_told_who_is_away(server: Processes) -> None:
     """The first of all to come may be one whose page is being loaded."""
     game = server.game(3)
