@@ -82,9 +82,9 @@ class Ledger:
     async def _write(self, stopped: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
         """The game that waits longest; whether that went well. If not, it waits behind the others."""
         game_id, room = self._due.popitem(last=False)
-        row = game_row(room) | ending(room, game_id in stopped)
         self._writing += 1
         try:
+            row = game_row(room) | ending(room, game_id in stopped)
             await self._store.put_game(row, seat_rows(room))
         except StoreFailed as error:
             self._due.setdefault(game_id, room)
@@ -93,6 +93,9 @@ class Ledger:
         except asyncio.CancelledError:
             self._due.setdefault(game_id, room)
             raise
+        except Exception:
+            # A mistake of ours with one game keeps no other one from being written.
+            log.exception("game %s cannot be written down", game_id)
         finally:
             self._writing -= 1
         return True

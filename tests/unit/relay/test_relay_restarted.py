@@ -105,6 +105,31 @@ def test_a_game_that_began_while_the_database_was_locked_is_written_when_it_is_f
         assert relay.app.store.read(sa.select(games.c.game_id)) == [{"game_id": game}]
 
 
+def test_a_game_that_cannot_be_written_at_all_keeps_no_other_one_from_being_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, once."""
+
+    async def writes() -> None:
+        store = DataStore(f"sqlite:///{tmp_path / 'study.db'}")
+        lobby = Lobby(players=[0], settings={}, limits=Limits())
+        for number in range(2):
+            lobby.connect(f"s{number}", None, 0.0)
+            lobby.join(f"s{number}", {}, 0.0, 0.0)
+        broken, good = lobby.playing()
+        broken.settings = {"fps": object()}
+        ledger = Ledger(store, Limits())
+        ledger.note([broken, good])
+        running = asyncio.ensure_future(ledger.run())
+        await until(lambda: ledger.due == 0)
+        running.cancel()
+        assert store.read(sa.select(games.c.game_id)) == [{"game_id": good.game_id}]
+        assert caplog.messages == [f"game {broken.game_id} cannot be written down"]
+        store.close()
+
+    asyncio.run(writes())
+
+
 def test_a_database_that_hangs_does_not_keep_the_server_from_ending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
