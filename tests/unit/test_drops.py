@@ -11,7 +11,7 @@ from core_support import Table, settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.duties import EMIT
+from pycore.duties import CHANNEL_CLOSED, EMIT
 from pycore.events import EpisodeEnded, PeerStatus, PlayerGone, SessionEnded
 from pycore.session.membership import UNDECIDED
 from pycore.session.parts import STILL
@@ -400,6 +400,25 @@ def test_a_page_that_is_loaded_again_is_gone_as_it_was_and_told_that_it_is_anoth
     assert [session.reason for session in table.sessions] == ["complete", "complete", "returned"]
     assert table.events(0, PlayerGone)[0].cause == "returned"
     assert table.published[0] == table.published[1]
+
+
+def test_who_goes_within_a_poll_takes_nobody_elses_channel_along() -> None:
+    """The states of the channels are by link, and one of them is not there any more: the others are not read one place
+    off. Two of four go, one after the other, and hang up at once."""
+    table = playing(4, settings(max_steps=400, on_drop="default_action"))
+    for gone in (1, 2):
+        table[gone].abort(table.now, "aborted", "it broke")
+        table.poll(gone)
+        table.deliver()
+        for other in (0, 3):
+            assert gone not in table[other].gone
+            table.channels[other][gone if gone < other else gone - 1] = CHANNEL_CLOSED
+        press(table, 40)
+    for peer in (0, 3):
+        assert list(table[peer].gone) == [1, 2]
+        assert [line for line in table.logs(peer) if "buffer full" in line] == []
+        (link,) = table[peer].there
+        assert link.counts.sent_via_socketio == 0
 
 
 def test_a_pair_that_is_left_of_three_ends_as_a_pair_does() -> None:
