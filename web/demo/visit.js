@@ -1,16 +1,15 @@
 // @ts-check
 /**
- * The course of a participant's visit: start screen, waiting room, game, end; or, of a page that was loaded again in the
- * middle of a game, back into that.
+ * The course of a visit: start screen, waiting room, game, end; or, of a page that was loaded again, back into its game.
  *
- * What the server and Python say moves it from one phase to the next; what is shown of each stands in screens.js, hud.js
- * and ending.js.
+ * Server and Python move it from phase to phase; what is shown of each stands in screens.js, hud.js and ending.js.
  */
 
 import { seconds } from '../core/bridge.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import { PycoreGame } from '../core/game.js';
 import { forgetSeat, keepSeat, keptSeat } from '../core/seat.js';
+import { Attention } from './attention.js';
 import { Renderer } from './canvas.js';
 import { Deposit } from './deposit.js';
 import { ending, saveFile } from './ending.js';
@@ -23,6 +22,7 @@ import { page, report, status, tellServer } from './status.js';
 import { NO_SERVER, REFUSALS, REPLACED } from './words.js';
 
 export class Visit {
+  #attention = new Attention();
   /** @type {{event: string, data: any, arrival: number}[]} */ #early = [];
   /** @type {any} */ #seat = null;
   /** @type {any} */ #room = null;
@@ -56,6 +56,7 @@ export class Visit {
   /** @param {import('./status.js').PagePhase} phase */
   #enter(phase) {
     status.phase = phase;
+    this.#attention.entered(phase);
   }
 
   // ------------------------------------------------------------------ before the game
@@ -83,10 +84,9 @@ export class Visit {
   /** Into the game in which this page was when it was loaded again; once more when the connection is back. */
   #comeBack() {
     if (!this.socket.connected) return screens.notice('Connecting to the server…');
-    this.comeback.join(this.sessionId).then(
-      (kept) => { if (!kept && status.phase === 'returning') this.#notBack('over'); },
-      (error) => report('visit.return', error),
-    );
+    this.comeback.join(this.sessionId).then((kept) => {
+      if (!kept && status.phase === 'returning') this.#notBack('over');
+    }, (error) => report('visit.return', error));
     return undefined;
   }
 

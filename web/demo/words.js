@@ -8,6 +8,9 @@
 
 /** @typedef {import('./hud.js').HudPlayer} HudPlayer */
 
+/** In the title of a page that nobody sees, when the game for which they waited begins. */
+export const BEGINS = 'The game begins';
+
 /** Names in a sentence: "Coral", "Coral and Green", "Coral, Green and Violet". @param {string[]} names */
 export function together(names) {
   return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
