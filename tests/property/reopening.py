@@ -29,15 +29,15 @@ That all who settle wait until everybody holds everything is left out in `settli
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.property.exploring import Explored, explore, report
+
+MOST = 4_000_000
+"""States that are explored at most."""
 RULES = (
     "raise",  # who takes the return in sets the frame beyond what it has said
     "said",  # … and not only beyond what it has confirmed
@@ -99,20 +99,6 @@ class Peer(NamedTuple):
 
 
 State = tuple[Peer, ...]
-
-
-@dataclass
-class Explored:
-    """What was found."""
-
-    states: int = 0
-    given: int = 0
-    """States in which somebody holds an input of who came back."""
-    settled: int = 0
-    """States in which somebody has settled who went again, with inputs of it."""
-    ends: int = 0
-    """States from which nobody who is there can go on by itself."""
-    wrong: list[str] = field(default_factory=list)
 
 
 def run_from(bits: int, first: int) -> int:
@@ -396,32 +382,22 @@ class Model:
             if len(state[number].records) < self.frames:
                 yield f"peer {number} stands at frame {len(state[number].records)}"
 
-    def explore(self, most: int = 4_000_000) -> Explored:
-        """Every state that can be reached, breadth first; stops at the first fault."""
-        found = Explored()
-        # Of states that were seen their hashes are enough, and a tenth of the memory.
-        seen = {hash(self.first)}
-        waiting = deque([self.first])
-        while waiting and not found.wrong:
-            state = waiting.popleft()
-            found.states += 1
-            assert found.states <= most, "the model is too large to be explored"
-            found.given += any(peer.held for peer in state[: self.back])
-            found.settled += any(peer.agreed[0] for peer in state)
-            stands = True
-            for certain, following in self.following(state):
-                if following == state:
-                    continue
-                stands = stands and not certain
-                key = hash(following)
-                if key not in seen:
-                    seen.add(key)
-                    waiting.append(following)
-                    found.wrong += self.judge(state, following)
-            if stands:
-                found.ends += 1
-                found.wrong += self.judge_end(state)
-        return found
+    def steps(self, state: State) -> Iterator[tuple[bool, State]]:
+        """What follows and is another state."""
+        for certain, following in self.following(state):
+            if following != state:
+                yield certain, following
+
+    def features(self, state: State) -> Iterator[str]:
+        """Whether somebody holds an input of who came back, and has settled who went again, with inputs of it."""
+        if any(peer.held for peer in state[: self.back]):
+            yield "given"
+        if any(peer.agreed[0] for peer in state):
+            yield "settled"
+
+    def explore(self, most: int = MOST) -> Explored:
+        """Every state that can be reached; stops at the first fault."""
+        return explore(self, most)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -432,15 +408,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--without", choices=RULES, default="")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     given = parser.parse_args(argv)
-    started = time.monotonic()
-    found = Model(given.peers, given.frames, given.without).explore()
-    seconds = time.monotonic() - started
-    counts = f"{found.states} states, {found.given} with inputs, {found.settled} settled, {found.ends} ends"
-    print(f"{counts}, {seconds:.1f} s: {found.wrong or 'right'}")
-    if given.json is not None:
-        figures = {"states": found.states, "settled": found.settled, "ends": found.ends, "wrong": len(found.wrong)}
-        given.json.write_text(json.dumps({**figures, "seconds": round(seconds, 1)}) + "\n", "utf-8")
-    return 1 if found.wrong else 0
+    return report(Model(given.peers, given.frames, given.without), MOST, given.json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A model of how survivors settle on the last input of players who are gone, small enough to be explored whole.
 
-It is the design of a part that is not built yet (docs/adr/0018-settling.md), and explored before it is:
-every order in which inputs, words and drops can come, with words that come late, again or never.
+It is the design of `pycore.session.settling` (docs/adr/0018-settling.md): every order in which inputs, words and drops
+can come, with words that come late, again or never.
 
 `python -m tests.property.settling 4 2 1` explores four peers of whom two may go, each with one input on the way: some
 888,000 states, in about two minutes.
@@ -25,20 +25,20 @@ is the set of peers whom it knows to be gone. A survivor
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.property.exploring import Explored, explore, report
 
 Held = tuple[int, ...]
 """Per victim, a set of frames as bits."""
 Word = tuple[int, Held]
 """A round, as bits of victims, and what the speaker holds."""
 NOTHING = -1
+MOST = 3_000_000
+"""States that are explored at most."""
 RULES = ("freeze", "refuse the gone", "forget", "everybody holds", "same round")
 
 
@@ -67,18 +67,6 @@ def run_of(bits: int) -> int:
     while bits >> (last + 1) & 1:
         last += 1
     return last
-
-
-@dataclass
-class Explored:
-    """What was found."""
-
-    states: int = 0
-    settled: int = 0
-    """States in which somebody has settled."""
-    ends: int = 0
-    """States from which nothing can change any more."""
-    wrong: list[str] = field(default_factory=list)
 
 
 class Model:
@@ -234,29 +222,19 @@ class Model:
                 if gone >> place & 1 and peer.settled[place] == UNSETTLED:
                     yield f"peer {number} never settled victim {place}"
 
-    def explore(self, most: int = 3_000_000) -> Explored:
-        """Every state that can be reached, breadth first; stops at the first fault."""
-        found = Explored()
-        # Of states that were seen their hashes are enough, and a tenth of the memory.
-        seen = {hash(self.first)}
-        waiting = deque([self.first])
-        while waiting and not found.wrong:
-            state = waiting.popleft()
-            found.states += 1
-            assert found.states <= most, "the model is too large to be explored"
-            found.settled += any(max(peer.settled) > UNSETTLED for peer in state)
-            last = True
-            for following in self.following(state):
-                last = False
-                key = hash(following)
-                if key not in seen:
-                    seen.add(key)
-                    waiting.append(following)
-                    found.wrong += self.judge(state, following)
-            if last:
-                found.ends += 1
-                found.wrong += self.judge_end(state)
-        return found
+    def steps(self, state: State) -> Iterator[tuple[bool, State]]:
+        """What follows: every event of this model comes in the end."""
+        for following in self.following(state):
+            yield True, following
+
+    def features(self, state: State) -> Iterator[str]:
+        """Whether somebody has settled."""
+        if any(max(peer.settled) > UNSETTLED for peer in state):
+            yield "settled"
+
+    def explore(self, most: int = MOST) -> Explored:
+        """Every state that can be reached; stops at the first fault."""
+        return explore(self, most)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -268,15 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--without", choices=RULES, default="")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE")
     given = parser.parse_args(argv)
-    started = time.monotonic()
-    found = Model(given.peers, given.victims, given.frames, given.without).explore()
-    seconds = time.monotonic() - started
-    counts = f"{found.states} states, {found.settled} settled, {found.ends} ends"
-    print(f"{counts}, {seconds:.1f} s: {found.wrong or 'right'}")
-    if given.json is not None:
-        figures = {"states": found.states, "settled": found.settled, "ends": found.ends, "wrong": len(found.wrong)}
-        given.json.write_text(json.dumps({**figures, "seconds": round(seconds, 1)}) + "\n", "utf-8")
-    return 1 if found.wrong else 0
+    return report(Model(given.peers, given.victims, given.frames, given.without), MOST, given.json)
 
 
 if __name__ == "__main__":
