@@ -13,6 +13,7 @@ from pycore.link.link import HICCUPS_MOST
 from pycore.session.membership import WORD_BELIEVED
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, HOLDING, PLAYING, READYING
 from pycore.session.session import LATE_TICKS
+from pycore.session.vigil import Vigil
 from pycore.wire import probe
 
 LONG = settings(max_steps=5000)
@@ -50,6 +51,20 @@ def only_0(table: Table, seconds: float, gap: float) -> float | None:
         if table[0].phase == DONE:
             return table.now - start
     return None
+
+
+@pytest.mark.parametrize(("fps", "looks"), [(8, 1), (16, 2), (32, 4), (64, 4), (128, 4)])
+def test_nobody_looks_around_more_often_than_four_times_a_second(
+    fps: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every eighth tick; with more frames a second than 32 it is no more often for that."""
+    table = playing(of=settings(max_steps=5000, fps=fps))
+    seen = []
+    monkeypatch.setattr(Vigil, "look", lambda vigil, now, confirmed: seen.append(now))
+    for _ in range(4 * fps):
+        table.now += 1 / fps
+        table.poll(0)
+    assert len(seen) == 4 * looks
 
 
 # -- silence and its excuse ---------------------------------------------------------------------------------------
