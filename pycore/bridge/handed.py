@@ -68,7 +68,9 @@ DEMO: Final[dict[str, Any]] = {
     # Who begins another game waits until the others have what they need of the last one, or do not fetch it.
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
     # A server that was started anew may not be able to read yet whether a game goes on that a page comes back to.
-    "RETURNING": {"again_ms": 2000},
+    # So long after the server was away for this page, others may still be on their way to it, who try every four
+    # seconds: nobody's page is called reloading for that.
+    "RETURNING": {"again_ms": 2000, "others_follow_s": 6.0},
 }
 """For our own page."""
 

@@ -25,7 +25,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
-from pycore.relay.pieces import PARTS_OF_A_LOAD, Episode, Place, Segment, join
+from pycore.relay.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.store import DataStore, connections, experienced, games, metrics, pieces, records
 
 
@@ -225,7 +225,7 @@ def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *,
         if whole and (episode != expected or of.frames == 0):
             return
         for segment in of.unbroken if whole else of.segments:
-            text = _piece(store, game_id, player, episode, segment)
+            text = store.piece(game_id, player, episode, segment.place.revision, segment.place.first)
             if not header:
                 header = text[: text.find(b"\n") + 1]
                 yield header
@@ -245,16 +245,6 @@ def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) 
         records.c.episode == episode,
         records.c.part == part,
     )
-    data: bytes = store.read(chosen)[0]["data"]
-    return data
-
-
-def _piece(store: DataStore, game_id: str, player: str, episode: int, segment: Segment) -> bytes:
-    of = pieces.c
-    chosen = sa.select(of.data).where(
-        of.game_id == game_id, of.player == player, of.episode == episode, of.revision == segment.place.revision,
-        of.first == segment.place.first,
-    )  # fmt: skip
     data: bytes = store.read(chosen)[0]["data"]
     return data
 

@@ -113,9 +113,13 @@ class Hashes:
         self._known: dict[str, tuple[tuple[tuple[str, int, int], ...], str]] = {}
 
     def of(self, folder: str) -> str:
-        """The hash of a folder, 16 digits; empty if it is none of those that have one."""
-        if folder not in MARKED:
+        """The hash of a folder, 16 digits; empty if it is none of those that have one, or is being replaced."""
+        try:
+            return self._of(folder) if folder in MARKED else ""
+        except OSError:
             return ""
+
+    def _of(self, folder: str) -> str:
         place = self._site / folder
         files = [file for file in sorted(place.rglob("*")) if file.suffix != SUFFIX and file.is_file()]
         if not files:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from pycore.relay.limits import Limits
@@ -79,7 +79,7 @@ class Ledger:
         except TimeoutError:
             log.error("%d games were not written down: the database did not answer within %g s", self.due, END_S)
 
-    async def _write(self, stopped: set[str] = frozenset()) -> bool:  # type: ignore[assignment]
+    async def _write(self, stopped: Collection[str] = ()) -> bool:
         """The game that waits longest; whether that went well. If not, it waits behind the others."""
         game_id, room = self._due.popitem(last=False)
         self._writing += 1

@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pycore.errors import PycoreError
-from pycore.relay.pieces import Episode, Place, Segment, join
+from pycore.relay.pieces import Episode, Place, join
 from pycore.relay.store import DataStore, games, metrics, pieces, records
 from pycore.relay.uploads import WHOLE
 
@@ -91,7 +91,7 @@ def _lines(store: DataStore, game_id: str, player: str, episode: int, of: Episod
     header, lines, at, complete = "", [], start, False
     behind = [each for each in of.unbroken if each.stop > start or each.last]
     for segment in behind[:PIECES]:
-        data = _piece(store, game_id, player, episode, segment)
+        data = store.piece(game_id, player, episode, segment.place.revision, segment.place.first)
         header = data.partition(b"\n")[0].decode()
         cut = segment._replace(start=max(start, segment.start)) if segment.stop > segment.start else segment
         lines.append(cut.lines(data).decode())
@@ -99,16 +99,6 @@ def _lines(store: DataStore, game_id: str, player: str, episode: int, of: Episod
         if sum(map(len, lines)) > ROWS_BYTES:
             break
     return {"header": header or None, "rows": "".join(lines), "to": at, "complete": complete}
-
-
-def _piece(store: DataStore, game_id: str, player: str, episode: int, segment: Segment) -> bytes:
-    of = pieces.c
-    chosen = sa.select(of.data).where(
-        of.game_id == game_id, of.player == player, of.episode == episode, of.revision == segment.place.revision,
-        of.first == segment.place.first,
-    )  # fmt: skip
-    data: bytes = store.read(chosen)[0]["data"]
-    return data
 
 
 def _came_in_parts(store: DataStore, game_id: str) -> bool:

@@ -275,6 +275,16 @@ class DataStore:
 
         return self._guarded(rows)
 
+    def piece(self, game_id: str, player: str, episode: int, revision: int, first: int) -> bytes:
+        """The rows of one piece of a trajectory. Blocks. Raises `StoreFailed`."""
+        of = pieces.c
+        chosen = sa.select(of.data).where(
+            of.game_id == game_id, of.player == player, of.episode == episode, of.revision == revision,
+            of.first == first,
+        )  # fmt: skip
+        data: bytes = self.read(chosen)[0]["data"]
+        return data
+
     def _put(self, table: sa.Table, row: dict[str, Any], only: Any = None) -> None:
         with self._engine.begin() as connection:
             connection.execute(self._upsert(table, row, only))

@@ -227,6 +227,17 @@ export function encodeAction(action) {
 }
 
 /** The session in Python, with every method looked up once: those of the bridge, and those of its view. */
+/** A copy of the bytes behind a proxy, which ends with it. @param {any} proxy @returns {Uint8Array} */
+export function bytesOf(proxy) {
+  const view = proxy.getBuffer('u8');
+  try {
+    return view.data.slice();
+  } finally {
+    view.release();
+    proxy.destroy();
+  }
+}
+
 export class Bridge {
   /** @type {Record<string, Callable>} */ #methods = {};
   /** @type {Record<string, Callable>} */ #readers = {};
@@ -302,14 +313,7 @@ export class Bridge {
    * @returns {Uint8Array}
    */
   readBytes(name, ...args) {
-    const proxy = this.read(name, ...args);
-    const view = proxy.getBuffer('u8');
-    try {
-      return view.data.slice();
-    } finally {
-      view.release();
-      proxy.destroy();
-    }
+    return bytesOf(this.read(name, ...args));
   }
 
   get period() {

@@ -53,7 +53,7 @@ export class Attention {
 
   #keepAwake() {
     if (!this.#plays) {
-      this.#lock?.release().catch(() => {});
+      void this.#lock?.release();
       this.#lock = null;
       this.#asked = false;
     } else if (!this.#asked && !this.#document.hidden) {
@@ -61,7 +61,7 @@ export class Attention {
       // The browser itself takes it back when the page is hidden.
       this.#navigator.wakeLock?.request('screen').then((lock) => {
         if (this.#plays) this.#lock = lock;
-        else lock.release().catch(() => {});
+        else void lock.release();
       }, (error) => console.info(`[pycore] the screen may darken: ${error}`));
     }
   }

@@ -39,5 +39,6 @@ export const SETTLING = Object.freeze({
   "look_every_ms": 100
 });
 export const RETURNING = Object.freeze({
-  "again_ms": 2000
+  "again_ms": 2000,
+  "others_follow_s": 6.0
 });

@@ -7,7 +7,7 @@
  * is shown when it has lasted a moment: single stalled ticks belong to the normal course of things.
  */
 
-import { SERVER } from '../core/handed.js';
+import { RETURNING } from './handed.js';
 import { element, frames, keySymbol, make, notice as showNotice, say, singleKeys } from './screens.js';
 import {
   catchingUp, gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble, waitsForServer, withoutServer,
@@ -17,9 +17,6 @@ import {
 const STALL_SHOWN_AFTER = 0.4;
 /** Who came back, or has left, is told for so long, s. */
 const CHANGE_SHOWN_FOR = 5;
-/** So long after the server was away for this page, others may still be on their way to it: nobody's page is called
- * reloading for that, s. */
-const OTHERS_FOLLOW = SERVER.reconnect_longest_ms / 1000 + 2;
 /** Of so many players on (on a phone: one less), their chips are small, and say only what is wrong. */
 const MANY = 4;
 
@@ -142,7 +139,7 @@ export class Hud {
     const players = given.players.map((each) => {
       const absent = this.#absent.get(String(each.id));
       const gone = each.gone === true || this.#gone.has(String(each.id));
-      return { ...each, gone, away: absent === 'away' && up && now - since > OTHERS_FOLLOW, returning: absent === 'returning' };
+      return { ...each, gone, away: absent === 'away' && up && now - since > RETURNING.others_follow_s, returning: absent === 'returning' };
     });
     const data = { ...given, players };
     const over = ['done', 'failed'].includes(data.phase);

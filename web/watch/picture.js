@@ -1,6 +1,7 @@
 // @ts-check
 /** The picture of a game in its card, with what leads to another frame and to another episode. */
 
+import { bytesOf } from '../core/bridge.js';
 import { Renderer } from '../demo/canvas.js';
 
 /** @typedef {{look: (frame: number) => void, live: () => void, play: () => void, choose: (episode: number) => void}} Wishes
@@ -95,7 +96,7 @@ export class Picture {
     if (!text) return;
     const picture = JSON.parse(text);
     for (const object of picture.objects) {
-      if (typeof object?.pixels === 'number') object.pixels = pixelsOf(python, object.pixels);
+      if (typeof object?.pixels === 'number') object.pixels = bytesOf(python.pixels(object.pixels));
     }
     this.#renderer.show(picture, performance.now() / 1000, 0, false);
   }
@@ -104,17 +105,5 @@ export class Picture {
   close() {
     this.#renderer.close();
     this.#root.hidden = true;
-  }
-}
-
-/** @param {any} python @param {number} number @returns {Uint8Array} */
-function pixelsOf(python, number) {
-  const proxy = python.pixels(number);
-  const view = proxy.getBuffer('u8');
-  try {
-    return view.data.slice();
-  } finally {
-    view.release();
-    proxy.destroy();
   }
 }

@@ -181,6 +181,23 @@ def test_a_pyodide_at_an_address_of_its_own_is_left_there(tmp_path: Path) -> Non
         assert hashes.behind(url) == url
 
 
+def test_a_folder_that_is_being_replaced_has_no_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was listed is gone when it is read: what is asked for is served, and kept by nobody."""
+    site = make_site(tmp_path)
+    by_hash = Hashes(site).of("wheels")
+
+    def gone(file: Path) -> bytes:
+        raise FileNotFoundError(file)
+
+    async def talk(get: Get) -> None:
+        monkeypatch.setattr(Path, "read_bytes", gone)
+        status, headers, body = await get(f"/@{by_hash}/wheels/core.whl")
+        assert (status, headers["cache-control"], len(body)) == (200, "no-cache", 4000)
+        assert json.loads((await get("/manifest.json"))[2])["wheel"] == "wheels/core.whl"
+
+    ask(tmp_path, site, talk)
+
+
 def test_a_hash_is_of_names_and_contents_and_not_of_compressed_forms(tmp_path: Path) -> None:
     """The same files have the same, wherever and whenever they were written."""
 
