@@ -11,26 +11,31 @@ export function report(where, error) {
 
 /** What Python says for the log. */
 export class Log {
-  /** Until the tick ends. @type {string[]} */ #lines = [];
+  /** Not written yet. @type {string[]} */ #lines = [];
 
   /**
-   * Warnings and errors are calls of their own. A tick with a rollback has up to ten lines of the other kind: those of
-   * one tick are one call.
+   * Warnings and errors are calls of their own. A tick with a rollback has up to ten lines of the other kind, and the page
+   * takes longer over a call than the rollback does. So those of one tick are one call, and that waits until the page has
+   * what the tick gave it.
    *
    * @param {string} level
    * @param {string} text
    */
   say(level, text) {
-    if (level === 'error') console.error(text);
-    else if (level === 'warning') console.warn(text);
-    else {
-      this.#lines.push(text);
-      if (this.#lines.length === 1) queueMicrotask(() => this.#flush());
+    if (level === 'error' || level === 'warning') {
+      this.#flush();
+      if (level === 'error') console.error(text);
+      else console.warn(text);
+      return;
     }
+    this.#lines.push(text);
+    if (this.#lines.length === 1) setTimeout(() => this.#flush());
   }
 
   #flush() {
-    console.info(this.#lines.join('\n'));
+    if (this.#lines.length === 0) return;
+    const text = this.#lines.join('\n');
     this.#lines = [];
+    console.info(text);
   }
 }
