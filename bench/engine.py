@@ -5,12 +5,15 @@ and one new one is stepped, with the rollback event and everything else that the
 saves and steps `depth` + 1 times and does nothing else. With `wire`, the input comes in a datagram that a real
 second session wrote, and the tick's own datagram is written.
 
-Only the standard library and pycore are used, so the same file runs in Pyodide.
+Only the standard library and pycore are used, so the same file runs in Pyodide. `python -m bench.engine KIND TICKS`
+runs one of the functions below alone, for a profiler.
 """
 
 from __future__ import annotations
 
 import json
+import struct
+import sys
 from collections.abc import Callable, Sequence
 from statistics import median
 from time import perf_counter
@@ -202,6 +205,92 @@ def resimulation(depth: int, ticks: int) -> tuple[float, int]:
     return seconds, timeline.rollbacks
 
 
+def fused(depth: int, ticks: int) -> tuple[float, int]:
+    """What such a tick does at least, all of it in one function whose names are local: take an input in, note the
+    misprediction, fix the own input, roll back, step, collect what is confirmed. No link is looked at, nobody may be
+    silent, slow or gone, no episode ends, and nothing is hashed. So much would a tick take if dividing the work cost
+    nothing."""
+    simulation = Sums()
+    simulation.reset(0)
+    save, load, step = simulation.save, simulation.load, simulation.step
+    size, ahead = 32, 16
+    mask = size - 1
+    encoded, actions = [[b"\0", b"\0"] for _ in range(size)], [[0, 0] for _ in range(size)]
+    missing, states, results = [3] * size, [(0, 0, 0, 0)] * size, [None] * size
+    guesses, own, held = [b""] * size, [b""] * size, [-1, -1]
+    encode = {number: bytes([number]) for number in range(256)}
+    decode = {data: number for number, data in encode.items()}
+    pack, events, numbers, depths = struct.Struct("<IIBHIId").pack, bytearray(), {b"\0": 0}, [0] * (depth + 1)
+    past: list[list[bytes]] = []
+    waiting: list[tuple[int, list[int], Any]] = []
+    hits = rollbacks = 0
+    opened, collected, acknowledged = ahead, -1, -1
+    seconds = 0.0
+    for current in range(WARM_UP + ticks):
+        now = 10 + current / 60
+        begin = perf_counter()
+        start, pending = current, False
+        frame = current - depth
+        if frame >= 0:
+            given = encode[(frame & 1) + 1]
+            slot = frame & mask
+            if held[1] < frame <= opened and missing[slot] & 2:
+                used = encoded[slot][1]
+                encoded[slot][1] = given
+                actions[slot][1] = decode[given]
+                missing[slot] ^= 2
+                known = frame
+                while known < opened and not missing[(known + 1) & mask] & 2:
+                    known += 1
+                held[1] = known
+                hits += guesses[slot] == given
+                if used != given:
+                    number = numbers.setdefault(given, len(numbers))
+                    events += pack(frame, current, 1, 0, numbers[used], number, now)
+                    start, pending = frame, True
+            acknowledged = frame
+        given = encode[current & 3]
+        slot = current & mask
+        encoded[slot][0] = own[slot] = given
+        actions[slot][0] = decode[given]
+        missing[slot] &= ~1
+        held[0] = current
+        if pending:
+            load(states[start & mask])
+            depths[current - start] += 1
+            rollbacks += 1
+        else:
+            states[slot] = save()
+        slot = start & mask
+        anchor = held[1] & mask
+        guess, action = encoded[anchor][1], actions[anchor][1]
+        for after in range(start + 1, current + 2):
+            row = actions[slot]
+            if missing[slot]:
+                encoded[slot][1] = guess
+                row[1] = action
+            step(row)
+            if after <= current:
+                slot = after & mask
+                states[slot] = save()
+        guesses[slot] = encoded[slot][1]
+        while opened <= current + ahead:
+            opened += 1
+            missing[opened & mask] = 3
+        confirmed = min(held[0], held[1], acknowledged)
+        while collected < confirmed:
+            collected += 1
+            slot = collected & mask
+            past.append(encoded[slot][:])
+            waiting.append((collected, actions[slot][:], results[slot]))
+        if current >= WARM_UP:
+            seconds += perf_counter() - begin
+        waiting.clear()
+    if len(past) != WARM_UP + ticks - depth:
+        raise AssertionError(f"{len(past)} frames were confirmed in {WARM_UP + ticks} ticks")
+    return seconds, rollbacks
+
+
 def measure(run: Callable[[int, int], tuple[float, int]], depth: int, rounds: int = 9) -> tuple[float, float, float]:
     """Ratio to the bare loop, microseconds per tick, microseconds of the bare loop: medians of alternating rounds."""
     ratios, ours, bares = [], [], []
@@ -225,6 +314,7 @@ def figures(where: str) -> list[dict[str, Any]]:
         ("engine.tick.depth8.wire", tick_with_wire, 8),
         ("engine.tick.depth0", tick_without_wire, 0),
         ("engine.resimulation.depth8", resimulation, 8),
+        ("engine.fused.depth8", fused, 8),
     ):
         ratio, us, plain = measure(run, depth)
         goal = goals.get(name)
@@ -235,4 +325,7 @@ def figures(where: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(figures("cpython")))
+    if len(sys.argv) > 1:  # one kind of tick alone, for a profiler
+        globals()[sys.argv[1]](8, int(sys.argv[2]))
+    else:
+        print(json.dumps(figures("cpython")))

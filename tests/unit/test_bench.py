@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -51,9 +52,27 @@ def test_the_core_as_bare_sources_is_the_same_program_without_a_word_about_it() 
 
 def test_what_a_rollback_cannot_do_without_is_measured_with_a_rollback_in_every_tick() -> None:
     """Of the depth that was asked for; the first ticks have nothing to go back to."""
-    seconds, rollbacks = engine.resimulation(8, 50)
-    assert seconds > 0
-    assert rollbacks == engine.WARM_UP + 50 - 8
+    for kind in (engine.resimulation, engine.fused):
+        seconds, rollbacks = kind(8, 50)
+        assert seconds > 0
+        assert rollbacks == engine.WARM_UP + 50 - 8
+
+
+def test_the_tick_in_one_function_steps_what_a_session_steps() -> None:
+    """Both play the same inputs, so a step that one of them leaves out would be seen in the state."""
+    sums = []
+
+    class Noted(engine.Sums):
+        def __init__(self) -> None:
+            super().__init__()
+            sums.append(self)
+
+    with patch.object(engine, "Sums", Noted):
+        engine.fused(8, 60)
+        engine.tick_without_wire(8, 60)
+    fused, ours, _theirs = sums
+    assert fused.state == ours.state
+    assert fused.state[0] == engine.WARM_UP + 60
 
 
 # The page of figures -------------------------------------------------------------------------------------------------
@@ -154,6 +173,7 @@ def test_no_other_document_types_a_figure_that_the_bench_generates() -> None:
 BENCH = """
 import json, sys
 from pathlib import Path
+from unittest.mock import patch
 group, file = sys.argv[2], sys.argv[4]
 if group not in {groups}:
     sys.exit(2)
