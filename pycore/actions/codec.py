@@ -9,6 +9,7 @@ once, and there is one zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.actions import runs
@@ -61,6 +62,10 @@ class DiscreteCodec:
             return self._decoded[data]
         except KeyError:
             raise DecodeError(f"action {data[:8].hex()} is none of {self.n}") from None
+
+    def reader(self) -> Callable[[bytes], Any]:
+        """What `decode` does, of bytes that `encode` or `split` gave: every frame reads some, so it is a table's."""
+        return self._decoded.__getitem__
 
     def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
         """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""
@@ -128,6 +133,10 @@ class AnyCodec:
         if normal != body:
             raise DecodeError("an action that is not in its normal form")
         return action
+
+    def reader(self) -> Callable[[bytes], Any]:
+        """What `decode` does, of bytes that `encode` or `split` gave."""
+        return self.decode
 
     def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
         """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from pycore.actions import runs
@@ -62,6 +63,10 @@ class PackedCodec:
         # An action of no bits takes a whole byte all the same: what is split must have a size.
         source.end(7 if self.size is None else 8)
         return action
+
+    def reader(self) -> Callable[[bytes], Any]:
+        """What `decode` does, of bytes that `encode` or `split` gave."""
+        return self.decode
 
     def split(self, data: bytes, offset: int, count: int, skip: int = 0) -> tuple[list[bytes], int]:
         """The `count` encoded actions that stand at `offset`, but for the first `skip`, and the offset behind them."""

@@ -22,7 +22,8 @@ class Seat:
         self.number = number
         self.owner = owner
         self.codec = codec
-        self.decode = codec.decode
+        self.decode = codec.reader()
+        """The action of bytes that the codec gave."""
         self.default = default_of(codec, default_action, f"default_action of seat {number}")
         """The default action, encoded."""
         self.default_action = codec.decode(self.default)

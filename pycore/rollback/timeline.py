@@ -166,8 +166,7 @@ class Timeline:
         """Take in a known input; returns one of the five verdicts above."""
         frames = self.frames
         slot = frame & frames.mask
-        used = frames.encoded[slot]
-        held = frames.held[seat]
+        used, held = frames.encoded[slot], frames.held[seat]
         if frame <= held:
             if frame > frames.opened - frames.size and used[seat] != encoded:
                 return CONTRADICTION
@@ -176,15 +175,16 @@ class Timeline:
             return OUT_OF_REACH
         missing = frames.missing
         bit = 1 << seat
-        bits = missing[slot]
-        before = used[seat]
+        bits, before = missing[slot], used[seat]
         if not bits & bit:
             return DUPLICATE if before == encoded else CONTRADICTION
         used[seat] = encoded
         frames.actions[slot][seat] = self._decode[seat](encoded)
         missing[slot] = bits ^ bit
         if frame == held + 1:
-            frames.extend(seat, frame)
+            frames.held[seat] = frame
+            if not missing[(frame + 1) & frames.mask] & bit:  # seldom; a call takes as long as all that stands here
+                frames.extend(seat, frame)
         if frame > self.newest[seat]:
             self.newest[seat] = frame
         if frame < self.stepped:

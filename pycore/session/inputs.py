@@ -101,7 +101,10 @@ class Inputs:
     def acknowledge(self, link: Link, frame: int, now: float) -> None:
         """A peer holds all our inputs up to `frame`, says the caller, and knows everybody's; of a seat of which nothing
         was dispatched so far it moves nothing, and then it cannot know everybody's."""
+        was_dispatched = True
         for outbox in link.own:
             outbox.acknowledge(frame, now)
-        if frame <= min([outbox.dispatched for outbox in link.own], default=frame):
+            if frame > outbox.dispatched:
+                was_dispatched = False
+        if was_dispatched:
             link.peer.said_known(frame)

@@ -19,7 +19,7 @@ KEPT: Final = 256
 class Past:
     """The encoded actions of an episode's collected frames. `Publication.collect` adds to `recent`."""
 
-    __slots__ = ("_columns", "_seats", "recent")
+    __slots__ = ("_columns", "_seats", "most", "recent")
 
     def __init__(self, seats: int) -> None:
         self._seats = seats
@@ -27,11 +27,8 @@ class Past:
         """Of each `JOINED` frames the actions one behind the other, by seat."""
         self.recent: list[bytes] = []
         """The frames behind these, one part for each seat."""
-
-    @property
-    def full(self) -> bool:
-        """Whether there is something to join."""
-        return len(self.recent) >= (JOINED + KEPT) * self._seats
+        self.most = (JOINED + KEPT) * seats
+        """Parts with which there is something to join."""
 
     def join(self) -> None:
         """Join the oldest of those that are not."""

@@ -136,7 +136,7 @@ class Publication:
             recent = past.recent
             for each in range(frame + 1, upto + 1):
                 recent += frames.encoded[each & mask]
-            if past.full:
+            if len(recent) >= past.most:
                 past.join()
         next_hash = self._next_hash
         plain = self._bare and not self.waiting

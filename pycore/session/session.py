@@ -117,7 +117,7 @@ class Session:
 
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
-        now = self._time(now)
+        now = shifted if (shifted := now + self._shift) >= self._polled_at else self._behind(shifted)
         link = self._link_of.get(peer)
         if link is None:
             self._intake.receive_of_gone(self.link_to(peer), data, now, path)

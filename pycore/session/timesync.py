@@ -119,10 +119,11 @@ class TimeSync:
         if now >= self._look_at:
             self._look_at = now + SILENT
             self._forget(now)
-        if self._followed is None:
-            self._see()
-        elif ahead is self._followed:
+        followed = self._followed
+        if ahead is followed or (followed is None and len(self._peers) == 1):
             self.offset = ahead.offset
+        elif followed is None:
+            self._see()
 
     def waits(self, now: float) -> bool:
         """Whether to stand this tick so that a slow peer is not left behind; asked once a tick that could step."""

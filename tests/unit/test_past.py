@@ -27,7 +27,7 @@ def test_the_past_is_what_was_collected_whatever_was_joined_and_cut(space: dict[
             row = [codec.encode(drawn.randrange(6)) for _ in seats]
             truth.append(row)
             past.recent += row
-            if past.full:
+            if len(past.recent) >= past.most:
                 past.join()
         most = max(most, len(past.recent))
         if drawn.random() < 0.05:
