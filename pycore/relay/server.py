@@ -25,6 +25,7 @@ from pycore.relay.fields import Refused
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.origins import Origins
 from pycore.relay.payloads import read_failure, read_join
 from pycore.relay.recall import Recall
 from pycore.relay.rooms import DISCONNECT, Outgoing
@@ -81,7 +82,7 @@ class RelayServer:
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
             serializer=packet_class(limits),
-            cors_allowed_origins=list(origins) if origins else None,
+            cors_allowed_origins=Origins(origins or ()),
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
             max_http_buffer_size=limits.message_bytes,

@@ -224,8 +224,9 @@ def test_a_page_of_another_site_may_not_connect_unless_it_is_named(tmp_path: Pat
         async with aiohttp.ClientSession() as session, session.get(url, headers={"Origin": origin}) as reply:
             return reply.status
 
-    with running(tmp_path, origins=["https://study.example"]) as relay:
+    with running(tmp_path, origins=["https://study.example/"]) as relay:
         assert asyncio.run(status(relay, "https://study.example")) == 200
+        assert asyncio.run(status(relay, relay.url.rstrip("/"))) == 200
         assert asyncio.run(status(relay, "https://evil.example")) == 400
     with running(tmp_path) as relay:
         assert asyncio.run(status(relay, relay.url.rstrip("/"))) == 200
