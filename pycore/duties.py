@@ -27,3 +27,5 @@ Output = tuple[int, int, int, Any]
 CHANNEL_NEVER: Final = -1
 CHANNEL_CLOSED: Final = -2
 CHANNEL_FAILED: Final = -3
+CHANNEL_UNABLE: Final = -4
+"""There will never be one: a browser of the two has no WebRTC."""

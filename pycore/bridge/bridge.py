@@ -128,10 +128,8 @@ class Bridge:
     # -- the tick ---------------------------------------------------------------------------------------------
 
     def poll(self, now: float, action: Any, inbox_length: int) -> int:
-        """Take in the inbox, dispatch the local action; returns the length of the outbox.
-
-        An action is an integer, or the JSON text of any other; an empty text is none, and the seat's default is played.
-        """
+        """Take in the inbox, dispatch the local action (an integer, or the JSON text of any other; an empty text is
+        none, and the seat's default is played); returns the length of the outbox."""
         session = self.session
         self.now = now
         # What arrives may have answers of its own, which must not be written over.
@@ -142,6 +140,7 @@ class Bridge:
                 session.receive(self._links[index].seat, payload, came, P2P)
             elif kind == IN_EVENT:
                 self.happened(payload, came)
+        channels = self._connections.seen(channels)
         if type(action) is str:
             action = self._companion.action(action) if action else self._default
         row = self._sent.row

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pycore.bridge.buffers import NO_LINK, OUT_EMIT, OUT_RTC, Outbox
 from pycore.bridge.game import Game
+from pycore.duties import CHANNEL_UNABLE
 from pycore.link.negotiation import SIGNALS, Negotiator
 from pycore.session.session import Session
 from pycore.values.json import to_json
@@ -46,7 +47,8 @@ class Connections:
         if what == "type":
             self._settled(self._links[index].seat, value, came)
             return
-        if what == "error":
+        if what == "error" and not self._negotiators[index].unable:
+            # Of a browser without WebRTC the first command's failure says it all.
             self._session.log(f"[WebRTC] {value}", "warning")
         self._negotiators[index].happened(what, value, int(data.get("generation", 0)), came)
         self._stirred = True
@@ -76,6 +78,15 @@ class Connections:
         if kind in SIGNALS and self._negotiators:
             self._negotiators[self._index_of[seat]].signalled(kind, payload, came)
             self._stirred = True
+
+    def seen(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        """The channels' states as the session is told them: the browser does not say of one that it will never be."""
+        if not any([negotiator.unable for negotiator in self._negotiators]):  # noqa: C419 - half the time
+            return channels
+        return tuple(
+            CHANNEL_UNABLE if negotiator.unable and state < 0 else state
+            for negotiator, state in zip(self._negotiators, channels, strict=True)
+        )
 
     def look(self, now: float, channels: tuple[int, ...], connected: bool, over: bool) -> None:
         """Have what is due, and what was said, answered. Called in every poll."""

@@ -5,11 +5,16 @@ number, which rides with every description and candidate; what belongs to an old
 executes commands in the order in which they were given and reports what happened.
 
     failed or stuck connection   the initiator restarts ICE; if that does not help, a new generation
-    closed channel               the initiator opens a new one on the same connection
+    closed channel               the initiator opens a new one on the same connection; if it stays closed, a new
+                                 generation
+    closed connection            a new generation: who sees it closed at its own end, and does not offer, asks for one
     open but useless channel     nothing came back for a while: a new generation
     the peer's page loaded anew  a new generation at once
+    a browser without WebRTC     it says so, once, and nobody waits
 
-Waiting times grow from 1 to 30 s, so that a network without a way through is not flooded.
+Waiting times grow from 1 to 30 s, so that a network without a way through is not flooded. What is said to the peer
+besides descriptions and candidates goes as a candidate that is none (`again`, `unable`): every server passes those on,
+and a page that does not know the word passes over it.
 """
 
 from __future__ import annotations
@@ -43,6 +48,8 @@ class Negotiator:
         self.signals: list[tuple[str, dict[str, Any]]] = []
         """What has to go to the peer: (type, payload)."""
         self.restarts = 0
+        self.unable = False
+        """Whether there will never be a connection: this browser has no WebRTC, or the peer's."""
         self._ice = ice
         self._state = "new"
         self._since = now
@@ -54,21 +61,38 @@ class Negotiator:
         self._early: list[dict[str, Any]] = []
         self._useless_since: float | None = None
         self._begun = False
+        self._opening = False
+        """Whether another channel was asked for on this connection, which is not open yet."""
+        self._unable_here = False
 
     def begin_anew(self, now: float) -> None:
         """The peer's page was loaded again: of what it had, nothing is there, whatever the own end looks like. Where it
         offers, its generations are higher than those of the load before."""
         self._wait = FIRST_WAIT
+        if self.unable and self._unable_here:
+            self._say(unable=True)
+            return
+        self.unable = False
         if self.initiator:
             self._connect(now)
 
     def poll(self, now: float, channel_open: bool, answers: bool) -> None:
         """Look at the time: begin, or try again. `answers`: something comes back through the channel."""
+        if self.unable:
+            return
+        if self._state == "closed":
+            # Whatever the other end makes of it: nothing ever goes by this one.
+            if now >= self._retry_at:
+                self._begin_again(now)
+            return
         if answers:
             self._wait = FIRST_WAIT
             self._restarted_at = self._useless_since = None
             return
         if not self.initiator:
+            # A connection may have failed at one end alone.
+            if self._state == "failed" and now - self._since > RESTART_TIMEOUT and now >= self._retry_at:
+                self._begin_again(now)
             return
         if not self._begun:
             self._connect(now)
@@ -85,12 +109,17 @@ class Negotiator:
                 # It is about to open; or it is closing, and the word that would end that was lost.
                 self._channel_at = now + CONNECT_TIMEOUT
             elif now >= self._channel_at:
+                if self._opening:
+                    # The other end of it may be closed, which nothing tells.
+                    self._connect(now)
+                    return
+                self._opening = True
                 self._channel_at = now + CONNECT_TIMEOUT
                 self._command("channel")
         elif self._restarted_at is not None:
             if now - self._restarted_at > RESTART_TIMEOUT and now >= self._retry_at:
                 self._connect(now)
-        elif self._state in ("failed", "closed") or now - self._since > CONNECT_TIMEOUT:
+        elif self._state == "failed" or now - self._since > CONNECT_TIMEOUT:
             if now >= self._retry_at:
                 if self._state == "failed":
                     self._restart(now)
@@ -104,6 +133,17 @@ class Negotiator:
         self._command("connect", channel=True, ice=self._ice)
         self._command("offer", restart=False)
 
+    def _begin_again(self, now: float) -> None:
+        """A new connection, or the word to who makes one."""
+        if self.initiator:
+            self._connect(now)
+        elif self.generation:
+            self._back_off(now)
+            self._say(again=True)
+
+    def _say(self, **word: bool) -> None:
+        self.signals.append((CANDIDATE, {**word, "generation": max(1, self.generation)}))
+
     def _restart(self, now: float) -> None:
         self.restarts += 1
         self._restarted_at = now
@@ -114,7 +154,7 @@ class Negotiator:
         self._state = "new"
         self._since = now
         self._restarted_at = self._channel_at = self._useless_since = None
-        self._described = False
+        self._described = self._opening = False
         self._early.clear()
         self._back_off(now)
 
@@ -136,12 +176,27 @@ class Negotiator:
                 self._restarted_at = None
         elif what == "channel-open":
             self._channel_at = None
+            self._opening = False
         elif what == "channel-closed":
             self._channel_at = now + CHANNEL_AGAIN
+            if value == "closed":
+                # Of the connection itself: who closes one is not told so.
+                self._state = "closed"
+        elif what == "error" and isinstance(value, dict):
+            self._failed(value.get("code"))
         elif what == "local-description" and isinstance(value, dict):
             self.signals.append((str(value.get("type")), {**value, "generation": generation}))
         elif what == "candidate" and isinstance(value, dict):
             self.signals.append((CANDIDATE, {**value, "generation": generation}))
+
+    def _failed(self, command: Any) -> None:
+        """A command raised in the browser."""
+        if command == "connect":
+            self.unable = self._unable_here = True
+            self._say(unable=True)
+        elif command in ("offer", "channel") or (command == "accept" and not self.initiator):
+            # A connection that takes none is closed, or as good as that.
+            self._state = "closed"
 
     def signalled(self, kind: str, payload: Any, now: float) -> bool:
         """A description or a candidate of the peer came; false if it is nothing that fits here."""
@@ -160,8 +215,16 @@ class Negotiator:
                 self._command("connect", channel=False, ice=self._ice)
             self._accept(content)
             return True
+        if kind == CANDIDATE and content.get("unable") is True:
+            # Its browser has none, whichever attempt that was.
+            self.unable = True
+            return True
         if generation != self.generation:
             return False
+        if kind == CANDIDATE and content.get("again") is True:
+            if self.initiator:
+                self._state = "closed"
+            return True
         if kind == ANSWER:
             if not self.initiator or not _is_description(content, ANSWER):
                 return False

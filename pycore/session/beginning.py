@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pycore.costs import Costs
+from pycore.duties import CHANNEL_UNABLE
 from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
 from pycore.rollback.frames import Frames
@@ -110,8 +111,8 @@ class Beginning:
         """Begin no further episode until this is taken back."""
         self.held_back = held_back
 
-    def progress(self, now: float) -> None:
-        """Go on if it is time."""
+    def progress(self, now: float, channels: Sequence[int]) -> None:
+        """Go on if it is time; `channels` are those of the links."""
         course = self._course
         phase = course.phase
         drops = self._drops
@@ -144,7 +145,7 @@ class Beginning:
             elif all(link.paths.healthy for link in self._links):
                 if not self.held_back:
                     self._agree(now, waited)
-            elif waited >= (self._settings.p2p_wait if self._settings.p2p else 0):
+            elif waited >= (self._settings.p2p_wait if self._settings.p2p else 0) or self._never_direct(channels):
                 if self._settings.p2p_required:
                     self._give_up_connecting(now, waited)
                 elif not self.held_back:
@@ -154,6 +155,12 @@ class Beginning:
                 self._agree_on_delays()
                 self._begin(now)
 
+    def _never_direct(self, channels: Sequence[int]) -> bool:
+        """Whether every link that is not peer-to-peer yet will never be."""
+        return all(
+            link.paths.healthy or state == CHANNEL_UNABLE for link, state in zip(self._links, channels, strict=False)
+        )
+
     @property
     def _can_drop(self) -> bool:
         """Whether the others go on without somebody."""
@@ -162,7 +169,8 @@ class Beginning:
     def _give_up_connecting(self, now: float, waited: float) -> None:
         """Without a way of its own no link may play, so the study wants."""
         names = ", ".join([self._journal.name(link) for link in self._links if not link.paths.healthy])
-        text = f"no peer-to-peer connection to player {names} within {waited:.0f} s"
+        why = f"within {waited:.0f} s" if waited >= self._settings.p2p_wait else "ever: a browser has no WebRTC"
+        text = f"no peer-to-peer connection to player {names} {why}"
         self._course.finish(now, "p2p_timeout", text, FAILED)
 
     @property

@@ -200,7 +200,7 @@ class Tick:
                         self._stop_when_back = False
                         self.request_stop(now)
                     else:
-                        self._beginning.progress(now)
+                        self._beginning.progress(now, channels)
                 except Exception as error:
                     course.broke(now, error)
                     raise

@@ -18,7 +18,7 @@
  * `data-channel`, `stream` (of the reliable one), `stats`, `stale` (a command for a connection that is gone), `unknown-command`.
  */
 
-import { guard, describe } from './errors.js';
+import { PageError, guard, describe } from './errors.js';
 import { CHANNEL, STREAM } from './handed.js';
 
 /** States in the inbox header; zero and above is `bufferedAmount` of an open channel. */
@@ -174,6 +174,9 @@ class Link {
     const { generation } = command;
     this.generation = generation;
     this.ended = false;
+    if (typeof RTCPeerConnection === 'undefined') {
+      throw new PageError('no-webrtc', 'this browser has no WebRTC: everything goes by the server');
+    }
     const connection = new RTCPeerConnection(command.ice ?? {});
     this.connection = connection;
     /** @param {string} where @param {(event: any) => unknown} callback */
@@ -190,7 +193,7 @@ class Link {
       if (connection.connectionState === 'connected') this.#watchType(connection, generation);
     });
     connection.ondatachannel = on('datachannel', (/** @type {RTCDataChannelEvent} */ event) => {
-      this.#attach(event.channel, generation);
+      this.#attach(event.channel, generation, connection);
     });
     this.#openStream(connection);
     if (command.channel === true) this.#createChannel(connection);
@@ -212,17 +215,20 @@ class Link {
 
   /** @param {RTCPeerConnection} connection */
   #createChannel(connection) {
-    this.#attach(connection.createDataChannel(CHANNEL.label, CHANNEL.options), this.generation);
+    this.#attach(connection.createDataChannel(CHANNEL.label, CHANNEL.options), this.generation, connection);
   }
 
-  /** @param {RTCDataChannel} channel @param {number} generation */
-  #attach(channel, generation) {
+  /** @param {RTCDataChannel} channel @param {number} generation @param {RTCPeerConnection} connection */
+  #attach(channel, generation, connection) {
     this.#detach();
     this.channel = channel;
     channel.binaryType = 'arraybuffer';
     const { report } = this.duties;
     channel.onopen = guard(report, 'channel.open', () => this.tell('channel-open', null, generation));
-    channel.onclose = guard(report, 'channel.close', () => this.tell('channel-closed', null, generation));
+    channel.onclose = guard(report, 'channel.close', () => {
+      // Who closes a connection itself is told no new state of it.
+      this.tell('channel-closed', connection.connectionState, generation);
+    });
     channel.onerror = guard(report, 'channel.error', (/** @type {RTCErrorEvent} */ event) => {
       this.tellError('data-channel', event.error, generation);
     });
