@@ -28,7 +28,7 @@ from tools.process import Failed, Missing, is_windows, say
 PREPARED = "PYCORE_BUILD_PREPARED"
 """Set for the second start, inside the environment, so that it is checked once."""
 
-SHUT = ("silent", "close")
+SHUT = ("silent", "close", "connection")
 EXAMPLES = ("volley", "tag")
 
 
@@ -51,6 +51,10 @@ def nonnegative(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{value:g} is not a number from 0 up")
     return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
 
 
 def seats(text: str) -> int:
@@ -102,6 +106,10 @@ def parser() -> argparse.ArgumentParser:
     rehearsal.add_argument("--socketio-only", action="store_true", help="peer-to-peer never comes up")
     rehearsal.add_argument("--input-delay", type=delay, default=None, metavar="N", help="frames")
     rehearsal.add_argument("--seed", type=int, default=1, help="of the scripted inputs (default: %(default)s)")
+    rehearsal.add_argument(
+        "--browser", type=names, default=("chromium",), metavar="NAME[,NAME]",
+        help="chromium or firefox, for all pages or one for each (default: chromium)",
+    )  # fmt: skip
     rehearsal.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
 
     test = tasks.add_parser(
@@ -150,7 +158,7 @@ def contradiction(options: argparse.Namespace) -> str:
     given = {name for name, value in vars(options).items() if value != getattr(usual, name)}
     rehearsed = {
         "seconds", "out", "latency", "loss", "p2p_down_at", "p2p_up_at", "p2p_cut", "socketio_only", "input_delay",
-        "seed", "chromium", "leave_at", "reload_at", "server_down_at", "server_up_at",
+        "seed", "browser", "chromium", "leave_at", "reload_at", "server_down_at", "server_up_at",
     }  # fmt: skip
     down, up = options.p2p_down_at, options.p2p_up_at
     if options.selfplay is None:

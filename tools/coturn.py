@@ -37,6 +37,13 @@ def find() -> str | None:
     return found
 
 
+def ensure() -> str:
+    """The same, or `Missing`."""
+    if (program := find()) is None:
+        raise Missing("no TURN server; install coturn")
+    return program
+
+
 class Coturn(ChildServer):
     """One server, for as long as the block lasts. Raises `Missing` where there is none to be had."""
 
@@ -59,11 +66,8 @@ class Coturn(ChildServer):
 
     def command(self) -> list[str]:
         """Everything on loopback, nothing kept, and what it does in its log."""
-        program = find()
-        if program is None:
-            raise Missing("no TURN server; install coturn")
         return [
-            program, "-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
+            ensure(), "-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1",
             f"--listening-port={self.port}", "--allow-loopback-peers", "--fingerprint", "--realm=pycore.test",
             "--use-auth-secret", f"--static-auth-secret={self.secret}", "--verbose", "--log-file=stdout",
             "--simple-log", f"--pidfile={self.folder / 'turnserver.pid'}", f"--userdb={self.folder / 'turnserver.db'}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from pycore.errors import UsageError
 from pycore.rehearsal import Game, Plan, RehearsalFailed, rehearse, serving, write
 from pycore.relay.settings import read_settings
-from tools import chromium
+from tools import chromium, coturn, firefox
 from tools.examples import COUNTS, Example, example
 from tools.paths import BUILD, ROOT
 from tools.process import Failed, Missing, say
@@ -47,11 +47,13 @@ def selfplay(options: argparse.Namespace) -> int:
         raise Missing(f"--out {out} cannot be a folder: {error}") from error
     played = example(options.example, options.selfplay)
     folder = played.build()
-    browser = chromium.ensure(options.chromium)
     plan = plan_of(options, played.game)
-    outcome = rehearse(
-        plan, site=folder, chromium=browser, database=options.database, port=options.port, out=out, say=say
-    )
+    browsers = {"firefox": firefox.ensure()} if "firefox" in plan.browsers else {}
+    if "chromium" in plan.browsers:
+        browsers["chromium"] = chromium.ensure(options.chromium)
+    if plan.detours:
+        coturn.ensure()
+    outcome = rehearse(plan, site=folder, **browsers, database=options.database, port=options.port, out=out, say=say)
     write(outcome, out)
     show(outcome)
     say(f"metrics and trajectories are in {out}")
@@ -68,6 +70,7 @@ def plan_of(options: argparse.Namespace, game: Game) -> Plan:
         down_at=options.p2p_down_at,
         up_at=options.p2p_up_at,
         cut=options.p2p_cut,
+        browsers=options.browser,
         socketio_only=options.socketio_only,
         input_delay=options.input_delay,
         seed=options.seed,

@@ -237,9 +237,12 @@ def browser(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
-    from tools import site
+    from tools import coturn, firefox, site
 
     chromium.ensure(options.chromium)
+    # Not while a test waits for them; without them those tests say why they are left out.
+    firefox.find()
+    coturn.find()
     site.build()
     marks = "" if options.all else "not long"
     # The tutorial is one test and the longest of all: it comes first, so that nobody waits for it at the end.

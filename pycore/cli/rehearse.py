@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pycore.rehearsal import Outcome
     from pycore.rehearsal.scripts import Policy
 
-CUTS = ("silent", "close")
+CUTS = ("silent", "close", "connection")
 SERVER_CUTS = ("end", "silent")
 REPORTS = 5
 """So many of what the pages reported are shown; the verdict's file has all."""
@@ -74,7 +74,11 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
     "--reproduce", default="cpython", show_default=True, type=click.Choice(["cpython", "pyodide", "no"]),
     help="Where the record is stepped again.",
 )  # fmt: skip
-@click.option("--chromium", metavar="PATH", help="The browser; default: $PYCORE_CHROMIUM, or the one that is found.")
+@click.option(
+    "--browser", "browsers", default="chromium", show_default=True, metavar="NAME[,NAME…]",
+    help="chromium or firefox, for all pages or one for each.",
+)  # fmt: skip
+@click.option("--chromium", metavar="PATH", help="The Chromium; default: $PYCORE_CHROMIUM, or the one that is found.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("rehearsal"), show_default=True,
     metavar="DIR", help="Folder for metrics, trajectories, settings, the verdict and pictures.",
@@ -110,6 +114,7 @@ def rehearse(
     policy: str | None,
     seed: int,
     reproduce: str,
+    browsers: str,
     chromium: str | None,
     out: Path,
     screenshots: bool,
@@ -127,7 +132,9 @@ def rehearse(
     Exit status 0: right; 1: something is wrong, with what it is; 2: a mistake in the call, or something is missing.
     """
     from pycore import rehearsal
-    from pycore.rehearsal import browsers, sites
+    from pycore.rehearsal import sites
+    from pycore.rehearsal.browsers import CHROMIUM, FIREFOX, all_ready
+    from pycore.rehearsal.detour import program
     from pycore.site import Study
     from pycore.site.policies import without_script
 
@@ -151,6 +158,7 @@ def rehearse(
             down_at=p2p_down_at,
             up_at=p2p_up_at,
             cut=p2p_cut or CUTS[0],
+            browsers=tuple(name.strip() for name in browsers.split(",")),
             socketio_only=socketio_only,
             input_delay=input_delay,
             seed=seed,
@@ -172,7 +180,9 @@ def rehearse(
                 'environment that has it, {"policy": "net.js", "computed_by": "one"}, or give the page that has it, '
                 "--page FILE.html"
             )
-        browser = browsers.ready(chromium)
+        ready = all_ready(plan.browsers, chromium)
+        if plan.detours:
+            program()
         made = not out.exists()
         _folder(out)
         with (
@@ -200,7 +210,9 @@ def rehearse(
             )
             outcome, failed = None, ""
             try:
-                outcome = rehearsal.rehearse(plan, site=site, chromium=browser, out=out, say=say)
+                outcome = rehearsal.rehearse(
+                    plan, site=site, chromium=ready.get(CHROMIUM), firefox=ready.get(FIREFOX), out=out, say=say
+                )
                 rehearsal.write(outcome, out)
             except rehearsal.RehearsalFailed as error:
                 # A page or the relay that did not do its part is what a rehearsal is there to find.

@@ -13,6 +13,9 @@ from pycore.values.canonical import encode
 ENOUGH: Final = 60
 """Inputs that went peer-to-peer: of fewer nothing can be said."""
 
+BACK_WITHIN: Final = 10.0
+"""Seconds for which a connection that was closed may be away."""
+
 
 def untried(recording: Recording) -> list[str]:
     """Rewards that never came."""
@@ -55,6 +58,16 @@ def without_peer_to_peer(plan: Plan, metrics: Sequence[Mapping[str, Any]]) -> li
         return []
     do = "see whether this machine lets browsers use UDP"
     return [f"peer-to-peer never came up: latency, loss and the way back were not tried; {do}"]
+
+
+def not_back(plan: Plan, metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Why a connection that was closed is of no use any more; empty if all came back, or had no time to."""
+    if plan.cut != "connection" or plan.down_at is None or plan.seconds - plan.down_at < BACK_WITHIN:
+        return ""
+    back = [any(change["cause"] == "recovered" for change in of["pathChanges"]) for of in metrics]
+    if all(back):
+        return ""
+    return f"a connection was closed {plan.seconds - plan.down_at:g} s before the end, and never came back"
 
 
 def never_changed(states: Sequence[bytes]) -> list[str]:

@@ -1,7 +1,8 @@
 """The pages' networks: latency, jitter, loss, cuts, and when the first input came by the other path.
 
-The network is impaired below the channel's API, by the browser's own emulation, which shapes both directions of the
-page it is set on: a packet from one page to another passes it twice, hence the halves and roots below.
+The network is impaired below the channel's API: by Chromium's own emulation, which shapes both directions of the page
+it is set on, or, where other browsers play, by the proxy before a TURN server (`detour`). Either way a packet from one
+page to another passes it twice, hence the halves and roots below.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from random import Random
 from typing import Any, ClassVar
 
+from pycore.rehearsal.detour import Detour
 from pycore.rehearsal.plan import Plan
 
 WATCH = """
@@ -33,8 +35,10 @@ class Impairment:
     JITTER_S: ClassVar[float] = 0.1
     """Seconds from one latency to the next: the browser knows no jitter of single packets."""
 
-    def __init__(self, pages: list[Any], plan: Plan) -> None:
-        self._shaped = {page: page.context.new_cdp_session(page) for page in pages}
+    def __init__(self, pages: list[Any], plan: Plan, detour: Detour | None = None) -> None:
+        self._detour = detour
+        chromium = plan.shaped_by_chromium
+        self._shaped = {page: page.context.new_cdp_session(page) for page in pages} if chromium else {}
         # The browser ignores a loss without a latency, and a cut of connections that began without emulation.
         self._least = 1.0 if plan.loss or plan.down_at is not None else 0.0
         self._latency = max(self._least, plan.latency_ms / 2)
@@ -48,7 +52,8 @@ class Impairment:
 
     def forget(self, page: Any) -> None:
         """That page is going away."""
-        self._shaped.pop(page).detach()
+        if (session := self._shaped.pop(page, None)) is not None:
+            session.detach()
 
     def usual(self) -> None:
         """What the plan says."""
@@ -66,6 +71,9 @@ class Impairment:
 
     def _set(self, latency: float, loss: float) -> None:
         self._lost = loss
+        if self._detour is not None:
+            conditions = self._detour.conditions
+            conditions.delay, conditions.loss = latency / 1000, loss / 100
         for session in self._shaped.values():
             session.send(
                 "Network.emulateNetworkConditions",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pycore.errors import ConfigError
+from pycore.rehearsal.browsers import CHROMIUM, ENGINES
 from pycore.rehearsal.game import Game
 from pycore.rehearsal.scripts import Policy, scripts_of
 from pycore.settings import Settings
@@ -17,6 +18,8 @@ SHORTEST: Final = 60
 """Frames of an episode, at least."""
 PAUSE: Final = 0.5
 """Seconds between two episodes where the settings say nothing."""
+CUTS: Final = ("silent", "close", "connection")
+"""How peer-to-peer is cut."""
 SERVER_CUTS: Final = ("end", "silent")
 """How a server goes away."""
 LEFT_WITHIN: Final = 3.0
@@ -38,7 +41,10 @@ class Plan:
     down_at: float | None = None
     up_at: float | None = None
     cut: str = "silent"
-    """How peer-to-peer is cut: `silent`, packets are dropped; `close`, the channel is closed."""
+    """How peer-to-peer is cut: `silent`, packets are dropped; `close`, the channel is closed, and they are dropped;
+    `connection`, the first page's connections are closed, and whatever is made anew works."""
+    browsers: tuple[str, ...] = (CHROMIUM,)
+    """The engine of every page, or of each."""
     socketio_only: bool = False
     input_delay: int | None = None
     """In the place of the settings'."""
@@ -71,6 +77,11 @@ class Plan:
         down, up = self.down_at, self.up_at
         if up is not None and down is None:
             raise ConfigError("there is no cut to come back from: say when peer-to-peer goes down, too")
+        self._check_browsers()
+        if self.cut not in CUTS:
+            raise ConfigError(f"peer-to-peer is cut by {', '.join(CUTS)}, not by {self.cut!r}")
+        if self.cut == "connection" and up is not None:
+            raise ConfigError("a connection that was closed is made anew by the pages: leave out when it comes back")
         if down is not None and self.socketio_only:
             raise ConfigError("with socket.io only there is no peer-to-peer to cut")
         if self.socketio_only and (self.latency_ms or self.jitter_ms or self.loss):
@@ -87,6 +98,28 @@ class Plan:
             raise ConfigError(f"a page is hidden from one time to a later one before the end at {self.seconds:g} s")
         self._check_departures()
         self.played()
+
+    def _check_browsers(self) -> None:
+        for name in self.browsers:
+            if name not in ENGINES:
+                raise ConfigError(f"there is no browser {name!r}; there are {' and '.join(ENGINES)}")
+        if len(self.browsers) not in (1, self.pages):
+            raise ConfigError(f"{len(self.browsers)} browsers for {self.pages} pages: say one, or one for each page")
+
+    def engine(self, page: int) -> str:
+        """The browser of that page."""
+        return self.browsers[page % len(self.browsers)]
+
+    @property
+    def shaped_by_chromium(self) -> bool:
+        """Whether every page's browser impairs its own network."""
+        return set(self.browsers) == {CHROMIUM}
+
+    @property
+    def detours(self) -> bool:
+        """Whether the pages' network is impaired, and by no browser: it takes a TURN server then."""
+        cuts = self.down_at is not None and self.cut != "connection"
+        return not self.shaped_by_chromium and bool(self.latency_ms or self.jitter_ms or self.loss or cuts)
 
     def _check_departures(self) -> None:
         if self.leave_at is not None and self.reload_at is not None:

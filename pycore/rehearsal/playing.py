@@ -21,6 +21,7 @@ from pycore.factory import make_with
 from pycore.rehearsal import coverage, departures, inputs, pace, partners, serving, verdict
 from pycore.rehearsal.browsers import Browser, browser
 from pycore.rehearsal.departures import KEEP
+from pycore.rehearsal.detour import Detour, detour
 from pycore.rehearsal.game import actions_of
 from pycore.rehearsal.network import Impairment
 from pycore.rehearsal.outcome import Outcome
@@ -39,6 +40,7 @@ def rehearse(
     *,
     site: Path,
     chromium: Path | None = None,
+    firefox: Path | None = None,
     database: str | None = None,
     port: int | None = None,
     out: Path | None = None,
@@ -46,20 +48,22 @@ def rehearse(
 ) -> Outcome:
     """Play one session and judge it.
 
-    `site` is the folder with the page, built with the plan's game; `chromium` the browser (None: Playwright's own);
+    `site` is the folder with the page, built with the plan's game; `chromium` and `firefox` the browsers (None:
+    Playwright's own, and the one that is found);
     `database` a URL or file (None: a passing one); `port` the relay's (None: a free one); `out` takes screenshots.
     Raises RehearsalFailed where a page or the relay does not do its part.
     """
     scripts = plan.scripts()
     with (
         tempfile.TemporaryDirectory() as folder,
-        _relay(Path(folder), plan, site, database, port) as relay,
-        browser(chromium) as opened,
+        detour(Path(folder), plan.seed, plan.detours) as around,
+        _relay(Path(folder), plan, site, database, port, around) as relay,
+        browser(chromium, firefox) as opened,
     ):
         def stored(game_id: str) -> dict[str, bytes]:
             return _stored(_store(Path(folder), database), game_id, Path(folder))
 
-        outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say, stored)
+        outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say, stored, around)
         files = stored(outcome.game_id)
         kept = {name: data for name, data in files.items() if name.startswith(("experienced-", "game."))}
         return replace(outcome, stored_files=kept)
@@ -84,7 +88,9 @@ def _store(folder: Path, database: str | None) -> str:
 
 
 @contextlib.contextmanager
-def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int | None) -> Iterator[Relay]:
+def _relay(
+    folder: Path, plan: Plan, site: Path, database: str | None, port: int | None, around: Detour | None
+) -> Iterator[Relay]:
     """A relay of its own, with the plan's settings."""
     settings = folder / "settings.json"
     settings.write_text(json.dumps(plan.settings()), encoding="utf-8")
@@ -94,7 +100,11 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
     chosen = port or serving.free_port()
     command = serving.command("127.0.0.1", chosen, _store(folder, database), site, settings)
     command += ["--seed", str(plan.seed), "--seats", str(plan.game.seats)]
-    relay = Relay(command, serving.address("127.0.0.1", chosen), folder / "relay.log")
+    environ = None
+    if around is not None:
+        command += around.options
+        environ = around.environ
+    relay = Relay(command, serving.address("127.0.0.1", chosen), folder / "relay.log", environ)
     try:
         relay.start()
         yield relay
@@ -104,11 +114,11 @@ def _relay(folder: Path, plan: Plan, site: Path, database: str | None, port: int
 
 def _play(
     plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | None, say: Say,
-    stored: Callable[[str], Mapping[str, bytes]],
+    stored: Callable[[str], Mapping[str, bytes]], around: Detour | None,
 ) -> Outcome:  # fmt: skip
     reports: list[str] = []
     url = relay.url
-    pages = [opened.page() for _ in range(plan.pages)]
+    pages = [opened.page(plan.engine(number)) for number in range(plan.pages)]
     for number, page in enumerate(pages):
         page.on("pageerror", lambda error, number=number: reports.append(f"page {number}: {error}"))
         page.add_init_script(script)
@@ -117,7 +127,7 @@ def _play(
         page.goto(url)
     for page in pages:
         _wait_until_loaded(page)
-    impairment = Impairment(pages, plan)
+    impairment = Impairment(pages, plan, around)
     impairment.usual()
     for page in pages:
         page.click("#play")
@@ -139,7 +149,7 @@ def _play(
         photograph(pages, out, "end")
 
     def another() -> Any:
-        page = opened.page()
+        page = opened.page(plan.engine(0))
         page.goto(url)
         _wait_until_loaded(page)
         return page
@@ -245,6 +255,8 @@ def _collect(
     least = min([seat.delay for seat in seats])
     if vacuous := coverage.without_rollback(plan, everybody, least):
         problems.append(vacuous)
+    if away := coverage.not_back(plan, everybody):
+        problems.append(away)
     warnings = [*judged.warnings, *coverage.ends(everybody), *coverage.never_changed(here.states)]
     warnings += [*coverage.without_peer_to_peer(plan, everybody), *coverage.of_predictors(everybody)]
     for player, of in paces.items():

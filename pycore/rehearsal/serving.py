@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pycore.errors import ConfigError, PycoreError
@@ -96,8 +96,11 @@ def stop(relay: subprocess.Popen[bytes]) -> int:
 class Relay:
     """A relay as a child process that may end and begin again, with the same database and address."""
 
-    def __init__(self, command: Sequence[str], url: str, log: Path) -> None:
+    def __init__(
+        self, command: Sequence[str], url: str, log: Path, environ: Mapping[str, str] | None = None
+    ) -> None:
         self._command = list(command)
+        self._environ = environ
         self.url = url
         """Where it is reached."""
         self._log = log
@@ -108,7 +111,9 @@ class Relay:
     def start(self) -> None:
         """Begin; returns when it answers. Raises RehearsalFailed, with what it said."""
         with self._log.open("ab") as log:
-            process = self._process = subprocess.Popen(self._command, cwd=HOME, stdout=log, stderr=log)
+            process = self._process = subprocess.Popen(
+                self._command, cwd=HOME, env=self._environ, stdout=log, stderr=log
+            )
         try:
             wait_until_healthy(self.url, process)
         except RehearsalFailed as error:

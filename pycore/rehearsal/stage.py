@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pycore.rehearsal import departures
+from pycore.rehearsal.browsers import FIREFOX
 from pycore.rehearsal.departures import Departed
 from pycore.rehearsal.network import WATCH, Impairment
 from pycore.rehearsal.plan import Plan
@@ -20,6 +21,15 @@ LOAD_TIMEOUT = 180.0
 LOOK = 0.25
 """Seconds between two looks at the pages while they play."""
 
+SHOWN_TIMEOUT = 10.0
+"""Seconds until a page must know that it is hidden, or shown again."""
+
+CLOSE_CONNECTIONS = """
+(links) => {
+  for (let link = 0; link < links; link += 1) window.pycoreGame.inspectLink(link).connection.close();
+  return performance.timeOrigin + performance.now();
+}
+"""
 Say = Callable[[str], None]
 """Takes one line about how far a rehearsal is."""
 
@@ -46,6 +56,8 @@ class Stage:
         self._out = out
         self._say = say
         self._cut_at: float | None = None
+        self._before: Any = None
+        """The tab behind which a page is hidden."""
 
     def _cues(self) -> list[tuple[float, str]]:
         plan = self._plan
@@ -83,7 +95,7 @@ class Stage:
             self._say("peer-to-peer is restored")
         elif cue in ("hide", "show"):
             assert self._plan.hide is not None
-            _set_hidden(pages[self._plan.hide[0]], cue == "hide")
+            self._hide(self._plan.hide[0], cue == "hide")
         elif cue == "stop":
             # A session that is to end because somebody went away does so by itself.
             if self.departed is None or self._plan.goes_on:
@@ -126,11 +138,24 @@ class Stage:
             (relay.restart if up else relay.stop)()
         self._say(f"the server is {'there again' if up else 'away'}")
 
+    def _hide(self, number: int, hidden: bool) -> None:
+        page = self.pages[number]
+        if self._plan.engine(number) != FIREFOX:
+            # Headless, it shows every tab.
+            _set_hidden(page, hidden)
+        elif hidden:
+            self._before = _tab_before(page)
+        elif self._before is not None:
+            self._before.close()
+            page.wait_for_function("!document.hidden", timeout=SHOWN_TIMEOUT * 1000)
+
     def _cut(self) -> None:
         pages = self.pages
         for page in pages:
             page.evaluate(WATCH)
-        if self._plan.cut == "close":
+        if self._plan.cut == "connection":
+            self._cut_at = pages[0].evaluate(CLOSE_CONNECTIONS, len(pages) - 1)
+        elif self._plan.cut == "close":
             self._cut_at = pages[0].evaluate(
                 "(links) => { for (let link = 0; link < links; link += 1) "
                 "window.pycoreGame.inspectLink(link).channel.close();"
@@ -151,6 +176,20 @@ def photograph(pages: list[Any], out: Path, name: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for number, page in enumerate(pages):
         page.screenshot(path=str(out / f"{name}-page{number}.png"))
+
+
+def _tab_before(page: Any) -> Any:
+    """Hide a page as a person does, by a link that opens another tab; returns that one."""
+    page.evaluate(
+        "() => { const link = Object.assign(document.createElement('a'), {href: 'about:blank', target: '_blank',"
+        " id: 'pycore-rehearsal', textContent: 'away'}); link.style = 'position: fixed; top: 0; left: 0; z-index: 9';"
+        " document.body.append(link); }"
+    )
+    with page.context.expect_page() as opened:
+        page.click("#pycore-rehearsal")
+    page.evaluate("document.getElementById('pycore-rehearsal').remove()")
+    page.wait_for_function("document.hidden", timeout=SHOWN_TIMEOUT * 1000)
+    return opened.value
 
 
 def _set_hidden(page: Any, hidden: bool) -> None:

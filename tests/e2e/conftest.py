@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pycore.rehearsal.browsers import Browser
+from pycore.rehearsal.browsers import HOW_FIREFOX, Browser
 from tests.stillness import Stillness
+from tools import firefox as firefoxes
 
 
 @pytest.fixture
@@ -16,8 +18,17 @@ def stillness(monkeypatch: pytest.MonkeyPatch) -> Stillness:
     watched = Stillness()
     page = Browser.page
 
-    def followed(browser: Browser) -> Any:
-        return watched.follow(page(browser))
+    def followed(browser: Browser, *engine: str) -> Any:
+        return watched.follow(page(browser, *engine))
 
     monkeypatch.setattr(Browser, "page", followed)
     return watched
+
+
+@pytest.fixture(scope="session")
+def firefox() -> Path:
+    """A Firefox; without one, what needs it is skipped, and it is said how to get one."""
+    found = firefoxes.find()
+    if found is None:
+        pytest.skip(f"there is no Firefox: {HOW_FIREFOX}")
+    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,16 @@ import pytest
 
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.rehearsal import Game, Outcome, Plan, serving, table, write
-from pycore.rehearsal.browsers import ready
-from pycore.rehearsal.coverage import ends, never_changed, of_predictors, without_peer_to_peer, without_rollback
+from pycore.rehearsal.browsers import FIREFOX_SETTING, all_ready, find_firefox, ready
+from pycore.rehearsal.coverage import (
+    ends,
+    never_changed,
+    not_back,
+    of_predictors,
+    without_peer_to_peer,
+    without_rollback,
+)
+from pycore.rehearsal.detour import Conditions, Proxy
 from pycore.rehearsal.pace import Pace, advice, pace_of
 from pycore.session.tick import RESIMULATED, STEPPED
 from pycore.values import canonical
@@ -86,12 +96,84 @@ def test_a_studys_own_settings_are_kept(tag: Game) -> None:
         ({"server_up_at": 3}, "say both times"), ({"server_down_at": 5, "server_up_at": 4}, "no time"),
         ({"server_down_at": 5, "server_up_at": 20}, "no time"), ({"server_cut": "loud"}, "not by 'loud'"),
         ({"server_down_at": 5, "server_up_at": 9, "reload_at": 8}, "no server to load it from"),
+        ({"browsers": ("netscape",)}, "no browser 'netscape'; there are chromium and firefox"),
+        ({"browsers": ("firefox",) * 3}, "3 browsers for 2 pages"), ({"down_at": 3, "cut": "loud"}, "not by 'loud'"),
+        ({"down_at": 3, "up_at": 5, "cut": "connection"}, "made anew by the pages"),
     ],
 )  # fmt: skip
 def test_a_plan_that_would_do_nothing_is_refused(tag: Game, wrong: dict[str, Any], what: str) -> None:
     """A cut that never comes would pass for a failover that works."""
     with pytest.raises(ConfigError, match=what):
         Plan(tag, **wrong)
+
+
+def test_a_page_has_the_browser_that_is_said_for_it(tag: Game) -> None:
+    """One for all, or one for each; the network is impaired by Chromium where all are, and by a detour where it is."""
+    plan = Plan(tag, browsers=("firefox", "chromium"), latency_ms=20)
+    assert [plan.engine(page) for page in (0, 1)] == ["firefox", "chromium"]
+    assert [Plan(tag, browsers=("firefox",)).engine(page) for page in (0, 1)] == ["firefox", "firefox"]
+    assert (plan.shaped_by_chromium, plan.detours) == (False, True)
+    assert not Plan(tag, browsers=("firefox",)).detours
+    assert not Plan(tag, browsers=("firefox",), down_at=3, cut="connection").detours
+    assert Plan(tag, browsers=("firefox",), down_at=3, cut="close").detours
+    assert (Plan(tag, latency_ms=20).shaped_by_chromium, Plan(tag, latency_ms=20).detours) == (True, False)
+
+
+def test_a_firefox_that_is_named_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As a Chromium is; without any it is said what to do."""
+    mine = tmp_path / "mine"
+    mine.write_text("#!/bin/sh\necho Mozilla Firefox 153.0\n")
+    mine.chmod(0o755)
+    monkeypatch.setenv(FIREFOX_SETTING, str(mine))
+    assert find_firefox() == mine
+    monkeypatch.setenv(FIREFOX_SETTING, str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="not a browser that starts"):
+        find_firefox()
+    monkeypatch.delenv(FIREFOX_SETTING)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if sys.platform == "linux":
+        assert find_firefox() is None
+        with pytest.raises(ConfigError, match="apt-get install firefox-esr"):
+            all_ready(("firefox",))
+
+
+def test_the_proxy_of_a_detour_passes_delays_loses_and_drops() -> None:
+    """Both ways, for each client by a socket of its own."""
+    with contextlib.ExitStack() as stack:
+        server, one, two = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(3))
+        for each in (server, one, two):
+            each.bind(("127.0.0.1", 0))
+            each.settimeout(5)
+        conditions = Conditions(1)
+        proxy = Proxy(server.getsockname()[1], conditions)
+        proxy.start()
+        stack.callback(proxy.stop)
+        for client, words in ((one, b"one"), (two, b"two")):
+            client.sendto(words, ("127.0.0.1", proxy.port))
+            heard, back = server.recvfrom(100)
+            server.sendto(heard.upper(), back)
+            assert client.recvfrom(100)[0] == words.upper()
+        conditions.delay = 0.05
+        begun = time.monotonic()
+        one.sendto(b"late", ("127.0.0.1", proxy.port))
+        assert server.recvfrom(100)[0] == b"late"
+        assert time.monotonic() - begun > 0.04
+        conditions.delay, conditions.loss = 0.0, 1.0
+        one.sendto(b"lost", ("127.0.0.1", proxy.port))
+        server.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            server.recvfrom(100)
+
+
+def test_a_closed_connection_that_does_not_come_back_is_a_fault(tag: Game) -> None:
+    """If it had the time to."""
+    never = [{"pathChanges": [{"cause": "closed"}]}] * 2
+    back = [{"pathChanges": [{"cause": "closed"}, {"cause": "recovered"}]}] * 2
+    plan = Plan(tag, seconds=15, down_at=4, cut="connection")
+    assert "11 s before the end, and never came back" in not_back(plan, [*back[:1], *never[:1]])
+    assert not_back(plan, back) == ""
+    assert not_back(Plan(tag, seconds=10, down_at=4, cut="connection"), never) == ""
+    assert not_back(Plan(tag, seconds=15, down_at=4), never) == ""
 
 
 def test_the_replica_is_the_games_own_environment(tag: Game) -> None:
