@@ -16,6 +16,8 @@ from pycore.session.session import Session
 from pycore.values.json import to_json
 
 LOOK_INTERVAL: Final = 0.1
+CLOSED_THERE: Final = 12
+"""SCTP's cause "user-initiated abort": the peer has closed the connection, which Chromium calls an error."""
 
 
 class Connections:
@@ -47,8 +49,9 @@ class Connections:
         if what == "type":
             self._settled(self._links[index].seat, value, came)
             return
-        if what == "error" and not self._negotiators[index].unable:
-            # Of a browser without WebRTC the first command's failure says it all.
+        foreseen = self._negotiators[index].unable or (isinstance(value, dict) and value.get("cause") == CLOSED_THERE)
+        if what == "error" and not foreseen:
+            # Of a browser without WebRTC the first command's failure has said it all.
             self._session.log(f"[WebRTC] {value}", "warning")
         self._negotiators[index].happened(what, value, int(data.get("generation", 0)), came)
         self._stirred = True

@@ -165,9 +165,13 @@ class Browser:
 
     def page(self, engine: str = CHROMIUM) -> Any:
         """A new page in a context of its own. ConfigError for a browser that does not start."""
+        return self.running(engine).new_context(viewport={"width": 960, "height": 720}).new_page()
+
+    def running(self, engine: str) -> Any:
+        """The driver's own object of that engine, which is started if it is not running."""
         if engine not in self._running:
             self._running[engine] = self._launch(engine)
-        return self._running[engine].new_context(viewport={"width": 960, "height": 720}).new_page()
+        return self._running[engine]
 
     def _launch(self, engine: str) -> Any:
         path = self._paths.get(engine)

@@ -2,6 +2,7 @@
 
 - /socket.io/: the relay's events
 - /api/health: ``{"status": "ok", ...}``
+- /api/parting: a page that goes away says so, since its socket may be closed before it can
 - /api/games/<game_id>: what crossed the relay in that game, by its own count
 - /api/watch, /api/watch/over, /api/watch/<game_id>: the running games, those that are over, and rows of one, for who
   has the operator's token
@@ -11,6 +12,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -23,12 +25,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from pycore.errors import ConfigError, UsageError
+from pycore.relay.fields import Refused
 from pycore.relay.files import SiteFiles
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.past import NotWatched
 from pycore.relay.seats import PlayerId
-from pycore.relay.server import RelayServer
+from pycore.relay.server import CLOSED_BY, RelayServer
 from pycore.relay.settings import check_settings
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.turn import Turn
@@ -52,8 +55,15 @@ class RelayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Socket.io's path to socket.io, everything else to HTTP."""
         if scope["type"] != "lifespan" and (scope["path"] + "/").startswith("/socket.io/"):
+
+            async def heard() -> MutableMapping[str, Any]:
+                message = await receive()
+                if message["type"] == "websocket.disconnect":
+                    scope[CLOSED_BY] = message.get("code")
+                return message
+
             try:
-                await self.relay.sio.handle_request(scope, receive, send)
+                await self.relay.sio.handle_request(scope, heard, send)
             except Exception as error:
                 # What Engine.IO raises on a broken frame ends that socket, and only that.
                 log.warning("a socket was closed: %s", error or type(error).__name__)
@@ -120,11 +130,18 @@ def create_app(
         except StoreFailed as error:
             return JSONResponse({"error": str(error), "code": error.code}, status_code=503)
 
+    async def parting(request: Request) -> Response:
+        # Nobody reads the answer, and nobody is told whether there is such a session.
+        with contextlib.suppress(Refused, ValueError, RecursionError):
+            relay.part(json.loads(await _body(request, bounds.envelope_bytes)))
+        return Response(status_code=204)
+
     async def nothing(request: Request) -> Response:
         return PlainTextResponse("pycore relay: no site folder was given; see /api/health\n")
 
     routes: list[Route | Mount] = [
         Route("/api/health", health),
+        Route("/api/parting", parting, methods=["POST"]),
         Route("/api/games/{game_id}", game),
         *([] if watching is None else watch_routes(watching)),
     ]
@@ -165,6 +182,16 @@ def watch_routes(watching: Watching) -> list[Route]:
 
 
 _FRESH = {"cache-control": "no-store"}
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """At most so much of it; ValueError for more."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise ValueError(f"a body of more than {most} bytes")
+    return body
 
 
 def _bearer(request: Request) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.rooms import Room
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
 from pycore.relay.seats import Seat, digest
 from pycore.relay.uploads import Store
 
@@ -38,6 +41,23 @@ class Connection:
     def session(self) -> str:
         """The digest of its session id, by which seats are known; empty: it presented none."""
         return "" if self.session_id is None else digest(self.session_id)
+
+    def place(self, state: str) -> dict[str, Any]:
+        """The acknowledgement of who asked for a place."""
+        place: dict[str, Any] = {"status": "ok", "state": state, "session_id": self.session_id}
+        if self.room is not None and self.seat is not None:
+            place |= {"game_id": self.room.game_id, "player_id": self.seat.player}
+        return place
+
+    def refusal(self, refused: Refused, event: str, now: float) -> list[Outgoing]:
+        """The error for the sender, as often as one is sent errors; the end of a flood."""
+        if self.room is not None:
+            self.room.refused += 1
+        if not self.patience.take(now):
+            return [error_to(self.sid, "flood", "too many refused events", event), Outgoing(self.sid, DISCONNECT, {})]
+        if not self.errors.take(now):
+            return []
+        return [error_to(self.sid, refused.code, refused.message, event)]
 
     def session_of(self, store: Store) -> str | None:
         """The session in whose name something is stored: the one presented with it, else the socket's."""

@@ -61,8 +61,8 @@ class Lobby:
     # Sockets
 
     def connect(self, sid: str, auth: Any, now: float) -> list[Outgoing]:
-        """A new socket. Its `auth` may present a session id, which gives a waiting seat back to the page that had it,
-        and an address. A page that was loaded again has its seat when it joins, and can play."""
+        """A new socket. Its `auth` may present an address, and a session id, which gives a seat back to the page
+        that had it; one that was loaded again has its seat when it joins, and can play."""
         if len(self._connections) >= self.limits.sockets:
             raise Refused("server_full", f"{self.limits.sockets} sockets are connected; try again later")
         presented = read_join(auth, self.limits) if isinstance(auth, dict) else Join(None, None)
@@ -72,14 +72,32 @@ class Lobby:
         connection.subject_id = presented.subject_id or self.subject_of(presented.query)
         return self._rebind(connection, now)
 
-    def disconnect(self, sid: str, now: float) -> list[Outgoing]:
-        """A socket is gone: out of the queue at once, out of a game after its grace."""
+    def disconnect(self, sid: str, now: float, *, goes: bool = False) -> list[Outgoing]:
+        """A socket is gone: out of the queue at once, out of a game after its grace. `goes`: its page goes with it, and
+        is away at least until it is loaded again."""
         connection = self._connections.pop(sid, None)
         if connection is None:
             return []
         if connection.room is not None and connection.seat is not None and connection.seat.sid == sid:
             connection.room.unbind(connection.seat, now)
+            if goes:
+                return connection.room.goes(connection.seat)
         return self._waiting.tell(now) if self._waiting.leave(sid) else []
+
+    def part(self, session: str, page: str, leaves: bool, now: float, wall: float) -> list[Outgoing]:
+        """A page says that it goes, beside its socket, before or behind the end of that; `leaves`: for good. Whatever
+        came to its place meanwhile is another load, which this is not about."""
+        page = digest(page)
+        if self._waiting.part(digest(session), page):
+            return self._waiting.tell(now)
+        room, seat = self._live.get(digest(session), (None, None))
+        if room is None or seat is None or seat.gone or seat.page != page:
+            return []
+        if leaves:
+            return self._leave(room, seat, now, wall)
+        if seat.sid is not None:
+            room.unbind(seat, now)
+        return room.goes(seat)
 
     # Events
 
@@ -94,7 +112,7 @@ class Lobby:
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")
             room, seat = self._seated(connection)
-            return self._place(connection, "playing"), room.remind(seat, self._turn_of(room, seat, wall))
+            return connection.place("playing"), room.remind(seat, self._turn_of(room, seat, wall))
         out: list[Outgoing] = []
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)
@@ -103,10 +121,10 @@ class Lobby:
 
         if wish.game_id is not None:
             returns = self._return(connection, now, wall, wish.game_id)
-            return self._place(connection, "restored" if returns else "over"), out + returns
+            return connection.place("restored" if returns else "over"), out + returns
         restored = self._rebind(connection, now) or self._return(connection, now, wall)
         if restored:
-            return self._place(connection, "restored"), out + restored
+            return connection.place("restored"), out + restored
         connection.room = connection.seat = None
 
         if self._waiting.lacks_one:
@@ -115,13 +133,12 @@ class Lobby:
             out += self._replace(other)
         self._waiting.enter(connection, now)
         if not self._waiting.is_full:
-            return self._place(connection, "waiting"), out + self._waiting.tell(now)
+            return connection.place("waiting"), out + self._waiting.tell(now)
         out += self._start(wall)
-        return self._place(connection, "playing"), out
+        return connection.place("playing"), out
 
     def kept(self, sid: str, now: float) -> dict[str, Any]:
-        """Whether a socket's session has a seat in a game that goes on, and for how long: a page that was loaded again
-        asks it, since it has to load more before it joins."""
+        """Whether a socket's session has a seat in a game that goes on, and for how long: a page that has to load."""
         connection = self._take(sid, "others", now)
         place = self._place_of(connection)
         if place is None:
@@ -200,17 +217,9 @@ class Lobby:
         seat.stored_bytes += store.size
 
     def refusal(self, sid: str, refused: Refused, event: str, now: float) -> list[Outgoing]:
-        """The error for the sender, as often as one is sent errors; the end of a flood."""
+        """The error for the sender, if it is still there."""
         connection = self._connections.get(sid)
-        if connection is None:
-            return []
-        if connection.room is not None:
-            connection.room.refused += 1
-        if not connection.patience.take(now):
-            return [error_to(sid, "flood", "too many refused events", event), Outgoing(sid, DISCONNECT, {})]
-        if not connection.errors.take(now):
-            return []
-        return [error_to(sid, refused.code, refused.message, event)]
+        return [] if connection is None else connection.refusal(refused, event, now)
 
     # Time
 
@@ -238,12 +247,8 @@ class Lobby:
 
     def health(self) -> dict[str, int]:
         """Sizes, for `GET /api/health`."""
-        return {
-            "sockets": len(self._connections),
-            "waiting": len(self._waiting),
-            "games_playing": len(self.playing()),
-            "games_remembered": len(self._rooms),
-        }
+        games = {"games_playing": len(self.playing()), "games_remembered": len(self._rooms)}
+        return {"sockets": len(self._connections), "waiting": len(self._waiting), **games}
 
     def knows(self, session_id: str) -> bool:
         """Whether a session has a seat here in a game that is not over."""
@@ -338,8 +343,9 @@ class Lobby:
         connection.room = connection.seat = None
         if self._waiting.leave(connection.sid):
             return self._waiting.tell(now)
-        if room is None or seat is None:
-            return []
+        return [] if room is None or seat is None else self._leave(room, seat, now, wall)
+
+    def _leave(self, room: Room, seat: Seat, now: float, wall: float) -> list[Outgoing]:
         out = room.leave(seat, now, wall, f"Player {seat.player} left the game.")
         self._release(seat)
         self._note_end(room)
@@ -392,9 +398,3 @@ class Lobby:
         for connection in self._connections.values():
             if connection.room is room:
                 connection.room = connection.seat = None
-
-    def _place(self, connection: Connection, state: str) -> dict[str, Any]:
-        place: dict[str, Any] = {"status": "ok", "state": state, "session_id": connection.session_id}
-        if connection.room is not None and connection.seat is not None:
-            place |= {"game_id": connection.room.game_id, "player_id": connection.seat.player}
-        return place

@@ -9,9 +9,9 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from pycore.relay.fields import Refused, bounded, fields_of, number_of, optional_id, player_of, shown, text_of
+from pycore.relay.fields import Refused, bounded, fields_of, flag_of, number_of, optional_id, player_of, shown, text_of
 from pycore.relay.limits import Limits
 
 SIGNAL_TYPES = ("offer", "answer", "ice-candidate", "pycore")
@@ -116,6 +116,20 @@ def read_signal(payload: Any, limits: Limits) -> Signal:
     size = bounded(content, "payload", limits.signal_bytes, limits.depth)
     game = text_of(fields, "game_id", limits)
     return Signal(game, player_of(fields, "target_player_id", limits), kind, content, size)
+
+
+class Parting(NamedTuple):
+    """A page goes."""
+
+    session_id: str
+    page: str
+    leaves: bool
+
+
+def read_parting(payload: Any, limits: Limits) -> Parting:
+    """Which load of whose page, and whether it is gone for good."""
+    fields = fields_of(payload)
+    return Parting(text_of(fields, "session_id", limits), text_of(fields, "page", limits), flag_of(fields, "leaves"))
 
 
 def read_silent(payload: Any, limits: Limits) -> tuple[str, int | str]:

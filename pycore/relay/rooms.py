@@ -239,6 +239,10 @@ class Room:
         seat.sid = None
         seat.absent_since = now
 
+    def goes(self, seat: Seat) -> list[Outgoing]:
+        """Its page has said that it goes: the others are told at once, where it may return."""
+        return self._announce(seat, away=True)
+
     @property
     def kept_s(self) -> float:
         """For how long a seat without a socket is kept, s."""

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any
 
 import socketio
@@ -26,7 +26,7 @@ from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.origins import Origins
-from pycore.relay.payloads import read_failure, read_join
+from pycore.relay.payloads import read_failure, read_join, read_parting
 from pycore.relay.recall import Recall
 from pycore.relay.rooms import DISCONNECT, Outgoing
 from pycore.relay.seats import Seat
@@ -52,6 +52,11 @@ PING_TIMEOUT_S = 30.0
 by the pings of the WebSocket itself, which the browser answers whatever the page does."""
 
 
+CLOSED_BY = "pycore.closed_by"
+"""In a connection's scope: the code with which its WebSocket was closed."""
+GOING_AWAY = 1001
+"""A browser closes a page's WebSockets with it when the page is left or loaded again."""
+
 UNSURE = "the database does not say whether that game goes on; try again"
 
 
@@ -76,6 +81,8 @@ class RelayServer:
         self._out: asyncio.Queue[Outgoing] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending_bytes = 0
+        self._scopes: dict[str, MutableMapping[str, Any]] = {}
+        """By socket, what the server knows of its connection: how it was closed, in the end."""
         # What Engine.IO logs about a client's broken packet is of no use on the study's console.
         quiet = logging.getLogger("pycore.relay.engineio")
         quiet.setLevel(logging.CRITICAL)
@@ -151,6 +158,7 @@ class RelayServer:
     # Socket.io's side
 
     async def _on_connect(self, sid: str, environ: Any, auth: Any = None) -> None:
+        self._scopes[sid] = environ.get("asgi.scope", {})
         try:
             session = read_join(auth, self.limits).session_id if isinstance(auth, dict) else None
             if not await self._recall.connects(sid, session):
@@ -158,6 +166,7 @@ class RelayServer:
             self._send(self.lobby.connect(sid, auth, time.monotonic()))
         except Refused as refused:
             self._recall.disconnects(sid)
+            self._scopes.pop(sid, None)
             raise socketio.exceptions.ConnectionRefusedError(
                 {"code": refused.code, "message": refused.message}
             ) from None
@@ -171,7 +180,15 @@ class RelayServer:
 
     async def _on_disconnect(self, sid: str, reason: str = "") -> None:
         self._recall.disconnects(sid)
-        self._send(self.lobby.disconnect(sid, time.monotonic()))
+        goes = self._scopes.pop(sid, {}).get(CLOSED_BY) == GOING_AWAY
+        self._send(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
+
+    def part(self, payload: Any) -> None:
+        """A page that goes says so by a request of its own: its browser may have closed the socket before. Raises
+        Refused."""
+        session, page, leaves = read_parting(payload, self.limits)
+        self._send(self.lobby.part(session, page, leaves, time.monotonic(), time.time()))
+        self._note_games()
 
     async def _on_event(self, event: str, sid: str, *arguments: Any) -> dict[str, Any]:
         return await self.dispatch(event, sid, arguments)

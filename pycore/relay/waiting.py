@@ -41,6 +41,13 @@ class WaitingRoom:
         """Whether that socket waited; it does no more."""
         return self._waiting.pop(sid, None) is not None
 
+    def part(self, session: str, page: str) -> bool:
+        """Whether that load of a page waited, both by their digests; it does no more."""
+        for sid, connection in self._waiting.items():
+            if connection.session == session and connection.page == page:
+                return self.leave(sid)
+        return False
+
     def others_of(self, connection: Connection) -> list[Connection]:
         """Who else waits with the same session."""
         return [

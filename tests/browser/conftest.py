@@ -131,16 +131,42 @@ def start_relay(request, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """One headless Chromium for all tests of this folder."""
+def driver():
+    """Playwright, of which a process has one at a time."""
     from playwright import sync_api as playwright
 
-    path = os.environ.get("PYCORE_CHROMIUM") or shutil.which("chromium")
     with playwright.sync_playwright() as p:
-        # A name that is not localhost: to a browser, http there is not secure.
-        browser = p.chromium.launch(executable_path=path, args=["--host-resolver-rules=MAP study.test 127.0.0.1"])
-        yield browser
-        browser.close()
+        yield p
+
+
+@pytest.fixture(scope="session")
+def chromium(driver):
+    """One headless Chromium for all tests of this folder."""
+    path = os.environ.get("PYCORE_CHROMIUM") or shutil.which("chromium")
+    # A name that is not localhost: to a browser, http there is not secure.
+    browser = driver.chromium.launch(executable_path=path, args=["--host-resolver-rules=MAP study.test 127.0.0.1"])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def firefox(driver):
+    """One headless Firefox; without one, what needs it is skipped, and it is said how to get one."""
+    from pycore.rehearsal.browsers import HOW_FIREFOX, Browser
+    from tools import firefox as firefoxes
+
+    path = firefoxes.find()
+    if path is None:
+        pytest.skip(f"there is no Firefox: {HOW_FIREFOX}")
+    browser = Browser(driver, {"firefox": path}).running("firefox")
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def engine(request):
+    """Each of the two."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -151,11 +177,12 @@ def stillness():
 
 @pytest.fixture
 def open_page(chromium, stillness):
-    """open_page(url, **context options) opens a page in a context of its own and collects what goes wrong there."""
+    """open_page(url, browser=…, **context options) opens a page in a context of its own, of Chromium if nothing else is
+    said, and collects what goes wrong there."""
     with contextlib.ExitStack() as stack:
 
-        def open_(url, **options):
-            context = chromium.new_context(**options)
+        def open_(url, browser=chromium, **options):
+            context = browser.new_context(**options)
             stack.callback(context.close)
             page = stillness.follow(context.new_page())
             page.problems = []

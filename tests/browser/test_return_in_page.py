@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -81,6 +82,50 @@ def stored_game(tmp_path):
     assert status == 0, said
     (game,) = games_of([tmp_path / "study"])
     return game, evidence_of(game)
+
+
+def announced(relay, seats):
+    """From now on, in a thread: when the server lost the socket of one of these seats, and when it told others."""
+    found = {}
+
+    def look():
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and "told" not in found:
+            for seat in seats:
+                if seat.sid is None or seat.announced:
+                    found.setdefault("lost", time.monotonic())
+                if seat.announced:
+                    found["told"] = time.monotonic()
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    return found, thread
+
+
+@pytest.mark.parametrize("how", ["reload", "navigation", "closing"])
+def test_the_others_know_at_once_that_a_page_goes_in_every_browser(start_relay, open_page, engine, how):
+    """Firefox closes the socket before the page can say a word by it; a lost socket alone would take a second."""
+    relay = start_relay(core=True, **SETTINGS)
+    pages = [open_page(f"{relay.url}?autojoin=1", browser=engine) for _ in range(2)]
+    warned = []
+    pages[0].on("console", lambda message: warned.append(message.text) if message.type == "warning" else None)
+    for page in pages:
+        phase(page, "playing", timeout=90)
+    (room,) = relay.app.relay.lobby.playing()
+    found, thread = announced(relay, room.seats)
+    if how == "reload":
+        pages[1].reload(wait_until="commit")
+    elif how == "navigation":
+        pages[1].goto(f"{relay.url}api/health")
+    else:
+        pages[1].close()
+    thread.join(35)
+    assert found["told"] - found["lost"] < 0.5
+    assert not room.over
+    # That the other end is closed is no fault.
+    pages[0].wait_for_timeout(500)
+    assert [text for text in warned if "[WebRTC]" in text] == []
 
 
 def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data_are_whole(

@@ -118,3 +118,15 @@ def test_a_pair_without_faults_never_makes_a_second_connection() -> None:
     for count in range(600):
         two.tick(*keys(count))
     assert [page.generation for page in two.pages] == [1, 1]
+
+
+@pytest.mark.parametrize(("cause", "warned"), [(12, 0), (9, 1), (None, 1)])
+def test_that_a_partner_has_closed_its_page_is_no_warning(cause: int | None, warned: int) -> None:
+    """Chromium calls it an error of the channel; any other one is said."""
+    two = browsers()
+    two.tick(0, 0)
+    value = {"code": "data-channel", "message": "OperationError: User-Initiated Abort", "cause": cause}
+    two.pages[0].rtc("error", value, two.now)
+    two.tick(0, 0)
+    lines = [news for news in two.pages[0].news if news["news"] == "log" and news["level"] == "warning"]
+    assert len(lines) == warned

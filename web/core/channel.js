@@ -13,7 +13,7 @@
  * Every happening carries the generation of the connection it belongs to, so that Python can tell the late
  * words of an old connection from those of the new one.
  *
- * Codes of `error` happenings: the command's name (`connect`, `offer`, `accept`, `candidate`, `channel`),
+ * Codes of `error` happenings (`cause`: SCTP's own number): the command's name (`connect`, `offer`, `accept`, `candidate`, `channel`),
  * `ice-candidate` (a STUN or TURN server did not answer; its own number in the message),
  * `data-channel`, `stream` (of the reliable one), `stats`, `stale` (a command for a connection that is gone), `unknown-command`.
  */
@@ -21,7 +21,7 @@
 import { PageError, guard, describe } from './errors.js';
 import { CHANNEL, STREAM } from './handed.js';
 
-/** States in the inbox header; zero and above is `bufferedAmount` of an open channel. */
+/** States in the inbox header; from 0 up it is open, with so much in its buffer. */
 export const CONNECTING = -1;
 export const CLOSED = -2;
 export const FAILED = -3;
@@ -103,7 +103,8 @@ class Link {
   /** @param {string} code @param {unknown} error @param {number} [generation] */
   tellError(code, error, generation = this.generation) {
     const { code: name, message } = describe(error);
-    this.tell('error', { code, message: name === 'Error' ? message : `${name}: ${message}` }, generation);
+    const { sctpCauseCode: cause = null } = /** @type {any} */ (error ?? {});
+    this.tell('error', { code, message: name === 'Error' ? message : `${name}: ${message}`, cause }, generation);
   }
 
   /** @param {Command} command */
@@ -174,9 +175,7 @@ class Link {
     const { generation } = command;
     this.generation = generation;
     this.ended = false;
-    if (typeof RTCPeerConnection === 'undefined') {
-      throw new PageError('no-webrtc', 'this browser has no WebRTC: everything goes by the server');
-    }
+    if (typeof RTCPeerConnection === 'undefined') throw new PageError('no-webrtc', 'this browser has none');
     const connection = new RTCPeerConnection(command.ice ?? {});
     this.connection = connection;
     /** @param {string} where @param {(event: any) => unknown} callback */

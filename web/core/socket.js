@@ -44,9 +44,11 @@ export class Socket {
   /**
    * @param {Client} client
    * @param {import('./errors.js').Report} report
+   * @param {{session_id: string, page: string} | null} [known] by what the server knows this load of the page
    */
-  constructor(client, report) {
+  constructor(client, report, known = null) {
     this.client = client;
+    this.known = known;
     this.report = report;
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms);
     client.onAny(guard(report, 'socket.event', (event, data) => this.#heard.tell(event, data ?? {}, seconds())));
@@ -115,6 +117,15 @@ export class Socket {
     return probes;
   }
 
+  /**
+   * The page goes. Its browser may have closed the socket already, so this takes a way of its own.
+   *
+   * @param {boolean} leaves for good: a page that is loaded again does not come back
+   */
+  part(leaves) {
+    if (this.known !== null) navigator.sendBeacon('/api/parting', JSON.stringify({ ...this.known, leaves }));
+  }
+
   close() {
     window.clearTimeout(this.#pingTimer);
     this.client.disconnect();
@@ -133,13 +144,14 @@ export class Socket {
 export async function connectSocket(moduleURL, sessionId, report) {
   const { io } = await import(moduleURL);
   const { search } = window.location;
+  const known = { session_id: sessionId, page: secret() };
   return new Socket(io({
     transports: ['websocket'],
     upgrade: false,
     // The subject id is looked for in the address; a page that fails before it joins is known by it, too.
-    auth: { session_id: sessionId, page: secret(), query: search.length <= SERVER.address_characters ? search : '' },
+    auth: { ...known, query: search.length <= SERVER.address_characters ? search : '' },
     reconnection: true,
     reconnectionDelay: SERVER.reconnect_ms,
     reconnectionDelayMax: SERVER.reconnect_longest_ms,
-  }), report);
+  }), report, known);
 }

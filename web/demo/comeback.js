@@ -1,7 +1,7 @@
 // @ts-check
 /** The way back of a page that was loaded again in the middle of a game: what it asks the server, and when. */
 
-import { forgetSeat } from '../core/seat.js';
+import { forgetSeat, keptSeat } from '../core/seat.js';
 import { RETURNING } from './handed.js';
 
 export class Comeback {
@@ -47,6 +47,13 @@ export class Comeback {
     }
     if (reply?.status === 'ok' && reply.state === 'over') this.forget();
     return this.game !== null;
+  }
+
+  /** The page goes from a game: who may come back to it does not leave it. */
+  depart() {
+    const leaves = keptSeat() === null;
+    if (leaves) this.socket.emit('leave_game', {});
+    this.socket.part(leaves);
   }
 
   forget() {

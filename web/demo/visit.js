@@ -8,7 +8,7 @@
 import { seconds } from '../core/bridge.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import { PycoreGame } from '../core/game.js';
-import { forgetSeat, keepSeat, keptSeat } from '../core/seat.js';
+import { forgetSeat, keepSeat } from '../core/seat.js';
 import { Attention } from './attention.js';
 import { Renderer } from './canvas.js';
 import { Deposit } from './deposit.js';
@@ -386,7 +386,7 @@ export class Visit {
   /** The person goes away, or loads the page again: who may come back to a game does not leave it. */
   depart() {
     guard(report, 'visit.deposit', () => this.#deposit?.depart())();
-    if (!['done', 'start', 'returning'].includes(status.phase) && keptSeat() === null) this.socket.emit('leave_game', {});
+    if (!['done', 'start', 'returning'].includes(status.phase)) this.comeback.depart();
   }
 
   #release() {

@@ -61,3 +61,15 @@ test('without a connection it is asked with the next one', async (context) => {
   assert.equal(await joined, true);
   assert.equal(socket.asked.length, 1);
 });
+
+test('a page that goes says so by socket and beside it, and whether it may come back', () => {
+  const said = [];
+  const socket = { emit: (event) => said.push(event), part: (leaves) => said.push(leaves) };
+  const kept = new Map([['pycore-seat', '{"session": "s", "game": "g"}']]);
+  globalThis.sessionStorage = /** @type {any} */ ({ getItem: (name) => kept.get(name) ?? null });
+  new Comeback(socket, null).depart();
+  assert.deepEqual(said.splice(0), [false]);
+  kept.clear();
+  new Comeback(socket, null).depart();
+  assert.deepEqual(said, ['leave_game', true]);
+});

@@ -28,3 +28,14 @@ test('what is to be kept goes out once, in order, behind what the page says at i
   handlers.get('connect')();
   assert.deepEqual(sent, [['join_game', 0], ['p2p_connection_type', 2], ['p2p_connection_type', 3], ['join_game', 0]]);
 });
+
+test('a page that goes says so by a request of its own, with both secrets by which the server knows it', () => {
+  const sent = [];
+  Object.defineProperty(globalThis, 'navigator', {
+    configurable: true, value: { sendBeacon: (...given) => sent.push(given) },
+  });
+  const client = { connected: false, on: () => {}, onAny: () => {}, emit: () => {}, timeout: () => ({ emit() {} }) };
+  new Socket(client, () => {}, { session_id: 's', page: 'p' }).part(true);
+  new Socket(client, () => {}).part(true);
+  assert.deepEqual(sent, [['/api/parting', '{"session_id":"s","page":"p","leaves":true}']]);
+});
