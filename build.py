@@ -142,6 +142,10 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--write", action="store_true", help="put the figures into docs/")
     bench.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
 
+    browsers = tasks.add_parser("browsers", help="every scenario in every browser, and between two, as a table")
+    browsers.add_argument("--write", action="store_true", help="put the table into docs/browsers.md")
+    browsers.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
+
     env = tasks.add_parser("env", help="only prepare: environment, npm packages, Chromium; print what was found")
     env.add_argument("--chromium", default=None, help="the browser to use")
 
@@ -257,6 +261,10 @@ def dispatch(options: argparse.Namespace) -> int:
         if options.write:
             command += ["--write"]
         return subprocess.call(command, cwd=ROOT)
+    if options.task == "browsers":
+        from tools import browsers
+
+        return browsers.main(options)
     from tools import chromium, node
 
     node.ensure_packages()

@@ -15,11 +15,14 @@ RETRIES_MS: Final = (1000, 2000, 4000, 8000, 16_000, 30_000)
 CORE: Final[dict[str, Any]] = {
     # A participant who was invited must not be lost to a moment's outage: pauses before a file is asked for again.
     "LOADING": {"pauses_ms": (500, 1500, 4000)},
+    # A server that is away for a moment is found again within a second or two of its return. One that has no place
+    # says so and is asked again.
     # An unanswered ping is no sample of the round trip. The first ones follow each other quickly: the one with the
     # shortest round trip says best what the server's clock shows. Those that came before a game are kept for it.
     "SERVER": {
         "reconnect_ms": 500,
-        "reconnect_longest_ms": 4000,
+        "reconnect_longest_ms": 1000,
+        "refused_again_ms": 5000,
         "ping_every_ms": 2000,
         "ping_patience_ms": 4000,
         "first_pings": 5,
@@ -68,8 +71,8 @@ DEMO: Final[dict[str, Any]] = {
     # Who begins another game waits until the others have what they need of the last one, or do not fetch it.
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
     # A server that was started anew may not be able to read yet whether a game goes on that a page comes back to.
-    # So long after the server was away for this page, others may still be on their way to it, who try every four
-    # seconds: nobody's page is called reloading for that.
+    # So long after the server was away for this page, others may still be on their way to it: nobody's page is called
+    # reloading for that.
     "RETURNING": {"again_ms": 2000, "others_follow_s": 6.0},
 }
 """For our own page."""

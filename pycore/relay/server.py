@@ -167,9 +167,8 @@ class RelayServer:
         except Refused as refused:
             self._recall.disconnects(sid)
             self._scopes.pop(sid, None)
-            raise socketio.exceptions.ConnectionRefusedError(
-                {"code": refused.code, "message": refused.message}
-            ) from None
+            reason = {"code": refused.code, "message": refused.message}
+            raise socketio.exceptions.ConnectionRefusedError(refused.message, reason) from None
         if self._recall.is_unsure(sid):
             self._start(self._restore(sid))
 

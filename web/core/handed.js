@@ -10,7 +10,8 @@ export const LOADING = Object.freeze({
 });
 export const SERVER = Object.freeze({
   "reconnect_ms": 500,
-  "reconnect_longest_ms": 4000,
+  "reconnect_longest_ms": 1000,
+  "refused_again_ms": 5000,
   "ping_every_ms": 2000,
   "ping_patience_ms": 4000,
   "first_pings": 5,

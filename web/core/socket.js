@@ -17,7 +17,9 @@ import { secret } from './seat.js';
  * @typedef {object} Heard
  * @property {(event: string, listener: (...args: any[]) => void) => unknown} on
  * @property {(listener: (event: string, ...args: any[]) => void) => unknown} onAny
+ * @property {() => unknown} connect
  * @property {() => unknown} disconnect
+ * @property {boolean} active whether it tries again by itself
  */
 /** @typedef {import('./outgoing.js').Client & Heard} Client */
 
@@ -27,17 +29,24 @@ import { secret } from './seat.js';
  * @typedef {{sent: number, came: number, server_ms: number}} Probe
  */
 
-/** @typedef {'connected' | 'disconnected' | 'unreachable'} SocketState */
+/**
+ * `refused`: the server answers and takes no more connections; it is asked again.
+ *
+ * @typedef {'connected' | 'disconnected' | 'unreachable' | 'refused'} SocketState
+ */
 
 export class Socket {
   /** @type {Listeners<[event: string, data: any, arrival: number]>} */ #heard = new Listeners();
   /** @type {Listeners<[state: SocketState, reason: string]>} */ #states = new Listeners();
   #out;
   #pingTimer = 0;
+  #askTimer = 0;
   /** Pings since the connection was made. */
   #pings = 0;
   /** @type {Probe[]} */ #probes = [];
 
+  /** Why the server takes no connection of ours, as long as it does not. */
+  refusal = '';
   /** Round trip to the server in s, from the last ping that was answered. */
   rtt = NaN;
 
@@ -53,6 +62,7 @@ export class Socket {
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms);
     client.onAny(guard(report, 'socket.event', (event, data) => this.#heard.tell(event, data ?? {}, seconds())));
     client.on('connect', guard(report, 'socket.connect', () => {
+      this.refusal = '';
       this.#states.tell('connected', '');
       this.#out.flush();
       this.#pings = 0;
@@ -62,8 +72,14 @@ export class Socket {
       window.clearTimeout(this.#pingTimer);
       this.#states.tell('disconnected', String(reason));
     }));
-    client.on('connect_error', guard(report, 'socket.connect_error', (/** @type {Error} */ error) => {
-      this.#states.tell('unreachable', error.message);
+    client.on('connect_error', guard(report, 'socket.connect_error', (/** @type {Error & {data?: any}} */ error) => {
+      if (client.active) {
+        this.#states.tell('unreachable', error.message);
+        return;
+      }
+      this.refusal = String(error.data?.code ?? error.message);
+      this.#states.tell('refused', this.refusal);
+      this.#askTimer = window.setTimeout(() => void client.connect(), SERVER.refused_again_ms);
     }));
   }
 
@@ -128,6 +144,7 @@ export class Socket {
 
   close() {
     window.clearTimeout(this.#pingTimer);
+    window.clearTimeout(this.#askTimer);
     this.client.disconnect();
   }
 }
@@ -146,8 +163,9 @@ export async function connectSocket(moduleURL, sessionId, report) {
   const { search } = window.location;
   const known = { session_id: sessionId, page: secret() };
   return new Socket(io({
-    transports: ['websocket'],
-    upgrade: false,
+    // Some networks let no WebSocket pass: then requests carry it all, more slowly, until one passes.
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
     // The subject id is looked for in the address; a page that fails before it joins is known by it, too.
     auth: { ...known, query: search.length <= SERVER.address_characters ? search : '' },
     reconnection: true,

@@ -63,6 +63,7 @@ export class Visit {
 
   start() {
     this.onStored(this.outbox.state);
+    if (this.socket.refusal) this.#onSocket('refused', this.socket.refusal); // while the game was loaded
     if (this.comeback.game !== null) {
       this.#enter('returning');
       this.#comeBack();
@@ -155,9 +156,7 @@ export class Visit {
       this.outbox.kick();
     } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
       this.#stop(new PageError('server-closed', 'The server closed the connection.'));
-    } else if (active) {
-      screens.notice(NO_SERVER);
-    }
+    } else if (active || state === 'refused') screens.notice(REFUSALS[reason] ?? NO_SERVER);
   }
 
   /** @param {string} event @param {any} data @param {number} arrival */

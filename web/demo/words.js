@@ -193,7 +193,7 @@ export function ended(code, text, players, seat) {
 /** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
 export const REFUSALS = {
   waited_too_long: 'Nobody else has come so far. You can try again.',
-  server_full: 'All places are taken at the moment. Please try again in a few minutes.',
+  server_full: 'All places are taken at the moment. This page takes the next one that becomes free; please keep it open.',
   replaced: 'The game was opened in another window, which goes on in place of this one.',
 };
 

@@ -39,3 +39,30 @@ test('a page that goes says so by a request of its own, with both secrets by whi
   new Socket(client, () => {}).part(true);
   assert.deepEqual(sent, [['/api/parting', '{"session_id":"s","page":"p","leaves":true}']]);
 });
+
+test('a server that has no place is asked again, and one that is away is left to socket.io', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  globalThis.window = globalThis;
+  const handlers = new Map();
+  const asked = [];
+  const client = {
+    connected: false, active: true, on: (event, f) => void handlers.set(event, f), onAny: () => {}, emit: () => {},
+    timeout: () => ({ emit() {} }), connect: () => void asked.push('connect'), disconnect: () => {},
+  };
+  const socket = new Socket(client, (where, error) => assert.fail(`${where}: ${error}`));
+  const states = [];
+  socket.onState((...state) => void states.push(state));
+  handlers.get('connect_error')(new Error('xhr poll error'));
+  t.mock.timers.runAll();
+  client.active = false;
+  handlers.get('connect_error')(Object.assign(new Error('x'), { data: { code: 'server_full', message: 'full' } }));
+  handlers.get('connect_error')(new Error('Invalid namespace'));
+  assert.deepEqual(states, [['unreachable', 'xhr poll error'], ['refused', 'server_full'], ['refused', 'Invalid namespace']]);
+  assert.deepEqual(asked, []);
+  t.mock.timers.runAll();
+  assert.deepEqual(asked, ['connect', 'connect']);
+  handlers.get('connect_error')(new Error('Invalid namespace'));
+  socket.close();
+  t.mock.timers.runAll();
+  assert.equal(asked.length, 2);
+});

@@ -18,6 +18,7 @@ from relay_support import Client, action, running
 
 from pycore.cli import cli
 from pycore.errors import ConfigError
+from pycore.relay import Limits
 from pycore.relay.settings import check_settings
 from pycore.relay.turn import Turn
 from pycore.version import __version__
@@ -309,3 +310,22 @@ def test_wrong_turn_settings_are_refused(values: dict[str, Any]) -> None:
     """A study that needs TURN must not find out in front of participants."""
     with pytest.raises(ConfigError, match="TURN"):
         Turn.of(values)
+
+
+def test_who_finds_no_place_is_told_so_by_a_code_and_in_words(tmp_path: Path) -> None:
+    """As socket.io has it for a refused connection: the message, and beside it what a page can decide by."""
+    import socketio
+
+    refused: list[dict[str, Any]] = []
+
+    async def go(relay: Any) -> None:
+        async with relay.clients(1):
+            second = socketio.AsyncClient(reconnection=False)
+            second.on("connect_error", refused.append)
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                await second.connect(relay.url, transports=["websocket"])
+
+    with running(tmp_path, limits=Limits(sockets=1)) as relay:
+        asyncio.run(go(relay))
+    words = "1 sockets are connected; try again later"
+    assert refused == [{"message": words, "data": {"code": "server_full", "message": words}}]

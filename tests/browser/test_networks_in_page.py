@@ -1,0 +1,101 @@
+"""Networks and servers that do not let everybody in: a proxy without WebSockets, a server that is full."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+import pytest
+from conftest import Relay
+
+from pycore.relay import Limits
+
+
+class WithoutWebSockets:
+    """A proxy that answers whoever asks for a WebSocket with 403, as some do, and passes on all else."""
+
+    def __init__(self, port: int) -> None:
+        self.refused = 0
+        self._target = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                chunk = client.recv(65536)
+                if not chunk:
+                    return
+                head += chunk
+            if b"\r\nupgrade: websocket\r\n" in head.lower():
+                self.refused += 1
+                client.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", self._target)) as server:
+                server.sendall(head)
+                threading.Thread(target=_copy, args=(server, client), daemon=True).start()
+                _copy(client, server)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(65536):
+            target.sendall(chunk)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def phase(page, name, timeout=60):
+    page.wait_for_function(f"pycoreStatus.phase === {name!r}", timeout=timeout * 1000)
+
+
+def test_behind_a_proxy_without_websockets_a_game_is_played_by_requests(start_relay, open_page):
+    """Two players, one of them behind it; to the end, and stored."""
+    relay = start_relay(core=True, fps=20, max_steps=60, num_episodes=1, p2p=False, hash_interval=20)
+    proxy = WithoutWebSockets(relay.server.servers[0].sockets[0].getsockname()[1])
+    try:
+        pages = [open_page(f"{url}?autojoin=1") for url in (relay.url, proxy.url)]
+        for page in pages:
+            phase(page, "done", timeout=90)
+        assert proxy.refused > 0
+        names = "performance.getEntriesByType('resource').map(({ name }) => name)"
+        direct, behind = (sum("transport=polling" in name for name in page.evaluate(names)) for page in pages)
+        assert direct == 0
+        assert behind > 20
+        records = [page.evaluate("pycoreGame.records()") for page in pages]
+        assert records[0] == records[1]
+        assert records[0].count("\n") > 60
+    finally:
+        proxy.close()
+
+
+@pytest.fixture
+def full_relay(core_site, tmp_path):
+    """A relay with one place."""
+    relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", {"fps": 20}, limits=Limits(sockets=1))
+    yield relay
+    relay.close()
+
+
+def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(full_relay, open_page):
+    """Without anybody's doing, and the notice goes when it is not true any more."""
+    first = open_page(full_relay.url)
+    phase(first, "start")
+    second = open_page(full_relay.url)
+    phase(second, "start")
+    second.locator("#notice", has_text="All places are taken").wait_for()
+    first.close()
+    second.wait_for_function("document.getElementById('notice').textContent === ''", timeout=15_000)
+    assert full_relay.app.relay.lobby.health()["sockets"] == 1
