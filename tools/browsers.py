@@ -42,8 +42,9 @@ def _by_server(outcome: Outcome) -> bool:
     return all(metrics["inputs"]["sentViaP2P"] == 0 for metrics in outcome.metrics.values())
 
 
-def _back_from(cause: str) -> Callable[[Outcome], bool]:
-    return lambda outcome: all({cause, "recovered"} <= causes for causes in paths(outcome))
+def _back_from(*fallbacks: str) -> Callable[[Outcome], bool]:
+    """Everybody left peer-to-peer by one of these causes, and came back to it."""
+    return lambda outcome: all("recovered" in causes and causes & {*fallbacks} for causes in paths(outcome))
 
 
 def _came_back(outcome: Outcome) -> bool:
@@ -69,7 +70,7 @@ SCENARIOS: Final = (
     Scenario("80 ms round trip, 5 % loss", {"latency_ms": 40, "jitter_ms": 10, "loss": 0.05}, _rolled_back),
     Scenario("the channels close, and come back", {"down_at": 5, "up_at": 8, "cut": "close"}, _back_from("closed")),
     Scenario("the connection closes, and a new one is made", {"down_at": 5, "cut": "connection"}, _back_from("closed")),
-    Scenario("every packet is lost for 3 s", {"down_at": 5, "up_at": 8}, _back_from("silence")),
+    Scenario("every packet is lost for 3 s", {"down_at": 5, "up_at": 8}, _back_from("silence", "deaf")),
     Scenario("the last page is hidden for 4 s", {"hide": (1, 4.0, 8.0)}),
     Scenario("the last page is loaded again", {"reload_at": 5}, _came_back),
     Scenario("by the server alone", {"socketio_only": True}, _by_server),
@@ -119,8 +120,8 @@ def written(text: str, cells: Mapping[tuple[str, tuple[str, ...]], str], conditi
 
 def _version(name: str, path: Path) -> str:
     said = run([str(path), "--version"], timeout=60)
-    number = re.search(r"\d+", said)
-    return f"{name.capitalize()} {number[0] if number else said.strip()}"
+    number = re.search(r"(\d+)\.\d", said)
+    return f"{name.capitalize()} {number[1] if number else said.strip()}"
 
 
 def one_line(text: str) -> str:
