@@ -241,17 +241,18 @@ class Volley:
                 fill = body if k < score else "#ffffff90"
                 shown.append(_circle(f"point{side}.{k}", dot, 36, 5, fill, 40, False, dark))
         shown.append(_text("colon", 300, 48, ":", 40, "#33475b", 40))
-        note, color = "", "#33475b"
+        note = ""
         if s["phase"] == SERVE:
             shown.append(_text("count", _px(s["x"]), 108, str(1 + (s["timer"] - 1) // 15), 30, "#33475b", 41))
         elif s["phase"] == POINT:
+            # No name, and no language: everybody sees the same picture, and one of them is the winner.
             winner = s["winner"]
-            done = max(s["score0"], s["score1"]) >= self.points
-            note, color = f"{NAMES[winner]} {'wins the match!' if done else 'scores!'}", PAINT[winner][1]
+            x, y = _px(s[f"x{winner}"]), _px(s[f"y{winner}"])
+            shown.append(_text("gain", x, y - 62, "+1", 30, PAINT[winner][1], 41))
         elif s["rally"] >= 3:
             note = f"rally {s['rally']}"
         if note:
-            shown.append(_text("note", 300, 92, note, 26 if s["phase"] == POINT else 20, color, 41))
+            shown.append(_text("note", 300, 92, note, 20, "#33475b", 41))
 
     # --- the physics ---
 

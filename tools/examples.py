@@ -40,6 +40,6 @@ def example(name: str | None, seats: int | None) -> Example:
             raise Missing(f"beach volley is for 2, not for {seats}; --example tag is for 2 to 8")
         return Example(name, VOLLEY, site.STUDY, SITE)
     seats = seats or 3
-    study = Study.read(EXAMPLES / "tag.json")
+    study = Study.read(EXAMPLES / "tag.json")._replace(view="developer")
     game = Game.of(f"{EXAMPLES / 'tag.py'}:for_{COUNTS[seats - 2]}", study.settings)
     return Example(name, game, study, SITE.with_name(f"site-tag-{seats}"))

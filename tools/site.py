@@ -12,6 +12,7 @@ import os
 import shutil
 from pathlib import Path
 
+from pycore.bridge.handed import DEMO
 from pycore.factory import DEFAULT
 from pycore.relay.compressed import compress
 from pycore.site import Study
@@ -26,6 +27,10 @@ STUDY = Study(
     title="Beach volley",
     intro="A short game for two: keep the ball off the sand on your side of the net. You play with another person, "
     "each on your own screen.",
+    action_mapping=DEMO["KEYS"]["usual"],
+    action_names={"ArrowUp": "jump"},
+    # Whoever opens this is trying pycore out.
+    view="developer",
 )
 
 

@@ -120,7 +120,7 @@ class Bridge:
         self._sent = sent = Sent(session)
         self.view = View(
             session, self.trajectory, self._pictures, self._figures, sent,
-            lambda: self._refusals.notice(self.now), looks_of(owned, game.settings, len(session.players)),
+            self._refusals, lambda: self.now, game.winner, looks_of(owned, game.settings, len(session.players)),
         )  # fmt: skip
         self._default = session.seats[session.me].default_action
         self._write_head()
@@ -168,8 +168,7 @@ class Bridge:
         inbox = self.inbox
         worked = inbox[2] | inbox[3] << 8
         self._figures.ticked(now, flags & DISPLAYED != 0, worked)
-        experienced = self._experienced
-        if experienced is not None:
+        if (experienced := self._experienced) is not None:
             experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked)
         if now >= self._stores.due_at and self._stores.ask(now):
             self.tell({"news": "store"})
@@ -323,6 +322,7 @@ class Bridge:
             self.log(path_line(news))
         elif isinstance(event, EpisodeEnded):
             self.log(episode_line(self.session, event))
+            self.view.rounds.ended(event.episode, event.frames)
         self._returns.follow(event, self._stores)
         if self._experienced is not None:
             self._experienced.happened(event, self.now)

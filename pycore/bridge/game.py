@@ -33,6 +33,8 @@ class Game(Frozen):
     """The wall time at which the player asked for a game, where the page says so."""
     load: int = 0
     """How often the page was loaded again in this game."""
+    winner: str | None = None
+    """Whose points win, where the study says it: `most`, `least` or `none`."""
 
     @property
     def default_actions(self) -> list[Any]:
@@ -46,8 +48,8 @@ class Game(Frozen):
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Game:
         """The game of a page's JSON: `game_id`, `players`, `player_id`, `seed`, `settings`, `turn_config`,
-        `ice_servers`, `now` (s), `wall_ms` (the wall time then), `joined_ms` (when the player asked for a game) and
-        `load` (how often the page was loaded again in it)."""
+        `ice_servers`, `now` (s), `wall_ms` (the wall time then), `joined_ms` (when the player asked for a game),
+        `load` (how often the page was loaded again in it) and `winner` (`most`, `least` or `none`)."""
         players = seat_order(config["players"])
         return cls(
             game_id=str(config["game_id"]),
@@ -60,6 +62,7 @@ class Game(Frozen):
             wall_ms=float(config["wall_ms"]),
             joined_ms=None if config.get("joined_ms") is None else float(config["joined_ms"]),
             load=int(config.get("load") or 0),
+            winner=config.get("winner"),
         )
 
 

@@ -16,6 +16,8 @@ AGAIN_AFTER: Final = 10.0
 SHOWN: Final = 5.0
 """Seconds for which the player is shown what is told."""
 
+CODES: Final = {True: "action_too_large", False: "action_unknown"}
+"""What the player is told as a name, for a page that says it in another language; by whether it is too large."""
 TOO_LARGE: Final = "What you did is too large to be sent to the other players, so it was not played."
 UNKNOWN: Final = "What you did is no action of this game, so it was not played."
 
@@ -44,3 +46,7 @@ class Refusals:
     def notice(self, now: float) -> str:
         """What the player is shown at this time; empty: nothing."""
         return self._notice if now < self._until else ""
+
+    def notice_code(self, now: float) -> str:
+        """The same as a name; empty: nothing."""
+        return CODES[self._notice == TOO_LARGE] if now < self._until else ""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pycore.bridge.figures import Figures
+from pycore.bridge.outcome import Rounds
+from pycore.bridge.refusals import Refusals
 from pycore.bridge.sent import Sent
 from pycore.envs.pictures import PIXELS, picture_json
 from pycore.records.metrics import export_session_metrics, p2p_metrics
@@ -75,7 +77,9 @@ class View:
         pictures: Pictures | None,
         figures: Figures,
         sent: Sent,
-        notice: Callable[[], str],
+        refusals: Refusals,
+        clock: Callable[[], float],
+        winner: str | None,
         looks: Sequence[Mapping[str, str]],
     ) -> None:
         self._session = session
@@ -83,7 +87,10 @@ class View:
         self._pictures = pictures
         self._figures = figures
         self._sent = sent
-        self._notice = notice
+        self._refusals = refusals
+        self._clock = clock
+        self.rounds = Rounds(session.players, session.me, winner, trajectory)
+        """Of those that are over."""
         self._looks = looks
         self.socketio_rtt: float | None = None
         """Round trip to the server in s, which the page measures."""
@@ -124,7 +131,9 @@ class View:
                 "socketio_rtt_ms": None if rtt is None else round(rtt * 1000),
                 "reason": session.reason,
                 "catching_up": session.catching_up,
-                "notice": self._notice(),
+                "notice": self._refusals.notice(self._clock()),
+                "notice_code": self._refusals.notice_code(self._clock()),
+                "outcome": self.rounds.outcome(session.settings.num_episodes) if session.phase >= DONE else None,
             }
         )
 

@@ -56,7 +56,7 @@ def build(
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
     shutil.rmtree(half, ignore_errors=True)
     try:
-        _page(half, page)
+        _page(half, page, study._replace(title=title or study.title, intro=intro or study.intro))
         core = _core(half, source)
         if source.folder is not None:
             put(source, loaded.of_pyodide, half / "pyodide")
@@ -93,6 +93,10 @@ def build(
         mapping = study.action_mapping if action_mapping is None else dict(action_mapping)
         if mapping is not None:
             manifest["action_mapping"] = mapping
+        if study.action_names:
+            manifest["action_names"] = study.action_names
+        if study.winner is not None:
+            manifest["winner"] = study.winner
         if study.ice_servers:
             manifest["ice_servers"] = list(study.ice_servers)
         (half / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
@@ -108,16 +112,22 @@ def build(
     return folder
 
 
-def _page(half: Path, page: Path | None) -> None:
+def _page(half: Path, page: Path | None, study: Study) -> None:
     place = pages.web()
     for path, name in pages.shims(place):
         target = half / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    if page is not None:
-        if not page.is_file():
-            raise SiteFailed(f"there is no page {page}")
+    if page is None:
+        text = pages.front(
+            language=study.language, texts=study.texts, view=study.view, title=study.title, intro=study.intro,
+            place=place,
+        )  # fmt: skip
+        (half / "index.html").write_text(text, "utf-8")
+    elif page.is_file():
         shutil.copyfile(page, half / "index.html")
+    else:
+        raise SiteFailed(f"there is no page {page}")
     (half / "vendor").mkdir()
     for name, path in pages.client(place).items():
         shutil.copyfile(path, half / "vendor" / name)

@@ -20,11 +20,16 @@ MEANT: Final = {
 """What other programs call them."""
 
 
+def singles(mapping: Iterable[str]) -> list[str]:
+    """The single keys of a mapping, whose names are of one key, or of several with commas between."""
+    found = [[name] if name == "," else name.split(",") for name in mapping]
+    return list(dict.fromkeys(key if key == " " else key.strip() for keys in found for key in keys))
+
+
 def unknown_keys(mapping: Iterable[str]) -> Iterator[str]:
-    """A sentence for every name of a mapping (of one key, or of several with commas between) that no key has."""
+    """A sentence for every name of a mapping that no key has."""
     for name in mapping:
-        for key in [name] if name == "," else name.split(","):
-            key = key if key == " " else key.strip()
+        for key in singles([name]):
             if len(key) == 1 or key in NAMED:
                 continue
             physical = key.startswith(("Key", "Digit")) and len(key) in (4, 6)

@@ -6,10 +6,14 @@ packages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import jinja2
 
 from pycore.site.failing import SiteFailed
+from pycore.site.wording import USUAL, direction, worded
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PARTS = ("core", "demo", "watch")
@@ -29,13 +33,29 @@ def web() -> Path:
 
 
 def shims(place: Path | None = None) -> Iterator[tuple[Path, str]]:
-    """The page's own files and their names in the site, where the front page stands above its folder."""
+    """The page's own files and their names in the site, but for the front page, which is written for each study."""
     place = web() if place is None else place
     for part in PARTS:
         for path in sorted((place / part).iterdir()):
             name = f"{part}/{path.name}"
-            if path.suffix in KINDS and not path.name.startswith("."):
-                yield path, "index.html" if name == FRONT else name
+            if path.suffix in KINDS and not path.name.startswith(".") and name != FRONT:
+                yield path, name
+
+
+def front(
+    *, language: str = USUAL, texts: Mapping[str, Any] | None = None, view: str = "participant", title: str = "",
+    intro: str = "", place: Path | None = None,
+) -> str:  # fmt: skip
+    """The front page with all that it says, so that nobody sees another language first. Raises ConfigError."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader((web() if place is None else place) / "demo"), autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    said = worded(language, texts or {})
+    said |= {name: text for name, text in (("start.title", title), ("start.intro", intro)) if text}
+    return environment.get_template("index.html").render(
+        said=said, language=language, direction=direction(language), view=view
+    )
 
 
 def client(place: Path | None = None) -> dict[str, Path]:

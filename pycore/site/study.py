@@ -13,9 +13,16 @@ from typing import Any, Final, NamedTuple
 from pycore.errors import ConfigError, nearest
 from pycore.relay.settings import read_settings
 from pycore.settings import MAX_SEATS, Settings
+from pycore.site.keys import singles
+from pycore.site.wording import USUAL, worded
 
-PAGE: Final = ("title", "intro", "action_mapping", "packages", "players", "ice_servers")
+PAGE: Final = (
+    "title", "intro", "action_mapping", "action_names", "packages", "players", "ice_servers", "language", "texts",
+    "view", "winner",
+)  # fmt: skip
 """The names in a study's file that are no settings of a session."""
+VIEWS: Final = ("participant", "developer")
+WINNERS: Final = ("most", "least", "none")
 
 
 class Study(NamedTuple):
@@ -27,12 +34,22 @@ class Study(NamedTuple):
     intro: str = ""
     action_mapping: dict[str, Any] | None = None
     """Actions by key, or by several joined with commas; None: the page's own."""
+    action_names: dict[str, str] = {}  # noqa: RUF012 - a named tuple's default is never written to
+    """What the keys of the mapping do, in a word each: {"ArrowUp": "jump"}."""
     packages: tuple[str, ...] = ()
     """What the environment imports beyond the standard library: names, requirements, or paths of wheels."""
     players: int | None = None
     """People per game; None: as many as the environment has agents."""
     ice_servers: tuple[Any, ...] = ()
     """STUN and TURN servers, as RTCPeerConnection takes them."""
+    language: str = USUAL
+    """In which the page speaks."""
+    texts: dict[str, Any] = {}  # noqa: RUF012
+    """Texts of the page by name, in the place of pycore's (`pycore.site.wording`)."""
+    view: str = VIEWS[0]
+    """What the page shows: to a `participant` the game alone, to a `developer` connections and rollbacks, too."""
+    winner: str | None = None
+    """Whose points win: `most`, `least` or `none`. None: most, where the environment says a score by player."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Study:
@@ -54,25 +71,55 @@ class Study(NamedTuple):
             f"a number from 1 to {MAX_SEATS}")  # fmt: skip
         servers = page.get("ice_servers", ())
         _be(isinstance(servers, (list, tuple)), "ice_servers", page, 'a list, as [{"urls": "stun:stun.example.org"}]')
+        texts = page.get("texts", {})
+        _be(isinstance(texts, Mapping), "texts", page,
+            'an object of texts by name, as {"start.play": "Begin"}, or the name of a file with one')  # fmt: skip
+        language = page.get("language", USUAL)
+        worded(language, texts)
+        _be(page.get("view", VIEWS[0]) in VIEWS, "view", page, "'participant' or 'developer'")
+        _be(page.get("winner") in (None, *WINNERS), "winner", page, "'most', 'least' or 'none'")
         return cls(
             settings={name: value for name, value in values.items() if name not in PAGE},
             title=page.get("title", ""),
             intro=page.get("intro", ""),
             action_mapping=None if mapping is None else dict(mapping),
+            action_names=_named(page, mapping),
             packages=tuple(packages),
             players=players,
             ice_servers=tuple(servers),
+            language=language,
+            texts=dict(texts),
+            view=page.get("view", VIEWS[0]),
+            winner=page.get("winner"),
         )
 
     @classmethod
     def read(cls, file: Path) -> Study:
-        """The study of a file. Wheels that it names by a relative path lie relative to it. Raises ConfigError."""
-        study = cls.of(read_settings(file))
+        """The study of a file. What it names by a relative path, wheels and a file of texts, lies relative to it.
+        Raises ConfigError."""
+        values = dict(read_settings(file))
+        if isinstance(values.get("texts"), str):
+            values["texts"] = read_settings(file.parent / values["texts"])
+        study = cls.of(values)
         return study._replace(packages=tuple(_beside(file, package) for package in study.packages))
 
 
 def _beside(file: Path, package: str) -> str:
     return str(file.parent / package) if package.endswith(".whl") else package
+
+
+def _named(page: Mapping[str, Any], mapping: Mapping[str, Any] | None) -> dict[str, str]:
+    """What the keys do. A name for a key that nothing is mapped to would never be read."""
+    names = page.get("action_names", {})
+    _be(isinstance(names, Mapping) and all(isinstance(name, str) for name in names.values()), "action_names", page,
+        'an object of words by key, as {"ArrowUp": "jump"}')  # fmt: skip
+    if names and mapping is None:
+        raise ConfigError("action_names says what keys do, and there is no action_mapping that has them")
+    keys = singles(mapping or ())
+    for key in names:
+        if key not in keys:
+            raise ConfigError(f"action_names has {key!r}, which is no key of the action_mapping; {nearest(key, keys)}")
+    return dict(names)
 
 
 def _be(right: bool, name: str, page: Mapping[str, Any], what: str) -> None:

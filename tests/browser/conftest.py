@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pycore.site.pages import shims
+from pycore.site.pages import front, shims
 from tests.stillness import Stillness
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,8 @@ def make_site(site: Path, wheel_files: dict[str, Path], game: Path) -> Path:
     for path, name in shims():
         (site / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(path, site / name)
+    # What connections do is said on the page alone: to a developer.
+    (site / "index.html").write_text(front(view="developer"), "utf-8")
     (site / "vendor").mkdir()
     shutil.copyfile(npm / "socket.io-client/dist/socket.io.esm.min.js", site / "vendor/socket.io.esm.min.js")
     (site / "pyodide").mkdir()

@@ -161,7 +161,7 @@ def test_the_partner_of_a_page_whose_environment_raises_reads_that_it_failed(sta
     broken.evaluate("() => { pycoreGame.bridge.proxy._owned.step = undefined; }")
     phase(broken, "failed")
     phase(other, "done")
-    assert other.locator("#end-lead").inner_text() == "The other player’s page has failed, so the session ended early."
+    assert other.locator("#end-lead").inner_text() == "The other player’s page has failed, so the game ended early."
     assert metrics(broken)["end"]["reason"] == "error"
     assert metrics(other)["end"]["reason"] == "player_left"
     broken.wait_for_function("pycoreGame.failed")

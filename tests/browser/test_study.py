@@ -140,8 +140,10 @@ def test_a_package_that_does_not_come_is_named_on_the_screen_and_in_the_log(serv
     (tmp_path / "site" / "packages" / wheel.name).unlink()
     page = open_page(relay.url)
     page.wait_for_selector("#screen-error:not([hidden])", timeout=SOON)
-    assert "The package tinycounts could not be loaded" in page.locator("#error-message").text_content()
-    assert "--wheels" in page.locator("#error-advice").text_content()
+    assert page.locator("#error-message").text_content() == "Something went wrong.", "a participant loads no packages"
+    details = page.locator("#error-details pre").text_content()
+    assert "The package tinycounts could not be loaded" in details
+    assert "--wheels" in details
     deadline = time.monotonic() + 10
     while not (told := [line for line in caplog.messages if "a page failed" in line]):
         assert time.monotonic() < deadline, "the server was not told"
@@ -162,7 +164,7 @@ def test_an_environment_that_cannot_be_played_is_said_on_the_screen_and_to_the_s
     if own:
         page_file = begin(tmp_path / "begun", 1, page=True)[-1]
     relay = served(PIXELS.replace("def reset(self, seed=None, options=None)", "def reset(self)"), page=page_file)
-    page = open_page(f"{relay.url}?autojoin=1")
+    page = open_page(f"{relay.url}?autojoin=1&details")
     page.get_by_text("Watched.reset() takes no seed").first.wait_for(timeout=SOON)
     deadline = time.monotonic() + 10
     while not any("a page failed" in line and "takes no seed" in line for line in caplog.messages):

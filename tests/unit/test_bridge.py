@@ -585,8 +585,13 @@ def test_hud_metrics_and_state_are_json_with_the_contracts_words() -> None:
     state = json.loads(bridge.view.state())
     assert (state["p2pHealthy"], state["p2pConnected"], state["syncEpoch"], state["settled"]) == (True, True, 0, False)
     assert state["pendingRollbackFrame"] is None
+    assert hud["outcome"] is None
     two.until(done(two))
     two.until(lambda: all(json.loads(page.bridge.view.state())["settled"] for page in two.pages), most=100)
+    won = [json.loads(page.bridge.view.hud())["outcome"] for page in two.pages]
+    ends = [json.loads(list(bridge.trajectory.lines(episode))[-2])["infos"]["0"]["score"] for episode in (0, 1)]
+    assert won[0]["points"] == [sum(of_seat) for of_seat in zip(*ends, strict=True)]
+    assert won[0] == won[1]
 
 
 class Objectives(volley.Volley):

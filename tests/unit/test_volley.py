@@ -462,7 +462,8 @@ def test_what_is_drawn_keeps_to_the_contract() -> None:
         assert len(shown) < 120
         env.step({0: next(left), 1: next(right)})
     assert seen == set(KEYS)
-    assert any("wins the match!" in item.get("text", "") for item in env.render())
+    gains = [item for item in env.render() if item.get("text") == "+1"]
+    assert [item["x"] for item in gains] == [env.s[f"x{env.s['winner']}"] / 256]
 
 
 def test_what_never_moves_is_drawn_on_frame_0_only() -> None:

@@ -82,7 +82,7 @@ def test_an_import_across_is_reported(name: str, source: str, complaint: str) ->
 
 def test_the_demo_site_ships_the_core_and_the_demo_only() -> None:
     names = {name for _, name in pages.shims(WEB)}
-    assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "watch", "index.html"}
+    assert {PurePosixPath(name).parts[0] for name in names} == {"core", "demo", "watch"}
     assert {f"demo/{path.name}" for path in (WEB / "demo").iterdir()} - {pages.FRONT} <= names
 
 

@@ -33,6 +33,7 @@ import { Ticker } from './timer.js';
  * @property {Record<string, any>} settings
  * @property {number} [joined_ms] when the player asked for a game, ms since the epoch
  * @property {number} [load] how often the page was loaded again in this game, as the server says
+ * @property {'most' | 'least' | 'none' | undefined} [winner] whose points win; default: most, where the environment says a score
  * @property {unknown} [turn_config]
  * @property {unknown[]} [ice_servers]
  */

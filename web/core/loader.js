@@ -37,6 +37,8 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
  * @property {string} [title]
  * @property {string} [intro]
  * @property {Record<string, unknown>} [action_mapping]
+ * @property {Record<string, string>} [action_names] what the keys of it do
+ * @property {'most' | 'least' | 'none'} [winner] whose points win
  * @property {unknown[]} [ice_servers]
  * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  * @property {Record<string, string>} [page_policies] by player, the modules of those that one page computes

@@ -11,6 +11,7 @@ import { load } from '../core/loader.js';
 import { keptSeat, secret, takeParting } from '../core/seat.js';
 import { connectSocket } from '../core/socket.js';
 import { Comeback } from './comeback.js';
+import { saveUnsent } from './ending.js';
 import { DEFAULT_MAPPING } from './keys.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
@@ -32,7 +33,7 @@ let socket = null;
 
 async function main() {
   onClick('error-retry', () => location.reload());
-  screens.showKeys(DEFAULT_MAPPING);
+  if (new URLSearchParams(location.search).has('details')) document.documentElement.dataset['view'] = 'developer';
   if (kept !== null) screens.showStart('returning');
   const connected = socket = await connectSocket(new URL('../vendor/socket.io.esm.min.js', import.meta.url).href, sessionId, report);
   const comeback = new Comeback(connected, kept);
@@ -49,9 +50,9 @@ async function main() {
   for (const { event, data } of takeParting()) await outbox.put(event, data);
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
   page.pycoreLoaded = loaded;
-  const { title, intro, action_mapping: mapping } = loaded.manifest;
+  const { title, intro, action_mapping: mapping = DEFAULT_MAPPING, action_names: names } = loaded.manifest;
   screens.setTexts(title, intro);
-  if (mapping) screens.showKeys(mapping);
+  screens.showKeys(mapping, names);
 
   visit = new Visit(loaded, connected, outbox, sessionId, comeback);
   const running = visit;
@@ -61,8 +62,9 @@ async function main() {
   onClick('save-metrics', () => running.save('metrics'));
   onClick('save-records', () => running.save('records'));
   onClick('save-experienced', () => running.save('experienced'));
+  onClick('save-unsent', () => saveUnsent(outbox));
   onClick('error-save', () => running.save('records'));
-  onClick('leftover-save', () => running.saveLeftover());
+  onClick('leftover-save', () => saveUnsent(outbox));
   onClick('leftover-discard', () => outbox.discard());
   window.addEventListener('pagehide', guard(report, 'pagehide', () => running.depart()));
   // A page that comes back from the browser's cache has lost its connections.

@@ -8,7 +8,7 @@
  * before the page was hidden.
  */
 
-import { BEGINS } from './words.js';
+import { text } from './texts.js';
 
 /** @typedef {import('./status.js').PagePhase} PagePhase */
 
@@ -34,7 +34,7 @@ export class Attention {
     this.#plays = plays;
     if (plays && this.#document.hidden) {
       this.#title = this.#document.title;
-      this.#document.title = `${BEGINS} – ${this.#title}`;
+      this.#document.title = `${text('game.begins')} – ${this.#title}`;
     } else if (!plays) this.#endCall();
     this.#keepAwake();
   }

@@ -3,30 +3,33 @@
 
 import { points } from './hud.js';
 import { download, summaryRows } from './screens.js';
-import { ended, listedName } from './words.js';
+import { number, text } from './texts.js';
+import { ended, listedName, won } from './words.js';
 
 /**
  * What the end screen shows of a game.
  *
  * @param {string} code why the session ended
- * @param {string} text the same in words, where there are any
+ * @param {string} reason the same in words, where there are any
  * @param {import('./hud.js').HudData} hud the last one
  * @param {string[]} lines everybody's points at the end of each episode
  * @param {any} metrics `exportSessionMetrics()`
  * @param {unknown} [player] whom it is due to
  * @returns {import('./screens.js').End}
  */
-export function ending(code, text, hud, lines, metrics, player = undefined) {
+export function ending(code, reason, hud, lines, metrics, player = undefined) {
   const gained = points(hud);
   /** @type {[string, string][]} */
   const tiles = gained && hud.num_episodes === 1
-    ? hud.players.map((_, seat) => [listedName(hud.players, seat), String(gained[seat] ?? 0)])
+    ? hud.players.map((_, seat) => [listedName(hud.players, seat), number(gained[seat] ?? 0)])
     : [];
-  if (typeof hud.score === 'number') tiles.push(['Score', String(hud.score)]);
+  if (typeof hud.score === 'number') tiles.push([text('end.score'), number(hud.score)]);
   /** @type {[string, string][]} */
-  const rounds = hud.num_episodes > 1 ? lines.map((line, index) => [`Round ${index + 1}`, line]) : [];
+  const rounds = hud.num_episodes > 1 ? lines.map((line, index) => [text('end.round', { round: index + 1 }), line]) : [];
   return {
-    lead: ended(code, text, hud.players, hud.players.findIndex(({ id }) => String(id) === String(player))),
+    lead: ended(code, reason, hud.players, hud.players.findIndex(({ id }) => String(id) === String(player))),
+    // Of a game that somebody left, nobody is called its winner.
+    outcome: code === 'complete' ? won(hud.outcome, hud.players) : '',
     tiles,
     rounds: rounds.filter(([, line]) => line !== ''),
     rows: summaryRows(metrics),
@@ -45,4 +48,9 @@ export function saveFile(game, what, experienced) {
   } else if (what === 'experienced') {
     download(`experienced-${name}.jsonl`, experienced, 'application/x-ndjson');
   } else download(`trajectory-${name}.jsonl`, game.records(), 'application/x-ndjson');
+}
+
+/** What the server has not got, earlier sessions included. @param {import('./storage.js').Outbox} outbox */
+export function saveUnsent(outbox) {
+  download('unsent.json', `${JSON.stringify(outbox.items, null, 1)}\n`, 'application/json');
 }

@@ -8,7 +8,8 @@
  */
 
 import { RETURNING } from './handed.js';
-import { element, frames, keySymbol, make, notice as showNotice, say, singleKeys } from './screens.js';
+import { element, frames, keyMeaning, keySymbol, make, notice as showNotice, say, singleKeys } from './screens.js';
+import { forDeveloper, hasText, number, text } from './texts.js';
 import {
   catchingUp, gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble, waitsForServer, withoutServer,
 } from './words.js';
@@ -53,7 +54,11 @@ const MANY = 4;
  * @property {string} phase
  * @property {[number, number] | null} [catching_up] of a page that comes back: frames that were stepped again, and all
  * @property {string} notice a word to the player, while it is to be shown
+ * @property {string} [notice_code] the same as a name in the table of texts
+ * @property {Outcome | null} [outcome] when all rounds are over, and somebody wins
  */
+
+/** @typedef {{points: number[], first: number[], by: number}} Outcome points of all rounds by seat, who has most, and how many more */
 
 /**
  * Points by seat, or null if the game has no points per player.
@@ -62,8 +67,8 @@ const MANY = 4;
  * @returns {number[] | null}
  */
 export function points({ score, rewards, players }) {
-  const bySeat = Array.isArray(rewards) || !rewards ? rewards : players.map(({ id }) => rewards[String(id)] ?? 0);
-  const gained = score ?? bySeat;
+  const said = /** @type {any} */ (score ?? rewards);
+  const gained = !said || typeof said !== 'object' || Array.isArray(said) ? said : players.map(({ id }) => said[String(id)] ?? 0);
   // Rewards that are vectors are in the data; a person needs one number.
   return Array.isArray(gained) && gained.every(Number.isFinite) ? /** @type {number[]} */ (gained) : null;
 }
@@ -79,9 +84,6 @@ export function pointsLine(data) {
   if (gained === null) return '';
   return data.players.map((_, seat) => `${listedName(data.players, seat)} ${number(gained[seat] ?? 0)}`).join(' · ');
 }
-
-/** @param {number} value */
-const number = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(1));
 
 export class Hud {
   /** @type {Map<Element, string>} */ #shown = new Map();
@@ -105,16 +107,16 @@ export class Hud {
     this.fps = fps;
     this.maxSteps = maxSteps;
     element('details').replaceChildren();
-    element('details').hidden = !new URLSearchParams(location.search).has('details');
+    element('details').hidden = !forDeveloper();
     element('hud-players').replaceChildren();
-    this.banner('Getting ready', 'Connecting…');
+    this.banner(text('game.getting_ready'), text('start.loading'));
   }
 
-  /** @param {Element} target @param {string} text */
-  #text(target, text) {
-    if (this.#shown.get(target) === text) return;
-    this.#shown.set(target, text);
-    target.textContent = text;
+  /** @param {Element} target @param {string} what */
+  #text(target, what) {
+    if (this.#shown.get(target) === what) return;
+    this.#shown.set(target, what);
+    target.textContent = what;
   }
 
   /** Somebody is gone for good; `onDrop` is what the study does then, once that is settled. @param {unknown} player @param {string} [onDrop] */
@@ -146,7 +148,7 @@ export class Hud {
     if (!up && !over) showNotice(withoutServer(players));
     this.#players(data);
     this.#changes(data.players, now);
-    const whole = typeof data.score === 'number' ? `Score ${number(data.score)}` : '';
+    const whole = typeof data.score === 'number' ? text('game.score', { score: data.score }) : '';
     this.#text(element('hud-score'), whole);
     this.#text(element('hud-round'), this.#round(data));
     this.#details(data);
@@ -157,7 +159,7 @@ export class Hud {
   #round({ episode, num_episodes: episodes, frame, phase }) {
     // Between two rounds the banner says which one is over; the line keeps its place.
     if (phase.startsWith('between')) return '\u00a0';
-    const round = episodes > 1 ? `Round ${Math.min(episode + 1, episodes)} of ${episodes}` : '';
+    const round = episodes > 1 ? text('game.round', { round: Math.min(episode + 1, episodes), rounds: episodes }) : '';
     // A limit of many minutes is a safety net, not something to play against.
     const left = Math.max(0, (this.maxSteps - frame) / this.fps);
     if (this.maxSteps === 0 || this.maxSteps / this.fps > 300) return round;
@@ -180,8 +182,7 @@ export class Hud {
         const dot = make('span', 'dot');
         dot.style.background = player.color ?? `var(--seat-${seat % 8})`;
         dot.setAttribute('aria-hidden', 'true');
-        item.append(dot, make('span', 'name', playerName(players, seat)), make('span', 'points'));
-        if (player.you && player.name) item.append(make('span', 'badge', 'you'));
+        item.append(dot, make('span', 'name', listedName(players, seat)), make('span', 'points'));
         if (!player.you && !player.policy) item.append(make('span', 'badge'));
         return item;
       }));
@@ -217,10 +218,10 @@ export class Hud {
     });
   }
 
-  /** @param {string} text @param {number} now s */
-  #tell(text, now) {
-    this.#change = { text, until: now + CHANGE_SHOWN_FOR };
-    say(text);
+  /** @param {string} what @param {number} now s */
+  #tell(what, now) {
+    this.#change = { text: what, until: now + CHANGE_SHOWN_FOR };
+    say(what);
   }
 
   /** @param {HudData} data */
@@ -230,7 +231,7 @@ export class Hud {
     const others = players.flatMap((player, seat) => (player.you || player.policy ? [] : [{ player, seat }]));
     /** @type {[string, string][]} */
     const values = [
-      ['Frame', String(frame)], ['Rollbacks', String(rollbacks)], ['Longest rollback', frames(deepest)],
+      [text('details.frame'), String(frame)], [text('details.rollbacks'), String(rollbacks)], [text('details.longest'), frames(deepest)],
       ...others.map(({ player, seat }) => /** @type {[string, string]} */ ([
         playerName(players, seat),
         `${standing(player)}${typeof player.rtt_ms === 'number' && !player.gone ? `, ${Math.round(player.rtt_ms)} ms` : ''}`,
@@ -251,7 +252,7 @@ export class Hud {
   }
 
   /** @param {HudData} data @param {number} now s */
-  #notices({ stalled, phase, players, notice, catching_up: catching }, now) {
+  #notices({ stalled, phase, players, notice: plain, notice_code: code, catching_up: catching }, now) {
     if (catching) this.banner(...catchingUp(...catching));
     else if (phase === 'playing' || phase === 'holding') this.banner('', '');
     else if (phase === 'connecting') this.#text(element('banner-text'), gettingReady(players));
@@ -263,25 +264,30 @@ export class Hud {
     const silent = players.some(({ interrupted, returning, gone }) => (interrupted || returning) && !gone);
     const change = now < this.#change.until ? this.#change.text : '';
     // A word to the own player is there for a few seconds only; the others come again.
-    const text = notice || (silent ? problem : change || problem);
-    const pill = element('stall');
-    pill.hidden = text === '';
-    if (text) this.#text(pill, text);
+    const notice = code && hasText(`notice.${code}`) ? text(`notice.${code}`) : plain;
+    this.#pill(notice || (silent ? problem : change || problem));
     if (notice !== this.#notice && notice) say(notice);
-    if (silent && problem !== this.#problem) say(problem);
+    // Whoever hears the page instead of seeing it wonders no less why nothing moves.
+    if (problem && problem !== this.#problem) say(problem);
     this.#notice = notice;
-    this.#problem = silent ? problem : '';
+    this.#problem = problem;
   }
 
-  /** A message over the picture, or '' to take it away. @param {string} title @param {string} text */
-  banner(title, text) {
+  /** A line under the picture, which keeps its place without one, or '' to take it away. @param {string} what */
+  #pill(what) {
+    element('stall').classList.toggle('shown', what !== '');
+    this.#text(element('stall'), what);
+  }
+
+  /** A message over the picture, or '' to take it away. @param {string} title @param {string} more */
+  banner(title, more) {
     const banner = element('banner');
     banner.hidden = title === '';
     const isNew = title !== '' && this.#shown.get(element('banner-title')) !== title;
     this.#text(element('banner-title'), title);
-    this.#text(element('banner-text'), text);
+    this.#text(element('banner-text'), more);
     // What only counts up is not told anew.
-    if (isNew) say(`${title}. ${text}`);
+    if (isNew) say(`${title}. ${more}`);
   }
 }
 
@@ -289,9 +295,10 @@ export class Hud {
  * Touch buttons for a mapping: directions on the left, the rest on the right.
  *
  * @param {import('./keys.js').Mapping} mapping
+ * @param {Record<string, string>} [names] what the keys do, in the study's words
  * @returns {HTMLElement[]} the buttons, in the page
  */
-export function makeTouchButtons(mapping) {
+export function makeTouchButtons(mapping, names = {}) {
   const left = make('div');
   const right = make('div');
   const buttons = singleKeys(mapping).map((key) => {
@@ -299,7 +306,7 @@ export function makeTouchButtons(mapping) {
     button.type = 'button';
     button.tabIndex = -1;
     button.dataset['key'] = key;
-    button.setAttribute('aria-label', key);
+    button.setAttribute('aria-label', keyMeaning(key, names) || keySymbol(key));
     (['ArrowLeft', 'ArrowRight', 'a', 'd'].includes(key) ? left : right).append(button);
     return button;
   });

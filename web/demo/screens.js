@@ -7,7 +7,8 @@
  */
 
 import { STEPS } from '../core/loader.js';
-import { COMING_BACK, GAME_OVER, waiting } from './words.js';
+import { forDeveloper, hasText, percent, text } from './texts.js';
+import { failed, waiting } from './words.js';
 
 /** @typedef {'start' | 'waiting' | 'game' | 'end' | 'error'} ScreenName */
 
@@ -49,21 +50,19 @@ export function show(name) {
 }
 
 /** A number of frames in words. @param {number} count */
-export function frames(count) {
-  return `${count} ${count === 1 ? 'frame' : 'frames'}`;
-}
+export const frames = (count) => text('details.frames', { count });
 
-/** Say something to a screen reader. @param {string} text */
-export function say(text) {
+/** Say something to a screen reader. @param {string} what */
+export function say(what) {
   const live = element('live');
-  if (live.textContent !== text) live.textContent = text;
+  if (live.textContent !== what) live.textContent = what;
 }
 
-/** Show a connection problem above everything, or take it away with ''. @param {string} text */
-export function notice(text) {
+/** Show a connection problem above everything, or take it away with ''. @param {string} what */
+export function notice(what) {
   const line = element('notice');
-  line.hidden = text === '';
-  if (line.textContent !== text) line.textContent = text;
+  line.hidden = what === '';
+  if (line.textContent !== what) line.textContent = what;
 }
 
 // ------------------------------------------------------------------ start
@@ -87,7 +86,8 @@ export function setTexts(title, intro) {
 export function showStart(whom) {
   texts.title ||= element('start-title').textContent ?? '';
   texts.intro ||= element('start-intro').textContent ?? '';
-  const { title, intro } = whom === 'returning' ? COMING_BACK : { title: texts.title, intro: whom === 'over' ? GAME_OVER : texts.intro };
+  const title = whom === 'returning' ? text('back.title') : texts.title;
+  const intro = whom === 'new' ? texts.intro : text(whom === 'returning' ? 'back.intro' : 'back.over');
   element('screen-start').dataset['for'] = whom;
   element('start-title').textContent = title;
   element('start-intro').textContent = intro;
@@ -95,16 +95,6 @@ export function showStart(whom) {
   element('play').hidden = whom === 'returning';
   if (whom !== 'new') say(`${title}. ${intro}`);
 }
-
-/** @type {Record<import('../core/loader.js').Step, string>} */
-const STEP_TEXT = {
-  manifest: 'Looking up what to load',
-  python: 'Loading Python',
-  core: 'Loading the game core',
-  packages: 'Loading packages',
-  game: 'Loading the game',
-  ready: 'Ready',
-};
 
 /** Where the bar stands at the beginning of each step, %; Python is nearly all of the bytes. */
 const STEP_START = { manifest: 0, python: 3, core: 80, packages: 84, game: 94, ready: 100 };
@@ -115,12 +105,15 @@ export function showProgress({ step, fraction, bytes, what = '' }) {
   const next = STEPS[index + 1];
   const from = STEP_START[step];
   const to = next ? STEP_START[next] : 100;
-  const percent = Math.round(from + (to - from) * (fraction ?? 0));
-  const text = bytes > 0 ? `${STEP_TEXT[step]}, ${(bytes / 1e6).toFixed(1)} MB` : [STEP_TEXT[step], what].filter(Boolean).join(': ');
+  const percentage = Math.round(from + (to - from) * (fraction ?? 0));
+  const loaded = bytes > 0 ? `${(bytes / 1e6).toFixed(1)} MB` : what;
+  const said = forDeveloper()
+    ? text('step.loading', { what: [text(`step.${step}`), loaded].filter(Boolean).join(', ') })
+    : text('start.progress', { percent: percent(percentage / 100) });
   const bar = element('load-bar');
-  bar.setAttribute('aria-valuenow', String(percent));
-  bar.setAttribute('aria-valuetext', text);
-  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${percent}%`;
+  bar.setAttribute('aria-valuenow', String(percentage));
+  bar.setAttribute('aria-valuetext', said);
+  /** @type {HTMLElement} */ (bar.firstElementChild).style.width = `${percentage}%`;
   for (const item of /** @type {NodeListOf<HTMLElement>} */ (element('load-steps').querySelectorAll('li'))) {
     const place = STEPS.indexOf(/** @type {any} */ (item.dataset['step']));
     item.classList.toggle('done', place < index || step === 'ready');
@@ -129,19 +122,20 @@ export function showProgress({ step, fraction, bytes, what = '' }) {
     if (place === index && step !== 'ready') item.setAttribute('aria-current', 'step');
     else item.removeAttribute('aria-current');
   }
-  if (step !== 'ready') element('play').textContent = `${text}…`;
+  if (step !== 'ready') element('play').textContent = said;
 }
 
-const KEY_NAMES = /** @type {Record<string, string>} */ ({
-  ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', ' ': 'Space',
-});
-const KEY_MEANING = /** @type {Record<string, string>} */ ({
-  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down',
-});
+/** @type {Record<string, string>} */
+const KEY_SYMBOLS = { ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓' };
 
 /** @param {string} key */
 export function keySymbol(key) {
-  return KEY_NAMES[key] ?? key.toUpperCase();
+  return KEY_SYMBOLS[key] ?? (key === ' ' ? text('key.space') : key.length === 1 ? key.toUpperCase() : key);
+}
+
+/** What a key does: in the study's words, or else where its arrow points; '' for another one. @param {string} key @param {Record<string, string>} names */
+export function keyMeaning(key, names) {
+  return names[key] ?? (hasText(`key.${key}`) ? text(`key.${key}`) : '');
 }
 
 /**
@@ -153,11 +147,11 @@ export function singleKeys(mapping) {
   return [...new Set(Object.keys(mapping).flatMap((name) => (name === ',' ? [name] : name.split(','))))];
 }
 
-/** @param {import('./keys.js').Mapping} mapping */
-export function showKeys(mapping) {
+/** @param {import('./keys.js').Mapping} mapping @param {Record<string, string>} [names] what they do */
+export function showKeys(mapping, names = {}) {
   element('start-keys').replaceChildren(...singleKeys(mapping).map((key) => {
     const hint = make('span');
-    hint.append(make('kbd', '', keySymbol(key)), KEY_MEANING[key] ?? '');
+    hint.append(make('kbd', '', keySymbol(key)), keyMeaning(key, names));
     return hint;
   }));
 }
@@ -165,16 +159,15 @@ export function showKeys(mapping) {
 /** Offer what is left of earlier sessions. @param {number} count */
 export function showLeftover(count) {
   element('start-leftover').hidden = count <= 0;
-  element('leftover-text').textContent = 'Data of an earlier session has not reached the server yet; it is sent as soon as possible.';
 }
 
 // ------------------------------------------------------------------ waiting room
 
 /** @param {{cur_num_players?: number, players_needed?: number, ms_remaining?: number | null}} room */
 export function showWaiting({ cur_num_players: here = 1, players_needed: missing = 1, ms_remaining: ms = null }) {
-  const { title, text } = waiting(here, missing);
+  const { title, text: said } = waiting(here, missing);
   element('waiting-title').textContent = title;
-  element('waiting-count').textContent = text;
+  element('waiting-count').textContent = said;
   element('waiting-seats').replaceChildren(...Array.from({ length: here + missing }, (_, seat) => {
     const dot = make('span', seat < here ? 'here' : 'missing');
     dot.style.setProperty('--seat', `var(--seat-${seat % 8})`);
@@ -183,7 +176,7 @@ export function showWaiting({ cur_num_players: here = 1, players_needed: missing
   const seconds = ms === null ? 0 : Math.ceil(ms / 1000);
   const rest = seconds % 60;
   element('waiting-time').textContent = seconds > 0
-    ? `Time left to wait: ${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')}`
+    ? text('waiting.time', { time: `${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')}` })
     : '';
 }
 
@@ -197,19 +190,19 @@ export function showWaiting({ cur_num_players: here = 1, players_needed: missing
  */
 export function summaryRows(metrics) {
   const { connection, inputs, rollbacks, quality, sync } = metrics;
-  const type = /** @type {Record<string, string>} */ ({
-    direct: 'peer-to-peer, direct', relay: 'peer-to-peer, relayed (TURN)', unknown: 'through the server',
-  })[connection.type] ?? String(connection.type);
-  return [
-    ['Connection', type],
-    ['Frames played', String(metrics.frames.total)],
-    ['Inputs sent, P2P / socket.io', `${inputs.sentViaP2P} / ${inputs.sentViaSocketIO}`],
-    ['Inputs received, P2P / socket.io', `${inputs.receivedViaP2P} / ${inputs.receivedViaSocketIO}`],
-    ['Late inputs (rollback events)', String(rollbacks.count)],
-    ['Longest rollback', frames(rollbacks.maxFrames)],
-    ['Fallback to the server', quality.p2pFallbackTriggered ? `yes, first in frame ${quality.p2pFallbackFrame}` : 'never'],
-    ['States that differed', String(sync.p2pHashMismatches?.length ?? sync.p2pHashMismatches)],
+  const type = `summary.${connection.type}`;
+  /** @type {[string, string][]} */
+  const rows = [
+    ['connection', hasText(type) ? text(type) : String(connection.type)],
+    ['frames', String(metrics.frames.total)],
+    ['sent', `${inputs.sentViaP2P} / ${inputs.sentViaSocketIO}`],
+    ['received', `${inputs.receivedViaP2P} / ${inputs.receivedViaSocketIO}`],
+    ['late', String(rollbacks.count)],
+    ['longest', frames(rollbacks.maxFrames)],
+    ['fallback', quality.p2pFallbackTriggered ? text('summary.fallback_at', { frame: String(quality.p2pFallbackFrame) }) : text('summary.never')],
+    ['differed', String(sync.p2pHashMismatches?.length ?? sync.p2pHashMismatches)],
   ];
+  return rows.map(([name, value]) => [text(`summary.${name}`), value]);
 }
 
 /** @param {[string, string][]} rows */
@@ -228,14 +221,17 @@ function tableBody(rows) {
 /**
  * @typedef {object} End
  * @property {string} lead
+ * @property {string} outcome who won, or ''
  * @property {[string, string][]} tiles label and value
  * @property {[string, string][]} rounds name and points
  * @property {[string, string][]} rows name and value
  */
 
 /** @param {End} end */
-export function showEnd({ lead, tiles, rounds, rows }) {
+export function showEnd({ lead, outcome, tiles, rounds, rows }) {
   element('end-lead').textContent = lead;
+  element('end-outcome').textContent = outcome;
+  element('end-outcome').hidden = outcome === '';
   element('end-scores').replaceChildren(...tiles.map(([label, value]) => {
     const tile = make('div');
     tile.append(make('b', '', value), make('span', '', label));
@@ -255,17 +251,14 @@ export function showEnd({ lead, tiles, rounds, rows }) {
 export function showStored({ pending, refused }, durable) {
   const line = element('end-stored');
   line.className = 'store';
+  element('save-unsent').hidden = pending === 0 || refused.length === 0;
   if (pending === 0) {
     line.classList.add('stored');
-    line.textContent = 'Your data is stored. You can close this page.';
+    line.textContent = text('store.stored');
   } else if (refused.length > 0) {
     line.classList.add('late');
-    line.textContent = `The server did not take ${pending} of the data sets (${refused[0]}). Please use the downloads below.`;
-  } else {
-    line.textContent = durable
-      ? `Storing your data, ${pending} to go… It is kept in this browser until the server has it.`
-      : `Storing your data, ${pending} to go… Please keep this page open.`;
-  }
+    line.textContent = forDeveloper() ? text('store.refused_why', { count: pending, why: refused[0] ?? '' }) : text('store.refused');
+  } else line.textContent = text(durable ? 'store.kept' : 'store.open');
 }
 
 // ------------------------------------------------------------------ errors
@@ -274,11 +267,11 @@ export function showStored({ pending, refused }, durable) {
  * @param {{code: string, message: string, advice: string, details: string}} error
  * @param {boolean} canSave
  */
-export function showError({ code, message, advice, details }, canSave) {
+export function showError(error, canSave) {
+  const { message, advice, details } = failed(error);
   element('error-message').textContent = message;
-  element('error-advice').textContent = advice
-    || 'Reload the page to try again. If this comes again, tell the person who runs the study the error code.';
-  element('error-code').textContent = code;
+  element('error-advice').textContent = advice;
+  element('error-code').textContent = error.code;
   element('error-save').hidden = !canSave;
   const more = element('error-details');
   more.hidden = details === '';

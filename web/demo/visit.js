@@ -19,7 +19,8 @@ import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { showRoom } from './room.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
-import { NO_SERVER, REFUSALS, REPLACED } from './words.js';
+import { text } from './texts.js';
+import { refusal, withoutConnection } from './words.js';
 
 export class Visit {
   #attention = new Attention();
@@ -78,13 +79,13 @@ export class Visit {
     this.#enter('start');
     const play = screens.element('play');
     play.removeAttribute('disabled');
-    play.textContent = 'Play';
-    screens.say('The game is loaded. Press Play to join.');
+    play.textContent = text('start.play');
+    screens.say(text('start.ready', { play: text('start.play') }));
   }
 
   /** Into the game in which this page was when it was loaded again; once more when the connection is back. */
   #comeBack() {
-    if (!this.socket.connected) return screens.notice('Connecting to the server…');
+    if (!this.socket.connected) return screens.notice(text('server.connecting'));
     this.comeback.join(this.sessionId).then((kept) => {
       if (!kept && status.phase === 'returning') this.#notBack('over');
     }, (error) => report('visit.return', error));
@@ -116,7 +117,7 @@ export class Visit {
     this.#enter('waiting');
     screens.showWaiting({});
     screens.show('waiting');
-    if (!this.#join()) screens.notice('Connecting to the server…');
+    if (!this.#join()) screens.notice(text('server.connecting'));
   }
 
   /** Another game, once the others have what they need from us of this one, or do not fetch it. */
@@ -156,7 +157,7 @@ export class Visit {
       this.outbox.kick();
     } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
       this.#stop(new PageError('server-closed', 'The server closed the connection.'));
-    } else if (active || state === 'refused') screens.notice(REFUSALS[reason] ?? NO_SERVER);
+    } else if (active || state === 'refused') screens.notice(withoutConnection(reason));
   }
 
   /** @param {string} event @param {any} data @param {number} arrival */
@@ -190,7 +191,7 @@ export class Visit {
 
   /** @param {{code?: string, message?: string, event?: string}} refusal */
   #onRefusal({ code = 'refused', message = 'The server refused something.', event = '' }) {
-    const error = new PageError(code, REFUSALS[code] ?? message, code === 'replaced' ? REPLACED : '');
+    const error = refusal(code, message);
     report(`server ${event}`, error);
     if (['waiting', 'returning'].includes(status.phase) && code !== 'store_failed') this.#stop(error);
     else if (code === 'replaced' && this.#game !== null && status.phase !== 'done') this.#replaced(error);
@@ -220,7 +221,7 @@ export class Visit {
     screens.show('game');
     const hud = this.#hud = new Hud(settings);
     const keys = new KeyState(this.mapping);
-    this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping), report);
+    this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping, this.loaded.manifest.action_names), report);
     this.#renderer = new Renderer(screens.element('canvas'), report);
     try {
       const game = new PycoreGame({
@@ -237,6 +238,7 @@ export class Visit {
           // Who comes back asked for nothing, and waited for nobody.
           ...(this.#joinedAt > 0 ? { joined_ms: this.#joinedAt } : {}),
           load: status.load,
+          winner: this.loaded.manifest.winner,
         },
         socket: this.socket,
         readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
@@ -278,8 +280,8 @@ export class Visit {
         const line = pointsLine(data);
         this.#rounds[news['episode']] = line;
         if (news['episode'] + 1 < data.num_episodes) {
-          hud.banner(`Round ${news['episode'] + 1} of ${data.num_episodes} is over`,
-            [line, 'The next round starts in a moment.'].filter(Boolean).join(' — '));
+          hud.banner(text('game.round_over', { round: news['episode'] + 1, rounds: data.num_episodes }),
+            [line, text('game.next')].filter(Boolean).join(' — '));
         }
         break;
       }
@@ -330,17 +332,17 @@ export class Visit {
   #finish() {
     const game = this.#game;
     if (game === null || status.phase === 'done' || status.phase === 'failed') return;
-    const { code, text, player } = this.#endReason;
+    const { code, text: reason, player } = this.#endReason;
     const metrics = game.exportSessionMetrics();
     forgetSeat();
     if (code === 'no_return' && status.load > 0) {
       this.#stopKeys();
       this.#deposit?.session();
-      this.#notBack(text || code);
+      this.#notBack(reason || code);
       return;
     }
     if (game.phase === 'failed' && metrics.frames.total === 0) {
-      const error = new PageError(code, text || 'The game could not begin.');
+      const error = new PageError(code, reason || 'The game could not begin.');
       tellServer(this.socket, 'begin', error);
       this.#stop(error);
       return;
@@ -348,7 +350,7 @@ export class Visit {
     this.#enter('done');
     this.#stopKeys();
     this.#deposit?.session();
-    screens.showEnd(ending(code, text, game.hud(), this.#rounds, metrics, player));
+    screens.showEnd(ending(code, reason, game.hud(), this.#rounds, metrics, player));
     this.onStored(this.outbox.state);
   }
 
@@ -375,11 +377,6 @@ export class Visit {
   /** @param {'metrics' | 'records' | 'experienced'} what */
   save(what) {
     if (this.#game !== null) saveFile(this.#game, what, this.#deposit?.experiencedRecord ?? '');
-  }
-
-  /** What the server has not got, earlier sessions included. */
-  saveLeftover() {
-    screens.download('unsent.json', `${JSON.stringify(this.outbox.items, null, 1)}\n`, 'application/json');
   }
 
   /** The person goes away, or loads the page again: who may come back to a game does not leave it. */

@@ -2,56 +2,56 @@
 /**
  * What the page says of the players, in the words of people who play: who is there, who is not, and what happens now.
  *
- * No word of networks is among them, but that the server is away. Whoever runs a study finds those in the data, and behind
- * `?details`.
+ * The words themselves stand in the table of texts; here it is chosen which of them are said.
  */
 
+import { PageError } from '../core/errors.js';
+import { forDeveloper, hasText, number, percent, text, textOf, together } from './texts.js';
+
 /** @typedef {import('./hud.js').HudPlayer} HudPlayer */
-
-/** In the title of a page that nobody sees, when the game for which they waited begins. */
-export const BEGINS = 'The game begins';
-
-/** Names in a sentence: "Coral", "Coral and Green", "Coral, Green and Violet". @param {string[]} names */
-export function together(names) {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-}
 
 /** @param {HudPlayer[]} players @param {number} seat */
 export function playerName(players, seat) {
   const player = players[seat];
-  if (!player) return `Player ${seat + 1}`;
-  if (player.name) return player.name;
-  if (player.you) return 'You';
-  return players.length === 2 ? 'Partner' : `Player ${seat + 1}`;
+  if (player?.you) return text('player.you');
+  if (player?.name) return player.name;
+  return players.length === 2 && player ? text('player.partner') : text('player.number', { number: seat + 1 });
 }
 
-/** The same in a list of everybody, where it must be seen which one is oneself. @param {HudPlayer[]} players @param {number} seat */
+/** The same with one's own name, by which a picture may call one. @param {HudPlayer[]} players @param {number} seat */
 export function listedName(players, seat) {
   const player = players[seat];
-  return player?.you && player.name ? `${player.name} (you)` : playerName(players, seat);
+  return player?.you && player.name ? text('player.you_named', { name: player.name }) : playerName(players, seat);
 }
 
 /**
- * The other player in a sentence. With two and without names there is only one to be meant.
+ * The name of somebody in a sentence; '' with two and without names, since there is only one to be meant.
  *
  * @param {HudPlayer[]} players
- * @param {number} seat
+ * @param {number} seat -1: nobody is named
  */
 function subject(players, seat) {
-  const name = playerName(players, seat);
-  return name === 'Partner' ? 'The other player' : name;
+  if (seat < 0) return '';
+  return players.length === 2 && !players[seat]?.name ? '' : playerName(players, seat);
 }
 
-/** How somebody is reached or why not: a word beside the name. @param {HudPlayer} player */
+/** A sentence about several players. @param {string} name of the text @param {HudPlayer[]} players @param {number[]} seats */
+function about(name, players, seats) {
+  const names = seats.map((seat) => subject(players, seat));
+  return textOf(name, together(names), { count: seats.length });
+}
+
+/** What is the matter with somebody: a word beside the name, or ''. @param {HudPlayer} player */
 export function standing({ gone, away, returning, interrupted, hidden, path, connection_type: kind }) {
-  if (gone) return 'left';
-  if (returning) return 'coming back';
-  if (away && interrupted) return 'reloading';
-  if (interrupted) return 'no answer';
-  if (hidden) return 'away';
-  if (!path) return 'connecting';
-  if (path === 'socketio') return 'by the server';
-  return kind === 'relay' ? 'relayed' : 'direct';
+  if (gone) return text('standing.left');
+  if (returning) return text('standing.returning');
+  if (away && interrupted) return text('standing.reloading');
+  if (interrupted) return text('standing.silent');
+  if (hidden) return text('standing.away');
+  if (!path) return text('standing.connecting');
+  if (!forDeveloper()) return '';
+  if (path === 'socketio') return text('standing.server');
+  return text(kind === 'relay' ? 'standing.relayed' : 'standing.direct');
 }
 
 /** @param {HudPlayer[]} players @param {(player: HudPlayer) => unknown} which */
@@ -65,17 +65,13 @@ const seatsOf = (players, which) =>
  * @param {boolean} stalled whether it has been standing for a moment
  */
 export function trouble(players, stalled) {
-  const said = (/** @type {number[]} */ seats) => together(seats.map((seat) => subject(players, seat)));
   const reloading = seatsOf(players, ({ away, returning, interrupted }) => returning || (away && (interrupted || stalled)));
-  if (reloading.length === 1) return `${pageOf(players, reloading[0] ?? 0)} is reloading. The game waits until it is back.`;
-  if (reloading.length > 1) return `The pages of ${said(reloading)} are reloading. The game waits until they are back.`;
+  if (reloading.length > 0) return about('trouble.reloading', players, reloading);
   const silent = seatsOf(players, ({ interrupted }) => interrupted);
-  if (silent.length > 0) return `${said(silent)} ${silent.length === 1 ? 'does' : 'do'} not answer. The game waits a moment.`;
-  const others = seatsOf(players, () => true);
-  if (stalled) return others.length === 1 ? `Waiting for ${sentence(said(others))}…` : 'Waiting for the others…';
+  if (silent.length > 0) return about('trouble.silent', players, silent);
+  if (stalled) return about('trouble.waiting', players, seatsOf(players, () => true));
   const away = seatsOf(players, ({ hidden }) => hidden);
-  if (away.length > 0) return `${said(away)} ${away.length === 1 ? 'is' : 'are'} in another window.`;
-  return '';
+  return away.length > 0 ? about('trouble.hidden', players, away) : '';
 }
 
 /** Whether the game stands for as long as the server is away. @param {HudPlayer[]} players */
@@ -85,26 +81,11 @@ export function waitsForServer(players) {
 
 /** The server is away: what that means for the game. @param {HudPlayer[]} players */
 export function withoutServer(players) {
-  if (waitsForServer(players)) return 'No connection to the server. The game waits until it is back, and goes on by itself.';
+  if (waitsForServer(players)) return text('server.waits');
   const others = seatsOf(players, () => true);
-  if (others.length === 0) return 'No connection to the server. The game goes on.';
-  if (others.some((seat) => !players[seat]?.path)) return NO_SERVER;
-  return 'No connection to the server. The game goes on as long as the players reach each other.';
+  if (others.length === 0) return text('server.alone');
+  return text(others.some((seat) => !players[seat]?.path) ? 'server.trying' : 'server.among_us');
 }
-
-export const NO_SERVER = 'No connection to the server. Trying again…';
-
-/** "Coral’s page" at the beginning of a sentence. @param {HudPlayer[]} players @param {number} seat */
-const pageOf = (players, seat) => `${subject(players, seat)}’s page`;
-
-/** What stands on the first screen of a page that was loaded again in the middle of a game. */
-export const COMING_BACK = {
-  title: 'You are coming back to your game',
-  intro: 'The page is being loaded again. You do not have to do anything, and please keep it open: the game goes on by itself.',
-};
-
-/** The same, where the game is over. */
-export const GAME_OVER = 'Your game has ended meanwhile. You can play a new one.';
 
 /**
  * How far a page is that comes back, while it steps what was played.
@@ -114,15 +95,13 @@ export const GAME_OVER = 'Your game has ended meanwhile. You can play a new one.
  * @returns {[title: string, text: string]}
  */
 export function catchingUp(done, whole) {
-  const share = whole > 0 ? Math.floor((100 * done) / whole) : 0;
-  return ['You are coming back', whole > 0 ? `Catching up: ${share} %` : 'Asking the others…'];
+  // It is not done before it is: 99.6 % are 99 %.
+  const share = whole > 0 ? Math.floor((100 * done) / whole) / 100 : 0;
+  return [text('back.short'), whole > 0 ? text('back.share', { percent: percent(share) }) : text('back.asking')];
 }
 
-/** "The other player" within a sentence. @param {string} name */
-const sentence = (name) => (name === 'The other player' ? 'the other player' : name);
-
 /** @param {HudPlayer[]} players @param {number} seat */
-export const isBack = (players, seat) => `${subject(players, seat)} is back.`;
+export const isBack = (players, seat) => textOf('news.back', subject(players, seat));
 
 /**
  * @param {HudPlayer[]} players
@@ -130,24 +109,15 @@ export const isBack = (players, seat) => `${subject(players, seat)} is back.`;
  * @param {string | undefined} onDrop what the study does then; undefined while it is not decided
  */
 export function hasLeft(players, seat, onDrop) {
-  const gone = isGone(players, seat);
-  if (onDrop === undefined) return `${gone}.`;
-  if (onDrop === 'policy') return `${gone}. The computer plays on instead.`;
-  return onDrop === 'end' ? `${gone}. The game ends.` : `${gone}. The game goes on.`;
-}
-
-/** Nobody is said to have left whose page broke. @param {HudPlayer[]} players @param {number} seat */
-function isGone(players, seat) {
-  const name = seat < 0 ? 'The other player' : subject(players, seat);
-  return players[seat]?.failed ? `${name}’s page has failed` : `${name} has left`;
+  // Nobody is said to have left whose page broke.
+  const gone = textOf(players[seat]?.failed ? 'news.failed' : 'news.left', subject(players, seat));
+  return onDrop === undefined ? gone : `${gone} ${text(`then.${onDrop}`)}`;
 }
 
 /** How many of the others are reached already. @param {HudPlayer[]} players */
 export function gettingReady(players) {
   const others = players.filter(({ you, policy }) => !you && !policy);
-  if (others.length < 2) return 'Connecting to the other player…';
-  const reached = others.filter(({ path }) => path).length;
-  return `Connecting to the other players: ${reached} of ${others.length}…`;
+  return text('game.connecting', { count: others.length, reached: others.filter(({ path }) => path).length });
 }
 
 /**
@@ -158,44 +128,78 @@ export function gettingReady(players) {
  * @returns {{title: string, text: string}}
  */
 export function waiting(here, missing) {
-  const title = missing === 1 ? 'Waiting for another player' : `Waiting for ${missing} more players`;
-  if (here + missing === 2) {
-    return { title, text: 'The game starts by itself as soon as somebody joins. Please keep this page open.' };
-  }
-  const others = here === 1 ? 'You are the first' : `${here} of ${here + missing} are here`;
-  return { title, text: `${others}. The game starts by itself as soon as all ${here + missing} are. Please keep this page open.` };
+  const title = text('waiting.title', { count: missing });
+  const all = here + missing;
+  return { title, text: all === 2 ? text('waiting.pair') : text(here === 1 ? 'waiting.first' : 'waiting.some', { here, all }) };
 }
 
-/** Why a session ended, for the person who played it. @type {Record<string, string>} */
-const ENDINGS = {
-  complete: 'The session is complete.',
-  stop: 'The session was ended.',
-  partition: 'The connection to the others was lost, so the session ended early.',
-  desync: 'The players’ games no longer agreed, so the session ended early.',
-  dropped: 'Your connection was away for too long, so the session ended early for you.',
-  no_return: 'Your page could not come back into the game, so the session ended early.',
-};
+/** Why a session ended, where it is due to somebody, by the code of the end. @type {Record<string, string>} */
+const DUE_TO = { player_left: 'ended.left', no_return: 'ended.not_back', returned: 'ended.returned' };
 
 /**
+ * Why a session ended, for the person who played it.
+ *
  * @param {string} code
- * @param {string} text the reason in words, where there are any
+ * @param {string} reason in words, where there are any: of Python's, and not for participants
  * @param {HudPlayer[]} players
  * @param {number} seat of whom it is due to; -1 if nobody is named
  */
-export function ended(code, text, players, seat) {
-  const name = seat < 0 ? 'The other player' : subject(players, seat);
-  if (code === 'player_left') return `${isGone(players, seat)}, so the session ended early.`;
-  if (code === 'no_return' && seat >= 0) return `${name} could not come back, so the session ended early.`;
-  if (code === 'returned') return `${name} loaded the page again, so the session ended early.`;
-  return ENDINGS[code] ?? `The session ended early: ${text || code}`;
+export function ended(code, reason, players, seat) {
+  const due = DUE_TO[code];
+  if (due && !(code === 'no_return' && seat < 0)) {
+    return textOf(code === 'player_left' && players[seat]?.failed ? 'ended.failed' : due, subject(players, seat));
+  }
+  if (hasText(`ended.${code}`)) return text(`ended.${code}`);
+  return forDeveloper() ? text('ended.reason', { reason: reason || code }) : text('ended.other');
 }
 
-/** What the server's refusals mean to the person in front of the page. @type {Record<string, string>} */
-export const REFUSALS = {
-  waited_too_long: 'Nobody else has come so far. You can try again.',
-  server_full: 'All places are taken at the moment. This page takes the next one that becomes free; please keep it open.',
-  replaced: 'The game was opened in another window, which goes on in place of this one.',
-};
+/**
+ * Who won, and by how much.
+ *
+ * @param {import('./hud.js').Outcome | null | undefined} outcome as Python has it; none: nobody did
+ * @param {HudPlayer[]} players
+ */
+export function won(outcome, players) {
+  if (!outcome) return '';
+  const { points, first, by } = outcome;
+  const me = players.findIndex(({ you }) => you);
+  const mine = number(points[me] ?? 0);
+  const best = number(points[first[0] ?? 0] ?? 0);
+  const others = first.filter((seat) => seat !== me);
+  const name = together(others.map((seat) => subject(players, seat)));
+  if (players.length === 2) {
+    const theirs = number(points[1 - me] ?? 0);
+    if (first.length === 2) return text('outcome.tied', { mine, theirs });
+    if (first[0] === me) return text('outcome.won', { count: by, mine, theirs });
+    return textOf('outcome.lost', name, { count: by, mine, theirs });
+  }
+  if (first.includes(me)) {
+    return others.length > 0 ? text('outcome.group_shared', { names: name, mine }) : text('outcome.group_won', { count: by, mine });
+  }
+  return text(others.length > 1 ? 'outcome.group_others' : 'outcome.group_lost', { names: name, theirs: best, mine });
+}
 
-/** What to do in a window in whose place another one goes on. */
-export const REPLACED = 'Please go on there. You can close this window.';
+/** There is no connection: what the server said of it, where it said something. @param {string} reason */
+export const withoutConnection = (reason) => text(hasText(`refused.${reason}`) ? `refused.${reason}` : 'server.trying');
+
+/** A refusal of the server as an error for the person who plays. @param {string} code @param {string} message the server's */
+export function refusal(code, message) {
+  const [said, toDo] = [`error.${code}`, `advice.${code}`];
+  return new PageError(code, hasText(said) ? text(said) : message, hasText(toDo) ? text(toDo) : '');
+}
+
+/**
+ * What is shown of an error: to a participant what the table has for it, to a developer what happened.
+ *
+ * @param {{code: string, message: string, advice: string, details: string}} error
+ * @returns {{message: string, advice: string, details: string}}
+ */
+export function failed({ code, message, advice, details }) {
+  if (forDeveloper()) return { message, advice: advice || text('advice.other'), details };
+  const [said, toDo] = [`error.${code}`, `advice.${code}`];
+  return {
+    message: text(hasText(said) ? said : 'error.other'),
+    advice: text(hasText(toDo) ? toDo : 'advice.other'),
+    details: [message, advice, details].filter(Boolean).join('\n\n'),
+  };
+}

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { Attention } from '../../../web/demo/attention.js';
-import { BEGINS } from '../../../web/demo/words.js';
+import './english.mjs';
 
 /** A document that can be hidden, and a browser that counts what it is asked. */
 function stage({ hidden = false, refuses = false, wakeLock = true } = {}) {
@@ -34,10 +34,10 @@ test('a page that is hidden when the game begins says so in its title until it i
   attention.entered('waiting');
   assert.equal(page.title, 'Beach volley');
   attention.entered('connecting');
-  assert.equal(page.title, `${BEGINS} – Beach volley`);
+  assert.equal(page.title, `The game begins – Beach volley`);
   attention.entered('playing');
   attention.entered('playing');
-  assert.equal(page.title, `${BEGINS} – Beach volley`);
+  assert.equal(page.title, `The game begins – Beach volley`);
   see(true);
   assert.equal(page.title, 'Beach volley');
   see(false);
@@ -56,7 +56,7 @@ test('a page that is seen needs no call, and the call ends with the game', () =>
   assert.equal(hidden.page.title, 'Beach volley');
   hidden.attention.entered('waiting');
   hidden.attention.entered('connecting');
-  assert.equal(hidden.page.title, `${BEGINS} – Beach volley`, 'the next game calls again');
+  assert.equal(hidden.page.title, `The game begins – Beach volley`, 'the next game calls again');
 });
 
 test('the screen is kept on while a game runs and the page is seen', async () => {

@@ -2,6 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import './english.mjs';
 import { ending } from '../../../web/demo/ending.js';
 
 const METRICS = {
@@ -14,7 +15,7 @@ const PLAYERS = [{ id: 0, you: true }, { id: 1, you: false }];
 test('a session of one round has a tile for each player', () => {
   const hud = { num_episodes: 1, players: PLAYERS, score: [3, 2] };
   const { lead, tiles, rounds } = ending('complete', '', hud, ['You 3 · Partner 2'], METRICS);
-  assert.deepEqual([lead, tiles, rounds], ['The session is complete.', [['You', '3'], ['Partner', '2']], []]);
+  assert.deepEqual([lead, tiles, rounds], ['The game is over.', [['You', '3'], ['Partner', '2']], []]);
 });
 
 test('one of several has a line for each round that has points, and a score of all is a tile', () => {
@@ -33,14 +34,14 @@ test('points are numbers; rewards that are vectors, or endless, or have no sum a
   assert.deepEqual(ending('complete', '', hud, [], METRICS).tiles, [['You', '1'], ['Partner', '2.5']]);
 });
 
-test('an end that the page has no words for is told in those of Python, or by its code', () => {
-  const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: null };
-  assert.equal(ending('no_progress', 'nothing moved', hud, [], METRICS).lead, 'The session ended early: nothing moved');
-  assert.equal(ending('no_progress', '', hud, [], METRICS).lead, 'The session ended early: no_progress');
-});
-
 test('whoever played is told of a desync in plain words, and not which field of the state it was', () => {
   const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: null };
   const { lead } = ending('desync', 'state.ball.x is 0 here and 7 there', hud, [], METRICS);
-  assert.equal(lead, 'The players’ games no longer agreed, so the session ended early.');
+  assert.equal(lead, 'The players’ games no longer agreed, so the game ended early.');
+});
+
+test('who won is said at the end of a whole game, and not of one that somebody left', () => {
+  const hud = { num_episodes: 1, players: PLAYERS, score: [3, 1], outcome: { points: [3, 1], first: [0], by: 2 } };
+  assert.equal(ending('complete', '', hud, [], METRICS).outcome, 'You won by 2 points, 3 to 1.');
+  assert.equal(ending('player_left', '', hud, [], METRICS).outcome, '');
 });

@@ -2,7 +2,9 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { COMING_BACK, GAME_OVER, catchingUp, ended, gettingReady, hasLeft, isBack, listedName, playerName, standing, together, trouble, waiting, waitsForServer, withoutServer } from '../../../web/demo/words.js';
+import { table } from './english.mjs';
+import { together, useTexts } from '../../../web/demo/texts.js';
+import { catchingUp, ended, failed, gettingReady, hasLeft, isBack, listedName, playerName, refusal, standing, trouble, waiting, waitsForServer, withoutServer, won } from '../../../web/demo/words.js';
 
 const NAMED = [
   { id: 0, you: true, name: 'Blue' }, { id: 1, you: false, name: 'Coral', path: 'p2p' },
@@ -12,7 +14,7 @@ const TWO = [{ id: 0, you: true }, { id: 1, you: false, path: 'p2p' }];
 const with_ = (players, changes) => players.map((player, seat) => ({ ...player, ...changes[seat] }));
 
 test('a player has the name of the study, or else a number, or is the partner', () => {
-  assert.deepEqual(NAMED.map((_, seat) => playerName(NAMED, seat)), ['Blue', 'Coral', 'Green', 'Violet']);
+  assert.deepEqual(NAMED.map((_, seat) => playerName(NAMED, seat)), ['You', 'Coral', 'Green', 'Violet']);
   assert.deepEqual(TWO.map((_, seat) => playerName(TWO, seat)), ['You', 'Partner']);
   const three = [...TWO, { id: 2, you: false }];
   assert.deepEqual(three.map((_, seat) => playerName(three, seat)), ['You', 'Player 2', 'Player 3']);
@@ -20,26 +22,22 @@ test('a player has the name of the study, or else a number, or is the partner', 
 });
 
 test('in a list of everybody it is seen which one is oneself', () => {
-  assert.deepEqual(NAMED.map((_, seat) => listedName(NAMED, seat)), ['Blue (you)', 'Coral', 'Green', 'Violet']);
+  assert.deepEqual(NAMED.map((_, seat) => listedName(NAMED, seat)), ['You (Blue)', 'Coral', 'Green', 'Violet']);
   assert.equal(listedName(TWO, 0), 'You');
 });
 
 test('beside a name stands how that player is reached, or why not, the worst first', () => {
   const direct = { path: 'p2p', connection_type: 'direct' };
-  assert.equal(standing(direct), 'direct');
-  assert.equal(standing({ ...direct, connection_type: 'relay' }), 'relayed');
-  assert.equal(standing({ ...direct, path: 'socketio' }), 'by the server');
   assert.equal(standing({ path: null }), 'connecting');
   assert.equal(standing({ ...direct, hidden: true }), 'away');
   assert.equal(standing({ ...direct, hidden: true, interrupted: true }), 'no answer');
   assert.equal(standing({ ...direct, interrupted: true, gone: true }), 'left');
   assert.equal(standing({ ...direct, interrupted: true, away: true }), 'reloading');
-  assert.equal(standing({ ...direct, away: true }), 'direct', 'who is heard has only lost the server');
   assert.equal(standing({ ...direct, returning: true, away: true, interrupted: true }), 'coming back');
 });
 
 test('names are joined as in a sentence', () => {
-  assert.deepEqual([[], ['A'], ['A', 'B'], ['A', 'B', 'C']].map(together), ['', 'A', 'A and B', 'A, B and C']);
+  assert.deepEqual([[], ['A'], ['A', 'B'], ['A', 'B', 'C']].map(together), ['', 'A', 'A and B', 'A, B, and C']);
 });
 
 test('it is said who does not answer, and that the game waits', () => {
@@ -54,9 +52,9 @@ test('whose page failed has not left', () => {
   const failed = with_(TWO, { 1: { failed: true, gone: true } });
   assert.equal(hasLeft(failed, 1, 'end'), 'The other player’s page has failed. The game ends.');
   assert.equal(hasLeft(with_(NAMED, { 1: { failed: true } }), 1, 'default_action'), 'Coral’s page has failed. The game goes on.');
-  assert.equal(ended('player_left', '', failed, 1), 'The other player’s page has failed, so the session ended early.');
-  assert.equal(ended('player_left', '', TWO, 1), 'The other player has left, so the session ended early.');
-  assert.equal(ended('player_left', '', TWO, -1), 'The other player has left, so the session ended early.');
+  assert.equal(ended('player_left', '', failed, 1), 'The other player’s page has failed, so the game ended early.');
+  assert.equal(ended('player_left', '', TWO, 1), 'The other player has left, so the game ended early.');
+  assert.equal(ended('player_left', '', TWO, -1), 'The other player has left, so the game ended early.');
 });
 
 test('whose page is loaded again is named, and that the game waits for it', () => {
@@ -85,8 +83,8 @@ test('while the server is away it is said whether the game waits for it', () => 
 
 test('who comes back sees how far that is', () => {
   assert.deepEqual(catchingUp(0, 0), ['You are coming back', 'Asking the others…']);
-  assert.deepEqual(catchingUp(150, 200), ['You are coming back', 'Catching up: 75 %']);
-  assert.deepEqual(catchingUp(199, 200), ['You are coming back', 'Catching up: 99 %']);
+  assert.deepEqual(catchingUp(150, 200), ['You are coming back', 'Catching up: 75%']);
+  assert.deepEqual(catchingUp(199, 200), ['You are coming back', 'Catching up: 99%']);
 });
 
 test('who is gone is waited for no more', () => {
@@ -127,29 +125,99 @@ test('the waiting room says how many are there and missing', () => {
   });
   assert.deepEqual(waiting(1, 3), {
     title: 'Waiting for 3 more players',
-    text: 'You are the first. The game starts by itself as soon as all 4 are. Please keep this page open.',
+    text: 'You are the first. The game starts by itself as soon as all 4 are here. Please keep this page open.',
   });
   assert.deepEqual(waiting(3, 1), {
     title: 'Waiting for another player',
-    text: '3 of 4 are here. The game starts by itself as soon as all 4 are. Please keep this page open.',
+    text: '3 of 4 are here. The game starts by itself as soon as everybody is. Please keep this page open.',
   });
 });
 
 test('the end names who it is due to', () => {
-  assert.equal(ended('complete', '', NAMED, -1), 'The session is complete.');
-  assert.equal(ended('player_left', '', NAMED, 2), 'Green has left, so the session ended early.');
-  assert.equal(ended('player_left', '', NAMED, -1), 'The other player has left, so the session ended early.');
-  assert.equal(ended('returned', '', NAMED, 1), 'Coral loaded the page again, so the session ended early.');
-  assert.equal(ended('no_return', '', NAMED, 1), 'Coral could not come back, so the session ended early.');
-  assert.equal(ended('no_return', '', NAMED, -1), 'Your page could not come back into the game, so the session ended early.');
-  assert.equal(ended('no_progress', 'nothing moved', NAMED, -1), 'The session ended early: nothing moved');
+  assert.equal(ended('complete', '', NAMED, -1), 'The game is over.');
+  assert.equal(ended('player_left', '', NAMED, 2), 'Green has left, so the game ended early.');
+  assert.equal(ended('player_left', '', NAMED, -1), 'The other player has left, so the game ended early.');
+  assert.equal(ended('returned', '', NAMED, 1), 'Coral loaded the page again, so the game ended early.');
+  assert.equal(ended('no_return', '', NAMED, 1), 'Coral could not come back, so the game ended early.');
+  assert.equal(ended('no_return', '', NAMED, -1), 'Your page could not come back into the game, so the game ended early for you.');
+  assert.equal(ended('no_progress', 'nothing moved', NAMED, -1), 'The game ended early.');
 });
 
-test('no word of networks is said to people who play', () => {
-  const said = [
-    ...['player_left', 'returned', 'no_return', 'partition', 'dropped', 'stop'].map((code) => ended(code, '', NAMED, 1)),
-    trouble(with_(NAMED, { 1: { interrupted: true } }), true), trouble(with_(NAMED, { 1: { returning: true } }), true),
-    COMING_BACK.title, COMING_BACK.intro, GAME_OVER, ...catchingUp(1, 2), trouble(NAMED, true), hasLeft(NAMED, 1, 'end'), gettingReady(NAMED),
-  ].join(' ');
-  assert.doesNotMatch(said, /P2P|socket|peer|rollback|frame|\bms\b|session_id|TURN/i);
+/** Whoever runs the study looks at the page; afterwards it is a participant's again. */
+function asDeveloper(look) {
+  globalThis.document = { documentElement: { lang: 'en', dataset: { view: 'developer' } } };
+  try {
+    look();
+  } finally {
+    delete globalThis.document;
+  }
+}
+
+test('how players are connected is said to a developer alone', () => {
+  const direct = { path: 'p2p', connection_type: 'direct' };
+  assert.deepEqual([direct, { ...direct, connection_type: 'relay' }, { ...direct, path: 'socketio' }].map(standing), ['', '', '']);
+  asDeveloper(() => {
+    assert.equal(standing(direct), 'direct');
+    assert.equal(standing({ ...direct, connection_type: 'relay' }), 'relayed');
+    assert.equal(standing({ ...direct, path: 'socketio' }), 'by the server');
+    assert.equal(standing({ ...direct, away: true }), 'direct', 'who is heard has only lost the server');
+    assert.equal(ended('no_progress', 'nothing moved', NAMED, -1), 'The game ended early: nothing moved');
+    assert.equal(ended('no_progress', '', NAMED, -1), 'The game ended early: no_progress');
+  });
+});
+
+test('a participant is told what to do about a failure, and a developer what failed; what is not in words stands in the details', () => {
+  const broken = { code: 'python-KeyError', message: "KeyError: 'x' (tag.py:3)", advice: '', details: 'Traceback' };
+  const shown = failed(broken);
+  assert.equal(shown.message, 'Something went wrong.');
+  assert.match(shown.advice, /^Reload the page/);
+  assert.equal(shown.details, "KeyError: 'x' (tag.py:3)\n\nTraceback");
+  const offline = failed({ code: 'load-network', message: 'https://x did not come', advice: 'Check it.', details: '' });
+  assert.deepEqual(offline, {
+    message: 'The game could not be loaded completely.',
+    advice: 'Please check your internet connection and reload the page.',
+    details: 'https://x did not come\n\nCheck it.',
+  });
+  asDeveloper(() => assert.equal(failed(broken).message, broken.message));
+});
+
+test('a refusal of the server has words for the person who plays, where there are any', () => {
+  const { message, advice } = refusal('replaced', 'socket 7 took your seat');
+  assert.deepEqual([message, advice], ['The game was opened in another window, which goes on in place of this one.', 'Please go on there. You can close this window.']);
+  assert.equal(refusal('new_code', 'as the server says').message, 'as the server says');
+});
+
+const three = [...TWO, { id: 2, you: false }];
+
+test('of two it is said who won and by how much, with "you" on either side', () => {
+  assert.equal(won({ points: [5, 3], first: [0], by: 2 }, TWO), 'You won by 2 points, 5 to 3.');
+  assert.equal(won({ points: [4, 3], first: [0], by: 1 }, TWO), 'You won by 1 point, 4 to 3.');
+  assert.equal(won({ points: [3, 5], first: [1], by: 2 }, TWO), 'The other player won by 2 points, 5 to 3.');
+  const named = NAMED.slice(0, 2);
+  assert.equal(won({ points: [3, 5], first: [1], by: 2 }, named), 'Coral won by 2 points, 5 to 3.');
+  assert.equal(won({ points: [4, 4], first: [0, 1], by: 0 }, named), 'It is a tie, 4 to 4.');
+  assert.equal(won({ points: [0.5, 0], first: [0], by: 0.5 }, TWO), 'You won by 0.5 points, 0.5 to 0.');
+  assert.equal(won(null, TWO), '');
+});
+
+test('of a group the first is named, and those who share the first place', () => {
+  assert.equal(won({ points: [9, 3, 6], first: [0], by: 3 }, three), 'You won with 9, 3 points ahead of the others.');
+  assert.equal(won({ points: [1, 3, 6], first: [2], by: 3 }, three), 'Player 3 won with 6. You have 1.');
+  assert.equal(won({ points: [6, 3, 6], first: [0, 2], by: 0 }, three), 'You share the first place with Player 3. Each of you has 6.');
+  assert.equal(won({ points: [1, 6, 6], first: [1, 2], by: 0 }, three), 'Player 2 and Player 3 share the first place with 6 each. You have 1.');
+});
+
+test('another language has its own sentences, numbers and joined names', () => {
+  useTexts(table('de'));
+  globalThis.document = { documentElement: { lang: 'de', dataset: {} } };
+  try {
+    const both = with_(NAMED, { 1: { interrupted: true }, 2: { interrupted: true } });
+    assert.equal(trouble(both, true), 'Coral und Green antworten nicht. Das Spiel wartet einen Moment.');
+    assert.equal(trouble(with_(TWO, { 1: { interrupted: true } }), true), 'Die andere Person antwortet nicht. Das Spiel wartet einen Moment.');
+    assert.equal(won({ points: [2.5, 1], first: [0], by: 1.5 }, TWO), 'Sie haben mit 1,5 Punkten Vorsprung gewonnen, 2,5 zu 1.');
+    assert.equal(together(['A', 'B', 'C']), 'A, B und C');
+  } finally {
+    delete globalThis.document;
+    useTexts(table('en'));
+  }
 });

@@ -1,0 +1,79 @@
+"""Who won, for the end screen: where the environment or the study says that somebody wins, and only then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pycore.actions.codec import DiscreteCodec
+from pycore.bridge.outcome import Rounds
+from pycore.records.trajectory import Trajectory
+from pycore.rollback.seats import Seat
+from pycore.session.confirmed import ConfirmedFrame
+from pycore.simulation import StepResult
+
+
+def over(
+    episodes: list[tuple[Any, dict[Any, Any]]], winner: str | None = None, me: int = 0, players: tuple[Any, ...] = (0, 1)
+) -> Rounds:
+    """Rounds of two frames each: the score of the own infos at their end, and the rewards of each frame."""
+    trajectory = Trajectory()
+    rounds = Rounds(players, me, winner, trajectory)
+    seats = [Seat(number, number, DiscreteCodec(2), 0, 0) for number in range(len(players))]
+    off = dict.fromkeys(players, False)
+    for episode, (score, rewards) in enumerate(episodes):
+        for frame in (0, 1):
+            # The score of the last frame counts; another player's infos do not.
+            infos: dict[Any, Any] = {player: {"score": "theirs"} for player in players}
+            infos[players[me]] = {} if score is None else {"score": score if frame else [0] * len(players)}
+            result = StepResult(rewards, off, off, infos, False)
+            row = ConfirmedFrame(episode, frame, seats, (b"\0",) * len(players), result, None)
+            row.complete()
+            trajectory.frame(row)
+        trajectory.end(episode, 2, b"12345678")
+        rounds.ended(episode, 2)
+    return rounds
+
+
+EVEN = {0: 1, 1: 1}
+
+
+def test_a_score_by_player_makes_a_winner_of_all_rounds_together() -> None:
+    assert over([([5, 3], EVEN), ([1, 5], EVEN)]).outcome(2) == {"points": [6, 8], "first": [1], "by": 2}
+    assert over([({"0": 4, "1": 2.5}, EVEN)]).outcome(1) == {"points": [4, 2.5], "first": [0], "by": 1.5}
+
+
+def test_rewards_alone_make_no_winner_unless_the_study_says_so() -> None:
+    """People who play together for rewards of their own have not been told that they play against each other."""
+    rewards = {0: 2, 1: -1}
+    assert over([(None, rewards)]).outcome(1) is None
+    assert over([(None, rewards)], "most").outcome(1) == {"points": [4, -2], "first": [0], "by": 6}
+    assert over([(None, rewards)], "least").outcome(1) == {"points": [4, -2], "first": [1], "by": 6}
+
+
+def test_a_study_may_say_that_nobody_wins() -> None:
+    assert over([([5, 3], EVEN)], "none").outcome(1) is None
+
+
+def test_those_with_as_many_points_share_the_first_place() -> None:
+    three = dict.fromkeys(range(3), 0)
+    shared = over([([4, 1, 4], three)], players=(0, 1, 2)).outcome(1)
+    assert shared == {"points": [4, 1, 4], "first": [0, 2], "by": 0}
+    assert over([([2, 2], EVEN)]).outcome(1) == {"points": [2, 2], "first": [0, 1], "by": 0}
+
+
+@pytest.mark.parametrize("score", [7, [1], [1, None], [1, "2"], ["inf", 1], {"0": 3}, [True, False], "a"])
+def test_a_score_that_is_not_a_number_of_each_player_makes_no_winner(score: Any) -> None:
+    assert over([(score, EVEN)]).outcome(1) is None
+
+
+def test_who_was_loaded_again_behind_a_round_says_no_winner() -> None:
+    """The points of a round that this load has not seen are not to be had."""
+    rounds = over([([5, 3], EVEN)])
+    assert rounds.outcome(2) is None
+    assert rounds.outcome(1) is not None
+
+
+def test_of_one_player_nobody_is_the_winner() -> None:
+    assert over([([5], {0: 1})], players=(0,)).outcome(1) is None
