@@ -67,7 +67,14 @@ DEMO: Final[dict[str, Any]] = {
     "KEYS": {
         "usual": {"ArrowLeft": 1, "ArrowRight": 2, "ArrowUp": 3, "ArrowLeft,ArrowUp": 4, "ArrowRight,ArrowUp": 5},
         "aliases": {"a": "ArrowLeft", "d": "ArrowRight", "w": "ArrowUp", "s": "ArrowDown", " ": "ArrowUp"},
+        # What stands at a place of the US layout: it is meant where the layout has it nowhere.
+        "places": {
+            "Comma": ",", "Period": ".", "Slash": "/", "Semicolon": ";", "Quote": "'", "BracketLeft": "[",
+            "BracketRight": "]", "Backslash": "\\", "Backquote": "`", "Minus": "-", "Equal": "=",
+        },
     },
+    # A stick counts as pressed from half of its way on. The axes are those of the standard layout.
+    "GAMEPAD": {"prefix": "Gamepad:", "tilt": 0.5, "axes": ("LeftX", "LeftY", "RightX", "RightY")},
     # Who begins another game waits until the others have what they need of the last one, or do not fetch it.
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},
     # A server that was started anew may not be able to read yet whether a game goes on that a page comes back to.

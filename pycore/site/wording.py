@@ -2,7 +2,7 @@
 
 A table is a JSON file in `texts/`: a text by each name, with values in braces, `{names}`. A text that depends on a
 number is an object by plural category, as `Intl.PluralRules` of the language has them; `other` is there in any case.
-English has the names and the values that there are, and every other table, and every text of a study, is measured by it.
+English has the names and the values that there are: every other table, and every text of a study, is measured by it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def direction(language: str) -> str:
 def worded(language: str, given: Mapping[str, Any]) -> dict[str, Text]:
     """All texts in a language, those of the study in the place of pycore's. Raises ConfigError.
 
-    The language of a region, `de-AT`, has the table of the language; one without a table needs all texts from the study.
+    The language of a region, `de-AT`, has the table of the language; one that has none needs all texts from the study.
     """
     if not isinstance(language, str) or not LANGUAGE.fullmatch(language):
         raise ConfigError(f"language is {language!r:.40}; it must be a language's code, as 'en', 'de' or 'pt-BR'")
@@ -60,8 +60,8 @@ def worded(language: str, given: Mapping[str, Any]) -> dict[str, Text]:
     if missing:
         raise ConfigError(
             f"language is {language!r}, for which pycore has no texts (it has {', '.join(languages())}): give them in "
-            f'"texts"; {len(missing)} are missing, the first is {missing[0]!r}. `pycore texts > {language}.json` writes '
-            f'all of them, to translate, and "texts": "{language}.json" takes them'
+            f'"texts"; {len(missing)} are missing, the first is {missing[0]!r}. `pycore texts > {language}.json` has '
+            f'all of them to translate, and "texts": "{language}.json" takes them'
         )
     return {name: text for name, text in found.items() if text is not None}
 

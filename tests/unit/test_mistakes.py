@@ -163,6 +163,10 @@ def test_a_key_that_no_keyboard_has_is_told_with_the_one_that_was_meant() -> Non
     """Nobody could press it, and the game would seem dead; what a browser calls a key is none of them."""
     right = ["ArrowLeft", "ArrowLeft,ArrowUp", "a", "A", " ", ",", "Enter", "F1", "ä", "Shift", "ArrowLeft, w"]
     assert list(unknown_keys(right)) == []
+    assert list(unknown_keys(["Gamepad:0", "Gamepad:LeftX-,Gamepad:16"])) == []
+    assert list(unknown_keys(["Gamepad:LeftX"])) == [
+        "action_mapping: no part of a gamepad is called 'Gamepad:LeftX'; did you mean 'Gamepad:LeftX-'?"
+    ]
     meant = {"ArowDown": "ArrowDown", "Space": " ", "up": "ArrowUp", "KeyW": "w", "Digit1": "1", "Esc": "Escape"}
     for key, name in meant.items():
         (text,) = unknown_keys(["a", f"ArrowLeft,{key}"])

@@ -15,18 +15,18 @@ from pycore.simulation import StepResult
 
 
 def over(
-    episodes: list[tuple[Any, dict[Any, Any]]], winner: str | None = None, me: int = 0, players: tuple[Any, ...] = (0, 1)
+    episodes: list[tuple[Any, dict[Any, Any]]], winner: str | None = None, players: tuple[Any, ...] = (0, 1)
 ) -> Rounds:
     """Rounds of two frames each: the score of the own infos at their end, and the rewards of each frame."""
     trajectory = Trajectory()
-    rounds = Rounds(players, me, winner, trajectory)
+    rounds = Rounds(players, 0, winner, trajectory)
     seats = [Seat(number, number, DiscreteCodec(2), 0, 0) for number in range(len(players))]
     off = dict.fromkeys(players, False)
     for episode, (score, rewards) in enumerate(episodes):
         for frame in (0, 1):
             # The score of the last frame counts; another player's infos do not.
             infos: dict[Any, Any] = {player: {"score": "theirs"} for player in players}
-            infos[players[me]] = {} if score is None else {"score": score if frame else [0] * len(players)}
+            infos[players[0]] = {} if score is None else {"score": score if frame else [0] * len(players)}
             result = StepResult(rewards, off, off, infos, False)
             row = ConfirmedFrame(episode, frame, seats, (b"\0",) * len(players), result, None)
             row.complete()

@@ -32,7 +32,30 @@ export const KEYS = Object.freeze({
     "w": "ArrowUp",
     "s": "ArrowDown",
     " ": "ArrowUp"
+  },
+  "places": {
+    "Comma": ",",
+    "Period": ".",
+    "Slash": "/",
+    "Semicolon": ";",
+    "Quote": "'",
+    "BracketLeft": "[",
+    "BracketRight": "]",
+    "Backslash": "\\",
+    "Backquote": "`",
+    "Minus": "-",
+    "Equal": "="
   }
+});
+export const GAMEPAD = Object.freeze({
+  "prefix": "Gamepad:",
+  "tilt": 0.5,
+  "axes": [
+    "LeftX",
+    "LeftY",
+    "RightX",
+    "RightY"
+  ]
 });
 export const SETTLING = Object.freeze({
   "patience_ms": 3000,

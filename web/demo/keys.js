@@ -11,6 +11,7 @@
  */
 
 import { guard } from '../core/errors.js';
+import { gamepadKeys, isGamepad } from './gamepad.js';
 import { KEYS } from './handed.js';
 
 /** @typedef {Record<string, unknown>} Mapping */
@@ -20,6 +21,9 @@ export const DEFAULT_MAPPING = KEYS.usual;
 
 /** Other keys for the same thing, where the mapping does not use them itself. @type {Record<string, string>} */
 const ALIASES = KEYS.aliases;
+
+/** What stands where on a US keyboard, beside letters and digits. @type {Record<string, string>} */
+const PLACES = KEYS.places;
 
 /** @param {string} key as `KeyboardEvent.key` has it @returns {string} */
 function normal(key) {
@@ -32,20 +36,26 @@ export class KeyState {
   #down = new Map();
   /** @type {{keys: string[], action: unknown}[]} */ #entries;
   /** @type {Set<string>} */ #known;
+  #asksPads;
   /** Presses that were not read yet: a tap shorter than a tick counts for one tick. @type {Set<string>} */
   #taps = new Set();
+  /** Buttons and sticks of gamepads that were held when they were last asked. @type {Set<string>} */
+  #pads = new Set();
 
   /**
    * @param {Mapping} mapping
    * @param {'pressed_keys' | 'single_keystroke'} [mode] with single_keystroke a press acts once
+   * @param {() => Set<string>} [pads] what is held of gamepads; asked only where the mapping has some of it
    */
-  constructor(mapping, mode = 'pressed_keys') {
+  constructor(mapping, mode = 'pressed_keys', pads = gamepadKeys) {
     this.mode = mode;
+    this.pads = pads;
     this.#entries = Object.entries(mapping).map(([name, action]) => ({
       keys: name === ',' ? [','] : name.split(',').map((key) => normal(key === ' ' ? key : key.trim())),
       action,
     }));
     this.#known = new Set(this.#entries.flatMap(({ keys }) => keys));
+    this.#asksPads = [...this.#known].some(isGamepad);
   }
 
   /** The mapped key that this key stands for, or null. @param {string} key @returns {string | null} */
@@ -56,25 +66,43 @@ export class KeyState {
     return alias !== undefined && this.#known.has(alias) ? alias : null;
   }
 
-  /** On a keyboard of another script (Cyrillic, Greek, …) a letter is meant by its place. @param {string} code @param {string} key */
+  /**
+   * What is meant by its place: a letter on a keyboard of another script (Cyrillic, Greek, …) or behind an input method,
+   * which keeps it to itself, and a digit where it takes Shift (AZERTY). On a Latin layout a letter is somewhere.
+   *
+   * @param {string} code
+   * @param {string} key
+   */
   #byPlace(code, key) {
     const letter = /^Key([A-Z])$/.exec(code)?.[1];
-    return letter !== undefined && key > '\u024f' ? this.resolve(letter) : null;
+    const digit = /^Digit(\d)$/.exec(code)?.[1];
+    const foreign = key.length === 1 ? key > '\u024f' : ['Process', 'Unidentified', 'Dead'].includes(key);
+    if (digit !== undefined && !/^[a-z0-9]$/i.test(key)) return this.resolve(digit);
+    return foreign ? this.resolve(letter ?? PLACES[code] ?? '') : null;
   }
 
   /**
    * @param {string} code the physical key, which stays the same when a modifier changes its meaning
    * @param {string} key its meaning
+   * @param {boolean} [repeat] whether the keyboard repeats a key that is held: it is down, and was not pressed
    * @returns {boolean} whether the mapping uses it
    */
-  press(code, key) {
+  press(code, key, repeat = false) {
     const name = this.resolve(key) ?? this.#byPlace(code, key);
     if (name === null) return false;
     if (!this.#down.has(code)) {
       this.#down.set(code, name);
-      this.#taps.add(name);
+      if (!repeat) this.#taps.add(name);
     }
     return true;
+  }
+
+  #askPads() {
+    if (!this.#asksPads) return;
+    const held = this.pads();
+    for (const name of held) if (!this.#pads.has(name)) this.press(name, name);
+    for (const name of this.#pads) if (!held.has(name)) this.release(name);
+    this.#pads = held;
   }
 
   /** @param {string} code @returns {boolean} whether it was down */
@@ -85,10 +113,12 @@ export class KeyState {
   releaseAll() {
     this.#down.clear();
     this.#taps.clear();
+    this.#pads = new Set();
   }
 
   /** The action for this tick; undefined: none, and the core plays the seat's default. @returns {unknown} */
   read() {
+    this.#askPads();
     const taps = [...this.#taps];
     this.#taps.clear();
     const held = this.mode === 'single_keystroke' ? taps : [...this.#down.values(), ...taps];
@@ -134,9 +164,10 @@ export function listenToKeys(state, buttons, report) {
     if (event.ctrlKey || event.metaKey || event.altKey || isEditable(event.target)) return;
     // Space and Enter belong to a button that has the focus.
     if (event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter')) return;
-    if (state.press(event.code || event.key, event.key)) event.preventDefault();
+    if (state.press(event.code || event.key, event.key, event.repeat)) event.preventDefault();
   }), { signal });
   window.addEventListener('keyup', guard(report, 'keys.up', (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === 'Meta') state.releaseAll();
     state.release(event.code || event.key);
   }), { signal });
   window.addEventListener('blur', release, { signal });
@@ -144,25 +175,53 @@ export function listenToKeys(state, buttons, report) {
     if (document.hidden) state.releaseAll();
   }), { signal });
 
-  for (const button of buttons) {
-    const key = button.dataset['key'] ?? '';
-    const up = guard(report, 'keys.touch', () => {
-      state.release(`touch:${key}`);
-      button.classList.remove('held');
-    });
-    button.addEventListener('pointerdown', guard(report, 'keys.touch', (/** @type {PointerEvent} */ event) => {
-      event.preventDefault();
-      button.setPointerCapture(event.pointerId);
-      state.press(`touch:${key}`, key);
-      button.classList.add('held');
-    }), { signal });
-    for (const name of ['pointerup', 'pointercancel', 'lostpointercapture']) {
-      button.addEventListener(name, up, { signal });
-    }
-    button.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
-  }
+  listenToTouch(state, [...buttons], report, signal);
   return () => {
     stop.abort();
     release();
   };
+}
+
+/**
+ * Touch buttons: each finger holds the one that it was put on, or slid to; between two it keeps the one from which it comes.
+ *
+ * @param {KeyState} state
+ * @param {HTMLElement[]} buttons
+ * @param {import('../core/errors.js').Report} report
+ * @param {AbortSignal} signal
+ */
+function listenToTouch(state, buttons, report, signal) {
+  /** @type {Map<number, HTMLElement>} */
+  const held = new Map();
+  /** @param {number} finger @param {HTMLElement | null} button */
+  const hold = (finger, button) => {
+    const before = held.get(finger);
+    if (before === button) return;
+    state.release(`touch:${finger}`);
+    held.delete(finger);
+    if (before && ![...held.values()].includes(before)) before.classList.remove('held');
+    if (button === null) return;
+    held.set(finger, button);
+    state.press(`touch:${finger}`, button.dataset['key'] ?? '');
+    button.classList.add('held');
+  };
+  const up = guard(report, 'keys.touch', (/** @type {PointerEvent} */ event) => hold(event.pointerId, null));
+  for (const button of buttons) {
+    button.addEventListener('pointerdown', guard(report, 'keys.touch', (/** @type {PointerEvent} */ event) => {
+      event.preventDefault();
+      // Wherever the finger goes, this button is told.
+      button.setPointerCapture(event.pointerId);
+      hold(event.pointerId, button);
+    }), { signal });
+    button.addEventListener('pointermove', guard(report, 'keys.touch', (/** @type {PointerEvent} */ event) => {
+      if (!held.has(event.pointerId)) return;
+      const below = document.elementFromPoint(event.clientX, event.clientY);
+      const next = buttons.find((each) => each === below || each.contains(below));
+      if (next !== undefined) hold(event.pointerId, next);
+    }), { signal });
+    for (const name of /** @type {const} */ (['pointerup', 'pointercancel', 'lostpointercapture'])) {
+      button.addEventListener(name, up, { signal });
+    }
+    button.addEventListener('contextmenu', (event) => event.preventDefault(), { signal });
+  }
 }

@@ -7,6 +7,7 @@
  */
 
 import { STEPS } from '../core/loader.js';
+import { isGamepad } from './gamepad.js';
 import { forDeveloper, hasText, percent, text } from './texts.js';
 import { failed, waiting } from './words.js';
 
@@ -139,12 +140,13 @@ export function keyMeaning(key, names) {
 }
 
 /**
- * The single keys of a mapping: what is shown as help and as touch buttons.
+ * The single keys of a mapping: what is shown as help and as touch buttons. A gamepad says itself where its buttons are.
  *
  * @param {import('./keys.js').Mapping} mapping
  */
 export function singleKeys(mapping) {
-  return [...new Set(Object.keys(mapping).flatMap((name) => (name === ',' ? [name] : name.split(','))))];
+  const keys = Object.keys(mapping).flatMap((name) => (name === ',' ? [name] : name.split(',')));
+  return [...new Set(keys)].filter((key) => !isGamepad(key));
 }
 
 /** @param {import('./keys.js').Mapping} mapping @param {Record<string, string>} [names] what they do */

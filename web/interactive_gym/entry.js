@@ -14,9 +14,9 @@ import { RemoteGame } from '../../pyodide_remote_game.js';
 import * as graphics from '../../phaser_gym_graphics.js';
 import * as ui from '../../ui_utils.js';
 import { RESIMULATED, STEPPED } from '../core/bridge.js';
-import { guard } from '../core/errors.js';
 import { PageGame } from './game.js';
 import { GENERATIONS } from './handed.js';
+import { watchKeys } from './keys.js';
 import { report } from './log.js';
 import { observationMap, renderState } from './results.js';
 
@@ -29,14 +29,6 @@ const NOTHING = new Float32Array();
  * @type {(() => string | undefined) | null}
  */
 let closeLast = null;
-
-/** A key that is down when the page is left never comes up for the page, which would press it until it is hit again. */
-function releaseKeys() {
-  for (const key of Object.keys(graphics.pressedKeys ?? {})) {
-    document.dispatchEvent(new KeyboardEvent('keyup', { key, bubbles: true }));
-  }
-  graphics.clearHumanInputBuffers?.();
-}
 
 export class MultiplayerPyodideGame extends RemoteGame {
   #game;
@@ -65,12 +57,9 @@ export class MultiplayerPyodideGame extends RemoteGame {
     const game = new PageGame(this, (scene) => super.reinitialize_environment(scene));
     game.inherit(ended);
     this.#game = game;
-    const look = guard(report, 'visibility', () => {
-      if (document.hidden) releaseKeys();
-    });
-    document.addEventListener('visibilitychange', look);
+    const unwatch = watchKeys(graphics, report);
     closeLast = () => {
-      document.removeEventListener('visibilitychange', look);
+      unwatch();
       return game.close();
     };
   }

@@ -2,6 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { heldOf } from '../../../web/demo/gamepad.js';
 import { KeyState, DEFAULT_MAPPING, listenToKeys } from '../../../web/demo/keys.js';
 
 const state = (mode) => new KeyState(DEFAULT_MAPPING, mode);
@@ -184,19 +185,109 @@ test('Command lets go of all keys: what is released meanwhile is told to nobody'
   assert.equal(keys.read(), undefined);
 });
 
-test('a touch button holds its key until the finger is gone, also when that is told by cancelling', () => {
+/** A touch button, and fingers that are put on it, slide and go. */
+function touchButton(key) {
   const button = Object.assign(new EventTarget(), {
-    dataset: { key: 'ArrowRight' }, setPointerCapture() {}, held: new Set(),
+    dataset: { key }, setPointerCapture() {}, contains: (other) => other === button, held: new Set(),
     classList: { add: (name) => button.held.add(name), remove: (name) => button.held.delete(name) },
+    finger: (type, pointerId, more = {}) => button.dispatchEvent(Object.assign(new Event(type, { cancelable: true }), { pointerId, ...more })),
   });
+  return button;
+}
+
+test('a thumb that slides to the next touch button takes that one, and between the two it keeps the first', () => {
+  const [left, right] = ['ArrowLeft', 'ArrowRight'].map(touchButton);
+  const { keys, reports } = listening(DEFAULT_MAPPING, [left, right]);
+  let below = left;
+  document.elementFromPoint = () => below;
+  left.finger('pointerdown', 1);
+  assert.equal(settle(keys), 1);
+  below = null;
+  left.finger('pointermove', 1);
+  assert.equal(keys.read(), 1);
+  below = right;
+  left.finger('pointermove', 1);
+  assert.deepEqual([settle(keys), [...left.held], [...right.held]], [2, [], ['held']]);
+  left.finger('pointermove', 2);
+  assert.equal(keys.read(), 2, 'a mouse that only passes by holds nothing');
+  left.finger('pointerup', 1);
+  assert.deepEqual([keys.read(), [...right.held]], [undefined, []]);
+  assert.deepEqual(reports, []);
+});
+
+test('two fingers on one touch button hold it until both are gone', () => {
+  const jump = touchButton('ArrowUp');
+  const { keys } = listening(DEFAULT_MAPPING, [jump]);
+  jump.finger('pointerdown', 1);
+  jump.finger('pointerdown', 2);
+  jump.finger('pointerup', 1);
+  assert.deepEqual([settle(keys), [...jump.held]], [3, ['held']]);
+  jump.finger('pointerup', 2);
+  assert.deepEqual([keys.read(), [...jump.held]], [undefined, []]);
+});
+
+test('the repeat of a key that is held when the window has the focus again is no press', () => {
+  const keys = new KeyState(DEFAULT_MAPPING, 'single_keystroke');
+  keys.press('ArrowUp', 'ArrowUp');
+  keys.read();
+  keys.releaseAll();
+  keys.press('ArrowUp', 'ArrowUp', true);
+  assert.equal(keys.read(), undefined);
+  keys.release('ArrowUp');
+  keys.press('ArrowUp', 'ArrowUp');
+  assert.equal(keys.read(), 3);
+});
+
+test('the release of Command lets go of all keys, also of those that were pressed under it unseen', () => {
+  const { keys, told } = listening();
+  told('keydown', 'ArrowLeft');
+  told('keyup', 'Meta', { metaKey: false });
+  assert.equal(keys.read(), undefined);
+});
+
+test('behind an input method a letter is meant by its place, as is a digit that takes Shift', () => {
+  const keys = new KeyState({ w: 'up', 1: 'one', '/': 'slash' });
+  assert.equal(keys.press('KeyW', 'Process'), true);
+  assert.equal(settle(keys), 'up');
+  keys.releaseAll();
+  for (const [code, key] of [['Digit1', '&'], ['Digit1', '+'], ['Digit1', '!']]) {
+    keys.press(code, key);
+    assert.equal(settle(keys), 'one', key);
+    keys.release(code);
+  }
+  assert.equal(keys.press('Slash', '.'), false, 'on a Latin layout it is somewhere');
+  assert.equal(keys.press('Slash', 'ю'), true);
+});
+
+test('a gamepad is held by what the mapping names of it, and is not asked where it names nothing', () => {
+  let asked = 0;
+  let pads = [];
+  const ask = () => { asked += 1; return heldOf(pads); };
+  const keys = new KeyState({ 'Gamepad:0': 'jump', 'Gamepad:LeftX-': 'left', 'Gamepad:LeftX-,Gamepad:0': 'both', ArrowUp: 'jump' }, 'pressed_keys', ask);
+  const pad = (buttons, ...axes) => ({ buttons: buttons.map((pressed) => ({ pressed })), axes });
+  assert.equal(keys.read(), undefined);
+  pads = [null, pad([true], 0, 0)];
+  assert.deepEqual([keys.read(), keys.read()], ['jump', 'jump']);
+  pads = [null, pad([true], -0.7, 0.2)];
+  assert.equal(keys.read(), 'both');
+  pads = [null, pad([false], -0.3, 1)];
+  assert.equal(keys.read(), undefined, 'a stick that is hardly moved is not held');
+  assert.equal(asked, 5);
+  const others = new KeyState(DEFAULT_MAPPING, 'pressed_keys', ask);
+  others.read();
+  assert.equal(asked, 5);
+});
+
+test('a touch button holds its key until the finger is gone, also when that is told by cancelling', () => {
+  const button = touchButton('ArrowRight');
   const { keys, stop } = listening(DEFAULT_MAPPING, [button]);
   for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) {
-    button.dispatchEvent(Object.assign(new Event('pointerdown', { cancelable: true }), { pointerId: 1 }));
+    button.finger('pointerdown', 1);
     assert.deepEqual([settle(keys), keys.read(), [...button.held]], [2, 2, ['held']]);
-    button.dispatchEvent(new Event(end));
+    button.finger(end, 1);
     assert.deepEqual([keys.read(), [...button.held]], [undefined, []]);
   }
-  button.dispatchEvent(Object.assign(new Event('pointerdown', { cancelable: true }), { pointerId: 1 }));
+  button.finger('pointerdown', 1);
   stop();
   assert.equal(keys.read(), undefined);
 });
