@@ -82,7 +82,9 @@ export function points({ score, rewards, players }) {
 export function pointsLine(data) {
   const gained = points(data);
   if (gained === null) return '';
-  return data.players.map((_, seat) => `${listedName(data.players, seat)} ${number(gained[seat] ?? 0)}`).join(' · ');
+  // A name and its points stay together.
+  const each = data.players.map((_, seat) => `${listedName(data.players, seat)} ${number(gained[seat] ?? 0)}`.replaceAll(' ', '\u00a0'));
+  return each.join(' · ');
 }
 
 export class Hud {
@@ -111,6 +113,9 @@ export class Hud {
     element('hud-players').replaceChildren();
     this.banner(text('game.getting_ready'), text('start.loading'));
   }
+
+  /** Where there is room for the shortest words alone. */
+  #narrow = window.matchMedia('(max-width: 34rem), (max-height: 30rem)');
 
   /** @param {Element} target @param {string} what */
   #text(target, what) {
@@ -159,7 +164,8 @@ export class Hud {
   #round({ episode, num_episodes: episodes, frame, phase }) {
     // Between two rounds the banner says which one is over; the line keeps its place.
     if (phase.startsWith('between')) return '\u00a0';
-    const round = episodes > 1 ? text('game.round', { round: Math.min(episode + 1, episodes), rounds: episodes }) : '';
+    const name = this.#narrow.matches ? 'game.round_short' : 'game.round';
+    const round = episodes > 1 ? text(name, { round: Math.min(episode + 1, episodes), rounds: episodes }) : '';
     // A limit of many minutes is a safety net, not something to play against.
     const left = Math.max(0, (this.maxSteps - frame) / this.fps);
     if (this.maxSteps === 0 || this.maxSteps / this.fps > 300) return round;
@@ -171,7 +177,7 @@ export class Hud {
   #players(data) {
     const { players } = data;
     const list = element('hud-players');
-    const shape = players.map(({ id, you }) => `${id}${you}`).join();
+    const shape = players.map(({ id, you }) => `${id}${you}`).join() + String(this.#narrow.matches);
     if (shape !== this.#shape) {
       this.#shape = shape;
       const narrow = window.matchMedia('(max-width: 30rem)').matches;
@@ -182,7 +188,7 @@ export class Hud {
         const dot = make('span', 'dot');
         dot.style.background = player.color ?? `var(--seat-${seat % 8})`;
         dot.setAttribute('aria-hidden', 'true');
-        item.append(dot, make('span', 'name', listedName(players, seat)), make('span', 'points'));
+        item.append(dot, make('span', 'name', (this.#narrow.matches ? playerName : listedName)(players, seat)), make('span', 'points'));
         if (!player.you && !player.policy) item.append(make('span', 'badge'));
         return item;
       }));

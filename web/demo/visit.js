@@ -281,7 +281,7 @@ export class Visit {
         this.#rounds[news['episode']] = line;
         if (news['episode'] + 1 < data.num_episodes) {
           hud.banner(text('game.round_over', { round: news['episode'] + 1, rounds: data.num_episodes }),
-            [line, text('game.next')].filter(Boolean).join(' — '));
+            [line, text('game.next')].filter(Boolean).join('\n'));
         }
         break;
       }

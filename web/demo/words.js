@@ -173,6 +173,7 @@ export function won(outcome, players) {
     if (first[0] === me) return text('outcome.won', { count: by, mine, theirs });
     return textOf('outcome.lost', name, { count: by, mine, theirs });
   }
+  if (first.length === players.length) return text('outcome.group_tied', { mine });
   if (first.includes(me)) {
     return others.length > 0 ? text('outcome.group_shared', { names: name, mine }) : text('outcome.group_won', { count: by, mine });
   }

@@ -204,6 +204,7 @@ test('of a group the first is named, and those who share the first place', () =>
   assert.equal(won({ points: [9, 3, 6], first: [0], by: 3 }, three), 'You won with 9, 3 points ahead of the others.');
   assert.equal(won({ points: [1, 3, 6], first: [2], by: 3 }, three), 'Player 3 won with 6. You have 1.');
   assert.equal(won({ points: [6, 3, 6], first: [0, 2], by: 0 }, three), 'You share the first place with Player 3. Each of you has 6.');
+  assert.equal(won({ points: [0, 0, 0], first: [0, 1, 2], by: 0 }, three), 'It is a tie: everybody has 0.');
   assert.equal(won({ points: [1, 6, 6], first: [1, 2], by: 0 }, three), 'Player 2 and Player 3 share the first place with 6 each. You have 1.');
 });
 

@@ -1,0 +1,174 @@
+"""Every screen of pycore's page, for whoever sees it small, large, dark or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from pycore.site.pages import front
+from tests.browser.conftest import phase
+
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not AXE.is_file(), reason="the npm packages are not installed: python3 build.py env"),
+]
+
+PLAYERS = """[{id: 0, you: true, name: 'Coral', color: '#ef6a58'},
+    {id: 1, you: false, name: 'Blue', color: '#3d7be0', path: 'p2p', connection_type: 'direct', rtt_ms: 31,
+     ...other}]"""
+PARTS = """
+    const screens = await import('./demo/screens.js');
+    const { Hud, makeTouchButtons } = await import('./demo/hud.js');
+    const { useTexts, ...texts } = await import('./demo/texts.js');
+    const game = (other = {}, more = {}) => {
+        screens.show('game');
+        globalThis.theHud ??= new Hud({fps: 30, max_steps: 900});
+        makeTouchButtons({ArrowLeft: 1, ArrowRight: 2, ArrowUp: 3}, {ArrowUp: 'jump'});
+        const data = {players: PLAYERS, frame: 90, episode: 0, num_episodes: 2, score: [3, 12], rollbacks: 4,
+            max_rollback_frames: 2, stalled: false, holding: false, phase: 'playing', notice: '', ...more};
+        theHud.update(data, globalThis.now = (globalThis.now ?? 0) + 10);
+        theHud.update(data, globalThis.now += 1);
+    };
+    const end = {lead: texts.text('ended.complete'), outcome: 'You won by 2 points, 5 to 3.', tiles: [['You', '5']],
+        rounds: [['Round 1', 'You 5']], rows: [['Frames played', '900']]};
+""".replace("PLAYERS", PLAYERS)
+SCREENS = {
+    "start": "screens.show('start'); screens.showLeftover(1);",
+    "coming back": "screens.showStart('returning'); screens.show('start');",
+    "waiting":
+        "screens.show('waiting'); screens.showWaiting({cur_num_players: 2, players_needed: 2, ms_remaining: 9e4});",
+    "game": "game();",
+    "game, the other one is away": "game({hidden: true});",
+    "game, a stall": "game({interrupted: true}, {stalled: true});",
+    "game, without the server": "game(); screens.notice(texts.text('server.trying'));",
+    "between": "screens.notice(''); game(); theHud.banner('Round 1 of 2 is over', 'Next');",
+    "end": "screens.showEnd(end); screens.showStored({pending: 0, stored: 3, refused: []}, true);",
+    "end, data refused": "screens.showEnd(end); screens.showStored({pending: 1, stored: 0, refused: ['why']}, true);",
+    "error": "screens.showError({code: 'x', message: 'm', advice: '', details: 'd'}, true);",
+}  # fmt: skip
+"""What brings each screen up, in the page."""
+
+
+@pytest.fixture
+def opened(double_site, start_relay, open_page):
+    """opened(language, view) opens a page whose game is loaded, with `query` in its address."""
+    relay = start_relay()
+
+    def opens(language="en", view="participant", query="", **options):
+        name = f"{language}-{view}.html"
+        (double_site / name).write_text(front(language=language, view=view), "utf-8")
+        page = open_page(f"{relay.url}{name}{query}", **options)
+        phase(page, "start")
+        return page
+
+    return opens
+
+
+def show(page, screen):
+    page.evaluate(f"async () => {{ {PARTS} {screen} }}")
+
+
+@pytest.mark.parametrize(("language", "view"), [("en", "developer"), ("de", "participant")])
+def test_axe_finds_nothing_on_any_screen_in_light_and_dark(language, view, opened):
+    page = opened(language, view, has_touch=True, is_mobile=True, reduced_motion="reduce")
+    page.add_script_tag(path=str(AXE))
+    wrong = []
+    for colors in ("light", "dark"):
+        page.emulate_media(color_scheme=colors)
+        for name, screen in SCREENS.items():
+            show(page, screen)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert len(found["passes"]) > 10, "axe has looked at nothing"
+            wrong += [
+                f"{name}, {colors}: {violation['id']}: {node['target']} {node['failureSummary']}"
+                for violation in found["violations"] for node in violation["nodes"]
+            ]  # fmt: skip
+    assert wrong == []
+    assert page.evaluate("document.documentElement.lang") == language
+    assert page.problems == []
+
+
+SIZES = {"desktop": (1280, 720), "200 %": (640, 360), "phone": (360, 740), "320 px": (320, 640), "tablet": (768, 1024)}
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+def test_the_field_is_large_and_stands_still_whatever_is_said_around_it(touch, opened):
+    """Who is away, what stalls, a lost server: nothing moves, nothing lies over the field, the line above it is one."""
+    page = opened(has_touch=touch, is_mobile=touch)
+    # What the element `id` covers, and the field and the buttons.
+    place = """() => ['canvas', 'touch', 'hud'].map((id) => {
+        const {x, y, width, height} = document.getElementById(id).getBoundingClientRect();
+        return [x, y, width, height];
+    })"""
+    for name, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        show(page, "screens.notice(''); game();")
+        before = page.evaluate(place)
+        (x, y, wide, high), (_, touch_y, _, touch_high), (_, _, _, hud_high) = before
+        assert hud_high <= 44, f"{name}: the line above the field takes more than one row"
+        assert max(wide / width, (high + 76) / height) > 0.9 or touch, f"{name}: {wide} x {high}"
+        assert wide > 0.55 * min(width, 1.5 * height), f"{name}: {wide} x {high}"
+        cut = min(x, y, width - x - wide, height - y - high) < 0
+        assert not cut, f"{name}: the field is cut off"
+        if touch:
+            assert touch_y > 0
+            assert touch_y + touch_high <= height, f"{name}: the buttons are cut off"
+        for state in (
+            "game({hidden: true});", "game({interrupted: true, hidden: true}, {stalled: true});",
+            "game({}, {score: [123, 45]});", "game(); screens.notice(texts.text('server.among_us'));",
+        ):  # fmt: skip
+            show(page, state)
+            assert page.evaluate(place) == before, f"{name}: {state}"
+            if "hidden" in state:
+                pill = page.locator("#stall").bounding_box()
+                assert pill["y"] >= y + high, f"{name}: the line lies over the field"
+                assert pill["height"] > 10
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name}: it scrolls sideways"
+
+
+def test_the_steps_of_loading_stand_in_one_row_on_the_smallest_phone(opened):
+    """In every language that pycore has; who plays sees the bar alone."""
+    for language in ("en", "de"):
+        page = opened(language, "developer", viewport={"width": 320, "height": 568})
+        page.evaluate("document.querySelector('[data-step=packages]').hidden = false")
+        tops = page.evaluate("[...document.querySelectorAll('#load-steps li')].map((step) => step.offsetTop)")
+        assert len(tops) == 6
+        assert len(set(tops)) == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page = opened()
+    assert page.locator("#load-steps").is_hidden()
+
+
+def test_who_does_not_see_the_page_hears_stalls_and_what_touch_buttons_do(opened):
+    page = opened(has_touch=True, is_mobile=True)
+    show(page, "game({interrupted: true}, {stalled: true});")
+    live = page.locator("#live[aria-live=polite]")
+    assert live.text_content() == "Blue does not answer. The game waits a moment."
+    show(page, "game(); game({}, {stalled: true});")
+    assert live.text_content() == "Waiting for Blue…"
+    labels = page.locator("#touch button").evaluate_all("buttons => buttons.map((each) => each.ariaLabel)")
+    assert labels == ["left", "right", "jump"]
+
+
+def test_a_participant_sees_no_word_of_networks_and_whoever_adds_details_sees_them(opened):
+    page = opened()
+    shown = []
+    for screen in SCREENS.values():
+        show(page, screen)
+        shown.append(page.locator("main").inner_text())
+    text = " ".join(shown)
+    for word in ("direct", "rollback", "frame", "31", "socket", "P2P", "Python", "metrics", "records of"):
+        assert word.lower() not in text.lower().replace("download the records so far", ""), word
+    page = opened(query="?details")
+    show(page, "game();")
+    assert "Rollbacks 4" in page.locator("#details").inner_text().replace("\n", " ")
+    assert "direct" in page.locator("#hud").inner_text()
+
+
+def test_a_page_in_german_speaks_german_from_the_first_moment_to_the_last(opened):
+    page = opened("de")
+    assert page.locator("#play").inner_text() == "Spielen"
+    show(page, "game({interrupted: true});")
+    assert page.locator("#stall").inner_text() == "Blue antwortet nicht. Das Spiel wartet einen Moment."
+    show(page, "screens.showEnd(end); screens.showStored({pending: 0, stored: 1, refused: []}, true);")
+    assert page.locator("#end-stored").inner_text() == "Ihre Daten sind gespeichert. Sie können diese Seite schließen."
