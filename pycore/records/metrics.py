@@ -209,6 +209,7 @@ def export_session_metrics(
     timeline = session.timeline
     rollbacks = timeline.events
     costs = session.pacing.costs
+    listed = list(session.rollback_events()) if events else []
     return {
         "gameId": session.game_id,
         "playerId": session.players[session.me],
@@ -223,7 +224,8 @@ def export_session_metrics(
             "resentViaSocketIO": counts["inputsResentViaSocketIO"],
         },
         "rollbacks": {
-            "events": list(session.rollback_events()) if events else [],
+            "events": listed,
+            **({"eventsLeftOut": rollbacks.count - len(listed)} if events and len(listed) < rollbacks.count else {}),
             "count": rollbacks.count,
             "maxFrames": rollbacks.max_frames,
             "performed": timeline.rollbacks,

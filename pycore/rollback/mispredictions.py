@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pycore.settings import MAX_SEATS
+from pycore.values.json import to_json
 
 _EVENT: Final = struct.Struct("<IIBHIId")
 _pack: Final = _EVENT.pack
@@ -26,6 +27,11 @@ ENTRY_BYTES: Final = 240
 that has just grown."""
 OMITTED: Final = "<larger than these events may hold: see the trajectory>"
 _NOT_KEPT: Final = 0xFFFFFFFF
+LISTED: Final = 4 * 1_048_576
+"""Characters of JSON that a list of events may take: half of what the relay takes of a session's metrics. Half an
+hour of two analogue axes over 100 ms, where nearly every guess is wrong, was 9 MiB, of which nothing was stored."""
+PLAIN: Final = 200
+"""Characters of an event beside its actions, at most but for the player's name."""
 
 
 class RollbackEvents:
@@ -84,10 +90,15 @@ class RollbackEvents:
     ) -> Iterator[dict[str, Any]]:
         """The events by the names of the metrics; times become milliseconds since the epoch.
 
-        `decode` reads an action of a seat.
+        `decode` reads an action of a seat. Those that come behind `LISTED` characters of JSON are left out.
         """
+        room = LISTED
         decoded = [decode(seat, encoded) for seat, encoded in zip(self._seats, self._actions, strict=True)]
+        lengths = [len(to_json(action)) for action in decoded]
         for frame, current, seat, episode, predicted, actual, now in _EVENT.iter_unpack(self._rows):
+            room -= PLAIN + sum([len(OMITTED) if of == _NOT_KEPT else lengths[of] for of in (predicted, actual)])
+            if room < 0:
+                return
             yield {
                 "frame": frame,
                 "currentFrame": current,

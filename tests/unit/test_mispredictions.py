@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import struct
 import sys
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
-from pycore.rollback.mispredictions import EVENT_BYTES, FREE_BYTES, OMITTED, LateInputLog, RollbackEvents
+from pycore.rollback.mispredictions import EVENT_BYTES, FREE_BYTES, LISTED, OMITTED, LateInputLog, RollbackEvents
 
 
 def test_what_was_appended_is_exported_in_order() -> None:
@@ -41,10 +44,31 @@ def test_each_action_is_read_by_its_own_seats_codec() -> None:
     events = RollbackEvents()
     for seat in (0, 1):
         events.append(3, 5, seat, b"\1", b"\2", 0.0, 0)
-    exported = list(events.export(str, lambda seat, e: (seat, e), lambda now: now))
+    exported = list(events.export(str, lambda seat, e: (seat, e[0]), lambda now: now))
     assert [(e["predictedAction"], e["actualAction"]) for e in exported] == [
-        ((seat, b"\1"), (seat, b"\2")) for seat in (0, 1)
+        ((seat, 1), (seat, 2)) for seat in (0, 1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "action"),
+    [(54_000, lambda n, seat: struct.pack("<dd", n / 7, seat)), (3_000, lambda n, seat: b"\1" * (900 + n % 9))],
+    ids=["half an hour of two analogue axes", "a few large actions again and again"],
+)
+def test_the_list_of_events_stays_below_what_a_server_takes(count: int, action: Callable[[int, int], bytes]) -> None:
+    """However long the game is: the first ones are listed, in order, and none of them is cut."""
+    events = RollbackEvents()
+    for n in range(count):
+        events.append(n, n + 3, n % 2, action(n, 0), action(n, 1), n / 30, 0)
+
+    def read(seat: int, encoded: bytes) -> list[float] | list[int]:
+        return [*struct.unpack("<dd", encoded)] if len(encoded) == 16 else [*encoded] * 4
+
+    listed = list(events.export(str, read, lambda now: 1764302000101.0 + now * 1000))
+    length = len(json.dumps(listed, separators=(",", ":")))
+    assert 0.4 * LISTED < length <= LISTED
+    assert 0 < len(listed) < events.count == count
+    assert [event["frame"] for event in listed] == list(range(len(listed)))
 
 
 def test_an_event_takes_at_most_40_bytes() -> None:

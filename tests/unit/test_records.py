@@ -426,6 +426,20 @@ def test_the_counts_are_of_inputs_over_the_session_and_agree_at_the_end() -> Non
         assert mine["sync"]["hashesCompared"] > 0
 
 
+def test_events_that_have_no_room_in_the_metrics_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics of any length are stored: the list is cut at an event, and says how many more there were."""
+    mesh, _kept = rough()
+    session = mesh.peers[0].session
+    whole = export_session_metrics(session)["rollbacks"]
+    assert "eventsLeftOut" not in whole
+    monkeypatch.setattr("pycore.rollback.mispredictions.LISTED", 1000)
+    cut = export_session_metrics(session)["rollbacks"]
+    assert cut["events"] == whole["events"][: len(cut["events"])]
+    assert 0 < len(cut["events"]) < whole["count"]
+    assert cut["eventsLeftOut"] == whole["count"] - len(cut["events"])
+    assert "eventsLeftOut" not in export_session_metrics(session, events=False)["rollbacks"]
+
+
 def test_the_first_fallback_is_reported_with_its_frame_and_every_change_with_its_cause() -> None:
     """Triggered, the frame of the first, and the list of all changes of path."""
     of = Settings(max_steps=400, action_space={"type": "discrete", "n": 6})
