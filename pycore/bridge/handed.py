@@ -28,7 +28,9 @@ CORE: Final[dict[str, Any]] = {
         "first_pings": 5,
         "first_ping_every_ms": 250,
         "probes_kept": 64,
+        # What is large takes longer than that on a slow line (64 kbit/s): sent once more, it would wait behind itself.
         "acknowledged_within_ms": 10_000,
+        "characters_per_s": 8000,
         # The page's address goes with the handshake, in which the relay reads 4,096 characters of JSON in all; a longer
         # one is left out, so that it keeps nobody from playing.
         "address_characters": 1900,
@@ -61,6 +63,10 @@ DEMO: Final[dict[str, Any]] = {
     "STORING": {
         "retries_ms": RETRIES_MS,
         "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
+        # Some browsers' databases never answer: the memory does then. What is larger than that waits while inputs go by the
+        # server, which would have to wait behind it (an eighth of a second at 1 Mbit/s).
+        "database_within_ms": 3000,
+        "large_characters": 16_000,
     },
     # Actions by key, if a study has no mapping of its own: nothing, left, right, jump, and jump with either. Other keys
     # stand for the same ones, where a mapping does not use them itself.

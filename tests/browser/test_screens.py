@@ -172,3 +172,12 @@ def test_a_page_in_german_speaks_german_from_the_first_moment_to_the_last(opened
     assert page.locator("#stall").inner_text() == "Blue antwortet nicht. Das Spiel wartet einen Moment."
     show(page, "screens.showEnd(end); screens.showStored({pending: 0, stored: 1, refused: []}, true);")
     assert page.locator("#end-stored").inner_text() == "Ihre Daten sind gespeichert. Sie können diese Seite schließen."
+
+
+def test_a_notice_is_gone_when_it_is_not_true_any_more(opened):
+    """That the game waits for the server is not said of a game that is over."""
+    page = opened()
+    show(page, "game(); screens.notice(texts.text('server.waits'));")
+    assert page.locator("#notice").is_visible()
+    show(page, "screens.showEnd(end);")
+    assert page.locator("#notice").is_hidden()

@@ -18,6 +18,7 @@ export const SERVER = Object.freeze({
   "first_ping_every_ms": 250,
   "probes_kept": 64,
   "acknowledged_within_ms": 10000,
+  "characters_per_s": 8000,
   "address_characters": 1900
 });
 export const CHANNEL = Object.freeze({

@@ -32,15 +32,18 @@ export function pauseAfter(pauses, attempts) {
 export class Outgoing {
   #client;
   #patience;
+  #pace;
   /** What waits for the return of the connection. @type {[string, unknown][]} */ #kept = [];
 
   /**
    * @param {Client} client
-   * @param {number} patience ms for which an acknowledgement is waited for
+   * @param {number} patience ms for which an acknowledgement is waited for, beside what the way there takes
+   * @param {number} pace of a slow line, in characters a second
    */
-  constructor(client, patience) {
+  constructor(client, patience, pace) {
     this.#client = client;
     this.#patience = patience;
+    this.#pace = pace;
   }
 
   /**
@@ -73,14 +76,14 @@ export class Outgoing {
    */
   request(event, data) {
     const client = this.#client;
-    const patience = this.#patience;
+    const patience = this.#patience + Math.ceil((1000 * JSON.stringify(data ?? {}).length) / this.#pace);
     return new Promise((resolve, reject) => {
       if (!client.connected) {
         reject(new PageError('socket-disconnected', `${event} could not be sent: no connection to the server`));
         return;
       }
       client.timeout(patience).emit(event, data, (error, value) => {
-        if (error) reject(new PageError('socket-timeout', `${event} was not acknowledged within ${patience / 1000} s`));
+        if (error) reject(new PageError('socket-timeout', `${event} was not acknowledged within ${Math.round(patience / 1000)} s`));
         else resolve(value);
       });
     });

@@ -59,7 +59,7 @@ export class Socket {
     this.client = client;
     this.known = known;
     this.report = report;
-    this.#out = new Outgoing(client, SERVER.acknowledged_within_ms);
+    this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
     client.onAny(guard(report, 'socket.event', (event, data) => this.#heard.tell(event, data ?? {}, seconds())));
     client.on('connect', guard(report, 'socket.connect', () => {
       this.refusal = '';

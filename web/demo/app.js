@@ -46,14 +46,19 @@ async function main() {
   }));
   /** @type {Visit | null} */
   let visit = null;
-  const outbox = await Outbox.open((event, data) => connected.request(event, data), report, (state) => visit?.onStored(state));
-  for (const { event, data } of takeParting()) await outbox.put(event, data);
+  // The game is loaded meanwhile: a database may take its time.
+  const opening = Outbox.open((event, data) => connected.request(event, data), report, (state) => visit?.onStored(state))
+    .then(async (opened) => {
+      for (const { event, data } of takeParting()) await opened.put(event, data);
+      return opened;
+    });
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
   page.pycoreLoaded = loaded;
   const { title, intro, action_mapping: mapping = DEFAULT_MAPPING, action_names: names } = loaded.manifest;
   screens.setTexts(title, intro);
   screens.showKeys(mapping, names);
 
+  const outbox = await opening;
   visit = new Visit(loaded, connected, outbox, sessionId, comeback);
   const running = visit;
   onClick('play', () => running.join());

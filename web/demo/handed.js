@@ -16,7 +16,9 @@ export const STORING = Object.freeze({
     "too_large",
     "not_your_seat",
     "unknown_event"
-  ]
+  ],
+  "database_within_ms": 3000,
+  "large_characters": 16000
 });
 export const KEYS = Object.freeze({
   "usual": {

@@ -42,6 +42,8 @@ export function make(tag, className = '', text = '') {
 
 /** @param {ScreenName} name */
 export function show(name) {
+  // What was said of the last screen may not be true of this one.
+  notice('');
   for (const section of document.querySelectorAll('main > section')) {
     /** @type {HTMLElement} */ (section).hidden = section.id !== `screen-${name}`;
   }

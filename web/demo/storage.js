@@ -7,7 +7,8 @@
  * the server goes by too (event, game, player, episode, part or first frame), so sending twice does no harm and a later
  * version replaces an earlier one.
  *
- * Where the browser gives no database (some private modes) the memory does, and `durable` says so.
+ * Where the browser gives no database (some private modes), or one that never answers, the memory does; `durable` says
+ * whether all of it would survive the page.
  */
 
 import { guard, PageError } from '../core/errors.js';
@@ -47,11 +48,40 @@ function done(request) {
   });
 }
 
-/** @returns {Promise<IDBDatabase>} */
-function openDatabase() {
+/** The database, and what an earlier visit has left in it. @returns {Promise<[IDBDatabase, Item[]]>} */
+async function openDatabase() {
   const request = indexedDB.open(DATABASE, 1);
   request.onupgradeneeded = () => void request.result.createObjectStore(STORE, { keyPath: 'key' });
-  return done(request);
+  const database = await done(request);
+  return [database, await done(database.transaction(STORE).objectStore(STORE).getAll())];
+}
+
+/**
+ * What was written is there when its transaction is complete, and not before: a full disk ends it behind the request.
+ *
+ * @param {IDBTransaction} transaction
+ * @returns {Promise<void>}
+ */
+function committed(transaction) {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new Error('the transaction was broken off'));
+  });
+}
+
+/**
+ * An answer in time, or a failure.
+ *
+ * @template T
+ * @param {Promise<T>} work
+ * @param {number} ms
+ * @returns {Promise<T>}
+ */
+function within(work, ms) {
+  return new Promise((resolve, reject) => {
+    const timer = window.setTimeout(() => reject(new PageError('database-silent', `the browser's database has not answered within ${ms} ms`)), ms);
+    work.then(resolve, reject).finally(() => window.clearTimeout(timer));
+  });
 }
 
 export class Outbox {
@@ -63,6 +93,8 @@ export class Outbox {
   #timer = 0;
   #running = false;
   #again = false;
+  /** What the database has for sure. @type {Set<string>} */ #written = new Set();
+  /** Whether what is large has to wait, since it would go ahead of inputs. */ holds = () => false;
 
   /**
    * @param {IDBDatabase | null} database
@@ -84,24 +116,24 @@ export class Outbox {
    * @returns {Promise<Outbox>}
    */
   static async open(send, report, changed) {
-    let database = null;
     try {
-      database = await openDatabase();
+      const opening = openDatabase();
+      const [database, items] = await within(opening, STORING.database_within_ms);
+      const outbox = new Outbox(database, send, report, changed);
+      for (const item of items) {
+        outbox.#items.set(item.key, item);
+        outbox.#written.add(item.key);
+      }
+      return outbox;
     } catch (error) {
       report('storage.open', error);
+      return new Outbox(null, send, report, changed);
     }
-    const outbox = new Outbox(database, send, report, changed);
-    if (database !== null) {
-      for (const item of await done(database.transaction(STORE).objectStore(STORE).getAll())) {
-        outbox.#items.set(item.key, item);
-      }
-    }
-    return outbox;
   }
 
-  /** Whether what is kept survives the page. */
+  /** Whether all that is kept survives the page. */
   get durable() {
-    return this.database !== null;
+    return [...this.#items.keys()].every((key) => this.#written.has(key));
   }
 
   /** @returns {State} */
@@ -125,8 +157,11 @@ export class Outbox {
     const item = { key: keyOf(event, data), event, data, created: Date.now() };
     this.#items.set(item.key, item);
     this.#refusals.delete(item.key);
+    this.#written.delete(item.key);
     this.changed(this.state);
-    await this.#write((store) => store.put(item));
+    const written = await this.#write((store) => store.put(item));
+    if (written && this.#items.get(item.key) === item) this.#written.add(item.key);
+    this.changed(this.state);
     this.kick();
   }
 
@@ -155,7 +190,10 @@ export class Outbox {
     try {
       for (const item of this.items) {
         if (this.#refusals.get(item.key)?.final) continue;
-        const outcome = await this.#sendOne(item);
+        const payload = await packed(item.data);
+        // The game's end, or its way back to peer-to-peer, is followed by another store, which asks again.
+        if (JSON.stringify(payload).length > STORING.large_characters && this.holds()) continue;
+        const outcome = await this.#sendOne(item, payload);
         if (outcome === 'later' || outcome === 'unreachable') failed = true;
         // Without a connection the others fare no better.
         if (outcome === 'unreachable') break;
@@ -173,12 +211,13 @@ export class Outbox {
 
   /**
    * @param {Item} item
+   * @param {Record<string, any>} payload as it goes out
    * @returns {Promise<'stored' | 'refused' | 'later' | 'unreachable'>}
    */
-  async #sendOne(item) {
+  async #sendOne(item, payload) {
     let reply;
     try {
-      reply = await this.send(item.event, await packed(item.data));
+      reply = await this.send(item.event, payload);
     } catch (error) {
       if (!(error instanceof PageError)) this.report('storage.send', error);
       return 'unreachable';
@@ -197,19 +236,24 @@ export class Outbox {
     // A newer version came while this one was on its way: that one stays.
     if (this.#items.get(item.key) === item) {
       this.#items.delete(item.key);
+      this.#written.delete(item.key);
       await this.#write((store) => store.delete(item.key));
     }
     this.changed(this.state);
     return 'stored';
   }
 
-  /** @param {(store: IDBObjectStore) => IDBRequest} change */
+  /** @param {(store: IDBObjectStore) => IDBRequest} change @returns {Promise<boolean>} whether it is there now */
   async #write(change) {
-    if (this.database === null) return;
+    if (this.database === null) return false;
     try {
-      await done(change(this.database.transaction(STORE, 'readwrite').objectStore(STORE)));
+      const transaction = this.database.transaction(STORE, 'readwrite');
+      change(transaction.objectStore(STORE));
+      await within(committed(transaction), STORING.database_within_ms);
+      return true;
     } catch (error) {
       this.report('storage.write', error);
+      return false;
     }
   }
 

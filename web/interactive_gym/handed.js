@@ -103,6 +103,7 @@ export const EVENTS = Object.freeze([
 export const SERVER = Object.freeze({
   "registering_ms": 500,
   "acknowledged_within_ms": 5000,
+  "characters_per_s": 8000,
   "retries_ms": [
     1000,
     2000,

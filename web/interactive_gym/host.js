@@ -29,7 +29,7 @@ export class Host {
   constructor(client, report) {
     this.client = client;
     this.report = report;
-    this.#out = new Outgoing(client, SERVER.acknowledged_within_ms);
+    this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
     for (const event of EVENTS) this.on(event, (data) => this.#heard.tell(event, data ?? {}, seconds()));
     this.on('connect', () => window.setTimeout(guard(report, 'host.flush', () => this.#out.flush()), SERVER.registering_ms));
   }

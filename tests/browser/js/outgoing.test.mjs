@@ -19,7 +19,7 @@ function world(connected = true) {
       },
     }),
   };
-  return { client, out: new Outgoing(client, 5000) };
+  return { client, out: new Outgoing(client, 5000, 1000) };
 }
 
 test('what is worthless later is refused while disconnected, what is to be kept goes out once, in order', () => {
@@ -41,10 +41,19 @@ test('a request has the reply, or says that it was not acknowledged in time', as
   const first = out.request('pycore_records', { part: 0 });
   client.reply(null, { status: 'ok' });
   assert.deepEqual(await first, { status: 'ok' });
-  assert.deepEqual(client.waits, [[5000, 'pycore_records', { part: 0 }]]);
+  assert.deepEqual(client.waits, [[5010, 'pycore_records', { part: 0 }]]);
   const second = out.request('pycore_records', { part: 1 });
   client.reply(new Error('operation has timed out'));
   await assert.rejects(second, { code: 'socket-timeout', message: 'pycore_records was not acknowledged within 5 s' });
+});
+
+test('what is large is waited for as long as it takes on a slow line, so that it is not sent again behind itself', async () => {
+  const { client, out } = world();
+  const sent = out.request('p2p_session_metrics', { packed: 'x'.repeat(400_000) });
+  const [[patience]] = client.waits;
+  assert.ok(patience >= 405_000 && patience < 406_000, String(patience));
+  client.reply(null, { status: 'ok' });
+  await sent;
 });
 
 test('a request without a connection is refused at once, and never goes out', async () => {

@@ -92,6 +92,94 @@ test('a server that is busy is asked again', async () => {
   assert.deepEqual(made.state, { pending: 0, stored: 1, refused: [] });
 });
 
+test('what is large waits while inputs go by the server, what is small does not, and nothing waits behind it', async () => {
+  const { made, sent } = outbox([]);
+  let byServer = true;
+  made.holds = () => byServer;
+  // As random as data are that cannot be packed.
+  const large = Array.from({ length: 20_000 }, (_, index) => Math.sin(index) * 1e6 | 0).join();
+  await made.put('m', { ...item(7), metrics: { large } });
+  await made.put('e', item(8));
+  await settled();
+  for (let turn = 0; turn < 50 && sent.length < 1; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  assert.deepEqual(sent, [8]);
+  assert.equal(made.state.pending, 1);
+  byServer = false;
+  made.kick();
+  for (let turn = 0; turn < 200 && sent.length < 2; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  assert.deepEqual(sent, [8, 7]);
+});
+
+/** A browser's database by hand: each transaction is complete, is broken off, or never answers. */
+function browserDatabase(answers) {
+  const store = { put: () => ({}), delete: () => ({}), clear: () => ({}), getAll: () => answered({}, 'success', []) };
+  const answered = (request, how, result) => {
+    request.result = result;
+    if (how !== 'never') setImmediate(() => request[`on${how}`]?.());
+    return request;
+  };
+  const database = {
+    transaction: () => {
+      const how = answers.writes[0];
+      if (answers.writes.length > 1) answers.writes.shift();
+      return answered({ objectStore: () => store, error: new Error('the disk is full') }, how, undefined);
+    },
+    close() {},
+  };
+  globalThis.indexedDB = { open: () => answered({}, answers.open, database) };
+}
+
+/** An outbox with that database; timers run at once when they are asked for. */
+async function opened(answers) {
+  browserDatabase(answers);
+  const waiting = new Set();
+  globalThis.window = {
+    setTimeout: (f, ms) => { const timer = { f, ms }; waiting.add(timer); return timer; },
+    clearTimeout: (timer) => waiting.delete(timer),
+  };
+  const late = () => { for (const timer of [...waiting]) { waiting.delete(timer); if (timer.ms === STORING.database_within_ms) timer.f(); } };
+  const reports = [];
+  const states = [];
+  const opening = Outbox.open(async () => { throw new PageError('socket-disconnected', 'no connection'); },
+    (where, error) => reports.push([where, error.code ?? error.message]), () => states.push(1));
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+  late();
+  const made = await opening;
+  return { made, reports, late, states };
+}
+
+test('a database that never answers is done without after a while, and nothing is promised of it', async () => {
+  const { made, reports } = await opened({ open: 'never', writes: ['never'] });
+  await made.put('e', item(0));
+  assert.equal(made.durable, false);
+  assert.deepEqual(reports, [['storage.open', 'database-silent']]);
+});
+
+test('what was written is promised, and what a full disk has refused behind the request is not', async () => {
+  const { made, reports, states } = await opened({ open: 'success', writes: ['complete', 'complete', 'abort'] });
+  await made.put('e', item(0));
+  assert.equal(made.durable, true);
+  const before = states.length;
+  await made.put('e', item(1));
+  assert.equal(made.durable, false);
+  assert.ok(states.length >= before + 2, 'the page is told when it is known');
+  assert.deepEqual(reports, [['storage.write', 'the disk is full']]);
+});
+
+test('a write that never answers keeps nothing from being sent', async () => {
+  const { made, late } = await opened({ open: 'success', writes: ['complete', 'never'] });
+  const sent = [];
+  made.send = async (_event, data) => { sent.push(data.episode); return { status: 'ok' }; };
+  const put = made.put('e', item(3));
+  await settled();
+  assert.equal(made.durable, false);
+  late();
+  await put;
+  await settled();
+  assert.deepEqual(sent, [3]);
+  delete globalThis.indexedDB;
+});
+
 test('a newer version that came while the older one was on its way is sent too', async () => {
   const answers = [];
   const { made } = outbox(answers);
