@@ -1,4 +1,5 @@
-"""What a participant waits for: what a visit downloads, and how long it takes until the button with which it begins.
+"""What a participant waits for, and sees: what a visit downloads, how long it takes until the button with which it
+begins, and how many pictures a second a game has without a GPU.
 
 A real Chromium, whose network and processor are slowed down as its developers' tools do it: a fast line, and a phone of
 a sixth of this machine's speed on a slow one. A visitor comes for the first time; then once more, with what the browser
@@ -29,11 +30,32 @@ FAST: Final = (20e6, 0.02, 1)
 SLOW_PHONE: Final = (5e6, 0.1, 6)
 
 
+SOFTWARE: Final = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+"""A program draws in the place of a GPU, as on machines without a driver, and in virtual ones."""
+PARTNER: Final = {"policies": {"1": "volley_partner.py"}}
+"""One person is a game, and one page what this machine has to draw."""
+LOOKED: Final = 10
+"""Seconds in which pictures are counted."""
+PICTURES: Final = """(ms) => new Promise((done) => {
+    const begin = performance.now();
+    let shown = 0;
+    const next = () => {
+        shown += 1;
+        const passed = performance.now() - begin;
+        if (passed < ms) requestAnimationFrame(next);
+        else done(1000 * shown / passed);
+    };
+    requestAnimationFrame(next);
+})"""
+"""The browser asks for a picture when the last one is shown."""
+
+
 @contextmanager
-def served() -> Iterator[str]:
+def served(folder_of_site: Path = SITE, **settings: Any) -> Iterator[str]:
     """The address of a relay with the demo's site."""
     with tempfile.TemporaryDirectory() as folder:
-        app = create_app(database=f"sqlite:///{Path(folder) / 'data.db'}", settings={"max_steps": 60}, site=SITE)
+        database = f"sqlite:///{Path(folder) / 'data.db'}"
+        app = create_app(database=database, settings=settings or {"max_steps": 60}, site=folder_of_site)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, ws="wsproto", log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -65,6 +87,22 @@ def visit(context: Any, url: str, machine: tuple[float, float, int]) -> tuple[fl
     return seconds, int(sum(received))
 
 
+def software(playwright: Any) -> float:
+    """Pictures a second of the volley at 1280 × 720, drawn by a program."""
+    folder = site.build(SITE.with_name("site-partner"), study=site.STUDY._replace(settings=PARTNER))
+    with served(folder, max_steps=9000, **PARTNER) as url:
+        browser = playwright.chromium.launch(executable_path=str(chromium.ensure(None)), args=list(SOFTWARE))
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.add_init_script("window.pycoreReadAction = (frame) => Math.floor(frame / 9) % 6")
+            page.goto(f"{url}?autojoin=1")
+            page.wait_for_function("window.pycoreStatus?.phase === 'playing'", timeout=120_000)
+            page.wait_for_function("pycoreGame.frame > 90")
+            return float(page.evaluate(PICTURES, 1000 * LOOKED))
+        finally:
+            browser.close()
+
+
 def measure() -> list[Row]:
     """The figures; each visitor has a browser profile of their own."""
     from playwright.sync_api import sync_playwright
@@ -84,10 +122,12 @@ def measure() -> list[Row]:
                     context.close()
         finally:
             browser.close()
+        pictures = software(playwright)
     return [
         row("participant.start.mb", first[FAST][0][1] / 1e6, "MB"),
         row("participant.start.again.kb", again[0][1] / 1e3, "kB"),
         row("participant.start.s_fast", median(seconds for seconds, _ in first[FAST]), "s"),
         row("participant.start.again.s_fast", median(seconds for seconds, _ in again), "s"),
         row("participant.start.s_slow_phone", median(seconds for seconds, _ in first[SLOW_PHONE]), "s"),
+        row("participant.software.pictures_per_s", pictures, "1/s"),
     ]

@@ -63,8 +63,8 @@ DEMO: Final[dict[str, Any]] = {
     "STORING": {
         "retries_ms": RETRIES_MS,
         "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
-        # Some browsers' databases never answer: the memory does then. What is larger than that waits while inputs go by the
-        # server, which would have to wait behind it (an eighth of a second at 1 Mbit/s).
+        # Some browsers' databases never answer: the memory does then. What is larger than that waits while inputs go by
+        # the server, which would have to wait behind it (an eighth of a second at 1 Mbit/s).
         "database_within_ms": 3000,
         "large_characters": 16_000,
     },

@@ -19,7 +19,9 @@ HANDED: Final[dict[str, Any]] = {
         "partner_excluded", "trigger_data_export",
     ),
     # After a return of the connection the page registers its participant first.
-    "SERVER": {"registering_ms": 500, "acknowledged_within_ms": 5000, "characters_per_s": 8000, "retries_ms": RETRIES_MS},
+    "SERVER": {
+        "registering_ms": 500, "acknowledged_within_ms": 5000, "characters_per_s": 8000, "retries_ms": RETRIES_MS,
+    },
     # A server that waits for bots as if they were players never says that the game is ready.
     "READY": {"patience_ms": 1000},
     # A page that steps when it is told to and takes longer than this is given up for the moment, s. A page that steps

@@ -181,3 +181,21 @@ def test_a_notice_is_gone_when_it_is_not_true_any_more(opened):
     assert page.locator("#notice").is_visible()
     show(page, "screens.showEnd(end);")
     assert page.locator("#notice").is_hidden()
+
+
+def test_without_a_gpu_the_processor_paints_the_field_and_nothing_around_it_costs_more(opened):
+    """A shadow, round corners or a clip around it halve the pictures a second (`build.py bench --only participant`)."""
+    page = opened()
+    show(page, "game();")
+    found = page.evaluate(
+        """async () => {
+        const { Renderer } = await import('./demo/canvas.js');
+        const canvas = document.getElementById('canvas');
+        new Renderer(canvas, () => {});
+        const styles = [canvas, canvas.parentElement].map((each) => getComputedStyle(each));
+        return [canvas.getContext('2d').getContextAttributes().willReadFrequently,
+            styles.map(({boxShadow, borderRadius, overflow, filter}) => [boxShadow, borderRadius, overflow, filter])];
+    }"""
+    )
+    # A canvas clips what it shows to its own box, which costs nothing.
+    assert found == [True, [["none", "0px", "clip", "none"], ["none", "0px", "visible", "none"]]]

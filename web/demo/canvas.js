@@ -265,6 +265,25 @@ function draw(context, object, world) {
   }
 }
 
+/**
+ * Whether a GPU draws, and no program in its place. Where none does, a canvas that the processor paints is shown more often
+ * than one that goes by an emulated GPU.
+ *
+ * @param {HTMLCanvasElement} canvas of which nothing else becomes
+ */
+export function hasGpu(canvas) {
+  const context = canvas.getContext('webgl');
+  if (!context) return false;
+  const names = context.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? context.RENDERER;
+  const name = String(context.getParameter(names));
+  // Browsers give a page a few of them only.
+  context.getExtension('WEBGL_lose_context')?.loseContext();
+  return !/swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
+}
+
+/** Of this page, once it is known. @type {boolean | undefined} */
+let gpu;
+
 /** The canvas on the page: sharp on every screen, its world's shape kept at every size. */
 export class Renderer {
   /** @type {Set<string>} */ #reported = new Set();
@@ -278,7 +297,8 @@ export class Renderer {
    * @param {{width?: number, height?: number, smooth?: boolean}} [world]
    */
   constructor(canvas, report, { width = 600, height = 400, smooth = true } = {}) {
-    const context = canvas.getContext('2d');
+    gpu ??= hasGpu(document.createElement('canvas'));
+    const context = canvas.getContext('2d', { willReadFrequently: !gpu });
     if (context === null) throw new Error('the browser gives no 2d context');
     this.canvas = canvas;
     this.report = report;

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Picture, between } from '../../../web/demo/canvas.js';
+import { Picture, between, hasGpu } from '../../../web/demo/canvas.js';
 import { connectionType } from '../../../web/core/channel.js';
 
 const ball = (x, more = {}) => ({ uuid: 'ball', object_type: 'circle', x, y: 0, radius: 5, tween: true, ...more });
@@ -73,4 +73,25 @@ test('a relay on either side is a relayed connection, and no pair is no answer',
   assert.equal(connectionType([transport, pair, local, { ...remote, candidateType: 'relay' }]).connection_type, 'relay');
   assert.equal(connectionType([local, remote]), null);
   assert.equal(connectionType([pair, local, remote]), null);
+});
+
+test('a program in the place of a GPU is known by its name, where a browser gives it', () => {
+  const lost = [];
+  const canvas = (names) => ({
+    getContext: () => names && {
+      RENDERER: 1,
+      getExtension: (extension) => ({
+        WEBGL_lose_context: { loseContext: () => lost.push(names) }, WEBGL_debug_renderer_info: names[2] && { UNMASKED_RENDERER_WEBGL: 2 },
+      })[extension],
+      getParameter: (of) => names[of],
+    },
+  });
+  const of = (plain, unmasked) => hasGpu(canvas({ 1: plain, 2: unmasked }));
+  assert.equal(of('WebKit WebGL', 'ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero)), SwiftShader driver)'), false);
+  assert.equal(of('llvmpipe, or similar', undefined), false);
+  assert.equal(of('WebKit WebGL', 'ANGLE (Microsoft, Microsoft Basic Render Driver Direct3D11)'), false);
+  assert.equal(of('WebKit WebGL', 'ANGLE (Intel, Mesa Intel(R) UHD Graphics 620 (KBL GT2), OpenGL 4.6)'), true);
+  assert.equal(of('Apple GPU', undefined), true);
+  assert.equal(hasGpu(canvas(null)), false, 'without WebGL there is none');
+  assert.equal(lost.length, 5, 'none of these contexts is kept');
 });

@@ -13,7 +13,7 @@ globalThis.ResizeObserver = class { observe() {} disconnect() {} };
 globalThis.requestAnimationFrame = () => 1;
 globalThis.cancelAnimationFrame = () => {};
 globalThis.devicePixelRatio = 1;
-globalThis.document = { activeElement: null };
+globalThis.document = { activeElement: null, createElement: () => element() };
 globalThis.window = {
   setInterval: (all) => { tick = all; return 1; },
   clearInterval: () => {}, addEventListener: () => {}, removeEventListener: () => {}, devicePixelRatio: 1,
@@ -29,7 +29,7 @@ function element() {
     classList: { toggle(name, on) { target.bad = on && name === 'bad'; } },
     setAttribute(name, value) { target.attributes[name] = value; },
     getBoundingClientRect: () => ({ width: 1, height: 1 }),
-    getContext: () => ({}),
+    getContext: (kind) => (kind === '2d' ? {} : null),
   });
 }
 
