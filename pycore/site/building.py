@@ -95,6 +95,8 @@ def build(
             manifest["action_mapping"] = mapping
         if study.action_names:
             manifest["action_names"] = study.action_names
+        if study.smooth_corrections is not None:
+            manifest["smooth_corrections"] = study.smooth_corrections
         if study.winner is not None:
             manifest["winner"] = study.winner
         if study.ice_servers:

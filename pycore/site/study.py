@@ -18,7 +18,7 @@ from pycore.site.wording import USUAL, worded
 
 PAGE: Final = (
     "title", "intro", "action_mapping", "action_names", "packages", "players", "ice_servers", "language", "texts",
-    "view", "winner",
+    "view", "winner", "smooth_corrections",
 )  # fmt: skip
 """The names in a study's file that are no settings of a session."""
 VIEWS: Final = ("participant", "developer")
@@ -48,6 +48,8 @@ class Study(NamedTuple):
     """Texts of the page by name, in the place of pycore's (`pycore.site.wording`)."""
     view: str = VIEWS[0]
     """What the page shows: to a `participant` the game alone, to a `developer` connections and rollbacks, too."""
+    smooth_corrections: float | None = None
+    """Seconds within which what a rollback has corrected is seen in full, 0 to 1; None: the page's own, 0.1."""
     winner: str | None = None
     """Whose points win: `most`, `least` or `none`. None: most, where the environment says a score by player."""
 
@@ -77,6 +79,9 @@ class Study(NamedTuple):
         language = page.get("language", USUAL)
         worded(language, texts)
         _be(page.get("view", VIEWS[0]) in VIEWS, "view", page, "'participant' or 'developer'")
+        smooth = page.get("smooth_corrections")
+        _be(smooth is None or (type(smooth) in (int, float) and 0 <= smooth <= 1), "smooth_corrections", page,
+            "seconds, from 0 (a correction is seen at once) to 1")  # fmt: skip
         _be(page.get("winner") in (None, *WINNERS), "winner", page, "'most', 'least' or 'none'")
         return cls(
             settings={name: value for name, value in values.items() if name not in PAGE},
@@ -90,6 +95,7 @@ class Study(NamedTuple):
             language=language,
             texts=dict(texts),
             view=page.get("view", VIEWS[0]),
+            smooth_corrections=smooth,
             winner=page.get("winner"),
         )
 

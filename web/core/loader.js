@@ -39,6 +39,7 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
  * @property {Record<string, unknown>} [action_mapping]
  * @property {Record<string, string>} [action_names] what the keys of it do
  * @property {'most' | 'least' | 'none'} [winner] whose points win
+ * @property {number} [smooth_corrections] s within which a correction is seen in full
  * @property {unknown[]} [ice_servers]
  * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  * @property {Record<string, string>} [page_policies] by player, the modules of those that one page computes

@@ -1,145 +1,14 @@
 // @ts-check
 /**
- * Draws the list of objects that an environment's `render()` returns, in a world of 600 × 400 pixels.
- *
- * Permanent objects stay until they are replaced or the episode is reset; all others live for one picture.
- * Presentation only: an object with `tween` glides from where it was last drawn to where it is, within the
- * time of one tick, or within 100 ms after a correction, so that a rollback does not look like a jump. What is
- * drawn never flows back into the game.
+ * Draws the list of objects that an environment's `render()` returns, in a world of 600 × 400 pixels; which of them when,
+ * and where in between, is picture.js's affair.
  */
 
 import { guard } from '../core/errors.js';
+import { DRAWING } from './handed.js';
+import { Picture } from './picture.js';
 
-/** A correction may take this long to be seen in full, s. */
-const CORRECTION = 0.1;
-/** Farther than this part of the world's width within one picture is a jump (a new serve), not a movement. */
-const JUMP = 0.3;
-
-/**
- * One object of the page's contract; which fields are there depends on `object_type`.
- *
- * @typedef {object} GameObject
- * @property {string} uuid
- * @property {'rectangle' | 'circle' | 'line' | 'polygon' | 'text' | 'sprite' | 'pixels'} object_type
- * @property {number} [depth]
- * @property {boolean} [permanent]
- * @property {boolean} [tween]
- * @property {number} [x]
- * @property {number} [y]
- * @property {number} [w]
- * @property {number} [h]
- * @property {number} [radius]
- * @property {number} [width]
- * @property {number} [size]
- * @property {[number, number][]} [points]
- * @property {string} [color]
- * @property {string} [stroke]
- * @property {string} [text]
- * @property {CanvasTextAlign} [align]
- * @property {string} [src] of a sprite's picture
- * @property {number} [columns] of a picture of pixels
- * @property {number} [rows]
- * @property {number} [channels] 3 or 4 bytes to a pixel
- * @property {Uint8Array} [pixels] row by row
- */
-
-/** @typedef {{object: GameObject, from: GameObject, since: number, until: number}} Track */
-
-/** @param {number} a @param {number} b @param {number} part */
-const mix = (a, b, part) => a + (b - a) * part;
-
-/**
- * The object as it is drawn between two pictures.
- *
- * @param {GameObject} from
- * @param {GameObject} to
- * @param {number} part 0 to 1
- * @returns {GameObject}
- */
-export function between(from, to, part) {
-  if (part >= 1) return to;
-  const drawn = { ...to };
-  for (const key of /** @type {const} */ (['x', 'y', 'w', 'h', 'radius'])) {
-    const a = from[key];
-    const b = to[key];
-    if (a !== undefined && b !== undefined) drawn[key] = mix(a, b, part);
-  }
-  const before = from.points;
-  if (to.points && before?.length === to.points.length) {
-    drawn.points = to.points.map(([x, y], index) => {
-      const [x0, y0] = before[index] ?? [x, y];
-      return [mix(x0, x, part), mix(y0, y, part)];
-    });
-  }
-  return drawn;
-}
-
-/** What is to be drawn at which time. Without the DOM. */
-export class Picture {
-  /** @type {Map<string, GameObject>} */ #permanent = new Map();
-  /** @type {Map<string, Track>} */ #moving = new Map();
-
-  /** @param {number} width of the world */
-  constructor(width) {
-    this.width = width;
-  }
-
-  /**
-   * Take in what `render()` returned.
-   *
-   * @param {{objects: GameObject[], reset?: boolean}} list
-   * @param {number} now s
-   * @param {number} period between two pictures, s
-   * @param {boolean} corrected whether the past was corrected before this picture
-   */
-  take({ objects, reset = false }, now, period, corrected) {
-    if (reset) this.#permanent.clear();
-    /** @type {Map<string, Track>} */
-    const moving = new Map();
-    for (const object of objects) {
-      if (object.permanent) {
-        this.#permanent.set(object.uuid, object);
-        continue;
-      }
-      const last = this.#moving.get(object.uuid);
-      let from = object;
-      if (object.tween && last && !reset) {
-        const drawn = this.#at(last, now);
-        const far = Math.hypot((drawn.x ?? 0) - (object.x ?? 0), (drawn.y ?? 0) - (object.y ?? 0));
-        if (far <= this.width * JUMP) from = drawn;
-      }
-      const time = corrected ? Math.max(period, CORRECTION) : period;
-      moving.set(object.uuid, { object, from, since: now, until: from === object ? now : now + time });
-    }
-    this.#moving = moving;
-  }
-
-  /** @param {Track} track @param {number} now */
-  #at(track, now) {
-    const { object, from, since, until } = track;
-    return until <= now ? object : between(from, object, Math.max(0, (now - since) / (until - since)));
-  }
-
-  /**
-   * @param {number} now s
-   * @returns {{objects: GameObject[], settled: boolean}} by depth; settled if nothing moves any more
-   */
-  at(now) {
-    const objects = [...this.#permanent.values()];
-    let settled = true;
-    for (const track of this.#moving.values()) {
-      if (track.until > now) settled = false;
-      objects.push(this.#at(track, now));
-    }
-    objects.sort((a, b) => (a.depth ?? 0) - (b.depth ?? 0));
-    return { objects, settled };
-  }
-
-  clear() {
-    this.#permanent.clear();
-    this.#moving.clear();
-  }
-}
+/** @typedef {import('./picture.js').GameObject} GameObject */
 
 /** @type {Map<string, HTMLImageElement>} */
 const images = new Map();
@@ -294,9 +163,10 @@ export class Renderer {
   /**
    * @param {HTMLCanvasElement} canvas its box is given by CSS
    * @param {import('../core/errors.js').Report} report
-   * @param {{width?: number, height?: number, smooth?: boolean}} [world]
+   * @param {{width?: number, height?: number, smooth?: boolean, corrections?: number | undefined}} [world] `smooth`: whether
+   *   anything glides; `corrections`: s within which a correction is seen in full
    */
-  constructor(canvas, report, { width = 600, height = 400, smooth = true } = {}) {
+  constructor(canvas, report, { width = 600, height = 400, smooth = true, corrections = DRAWING.corrections_s } = {}) {
     gpu ??= hasGpu(document.createElement('canvas'));
     const context = canvas.getContext('2d', { willReadFrequently: !gpu });
     if (context === null) throw new Error('the browser gives no 2d context');
@@ -304,6 +174,7 @@ export class Renderer {
     this.report = report;
     this.world = { width, height };
     this.smooth = smooth;
+    this.corrections = corrections;
     this.picture = new Picture(width);
     this.#context = context;
     this.paint = guard(report, 'canvas.paint', () => this.#paint());
@@ -327,7 +198,7 @@ export class Renderer {
    * @param {boolean} corrected
    */
   show(list, now, period, corrected) {
-    this.picture.take(list, now, this.smooth ? period : 0, this.smooth && corrected);
+    this.picture.take(list, now, this.smooth ? period : 0, this.smooth && corrected ? this.corrections : 0);
     this.#schedule();
   }
 

@@ -59,6 +59,9 @@ export const GAMEPAD = Object.freeze({
     "RightY"
   ]
 });
+export const DRAWING = Object.freeze({
+  "corrections_s": 0.1
+});
 export const SETTLING = Object.freeze({
   "patience_ms": 3000,
   "look_every_ms": 100

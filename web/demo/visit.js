@@ -222,7 +222,7 @@ export class Visit {
     const hud = this.#hud = new Hud(settings);
     const keys = new KeyState(this.mapping);
     this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping, this.loaded.manifest.action_names), report);
-    this.#renderer = new Renderer(screens.element('canvas'), report);
+    this.#renderer = new Renderer(screens.element('canvas'), report, { corrections: this.loaded.manifest.smooth_corrections });
     try {
       const game = new PycoreGame({
         create: this.loaded.create,

@@ -2,7 +2,8 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Picture, between, hasGpu } from '../../../web/demo/canvas.js';
+import { hasGpu } from '../../../web/demo/canvas.js';
+import { Picture, between } from '../../../web/demo/picture.js';
 import { connectionType } from '../../../web/core/channel.js';
 
 const ball = (x, more = {}) => ({ uuid: 'ball', object_type: 'circle', x, y: 0, radius: 5, tween: true, ...more });
@@ -10,34 +11,65 @@ const xs = (picture, now) => picture.at(now).objects.map(({ x }) => x);
 
 test('permanent objects stay until the reset, all others for one picture', () => {
   const picture = new Picture(600);
-  picture.take({ objects: [{ uuid: 'net', object_type: 'rectangle', x: 1, permanent: true, depth: 2 }, { uuid: 'a', object_type: 'circle', x: 2 }] }, 0, 1, false);
-  picture.take({ objects: [{ uuid: 'b', object_type: 'circle', x: 3 }] }, 1, 1, false);
+  picture.take({ objects: [{ uuid: 'net', object_type: 'rectangle', x: 1, permanent: true, depth: 2 }, { uuid: 'a', object_type: 'circle', x: 2 }] }, 0, 1, 0);
+  picture.take({ objects: [{ uuid: 'b', object_type: 'circle', x: 3 }] }, 1, 1, 0);
   assert.deepEqual(picture.at(2).objects.map(({ uuid }) => uuid), ['b', 'net']);
-  picture.take({ objects: [], reset: true }, 2, 1, false);
+  picture.take({ objects: [], reset: true }, 2, 1, 0);
   assert.deepEqual(picture.at(3).objects, []);
 });
 
 test('what glides goes from where it was drawn to where it is, within one period', () => {
   const picture = new Picture(600);
-  picture.take({ objects: [ball(0)] }, 0, 1, false);
-  picture.take({ objects: [ball(100)] }, 1, 1, false);
+  picture.take({ objects: [ball(0)] }, 0, 1, 0);
+  picture.take({ objects: [ball(100)] }, 1, 1, 0);
   assert.deepEqual([xs(picture, 1), xs(picture, 1.5), xs(picture, 2), xs(picture, 9)], [[0], [50], [100], [100]]);
   assert.equal(picture.at(1.5).settled, false);
   assert.equal(picture.at(2).settled, true);
 });
 
-test('after a correction it takes 100 ms at most, from where it is on the screen', () => {
+const near = (found, wanted) => assert.ok(Math.abs(found - wanted) < 1e-6, `${found} is not ${wanted}`);
+
+test('what was corrected is drawn where it was on the screen, and is where it is when the time for that is over', () => {
   const picture = new Picture(600);
-  picture.take({ objects: [ball(0)] }, 0, 0.02, false);
-  picture.take({ objects: [ball(100)] }, 1, 0.02, true);
-  assert.ok(xs(picture, 1.05)[0] > 49 && xs(picture, 1.05)[0] < 51);
-  assert.deepEqual(xs(picture, 1.1), [100]);
+  picture.take({ objects: [ball(0)] }, 0, 0.02, 0);
+  picture.take({ objects: [ball(100)] }, 1, 0.02, 0.1);
+  assert.deepEqual([xs(picture, 1), xs(picture, 1.1)], [[0], [100]]);
+  near(xs(picture, 1.05)[0], 50);
+  assert.deepEqual([picture.at(1.05).settled, picture.at(1.1).settled], [false, true]);
+});
+
+test('a correction goes on being smoothed through the next pictures, beside all that moves', () => {
+  const picture = new Picture(600);
+  const line = (x) => ({ uuid: 'l', object_type: 'line', points: [[x, 0], [x + 10, 5]] });
+  for (const [x, now, smooth] of [[0, 0, 0], [60, 1, 0.1], [70, 1.02, 0], [80, 1.04, 0]]) {
+    picture.take({ objects: [ball(x), line(x), ball(x, { uuid: 'steps', tween: false })] }, now, 0.02, smooth);
+  }
+  // At 1.04 the ball is at 70 on its way to 80, and 60 % of what it was off are left.
+  const [{ x: glides }, { points }, { x: steps }] = picture.at(1.04).objects;
+  near(glides, 70 - 36);
+  near(steps, 80 - 36);
+  near(points[0][0], 80 - 36);
+  near(points[1][0], 90 - 36);
+  assert.deepEqual(xs(picture, 1.1), [80, undefined, 80]);
+});
+
+test('a second correction begins from what is seen, and one across the field is seen at once', () => {
+  const picture = new Picture(600);
+  picture.take({ objects: [ball(0)] }, 0, 0.02, 0);
+  picture.take({ objects: [ball(100)] }, 1, 0.02, 0.1);
+  picture.take({ objects: [ball(100)] }, 1.05, 0.02, 0.1);
+  near(xs(picture, 1.05)[0], 50);
+  near(xs(picture, 1.1)[0], 75);
+  picture.take({ objects: [ball(500)] }, 1.1, 0.02, 0.1);
+  assert.deepEqual(xs(picture, 1.1), [500]);
+  picture.take({ objects: [ball(480)] }, 2, 0.02, 0);
+  assert.deepEqual(xs(picture, 2), [500], 'without a correction it glides as ever');
 });
 
 test('what jumps across the field is not drawn in between, nor what does not glide', () => {
   const picture = new Picture(600);
-  picture.take({ objects: [ball(0), ball(0, { uuid: 'still', tween: false })] }, 0, 1, false);
-  picture.take({ objects: [ball(400), ball(100, { uuid: 'still', tween: false })] }, 1, 1, false);
+  picture.take({ objects: [ball(0), ball(0, { uuid: 'still', tween: false })] }, 0, 1, 0);
+  picture.take({ objects: [ball(400), ball(100, { uuid: 'still', tween: false })] }, 1, 1, 0);
   assert.deepEqual(xs(picture, 1), [400, 100]);
 });
 
