@@ -199,3 +199,29 @@ def test_without_a_gpu_the_processor_paints_the_field_and_nothing_around_it_cost
     )
     # A canvas clips what it shows to its own box, which costs nothing.
     assert found == [True, [["none", "0px", "clip", "none"], ["none", "0px", "visible", "none"]]]
+
+
+def test_a_field_that_gets_another_size_is_not_shown_empty(opened):
+    """Every picture that is shown has the game in it; a canvas is cleared when its size is set."""
+    page = opened()
+    show(page, "game();")
+    empty = page.evaluate(
+        """async () => {
+        const { Renderer } = await import('./demo/canvas.js');
+        const canvas = document.getElementById('canvas');
+        const renderer = new Renderer(canvas, () => {});
+        const object = {uuid: 'all', object_type: 'rectangle', x: 0, y: 0, w: 600, h: 400, color: '#ff0000'};
+        const shown = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+        const found = [];
+        for (const wide of [500, 500, 400, 300]) {
+            renderer.show({objects: [object]}, 0, 0, false);
+            await shown();
+            document.querySelector('.stage').style.width = `${wide}px`;
+            await shown();
+            const {data} = canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1);
+            found.push([canvas.clientWidth, data[0]]);
+        }
+        return found;
+    }"""
+    )
+    assert empty == [[500, 255], [500, 255], [400, 255], [300, 255]]

@@ -178,17 +178,24 @@ export class Renderer {
     this.picture = new Picture(width);
     this.#context = context;
     this.paint = guard(report, 'canvas.paint', () => this.#paint());
-    this.#observer = new ResizeObserver(guard(report, 'canvas.resize', () => this.#resize()));
+    this.#observer = new ResizeObserver(guard(report, 'canvas.resize', () => {
+      // A canvas that has another size is empty, and this is the last moment before it is shown.
+      if (this.#resize()) this.#paint();
+    }));
     this.#observer.observe(canvas);
     this.#resize();
+    this.#schedule();
   }
 
+  /** @returns {boolean} whether it has another size now */
   #resize() {
     const ratio = window.devicePixelRatio || 1;
-    const { clientWidth, clientHeight } = this.canvas;
-    this.canvas.width = Math.max(1, Math.round(clientWidth * ratio));
-    this.canvas.height = Math.max(1, Math.round(clientHeight * ratio));
-    this.#schedule();
+    const { canvas } = this;
+    const width = Math.max(1, Math.round(canvas.clientWidth * ratio));
+    const height = Math.max(1, Math.round(canvas.clientHeight * ratio));
+    if (canvas.width === width && canvas.height === height) return false;
+    Object.assign(canvas, { width, height });
+    return true;
   }
 
   /**
@@ -207,6 +214,7 @@ export class Renderer {
   }
 
   #paint() {
+    cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const { objects, settled } = this.picture.at(performance.now() / 1000);
     const { width, height } = this.canvas;
