@@ -225,3 +225,32 @@ def test_a_field_that_gets_another_size_is_not_shown_empty(opened):
     }"""
     )
     assert empty == [[500, 255], [500, 255], [400, 255], [300, 255]]
+
+
+def test_a_real_thumb_slides_from_one_touch_button_to_the_next(opened):
+    page = opened(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 740})
+    show(
+        page,
+        """game();
+        const { KeyState, listenToKeys } = await import('./demo/keys.js');
+        const mapping = {ArrowLeft: 1, ArrowRight: 2, ArrowUp: 3, 'ArrowRight,ArrowUp': 5};
+        globalThis.keys = new KeyState(mapping);
+        listenToKeys(keys, makeTouchButtons(mapping), (...given) => { throw new Error(given); });""",
+    )
+    boxes = page.locator("#touch button").evaluate_all(
+        "all => all.map((each) => each.getBoundingClientRect()).map(({x, y, width, height}) => [x + width / 2, y + height / 2])"
+    )
+    left, right, up = [{"x": x, "y": y, "id": 0} for x, y in boxes]
+    thumb = page.context.new_cdp_session(page)
+    # A first read takes what was tapped; the second one is what is held.
+    read = "() => { keys.read(); return keys.read() ?? null; }"
+
+    def fingers(kind, *points):
+        thumb.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+        return page.evaluate(read)
+
+    assert fingers("touchStart", left) == 1
+    assert fingers("touchMove", right) == 2
+    assert fingers("touchStart", right, up | {"id": 1}) == 5
+    assert fingers("touchEnd", right) == 2
+    assert fingers("touchEnd") is None
