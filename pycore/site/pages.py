@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from pycore.site.failing import SiteFailed
 from pycore.site.wording import USUAL, direction, worded
 
@@ -47,6 +45,8 @@ def front(
     intro: str = "", place: Path | None = None,
 ) -> str:  # fmt: skip
     """The front page with all that it says, so that nobody sees another language first. Raises ConfigError."""
+    import jinja2  # most of what reads a study writes no page
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader((web() if place is None else place) / "demo"), autoescape=True,
         undefined=jinja2.StrictUndefined,
