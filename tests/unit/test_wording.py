@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from pycore.cli import cli
 from pycore.errors import ConfigError
 from pycore.site import Study, pages, wording
 
@@ -151,3 +153,13 @@ def test_the_front_page_is_written_in_the_language_of_the_study() -> None:
 def test_a_language_that_is_written_from_right_to_left_says_so() -> None:
     given = {name: text if isinstance(text, str) else {"other": text["other"]} for name, text in ENGLISH.items()}
     assert '<html lang="ar-EG" dir="rtl"' in pages.front(language="ar-EG", texts=given)
+
+
+def test_the_command_prints_a_table_as_a_study_takes_it() -> None:
+    done = CliRunner().invoke(cli, ["texts", "de"])
+    assert done.exit_code == 0
+    assert Study.of({"language": "de", "texts": json.loads(done.output)}).texts["start.play"] == "Spielen"
+    assert json.loads(CliRunner().invoke(cli, ["texts"]).output) == ENGLISH
+    unknown = CliRunner().invoke(cli, ["texts", "dee"])
+    assert unknown.exit_code == 2
+    assert "there are no texts in 'dee'; did you mean 'de'?" in unknown.output
