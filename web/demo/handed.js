@@ -18,6 +18,9 @@ export const STORING = Object.freeze({
     "unknown_event"
   ],
   "database_within_ms": 3000,
+  "patient": [
+    "p2p_session_metrics"
+  ],
   "large_characters": 16000
 });
 export const KEYS = Object.freeze({

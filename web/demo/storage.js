@@ -192,7 +192,8 @@ export class Outbox {
         if (this.#refusals.get(item.key)?.final) continue;
         const payload = await packed(item.data);
         // The game's end, or its way back to peer-to-peer, is followed by another store, which asks again.
-        if (JSON.stringify(payload).length > STORING.large_characters && this.holds()) continue;
+        const isPatient = STORING.patient.includes(item.event) && JSON.stringify(payload).length > STORING.large_characters;
+        if (isPatient && this.holds()) continue;
         const outcome = await this.#sendOne(item, payload);
         if (outcome === 'later' || outcome === 'unreachable') failed = true;
         // Without a connection the others fare no better.

@@ -92,22 +92,23 @@ test('a server that is busy is asked again', async () => {
   assert.deepEqual(made.state, { pending: 0, stored: 1, refused: [] });
 });
 
-test('what is large waits while inputs go by the server, what is small does not, and nothing waits behind it', async () => {
+test('metrics that are large wait while inputs go by the server, records do not, and nothing waits behind them', async () => {
   const { made, sent } = outbox([]);
   let byServer = true;
   made.holds = () => byServer;
   // As random as data are that cannot be packed.
   const large = Array.from({ length: 20_000 }, (_, index) => Math.sin(index) * 1e6 | 0).join();
-  await made.put('m', { ...item(7), metrics: { large } });
-  await made.put('e', item(8));
+  await made.put('p2p_session_metrics', { ...item(7), metrics: { large } });
+  await made.put('p2p_session_metrics', { ...item(8), metrics: {} });
+  await made.put('pycore_rows', { ...item(9), data: large });
   await settled();
-  for (let turn = 0; turn < 50 && sent.length < 1; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
-  assert.deepEqual(sent, [8]);
+  for (let turn = 0; turn < 50 && sent.length < 2; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  assert.deepEqual(sent, [8, 9]);
   assert.equal(made.state.pending, 1);
   byServer = false;
   made.kick();
-  for (let turn = 0; turn < 200 && sent.length < 2; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
-  assert.deepEqual(sent, [8, 7]);
+  for (let turn = 0; turn < 200 && sent.length < 3; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  assert.deepEqual(sent, [8, 9, 7]);
 });
 
 /** A browser's database by hand: each transaction is complete, is broken off, or never answers. */
