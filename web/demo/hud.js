@@ -275,6 +275,8 @@ export class Hud {
     if (notice !== this.#notice && notice) say(notice);
     // Whoever hears the page instead of seeing it wonders no less why nothing moves.
     if (problem && problem !== this.#problem) say(problem);
+    // What stands there already would not be heard again.
+    if (!problem && element('live').textContent === this.#problem) say('');
     this.#notice = notice;
     this.#problem = problem;
   }
