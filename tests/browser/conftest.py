@@ -120,12 +120,14 @@ class Relay:
 
 @pytest.fixture
 def start_relay(request, tmp_path):
-    """start_relay(**settings) starts a relay for the double's site, start_relay(core=True, ...) for the core's."""
+    """start_relay(**settings) starts a relay for the double's site, start_relay(core=True, ...) for the core's; with
+    `limits`, it has those bounds."""
     with contextlib.ExitStack() as stack:
 
-        def start(core=False, **settings):
+        def start(core=False, limits=None, **settings):
             site = request.getfixturevalue("core_site" if core else "double_site")
-            relay = Relay(site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings, unchecked=not core)
+            database = f"sqlite:///{tmp_path / 'data.sqlite'}"
+            relay = Relay(site, database, settings, unchecked=not core, limits=limits)
             stack.callback(relay.close)
             return relay
 

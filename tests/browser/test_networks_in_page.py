@@ -6,9 +6,6 @@ import contextlib
 import socket
 import threading
 
-import pytest
-from conftest import Relay
-
 from pycore.relay import Limits
 
 
@@ -81,21 +78,14 @@ def test_behind_a_proxy_without_websockets_a_game_is_played_by_requests(start_re
         proxy.close()
 
 
-@pytest.fixture
-def full_relay(core_site, tmp_path):
-    """A relay with one place."""
-    relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", {"fps": 20}, limits=Limits(sockets=1))
-    yield relay
-    relay.close()
-
-
-def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(full_relay, open_page):
+def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(start_relay, open_page):
     """Without anybody's doing, and the notice goes when it is not true any more."""
-    first = open_page(full_relay.url)
+    relay = start_relay(core=True, limits=Limits(sockets=1), fps=20)
+    first = open_page(relay.url)
     phase(first, "start")
-    second = open_page(full_relay.url)
+    second = open_page(relay.url)
     phase(second, "start")
     second.locator("#notice", has_text="All places are taken").wait_for()
     first.close()
     second.wait_for_function("document.getElementById('notice').textContent === ''", timeout=15_000)
-    assert full_relay.app.relay.lobby.health()["sockets"] == 1
+    assert relay.app.relay.lobby.health()["sockets"] == 1
