@@ -121,7 +121,7 @@ def create_app(
 
     async def game(request: Request) -> Response:
         game_id = request.path_params["game_id"]
-        room = lobby.room(game_id)
+        room = lobby.games.room(game_id)
         try:
             counts = await store.counts(game_id) if room is None else room.counts()
             if counts is None:

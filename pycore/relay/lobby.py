@@ -1,5 +1,7 @@
 """Who is connected, who waits, who plays with whom: every decision of the relay, without its sockets.
 
+What a socket may do is decided here; its games are in `games`, and whose something is that is stored in `owners`.
+
 The lobby is told what came in by which socket and answers with what to send. It trusts the socket alone: a
 game id or a player id in a payload is a claim, and a wrong one is refused. All calls are synchronous and
 short, so on an event loop each is a transaction, and there is no lock that could be held while something is
@@ -13,19 +15,19 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.relay.connections import Connection
 from pycore.relay.fields import Refused
+from pycore.relay.games import Games
 from pycore.relay.limits import Limits
+from pycore.relay.owners import Owners
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
-from pycore.relay.seats import LateSeats, Mailbox, PlayerId, Seat, digest
+from pycore.relay.seats import Mailbox, PlayerId, Seat, digest
 from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn
-from pycore.relay.uploads import Store
 from pycore.relay.waiting import WaitingRoom
 from pycore.settings import SUBJECT_FROM, Settings
 
@@ -53,10 +55,8 @@ class Lobby:
         self._seed = seed
         self._connections: dict[str, Connection] = {}
         self._waiting = WaitingRoom(len(self._players), limits)
-        self._rooms: OrderedDict[str, Room] = OrderedDict()
-        self._live: dict[str, tuple[Room, Seat]] = {}
-        """Seats by session, a digest, where the game is not over."""
-        self._late = LateSeats(limits)
+        self.games = Games(limits, self._forgotten)
+        self.owners = Owners(self.games, limits)
 
     # Sockets
 
@@ -90,11 +90,12 @@ class Lobby:
         page = digest(page)
         if self._waiting.part(digest(session), page):
             return self._waiting.tell(now)
-        room, seat = self._live.get(digest(session), (None, None))
-        if room is None or seat is None or seat.gone or seat.page != page:
+        place = self.games.place(digest(session))
+        if place is None or place[1].page != page:
             return []
+        room, seat = place
         if leaves:
-            return self._leave(room, seat, now, wall)
+            return self.games.leave(room, seat, now, wall)
         if seat.sid is not None:
             room.unbind(seat, now)
         return room.goes(seat)
@@ -128,7 +129,7 @@ class Lobby:
         connection.room = connection.seat = None
 
         if self._waiting.lacks_one:
-            self._make_room_for_one()
+            self.games.make_room()
         for other in self._waiting.others_of(connection):
             out += self._replace(other)
         self._waiting.enter(connection, now)
@@ -140,7 +141,7 @@ class Lobby:
     def kept(self, sid: str, now: float) -> dict[str, Any]:
         """Whether a socket's session has a seat in a game that goes on, and for how long: a page that has to load."""
         connection = self._take(sid, "others", now)
-        place = self._place_of(connection)
+        place = self.games.place(connection.session)
         if place is None:
             return {"status": "ok", "kept": False}
         room, seat = place
@@ -186,36 +187,6 @@ class Lobby:
         """The subject id in a page's address, if there is one."""
         return subject_of(query, self._subject_from, self.limits)
 
-    def store_owner(self, connection: Connection, store: Store) -> Seat:
-        """The seat that a store is for: the claimed game must know the socket's session, or the one that the
-        payload presents; over or not."""
-        room = self._rooms.get(store.game_id)
-        session = connection.session_of(store)
-        seat = None if room is None or session is None else room.owner(digest(session))
-        if room is None or seat is None:
-            raise Refused("foreign_room", "that is not a game of this session")
-        room.check_claim(seat, store.game_id, store.player_id)
-        self._charge(seat, store)
-        return seat
-
-    def late_owner(self, store: Store, player: str, session: str) -> Seat:
-        """The seat that a store is for in a game that is not remembered, as the database knows its owner."""
-        if str(store.player_id) != player:
-            raise Refused("not_your_seat", f"you are player {player!r}, not {store.player_id!r}")
-        seat = self._late.of(store.game_id, player, session)
-        self._charge(seat, store)
-        return seat
-
-    def finished(self, game_id: str, seat: Seat, wall: float) -> bool:
-        """A seat has stored what it does when its session is over; whether that was the last of its game."""
-        room = self._rooms.get(game_id)
-        return room is not None and seat in room.seats and room.finish(seat.player, wall)
-
-    def _charge(self, seat: Seat, store: Store) -> None:
-        if seat.stored_bytes + store.size > self.limits.stored_bytes:
-            raise Refused("too_large", f"one player may store {self.limits.stored_bytes} bytes of a game")
-        seat.stored_bytes += store.size
-
     def refusal(self, sid: str, refused: Refused, event: str, now: float) -> list[Outgoing]:
         """The error for the sender, if it is still there."""
         connection = self._connections.get(sid)
@@ -225,47 +196,19 @@ class Lobby:
 
     def tick(self, now: float, wall: float) -> list[Outgoing]:
         """What time alone brings: ends of grace, of waiting, of remembering. A few times a second."""
-        out = [item for room in self.playing() for item in room.look(now, wall)]
-        for room, seat in [place for place in self._live.values() if place[1].gone]:
-            self._release(seat)
-            self._note_end(room)
-        out += self._waiting.look(now)
-        for game_id, room in list(self._rooms.items()):
-            if room.ended_at is not None and now - room.ended_at >= self.limits.retention_s:
-                self._forget(game_id)
-        return out
+        return self.games.tick(now, wall) + self._waiting.look(now)
 
     # What is asked from outside
 
-    def room(self, game_id: str) -> Room | None:
-        """A game that is still remembered."""
-        return self._rooms.get(game_id)
-
-    def playing(self) -> list[Room]:
-        """The games that go on, the oldest first."""
-        return [room for room in self._rooms.values() if not room.over]
-
     def health(self) -> dict[str, int]:
         """Sizes, for `GET /api/health`."""
-        games = {"games_playing": len(self.playing()), "games_remembered": len(self._rooms)}
+        games = {"games_playing": len(self.games.playing()), "games_remembered": len(self.games)}
         return {"sockets": len(self._connections), "waiting": len(self._waiting), **games}
-
-    def knows(self, session_id: str) -> bool:
-        """Whether a session has a seat here in a game that is not over."""
-        return digest(session_id) in self._live
 
     def session_of(self, sid: str) -> str | None:
         """The session that a socket has presented."""
         connection = self._connections.get(sid)
         return None if connection is None else connection.session_id
-
-    def take_up(self, room: Room) -> None:
-        """A game that another process had, as the database knows it and nobody here; its seats wait for their sessions.
-        `Limits.rooms` does not bound them, since these people play."""
-        self._rooms[room.game_id] = room
-        for seat in room.seats:
-            if not seat.gone:
-                self._live.setdefault(seat.session, (room, seat))
 
     def restore(self, sid: str, now: float) -> list[Outgoing]:
         """The seat of a socket's session, whose game was taken up only after it had connected."""
@@ -273,10 +216,6 @@ class Lobby:
         if connection is None or connection.room is not None or connection.waiting_since is not None:
             return []
         return self._rebind(connection, now)
-
-    def take_changed(self) -> list[Room]:
-        """Games of which something has changed since the last time that is to be written down."""
-        return [room for room in self._rooms.values() if room.take_changed()]
 
     # Inside
 
@@ -298,7 +237,7 @@ class Lobby:
     def _rebind(self, connection: Connection, now: float) -> list[Outgoing]:
         """The seat of the connection's session, if its game goes on and the page is the one that had it; whoever holds
         it now is replaced."""
-        place = self._place_of(connection)
+        place = self.games.place(connection.session)
         if place is None or (connection.page is not None and connection.page != place[1].page):
             return []
         room, seat = place
@@ -306,7 +245,7 @@ class Lobby:
 
     def _return(self, connection: Connection, now: float, wall: float, game_id: str | None = None) -> list[Outgoing]:
         """The same seat for a page that was loaded again, if it may return; `game_id`: only if it is of that game."""
-        room, seat = self._place_of(connection) or (None, None)
+        room, seat = self.games.place(connection.session) or (None, None)
         if room is None or seat is None or not room.return_within or game_id not in (None, room.game_id):
             return []
         if seat.loads >= self.limits.loads:
@@ -314,11 +253,6 @@ class Lobby:
         turn, sid = self._turn_of(room, seat, wall), connection.sid
         out = self._take_over(connection, room, seat, now)
         return out + room.welcome(seat, sid, connection.page, turn, now)
-
-    def _place_of(self, connection: Connection) -> tuple[Room, Seat] | None:
-        """The seat of the connection's session in a game that goes on for it."""
-        place = self._live.get(connection.session)
-        return None if place is None or place[1].gone else place
 
     def _take_over(self, connection: Connection, room: Room, seat: Seat, now: float) -> list[Outgoing]:
         out: list[Outgoing] = []
@@ -343,13 +277,7 @@ class Lobby:
         connection.room = connection.seat = None
         if self._waiting.leave(connection.sid):
             return self._waiting.tell(now)
-        return [] if room is None or seat is None else self._leave(room, seat, now, wall)
-
-    def _leave(self, room: Room, seat: Seat, now: float, wall: float) -> list[Outgoing]:
-        out = room.leave(seat, now, wall, f"Player {seat.player} left the game.")
-        self._release(seat)
-        self._note_end(room)
-        return out
+        return [] if room is None or seat is None else self.games.leave(room, seat, now, wall)
 
     def _start(self, wall: float) -> list[Outgoing]:
         group = self._waiting.first()
@@ -363,38 +291,15 @@ class Lobby:
             uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent, self.settings,
             self._return_within,
         )  # fmt: skip
-        self._rooms[room.game_id] = room
+        self.games.begin(room)
         for seat, connection in zip(seats, group, strict=True):
             connection.room, connection.seat = room, seat
-            self._live[seat.session] = (room, seat)
         return room.start({str(seat.player): self._turn_of(room, seat, wall) for seat in seats})
 
     def _turn_of(self, room: Room, seat: Seat, wall: float) -> dict[str, Any] | None:
         return None if self._turn is None else self._turn.config(f"{room.game_id}-{seat.player}", wall)
 
-    def _make_room_for_one(self) -> None:
-        if len(self._rooms) < self.limits.rooms:
-            return
-        for game_id, room in self._rooms.items():
-            if room.over:
-                self._forget(game_id)
-                return
-        raise Refused("server_full", f"{self.limits.rooms} games are going on; try again later")
-
-    def _note_end(self, room: Room) -> None:
-        # Who stayed to the end keeps socket and seat, so as to store; the session is free again.
-        if room.over and not room.end_noted:
-            room.end_noted = True
-            for seat in room.seats:
-                self._release(seat)
-
-    def _release(self, seat: Seat) -> None:
-        # The session may sit in a newer game by now.
-        if self._live.get(seat.session, (None, None))[1] is seat:
-            del self._live[seat.session]
-
-    def _forget(self, game_id: str) -> None:
-        room = self._rooms.pop(game_id)
+    def _forgotten(self, room: Room) -> None:
         for connection in self._connections.values():
             if connection.room is room:
                 connection.room = connection.seat = None

@@ -101,7 +101,7 @@ class Recall:
 
     async def _knows(self, sid: str, session_id: str) -> bool:
         """Have the lobby know the game of a session, whichever process had it; false: the database does not say."""
-        if self._asked.get(sid) == session_id or self._lobby.knows(session_id) or not self._store.lasts:
+        if self._asked.get(sid) == session_id or self._lobby.games.knows(session_id) or not self._store.lasts:
             return True
         loop = asyncio.get_running_loop()
         question = loop.run_in_executor(self._thread, find, self._store, digest(session_id))
@@ -111,7 +111,7 @@ class Recall:
             log.error("whether a session has a game could not be read: %s", error or "no answer")
             return False
         self._asked[sid] = session_id
-        if written is not None and self._lobby.room(written.game["game_id"]) is None:
+        if written is not None and self._lobby.games.room(written.game["game_id"]) is None:
             self._take_up(written)
         return True
 
@@ -122,5 +122,5 @@ class Recall:
         except (ValueError, KeyError, TypeError, PycoreError) as error:
             log.error("game %s cannot be taken up: %s: %s", game_id, type(error).__name__, error)
             return
-        self._lobby.take_up(room)
+        self._lobby.games.take_up(room)
         log.warning("game %s goes on here; another process of the server had it", game_id)

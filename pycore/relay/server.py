@@ -15,32 +15,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping, Sequence
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import Any
 
 import socketio
 
-from pycore.relay.connections import Connection
 from pycore.relay.fields import Refused
+from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.origins import Origins
 from pycore.relay.payloads import read_failure, read_join, read_parting
 from pycore.relay.recall import Recall
-from pycore.relay.rooms import DISCONNECT, Outgoing
-from pycore.relay.seats import Seat
-from pycore.relay.store import DataStore, StoreFailed
-from pycore.relay.uploads import (
-    WHOLE,
-    Piece,
-    Store,
-    read_connection_type,
-    read_experienced,
-    read_metrics,
-    read_records,
-    read_rows,
-)
+from pycore.relay.sender import Sender, Tasks
+from pycore.relay.store import DataStore
 from pycore.relay.watching import Watching
 from pycore.relay.wire import REFUSED, packet_class
 
@@ -73,14 +62,11 @@ class RelayServer:
         watching: Watching | None = None,
     ) -> None:
         self.lobby = lobby
-        self._watching = watching
         self.store = store
         self.limits = limits
         self.ledger = Ledger(store, limits)
         self._recall = Recall(lobby, store)
-        self._out: asyncio.Queue[Outgoing] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._pending_bytes = 0
+        self._tasks = Tasks()
         self._scopes: dict[str, MutableMapping[str, Any]] = {}
         """By socket, what the server knows of its connection: how it was closed, in the end."""
         # What Engine.IO logs about a client's broken packet is of no use on the study's console.
@@ -97,10 +83,12 @@ class RelayServer:
             logger=quiet,
             engineio_logger=quiet,
         )
+        self._sender = Sender(self.sio, self._tasks)
+        keeping = Keeping(lobby, store, limits, watching=watching, note_games=self._note_games)
         self.sio.on("connect", self._on_connect)
         self.sio.on("disconnect", self._on_disconnect)
         self.sio.on("*", self._on_event)
-        self._handlers: dict[str, Callable[[str, Any], Awaitable[dict[str, Any]] | dict[str, Any]]] = {
+        self._handlers: dict[str, Handler] = {
             "join_game": self._join,
             "leave_game": self._leave,
             "seat_kept": self._kept,
@@ -108,12 +96,8 @@ class RelayServer:
             "webrtc_signal": self._signal,
             "player_silent": self._silent,
             "pycore_ping": self._ping,
-            "p2p_session_metrics": self._metrics,
-            "pycore_rows": self._rows,
-            "pycore_records": self._records,
-            "pycore_experienced": self._experienced,
-            "p2p_connection_type": self._connection_type,
             "page_failed": self._page_failed,
+            **keeping.handlers,
         }
 
     # Life
@@ -122,35 +106,24 @@ class RelayServer:
     async def running(self) -> AsyncIterator[None]:
         """The tasks that the server needs, for as long as the context lasts."""
         loop = asyncio.get_running_loop()
-        forever = [loop.create_task(work) for work in (self._send_all(), self._tick_all(), self.ledger.run())]
+        forever = [loop.create_task(work) for work in (self._sender.run(), self._tick_all(), self.ledger.run())]
         try:
             yield
         finally:
-            for task in [*forever, *self._tasks]:
+            for task in forever:
                 task.cancel()
-            await asyncio.gather(*forever, *self._tasks, return_exceptions=True)
-            self.ledger.note(self.lobby.take_changed())
-            await self.ledger.close(self.lobby.playing())
+            await asyncio.gather(*forever, return_exceptions=True)
+            await self._tasks.cancel()
+            self.ledger.note(self.lobby.games.take_changed())
+            await self.ledger.close(self.lobby.games.playing())
             self._recall.close()
-
-    async def _send_all(self) -> None:
-        while True:
-            item = await self._out.get()
-            try:
-                if item.event == DISCONNECT:
-                    # Closing waits for what is queued; the others need not.
-                    self._start(self.sio.disconnect(item.sid))
-                else:
-                    await self.sio.emit(item.event, item.data, to=item.sid)
-            except Exception:
-                log.exception("could not send %s", item.event)
 
     async def _tick_all(self) -> None:
         pause = min(0.25, self.limits.grace_s / 4)
         while True:
             await asyncio.sleep(max(0.01, pause))
             try:
-                self._send(self.lobby.tick(time.monotonic(), time.time()))
+                self._sender.put(self.lobby.tick(time.monotonic(), time.time()))
                 self._note_games()
             except Exception:
                 log.exception("housekeeping failed")
@@ -163,30 +136,30 @@ class RelayServer:
             session = read_join(auth, self.limits).session_id if isinstance(auth, dict) else None
             if not await self._recall.connects(sid, session):
                 return  # it went meanwhile, and nobody would ever say so again
-            self._send(self.lobby.connect(sid, auth, time.monotonic()))
+            self._sender.put(self.lobby.connect(sid, auth, time.monotonic()))
         except Refused as refused:
             self._recall.disconnects(sid)
             self._scopes.pop(sid, None)
             reason = {"code": refused.code, "message": refused.message}
             raise socketio.exceptions.ConnectionRefusedError(refused.message, reason) from None
         if self._recall.is_unsure(sid):
-            self._start(self._restore(sid))
+            self._tasks.start(self._restore(sid))
 
     async def _restore(self, sid: str) -> None:
         """The database did not say whether a socket's session has a game; when it does, that has its seat."""
         if await self._recall.asks_again(sid):
-            self._send(self.lobby.restore(sid, time.monotonic()))
+            self._sender.put(self.lobby.restore(sid, time.monotonic()))
 
     async def _on_disconnect(self, sid: str, reason: str = "") -> None:
         self._recall.disconnects(sid)
         goes = self._scopes.pop(sid, {}).get(CLOSED_BY) == GOING_AWAY
-        self._send(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
+        self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
     def part(self, payload: Any) -> None:
         """A page that goes says so by a request of its own: its browser may have closed the socket before. Raises
         Refused."""
         session, page, leaves = read_parting(payload, self.limits)
-        self._send(self.lobby.part(session, page, leaves, time.monotonic(), time.time()))
+        self._sender.put(self.lobby.part(session, page, leaves, time.monotonic(), time.time()))
         self._note_games()
 
     async def _on_event(self, event: str, sid: str, *arguments: Any) -> dict[str, Any]:
@@ -214,7 +187,7 @@ class RelayServer:
             return self._refuse(sid, event, Refused("internal", "the relay failed; see its log"))
 
     def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
-        self._send(self.lobby.refusal(sid, refused, event, time.monotonic()))
+        self._sender.put(self.lobby.refusal(sid, refused, event, time.monotonic()))
         return {"status": "error", "code": refused.code, "message": refused.message}
 
     # Events
@@ -225,12 +198,12 @@ class RelayServer:
         if not await self._recall.joins(sid, session) and wish.game_id is not None:
             raise Refused("store_failed", UNSURE)
         reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
-        self._send(out)
+        self._sender.put(out)
         self._note_games()
         return reply
 
     def _leave(self, sid: str, payload: Any) -> dict[str, Any]:
-        self._send(self.lobby.leave(sid, time.monotonic(), time.time()))
+        self._sender.put(self.lobby.leave(sid, time.monotonic(), time.time()))
         self._note_games()
         return {"status": "ok"}
 
@@ -240,15 +213,15 @@ class RelayServer:
         return self.lobby.kept(sid, time.monotonic())
 
     def _action(self, sid: str, payload: Any) -> dict[str, Any]:
-        self._send(self.lobby.action(sid, payload, time.monotonic(), time.time()))
+        self._sender.put(self.lobby.action(sid, payload, time.monotonic(), time.time()))
         return {"status": "ok"}
 
     def _signal(self, sid: str, payload: Any) -> dict[str, Any]:
-        self._send(self.lobby.signal(sid, payload, time.monotonic()))
+        self._sender.put(self.lobby.signal(sid, payload, time.monotonic()))
         return {"status": "ok"}
 
     def _silent(self, sid: str, payload: Any) -> dict[str, Any]:
-        self._send(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
+        self._sender.put(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
         self._note_games()
         return {"status": "ok"}
 
@@ -269,129 +242,8 @@ class RelayServer:
         )  # fmt: skip
         return {"status": "ok"}
 
-    async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
-            sid,
-            lambda: read_metrics(payload, self.limits),
-            self._put_metrics,
-        )
-
-    async def _put_metrics(self, seat: Seat, store: Store) -> None:
-        now = time.time()
-        await self.store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
-        if self._watching is not None and store.so_far:
-            self._watching.said(store.game_id, str(seat.player), now, store.data)
-        if store.episode == WHOLE and self.lobby.finished(store.game_id, seat, now):
-            self._note_games()
-
-    async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
-        places: list[Piece] = []
-
-        def read() -> Store:
-            store, piece = read_rows(payload, self.limits)
-            places.append(piece)
-            return store
-
-        return await self._keep(
-            sid,
-            read,
-            lambda seat, store: self.store.put_piece(
-                store.game_id, str(seat.player), store.episode, places[0], store.data, time.time()
-            ),
-        )
-
-    async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
-            sid,
-            lambda: read_records(payload, self.limits),
-            lambda seat, store: self.store.put_record(
-                store.game_id,
-                str(seat.player),
-                store.episode,
-                store.part,
-                store.parts,
-                store.data,
-                time.time(),
-            ),
-        )
-
-    async def _experienced(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
-            sid,
-            lambda: read_experienced(payload, self.limits),
-            lambda seat, store: self.store.put_experienced(
-                store.game_id, str(seat.player), store.part, store.last, store.data, time.time()
-            ),
-        )
-
-    async def _connection_type(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
-            sid,
-            lambda: read_connection_type(payload, self.limits),
-            lambda seat, store: self.store.put_connection(
-                store.game_id, str(seat.player), store.remote, store.data, time.time()
-            ),
-        )
-
-    async def _keep(
-        self,
-        sid: str,
-        read: Callable[[], Store],
-        put: Callable[[Seat, Store], Awaitable[None]],
-    ) -> dict[str, Any]:
-        """Store something of a seat, within the bounds of what may wait for the database."""
-        connection = self.lobby.may_store(sid, time.monotonic())
-        store = read()
-        if connection.pending_stores >= self.limits.pending_stores:
-            raise Refused("store_busy", f"{connection.pending_stores} of your stores are waiting; try again")
-        if self._pending_bytes + store.size > self.limits.pending_bytes:
-            raise Refused("store_busy", "the database is behind; try again in a few seconds")
-        connection.pending_stores += 1
-        self._pending_bytes += store.size
-        seat = None
-        try:
-            seat = await self._owner(connection, store)
-            await put(seat, store)
-        except StoreFailed as error:
-            if seat is not None:
-                seat.stored_bytes -= store.size
-            log.error("a store of game %s failed: %s", store.game_id, error)
-            raise Refused(error.code, str(error)) from error
-        finally:
-            connection.pending_stores -= 1
-            self._pending_bytes -= store.size
-        return {"status": "ok"}
-
-    async def _owner(self, connection: Connection, store: Store) -> Seat:
-        """Whose store it is. A game that this relay does not remember may be one of an earlier relay, or of long
-        ago: data that come with the next visit must not be lost for that."""
-        try:
-            return self.lobby.store_owner(connection, store)
-        except Refused as refused:
-            session = connection.session_of(store)
-            if refused.code != "foreign_room" or session is None:
-                raise
-            player = await self.store.owner(store.game_id, session)
-            if player is None:
-                raise
-            return self.lobby.late_owner(store, player, session)
-
     # Inside
-
-    def _send(self, out: list[Outgoing]) -> None:
-        for item in out:
-            self._out.put_nowait(item)
 
     def _note_games(self) -> None:
         """Have what changed of games written down. They go on if that fails: it is tried until it is."""
-        self.ledger.note(self.lobby.take_changed())
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a task failed", exc_info=task.exception())
+        self.ledger.note(self.lobby.games.take_changed())

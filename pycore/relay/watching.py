@@ -97,7 +97,7 @@ class Watching:
             "store_every": self._late,
             **self._lobby.health(),
             "games": [
-                self._game(room, now, wall) for room in reversed(self._lobby.playing()) if room.ended_wall is None
+                self._game(room, now, wall) for room in reversed(self._lobby.games.playing()) if room.ended_wall is None
             ],
         }
 
@@ -141,7 +141,7 @@ class Watching:
     async def rows(self, game_id: str, episode: int, start: int, wall: float) -> dict[str, Any]:
         """Rows of an episode from a frame on, as text, with their record's first line; and how far there are some.
         Raises `NotWatched`, `StoreFailed`."""
-        room = self._lobby.room(game_id)
+        room = self._lobby.games.room(game_id)
         goes_on = room is not None and room.ended_wall is None
         if goes_on and not self._late:
             raise NotWatched("no_live_view", 409, "the study stores nothing while a game goes on: its store_every is 0")
@@ -153,11 +153,11 @@ class Watching:
     async def over(self, before: str | None, wall: float) -> dict[str, Any]:
         """Games that are over, the newest first, those of before the server's start among them. Raises `NotWatched`,
         `StoreFailed`."""
-        running = {room.game_id for room in self._lobby.playing() if room.ended_wall is None}
+        running = {room.game_id for room in self._lobby.games.playing() if room.ended_wall is None}
         found = await self._ask(games_over, running, before, wall, wall - self._late, self.key, self._person)
         for game in found["games"]:
             # What ended just now may not be written down yet.
-            room = self._lobby.room(game["game_id"])
+            room = self._lobby.games.room(game["game_id"])
             if room is not None and room.ended_wall is not None:
                 game |= {"ended": round(room.ended_wall, 3), "how": "ended"}
         return {"time": round(wall, 3), "store_every": self._late, **found}

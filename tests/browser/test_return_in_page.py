@@ -112,7 +112,7 @@ def test_the_others_know_at_once_that_a_page_goes_in_every_browser(start_relay, 
     pages[0].on("console", lambda message: warned.append(message.text) if message.type == "warning" else None)
     for page in pages:
         phase(page, "playing", timeout=90)
-    (room,) = relay.app.relay.lobby.playing()
+    (room,) = relay.app.relay.lobby.games.playing()
     found, thread = announced(relay, room.seats)
     if how == "reload":
         pages[1].reload(wait_until="commit")

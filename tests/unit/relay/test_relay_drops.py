@@ -21,18 +21,18 @@ def lobby_of(players: int) -> tuple[Lobby, str]:
     for number in range(players):
         lobby.connect(f"s{number}", {"session_id": f"session {number}"}, 0.0)
         lobby.join(f"s{number}", {}, 0.0, 0.0)
-    return lobby, lobby.playing()[0].game_id
+    return lobby, lobby.games.playing()[0].game_id
 
 
 def complain(lobby: Lobby, sender: int, about: Any, now: float, game: str = "") -> list[Outgoing]:
     """A player says that it does not hear another one."""
-    game = game or lobby.playing()[0].game_id
+    game = game or lobby.games.playing()[0].game_id
     return lobby.silent(f"s{sender}", {"game_id": game, "player_id": about}, now, now)
 
 
 def act(lobby: Lobby, sender: int, frame: int) -> list[Outgoing]:
     """An input by the server's way."""
-    game = next(iter(lobby._rooms))
+    game = lobby.games.playing()[0].game_id
     payload = {"game_id": game, "player_id": sender, "action": 1, "frame_number": frame, "timestamp": 0}
     return lobby.action(f"s{sender}", payload, 1.0, 1.0)
 
@@ -49,7 +49,7 @@ def test_who_has_no_socket_is_dropped_by_the_first_complaint() -> None:
     out = complain(lobby, 0, 2, 2.0)
     assert told(out) == [("s0", [2]), ("s1", [2])]
     assert [item.data["round"] for item in out] == [1, 1]
-    assert lobby.playing()[0].seats[2].gone
+    assert lobby.games.playing()[0].seats[2].gone
 
 
 @pytest.mark.parametrize(("players", "needed"), [(3, 2), (4, 2), (5, 3), (8, 4)])
@@ -105,7 +105,7 @@ def test_two_never_drop_each_other() -> None:
     assert told(complain(lobby, 0, 2, 2.0))
     lobby.disconnect("s1", 3.0)
     assert complain(lobby, 0, 1, 4.0) == []
-    assert not lobby.playing()[0].seats[1].gone
+    assert not lobby.games.playing()[0].seats[1].gone
 
 
 def test_who_was_dropped_may_play_another_game_and_those_who_stay_cannot_be_joined() -> None:
@@ -139,7 +139,7 @@ def test_a_complaint_that_makes_no_sense_is_refused(payload: Any, code: str) -> 
     with pytest.raises(Refused) as refused:
         lobby.silent("s0", payload, 1.0, 1.0)
     assert refused.value.code == code
-    assert not any(seat.gone for seat in lobby.playing()[0].seats)
+    assert not any(seat.gone for seat in lobby.games.playing()[0].seats)
 
 
 def test_over_real_sockets_a_complaint_of_two_of_three_drops_the_third_and_the_game_goes_on(tmp_path: Path) -> None:

@@ -329,7 +329,7 @@ def test_a_seat_is_kept_longer_than_a_page_takes_to_load_on_a_slow_phone(back_af
     for sid in ("one", "two"):
         lobby.connect(sid, {"session_id": sid}, 0.0)
         lobby.join(sid, {}, 0.0, 0.0)
-    (room,) = lobby.playing()
+    (room,) = lobby.games.playing()
     lobby.disconnect("one", 10.0)
     sent = 0
     for frame in range(int(back_after * 60)):

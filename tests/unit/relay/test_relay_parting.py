@@ -47,8 +47,8 @@ def test_a_word_that_comes_when_the_next_load_is_there_already_moves_nothing() -
     comes_back(lobby, 1, 5.0, game)
     for leaves in (False, True):
         assert part(lobby, 1, 5.1, leaves) == []
-    assert not lobby.playing()[0].over
-    assert lobby.playing()[0].seats[1].sid == "s1 second"
+    assert not lobby.games.playing()[0].over
+    assert lobby.games.playing()[0].seats[1].sid == "s1 second"
 
 
 def test_a_page_that_goes_and_is_not_back_in_time_is_gone() -> None:
@@ -66,7 +66,7 @@ def test_where_nobody_returns_a_page_that_goes_leaves_and_the_others_are_told_at
     assert [(item.sid, item.event) for item in out] == [("s0", "end_game")]
     assert lobby.leave("s1", 1.1, 1.1) == []
     assert part(lobby, 1, 1.2, leaves=True) == []
-    assert lobby.playing() == []
+    assert lobby.games.playing() == []
 
 
 def test_who_waits_for_a_game_and_goes_waits_no_more() -> None:
@@ -85,7 +85,7 @@ def test_who_does_not_know_both_secrets_moves_nothing(session: str, page: str) -
     """The one is the seat's, the other that of the load."""
     lobby, _ = lobby_of(2)
     assert lobby.part(session, page, True, 1.0, 1.0) == []
-    assert len(lobby.playing()) == 1
+    assert len(lobby.games.playing()) == 1
 
 
 async def _post(relay: Relay, body: bytes) -> int:

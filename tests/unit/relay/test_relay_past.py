@@ -189,7 +189,7 @@ def test_a_study_that_stores_at_the_end_alone_shows_what_is_over(tmp_path: Path)
     lobby = Lobby(players=["a"], settings={"store_every": 0}, limits=Limits())
     lobby.connect("one", {}, 0.0)
     lobby.join("one", {"session_id": "one" * 8}, 0.0, 0.0)
-    (room,) = lobby.playing()
+    (room,) = lobby.games.playing()
     store = DataStore(f"sqlite:///{tmp_path / 'data.db'}")
     watching = Watching(lobby, store, TOKEN)
     try:

@@ -116,7 +116,7 @@ def test_a_game_that_cannot_be_written_at_all_keeps_no_other_one_from_being_writ
         for number in range(2):
             lobby.connect(f"s{number}", None, 0.0)
             lobby.join(f"s{number}", {}, 0.0, 0.0)
-        broken, good = lobby.playing()
+        broken, good = lobby.games.playing()
         broken.settings = {"fps": object()}
         ledger = Ledger(store, Limits())
         ledger.note([broken, good])
@@ -146,7 +146,7 @@ def test_a_database_that_hangs_does_not_keep_the_server_from_ending(
         lobby.join("s", {}, 0.0, 0.0)
         ledger = Ledger(Hangs(), Limits())  # type: ignore[arg-type]
         begun = time.monotonic()
-        await ledger.close(lobby.playing())
+        await ledger.close(lobby.games.playing())
         assert ledger.due == 1
         return time.monotonic() - begun
 

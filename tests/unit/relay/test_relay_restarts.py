@@ -47,11 +47,11 @@ class Processes:
             self.connect(number, 0.0)
             self.lobby.join(f"s{number}", {}, 0.0, 1000.0)
         self.write()
-        return self.lobby.playing()[0].game_id
+        return self.lobby.games.playing()[0].game_id
 
     def write(self) -> None:
         """What the ledger does, without its waiting."""
-        for room in self.lobby.take_changed():
+        for room in self.lobby.games.take_changed():
             asyncio.run(self.store.put_game(game_row(room) | ending(room), seat_rows(room)))
 
     def kill(self, players: int = 2, **settings: Any) -> None:
@@ -62,10 +62,10 @@ class Processes:
     def connect(self, number: int, now: float, *, page: str | None = "first", sid: str = "") -> list[Outgoing]:
         """A page connects and presents its session; what recall does comes before."""
         session = f"session {number}"
-        if not self.lobby.knows(session):
+        if not self.lobby.games.knows(session):
             written = find(self.store, digest(session))
-            if written is not None and self.lobby.room(written.game["game_id"]) is None:
-                self.lobby.take_up(room_of(written, LIMITS, now))
+            if written is not None and self.lobby.games.room(written.game["game_id"]) is None:
+                self.lobby.games.take_up(room_of(written, LIMITS, now))
                 self.write()
         auth = {"session_id": session} | ({} if page is None else {"page": page})
         return self.lobby.connect(sid or f"s{number}", auth, now)
@@ -133,7 +133,7 @@ def test_who_never_comes_is_gone_after_the_time_that_a_seat_is_kept_and_the_game
     assert out == [
         Outgoing("s0", "end_game", {"message": "Player 1 lost the connection.", "player_id": 1}),
     ]
-    assert server.lobby.playing() == []
+    assert server.lobby.games.playing() == []
     server.kill()
     assert server.row(game)["ended"] == 1560.0
     assert server.connect(1, 600.0) == []
@@ -153,7 +153,7 @@ def test_of_three_the_others_play_on_without_who_never_comes(server: Processes) 
     assert server.row(game)["ended"] is None
     server.kill(3)
     assert server.connect(1, 80.0) == [], "its seat is gone for good"
-    assert server.lobby.playing() == [], "and nobody is there"
+    assert server.lobby.games.playing() == [], "and nobody is there"
     out = server.connect(2, 80.0)
     assert said(out, "s2") == [("session_restored", 2), ("end_game", 1), ("player_away", 0)]
     assert said(server.connect(0, 81.0), "s2") == [("player_back", 0)]
@@ -279,12 +279,12 @@ def test_of_a_session_the_newest_game_counts(server: Processes) -> None:
         server.lobby.connect(f"s{number}", {"session_id": f"session {number}", "page": "first"}, 10.0)
         server.lobby.join(f"s{number}", {}, 10.0, 2000.0)
     server.write()
-    newer = server.lobby.playing()[0].game_id
+    newer = server.lobby.games.playing()[0].game_id
     server.kill()
     out = server.connect(0, 20.0)
     assert [item.data["game_id"] for item in out if item.event == "session_restored"] == [newer]
     assert server.connect(1, 20.0) == []
-    assert server.lobby.room(older) is None, "nobody is there to play it with"
+    assert server.lobby.games.room(older) is None, "nobody is there to play it with"
 
 
 def test_of_three_who_has_played_another_game_since_has_left(server: Processes) -> None:
@@ -315,13 +315,13 @@ def test_what_is_counted_goes_on_from_what_a_process_wrote_when_it_was_stopped(s
     """And how often another one took the game up is counted, too."""
     game = server.game()
     server.lobby.action("s0", action(game, 0, 1, 5), 1.0, 1.0)
-    (room,) = server.lobby.playing()
+    (room,) = server.lobby.games.playing()
     asyncio.run(server.store.put_game(game_row(room) | ending(room, stopped=True), seat_rows(room)))
     assert server.row(game)["ended"] is None
     for _ in range(2):
         server.kill()
         server.connect(0, 2.0)
-    counts = server.lobby.playing()[0].counts()
+    counts = server.lobby.games.playing()[0].counts()
     assert (counts["inputs_by_player"], counts["restarts"], counts["state"]) == ({"0": 1, "1": 0}, 2, "playing")
 
 
@@ -332,8 +332,8 @@ def test_a_game_is_over_when_the_last_one_stores_its_end_at_another_process(serv
     server.kill()
     server.connect(1, 10.0)
     store = Store(game, 1, None, 2, "{}", episode=WHOLE)
-    seat = server.lobby.store_owner(server.lobby.may_store("s1", 11.0), store)
-    assert server.lobby.finished(game, seat, 1011.0)
+    seat = server.lobby.owners.of(server.lobby.may_store("s1", 11.0), store)
+    assert server.lobby.owners.finished(game, seat, 1011.0)
     server.kill()
     assert server.row(game)["ended"] == 1011.0
     assert server.connect(1, 20.0) == []
@@ -346,11 +346,11 @@ def test_only_people_have_seats_where_policies_play(server: Processes) -> None:
     for number in (0, 1):
         server.connect(number, 0.0)
         server.lobby.join(f"s{number}", {}, 0.0, 1000.0)
-    game = server.lobby.playing()[0].game_id
+    game = server.lobby.games.playing()[0].game_id
     server.kill()
     server.connect(0, 5.0)
     server.connect(1, 5.0)
-    (room,) = server.lobby.playing()
+    (room,) = server.lobby.games.playing()
     assert (room.game_id, room.players, [seat.player for seat in room.seats]) == (game, [0, 1, 2], [0, 2])
     out = server.lobby.action("s0", action(game, 1, 4, 5), 6.0, 6.0)
     assert [(item.sid, item.data["player_id"]) for item in out] == [("s1", 1)]

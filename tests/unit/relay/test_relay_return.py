@@ -29,7 +29,7 @@ def lobby_of(players: int, return_within: float = 60.0, **options: Any) -> tuple
     for number in range(players):
         connect(lobby, number, 0.0)
         lobby.join(f"s{number}", {}, 0.0, 0.0)
-    return lobby, lobby.playing()[0].game_id
+    return lobby, lobby.games.playing()[0].game_id
 
 
 def connect(lobby: Lobby, number: int, now: float, *, sid: str = "", page: str = "first") -> list[Outgoing]:
@@ -235,7 +235,7 @@ def test_a_page_that_is_loaded_again_and_again_is_refused_in_the_end() -> None:
     for number in range(2):
         connect(lobby, number, 0.0)
         lobby.join(f"s{number}", {}, 0.0, 0.0)
-    game = lobby.playing()[0].game_id
+    game = lobby.games.playing()[0].game_id
     for load in range(2):
         comes_back(lobby, 1, 1.0 + load, game, f"load {load}")
     connect(lobby, 1, 4.0, sid="once more", page="once more")

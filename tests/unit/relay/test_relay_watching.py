@@ -137,7 +137,7 @@ def test_a_game_that_is_not_written_down_yet_has_no_rows_and_is_a_game(tmp_path:
     for sid in ("one", "two"):
         lobby.connect(sid, {}, 0.0)
         lobby.join(sid, {"session_id": sid * 8}, 0.0, 0.0)
-    (room,) = lobby.playing()
+    (room,) = lobby.games.playing()
     store = DataStore(f"sqlite:///{tmp_path / 'data.db'}")
     watching = Watching(lobby, store, TOKEN)
     try:

@@ -1,0 +1,165 @@
+"""The events by which pages have something stored: read, bounded, owned by a seat, acknowledged when it is written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pycore.relay.connections import Connection
+from pycore.relay.fields import Refused
+from pycore.relay.limits import Limits
+from pycore.relay.lobby import Lobby
+from pycore.relay.seats import Seat
+from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.uploads import (
+    WHOLE,
+    Piece,
+    Store,
+    read_connection_type,
+    read_experienced,
+    read_metrics,
+    read_records,
+    read_rows,
+)
+from pycore.relay.watching import Watching
+
+log = logging.getLogger("pycore.relay")
+
+Handler = Callable[[str, Any], Awaitable[dict[str, Any]] | dict[str, Any]]
+"""Carries out an event of a socket with its payload, and returns the acknowledgement. Raises `Refused`."""
+
+
+class Keeping:
+    """What waits for the database, and its bounds. `note_games` is called when a game has ended by it."""
+
+    def __init__(
+        self,
+        lobby: Lobby,
+        store: DataStore,
+        limits: Limits,
+        *,
+        watching: Watching | None,
+        note_games: Callable[[], None],
+    ) -> None:
+        self._lobby = lobby
+        self._store = store
+        self._limits = limits
+        self._watching = watching
+        self._note_games = note_games
+        self._pending_bytes = 0
+        self.handlers: dict[str, Handler] = {
+            "p2p_session_metrics": self._metrics,
+            "pycore_rows": self._rows,
+            "pycore_records": self._records,
+            "pycore_experienced": self._experienced,
+            "p2p_connection_type": self._connection_type,
+        }
+
+    async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_metrics(payload, self._limits),
+            self._put_metrics,
+        )
+
+    async def _put_metrics(self, seat: Seat, store: Store) -> None:
+        now = time.time()
+        await self._store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
+        if self._watching is not None and store.so_far:
+            self._watching.said(store.game_id, str(seat.player), now, store.data)
+        if store.episode == WHOLE and self._lobby.owners.finished(store.game_id, seat, now):
+            self._note_games()
+
+    async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
+        places: list[Piece] = []
+
+        def read() -> Store:
+            store, piece = read_rows(payload, self._limits)
+            places.append(piece)
+            return store
+
+        return await self._keep(
+            sid,
+            read,
+            lambda seat, store: self._store.put_piece(
+                store.game_id, str(seat.player), store.episode, places[0], store.data, time.time()
+            ),
+        )
+
+    async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_records(payload, self._limits),
+            lambda seat, store: self._store.put_record(
+                store.game_id,
+                str(seat.player),
+                store.episode,
+                store.part,
+                store.parts,
+                store.data,
+                time.time(),
+            ),
+        )
+
+    async def _experienced(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_experienced(payload, self._limits),
+            lambda seat, store: self._store.put_experienced(
+                store.game_id, str(seat.player), store.part, store.last, store.data, time.time()
+            ),
+        )
+
+    async def _connection_type(self, sid: str, payload: Any) -> dict[str, Any]:
+        return await self._keep(
+            sid,
+            lambda: read_connection_type(payload, self._limits),
+            lambda seat, store: self._store.put_connection(
+                store.game_id, str(seat.player), store.remote, store.data, time.time()
+            ),
+        )
+
+    async def _keep(
+        self,
+        sid: str,
+        read: Callable[[], Store],
+        put: Callable[[Seat, Store], Awaitable[None]],
+    ) -> dict[str, Any]:
+        """Store something of a seat, within the bounds of what may wait for the database."""
+        connection = self._lobby.may_store(sid, time.monotonic())
+        store = read()
+        if connection.pending_stores >= self._limits.pending_stores:
+            raise Refused("store_busy", f"{connection.pending_stores} of your stores are waiting; try again")
+        if self._pending_bytes + store.size > self._limits.pending_bytes:
+            raise Refused("store_busy", "the database is behind; try again in a few seconds")
+        connection.pending_stores += 1
+        self._pending_bytes += store.size
+        seat = None
+        try:
+            seat = await self._owner(connection, store)
+            await put(seat, store)
+        except StoreFailed as error:
+            if seat is not None:
+                seat.stored_bytes -= store.size
+            log.error("a store of game %s failed: %s", store.game_id, error)
+            raise Refused(error.code, str(error)) from error
+        finally:
+            connection.pending_stores -= 1
+            self._pending_bytes -= store.size
+        return {"status": "ok"}
+
+    async def _owner(self, connection: Connection, store: Store) -> Seat:
+        """Whose store it is. A game that this relay does not remember may be one of an earlier relay, or of long
+        ago: data that come with the next visit must not be lost for that."""
+        try:
+            return self._lobby.owners.of(connection, store)
+        except Refused as refused:
+            session = connection.session_of(store)
+            if refused.code != "foreign_room" or session is None:
+                raise
+            player = await self._store.owner(store.game_id, session)
+            if player is None:
+                raise
+            return self._lobby.owners.late(store, player, session)

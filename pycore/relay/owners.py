@@ -1,0 +1,50 @@
+"""Whose something is that is stored: a seat of a game that goes on, that is over, or that only the database knows."""
+
+from __future__ import annotations
+
+from pycore.relay.connections import Connection
+from pycore.relay.fields import Refused
+from pycore.relay.games import Games
+from pycore.relay.limits import Limits
+from pycore.relay.seats import LateSeats, Seat, digest
+from pycore.relay.uploads import Store
+
+
+class Owners:
+    """The seats that may store, and how much each has."""
+
+    def __init__(self, games: Games, limits: Limits) -> None:
+        self._games = games
+        self._limits = limits
+        self._late = LateSeats(limits)
+
+    def of(self, connection: Connection, store: Store) -> Seat:
+        """The seat that a store is for: the claimed game must know the socket's session, or the one that the
+        payload presents; over or not. Raises `Refused`."""
+        room = self._games.room(store.game_id)
+        session = connection.session_of(store)
+        seat = None if room is None or session is None else room.owner(digest(session))
+        if room is None or seat is None:
+            raise Refused("foreign_room", "that is not a game of this session")
+        room.check_claim(seat, store.game_id, store.player_id)
+        self._charge(seat, store)
+        return seat
+
+    def late(self, store: Store, player: str, session: str) -> Seat:
+        """The seat that a store is for in a game that is not remembered, as the database knows its owner. Raises
+        `Refused`."""
+        if str(store.player_id) != player:
+            raise Refused("not_your_seat", f"you are player {player!r}, not {store.player_id!r}")
+        seat = self._late.of(store.game_id, player, session)
+        self._charge(seat, store)
+        return seat
+
+    def finished(self, game_id: str, seat: Seat, wall: float) -> bool:
+        """A seat has stored what it does when its session is over; whether that was the last of its game."""
+        room = self._games.room(game_id)
+        return room is not None and seat in room.seats and room.finish(seat.player, wall)
+
+    def _charge(self, seat: Seat, store: Store) -> None:
+        if seat.stored_bytes + store.size > self._limits.stored_bytes:
+            raise Refused("too_large", f"one player may store {self._limits.stored_bytes} bytes of a game")
+        seat.stored_bytes += store.size
