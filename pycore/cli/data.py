@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pycore.cli.spelled import say, spelled
 from pycore.cli.told import DATABASE, told
 from pycore.relay import missing_extra
 
@@ -54,7 +55,7 @@ def data(database: str, game: str | None, out: Path | None) -> None:
         store.close()
     gaps = [(item.game_id, player, lost) for item in found for player, lost in _gaps(item)]
     for game_id, player, lost in gaps:
-        click.echo(f"incomplete: game {game_id}, player {player}: {lost} missing", err=True)
+        say(f"incomplete: game {game_id}, player {player}: {lost} missing", err=True)
     if gaps:
         raise SystemExit(1)
 
@@ -73,7 +74,7 @@ def _listed(game: GameData) -> Iterator[str]:
         moment = datetime.datetime.fromtimestamp(game.row["started"], datetime.UTC)
         started = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
         subjects = json.loads(game.row["subjects"])
-    yield f"{game.game_id}  {started}"
+    yield spelled(f"{game.game_id}  {started}")
     for player, data in game.players.items():
         kept = ", ".join("session" if episode < 0 else str(episode) for episode in data.metrics_episodes)
         of = [f"player {player}", subjects.get(player) or "no subject id", f"metrics: {kept or 'none'}"]
@@ -84,9 +85,4 @@ def _listed(game: GameData) -> Iterator[str]:
             counted = f"{there}, " if name == "episodes" else ""
             said = f"{counted}{size / 1000:.0f} kB" if there else "none"
             of.append(f"{name}: {said}" + (f", {len(missing)} parts missing" if missing else ""))
-        yield "  " + "  ".join(map(_spelled, of))
-
-
-def _spelled(text: str) -> str:
-    """No control character of a stranger's reaches a terminal."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+        yield "  " + "  ".join(map(spelled, of))

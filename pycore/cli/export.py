@@ -9,6 +9,7 @@ import click
 
 from pycore.cli.games import check_games, of_games, opened_games
 from pycore.cli.progress import tracked
+from pycore.cli.spelled import say
 from pycore.cli.told import told
 from pycore.errors import UsageError
 
@@ -82,15 +83,15 @@ def export(
         done = write(games, csv_out, parquet_out, names, tracked, psych_ds_out, described, rules)
     if as_json:
         result = {**done._asdict(), "out": [str(path) for path in done.out]}
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(json.dumps(result))
     else:
         evidence = ", ".join(f"{count} {status}" for status, count in sorted(done.statuses.items()))
-        click.echo(f"{done.games} game{'s' if done.games != 1 else ''} ({evidence}), {done.frames} frames")
+        say(f"{done.games} game{'s' if done.games != 1 else ''} ({evidence}), {done.frames} frames")
         for path in done.out:
-            click.echo(path)
+            say(path)
         if replaced and mapping is None:
-            click.echo("subjects are pseudonyms; which subject each of them is was not kept (--mapping FILE does)")
+            say("subjects are pseudonyms; which subject each of them is was not kept (--mapping FILE does)")
     for name in done.incomplete:
-        click.echo(f"incomplete: {name} was left out: the database lacks parts of it", err=True)
+        say(f"incomplete: {name} was left out: the database lacks parts of it", err=True)
     if done.incomplete:
         raise SystemExit(1)

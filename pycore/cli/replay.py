@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pycore.cli.progress import tracked
+from pycore.cli.spelled import say
 from pycore.cli.told import told
 from pycore.errors import UsageError
 from pycore.factory import find_factory, make_with
@@ -137,7 +138,7 @@ def replay(
     if pyodide is not None:
         result["python"] = python
     if as_json:
-        click.echo(json.dumps(result, ensure_ascii=False))
+        click.echo(json.dumps(result))
     else:
         _say(file, done, chosen, notes)
         if page is not None and done.difference is None:
@@ -181,23 +182,23 @@ def hint(difference: Difference, chosen: Chosen) -> str:
 
 def _say_shown(page: Page, written: list[Path]) -> None:
     for path in written:
-        click.echo(path)
-    click.echo(f"  {page.shown} frames shown, {page.bytes / 1e6:.1f} MB of pictures and numbers")
+        say(path)
+    say(f"  {page.shown} frames shown, {page.bytes / 1e6:.1f} MB of pictures and numbers")
     if page.left_out:
-        click.echo(f"  {page.left_out} more are not: name a range with --episode, --from and --to")
+        say(f"  {page.left_out} more are not: name a range with --episode, --from and --to")
     if not page.draws:
-        click.echo("  no pictures: the environment's render() gives none")
+        say("  no pictures: the environment's render() gives none")
 
 
 def _say(file: Path, done: Replay | Elsewhere, chosen: Chosen, notes: list[str]) -> None:
     counted = f"{done.frames} frames, {done.hashes} hashes"
     counted += f", {done.acted} actions of policies" if done.acted else ""
     if done.difference is None:
-        click.echo(f"true: {file}: {counted}")
+        say(f"true: {file}: {counted}")
         noted = chosen.doubt
     else:
-        click.echo(f"differs: {file}: {done.difference}")
-        click.echo(f"  the same before it: {counted}")
+        say(f"differs: {file}: {done.difference}")
+        say(f"  the same before it: {counted}")
         noted = hint(done.difference, chosen)
     for note in [noted, *notes] if noted else notes:
-        click.echo(f"  note: {note}")
+        say(f"  note: {note}")

@@ -9,6 +9,7 @@ import click
 
 from pycore.cli.games import check_games, of_games, opened_games
 from pycore.cli.progress import tracked
+from pycore.cli.spelled import say
 from pycore.cli.told import told
 from pycore.errors import UsageError
 
@@ -77,14 +78,14 @@ def report(
             "players": len(study.players), "counted": len(study.counted), "statuses": study.statuses,
             "excluded": {each.rule.name: each.excludes for each in study.applied}, "incomplete": incomplete,
             "out": [str(path) for path in written],
-        }, ensure_ascii=False))  # fmt: skip
+        }))  # fmt: skip
     else:
         evidence = ", ".join(f"{count} {status}" for status, count in study.statuses.items())
         n = f", {len(study.counted)} of {len(study.players)} players counted" if rules is not None else ""
-        click.echo(f"{len(study.games)} game{'s' if len(study.games) != 1 else ''} ({evidence}){n}")
+        say(f"{len(study.games)} game{'s' if len(study.games) != 1 else ''} ({evidence}){n}")
         for path in written:
-            click.echo(path)
+            say(path)
     for name in incomplete:
-        click.echo(f"incomplete: {name} was left out: the database lacks parts of it", err=True)
+        say(f"incomplete: {name} was left out: the database lacks parts of it", err=True)
     if incomplete:
         raise SystemExit(1)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
+from pycore.cli.spelled import SpelledFormatter
 from pycore.cli.told import DATABASE
 from pycore.errors import UsageError
 from pycore.relay import create_app
@@ -114,10 +115,9 @@ def serve(
     """Run the relay on a bound socket until SIGINT or SIGTERM; `ready` is told its address."""
     from pycore.relay import serve as serving
 
-    logging.basicConfig(
-        level=logging.INFO if options.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(SpelledFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, handlers=[handler])
     try:
         app = create_app(
             database=options.database,

@@ -12,6 +12,7 @@ from typing import IO, ParamSpec, TypeVar
 
 import click
 
+from pycore.cli.spelled import spelled
 from pycore.errors import PycoreError, described, where_raised
 from pycore.relay import missing_extra
 
@@ -67,6 +68,10 @@ class Mistake(click.ClickException):
     """A mistake in what was asked."""
 
     exit_code = 2
+
+    def format_message(self) -> str:
+        """What went wrong; names and texts in it may be a stranger's."""
+        return spelled(self.message, "\n")
 
 
 class Stopped(click.ClickException):

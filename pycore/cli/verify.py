@@ -12,6 +12,7 @@ import click
 
 from pycore.cli.progress import tracked
 from pycore.cli.replay import ENV, difference_json, hint
+from pycore.cli.spelled import say
 from pycore.cli.told import told
 from pycore.errors import PycoreError, UsageError
 from pycore.factory import Found, find_factory, make_with
@@ -67,7 +68,7 @@ def verify(
         if not as_json:
             _say(answer)
     if as_json:
-        click.echo(json.dumps({"games": answers}, ensure_ascii=False))
+        click.echo(json.dumps({"games": answers}))
     if any(answer["status"] == "refused" for answer in answers):
         raise SystemExit(2)
     if any(answer["status"] != "reconciled" or "differs" in (answer["environment"], answer["policies"])
@@ -159,8 +160,8 @@ def _say(answer: Answer) -> None:
     if answer["environment"] == "true":
         line += ", reproduced by the environment"
         line += " and its policies" if answer["policies"] == "true" else ""
-    click.echo(line)
+    say(line)
     for reason in answer["reasons"]:
-        click.echo(f"  {reason}")
+        say(f"  {reason}")
     for note in answer["notes"]:
-        click.echo(f"  note: {note}")
+        say(f"  note: {note}")

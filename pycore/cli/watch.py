@@ -62,12 +62,12 @@ def watch(
     if over:
         found = ask_over(where, given, most)
         if as_json:
-            click.echo(json.dumps(found, ensure_ascii=False))
+            click.echo(json.dumps(found))
         else:
             _console().print(table_over(found))
         return
     if as_json:
-        _repeat(lambda listed: click.echo(json.dumps(listed, ensure_ascii=False)), where, given, every, once)
+        _repeat(lambda listed: click.echo(json.dumps(listed)), where, given, every, once)
         return
     from rich.live import Live
 

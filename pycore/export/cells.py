@@ -3,24 +3,40 @@
 A spreadsheet takes a text that begins with = + - or @ for a formula, and rounds integers beyond 2**53. Both get an
 apostrophe in front, as one types it there to say that a cell is text. A text that begins with an apostrophe gets one
 more, so that nothing is lost.
+
+A terminal that shows a table does what its control characters say, and subject ids, agents and infos are strangers'
+texts: those are spelled as JSON spells them (`\\u001b`), in texts too; lines and tabs are left.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 EXACT: Final = 2**53
 FORMULA: Final = ("=", "+", "-", "@", "'", "\t", "\r", "\n")
 
-_json: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing; not tabs and line ends."""
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def _spelled(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _json(value: Any) -> str:
+    # JSON itself may spell any character so: nothing is lost.
+    return _spelled(_encode(value))
 
 
 def text(value: Any) -> str:
     """A text that no spreadsheet takes for a formula; nothing for None."""
     if value is None:
         return ""
-    spelled = value if type(value) is str else str(value)
+    spelled = _spelled(value if type(value) is str else str(value))
     return "'" + spelled if spelled.startswith(FORMULA) else spelled
 
 

@@ -271,7 +271,10 @@ def _collect(
 
 def _counts(relay: Relay, game_id: str) -> dict[str, Any]:
     """What the relay counted of the game, with what the processes before it had counted when they were stopped."""
-    found: dict[str, Any] = json.loads(urllib.request.urlopen(f"{relay.url}api/games/{game_id}", timeout=10).read())
+    request = urllib.request.Request(
+        f"{relay.url}api/games/{game_id}", headers={"Authorization": f"Bearer {relay.token}"}
+    )
+    found: dict[str, Any] = json.loads(urllib.request.urlopen(request, timeout=10).read())
     return found
 
 

@@ -6,6 +6,8 @@ A process of its own, because that is what a study runs; and because a rehearsal
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -100,7 +102,9 @@ class Relay:
         self, command: Sequence[str], url: str, log: Path, environ: Mapping[str, str] | None = None
     ) -> None:
         self._command = list(command)
-        self._environ = environ
+        self.token = secrets.token_urlsafe(18)
+        """With which it says what it counted."""
+        self._environ = {**(os.environ if environ is None else environ), "PYCORE_WATCH_TOKEN": self.token}
         self.url = url
         """Where it is reached."""
         self._log = log

@@ -3,9 +3,9 @@
 - /socket.io/: the relay's events
 - /api/health: ``{"status": "ok", ...}``
 - /api/parting: a page that goes away says so, since its socket may be closed before it can
-- /api/games/<game_id>: what crossed the relay in that game, by its own count
-- /api/watch, /api/watch/over, /api/watch/<game_id>: the running games, those that are over, and rows of one, for who
-  has the operator's token
+- /api/games/<game_id>: what crossed the relay in that game, by its own count, for who has the operator's token
+- /api/watch, /api/watch/over, /api/watch/<game_id>: the running games, those that are over, and rows of one, for the
+  same
 - /: the site folder
 """
 
@@ -89,7 +89,7 @@ def create_app(
     `players`: ids by seat, default 0 … seats-1, in the order in which the page sorts them (numbers by value,
     strings by code unit). `seed`: the game seed of every game, default a new one for each. `origins`: other
     sites whose pages may connect, default the relay's own alone. `watch_token`: with it running games can be watched;
-    without one they cannot.
+    without one they cannot, and nobody is told anything of a game.
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:
@@ -121,6 +121,8 @@ def create_app(
 
     async def game(request: Request) -> Response:
         game_id = request.path_params["game_id"]
+        if watching is None or not watching.may_see(game_id, _bearer(request)):
+            return _no_operator()
         room = lobby.games.room(game_id)
         try:
             counts = await store.counts(game_id) if room is None else room.counts()

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
 from pycore.relay.compressed import GAME, SUFFIX, beside, is_compressed
+from pycore.relay.served import MANIFEST, Served
 
 TYPES: Final = {
     ".wasm": "application/wasm",
@@ -38,7 +40,6 @@ TYPES: Final = {
 """What Python's own table lacks on some systems; a module or a wasm file of the wrong type does not load."""
 MARKED: Final = ("pyodide", "wheels", "packages")
 """Folders that are asked for by the hash of what is in them."""
-MANIFEST: Final = "manifest.json"
 _BY_HASH: Final = re.compile(r"@([0-9a-f]{16})/([^/]+)/.+")
 _ANEW: Final = "no-cache"
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
@@ -50,7 +51,15 @@ class SiteFiles(StaticFiles):
     def __init__(self, site: Path) -> None:
         super().__init__(directory=site, html=True)
         self._hashes = Hashes(site)
+        self._served = Served(site)
         self._game = Path(os.path.realpath(site / GAME))
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """The file or folder at a path; what is not everybody's is not there."""
+        full_path, found = super().lookup_path(path)
+        if found is not None and not stat.S_ISDIR(found.st_mode) and not self._served.allows(path):
+            return "", None
+        return full_path, found
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """What is at a path of the site, or behind a hash."""

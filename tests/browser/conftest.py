@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -96,6 +97,7 @@ class Relay:
 
         from pycore.relay import create_app
 
+        self.token = more.setdefault("watch_token", "the-operator-of-the-tests")
         # The double plays from the first frame on, or not at all.
         settings_of = {"return_within": 0} if unchecked else settings
         self.app = create_app(database=database, settings=settings_of, site=site, seats=seats, **more)
@@ -112,6 +114,12 @@ class Relay:
             time.sleep(0.02)
         port = self.server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/"
+
+    def counts(self, game_id: str) -> dict:
+        """What the relay counted of a game, as its operator is told."""
+        url, headers = f"{self.url}api/games/{game_id}", {"Authorization": f"Bearer {self.token}"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return json.load(answer)
 
     def close(self) -> None:
         self.server.should_exit = True

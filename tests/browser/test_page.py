@@ -169,7 +169,7 @@ def test_a_store_that_the_server_never_acknowledged_is_sent_at_the_next_visit(st
     game_id = page.evaluate("pycoreGame.gameId")
     # The other page would send its own as soon as it can.
     pages[1].context.close()
-    assert page.request.get(f"{relay.url}api/games/{game_id}").json()["stored"]["metrics"] == 0
+    assert relay.counts(game_id)["stored"]["metrics"] == 0
     # The page counts what it has; only what has come to the database outlives it.
     kept(page, 2)
     # The visit ends before the server can store again.
@@ -178,7 +178,7 @@ def test_a_store_that_the_server_never_acknowledged_is_sent_at_the_next_visit(st
     page.goto(relay.url)
     phase(page, "start")
     kept(page, 0)
-    stored = page.request.get(f"{relay.url}api/games/{game_id}").json()["stored"]
+    stored = relay.counts(game_id)["stored"]
     assert stored["metrics"] == 2, stored
 
 

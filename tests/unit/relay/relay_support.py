@@ -21,6 +21,8 @@ from pycore.relay import serve
 from pycore.relay.app import RelayApp, create_app
 
 PATIENCE_S = 5.0
+OPERATOR = "the-operator-of-the-tests"
+"""The token of a relay that was not given another one."""
 
 
 class Client:
@@ -91,6 +93,7 @@ class Relay:
     url: str
     database: str
     folder: Path
+    token: str | None = OPERATOR
 
     @contextlib.asynccontextmanager
     async def clients(self, count: int) -> AsyncIterator[list[Client]]:
@@ -115,13 +118,15 @@ class Relay:
                 client.events.clear()
             yield clients, game
 
-    async def http(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of a GET."""
-        async with aiohttp.ClientSession() as session, session.get(self.url.rstrip("/") + path) as reply:
+    async def http(self, path: str, token: str | None = None) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of a GET; with a token it is the operator's."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        url = self.url.rstrip("/") + path
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as reply:
             return reply.status, {k.lower(): v for k, v in reply.headers.items()}, await reply.read()
 
     async def counts(self, game: str) -> dict[str, Any]:
-        status, _, body = await self.http(f"/api/games/{game}")
+        status, _, body = await self.http(f"/api/games/{game}", self.token)
         assert status == 200
         found: dict[str, Any] = json.loads(body)
         return found
@@ -154,6 +159,7 @@ def running(folder: Path, *, database: str | None = None, **options: Any) -> Ite
     """A relay in a thread of its own, on a free port."""
     url = database or f"sqlite:///{folder / 'study.db'}?timeout=0.2"
     options.setdefault("settings", {"fps": 30, "max_steps": 100, "return_within": 0})
+    options.setdefault("watch_token", OPERATOR)
     app = create_app(database=url, **options)
     bound = serve.bind("127.0.0.1", 0)
     server = serve.server(app)
@@ -165,7 +171,7 @@ def running(folder: Path, *, database: str | None = None, **options: Any) -> Ite
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.005)
-        yield Relay(app, serve.address(bound), url, folder)
+        yield Relay(app, serve.address(bound), url, folder, options["watch_token"])
     finally:
         server.should_exit = True
         thread.join(10)

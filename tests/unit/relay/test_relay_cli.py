@@ -185,10 +185,11 @@ def test_the_site_is_served_with_types_that_browsers_accept_and_never_from_a_cac
         "pyodide/pyodide.mjs": "text/javascript; charset=utf-8",
         "pyodide/python_stdlib.zip": "application/zip",
         "pycore-0.1.0-py3-none-any.whl": "application/zip",
-        "manifest.json": "application/json",
     }
     for name in types:
         (site / name).write_bytes(name.encode())
+    named = {"pyodide": {"url": "pyodide"}, "packages": ["pycore-0.1.0-py3-none-any.whl"]}
+    (site / "manifest.json").write_text(json.dumps(named))
     (tmp_path / "secret.txt").write_text("outside")
 
     async def go(relay: Any) -> None:
@@ -196,6 +197,8 @@ def test_the_site_is_served_with_types_that_browsers_accept_and_never_from_a_cac
             status, headers, body = await relay.http("/" + name)
             assert (status, headers["content-type"], headers["cache-control"]) == (200, kind, "no-cache")
             assert body == name.encode()
+        manifest = (await relay.http("/manifest.json"))[1]
+        assert (manifest["content-type"], manifest["cache-control"]) == ("application/json", "no-cache")
         assert (await relay.http("/"))[2] == b"index.html"
         assert (await relay.http("/none.js"))[0] == 404
         assert (await relay.http("/..%2fsecret.txt"))[0] == 404

@@ -115,6 +115,8 @@ def test_the_studys_own_files_are_sent_as_they_are(tmp_path: Path) -> None:
     file = site / "game" / "game.py"
     assert not is_compressed(file)
     beside(file).write_bytes(gzip.compress(b"another level"))
+    manifest = json.loads((site / "manifest.json").read_text())
+    (site / "manifest.json").write_text(json.dumps({**manifest, "files": ["game/game.py.gz"]}))
 
     async def talk(get: Get) -> None:
         _, headers, body = await get("/game/game.py", accept_encoding="gzip")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from relay_support import Client, Relay, action, running
+from relay_support import OPERATOR, Client, Relay, action, running
 
 from pycore.relay import Limits
 
@@ -121,7 +121,7 @@ def test_the_server_counts_what_crossed_it(relay: Relay) -> None:
             assert status == 200
             assert json.loads(body)["status"] == "ok"
             assert json.loads(body)["sockets"] == 2
-            assert (await relay.http("/api/games/none-such"))[0] == 404
+            assert (await relay.http("/api/games/none-such", OPERATOR))[0] == 404
 
     asyncio.run(go())
 

@@ -181,7 +181,7 @@ def test_broken_tables_never_look_like_a_success(tmp_path: Path) -> None:
             reply = await one.call("p2p_session_metrics", metrics(game, 0, 0, {}))
             assert reply["code"] == "store_failed"
             assert await one.call("pycore_records", record(game, 0, 0, 0, 1, "x")) == {"status": "ok"}
-            assert (await relay.http(f"/api/games/{game}"))[0] == 503
+            assert (await relay.http(f"/api/games/{game}", relay.token))[0] == 503
 
     with running(tmp_path) as relay:
         asyncio.run(go(relay))

@@ -165,8 +165,9 @@ def test_without_the_token_nothing_is_seen_and_without_any_there_is_nothing(watc
             assert (status, said["code"]) == (400, "malformed")
 
     asyncio.run(go())
-    with running(tmp_path) as plain:
+    with running(tmp_path, watch_token=None) as plain:
         assert asyncio.run(ask(plain, "/api/watch"))[0] == 404
+        assert asyncio.run(ask(plain, "/api/games/1"))[0] == 401
 
 
 def test_rows_are_shown_late_and_of_the_player_who_has_most(watched: Relay) -> None:
