@@ -29,8 +29,8 @@ PREFERRED = ((3, 13), (3, 12))
 FLOOR = (3, 11)
 """The oldest Python that the core supports."""
 
-EVERYTHING = ("relay", "test", "browser", "page", "environments", "docs", "dev")
-FLOOR_EXTRAS = ("relay", "test")
+EVERYTHING = ("relay", "postgres", "cluster", "test", "browser", "page", "environments", "docs", "dev")
+FLOOR_EXTRAS = ("relay", "postgres", "cluster", "test")
 STAMP = ".pycore-stamp"
 
 PROBE = "import sys, venv, ensurepip; print(*sys.version_info[:3], sys.executable)"
@@ -124,7 +124,8 @@ def requirements(extras: Iterable[str]) -> list[str]:
     wanted = list(project["dependencies"])
     for extra in extras:
         wanted.extend(project["optional-dependencies"][extra])
-    return wanted
+    # An extra that contains another one names this project, which is here.
+    return [each for each in wanted if not each.startswith(f"{project['name']}[")]
 
 
 def stamp_of(interpreter: Interpreter, wanted: Iterable[str], constraints: str) -> str:

@@ -39,12 +39,10 @@ class ChildServer:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.log.unlink(missing_ok=True)
         self.port = free_port()
-        command, variables = self.command(), self.environment()
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log)
         try:
-            self._wait()
+            self.start()
         except BaseException:
             self.__exit__()
             raise
@@ -54,6 +52,31 @@ class ChildServer:
         if self._process is not None:
             stop(self._process)
             self._process = None
+
+    def start(self) -> None:
+        """Begin, or begin again after `end`, on the same port; returns when it answers."""
+        command, variables = self.command(), self.environment()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self.folder, env=variables, stdout=log, stderr=log)
+        self._wait()
+
+    def end(self, number: int) -> None:
+        """Send it a signal that ends it, and wait."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+            self._process = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was begun and not ended."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
 
     def text(self) -> str:
         """What it has said so far."""

@@ -18,16 +18,16 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pycore.errors import PycoreError, UsageError
+from pycore.relay.databases import Database, cause, shown
 from pycore.relay.seats import digest
 from pycore.relay.uploads import Piece
-from pycore.relay.versions import bring_up_to_date, transactional
+from pycore.relay.versions import bring_up_to_date
 
 T = TypeVar("T")
 
@@ -134,14 +134,15 @@ class DataStore:
     def __init__(self, url: str, *, create: bool = True) -> None:
         """Opens the database; an older one is brought up to date, and with `create` a new one gets its tables.
         Raises `UsageError`, saying what to do."""
-        self._engine = _engine(url, create)
+        self._database = Database(url, create)
+        self._engine = self._database.engine
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pycore-store")
         try:
             self._thread.submit(self._open, create).result()
         except sa.exc.SQLAlchemyError as error:
             self.close()
             what = "write to" if create else "read"
-            raise UsageError(f"cannot {what} the database {_safe(url)}: {_cause(error)}") from error
+            raise UsageError(f"cannot {what} the database {shown(url)}: {cause(error)}") from error
 
     def _open(self, create: bool) -> None:
         bring_up_to_date(self._engine, create=create, tell=log.warning)
@@ -156,9 +157,8 @@ class DataStore:
         return self._engine.dialect.name != "sqlite" or self._engine.url.database not in (None, "", ":memory:")
 
     def close(self) -> None:
-        """Finish what was asked for, then close."""
-        self._thread.shutdown(wait=True)
-        self._engine.dispose()
+        """Finish what was asked for, as far as the database lets it, then close."""
+        self._database.ends(self._thread)
 
     async def put_game(self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = ()) -> None:
         """A game as it is now, and its seats, all or nothing: rows with the columns to write. Seats own what is stored
@@ -306,51 +306,7 @@ class DataStore:
     def _guarded(self, work: Callable[[], T]) -> T:
         # Whatever a driver raises (locked, full, gone, out of memory), nobody may take it for a success.
         try:
-            return work()
+            with self._database.bounded():
+                return work()
         except Exception as error:
-            raise StoreFailed(f"the database said: {_cause(error)}") from error
-
-
-def _engine(url: str, create: bool) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-        name = parsed.get_backend_name()
-        if name not in ("sqlite", "postgresql"):
-            raise UsageError(
-                f"the database {_safe(url)} is neither SQLite nor PostgreSQL; "
-                "give sqlite:///file.db or postgresql+psycopg://user:password@host/name"
-            )
-        file = parsed.database
-        if name == "sqlite" and not create and file and file != ":memory:" and not Path(file).is_file():
-            raise UsageError(f"there is no database file {file}")
-        engine = sa.create_engine(parsed, pool_pre_ping=name == "postgresql")
-    except sa.exc.ArgumentError as error:
-        raise UsageError(f"{url!r} is not a database URL; one for a file is sqlite:///pycore.db") from error
-    except ModuleNotFoundError as error:
-        raise UsageError(f"the driver for {_safe(url)} is not installed: {error.name}") from error
-    if name == "sqlite":
-        sa.event.listen(engine, "connect", _sqlite_pragmas)
-        transactional(engine)
-    return engine
-
-
-def _sqlite_pragmas(connection: Any, record: Any) -> None:
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
-    finally:
-        cursor.close()
-
-
-def _cause(error: Exception) -> str:
-    original = getattr(error, "orig", None)
-    return str(original or error).strip().splitlines()[0] if str(original or error).strip() else repr(error)
-
-
-def _safe(url: str) -> str:
-    """The URL without its password."""
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return repr(url)
+            raise StoreFailed(f"the database said: {cause(error)}") from error

@@ -133,6 +133,8 @@ class _Migrations:
         with self._engine.connect() as connection:
             if connection.dialect.name != "sqlite":
                 with connection.begin():
+                    # As long as it takes, whatever a relay gives its stores.
+                    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                     yield connection
                 return

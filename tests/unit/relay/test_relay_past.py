@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,16 @@ from pycore.relay.store import DataStore
 from pycore.relay.uploads import Piece
 from pycore.relay.watching import Watching
 
+DATABASES = ("sqlite", "postgresql")
+
 NOW = 2_000.0
 END = '{"end":0}\n'
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[DataStore]:
+def store(tmp_path: Path, database: Callable[[Path], str]) -> Iterator[DataStore]:
     """An empty database."""
-    opened = DataStore(f"sqlite:///{tmp_path / 'past.db'}")
+    opened = DataStore(database(tmp_path))
     yield opened
     opened.close()
 

@@ -18,6 +18,8 @@ from pycore.cli import cli
 from pycore.relay import Limits
 from pycore.relay.store import DataStore, StoreFailed
 
+DATABASES = ("sqlite", "postgresql")
+
 HEAD = '{"pycore":1,"players":[0,1],"seed":1}\n'
 
 
