@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +13,6 @@ from rich.console import Console
 
 from pycore.cli.spelled import SpelledFormatter
 from pycore.cli.told import DATABASE
-from pycore.errors import UsageError
 from pycore.relay import create_app
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -39,8 +37,8 @@ OPTIONS = (
     click.option("--turn-ttl", default=86_400.0, show_default=True, help="Lifetime of TURN credentials, s."),
     click.option("--force-relay", is_flag=True, help="Pages use TURN only, so that players never see addresses."),
     click.option(
-        "--watch-token", envvar="PYCORE_WATCH_TOKEN", show_envvar=True, metavar="TEXT",
-        help="Who has it may watch the running games; default: a new one, which is printed.",
+        "--operator-token", envvar="PYCORE_OPERATOR_TOKEN", show_envvar=True, metavar="TEXT",
+        help="Who has it sees the games and the server's state; default: a new one, which is printed.",
     ),
     click.option("-v", "--verbose", is_flag=True, help="Log what the server does."),
 )  # fmt: skip
@@ -58,19 +56,16 @@ class Options(NamedTuple):
     turn_secret: str | None
     turn_ttl: float
     force_relay: bool
-    watch_token: str | None
+    operator_token: str | None
     verbose: bool
 
     @classmethod
     def given(cls, **options: Any) -> Options:
         """The options of a call, with an operator's token in any case. Raises UsageError."""
-        token = options.pop("watch_token") or secrets.token_urlsafe(18)
-        if not re.fullmatch(r"[A-Za-z0-9._~-]{12,128}", token):
-            raise UsageError(
-                "the watch token must have 12 to 128 letters, digits and -._~ alone: it stands in an address, and "
-                "whoever guesses it sees the running games"
-            )
-        return cls(**options, watch_token=token)
+        from pycore.relay.operator import check_token
+
+        token = check_token(options.pop("operator_token") or secrets.token_urlsafe(18))
+        return cls(**options, operator_token=token)
 
     @property
     def turn(self) -> dict[str, Any] | None:
@@ -94,7 +89,7 @@ def relay_options(command: Command) -> Command:
 
 def watched(options: Options, address: str) -> str:
     """The line that says where the running games are seen; the token is behind the #, which no server is sent."""
-    return f"  watch     {address}watch/#token={options.watch_token}"
+    return f"  watch     {address}watch/#token={options.operator_token}"
 
 
 def shown(database: str) -> str:
@@ -127,7 +122,7 @@ def serve(
             turn=options.turn,
             seed=options.seed,
             origins=options.origins or None,
-            watch_token=options.watch_token,
+            operator_token=options.operator_token,
         )
         serving.run(app, bound, ready=ready, log_level="info" if options.verbose else "warning")
         Console(highlight=False).print("pycore relay ended")

@@ -30,7 +30,7 @@ class NotReached(PycoreError):
 @click.command(short_help="Show the games of a server: those that run, or those that are over.")
 @click.argument("address", default="http://127.0.0.1:8000/", metavar="[URL]")
 @click.option(
-    "--token", envvar="PYCORE_WATCH_TOKEN", show_envvar=True, metavar="TEXT",
+    "--token", envvar="PYCORE_OPERATOR_TOKEN", show_envvar=True, metavar="TEXT",
     help="The token that the server printed when it started, unless it stands in the URL.",
 )  # fmt: skip
 @click.option(
@@ -56,7 +56,7 @@ def watch(
     given = token or in_address
     if not given:
         raise UsageError(
-            "give the token that the server printed when it started: --token TEXT, PYCORE_WATCH_TOKEN, or the whole "
+            "give the token that the server printed when it started: --token TEXT, PYCORE_OPERATOR_TOKEN, or the whole "
             "address behind the word watch"
         )
     if over:

@@ -10,7 +10,6 @@ import contextlib
 import json
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -271,11 +270,7 @@ def _collect(
 
 def _counts(relay: Relay, game_id: str) -> dict[str, Any]:
     """What the relay counted of the game, with what the processes before it had counted when they were stopped."""
-    request = urllib.request.Request(
-        f"{relay.url}api/games/{game_id}", headers={"Authorization": f"Bearer {relay.token}"}
-    )
-    found: dict[str, Any] = json.loads(urllib.request.urlopen(request, timeout=10).read())
-    return found
+    return relay.ask(f"api/games/{game_id}")
 
 
 HINTS: Final = {

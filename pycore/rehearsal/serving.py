@@ -6,6 +6,7 @@ A process of its own, because that is what a study runs; and because a rehearsal
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -16,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pycore.errors import ConfigError, PycoreError
 
@@ -103,8 +105,8 @@ class Relay:
     ) -> None:
         self._command = list(command)
         self.token = secrets.token_urlsafe(18)
-        """With which it says what it counted."""
-        self._environ = {**(os.environ if environ is None else environ), "PYCORE_WATCH_TOKEN": self.token}
+        """Whoever has it may ask what it counts."""
+        self._environ = {**(os.environ if environ is None else environ), "PYCORE_OPERATOR_TOKEN": self.token}
         self.url = url
         """Where it is reached."""
         self._log = log
@@ -122,6 +124,13 @@ class Relay:
             wait_until_healthy(self.url, process)
         except RehearsalFailed as error:
             raise RehearsalFailed(f"{error}\n{self._log.read_text('utf-8', 'replace').strip()}") from error
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """What it tells the operator. Raises OSError."""
+        request = urllib.request.Request(self.url + path, headers={"authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+        return found
 
     def stop(self) -> None:
         """End, if it runs."""

@@ -31,7 +31,7 @@ def create_app(
     players: Sequence[int | str] | None = None,
     seed: int | None = None,
     origins: Sequence[str] | None = None,
-    watch_token: str | None = None,
+    operator_token: str | None = None,
 ) -> RelayApp:
     """The relay as an ASGI application; see `pycore.relay.app.create_app`. Raises `UsageError`."""
     try:
@@ -48,7 +48,7 @@ def create_app(
         players=players,
         seed=seed,
         origins=origins,
-        watch_token=watch_token,
+        operator_token=operator_token,
     )
 
 

@@ -16,18 +16,20 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pycore.errors import PycoreError, UsageError
+from pycore.relay.database_file import DatabaseFile, file_of
 from pycore.relay.databases import Database, cause, shown
 from pycore.relay.seats import digest
 from pycore.relay.uploads import Piece
-from pycore.relay.versions import bring_up_to_date
+from pycore.relay.versions import TABLE, bring_up_to_date
 
 T = TypeVar("T")
 
@@ -122,6 +124,10 @@ connections = sa.Table(
 )
 
 
+FAILED_S: Final = 30.0
+"""So long a store that failed speaks against the database, unless one succeeds: pages try every few seconds."""
+
+
 class StoreFailed(PycoreError):
     """The database could not do what it was asked; nothing was stored."""
 
@@ -137,12 +143,17 @@ class DataStore:
         self._database = Database(url, create)
         self._engine = self._database.engine
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pycore-store")
+        self._file: DatabaseFile | None = None
+        self._failed: tuple[float, StoreFailed] | None = None
+        """The last store, if it failed, and when."""
         try:
             self._thread.submit(self._open, create).result()
         except sa.exc.SQLAlchemyError as error:
             self.close()
             what = "write to" if create else "read"
             raise UsageError(f"cannot {what} the database {shown(url)}: {cause(error)}") from error
+        file = file_of(self._engine)
+        self._file = None if file is None else DatabaseFile(file)
 
     def _open(self, create: bool) -> None:
         bring_up_to_date(self._engine, create=create, tell=log.warning)
@@ -159,6 +170,18 @@ class DataStore:
     def close(self) -> None:
         """Finish what was asked for, as far as the database lets it, then close."""
         self._database.ends(self._thread)
+
+    async def try_out(self) -> None:
+        """Write something, and change nothing by it. Raises `StoreFailed`, as a store would, and where the last store
+        failed just now: one that is larger than this may find no room."""
+
+        def put() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(sa.text(f"UPDATE {TABLE} SET version_num = version_num"))
+
+        await self._look(put)
+        if self._failed is not None and time.monotonic() - self._failed[0] < FAILED_S:
+            raise self._failed[1]
 
     async def put_game(self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = ()) -> None:
         """A game as it is now, and its seats, all or nothing: rows with the columns to write. Seats own what is stored
@@ -181,7 +204,7 @@ class DataStore:
                 found: str | None = connection.execute(query).scalar()
                 return found
 
-        return await self._run(read)
+        return await self._look(read)
 
     async def put_metrics(
         self, game_id: str, player: str, episode: int, data: str, wall: float, so_far: bool = False
@@ -250,7 +273,7 @@ class DataStore:
                     found[name] = int(connection.execute(query).scalar_one())
                 return found
 
-        return await self._run(count)
+        return await self._look(count)
 
     async def counts(self, game_id: str) -> dict[str, Any] | None:
         """What was counted of a game that is no longer in memory, or None."""
@@ -264,7 +287,7 @@ class DataStore:
             counted: dict[str, Any] = json.loads(row["counts"]) if row["counts"] else empty
             return counted
 
-        return await self._run(read)
+        return await self._look(read)
 
     def read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         """Rows of a query, for the export (which has no event loop). Raises `StoreFailed`."""
@@ -300,6 +323,15 @@ class DataStore:
         return lite.on_conflict_do_update(index_elements=keys, set_=values, where=only)
 
     async def _run(self, work: Callable[[], T]) -> T:
+        try:
+            done = await self._look(work)
+        except StoreFailed as error:
+            self._failed = (time.monotonic(), error)
+            raise
+        self._failed = None
+        return done
+
+    async def _look(self, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._guarded, work)
 
@@ -307,6 +339,9 @@ class DataStore:
         # Whatever a driver raises (locked, full, gone, out of memory), nobody may take it for a success.
         try:
             with self._database.bounded():
-                return work()
+                done = work()
         except Exception as error:
             raise StoreFailed(f"the database said: {cause(error)}") from error
+        if self._file is not None and (fault := self._file.fault()):
+            raise StoreFailed(fault)
+        return done

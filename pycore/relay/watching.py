@@ -13,7 +13,6 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import json
 from collections import OrderedDict
@@ -22,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from pycore.relay.lobby import Lobby
+from pycore.relay.operator import Operator
 from pycore.relay.past import NotWatched, games_over, rows
 from pycore.relay.rooms import Room
 from pycore.relay.seats import Seat
@@ -39,10 +39,10 @@ KNOWN: Final = 4000
 class Watching:
     """What can be seen of one relay's games."""
 
-    def __init__(self, lobby: Lobby, store: DataStore, token: str) -> None:
+    def __init__(self, lobby: Lobby, store: DataStore, operator: Operator) -> None:
         self._lobby = lobby
         self._store = store
-        self._token = token.encode()
+        self._operator = operator
         self._late = Settings.of(lobby.settings).store_every
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pycore-watch")
         self._waiting = 0
@@ -54,24 +54,14 @@ class Watching:
 
     # Who may
 
-    def is_operator(self, presented: str) -> bool:
-        """Whether it is the operator's token."""
-        return hmac.compare_digest(presented.encode(), self._token)
-
     def key(self, game_id: str) -> str:
         """What opens the rows of one game."""
-        return self._mark(f"game {game_id}", 24)
+        return self._operator.mark(f"game {game_id}", 24)
 
     def may_see(self, game_id: str, presented: str) -> bool:
         """Whether somebody may see the rows of a game."""
-        return self.is_operator(presented) or hmac.compare_digest(presented.encode(), self.key(game_id).encode())
-
-    def _person(self, subject_id: str) -> str:
-        """What a subject is called: the same as long as the token is the same."""
-        return self._mark(f"person {subject_id}", 6)
-
-    def _mark(self, text: str, length: int) -> str:
-        return hmac.new(self._token, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:length]
+        own = hmac.compare_digest(presented.encode("utf-8", "surrogatepass"), self.key(game_id).encode())
+        return self._operator.exists and (own or self._operator.is_operator(presented))
 
     # What pages say
 
@@ -128,7 +118,7 @@ class Watching:
         said = self._said.get((room.game_id, str(seat.player)), {})
         stored = said.get("stored")
         return {
-            "person": self._person(seat.subject_id) if seat.subject_id else None,
+            "person": self._operator.person(seat.subject_id) if seat.subject_id else None,
             "connected": seat.sid is not None,
             "left": seat.gone,
             "heard_s": None if seat.heard_at is None else round(now - seat.heard_at, 1),
@@ -154,7 +144,7 @@ class Watching:
         """Games that are over, the newest first, those of before the server's start among them. Raises `NotWatched`,
         `StoreFailed`."""
         running = {room.game_id for room in self._lobby.games.playing() if room.ended_wall is None}
-        found = await self._ask(games_over, running, before, wall, wall - self._late, self.key, self._person)
+        found = await self._ask(games_over, running, before, wall, wall - self._late, self.key, self._operator.person)
         for game in found["games"]:
             # What ended just now may not be written down yet.
             room = self._lobby.games.room(game["game_id"])

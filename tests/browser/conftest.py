@@ -97,7 +97,7 @@ class Relay:
 
         from pycore.relay import create_app
 
-        self.token = more.setdefault("watch_token", "the-operator-of-the-tests")
+        self.token = more.setdefault("operator_token", "the-operator-of-the-tests")
         # The double plays from the first frame on, or not at all.
         settings_of = {"return_within": 0} if unchecked else settings
         self.app = create_app(database=database, settings=settings_of, site=site, seats=seats, **more)

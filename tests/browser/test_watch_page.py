@@ -28,7 +28,7 @@ NEWEST = "[...pycoreWatch.spectators.values()][0]?.state"
 def watched(core_site, tmp_path):
     """A relay of the core's site whose games can be watched."""
     with contextlib.ExitStack() as stack:
-        relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", SETTINGS, watch_token=TOKEN)
+        relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", SETTINGS, operator_token=TOKEN)
         stack.callback(relay.close)
         yield relay
 
@@ -104,7 +104,7 @@ def test_earlier_episodes_of_a_running_game_and_a_game_that_is_over_after_a_rest
     database = f"sqlite:///{tmp_path / 'data.sqlite'}"
     settings = {**SETTINGS, "store_every": 1, "max_steps": 240, "num_episodes": 3}
     with contextlib.ExitStack() as stack:
-        relay = Relay(core_site, database, settings, watch_token=TOKEN)
+        relay = Relay(core_site, database, settings, operator_token=TOKEN)
         stack.callback(relay.close)
         players = begun(relay, open_page)
         watcher = open_page(f"{relay.url}watch/#token={TOKEN}")
@@ -130,7 +130,7 @@ def test_earlier_episodes_of_a_running_game_and_a_game_that_is_over_after_a_rest
         for page in players:
             page.context.close()
         relay.close()
-        again = Relay(core_site, database, settings, watch_token=TOKEN)
+        again = Relay(core_site, database, settings, operator_token=TOKEN)
         stack.callback(again.close)
         listed = open_page(f"{again.url}watch/#token={TOKEN}")
         card = listed.locator("#over .card")
@@ -222,7 +222,7 @@ def test_a_game_whose_page_is_loaded_again_is_seen_to_its_end_and_again_when_it_
     """By whoever watched meanwhile, and afterwards from the rows of both loads; every hash is that of the record."""
     settings = {**SETTINGS, "store_every": 1, "max_steps": 600}
     with contextlib.ExitStack() as stack:
-        relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings, watch_token=TOKEN)
+        relay = Relay(core_site, f"sqlite:///{tmp_path / 'data.sqlite'}", settings, operator_token=TOKEN)
         stack.callback(relay.close)
         players = begun(relay, open_page)
         watcher = open_page(f"{relay.url}watch/#token={TOKEN}")

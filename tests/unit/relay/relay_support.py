@@ -159,7 +159,7 @@ def running(folder: Path, *, database: str | None = None, **options: Any) -> Ite
     """A relay in a thread of its own, on a free port."""
     url = database or f"sqlite:///{folder / 'study.db'}?timeout=0.2"
     options.setdefault("settings", {"fps": 30, "max_steps": 100, "return_within": 0})
-    options.setdefault("watch_token", OPERATOR)
+    options.setdefault("operator_token", OPERATOR)
     app = create_app(database=url, **options)
     bound = serve.bind("127.0.0.1", 0)
     server = serve.server(app)
@@ -171,7 +171,7 @@ def running(folder: Path, *, database: str | None = None, **options: Any) -> Ite
             assert thread.is_alive(), "the server did not start"
             assert time.monotonic() < deadline, "the server did not start in time"
             time.sleep(0.005)
-        yield Relay(app, serve.address(bound), url, folder, options["watch_token"])
+        yield Relay(app, serve.address(bound), url, folder, options["operator_token"])
     finally:
         server.should_exit = True
         thread.join(10)

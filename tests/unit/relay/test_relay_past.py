@@ -21,6 +21,7 @@ from pycore.cli import cli
 from pycore.relay import past
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.operator import Operator
 from pycore.relay.past import NotWatched, games_over, rows
 from pycore.relay.store import DataStore
 from pycore.relay.uploads import Piece
@@ -193,7 +194,7 @@ def test_a_study_that_stores_at_the_end_alone_shows_what_is_over(tmp_path: Path)
     lobby.join("one", {"session_id": "one" * 8}, 0.0, 0.0)
     (room,) = lobby.games.playing()
     store = DataStore(f"sqlite:///{tmp_path / 'data.db'}")
-    watching = Watching(lobby, store, TOKEN)
+    watching = Watching(lobby, store, Operator(TOKEN))
     try:
         put(game(store, room.game_id, 1.0), stored(store, room.game_id, 0, 9, player="a", last=True))
         with pytest.raises(NotWatched, match="its store_every is 0"):
@@ -229,7 +230,7 @@ def test_a_game_of_before_the_restart_is_there_for_the_operator_and_with_its_key
             assert (await ask(relay, "/api/watch/over"))[1]["games"] == []
             return name
 
-    with running(tmp_path, settings=settings, watch_token=TOKEN) as relay:
+    with running(tmp_path, settings=settings, operator_token=TOKEN) as relay:
         name = asyncio.run(played())
 
     async def seen() -> None:
@@ -250,9 +251,9 @@ def test_a_game_of_before_the_restart_is_there_for_the_operator_and_with_its_key
         assert (await ask(relay, f"/api/watch/{name}", TOKEN))[1]["there_are"] == 30
         assert (await ask(relay, "/api/watch/over?before=nobody"))[0] == 404
 
-    with running(tmp_path, settings=settings, watch_token=TOKEN) as relay:
+    with running(tmp_path, settings=settings, operator_token=TOKEN) as relay:
         asyncio.run(seen())
-    with running(tmp_path, settings=settings, watch_token="another-token-it-is") as relay:
+    with running(tmp_path, settings=settings, operator_token="another-token-it-is") as relay:
         assert asyncio.run(ask(relay, f"/api/watch/{name}"))[0] == 401
 
 
@@ -274,7 +275,7 @@ def test_the_command_shows_as_many_as_are_wanted(tmp_path: Path, monkeypatch: py
         assert done.exit_code == 0, done.output
         return done.output
 
-    with running(tmp_path, watch_token=TOKEN, database=f"sqlite:///{tmp_path / 'study.db'}") as relay:
+    with running(tmp_path, operator_token=TOKEN, database=f"sqlite:///{tmp_path / 'study.db'}") as relay:
         everything, some = json.loads(run("--json")), json.loads(run("--json", "--most", "3"))
         text = run()
         assert "2 over, and more before them (--most)" in run("--most", "2")

@@ -198,7 +198,7 @@ def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners
             await one.call("leave_game", {})
             await two.get("end_game")
             for _ in range(100):
-                if json.loads((await relay.http("/api/health"))[2])["games_remembered"] == 0:
+                if relay.app.relay.lobby.health()["games_remembered"] == 0:
                     break
                 await asyncio.sleep(0.02)
             assert await two.call("p2p_session_metrics", metrics(game, 1, 0, {})) == {"status": "ok"}

@@ -17,6 +17,7 @@ from test_relay_rows import HEAD, packed, piece, row
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.operator import Operator
 from pycore.relay.past import NotWatched
 from pycore.relay.store import DataStore
 from pycore.relay.watching import Watching
@@ -33,7 +34,7 @@ NOW = {
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
     """A relay whose games can be watched."""
     settings = {"fps": 30, "max_steps": 100, "store_every": LATE, "environment": "walk"}
-    with running(tmp_path_factory.mktemp("watched"), settings=settings, watch_token=TOKEN) as relay:
+    with running(tmp_path_factory.mktemp("watched"), settings=settings, operator_token=TOKEN) as relay:
         yield relay
 
 
@@ -139,7 +140,7 @@ def test_a_game_that_is_not_written_down_yet_has_no_rows_and_is_a_game(tmp_path:
         lobby.join(sid, {"session_id": sid * 8}, 0.0, 0.0)
     (room,) = lobby.games.playing()
     store = DataStore(f"sqlite:///{tmp_path / 'data.db'}")
-    watching = Watching(lobby, store, TOKEN)
+    watching = Watching(lobby, store, Operator(TOKEN))
     try:
         found = asyncio.run(watching.rows(room.game_id, 0, 0, 1.0))
         assert (found["there_are"], found["rows"], found["settings"]["store_every"]) == (0, "", LATE)
@@ -165,8 +166,8 @@ def test_without_the_token_nothing_is_seen_and_without_any_there_is_nothing(watc
             assert (status, said["code"]) == (400, "malformed")
 
     asyncio.run(go())
-    with running(tmp_path, watch_token=None) as plain:
-        assert asyncio.run(ask(plain, "/api/watch"))[0] == 404
+    with running(tmp_path, operator_token=None) as plain:
+        assert asyncio.run(ask(plain, "/api/watch"))[0] == 401
         assert asyncio.run(ask(plain, "/api/games/1"))[0] == 401
 
 
@@ -215,7 +216,7 @@ def test_the_end_of_an_episode_and_what_was_taken_back_are_said(watched: Relay) 
 
 def test_a_study_that_stores_at_the_end_alone_has_no_live_view(tmp_path: Path) -> None:
     """Its list is there all the same."""
-    with running(tmp_path, settings={"store_every": 0}, watch_token=TOKEN) as relay:
+    with running(tmp_path, settings={"store_every": 0}, operator_token=TOKEN) as relay:
         async def go() -> None:
             async with relay.pair() as (_, game):
                 assert (await game_of(relay, game))["game_id"] == game

@@ -17,7 +17,7 @@ from pycore.cli import cli
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
     """A relay whose games can be watched."""
-    with running(tmp_path_factory.mktemp("watched"), settings={"environment": "walk"}, watch_token=TOKEN) as relay:
+    with running(tmp_path_factory.mktemp("watched"), settings={"environment": "walk"}, operator_token=TOKEN) as relay:
         yield relay
 
 
@@ -53,7 +53,7 @@ def test_json_is_what_the_server_gives_and_the_printed_address_is_enough(watched
             address = f"{watched.url}watch/#token={TOKEN}"
             found = [
                 await asyncio.to_thread(run, address, "--once", "--json"),
-                await asyncio.to_thread(lambda: run(watched.url, "--once", "--json", PYCORE_WATCH_TOKEN=TOKEN)),
+                await asyncio.to_thread(lambda: run(watched.url, "--once", "--json", PYCORE_OPERATOR_TOKEN=TOKEN)),
             ]
             for each in found:
                 assert each.exit_code == 0, each.output

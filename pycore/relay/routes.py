@@ -1,0 +1,155 @@
+"""What the relay answers over HTTP, beside socket.io and the site's files.
+
+For everybody: that it lives, whether it should be sent anybody, and a page's word that it goes. All else is behind the
+operator's token, `Authorization: Bearer TOKEN`: so it stands in no log and no history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pycore.relay.fields import Refused
+from pycore.relay.operator import Operator
+from pycore.relay.past import NotWatched
+from pycore.relay.readiness import Readiness
+from pycore.relay.server import RelayServer
+from pycore.relay.store import StoreFailed
+from pycore.relay.watching import Watching
+from pycore.version import __version__
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+FRESH = {"cache-control": "no-store"}
+
+
+def routes_of(relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching) -> list[Route]:
+    """All of them."""
+    return [*_for_everybody(relay, readiness), *_state(relay, operator, readiness), *_games(relay, operator, watching)]
+
+
+def _for_everybody(relay: RelayServer, readiness: Readiness) -> list[Route]:
+    async def health(request: Request) -> Response:
+        return JSONResponse({"status": "ok"}, headers=FRESH)
+
+    async def ready(request: Request) -> Response:
+        if await readiness.reasons(time.monotonic()):
+            return JSONResponse({"status": "not_ready"}, status_code=503, headers=FRESH)
+        return JSONResponse({"status": "ready"}, headers=FRESH)
+
+    async def parting(request: Request) -> Response:
+        # Nobody reads the answer, and nobody is told whether there is such a session.
+        with contextlib.suppress(Refused, ValueError, RecursionError):
+            relay.part(json.loads(await _body(request, relay.limits.envelope_bytes)))
+        return Response(status_code=204)
+
+    return [
+        Route("/api/health", health),
+        Route("/api/ready", ready),
+        Route("/api/parting", parting, methods=["POST"]),
+    ]
+
+
+def _state(relay: RelayServer, operator: Operator, readiness: Readiness) -> list[Route]:
+    async def state(request: Request) -> Response:
+        why = await readiness.reasons(time.monotonic())
+        found = {"version": __version__, "ready": not why, "reasons": why, **relay.lobby.health()}
+        return JSONResponse(found, headers=FRESH)
+
+    return [Route("/api/operator", guarded(operator, state))]
+
+
+def _games(relay: RelayServer, operator: Operator, watching: Watching) -> list[Route]:
+    """Of one game, for who has its key as well."""
+
+    async def game(request: Request) -> Response:
+        game_id = request.path_params["game_id"]
+        if not watching.may_see(game_id, presented(request)):
+            return _no_key()
+        room = relay.lobby.games.room(game_id)
+        try:
+            counts = await relay.store.counts(game_id) if room is None else room.counts()
+            if counts is None:
+                return refusal("no_such_game", 404, "no such game")
+            return JSONResponse({**counts, "stored": await relay.store.stored(game_id)}, headers=FRESH)
+        except StoreFailed as error:
+            return refusal(error.code, 503, str(error))
+
+    async def listed(request: Request) -> Response:
+        return JSONResponse(watching.games(time.monotonic(), time.time()), headers=FRESH)
+
+    async def over(request: Request) -> Response:
+        return await _answered(watching.over(request.query_params.get("before"), time.time()))
+
+    async def rows(request: Request) -> Response:
+        game_id = request.path_params["game_id"]
+        if not watching.may_see(game_id, presented(request)):
+            return _no_key()
+        try:
+            episode, start = (int(request.query_params.get(name, "0")[:10]) for name in ("episode", "from"))
+            if episode < 0 or start < 0:
+                raise ValueError
+        except ValueError:
+            return refusal("malformed", 400, "`episode` and `from` are whole numbers from 0 on")
+        return await _answered(watching.rows(game_id, episode, start, time.time()))
+
+    return [
+        Route("/api/games/{game_id}", game),
+        Route("/api/watch", guarded(operator, listed)),
+        Route("/api/watch/over", guarded(operator, over)),
+        Route("/api/watch/{game_id}", rows),
+    ]
+
+
+def guarded(operator: Operator, answer: Answer) -> Answer:
+    """An answer for the operator alone."""
+
+    async def asked(request: Request) -> Response:
+        if operator.is_operator(presented(request)):
+            return await answer(request)
+        told = "give the operator's token, which the server printed when it started"
+        none = "this server was started without an operator's token, so there is no operator"
+        return refusal("not_allowed", 401, told if operator.exists else none)
+
+    return asked
+
+
+def presented(request: Request) -> str:
+    """The token or key that came with a request."""
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
+def _no_key() -> Response:
+    return refusal("not_allowed", 401, "give the key of this game, or the operator's token")
+
+
+def refusal(code: str, status: int, message: str) -> Response:
+    """An answer that says why there is none."""
+    more = {"www-authenticate": "Bearer"} if status == 401 else {}
+    return JSONResponse({"error": message, "code": code}, status_code=status, headers={**FRESH, **more})
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """At most so much of it; ValueError for more."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise ValueError(f"a body of more than {most} bytes")
+    return body
+
+
+async def _answered(found: Awaitable[dict[str, Any]]) -> Response:
+    try:
+        return JSONResponse(await found, headers=FRESH)
+    except NotWatched as error:
+        return refusal(error.code, error.status, str(error))
+    except StoreFailed as error:
+        return refusal(error.code, 503, str(error))
