@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pycore.cli.spelled import SpelledFormatter
 from pycore.cli.told import DATABASE
+from pycore.errors import UsageError
 from pycore.relay import create_app
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,7 +41,20 @@ OPTIONS = (
         "--operator-token", envvar="PYCORE_OPERATOR_TOKEN", show_envvar=True, metavar="TEXT",
         help="Who has it sees the games and the server's state; default: a new one, which is printed.",
     ),
-    click.option("-v", "--verbose", is_flag=True, help="Log what the server does."),
+    click.option(
+        "--metrics-address", metavar="HOST:PORT",
+        help="Prometheus's metrics there as well, without a token: an address that strangers do not reach.",
+    ),
+    click.option(
+        "--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True,
+        help="How lines of the log are written; json: an object a line.",
+    ),
+    click.option(
+        "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="warning", show_default=True,
+        help="What is logged; info: who waits, what begins, ends and is refused.",
+    ),
+    click.option("--log-subjects", is_flag=True, help="Log subject ids, and not names for them that mean nothing."),
+    click.option("-v", "--verbose", is_flag=True, help="As --log-level info."),
 )  # fmt: skip
 
 
@@ -57,6 +71,10 @@ class Options(NamedTuple):
     turn_ttl: float
     force_relay: bool
     operator_token: str | None
+    metrics_address: str | None
+    log_format: str
+    log_level: str
+    log_subjects: bool
     verbose: bool
 
     @classmethod
@@ -99,6 +117,25 @@ def shown(database: str) -> str:
     return make_url(database).render_as_string(hide_password=True)
 
 
+def log_to_terminal(options: Options) -> None:
+    """Have what is logged written as the options say."""
+    from pycore.relay.says import JsonFormatter
+
+    handler = logging.StreamHandler()
+    text = SpelledFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonFormatter() if options.log_format == "json" else text)
+    level = "info" if options.verbose and options.log_level == "warning" else options.log_level
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def place_of(address: str) -> tuple[str, int]:
+    """Host and port. Raises UsageError."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{address!r} is no address to listen on; one is 127.0.0.1:9100")
+    return host.strip("[]"), int(port)
+
+
 def serve(
     options: Options,
     settings: Mapping[str, Any],
@@ -109,10 +146,11 @@ def serve(
 ) -> None:
     """Run the relay on a bound socket until SIGINT or SIGTERM; `ready` is told its address."""
     from pycore.relay import serve as serving
+    from pycore.relay.serve import bind
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(SpelledFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, handlers=[handler])
+    log_to_terminal(options)
+    level = logging.getLevelName(logging.getLogger().level).lower()
+    beside = None if options.metrics_address is None else bind(*place_of(options.metrics_address))
     try:
         app = create_app(
             database=options.database,
@@ -123,8 +161,11 @@ def serve(
             seed=options.seed,
             origins=options.origins or None,
             operator_token=options.operator_token,
+            log_subjects=options.log_subjects,
         )
-        serving.run(app, bound, ready=ready, log_level="info" if options.verbose else "warning")
+        serving.run(app, bound, ready=ready, log_level="info" if level == "info" else "warning", beside=beside)
         Console(highlight=False).print("pycore relay ended")
     finally:
         bound.close()
+        if beside is not None:
+            beside.close()

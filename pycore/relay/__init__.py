@@ -32,6 +32,7 @@ def create_app(
     seed: int | None = None,
     origins: Sequence[str] | None = None,
     operator_token: str | None = None,
+    log_subjects: bool = False,
 ) -> RelayApp:
     """The relay as an ASGI application; see `pycore.relay.app.create_app`. Raises `UsageError`."""
     try:
@@ -49,6 +50,7 @@ def create_app(
         seed=seed,
         origins=origins,
         operator_token=operator_token,
+        log_subjects=log_subjects,
     )
 
 

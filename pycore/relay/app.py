@@ -26,9 +26,12 @@ from pycore.errors import ConfigError, UsageError
 from pycore.relay.files import SiteFiles
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.measures import Measures
+from pycore.relay.noticing import Noticed
+from pycore.relay.observing import lateness, observe
 from pycore.relay.operator import Operator, check_token
 from pycore.relay.readiness import Readiness
-from pycore.relay.routes import routes_of
+from pycore.relay.routes import measured, routes_of
 from pycore.relay.seats import PlayerId
 from pycore.relay.server import CLOSED_BY, RelayServer
 from pycore.relay.settings import check_settings
@@ -44,11 +47,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class RelayApp:
-    """The ASGI application. `relay` is its socket.io side, `store` its database, `readiness` whether it can work."""
+    """The ASGI application. `relay` is its socket.io side, `store` its database, `readiness` whether it can work,
+    `measures` what it counts."""
 
-    def __init__(self, relay: RelayServer, readiness: Readiness, http: Starlette) -> None:
+    def __init__(self, relay: RelayServer, readiness: Readiness, measures: Measures, http: Starlette) -> None:
         self.relay = relay
         self.readiness = readiness
+        self.measures = measures
         self.store = relay.store
         self._http = http
 
@@ -60,15 +65,25 @@ class RelayApp:
                 message = await receive()
                 if message["type"] == "websocket.disconnect":
                     scope[CLOSED_BY] = message.get("code")
+                self.measures.bytes_in += size_of(message)
                 return message
 
+            async def said(message: MutableMapping[str, Any]) -> None:
+                self.measures.bytes_out += size_of(message)
+                await send(message)
+
             try:
-                await self.relay.sio.handle_request(scope, heard, send)
+                await self.relay.sio.handle_request(scope, heard, said)
             except Exception as error:
                 # What Engine.IO raises on a broken frame ends that socket, and only that.
                 log.warning("a socket was closed: %s", error or type(error).__name__)
         else:
             await self._http(scope, receive, send)
+
+
+def size_of(message: MutableMapping[str, Any]) -> int:
+    """Characters or bytes of what a message of ASGI carries."""
+    return len(message.get("text") or message.get("bytes") or message.get("body") or b"")
 
 
 def create_app(
@@ -83,13 +98,15 @@ def create_app(
     seed: int | None = None,
     origins: Sequence[str] | None = None,
     operator_token: str | None = None,
+    log_subjects: bool = False,
 ) -> RelayApp:
     """The relay. Raises `UsageError` (a wrong setting, a database that cannot be written, no such folder).
 
     `players`: ids by seat, default 0 … seats-1, in the order in which the page sorts them (numbers by value,
     strings by code unit). `seed`: the game seed of every game, default a new one for each. `origins`: other
     sites whose pages may connect, default the relay's own alone. `operator_token`: whoever has it may see the games and
-    the server's state; without one nobody may.
+    the server's state; without one nobody may. `log_subjects`: subject ids stand in the log, and not a name for
+    each that means nothing.
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:
@@ -108,11 +125,14 @@ def create_app(
     operator = Operator(None if operator_token is None else check_token(operator_token))
     watching = Watching(lobby, store, operator)
     readiness = Readiness(store.try_out)
-    relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching)
+    measures = Measures()
+    noticed = Noticed(measures, str if log_subjects else operator.person)
+    relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching, noticed=noticed)
+    observe(measures, relay, watching, readiness)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with relay.running():
+        async with relay.running(), lateness(measures):
             yield
         watching.close()
         store.close()
@@ -120,12 +140,21 @@ def create_app(
     async def nothing(request: Request) -> Response:
         return PlainTextResponse("pycore relay: no site folder was given; see /api/health\n")
 
-    routes: list[Route | Mount] = [*routes_of(relay, operator, readiness, watching)]
+    routes: list[Route | Mount] = [*routes_of(relay, operator, readiness, watching, measures)]
     if site is None:
         routes.append(Route("/", nothing))
     else:
         routes.append(Mount("/", SiteFiles(site)))
-    return RelayApp(relay, readiness, Starlette(routes=routes, lifespan=lifespan))
+    return RelayApp(relay, readiness, measures, Starlette(routes=routes, lifespan=lifespan))
+
+
+def metrics_app(app: RelayApp) -> Starlette:
+    """What Prometheus is told by that relay, and nothing else, for whoever asks."""
+
+    async def counted(request: Request) -> Response:
+        return await measured(app.measures)
+
+    return Starlette(routes=[Route("/metrics", counted)])
 
 
 def _players(seats: int, players: Sequence[PlayerId] | None) -> list[PlayerId]:

@@ -34,6 +34,11 @@ class Readiness:
         """Not ready for that reason whenever `holds()`; a word, as `draining`."""
         self._holds[reason] = holds
 
+    @property
+    def answered(self) -> bool:
+        """Whether the database took what was written when that was tried last, or has not been asked yet."""
+        return self._said is None or self._said[1] is None
+
     async def reasons(self, now: float) -> list[str]:
         """Why the relay is not ready; nothing if it is. `now` in s of any clock that does not go back."""
         found = [reason for reason, holds in self._holds.items() if holds()]

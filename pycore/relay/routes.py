@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pycore.relay.fields import Refused
+from pycore.relay.measures import TYPE, Measures
 from pycore.relay.operator import Operator
 from pycore.relay.past import NotWatched
 from pycore.relay.readiness import Readiness
@@ -30,9 +31,25 @@ Answer = Callable[[Request], Awaitable[Response]]
 FRESH = {"cache-control": "no-store"}
 
 
-def routes_of(relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching) -> list[Route]:
+def routes_of(
+    relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching, measures: Measures
+) -> list[Route]:
     """All of them."""
-    return [*_for_everybody(relay, readiness), *_state(relay, operator, readiness), *_games(relay, operator, watching)]
+
+    async def counted(request: Request) -> Response:
+        return await measured(measures)
+
+    return [
+        *_for_everybody(relay, readiness),
+        *_state(relay, operator, readiness),
+        *_games(relay, operator, watching),
+        Route("/metrics", guarded(operator, counted)),
+    ]
+
+
+async def measured(measures: Measures) -> Response:
+    """What Prometheus is told."""
+    return Response(measures.text(), media_type=TYPE, headers=FRESH)
 
 
 def _for_everybody(relay: RelayServer, readiness: Readiness) -> list[Route]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from pycore.errors import UsageError
-from pycore.relay.app import RelayApp
+from pycore.relay.app import RelayApp, metrics_app
 
 WS_PING_INTERVAL_S = 5.0
 WS_PING_TIMEOUT_S = 10.0
@@ -80,6 +81,8 @@ def server(app: RelayApp, *, log_level: str = "warning") -> Server:
         "ws_per_message_deflate": False,
         "lifespan": "on",
         "log_level": log_level,
+        # Its lines are written as ours are.
+        "log_config": None,
         "access_log": False,
         # Pages keep their sockets open for good; the end must not wait for them.
         "timeout_graceful_shutdown": 2,
@@ -87,15 +90,44 @@ def server(app: RelayApp, *, log_level: str = "warning") -> Server:
     return Server(uvicorn.Config(app, **options))
 
 
-def run(app: RelayApp, bound: socket.socket, *, ready: Callable[[str], None], log_level: str = "warning") -> None:
-    """Serve until SIGINT or SIGTERM. `ready` is told the address when connections are accepted."""
+class Beside(uvicorn.Server):
+    """A server in the same process that hears no signals: it ends with the other one."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None."""
+        yield
+
+
+def run(
+    app: RelayApp,
+    bound: socket.socket,
+    *,
+    ready: Callable[[str], None],
+    log_level: str = "warning",
+    beside: socket.socket | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. `ready` is told the address when connections are accepted. `beside`: where the
+    metrics are, too, for whoever reaches that address."""
     runner = server(app, log_level=log_level)
-    startup = runner.startup
+    startup, shutdown = runner.startup, runner.shutdown
+    other = Beside(uvicorn.Config(
+        metrics_app(app), ws="none", lifespan="off", log_level=log_level, log_config=None, access_log=False
+    ))  # fmt: skip
+    tasks = []
 
     async def announced(sockets: list[socket.socket] | None = None) -> None:
         await startup(sockets)
         if runner.started:
+            if beside is not None:
+                tasks.append(asyncio.ensure_future(other.serve([beside])))
             ready(address(bound))
 
+    async def ended(sockets: list[socket.socket] | None = None) -> None:
+        other.should_exit = True
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await shutdown(sockets)
+
     runner.startup = announced  # type: ignore[method-assign]
+    runner.shutdown = ended  # type: ignore[method-assign]
     runner.run(sockets=[bound])

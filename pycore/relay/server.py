@@ -25,6 +25,7 @@ from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.noticing import Noticed
 from pycore.relay.origins import Origins
 from pycore.relay.payloads import read_failure, read_join, read_parting
 from pycore.relay.recall import Recall
@@ -60,11 +61,13 @@ class RelayServer:
         *,
         origins: Sequence[str] | None = None,
         watching: Watching | None = None,
+        noticed: Noticed,
     ) -> None:
         self.lobby = lobby
         self.store = store
         self.limits = limits
         self.ledger = Ledger(store, limits)
+        self._noticed = noticed
         self._recall = Recall(lobby, store)
         self._tasks = Tasks()
         self._scopes: dict[str, MutableMapping[str, Any]] = {}
@@ -99,6 +102,7 @@ class RelayServer:
             "page_failed": self._page_failed,
             **keeping.handlers,
         }
+        noticed.knows(self._handlers)
 
     # Life
 
@@ -140,6 +144,7 @@ class RelayServer:
         except Refused as refused:
             self._recall.disconnects(sid)
             self._scopes.pop(sid, None)
+            self._noticed.connection_refused(refused.code)
             reason = {"code": refused.code, "message": refused.message}
             raise socketio.exceptions.ConnectionRefusedError(refused.message, reason) from None
         if self._recall.is_unsure(sid):
@@ -152,6 +157,7 @@ class RelayServer:
 
     async def _on_disconnect(self, sid: str, reason: str = "") -> None:
         self._recall.disconnects(sid)
+        self._noticed.gone(sid)
         goes = self._scopes.pop(sid, {}).get(CLOSED_BY) == GOING_AWAY
         self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
@@ -163,7 +169,10 @@ class RelayServer:
         self._note_games()
 
     async def _on_event(self, event: str, sid: str, *arguments: Any) -> dict[str, Any]:
-        return await self.dispatch(event, sid, arguments)
+        began = time.monotonic()
+        reply = await self.dispatch(event, sid, arguments)
+        self._noticed.event(event, sid, arguments, reply, began)
+        return reply
 
     async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
         """Carry out one event and return its acknowledgement. Raises nothing."""
@@ -231,19 +240,16 @@ class RelayServer:
         return {"status": "ok", "time_ms": time.time() * 1000.0}
 
     def _page_failed(self, sid: str, payload: Any) -> dict[str, Any]:
-        """A participant sees an error: whoever runs the study sees it too. Texts are spelled, so that no control
-        character of a stranger's reaches a terminal."""
+        """A participant sees an error."""
         connection = self.lobby.may_store(sid, time.monotonic())
         failure = read_failure(payload, self.limits)
-        log.warning(
-            "a page failed (subject %r, %r): %r: %r",
-            connection.subject_id or self.lobby.subject_of(failure.query) or "unknown", failure.where, failure.code,
-            failure.message,
-        )  # fmt: skip
+        self._noticed.page_failed(connection.subject_id or self.lobby.subject_of(failure.query), failure)
         return {"status": "ok"}
 
     # Inside
 
     def _note_games(self) -> None:
         """Have what changed of games written down. They go on if that fails: it is tried until it is."""
-        self.ledger.note(self.lobby.games.take_changed())
+        changed = self.lobby.games.take_changed()
+        self.ledger.note(changed)
+        self._noticed.games(changed)

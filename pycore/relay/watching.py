@@ -32,6 +32,7 @@ WAITING: Final = 16
 """Spectators' questions that may wait for the database."""
 SAID_CHARACTERS: Final = 65_536
 """Of metrics that are read here: those of an episode that goes on have about 3000."""
+PATHS: Final = ("p2p", "socketio")
 KNOWN: Final = 4000
 """Players of whom it is known what they said last; who said nothing for longest is forgotten first."""
 
@@ -125,6 +126,19 @@ class Watching:
             **said,
             "stored_s": None if stored is None else round(wall - stored, 1),
         }
+
+    def paths(self) -> list[str]:
+        """The path of each player of a game that goes on to the first other one: `p2p`, `socketio`, or `unknown`."""
+        found = []
+        for room in self._lobby.games.playing():
+            if room.ended_wall is not None:
+                continue
+            for seat in room.seats:
+                links = self._said.get((room.game_id, str(seat.player)), {}).get("links") or {}
+                first: dict[str, Any] = next(iter(links.values()), {})
+                path = first.get("path")
+                found.append(path if path in PATHS else "unknown")
+        return found
 
     # Rows
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from relay_support import Client, Relay, running
+from relay_support import OPERATOR, Client, Relay, running
 
 from pycore.bridge.handed import CORE
 from pycore.cli import cli
 from pycore.relay import Limits
+from pycore.relay.operator import Operator
 from pycore.relay.payloads import subject_of
 from pycore.settings import SUBJECT_FROM
 
@@ -154,4 +155,4 @@ def test_the_longest_address_that_a_page_says_is_taken_and_read(relay: Relay, ca
             await client.close()
 
     asyncio.run(go())
-    assert [line for line in caplog.messages if "a page failed (subject 's'" in line]
+    assert [line for line in caplog.messages if f"a page failed person={Operator(OPERATOR).person('s')}" in line]

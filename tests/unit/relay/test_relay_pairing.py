@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from relay_support import Client, Relay, action, running
+from relay_support import OPERATOR, Client, Relay, action, running
 
 from pycore.errors import ConfigError
 from pycore.relay import Limits, create_app
 from pycore.relay.export import list_games
 from pycore.relay.lobby import Lobby
+from pycore.relay.operator import Operator
 from pycore.relay.store import DataStore
 
 
@@ -316,8 +317,8 @@ def test_a_page_that_failed_before_it_joined_is_told_with_its_subject(
 
     asyncio.run(go())
     told = [line for line in caplog.messages if "a page failed" in line]
-    assert ["subject '5f3c'" in line for line in told] == [True, False]
-    assert "subject 'unknown'" in told[1]
+    assert [f"person={Operator(OPERATOR).person('5f3c')}" in line for line in told] == [True, False]
+    assert "person=" not in told[1]
 
 
 @pytest.mark.parametrize(("back_after", "kept"), [(14.5, True), (15.5, False)])

@@ -1,0 +1,138 @@
+"""Notices what happens on the relay, for its log and its counts: who waits, what begins and ends, what is refused.
+
+It is told after the fact, decides nothing, and is cheap where inputs pass. What a stranger can repeat at will, as
+refusals, is in the log once in a while, with how many there were. A person is called by a name that means nothing, as
+on the operator's page (`Operator.person`); the subject id itself is logged only where that was asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+from pycore.relay.measures import Measures
+from pycore.relay.payloads import Failure
+from pycore.relay.rooms import Room
+from pycore.relay.says import say
+from pycore.relay.wire import REFUSED
+
+log = logging.getLogger("pycore.relay")
+
+QUIET_S: Final = 10.0
+"""Seconds from one line about a refusal to the next about the same."""
+
+
+class Noticed:
+    """What was noticed on one relay. Times are s of the lobby's clock."""
+
+    def __init__(
+        self, measures: Measures, called: Callable[[str], str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`called`: what a subject is called in the log."""
+        self._measures = measures
+        self._clock = clock
+        self._called = called
+        self._waits: dict[str, float] = {}
+        """Since when, by socket."""
+        self._games: set[str] = set()
+        """Those that go on."""
+        self._refusals: dict[tuple[str, str], tuple[float, int]] = {}
+        """When a kind of refusal was logged last, and how many there were since."""
+
+    def knows(self, events: Collection[str]) -> None:
+        """The names of the events that there are; others have no name here."""
+        self._measures.known = frozenset((*events, "connect"))
+
+    def event(self, event: str, sid: str, arguments: Sequence[Any], reply: Mapping[str, Any], began: float) -> None:
+        """An event that had begun then was carried out, or refused."""
+        now = self._clock()
+        if event == REFUSED:
+            event = arguments[0]["event"]
+        code = reply.get("code") if reply.get("status") == "error" else None
+        self._measures.event(event, code, now - began)
+        if code is not None:
+            self._refused(event, code, now)
+        elif event == "join_game":
+            self._joined(sid, reply, now)
+        elif event == "leave_game":
+            self._waits.pop(sid, None)
+
+    def _joined(self, sid: str, reply: Mapping[str, Any], now: float) -> None:
+        state = reply.get("state")
+        if state == "waiting":
+            if sid not in self._waits:
+                self._waits[sid] = now
+                say(log, logging.INFO, "waiting", "somebody waits for a game", socket=sid)
+        elif state == "restored":
+            game, player = reply.get("game_id"), reply.get("player_id")
+            say(log, logging.INFO, "returned", "a player came back", game=game, player=player)
+
+    def gone(self, sid: str) -> None:
+        """A socket is no longer there."""
+        self._waits.pop(sid, None)
+
+    def games(self, changed: Sequence[Room]) -> None:
+        """These games are new, or others than before."""
+        now = self._clock()
+        for room in changed:
+            if room.game_id not in self._games and not room.over and room.ended_wall is None:
+                self._begun(room, now)
+            elif room.game_id in self._games and (room.over or room.ended_wall is not None):
+                self._ended(room)
+
+    def _begun(self, room: Room, now: float) -> None:
+        self._games.add(room.game_id)
+        if room.restarts:
+            self._measures.games_begun("taken_up")
+            say(log, logging.INFO, "game_taken_up", "a game of another process was taken up", game=room.game_id)
+            return
+        sockets = [seat.sid for seat in room.seats if seat.sid is not None]
+        # Who comes last has not waited.
+        waited = [round(now - self._waits.pop(sid, now), 1) for sid in sockets]
+        for each in waited:
+            self._measures.waited(each)
+        self._measures.games_begun("paired")
+        people = [self._called(seat.subject_id) for seat in room.seats if seat.subject_id]
+        say(
+            log, logging.INFO, "game_started", "a game started", game=room.game_id, players=len(room.seats),
+            waited_s=waited, people=people or None,
+        )  # fmt: skip
+
+    def _ended(self, room: Room) -> None:
+        self._games.discard(room.game_id)
+        how = "finished" if not room.over else "left"
+        if any(seat.farewell is not None and seat.farewell[0] == "player_gone" for seat in room.seats):
+            how = "dropped"
+        seconds = None if room.ended_wall is None else max(0.0, room.ended_wall - room.started_wall)
+        self._measures.games_ended(how, seconds)
+        gone = [str(seat.player) for seat in room.seats if seat.gone] or None
+        say(
+            log, logging.INFO, "game_ended", "a game ended", game=room.game_id, how=how,
+            seconds=None if seconds is None else round(seconds, 1), gone=gone, inputs_relayed=room.inputs_relayed,
+        )  # fmt: skip
+
+    def connection_refused(self, code: str) -> None:
+        """A socket was not let in."""
+        self._measures.connection_refused(code)
+        self._refused("connect", code, self._clock())
+
+    def _refused(self, event: str, code: str, now: float) -> None:
+        if event not in self._measures.known:
+            event = "unknown"
+        kind = (event, code)
+        before, since = self._refusals.get(kind, (float("-inf"), 0))
+        if now - before < QUIET_S:
+            self._refusals[kind] = (before, since + 1)
+            return
+        self._refusals[kind] = (now, 0)
+        say(log, logging.INFO, "refused", "an event was refused", refused=event, code=code, times=since + 1)
+
+    def page_failed(self, subject_id: str | None, failure: Failure) -> None:
+        """A participant sees an error: whoever runs the study sees it too."""
+        say(
+            log, logging.WARNING, "page_failed", "a page failed",
+            person=None if subject_id is None else self._called(subject_id), where=failure.where, code=failure.code,
+            said=failure.message,
+        )  # fmt: skip
