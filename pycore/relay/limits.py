@@ -39,6 +39,27 @@ class Limits:
     """Refusals that one socket may cause; beyond it, it is a flood and the socket is closed."""
     patience_burst: float = 3000.0
 
+    frame_rate: float = 900.0
+    """Frames of a connection, whatever is in them: inputs, signals and all else at their rates."""
+    frame_burst: float = 6000.0
+    odd_rate: float = 20.0
+    """Control frames (a browser answers a ping every few seconds) and fragments of fewer than `fragment_bytes`."""
+    odd_burst: float = 200.0
+    fragment_bytes: int = 1024
+    """A browser divides what has more than 100 KiB; the last fragment may be short."""
+    bytes_rate: float = 8_388_608.0
+    """Bytes that a connection sends: more than a line of a home has upwards."""
+    bytes_burst: float = 67_108_864.0
+    values_rate: float = 50_000.0
+    """Commas in what one connection sends to be read: what reading JSON costs, about 0.3 µs each."""
+    values_burst: float = 300_000.0
+    outgoing_packets: int = 4096
+    """What waits for a socket that takes nothing; one that has more is closed. As `mailbox_events`."""
+    outgoing_bytes: int = 4_194_304
+    outgoing_s: float = 15.0
+    """How long something may wait for a socket to take it, before that is closed: a phone between two cells is there
+    again by then, and its page connects anew as fast as it would read."""
+
     action_bytes: int = 16_384
     """JSON of one action: whatever has a codec fits, a picture does not."""
     signal_bytes: int = 65_536
@@ -79,6 +100,10 @@ class Limits:
     rooms: int = 2000
     """Games that are remembered, those that ended included; the oldest ended one is forgotten first."""
     sockets: int = 5000
+    busy_s: float = 0.03
+    """How late the loop's clock may strike, usually, before no new games begin: those that run are not late yet."""
+    shed_s: float = 0.3
+    """How long a round of the loop may take before the older of the inputs and signals in it are left out."""
     waiting_s: float = 600.0
     """How long somebody stays in the waiting room before being told that nobody came."""
     grace_s: float = 15.0

@@ -59,6 +59,11 @@ class Noticed:
         elif event == "leave_game":
             self._waits.pop(sid, None)
 
+    def crossed(self, came: int = 0, went: int = 0) -> None:
+        """So many characters of events came in, or went out."""
+        self._measures.bytes_in += came
+        self._measures.bytes_out += went
+
     def _joined(self, sid: str, reply: Mapping[str, Any], now: float) -> None:
         state = reply.get("state")
         if state == "waiting":

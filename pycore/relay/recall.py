@@ -91,6 +91,10 @@ class Recall:
             if not decided.done():
                 decided.set_result(None)
 
+    def is_joining(self, sid: str) -> bool:
+        """Whether what the socket sends now has to wait."""
+        return sid in self._joining
+
     async def behind(self, sid: str) -> None:
         """Wait until what the socket sent before is decided."""
         while (joining := self._joining.get(sid)) is not None:

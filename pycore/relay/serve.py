@@ -15,6 +15,7 @@ import uvicorn
 
 from pycore.errors import UsageError
 from pycore.relay.app import RelayApp, metrics_app
+from pycore.relay.websocket import protocol
 
 WS_PING_INTERVAL_S = 5.0
 WS_PING_TIMEOUT_S = 10.0
@@ -73,7 +74,7 @@ def server(app: RelayApp, *, log_level: str = "warning") -> Server:
     to end by a signal or by `should_exit`."""
     options: dict[str, Any] = {
         # wsproto comes with python-engineio; nothing else has to be installed.
-        "ws": "wsproto",
+        "ws": protocol(app.relay.limits),
         "ws_max_size": app.relay.limits.message_bytes,
         "ws_ping_interval": WS_PING_INTERVAL_S,
         "ws_ping_timeout": WS_PING_TIMEOUT_S,

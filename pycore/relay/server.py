@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, MutableMapping, Sequence
 from typing import Any
 
 import socketio
@@ -24,6 +24,7 @@ from pycore.relay.fields import Refused
 from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
+from pycore.relay.load import BEAT_S, Load
 from pycore.relay.lobby import Lobby
 from pycore.relay.noticing import Noticed
 from pycore.relay.origins import Origins
@@ -32,7 +33,7 @@ from pycore.relay.recall import Recall
 from pycore.relay.sender import Sender, Tasks
 from pycore.relay.store import DataStore
 from pycore.relay.watching import Watching
-from pycore.relay.wire import REFUSED, packet_class
+from pycore.relay.wire import REFUSED, Unread, answer_text, packet_class, read_event
 
 log = logging.getLogger("pycore.relay")
 
@@ -86,7 +87,8 @@ class RelayServer:
             logger=quiet,
             engineio_logger=quiet,
         )
-        self._sender = Sender(self.sio, self._tasks)
+        self._sender = Sender(self.sio, self._tasks, limits, self._came, lambda size: noticed.crossed(went=size))
+        self.load = Load(limits.busy_s, limits.shed_s)
         keeping = Keeping(lobby, store, limits, watching=watching, note_games=self._note_games)
         self.sio.on("connect", self._on_connect)
         self.sio.on("disconnect", self._on_disconnect)
@@ -110,7 +112,7 @@ class RelayServer:
     async def running(self) -> AsyncIterator[None]:
         """The tasks that the server needs, for as long as the context lasts."""
         loop = asyncio.get_running_loop()
-        forever = [loop.create_task(work) for work in (self._sender.run(), self._tick_all(), self.ledger.run())]
+        forever = [loop.create_task(work) for work in (self._beat(), self._tick_all(), self.ledger.run())]
         try:
             yield
         finally:
@@ -122,12 +124,22 @@ class RelayServer:
             await self.ledger.close(self.lobby.games.playing())
             self._recall.close()
 
+    async def _beat(self) -> None:
+        """Know how busy the loop is."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + BEAT_S
+            await asyncio.sleep(BEAT_S)
+            self.load.beat(loop.time() - due)
+
     async def _tick_all(self) -> None:
         pause = min(0.25, self.limits.grace_s / 4)
         while True:
             await asyncio.sleep(max(0.01, pause))
             try:
-                self._sender.put(self.lobby.tick(time.monotonic(), time.time()))
+                now = time.monotonic()
+                self._sender.put(self.lobby.tick(now, time.time()))
+                self._sender.tick(now)
                 self._note_games()
             except Exception:
                 log.exception("housekeeping failed")
@@ -140,9 +152,11 @@ class RelayServer:
             session = read_join(auth, self.limits).session_id if isinstance(auth, dict) else None
             if not await self._recall.connects(sid, session):
                 return  # it went meanwhile, and nobody would ever say so again
+            self._sender.connect(sid, self._scopes[sid])
             self._sender.put(self.lobby.connect(sid, auth, time.monotonic()))
         except Refused as refused:
             self._recall.disconnects(sid)
+            self._sender.disconnect(sid)
             self._scopes.pop(sid, None)
             self._noticed.connection_refused(refused.code)
             reason = {"code": refused.code, "message": refused.message}
@@ -158,6 +172,7 @@ class RelayServer:
     async def _on_disconnect(self, sid: str, reason: str = "") -> None:
         self._recall.disconnects(sid)
         self._noticed.gone(sid)
+        self._sender.disconnect(sid)
         goes = self._scopes.pop(sid, {}).get(CLOSED_BY) == GOING_AWAY
         self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
@@ -177,6 +192,13 @@ class RelayServer:
     async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
         """Carry out one event and return its acknowledgement. Raises nothing."""
         await self._recall.behind(sid)
+        reply = self._carry_out(event, sid, arguments)
+        return reply if isinstance(reply, dict) else await reply
+
+    def _carry_out(
+        self, event: str, sid: str, arguments: Sequence[Any]
+    ) -> dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]:
+        """The same, as far as it waits for nothing: what only decides is done when this returns."""
         try:
             if event == REFUSED:
                 event = arguments[0]["event"]
@@ -187,13 +209,56 @@ class RelayServer:
             if len(arguments) > 1:
                 raise Refused("malformed", "more than one payload")
             reply = handler(sid, arguments[0] if arguments else None)
-            return reply if isinstance(reply, dict) else await reply
-        except Refused as refused:
-            return self._refuse(sid, event, refused)
-        except Exception:
-            # A mistake of ours must not look like a success, nor end the room.
-            log.exception("event %s failed", event)
-            return self._refuse(sid, event, Refused("internal", "the relay failed; see its log"))
+        except Exception as error:
+            return self._failed(event, sid, error)
+        return reply if isinstance(reply, dict) else self._waited(event, sid, reply)
+
+    async def _waited(self, event: str, sid: str, reply: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return await reply
+        except Exception as error:
+            return self._failed(event, sid, error)
+
+    def _failed(self, event: str, sid: str, error: Exception) -> dict[str, Any]:
+        if isinstance(error, Refused):
+            return self._refuse(sid, event, error)
+        # A mistake of ours must not look like a success, nor end the room.
+        log.error("event %s failed", event, exc_info=error)
+        return self._refuse(sid, event, Refused("internal", "the relay failed; see its log"))
+
+    def _came(self, sid: str, texts: list[str]) -> None:
+        """Events of one socket that came by the short way, all of one round."""
+        behind = self._recall.is_joining(sid)
+        began = time.monotonic()
+        self._noticed.crossed(came=sum(map(len, texts)))
+        for text in self.load.kept(texts):
+            try:
+                event, number, arguments = read_event(text[1:], self.limits)
+            except Unread as unread:
+                event, number = REFUSED, unread.number
+                arguments = [{"code": unread.code, "message": unread.message, "event": unread.event}]
+            reply: Any
+            if behind:
+                reply = self.dispatch(event, sid, arguments)
+            else:
+                reply = self._carry_out(event, sid, arguments)
+            if not isinstance(reply, dict):
+                # It begins behind this round, and so does what came behind it.
+                behind = True
+                self._tasks.start(self._answer(event, sid, arguments, number, reply))
+                continue
+            self._noticed.event(event, sid, arguments, reply, began)
+            if number is not None:
+                self._sender.answer(sid, answer_text(number, reply))
+
+    async def _answer(
+        self, event: str, sid: str, arguments: Sequence[Any], number: int | None, reply: Awaitable[dict[str, Any]]
+    ) -> None:
+        began = time.monotonic()
+        said = await reply
+        self._noticed.event(event, sid, arguments, said, began)
+        if number is not None:
+            self._sender.answer(sid, answer_text(number, said))
 
     def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
         self._sender.put(self.lobby.refusal(sid, refused, event, time.monotonic()))

@@ -29,6 +29,48 @@ _RESERVED = ("connect", "disconnect", "connect_error")
 _HANDSHAKE_CHARS = 4096
 
 
+class Unread(Exception):
+    """A packet that is no event, or is one that is not read; what the sender can be told of it."""
+
+    def __init__(self, code: str, message: str, event: str = "", number: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.event = event
+        self.number = number
+
+
+def read_event(text: str, limits: Limits) -> tuple[str, int | None, list[Any]]:
+    """An event's name, its acknowledgement's number and its arguments, from socket.io's packet. Raises `Unread`."""
+    found = _EVENT.match(text)
+    if found is None or found[2] in _RESERVED:
+        raise Unread("malformed", "not an event of the protocol")
+    number = int(found[1]) if found[1] else None
+    name = found[2]
+    if len(text) > limits.event_chars(name):
+        raise Unread(
+            "too_large",
+            f"{len(text)} characters; at most {limits.event_chars(name)} are read",
+            name,
+            number,
+        )
+    try:
+        data = _DECODER.decode(text[1 + len(found[1]) :])
+    except (ValueError, RecursionError):
+        raise Unread("malformed", "not JSON, or JSON that a page could not read", name, number) from None
+    return name, number, data[1:]
+
+
+def event_text(event: str, data: Any) -> str:
+    """An event as Engine.IO's message. Raises ValueError for what no page could read."""
+    return "42" + _ENCODER.encode([event, data])
+
+
+def answer_text(number: int, reply: Any) -> str:
+    """An acknowledgement as Engine.IO's message."""
+    return f"43{number}" + _ENCODER.encode([reply])
+
+
 def packet_class(limits: Limits) -> type[Packet]:
     """The packet class (python-socketio's `serializer`) for a relay with these limits."""
 
@@ -56,23 +98,11 @@ def packet_class(limits: Limits) -> type[Packet]:
             return 0
 
         def _decode_event(self, text: str) -> int:
-            found = _EVENT.match(text)
-            if found is None or found[2] in _RESERVED:
-                return self._refuse("malformed", "not an event of the protocol")
-            number = int(found[1]) if found[1] else None
-            name = found[2]
-            if len(text) > limits.event_chars(name):
-                return self._refuse(
-                    "too_large",
-                    f"{len(text)} characters; at most {limits.event_chars(name)} are read",
-                    name,
-                    number,
-                )
             try:
-                data = _DECODER.decode(text[1 + len(found[1]) :])
-            except (ValueError, RecursionError):
-                return self._refuse("malformed", "not JSON, or JSON that a page could not read", name, number)
-            self.packet_type, self.namespace, self.id, self.data = EVENT, None, number, data
+                name, number, arguments = read_event(text, limits)
+            except Unread as unread:
+                return self._refuse(unread.code, unread.message, unread.event, unread.number)
+            self.packet_type, self.namespace, self.id, self.data = EVENT, None, number, [name, *arguments]
             return 0
 
         def _refuse(self, code: str, message: str, event: str = "", number: int | None = None) -> int:
@@ -111,4 +141,5 @@ def _constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_constant)
