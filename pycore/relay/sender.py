@@ -91,8 +91,8 @@ class Socket:
 
 
 class Sender:
-    """The sockets, and what goes out by them. `came` takes events that came by the short way, `wrote` how many characters
-    went out by it."""
+    """The sockets, and what goes out by them. `came` takes events that came by the short way, `wrote` is told how many
+    characters went out by it."""
 
     def __init__(
         self,
