@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pycore.cli.checking import Checks, check_server, files
 from pycore.cli.serving import Options, relay_options, serve, shown, watched
 from pycore.cli.told import told
 
@@ -29,6 +30,11 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
     from pycore.site.study import Study
 
     given = Options.given(**options)
+    if given.printed():
+        return
+    if given.check:
+        _check(given, site, settings_file, seats)
+        return
     # What the file has for a page is the site's.
     settings = {} if settings_file is None else Study.read(settings_file).settings
 
@@ -42,3 +48,20 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
         click.echo("  end with  Ctrl-C")
 
     serve(given, settings, site, seats, bind(given.host, given.port), ready)
+
+
+def _check(given: Options, site: Path | None, settings_file: Path | None, seats: int) -> None:
+    from pycore.relay.settings import check_settings, who_plays
+    from pycore.site.study import Study
+
+    def settings() -> str:
+        read = check_settings({} if settings_file is None else Study.read(settings_file).settings)
+        who_plays(read, [*range(seats)])
+        return str(settings_file or "none: the defaults")
+
+    checks = Checks()
+    checks.do("settings", settings)
+    if site is not None:
+        checks.do("site", lambda: f"{site}: {files(site)}")
+    check_server(checks, given)
+    checks.end()

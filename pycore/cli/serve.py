@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pycore.cli.checking import Checks, check_server, files
 from pycore.cli.serving import Options, relay_options, serve, shown, watched
 from pycore.cli.told import told
 from pycore.errors import UsageError
@@ -80,6 +81,8 @@ def serve_study(
     from pycore.site.sources import sources_of
 
     given = Options.given(**options)
+    if given.printed():
+        return
     place, _, factory = subject.partition(".py:")
     file = Path(f"{place}.py") if factory else Path(subject)
     factory = factory or DEFAULT
@@ -94,15 +97,27 @@ def serve_study(
     if page is None:
         warnings += without_policy(settings)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    bound = bind(given.host, given.port)
+    bound = None if given.check else bind(given.host, given.port)
     with contextlib.ExitStack() as stack:
-        stack.callback(bound.close)
+        if bound is not None:
+            stack.callback(bound.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pycore-")))
         with console.status("building the site"):
             build(
                 folder / "site", game=file, factory=factory, study=study, pyodide=pyodide, wheels=wheels, more=more,
                 page=page,
             )  # fmt: skip
+
+        if bound is None:
+            checks = Checks()
+            checks.do("environment", lambda: f"{file}:{factory}, {players} players")
+            checks.do("settings", lambda: str(settings_file or "none: the defaults"))
+            checks.do("site", lambda: files(folder / "site"))
+            check_server(checks, given)
+            for warning in warnings:
+                console.print(f"[yellow]note:[/yellow] {escape(warning)}")
+            checks.end()
+            return
 
         def ready(address: str) -> None:
             click.echo(f"pycore serves {file.name} on {address}")

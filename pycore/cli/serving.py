@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
-from pycore.cli.spelled import SpelledFormatter
+from pycore.cli.config import config_option, effective, given_limits
+from pycore.cli.spelled import SpelledFormatter, say
 from pycore.cli.told import DATABASE
 from pycore.errors import UsageError
-from pycore.relay import create_app
+from pycore.relay import Limits, create_app
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,6 +56,12 @@ OPTIONS = (
     ),
     click.option("--log-subjects", is_flag=True, help="Log subject ids, and not names for them that mean nothing."),
     click.option("-v", "--verbose", is_flag=True, help="As --log-level info."),
+    click.option(
+        "--limit", "limits", multiple=True, metavar="NAME=NUMBER",
+        help="One of the server's limits, as rooms=400; repeatable. --print-config shows all of them.",
+    ),
+    click.option("--check", is_flag=True, help="Try everything that the server needs, start nothing; status 0 or 1."),
+    click.option("--print-config", is_flag=True, help="Show what this call means, as a file for --config, and end."),
 )  # fmt: skip
 
 
@@ -76,6 +83,9 @@ class Options(NamedTuple):
     log_level: str
     log_subjects: bool
     verbose: bool
+    limits: Limits
+    check: bool
+    print_config: bool
 
     @classmethod
     def given(cls, **options: Any) -> Options:
@@ -83,7 +93,15 @@ class Options(NamedTuple):
         from pycore.relay.operator import check_token
 
         token = check_token(options.pop("operator_token") or secrets.token_urlsafe(18))
-        return cls(**options, operator_token=token)
+        limits = given_limits(options.pop("limits"))
+        return cls(**options, operator_token=token, limits=limits)
+
+    def printed(self) -> bool:
+        """Whether what the call means was asked for, and is shown; then nothing else is to be done."""
+        if self.print_config:
+            for line in effective(click.get_current_context(), self.limits):
+                say(line)
+        return self.print_config
 
     @property
     def turn(self) -> dict[str, Any] | None:
@@ -102,7 +120,7 @@ def relay_options(command: Command) -> Command:
     """Give a command the options; it takes them as keywords, for `Options`."""
     for option in reversed(OPTIONS):
         command = option(command)
-    return command
+    return config_option(command)
 
 
 def watched(options: Options, address: str) -> str:
@@ -159,6 +177,7 @@ def serve(
             seats=seats,
             turn=options.turn,
             seed=options.seed,
+            limits=options.limits,
             origins=options.origins or None,
             operator_token=options.operator_token,
             log_subjects=options.log_subjects,

@@ -62,7 +62,7 @@ def bring_up_to_date(
     Without `create` an empty database is refused, and one that can be read as it is is not written to. `tell` is given
     what was done to a database that was there already.
     """
-    migrations = _Migrations(engine, create, tell, scripts)
+    migrations = Migrations(engine, create, tell, scripts)
     with engine.connect() as connection:
         found = migrations.version_of(connection)
         stamped = sa.inspect(connection).has_table(TABLE)
@@ -79,7 +79,7 @@ def bring_up_to_date(
         ) from error
 
 
-class _Migrations:
+class Migrations:
     """One database on its way to the newest version."""
 
     def __init__(self, engine: sa.Engine, create: bool, tell: Callable[[str], object], scripts: Path) -> None:

@@ -1,0 +1,122 @@
+"""`--check`: what a server needs to start and to go on, tried without starting it and without changing anything."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from pycore.cli.spelled import say
+from pycore.errors import PycoreError, UsageError
+
+if TYPE_CHECKING:
+    from pycore.cli.serving import Options
+
+T = TypeVar("T")
+
+BESIDE = 128
+"""Open files beside the sockets: the database, the log, what is being served."""
+LEAST_FREE = 1 << 30
+"""Bytes on the disk of the database below which a study should not begin."""
+
+
+class Checks:
+    """What was tried, a line each."""
+
+    def __init__(self) -> None:
+        self.wrong = 0
+
+    def do(self, name: str, work: Callable[[], str]) -> None:
+        """Try something, which says what was found; the next is tried whatever comes of it."""
+        try:
+            say(f"  ok     {name:12} {work()}")
+        except (PycoreError, OSError) as error:
+            self.wrong += 1
+            say(f"  wrong  {name:12} {error}")
+
+    def end(self) -> None:
+        """Exit with status 1 if anything was wrong."""
+        click.echo("everything is in order" if not self.wrong else f"{self.wrong} of these must be mended first")
+        if self.wrong:
+            raise SystemExit(1)
+
+
+def check_server(checks: Checks, options: Options) -> None:
+    """What every server needs."""
+    checks.do("address", lambda: free(options.host, options.port))
+    if options.metrics_address is not None:
+        checks.do("metrics", lambda: _metrics(str(options.metrics_address)))
+    checks.do("database", lambda: database(options.database))
+    checks.do("origins", lambda: _origins(options))
+    checks.do("TURN", lambda: _turn(options))
+    checks.do("descriptors", lambda: descriptors(options.limits.sockets))
+
+
+def free(host: str, port: int) -> str:
+    """That one can listen there. Raises `UsageError`."""
+    from pycore.relay.serve import address, bind
+
+    with bind(host, port) as bound:
+        return address(bound) + (" (a free port)" if port == 0 else "")
+
+
+def _metrics(given: str) -> str:
+    from pycore.cli.serving import place_of
+
+    return free(*place_of(given))
+
+
+def database(url: str) -> str:
+    """That it can be opened and written, and of which version it is. Raises `UsageError`."""
+    from pycore.relay.databases import shown
+    from pycore.relay.standing import standing
+
+    found, folder = standing(url)
+    if folder is not None and (left := shutil.disk_usage(folder).free) < LEAST_FREE:
+        raise UsageError(f"only {left / 1e6:.0f} MB are free in {folder}, where the database lies")
+    return f"{shown(url)}: {found}"
+
+
+def _origins(options: Options) -> str:
+    from pycore.relay.origins import read_origin
+
+    read = [read_origin(origin) for origin in options.origins]
+    return ", ".join(["the server's own", *read])
+
+
+def _turn(options: Options) -> str:
+    from pycore.relay.turn import Turn
+
+    if options.turn is None:
+        return "none: who cannot be reached directly plays through the server"
+    return ", ".join(Turn.of(options.turn).urls)
+
+
+def descriptors(sockets: int) -> str:
+    """That the process may have as many as its sockets need. Raises `UsageError`."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # on Windows
+        return "not limited here"
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    needed = sockets + BESIDE
+    if most != resource.RLIM_INFINITY and most < needed:
+        raise UsageError(
+            f"the process may have {most} open files, and {sockets} sockets need {needed}: raise that (systemd: "
+            f"LimitNOFILE={needed}; Docker: --ulimit nofile={needed}), or say --limit sockets={max(1, most - BESIDE)}"
+        )
+    return f"{'as many as wanted' if most == resource.RLIM_INFINITY else most} for {sockets} sockets"
+
+
+def files(folder: Path) -> str:
+    """How many there are to be served. Raises `UsageError`."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no site folder {folder}; build it first, or leave it out")
+    if not (folder / "index.html").is_file():
+        raise UsageError(f"{folder} has no index.html, so the address shows nothing")
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in found)
+    return f"{len(found)} files, {size / 1e6:.1f} MB"

@@ -1,0 +1,278 @@
+"""A file that says what the options say; what a call means; and what is tried before anything is started."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import socket
+import sqlite3
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pycore.cli import checking, cli
+from pycore.cli.config import options_of
+from pycore.cli.relay import relay
+from pycore.cli.serve import serve_study
+from pycore.errors import UsageError
+from pycore.relay import Limits
+from pycore.relay.store import DataStore
+
+COMMANDS = {"relay": relay, "serve": serve_study}
+
+
+def run(*words: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli, words, env=environ)
+
+
+def configured(folder: Path, text: str) -> str:
+    """A file of that name and content."""
+    file = folder / "relay.toml"
+    file.write_text(text)
+    return str(file)
+
+
+def printed(*words: str, **environ: str) -> dict[str, Any]:
+    """What `--print-config` says, read back."""
+    result = run(*words, "--print-config", **environ)
+    assert result.exit_code == 0, result.output
+    return tomllib.loads(result.output)
+
+
+def sample(option: click.Option) -> Any:
+    """A value of the option that is not its default."""
+    if option.is_flag:
+        return True
+    if isinstance(option.type, click.Choice):
+        return next(each for each in option.type.choices if each != option.default)
+    if isinstance(option.type, click.IntRange):
+        return 3
+    if isinstance(option.type, click.types.FloatParamType):
+        return 12.5
+    value = {"origins": "https://a.example", "turn_urls": "turn:a.example", "operator_token": "x" * 20}
+    return value.get(str(option.name), "sqlite:////tmp/x.db" if option.name == "database" else "word")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_everything_that_an_option_says_a_file_can_say(name: str, tmp_path: Path) -> None:
+    """All options of the command, and all limits; what it means is shown as a file that means the same."""
+    options = options_of(COMMANDS[name])
+    lines = []
+    for key, option in options.items():
+        value = sample(option)
+        value = [value] if option.multiple else value
+        shown = {True: "true"}.get(value, repr(value)) if isinstance(value, bool) else repr(value)
+        lines.append(f"{key} = {shown}")
+    lines += ["[limits]", *(f"{each.name} = {each.default * 2}" for each in fields(Limits))]
+    file = configured(tmp_path, "\n".join(lines))
+    words = [name, *(["x.py"] if name == "serve" else []), "--config", file]
+    found = printed(*words)
+    assert found.pop("limits") == {each.name: each.default * 2 for each in fields(Limits)}
+    secrets = {"operator-token", "turn-secret"}
+    assert set(found) == set(options) - secrets
+    for key, option in options.items():
+        if key in secrets:
+            continue
+        expected = str(tmp_path / "word") if isinstance(option.type, click.Path) or key == "pyodide" else sample(option)
+        several = option.multiple and not isinstance(expected, list)
+        assert found[key] == ([expected] if several else expected), key
+
+
+def test_the_command_line_comes_first_then_the_environment_then_the_file(tmp_path: Path) -> None:
+    """Limits one by one."""
+    file = configured(tmp_path, 'port = 1\nhost = "10.0.0.1"\n[limits]\nrooms = 3\nsockets = 4')
+    found = printed("relay", "--config", file, "--port", "2", "--limit", "rooms=5")
+    assert (found["port"], found["host"]) == (2, "10.0.0.1")
+    assert (found["limits"]["rooms"], found["limits"]["sockets"]) == (5, 4)
+    assert found["limits"]["waiting_s"] == Limits().waiting_s
+    file = configured(tmp_path, 'operator-token = "in-the-file-0123"')
+    by_environment = run("relay", "--config", file, "--print-config", PYCORE_OPERATOR_TOKEN="in-the-environment").output
+    assert "# operator-token =  # a secret, by PYCORE_OPERATOR_TOKEN" in by_environment
+    assert "0123" not in by_environment
+
+
+def test_paths_in_a_file_lie_relative_to_it(tmp_path: Path) -> None:
+    """That of a SQLite database too; an address is none."""
+    file = configured(
+        tmp_path, 'database = "sqlite:///data/x.db"\nsettings = "study.json"\npyodide = "https://x.example/"'
+    )
+    found = printed("serve", "game.py", "--config", file)
+    assert found["database"] == f"sqlite:///{tmp_path}/data/x.db"
+    assert found["settings"] == str(tmp_path / "study.json")
+    assert found["pyodide"] == "https://x.example/"
+    for url in ("sqlite:////abs/x.db", "postgresql+psycopg://h/d"):
+        assert printed("relay", "--config", configured(tmp_path, f'database = "{url}"'))["database"] == url
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    """Nor the password of a database."""
+    file = configured(
+        tmp_path,
+        'turn-url = "turn:a"\nturn-secret = "s3cret"\noperator-token = "s3cret-s3cret"\n'
+        'database = "postgresql+psycopg://u:s3cret@h/d"',
+    )
+    result = run("relay", "--config", file, "--print-config")
+    assert result.exit_code == 0
+    assert "s3cret" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot = 1", "unknown option 'prot'; did you mean 'port'?"),
+        ("watch_token = 'x'", "unknown option 'watch_token'"),
+        ("[limit]\nrooms = 1", "did you mean 'limits'?"),
+        ("[limits]\nroms = 1", "limits.roms: there is no such limit; did you mean 'rooms'?"),
+        ("[limits]\nrooms = 1.5", "limits.rooms is 1.5; it must be a whole number"),
+        ("[limits]\nrooms = true", "limits.rooms is True; it must be a whole number"),
+        ("[limits]\nrooms = -1", "not below 0"),
+        ("[limits]\ngrace_s = nan", "it must be a number"),
+        ("[limits]\ngrace_s = '1'", "it must be a number"),
+        ("limits = 3", "limits is no table"),
+        ("port = '8000'", "port is '8000'; it must be a whole number"),
+        ("port = 70000", "port: 70000 is not in the range"),
+        ("force-relay = 1", "force-relay is 1; it must be true or false"),
+        ("turn-secret = 17", "turn-secret is a secret; it must be a text"),
+        ("log = 'xml'", "'xml' is not one of"),
+        ("origin = [1]", "origin is 1; it must be a text"),
+        ("check = true", "unknown option 'check'"),
+        ("port = ", "is no TOML"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_the_way_out(text: str, message: str, tmp_path: Path) -> None:
+    """Status 2, in a sentence; nothing is started."""
+    result = run("relay", "--config", configured(tmp_path, text))
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_file_that_is_not_there_and_a_wrong_limit_are_named(tmp_path: Path) -> None:
+    """As every mistake is."""
+    for words, message in (
+        (["--config", str(tmp_path / "none.toml")], "cannot read"),
+        (["--limit", "roms=1"], "did you mean 'rooms'?"),
+        (["--limit", "rooms"], "rooms is None; it must be a whole number"),
+        (["--limit", "rooms=many"], "rooms is 'many'; it must be a whole number"),
+    ):
+        result = run("relay", *words)
+        assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+# --check
+
+GAME = """
+import random
+
+class Count:
+    possible_agents = agents = [0, 1]
+    def reset(self, seed=None, options=None):
+        self.t, self.agents = 0, [0, 1]
+        return {0: 0, 1: 0}, {0: {}, 1: {}}
+    def step(self, actions):
+        self.t += 1
+        over = self.t >= 50
+        flags = {0: over, 1: over}
+        self.agents = [] if over else [0, 1]
+        return {0: self.t, 1: self.t}, {0: 0, 1: 0}, flags, {0: False, 1: False}, {0: {}, 1: {}}
+    def action_space(self, agent): return {"type": "discrete", "n": 2}
+    def get_state(self): return {"t": self.t, "agents": list(self.agents)}
+    def set_state(self, state): self.t, self.agents = state["t"], list(state["agents"])
+    def render(self): return []
+
+def make_env():
+    return Count()
+"""
+
+
+def test_what_is_in_order_is_said_and_nothing_has_changed(tmp_path: Path) -> None:
+    """Not the database either, which is not made."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "index.html").write_text("x")
+    result = run(
+        "relay", "--check", "--port", "0", "--database", f"sqlite:///{tmp_path}/x.db", "--site", str(site),
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "x.db: it will be made" in result.output
+    assert "1 files" in result.output
+    assert not (tmp_path / "x.db").exists()
+    DataStore(f"sqlite:///{tmp_path}/x.db").close()
+    before = hashlib.sha256((tmp_path / "x.db").read_bytes()).digest()
+    again = run("relay", "--check", "--port", "0", "--database", f"sqlite:///{tmp_path}/x.db")
+    assert "x.db: of this version" in again.output
+    assert hashlib.sha256((tmp_path / "x.db").read_bytes()).digest() == before
+
+
+def test_all_that_is_wrong_is_said_at_once_and_the_status_is_1(tmp_path: Path) -> None:
+    """What is right beside it, too."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "settings.json").write_text('{"input_dely": 2}')
+    result = run(
+        "relay", "--check", "--port", str(taken.getsockname()[1]), "--database", f"sqlite:///{tmp_path}/no/x.db",
+        "--site", str(tmp_path / "empty"), "--settings", str(tmp_path / "settings.json"), "--origin", "nowhere",
+        "--turn-url", "turn:x", "--metrics-address", "here", "--limit", "sockets=100000000",
+    )  # fmt: skip
+    taken.close()
+    assert result.exit_code == 1, result.output
+    for message in (
+        "did you mean 'input_delay'?", "is in use", "there is no folder", "has no index.html", "'nowhere' is no site",
+        "static-auth-secret", "'here' is no address", "8 of these must be mended first",
+    ):  # fmt: skip
+        assert message in result.output, (message, result.output)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert ("open files" in result.output) is (hard != resource.RLIM_INFINITY)
+
+
+def test_a_database_that_is_none_locked_or_too_new_is_wrong(tmp_path: Path) -> None:
+    """Each is named, and as it was."""
+    (tmp_path / "text.db").write_text("this is no database, and it is long enough to be read as one " * 20)
+    DataStore(f"sqlite:///{tmp_path}/new.db").close()
+    with sqlite3.connect(tmp_path / "new.db") as new:
+        new.execute("UPDATE pycore_version SET version_num = '9999'")
+    new.close()
+    with sqlite3.connect(tmp_path / "others.db") as others:
+        others.execute("CREATE TABLE theirs (x)")
+    others.close()
+    for name, message in (("text", "not a database"), ("new", "of version 9999"), ("others", "is none of this relay")):
+        file = tmp_path / f"{name}.db"
+        before = file.read_bytes()
+        with pytest.raises(UsageError, match=message):
+            checking.database(f"sqlite:///{file}")
+        assert file.read_bytes() == before
+    DataStore(f"sqlite:///{tmp_path}/locked.db").close()
+    with sqlite3.connect(tmp_path / "locked.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UsageError, match="locked"):
+            checking.database(f"sqlite:///{tmp_path}/locked.db")
+    other.close()
+
+
+def test_a_disk_with_too_little_room_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the study, not in its middle."""
+    monkeypatch.setattr(checking, "LEAST_FREE", 1 << 62)
+    with pytest.raises(UsageError, match="MB are free"):
+        checking.database(f"sqlite:///{tmp_path}/x.db")
+
+
+@pytest.mark.slow
+def test_a_study_is_tried_and_built_and_not_served(tmp_path: Path) -> None:
+    """Its environment, its settings and its files, with what the server needs."""
+    (tmp_path / "game.py").write_text(GAME)
+    words = ["serve", str(tmp_path / "game.py"), "--check", "--port", "0", "--database", f"sqlite:///{tmp_path}/x.db"]
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    assert "2 players" in result.output
+    assert "everything is in order" in result.output
+    (tmp_path / "game.py").write_text(GAME.replace("return {0: 0, 1: 0}, {0: {}, 1: {}}", "raise ValueError('no')"))
+    broken = run(*words)
+    assert broken.exit_code == 2
+    assert "no" in broken.output
