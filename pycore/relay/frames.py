@@ -124,3 +124,9 @@ def closing_frame(code: int, reason: str) -> bytes:
     """The last that a server says; `reason` has at most 123 bytes."""
     data = code.to_bytes(2, "big") + reason.encode()[:123]
     return bytes((0x88, len(data))) + data
+
+
+def ends_with_closing(data: bytes) -> bool:
+    """Whether the last of what a client has sent is that it closes, too; of what stands before nothing is read."""
+    at = data.rfind(0x88, -131)
+    return 0 <= at < len(data) - 1 and at + 6 + (data[at + 1] & 0x7F) == len(data)

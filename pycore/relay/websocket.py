@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
-from pycore.relay.frames import Closed, Frames, client_frame, closing_frame, text_frame
+from pycore.relay.frames import Closed, Frames, client_frame, closing_frame, ends_with_closing, text_frame
 from pycore.relay.guard import Guard
 from pycore.relay.limits import Limits
 
@@ -31,7 +31,7 @@ CONNECTED: Final = "40"
 POLICY: Final = 1008
 TEXTS: Final = 1007
 LINGER_S: Final = 2.0
-"""How long a socket that is closed has to take what was written before."""
+"""How long a client has to close what is closed here."""
 UNSENT_BYTES: Final = 65_536
 """What the system may hold of what was written: more would be old when it is read."""
 
@@ -80,6 +80,8 @@ class WebSocket(WSProtocol):
             super().data_received(data)
             return
         if self._shut:
+            if ends_with_closing(data):
+                self.transport.close()
             return
         try:
             found = self._frames.feed(data)
@@ -132,14 +134,13 @@ class WebSocket(WSProtocol):
             self.line.may_send()
 
     def shut(self, code: int, reason: str) -> None:
-        """Close it, and read nothing any more. What was written has a moment to get there."""
+        """Close it. What comes still is thrown away: a system that has something unread when a socket is closed takes
+        back what was written, and the client would not learn why. Who does not answer is cut off."""
         if self._shut:
             return
         self._shut = True
-        if not self.transport.is_closing():
-            if self.opened:
-                self.transport.write(closing_frame(code, reason))
-            self.transport.close()
+        if self.opened and not self.transport.is_closing():
+            self.transport.write(closing_frame(code, reason))
         asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 

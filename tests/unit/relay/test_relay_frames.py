@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore.relay import Limits
-from pycore.relay.frames import SMALL, Closed, Frames, client_frame, closing_frame, text_frame, unmasked
+from pycore.relay.frames import (
+    SMALL,
+    Closed,
+    Frames,
+    client_frame,
+    closing_frame,
+    ends_with_closing,
+    text_frame,
+    unmasked,
+)
 from pycore.relay.guard import Guard
 
 
@@ -188,3 +197,13 @@ def test_an_honest_page_is_far_below_each_bound_for_good() -> None:
         frames.feed(text + text)
         if tick % 150 == 0:
             frames.feed(pong + masked(0x01, bytes(131_072)) + masked(0x80, b"end"))
+
+
+@pytest.mark.parametrize("reason", [b"", b"\x03\xe8", b"\x03\xe8because of it"])
+def test_a_client_that_closes_is_known_by_the_end_of_what_it_has_sent(reason: bytes) -> None:
+    closing = masked(0x88, reason)
+    assert ends_with_closing(closing)
+    assert ends_with_closing(masked(0x81, b"text" * 1000) + closing)
+    assert not ends_with_closing(closing + masked(0x81, b"text"))
+    assert not ends_with_closing(b"")
+    assert not ends_with_closing(b"\x88")
