@@ -20,6 +20,7 @@ from pycore.cli.report import report
 from pycore.cli.serve import serve_study
 from pycore.cli.simulate import simulate
 from pycore.cli.texts import texts
+from pycore.cli.tokens import tokens
 from pycore.cli.verify import verify
 from pycore.cli.watch import watch
 from pycore.version import __version__
@@ -35,6 +36,6 @@ def cli() -> None:
 
 for _command in (
     new, audit, simulate, rehearse, serve_study, relay, watch, data, replay, verify, export, report, texts,
-    interactive_gym,
+    tokens, interactive_gym,
 ):  # fmt: skip
     cli.add_command(_command)

@@ -51,6 +51,7 @@ def check_server(checks: Checks, options: Options) -> None:
         checks.do("metrics", lambda: _metrics(str(options.metrics_address)))
     checks.do("database", lambda: database(options.database))
     checks.do("origins", lambda: _origins(options))
+    checks.do("participants", lambda: invited(options))
     checks.do("TURN", lambda: _turn(options))
     checks.do("descriptors", lambda: descriptors(options.limits.sockets))
 
@@ -85,6 +86,19 @@ def _origins(options: Options) -> str:
 
     read = [read_origin(origin) for origin in options.origins]
     return ", ".join(["the server's own", *read])
+
+
+def invited(options: Options) -> str:
+    """Who may come, and that the matcher of the command line can be made. Raises `ConfigError`."""
+    from pycore.relay.admission import Admission, read_subjects
+    from pycore.relay.recruiting import Recruiting
+
+    subjects = None if options.subjects is None else read_subjects(options.subjects)
+    admission = Admission(subjects, options.join_secret)
+    Recruiting.of({} if options.matcher is None else {"matcher": options.matcher}, admission)
+    listed = [] if subjects is None else [f"the {len(subjects)} of {options.subjects}"]
+    signed = [] if options.join_secret is None else ["those with a signed address"]
+    return " and ".join([*listed, *signed]) or "everybody with the address"
 
 
 def _turn(options: Options) -> str:

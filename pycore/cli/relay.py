@@ -36,7 +36,7 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
         _check(given, site, settings_file, seats)
         return
     # What the file has for a page is the site's.
-    settings = {} if settings_file is None else Study.read(settings_file).settings
+    study = Study(settings={}) if settings_file is None else Study.read(settings_file)
 
     def ready(address: str) -> None:
         # Plain lines, flushed: a script that started the relay reads the address from the first one.
@@ -47,7 +47,7 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
         click.echo(watched(given, address))
         click.echo("  end with  Ctrl-C")
 
-    serve(given, settings, site, seats, bind(given.host, given.port), ready)
+    serve(given, study.settings, site, seats, bind(given.host, given.port), ready, study.recruiting)
 
 
 def _check(given: Options, site: Path | None, settings_file: Path | None, seats: int) -> None:

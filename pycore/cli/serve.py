@@ -137,7 +137,7 @@ def serve_study(
             for warning in warnings:
                 console.print(f"[yellow]note:[/yellow] {escape(warning)}")
 
-        serve(given, settings, folder / "site", players, bound, ready)
+        serve(given, settings, folder / "site", players, bound, ready, study.recruiting)
 
 
 def without_policy(settings: dict[str, Any]) -> list[str]:

@@ -25,6 +25,18 @@ OPTIONS = (
     click.option(
         "--database", default=DATABASE, show_default=True, help="SQLAlchemy URL: SQLite or PostgreSQL.", metavar="URL"
     ),
+    click.option(
+        "--matcher", metavar="NAME|MODULE:CLASS",
+        help="Who plays with whom: first_come, latency, groups, or a class of yours; default: as the settings say.",
+    ),
+    click.option(
+        "--subjects", type=click.Path(path_type=Path), metavar="FILE",
+        help="Who may come: one subject id a line, perhaps with a group behind a comma; default: everybody.",
+    ),
+    click.option(
+        "--join-secret", envvar="PYCORE_JOIN_SECRET", show_envvar=True, metavar="TEXT",
+        help="Only addresses that `pycore tokens` signed with it may come.",
+    ),
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Game seed of every game; default: random ones."),
     click.option(
         "--origin", "origins", multiple=True, help="Another site whose pages may connect; repeatable.", metavar="URL"
@@ -71,6 +83,9 @@ class Options(NamedTuple):
     host: str
     port: int
     database: str
+    matcher: str | None
+    subjects: Path | None
+    join_secret: str | None
     seed: int | None
     origins: tuple[str, ...]
     turn_urls: tuple[str, ...]
@@ -161,9 +176,12 @@ def serve(
     seats: int,
     bound: Any,
     ready: Callable[[str], None],
+    recruiting: Mapping[str, Any],
 ) -> None:
-    """Run the relay on a bound socket until SIGINT or SIGTERM; `ready` is told its address."""
+    """Run the relay on a bound socket until SIGINT or SIGTERM; `ready` is told its address. `recruiting`: what the
+    study says of it."""
     from pycore.relay import serve as serving
+    from pycore.relay.admission import read_subjects
     from pycore.relay.serve import bind
 
     log_to_terminal(options)
@@ -181,6 +199,9 @@ def serve(
             origins=options.origins or None,
             operator_token=options.operator_token,
             log_subjects=options.log_subjects,
+            recruiting={**recruiting, **({"matcher": options.matcher} if options.matcher else {})},
+            subjects=None if options.subjects is None else read_subjects(options.subjects),
+            join_secret=options.join_secret,
         )
         serving.run(app, bound, ready=ready, log_level="info" if level == "info" else "warning", beside=beside)
         Console(highlight=False).print("pycore relay ended")

@@ -33,6 +33,9 @@ def create_app(
     origins: Sequence[str] | None = None,
     operator_token: str | None = None,
     log_subjects: bool = False,
+    recruiting: Mapping[str, Any] | None = None,
+    subjects: Mapping[str, str | None] | None = None,
+    join_secret: str | None = None,
 ) -> RelayApp:
     """The relay as an ASGI application; see `pycore.relay.app.create_app`. Raises `UsageError`."""
     try:
@@ -51,6 +54,9 @@ def create_app(
         origins=origins,
         operator_token=operator_token,
         log_subjects=log_subjects,
+        recruiting=recruiting,
+        subjects=subjects,
+        join_secret=join_secret,
     )
 
 

@@ -23,6 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from pycore.errors import ConfigError, UsageError
+from pycore.relay.admission import Admission
 from pycore.relay.files import SiteFiles
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
@@ -31,6 +32,7 @@ from pycore.relay.noticing import Noticed
 from pycore.relay.observing import lateness, observe
 from pycore.relay.operator import Operator, check_token
 from pycore.relay.readiness import Readiness
+from pycore.relay.recruiting import Recruiting
 from pycore.relay.routes import measured, routes_of
 from pycore.relay.seats import PlayerId
 from pycore.relay.server import CLOSED_BY, RelayServer
@@ -99,6 +101,9 @@ def create_app(
     origins: Sequence[str] | None = None,
     operator_token: str | None = None,
     log_subjects: bool = False,
+    recruiting: Mapping[str, Any] | None = None,
+    subjects: Mapping[str, str | None] | None = None,
+    join_secret: str | None = None,
 ) -> RelayApp:
     """The relay. Raises `UsageError` (a wrong setting, a database that cannot be written, no such folder).
 
@@ -106,7 +111,9 @@ def create_app(
     strings by code unit). `seed`: the game seed of every game, default a new one for each. `origins`: other
     sites whose pages may connect, default the relay's own alone. `operator_token`: whoever has it may see the games and
     the server's state; without one nobody may. `log_subjects`: subject ids stand in the log, and not a name for
-    each that means nothing.
+    each that means nothing. `recruiting`: how people are paired and where they go afterwards
+    (`pycore.relay.recruiting`). `subjects`: who may come, with the group of each or None; default everybody.
+    `join_secret`: only signed addresses may come (`pycore.relay.admission`).
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:
@@ -120,6 +127,7 @@ def create_app(
         limits=bounds,
         turn=None if turn is None else Turn.of(turn),
         seed=seed,
+        recruiting=Recruiting.of(recruiting or {}, Admission(subjects, join_secret)),
     )
     store = DataStore(database)
     operator = Operator(None if operator_token is None else check_token(operator_token))

@@ -52,6 +52,28 @@ class Games:
         """Whether a session has a seat here in a game that is not over."""
         return digest(session_id) in self._live
 
+    def of_subject(self, subject: str | None, besides: str) -> tuple[Room, Seat] | None:
+        """The seat of a subject under another session than that (a digest), in a game that goes on for it."""
+        if subject is None:
+            return None
+        for session, (room, seat) in self._live.items():
+            if seat.subject_id == subject and session != besides and not seat.gone and not room.is_finished(seat):
+                return room, seat
+        return None
+
+    def give(self, seat: Seat, session: str) -> None:
+        """A seat is another session's from now on, by its digest; what the one before still stores is taken."""
+        place = self._live.pop(seat.session)
+        seat.former.add(seat.session)
+        seat.session = session
+        self._live[session] = place
+        place[0].note_change()
+
+    @property
+    def free(self) -> int:
+        """How many games can begin."""
+        return self._limits.rooms - len(self.playing())
+
     # Begin and end
 
     def begin(self, room: Room) -> None:

@@ -7,14 +7,13 @@ game id or a player id in a payload is a claim, and a wrong one is refused. All 
 short, so on an event loop each is a transaction, and there is no lock that could be held while something is
 sent.
 
-Players are paired in the order of their arrival: the first `seats` of the queue make a game, and the first
-of them gets the first seat.
+Who waits is in `waiting`, and a matcher says who plays with whom. A person has one place, in the queue or in a
+game: a second window of the same one is told so, and may take the place over.
 """
 
 from __future__ import annotations
 
 import secrets
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,13 +22,13 @@ from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
 from pycore.relay.owners import Owners
+from pycore.relay.pairing import Pairing
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
+from pycore.relay.recruiting import Recruiting
 from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
-from pycore.relay.seats import Mailbox, PlayerId, Seat, digest
-from pycore.relay.settings import who_plays
+from pycore.relay.seats import PlayerId, Seat, digest
 from pycore.relay.turn import Turn
-from pycore.relay.waiting import WaitingRoom
-from pycore.settings import SUBJECT_FROM, Settings
+from pycore.settings import SUBJECT_FROM
 
 
 class Lobby:
@@ -43,19 +42,18 @@ class Lobby:
         limits: Limits,
         turn: Turn | None = None,
         seed: int | None = None,
+        recruiting: Recruiting | None = None,
     ) -> None:
         self.limits = limits
-        self._everybody = list(players)
-        self._players, self._sent = who_plays(settings, players)
-        """Who waits and plays here: for the others policies play, in the pages."""
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
-        self._return_within = Settings.of(settings).return_within
-        self._turn = turn
-        self._seed = seed
         self._connections: dict[str, Connection] = {}
-        self._waiting = WaitingRoom(len(self._players), limits)
         self.games = Games(limits, self._forgotten)
+        self.pairing = Pairing(
+            players=players, settings=settings, limits=limits, turn=turn, seed=seed, games=self.games,
+            recruiting=recruiting or Recruiting(), replace=self._replace, holder=self._holder,
+        )  # fmt: skip
+        self._waiting = self.pairing.waiting
         self.owners = Owners(self.games, limits)
 
     # Sockets
@@ -108,35 +106,49 @@ class Lobby:
         connection = self._take(sid, "others", now)
         wish = read_join(payload, self.limits)
         known = connection.session_id
+        out: list[Outgoing] = []
+        since = None
+        if wish.unbegun is not None:
+            since, out = self.pairing.abandoned(connection, wish.session_id or known or "", wish.unbegun, now, wall)
         if connection.room is not None and not connection.room.over and wish.game_id is None:
             # Asking twice changes nothing; to be somebody else, one leaves first.
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")
             room, seat = self._seated(connection)
-            return connection.place("playing"), room.remind(seat, self._turn_of(room, seat, wall))
-        out: list[Outgoing] = []
+            return connection.place("playing"), room.remind(seat, self.pairing.turn_of(room, seat, wall))
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
-        connection.subject_id = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
+        subject = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
+        admitted = self.pairing.recruiting.admission.admit(subject, wish.query, self.limits)
+        connection.subject_id = admitted.subject
 
         if wish.game_id is not None:
             returns = self._return(connection, now, wall, wish.game_id)
             return connection.place("restored" if returns else "over"), out + returns
         restored = self._rebind(connection, now) or self._return(connection, now, wall)
+        if not restored:
+            out += self.pairing.take_place(connection, wish, now, wall)
+            restored = self._return(connection, now, wall)
         if restored:
             return connection.place("restored"), out + restored
         connection.room = connection.seat = None
 
-        if self._waiting.lacks_one:
-            self.games.make_room()
-        for other in self._waiting.others_of(connection):
-            out += self._replace(other)
-        self._waiting.enter(connection, now)
-        if not self._waiting.is_full:
-            return connection.place("waiting"), out + self._waiting.tell(now)
-        out += self._start(wall)
-        return connection.place("playing"), out
+        self.pairing.enter(connection, admitted.group, since, now)
+        begun = self.pairing.begin(now, wall)
+        return connection.place("waiting" if connection.room is None else "playing"), out + (
+            begun or self._waiting.tell(now)
+        )
+
+    def ready(self, sid: str, now: float, wall: float) -> tuple[dict[str, Any], list[Outgoing]]:
+        """Somebody who was asked is there: the acknowledgement, and the game if that was the last of them."""
+        connection = self._take(sid, "others", now)
+        asked = self._waiting.ready(connection.sid)
+        return {"status": "ok", "asked": asked}, self.pairing.begin(now, wall)
+
+    def echo(self, sid: str, now: float) -> None:
+        """The answer to a measurement of the round trip."""
+        self._waiting.echo(self._take(sid, "others", now).sid, now)
 
     def kept(self, sid: str, now: float) -> dict[str, Any]:
         """Whether a socket's session has a seat in a game that goes on, and for how long: a page that has to load."""
@@ -196,7 +208,8 @@ class Lobby:
 
     def tick(self, now: float, wall: float) -> list[Outgoing]:
         """What time alone brings: ends of grace, of waiting, of remembering. A few times a second."""
-        return self.games.tick(now, wall) + self._waiting.look(now)
+        changes = self._waiting.look(now)
+        return self.games.tick(now, wall) + changes.out + self.pairing.begin(now, wall)
 
     # What is asked from outside
 
@@ -250,13 +263,13 @@ class Lobby:
             return []
         if seat.loads >= self.limits.loads:
             raise Refused("too_frequent", f"this page was loaded again {seat.loads} times in one game")
-        turn, sid = self._turn_of(room, seat, wall), connection.sid
+        turn, sid = self.pairing.turn_of(room, seat, wall), connection.sid
         out = self._take_over(connection, room, seat, now)
         return out + room.welcome(seat, sid, connection.page, turn, now)
 
     def _take_over(self, connection: Connection, room: Room, seat: Seat, now: float) -> list[Outgoing]:
         out: list[Outgoing] = []
-        holder = self._connections.get(seat.sid or "")
+        holder = self._holder(seat)
         if holder is not None and holder is not connection:
             out += self._replace(holder)
         if self._waiting.leave(connection.sid):
@@ -279,25 +292,9 @@ class Lobby:
             return self._waiting.tell(now)
         return [] if room is None or seat is None else self.games.leave(room, seat, now, wall)
 
-    def _start(self, wall: float) -> list[Outgoing]:
-        group = self._waiting.first()
-        seats = []
-        for player, connection in zip(self._players, group, strict=True):
-            session = connection.session or digest(secrets.token_urlsafe(24))
-            whose = connection.subject_id, connection.sid
-            seats.append(Seat(player, session, *whose, Mailbox(self.limits), connection.page))
-        seed = secrets.randbelow(2**32) if self._seed is None else self._seed
-        room = Room(
-            uuid.uuid4().hex, seed, seats, self.limits, wall, self._everybody, self._sent, self.settings,
-            self._return_within,
-        )  # fmt: skip
-        self.games.begin(room)
-        for seat, connection in zip(seats, group, strict=True):
-            connection.room, connection.seat = room, seat
-        return room.start({str(seat.player): self._turn_of(room, seat, wall) for seat in seats})
-
-    def _turn_of(self, room: Room, seat: Seat, wall: float) -> dict[str, Any] | None:
-        return None if self._turn is None else self._turn.config(f"{room.game_id}-{seat.player}", wall)
+    def _holder(self, seat: Seat) -> Connection | None:
+        """Whoever sits in a seat."""
+        return self._connections.get(seat.sid or "")
 
     def _forgotten(self, room: Room) -> None:
         for connection in self._connections.values():

@@ -49,7 +49,10 @@ Group = Sequence[Candidate]
 
 
 class Matcher(Protocol):
-    """Makes groups of those who wait."""
+    """Makes groups of those who wait.
+
+    Round trips are measured while people wait, unless the matcher has an attribute `measures` that is false.
+    """
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """The groups that play now, each of `seats` people in the order of their seats; the others wait on. `now`: s,
@@ -58,6 +61,8 @@ class Matcher(Protocol):
 
 class FirstCome:
     """The first to come play first, with each other."""
+
+    measures = False
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """Of 5 who wait for games of 2: the first and the second, the third and the fourth."""
@@ -113,6 +118,8 @@ class LatencyAware:
 class FixedGroups:
     """Who was assigned to one group plays with that group, the first to come first; who has none, with those who have
     none."""
+
+    measures = False
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """The groups in the order of the one who has waited for longest in each."""

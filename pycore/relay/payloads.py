@@ -29,6 +29,10 @@ class Join:
     """By what this load of the page is known, another one at each load."""
     game_id: str | None = None
     """The game that the page wants to come back to: that one or none."""
+    take_over: bool = False
+    """Whether it takes the place of another window of the same person."""
+    unbegun: str | None = None
+    """A game that did not begin for the page, and instead of which it wants another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def read_join(payload: Any, limits: Limits) -> Join:
         _query(fields, limits),
         optional_id(fields, "page", limits),
         optional_id(fields, "game_id", limits),
+        flag_of(fields, "take_over"),
+        optional_id(fields, "unbegun", limits),
     )
 
 

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.payloads import Action, Signal
-from pycore.relay.seats import PlayerId, Seat
+from pycore.relay.seats import PlayerId, Seat, pseudonym
 
 
 class Outgoing(NamedTuple):
@@ -151,15 +151,26 @@ class Room:
         return [item for item in out if item is not None]
 
     def _subjects_for(self, seat: Seat) -> dict[str, str | None]:
-        """Whom a player is told of: the own subject id, and of the others no more than their seat."""
-        return {str(other.player): seat.subject_id if other is seat else None for other in self.seats}
+        """Whom a player is told of: the own subject id, and of the others a name for this game that means nothing."""
+        return {
+            str(other.player): seat.subject_id if other is seat else pseudonym(self.game_id, other.player)
+            for other in self.seats
+        }
 
     def owner(self, session: str) -> Seat | None:
         """The seat that belongs to a session, by its digest."""
         for seat in self.seats:
-            if seat.session == session:
+            if session == seat.session or session in seat.former:
                 return seat
         return None
+
+    def is_finished(self, seat: Seat) -> bool:
+        """Whether the session is over for a player, by what it has stored."""
+        return seat.player in self._finished
+
+    def note_change(self) -> None:
+        """Something is different that is to be written down."""
+        self._changed = True
 
     def action(self, seat: Seat, action: Action, wall: float) -> list[Outgoing]:
         """Pass an input on to every other player."""

@@ -21,6 +21,12 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def pseudonym(game_id: str, player: PlayerId) -> str:
+    """What a player of one game is called to the others: made of nothing that is of a person, and another one in each
+    game."""
+    return f"p-{digest(f'{game_id} {player}')[:8]}"
+
+
 class Mailbox:
     """What waits for a player whose socket is being replaced: bounded, the oldest goes first."""
 
@@ -71,6 +77,12 @@ class Seat:
     """How the others were told that it is gone: whoever returns is told as well."""
     complaints: dict[PlayerId, float] = field(default_factory=dict)
     """When the others said last that they do not hear of this player, by player."""
+    former: set[str] = field(default_factory=set)
+    """Sessions that had it before, by their digests: another window of the same person took it over."""
+    since: float | None = None
+    """When its player began to wait for the game, s on the lobby's clock."""
+    waited_s: float = 0.0
+    """For how long."""
     inputs: int = 0
     stored_bytes: int = 0
     heard_at: float | None = None

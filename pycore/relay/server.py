@@ -100,6 +100,8 @@ class RelayServer:
             "pyodide_player_action": self._action,
             "webrtc_signal": self._signal,
             "player_silent": self._silent,
+            "ready": self._ready,
+            "pycore_echo": self._echo,
             "pycore_ping": self._ping,
             "page_failed": self._page_failed,
             **keeping.handlers,
@@ -297,6 +299,16 @@ class RelayServer:
     def _silent(self, sid: str, payload: Any) -> dict[str, Any]:
         self._sender.put(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
         self._note_games()
+        return {"status": "ok"}
+
+    def _ready(self, sid: str, payload: Any) -> dict[str, Any]:
+        reply, out = self.lobby.ready(sid, time.monotonic(), time.time())
+        self._sender.put(out)
+        self._note_games()
+        return reply
+
+    def _echo(self, sid: str, payload: Any) -> dict[str, Any]:
+        self.lobby.echo(sid, time.monotonic())
         return {"status": "ok"}
 
     def _ping(self, sid: str, payload: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A study's file, study.json: the settings of its sessions, and beside them what its page is told.
 
-One JSON object has both. The settings (`pycore.settings.Settings`) are the relay's, which hands them to every page; the
-page's part goes into the site. `Study.of` tells them apart, and refuses what neither knows.
+One JSON object has all. The settings (`pycore.settings.Settings`) are the relay's, which hands them to every page; the
+page's part goes into the site; how people are paired is the relay's alone. `Study.of` tells them apart, and refuses
+what none of them knows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, nearest
+from pycore.relay.recruiting import RECRUITING, Recruiting
 from pycore.relay.settings import read_settings
 from pycore.settings import MAX_SEATS, Settings
 from pycore.site.keys import singles
@@ -50,6 +52,8 @@ class Study(NamedTuple):
     """What the page shows: to a `participant` the game alone, to a `developer` connections and rollbacks, too."""
     smooth_corrections: float | None = None
     """Seconds within which what a rollback has corrected is seen in full, 0 to 1; None: the page's own, 0.1."""
+    recruiting: dict[str, Any] = {}  # noqa: RUF012
+    """How people are paired, and where they go afterwards (`pycore.relay.recruiting`), as it was given."""
     winner: str | None = None
     """Whose points win: `most`, `least` or `none`. None: most, where the environment says a score by player."""
 
@@ -57,8 +61,8 @@ class Study(NamedTuple):
     def of(cls, values: Mapping[str, Any]) -> Study:
         """The study of a JSON object. Raises ConfigError, naming the value."""
         for name in values:
-            if name not in PAGE and name not in Settings.fields:
-                raise ConfigError(f"unknown setting {name!r}; {nearest(name, [*PAGE, *Settings.fields])}")
+            if name not in PAGE and name not in RECRUITING and name not in Settings.fields:
+                raise ConfigError(f"unknown setting {name!r}; {nearest(name, [*PAGE, *RECRUITING, *Settings.fields])}")
         page = {name: values[name] for name in PAGE if name in values}
         for name in ("title", "intro"):
             _be(isinstance(page.get(name, ""), str), name, page, "a text")
@@ -83,8 +87,9 @@ class Study(NamedTuple):
         _be(smooth is None or (type(smooth) in (int, float) and 0 <= smooth <= 1), "smooth_corrections", page,
             "seconds, from 0 (a correction is seen at once) to 1")  # fmt: skip
         _be(page.get("winner") in (None, *WINNERS), "winner", page, "'most', 'least' or 'none'")
+        recruiting = {name: values[name] for name in RECRUITING if name in values}
         return cls(
-            settings={name: value for name, value in values.items() if name not in PAGE},
+            settings={name: value for name, value in values.items() if name not in (*PAGE, *RECRUITING)},
             title=page.get("title", ""),
             intro=page.get("intro", ""),
             action_mapping=None if mapping is None else dict(mapping),
@@ -97,6 +102,7 @@ class Study(NamedTuple):
             view=page.get("view", VIEWS[0]),
             smooth_corrections=smooth,
             winner=page.get("winner"),
+            recruiting=recruiting,
         )
 
     @classmethod
@@ -107,6 +113,10 @@ class Study(NamedTuple):
         if isinstance(values.get("texts"), str):
             values["texts"] = read_settings(file.parent / values["texts"])
         study = cls.of(values)
+        matcher = study.recruiting.get("matcher")
+        if isinstance(matcher, str) and matcher.partition(":")[0].endswith(".py"):
+            study.recruiting["matcher"] = str(file.parent / matcher)
+        Recruiting.of(study.recruiting)
         return study._replace(packages=tuple(_beside(file, package) for package in study.packages))
 
 

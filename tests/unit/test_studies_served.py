@@ -158,8 +158,9 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Served]:
     served = Served()
 
     def ended(
-        options: Options, settings: dict[str, Any], site: Path, seats: int, bound: Any, ready: Callable[[str], None]
-    ) -> None:
+        options: Options, settings: dict[str, Any], site: Path, seats: int, bound: Any, ready: Callable[[str], None],
+        recruiting: dict[str, Any],
+    ) -> None:  # fmt: skip
         served.manifest = json.loads((site / "manifest.json").read_text("utf-8"))
         served.files = sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file())
         served.settings, served.seats = settings, seats

@@ -16,6 +16,7 @@ from pycore.cli import cli
 from pycore.relay import Limits
 from pycore.relay.operator import Operator
 from pycore.relay.payloads import subject_of
+from pycore.relay.seats import pseudonym
 from pycore.settings import SUBJECT_FROM
 
 
@@ -85,9 +86,10 @@ def test_the_subject_in_the_address_is_that_of_the_game_and_no_partner_is_told(t
             await one.call("join_game", {"query": "?PROLIFIC_PID=no&code=abc%20d&x=1"})
             await two.call("join_game", {"query": "?code=second"})
             told = [await client.get("pyodide_game_ready") for client in (one, two)]
-            assert told[0]["player_subjects"] == {"0": "abc d", "1": None}
-            assert told[1]["player_subjects"] == {"0": None, "1": "second"}
-            return str(told[0]["game_id"])
+            game = str(told[0]["game_id"])
+            assert told[0]["player_subjects"] == {"0": "abc d", "1": pseudonym(game, 1)}
+            assert told[1]["player_subjects"] == {"0": pseudonym(game, 0), "1": "second"}
+            return game
 
     with running(tmp_path, settings={"subject_from": ["code"]}) as relay:
         game = asyncio.run(go(relay))
@@ -133,7 +135,7 @@ def test_the_subject_is_known_of_a_page_that_says_its_address_with_its_first_wor
             await one.call("join_game", {"session_id": "first"})
             await two.call("join_game", {"session_id": "second"})
             told = [await client.get("pyodide_game_ready") for client in (one, two)]
-            assert [each["player_subjects"] for each in told] == [{"0": "5f3c", "1": None}, {"0": None, "1": None}]
+            assert [each["player_subjects"][own] for each, own in zip(told, "01", strict=True)] == ["5f3c", None]
             return str(told[0]["game_id"])
         finally:
             await asyncio.gather(one.close(), two.close())

@@ -17,6 +17,7 @@ from pycore.relay import Limits, create_app
 from pycore.relay.export import list_games
 from pycore.relay.lobby import Lobby
 from pycore.relay.operator import Operator
+from pycore.relay.seats import pseudonym
 from pycore.relay.store import DataStore
 
 
@@ -63,7 +64,10 @@ def test_the_start_has_exactly_the_payloads_of_the_page(relay: Relay) -> None:
                 assert ready == {
                     "game_id": game,
                     "players": [0, 1],
-                    "player_subjects": {"0": "anna" if player == 0 else None, "1": None},
+                    "player_subjects": {
+                        "0": "anna" if player == 0 else pseudonym(game, 0),
+                        "1": None if player == 1 else pseudonym(game, 1),
+                    },
                     "server_authoritative": False,
                     "turn_config": None,
                     "scene_metadata": {"fps": 30, "max_steps": 100, "return_within": 0},

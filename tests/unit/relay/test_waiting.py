@@ -1,0 +1,239 @@
+"""The waiting room: being asked before a game begins, being abandoned, and waiting in vain."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from people_support import People
+
+from pycore.errors import ConfigError
+from pycore.relay.matching import LatencyAware
+from pycore.relay.recruiting import Recruiting
+
+
+def test_a_game_begins_when_everybody_has_said_that_they_are_there() -> None:
+    """Not when they are found."""
+    people = People(ready_check=20)
+    assert people.come("a")["state"] == people.come("b")["state"] == "waiting"
+    for sid in "ab":
+        assert people.told[sid][-1] == ("ready_check", {"ms_remaining": 20_000, "players": 2})
+    people.until(5.0)
+    assert people.ready("a")
+    assert people.game_of("a") is None
+    assert people.ready("b")
+    assert people.game_of("a") == people.game_of("b") is not None
+    # An answer that nobody asked for changes nothing.
+    assert not people.ready("b")
+
+
+def test_who_does_not_answer_is_out_and_the_other_is_first_in_the_queue() -> None:
+    """Before those who came later; who is out may come again, behind them."""
+    people = People(ready_check=20)
+    people.come("dead")
+    people.until(1.0)
+    people.come("a")
+    people.ready("a")
+    people.until(3.0)
+    people.come("b")
+    people.events("a")
+    people.until(21.5)
+    assert people.codes("dead") == ["not_ready"]
+    # It is asked again at once, with the next one.
+    told = people.told["a"]
+    assert [event for event, _ in told] == ["waiting_room", "ready_check"]
+    assert told[0][1]["note"] == "other_not_ready"
+    assert people.come("dead")["state"] == "waiting"
+    people.ready("a")
+    people.ready("b")
+    assert people.game_of("a") == people.game_of("b") is not None
+    assert people.game_of("dead") is None
+
+
+def test_who_goes_while_being_asked_costs_the_other_nothing() -> None:
+    """Nobody waits for the rest of the time; whoever had not answered yet is not out."""
+    people = People(ready_check=20)
+    people.come("a")
+    people.come("b")
+    people.until(2.0)
+    people.goes("b")
+    people.come("c")
+    people.until(3.0)
+    assert people.codes("a") == []
+    assert people.ready("a")
+    assert people.ready("c")
+    assert people.game_of("a") == people.game_of("c") is not None
+
+
+def test_who_was_abandoned_before_the_game_began_is_first_in_the_queue() -> None:
+    """A stranger who comes and goes costs honest people a moment, not their turn."""
+    people = People(settings={"return_within": 0})
+    people.come("a")
+    people.until(1.0)
+    people.come("stranger")
+    game = people.game_of("a")
+    people.until(2.0)
+    people.leave("stranger")
+    assert people.come("stranger")["state"] == "waiting"
+    assert people.come("a", unbegun=game)["state"] == "playing"
+    people.until(3.0)
+    people.leave("stranger")
+    people.come("b")
+    # It came at 0, so it is before `b`, who waited when it was back in the queue.
+    reply = people.come("a", unbegun=people.game_of("a"))
+    assert (reply["state"], reply["player_id"]) == ("playing", 0)
+    assert people.game_of("a") == people.game_of("b")
+
+
+def test_of_three_nobody_waits_for_the_one_who_went() -> None:
+    """Who says that the game did not begin leaves it; the others are told, and do the same."""
+    people = People(seats=3, settings={"return_within": 0})
+    for sid in "abc":
+        people.come(sid)
+    game = people.game_of("a")
+    people.until(1.0)
+    people.come("d")
+    people.leave("c")
+    assert people.come("a", unbegun=game)["state"] == "waiting"
+    assert "end_game" in people.events("b")
+    assert people.come("b", unbegun=game)["state"] == "playing"
+    assert people.game_of("a") == people.game_of("b") == people.game_of("d") != game
+    (room,) = people.lobby.games.playing()
+    assert [seat.since for seat in room.seats] == [0.0, 0.0, 1.0]
+
+
+def test_a_game_that_was_played_gives_nobody_a_place_in_front() -> None:
+    """Nor one that only the page itself gave up."""
+    people = People(settings={"return_within": 0})
+    people.come("a")
+    people.until(1.0)
+    people.come("b")
+    game = people.game_of("a")
+    people.until(2.0)
+    assert people.come("a", unbegun=game)["state"] == "waiting"
+    assert people.lobby._connections["a"].waiting_since == 2.0
+    people.come("b", unbegun=game)
+    room = people.lobby._connections["b"].room
+    assert room is not None
+    seat = room.owner(people.lobby._connections["b"].session)
+    assert seat is not None
+    seat.stored_bytes = 1
+    people.leave("a")
+    people.until(5.0)
+    people.come("b", unbegun=room.game_id)
+    assert people.lobby._connections["b"].waiting_since == 5.0
+    # Nobody has a part in another one's game.
+    people.come("c", unbegun=room.game_id)
+    assert people.lobby._connections["b"].room is people.lobby._connections["c"].room
+
+
+def test_nobody_waits_for_longer_than_the_study_wants() -> None:
+    """`waiting_limit` is the study's; who is asked just then is not out for it."""
+    people = People(waiting_limit=30, ready_check=20)
+    people.come("a")
+    assert people.told["a"][0][1]["ms_remaining"] == 30_000
+    people.until(29.0)
+    people.come("b")
+    people.until(35.0)
+    assert people.codes("a") == []
+    people.ready("a")
+    people.ready("b")
+    assert people.game_of("a") is not None
+    people.come("c")
+    people.until(64.0)
+    assert people.codes("c") == []
+    people.until(65.25)
+    assert people.codes("c") == ["waited_too_long"]
+
+
+def test_round_trips_are_measured_while_people_wait_if_the_matcher_wants_them() -> None:
+    """Again and again; the shortest counts, since the others were held up on the way."""
+    people = People(matcher="latency")
+    people.come("a")
+    people.until(0.25)
+    assert people.events("a")[-1] == "pycore_echo"
+    people.now = 0.35
+    people.lobby.echo("a", people.now)
+    people.lobby.echo("a", 1.0)  # nobody asked for it
+    people.until(2.5)
+    assert people.events("a") == ["pycore_echo"]
+    people.lobby.echo("a", people.now + 0.5)
+    (place,) = people.lobby.pairing.waiting._places.values()
+    assert place.rtt == pytest.approx(0.1)
+    first_come = People()
+    first_come.come("a")
+    first_come.until(5.0)
+    assert "pycore_echo" not in first_come.events("a")
+
+
+def test_people_who_are_far_apart_are_paired_after_a_while() -> None:
+    """And those who are near each other at once, although they came later."""
+    people = People(matcher="latency")
+    for sid, rtt in (("far", 0.4), ("near", 0.02), ("nearer", 0.01)):
+        people.come(sid)
+        people.until(people.now + 0.25)
+        people.lobby.echo(sid, people.now + rtt)
+        people.until(people.now + 1.0)
+    assert people.game_of("near") == people.game_of("nearer") is not None
+    people.come("late")
+    people.until(LatencyAware().patience - 0.5)
+    assert people.game_of("far") is None
+    people.until(LatencyAware().patience + 0.5)
+    assert people.game_of("far") == people.game_of("late") is not None
+
+
+def test_a_broken_matcher_of_a_study_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and who waits is told in the end that nobody came."""
+
+    class Broken:
+        def match(self, waiting, seats, now):
+            return [[waiting[0], waiting[0]]]
+
+    people = People(waiting_limit=3)
+    people.lobby.pairing.waiting._matcher = Broken()
+    people.come("a")
+    people.come("b")
+    assert "the matcher Broken failed" in caplog.text
+    people.until(4.0)
+    assert people.codes("a") == people.codes("b") == ["waited_too_long"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from(["come", "goes", "ready", "wait", "leave"]))))
+def test_whatever_people_do_nobody_is_in_two_places(steps: list[tuple[str, str]]) -> None:
+    """In the queue, being asked, or in one game; and the queue is in the order in which they began to wait."""
+    people = People(ready_check=2, waiting_limit=5, settings={"return_within": 0})
+    for sid, step in steps:
+        connected = sid in people.lobby._connections
+        if step == "come":
+            people.come(sid, unbegun=people.game_of(sid) if connected else None)
+        elif step == "goes":
+            people.goes(sid)
+        elif step == "wait":
+            people.until(people.now + 0.75)
+        elif connected:
+            (people.ready if step == "ready" else people.leave)(sid)
+        places = list(people.lobby.pairing.waiting._places.values())
+        assert [one.since for one in places] == sorted(one.since for one in places)
+        waiting = {one.connection.sid for one in places}
+        rooms = people.lobby.games.playing()
+        playing = [seat.sid for room in rooms for seat in room.seats if seat.sid and not seat.gone]
+        assert len(playing) == len(set(playing))
+        assert waiting.isdisjoint(playing)
+        for one in places:
+            assert one.check is None or one in one.check.places
+            assert one.connection.waiting_since == one.since
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"ready_check": -1}, "ready_check is -1"), ({"ready_check": "20"}, "ready_check"),
+        ({"waiting_limit": 0}, "waiting_limit"), ({"matcher": "fist_come"}, "first_come"), ({"matcher": 3}, "matcher"),
+        ({"redy_check": 3}, "ready_check"), ({"next": {"complete": "https://x"}}, "completed"),
+        ({"next": "javascript:alert(1)"}, "https"), ({"next": 3}, "next"), ({"next": {"failed": None}}, "next.failed"),
+    ],
+)  # fmt: skip
+def test_what_a_study_says_is_checked_before_anybody_comes(values: dict, why: str) -> None:
+    """By name."""
+    with pytest.raises(ConfigError, match=why):
+        Recruiting.of(values)
