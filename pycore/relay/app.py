@@ -31,6 +31,7 @@ from pycore.relay.measures import Measures
 from pycore.relay.noticing import Noticed
 from pycore.relay.observing import lateness, observe
 from pycore.relay.operator import Operator, check_token
+from pycore.relay.overview import Overview
 from pycore.relay.readiness import Readiness
 from pycore.relay.recruiting import Recruiting
 from pycore.relay.routes import measured, routes_of
@@ -136,6 +137,7 @@ def create_app(
     measures = Measures()
     noticed = Noticed(measures, str if log_subjects else operator.person)
     relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching, noticed=noticed)
+    overview = Overview(relay, operator, measures, noticed)
     observe(measures, relay, watching, readiness)
 
     @contextlib.asynccontextmanager
@@ -148,7 +150,7 @@ def create_app(
     async def nothing(request: Request) -> Response:
         return PlainTextResponse("pycore relay: no site folder was given; see /api/health\n")
 
-    routes: list[Route | Mount] = [*routes_of(relay, operator, readiness, watching, measures)]
+    routes: list[Route | Mount] = [*routes_of(relay, operator, readiness, watching, overview)]
     if site is None:
         routes.append(Route("/", nothing))
     else:

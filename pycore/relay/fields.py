@@ -12,8 +12,8 @@ class Refused(Exception):
     """An event that the relay does not carry out; it becomes a `pycore_error` to the sender.
 
     Codes: malformed, unknown_event, too_large, too_frequent, not_in_game, foreign_room, not_your_seat,
-    unknown_target, already_in_game, elsewhere, not_invited, server_full, store_busy, store_failed; to a socket
-    without a cause of its own also waited_too_long, not_ready, replaced, flood.
+    unknown_target, already_in_game, elsewhere, not_invited, server_full, study_closed, store_busy, store_failed; to a
+    socket without a cause of its own also waited_too_long, not_ready, replaced, flood.
     """
 
     def __init__(self, code: str, message: str) -> None:

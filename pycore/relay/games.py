@@ -37,6 +37,10 @@ class Games:
         """The games that go on, the oldest first."""
         return [room for room in self._rooms.values() if not room.over]
 
+    def known(self) -> list[Room]:
+        """Those that are remembered, the oldest first."""
+        return list(self._rooms.values())
+
     def take_changed(self) -> list[Room]:
         """Games of which something has changed since the last time that is to be written down."""
         return [room for room in self._rooms.values() if room.take_changed()]

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.relay.connections import Connection
+from pycore.relay.door import CLOSED, Door
 from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
@@ -48,6 +49,7 @@ class Lobby:
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
         self._connections: dict[str, Connection] = {}
+        self.door = Door()
         self.games = Games(limits, self._forgotten)
         self.pairing = Pairing(
             players=players, settings=settings, limits=limits, turn=turn, seed=seed, games=self.games,
@@ -134,6 +136,7 @@ class Lobby:
             return connection.place("restored"), out + restored
         connection.room = connection.seat = None
 
+        self.door.check()
         self.pairing.enter(connection, admitted.group, since, now)
         begun = self.pairing.begin(now, wall)
         return connection.place("waiting" if connection.room is None else "playing"), out + (
@@ -204,6 +207,12 @@ class Lobby:
         connection = self._connections.get(sid)
         return [] if connection is None else connection.refusal(refused, event, now)
 
+    def close(self) -> list[Outgoing]:
+        """Let nobody new in; who waits is told so."""
+        self.door.is_open = False
+        sent_away = self._waiting.empty()
+        return [error_to(each.sid, CLOSED, "the study was closed", "join_game") for each in sent_away]
+
     # Time
 
     def tick(self, now: float, wall: float) -> list[Outgoing]:
@@ -213,8 +222,12 @@ class Lobby:
 
     # What is asked from outside
 
+    def waits(self, now: float) -> list[tuple[str | None, float]]:
+        """Who waits, the first to come first: the subject id, and for how long, s."""
+        return self._waiting.listed(now)
+
     def health(self) -> dict[str, int]:
-        """Sizes, for `GET /api/health`."""
+        """Sizes, for `GET /api/operator`."""
         games = {"games_playing": len(self.games.playing()), "games_remembered": len(self.games)}
         return {"sockets": len(self._connections), "waiting": len(self._waiting), **games}
 

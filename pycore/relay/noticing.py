@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ log = logging.getLogger("pycore.relay")
 
 QUIET_S: Final = 10.0
 """Seconds from one line about a refusal to the next about the same."""
+FAILURES: Final = 10
+"""Of pages, that are remembered."""
 
 
 class Noticed:
@@ -34,8 +37,10 @@ class Noticed:
         self._measures = measures
         self._clock = clock
         self._called = called
-        self._waits: dict[str, float] = {}
-        """Since when, by socket."""
+        self.failures: deque[dict[str, Any]] = deque(maxlen=FAILURES)
+        """Of pages, the newest last."""
+        self._waits: set[str] = set()
+        """Sockets of which it was said that somebody waits."""
         self._games: set[str] = set()
         """Those that go on."""
         self._refusals: dict[tuple[str, str], tuple[float, int]] = {}
@@ -55,20 +60,20 @@ class Noticed:
         if code is not None:
             self._refused(event, code, now)
         elif event == "join_game":
-            self._joined(sid, reply, now)
+            self._joined(sid, reply)
         elif event == "leave_game":
-            self._waits.pop(sid, None)
+            self._waits.discard(sid)
 
     def crossed(self, came: int = 0, went: int = 0) -> None:
         """So many characters of events came in, or went out."""
         self._measures.bytes_in += came
         self._measures.bytes_out += went
 
-    def _joined(self, sid: str, reply: Mapping[str, Any], now: float) -> None:
+    def _joined(self, sid: str, reply: Mapping[str, Any]) -> None:
         state = reply.get("state")
         if state == "waiting":
             if sid not in self._waits:
-                self._waits[sid] = now
+                self._waits.add(sid)
                 say(log, logging.INFO, "waiting", "somebody waits for a game", socket=sid)
         elif state == "restored":
             game, player = reply.get("game_id"), reply.get("player_id")
@@ -76,26 +81,25 @@ class Noticed:
 
     def gone(self, sid: str) -> None:
         """A socket is no longer there."""
-        self._waits.pop(sid, None)
+        self._waits.discard(sid)
 
     def games(self, changed: Sequence[Room]) -> None:
         """These games are new, or others than before."""
-        now = self._clock()
         for room in changed:
             if room.game_id not in self._games and not room.over and room.ended_wall is None:
-                self._begun(room, now)
+                self._begun(room)
             elif room.game_id in self._games and (room.over or room.ended_wall is not None):
                 self._ended(room)
 
-    def _begun(self, room: Room, now: float) -> None:
+    def _begun(self, room: Room) -> None:
         self._games.add(room.game_id)
         if room.restarts:
             self._measures.games_begun("taken_up")
             say(log, logging.INFO, "game_taken_up", "a game of another process was taken up", game=room.game_id)
             return
-        sockets = [seat.sid for seat in room.seats if seat.sid is not None]
-        # Who comes last has not waited.
-        waited = [round(now - self._waits.pop(sid, now), 1) for sid in sockets]
+        for seat in room.seats:
+            self._waits.discard(seat.sid or "")
+        waited = [round(seat.waited_s, 1) for seat in room.seats]
         for each in waited:
             self._measures.waited(each)
         self._measures.games_begun("paired")
@@ -134,10 +138,14 @@ class Noticed:
         self._refusals[kind] = (now, 0)
         say(log, logging.INFO, "refused", "an event was refused", refused=event, code=code, times=since + 1)
 
+    def study(self, is_open: bool) -> None:
+        """The operator opened or closed it."""
+        word = "opened" if is_open else "closed"
+        say(log, logging.WARNING, f"study_{word}", f"the study was {word}")
+
     def page_failed(self, subject_id: str | None, failure: Failure) -> None:
         """A participant sees an error: whoever runs the study sees it too."""
-        say(
-            log, logging.WARNING, "page_failed", "a page failed",
-            person=None if subject_id is None else self._called(subject_id), where=failure.where, code=failure.code,
-            said=failure.message,
-        )  # fmt: skip
+        told = {"where": failure.where, "code": failure.code, "said": failure.message}
+        person = None if subject_id is None else self._called(subject_id)
+        self.failures.append({"time": round(time.time(), 3), "person": person, **told})
+        say(log, logging.WARNING, "page_failed", "a page failed", person=person, **told)

@@ -19,6 +19,7 @@ from starlette.routing import Route
 from pycore.relay.fields import Refused
 from pycore.relay.measures import TYPE, Measures
 from pycore.relay.operator import Operator
+from pycore.relay.overview import Overview
 from pycore.relay.past import NotWatched
 from pycore.relay.readiness import Readiness
 from pycore.relay.server import RelayServer
@@ -32,16 +33,16 @@ FRESH = {"cache-control": "no-store"}
 
 
 def routes_of(
-    relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching, measures: Measures
+    relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching, overview: Overview
 ) -> list[Route]:
     """All of them."""
 
     async def counted(request: Request) -> Response:
-        return await measured(measures)
+        return await measured(overview.measures)
 
     return [
         *_for_everybody(relay, readiness),
-        *_state(relay, operator, readiness),
+        *_study(relay, operator, readiness, overview),
         *_games(relay, operator, watching),
         Route("/metrics", guarded(operator, counted)),
     ]
@@ -74,13 +75,26 @@ def _for_everybody(relay: RelayServer, readiness: Readiness) -> list[Route]:
     ]
 
 
-def _state(relay: RelayServer, operator: Operator, readiness: Readiness) -> list[Route]:
+def _study(relay: RelayServer, operator: Operator, readiness: Readiness, overview: Overview) -> list[Route]:
     async def state(request: Request) -> Response:
         why = await readiness.reasons(time.monotonic())
-        found = {"version": __version__, "ready": not why, "reasons": why, **relay.lobby.health()}
-        return JSONResponse(found, headers=FRESH)
+        found = {"version": __version__, "ready": not why, "reasons": why}
+        return JSONResponse(found | overview.state(time.monotonic(), time.time()), headers=FRESH)
 
-    return [Route("/api/operator", guarded(operator, state))]
+    async def study(request: Request) -> Response:
+        try:
+            wish = json.loads(await _body(request, relay.limits.envelope_bytes))
+            if not isinstance(wish, dict) or not isinstance(wish.get("open"), bool):
+                raise ValueError
+        except (ValueError, RecursionError):
+            return refusal("malformed", 400, 'say {"open": true} or {"open": false}')
+        relay.open_study(wish["open"])
+        return await state(request)
+
+    return [
+        Route("/api/operator", guarded(operator, state)),
+        Route("/api/operator/study", guarded(operator, study), methods=["POST"]),
+    ]
 
 
 def _games(relay: RelayServer, operator: Operator, watching: Watching) -> list[Route]:

@@ -178,6 +178,14 @@ class RelayServer:
         goes = self._scopes.pop(sid, {}).get(CLOSED_BY) == GOING_AWAY
         self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
+    def open_study(self, is_open: bool) -> None:
+        """Let new games begin, or none."""
+        if is_open:
+            self.lobby.door.is_open = True
+        else:
+            self._sender.put(self.lobby.close())
+        self._noticed.study(is_open)
+
     def part(self, payload: Any) -> None:
         """A page that goes says so by a request of its own: its browser may have closed the socket before. Raises
         Refused."""

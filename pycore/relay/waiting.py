@@ -220,6 +220,17 @@ class WaitingRoom:
                 self._out(place)
         return changes
 
+    def empty(self) -> list[Connection]:
+        """Everybody who waited; they do no more."""
+        gone = list(self._places.values())
+        for place in gone:
+            self._out(place)
+        return [place.connection for place in gone]
+
+    def listed(self, now: float) -> list[tuple[str | None, float]]:
+        """Who waits, and for how long, s."""
+        return [(place.connection.subject_id, now - place.since) for place in self._places.values()]
+
     def tell(self, now: float) -> list[Outgoing]:
         """How many are there, to everybody who waits, and for how long nobody gives up."""
         waiting = [place for place in self._places.values() if place.check is None]

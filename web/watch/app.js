@@ -10,7 +10,8 @@ import { cardOf, element, emptyCard, fillRunning } from './cards.js';
 import { WATCHING } from './handed.js';
 import { Over } from './over.js';
 import { Pictures } from './pictures.js';
-import { ask, opened } from './server.js';
+import { ask, askStudy, opened } from './server.js';
+import { Study } from './study.js';
 
 const { token, game: alone, key } = opened();
 /** @type {Map<string, HTMLElement>} */ const cards = new Map();
@@ -33,10 +34,12 @@ function addCard(game, seen) {
   return card;
 }
 
-/** @param {Over} over */
-async function refresh(over) {
+/** @param {Over} over @param {Study} study */
+async function refresh(over, study) {
   try {
-    const list = watch.list = await ask('', token);
+    const [list, state] = await Promise.all([ask('', token), askStudy(token)]);
+    watch.list = list;
+    study.show(state);
     problem(none);
     const { games } = list;
     element('summary').textContent = `${games.length} running, ${list.waiting} waiting, ${list.sockets} connected`
@@ -65,7 +68,7 @@ async function refresh(over) {
   } catch (error) {
     problem(error instanceof Error ? error.message : String(error));
   }
-  window.setTimeout(refresh, WATCHING.list_every_ms, over);
+  window.setTimeout(refresh, WATCHING.list_every_ms, over, study);
 }
 
 function showAlone() {
@@ -89,7 +92,7 @@ function main() {
   if (alone) {
     showAlone();
   } else if (token) {
-    refresh(new Over(token, pictures));
+    refresh(new Over(token, pictures), new Study(token, problem));
   } else {
     element('summary').textContent = '';
     problem('This address lacks the token: open the one that the server printed when it started.');

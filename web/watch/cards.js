@@ -15,13 +15,13 @@ const shown = (value, unit = '') => (value === null || value === undefined ? 'â€
 const ago = (seconds) => (typeof seconds === 'number' ? `${Math.max(0, Math.round(seconds))} s ago` : 'â€“');
 
 /** @param {number} seconds */
-const lasted = (seconds) => `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+export const lasted = (seconds) => `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
 
 /** @param {number} unix @returns {string} */
 const when = (unix) => new Date(unix * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
 
 /** @param {number} count @param {string} what */
-const some = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`;
+export const some = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** @param {any} player */
 const called = (player) => `${player.player}${player.person ? ` (${player.person})` : ''}`;

@@ -8,12 +8,22 @@ export function opened() {
 }
 
 /** @param {string} path below api/watch @param {string} word @returns {Promise<any>} */
-export async function ask(path, word) {
-  const response = await fetch(new URL(`../api/watch${path}`, location.href), {
-    headers: { authorization: `Bearer ${word}` }, cache: 'no-store',
+export const ask = (path, word) => answer(`watch${path}`, word);
+
+/** @param {string} word the operator's token @returns {Promise<any>} how the study is */
+export const askStudy = (word) => answer('operator', word);
+
+/** @param {boolean} open whether new games may begin @param {string} word @returns {Promise<any>} how the study is then */
+export const openStudy = (open, word) => answer('operator/study', word, { open });
+
+/** @param {string} path below api @param {string} word @param {any} [told] @returns {Promise<any>} */
+async function answer(path, word, told) {
+  const sent = told === undefined ? {} : { method: 'POST', body: JSON.stringify(told) };
+  const response = await fetch(new URL(`../api/${path}`, location.href), {
+    headers: { authorization: `Bearer ${word}` }, cache: 'no-store', ...sent,
   });
   const kind = response.headers.get('content-type') ?? '';
-  const answer = kind.includes('json') ? await response.json() : {};
-  if (!response.ok) throw new Error(answer.error ?? `the server answered ${response.status}; games of this one cannot be watched`);
-  return answer;
+  const found = kind.includes('json') ? await response.json() : {};
+  if (!response.ok) throw new Error(found.error ?? `the server answered ${response.status}; games of this one cannot be watched`);
+  return found;
 }

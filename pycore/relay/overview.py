@@ -1,0 +1,68 @@
+"""What the operator's page says of the study as a whole: who waits, what stores nothing, what is refused and fails."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pycore.relay.measures import Measures
+from pycore.relay.noticing import Noticed
+from pycore.relay.operator import Operator
+from pycore.relay.rooms import Room
+from pycore.relay.server import RelayServer
+from pycore.settings import Settings
+
+LATE_S: Final = 15.0
+"""What a game may take until it has stored something, at least: pages load, and count down."""
+STORES: Final = 3
+"""Stores that a page may have missed."""
+LISTED: Final = 10
+"""Of a kind, at most."""
+
+
+class Overview:
+    """Of one relay."""
+
+    def __init__(self, relay: RelayServer, operator: Operator, measures: Measures, noticed: Noticed) -> None:
+        self._relay = relay
+        self._operator = operator
+        self.measures = measures
+        self._noticed = noticed
+        self._late_s = max(LATE_S, STORES * Settings.of(relay.lobby.settings).store_every)
+
+    def state(self, now: float, wall: float) -> dict[str, Any]:
+        """As `GET /api/operator` has it. `now` is the lobby's clock, `wall` Unix time, both in s."""
+        lobby = self._relay.lobby
+        waits = lobby.waits(now)
+        without = self._without_data(wall)
+        return {
+            "time": round(wall, 3),
+            "open": lobby.door.is_open,
+            **lobby.health(),
+            "waits": [
+                {"person": self._operator.person(subject) if subject else None, "seconds": round(seconds, 1)}
+                for subject, seconds in waits[:LISTED]
+            ],
+            "without_data": without[:LISTED],
+            "without_data_count": len(without),
+            "refusals": self.measures.refusals,
+            "failures": list(self._noticed.failures)[::-1],
+        }
+
+    def _without_data(self, wall: float) -> list[dict[str, Any]]:
+        """Games, the newest first, of which somebody who is or was there has stored nothing."""
+        found = []
+        for room in reversed(self._relay.lobby.games.known()):
+            seconds = (room.ended_wall or wall) - room.started_wall
+            players = self._silent(room)
+            if players and seconds >= self._late_s:
+                found.append({
+                    "game_id": room.game_id, "environment": room.settings.get("environment", ""),
+                    "seconds": round(seconds, 1), "players": players, "over": room.ended_wall is not None,
+                })  # fmt: skip
+        return found
+
+    @staticmethod
+    def _silent(room: Room) -> list[str]:
+        if room.restarts:
+            return []  # what was stored before is not counted here
+        return [str(seat.player) for seat in room.seats if not seat.stored_bytes]
