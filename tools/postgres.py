@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Self
 
@@ -120,11 +121,25 @@ class Postgres(ChildServer):
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())
         return self.url(name)
 
+    def start(self) -> None:
+        """As every server; what was killed just now may hold its memory for a moment."""
+        for _ in range(50):
+            try:
+                super().start()
+                return
+            except Failed as error:
+                if "still in use" not in str(error) and "starting up" not in str(error):
+                    raise
+                self.end(signal.SIGQUIT)
+                time.sleep(0.1)
+        super().start()
+
     # What may happen to it
 
     def kill(self) -> None:
         """Every process of it is killed; `start` begins it again, with what was written."""
-        for pid in [*self._children(), self.pid]:
+        os.kill(self.pid, signal.SIGSTOP)  # it makes no more of them
+        for pid in self._children():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.end(signal.SIGKILL)

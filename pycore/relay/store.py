@@ -19,7 +19,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,6 +28,7 @@ from pycore.errors import PycoreError, UsageError
 from pycore.relay.database_file import DatabaseFile, file_of
 from pycore.relay.databases import Database, cause, shown
 from pycore.relay.seats import digest
+from pycore.relay.tables import connections, experienced, games, leases, metrics, pieces, records, seats
 from pycore.relay.uploads import Piece
 from pycore.relay.versions import TABLE, bring_up_to_date
 
@@ -35,94 +36,10 @@ T = TypeVar("T")
 
 log = logging.getLogger("pycore.relay")
 
-_tables = sa.MetaData()
-
-games = sa.Table(
-    "games",
-    _tables,
-    sa.Column("game_id", sa.String(64), primary_key=True),
-    sa.Column("started", sa.Float, nullable=False, comment="Unix time, s"),
-    sa.Column("ended", sa.Float, comment="Unix time, s; null: going on, or the relay was stopped"),
-    sa.Column("seed", sa.BigInteger, nullable=False),
-    sa.Column("players", sa.Text, nullable=False, comment="JSON: player ids by seat"),
-    sa.Column("subjects", sa.Text, nullable=False, comment="JSON: subject id by player id"),
-    sa.Column("settings", sa.Text, nullable=False, comment="JSON"),
-    sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
-    sa.Column("restarts", sa.Integer, nullable=False, server_default="0", comment="how often a process took it up"),
-)
-
-seats = sa.Table(
-    "seats",
-    _tables,
-    sa.Column("game_id", sa.String(64), primary_key=True),
-    sa.Column("player", sa.String(128), primary_key=True),
-    sa.Column("session", sa.String(64), nullable=False, comment="SHA-256 of the session id, which is a secret"),
-    sa.Column("page", sa.String(64), comment="SHA-256 of what the load of its page is known by"),
-    sa.Column("loads", sa.Integer, nullable=False, server_default="0", comment="how often its page was loaded again"),
-    sa.Column("gone", sa.Text, comment="JSON: how the others were told that the player is gone; null: it is not"),
-    sa.Index("seats_of_a_session", "session"),
-)
-
-metrics = sa.Table(
-    "session_metrics",
-    _tables,
-    sa.Column("game_id", sa.String(128), primary_key=True),
-    sa.Column("player", sa.String(128), primary_key=True),
-    sa.Column("episode", sa.Integer, primary_key=True, comment="-1: the whole session"),
-    sa.Column("received", sa.Float, nullable=False),
-    sa.Column("data", sa.Text, nullable=False, comment="JSON as it came"),
-    sa.Column("so_far", sa.Boolean, nullable=False, server_default=sa.false(), comment="the episode went on"),
-)
-
-pieces = sa.Table(
-    "pieces",
-    _tables,
-    sa.Column("game_id", sa.String(128), primary_key=True),
-    sa.Column("player", sa.String(128), primary_key=True),
-    sa.Column("episode", sa.Integer, primary_key=True),
-    sa.Column("revision", sa.Integer, primary_key=True, comment="how often what was stored was taken back before"),
-    sa.Column("first", sa.Integer, primary_key=True, comment="the frame of the first row"),
-    sa.Column("base", sa.Integer, nullable=False, comment="earlier revisions count up to this frame only"),
-    sa.Column("frames", sa.Integer, nullable=False),
-    sa.Column("last", sa.Boolean, nullable=False, comment="the end of the episode is behind the rows"),
-    sa.Column("received", sa.Float, nullable=False),
-    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of lines: the trajectory's first, rows, end"),
-)
-
-records = sa.Table(
-    "records",
-    _tables,
-    sa.Column("game_id", sa.String(128), primary_key=True),
-    sa.Column("player", sa.String(128), primary_key=True),
-    sa.Column("episode", sa.Integer, primary_key=True),
-    sa.Column("part", sa.Integer, primary_key=True),
-    sa.Column("parts", sa.Integer, nullable=False),
-    sa.Column("received", sa.Float, nullable=False),
-    # Bytes, since text in PostgreSQL cannot hold U+0000 and the lines must come back as they were sent.
-    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the canonical trajectory's lines"),
-)
-
-experienced = sa.Table(
-    "experienced",
-    _tables,
-    sa.Column("game_id", sa.String(128), primary_key=True),
-    sa.Column("player", sa.String(128), primary_key=True),
-    sa.Column("part", sa.Integer, primary_key=True),
-    sa.Column("last", sa.Boolean, nullable=False, comment="there is no part behind it"),
-    sa.Column("received", sa.Float, nullable=False),
-    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the experienced record's lines"),
-)
-
-connections = sa.Table(
-    "connections",
-    _tables,
-    sa.Column("game_id", sa.String(128), primary_key=True),
-    sa.Column("player", sa.String(128), primary_key=True),
-    sa.Column("remote", sa.String(128), primary_key=True, comment="'' unless the report names its link"),
-    sa.Column("received", sa.Float, nullable=False),
-    sa.Column("data", sa.Text, nullable=False, comment="JSON"),
-)
-
+__all__ = [
+    "DataStore", "Fence", "Fenced", "StoreFailed", "connections", "experienced", "games", "metrics", "pieces",
+    "records", "seats",
+]  # fmt: skip
 
 FAILED_S: Final = 30.0
 """So long a store that failed speaks against the database, unless one succeeds: pages try every few seconds."""
@@ -132,6 +49,19 @@ class StoreFailed(PycoreError):
     """The database could not do what it was asked; nothing was stored."""
 
     code = "store_failed"
+
+
+class Fenced(PycoreError):
+    """A game belongs to another process by now; nothing was written."""
+
+    code = "fenced"
+
+
+class Fence(NamedTuple):
+    """By what right a process writes a game: it has its lease, of this generation."""
+
+    process: str
+    generation: int
 
 
 class DataStore:
@@ -163,6 +93,15 @@ class DataStore:
                 connection.execute(games.update().where(sa.false()).values(ended=None))
 
     @property
+    def engine(self) -> sa.Engine:
+        """For what asks and writes by a thread of its own, in `run`."""
+        return self._engine
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Do something with the engine, on the caller's thread. Raises `StoreFailed`."""
+        return self._guarded(work)
+
+    @property
     def lasts(self) -> bool:
         """Whether it is there when this process is gone; a database in memory is this thread's alone."""
         return self._engine.dialect.name != "sqlite" or self._engine.url.database not in (None, "", ":memory:")
@@ -183,12 +122,16 @@ class DataStore:
         if self._failed is not None and time.monotonic() - self._failed[0] < FAILED_S:
             raise self._failed[1]
 
-    async def put_game(self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = ()) -> None:
+    async def put_game(
+        self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = (), fence: Fence | None = None
+    ) -> None:
         """A game as it is now, and its seats, all or nothing: rows with the columns to write. Seats own what is stored
-        of a game, whenever that comes."""
+        of a game, whenever that comes. Raises `Fenced` if the game's lease is not the one given."""
 
         def put() -> None:
             with self._engine.begin() as connection:
+                if fence is not None:
+                    self._hold(connection, row["game_id"], fence)
                 connection.execute(self._upsert(games, row))
                 for seat in of:
                     connection.execute(self._upsert(seats, seat))
@@ -312,6 +255,16 @@ class DataStore:
         with self._engine.begin() as connection:
             connection.execute(self._upsert(table, row, only))
 
+    def _hold(self, connection: sa.Connection, name: str, fence: Fence) -> None:
+        """Keep a lease from being taken until the transaction ends; a new game's is made."""
+        row = {"name": name, **fence._asdict()}
+        make = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(leases).values(row)
+        connection.execute(make.on_conflict_do_nothing(index_elements=["name"]))
+        chosen = sa.select(leases.c.process, leases.c.generation).where(leases.c.name == name).with_for_update()
+        held = connection.execute(chosen).one()
+        if tuple(held) != fence:
+            raise Fenced(f"game {name} is another process's by now ({held.process[:8]}, {held.generation})")
+
     def _upsert(self, table: sa.Table, row: Mapping[str, Any], only: Any = None) -> sa.Executable:
         """`only`: what must be true of a row that is there for it to be replaced."""
         keys = [column.name for column in table.primary_key]
@@ -340,6 +293,8 @@ class DataStore:
         try:
             with self._database.bounded():
                 done = work()
+        except Fenced:
+            raise
         except Exception as error:
             raise StoreFailed(f"the database said: {cause(error)}") from error
         if self._file is not None and (fault := self._file.fault()):

@@ -1,0 +1,109 @@
+"""The tables of the database, as the newest version has them; scripts in `migrations` make them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+_tables = sa.MetaData()
+
+games = sa.Table(
+    "games",
+    _tables,
+    sa.Column("game_id", sa.String(64), primary_key=True),
+    sa.Column("started", sa.Float, nullable=False, comment="Unix time, s"),
+    sa.Column("ended", sa.Float, comment="Unix time, s; null: going on, or the relay was stopped"),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("players", sa.Text, nullable=False, comment="JSON: player ids by seat"),
+    sa.Column("subjects", sa.Text, nullable=False, comment="JSON: subject id by player id"),
+    sa.Column("settings", sa.Text, nullable=False, comment="JSON"),
+    sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
+    sa.Column("restarts", sa.Integer, nullable=False, server_default="0", comment="how often a process took it up"),
+)
+
+seats = sa.Table(
+    "seats",
+    _tables,
+    sa.Column("game_id", sa.String(64), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("session", sa.String(64), nullable=False, comment="SHA-256 of the session id, which is a secret"),
+    sa.Column("page", sa.String(64), comment="SHA-256 of what the load of its page is known by"),
+    sa.Column("loads", sa.Integer, nullable=False, server_default="0", comment="how often its page was loaded again"),
+    sa.Column("gone", sa.Text, comment="JSON: how the others were told that the player is gone; null: it is not"),
+    sa.Index("seats_of_a_session", "session"),
+)
+
+metrics = sa.Table(
+    "session_metrics",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("episode", sa.Integer, primary_key=True, comment="-1: the whole session"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.Text, nullable=False, comment="JSON as it came"),
+    sa.Column("so_far", sa.Boolean, nullable=False, server_default=sa.false(), comment="the episode went on"),
+)
+
+pieces = sa.Table(
+    "pieces",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("episode", sa.Integer, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True, comment="how often what was stored was taken back before"),
+    sa.Column("first", sa.Integer, primary_key=True, comment="the frame of the first row"),
+    sa.Column("base", sa.Integer, nullable=False, comment="earlier revisions count up to this frame only"),
+    sa.Column("frames", sa.Integer, nullable=False),
+    sa.Column("last", sa.Boolean, nullable=False, comment="the end of the episode is behind the rows"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of lines: the trajectory's first, rows, end"),
+)
+
+records = sa.Table(
+    "records",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("episode", sa.Integer, primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("received", sa.Float, nullable=False),
+    # Bytes, since text in PostgreSQL cannot hold U+0000 and the lines must come back as they were sent.
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the canonical trajectory's lines"),
+)
+
+experienced = sa.Table(
+    "experienced",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("last", sa.Boolean, nullable=False, comment="there is no part behind it"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False, comment="UTF-8 of the experienced record's lines"),
+)
+
+connections = sa.Table(
+    "connections",
+    _tables,
+    sa.Column("game_id", sa.String(128), primary_key=True),
+    sa.Column("player", sa.String(128), primary_key=True),
+    sa.Column("remote", sa.String(128), primary_key=True, comment="'' unless the report names its link"),
+    sa.Column("received", sa.Float, nullable=False),
+    sa.Column("data", sa.Text, nullable=False, comment="JSON"),
+)
+
+
+processes = sa.Table(
+    "processes",
+    _tables,
+    sa.Column("process", sa.String(64), primary_key=True),
+    sa.Column("until", sa.Float, nullable=False, comment="it lives until then: Unix s, the database's clock"),
+)
+
+leases = sa.Table(
+    "leases",
+    _tables,
+    sa.Column("name", sa.String(64), primary_key=True, comment="a game's id, or `waiting`"),
+    sa.Column("process", sa.String(64), nullable=False, comment="who owns it, as long as it lives"),
+    sa.Column("generation", sa.Integer, nullable=False, comment="grows whenever another process takes it"),
+)
