@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pycore.relay.bus import Handler
+from pycore.relay.bus.calls import Handler
 
 
 class Hub:

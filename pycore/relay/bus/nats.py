@@ -16,7 +16,7 @@ import nats.aio.client
 import nats.errors
 
 from pycore.errors import UsageError
-from pycore.relay.bus import Handler
+from pycore.relay.bus.calls import Handler
 
 log = logging.getLogger("pycore.relay")
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from pycore.relay.bus import Bus
+from pycore.relay.bus.calls import Bus
 from pycore.relay.cluster.way import Way
 
 log = logging.getLogger("pycore.relay")

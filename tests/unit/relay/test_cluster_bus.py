@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pycore.errors import UsageError
-from pycore.relay.bus import Bus, bus_of
+from pycore.relay.bus import bus_of
+from pycore.relay.bus.calls import Bus
 from pycore.relay.bus.memory import Hub, MemoryBus
 from pycore.relay.cluster.ways import Ways
 from tools.nats import Nats
