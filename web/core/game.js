@@ -6,7 +6,8 @@
  * draw. The order matters: the others' screens do not wait for our simulation.
  *
  * An exception in Python ends the session visibly: the others and `onFailed` are told, and once the others know, or do
- * not hear, the loop stops and the links are closed. The records stay readable as long as the page is open.
+ * not hear, the loop stops, the links are closed, and `onParted` may leave the game: what the server tells the others of
+ * somebody who leaves is less than why. The records stay readable as long as the page is open.
  */
 
 import { RESIMULATED, SESSION_OVER, STEPPED, seconds } from './bridge.js';
@@ -58,6 +59,7 @@ import { Ticker } from './timer.js';
  * @property {(news: News) => void} [onNews]
  * @property {(hud: any) => void} [onHud]
  * @property {(error: unknown) => void} [onFailed]
+ * @property {() => void} [onParted] after it failed: the others know, or do not hear; the page may leave the game
  * @property {() => void} [onOver]
  */
 
@@ -203,11 +205,11 @@ export class PycoreGame extends Core {
   #fail(error) {
     if (this.#outcome === 'failed') return;
     this.#outcome = 'failed';
-    const { onFailed, report } = this.#parts;
+    const { onFailed, onParted, report } = this.#parts;
     report('game.tick', error);
     this.#partsAt = seconds() + PARTING.within_s;
     try {
-      // Before the page leaves the game: the server would tell the others no more than that.
+      // Before the page leaves the game (onParted): the server would tell the others no more than that.
       this.carryOut(this.bridge.call('broke', seconds(), describe(error).message));
       this.sendInputToOtherPlayers(undefined);
       this.parting = true;
@@ -216,6 +218,7 @@ export class PycoreGame extends Core {
       this.#hangUp();
     }
     onFailed?.(error);
+    if (this.failed) onParted?.();
   }
 
   /** A tick after it failed: the others are told so, until they know it or do not hear. @returns {number} s */
@@ -227,6 +230,7 @@ export class PycoreGame extends Core {
       this.#parts.report('game.tick', error);
     }
     this.#hangUp();
+    this.#parts.onParted?.();
     return 1;
   }
 

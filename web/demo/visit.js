@@ -140,7 +140,7 @@ export class Visit {
   }
 
   leave() {
-    this.socket.emit('leave_game', {});
+    this.#leaveGame();
     this.#enter('start');
     screens.show('start');
   }
@@ -247,6 +247,7 @@ export class Visit {
         onNews: (news) => this.#onNews(news, hud),
         onHud: (data) => this.#onHud(data, hud),
         onFailed: (error) => this.#onFailed(error),
+        onParted: () => this.#leaveGame(),
         onOver: () => this.#finish(),
       });
       this.#game = page.pycoreGame = game;
@@ -256,7 +257,12 @@ export class Visit {
       game.start();
     } catch (error) {
       this.#onFailed(error);
+      this.#leaveGame();
     }
+  }
+
+  #leaveGame() {
+    this.socket.emit('leave_game', {});
   }
 
   /** @param {import('./hud.js').HudData} data @param {Hud} hud */
@@ -356,7 +362,6 @@ export class Visit {
 
   /** @param {unknown} error */
   #onFailed(error) {
-    this.socket.emit('leave_game', {});
     // Also what a failed session leaves is data; if even that cannot be had, the first failure is the one to show.
     guard(report, 'visit.deposit', () => this.#deposit?.session())();
     tellServer(this.socket, 'game', error);

@@ -160,8 +160,11 @@ test('also what a failed game leaves is stored; why it failed is on the screen a
   const stored = new Set(page.stores().map(([event, number]) => `${event} ${number}`));
   for (const what of ['pycore_experienced 0', 'pycore_rows 0', 'p2p_session_metrics -1']) assert.ok(stored.has(what), what);
   assert.match(page.status.textContent, /^The game cannot go on: Tag\.step\(\) raised/);
-  const told = page.sent.filter(([event]) => ['page_failed', 'leave_game'].includes(event));
-  assert.deepEqual(told, [['page_failed', { code: 'Error', message: 'Tag.step() raised', where: 'game' }], ['leave_game', {}]]);
+  const told = () => page.sent.filter(([event]) => ['page_failed', 'leave_game'].includes(event));
+  const failed = ['page_failed', { code: 'Error', message: 'Tag.step() raised', where: 'game' }];
+  assert.deepEqual(told(), [failed]);
+  page.given.onParted();
+  assert.deepEqual(told(), [failed, ['leave_game', {}]]);
 });
 
 test('a game that ended before its first frame is told to the server as well, and is not called stored', async () => {

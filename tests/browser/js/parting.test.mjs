@@ -59,6 +59,7 @@ async function broken(t, { half = 'advance', settledAfter = 3, more = {} } = {})
     report: (where) => { if (where.startsWith('game.')) done.push('reported'); },
     readAction: () => 2, renderer: null,
     onFailed: () => void done.push(`failed, closed: ${game.failed}`),
+    onParted: () => void done.push(`parted, closed: ${game.failed}`),
   });
   const close = game.channels.close.bind(game.channels);
   const closed = new Promise((resolve) => {
@@ -81,8 +82,8 @@ for (const half of ['poll', 'advance']) {
     const { done, outcome } = await broken(t, { half });
     assert.deepEqual(done, [
       `${half} raises`, 'reported', 'broke: five', 'poll "", with a server', 'failed, closed: false',
-      // From here on the page may have left the game, and the server takes nothing from it.
-      'poll "", without a server', 'poll "", without a server',
+      // Another server's page may have left the game already, and the server takes nothing from it.
+      'poll "", without a server', 'poll "", without a server', 'parted, closed: true',
     ]);
     assert.deepEqual(outcome, ['failed', true]);
   });
@@ -97,6 +98,6 @@ test('others who never answer are told for a while', async (t) => {
 
 test('where Python is broken as a whole the links are closed at once, and the page is told why it began', async (t) => {
   const { done, outcome } = await broken(t, { more: { broke: () => { throw new Error('fatal'); } } });
-  assert.deepEqual(done, ['advance raises', 'reported', 'reported', 'failed, closed: true']);
+  assert.deepEqual(done, ['advance raises', 'reported', 'reported', 'failed, closed: true', 'parted, closed: true']);
   assert.deepEqual(outcome, ['failed', true]);
 });
