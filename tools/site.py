@@ -60,8 +60,12 @@ def distribution() -> Path:
     packages = distributions.locked(NEWEST, [half / micropip.name], half)
     distributions.write_lock(NEWEST, packages, half / "pyodide-lock.json")
     compress(half)  # once, for all sites
-    shutil.rmtree(folder, ignore_errors=True)
-    half.replace(folder)
+    try:
+        half.replace(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+        shutil.rmtree(half)  # somebody else has made it meanwhile, and takes links from it
     return folder
 
 

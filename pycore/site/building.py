@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -104,14 +106,33 @@ def build(
         (half / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
         finish(half)
         compress(half)
-        shutil.rmtree(folder, ignore_errors=True)
-        half.replace(folder)
+        exchange(folder, half, folder.with_name(f"{folder.name}.old-{os.getpid()}"))
     except OSError as error:
         raise SiteFailed(f"the site cannot be written to {folder}: {error}") from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
     say(f"{folder} is built")
     return folder
+
+
+def exchange(folder: Path, half: Path, old: Path) -> None:
+    """Put what was built, `half`, in the place of what was, which is `old` for a moment.
+
+    By renames, since removing a site takes as long as a page needs to ask for a file that is not there any more. Of two
+    that build at once one is left, whole.
+    """
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        folder.replace(old)
+    try:
+        half.replace(folder)
+    except OSError as error:
+        # Where another build was faster, its site is as new as ours.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) and not folder.is_dir():
+            old.replace(folder)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _page(half: Path, page: Path | None, study: Study) -> None:
