@@ -4,7 +4,7 @@
   const tricks = {
     /** Nothing crosses the web socket and the data channels in either direction, and no connection is closed by it. */
     stalled: false,
-    /** @type {{name: string, part: 'request' | 'answer'} | null} the next one of this name is lost */
+    /** @type {{name: string, part: 'request' | 'answer', after: number} | null} of this name, the one after so many is lost */
     lose: null,
     lost: [],
     /** What RTCPeerConnections were made with. */
@@ -40,7 +40,7 @@
         return;
       }
       const found = typeof data === 'string' ? /^4[25](?:(\d+)-)?(\d+)\["(\w+)"/.exec(data) : null;
-      if (found !== null && found[3] === tricks.lose?.name) {
+      if (found !== null && found[3] === tricks.lose?.name && tricks.lose.after-- === 0) {
         tricks.lost.push(`${tricks.lose.part} of ${found[3]}`);
         if (tricks.lose.part === 'request') this.#losing = Number(found[1] ?? 0);
         else this.#ack = `43${found[2]}[`;

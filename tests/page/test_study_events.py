@@ -228,14 +228,15 @@ env = Verbose()
 
 
 def test_data_that_the_server_did_not_get_or_did_not_confirm_is_sent_again(start: Start) -> None:
-    """One page's episode is lost on its way, the other's acknowledgement: both are stored once, the page goes on.
+    """A part of one page's episode is lost on its way, the other's acknowledgement: both are stored once, the page goes on.
 
-    The episode is larger than the million bytes that the server takes in one message, so it comes in parts.
+    The episode is larger than the million bytes that the server takes in one message, so it comes in parts. The second
+    one is lost, which is waited for as long as it may take on a slow line.
     """
     study = start(binding=VERBOSE)
     ann, bob = study.players("ann", "bob", prepare=tricks)
-    ann.page.evaluate("window.tricks.lose = {name: 'emit_episode_data', part: 'request'}")
-    bob.page.evaluate("window.tricks.lose = {name: 'emit_episode_data', part: 'answer'}")
+    ann.page.evaluate("window.tricks.lose = {name: 'emit_episode_data', part: 'request', after: 1}")
+    bob.page.evaluate("window.tricks.lose = {name: 'emit_episode_data', part: 'answer', after: 1}")
     study.finish(ann, bob)
     tables = []
     for who, part in ((ann, "request"), (bob, "answer")):

@@ -29,6 +29,26 @@ export function pauseAfter(pauses, attempts) {
   return pauses[Math.min(attempts, pauses.length) - 1] ?? 0;
 }
 
+/**
+ * About what crosses the line for a payload, in characters; socket.io sends binary data as they are.
+ *
+ * @param {unknown} data
+ * @returns {number}
+ */
+function sizeOf(data) {
+  let binary = 0;
+  // What lies at the key, not what its toJSON makes of it: the host page's packer gives its bytes one.
+  /** @this {any} @param {string} key @param {unknown} value */
+  function asText(key, value) {
+    const given = this[key];
+    if (!ArrayBuffer.isView(given) && !(given instanceof ArrayBuffer)) return value;
+    binary += given.byteLength;
+    return null;
+  }
+  const text = JSON.stringify(data ?? {}, asText);
+  return text.length + binary;
+}
+
 export class Outgoing {
   #client;
   #patience;
@@ -38,7 +58,7 @@ export class Outgoing {
   /**
    * @param {Client} client
    * @param {number} patience ms for which an acknowledgement is waited for, beside what the way there takes
-   * @param {number} pace of a slow line, in characters a second
+   * @param {number} pace of a slow line, in characters (of binary data: bytes) a second
    */
   constructor(client, patience, pace) {
     this.#client = client;
@@ -76,7 +96,7 @@ export class Outgoing {
    */
   request(event, data) {
     const client = this.#client;
-    const patience = this.#patience + Math.ceil((1000 * JSON.stringify(data ?? {}).length) / this.#pace);
+    const patience = this.#patience + Math.ceil((1000 * sizeOf(data)) / this.#pace);
     return new Promise((resolve, reject) => {
       if (!client.connected) {
         reject(new PageError('socket-disconnected', `${event} could not be sent: no connection to the server`));

@@ -56,6 +56,17 @@ test('what is large is waited for as long as it takes on a slow line, so that it
   await sent;
 });
 
+test('binary data are waited for by their bytes, wherever they lie', async () => {
+  const { client, out } = world();
+  const bytes = Object.assign(new Uint8Array(20_000), { toJSON() { return [...this]; } });
+  const data = { episode: 0, packed: [bytes, new ArrayBuffer(10_000)], some: new Uint8Array(new ArrayBuffer(9000), 0, 2000) };
+  const sent = out.request('emit_episode_data', data);
+  const [[patience]] = client.waits;
+  assert.ok(patience >= 37_000 && patience < 37_100, String(patience));
+  client.reply(null, { status: 'ok' });
+  await sent;
+});
+
 test('a request without a connection is refused at once, and never goes out', async () => {
   const { client, out } = world(false);
   await assert.rejects(out.request('pycore_records', {}), { code: 'socket-disconnected' });
