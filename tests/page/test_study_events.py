@@ -228,7 +228,7 @@ env = Verbose()
 
 
 def test_data_that_the_server_did_not_get_or_did_not_confirm_is_sent_again(start: Start) -> None:
-    """A part of one page's episode is lost on its way, the other's acknowledgement: both are stored once, the page goes on.
+    """A part of one episode is lost on its way, another acknowledgement: both are stored once, the pages go on.
 
     The episode is larger than the million bytes that the server takes in one message, so it comes in parts. The second
     one is lost, which is waited for as long as it may take on a slow line.
