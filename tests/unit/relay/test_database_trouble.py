@@ -116,7 +116,7 @@ def test_a_process_ends_though_its_database_answers_nothing(
         with running(tmp_path, database=postgres.database()) as relay:
             asyncio.run(go(relay))
             began = time.monotonic()
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 15.0
     finally:
         postgres.thaw()
 
