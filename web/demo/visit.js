@@ -140,7 +140,7 @@ export class Visit {
   }
 
   leave() {
-    this.#leaveGame();
+    this.socket.emit('leave_game', {});
     this.#enter('start');
     screens.show('start');
   }
@@ -247,7 +247,7 @@ export class Visit {
         onNews: (news) => this.#onNews(news, hud),
         onHud: (data) => this.#onHud(data, hud),
         onFailed: (error) => this.#onFailed(error),
-        onParted: () => this.#leaveGame(),
+        onParted: () => this.socket.emit('leave_game', {}),
         onOver: () => this.#finish(),
       });
       this.#game = page.pycoreGame = game;
@@ -257,12 +257,8 @@ export class Visit {
       game.start();
     } catch (error) {
       this.#onFailed(error);
-      this.#leaveGame();
+      this.socket.emit('leave_game', {});
     }
-  }
-
-  #leaveGame() {
-    this.socket.emit('leave_game', {});
   }
 
   /** @param {import('./hud.js').HudData} data @param {Hud} hud */
