@@ -188,6 +188,8 @@ def test_a_wheel_compiled_for_another_python_is_replaced_by_the_plain_one(double
     manifest = json.loads((double_site / "manifest.json").read_text())
     page = open_page("about:blank")
     page.route("**/manifest.json", lambda route: route.fulfill(json=manifest | {"compiled_wheel": "wheels/other.whl"}))
+    # The site's own manifest does not name it, so the relay has no such file for strangers.
+    page.route("**/other.whl", lambda route: route.fulfill(path=double_site / "wheels" / "other.whl"))
     warnings = []
     page.on("console", lambda m: warnings.append(m.text) if m.type == "warning" else None)
     page.goto(relay.url)
