@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pycore.cli.care import forget_subject, keep_copy
 from pycore.cli.spelled import say, spelled
 from pycore.cli.told import DATABASE, told
+from pycore.errors import UsageError
 from pycore.relay import missing_extra
 
 if TYPE_CHECKING:
     from pycore.relay.export import GameData
 
 
-@click.command(short_help="List the stored games, or write their files.")
+@click.command(short_help="List the stored games, write their files, copy the database, or forget a subject.")
 @click.option(
     "--database",
     default=DATABASE,
@@ -31,17 +33,48 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path), metavar="DIR",
     help="Write the files there: of the one game, or of each game in a folder of its own.",
 )  # fmt: skip
+@click.option(
+    "--pseudonyms", "key", type=click.Path(path_type=Path), metavar="KEYFILE",
+    help="Names in the place of subject ids, the same as long as the file with their key is; it is made if need be.",
+)  # fmt: skip
+@click.option(
+    "--backup", type=click.Path(path_type=Path), metavar="FILE",
+    help="Copy the database there, whole, also while the server runs.",
+)  # fmt: skip
+@click.option(
+    "--forget", metavar="SUBJECT", help="Say what is stored of a subject; with --yes, remove it and who it was.",
+)  # fmt: skip
+@click.option("--whole-games", is_flag=True, help="With --forget: its games with all that anybody stored of them.")
+@click.option("--stopped", is_flag=True, help="With --forget: the server does not run, so that it can undo nothing.")
+@click.option("--yes", is_flag=True, help="With --forget: do it.")
 @told
-def data(database: str, game: str | None, out: Path | None) -> None:
-    """List the stored games, or export their metrics and trajectories as they were sent."""
+def data(
+    database: str, game: str | None, out: Path | None, key: Path | None, backup: Path | None, forget: str | None,
+    whole_games: bool, stopped: bool, yes: bool,
+) -> None:  # fmt: skip
+    """List the stored games, or export their metrics and trajectories as they were sent; copy the database; or remove
+    what is stored of a subject.
+    """
     try:
         from pycore.relay.export import export_game, list_games
         from pycore.relay.store import DataStore
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
+    if forget is None and (whole_games or stopped or yes):
+        raise UsageError("--whole-games, --stopped and --yes say how to --forget a subject; name that one")
+    if (forget is not None or backup is not None) and (game or out or key or (forget is not None and backup)):
+        raise UsageError("--backup and --forget are done by themselves; leave the other options out")
+    if backup is not None:
+        keep_copy(database, backup)
+        return
+    if forget is not None:
+        forget_subject(database, forget, whole=whole_games, stopped=stopped, yes=yes)
+        return
     store = DataStore(database, create=False)
     try:
         found = list_games(store, game)
+        if key is not None:
+            _rename(found, key, out)
         if not found:
             click.echo("no games are stored yet")
         for item in found:
@@ -58,6 +91,16 @@ def data(database: str, game: str | None, out: Path | None) -> None:
         say(f"incomplete: game {game_id}, player {player}: {lost} missing", err=True)
     if gaps:
         raise SystemExit(1)
+
+
+def _rename(found: list[GameData], key: Path, out: Path | None) -> None:
+    """Have the games have names in the place of subject ids."""
+    from pycore.relay.pseudonyms import KeyedPseudonyms
+
+    names = KeyedPseudonyms.of_file(key, out)
+    for item in found:
+        if item.row is not None:
+            item.row["subjects"] = json.dumps(names.replaced(item.row, json.loads(item.row["subjects"])))
 
 
 def _gaps(game: GameData) -> list[tuple[str, str]]:

@@ -241,6 +241,28 @@ class DataStore:
 
         return self._guarded(rows)
 
+    def write(self, work: Callable[[sa.Connection], None]) -> None:
+        """Change something, all or nothing, and leave nothing of what was removed in a SQLite file. For commands, which
+        have no event loop. Raises `StoreFailed`."""
+        lite = self._engine.dialect.name == "sqlite"
+
+        def change() -> None:
+            with self._engine.connect() as connection:
+                if lite:
+                    connection.exec_driver_sql("PRAGMA secure_delete=ON")
+                    connection.commit()
+                with connection.begin():
+                    work(connection)
+            if lite:
+                # What is overwritten lies in the log until then; a server that reads meanwhile does it later.
+                raw = self._engine.raw_connection()
+                try:
+                    raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                finally:
+                    raw.close()
+
+        self._guarded(change)
+
     def piece(self, game_id: str, player: str, episode: int, revision: int, first: int) -> bytes:
         """The rows of one piece of a trajectory. Blocks. Raises `StoreFailed`."""
         of = pieces.c
