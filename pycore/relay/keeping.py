@@ -23,6 +23,7 @@ from pycore.relay.uploads import (
     read_records,
     read_rows,
 )
+from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
 
 log = logging.getLogger("pycore.relay")
@@ -41,12 +42,14 @@ class Keeping:
         limits: Limits,
         *,
         watching: Watching | None,
+        visits: Visits,
         note_games: Callable[[], None],
     ) -> None:
         self._lobby = lobby
         self._store = store
         self._limits = limits
         self._watching = watching
+        self._visits = visits
         self._note_games = note_games
         self._pending_bytes = 0
         self.handlers: dict[str, Handler] = {
@@ -61,15 +64,17 @@ class Keeping:
         return await self._keep(
             sid,
             lambda: read_metrics(payload, self._limits),
-            self._put_metrics,
+            lambda seat, store: self._put_metrics(sid, seat, store),
         )
 
-    async def _put_metrics(self, seat: Seat, store: Store) -> None:
+    async def _put_metrics(self, sid: str, seat: Seat, store: Store) -> None:
         now = time.time()
         await self._store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
         if self._watching is not None and store.so_far:
             self._watching.said(store.game_id, str(seat.player), now, store.data)
-        if store.episode == WHOLE and self._lobby.owners.finished(store.game_id, seat, now):
+        if store.episode == WHOLE:
+            await self._visits.ended(store.game_id, seat, store.data, sid, now)
+            self._lobby.owners.finished(store.game_id, seat, now)
             self._note_games()
 
     async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from pycore.relay.door import CLOSED, Door
 from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
-from pycore.relay.owners import Owners
+from pycore.relay.outcomes import EXCLUDED, FAILED, WAITED_IN_VAIN, Outcome, SentOn, person_of
+from pycore.relay.owners import Owners, outcome_for
 from pycore.relay.pairing import Pairing
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.recruiting import Recruiting
@@ -56,6 +57,8 @@ class Lobby:
             recruiting=recruiting or Recruiting(), replace=self._replace, holder=self._holder,
         )  # fmt: skip
         self._waiting = self.pairing.waiting
+        self.sent_on = SentOn(self.pairing.recruiting.next_of)
+        self._decided: list[tuple[Outcome, str]] = []
         self.owners = Owners(self.games, limits)
 
     # Sockets
@@ -129,6 +132,10 @@ class Lobby:
             returns = self._return(connection, now, wall, wish.game_id)
             return connection.place("restored" if returns else "over"), out + returns
         restored = self._rebind(connection, now) or self._return(connection, now, wall)
+        sent_on = self.sent_on.of(person_of(connection.subject_id, connection.session))
+        if not restored and sent_on is not None:
+            told = self.sent_on.told(sent_on)
+            return {**connection.place("done"), **told}, [*out, Outgoing(sid, "outcome", told)]
         if not restored:
             out += self.pairing.take_place(connection, wish, now, wall)
             restored = self._return(connection, now, wall)
@@ -163,10 +170,36 @@ class Lobby:
         until = room.kept_until(seat, now) or now + room.kept_s
         return {"status": "ok", "kept": True, "ms_remaining": max(0, round(1000 * (until - now)))}
 
-    def leave(self, sid: str, now: float, wall: float) -> list[Outgoing]:
-        """Out of the queue, or out of the game for good. Leaving nothing is no error."""
+    def leave(self, sid: str, now: float, wall: float, *, excluded: bool = False) -> list[Outgoing]:
+        """Out of the queue, or out of the game for good. Leaving nothing is no error. `excluded`: the study's page
+        excludes its participant."""
         connection = self._take(sid, "others", now)
+        if excluded:
+            self._came_to(connection, EXCLUDED, now, wall)
         return self._leave_place(connection, now, wall)
+
+    def failed(self, sid: str, now: float, wall: float) -> None:
+        """A page that has a seat cannot go on."""
+        connection = self._connections.get(sid)
+        if connection is not None and connection.seat is not None and connection.seat.outcome is None:
+            self._came_to(connection, FAILED, now, wall)
+
+    def take_decided(self) -> list[tuple[Outcome, str]]:
+        """What visits came to since the last time, and whose socket is to be told."""
+        decided, self._decided = self._decided, []
+        return decided
+
+    def asks_of(self, sid: str, wish: Join) -> str | None:
+        """Who it is that asks for a game, if that may have been sent on before and the database has to say it."""
+        connection = self._connections.get(sid)
+        if connection is None or not self.pairing.recruiting.next:
+            return None
+        subject = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
+        session = wish.session_id or connection.session_id
+        if subject is None and session is None:
+            return None
+        person = person_of(subject, digest(session or ""))
+        return None if self.sent_on.of(person) else person
 
     def action(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
         """An input over the fallback path."""
@@ -218,6 +251,9 @@ class Lobby:
     def tick(self, now: float, wall: float) -> list[Outgoing]:
         """What time alone brings: ends of grace, of waiting, of remembering. A few times a second."""
         changes = self._waiting.look(now)
+        for connection, waited in changes.in_vain:
+            person, subject = person_of(connection.subject_id, connection.session), connection.subject_id
+            self._decided.append((Outcome(person, subject, WAITED_IN_VAIN, waited, wall), connection.sid))
         return self.games.tick(now, wall) + changes.out + self.pairing.begin(now, wall)
 
     # What is asked from outside
@@ -304,6 +340,19 @@ class Lobby:
         if self._waiting.leave(connection.sid):
             return self._waiting.tell(now)
         return [] if room is None or seat is None else self.games.leave(room, seat, now, wall)
+
+    def _came_to(self, connection: Connection, code: str, now: float, wall: float) -> None:
+        """An outcome that is decided here, of who waits or has a seat."""
+        room, seat = connection.room, connection.seat
+        if room is not None and seat is not None:
+            seat.outcome = code
+            room.note_change()
+            self._decided.append((outcome_for(room, seat, wall), connection.sid))
+            return
+        since = connection.waiting_since
+        person = person_of(connection.subject_id, connection.session)
+        if since is not None:
+            self._decided.append((Outcome(person, connection.subject_id, code, now - since, wall), connection.sid))
 
     def _holder(self, seat: Seat) -> Connection | None:
         """Whoever sits in a seat."""

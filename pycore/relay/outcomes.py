@@ -7,8 +7,12 @@ written down before anybody is told; and whoever has been sent on with one gets 
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pycore.relay.seats import digest
 
 COMPLETED: Final = "completed"
 WAITED_IN_VAIN: Final = "waited_in_vain"
@@ -16,6 +20,9 @@ PARTNER_LEFT: Final = "partner_left"
 EXCLUDED: Final = "excluded"
 FAILED: Final = "failed"
 OUTCOMES: Final = (COMPLETED, WAITED_IN_VAIN, PARTNER_LEFT, EXCLUDED, FAILED)
+
+REMEMBERED: Final = 20_000
+"""People who were sent on; of others the database is asked."""
 
 _BY_REASON: Final = {
     "complete": COMPLETED, "stop": COMPLETED,
@@ -46,6 +53,47 @@ class Outcome:
     def row(self) -> dict[str, Any]:
         """As the database has it."""
         return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Outcome:
+        """From a row of the database."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+
+class SentOn:
+    """Who was sent on, and with what: so far as it is known to this process."""
+
+    def __init__(self, next_of: Callable[[str, str | None], str | None]) -> None:
+        """`next_of`: the address to which the study sends somebody with that outcome and subject; None: to none."""
+        self._next_of = next_of
+        self._known: OrderedDict[str, Outcome] = OrderedDict()
+
+    def of(self, person: str) -> Outcome | None:
+        """The outcome with which somebody was sent on."""
+        return self._known.get(person)
+
+    def remember(self, outcome: Outcome) -> None:
+        """It is written down."""
+        if outcome.final:
+            self._known[outcome.person] = outcome
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+
+    def row(self, outcome: Outcome) -> dict[str, Any]:
+        """As the database is given it: final if it sends somebody on."""
+        return outcome.row() | {"final": self._next_of(outcome.outcome, outcome.subject) is not None}
+
+    def told(self, outcome: Outcome) -> dict[str, Any]:
+        """What a page is told, by the event `outcome`."""
+        return {
+            "outcome": outcome.outcome, "waited_s": round(outcome.waited_s, 1),
+            "next": self._next_of(outcome.outcome, outcome.subject),
+        }  # fmt: skip
+
+
+def person_of(subject: str | None, session: str) -> str:
+    """Who somebody is: by the subject id where one is known, otherwise by the session, a digest."""
+    return session if subject is None else digest(f"subject {subject}")
 
 
 def outcome_of(reason: str | None, loads: int = 0) -> str:

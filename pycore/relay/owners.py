@@ -6,6 +6,8 @@ from pycore.relay.connections import Connection
 from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
+from pycore.relay.outcomes import EXCLUDED, Outcome, outcome_of, person_of
+from pycore.relay.rooms import Room
 from pycore.relay.seats import LateSeats, Seat, digest
 from pycore.relay.uploads import Store
 
@@ -44,7 +46,24 @@ class Owners:
         room = self._games.room(game_id)
         return room is not None and seat in room.seats and room.finish(seat.player, wall)
 
+    def came_to(self, game_id: str, seat: Seat, reason: str | None, wall: float) -> Outcome | None:
+        """What a game came to for a seat of it, by why its session ended; None of a game that is not remembered."""
+        room = self._games.room(game_id)
+        if room is None or seat not in room.seats:
+            return None
+        if seat.outcome != EXCLUDED:
+            seat.outcome = outcome_of(reason, seat.loads)
+            room.note_change()
+        return outcome_for(room, seat, wall)
+
     def _charge(self, seat: Seat, store: Store) -> None:
         if seat.stored_bytes + store.size > self._limits.stored_bytes:
             raise Refused("too_large", f"one player may store {self._limits.stored_bytes} bytes of a game")
         seat.stored_bytes += store.size
+
+
+def outcome_for(room: Room, seat: Seat, wall: float) -> Outcome:
+    """The outcome of a seat that has one."""
+    assert seat.outcome is not None
+    person = person_of(seat.subject_id, seat.session)
+    return Outcome(person, seat.subject_id, seat.outcome, seat.waited_s, wall, room.game_id, str(seat.player))

@@ -17,6 +17,7 @@ from pycore.errors import PycoreError
 from pycore.relay.lobby import Lobby
 from pycore.relay.seats import digest
 from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.visits import sent_on_before
 from pycore.relay.written import Written, find, room_of
 
 log = logging.getLogger("pycore.relay")
@@ -79,13 +80,16 @@ class Recall:
                 return self._unsure.pop(sid, None) is not None
         return False
 
-    async def joins(self, sid: str, session_id: str | None) -> bool:
-        """The same for a session that joins; false: the database does not say."""
-        if session_id is None or self._asked.get(sid) == session_id:
+    async def joins(self, sid: str, session_id: str | None, person: str | None = None) -> bool:
+        """The same for a session that joins; false: the database does not say. `person`: whose outcome it is to say as
+        well, if there is one (`pycore.relay.outcomes`)."""
+        if person is None and (session_id is None or self._asked.get(sid) == session_id):
             return True
         decided = self._joining[sid] = asyncio.get_running_loop().create_future()
         try:
-            return await self._knows(sid, session_id)
+            if person is not None and self._store.lasts:
+                await self._sent_on(person)
+            return session_id is None or await self._knows(sid, session_id)
         finally:
             del self._joining[sid]
             if not decided.done():
@@ -118,6 +122,19 @@ class Recall:
         if written is not None and self._lobby.games.room(written.game["game_id"]) is None:
             self._take_up(written)
         return True
+
+    async def _sent_on(self, person: str) -> None:
+        """Have the lobby know whether somebody was sent on. If the database does not say it, they may play: it gives
+        nobody a second outcome."""
+        loop = asyncio.get_running_loop()
+        question = loop.run_in_executor(self._thread, sent_on_before, self._store, person)
+        try:
+            found = await asyncio.wait_for(question, PATIENCE_S)
+        except (StoreFailed, TimeoutError) as error:
+            log.error("whether somebody was sent on could not be read: %s", error or "no answer")
+            return
+        if found is not None:
+            self._lobby.sent_on.remember(found)
 
     def _take_up(self, written: Written) -> None:
         game_id = written.game["game_id"]

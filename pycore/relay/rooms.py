@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
+from pycore.relay.outcomes import FAILED
 from pycore.relay.payloads import Action, Signal
 from pycore.relay.seats import PlayerId, Seat, pseudonym
 
@@ -314,6 +315,7 @@ class Room:
 
     def _end_seat(self, seat: Seat, farewell: tuple[str, dict[str, Any]], now: float, wall: float) -> None:
         seat.gone = True
+        seat.outcome = seat.outcome or FAILED
         seat.farewell = farewell
         seat.mailbox.empty()
         self._changed = True

@@ -83,6 +83,8 @@ class Seat:
     """When its player began to wait for the game, s on the lobby's clock."""
     waited_s: float = 0.0
     """For how long."""
+    outcome: str | None = None
+    """What the game came to for its player; None: nobody can say yet."""
     inputs: int = 0
     stored_bytes: int = 0
     heard_at: float | None = None

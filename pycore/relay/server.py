@@ -20,7 +20,7 @@ from typing import Any
 
 import socketio
 
-from pycore.relay.fields import Refused
+from pycore.relay.fields import Refused, fields_of, flag_of
 from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
@@ -32,6 +32,7 @@ from pycore.relay.payloads import read_failure, read_join, read_parting
 from pycore.relay.recall import Recall
 from pycore.relay.sender import Sender, Tasks
 from pycore.relay.store import DataStore
+from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
 from pycore.relay.wire import REFUSED, Unread, answer_text, packet_class, read_event
 
@@ -47,6 +48,9 @@ CLOSED_BY = "pycore.closed_by"
 """In a connection's scope: the code with which its WebSocket was closed."""
 GOING_AWAY = 1001
 """A browser closes a page's WebSockets with it when the page is left or loaded again."""
+
+FAILS = ("begin", "game")
+"""Where a page says that it failed when that is the end of its game."""
 
 UNSURE = "the database does not say whether that game goes on; try again"
 
@@ -89,7 +93,10 @@ class RelayServer:
         )
         self._sender = Sender(self.sio, self._tasks, limits, self._came, lambda size: noticed.crossed(went=size))
         self.load = Load(limits.busy_s, limits.shed_s)
-        keeping = Keeping(lobby, store, limits, watching=watching, note_games=self._note_games)
+        self._visits = Visits(lobby, store, self._sender.put)
+        keeping = Keeping(
+            lobby, store, limits, watching=watching, visits=self._visits, note_games=self._note_games
+        )  # fmt: skip
         self.sio.on("connect", self._on_connect)
         self.sio.on("disconnect", self._on_disconnect)
         self.sio.on("*", self._on_event)
@@ -279,7 +286,7 @@ class RelayServer:
     async def _join(self, sid: str, payload: Any) -> dict[str, Any]:
         wish = read_join(payload, self.limits)
         session = wish.session_id or self.lobby.session_of(sid)
-        if not await self._recall.joins(sid, session) and wish.game_id is not None:
+        if not await self._recall.joins(sid, session, self.lobby.asks_of(sid, wish)) and wish.game_id is not None:
             raise Refused("store_failed", UNSURE)
         reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
         self._sender.put(out)
@@ -287,7 +294,8 @@ class RelayServer:
         return reply
 
     def _leave(self, sid: str, payload: Any) -> dict[str, Any]:
-        self._sender.put(self.lobby.leave(sid, time.monotonic(), time.time()))
+        excluded = payload is not None and flag_of(fields_of(payload), "excluded")
+        self._sender.put(self.lobby.leave(sid, time.monotonic(), time.time(), excluded=excluded))
         self._note_games()
         return {"status": "ok"}
 
@@ -329,6 +337,9 @@ class RelayServer:
         connection = self.lobby.may_store(sid, time.monotonic())
         failure = read_failure(payload, self.limits)
         self._noticed.page_failed(connection.subject_id or self.lobby.subject_of(failure.query), failure)
+        if failure.where in FAILS:
+            self.lobby.failed(sid, time.monotonic(), time.time())
+            self._note_games()
         return {"status": "ok"}
 
     # Inside
@@ -337,4 +348,6 @@ class RelayServer:
         """Have what changed of games written down. They go on if that fails: it is tried until it is."""
         changed = self.lobby.games.take_changed()
         self.ledger.note(changed)
+        for outcome, sid in self.lobby.take_decided():
+            self._tasks.start(self._visits.until_decided(outcome, sid))
         self._noticed.games(changed)

@@ -28,7 +28,7 @@ from pycore.errors import PycoreError, UsageError
 from pycore.relay.database_file import DatabaseFile, file_of
 from pycore.relay.databases import Database, cause, shown
 from pycore.relay.seats import digest
-from pycore.relay.tables import connections, experienced, games, leases, metrics, pieces, records, seats
+from pycore.relay.tables import connections, experienced, games, leases, metrics, outcomes, pieces, records, seats
 from pycore.relay.uploads import Piece
 from pycore.relay.versions import TABLE, bring_up_to_date
 
@@ -37,8 +37,8 @@ T = TypeVar("T")
 log = logging.getLogger("pycore.relay")
 
 __all__ = [
-    "DataStore", "Fence", "Fenced", "StoreFailed", "connections", "experienced", "games", "metrics", "pieces",
-    "records", "seats",
+    "DataStore", "Fence", "Fenced", "StoreFailed", "connections", "experienced", "games", "metrics", "outcomes",
+    "pieces", "records", "seats",
 ]  # fmt: skip
 
 FAILED_S: Final = 30.0
@@ -148,6 +148,20 @@ class DataStore:
                 return found
 
         return await self._look(read)
+
+    async def put_outcome(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What a participant's visit came to, with the game's seat where it is of one; returns what stands, which is
+        the first with which it was sent on."""
+        seat = sa.and_(seats.c.game_id == row["game_id"], seats.c.player == row["player"])
+
+        def put() -> dict[str, Any]:
+            with self._engine.begin() as connection:
+                connection.execute(self._upsert(outcomes, row, sa.not_(outcomes.c.final)))
+                connection.execute(seats.update().where(seat).values(outcome=row["outcome"]))
+                query = sa.select(outcomes).where(outcomes.c.person == row["person"])
+                return dict(connection.execute(query).mappings().one())
+
+        return await self._run(put)
 
     async def put_metrics(
         self, game_id: str, player: str, episode: int, data: str, wall: float, so_far: bool = False

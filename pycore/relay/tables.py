@@ -29,7 +29,22 @@ seats = sa.Table(
     sa.Column("page", sa.String(64), comment="SHA-256 of what the load of its page is known by"),
     sa.Column("loads", sa.Integer, nullable=False, server_default="0", comment="how often its page was loaded again"),
     sa.Column("gone", sa.Text, comment="JSON: how the others were told that the player is gone; null: it is not"),
+    sa.Column("waited_s", sa.Float, comment="for how long the game was waited for, s"),
+    sa.Column("outcome", sa.String(32), comment="what the game came to; null: not known"),
     sa.Index("seats_of_a_session", "session"),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    _tables,
+    sa.Column("person", sa.String(64), primary_key=True, comment="SHA-256 of the subject id, or of the session id"),
+    sa.Column("subject", sa.Text, comment="subject id"),
+    sa.Column("outcome", sa.String(32), nullable=False),
+    sa.Column("waited_s", sa.Float, nullable=False, comment="for how long a game was waited for, s"),
+    sa.Column("decided", sa.Float, nullable=False, comment="Unix time, s"),
+    sa.Column("game_id", sa.String(64), comment="null: there was none"),
+    sa.Column("player", sa.String(128)),
+    sa.Column("final", sa.Boolean, nullable=False, comment="it was sent on with it, and gets no other one"),
 )
 
 metrics = sa.Table(

@@ -63,6 +63,7 @@ def seat_rows(room: Room) -> list[Row]:
         {
             "game_id": room.game_id, "player": str(seat.player), "session": seat.session, "page": seat.page,
             "loads": seat.loads, "gone": None if seat.farewell is None else json.dumps(seat.farewell),
+            "waited_s": round(seat.waited_s, 3), "outcome": seat.outcome,
         }
         for seat in room.seats
     ]  # fmt: skip
@@ -103,7 +104,7 @@ def room_of(written: Written, limits: Limits, now: float) -> Room:
         farewell = _farewell(player, row, written)
         of.append(Seat(
             player, row["session"], subjects.get(str(player)), None, Mailbox(limits), row["page"], row["loads"],
-            gone=farewell is not None, farewell=farewell,
+            gone=farewell is not None, farewell=farewell, waited_s=row["waited_s"] or 0.0, outcome=row["outcome"],
         ))  # fmt: skip
     room = Room(
         game["game_id"], game["seed"], of, limits, game["started"], players, sent, settings,

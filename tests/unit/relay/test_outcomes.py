@@ -1,0 +1,285 @@
+"""What each participant's visit comes to: decided from evidence, written down, told once, and where to go then."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from people_support import People
+from relay_support import Client, Relay, running
+
+from pycore.relay.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, outcome_of
+from pycore.relay.recruiting import Recruiting
+from pycore.session.topics.over import REASONS
+
+NEXT = "https://panel.example.org/{outcome}?who={subject}"
+WHOLE = -1
+
+
+def metrics(game: str, player: int, reason: str, **more: Any) -> dict[str, Any]:
+    """The last store of a session that ended so."""
+    text = f'{{"gameId":"{game}","end":{{"reason":"{reason}"}}}}'
+    return {"game_id": game, "player_id": player, "episode": WHOLE, "metrics": text, **more}
+
+
+def rows(relay: Relay, query: str) -> list[tuple[Any, ...]]:
+    """What the database says."""
+    with sqlite3.connect(relay.folder / "study.db") as database:
+        return database.execute(query).fetchall()
+
+
+async def written(relay: Relay, query: str, *expected: tuple[Any, ...]) -> None:
+    """Wait until the database says this: what changes of a game is written beside it."""
+    deadline = time.monotonic() + 5
+    while (found := rows(relay, query)) != list(expected):
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.02)
+
+
+async def two(relay: Relay, *queries: str) -> tuple[list[Client], str]:
+    """Two pages in one game, with these addresses."""
+    clients = [await Client(relay.url).connect() for _ in range(2)]
+    for number, client in enumerate(clients):
+        query = queries[number] if number < len(queries) else ""
+        await client.call("join_game", {"session_id": f"{time.monotonic_ns()}", "query": query})
+    game = ""
+    for client in clients:
+        game = (await client.get("start_game"))["game_id"]
+    return clients, game
+
+
+@pytest.fixture(scope="module")
+def sending(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    """A relay of a study that sends everybody on."""
+    with running(tmp_path_factory.mktemp("sending"), recruiting={"next": NEXT}) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("reason", "loads", "code"),
+    [
+        ("complete", 0, "completed"), ("stop", 0, "completed"), ("player_left", 0, "partner_left"),
+        ("no_return", 0, "partner_left"), ("no_return", 1, "failed"), ("dropped", 0, "failed"),
+        ("desync", 0, "failed"), ("error", 0, "failed"), (None, 0, "failed"), ("whatever", 0, "failed"),
+        ("focus_loss_timeout", 0, "excluded"), ("partner_exclusion", 0, "partner_left"),
+    ],
+)  # fmt: skip
+def test_an_outcome_follows_from_why_the_session_ended(reason: str | None, loads: int, code: str) -> None:
+    """By the words of the metrics."""
+    assert outcome_of(reason, loads) == code
+
+
+def test_every_reason_has_an_outcome() -> None:
+    """Whatever a session ends by."""
+    assert {outcome_of(reason) for reason in REASONS} <= set(OUTCOMES)
+
+
+def test_who_has_played_to_the_end_is_told_where_to_go_once_the_data_are_there(sending: Relay) -> None:
+    """With the subject in the address; a page that is loaded again is told the same, and gets no other game."""
+
+    async def go() -> None:
+        (one, other), game = await two(sending, "?PROLIFIC_PID=a%20b%26c", "?PROLIFIC_PID=bert")
+        assert await one.call("p2p_session_metrics", metrics(game, 0, "complete")) == {"status": "ok"}
+        told = await one.get("outcome")
+        assert told["outcome"] == "completed"
+        assert told["next"] == "https://panel.example.org/completed?who=a%20b%26c"
+        # Whatever is stored or claimed afterwards: the first word stands.
+        await one.call("p2p_session_metrics", metrics(game, 0, "player_left"))
+        assert await one.get("outcome") == told
+        await one.close()
+        again = await Client(sending.url).connect()
+        wish = {"session_id": "another session", "query": "?PROLIFIC_PID=a%20b%26c"}
+        reply = await again.call("join_game", wish)
+        assert (reply["state"], reply["outcome"], reply["next"]) == ("done", "completed", told["next"])
+        assert await again.get("outcome") == told
+        assert sending.app.relay.lobby.health()["waiting"] == 0
+        await other.call("p2p_session_metrics", metrics(game, 1, "player_left"))
+        assert (await other.get("outcome"))["next"].endswith("/partner_left?who=bert")
+        await asyncio.gather(again.close(), other.close())
+        found = rows(sending, f"SELECT subject, outcome, final FROM outcomes WHERE game_id = '{game}' ORDER BY player")
+        assert found == [("a b&c", "completed", 1), ("bert", "partner_left", 1)]
+
+    asyncio.run(go())
+
+
+def test_an_outcome_outlives_the_server(tmp_path: Path) -> None:
+    """Whoever was sent on is sent on the same way by the next process."""
+    query = "?PROLIFIC_PID=anna"
+
+    async def play(relay: Relay) -> None:
+        clients, game = await two(relay, query)
+        await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete"))
+        await clients[0].get("outcome")
+        await asyncio.gather(*(client.close() for client in clients))
+
+    async def come_again(relay: Relay) -> None:
+        client = await Client(relay.url).connect()
+        reply = await client.call("join_game", {"session_id": "new", "query": query})
+        assert (reply["state"], reply["outcome"]) == ("done", "completed")
+        other = await Client(relay.url).connect()
+        wish = {"session_id": "newer", "query": "?PROLIFIC_PID=bert"}
+        assert (await other.call("join_game", wish))["state"] == "waiting"
+        await asyncio.gather(client.close(), other.close())
+
+    recruiting = {"next": {"completed": NEXT}}
+    with running(tmp_path, recruiting=recruiting) as relay:
+        asyncio.run(play(relay))
+    with running(tmp_path, recruiting=recruiting) as relay:
+        asyncio.run(come_again(relay))
+
+
+def test_who_waited_in_vain_is_sent_on_too(tmp_path: Path) -> None:
+    """With the seconds that it took."""
+
+    async def go(relay: Relay) -> None:
+        client = await Client(relay.url).connect()
+        await client.call("join_game", {"session_id": "s", "query": "?PROLIFIC_PID=anna"})
+        assert (await client.get("pycore_error"))["code"] == "waited_too_long"
+        told = await client.get("outcome")
+        assert (told["outcome"], told["next"]) == ("waited_in_vain", "https://x.org/anna")
+        assert 1.0 <= told["waited_s"] < 3.0
+        assert (await client.call("join_game", {"query": "?PROLIFIC_PID=anna"}))["state"] == "done"
+        await client.close()
+        (found,) = rows(relay, "SELECT subject, outcome, waited_s, game_id, final FROM outcomes")
+        assert (found[:2], found[3:]) == (("anna", "waited_in_vain"), (None, 1))
+
+    recruiting = {"waiting_limit": 1, "next": {"waited_in_vain": "https://x.org/{subject}"}}
+    with running(tmp_path, recruiting=recruiting) as relay:
+        asyncio.run(go(relay))
+
+
+def test_where_nobody_is_sent_on_everybody_may_play_again(relay: Relay) -> None:
+    """The outcome is told all the same, and each game has its own."""
+
+    async def go() -> None:
+        for reason, code in (("player_left", "partner_left"), ("complete", "completed")):
+            clients, game = await two(relay, "?PROLIFIC_PID=carl")
+            await clients[0].call("p2p_session_metrics", metrics(game, 0, reason))
+            told = await clients[0].get("outcome")
+            assert (told["outcome"], told["next"]) == (code, None)
+            await clients[0].call("leave_game", {})
+            await asyncio.gather(*(client.close() for client in clients))
+            await written(relay, f"SELECT outcome FROM seats WHERE game_id = '{game}' AND player = '0'", (code,))
+        assert rows(relay, "SELECT outcome, final FROM outcomes WHERE subject = 'carl'") == [("completed", 0)]
+
+    asyncio.run(go())
+
+
+def test_data_that_come_late_bring_their_outcome(tmp_path: Path) -> None:
+    """Of a page that closed before its data were stored: at its next visit, when no process remembers the game."""
+
+    async def play(relay: Relay) -> str:
+        clients, game = await two(relay, "?PROLIFIC_PID=anna")
+        await clients[0].call("leave_game", {})
+        await written(relay, "SELECT outcome FROM seats WHERE player = '0'", ("failed",))
+        assert rows(relay, "SELECT * FROM outcomes") == [], "nobody is told, so nothing stands"
+        await asyncio.gather(*(client.close() for client in clients))
+        return game
+
+    async def late(relay: Relay, game: str) -> None:
+        client = await Client(relay.url).connect()
+        await client.call("p2p_session_metrics", metrics(game, 0, "complete", session_id="late"))
+        told = await client.get("outcome")
+        assert (told["outcome"], told["next"]) == ("completed", "https://panel.example.org/completed?who=anna")
+        await client.close()
+        await written(relay, "SELECT outcome FROM seats WHERE player = '0'", ("completed",))
+
+    with running(tmp_path, recruiting={"next": NEXT}) as relay:
+        game = asyncio.run(play(relay))
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        secret = hashlib.sha256(b"late").hexdigest()
+        database.execute("UPDATE seats SET session = ? WHERE player = '0'", (secret,))
+    with running(tmp_path, recruiting={"next": NEXT}) as relay:
+        asyncio.run(late(relay, game))
+
+
+def test_a_database_that_does_not_write_tells_nobody_and_loses_nothing(tmp_path: Path) -> None:
+    """The page stores again; who waited in vain is told when it is written."""
+
+    async def go(relay: Relay) -> None:
+        clients, game = await two(relay)
+        # The game itself is written first.
+        await written(relay, "SELECT 1 FROM seats", (1,), (1,))
+        waiting = await Client(relay.url).connect()
+        locked = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
+        await waiting.call("join_game", {"session_id": "w"})
+        locked.execute("BEGIN EXCLUSIVE")
+        reply = await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete"))
+        assert reply["code"] == "store_failed"
+        await clients[0].quiet("outcome")
+        assert (await waiting.get("pycore_error"))["code"] == "waited_too_long"
+        await waiting.quiet("outcome")
+        locked.execute("ROLLBACK")
+        locked.close()
+        assert (await waiting.get("outcome"))["outcome"] == "waited_in_vain"
+        assert await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete")) == {"status": "ok"}
+        assert (await clients[0].get("outcome"))["outcome"] == "completed"
+        await asyncio.gather(*(client.close() for client in [*clients, waiting]))
+
+    with running(tmp_path, recruiting={"waiting_limit": 1}) as relay:
+        asyncio.run(go(relay))
+
+
+def test_a_studys_page_excludes_its_participant() -> None:
+    """In a game and in the queue; the others of the game are told that it left."""
+    people = People(next=NEXT, waiting_limit=9)
+    people.come("a", "?PROLIFIC_PID=anna")
+    people.until(4.0)
+    people.come("b", "?PROLIFIC_PID=bert")
+    people.take(people.lobby.leave("a", people.now, people.now, excluded=True))
+    assert "end_game" in people.events("b")
+    people.come("c")
+    people.until(6.0)
+    people.take(people.lobby.leave("c", people.now, people.now, excluded=True))
+    (first, sid), (second, _) = people.lobby.take_decided()
+    assert (first.outcome, first.subject, first.waited_s, sid, first.player) == (EXCLUDED, "anna", 4.0, "a", "0")
+    assert (second.outcome, second.waited_s, second.game_id) == (EXCLUDED, 2.0, None)
+    assert people.lobby.take_decided() == []
+
+
+def test_a_page_that_fails_in_its_game_has_failed_and_its_partner_has_lost_it() -> None:
+    """Who goes in the middle has failed as well, but nobody is there to be told so."""
+    people = People(settings={"return_within": 0})
+    for sid in "abcd":
+        people.come(sid)
+    (first, second) = people.lobby.games.playing()
+    people.lobby.failed("a", people.now, people.now)
+    assert [(outcome.outcome, sid) for outcome, sid in people.lobby.take_decided()] == [(FAILED, "a")]
+    people.lobby.failed("a", people.now, people.now)
+    people.lobby.failed("nobody", people.now, people.now)
+    people.goes("c")
+    people.until(60.0)
+    assert people.lobby.take_decided() == []
+    assert [seat.outcome for seat in second.seats] == [FAILED, None]
+    found = people.lobby.owners.came_to(second.game_id, second.seats[1], "player_left", 1.0)
+    assert found is not None
+    assert found.outcome == PARTNER_LEFT
+    assert first.seats[0].outcome == FAILED
+
+
+def test_who_was_sent_on_comes_back_to_a_game_that_goes_on() -> None:
+    """Its own, whatever was decided."""
+    people = People(next=NEXT)
+    people.come("a", "?PROLIFIC_PID=anna")
+    people.come("b")
+    people.lobby.failed("a", people.now, people.now)
+    ((outcome, _),) = people.lobby.take_decided()
+    people.lobby.sent_on.remember(replace(outcome, final=True))
+    people.goes("a")
+    assert people.come("a again", "?PROLIFIC_PID=anna", session="session of a")["state"] == "restored"
+    assert people.come("x", "?PROLIFIC_PID=anna", take_over=True)["state"] == "done"
+
+
+def test_an_address_to_go_on_to_is_one_whatever_the_subject_is_called() -> None:
+    """What stands in it is quoted."""
+    of = Recruiting.of({"next": {"completed": "https://x.org/?s={subject}&o={outcome}"}})
+    assert of.next_of("completed", "a&b=c/?#") == "https://x.org/?s=a%26b%3Dc%2F%3F%23&o=completed"
+    assert of.next_of("completed", None) == "https://x.org/?s=&o=completed"
+    assert of.next_of("failed", "a") is None
