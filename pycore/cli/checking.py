@@ -11,14 +11,13 @@ import click
 
 from pycore.cli.spelled import say
 from pycore.errors import PycoreError, UsageError
+from pycore.relay.descriptors import BESIDE
 
 if TYPE_CHECKING:
     from pycore.cli.serving import Options
 
 T = TypeVar("T")
 
-BESIDE = 128
-"""Open files beside the sockets: the database, the log, what is being served."""
 LEAST_FREE = 1 << 30
 """Bytes on the disk of the database below which a study should not begin."""
 

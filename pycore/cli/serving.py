@@ -72,6 +72,10 @@ OPTIONS = (
         "--limit", "limits", multiple=True, metavar="NAME=NUMBER",
         help="One of the server's limits, as rooms=400; repeatable. --print-config shows all of them.",
     ),
+    click.option(
+        "--drain-s", default=5.0, show_default=True, type=click.FloatRange(min=0),
+        help="How long SIGTERM waits for running games, s. Those that still run then go on with the next server.",
+    ),
     click.option("--check", is_flag=True, help="Try everything that the server needs, start nothing; status 0 or 1."),
     click.option("--print-config", is_flag=True, help="Show what this call means, as a file for --config, and end."),
 )  # fmt: skip
@@ -99,6 +103,7 @@ class Options(NamedTuple):
     log_subjects: bool
     verbose: bool
     limits: Limits
+    drain_s: float
     check: bool
     print_config: bool
 
@@ -203,7 +208,8 @@ def serve(
             subjects=None if options.subjects is None else read_subjects(options.subjects),
             join_secret=options.join_secret,
         )
-        serving.run(app, bound, ready=ready, log_level="info" if level == "info" else "warning", beside=beside)
+        level = "info" if level == "info" else "warning"
+        serving.run(app, bound, ready=ready, log_level=level, beside=beside, drain_s=options.drain_s)
         Console(highlight=False).print("pycore relay ended")
     finally:
         bound.close()

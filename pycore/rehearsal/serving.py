@@ -64,7 +64,8 @@ def refuse_taken(host: str, port: int) -> None:
 def command(host: str, port: int, database: str, folder: Path, settings: Path | None) -> list[str]:
     """The relay's command line."""
     words = [sys.executable, "-m", "pycore", "relay", "--host", host, "--port", str(port)]
-    words += ["--database", database, "--site", str(folder.resolve())]
+    # Who rehearses a server that ends does not wait for the game.
+    words += ["--database", database, "--site", str(folder.resolve()), "--drain-s", "0"]
     return [*words, "--settings", str(settings.resolve())] if settings else words
 
 

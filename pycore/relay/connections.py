@@ -6,7 +6,7 @@ from typing import Any
 
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to, refusal_to
 from pycore.relay.seats import Seat, digest
 from pycore.relay.uploads import Store
 
@@ -57,7 +57,7 @@ class Connection:
             return [error_to(self.sid, "flood", "too many refused events", event), Outgoing(self.sid, DISCONNECT, {})]
         if not self.errors.take(now):
             return []
-        return [error_to(self.sid, refused.code, refused.message, event)]
+        return [refusal_to(self.sid, refused, event)]
 
     def session_of(self, store: Store) -> str | None:
         """The session in whose name something is stored: the one presented with it, else the socket's."""

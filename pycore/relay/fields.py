@@ -12,14 +12,22 @@ class Refused(Exception):
     """An event that the relay does not carry out; it becomes a `pycore_error` to the sender.
 
     Codes: malformed, unknown_event, too_large, too_frequent, not_in_game, foreign_room, not_your_seat,
-    unknown_target, already_in_game, elsewhere, not_invited, server_full, study_closed, store_busy, store_failed; to a
-    socket without a cause of its own also waited_too_long, not_ready, replaced, flood.
+    unknown_target, already_in_game, elsewhere, not_invited, server_full, server_busy, draining, study_closed,
+    store_busy, store_failed, disk_full; to a socket without a cause of its own also waited_too_long, not_ready,
+    replaced, flood. `again_ms`: to be asked again then.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, again_ms: int | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.again_ms = again_ms
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the sender is told."""
+        again = {} if self.again_ms is None else {"again_ms": self.again_ms}
+        return {"code": self.code, "message": self.message, **again}
 
 
 def fields_of(payload: Any) -> dict[str, Any]:

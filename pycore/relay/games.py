@@ -41,6 +41,10 @@ class Games:
         """Those that are remembered, the oldest first."""
         return list(self._rooms.values())
 
+    def going(self) -> int:
+        """How many games somebody plays: pages of one that has finished may stand open for hours."""
+        return sum(room.ended_wall is None for room in self._rooms.values())
+
     def take_changed(self) -> list[Room]:
         """Games of which something has changed since the last time that is to be written down."""
         return [room for room in self._rooms.values() if room.take_changed()]

@@ -100,10 +100,16 @@ class Limits:
     rooms: int = 2000
     """Games that are remembered, those that ended included; the oldest ended one is forgotten first."""
     sockets: int = 5000
+    connections: int = 6000
+    """Connections of any kind, sockets among them: what is beyond is closed unread."""
+    silent_s: float = 20.0
+    """How long a connection may say nothing before it is a socket: a phone's handshake takes seconds."""
     busy_s: float = 0.03
     """How late the loop's clock may strike, usually, before no new games begin: those that run are not late yet."""
     shed_s: float = 0.3
     """How long a round of the loop may take before the older of the inputs and signals in it are left out."""
+    again_s: float = 5.0
+    """When who is refused for the moment may ask again."""
     waiting_s: float = 600.0
     """How long somebody stays in the waiting room before being told that nobody came."""
     grace_s: float = 15.0

@@ -3,6 +3,8 @@
 Everything of a relay runs in one loop: what is to be done waits for what is being done. A beat that was due a moment
 ago and comes now says how long that takes, which is how late a packet is at the most. Two things follow from the beats.
 
+Only if it is this process that is busy: where others have the processor, fewer games would not make it any faster.
+
 - **No new games**, once half of the last beats came later than `busy_s`: games that run suffer otherwise. One that is
   late says nothing, since a database, a large store or another process of the machine may hold it up.
 - **Less of each game**, once a round takes longer than `shed_s`: of the inputs and signals that came by one socket in
@@ -21,6 +23,8 @@ BEAT_S: Final = 0.05
 GROWTH: Final = 1.1
 """By how much more is carried out after a round that was short enough."""
 LEAST: Final = 0.01
+OWN: Final = 0.3
+"""Of the time that passes, what the loop must have used itself to count as busy."""
 BEATS: Final = 15
 """What the median is of: under a second while nothing is late."""
 
@@ -44,9 +48,9 @@ class Load:
         """How late beats come, s: the median of the last ones."""
         return median(self._late) if self._late else 0.0
 
-    def beat(self, late: float) -> None:
-        """One has come, so many seconds late."""
-        late = max(0.0, late)
+    def beat(self, late: float, used: float = 1.0) -> None:
+        """One has come, so many seconds late; `used`: of the time since the last one, what the loop itself has used."""
+        late = max(0.0, late) if used >= OWN else 0.0
         self._late.append(late)
         # What was left out made the round shorter: so the share is of the last one, and grows again by and by.
         times = self._shed_s / late if late > self._shed_s else GROWTH

@@ -27,7 +27,7 @@ from pycore.relay.owners import Owners, outcome_for
 from pycore.relay.pairing import Pairing
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.recruiting import Recruiting
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to
+from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to, refusal_to
 from pycore.relay.seats import PlayerId, Seat, digest
 from pycore.relay.turn import Turn
 from pycore.settings import SUBJECT_FROM
@@ -50,11 +50,12 @@ class Lobby:
         self.settings = settings
         self._subject_from: Sequence[str] = settings.get("subject_from", SUBJECT_FROM)
         self._connections: dict[str, Connection] = {}
-        self.door = Door()
+        self.door = Door(limits)
         self.games = Games(limits, self._forgotten)
         self.pairing = Pairing(
             players=players, settings=settings, limits=limits, turn=turn, seed=seed, games=self.games,
             recruiting=recruiting or Recruiting(), replace=self._replace, holder=self._holder,
+            door=self.door,
         )  # fmt: skip
         self._waiting = self.pairing.waiting
         self.sent_on = SentOn(self.pairing.recruiting.next_of)
@@ -143,7 +144,10 @@ class Lobby:
             return connection.place("restored"), out + restored
         connection.room = connection.seat = None
 
-        self.door.check()
+        closed = self.door.refusal()
+        if closed is not None and connection.waiting_since is None:
+            # What follows from who joins has happened: the others are told.
+            return {"status": "error", **closed.fields}, [*out, refusal_to(connection.sid, closed, "join_game")]
         self.pairing.enter(connection, admitted.group, since, now)
         begun = self.pairing.begin(now, wall)
         return connection.place("waiting" if connection.room is None else "playing"), out + (
@@ -255,6 +259,11 @@ class Lobby:
             person, subject = person_of(connection.subject_id, connection.session), connection.subject_id
             self._decided.append((Outcome(person, subject, WAITED_IN_VAIN, waited, wall), connection.sid))
         return self.games.tick(now, wall) + changes.out + self.pairing.begin(now, wall)
+
+    def drain(self) -> list[Outgoing]:
+        """The process is about to end: no new games, and nobody waits for one here."""
+        self.door.draining = True
+        return [refusal_to(each.sid, self.door.drained(), "join_game") for each in self._waiting.empty()]
 
     # What is asked from outside
 

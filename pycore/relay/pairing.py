@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pycore.relay.connections import Connection
+from pycore.relay.door import Door
 from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
@@ -44,8 +45,10 @@ class Pairing:
         games: Games,
         replace: Callable[[Connection], list[Outgoing]],
         holder: Callable[[Seat], Connection | None],
+        door: Door,
     ) -> None:
-        """`replace` closes a connection in whose place another one came; `holder` is whoever sits in a seat."""
+        """`replace` closes a connection in whose place another one came; `holder` is whoever sits in a seat. While the
+        `door` is closed no game begins."""
         self._everybody = list(players)
         self._players, self._sent = who_plays(settings, players)
         """Who waits and plays here: for the others policies play, in the pages."""
@@ -57,6 +60,7 @@ class Pairing:
         self._games = games
         self._replace = replace
         self._holder = holder
+        self._door = door
         self.recruiting = recruiting
         self.waiting = WaitingRoom(len(self._players), limits, recruiting)
 
@@ -110,7 +114,8 @@ class Pairing:
 
     def begin(self, now: float, wall: float) -> list[Outgoing]:
         """Whatever can begin."""
-        changes = self.waiting.pair(now, self._games.free)
+        closed = self._door.refusal() is not None
+        changes = self.waiting.pair(now, 0 if closed else self._games.free)
         out = changes.out
         for group in changes.groups:
             out += self._start(group, now, wall)

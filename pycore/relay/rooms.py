@@ -49,8 +49,13 @@ a silence they make something after two seconds at the earliest."""
 
 
 def error_to(sid: str, code: str, message: str, event: str) -> Outgoing:
+    """An error that has no cause of its own."""
+    return refusal_to(sid, Refused(code, message), event)
+
+
+def refusal_to(sid: str, refused: Refused, event: str) -> Outgoing:
     """What was refused, told to its sender."""
-    return Outgoing(sid, "pycore_error", {"code": code, "message": message, "event": event})
+    return Outgoing(sid, "pycore_error", {**refused.fields, "event": event})
 
 
 @dataclass(slots=True, eq=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import signal
+import logging
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,28 +14,16 @@ import uvicorn
 
 from pycore.errors import UsageError
 from pycore.relay.app import RelayApp, metrics_app
-from pycore.relay.websocket import protocol
+from pycore.relay.descriptors import allowed
+from pycore.relay.ending import Server
+from pycore.relay.http import http_protocol
+from pycore.relay.websocket import websocket_protocol
+
+log = logging.getLogger("pycore.relay")
 
 WS_PING_INTERVAL_S = 5.0
 WS_PING_TIMEOUT_S = 10.0
 """A dead connection is noticed within 15 s: the browser answers these pings itself, however busy the page."""
-
-
-class Server(uvicorn.Server):
-    """uvicorn, which ends with status 0 when it is asked to end: its own handler raises the signal again."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask the server to end, if this is the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -69,13 +56,21 @@ def address(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def server(app: RelayApp, *, log_level: str = "warning") -> Server:
+def server(app: RelayApp, *, log_level: str = "warning", drain_s: float = 0.0) -> Server:
     """A uvicorn server for the relay; `server(app).run(sockets=[bind(host, port)])` serves until it is told
-    to end by a signal or by `should_exit`."""
+    to end by a signal or by `should_exit`. `drain_s`: how long SIGTERM waits for games that run."""
+    limits = app.relay.limits
+    connections = allowed(limits.connections)
+    if connections < limits.connections:
+        log.warning(
+            "this process may have %d connections, not %d: raise its limit of open files (ulimit -n, LimitNOFILE=)",
+            connections, limits.connections,
+        )  # fmt: skip
     options: dict[str, Any] = {
         # wsproto comes with python-engineio; nothing else has to be installed.
-        "ws": protocol(app.relay.limits),
-        "ws_max_size": app.relay.limits.message_bytes,
+        "ws": websocket_protocol(limits),
+        "http": http_protocol(connections, limits.silent_s),
+        "ws_max_size": limits.message_bytes,
         "ws_ping_interval": WS_PING_INTERVAL_S,
         "ws_ping_timeout": WS_PING_TIMEOUT_S,
         # Inputs of a few bytes do not get smaller, only later.
@@ -88,7 +83,7 @@ def server(app: RelayApp, *, log_level: str = "warning") -> Server:
         # Pages keep their sockets open for good; the end must not wait for them.
         "timeout_graceful_shutdown": 2,
     }
-    return Server(uvicorn.Config(app, **options))
+    return Server(uvicorn.Config(app, **options), app.relay, drain_s)
 
 
 class Beside(uvicorn.Server):
@@ -107,10 +102,11 @@ def run(
     ready: Callable[[str], None],
     log_level: str = "warning",
     beside: socket.socket | None = None,
+    drain_s: float = 0.0,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `ready` is told the address when connections are accepted. `beside`: where the
-    metrics are, too, for whoever reaches that address."""
-    runner = server(app, log_level=log_level)
+    metrics are, too, for whoever reaches that address. `drain_s`: how long SIGTERM waits for games that run."""
+    runner = server(app, log_level=log_level, drain_s=drain_s)
     startup, shutdown = runner.startup, runner.shutdown
     other = Beside(uvicorn.Config(
         metrics_app(app), ws="none", lifespan="off", log_level=log_level, log_config=None, access_log=False

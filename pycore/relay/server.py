@@ -133,13 +133,21 @@ class RelayServer:
             await self.ledger.close(self.lobby.games.playing())
             self._recall.close()
 
+    def drain(self) -> None:
+        """Begin no new games, and tell who waits; those that run go on."""
+        self._sender.put(self.lobby.drain())
+
     async def _beat(self) -> None:
         """Know how busy the loop is."""
         loop = asyncio.get_running_loop()
+        now, used = loop.time(), time.thread_time()
         while True:
-            due = loop.time() + BEAT_S
             await asyncio.sleep(BEAT_S)
-            self.load.beat(loop.time() - due)
+            before, before_used = now, used
+            now, used = loop.time(), time.thread_time()
+            passed = now - before
+            self.load.beat(passed - BEAT_S, (used - before_used) / passed)
+            self.lobby.door.busy = self.load.busy
 
     async def _tick_all(self) -> None:
         pause = min(0.25, self.limits.grace_s / 4)
@@ -168,8 +176,7 @@ class RelayServer:
             self._sender.disconnect(sid)
             self._scopes.pop(sid, None)
             self._noticed.connection_refused(refused.code)
-            reason = {"code": refused.code, "message": refused.message}
-            raise socketio.exceptions.ConnectionRefusedError(refused.message, reason) from None
+            raise socketio.exceptions.ConnectionRefusedError(refused.message, refused.fields) from None
         if self._recall.is_unsure(sid):
             self._tasks.start(self._restore(sid))
 
@@ -279,7 +286,7 @@ class RelayServer:
 
     def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
         self._sender.put(self.lobby.refusal(sid, refused, event, time.monotonic()))
-        return {"status": "error", "code": refused.code, "message": refused.message}
+        return {"status": "error", **refused.fields}
 
     # Events
 

@@ -57,6 +57,7 @@ class WebSocket(WSProtocol):
         self.opened = False
         """The client was told that it is connected: from now on events may go out."""
         self._frames: Frames | None = None
+        self._silence: asyncio.TimerHandle | None = None
         self._paused = False
         self._shut = False
 
@@ -71,6 +72,7 @@ class WebSocket(WSProtocol):
 
     async def run_asgi(self) -> None:
         self.scope[END] = self  # type: ignore[typeddict-unknown-key]
+        self._silence = asyncio.get_running_loop().call_later(self.limits.silent_s, self._look)
         await super().run_asgi()
 
     def data_received(self, data: bytes) -> None:
@@ -104,12 +106,19 @@ class WebSocket(WSProtocol):
         if events and self.line is not None:
             self.line.take(events)
 
+    def _look(self) -> None:
+        """Whoever connects is a socket of socket.io soon, or takes a place for nothing."""
+        if not self.opened:
+            self.shut(POLICY, "nothing came")
+
     # Out
 
     async def send(self, message: Any) -> None:
         await super().send(message)
         if not self.opened and (message.get("text") or "").startswith(CONNECTED):
             self.opened = True
+            if self._silence is not None:
+                self._silence.cancel()
             if self.line is not None:
                 self.line.may_send()
 
@@ -144,6 +153,6 @@ class WebSocket(WSProtocol):
         asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 
-def protocol(limits: Limits) -> type[WebSocket]:
+def websocket_protocol(limits: Limits) -> type[WebSocket]:
     """The protocol class for a relay with these limits."""
     return type("LimitedWebSocket", (WebSocket,), {"limits": limits})

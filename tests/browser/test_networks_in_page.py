@@ -6,6 +6,8 @@ import contextlib
 import socket
 import threading
 
+import pytest
+
 from pycore.relay import Limits
 
 
@@ -89,3 +91,28 @@ def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(start_re
     first.close()
     second.wait_for_function("document.getElementById('notice').textContent === ''", timeout=15_000)
     assert relay.app.relay.lobby.health()["sockets"] == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "notice"), [("busy", "as much to do as it can"), ("draining", "about to be started")]
+)
+def test_while_no_games_begin_a_page_waits_and_asks_again_by_itself(start_relay, open_page, state, notice):
+    """Nobody has to press anything, and who waits is not told that something failed."""
+    relay = start_relay(core=True, limits=Limits(again_s=0.5), fps=20)
+    door = relay.app.relay.lobby.door
+    pages = [open_page(f"{relay.url}?autojoin=1")]
+    phase(pages[0], "waiting")
+    pages[0].wait_for_function("document.getElementById('notice').textContent === ''")
+    if state == "draining":
+        relay.server.servers[0].get_loop().call_soon_threadsafe(relay.app.relay.drain)
+        pages[0].locator("#notice", has_text=notice).wait_for()
+    else:
+        relay.app.relay.load.beat = lambda late: None  # what it measures itself says nothing here
+        relay.app.relay.load.busy = True
+    pages.append(open_page(f"{relay.url}?autojoin=1"))
+    pages[1].locator("#notice", has_text=notice).wait_for()
+    assert [page.evaluate("pycoreStatus.phase") for page in pages] == ["waiting", "waiting"]
+    door.draining = relay.app.relay.load.busy = False
+    for page in pages:
+        phase(page, "playing")
+        page.wait_for_function("document.getElementById('notice').textContent === ''")

@@ -42,6 +42,8 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
         "site",
         "--settings",
         "settings.json",
+        "--drain-s",
+        "0",
     ]
     root = str(Path(__file__).parents[3])
     process = subprocess.Popen(

@@ -49,6 +49,15 @@ def test_a_server_that_has_just_begun_is_not_busy_by_its_start() -> None:
         assert not busy.busy
 
 
+def test_where_others_have_the_processor_nobody_is_refused_and_nothing_left_out() -> None:
+    busy = load()
+    for _ in range(3 * BEATS):
+        busy.beat(2.0, 0.1)
+        assert not busy.busy
+        assert busy.share == 1.0
+    assert busy.lag == 0.0
+
+
 def test_nothing_is_left_out_before_rounds_take_long() -> None:
     busy = load()
     busy.beat(0.3)

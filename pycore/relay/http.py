@@ -1,0 +1,37 @@
+"""The relay's end of an HTTP connection: uvicorn's, with two bounds that it does not have.
+
+A process has so many connections and no more: one that is too many is closed before it is read, so that those of
+running games stay. And a connection on which no request comes is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+
+class LimitedHTTP(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """One connection, until it is a WebSocket."""
+
+    most: int
+    silent_s: float
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+            return
+        asyncio.get_running_loop().call_later(self.silent_s, self._look, transport)
+
+    def _look(self, transport: Any) -> None:
+        # With a request there is a cycle; a WebSocket has another protocol.
+        if transport.get_protocol() is self and self.cycle is None:
+            transport.abort()
+
+
+def http_protocol(most: int, silent_s: float) -> type[asyncio.Protocol]:
+    """The protocol class for so many connections in all."""
+    found: type[asyncio.Protocol] = type("RelayHTTP", (LimitedHTTP,), {"most": most, "silent_s": silent_s})
+    return found
