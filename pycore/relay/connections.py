@@ -6,7 +6,8 @@ from typing import Any
 
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits, TokenBucket
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to, refusal_to
+from pycore.relay.outgoing import DISCONNECT, Outgoing, error_to, refusal_to
+from pycore.relay.rooms import Room
 from pycore.relay.seats import Seat, digest
 from pycore.relay.uploads import Store
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
-from pycore.relay.rooms import Outgoing, Room
+from pycore.relay.outgoing import Outgoing
+from pycore.relay.rooms import Room
 from pycore.relay.seats import Seat, digest
 
 

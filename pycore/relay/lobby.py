@@ -23,11 +23,12 @@ from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
 from pycore.relay.outcomes import EXCLUDED, FAILED, WAITED_IN_VAIN, Outcome, SentOn, person_of
+from pycore.relay.outgoing import DISCONNECT, Outgoing, error_to, refusal_to
 from pycore.relay.owners import Owners, outcome_for
 from pycore.relay.pairing import Pairing
 from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
 from pycore.relay.recruiting import Recruiting
-from pycore.relay.rooms import DISCONNECT, Outgoing, Room, error_to, refusal_to
+from pycore.relay.rooms import Room
 from pycore.relay.seats import PlayerId, Seat, digest
 from pycore.relay.turn import Turn
 from pycore.settings import SUBJECT_FROM

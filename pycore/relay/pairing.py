@@ -18,9 +18,10 @@ from pycore.relay.door import Door
 from pycore.relay.fields import Refused
 from pycore.relay.games import Games
 from pycore.relay.limits import Limits
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.payloads import Join
 from pycore.relay.recruiting import Recruiting
-from pycore.relay.rooms import Outgoing, Room
+from pycore.relay.rooms import Room
 from pycore.relay.seats import Mailbox, PlayerId, Seat, digest
 from pycore.relay.settings import who_plays
 from pycore.relay.turn import Turn

@@ -22,40 +22,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.outcomes import FAILED
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.payloads import Action, Signal
 from pycore.relay.seats import PlayerId, Seat, pseudonym
-
-
-class Outgoing(NamedTuple):
-    """One event to one socket. The event `DISCONNECT` closes it instead."""
-
-    sid: str
-    event: str
-    data: dict[str, Any]
-
-
-DISCONNECT = "!disconnect"
 
 COMPLAINT_S = 5.0
 """How long a complaint counts; a page that still does not hear somebody complains every second."""
 ANNOUNCED_AFTER_S = 1.0
 """How long a seat is without a socket before the others are told: a change of network is none of their business, and of
 a silence they make something after two seconds at the earliest."""
-
-
-def error_to(sid: str, code: str, message: str, event: str) -> Outgoing:
-    """An error that has no cause of its own."""
-    return refusal_to(sid, Refused(code, message), event)
-
-
-def refusal_to(sid: str, refused: Refused, event: str) -> Outgoing:
-    """What was refused, told to its sender."""
-    return Outgoing(sid, "pycore_error", {**refused.fields, "event": event})
 
 
 @dataclass(slots=True, eq=False)

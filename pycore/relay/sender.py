@@ -19,7 +19,7 @@ from engineio.packet import MESSAGE, Packet
 
 from pycore.relay.limits import Limits
 from pycore.relay.outbox import Outbox
-from pycore.relay.rooms import DISCONNECT, Outgoing
+from pycore.relay.outgoing import DISCONNECT, Outgoing
 from pycore.relay.websocket import END, LINGER_S, POLICY, WebSocket
 from pycore.relay.wire import event_text
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 
 from pycore.relay.lobby import Lobby
 from pycore.relay.outcomes import Outcome, outcome_of, person_of
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.past import METRICS_CHARACTERS, REASON
-from pycore.relay.rooms import Outgoing
 from pycore.relay.seats import Seat
 from pycore.relay.store import DataStore, StoreFailed, games, outcomes, seats
 

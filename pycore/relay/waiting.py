@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 from pycore.relay.connections import Connection
 from pycore.relay.limits import Limits
 from pycore.relay.matching import Candidate, Matcher, check_groups
+from pycore.relay.outgoing import Outgoing, error_to
 from pycore.relay.recruiting import Recruiting
-from pycore.relay.rooms import Outgoing, error_to
 
 log = logging.getLogger("pycore.relay")
 

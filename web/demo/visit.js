@@ -9,7 +9,7 @@ import { seconds } from '../core/bridge.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import { PycoreGame } from '../core/game.js';
 import { forgetSeat, keepSeat } from '../core/seat.js';
-import { AskAgain } from './again.js';
+import { askedAgain } from './again.js';
 import { Attention } from './attention.js';
 import { Renderer } from './canvas.js';
 import { Deposit } from './deposit.js';
@@ -34,7 +34,6 @@ export class Visit {
   #stopKeys = () => {};
   #joinedAt = 0; // when this person asked for a game, ms since the epoch
   /** @type {Deposit | null} */ #deposit = null;
-  #askAgain = new AskAgain(() => status.phase === 'waiting' && this.#join());
   #endReason = { code: 'complete', text: '', player: /** @type {unknown} */ (undefined) };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
 
@@ -194,7 +193,7 @@ export class Visit {
   /** @param {{code?: string, message?: string, event?: string, again_ms?: number}} refused */
   #onRefusal(refused) {
     const { code = 'refused', message = 'The server refused something.', event = '' } = refused;
-    if (status.phase === 'waiting' && this.#askAgain.takes(refused)) return;
+    if (status.phase === 'waiting' && askedAgain(refused, () => status.phase === 'waiting' && this.#join())) return;
     const error = refusal(code, message);
     report(`server ${event}`, error);
     if (['waiting', 'returning'].includes(status.phase) && code !== 'store_failed') this.#stop(error);

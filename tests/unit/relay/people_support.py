@@ -8,8 +8,8 @@ from pycore.relay import Limits
 from pycore.relay.admission import Admission
 from pycore.relay.fields import Refused
 from pycore.relay.lobby import Lobby
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.recruiting import Recruiting
-from pycore.relay.rooms import Outgoing
 
 
 class People:

@@ -11,8 +11,9 @@ from relay_support import Relay, action, running
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.payloads import Refused
-from pycore.relay.rooms import COMPLAINT_S, Outgoing
+from pycore.relay.rooms import COMPLAINT_S
 
 
 def lobby_of(players: int) -> tuple[Lobby, str]:

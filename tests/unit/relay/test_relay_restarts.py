@@ -17,7 +17,7 @@ from relay_support import action
 from pycore.relay import Limits
 from pycore.relay.fields import Refused
 from pycore.relay.lobby import Lobby
-from pycore.relay.rooms import Outgoing
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.seats import digest
 from pycore.relay.store import DataStore, games, seats
 from pycore.relay.uploads import WHOLE, Store

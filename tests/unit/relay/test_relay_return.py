@@ -13,7 +13,8 @@ from pycore.relay import Limits
 from pycore.relay.export import list_games
 from pycore.relay.fields import Refused
 from pycore.relay.lobby import Lobby
-from pycore.relay.rooms import ANNOUNCED_AFTER_S, DISCONNECT, Outgoing
+from pycore.relay.outgoing import DISCONNECT, Outgoing
+from pycore.relay.rooms import ANNOUNCED_AFTER_S
 from pycore.relay.seats import UNHEARD_S
 from pycore.relay.store import DataStore
 from pycore.relay.turn import Turn
