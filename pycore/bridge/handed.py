@@ -59,6 +59,8 @@ CORE: Final[dict[str, Any]] = {
 """For every page."""
 
 DEMO: Final[dict[str, Any]] = {
+    # A session that ended so, and of which nothing was played, was none: another one is asked for in its place.
+    "UNBEGUN": ("player_left", "ready_timeout"),
     # With these codes the relay will never take it: trying again is of no use, it stays for the download.
     "STORING": {
         "retries_ms": RETRIES_MS,

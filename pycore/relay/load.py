@@ -7,10 +7,10 @@ Only if it is this process that is busy: where others have the processor, fewer 
 
 - **No new games**, once half of the last beats came later than `busy_s`: games that run suffer otherwise. One that is
   late says nothing, since a database, a large store or another process of the machine may hold it up.
-- **Less of each game**, once two rounds within some seconds take longer than `shed_s`, a single one being what a pause
-  looks like: of the inputs and signals that came by one socket in that round the newest are carried out, as many as
-  fit, and the oldest are left out. Peers say again what is not acknowledged to them. Every socket gets the same share.
-  So a round never takes much longer, whatever comes; without that all would come, but later and later.
+- **Less of each game**, once a round takes longer than `shed_s`: of the inputs and signals that came by one socket in
+  that round the newest are carried out, as many as fit, and the oldest are left out. Peers say again what is not
+  acknowledged to them. Every socket gets the same share. So a round never takes much longer, whatever comes; without
+  that all would come, but later and later.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ GROWTH: Final = 1.1
 LEAST: Final = 0.01
 OWN: Final = 0.3
 """Of the time that passes, what the loop must have used itself to count as busy."""
-REMEMBERED: Final = 100
-"""Beats for which a long round is remembered: some seconds."""
 BEATS: Final = 15
 """What the median is of: under a second while nothing is late."""
 
@@ -38,8 +36,6 @@ class Load:
         self._busy_s = busy_s
         self._shed_s = shed_s
         self._late: deque[float] = deque(maxlen=BEATS)
-        self._since_long = REMEMBERED
-        """Beats since a round took too long."""
         self.busy = False
         """No new games."""
         self.share = 1.0
@@ -55,14 +51,10 @@ class Load:
     def beat(self, late: float, used: float = 1.0) -> None:
         """One has come, so many seconds late; `used`: of the time since the last one, what the loop itself has used."""
         late = max(0.0, late) if used >= OWN else 0.0
-        again = self._since_long < REMEMBERED
-        self._since_long = 0 if late > self._shed_s else self._since_long + 1
         self._late.append(late)
         # What was left out made the round shorter: so the share is of the last one, and grows again by and by.
-        if late > self._shed_s and again:
-            self.share = max(LEAST, self.share * self._shed_s / late)
-        elif late <= self._shed_s:
-            self.share = min(1.0, self.share * GROWTH)
+        times = self._shed_s / late if late > self._shed_s else GROWTH
+        self.share = min(1.0, max(LEAST, self.share * times))
         lag = self.lag
         if len(self._late) == BEATS and lag > self._busy_s:
             self.busy = True
@@ -85,11 +77,6 @@ class Load:
 
 INPUT: Final = 1
 SIGNAL: Final = 2
-
-
-def inputs(texts: list[str]) -> int:
-    """How many of these packets are inputs."""
-    return sum(is_repeated(text) == INPUT for text in texts)
 
 
 def is_repeated(text: str) -> int:

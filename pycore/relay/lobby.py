@@ -213,12 +213,6 @@ class Lobby:
         room, seat = self._seated(connection)
         return room.action(seat, action, wall)
 
-    def left_out(self, sid: str, inputs: int) -> None:
-        """So many inputs of that socket were not carried out, since the server is behind."""
-        connection = self._connections.get(sid)
-        if connection is not None and connection.room is not None:
-            connection.room.inputs_left_out += inputs
-
     def signal(self, sid: str, payload: Any, now: float) -> list[Outgoing]:
         """A signal to one other player."""
         connection = self._take(sid, "signals", now)

@@ -95,7 +95,7 @@ class Pairing:
         """Into the queue. Raises `Refused` where no game can begin."""
         if self.waiting.lacks_one:
             self._games.make_room()
-        self.waiting.enter(connection, now, since, group)
+        self.waiting.enter(connection, now, since, group, None if since is None else "other_left")
 
     def abandoned(
         self, connection: Connection, session: str, game_id: str, now: float, wall: float

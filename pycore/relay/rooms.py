@@ -70,7 +70,6 @@ class Room:
     drops: int = 0
     """How often players were dropped for their silence."""
     inputs_relayed: int = 0
-    inputs_left_out: int = 0
     signals_relayed: dict[str, int] = field(default_factory=dict)
     refused: int = 0
 
@@ -95,7 +94,6 @@ class Room:
         self._changed = True
         self._finished = {seat.player for seat in self.seats if str(seat.player) in set(finished)}
         self.inputs_relayed = counts.get("inputs_relayed", 0)
-        self.inputs_left_out = counts.get("inputs_left_out", 0)
         self.signals_relayed = dict(counts.get("signals_by_type", {}))
         self.refused = counts.get("events_refused", 0)
         for seat in self.seats:
@@ -344,7 +342,6 @@ class Room:
             "players": self.players,
             "connected": [seat.player for seat in self.seats if seat.sid is not None],
             "inputs_relayed": self.inputs_relayed,
-            "inputs_left_out": self.inputs_left_out,
             "inputs_by_player": {str(seat.player): seat.inputs for seat in self.seats},
             "signals_relayed": sum(self.signals_relayed.values()),
             "signals_by_type": dict(self.signals_relayed),

@@ -24,7 +24,7 @@ from pycore.relay.fields import Refused, fields_of, flag_of
 from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
-from pycore.relay.load import BEAT_S, Load, inputs
+from pycore.relay.load import BEAT_S, Load
 from pycore.relay.lobby import Lobby
 from pycore.relay.noticing import Noticed
 from pycore.relay.origins import Origins
@@ -255,10 +255,7 @@ class RelayServer:
         behind = self._recall.is_joining(sid)
         began = time.monotonic()
         self._noticed.crossed(came=sum(map(len, texts)))
-        kept = self.load.kept(texts)
-        if len(kept) < len(texts):
-            self.lobby.left_out(sid, inputs(texts) - inputs(kept))
-        for text in kept:
+        for text in self.load.kept(texts):
             try:
                 event, number, arguments = read_event(text[1:], self.limits)
             except Unread as unread:

@@ -101,12 +101,15 @@ class WaitingRoom:
 
     # Coming and going
 
-    def enter(self, connection: Connection, now: float, since: float | None = None, group: str | None = None) -> None:
+    def enter(
+        self, connection: Connection, now: float, since: float | None = None, group: str | None = None,
+        note: str | None = None,
+    ) -> None:  # fmt: skip
         """One more; who waits already keeps the place. `since`: when the waiting began, if it did so before."""
         if connection.sid in self._places:
             return
         self._came += 1
-        place = Place(connection, now if since is None else min(since, now), f"{self._came}", group)
+        place = Place(connection, now if since is None else min(since, now), f"{self._came}", group, note=note)
         connection.waiting_since = place.since
         self._places[connection.sid] = place
         if since is not None:

@@ -129,13 +129,13 @@ class Relay:
 @pytest.fixture
 def start_relay(request, tmp_path):
     """start_relay(**settings) starts a relay for the double's site, start_relay(core=True, ...) for the core's; with
-    `limits`, it has those bounds."""
+    `limits`, it has those bounds, and with `recruiting` what a study says of its participants."""
     with contextlib.ExitStack() as stack:
 
-        def start(core=False, limits=None, **settings):
+        def start(core=False, limits=None, recruiting=None, **settings):
             site = request.getfixturevalue("core_site" if core else "double_site")
             database = f"sqlite:///{tmp_path / 'data.sqlite'}"
-            relay = Relay(site, database, settings, unchecked=not core, limits=limits)
+            relay = Relay(site, database, settings, unchecked=not core, limits=limits, recruiting=recruiting)
             stack.callback(relay.close)
             return relay
 

@@ -37,6 +37,9 @@ SCREENS = {
     "coming back": "screens.showStart('returning'); screens.show('start');",
     "waiting":
         "screens.show('waiting'); screens.showWaiting({cur_num_players: 2, players_needed: 2, ms_remaining: 9e4});",
+    "asked": "screens.show('waiting'); screens.showReady('asked'); screens.showTimeLeft('waiting.answer', 9e3);",
+    "answered": "screens.showReady('answered');",
+    "waiting again": "screens.showReady(null); screens.showWaiting({note: 'other_left'});",
     "game": "game();",
     "game, the other one is away": "game({hidden: true});",
     "game, a stall": "game({interrupted: true}, {stalled: true});",
@@ -44,6 +47,9 @@ SCREENS = {
     "between": "screens.notice(''); game(); theHud.banner('Round 1 of 2 is over', 'Next');",
     "end": "screens.showEnd(end); screens.showStored({pending: 0, stored: 3, refused: []}, true);",
     "end, data refused": "screens.showEnd(end); screens.showStored({pending: 1, stored: 0, refused: ['why']}, true);",
+    "end, and on": "screens.showEnd(end); screens.showNext('https://study.test/');",
+    "over": "screens.showOver('waited_in_vain');",
+    "elsewhere": "screens.showNext(null); screens.showError({code: 'elsewhere', details: ''}, false);",
     "error": "screens.showError({code: 'x', message: 'm', advice: '', details: 'd'}, true);",
 }  # fmt: skip
 """What brings each screen up, in the page."""

@@ -60,7 +60,11 @@ export class Socket {
     this.known = known;
     this.report = report;
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
-    client.onAny(guard(report, 'socket.event', (event, data) => this.#heard.tell(event, data ?? {}, seconds())));
+    client.onAny(guard(report, 'socket.event', (event, data) => {
+      // The server measures how far away we are.
+      if (event === 'pycore_echo') this.emit(event, {});
+      else this.#heard.tell(event, data ?? {}, seconds());
+    }));
     client.on('connect', guard(report, 'socket.connect', () => {
       this.refusal = '';
       this.#states.tell('connected', '');

@@ -63,6 +63,8 @@ async function main() {
   const running = visit;
   onClick('play', () => running.join());
   onClick('again', () => running.again());
+  onClick('ready', () => running.asking.ready());
+  onClick('error-here', () => running.takeOver());
   onClick('cancel', () => running.leave());
   onClick('save-metrics', () => running.save('metrics'));
   onClick('save-records', () => running.save('records'));

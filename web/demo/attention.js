@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Calls whoever waits in another tab when the game begins, and keeps the screen on while it runs.
+ * Calls whoever waits in another tab when the game begins, or when it is asked whether they are there, and keeps the screen on while it runs.
  *
  * The call is the page's title, which a tab shows wherever it is; it ends when the page is seen. A screen that darkens, as
  * a phone's does while nobody touches it, hides the page, and the others would play against nobody: browsers that can keep
@@ -16,6 +16,7 @@ export class Attention {
   #document;
   #navigator;
   #plays = false;
+  /** What whoever is elsewhere is called with. @type {string} */ #call = '';
   /** The title in the place of which the call stands. @type {string | null} */ #title = null;
   /** @type {WakeLockSentinel | null} */ #lock = null;
   #asked = false;
@@ -30,12 +31,15 @@ export class Attention {
   /** The visit is in this phase; it may be told again and again. @param {PagePhase} phase */
   entered(phase) {
     const plays = phase === 'connecting' || phase === 'playing' || phase === 'between';
-    if (plays === this.#plays) return;
+    const call = plays ? 'game.begins' : phase === 'asked' ? 'ready.asked' : '';
+    if (call === this.#call) return;
+    this.#call = call;
     this.#plays = plays;
-    if (plays && this.#document.hidden) {
+    this.#endCall();
+    if (call && this.#document.hidden) {
       this.#title = this.#document.title;
-      this.#document.title = `${text('game.begins')} – ${this.#title}`;
-    } else if (!plays) this.#endCall();
+      this.#document.title = `${text(call)} – ${this.#title}`;
+    }
     this.#keepAwake();
   }
 

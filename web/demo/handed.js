@@ -1,6 +1,10 @@
 // @ts-check
 // Written by `python -m tools.handed` from pycore/bridge/handed.py, which says why; change it there.
 
+export const UNBEGUN = Object.freeze([
+  "player_left",
+  "ready_timeout"
+]);
 export const STORING = Object.freeze({
   "retries_ms": [
     1000,

@@ -129,10 +129,11 @@ export class Hud {
     this.#gone.set(String(player), onDrop);
   }
 
-  /** Somebody's page is `away`, `returning`, or there again. @param {unknown} player @param {string} how */
+  /** Somebody's page is `away`, `returning`, `gone`, or there again. @param {unknown} player @param {string} how */
   presence(player, how) {
     if (how === 'away' || how === 'returning') this.#absent.set(String(player), how);
     else if (how === 'present') this.#absent.delete(String(player));
+    else if (how === 'gone') this.gone(player);
   }
 
   /** The server is away, or there again. @param {boolean} up @param {number} now s */

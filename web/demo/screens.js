@@ -11,7 +11,7 @@ import { isGamepad } from './gamepad.js';
 import { forDeveloper, hasText, percent, text } from './texts.js';
 import { failed, waiting } from './words.js';
 
-/** @typedef {'start' | 'waiting' | 'game' | 'end' | 'error'} ScreenName */
+/** @typedef {'start' | 'waiting' | 'game' | 'end' | 'over' | 'error'} ScreenName */
 
 /**
  * An element that index.html must have.
@@ -167,21 +167,47 @@ export function showLeftover(count) {
 
 // ------------------------------------------------------------------ waiting room
 
-/** @param {{cur_num_players?: number, players_needed?: number, ms_remaining?: number | null}} room */
-export function showWaiting({ cur_num_players: here = 1, players_needed: missing = 1, ms_remaining: ms = null }) {
+/** @param {{cur_num_players?: number, players_needed?: number, ms_remaining?: number | null, note?: string}} room */
+export function showWaiting({ cur_num_players: here = 1, players_needed: missing = 1, ms_remaining: ms = null, note = '' }) {
   const { title, text: said } = waiting(here, missing);
   element('waiting-title').textContent = title;
   element('waiting-count').textContent = said;
+  const line = element('waiting-note');
+  line.hidden = !hasText(`waiting.${note}`);
+  if (!line.hidden) line.textContent = text(`waiting.${note}`);
   element('waiting-seats').replaceChildren(...Array.from({ length: here + missing }, (_, seat) => {
     const dot = make('span', seat < here ? 'here' : 'missing');
     dot.style.setProperty('--seat', `var(--seat-${seat % 8})`);
     return dot;
   }));
+  showTimeLeft('waiting.time', ms);
+}
+
+/** @param {string} name of the text @param {number | null} ms */
+export function showTimeLeft(name, ms) {
   const seconds = ms === null ? 0 : Math.ceil(ms / 1000);
   const rest = seconds % 60;
   element('waiting-time').textContent = seconds > 0
-    ? text('waiting.time', { time: `${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')}` })
+    ? text(name, { time: `${Math.floor(seconds / 60)}:${String(rest).padStart(2, '0')}` })
     : '';
+}
+
+/**
+ * Whether the person who waits is there: it is asked, was answered, or nobody asks.
+ *
+ * @param {'asked' | 'answered' | null} how
+ */
+export function showReady(how) {
+  const button = /** @type {HTMLButtonElement} */ (element('ready'));
+  button.hidden = how !== 'asked';
+  element('cancel').hidden = how !== null;
+  if (how === null) return;
+  const [title, said] = [text(`ready.${how}`), text(`ready.${how}_text`)];
+  element('waiting-title').textContent = title;
+  element('waiting-count').textContent = said;
+  element('waiting-note').hidden = true;
+  say(`${title}. ${said}`);
+  if (how === 'asked') button.focus();
 }
 
 // ------------------------------------------------------------------ end
@@ -265,6 +291,30 @@ export function showStored({ pending, refused }, durable) {
   } else line.textContent = text(durable ? 'store.kept' : 'store.open');
 }
 
+// ------------------------------------------------------------------ where to go then
+
+/**
+ * Offer the address to which the study sends this person, on every screen that may be the last one.
+ *
+ * @param {string | null} address null: none
+ */
+export function showNext(address) {
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll('.next'))) {
+    link.hidden = address === null;
+    if (address === null) link.removeAttribute('href');
+    else link.href = address;
+  }
+  // Who is sent on gets no other game.
+  for (const id of ['again', 'error-retry']) element(id).hidden = address !== null;
+}
+
+/** The screen of somebody whose visit is over. @param {string} outcome */
+export function showOver(outcome) {
+  const name = `over.${outcome}`;
+  element('over-lead').textContent = text(hasText(name) ? name : 'over.completed');
+  show('over');
+}
+
 // ------------------------------------------------------------------ errors
 
 /**
@@ -277,6 +327,7 @@ export function showError(error, canSave) {
   element('error-advice').textContent = advice;
   element('error-code').textContent = error.code;
   element('error-save').hidden = !canSave;
+  element('error-here').hidden = error.code !== 'elsewhere';
   const more = element('error-details');
   more.hidden = details === '';
   /** @type {HTMLElement} */ (more.querySelector('pre')).textContent = details;

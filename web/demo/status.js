@@ -3,13 +3,13 @@
  * What the page says of itself to whoever looks from outside: a test, a rehearsal, the console.
  *
  * The window has `pycoreLoaded` (Pyodide, and what makes the environment), `pycoreGame` (the running game) and
- * `pycoreStatus` ({phase, error, reports, stored, pending, load, notBack, gone}), and reads `pycoreReadAction(frame)` instead of the keyboard
+ * `pycoreStatus` ({phase, error, reports, stored, pending, outcome, load, notBack, gone}), and reads `pycoreReadAction(frame)` instead of the keyboard
  * if it is set, and asks `pycorePolicies`, by player, what those policies do that this page computes for all.
  */
 
 import { PageError, describe } from '../core/errors.js';
 
-/** @typedef {'loading' | 'start' | 'waiting' | 'returning' | 'connecting' | 'playing' | 'between' | 'done' | 'failed'} PagePhase */
+/** @typedef {'loading' | 'start' | 'waiting' | 'asked' | 'returning' | 'connecting' | 'playing' | 'between' | 'done' | 'over' | 'failed'} PagePhase */
 
 export const status = {
   phase: /** @type {PagePhase} */ ('loading'),
@@ -17,6 +17,7 @@ export const status = {
   /** Failures that did not: the first of them. @type {{code: string, message: string, where: string}[]} */ reports: [],
   /** Whether everything of this session has been acknowledged. */ stored: false,
   pending: 0,
+  /** What the visit came to, by the server's word: `outcome`, `waited_s`, `next`. @type {any} */ outcome: null,
   /** How often this page was loaded again in the running game. */ load: 0,
   /** Why a page that came back found no game, or ''. */ notBack: '',
   /** What was settled of players who are gone, by id: the episode and the last frame with an action of their own, and

@@ -9,15 +9,15 @@ import { seconds } from '../core/bridge.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import { PycoreGame } from '../core/game.js';
 import { forgetSeat, keepSeat } from '../core/seat.js';
-import { askedAgain } from './again.js';
+import { Asking, automatic, waits } from './asking.js';
 import { Attention } from './attention.js';
 import { Renderer } from './canvas.js';
 import { Deposit } from './deposit.js';
 import { ending, saveFile } from './ending.js';
-import { SETTLING } from './handed.js';
+import { SETTLING, UNBEGUN } from './handed.js';
 import { Hud, makeTouchButtons, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
-import { showRoom } from './room.js';
+import { gameConfig } from './seating.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
 import { text } from './texts.js';
@@ -32,7 +32,6 @@ export class Visit {
   /** @type {Renderer | null} */ #renderer = null;
   /** @type {Hud | null} */ #hud = null;
   #stopKeys = () => {};
-  #joinedAt = 0; // when this person asked for a game, ms since the epoch
   /** @type {Deposit | null} */ #deposit = null;
   #endReason = { code: 'complete', text: '', player: /** @type {unknown} */ (undefined) };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
@@ -50,6 +49,7 @@ export class Visit {
     this.outbox = outbox;
     this.sessionId = sessionId;
     this.comeback = comeback;
+    this.asking = new Asking(socket, sessionId, (phase) => this.#enter(phase));
     this.mapping = loaded.manifest.action_mapping ?? DEFAULT_MAPPING;
     socket.onEvent((event, data, arrival) => this.#onEvent(event, data, arrival));
     socket.onState((state, reason) => this.#onSocket(state, reason));
@@ -72,7 +72,7 @@ export class Visit {
       return;
     }
     this.#ready();
-    if (status.notBack === '' && new URLSearchParams(location.search).get('autojoin') === '1') this.join();
+    if (status.notBack === '' && automatic()) this.join();
   }
 
   /** The person may ask for a game. */
@@ -102,23 +102,20 @@ export class Visit {
     this.#ready();
   }
 
-  join() {
-    if (status.phase !== 'start' && status.phase !== 'done') return;
+  /** Ask for a game. @param {import('./asking.js').Wish} [wish] */
+  join(wish = {}) {
+    if (!['start', 'done'].includes(status.phase)) return;
     // The server keeps the seat of a finished game until it is left.
-    if (this.#game !== null) this.socket.emit('leave_game', {});
+    if (this.#game !== null && !wish.unbegun) this.socket.emit('leave_game', {});
     this.#release();
     this.#seat = this.#room = null;
-    this.#early = [];
-    this.#rounds = [];
+    [this.#early, this.#rounds] = [[], []];
     this.#endReason = { code: 'complete', text: '', player: undefined };
-    Object.assign(status, { stored: false, gone: {}, notBack: '', load: 0 });
+    Object.assign(status, { stored: false, gone: {}, notBack: '', load: 0, outcome: null, error: null });
+    screens.showNext(null);
     this.comeback.forget();
     screens.showStart('new');
-    this.#joinedAt = Date.now();
-    this.#enter('waiting');
-    screens.showWaiting({});
-    screens.show('waiting');
-    if (!this.#join()) screens.notice(text('server.connecting'));
+    if (!this.asking.begin(wish)) screens.notice(text('server.connecting'));
   }
 
   /** Another game, once the others have what they need from us of this one, or do not fetch it. */
@@ -136,8 +133,11 @@ export class Visit {
     this.join();
   }
 
-  #join() {
-    return this.socket.emit('join_game', { session_id: this.sessionId, query: location.search });
+  /** Go on in this window, and not in the other one. */
+  takeOver() {
+    if (status.error?.code !== 'elsewhere') return;
+    this.#enter('start');
+    this.join({ take_over: true });
   }
 
   leave() {
@@ -148,15 +148,15 @@ export class Visit {
 
   /** @param {import('../core/socket.js').SocketState} state @param {string} reason */
   #onSocket(state, reason) {
-    const active = ['waiting', 'returning', 'connecting', 'playing', 'between'].includes(status.phase);
+    const active = ['waiting', 'asked', 'returning', 'connecting', 'playing', 'between'].includes(status.phase);
     this.#hud?.server(state === 'connected', seconds());
     if (state === 'connected') {
       screens.notice('');
       // In a game the seat comes back by the session id that the connection presents.
-      if (status.phase === 'waiting') this.#join();
+      if (waits()) this.asking.ask();
       if (status.phase === 'returning') this.#comeBack();
       this.outbox.kick();
-    } else if (reason === 'io server disconnect' && status.phase === 'waiting') {
+    } else if (reason === 'io server disconnect' && waits()) {
       this.#stop(new PageError('server-closed', 'The server closed the connection.'));
     } else if (active || state === 'refused') screens.notice(withoutConnection(reason));
   }
@@ -165,8 +165,10 @@ export class Visit {
   #onEvent(event, data, arrival) {
     if (this.#game === null && this.#seat !== null) this.#early.push({ event, data, arrival });
     switch (event) {
-      case 'waiting_room':
-        if (status.phase === 'waiting') showRoom(data);
+      case 'outcome':
+        status.outcome = data;
+        this.asking.heard(event, data);
+        this.onStored(this.outbox.state);
         break;
       case 'pyodide_player_assigned':
         if (this.#game === null) this.#seat = data;
@@ -175,11 +177,11 @@ export class Visit {
         if (this.#game === null) this.#room = data;
         break;
       case 'start_game':
-        if (this.#game === null && ['waiting', 'returning'].includes(status.phase)) this.#play(data);
+        if (this.#game === null && (waits() || status.phase === 'returning')) this.#play(data);
         break;
       case 'end_game':
         // Without a seat yet it is the end of the last game, whose other player left as we did.
-        if (this.#game === null && this.#seat !== null && status.phase === 'waiting') {
+        if (this.#game === null && this.#seat !== null && waits()) {
           this.#stop(new PageError('game-ended', String(data.message ?? 'The game ended before it began.')));
         }
         break;
@@ -187,16 +189,18 @@ export class Visit {
         this.#onRefusal(data);
         break;
       default:
+        this.asking.heard(event, data);
     }
   }
 
   /** @param {{code?: string, message?: string, event?: string, again_ms?: number}} refused */
   #onRefusal(refused) {
     const { code = 'refused', message = 'The server refused something.', event = '' } = refused;
-    if (status.phase === 'waiting' && askedAgain(refused, () => status.phase === 'waiting' && this.#join())) return;
+    if (this.asking.refused(refused)) return;
     const error = refusal(code, message);
     report(`server ${event}`, error);
-    if (['waiting', 'returning'].includes(status.phase) && code !== 'store_failed') this.#stop(error);
+    // What is refused of an earlier game ends no waiting.
+    if ((waits() || status.phase === 'returning') && event === 'join_game' && code !== 'store_failed') this.#stop(error);
     else if (code === 'replaced' && this.#game !== null && status.phase !== 'done') this.#replaced(error);
   }
 
@@ -230,19 +234,7 @@ export class Visit {
       const game = new PycoreGame({
         create: this.loaded.create,
         environment: this.loaded.makeEnvironment(),
-        config: {
-          game_id: seat.game_id,
-          players: room.players,
-          player_id: seat.player_id,
-          seed: seat.game_seed,
-          settings,
-          turn_config: room.turn_config ?? null,
-          ice_servers: this.loaded.manifest.ice_servers ?? [],
-          // Who comes back asked for nothing, and waited for nobody.
-          ...(this.#joinedAt > 0 ? { joined_ms: this.#joinedAt } : {}),
-          load: status.load,
-          winner: this.loaded.manifest.winner,
-        },
+        config: gameConfig(seat, room, settings, this.loaded.manifest, this.asking.since),
         socket: this.socket,
         readAction: (frame) => (page.pycoreReadAction ? page.pycoreReadAction(frame) : keys.read()),
         renderer: this.#renderer,
@@ -297,11 +289,8 @@ export class Visit {
         this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? ''), player: news['player'] };
         break;
       case 'peer':
-        if (news['status'] === 'gone') hud.gone(news['player']);
-        else hud.presence(news['player'], news['status']);
-        break;
       case 'returned':
-        hud.presence(news['player'], 'present');
+        hud.presence(news['player'], news['status'] ?? 'present');
         break;
       case 'gone':
         hud.gone(news['player'], String(news['on_drop']));
@@ -330,6 +319,8 @@ export class Visit {
     status.stored = this.#deposit?.stored ?? false;
     screens.showLeftover(state.pending - pending);
     if (status.phase === 'done') screens.showStored({ ...state, pending }, this.outbox.durable);
+    // Nobody goes on before the data are there, unless they cannot be.
+    screens.showNext(pending === 0 || state.refused.length > 0 ? status.outcome?.next ?? null : null);
   }
 
   // ------------------------------------------------------------------ the end
@@ -344,6 +335,12 @@ export class Visit {
       this.#stopKeys();
       this.#deposit?.session();
       this.#notBack(reason || code);
+      return;
+    }
+    if (UNBEGUN.includes(code) && metrics.frames.total === 0 && status.load === 0) {
+      this.#enter('start');
+      // The game is still at work: it is what told us.
+      setTimeout(guard(report, 'visit.waiting', () => this.join({ unbegun: game.gameId })));
       return;
     }
     if (game.phase === 'failed' && metrics.frames.total === 0) {
@@ -386,7 +383,7 @@ export class Visit {
   /** The person goes away, or loads the page again: who may come back to a game does not leave it. */
   depart() {
     guard(report, 'visit.deposit', () => this.#deposit?.depart())();
-    if (!['done', 'start', 'returning'].includes(status.phase)) this.comeback.depart();
+    if (!['done', 'over', 'start', 'returning'].includes(status.phase)) this.comeback.depart();
   }
 
   #release() {

@@ -104,3 +104,15 @@ test('what a browser refuses is asked for again only after the page was hidden, 
   assert.equal(locks.length, 2);
   stage({ wakeLock: false }).attention.entered('playing');
 });
+
+test('who is asked in another tab whether they are there is called, and then to the game', () => {
+  const { page, attention } = stage({ hidden: true });
+  attention.entered('waiting');
+  attention.entered('asked');
+  assert.equal(page.title, 'Are you there? – Beach volley');
+  attention.entered('waiting');
+  assert.equal(page.title, 'Beach volley', 'the others did not answer');
+  attention.entered('asked');
+  attention.entered('connecting');
+  assert.equal(page.title, 'The game begins – Beach volley');
+});

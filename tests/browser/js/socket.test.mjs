@@ -66,3 +66,17 @@ test('a server that has no place is asked again, and one that is away is left to
   t.mock.timers.runAll();
   assert.equal(asked.length, 2);
 });
+
+test('what the server measures is sent back at once, and no page hears of it', () => {
+  const [sent, heard] = [[], []];
+  let tell = (..._) => {};
+  const client = {
+    connected: true, on: () => {}, onAny: (f) => { tell = f; }, emit: (event, data) => void sent.push([event, data]),
+    timeout: () => ({ emit() {} }),
+  };
+  const socket = new Socket(client, (where, error) => assert.fail(`${where}: ${error}`));
+  socket.onEvent((event) => void heard.push(event));
+  tell('pycore_echo', {});
+  tell('waiting_room', {});
+  assert.deepEqual([sent, heard], [[['pycore_echo', {}]], ['waiting_room']]);
+});

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.relay.load import BEATS, REMEMBERED, Load, inputs, is_repeated
+from pycore.relay.load import BEATS, Load, is_repeated
 
 INPUT = '42["pyodide_player_action",{"game_id":"g","frame_number":%d}]'
 SIGNAL = '42["webrtc_signal",{"game_id":"g","type":"pycore","payload":"%d"}]'
@@ -16,14 +16,6 @@ STORE = '4212["pycore_rows",{"n":%d}]'
 
 def load() -> Load:
     return Load(0.03, 0.3)
-
-
-def behind(late: float) -> Load:
-    """One whose last two rounds were that late."""
-    busy = load()
-    busy.beat(late)
-    busy.beat(late)
-    return busy
 
 
 def test_a_single_long_round_refuses_nobody_and_half_of_them_do() -> None:
@@ -74,21 +66,9 @@ def test_nothing_is_left_out_before_rounds_take_long() -> None:
     assert busy.shed == 0
 
 
-def test_a_pause_now_and_then_leaves_nothing_out_and_a_second_one_at_once_does() -> None:
-    busy = load()
-    texts = [INPUT % n for n in range(10)]
-    for late in 3 * [2.0, *[0.3] * REMEMBERED]:
-        busy.beat(late)
-        assert busy.kept(texts) == texts
-    busy.beat(2.0)
-    busy.beat(0.1)
-    busy.beat(0.6)
-    assert busy.kept(texts) == texts[5:]
-    assert inputs(busy.kept([*texts, SIGNAL % 0])) == 5
-
-
 def test_of_a_long_round_the_newest_are_kept_of_every_socket_the_same_share() -> None:
-    busy = behind(0.6)
+    busy = load()
+    busy.beat(0.6)
     assert busy.kept([INPUT % n for n in range(10)]) == [INPUT % n for n in range(5, 10)]
     assert busy.kept([INPUT % n for n in range(100)]) == [INPUT % n for n in range(50, 100)]
     assert busy.shed == 55
@@ -97,7 +77,8 @@ def test_of_a_long_round_the_newest_are_kept_of_every_socket_the_same_share() ->
 
 
 def test_inputs_are_not_left_out_for_signals_nor_anything_that_is_said_once() -> None:
-    busy = behind(0.6)
+    busy = load()
+    busy.beat(0.6)
     texts = [OFFER % 0, STORE % 0]
     for n in range(4):
         texts += [INPUT % n, SIGNAL % n]
@@ -111,7 +92,8 @@ def test_inputs_are_not_left_out_for_signals_nor_anything_that_is_said_once() ->
 def test_whatever_comes_order_stays_and_what_is_said_once_is_carried_out(
     what: list[tuple[str, int]], late: float
 ) -> None:
-    busy = behind(late)
+    busy = load()
+    busy.beat(late)
     texts = [text % n for text, n in what]
     kept = busy.kept(texts)
     rest = iter(texts)

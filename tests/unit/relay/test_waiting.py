@@ -95,6 +95,7 @@ def test_of_three_nobody_waits_for_the_one_who_went() -> None:
     people.come("d")
     people.leave("c")
     assert people.come("a", unbegun=game)["state"] == "waiting"
+    assert people.told["a"][-1][1]["note"] == "other_left"
     assert "end_game" in people.events("b")
     assert people.come("b", unbegun=game)["state"] == "playing"
     assert people.game_of("a") == people.game_of("b") == people.game_of("d") != game

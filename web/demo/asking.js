@@ -1,0 +1,75 @@
+// @ts-check
+/** Asking for a game and waiting for it: what the server is told, and what of its words are shown meanwhile. */
+
+import { askedAgain } from './again.js';
+import { showCheck, showRoom } from './room.js';
+import * as screens from './screens.js';
+import { status } from './status.js';
+
+/** @typedef {{take_over?: boolean, unbegun?: string}} Wish to take another window's place; in place of a game that did not begin */
+
+/** Whether nobody presses anything here: a rehearsal. */
+export const automatic = () => new URLSearchParams(location.search).get('autojoin') === '1';
+
+/** Whether this person waits for a game. */
+export const waits = () => status.phase === 'waiting' || status.phase === 'asked';
+
+export class Asking {
+  /** @type {Wish} */ #wish = {};
+  /** When this person asked for a game, ms since the epoch; 0: it did not. */ since = 0;
+
+  /**
+   * @param {import('../core/socket.js').Socket} socket
+   * @param {string} sessionId by which the server knows this page again
+   * @param {(phase: import('./status.js').PagePhase) => void} enter
+   */
+  constructor(socket, sessionId, enter) {
+    this.socket = socket;
+    this.sessionId = sessionId;
+    this.enter = enter;
+  }
+
+  /** @param {Wish} wish @returns {boolean} whether the server could be asked */
+  begin(wish) {
+    this.#wish = wish;
+    this.since = Date.now();
+    this.enter('waiting');
+    screens.showReady(null);
+    screens.showWaiting(wish.unbegun ? { note: 'other_left' } : {});
+    screens.show('waiting');
+    return this.ask();
+  }
+
+  /** The same once more, when the connection is back. */
+  ask() {
+    return this.socket.emit('join_game', { session_id: this.sessionId, query: location.search, ...this.#wish });
+  }
+
+  /** The person is there; the server has asked. */
+  ready() {
+    if (status.phase !== 'asked') return;
+    this.socket.emit('ready', {});
+    screens.showReady('answered');
+  }
+
+  /** Whether a refusal is one for the moment; then the game is asked for again. @param {{code?: string, event?: string, again_ms?: number}} refusal */
+  refused(refusal) {
+    return waits() && askedAgain(refusal, () => waits() && this.ask());
+  }
+
+  /** What the server says to somebody who waits. @param {string} event @param {any} data */
+  heard(event, data) {
+    if (!waits()) return;
+    if (event === 'waiting_room') {
+      this.enter('waiting');
+      showRoom(data);
+    } else if (event === 'ready_check') {
+      this.enter('asked');
+      showCheck(data);
+      if (automatic()) this.ready();
+    } else if (event === 'outcome') {
+      this.enter('over');
+      screens.showOver(data.outcome);
+    }
+  }
+}
