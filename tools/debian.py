@@ -20,7 +20,8 @@ def install(package: str) -> bool:
     if apt is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
         return False
     say(f"trying Debian's package {package}")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    # A server that is installed for tests is not to be started for good.
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     try:
         run([apt, "update", "-q"], env=quiet, attempts=2, timeout=600)
         run([apt, "install", "-y", "-q", "--no-install-recommends", package], env=quiet, attempts=2, timeout=1800)

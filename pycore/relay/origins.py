@@ -48,6 +48,8 @@ class Origins:
 
     def __call__(self, origin: Any, environ: Mapping[str, Any]) -> bool:
         """Whether a page of `origin` may connect. What is no browser names none, and is not asked."""
+        if origin is None:
+            return True
         site = _parts(str(origin).lower())
         asked_as = [environ.get(name, "") for name in ("HTTP_X_FORWARDED_HOST", "HTTP_HOST")]
         if ANY in self._named or (site is not None and read_origin(str(origin)) in self._named):

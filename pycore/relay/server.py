@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, MutableMapping,
 from typing import Any
 
 import socketio
+from engineio.payload import Payload
 
 from pycore.relay.fields import Refused, fields_of, flag_of
 from pycore.relay.keeping import Handler, Keeping
@@ -43,6 +44,10 @@ PING_TIMEOUT_S = 30.0
 """A page that compiles Pyodide answers no ping of Engine.IO for seconds; a dead connection is noticed earlier
 by the pings of the WebSocket itself, which the browser answers whatever the page does."""
 
+
+POSTED = 1024
+"""Packets in one request of a page without a WebSocket. It sends what has come up since the last request went, which on
+a long way is more than Engine.IO's 16, and after a change of path all that is unacknowledged."""
 
 CLOSED_BY = "pycore.closed_by"
 """In a connection's scope: the code with which its WebSocket was closed."""
@@ -80,6 +85,7 @@ class RelayServer:
         # What Engine.IO logs about a client's broken packet is of no use on the study's console.
         quiet = logging.getLogger("pycore.relay.engineio")
         quiet.setLevel(logging.CRITICAL)
+        Payload.max_decode_packets = POSTED
         self.sio = socketio.AsyncServer(
             async_mode="asgi",
             serializer=packet_class(limits),

@@ -92,3 +92,9 @@ def test_made_up_sites_fill_neither_the_log_nor_the_memory(caplog: pytest.LogCap
         now[0] += QUIET_S
         origins("https://late.example", {"HTTP_HOST": "relay.example.org"})
         assert "https://late.example" in caplog.records[-1].getMessage()
+
+
+def test_what_names_no_site_is_no_browsers_page_and_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    """A browser names none to a site of its own, either."""
+    assert Origins()(None, {"HTTP_HOST": "127.0.0.1:8000"})
+    assert caplog.messages == []

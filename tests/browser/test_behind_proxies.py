@@ -1,0 +1,41 @@
+"""Two real pages play through nginx and through HAProxy, with the files of deploy/ and with TLS."""
+
+import contextlib
+
+import pytest
+
+from tests.browser.conftest import phase
+from tools.process import Missing
+from tools.proxies import Haproxy, Nginx
+
+pytestmark = [pytest.mark.browser, pytest.mark.tooling, pytest.mark.long]
+
+SPACE = {"type": "discrete", "n": 6}
+
+
+@pytest.mark.parametrize("kind", [Nginx, Haproxy], ids=["nginx", "haproxy"])
+@pytest.mark.parametrize("p2p", [True, False], ids=["p2p", "by the server"])
+def test_two_pages_play_through_a_proxy_with_tls(kind, p2p, start_relay, open_page, tmp_path):
+    """To the end, with the same records, stored, whether their inputs pass it or not."""
+    relay = start_relay(core=True, max_steps=240, action_space=SPACE, p2p=p2p)
+    port = int(relay.url.rstrip("/").rpartition(":")[2])
+    with contextlib.ExitStack() as stack:
+        try:
+            proxy = stack.enter_context(kind(tmp_path / "proxy", port))
+        except Missing as error:
+            pytest.skip(str(error))
+        pages = [open_page("about:blank", ignore_https_errors=True) for _ in range(2)]
+        for seat, page in enumerate(pages):
+            page.add_init_script(f"window.pycoreReadAction = (frame) => Math.floor(frame / {5 + seat}) % 6;")
+            page.goto(f"{proxy.url}?autojoin=1")
+        for page in pages:
+            phase(page, "done", timeout=120)
+            page.wait_for_function("pycoreStatus.stored")
+        first, second = (page.evaluate("pycoreGame.records()") for page in pages)
+        assert first == second
+        game = pages[0].evaluate("pycoreGame.gameId")
+        counts = relay.counts(game)
+        assert (counts["inputs_relayed"] > 0) is (not p2p)
+        assert pages[0].evaluate("window.isSecureContext")
+        for page in pages:
+            assert page.problems == []
