@@ -134,6 +134,8 @@ def create_app(
     operator = Operator(None if operator_token is None else check_token(operator_token))
     watching = Watching(lobby, store, operator)
     readiness = Readiness(store.try_out)
+    readiness.hold("draining", lambda: lobby.door.draining)
+    readiness.hold("busy", lambda: lobby.door.busy)
     measures = Measures()
     noticed = Noticed(measures, str if log_subjects else operator.person)
     relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching, noticed=noticed)
