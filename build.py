@@ -136,6 +136,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, default=None, metavar="FILE", help="and as JSON")
     bench.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help="whose names begin so")
     bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
+    bench.add_argument("--relay", action="store_true", help="what one process of the relay carries, and what more does")
     bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
     bench.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
     bench.add_argument("--rounds", type=positive, default=5, metavar="N", help="with --against (%(default)s)")
@@ -256,6 +257,8 @@ def dispatch(options: argparse.Namespace) -> int:
             command += ["--only", name]
         if options.page:
             command += ["--page", "--runs", str(options.runs)]
+        if options.relay:
+            command += ["--relay"]
         if options.against:
             command += ["--against", options.against, "--rounds", str(options.rounds)]
         if options.write:
@@ -282,7 +285,7 @@ def main(arguments: Sequence[str]) -> int:
         parser().error("only `test` takes arguments after --")
     if options.task == "demo" and (wrong := contradiction(options)):
         parser().error(wrong)
-    if options.task == "bench" and options.against and (options.page or options.write):
+    if options.task == "bench" and options.against and not options.relay and (options.page or options.write):
         parser().error("--against compares two versions of the core: without --page and --write")
     if options.task == "test":
         options.pytest_arguments = theirs

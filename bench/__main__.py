@@ -1,8 +1,8 @@
 """`build.py bench`: every figure with its goal, as a table, and as JSON for whoever compares runs.
 
 `--against REV` measures another version beside this one, `--page` compares the interactive_gym page before and
-after pycore, `--mesh` compares meshes in virtual time with published ones, `--write` puts the figures into the
-documents.
+after pycore, `--mesh` compares meshes in virtual time with published ones, `--relay` loads a server, `--write` puts
+the figures into the documents.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help=f"of {', '.join(GROUPS)}")
     top.add_argument("--page", action="store_true", help="the interactive_gym page, before and after")
     top.add_argument("--mesh", action="store_true", help="meshes in virtual time, beside published ones")
+    top.add_argument("--relay", action="store_true", help="what one process of the relay carries")
     top.add_argument("--runs", type=int, default=20, metavar="N", help="with --page: games under loss")
     top.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
     top.add_argument("--rounds", type=int, default=5, metavar="N", help="with --against: how often each")
@@ -49,6 +50,16 @@ def main() -> int:
     top = parser()
     options = top.parse_args()
     only = options.only or ()
+    if options.relay:
+        if options.page or options.mesh or only:
+            top.error("--relay stands alone, with --json, --write and --against")
+        from bench import relay
+
+        rows = relay.measure(options.against)
+        if options.write:
+            document.write_relay(rows)
+            say(f"written into {document.FILE.name}")
+        return report(rows, options.json)
     if options.write and (options.against or (options.page and only)):
         top.error("--write is for one version, and with --page for all of its figures")
     if options.mesh and (options.page or options.against or only):

@@ -26,6 +26,8 @@ BEGIN = "<!-- written by: python3 build.py bench --write -->"
 END = "<!-- end of what is written -->"
 BEGIN_MESH = "<!-- written by: python3 build.py bench --mesh --write -->"
 END_MESH = "<!-- end of the mesh -->"
+BEGIN_RELAY = "<!-- written by: python3 build.py bench --relay --write -->"
+END_RELAY = "<!-- end of the relay -->"
 HEAD = "| figure | value | unit | goal | |\n|---|---|---|---|---|\n"
 
 
@@ -92,6 +94,20 @@ def write_mesh(rows: Sequence[Row]) -> None:
     """Put the figures of `--mesh` into their page, beside the published ones."""
     before, _, after = between(FILE.read_text("utf-8"), BEGIN_MESH, END_MESH)
     FILE.write_text(f"{before}{BEGIN_MESH}\n\n{mesh.markdown(rows)}\n\n{END_MESH}{after}", encoding="utf-8")
+
+
+def replaced_relay(text: str, rows: Sequence[Row], conditions: str) -> str:
+    """The page with what a relay carries; a figure that was not measured this time stays as it was."""
+    before, inner, after = between(text, BEGIN_RELAY, END_RELAY)
+    lines = lines_of(inner) | {found["name"]: line(found) for found in rows}
+    return f"{before}{BEGIN_RELAY}\n\n{conditions}\n\n{HEAD}" + "\n".join(lines.values()) + f"\n\n{END_RELAY}{after}"
+
+
+def write_relay(rows: Sequence[Row]) -> None:
+    """Put the figures of the relay into their page."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    said = f"CPython {python}, {os.cpu_count()} cores, one of which the server has to itself as far as others leave it."
+    FILE.write_text(replaced_relay(FILE.read_text("utf-8"), rows, said), encoding="utf-8")
 
 
 def write(rows: Sequence[Row], whole: bool) -> None:

@@ -20,6 +20,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,8 +51,10 @@ def microseconds() -> int:
 class Player(asyncio.Protocol):
     """One page's socket."""
 
-    def __init__(self, host: str, session: str, taken: list[tuple[int, int]]) -> None:
+    def __init__(self, host: str, session: str, taken: list[tuple[int, int]], join: bool = True) -> None:
         self._host = host
+        self._join = join
+        self.head = ""
         self._session = session
         self._taken = taken
         self._buffer = bytearray()
@@ -121,10 +124,11 @@ class Player(asyncio.Protocol):
             elif event == "pycore_error":
                 print(payload, file=sys.stderr)
         elif data[:1] == b"0":
-            self.transport.write(frame("40"))
+            self.transport.write(frame("40" + json.dumps({"session_id": self._session})))
         elif data[:2] == b"40" and not self.connected.done():
             self.connected.set_result(None)
-            self.say("join_game", {"session_id": self._session})
+            if self._join:
+                self.say("join_game", {"session_id": self._session})
         elif data == b"2":
             self.transport.write(frame("3"))
 
@@ -135,7 +139,7 @@ class Player(asyncio.Protocol):
         """What an input has around its number and its time."""
         said = {"game_id": self.game["game_id"], "player_id": self.game["player_id"], "sync_epoch": 0}
         text = json.dumps(["pyodide_player_action", said], separators=(",", ":"))[:-2]
-        self._head = "42" + text + ',"timestamp":1700000000000,"action":'
+        self.head = "42" + text + ',"timestamp":1700000000000,"action":'
         target = json.dumps(1 - self.game["player_id"])
         self._signal = frame(
             f'42["webrtc_signal",{{"game_id":"{self.game["game_id"]}","target_player_id":{target},"type":"pycore",'
@@ -143,13 +147,22 @@ class Player(asyncio.Protocol):
         )
 
     def act(self, due: int, signals: bool) -> None:
-        text = f'{self._head}{due},"frame_number":{self.sent}}}]'
+        text = f'{self.head}{due},"frame_number":{self.sent}}}]'
         self.sent += 1
         self.transport.write(frame(text) + self._signal if signals else frame(text))
 
 
-async def play(url: str, games: int, seconds: float, signals: bool = False, rate: float = RATE) -> dict[str, Any]:
-    """Everybody joins, then all send for so long. What is counted is what was due behind the warm-up."""
+def cpu_s(pid: int) -> float:
+    """What a process has used of a processor so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def play(
+    url: str, games: int, seconds: float, signals: bool = False, rate: float = RATE, pid: int | None = None
+) -> dict[str, Any]:
+    """Everybody joins, then all send for so long. What is counted is what was due behind the warm-up. `pid`: of the
+    server, whose cost is taken meanwhile."""
     loop = asyncio.get_running_loop()
     where = urlsplit(url)
     taken: list[tuple[int, int]] = []
@@ -174,8 +187,11 @@ async def play(url: str, games: int, seconds: float, signals: bool = False, rate
     step = period / len(players)
     first = microseconds() + round((begin - time.monotonic()) * 1e6)
     count = 0
+    used: float | None = None
     while True:
         now = time.monotonic()
+        if pid is not None and used is None and now >= begin + WARM_UP_S:
+            used = cpu_s(pid)
         while begin + count * step <= now:
             players[count % len(players)].act(first + round(count * step * 1e6), signals)
             count += 1
@@ -185,6 +201,7 @@ async def play(url: str, games: int, seconds: float, signals: bool = False, rate
             break
         await asyncio.sleep(max(0.0, min(0.002, begin + count * step - time.monotonic())))
     until = microseconds()
+    cost = 0.0 if pid is None or used is None else cpu_s(pid) - used
     begun = until - round(seconds * 1e6)
     alive = sum(not player.closed for player in players)
     # What came within the window, whenever it was due: a rate. How late it was, of what was due in it.
@@ -198,7 +215,7 @@ async def play(url: str, games: int, seconds: float, signals: bool = False, rate
     return {
         "games": games, "sockets_left": alive, "sent": round(2 * games * rate * seconds), "delivered": len(came),
         "p50_ms": quantile(late, 0.5), "p95_ms": quantile(late, 0.95), "p99_ms": quantile(late, 0.99),
-        "worst_ms": late[-1], "behind_s": round(behind, 3),
+        "worst_ms": late[-1], "behind_s": round(behind, 3), "us": round(1e6 * cost / max(1, len(came)), 2),
     }  # fmt: skip
 
 
@@ -209,12 +226,13 @@ def main(arguments: Sequence[str]) -> int:
     top.add_argument("games", type=int)
     top.add_argument("seconds", type=float)
     top.add_argument("--signals", action="store_true", help="a signal beside each input, as pages send them")
+    top.add_argument("--pid", type=int, default=None, help="of the server, for what an event costs it")
     options = top.parse_args(arguments)
     with contextlib.suppress(ImportError):
         import uvloop
 
         uvloop.install()
-    print(json.dumps(asyncio.run(play(options.url, options.games, options.seconds, options.signals))))
+    print(json.dumps(asyncio.run(play(options.url, options.games, options.seconds, options.signals, pid=options.pid))))
     return 0
 
 
