@@ -17,7 +17,7 @@ class Connection:
 
     __slots__ = (
         "errors", "inputs", "others", "page", "patience", "pending_stores", "room", "seat", "session_id",
-        "sid", "signal_bytes", "signals", "stores", "subject_id", "waiting_since",
+        "sid", "signal_bytes", "signals", "store_bytes", "stores", "subject_id", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, sid: str, limits: Limits) -> None:
@@ -34,6 +34,7 @@ class Connection:
         self.signals = TokenBucket(limits.signal_rate, limits.signal_burst)
         self.signal_bytes = TokenBucket(limits.signal_bytes_rate, limits.signal_bytes_burst)
         self.stores = TokenBucket(limits.store_rate, limits.store_burst)
+        self.store_bytes = TokenBucket(limits.store_bytes_rate, limits.store_bytes_burst)
         self.others = TokenBucket(limits.other_rate, limits.other_burst)
         self.errors = TokenBucket(limits.error_rate, limits.error_burst)
         self.patience = TokenBucket(limits.patience_rate, limits.patience_burst)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pycore.relay.connections import Connection
+from pycore.relay.disk import Disk
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
@@ -52,6 +53,7 @@ class Keeping:
         self._visits = visits
         self._note_games = note_games
         self._pending_bytes = 0
+        self.disk = Disk(store.folder, limits.free_bytes)
         self.handlers: dict[str, Handler] = {
             "p2p_session_metrics": self._metrics,
             "pycore_rows": self._rows,
@@ -133,8 +135,14 @@ class Keeping:
         put: Callable[[Seat, Store], Awaitable[None]],
     ) -> dict[str, Any]:
         """Store something of a seat, within the bounds of what may wait for the database."""
-        connection = self._lobby.may_store(sid, time.monotonic())
+        now = time.monotonic()
+        connection = self._lobby.may_store(sid, now)
+        # Asked before it is unpacked, which is what it costs here; what it has is known only then.
+        if not connection.store_bytes.take(now, 0.0):
+            raise Refused("store_busy", "you have stored much in a short time; try again in a few seconds")
         store = read()
+        connection.store_bytes.spend(now, store.size)
+        self.disk.take(store.size, now)
         if connection.pending_stores >= self._limits.pending_stores:
             raise Refused("store_busy", f"{connection.pending_stores} of your stores are waiting; try again")
         if self._pending_bytes + store.size > self._limits.pending_bytes:
@@ -149,7 +157,8 @@ class Keeping:
             if seat is not None:
                 seat.stored_bytes -= store.size
             log.error("a store of game %s failed: %s", store.game_id, error)
-            raise Refused(error.code, str(error)) from error
+            code = "disk_full" if "disk is full" in str(error) else error.code
+            raise Refused(code, str(error)) from error
         finally:
             connection.pending_stores -= 1
             self._pending_bytes -= store.size

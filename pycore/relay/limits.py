@@ -80,6 +80,12 @@ class Limits:
     """How often the page of a seat may be loaded again in one game: no person does, and 2**11 loads have numbers."""
     stored_bytes: int = 536_870_912
     """What one player of one game may store in all, repeats included: nobody fills the disk alone."""
+    store_bytes_rate: float = 2_097_152.0
+    """Bytes a second that one socket may store, unpacked: a session writes some kilobytes,"""
+    store_bytes_burst: float = 67_108_864.0
+    """and what could not be stored for an hour comes at once."""
+    free_bytes: int = 268_435_456
+    """What stays free of the disk that a SQLite database is on."""
     envelope_bytes: int = 2048
     """What an event may have around its bounded field: names, ids, timestamps."""
     id_chars: int = 128
@@ -155,6 +161,11 @@ class TokenBucket:
         self._burst = burst
         self._level = burst
         self._then = 0.0
+
+    def spend(self, now: float, cost: float) -> None:
+        """Something that passed has cost so much: what is owed must be there again before anything else passes."""
+        self.take(now, 0.0)
+        self._level -= cost
 
     def take(self, now: float, cost: float = 1.0) -> bool:
         """Whether an event of that cost may pass now; if not, it costs nothing."""

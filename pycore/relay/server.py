@@ -100,7 +100,7 @@ class RelayServer:
         self._sender = Sender(self.sio, self._tasks, limits, self._came, lambda size: noticed.crossed(went=size))
         self.load = Load(limits.busy_s, limits.shed_s)
         self._visits = Visits(lobby, store, self._sender.put)
-        keeping = Keeping(
+        self.keeping = Keeping(
             lobby, store, limits, watching=watching, visits=self._visits, note_games=self._note_games
         )  # fmt: skip
         self.sio.on("connect", self._on_connect)
@@ -117,7 +117,7 @@ class RelayServer:
             "pycore_echo": self._echo,
             "pycore_ping": self._ping,
             "page_failed": self._page_failed,
-            **keeping.handlers,
+            **self.keeping.handlers,
         }
         noticed.knows(self._handlers)
 

@@ -19,6 +19,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -43,6 +44,10 @@ __all__ = [
 
 FAILED_S: Final = 30.0
 """So long a store that failed speaks against the database, unless one succeeds: pages try every few seconds."""
+
+
+WAITED_S: Final = 0.1
+"""A store that failed after so long has waited for something, which those behind it would wait for as well."""
 
 
 class StoreFailed(PycoreError):
@@ -76,6 +81,8 @@ class DataStore:
         self._file: DatabaseFile | None = None
         self._failed: tuple[float, StoreFailed] | None = None
         """The last store, if it failed, and when."""
+        self._gave_up: tuple[float, StoreFailed] | None = None
+        """When a store last waited in vain, and what became of it."""
         try:
             self._thread.submit(self._open, create).result()
         except sa.exc.SQLAlchemyError as error:
@@ -105,6 +112,12 @@ class DataStore:
     def lasts(self) -> bool:
         """Whether it is there when this process is gone; a database in memory is this thread's alone."""
         return self._engine.dialect.name != "sqlite" or self._engine.url.database not in (None, "", ":memory:")
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the database's file lies; None: it has none here."""
+        file = file_of(self._engine)
+        return None if file is None else file.parent
 
     def close(self) -> None:
         """Finish what was asked for, as far as the database lets it, then close."""
@@ -312,8 +325,22 @@ class DataStore:
         return lite.on_conflict_do_update(index_elements=keys, set_=values, where=only)
 
     async def _run(self, work: Callable[[], T]) -> T:
+        asked = time.monotonic()
+
+        def begun() -> T:
+            # Whoever was in front has waited for a lock in vain; what was asked for meanwhile has waited as long.
+            if self._gave_up is not None and asked <= self._gave_up[0]:
+                raise self._gave_up[1]
+            begin = time.monotonic()
+            try:
+                return work()
+            except sa.exc.OperationalError as error:
+                if (now := time.monotonic()) - begin >= WAITED_S:
+                    self._gave_up = now, StoreFailed(f"the database said: {cause(error)}")
+                raise
+
         try:
-            done = await self._look(work)
+            done = await self._look(begun)
         except StoreFailed as error:
             self._failed = (time.monotonic(), error)
             raise
@@ -329,7 +356,7 @@ class DataStore:
         try:
             with self._database.bounded():
                 done = work()
-        except Fenced:
+        except (Fenced, StoreFailed):
             raise
         except Exception as error:
             raise StoreFailed(f"the database said: {cause(error)}") from error

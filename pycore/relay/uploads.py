@@ -21,6 +21,7 @@ from pycore.relay.fields import (
     text_of,
     utf8_bytes,
 )
+from pycore.relay.large import JsonText, is_object
 from pycore.relay.limits import Limits
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -166,6 +167,8 @@ def _unpacked(fields: dict[str, Any], limit: int) -> str:
 
 
 def _metrics_text(metrics: Any) -> str:
+    if isinstance(metrics, JsonText):
+        return metrics
     try:
         if isinstance(metrics, dict):
             text = json.dumps(metrics, separators=(",", ":"), ensure_ascii=False)
@@ -173,12 +176,8 @@ def _metrics_text(metrics: Any) -> str:
                 # Half a surrogate pair: an escape keeps it, UTF-8 cannot.
                 text = json.dumps(metrics, separators=(",", ":"))
             return text
-        if isinstance(metrics, str) and isinstance(json.loads(metrics, parse_constant=_no_constant), dict):
+        if isinstance(metrics, str) and is_object(metrics):
             return metrics
     except (ValueError, RecursionError):
         raise Refused("malformed", "`metrics` is not JSON, or nested too deep") from None
     raise Refused("malformed", f"`metrics` is {shown(metrics)}; it must be an object or its JSON text")
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)

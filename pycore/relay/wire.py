@@ -19,6 +19,7 @@ from typing import Any
 
 from socketio.packet import BINARY_ACK, BINARY_EVENT, EVENT, Packet
 
+from pycore.relay.large import FEW, LARGE, STORING, arguments_of
 from pycore.relay.limits import Limits
 
 REFUSED = "!refused"
@@ -54,6 +55,15 @@ def read_event(text: str, limits: Limits) -> tuple[str, int | None, list[Any]]:
             name,
             number,
         )
+    if len(text) > LARGE and name in STORING:
+        try:
+            arguments = arguments_of(text[1 + len(found[1]) :])
+        except ValueError:
+            raise Unread("malformed", "not JSON, or nested too deep", name, number) from None
+        if arguments is not None:
+            return name, number, arguments
+        if text.count(",") > FEW:
+            raise Unread("malformed", "not JSON that can be stored", name, number)
     try:
         data = _DECODER.decode(text[1 + len(found[1]) :])
     except (ValueError, RecursionError):

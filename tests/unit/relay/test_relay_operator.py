@@ -176,7 +176,7 @@ def test_stores_that_fail_make_it_not_ready_until_one_succeeds(tmp_path: Path) -
         async with relay.pair() as ((one, _), game):
             assert await answer(relay, "/api/ready") == (200, {"status": "ready"})
             sa.event.listen(relay.app.store._engine, "begin", limit)
-            assert (await one.call("p2p_session_metrics", metrics(game, "x" * 100_000)))["code"] == "store_failed"
+            assert (await one.call("p2p_session_metrics", metrics(game, "x" * 100_000)))["code"] == "disk_full"
             await asyncio.sleep(KEPT_S)
             assert (await answer(relay, "/api/ready"))[0] == 503
             full["is"] = False

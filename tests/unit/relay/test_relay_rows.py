@@ -175,7 +175,7 @@ def test_a_piece_that_the_disk_did_not_take_is_not_acknowledged_and_comes_again(
         async def go() -> str:
             async with relay.pair() as ((one, _), game):
                 refused = await one.call("pycore_rows", piece(game, 0, 30))
-                assert (refused["status"], refused["code"]) == ("error", "store_failed")
+                assert (refused["status"], refused["code"]) == ("error", "disk_full")
                 full[0] = False
                 await stored(one, piece(game, 0, 30))
                 return game

@@ -125,7 +125,7 @@ def test_a_full_disk_gives_an_error_and_never_an_ok(tmp_path: Path) -> None:
             failed = [reply for reply in replies if reply["status"] == "error"]
             assert kept
             assert failed
-            assert {reply["code"] for reply in failed} == {"store_failed"}
+            assert {reply["code"] for reply in failed} == {"disk_full"}
             assert "full" in failed[0]["message"]
             assert (await relay.counts(game))["stored"]["records"] == len(kept)
             await one.call("pyodide_player_action", action(game, 0, 4, 9))
