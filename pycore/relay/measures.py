@@ -91,7 +91,8 @@ class Measures:
     # What is asked
 
     def state(self, name: str, told: str, look: Callable[[], float | Mapping[str, float]], label: str = "") -> None:
-        """How something is at the moment it is asked for; with a `label`, by the values of that."""
+        """How something is at the moment it is asked for; with a `label`, by the values of that. A name that ends with
+        `_total` is one of what only grows."""
         self._states.append((name, told, label, look))
 
     @property
@@ -130,7 +131,8 @@ class Measures:
         crossed.add_metric(["out"], self.bytes_out)
         yield crossed
         for name, told, label, look in self._states:
-            gauge = GaugeMetricFamily(f"pycore_{name}", told, labels=[label] if label else None)
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            gauge = kind(f"pycore_{name}", told, labels=[label] if label else None)
             found = look()
             for value, number in found.items() if isinstance(found, Mapping) else [("", found)]:
                 gauge.add_metric([value] if label else [], number)

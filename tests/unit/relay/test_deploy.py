@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import json
@@ -26,8 +27,10 @@ from relay_support import OPERATOR, PATIENCE_S, Relay, action, running
 from pycore.cli import cli
 from pycore.cli.config import options_of
 from pycore.cli.serve import serve_study
+from pycore.relay import Limits, create_app
 from pycore.relay.turn import Turn
 from tools import coturn, debian
+from tools.paths import ROOT
 from tools.process import Failed, Missing
 from tools.proxies import DEPLOY, Haproxy, Nginx, Proxy, replaced
 from tools.server import ChildServer
@@ -260,6 +263,56 @@ def test_the_services_of_compose_name_what_there_is() -> None:
     assert set(found["volumes"]) == {"data"}
     known = {option.envvar for option in options_of(serve_study).values() if option.envvar}
     assert {name for name in found["services"]["study"]["environment"] if name.startswith("PYCORE")} <= known
+
+
+# What the guide says
+
+GUIDE = (ROOT / "docs" / "deployment.md").read_text()
+
+
+def table(heading: str) -> list[tuple[str, str]]:
+    """The rows of the first table that begins so: names, and what is said of them."""
+    rows = GUIDE.partition(f"| {heading} |")[2].split("\n\n")[0].splitlines()[2:]
+    return [(row.split("|")[1], row.split("|", 2)[2]) for row in rows]
+
+
+def test_the_guide_has_every_metric_and_no_other() -> None:
+    """By the names that Prometheus has."""
+    app = create_app(database="sqlite://", settings={})
+    there = {
+        f"{metric.name}{ {'counter': '_total', 'info': '_info'}.get(metric.type, '') }"
+        for metric in app.measures._registry.collect() if metric.name.startswith("pycore")
+    }  # fmt: skip
+    app.store.close()
+    assert {name for names, _ in table("metric") for name in re.findall("`(.*?)`", names)} == there
+
+
+def test_the_guide_has_every_event_of_the_log_with_its_fields() -> None:
+    """As they are said."""
+    told = {}
+    for names, fields in table("event"):
+        for name in re.findall("`(.*?)`", names):
+            told[name] = set(re.findall(r"`([a-z_]+)`", fields))
+    there: dict[str, set[str]] = {}
+    tree = ast.parse((ROOT / "pycore" / "relay" / "noticing.py").read_text())
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "say":
+            name = call.args[2]
+            # One of the two has its name put together.
+            names = (name.value,) if isinstance(name, ast.Constant) else ("study_opened", "study_closed")
+            there |= {str(each): {keyword.arg for keyword in call.keywords if keyword.arg} for each in names}
+    there["page_failed"] |= {"where", "code", "said"}
+    assert told == there
+
+
+def test_the_guides_configuration_is_one_and_its_limits_are_the_defaults(tmp_path: Path) -> None:
+    """So what is copied works."""
+    (tmp_path / "relay.toml").write_text(GUIDE.partition("```toml\n")[2].partition("```")[0])
+    result = CliRunner().invoke(cli, ["relay", "--config", str(tmp_path / "relay.toml"), "--print-config"])
+    assert result.exit_code == 0, result.output
+    for name, said in table("limit"):
+        value = getattr(Limits(), name.strip(" `"))
+        assert said.split("|")[0].strip() == (f"{value >> 20} MiB" if value > 1 << 20 else f"{value:g}")
 
 
 class Relayed(ChildServer):
