@@ -135,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     bench = tasks.add_parser("bench", help="the figures, as a table")
     bench.add_argument("--json", type=Path, default=None, metavar="FILE", help="and as JSON")
     bench.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help="whose names begin so")
+    bench.add_argument("--participant", action="store_true", help="what people wait for: --only participant")
     bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
     bench.add_argument("--relay", action="store_true", help="what one process of the relay carries, and what more does")
     bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
@@ -253,7 +254,7 @@ def dispatch(options: argparse.Namespace) -> int:
         command = [sys.executable, "-m", "bench"]
         if options.json:
             command += ["--json", str(options.json.resolve())]
-        for name in options.only or ():
+        for name in [*(options.only or ()), *(["participant"] if options.participant else [])]:
             command += ["--only", name]
         if options.page:
             command += ["--page", "--runs", str(options.runs)]

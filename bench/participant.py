@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from bench import throttled
 from bench.rows import Row, row
 from pycore.relay import create_app
 from tools import chromium, site
@@ -123,6 +124,8 @@ def measure() -> list[Row]:
         finally:
             browser.close()
         pictures = software(playwright)
+        with served(max_steps=100_000) as url:
+            slow = throttled.measure(playwright, url)
     return [
         row("participant.start.mb", first[FAST][0][1] / 1e6, "MB"),
         row("participant.start.again.kb", again[0][1] / 1e3, "kB"),
@@ -130,4 +133,5 @@ def measure() -> list[Row]:
         row("participant.start.again.s_fast", median(seconds for seconds, _ in again), "s"),
         row("participant.start.s_slow_phone", median(seconds for seconds, _ in first[SLOW_PHONE]), "s"),
         row("participant.software.pictures_per_s", pictures, "1/s"),
+        *slow,
     ]

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from bench import __main__ as bench_command
-from bench import against, bytecodes, coverage, document, engine, groups
+from bench import against, bytecodes, coverage, document, engine, groups, throttled
 from bench.against import Pair
 from bench.rows import row
 from tools.paths import ROOT
@@ -317,3 +317,14 @@ def test_a_group_that_fails_loses_no_figure_of_the_others(
     assert bench_command.main() == 1
     assert "- bridge could not be measured: no Chromium" in capsys.readouterr().out
     assert list(document.lines_of(page.read_text("utf-8"))) == ["a.us", "b"]
+
+
+# A slow page ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_tick_is_on_time_within_half_a_period_and_one_that_did_not_come_is_late() -> None:
+    """A page of 20 frames a second that stands for 200 ms of a second, and is otherwise 20 ms late at most."""
+    ticks = [0.0, 50, 120, 170, 370, 420, 470, 520]
+    assert throttled.on_time([float(at) for at in range(0, 1001, 50)], 1000, 20) == 100.0
+    assert throttled.on_time(ticks, 1000, 20) == 100 * 6 / 20
+    assert throttled.on_time([], 1000, 20) == throttled.on_time([5.0], 1000, 20) == 0.0
