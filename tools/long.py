@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.paths import BUILD
+from tools.paths import BUILD, ROOT
 
 FOLDER = BUILD / "long"
 FILE = BUILD / "long.json"
@@ -64,6 +64,10 @@ def reopening(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.reopening", "3", "2", "--json", str(file)]
 
 
+def browsers(file: Path) -> list[str]:
+    return [sys.executable, str(ROOT / "build.py"), "browsers", "--json", str(file)]
+
+
 def hour(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.hour", "--json", str(file)]
 
@@ -74,6 +78,7 @@ PARTS = (
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("reopening", "every order in which a player comes back, goes again and another one goes", reopening),
     Long("hour", "an hour of play with two and with eight: nothing grows", hour),
+    Long("browsers", "every scenario in every browser, and between two", browsers),
     Long("fuzz", f"{FUZZ_PACKETS:,} mutated and random packets into sessions of two to five", fuzz),
     Long("chunks", f"{FUZZ_CHUNKS:,} mutated chunks of streams", chunks),
 )

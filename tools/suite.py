@@ -237,11 +237,12 @@ def browser(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
-    from tools import coturn, firefox, site
+    from tools import coturn, firefox, site, webkit
 
     chromium.ensure(options.chromium)
     # Not while a test waits for them; without them those tests say why they are left out.
     firefox.find()
+    webkit.find()
     coturn.find()
     site.build()
     marks = "" if options.all else "not long"
