@@ -24,6 +24,7 @@ from starlette.routing import Mount, Route
 
 from pycore.errors import ConfigError, UsageError
 from pycore.relay.admission import Admission
+from pycore.relay.bus.calls import Bus
 from pycore.relay.files import SiteFiles
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
@@ -105,6 +106,7 @@ def create_app(
     recruiting: Mapping[str, Any] | None = None,
     subjects: Mapping[str, str | None] | None = None,
     join_secret: str | None = None,
+    bus: Bus | None = None,
 ) -> RelayApp:
     """The relay. Raises `UsageError` (a wrong setting, a database that cannot be written, no such folder).
 
@@ -114,7 +116,8 @@ def create_app(
     the server's state; without one nobody may. `log_subjects`: subject ids stand in the log, and not a name for
     each that means nothing. `recruiting`: how people are paired and where they go afterwards
     (`pycore.relay.recruiting`). `subjects`: who may come, with the group of each or None; default everybody.
-    `join_secret`: only signed addresses may come (`pycore.relay.admission`).
+    `join_secret`: only signed addresses may come (`pycore.relay.admission`). `bus`: how this process reaches others of
+    the same server, with which it shares the database; default: it is alone.
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:
@@ -139,6 +142,10 @@ def create_app(
     measures = Measures()
     noticed = Noticed(measures, str if log_subjects else operator.person)
     relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching, noticed=noticed)
+    if bus is not None:
+        from pycore.relay.cluster.member import Member
+
+        relay.join(Member(relay, bus))
     overview = Overview(relay, operator, measures, noticed)
     observe(measures, relay, watching, readiness)
 

@@ -99,6 +99,13 @@ class Games:
             if not seat.gone:
                 self._live.setdefault(seat.session, (room, seat))
 
+    def drop(self, room: Room) -> None:
+        """A game is another process's: nothing of it is known here any more, and nobody is told."""
+        self._rooms.pop(room.game_id, None)
+        for seat in room.seats:
+            self._release(seat)
+        self._forgotten(room)
+
     def make_room(self) -> None:
         """For one more: the oldest that is over is forgotten, if there are too many. Raises `Refused`."""
         if len(self._rooms) < self._limits.rooms:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pycore.relay.connections import Connection
 from pycore.relay.disk import Disk
+from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.fields import Refused
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
@@ -54,6 +55,8 @@ class Keeping:
         self._note_games = note_games
         self._pending_bytes = 0
         self.disk = Disk(store.folder, limits.free_bytes)
+        self.elsewhere: Elsewhere | None = None
+        """Other processes, where games of sockets of this one may be."""
         self.handlers: dict[str, Handler] = {
             "p2p_session_metrics": self._metrics,
             "pycore_rows": self._rows,
@@ -78,6 +81,8 @@ class Keeping:
             await self._visits.ended(store.game_id, seat, store.data, sid, now)
             self._lobby.owners.finished(store.game_id, seat, now)
             self._note_games()
+            if self.elsewhere is not None and self._lobby.games.room(store.game_id) is None:
+                self.elsewhere.finished(store.game_id, str(seat.player))
 
     async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
         places: list[Piece] = []
@@ -174,6 +179,9 @@ class Keeping:
             if refused.code != "foreign_room" or session is None:
                 raise
             player = await self._store.owner(store.game_id, session)
+            if player is None and self.elsewhere is not None and self.elsewhere.is_elsewhere(connection.sid):
+                # The process that has the game may not have written it down yet.
+                raise Refused("store_busy", "that game is not known to the database yet; try again") from None
             if player is None:
                 raise
             return self._lobby.owners.late(store, player, session)

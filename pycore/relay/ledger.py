@@ -13,9 +13,10 @@ from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.limits import Limits
 from pycore.relay.rooms import Room
-from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.store import DataStore, Fenced, StoreFailed
 from pycore.relay.written import ending, game_row, seat_rows
 
 log = logging.getLogger("pycore.relay")
@@ -37,6 +38,8 @@ class Ledger:
         self._due: OrderedDict[str, Room] = OrderedDict()
         self._woken = asyncio.Event()
         self._writing = 0
+        self.elsewhere: Elsewhere | None = None
+        """Other processes, one of which may have taken a game."""
 
     @property
     def due(self) -> int:
@@ -85,7 +88,12 @@ class Ledger:
         self._writing += 1
         try:
             row = game_row(room) | ending(room, game_id in stopped)
-            await self._store.put_game(row, seat_rows(room))
+            fence = None if self.elsewhere is None else self.elsewhere.fence(game_id)
+            await self._store.put_game(row, seat_rows(room), fence)
+        except Fenced as error:
+            log.warning("%s", error)
+            if self.elsewhere is not None:
+                self.elsewhere.fenced(game_id)
         except StoreFailed as error:
             self._due.setdefault(game_id, room)
             log.error("game %s could not be written down: %s", game_id, error)

@@ -15,9 +15,13 @@ Only if it is this process that is busy: where others have the processor, fewer 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from statistics import median
 from typing import Final
+
+from pycore.relay.door import Door
 
 BEAT_S: Final = 0.05
 GROWTH: Final = 1.1
@@ -73,6 +77,18 @@ class Load:
         out = set(left_out)
         self.shed += len(out)
         return [text for number, text in enumerate(texts) if number not in out]
+
+    async def run(self, door: Door) -> None:
+        """Beat for as long as nobody cancels it, and have the door know whether the process is busy."""
+        loop = asyncio.get_running_loop()
+        now, used = loop.time(), time.thread_time()
+        while True:
+            await asyncio.sleep(BEAT_S)
+            before, before_used = now, used
+            now, used = loop.time(), time.thread_time()
+            passed = now - before
+            self.beat(passed - BEAT_S, (used - before_used) / passed)
+            door.busy = self.busy
 
 
 INPUT: Final = 1

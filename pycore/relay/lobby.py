@@ -277,6 +277,11 @@ class Lobby:
         games = {"games_playing": len(self.games.playing()), "games_remembered": len(self.games)}
         return {"sockets": len(self._connections), "waiting": len(self._waiting), **games}
 
+    @property
+    def connections(self) -> Mapping[str, Connection]:
+        """All sockets, those of other processes among them."""
+        return self._connections
+
     def session_of(self, sid: str) -> str | None:
         """The session that a socket has presented."""
         connection = self._connections.get(sid)

@@ -8,12 +8,15 @@ A database that does not answer keeps nobody from connecting; then the session i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from pycore.errors import PycoreError
+from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.lobby import Lobby
 from pycore.relay.seats import digest
 from pycore.relay.store import DataStore, StoreFailed
@@ -43,6 +46,9 @@ class Recall:
         """By socket: the session of which the database has not said it."""
         self._joining: dict[str, asyncio.Future[None]] = {}
         """Sockets whose join is being decided: what they send behind it waits."""
+
+        self.elsewhere: Elsewhere | None = None
+        """Other processes, one of which may have a game."""
 
     def close(self) -> None:
         """Ask nothing any more."""
@@ -85,11 +91,29 @@ class Recall:
         well, if there is one (`pycore.relay.outcomes`)."""
         if person is None and (session_id is None or self._asked.get(sid) == session_id):
             return True
-        decided = self._joining[sid] = asyncio.get_running_loop().create_future()
-        try:
+        async with self.deciding(sid):
             if person is not None and self._store.lasts:
                 await self._sent_on(person)
             return session_id is None or await self._knows(sid, session_id)
+
+    async def knows(self, sid: str, session_id: str | None) -> bool:
+        """The same for one that is looked for anew."""
+        if session_id is not None and not await self._knows(sid, session_id):
+            return False
+        self._unsure.pop(sid, None)
+        return True
+
+    def forget(self, sid: str) -> None:
+        """What the database said of a socket's session may be true no more."""
+        self._asked.pop(sid, None)
+
+    @contextlib.asynccontextmanager
+    async def deciding(self, sid: str) -> AsyncIterator[None]:
+        """What the socket sends meanwhile waits."""
+        await self.behind(sid)
+        decided = self._joining[sid] = asyncio.get_running_loop().create_future()
+        try:
+            yield
         finally:
             del self._joining[sid]
             if not decided.done():
@@ -111,15 +135,22 @@ class Recall:
         """Have the lobby know the game of a session, whichever process had it; false: the database does not say."""
         if self._asked.get(sid) == session_id or self._lobby.games.knows(session_id) or not self._store.lasts:
             return True
-        loop = asyncio.get_running_loop()
-        question = loop.run_in_executor(self._thread, find, self._store, digest(session_id))
         try:
-            written = await asyncio.wait_for(question, PATIENCE_S)
+            written = await self._find(session_id)
+            if self.elsewhere is not None and written is None:
+                # It may have begun just now.
+                await self.elsewhere.seek(sid, digest(session_id))
+            elif self.elsewhere is not None and written is not None and not self._is_here(written):
+                here = await self.elsewhere.claim(sid, written.game["game_id"])
+                if here is None:
+                    return False
+                # What its owner had written since, before it was one no more, counts too.
+                written = await self._find(session_id) if here else None
         except (StoreFailed, TimeoutError) as error:
             log.error("whether a session has a game could not be read: %s", error or "no answer")
             return False
         self._asked[sid] = session_id
-        if written is not None and self._lobby.games.room(written.game["game_id"]) is None:
+        if written is not None and not self._is_here(written):
             self._take_up(written)
         return True
 
@@ -135,6 +166,14 @@ class Recall:
             return
         if found is not None:
             self._lobby.sent_on.remember(found)
+
+    async def _find(self, session_id: str) -> Written | None:
+        loop = asyncio.get_running_loop()
+        question = loop.run_in_executor(self._thread, find, self._store, digest(session_id))
+        return await asyncio.wait_for(question, PATIENCE_S)
+
+    def _is_here(self, written: Written) -> bool:
+        return self._lobby.games.room(written.game["game_id"]) is not None
 
     def _take_up(self, written: Written) -> None:
         game_id = written.game["game_id"]

@@ -109,6 +109,8 @@ class Sender:
         self.wrote = wrote
         self._sockets: dict[str, Socket] = {}
         self._due: dict[str, Socket] = {}
+        self.abroad: Callable[[Outgoing], None] | None = None
+        """Takes what is for sockets that are not here, where there are other processes."""
 
     # Sockets
 
@@ -139,6 +141,8 @@ class Sender:
         for item in out:
             socket = self._sockets.get(item.sid)
             if socket is None:
+                if self.abroad is not None:
+                    self.abroad(item)
                 continue
             if item.event == DISCONNECT:
                 self._tasks.start(self._close(socket, final=True))

@@ -21,14 +21,16 @@ from typing import Any
 import socketio
 from engineio.payload import Payload
 
+from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.fields import Refused, fields_of, flag_of
 from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
-from pycore.relay.load import BEAT_S, Load
+from pycore.relay.load import Load
 from pycore.relay.lobby import Lobby
 from pycore.relay.noticing import Noticed
 from pycore.relay.origins import Origins
+from pycore.relay.outgoing import Outgoing
 from pycore.relay.payloads import read_failure, read_join, read_parting
 from pycore.relay.recall import Recall
 from pycore.relay.sender import Sender, Tasks
@@ -78,8 +80,10 @@ class RelayServer:
         self.limits = limits
         self.ledger = Ledger(store, limits)
         self._noticed = noticed
-        self._recall = Recall(lobby, store)
-        self._tasks = Tasks()
+        self.recall = Recall(lobby, store)
+        self.tasks = Tasks()
+        self.elsewhere: Elsewhere | None = None
+        """The other processes, if there are any."""
         self._scopes: dict[str, MutableMapping[str, Any]] = {}
         """By socket, what the server knows of its connection: how it was closed, in the end."""
         # What Engine.IO logs about a client's broken packet is of no use on the study's console.
@@ -97,11 +101,11 @@ class RelayServer:
             logger=quiet,
             engineio_logger=quiet,
         )
-        self._sender = Sender(self.sio, self._tasks, limits, self._came, lambda size: noticed.crossed(went=size))
+        self._sender = Sender(self.sio, self.tasks, limits, self._came, lambda size: noticed.crossed(went=size))
         self.load = Load(limits.busy_s, limits.shed_s)
         self._visits = Visits(lobby, store, self._sender.put)
         self.keeping = Keeping(
-            lobby, store, limits, watching=watching, visits=self._visits, note_games=self._note_games
+            lobby, store, limits, watching=watching, visits=self._visits, note_games=self.note_games
         )  # fmt: skip
         self.sio.on("connect", self._on_connect)
         self.sio.on("disconnect", self._on_disconnect)
@@ -121,39 +125,46 @@ class RelayServer:
         }
         noticed.knows(self._handlers)
 
+    # Other processes
+
+    def join(self, elsewhere: Elsewhere) -> None:
+        """Be one of several processes."""
+        self.elsewhere = self.ledger.elsewhere = elsewhere
+        self.keeping.elsewhere = self.recall.elsewhere = elsewhere
+        self._sender.abroad = elsewhere.sends
+
+    def put(self, out: list[Outgoing]) -> None:
+        """Have these sent, but for games that begin elsewhere."""
+        self._sender.put(out if self.elsewhere is None else self.elsewhere.places(out))
+
     # Life
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The tasks that the server needs, for as long as the context lasts."""
         loop = asyncio.get_running_loop()
-        forever = [loop.create_task(work) for work in (self._beat(), self._tick_all(), self.ledger.run())]
+        works = [self.load.run(self.lobby.door), self._tick_all(), self.ledger.run()]
+        if self.elsewhere is not None:
+            await self.elsewhere.open()
+            works.append(self.elsewhere.run())
+        forever = [loop.create_task(work) for work in works]
         try:
             yield
         finally:
             for task in forever:
                 task.cancel()
             await asyncio.gather(*forever, return_exceptions=True)
-            await self._tasks.cancel()
+            await self.tasks.cancel()
             self.ledger.note(self.lobby.games.take_changed())
             await self.ledger.close(self.lobby.games.playing())
-            self._recall.close()
+            if self.elsewhere is not None:
+                await self.elsewhere.close()
+            self.recall.close()
 
     def drain(self) -> None:
         """Begin no new games, and tell who waits; those that run go on."""
-        self._sender.put(self.lobby.drain())
-
-    async def _beat(self) -> None:
-        """Know how busy the loop is."""
-        loop = asyncio.get_running_loop()
-        now, used = loop.time(), time.thread_time()
-        while True:
-            await asyncio.sleep(BEAT_S)
-            before, before_used = now, used
-            now, used = loop.time(), time.thread_time()
-            passed = now - before
-            self.load.beat(passed - BEAT_S, (used - before_used) / passed)
-            self.lobby.door.busy = self.load.busy
+        if self.elsewhere is None or not self.elsewhere.drains():
+            self._sender.put(self.lobby.drain())
 
     async def _tick_all(self) -> None:
         pause = min(0.25, self.limits.grace_s / 4)
@@ -161,9 +172,9 @@ class RelayServer:
             await asyncio.sleep(max(0.01, pause))
             try:
                 now = time.monotonic()
-                self._sender.put(self.lobby.tick(now, time.time()))
+                self.put(self.lobby.tick(now, time.time()))
                 self._sender.tick(now)
-                self._note_games()
+                self.note_games()
             except Exception:
                 log.exception("housekeeping failed")
 
@@ -173,29 +184,36 @@ class RelayServer:
         self._scopes[sid] = environ.get("asgi.scope", {})
         try:
             session = read_join(auth, self.limits).session_id if isinstance(auth, dict) else None
-            if not await self._recall.connects(sid, session):
+            if not await self.recall.connects(sid, session):
                 return  # it went meanwhile, and nobody would ever say so again
             self._sender.connect(sid, self._scopes[sid])
             self._sender.put(self.lobby.connect(sid, auth, time.monotonic()))
+            if self.elsewhere is not None:
+                await self.elsewhere.connects(sid, auth)
         except Refused as refused:
-            self._recall.disconnects(sid)
+            if self.elsewhere is not None:
+                self.elsewhere.disconnects(sid, False)
+                self.lobby.disconnect(sid, time.monotonic())
+            self.recall.disconnects(sid)
             self._sender.disconnect(sid)
             self._scopes.pop(sid, None)
             self._noticed.connection_refused(refused.code)
             raise socketio.exceptions.ConnectionRefusedError(refused.message, refused.fields) from None
-        if self._recall.is_unsure(sid):
-            self._tasks.start(self._restore(sid))
+        if self.recall.is_unsure(sid) and self.elsewhere is None:
+            self.tasks.start(self._restore(sid))
 
     async def _restore(self, sid: str) -> None:
         """The database did not say whether a socket's session has a game; when it does, that has its seat."""
-        if await self._recall.asks_again(sid):
+        if await self.recall.asks_again(sid):
             self._sender.put(self.lobby.restore(sid, time.monotonic()))
 
     async def _on_disconnect(self, sid: str, reason: str = "") -> None:
-        self._recall.disconnects(sid)
+        self.recall.disconnects(sid)
         self._noticed.gone(sid)
         self._sender.disconnect(sid)
         goes = self._scopes.pop(sid, {}).get(CLOSED_BY) == GOING_AWAY
+        if self.elsewhere is not None:
+            self.elsewhere.disconnects(sid, goes)
         self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
     def open_study(self, is_open: bool) -> None:
@@ -209,9 +227,15 @@ class RelayServer:
     def part(self, payload: Any) -> None:
         """A page that goes says so by a request of its own: its browser may have closed the socket before. Raises
         Refused."""
+        self.part_here(payload)
+        if self.elsewhere is not None:
+            self.elsewhere.parts(payload)
+
+    def part_here(self, payload: Any) -> None:
+        """The same, where it plays here. Raises Refused."""
         session, page, leaves = read_parting(payload, self.limits)
         self._sender.put(self.lobby.part(session, page, leaves, time.monotonic(), time.time()))
-        self._note_games()
+        self.note_games()
 
     async def _on_event(self, event: str, sid: str, *arguments: Any) -> dict[str, Any]:
         began = time.monotonic()
@@ -221,11 +245,11 @@ class RelayServer:
 
     async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
         """Carry out one event and return its acknowledgement. Raises nothing."""
-        await self._recall.behind(sid)
-        reply = self._carry_out(event, sid, arguments)
+        await self.recall.behind(sid)
+        reply = self.carry_out(event, sid, arguments)
         return reply if isinstance(reply, dict) else await reply
 
-    def _carry_out(
+    def carry_out(
         self, event: str, sid: str, arguments: Sequence[Any]
     ) -> dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]:
         """The same, as far as it waits for nothing: what only decides is done when this returns."""
@@ -238,6 +262,8 @@ class RelayServer:
                 raise Refused("unknown_event", f"there is no event {event[:64]!r}")
             if len(arguments) > 1:
                 raise Refused("malformed", "more than one payload")
+            if self.elsewhere is not None and (there := self.elsewhere.event(event, sid, arguments)) is not None:
+                return there if isinstance(there, dict) else self._waited(event, sid, there)
             reply = handler(sid, arguments[0] if arguments else None)
         except Exception as error:
             return self._failed(event, sid, error)
@@ -258,7 +284,7 @@ class RelayServer:
 
     def _came(self, sid: str, texts: list[str]) -> None:
         """Events of one socket that came by the short way, all of one round."""
-        behind = self._recall.is_joining(sid)
+        behind = self.recall.is_joining(sid)
         began = time.monotonic()
         self._noticed.crossed(came=sum(map(len, texts)))
         for text in self.load.kept(texts):
@@ -271,11 +297,11 @@ class RelayServer:
             if behind:
                 reply = self.dispatch(event, sid, arguments)
             else:
-                reply = self._carry_out(event, sid, arguments)
+                reply = self.carry_out(event, sid, arguments)
             if not isinstance(reply, dict):
                 # It begins behind this round, and so does what came behind it.
                 behind = True
-                self._tasks.start(self._answer(event, sid, arguments, number, reply))
+                self.tasks.start(self._answer(event, sid, arguments, number, reply))
                 continue
             self._noticed.event(event, sid, arguments, reply, began)
             if number is not None:
@@ -299,21 +325,25 @@ class RelayServer:
     async def _join(self, sid: str, payload: Any) -> dict[str, Any]:
         wish = read_join(payload, self.limits)
         session = wish.session_id or self.lobby.session_of(sid)
-        if not await self._recall.joins(sid, session, self.lobby.asks_of(sid, wish)) and wish.game_id is not None:
+        if not await self.recall.joins(sid, session, self.lobby.asks_of(sid, wish)) and wish.game_id is not None:
             raise Refused("store_failed", UNSURE)
+        if self.elsewhere is not None:
+            there = await self.elsewhere.joins(sid, session, payload, wish.game_id is not None)
+            if there is not None:
+                return there
         reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
-        self._sender.put(out)
-        self._note_games()
+        self.put(out)
+        self.note_games()
         return reply
 
     def _leave(self, sid: str, payload: Any) -> dict[str, Any]:
         excluded = payload is not None and flag_of(fields_of(payload), "excluded")
         self._sender.put(self.lobby.leave(sid, time.monotonic(), time.time(), excluded=excluded))
-        self._note_games()
+        self.note_games()
         return {"status": "ok"}
 
     def _kept(self, sid: str, payload: Any) -> dict[str, Any]:
-        if self._recall.is_unsure(sid):
+        if self.recall.is_unsure(sid):
             raise Refused("store_failed", UNSURE)
         return self.lobby.kept(sid, time.monotonic())
 
@@ -327,13 +357,13 @@ class RelayServer:
 
     def _silent(self, sid: str, payload: Any) -> dict[str, Any]:
         self._sender.put(self.lobby.silent(sid, payload, time.monotonic(), time.time()))
-        self._note_games()
+        self.note_games()
         return {"status": "ok"}
 
     def _ready(self, sid: str, payload: Any) -> dict[str, Any]:
         reply, out = self.lobby.ready(sid, time.monotonic(), time.time())
-        self._sender.put(out)
-        self._note_games()
+        self.put(out)
+        self.note_games()
         return reply
 
     def _echo(self, sid: str, payload: Any) -> dict[str, Any]:
@@ -352,15 +382,15 @@ class RelayServer:
         self._noticed.page_failed(connection.subject_id or self.lobby.subject_of(failure.query), failure)
         if failure.where in FAILS:
             self.lobby.failed(sid, time.monotonic(), time.time())
-            self._note_games()
+            self.note_games()
         return {"status": "ok"}
 
     # Inside
 
-    def _note_games(self) -> None:
+    def note_games(self) -> None:
         """Have what changed of games written down. They go on if that fails: it is tried until it is."""
         changed = self.lobby.games.take_changed()
         self.ledger.note(changed)
         for outcome, sid in self.lobby.take_decided():
-            self._tasks.start(self._visits.until_decided(outcome, sid))
+            self.tasks.start(self._visits.until_decided(outcome, sid))
         self._noticed.games(changed)

@@ -115,6 +115,10 @@ class WaitingRoom:
         if since is not None:
             self._sort()
 
+    def has(self, sid: str) -> bool:
+        """Whether that socket waits."""
+        return sid in self._places
+
     def leave(self, sid: str) -> bool:
         """Whether that socket waited; it does no more. Whoever was asked together with it waits again."""
         place = self._places.pop(sid, None)

@@ -91,9 +91,9 @@ def find(store: DataStore, session: str) -> Written | None:
     return Written(game, of, [row["player"] for row in store.read(over)], elsewhere)
 
 
-def room_of(written: Written, limits: Limits, now: float) -> Room:
-    """The room of a game, with nobody in it yet. Raises what malformed rows raise: `ValueError`, `KeyError`,
-    `TypeError`, or pycore's errors."""
+def room_of(written: Written, limits: Limits, now: float, *, taken: bool = True) -> Room:
+    """The room of a game, with nobody in it yet; not `taken`: it begins only now. Raises what malformed
+    rows raise: `ValueError`, `KeyError`, `TypeError`, or pycore's errors."""
     game = written.game
     players, settings, subjects = (json.loads(game[name]) for name in ("players", "settings", "subjects"))
     people, sent = who_plays(settings, players)
@@ -110,7 +110,8 @@ def room_of(written: Written, limits: Limits, now: float) -> Room:
         game["game_id"], game["seed"], of, limits, game["started"], players, sent, settings,
         Settings.of(settings).return_within, game["restarts"],
     )  # fmt: skip
-    room.take_up(now, written.finished, json.loads(game["counts"] or "{}"))
+    if taken:
+        room.take_up(now, written.finished, json.loads(game["counts"] or "{}"))
     return room
 
 

@@ -109,8 +109,11 @@ class Way:
     def take(self, packet: dict[str, Any], now: float) -> Taken:
         """What the other one sent, a packet as `json.loads` gives it."""
         epoch, number, items, mine = packet["e"], packet["n"], packet["i"], packet["t"]
-        if epoch < self._theirs or mine not in (-1, self.epoch):
-            return Taken(())  # of before one of the two began anew
+        if epoch < self._theirs:
+            return Taken(())  # of before it began anew
+        if mine not in (-1, self.epoch):
+            self.owes = True  # it does not know yet that this one did
+            return Taken(())
         anew = -1 < self._theirs < epoch
         if epoch > self._theirs:
             self._theirs, self._taken = epoch, 0

@@ -113,3 +113,21 @@ def test_who_gives_up_begins_anew_and_the_other_follows() -> None:
     other.put("yes")
     back = again.take(json.loads(other.packets(9.0)[0]), 9.0)
     assert (back.items, back.anew, again.waits) == (["yes"], False, False)
+
+
+def test_who_was_given_up_and_did_not_know_it_learns_it_when_it_speaks() -> None:
+    """It began nothing anew itself; what it says is void, and it is told so."""
+    pair = Pair()
+    pair.a.put("one")
+    pair.b.put("two")
+    pair.step()
+    pair.step()
+    again = Way("a", 2)
+    pair.b.put("three")
+    assert again.take(json.loads(pair.b.packets(1.0)[0]), 1.0).items == ()
+    (word,) = again.packets(1.0)
+    assert pair.b.take(json.loads(word), 1.0).anew
+    other = Way("b", 2)
+    other.take(json.loads(word), 1.0)
+    other.put("four")
+    assert again.take(json.loads(other.packets(1.0)[0]), 1.0).items == ["four"]

@@ -1,0 +1,75 @@
+"""What a relay asks its part of a cluster, if it has one: which of its sockets other processes decide for.
+
+A relay that is alone has none, and none of this costs it anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import Any, Protocol
+
+from pycore.relay.outgoing import Outgoing
+from pycore.relay.store import Fence
+
+Reply = dict[str, Any]
+
+
+class Elsewhere(Protocol):
+    """One process's part of a cluster. A socket of another process is called `SOCKET@PROCESS` here."""
+
+    async def open(self) -> None:
+        """Be one of the processes. Raises `UsageError`."""
+
+    async def run(self) -> None:
+        """Live, until it is cancelled."""
+
+    async def close(self) -> None:
+        """Be none any more: others take up what was here."""
+
+    def drains(self) -> bool:
+        """The process is about to end: who waits, waits with another one; false: there is none."""
+
+    # Sockets
+
+    async def connects(self, sid: str, auth: Any) -> None:
+        """A new socket is there. Raises `Refused`."""
+
+    def disconnects(self, sid: str, goes: bool) -> None:
+        """A socket is gone; `goes`: its page with it."""
+
+    def event(self, event: str, sid: str, arguments: Sequence[Any]) -> Reply | Coroutine[Any, Any, Reply] | None:
+        """An event of a socket: the acknowledgement, if another process decides for it; None: this one does."""
+
+    async def joins(self, sid: str, session: str | None, payload: Any, returns: bool) -> Reply | None:
+        """A socket joins: the acknowledgement, if it waits or plays elsewhere; None: here. `returns`: it wants back to
+        its game alone. Raises `Refused`."""
+
+    def parts(self, payload: Any) -> None:
+        """A page says that it goes, wherever it played."""
+
+    # Games
+
+    async def claim(self, sid: str, game_id: str) -> bool | None:
+        """Have this process own a game that the database knows; false: another one does, where that socket plays; None:
+        the database does not say."""
+
+    async def seek(self, sid: str, session: str) -> None:
+        """Find out whether another process has a game of a socket's session, a digest, that no database knows yet."""
+
+    def places(self, out: list[Outgoing]) -> list[Outgoing]:
+        """What is to be sent, but for games that just began and are another process's."""
+
+    def sends(self, item: Outgoing) -> None:
+        """Something for a socket that is not here."""
+
+    def fence(self, game_id: str) -> Fence:
+        """By what right a game is written here."""
+
+    def fenced(self, game_id: str) -> None:
+        """A game is another process's by now."""
+
+    def finished(self, game_id: str, player: str) -> None:
+        """A player whose game is not here has stored the end of its session here."""
+
+    def is_elsewhere(self, sid: str) -> bool:
+        """Whether another process decides for a socket."""
