@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
 import json
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pycore.relay import missing_extra
 
 if TYPE_CHECKING:
     from pycore.relay.export import GameData
+    from pycore.relay.participants import Participant
 
 
 @click.command(short_help="List the stored games, write their files, copy the database, or forget a subject.")
@@ -57,6 +59,7 @@ def data(
     """
     try:
         from pycore.relay.export import export_game, list_games
+        from pycore.relay.participants import participants_of
         from pycore.relay.store import DataStore
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
@@ -84,6 +87,11 @@ def data(
             else:
                 for path in export_game(store, item, out if game is not None else out / item.game_id):
                     click.echo(path)
+        everybody = participants_of(store, found) if game is None else []
+        if out is not None and everybody:
+            click.echo(_write_participants(out / "participants.csv", everybody, key))
+        elif vain := sum(each.game_id is None for each in everybody):
+            click.echo(f"without a game: {vain}")
     finally:
         store.close()
     gaps = [(item.game_id, player, lost) for item in found for player, lost in _gaps(item)]
@@ -103,6 +111,27 @@ def _rename(found: list[GameData], key: Path, out: Path | None) -> None:
             item.row["subjects"] = json.dumps(names.replaced(item.row, json.loads(item.row["subjects"])))
 
 
+def _write_participants(path: Path, everybody: list[Participant], key: Path | None) -> Path:
+    """A table of them, which spreadsheets read as it is."""
+    from pycore.export import cells
+    from pycore.relay.participants import COLUMNS
+    from pycore.relay.pseudonyms import KeyedPseudonyms
+
+    names = None if key is None else KeyedPseudonyms.of_file(key, path.parent)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for each in everybody:
+            # Those of games have their names already.
+            of_nobody = names is not None and each.subject is not None and each.game_id is None
+            subject = names.of(str(each.subject)) if names is not None and of_nobody else each.subject
+            writer.writerow((
+                cells.text(subject), each.outcome or "", cells.number(each.waited_s), cells.boolean(each.sent_on),
+                cells.number(each.time), cells.text(each.game_id), cells.text(each.player),
+            ))  # fmt: skip
+    return path
+
+
 def _gaps(game: GameData) -> list[tuple[str, str]]:
     return [
         (player, ", ".join(lost))
@@ -112,15 +141,16 @@ def _gaps(game: GameData) -> list[tuple[str, str]]:
 
 def _listed(game: GameData) -> Iterator[str]:
     """A game in lines that fit an ordinary terminal: when it began, and below what there is of each player."""
-    started, subjects = "?", {}
+    started, subjects, outcomes = "?", {}, {}
     if game.row is not None:
         moment = datetime.datetime.fromtimestamp(game.row["started"], datetime.UTC)
         started = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-        subjects = json.loads(game.row["subjects"])
+        subjects, outcomes = json.loads(game.row["subjects"]), game.row["outcomes"]
     yield spelled(f"{game.game_id}  {started}")
     for player, data in game.players.items():
         kept = ", ".join("session" if episode < 0 else str(episode) for episode in data.metrics_episodes)
-        of = [f"player {player}", subjects.get(player) or "no subject id", f"metrics: {kept or 'none'}"]
+        of = [f"player {player}", subjects.get(player) or "no subject id", outcomes.get(player) or "goes on",
+              f"metrics: {kept or 'none'}"]
         for name, there, size, missing in (
             ("episodes", len(data.episodes), data.record_bytes, data.missing),
             ("seen", len(data.experienced), data.experienced_bytes, data.experienced_missing),

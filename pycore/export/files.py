@@ -199,7 +199,7 @@ def read_about(path: Path | None) -> dict[str, Any]:
     value = _object(path)
     if "game_id" not in value:
         raise RecordError(1, "not what the server knew of a game: it has no game_id", str(path))
-    for name in ("settings", "subjects"):
+    for name in ("settings", "subjects", "waited_s", "outcomes"):
         if not isinstance(value.setdefault(name, {}), dict):
             raise RecordError(1, f"{name} that are no object", str(path))
     return value

@@ -74,6 +74,18 @@ class SessionRow(NamedTuple):
             found = found.get(name) if isinstance(found, dict) else None
         return found
 
+    @property
+    def waited_s(self) -> Any:
+        """For how long the game was waited for: by the server, or else by the page."""
+        known = self.game.evidence.about.get("waited_s", {}).get(self.player)
+        return self.inner("waiting", "seconds") if known is None else known
+
+    @property
+    def outcome(self) -> str | None:
+        """What the game came to, as the server decided it."""
+        said = self.game.evidence.about.get("outcomes", {}).get(self.player)
+        return None if said is None else str(said)
+
     def _links(self, group: str) -> list[dict[str, Any]]:
         found = self.metrics.get(group)
         return [each for each in found.values() if isinstance(each, dict)] if isinstance(found, dict) else []

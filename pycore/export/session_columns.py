@@ -160,8 +160,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.inner("clock", "offsetMs")),
         Column("clock_rtt_ms", "number", "ms", "round trip of the probe that says so; it is off by half at most",
                lambda row: row.inner("clock", "rttMs")),
-        Column("waited_s", "number", "s", "from asking for a game until it began",
-               lambda row: row.inner("waiting", "seconds")),
+        Column("waited_s", "number", "s", "from asking for a game until it began, by the server, else by the page",
+               lambda row: row.waited_s),
         Column("displayed_frames", "integer", "", "lines of displayed frames in the experienced record",
                lambda row: None if row.seen is None else row.seen.displayed),
         Column("displayed_guessed", "integer", "", "of those, how many had a guess in them",
@@ -185,5 +185,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.metrics.get("load")),
         Column("unseen_frames", "integer", "frames", "frames that it stepped again then, and never displayed",
                lambda row: None if row.seen is None else row.seen.unseen),
+        Column("outcome", "text", "", "what the game came to, as the server decided it: completed, partner_left, ...",
+               lambda row: row.outcome),
     ),
 )  # fmt: skip

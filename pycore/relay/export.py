@@ -6,7 +6,8 @@
   not end it has what was stored until then
 - experienced-<player>.jsonl: what the player saw, all parts in order; of a session that was aborted it has no end
 - connections-<player>.json: how the player's links were connected
-- game.json: what the relay knew of the game: settings, subjects, seed, when it began and ended (Unix s)
+- game.json: what the relay knew of the game: settings, subjects, seed, when it began and ended (Unix s), and by player
+  for how long it was waited for and what it came to
 
 Of a trajectory of which something is missing in the middle there is a second file, ``…jsonl.incomplete``, with
 everything that is there. Of an experienced record, and of a trajectory that came in parts, there is that one alone, so
@@ -25,6 +26,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
+from pycore.relay.participants import came_to, seats_of_games
 from pycore.relay.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.store import DataStore, connections, experienced, games, metrics, pieces, records
 
@@ -90,7 +92,9 @@ def people_of(row: dict[str, Any]) -> list[str]:
 def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
     """All stored games in the order of their beginning, or the one asked for."""
     found: dict[str, GameData] = {}
+    of_games = seats_of_games(store, game_id)
     for row in store.read(_of(sa.select(games).order_by(games.c.started, games.c.game_id), games, game_id)):
+        row |= came_to(of_games.get(row["game_id"], ()), row["ended"])
         game = found[row["game_id"]] = GameData(row["game_id"], row)
         for player in people_of(row):
             game.players[player] = PlayerData()
@@ -233,9 +237,10 @@ def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *,
 
 
 def about(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the games, with its columns of JSON as values: what game.json has."""
+    """A row of the games as `list_games` has it, with its columns of JSON as values: what game.json has."""
     known = {name: row[name] for name in ("game_id", "started", "ended", "seed")}
-    return known | {name: json.loads(row[name]) for name in ("players", "subjects", "settings")}
+    known |= {name: json.loads(row[name]) for name in ("players", "subjects", "settings")}
+    return known | {name: row[name] for name in ("waited_s", "outcomes")}
 
 
 def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) -> bytes:

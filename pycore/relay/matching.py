@@ -21,6 +21,8 @@ from typing import Any, Final, Protocol, cast
 from pycore.errors import ConfigError, described, nearest
 from pycore.factory import find_factory
 
+__all__ = ["Candidate", "FirstCome", "FixedGroups", "LatencyAware", "Matcher"]
+
 LATENCY_BOUND_S: Final = 0.2
 """Round trip that is asked of two players: at 30 frames a second three frames each way, which rollback hides well."""
 LATENCY_PATIENCE_S: Final = 30.0

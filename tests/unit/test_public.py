@@ -24,8 +24,8 @@ import pycore
 
 ROOT = Path(pycore.__file__).parents[1]
 PUBLIC = (
-    "pycore", "pycore.envs", "pycore.records", "pycore.testing", "pycore.values", "pycore.relay", "pycore.bridge",
-    "pycore.wire", "pycore.rehearsal",
+    "pycore", "pycore.envs", "pycore.records", "pycore.testing", "pycore.values", "pycore.relay",
+    "pycore.relay.matching", "pycore.bridge", "pycore.wire", "pycore.rehearsal",
 )  # fmt: skip
 MODULES = ("pycore.values", "pycore.wire")
 """Packages that offer modules."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import hashlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -12,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from people_support import People
 from relay_support import Client, Relay, running
 
+from pycore.cli import cli
 from pycore.relay.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, outcome_of
+from pycore.relay.participants import came_to
 from pycore.relay.recruiting import Recruiting
 from pycore.session.topics.over import REASONS
 
@@ -275,6 +280,57 @@ def test_who_was_sent_on_comes_back_to_a_game_that_goes_on() -> None:
     people.goes("a")
     assert people.come("a again", "?PROLIFIC_PID=anna", session="session of a")["state"] == "restored"
     assert people.come("x", "?PROLIFIC_PID=anna", take_over=True)["state"] == "done"
+
+
+def test_everybody_who_came_is_a_row_of_the_participants(tmp_path: Path) -> None:
+    """With the outcome and the seconds of the server, in files and in the table of sessions; names in place of ids."""
+
+    async def go(relay: Relay) -> str:
+        vain = await Client(relay.url).connect()
+        await vain.call("join_game", {"session_id": "v", "query": "?PROLIFIC_PID==cmd"})
+        await vain.get("outcome")
+        clients, game = await two(relay, "?PROLIFIC_PID=anna", "?PROLIFIC_PID=bert")
+        await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete"))
+        await clients[0].get("outcome")
+        await clients[1].call("leave_game", {})
+        await written(relay, "SELECT outcome FROM seats ORDER BY player", ("completed",), ("failed",))
+        await asyncio.gather(*(client.close() for client in [vain, *clients]))
+        return game
+
+    recruiting = {"waiting_limit": 1, "next": {"completed": NEXT}}
+    with running(tmp_path, recruiting=recruiting) as relay:
+        game = asyncio.run(go(relay))
+    database = ["--database", f"sqlite:///{tmp_path / 'study.db'}"]
+    for key in ([], ["--pseudonyms", str(tmp_path / "key")]):
+        out = tmp_path / f"out{len(key)}"
+        assert CliRunner().invoke(cli, ["data", *database, "--out", str(out), *key]).exit_code == 0
+        found = list(csv.DictReader((out / "participants.csv").read_text().splitlines()))
+        assert [(row["outcome"], row["sent_on"], row["game_id"]) for row in found] == [
+            ("waited_in_vain", "false", ""), ("completed", "true", game), ("failed", "false", game),
+        ]  # fmt: skip
+        assert [float(row["waited_s"]) >= least for row, least in zip(found, (1, 0, 0), strict=True)] == [True] * 3
+        names = [row["subject"] for row in found]
+        assert names == (["'=cmd", "anna", "bert"] if not key else [name for name in names if name[0] == "S"])
+        about = json.loads((out / game / "game.json").read_text())
+        assert about["outcomes"] == {"0": "completed", "1": "failed"}
+        assert set(about["waited_s"]) == {"0", "1"}
+    listed = CliRunner().invoke(cli, ["data", *database]).output
+    assert "anna  completed" in listed
+    assert "without a game: 1" in listed
+
+
+@pytest.mark.parametrize(
+    ("gone", "ended", "outcome"),
+    [((None, None), 5.0, "failed"), ((None, "gone"), 5.0, "partner_left"), ((None, "gone"), None, None)],
+)
+def test_what_nobody_said_follows_from_what_is_known(gone: tuple, ended: float | None, outcome: str | None) -> None:
+    """Of a page that was never heard of again."""
+    of = [
+        {"player": str(player), "waited_s": None, "outcome": None if how is None else "failed", "gone": how}
+        for player, how in enumerate(gone)
+    ]
+    assert came_to(of, ended)["outcomes"].get("0") == outcome
+    assert came_to(of, ended)["waited_s"] == {}
 
 
 def test_an_address_to_go_on_to_is_one_whatever_the_subject_is_called() -> None:

@@ -91,7 +91,7 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
     assert listed.exit_code == 0
     of_game, of_player, *_ = listed.output.splitlines()
     assert re.fullmatch(rf"{game}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC", of_game)
-    assert of_player == "  player 0  anna  metrics: session  episodes: none  seen: none"
+    assert of_player == "  player 0  anna  failed  metrics: session  episodes: none  seen: none"
     assert len(of_game) < 80
     exported = CliRunner().invoke(cli, ["data", "--database", database, "--out", str(tmp_path / "out")])
     assert exported.exit_code == 0
