@@ -45,7 +45,7 @@ class Forgotten(NamedTuple):
 
     traces: list[Trace]
     others: dict[str, int]
-    """Rows of tables that have the id by itself."""
+    """Rows of tables that have the id, and no game of it."""
 
 
 def traces_of(store: DataStore, subject: str, wall: float, *, whole: bool = False) -> Forgotten:
@@ -69,7 +69,8 @@ def traces_of(store: DataStore, subject: str, wall: float, *, whole: bool = Fals
             found.append(Trace(row["game_id"], player, row["started"], counted, wall - last < HELD_S))
     others = {}
     for table, column in _by_subject():
-        (rows,) = store.read(sa.select(sa.func.count().label("n")).select_from(table).where(column == subject))
+        alone = sa.and_(column == subject, table.c.game_id.is_(None)) if "game_id" in table.c else column == subject
+        (rows,) = store.read(sa.select(sa.func.count().label("n")).select_from(table).where(alone))
         if rows["n"]:
             others[table.name] = rows["n"]
     if not found and not others:

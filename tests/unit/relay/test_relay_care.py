@@ -19,8 +19,10 @@ from conftest import ON_BOTH
 from pycore.cli import cli
 from pycore.errors import UsageError
 from pycore.relay.backup import back_up
+from pycore.relay.outcomes import person_of
 from pycore.relay.pseudonyms import KeyedPseudonyms
-from pycore.relay.store import DataStore, games
+from pycore.relay.store import DataStore
+from pycore.relay.tables import games, outcomes
 from pycore.relay.uploads import Piece
 
 DATABASES = ON_BOTH
@@ -52,8 +54,19 @@ def fill(url: str, *played: tuple[str, list[str | None], float]) -> None:
                 await store.put_experienced(game, player, 0, True, "{}\n", wall)
                 await store.put_connection(game, player, str(1 - int(player)), {"of": player}, wall)
 
+    def decide(connection: sa.Connection) -> None:
+        # Of whoever is known by an id, and of somebody who waited in vain.
+        known = {subject for _, subjects, _ in played for subject in subjects if subject is not None}
+        for subject in sorted(known):
+            game = next((game, str(of.index(subject))) for game, of, _ in played if subject in of)
+            connection.execute(outcomes.insert().values(
+                person=person_of(subject, ""), subject=subject, outcome="completed", waited_s=1.5, decided=OLD,
+                game_id=game[0] if subject != BERT else None, player=game[1] if subject != BERT else None, final=True,
+            ))  # fmt: skip
+
     try:
         asyncio.run(put())
+        store.write(decide)
     finally:
         store.close()
 
@@ -108,7 +121,9 @@ def test_a_subject_is_forgotten_and_the_others_data_are_as_they_were(
     after = everything(url)
     assert f'"{ANNA}"' not in str(after)
     gone = {("g1", "0"), ("g2", "1")}
-    for name in set(before) - {"games", "seats"}:
+    assert ANNA in str(before["outcomes"])
+    assert after["outcomes"] == [row for row in before["outcomes"] if row["subject"] != ANNA]
+    for name in set(before) - {"games", "seats", "outcomes"}:
         kept = [row for row in before[name] if (row.get("game_id"), row.get("player")) not in gone]
         assert after[name] == kept
         assert len(kept) == len(before[name]) - (2 if before[name] else 0)
@@ -126,6 +141,9 @@ def test_a_subject_is_forgotten_and_the_others_data_are_as_they_were(
         else:
             assert new == old
     assert run(url, "--forget", ANNA, "--yes").exit_code == 2
+    assert "outcomes: 1" in run(url, "--forget", BERT).output
+    assert run(url, "--forget", BERT, "--yes").exit_code == 0
+    assert not any(row["subject"] == BERT for row in everything(url)["outcomes"])
 
 
 def test_nothing_of_it_lies_in_the_file_of_a_sqlite_database(tmp_path: Path) -> None:
@@ -151,6 +169,7 @@ def test_whole_games_are_removed_where_that_is_asked_for(database: Callable[[Pat
     assert run(url, "--forget", ANNA, "--whole-games", "--yes").exit_code == 0
     after = everything(url)
     assert after == {name: [row for row in rows if row["game_id"] != "g1"] for name, rows in before.items()}
+    assert after["outcomes"] != before["outcomes"]
 
 
 def test_a_game_that_a_server_may_hold_is_not_forgotten_behind_its_back(tmp_path: Path) -> None:
