@@ -36,7 +36,8 @@ class Measures:
         """The names of events that there are; any other one counts as `unknown`."""
         self.bytes_in = 0
         self.bytes_out = 0
-        self._events: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+        """How many there were, by name."""
         self._refusals: Counter[tuple[str, str]] = Counter()
         self._begun: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
@@ -60,7 +61,7 @@ class Measures:
         """An event was carried out, or refused with that code."""
         if event not in self.known:
             event = "unknown"
-        self._events[event] += 1
+        self.events[event] += 1
         if code is not None:
             self._refusals[event, code] += 1
         elif event in STORES:
@@ -111,7 +112,7 @@ class Measures:
         """What is counted here, as Prometheus has it."""
         yield InfoMetricFamily("pycore", "This server", value={"version": __version__})
         events = CounterMetricFamily("pycore_events", "Events of pages", labels=["event"])
-        for event, count in self._events.items():
+        for event, count in self.events.items():
             events.add_metric([event], count)
         yield events
         refusals = CounterMetricFamily("pycore_refusals", "Events that were refused", labels=["event", "code"])

@@ -23,6 +23,8 @@ log = logging.getLogger("pycore.relay")
 
 QUIET_S: Final = 10.0
 """Seconds from one line about a refusal to the next about the same."""
+PASSED: Final = frozenset(("pyodide_player_action", "webrtc_signal", "pycore_ping"))
+"""Events of which there are many a second: where they are not refused there is nothing more to notice."""
 FAILURES: Final = 10
 """Of pages, that are remembered."""
 
@@ -35,6 +37,7 @@ class Noticed:
     ) -> None:
         """`called`: what a subject is called in the log."""
         self._measures = measures
+        self._passed = measures.events
         self._clock = clock
         self._called = called
         self.failures: deque[dict[str, Any]] = deque(maxlen=FAILURES)
@@ -52,6 +55,9 @@ class Noticed:
 
     def event(self, event: str, sid: str, arguments: Sequence[Any], reply: Mapping[str, Any], began: float) -> None:
         """An event that had begun then was carried out, or refused."""
+        if event in PASSED and reply.get("status") == "ok":
+            self._passed[event] += 1
+            return
         now = self._clock()
         if event == REFUSED:
             event = arguments[0]["event"]
