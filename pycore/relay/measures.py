@@ -38,6 +38,8 @@ class Measures:
         self.bytes_out = 0
         self.events: Counter[str] = Counter()
         """How many there were, by name."""
+        self.outcomes: Counter[str] = Counter()
+        """What participants' visits came to, by outcome."""
         self._refusals: Counter[tuple[str, str]] = Counter()
         self._begun: Counter[str] = Counter()
         self._ended: Counter[str] = Counter()
@@ -127,6 +129,10 @@ class Measures:
             for how, count in of.items():
                 family.add_metric([how], count)
             yield family
+        outcomes = CounterMetricFamily("pycore_outcomes", "What participants' visits came to", labels=["outcome"])
+        for outcome, count in self.outcomes.items():
+            outcomes.add_metric([outcome], count)
+        yield outcomes
         crossed = CounterMetricFamily("pycore_socket_bytes", "Payload of all sockets", labels=["direction"])
         crossed.add_metric(["in"], self.bytes_in)
         crossed.add_metric(["out"], self.bytes_out)

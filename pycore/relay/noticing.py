@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.relay.measures import Measures
+from pycore.relay.outcomes import Outcome
 from pycore.relay.payloads import Failure
 from pycore.relay.rooms import Room
 from pycore.relay.says import say
@@ -25,6 +26,8 @@ QUIET_S: Final = 10.0
 """Seconds from one line about a refusal to the next about the same."""
 PASSED: Final = frozenset(("pyodide_player_action", "webrtc_signal", "pycore_ping"))
 """Events of which there are many a second: where they are not refused there is nothing more to notice."""
+KNOWN: Final = 4000
+"""People of whom it is known what was said of them."""
 FAILURES: Final = 10
 """Of pages, that are remembered."""
 
@@ -42,6 +45,8 @@ class Noticed:
         self._called = called
         self.failures: deque[dict[str, Any]] = deque(maxlen=FAILURES)
         """Of pages, the newest last."""
+        self._outcomes: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
+        """What was said of whom last."""
         self._waits: set[str] = set()
         """Sockets of which it was said that somebody waits."""
         self._games: set[str] = set()
@@ -148,6 +153,21 @@ class Noticed:
         """The operator opened or closed it."""
         word = "opened" if is_open else "closed"
         say(log, logging.WARNING, f"study_{word}", f"the study was {word}")
+
+    def outcome(self, outcome: Outcome) -> None:
+        """What a participant's visit came to; said and counted once, however often its page stores."""
+        what = outcome.outcome, outcome.game_id
+        if self._outcomes.get(outcome.person) == what:
+            return
+        self._outcomes[outcome.person] = what
+        if len(self._outcomes) > KNOWN:
+            self._outcomes.popitem(last=False)
+        self._measures.outcomes[outcome.outcome] += 1
+        say(
+            log, logging.INFO, "outcome", "a visit came to its end", outcome=outcome.outcome,
+            person=self._called(outcome.subject) if outcome.subject else None, waited_s=round(outcome.waited_s, 1),
+            game=outcome.game_id, player=outcome.player,
+        )  # fmt: skip
 
     def page_failed(self, subject_id: str | None, failure: Failure) -> None:
         """A participant sees an error: whoever runs the study sees it too."""

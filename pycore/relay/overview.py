@@ -44,6 +44,7 @@ class Overview:
             ],
             "without_data": without[:LISTED],
             "without_data_count": len(without),
+            "outcomes": dict(self.measures.outcomes.most_common()),
             "refusals": self.measures.refusals,
             "failures": list(self._noticed.failures)[::-1],
         }

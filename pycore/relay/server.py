@@ -103,7 +103,7 @@ class RelayServer:
         )
         self._sender = Sender(self.sio, self.tasks, limits, self._came, lambda size: noticed.crossed(went=size))
         self.load = Load(limits.busy_s, limits.shed_s)
-        self._visits = Visits(lobby, store, self._sender.put)
+        self._visits = Visits(lobby, store, self._sender.put, noticed.outcome)
         self.keeping = Keeping(
             lobby, store, limits, watching=watching, visits=self._visits, note_games=self.note_games
         )  # fmt: skip

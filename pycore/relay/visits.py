@@ -30,12 +30,15 @@ LONGEST_S: Final = 10.0
 
 
 class Visits:
-    """Of one relay. `tell` sends."""
+    """Of one relay. `tell` sends; `notice` is told what stands."""
 
-    def __init__(self, lobby: Lobby, store: DataStore, tell: Callable[[list[Outgoing]], None]) -> None:
+    def __init__(
+        self, lobby: Lobby, store: DataStore, tell: Callable[[list[Outgoing]], None], notice: Callable[[Outcome], None],
+    ) -> None:  # fmt: skip
         self._lobby = lobby
         self._store = store
         self._tell = tell
+        self._notice = notice
 
     async def ended(self, game_id: str, seat: Seat, metrics: str, sid: str, wall: float) -> None:
         """A page has stored the metrics of its whole session, in which stands why it ended. Raises `StoreFailed`."""
@@ -53,6 +56,7 @@ class Visits:
         sent_on = self._lobby.sent_on
         stands = Outcome.of(await self._store.put_outcome(sent_on.row(outcome)))
         sent_on.remember(stands)
+        self._notice(stands)
         self._tell([Outgoing(sid, "outcome", sent_on.told(stands))])
 
     async def until_decided(self, outcome: Outcome, sid: str) -> None:

@@ -80,6 +80,9 @@ def test_the_operator_sees_how_the_study_is_closes_it_and_opens_it(studied, open
     says(page, "waits", "0 min")
     says(page, "without", "nothing of 2 players (0, 1)")
     says(page, "refusals", "unknown_event: 1")
+    says(page, "outcomes", "None since")
+    relay.app.measures.outcomes["waited_in_vain"] += 2
+    says(page, "outcomes", "waited_in_vain: 2")
     says(page, "failures", HOSTILE)
     assert page.locator("#failures b").count() == 0
     assert "cleo" not in page.content()

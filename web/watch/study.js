@@ -51,6 +51,7 @@ export class Study {
       + `${lasted(game.seconds)}${game.over ? ', over' : ''}: nothing of ${some(game.players.length, 'player')} (${game.players.join(', ')})`);
     if (state.without_data_count > without.length) without.push(`and ${state.without_data_count - without.length} more`);
     fill('without', without, 'None.');
+    fill('outcomes', Object.entries(state.outcomes).map(([outcome, count]) => `${outcome}: ${count}`), 'None since the server started.');
     fill('refusals', Object.entries(state.refusals).map(([code, count]) => `${code}: ${count}`), 'Nothing since the server started.');
     fill('failures', state.failures.map((/** @type {any} */ each) => `${new Date(each.time * 1000).toLocaleTimeString()} `
       + `${each.person ?? 'without an id'}, ${each.where}: ${each.code}: ${each.said.slice(0, 200)}`), 'None since the server started.');

@@ -23,6 +23,7 @@ from relay_support import OPERATOR, Client, Relay, action, running
 
 from pycore.relay.measures import Measures
 from pycore.relay.noticing import QUIET_S, Noticed
+from pycore.relay.operator import Operator
 from pycore.relay.says import EVENT, FIELDS, JsonFormatter, say
 
 ROOT = Path(__file__).parents[3]
@@ -169,6 +170,29 @@ def test_a_game_that_both_finish_is_finished(relay: Relay, caplog: pytest.LogCap
 
     game = asyncio.run(go())
     assert [f["how"] for event, f in said(caplog) if event == "game_ended" and f["game"] == game] == ["finished"]
+
+
+def test_what_visits_came_to_is_said_and_counted_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Though a page stores its last metrics again; without the subject's id."""
+    caplog.set_level(logging.INFO, "pycore.relay")
+
+    async def go(relay: Relay) -> None:
+        async with relay.clients(2) as clients:
+            for number, client in enumerate(clients):
+                await client.call("join_game", {"subject_id": f"subject-{number}"})
+            game = (await clients[0].get("start_game"))["game_id"]
+            end = {"game_id": game, "player_id": 0, "episode": -1, "metrics": {"end": {"reason": "complete"}}}
+            for _ in range(3):
+                assert (await clients[0].call("p2p_session_metrics", end))["status"] == "ok"
+                await clients[0].get("outcome")
+            assert (await measured(relay))["pycore_outcomes_total", "completed"] == 1
+            (told,) = [fields for event, fields in said(caplog) if event == "outcome"]
+            known = Operator(OPERATOR).person("subject-0")
+            assert (told["outcome"], told["person"], told["game"], told["player"]) == ("completed", known, game, "0")
+        assert "subject-0" not in caplog.text
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
 
 
 def test_a_flood_of_refusals_is_a_line_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
