@@ -43,15 +43,16 @@ def text_of(fields: dict[str, Any], name: str, limits: Limits) -> str:
             "malformed",
             f"`{name}` is {shown(value)}; it must be a text of 1 to {limits.id_chars} characters",
         )
+    if "\0" in value:
+        # PostgreSQL has no text with it: whoever sends it again would be refused again.
+        raise Refused("malformed", f"`{name}` holds U+0000")
+    if not value.isascii():
+        utf8_bytes(value, name, 4 * limits.id_chars)
     return value
 
 
 def optional_id(fields: dict[str, Any], name: str, limits: Limits) -> str | None:
-    if fields.get(name) is None:
-        return None
-    value = text_of(fields, name, limits)
-    utf8_bytes(value, name, 4 * limits.id_chars)
-    return value
+    return None if fields.get(name) is None else text_of(fields, name, limits)
 
 
 def player_of(fields: dict[str, Any], name: str, limits: Limits) -> int | str:
