@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,8 @@ def check_server(checks: Checks, options: Options) -> None:
     if options.metrics_address is not None:
         checks.do("metrics", lambda: _metrics(str(options.metrics_address)))
     checks.do("database", lambda: database(options.database))
+    if options.bus is not None:
+        checks.do("bus", lambda: _bus(options))
     checks.do("origins", lambda: _origins(options))
     checks.do("participants", lambda: invited(options))
     checks.do("TURN", lambda: _turn(options))
@@ -78,6 +81,21 @@ def database(url: str) -> str:
     if folder is not None and (left := shutil.disk_usage(folder).free) < LEAST_FREE:
         raise UsageError(f"only {left / 1e6:.0f} MB are free in {folder}, where the database lies")
     return f"{shown(url)}: {found}"
+
+
+def _bus(options: Options) -> str:
+    """That there is one, and a database for several. Raises `UsageError`."""
+    from pycore.cli.serving import bus_for
+    from pycore.relay.databases import shown
+
+    async def tried() -> None:
+        bus = bus_for(options)
+        assert bus is not None
+        await bus.open("check", lambda text: None)
+        await bus.close()
+
+    asyncio.run(tried())
+    return shown(str(options.bus))
 
 
 def _origins(options: Options) -> str:

@@ -196,7 +196,7 @@ def _toml(name: str, value: Any) -> str:
         return f"[{', '.join(_toml(name, each) for each in value)}]"
     if isinstance(value, int | float):
         return str(value)
-    if name == "database":
+    if name in ("database", "bus"):
         from pycore.relay.databases import shown
 
         value = shown(value)

@@ -43,6 +43,8 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
         click.echo(f"pycore relay on {address}")
         click.echo(f"  site      {site if site is not None else 'none'}")
         click.echo(f"  data      {shown(given.database)}")
+        if given.bus is not None:
+            click.echo(f"  bus       {shown(given.bus)}")
         click.echo(f"  players   {seats} per game")
         click.echo(watched(given, address))
         click.echo("  end with  Ctrl-C")

@@ -16,6 +16,7 @@ from pycore.cli.spelled import SpelledFormatter, say
 from pycore.cli.told import DATABASE
 from pycore.errors import UsageError
 from pycore.relay import Limits, create_app
+from pycore.relay.bus.calls import Bus
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,6 +25,10 @@ OPTIONS = (
     click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."),
     click.option(
         "--database", default=DATABASE, show_default=True, help="SQLAlchemy URL: SQLite or PostgreSQL.", metavar="URL"
+    ),
+    click.option(
+        "--bus", envvar="PYCORE_BUS", show_envvar=True, metavar="URL",
+        help="NATS, by which several servers with one PostgreSQL are one: nats://host:4222.",
     ),
     click.option(
         "--matcher", metavar="NAME|MODULE:CLASS",
@@ -87,6 +92,7 @@ class Options(NamedTuple):
     host: str
     port: int
     database: str
+    bus: str | None
     matcher: str | None
     subjects: Path | None
     join_secret: str | None
@@ -174,6 +180,19 @@ def place_of(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def bus_for(options: Options) -> Bus | None:
+    """How the server reaches others, if it does. Raises UsageError."""
+    if options.bus is None:
+        return None
+    from pycore.relay.bus import bus_of
+
+    if not options.database.startswith("postgresql"):
+        raise UsageError(
+            "several servers need a database that all of them reach: give --database postgresql+psycopg://… with --bus"
+        )
+    return bus_of(options.bus)
+
+
 def serve(
     options: Options,
     settings: Mapping[str, Any],
@@ -189,6 +208,7 @@ def serve(
     from pycore.relay.admission import read_subjects
     from pycore.relay.serve import bind
 
+    bus = bus_for(options)
     log_to_terminal(options)
     level = logging.getLevelName(logging.getLogger().level).lower()
     beside = None if options.metrics_address is None else bind(*place_of(options.metrics_address))
@@ -207,6 +227,7 @@ def serve(
             recruiting={**recruiting, **({"matcher": options.matcher} if options.matcher else {})},
             subjects=None if options.subjects is None else read_subjects(options.subjects),
             join_secret=options.join_secret,
+            bus=bus,
         )
         level = "info" if level == "info" else "warning"
         serving.run(app, bound, ready=ready, log_level=level, beside=beside, drain_s=options.drain_s)

@@ -16,6 +16,7 @@ from pycore.relay.limits import Limits
 
 if TYPE_CHECKING:
     from pycore.relay.app import RelayApp
+    from pycore.relay.bus.calls import Bus
 
 __all__ = ["Limits", "create_app", "missing_extra"]
 
@@ -36,6 +37,7 @@ def create_app(
     recruiting: Mapping[str, Any] | None = None,
     subjects: Mapping[str, str | None] | None = None,
     join_secret: str | None = None,
+    bus: Bus | None = None,
 ) -> RelayApp:
     """The relay as an ASGI application; see `pycore.relay.app.create_app`. Raises `UsageError`."""
     try:
@@ -57,6 +59,7 @@ def create_app(
         recruiting=recruiting,
         subjects=subjects,
         join_secret=join_secret,
+        bus=bus,
     )
 
 
