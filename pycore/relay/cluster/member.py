@@ -99,18 +99,20 @@ class Member:
 
     async def _beat(self) -> None:
         living, lost = await self.claims.beat()
-        before, self._placing.living = self._placing.living, living | {self.process}
+        self._placing.living |= living | {self.process}
         for name in lost:
             self.fenced(name)
-        for process in before - living - {self.process}:
+        # When the database was away, all seem dead until each has said that it is not.
+        for process in sorted(self._placing.living - living - {self.process}):
             self._relay.tasks.start(self._buries(process))
         games = {room.game_id for room in self._relay.lobby.games.playing()}
         self.claims.keeps(games)
         self._placing.keeps(games)
 
     async def _buries(self, process: str) -> None:
-        if not await self._answers(process):
+        if not await self._answers(process) and process in self._placing.living:
             log.warning("process %s is gone; its sockets here look for another one", process[:8])
+            self._placing.living.discard(process)
             self._void(process)
             self._ways.forget(process)
 
