@@ -245,11 +245,13 @@ class Lobby:
         connection = self._connections.get(sid)
         return [] if connection is None else connection.refusal(refused, event, now)
 
-    def close(self) -> list[Outgoing]:
-        """Let nobody new in; who waits is told so."""
+    def close(self, now: float, wall: float) -> list[Outgoing]:
+        """Let nobody new in; who waits is told so, and has waited in vain."""
         self.door.is_open = False
-        sent_away = self._waiting.empty()
-        return [error_to(each.sid, CLOSED, "the study was closed", "join_game") for each in sent_away]
+        sent_away = self._waiting.empty(now)
+        for connection, waited in sent_away:
+            self._in_vain(connection, waited, wall)
+        return [error_to(each.sid, CLOSED, "the study was closed", "join_game") for each, _ in sent_away]
 
     # Time
 
@@ -257,14 +259,13 @@ class Lobby:
         """What time alone brings: ends of grace, of waiting, of remembering. A few times a second."""
         changes = self._waiting.look(now)
         for connection, waited in changes.in_vain:
-            person, subject = person_of(connection.subject_id, connection.session), connection.subject_id
-            self._decided.append((Outcome(person, subject, WAITED_IN_VAIN, waited, wall), connection.sid))
+            self._in_vain(connection, waited, wall)
         return self.games.tick(now, wall) + changes.out + self.pairing.begin(now, wall)
 
-    def drain(self) -> list[Outgoing]:
+    def drain(self, now: float) -> list[Outgoing]:
         """The process is about to end: no new games, and nobody waits for one here."""
         self.door.draining = True
-        return [refusal_to(each.sid, self.door.drained(), "join_game") for each in self._waiting.empty()]
+        return [refusal_to(each.sid, self.door.drained(), "join_game") for each, _ in self._waiting.empty(now)]
 
     # What is asked from outside
 
@@ -355,6 +356,11 @@ class Lobby:
         if self._waiting.leave(connection.sid):
             return self._waiting.tell(now)
         return [] if room is None or seat is None else self.games.leave(room, seat, now, wall)
+
+    def _in_vain(self, connection: Connection, waited: float, wall: float) -> None:
+        person = person_of(connection.subject_id, connection.session)
+        outcome = Outcome(person, connection.subject_id, WAITED_IN_VAIN, waited, wall)
+        self._decided.append((outcome, connection.sid))
 
     def _came_to(self, connection: Connection, code: str, now: float, wall: float) -> None:
         """An outcome that is decided here, of who waits or has a seat."""

@@ -164,7 +164,7 @@ class RelayServer:
     def drain(self) -> None:
         """Begin no new games, and tell who waits; those that run go on."""
         if self.elsewhere is None or not self.elsewhere.drains():
-            self._sender.put(self.lobby.drain())
+            self._sender.put(self.lobby.drain(time.monotonic()))
 
     async def _tick_all(self) -> None:
         pause = min(0.25, self.limits.grace_s / 4)
@@ -221,7 +221,8 @@ class RelayServer:
         if is_open:
             self.lobby.door.is_open = True
         else:
-            self._sender.put(self.lobby.close())
+            self._sender.put(self.lobby.close(time.monotonic(), time.time()))
+            self.note_games()
         self._noticed.study(is_open)
 
     def part(self, payload: Any) -> None:

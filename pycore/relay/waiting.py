@@ -227,12 +227,12 @@ class WaitingRoom:
                 self._out(place)
         return changes
 
-    def empty(self) -> list[Connection]:
-        """Everybody who waited; they do no more."""
+    def empty(self, now: float) -> list[tuple[Connection, float]]:
+        """Everybody who waited, and for how long, s; they do no more."""
         gone = list(self._places.values())
         for place in gone:
             self._out(place)
-        return [place.connection for place in gone]
+        return [(place.connection, now - place.since) for place in gone]
 
     def listed(self, now: float) -> list[tuple[str | None, float]]:
         """Who waits, and for how long, s."""

@@ -249,6 +249,22 @@ def test_a_studys_page_excludes_its_participant() -> None:
     assert people.lobby.take_decided() == []
 
 
+def test_who_waits_when_the_study_is_closed_has_waited_in_vain() -> None:
+    """Also who is asked just then; who plays goes on."""
+    people = People(next=NEXT, ready_check=20)
+    for sid in "ab":
+        people.come(sid, f"?PROLIFIC_PID={sid}")
+        people.until(people.now + 2)
+    people.take(people.lobby.close(people.now, people.now))
+    assert people.codes("a") == people.codes("b") == ["study_closed"]
+    decided = people.lobby.take_decided()
+    assert [(one.subject, one.outcome, one.waited_s) for one, _ in decided] == [
+        ("a", "waited_in_vain", 4.0), ("b", "waited_in_vain", 2.0),
+    ]  # fmt: skip
+    people.until(30.0)
+    assert people.codes("a") == ["study_closed"]
+
+
 def test_a_page_that_fails_in_its_game_has_failed_and_its_partner_has_lost_it() -> None:
     """Who goes in the middle has failed as well, but nobody is there to be told so."""
     people = People(settings={"return_within": 0})

@@ -101,14 +101,14 @@ def test_who_waits_when_it_gets_busy_keeps_the_place() -> None:
 def test_who_waits_when_it_is_drained_is_told_and_waits_no_more() -> None:
     lobby = lobby_of()
     enter(lobby, "anna")
-    (told,) = lobby.drain()
+    (told,) = lobby.drain(1.0)
     assert (told.sid, told.event) == ("anna", "pycore_error")
     assert lobby.tick(1.0, 1.0) == []
     assert told.data == {
         "code": "draining", "message": told.data["message"], "again_ms": 7000, "event": "join_game",
     }  # fmt: skip
     assert lobby.health()["waiting"] == 0
-    assert lobby.drain() == []
+    assert lobby.drain(1.0) == []
 
 
 def test_a_game_whose_sessions_are_over_is_not_waited_for() -> None:
