@@ -1,0 +1,92 @@
+"""Outcomes in the database, in each kind of it: the first that sends somebody on stands, and a person is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import ON_BOTH
+
+from pycore.errors import UsageError
+from pycore.relay.export import list_games
+from pycore.relay.forgetting import forget, traces_of
+from pycore.relay.outcomes import Outcome, person_of
+from pycore.relay.participants import participants_of
+from pycore.relay.store import DataStore
+from pycore.relay.visits import sent_on_before
+
+DATABASES = ON_BOTH
+ANNA = Outcome(person_of("anna", ""), "anna", "failed", 1.5, 10.0, "g", "0")
+
+
+@pytest.fixture
+def store(database: Callable[[Path], str], tmp_path: Path) -> Iterator[DataStore]:
+    """An empty database."""
+    with contextlib.closing(DataStore(database(tmp_path))) as made:
+        yield made
+
+
+def put(store: DataStore, outcome: Outcome) -> Outcome:
+    """Write an outcome down; which one stands."""
+    return Outcome.of(asyncio.run(store.put_outcome(outcome.row())))
+
+
+def test_the_first_outcome_that_sends_somebody_on_stands(store: DataStore) -> None:
+    """Until then the newest does; another person's is another one."""
+    assert put(store, ANNA) == ANNA
+    assert sent_on_before(store, ANNA.person) is None
+    done = replace(ANNA, outcome="completed", final=True, decided=11.0)
+    assert put(store, done) == done
+    for later in (replace(done, outcome="partner_left"), replace(ANNA, game_id=None, player=None)):
+        assert put(store, later) == done
+    assert sent_on_before(store, ANNA.person) == done
+    other = replace(ANNA, person=person_of(None, "session"), subject=None)
+    assert put(store, other) == other
+    assert person_of("session", "") != person_of(None, "session")
+
+
+def test_of_two_that_are_decided_at_once_one_stands_for_both(store: DataStore) -> None:
+    """Two processes of a server, or a page and the end of the waiting."""
+
+    async def both() -> list[str]:
+        rows = [replace(ANNA, outcome=code, final=True).row() for code in ("completed", "waited_in_vain")]
+        return [row["outcome"] for row in await asyncio.gather(*map(store.put_outcome, rows))]
+
+    first, second = asyncio.run(both())
+    assert first == second
+
+
+def test_who_is_forgotten_is_no_participant_any_more(store: DataStore) -> None:
+    """Neither of a game nor of a time of waiting."""
+
+    async def fill() -> None:
+        game = {
+            "game_id": "g", "started": 1.0, "ended": 2.0, "seed": 1, "players": "[0, 1]", "settings": "{}",
+            "subjects": '{"0": "anna", "1": "bert"}', "restarts": 0,
+        }  # fmt: skip
+        seats = [
+            {"game_id": "g", "player": str(player), "session": f"s{player}", "waited_s": 2.5, "outcome": "completed"}
+            for player in (0, 1)
+        ]
+        await store.put_game(game, seats)
+        await store.put_outcome(replace(ANNA, outcome="completed", final=True).row())
+        vain = Outcome(person_of("carl", ""), "carl", "waited_in_vain", 60.0, 20.0)
+        await store.put_outcome(vain.row())
+
+    asyncio.run(fill())
+    found = participants_of(store, list_games(store))
+    assert [(one.subject, one.outcome, one.waited_s, one.sent_on) for one in found] == [
+        ("anna", "completed", 2.5, True), ("bert", "completed", 2.5, False), ("carl", "waited_in_vain", 60.0, False),
+    ]  # fmt: skip
+    for subject in ("anna", "carl"):
+        forget(store, subject, traces_of(store, subject, 1e9))
+        with pytest.raises(UsageError, match="nothing of a subject"):
+            traces_of(store, subject, 1e9)
+    left = participants_of(store, list_games(store))
+    assert [(one.subject, one.outcome, one.sent_on) for one in left] == [
+        (None, "completed", False), ("bert", "completed", False),
+    ]  # fmt: skip
