@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -33,6 +34,7 @@ from pycore.relay.noticing import Noticed
 from pycore.relay.observing import lateness, observe
 from pycore.relay.operator import Operator, check_token
 from pycore.relay.overview import Overview
+from pycore.relay.polling import Polling
 from pycore.relay.readiness import Readiness
 from pycore.relay.recruiting import Recruiting
 from pycore.relay.routes import measured, routes_of
@@ -60,6 +62,7 @@ class RelayApp:
         self.measures = measures
         self.store = relay.store
         self._http = http
+        self._polling = Polling(relay.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Socket.io's path to socket.io, everything else to HTTP."""
@@ -70,6 +73,8 @@ class RelayApp:
                 if message["type"] == "websocket.disconnect":
                     scope[CLOSED_BY] = message.get("code")
                 self.measures.bytes_in += size_of(message)
+                if message.get("body") and (owed := self._polling.wait(scope["query_string"], message["body"])):
+                    await asyncio.sleep(owed)
                 return message
 
             async def said(message: MutableMapping[str, Any]) -> None:

@@ -1,15 +1,19 @@
 """The relay's end of an HTTP connection: uvicorn's, with two bounds that it does not have.
 
 A process has so many connections and no more: one that is too many is closed before it is read, so that those of
-running games stay. And a connection on which no request comes is closed.
+running games stay; so is one that comes when many came in a short time. And a connection on which no request comes is
+closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from pycore.relay.limits import Limits, TokenBucket
 
 
 class LimitedHTTP(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
@@ -17,10 +21,11 @@ class LimitedHTTP(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     most: int
     silent_s: float
+    comes: TokenBucket
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        if len(self.connections) > self.most:
+        if len(self.connections) > self.most or not self.comes.take(time.monotonic()):
             transport.abort()
             return
         asyncio.get_running_loop().call_later(self.silent_s, self._look, transport)
@@ -31,7 +36,10 @@ class LimitedHTTP(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             transport.abort()
 
 
-def http_protocol(most: int, silent_s: float) -> type[asyncio.Protocol]:
+def http_protocol(most: int, limits: Limits) -> type[asyncio.Protocol]:
     """The protocol class for so many connections in all."""
-    found: type[asyncio.Protocol] = type("RelayHTTP", (LimitedHTTP,), {"most": most, "silent_s": silent_s})
+    comes = TokenBucket(limits.connect_rate, limits.connect_burst)
+    found: type[asyncio.Protocol] = type(
+        "RelayHTTP", (LimitedHTTP,), {"most": most, "silent_s": limits.silent_s, "comes": comes}
+    )
     return found

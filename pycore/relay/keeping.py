@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from pycore.relay.connections import Connection
@@ -30,7 +30,8 @@ from pycore.relay.watching import Watching
 
 log = logging.getLogger("pycore.relay")
 
-Handler = Callable[[str, Any], Awaitable[dict[str, Any]] | dict[str, Any]]
+Answer = Coroutine[Any, Any, dict[str, Any]]
+Handler = Callable[[str, Any], Answer | dict[str, Any]]
 """Carries out an event of a socket with its payload, and returns the acknowledgement. Raises `Refused`."""
 
 
@@ -65,8 +66,8 @@ class Keeping:
             "p2p_connection_type": self._connection_type,
         }
 
-    async def _metrics(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
+    def _metrics(self, sid: str, payload: Any) -> Answer:
+        return self._keep(
             sid,
             lambda: read_metrics(payload, self._limits),
             lambda seat, store: self._put_metrics(sid, seat, store),
@@ -84,7 +85,7 @@ class Keeping:
             if self.elsewhere is not None and self._lobby.games.room(store.game_id) is None:
                 self.elsewhere.finished(store.game_id, str(seat.player))
 
-    async def _rows(self, sid: str, payload: Any) -> dict[str, Any]:
+    def _rows(self, sid: str, payload: Any) -> Answer:
         places: list[Piece] = []
 
         def read() -> Store:
@@ -92,7 +93,7 @@ class Keeping:
             places.append(piece)
             return store
 
-        return await self._keep(
+        return self._keep(
             sid,
             read,
             lambda seat, store: self._store.put_piece(
@@ -100,8 +101,8 @@ class Keeping:
             ),
         )
 
-    async def _records(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
+    def _records(self, sid: str, payload: Any) -> Answer:
+        return self._keep(
             sid,
             lambda: read_records(payload, self._limits),
             lambda seat, store: self._store.put_record(
@@ -115,8 +116,8 @@ class Keeping:
             ),
         )
 
-    async def _experienced(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
+    def _experienced(self, sid: str, payload: Any) -> Answer:
+        return self._keep(
             sid,
             lambda: read_experienced(payload, self._limits),
             lambda seat, store: self._store.put_experienced(
@@ -124,8 +125,8 @@ class Keeping:
             ),
         )
 
-    async def _connection_type(self, sid: str, payload: Any) -> dict[str, Any]:
-        return await self._keep(
+    def _connection_type(self, sid: str, payload: Any) -> Answer:
+        return self._keep(
             sid,
             lambda: read_connection_type(payload, self._limits),
             lambda seat, store: self._store.put_connection(
@@ -133,13 +134,9 @@ class Keeping:
             ),
         )
 
-    async def _keep(
-        self,
-        sid: str,
-        read: Callable[[], Store],
-        put: Callable[[Seat, Store], Awaitable[None]],
-    ) -> dict[str, Any]:
-        """Store something of a seat, within the bounds of what may wait for the database."""
+    def _keep(self, sid: str, read: Callable[[], Store], put: Callable[[Seat, Store], Awaitable[None]]) -> Answer:
+        """Store something of a seat, within the bounds of what may wait for the database. It is read at once, so that
+        whoever sends it pays for that before the next is read. Raises `Refused`."""
         now = time.monotonic()
         connection = self._lobby.may_store(sid, now)
         # Asked before it is unpacked, which is what it costs here; what it has is known only then.
@@ -154,6 +151,11 @@ class Keeping:
             raise Refused("store_busy", "the database is behind; try again in a few seconds")
         connection.pending_stores += 1
         self._pending_bytes += store.size
+        return self._written(connection, store, put)
+
+    async def _written(
+        self, connection: Connection, store: Store, put: Callable[[Seat, Store], Awaitable[None]]
+    ) -> dict[str, Any]:
         seat = None
         try:
             seat = await self._owner(connection, store)

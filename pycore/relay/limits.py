@@ -50,9 +50,11 @@ class Limits:
     bytes_rate: float = 8_388_608.0
     """Bytes that a connection sends: more than a line of a home has upwards."""
     bytes_burst: float = 67_108_864.0
-    values_rate: float = 50_000.0
-    """Commas in what one connection sends to be read: what reading JSON costs, about 0.3 µs each."""
-    values_burst: float = 300_000.0
+    work_rate: float = 0.05
+    """Of a processor's time, what one connection may have for what it sends; a page by the server takes 0.003. Who has
+    used it up is read again later."""
+    work_burst: float = 0.25
+    """The same at once, s: a visit's worth of stores."""
     outgoing_packets: int = 4096
     """What waits for a socket that takes nothing; one that has more is closed. As `mailbox_events`."""
     outgoing_bytes: int = 4_194_304
@@ -64,6 +66,8 @@ class Limits:
     """JSON of one action: whatever has a codec fits, a picture does not."""
     signal_bytes: int = 65_536
     """JSON of one signal's payload: a session description with many candidates has about 10 KiB."""
+    signal_values: int = 4096
+    """Commas in one signal, which is a text or a few: what is read without being stored is no table."""
     connection_bytes: int = 16_384
     """JSON of one `p2p_connection_type`."""
     metrics_bytes: int = 8 * 1_048_576
@@ -108,6 +112,10 @@ class Limits:
     sockets: int = 5000
     connections: int = 6000
     """Connections of any kind, sockets among them: what is beyond is closed unread."""
+    connect_rate: float = 300.0
+    """Connections a second, of everybody together: each costs a millisecond until it is a socket,"""
+    connect_burst: float = 1000.0
+    """and after a restart all pages come at once. What is beyond is closed unread, and its page tries again."""
     silent_s: float = 20.0
     """How long a connection may say nothing before it is a socket: a phone's handshake takes seconds."""
     busy_s: float = 0.03
@@ -132,9 +140,9 @@ class Limits:
 
     @property
     def message_bytes(self) -> int:
-        """The largest message that is read at all: twice what is accepted, so that being slightly too large
+        """The largest message that is read at all: more than what is accepted, so that being slightly too large
         is answered with an error and only gross excess costs the socket."""
-        return 2 * self.metrics_bytes + self.envelope_bytes
+        return self.metrics_bytes * 5 // 4 + self.envelope_bytes
 
     def event_chars(self, event: str) -> int:
         """How long the text of an event may be; checked before anything is parsed."""
@@ -166,6 +174,10 @@ class TokenBucket:
         """Something that passed has cost so much: what is owed must be there again before anything else passes."""
         self.take(now, 0.0)
         self._level -= cost
+
+    def owed(self, now: float) -> float:
+        """How long until anything passes again, s; 0: it does."""
+        return 0.0 if self.take(now, 0.0) else -self._level / self._rate
 
     def take(self, now: float, cost: float = 1.0) -> bool:
         """Whether an event of that cost may pass now; if not, it costs nothing."""

@@ -69,9 +69,13 @@ class Socket:
         self._sender = sender
         self._engine = engine
 
-    def take(self, texts: list[str]) -> None:
-        """Events came by the short way."""
-        self._sender.came(self.sid, texts)
+    def take(self, texts: list[str], seconds: float) -> int:
+        """Events came by the short way; how many were carried out in that time."""
+        return self._sender.came(self.sid, texts, seconds)
+
+    def kept(self, texts: list[str]) -> list[str]:
+        """Those of them that are to be carried out."""
+        return self._sender.kept(texts)
 
     def may_send(self) -> None:
         """There is room again."""
@@ -91,21 +95,23 @@ class Socket:
 
 
 class Sender:
-    """The sockets, and what goes out by them. `came` takes events that came by the short way, `wrote` is told how many
-    characters went out by it."""
+    """The sockets, and what goes out by them. `came` takes events that came by the short way, `kept` says which of
+    them, and `wrote` is told how many characters went out by it."""
 
     def __init__(
         self,
         sio: socketio.AsyncServer,
         tasks: Tasks,
         limits: Limits,
-        came: Callable[[str, list[str]], None],
+        came: Callable[[str, list[str], float], int],
+        kept: Callable[[list[str]], list[str]],
         wrote: Callable[[int], None],
     ) -> None:
         self._sio = sio
         self._tasks = tasks
         self._limits = limits
         self.came = came
+        self.kept = kept
         self.wrote = wrote
         self._sockets: dict[str, Socket] = {}
         self._due: dict[str, Socket] = {}
@@ -163,6 +169,12 @@ class Sender:
         if socket is not None:
             self._put(socket, text)
 
+    def spend(self, sid: str, seconds: float) -> None:
+        """What a socket has sent by the long way has cost so much."""
+        socket = self._sockets.get(sid)
+        if socket is not None and socket.websocket is not None:
+            socket.websocket.spend(seconds)
+
     def soon(self, socket: Socket) -> None:
         """Hand over what waits for that one at the end of this round."""
         if not self._due:
@@ -200,8 +212,13 @@ class Sender:
 
     def _give_up(self, socket: Socket, why: str) -> None:
         log.warning("a socket was closed: it %s", why)
-        socket.outbox.take()
-        self._tasks.start(self._close(socket, final=False))
+        # From here on nothing waits for it; that it is gone is noticed as always.
+        self._sockets.pop(socket.sid, None)
+        self._due.pop(socket.sid, None)
+        if socket.websocket is not None:
+            socket.websocket.cut()
+        else:
+            self._tasks.start(self._close(socket, final=False))
 
     async def _close(self, socket: Socket, *, final: bool) -> None:
         """End a connection, not only the socket that it carries; `final`: its page is told, and does not come back by

@@ -21,6 +21,7 @@ from typing import Any
 import socketio
 from engineio.payload import Payload
 
+from pycore.relay.arrivals import Arrivals
 from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.fields import Refused, fields_of, flag_of
 from pycore.relay.keeping import Handler, Keeping
@@ -37,7 +38,7 @@ from pycore.relay.sender import Sender, Tasks
 from pycore.relay.store import DataStore
 from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
-from pycore.relay.wire import REFUSED, Unread, answer_text, packet_class, read_event
+from pycore.relay.wire import REFUSED, answer_text, packet_class
 
 log = logging.getLogger("pycore.relay")
 
@@ -101,8 +102,11 @@ class RelayServer:
             logger=quiet,
             engineio_logger=quiet,
         )
-        self._sender = Sender(self.sio, self.tasks, limits, self._came, lambda size: noticed.crossed(went=size))
         self.load = Load(limits.busy_s, limits.shed_s)
+        self._sender = Sender(
+            self.sio, self.tasks, limits, Arrivals(self, noticed).came, self.load.kept,
+            lambda size: noticed.crossed(went=size),
+        )  # fmt: skip
         self._visits = Visits(lobby, store, self._sender.put, noticed.outcome)
         self.keeping = Keeping(
             lobby, store, limits, watching=watching, visits=self._visits, note_games=self.note_games
@@ -247,7 +251,9 @@ class RelayServer:
     async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
         """Carry out one event and return its acknowledgement. Raises nothing."""
         await self.recall.behind(sid)
+        began = time.perf_counter()
         reply = self.carry_out(event, sid, arguments)
+        self._sender.spend(sid, time.perf_counter() - began)
         return reply if isinstance(reply, dict) else await reply
 
     def carry_out(
@@ -283,39 +289,10 @@ class RelayServer:
         log.error("event %s failed", event, exc_info=error)
         return self._refuse(sid, event, Refused("internal", "the relay failed; see its log"))
 
-    def _came(self, sid: str, texts: list[str]) -> None:
-        """Events of one socket that came by the short way, all of one round."""
-        behind = self.recall.is_joining(sid)
-        began = time.monotonic()
-        self._noticed.crossed(came=sum(map(len, texts)))
-        for text in self.load.kept(texts):
-            try:
-                event, number, arguments = read_event(text[1:], self.limits)
-            except Unread as unread:
-                event, number = REFUSED, unread.number
-                arguments = [{"code": unread.code, "message": unread.message, "event": unread.event}]
-            reply: Any
-            if behind:
-                reply = self.dispatch(event, sid, arguments)
-            else:
-                reply = self.carry_out(event, sid, arguments)
-            if not isinstance(reply, dict):
-                # It begins behind this round, and so does what came behind it.
-                behind = True
-                self.tasks.start(self._answer(event, sid, arguments, number, reply))
-                continue
-            self._noticed.event(event, sid, arguments, reply, began)
-            if number is not None:
-                self._sender.answer(sid, answer_text(number, reply))
-
-    async def _answer(
-        self, event: str, sid: str, arguments: Sequence[Any], number: int | None, reply: Awaitable[dict[str, Any]]
-    ) -> None:
-        began = time.monotonic()
-        said = await reply
-        self._noticed.event(event, sid, arguments, said, began)
+    def answer(self, sid: str, number: int | None, reply: dict[str, Any]) -> None:
+        """Acknowledge an event, if that was asked for."""
         if number is not None:
-            self._sender.answer(sid, answer_text(number, said))
+            self._sender.answer(sid, answer_text(number, reply))
 
     def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
         self._sender.put(self.lobby.refusal(sid, refused, event, time.monotonic()))

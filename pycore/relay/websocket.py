@@ -14,13 +14,14 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 from typing import Any, Final, Protocol
 
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from pycore.relay.frames import Closed, Frames, client_frame, closing_frame, ends_with_closing, text_frame
 from pycore.relay.guard import Guard
-from pycore.relay.limits import Limits
+from pycore.relay.limits import Limits, TokenBucket
 
 log = logging.getLogger("pycore.relay")
 
@@ -32,6 +33,10 @@ POLICY: Final = 1008
 TEXTS: Final = 1007
 LINGER_S: Final = 2.0
 """How long a client has to close what is closed here."""
+SLICE_S: Final = 0.005
+"""What the events of one connection may take in one go, but for the last of them."""
+READING_S: Final = 3e-8
+"""What a byte costs that takes the long way, and is large: copied, decoded, looked at."""
 UNSENT_BYTES: Final = 65_536
 """What the system may hold of what was written: more would be old when it is read."""
 
@@ -39,8 +44,11 @@ UNSENT_BYTES: Final = 65_536
 class Line(Protocol):
     """Who has the socket of socket.io that this WebSocket carries."""
 
-    def take(self, texts: list[str]) -> None:
-        """Events, as they came."""
+    def take(self, texts: list[str], seconds: float) -> int:
+        """Events, as they came; how many were carried out before so much time was over."""
+
+    def kept(self, texts: list[str]) -> list[str]:
+        """Those of them that are to be carried out."""
 
     def may_send(self) -> None:
         """There is room again for what waits."""
@@ -60,6 +68,11 @@ class WebSocket(WSProtocol):
         self._silence: asyncio.TimerHandle | None = None
         self._paused = False
         self._shut = False
+        self._events: list[str] = []
+        """Those that are not carried out yet."""
+        self._held = bytearray()
+        self._work = TokenBucket(self.limits.work_rate, self.limits.work_burst)
+        self._later: asyncio.TimerHandle | None = None
 
     # In
 
@@ -85,6 +98,11 @@ class WebSocket(WSProtocol):
             if ends_with_closing(data):
                 self.transport.close()
             return
+        if self._later is not None:
+            # uvicorn reads on when it has room; this connection has to wait for all that.
+            self._held += data
+            self.transport.pause_reading()
+            return
         try:
             found = self._frames.feed(data)
         except Closed as error:
@@ -94,17 +112,59 @@ class WebSocket(WSProtocol):
         except UnicodeDecodeError:
             self.shut(TEXTS, "not UTF-8")
             return
-        events: list[str] = []
+        large = 0
         for item in found:
             if isinstance(item, str) and item.startswith(EVENT) and self.line is not None and self.opened:
-                events.append(item)
+                self._events.append(item)
                 continue
-            if events:
-                self.line.take(events)  # type: ignore[union-attr]
-                events = []
+            if isinstance(item, bytes):
+                large += len(item)
             super().data_received(client_frame(item) if isinstance(item, str) else item)
-        if events and self.line is not None:
-            self.line.take(events)
+        if large:
+            self.spend(READING_S * large)
+        if self._events and self.line is not None:
+            self._events = self.line.kept(self._events)
+            self._carry_out()
+
+    def spend(self, seconds: float) -> None:
+        """Something that came by this connection has cost so much of the processor's time."""
+        self._work.spend(time.monotonic(), seconds)
+        self._pay()
+
+    def _carry_out(self) -> None:
+        """Events, until their connection has had enough for now: then others have their turn, and it is not read."""
+        if self._later is not None:
+            return
+        line = self.line
+        if line is None:
+            self._events.clear()
+            return
+        events, self._events = self._events, []
+        began = time.perf_counter()
+        done = line.take(events, SLICE_S)
+        self._events = events[done:]
+        self.spend(time.perf_counter() - began)
+
+    def _pay(self) -> None:
+        """Wait for as long as what was spent takes to be there again."""
+        owed = self._work.owed(time.monotonic())
+        if (owed or self._events) and self._later is None and not self._shut:
+            self.transport.pause_reading()
+            self._later = asyncio.get_running_loop().call_later(owed, self._go_on)
+
+    def _go_on(self) -> None:
+        self._later = None
+        if self._shut or self.transport.is_closing():
+            return
+        if self._events:
+            self._carry_out()
+        if self._later is None:
+            self._pay()
+        if self._later is None:
+            self.transport.resume_reading()
+            if self._held:
+                held, self._held = bytes(self._held), bytearray()
+                self.data_received(held)
 
     def _look(self) -> None:
         """Whoever connects is a socket of socket.io soon, or takes a place for nothing."""
@@ -141,6 +201,11 @@ class WebSocket(WSProtocol):
         self._paused = False
         if self.line is not None:
             self.line.may_send()
+
+    def cut(self) -> None:
+        """Close it for somebody who takes nothing, and would not take a word about it either."""
+        self._shut = True
+        self.transport.abort()
 
     def shut(self, code: int, reason: str) -> None:
         """Close it. What comes still is thrown away: a system that has something unread when a socket is closed takes

@@ -55,6 +55,8 @@ def read_event(text: str, limits: Limits) -> tuple[str, int | None, list[Any]]:
             name,
             number,
         )
+    if name == "webrtc_signal" and text.count(",") > limits.signal_values:
+        raise Unread("too_large", f"more than {limits.signal_values} values", name, number)
     if len(text) > LARGE and name in STORING:
         try:
             arguments = arguments_of(text[1 + len(found[1]) :])

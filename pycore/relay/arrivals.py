@@ -1,0 +1,66 @@
+"""Events that come by the short way: read, carried out one after another, and acknowledged, without a task for each.
+
+They take effect in the order in which they came, also where one of them has to wait: what only decides does so at once,
+and behind a join everything waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pycore.relay.noticing import Noticed
+from pycore.relay.wire import REFUSED, Unread, read_event
+
+if TYPE_CHECKING:
+    from pycore.relay.server import RelayServer
+
+
+class Arrivals:
+    """Of one relay."""
+
+    def __init__(self, relay: RelayServer, noticed: Noticed) -> None:
+        self._relay = relay
+        self._noticed = noticed
+
+    def came(self, sid: str, texts: list[str], seconds: float) -> int:
+        """Events of one socket that came by the short way; how many were carried out in so much time."""
+        behind = self._relay.recall.is_joining(sid)
+        began = now = time.monotonic()
+        done = size = 0
+        for text in texts:
+            if done and now - began >= seconds:
+                break
+            done += 1
+            size += len(text)
+            # The next one begins when this one is done.
+            then = now
+            try:
+                event, number, arguments = read_event(text[1:], self._relay.limits)
+            except Unread as unread:
+                event, number = REFUSED, unread.number
+                arguments = [{"code": unread.code, "message": unread.message, "event": unread.event}]
+            reply: Any
+            if behind:
+                reply = self._relay.dispatch(event, sid, arguments)
+            else:
+                reply = self._relay.carry_out(event, sid, arguments)
+            if not isinstance(reply, dict):
+                # A join begins behind this round, and so does what came behind it.
+                behind = behind or event not in self._relay.keeping.handlers
+                self._relay.tasks.start(self._answer(event, sid, arguments, number, reply))
+            else:
+                self._noticed.event(event, sid, arguments, reply, then)
+                self._relay.answer(sid, number, reply)
+            now = time.monotonic()
+        self._noticed.crossed(came=size)
+        return done
+
+    async def _answer(
+        self, event: str, sid: str, arguments: Sequence[Any], number: int | None, reply: Awaitable[dict[str, Any]]
+    ) -> None:
+        began = time.monotonic()
+        said = await reply
+        self._noticed.event(event, sid, arguments, said, began)
+        self._relay.answer(sid, number, said)
