@@ -24,7 +24,7 @@ from pycore.errors import ConfigError, PycoreError
 HOME = Path(__file__).resolve().parents[2]
 """Where `python -m pycore` finds this very package, a checkout or an installed one."""
 
-START_TIMEOUT = 20.0
+START_TIMEOUT = 60.0
 """Seconds until the relay must answer; it takes about one."""
 
 
