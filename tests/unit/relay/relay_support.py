@@ -40,7 +40,7 @@ class Client:
         self._arrived.set()
 
     async def connect(self, auth: Any = None) -> Client:
-        await self.sio.connect(self.url, transports=["websocket"], auth=auth)
+        await self.sio.connect(self.url, transports=["websocket"], auth=auth, wait_timeout=PATIENCE_S)
         return self
 
     async def call(self, event: str, data: Any = None) -> Any:
