@@ -1,6 +1,5 @@
-"""What a machine does to a relay that is a process of its own: its clock is set, its files run out, its disk is full
-for a while, its database is another's for longer than anybody waits. A game that runs goes on, and what was acknowledged
-is there.
+"""What a machine does to a relay that is a process of its own: its clock is set, its open files run out, its database
+is another's for longer than anybody waits. A game that runs goes on, and what was acknowledged is there.
 """
 
 from __future__ import annotations
@@ -26,7 +25,10 @@ from test_relay_stores import metrics, record
 from pycore.rehearsal import serving
 from tools import debian
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and files of POSIX")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and files of POSIX"),
+]
 
 LIBRARIES = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
 PATIENCE_S = 30.0
@@ -95,7 +97,7 @@ def stored(folder: Path, game: str) -> dict[str, Any]:
 
 
 def test_a_clock_that_is_set_forwards_and_back_ends_no_game_and_loses_nothing(tmp_path: Path) -> None:
-    """By a day and by an hour, as a machine does that has slept or was wrong: nobody is dropped, nobody waits longer."""
+    """By a day and by an hour, as a machine does that has slept or was wrong: nobody is dropped or waits longer."""
     library, steps = clock(), tmp_path / "steps"
     steps.write_text("+0", "ascii")
 
@@ -124,8 +126,8 @@ def test_a_clock_that_is_set_forwards_and_back_ends_no_game_and_loses_nothing(tm
 
 
 def test_whoever_takes_all_open_files_takes_none_from_a_game_that_runs(tmp_path: Path) -> None:
-    """A process that may have 200: those who come too many are turned away, the game's inputs and stores go on, and when
-    the others have gone there is room again."""
+    """A process that may have 200: those who come too many are turned away, the game's inputs and stores go on, and
+    there is room again when they have gone."""
 
     async def go(url: str) -> None:
         clients, game = await begins(url)
