@@ -14,10 +14,20 @@ FRAMES = 240
 SPACE = {"type": "discrete", "n": 6}
 
 
+NONE = """
+globalThis.WebSocket = class {
+  constructor() { setTimeout(() => this.onerror?.(new Event('error')), 10); }
+  close() {}
+};
+"""
+"""A network that lets no WebSocket through."""
+
+
 @pytest.mark.parametrize("kind", [Nginx, Haproxy], ids=["nginx", "haproxy"])
-@pytest.mark.parametrize("p2p", [True, False], ids=["p2p", "by the server"])
-def test_two_pages_play_through_a_proxy_with_tls(kind, p2p, start_relay, open_page, tmp_path):
+@pytest.mark.parametrize("way", ["p2p", "by the server", "by requests"])
+def test_two_pages_play_through_a_proxy_with_tls(kind, way, start_relay, open_page, tmp_path):
     """To the end, with the same records, stored, whether their inputs pass it or not."""
+    p2p = way == "p2p"
     relay = start_relay(core=True, max_steps=FRAMES, action_space=SPACE, p2p=p2p)
     port = int(relay.url.rstrip("/").rpartition(":")[2])
     with contextlib.ExitStack() as stack:
@@ -26,7 +36,11 @@ def test_two_pages_play_through_a_proxy_with_tls(kind, p2p, start_relay, open_pa
         except Missing as error:
             pytest.skip(str(error))
         pages = [open_page("about:blank", ignore_https_errors=True) for _ in range(2)]
+        asked = []
         for seat, page in enumerate(pages):
+            page.on("websocket", lambda socket: asked.append(socket.url))
+            if way == "by requests":
+                page.add_init_script(NONE)
             page.add_init_script(f"window.pycoreReadAction = (frame) => Math.floor(frame / {5 + seat}) % 6;")
             page.goto(f"{proxy.url}?autojoin=1")
         for page in pages:
@@ -38,6 +52,7 @@ def test_two_pages_play_through_a_proxy_with_tls(kind, p2p, start_relay, open_pa
         counts = relay.counts(game)
         # Where this machine stands still, some of what goes peer-to-peer goes by the server for a while.
         assert (counts["inputs_relayed"] >= 2 * FRAMES) is (not p2p)
+        assert (asked == []) is (way == "by requests")
         assert pages[0].evaluate("window.isSecureContext")
         for page in pages:
             assert page.problems == []
