@@ -103,6 +103,8 @@ class Options(NamedTuple):
     turn_ttl: float
     force_relay: bool
     operator_token: str | None
+    token_is_new: bool
+    """Nobody knows it yet."""
     metrics_address: str | None
     log_format: str
     log_level: str
@@ -118,9 +120,10 @@ class Options(NamedTuple):
         """The options of a call, with an operator's token in any case. Raises UsageError."""
         from pycore.relay.operator import check_token
 
-        token = check_token(options.pop("operator_token") or secrets.token_urlsafe(18))
+        named = options.pop("operator_token")
+        token = check_token(named or secrets.token_urlsafe(18))
         limits = given_limits(options.pop("limits"))
-        return cls(**options, operator_token=token, limits=limits)
+        return cls(**options, operator_token=token, token_is_new=not named, limits=limits)
 
     def printed(self) -> bool:
         """Whether what the call means was asked for, and is shown; then nothing else is to be done."""
@@ -150,8 +153,10 @@ def relay_options(command: Command) -> Command:
 
 
 def watched(options: Options, address: str) -> str:
-    """The line that says where the running games are seen; the token is behind the #, which no server is sent."""
-    return f"  watch     {address}watch/#token={options.operator_token}"
+    """The line that says where the running games are seen; the token is behind the #, which no server is sent. One that
+    was named is not repeated: what a server prints lies in a log."""
+    token = options.operator_token if options.token_is_new else "TOKEN  (the one that you named)"
+    return f"  watch     {address}watch/#token={token}"
 
 
 def shown(database: str) -> str:

@@ -12,11 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from relay_support import Client, action, running
 
 from pycore.cli import cli
+from pycore.cli.relay import relay as relay_command
+from pycore.cli.serving import Options, watched
 from pycore.errors import ConfigError
 from pycore.relay import Limits
 from pycore.relay.settings import check_settings
@@ -96,6 +99,19 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
     exported = CliRunner().invoke(cli, ["data", "--database", database, "--out", str(tmp_path / "out")])
     assert exported.exit_code == 0
     assert (tmp_path / "out" / game / "metrics-0.json").read_bytes() == b'{"n":1}'
+
+
+def test_a_token_that_was_named_is_not_printed_and_a_new_one_is() -> None:
+    """What a server prints lies in a log, where others read it."""
+    context = click.Context(relay_command)
+    usual = {str(each.name): each.get_default(context) for each in relay_command.params}
+    usual = {name: value for name, value in usual.items() if name in Options._fields or name == "limits"}
+    usual |= {"limits": (), "origins": (), "turn_urls": ()}
+    named = watched(Options.given(**usual | {"operator_token": "secret-of-mine"}), "http://x/")
+    assert "secret-of-mine" not in named
+    assert named.startswith("  watch     http://x/watch/#token=TOKEN ")
+    new = Options.given(**usual | {"operator_token": None})
+    assert watched(new, "http://x/") == f"  watch     http://x/watch/#token={new.operator_token}"
 
 
 def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ def sample(option: click.Option) -> Any:
         return 3
     if isinstance(option.type, click.types.FloatParamType):
         return 12.5
-    value = {"origins": "https://a.example", "turn_urls": "turn:a.example", "operator_token": "x" * 20}
+    value = {
+        "origins": "https://a.example", "turn_urls": "turn:a.example", "operator_token": "x" * 20,
+        "bus": "nats://a.example:4222",
+    }  # fmt: skip
     return value.get(str(option.name), "sqlite:////tmp/x.db" if option.name == "database" else "word")
 
 
