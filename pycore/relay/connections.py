@@ -16,7 +16,7 @@ class Connection:
     """One socket: its session, its place, and what it may still send."""
 
     __slots__ = (
-        "errors", "inputs", "others", "page", "patience", "pending_stores", "room", "seat", "session_id",
+        "errors", "inputs", "others", "page", "patience", "pending_stores", "query", "room", "seat", "session_id",
         "sid", "signal_bytes", "signals", "store_bytes", "stores", "subject_id", "waiting_since",
     )  # fmt: skip
 
@@ -26,6 +26,8 @@ class Connection:
         self.page: str | None = None
         """A digest, as a seat has it."""
         self.subject_id: str | None = None
+        self.query = ""
+        """What its page's address has behind the question mark."""
         self.waiting_since: float | None = None
         self.room: Room | None = None
         self.seat: Seat | None = None

@@ -74,6 +74,7 @@ class Lobby:
         connection = self._connections[sid] = Connection(sid, self.limits)
         connection.session_id = presented.session_id
         connection.page = None if presented.page is None else digest(presented.page)
+        connection.query = presented.query
         connection.subject_id = presented.subject_id or self.subject_of(presented.query)
         return self._rebind(connection, now)
 
@@ -127,7 +128,7 @@ class Lobby:
             out += self._leave_place(connection, now, wall)
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
         subject = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
-        admitted = self.pairing.recruiting.admission.admit(subject, wish.query, self.limits)
+        admitted = self.pairing.recruiting.admission.admit(subject, wish.query or connection.query, self.limits)
         connection.subject_id = admitted.subject
 
         if wish.game_id is not None:

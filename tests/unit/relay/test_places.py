@@ -141,6 +141,10 @@ def test_a_signed_address_lets_in_whom_it_names() -> None:
         assert people.come("x", changed) == {"status": "error", "code": "not_invited"}, changed
     assert people.come("x", query)["state"] == "waiting"
     assert people.lobby._connections["x"].subject_id == "anna"
+    # A page may say its address with its first word alone.
+    auth = {"session_id": "z", "query": f"PROLIFIC_PID=zoe&token={token_of(SECRET, 'zoe')}"}
+    people.take(people.lobby.connect("z", auth, people.now))
+    assert people.lobby.join("z", {}, people.now, people.now)[0]["state"] == "playing"
     # Of the two that may stand in a page's word and in its address, the token is for one.
     assert people.come("y", query, subject_id="bert") == {"status": "error", "code": "not_invited"}
 
