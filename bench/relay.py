@@ -33,16 +33,18 @@ P99_MS: Final = 50.0
 FIRST: Final = 20
 """Games with which the search begins, and of which the cost of an event is taken."""
 MOST: Final = 1200
-STEP: Final = 1.4
-NARROWED: Final = 1.08
+STEP: Final = 1.6
+NARROWED: Final = 1.1
 """How close the level that passes and the one that fails are in the end."""
-SECONDS: Final = 5.0
-OVERLOADED_S: Final = 8.0
+SECONDS: Final = 3.0
+OVERLOADED_S: Final = 6.0
 GAMES: Final = 5000
 RECONNECT_S: Final = 0.5
 """What a page waits before it connects again."""
 START_S: Final = 30.0
-DEAF: Final = ("--limit", "other_rate=1000000", "--limit", "other_burst=1000000")
+PATIENT: Final = tuple(
+    word for name in ("other", "input") for end in ("rate", "burst") for word in ("--limit", f"{name}_{end}=1000000")
+)
 
 
 class Relay:
@@ -148,7 +150,7 @@ def carries(where: Path, games: int, *words: str) -> bool:
 
 def capacity(where: Path = ROOT, *words: str) -> int:
     """The largest number of games that a relay carries."""
-    good, games = 0, FIRST
+    good, games = 0, 2 * FIRST
     while games <= MOST and carries(where, games, *words):
         good, games = games, round(games * STEP)
     bad = games
@@ -258,7 +260,7 @@ async def _games(relay: Relay, count: int) -> None:
 
 def memory() -> list[Row]:
     """After so many games, one after another."""
-    with served(ROOT, *DEAF) as relay:
+    with served(ROOT, *PATIENT) as relay:
         before = relay.megabytes
         asyncio.run(_games(relay, GAMES))
         return [row("relay.memory.mb", relay.megabytes, "MB"), row("relay.memory.start.mb", before, "MB")]

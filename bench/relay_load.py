@@ -65,6 +65,7 @@ class Player(asyncio.Protocol):
         self.started = asyncio.get_running_loop().create_future()
         self.closed = False
         self.sent = 0
+        self.refused = 0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -122,7 +123,7 @@ class Player(asyncio.Protocol):
             elif event == "start_game" and not self.started.done():
                 self.started.set_result(None)
             elif event == "pycore_error":
-                print(payload, file=sys.stderr)
+                self.refused += 1
         elif data[:1] == b"0":
             self.transport.write(frame("40" + json.dumps({"session_id": self._session})))
         elif data[:2] == b"40" and not self.connected.done():
@@ -199,7 +200,8 @@ async def play(
                 break
         if now >= last:
             break
-        await asyncio.sleep(max(0.0, min(0.002, begin + count * step - time.monotonic())))
+        # Less than a millisecond is none to some loops, and they would spin.
+        await asyncio.sleep(max(0.001, min(0.002, begin + count * step - time.monotonic())))
     until = microseconds()
     cost = 0.0 if pid is None or used is None else cpu_s(pid) - used
     begun = until - round(seconds * 1e6)
@@ -215,7 +217,8 @@ async def play(
     return {
         "games": games, "sockets_left": alive, "sent": round(2 * games * rate * seconds), "delivered": len(came),
         "p50_ms": quantile(late, 0.5), "p95_ms": quantile(late, 0.95), "p99_ms": quantile(late, 0.99),
-        "worst_ms": late[-1], "behind_s": round(behind, 3), "us": round(1e6 * cost / max(1, len(came)), 2),
+        "worst_ms": late[-1], "behind_s": round(behind, 3), "refused": sum(player.refused for player in players),
+        "us": round(1e6 * cost / max(1, len(came)), 2),
     }  # fmt: skip
 
 

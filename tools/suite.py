@@ -29,7 +29,9 @@ from tools.paths import BUILD, NODE_MODULES, ROOT, WEB
 from tools.process import Failed, Missing
 
 UNIT = ("tests/unit", "tests/fuzz")
-EDGES = ("tests/unit/audit", "tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal")
+EDGES = (
+    "tests/unit/attacks", "tests/unit/audit", "tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal",
+)  # fmt: skip
 """Of the unit tests, those that are a step of their own, so that two steps at a time end together."""
 LAWS = ("tests/property", "tests/oracle")
 WITHOUT = "not browser and not e2e"
