@@ -90,6 +90,10 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--example", choices=EXAMPLES, default=None, help="default: volley for two, tag for more")
     demo.add_argument("--seats", type=seats, default=None, metavar="N", help="players per game, 2 to 8 (default: 2)")
     demo.add_argument("--settings", type=Path, default=None, help="JSON file with the study's settings")
+    demo.add_argument(
+        "--relays", type=positive, default=None, metavar="N",
+        help="so many processes are the server, with PostgreSQL and NATS, behind HAProxy",
+    )  # fmt: skip
     rehearsal = demo.add_argument_group("rehearsal")
     rehearsal.add_argument("--selfplay", type=seats, metavar="N", help="this many headless pages play")
     rehearsal.add_argument("--seconds", type=nonnegative, default=20.0, help="how long (default: %(default)g)")

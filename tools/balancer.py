@@ -16,10 +16,11 @@ import re
 import signal
 import sys
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from pycore.rehearsal import serving
 from tools.nats import Nats
 from tools.paths import ROOT
 from tools.postgres import Postgres
@@ -146,3 +147,46 @@ class Server:
         """The one whose games are played; there must be one."""
         (found,) = [relay for relay in self.relays if relay.running and relay.standing()["games_playing"]]
         return found
+
+
+class Several(serving.Relay):
+    """All of it as a rehearsal's relay: to end it is to kill the process that has the game, and nothing takes its place
+    but the others."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__((), server.url, server.folder / "none.log")
+        self.token = TOKEN
+        self.database = server.database
+        self._server = server
+
+    def start(self) -> None:
+        """It has begun."""
+
+    def stop(self) -> None:
+        """Kill the owner of the game."""
+        self._server.owner().kill()
+
+    def restart(self) -> None:
+        """The others are there."""
+        self.restarts += 1
+
+    def ask(self, path: str) -> dict[str, Any]:
+        """What the process says that has it in memory."""
+        found = []
+        for relay in self._server.relays:
+            if relay.running:
+                request = urllib.request.Request(f"{relay.url}{path}", headers={"authorization": f"Bearer {TOKEN}"})
+                with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=10) as answer:
+                    found.append(json.load(answer))
+        return max(found, key=lambda counts: (counts.get("restarts", 0), counts.get("inputs_relayed", 0)))
+
+
+def several(folder: Path, relays: int) -> Callable[[Sequence[str]], contextlib.AbstractContextManager[serving.Relay]]:
+    """For `rehearse(server=…)`."""
+
+    @contextlib.contextmanager
+    def begun(words: Sequence[str]) -> Iterator[serving.Relay]:
+        with Server(folder, relays=relays, words=words) as server:
+            yield Several(server)
+
+    return begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from pycore.errors import UsageError
 from pycore.rehearsal import Game, Plan, RehearsalFailed, rehearse, serving, write
 from pycore.relay.settings import read_settings
-from tools import chromium, coturn, firefox
+from tools import balancer, chromium, coturn, firefox
 from tools.examples import COUNTS, Example, example
 from tools.paths import BUILD, ROOT
 from tools.process import Failed, Missing, say
@@ -25,6 +26,8 @@ def main(options: argparse.Namespace) -> int:
     try:
         if options.selfplay:
             return selfplay(options)
+        if options.relays is not None:
+            return several(options)
         port = DEFAULT_PORT if options.port is None else options.port
         serving.refuse_taken(options.host, port)
         database = serving.database_url(options.database or BUILD / "demo.sqlite")
@@ -53,7 +56,10 @@ def selfplay(options: argparse.Namespace) -> int:
         browsers["chromium"] = chromium.ensure(options.chromium)
     if plan.detours:
         coturn.ensure()
-    outcome = rehearse(plan, site=folder, **browsers, database=options.database, port=options.port, out=out, say=say)
+    server = None if options.relays is None else balancer.several(out / "server", options.relays)
+    outcome = rehearse(
+        plan, site=folder, **browsers, database=options.database, port=options.port, out=out, say=say, server=server
+    )
     write(outcome, out)
     show(outcome)
     say(f"metrics and trajectories are in {out}")
@@ -108,6 +114,21 @@ def serve(host: str, port: int, database: str, settings: Path, played: Example) 
     except RehearsalFailed:
         serving.stop(relay)
         raise
+
+
+def several(options: argparse.Namespace) -> int:
+    """Run several relays as one server until Ctrl-C."""
+    played = example(options.example, options.seats)
+    settings = settings_of(played, options.settings)
+    words = ["--seats", str(played.game.seats)]
+    folder = BUILD / "server"
+    with balancer.Server(folder, relays=options.relays, site=played.build(), settings=settings, words=words) as server:
+        say(f"playing at {server.url}  (open it in {COUNTS[played.game.seats - 2]} tabs; Ctrl-C ends)")
+        for relay in server.relays:
+            say(f"{relay.name} is {relay.url}, process {relay.pid}; what it says is in {relay.log}")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    return 0
 
 
 def ended(status: int) -> int:

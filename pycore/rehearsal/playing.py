@@ -10,7 +10,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,8 @@ from pycore.rehearsal.resumed import resumed
 from pycore.rehearsal.serving import RehearsalFailed, Relay
 from pycore.rehearsal.stage import LOAD_TIMEOUT, Say, Stage, photograph
 
+Server = Callable[[Sequence[str]], contextlib.AbstractContextManager[Relay]]
+
 END_TIMEOUT = 30.0
 """Seconds from the request to stop until everything is stored."""
 
@@ -44,23 +46,25 @@ def rehearse(
     port: int | None = None,
     out: Path | None = None,
     say: Say = lambda line: None,
+    server: Server | None = None,
 ) -> Outcome:
     """Play one session and judge it.
 
     `site` is the folder with the page, built with the plan's game; `chromium` and `firefox` the browsers (None:
     Playwright's own, and the one that is found);
-    `database` a URL or file (None: a passing one); `port` the relay's (None: a free one); `out` takes screenshots.
+    `database` a URL or file (None: a passing one); `port` the relay's (None: a free one); `out` takes screenshots;
+    `server` starts another relay than one process of this package, with these words behind `pycore relay`.
     Raises RehearsalFailed where a page or the relay does not do its part.
     """
     scripts = plan.scripts()
     with (
         tempfile.TemporaryDirectory() as folder,
         detour(Path(folder), plan.seed, plan.detours) as around,
-        _relay(Path(folder), plan, site, database, port, around) as relay,
+        _relay(Path(folder), plan, site, database, port, around, server) as relay,
         browser(chromium, firefox) as opened,
     ):
         def stored(game_id: str) -> dict[str, bytes]:
-            return _stored(_store(Path(folder), database), game_id, Path(folder))
+            return _stored(relay.database or _store(Path(folder), database), game_id, Path(folder))
 
         outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say, stored, around)
         files = stored(outcome.game_id)
@@ -88,11 +92,17 @@ def _store(folder: Path, database: str | None) -> str:
 
 @contextlib.contextmanager
 def _relay(
-    folder: Path, plan: Plan, site: Path, database: str | None, port: int | None, around: Detour | None
-) -> Iterator[Relay]:
+    folder: Path, plan: Plan, site: Path, database: str | None, port: int | None, around: Detour | None,
+    server: Server | None,
+) -> Iterator[Relay]:  # fmt: skip
     """A relay of its own, with the plan's settings."""
     settings = folder / "settings.json"
     settings.write_text(json.dumps(plan.settings()), encoding="utf-8")
+    if server is not None:
+        words = ["--site", str(site.resolve()), "--settings", str(settings), "--seats", str(plan.game.seats)]
+        with server([*words, "--seed", str(plan.seed), *(around.options if around is not None else ())]) as relay:
+            yield relay
+        return
     if port:
         # Another relay there would answer in the place of ours, with other settings.
         serving.refuse_taken("127.0.0.1", port)

@@ -114,6 +114,8 @@ class Relay:
         self._process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
         """How often it came back."""
+        self.database: str | None = None
+        """Where it stores, if that is another place than it was told."""
 
     def start(self) -> None:
         """Begin; returns when it answers. Raises RehearsalFailed, with what it said."""
