@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ PATIENCE_S: Final = 5.0
 """What another process may take for an answer: one that has not answered then is dead, or the bus is."""
 CONNECT_S: Final = 0.7
 """The same for taking a socket, which decides nothing: its page waits for it before it is answered."""
+HELD: Final = 512
+"""Of what a socket sends while its home is looked for: about four seconds of a game at 60 frames; the newest count."""
 AGAIN_S: Final = 0.3
 """Until the home of a socket is looked for again."""
 
@@ -46,7 +49,10 @@ class Gateway:
         """With what a socket joined that waits, wherever it does."""
         self._early: dict[str, list[Outgoing]] = {}
         """What came for sockets that are not answered yet: no event goes out before."""
-        self._settling: set[str] = set()
+        self._settling: dict[str, asyncio.Event] = {}
+        """Sockets whose home is looked for, each with when it is found."""
+        self._held: dict[str, deque[tuple[str, list[Any]]]] = {}
+        """What those send meanwhile and nobody waits for."""
         self._answers: dict[int, tuple[str, asyncio.Future[Reply]]] = {}
         self._number = 0
 
@@ -60,6 +66,10 @@ class Gateway:
     def waiting(self) -> list[str]:
         """Sockets that wait for a game, the first to come first."""
         return list(self._wishes)
+
+    def settling(self) -> list[str]:
+        """Sockets whose home is looked for."""
+        return list(self._settling)
 
     # Sockets
 
@@ -111,9 +121,15 @@ class Gateway:
 
     def event(self, event: str, sid: str, arguments: Sequence[Any]) -> Reply | Coroutine[Any, Any, Reply] | None:
         """As `Elsewhere.event`."""
-        home = self._home.get(sid)
-        if home is None or event in KEPT:
+        home, settling = self._home.get(sid), self._settling.get(sid)
+        if event in KEPT or (home is None and settling is None):
             return None
+        if settling is not None:
+            if event not in ONE_WAY:
+                return self._behind(settling, event, sid, arguments)
+            self._held.setdefault(sid, deque(maxlen=HELD)).append((event, list(arguments)))
+            return {"status": "ok"}
+        assert home is not None
         item: Item = {"t": "event", "s": sid, "e": event, "a": list(arguments)}
         if event in ONE_WAY:
             self._ways.send(home, item)
@@ -123,6 +139,10 @@ class Gateway:
         if event == "join_game":
             return self._join_again(sid, home, item)
         return self._passed(home, item)
+
+    async def _behind(self, settling: asyncio.Event, event: str, sid: str, arguments: Sequence[Any]) -> Reply:
+        await settling.wait()
+        return await self._relay.dispatch(event, sid, arguments)
 
     async def joins(self, sid: str, process: str, payload: Any) -> Reply | None:
         """Have a socket join elsewhere; None: nobody answered, or that one does not take it."""
@@ -154,7 +174,8 @@ class Gateway:
         reply = await self._request(home, item)
         if "!" in reply:
             self.lost(item["s"], home)
-            raise Refused("store_busy", "another process of the server has the game, and is asked again")
+            # Told to whoever waits for the answer, and to nobody else: it is no mistake of the page's.
+            return {"status": "error", "code": "store_busy", "message": "the process with the game is looked for"}
         return reply
 
     async def _join_again(self, sid: str, home: str, item: Item) -> Reply:
@@ -250,7 +271,7 @@ class Gateway:
         if self._home.get(sid) == process or process is None:
             self._home.pop(sid, None)
             if sid in self._auth and sid not in self._settling:
-                self._settling.add(sid)
+                self._settling[sid] = asyncio.Event()
                 self._relay.tasks.start(self._settle(sid))
 
     async def _settle(self, sid: str) -> None:
@@ -259,7 +280,9 @@ class Gateway:
             while sid in self._auth and not await self._is_settled(sid):
                 await asyncio.sleep(AGAIN_S)
         finally:
-            self._settling.discard(sid)
+            self._settling.pop(sid).set()
+            for event, arguments in self._held.pop(sid, ()):
+                self._relay.carry_out(event, sid, arguments)
         if sid in self._wishes and self._home.get(sid) is None and not lobbies.has_place(self._relay.lobby, sid):
             await self._relay.dispatch("join_game", sid, [self._wishes[sid]])
 

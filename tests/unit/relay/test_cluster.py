@@ -145,9 +145,14 @@ def test_a_dead_owner_is_replaced_and_the_others_sockets_stay(url: str, tmp_path
             await server.written(first)
             server.kill(a)
             await one.close()
+            await until(lambda: bool(server.member(b).gateway.settling()))
+            await two.emit("pyodide_player_action", action(first, 1, 4, 99))
+            assert "time_ms" in await two.call("pycore_ping", {}), "it waits, and is answered"
+            await two.quiet("pycore_error")
             again = await Client(c.url).connect({"session_id": "session 0", "page": "page 0"})
             assert (await again.get("session_restored"))["game_id"] == first
             assert (await two.get("session_restored"))["game_id"] == first
+            assert (await again.get("pyodide_other_player_action"))["frame_number"] == 99
             await inputs(first, again, two, 5, 20)
             living = [number for number in server.owners(first) if number]
             assert len(living) == 1
