@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help=f"of {', '.join(GROUPS)}")
     top.add_argument("--page", action="store_true", help="the interactive_gym page, before and after")
     top.add_argument("--mesh", action="store_true", help="meshes in virtual time, beside published ones")
+    top.add_argument("--cluster", action="store_true", help="several processes of the relay as one server")
     top.add_argument("--relay", action="store_true", help="what one process of the relay carries")
     top.add_argument("--runs", type=int, default=20, metavar="N", help="with --page: games under loss")
     top.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
@@ -60,6 +61,10 @@ def main() -> int:
             document.write_relay(rows)
             say(f"written into {document.FILE.name}")
         return report(rows, options.json)
+    if options.cluster:
+        from bench import cluster
+
+        return report(cluster.measure(), options.json)
     if options.write and (options.against or (options.page and only)):
         top.error("--write is for one version, and with --page for all of its figures")
     if options.mesh and (options.page or options.against or only):

@@ -190,7 +190,8 @@ def overloaded(games: int) -> list[Row]:
     ]
 
 
-async def _connected(url: str, session: str, taken: list[tuple[int, int]], join: bool) -> Player:
+async def connected(url: str, session: str, taken: list[tuple[int, int]], join: bool) -> Player:
+    """One player's socket."""
     host = url.split("//")[1].strip("/")
     name, port = host.rsplit(":", 1)
     loop = asyncio.get_running_loop()
@@ -201,7 +202,7 @@ async def _connected(url: str, session: str, taken: list[tuple[int, int]], join:
 
 async def _pause(relay: Relay) -> float:
     taken: list[tuple[int, int]] = []
-    players = [await _connected(relay.url, f"player {number}", taken, True) for number in range(2)]
+    players = [await connected(relay.url, f"player {number}", taken, True) for number in range(2)]
     for player in players:
         await asyncio.wait_for(player.started, 10)
         player.prepare()
@@ -217,7 +218,7 @@ async def _pause(relay: Relay) -> float:
     for number, (head, game) in enumerate(said):
         while True:
             try:
-                player = await _connected(relay.url, f"player {number}", taken, False)
+                player = await connected(relay.url, f"player {number}", taken, False)
                 break
             except (OSError, TimeoutError):
                 await asyncio.sleep(RECONNECT_S)
@@ -244,7 +245,7 @@ def restarted() -> list[Row]:
 
 async def _games(relay: Relay, count: int) -> None:
     taken: list[tuple[int, int]] = []
-    players = [await _connected(relay.url, f"player {number}", taken, False) for number in range(2)]
+    players = [await connected(relay.url, f"player {number}", taken, False) for number in range(2)]
     loop = asyncio.get_running_loop()
     for number in range(count):
         for each, player in enumerate(players):

@@ -4,7 +4,7 @@ Bare sockets: they speak of Engine.IO and of WebSockets what a player by the ser
 than the relay. Each sends an input every 1/30 s by a timetable, and says in it when it was due: what a sender could not
 get rid of in time counts as late. Latencies are from then until a partner has it.
 
-`python -m bench.relay_load URL GAMES SECONDS`: prints one line of JSON.
+`python -m bench.relay_load URL[,URL…] GAMES SECONDS`: prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Player(asyncio.Protocol):
         self._host = host
         self._join = join
         self.head = ""
-        self._session = session
-        self._taken = taken
+        self.session = session
+        self.taken = taken
         self._buffer = bytearray()
         self._open = False
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
@@ -115,7 +115,7 @@ class Player(asyncio.Protocol):
             if _HEADS in data[:40]:
                 found = _DUE.search(data)
                 if found is not None:
-                    self._taken.append((int(found[1]), now))
+                    self.taken.append((int(found[1]), now))
                 return
             event, payload = json.loads(data[2:])[:2]
             if event == "pyodide_player_assigned":
@@ -125,11 +125,11 @@ class Player(asyncio.Protocol):
             elif event == "pycore_error":
                 self.refused += 1
         elif data[:1] == b"0":
-            self.transport.write(frame("40" + json.dumps({"session_id": self._session})))
+            self.transport.write(frame("40" + json.dumps({"session_id": self.session})))
         elif data[:2] == b"40" and not self.connected.done():
             self.connected.set_result(None)
             if self._join:
-                self.say("join_game", {"session_id": self._session})
+                self.say("join_game", {"session_id": self.session})
         elif data == b"2":
             self.transport.write(frame("3"))
 
@@ -165,13 +165,14 @@ async def play(
     """Everybody joins, then all send for so long. What is counted is what was due behind the warm-up. `pid`: of the
     server, whose cost is taken meanwhile."""
     loop = asyncio.get_running_loop()
-    where = urlsplit(url)
+    servers = [urlsplit(each) for each in url.split(",")]
     taken: list[tuple[int, int]] = []
     players: list[Player] = []
     for number in range(2 * games):
         session = f"load {os.getpid()} {number}"
+        where = servers[number % len(servers)]
         _, player = await loop.create_connection(
-            lambda session=session: Player(where.netloc, session, taken), where.hostname, where.port
+            lambda session=session, where=where: Player(where.netloc, session, taken), where.hostname, where.port
         )
         players.append(player)
         await asyncio.wait_for(player.connected, 30)
