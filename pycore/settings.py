@@ -10,24 +10,20 @@ from typing import Any, Final
 
 from pycore.errors import ConfigError, nearest
 from pycore.frozen import Frozen
+from pycore.named import COMPUTED_BY, OF_STAND_IN, policies_of, policy_of
 from pycore.spaces import DEEPEST, EXACT, integer, space_of
 
 MAX_SEATS: Final = 8
 SUBJECT_FROM: Final = (
     "PROLIFIC_PID", "subject", "subject_id", "participant", "participant_id", "workerId", "SONA_ID",
 )  # fmt: skip
-COMPUTED_BY: Final = ("all", "one")
-"""Who computes a policy: every page for itself, or the first person's page, which sends its actions like inputs."""
 ON_DESYNC: Final = ("report", "end")
-OF_POLICY: Final = ("policy", "computed_by", "version", "reaction_time")
-OF_STAND_IN: Final = ("policy", "version", "reaction_time")
-LONGEST_REACTION: Final = 60
-"""Frames: so far back what was seen is held, behind the deepest rollback."""
 PER_SEAT: Final = ("action_space", "default_action", "input_delay", "name", "color")
 COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 PARTNERS: Final = ("policies", "on_drop", "stand_in")
 """The settings that name policies with a seat."""
 ON_DROP: Final = ("end", "default_action", "policy")
+ON_INTERRUPT: Final = ("wait", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
 RETURN_WITHIN: Final = 60.0
@@ -93,6 +89,11 @@ class Settings(Frozen):
     """What follows for three and more when one of them is gone, once the others agree on its last action: `end` (for
     all, with that action), `default_action` (they play on, and the seat does its default action) or `policy` (they play
     on, and the seat is played by the `stand_in`). A pair ends."""
+    on_interrupt: str = "wait"
+    """What follows when a player is not heard of for `interrupted_after`, or its page is loaded again: `wait`, as long
+    as it may return, or `default_action`: the others play on at once, its seat does its default action, and is the
+    player's again when it comes back, from a frame on that is the same for all. Needs `on_drop` to be `default_action`.
+    A pair ends once its other player can return no more."""
     stand_in: Any = None
     """The policy that plays on for whoever is gone, where `on_drop` is `policy`: ``"stand_in.py:make_policy"``, or an
     object with `policy`, the same text, and perhaps `version` and `reaction_time`, as in `policies`. It is kept as an
@@ -159,6 +160,7 @@ class Settings(Frozen):
             raise ConfigError('on_drop is \'policy\', and no policy is named: say {"stand_in": "file.py:make_policy"}')
         if self.on_drop != ON_DROP[2] and self.stand_in is not None:
             raise ConfigError(f"stand_in names a policy, and on_drop is {self.on_drop!r}, not 'policy'")
+        self._check_interrupt()
         if not isinstance(self.environment, str):
             raise ConfigError(f"environment is {self.environment!r}; it must be a text")
         for number, of_seat in enumerate(self.seats):
@@ -174,6 +176,21 @@ class Settings(Frozen):
                 "predictor, 'file.py:function' or 'package.module:function'"
             )
 
+    def _check_interrupt(self) -> None:
+        if self.on_interrupt not in ON_INTERRUPT:
+            raise ConfigError(f"on_interrupt is {self.on_interrupt!r:.40}; it must be {_either(ON_INTERRUPT)}")
+        if self.on_interrupt == ON_INTERRUPT[0]:
+            return
+        if self.on_drop != ON_DROP[1]:
+            raise ConfigError(
+                f"on_interrupt is 'default_action', and on_drop is {self.on_drop!r}: say {{\"on_drop\": "
+                "\"default_action\"}, since the others play on in either case"
+            )
+        if not self.return_within:
+            raise ConfigError("on_interrupt is 'default_action', and return_within is 0, so that nobody could return")
+        if any(of["computed_by"] == COMPUTED_BY[1] for of in self.policies.values()):
+            raise ConfigError("on_interrupt is 'default_action', and a policy is computed by 'one' page, which may go")
+
     def _normalize(self) -> None:
         """Whole numbers are ints, actions are as JSON has them, and action spaces are in their plain form: what is
         compared with the other peers must not depend on who spelled it."""
@@ -184,9 +201,9 @@ class Settings(Frozen):
                 own[name] = _whole(name, own[name])
         # Defaults, too: a process of another kind is told all of it as JSON.
         own["action_space"] = space_of(self.action_space)
-        own["policies"] = _policies(self.policies)
+        own["policies"] = policies_of(self.policies)
         if own.get("stand_in") is not None:
-            own["stand_in"] = _policy("stand_in", own["stand_in"], OF_STAND_IN)
+            own["stand_in"] = policy_of("stand_in", own["stand_in"], OF_STAND_IN)
         if "default_action" in own:
             own["default_action"] = _spelled(own["default_action"])
         if "seats" not in own:
@@ -274,6 +291,8 @@ class Settings(Frozen):
             agreed["policies"] = {**self.policies}
         if self.on_drop != ON_DROP[0]:
             agreed["on_drop"] = self.on_drop
+        if self.on_interrupt != ON_INTERRUPT[0]:
+            agreed["on_interrupt"] = self.on_interrupt
         if self.return_within != RETURN_WITHIN:
             agreed["return_within"] = float(self.return_within)
         if self.stand_in is not None:
@@ -286,6 +305,11 @@ class Settings(Frozen):
         """Frames after which the policy of a player sees what happened; 0 where none plays."""
         reaction: int = self.policies.get(str(player), {}).get("reaction_time", 0)
         return reaction
+
+    @property
+    def reopens(self) -> bool:
+        """Whether who is interrupted is played for, and may come back."""
+        return self.on_interrupt != ON_INTERRUPT[0]
 
     @property
     def stand_in_reaction(self) -> int:
@@ -319,41 +343,6 @@ class Settings(Frozen):
 
 def _either(names: Sequence[str]) -> str:
     return f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
-
-
-def _policies(given: Any) -> dict[str, dict[str, Any]]:
-    """The policies by player, each as an object."""
-    if not isinstance(given, Mapping):
-        raise ConfigError(f'policies is {given!r:.60}; it must be an object by player, {{"1": "file.py:make_policy"}}')
-    return {str(player): _policy(f"policies[{str(player)!r}]", one, OF_POLICY) for player, one in given.items()}
-
-
-def _policy(name: str, one: Any, words: Sequence[str]) -> dict[str, Any]:
-    """A policy as an object, of which there may be these words."""
-    of = {"policy": one} if isinstance(one, str) else one
-    if not isinstance(of, Mapping) or not isinstance(of.get("policy"), str) or not of["policy"]:
-        raise ConfigError(f'{name} is {one!r:.60}; it must be a text, "file.py:make_policy", or an object with it')
-    by = of.get("computed_by", COMPUTED_BY[0])
-    if by not in COMPUTED_BY:
-        raise ConfigError(f"{name} is computed by {by!r:.40}; it must be 'all' or 'one'")
-    for word in of:
-        if word not in words:
-            raise ConfigError(f"{name} has {word!r}; there are {', '.join(words[:-1])} and {words[-1]}")
-    texts = {word: str(value) for word, value in of.items() if word != "reaction_time"}
-    computed = {"computed_by": by} if "computed_by" in words else {}
-    reaction = _reaction_time(name, of.get("reaction_time", 0))
-    # Without one it is what it was before there were any.
-    return {**texts, **computed, **({"reaction_time": reaction} if reaction else {})}
-
-
-def _reaction_time(name: str, value: Any) -> int:
-    frames = int(value) if type(value) is float and value % 1 == 0 else integer(value)
-    if frames is None or not 0 <= frames <= LONGEST_REACTION:
-        raise ConfigError(
-            f"{name} has a reaction_time of {value!r:.40}; it is a whole number of frames, 0 to {LONGEST_REACTION}: "
-            "250 ms are 8 at 30 frames a second"
-        )
-    return frames
 
 
 def _whole(name: str, value: Any) -> int:

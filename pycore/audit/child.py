@@ -18,7 +18,8 @@ from pycore.audit.stages import run
 from pycore.audit.trial import Given, Trial
 from pycore.errors import PycoreError
 from pycore.factory import find_factory, load_policy
-from pycore.settings import COMPUTED_BY, PARTNERS, Settings
+from pycore.named import COMPUTED_BY
+from pycore.settings import PARTNERS, Settings
 
 
 class Told(Report):

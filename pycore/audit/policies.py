@@ -24,9 +24,10 @@ from pycore.audit.timing import ENOUGH, SLOWER, Costs
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ActionError, PolicyError, PycoreError
 from pycore.factory import load_policy
+from pycore.named import COMPUTED_BY
 from pycore.policy import Policy
 from pycore.records.partners import Partners
-from pycore.settings import COMPUTED_BY, Settings
+from pycore.settings import Settings
 from pycore.values.canonical import encode
 
 __all__ = ["PolicyTrial", "policy_settings", "try_policies"]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from pycore.errors import ActionError
+from pycore.named import COMPUTED_BY
 from pycore.session.phases import PLAYING
 from pycore.session.session import Session
-from pycore.settings import COMPUTED_BY
 from pycore.simulation import Observing
 from pycore.values.json import record_json
 

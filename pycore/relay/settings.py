@@ -15,7 +15,8 @@ from typing import Any
 
 from pycore.actions.codec import action_codec, default_of
 from pycore.errors import ActionError, ConfigError, UsageError
-from pycore.settings import COMPUTED_BY, Settings
+from pycore.named import COMPUTED_BY
+from pycore.settings import Settings
 
 
 def who_plays(settings: Mapping[str, Any], players: Sequence[int | str]) -> tuple[list[int | str], list[int | str]]:

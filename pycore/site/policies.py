@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.factory import POLICY, PREDICTOR, parts_of
-from pycore.settings import COMPUTED_BY, PARTNERS, Settings
+from pycore.named import COMPUTED_BY
+from pycore.settings import PARTNERS, Settings
 from pycore.site.failing import SiteFailed
 
 SCRIPTS: Final = (".js", ".mjs")

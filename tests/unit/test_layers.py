@@ -18,8 +18,8 @@ from syntax import parsed, statements
 PACKAGE = Path(__file__).resolve().parents[2] / "pycore"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("version", "errors", "frozen", "distribution", "spaces", "events", "settings", "simulation", "policy", "duties",
-     "costs"),
+    ("version", "errors", "frozen", "distribution", "spaces", "named", "events", "settings", "simulation", "policy",
+     "duties", "costs"),
     ("values",),
     ("actions",),
     ("wire", "rollback"),
