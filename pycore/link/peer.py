@@ -82,6 +82,10 @@ class Peer:
         """Readies of episodes before this one are of no use any more."""
         self.ready = {e: payload for e, payload in self.ready.items() if e >= episode}
 
+    def forget_before(self, episode: int) -> None:
+        """What a load before proposed in an episode counts no more."""
+        self.ready_before.pop(episode, None)
+
     def returns(self, load: int, incarnation: int, episode: int, known: int) -> None:
         """Another load of its page takes its place. It will hold everybody's inputs of the running `episode` up to the
         frame `known`; nothing else that was said before counts, unless it was this one that said it."""

@@ -77,6 +77,10 @@ class Unacknowledged:
         self._sent_at = [-1e9] * slots
         self._copies_sent = [0] * slots
 
+    def agree(self, frame: int) -> None:
+        """Up to this frame nothing of this page's was given: all know what is played there."""
+        self.agreed = max(self.agreed, frame)
+
     def excuse(self, seconds: float, before: float) -> None:
         """From `before` on we did not listen, and so long is excused: the peer may have answered meanwhile."""
         if self.since < before + seconds:

@@ -44,6 +44,7 @@ class Frames:
         "mask",
         "missing",
         "opened",
+        "opens",
         "reach",
         "results",
         "seats_of",
@@ -77,6 +78,8 @@ class Frames:
         self._nobodys: list[int] = []
         self._released: list[tuple[int, bytes, Any]] = []
         """Those of them that somebody played earlier in the episode, with their default actions."""
+        self.opens: dict[int, int] = {}
+        """Those that somebody plays again, from which frame on; it cannot be reached yet."""
         self._filled = -1
         """Up to here their slots have these actions."""
         self.opened = ahead
@@ -94,6 +97,7 @@ class Frames:
         actions = [seat.default_action for seat in seats]
         self._nobodys = [seat.number for seat in seats if seat.owner is None]
         self._released = []
+        self.opens = {}
         self.all_missing = sum([1 << seat.number for seat in seats if seat.owner is not None])
         for slot in range(self.size):
             self.missing[slot] = self.all_missing
@@ -150,6 +154,8 @@ class Frames:
                         self.encoded[frame & self.mask][number] = encoded
                         self.actions[frame & self.mask][number] = action
                 self._filled = self.opened
+            if self.opens:
+                self._open_seats()
 
     def release(self, seat: Seat, last: int, current: int) -> int | None:
         """Nobody plays a seat behind frame `last`: its default action is known there, whatever was held; where a policy
@@ -159,6 +165,9 @@ class Frames:
         """
         number = seat.number
         wrong = None
+        self.opens.pop(number, None)
+        if number in self._nobodys:
+            return None
         for frame in range(last + 1, self.opened + 1):
             slot = frame & self.mask
             if frame < current and wrong is None and self.encoded[slot][number] != seat.default:
@@ -172,6 +181,26 @@ class Frames:
         self._released.append((number, seat.default, seat.default_action))
         self._filled = self.opened
         return wrong
+
+    def reopen(self, seat: int, first: int) -> None:
+        """Somebody plays a seat again, from frame `first` on, that nobody plays now; nobody has said that it holds any
+        action of that frame."""
+        self.opens[seat] = first
+        self._open_seats()
+
+    def _open_seats(self) -> None:
+        """What can be reached of those that somebody plays again is missing."""
+        for seat, first in list(self.opens.items()):
+            self.held[seat] = min(self.opened, first - 1)
+            if first > self.opened:
+                continue
+            bit = 1 << seat
+            for frame in range(first, self.opened + 1):
+                self.missing[frame & self.mask] |= bit
+            self.all_missing |= bit
+            self._nobodys.remove(seat)
+            self._released = [of for of in self._released if of[0] != seat]
+            del self.opens[seat]
 
     def beyond(self, seat: int) -> list[int]:
         """The frames behind a hole whose inputs of a seat are held."""

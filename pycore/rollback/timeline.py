@@ -15,10 +15,9 @@ Invariants:
 - There is a snapshot of frame 0, of every frame of which the state is hashed, and of every `every`-th one. From the
   snapshot to an incorrect frame there is a *run-up*: frames that are stepped again with what they were stepped with,
   which gives the same. Everything that a rollback can need is in the ring, since `every` is at most `SPARSEST`.
-- An exception out of a guessed frame says nothing about the game: the actions of that frame may never have happened.
-  Stepping it, what that gave and saving the state that it led to are of that frame. The timeline goes back to before
-  it and stands there until it knows more; the exception comes out only of a frame of which everybody's inputs are
-  known.
+- An exception out of a guessed frame says nothing about the game: its actions may never have happened. Stepping it,
+  what that gave and saving what it led to are of that frame. The timeline goes back to before it and stands there until
+  it knows more; the exception comes out only of a frame that is known whole.
 
 This module knows nothing of networks. Its two loops are the hottest code of the package.
 """
@@ -37,12 +36,8 @@ from pycore.simulation import Simulation
 if TYPE_CHECKING:
     from pycore.rollback.policies import Policies  # a page without policies does without it
 
-DUPLICATE = 0
-TAKEN = 1
-MISPREDICTED = 2
-CONTRADICTION = 3
-OUT_OF_REACH = 4
-
+DUPLICATE, TAKEN, MISPREDICTED, CONTRADICTION, OUT_OF_REACH = range(5)
+UNSAID: Final = -(1 << 30)
 SPARSEST: Final = 16
 """Frames from one snapshot to the next at most: a ring keeps three windows behind the current frame."""
 
@@ -210,6 +205,11 @@ class Timeline:
         wrong = first if policies is not None and policies.take_over(seat, first) and first < self.current else wrong
         if wrong is not None and (self.pending is None or wrong < self.pending):
             self.pending = wrong
+
+    def reopen(self, number: int, first: int) -> None:
+        """Somebody plays a seat again from frame `first` on; how far that one is, it has not said."""
+        self.frames.reopen(number, first)
+        self.newest[number] = UNSAID
 
     def end_with(self, last: int) -> None:
         """The episode ends with frame `last`, which may lie behind the end so far, unless the environment ends it."""

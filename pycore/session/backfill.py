@@ -1,10 +1,11 @@
-"""What a survivor holds of who is gone, and what of that another survivor lacks."""
+"""What a survivor holds of who is gone, and what of that another survivor lacks; and passing that on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from pycore.rollback.timeline import Timeline
+from pycore.session.roster import Roster
 from pycore.session.settling import NOTHING, Held, Word, run_of
 from pycore.wire import datagram
 from pycore.wire.datagram import Run
@@ -21,6 +22,21 @@ def held_of(timeline: Timeline, seats: Sequence[int]) -> dict[int, Held]:
             mark = -1
         held[seat] = Held(mark, sum([1 << frame - mark - 1 for frame in frames.beyond(seat)]))
     return held
+
+
+def missing(
+    timeline: Timeline, roster: Roster, own: Word, theirs: Word, words: Sequence[Word], room: int
+) -> tuple[list[Run], list[tuple[int, bytes]]]:
+    """What another survivor lacks of who is gone, and we hold: inputs in at most `room` bytes, and READYs by peer.
+    `words` are those of the others."""
+    runs = lacked(timeline, own, theirs, [own, *words], room)
+    for run in runs:
+        roster.gone[roster.owner(run.seat)].give(len(run.inputs))
+    lacking = own.ready & ~theirs.ready
+    readies = [
+        (other, drop.link.peer.ready[own.episode]) for other, drop in roster.gone.items() if lacking >> other & 1
+    ]
+    return runs, readies
 
 
 def lacked(timeline: Timeline, own: Word, theirs: Word, words: Sequence[Word], room: int) -> list[Run]:

@@ -25,7 +25,7 @@ from pycore.session.publication import LARGE_BYTES
 from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.topics import ready
-from pycore.session.topics.ready import INITIAL_STATE, Ready
+from pycore.session.topics.ready import INITIAL_STATE, NOTHING, Ready
 from pycore.session.topics.terms import LONGEST_DELAY, Terms
 from pycore.settings import Settings
 from pycore.values.blake2 import blake2b
@@ -188,15 +188,15 @@ class Beginning:
         """Another load of a peer's page is there, which has proposed nothing yet."""
         self._terms.begin_anew(link)
 
-    def resume(self, delays: Sequence[Sequence[int]], under_way: bool, now: float) -> None:
+    def resume(self, delays: Sequence[Sequence[int]], under_way: bool, now: float, was_gone: bool) -> None:
         """We return to the running episode; `delays` are those of each episode up to it, by seat. `under_way`: others
-        have begun it."""
+        have begun it. `was_gone`: they have played without us, and not all of them may hear what we propose."""
         for seat, delay in zip(self._seats, delays[-1], strict=True):
             seat.agree(delay)
         self._pacing.inherit(delays[:-1])
         if not self._episode.number and self._settings.adaptive_input_delay != "off":
             self._terms.inherit(delays[-1])
-        self._begin(now)
+        self._begin(now, was_gone)
         self._under_way = under_way
 
     @property
@@ -223,7 +223,7 @@ class Beginning:
             self._agree_on_delays()
             self._begin(now)
 
-    def _begin(self, now: float) -> None:
+    def _begin(self, now: float, proposes_nothing: bool = False) -> None:
         """Set up the frames of the episode, and say that we are ready."""
         self._under_way = False
         simulation = self._simulation
@@ -243,7 +243,8 @@ class Beginning:
         self._publication.begin(len(state) > LARGE_BYTES, delays_of(self._seats))
         self._episode.begin(blake2b(state, digest_size=HASH_BYTES).digest())
         self._drops.begin()
-        self._ready.begin(self._pacing.proposed(self._proposed), self._links)
+        proposed = [NOTHING] * len(self._seats) if proposes_nothing else self._pacing.proposed(self._proposed)
+        self._ready.begin(proposed, self._links)
         self._course.enter(READYING, now)
 
     def _agree_on_delays(self) -> None:
@@ -264,8 +265,10 @@ class Beginning:
             payload = link.peer.proposal(before)
             theirs = None if payload is None else _read(payload)
             if isinstance(theirs, ready.Read) and seat.number < len(theirs.delays):
-                delays.append(min(LONGEST_DELAY, theirs.delays[seat.number]))
-        return max(delays)
+                delays.append(theirs.delays[seat.number])
+        proposed = [min(LONGEST_DELAY, delay) for delay in delays if delay != NOTHING]
+        # Where all have come back meanwhile, it stays as it is.
+        return max(proposed, default=seat.delay)
 
     def _waits_for(self, link: Link) -> bool:
         """Whether a survivor has not said what it holds of who is gone, before the first frame."""

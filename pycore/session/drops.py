@@ -5,18 +5,20 @@ in each packet who is gone and what they hold of them (`topics.gone`), pass on t
 all hold the same (`settling`), the seat has its default action behind the settled frame, or a policy plays it. Then the
 game goes on with it, or it ends there for everybody alike, by `on_drop`; who is left alone has nobody to go on with.
 
+Where a study has it so, who was gone may come back by the same words (`comings`).
 Everything here happens when somebody is dropped, and when words come: a tick with nobody gone knows nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pycore.events import PeerStatus, PlayerGone
+from pycore.events import PlayerGone
 from pycore.link.link import Link
 from pycore.rollback.timeline import MISPREDICTED, TAKEN, Timeline
 from pycore.session import backfill
+from pycore.session.comings import Comings
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
@@ -24,9 +26,11 @@ from pycore.session.membership import Membership
 from pycore.session.messages.account import Absent
 from pycore.session.publication import Publication
 from pycore.session.roster import Departure, Roster
-from pycore.session.settling import NOTHING, Held, Round, Settled, Word
+from pycore.session.settling import NOTHING, Back, Held, Round, Settled, Word
 from pycore.session.topics.hashes import Hashes
+from pycore.session.topics.returns import Knock
 from pycore.session.topics.topic import GONE
+from pycore.session.vacancies import Vacancies
 from pycore.settings import Settings
 from pycore.wire.datagram import Run
 
@@ -40,9 +44,9 @@ class Drops:
     """Drops, and settles what was dropped. `answers` are what the next packets answer, as `Packets` has them."""
 
     __slots__ = (
-        "_again_at", "_agreed", "_answers", "_asked", "_dropped_by", "_episode", "_hashes", "_journal", "_links",
-        "_longest", "_me", "_membership", "_on_drop", "_period", "_players", "_publication", "_released", "_roster",
-        "_round", "_settled", "_stand_in", "_timeline", "end_frame", "ends_before",
+        "_again_at", "_answers", "_asked", "_episode", "_hashes", "_journal", "_links",
+        "_longest", "_me", "_membership", "_on_drop", "_period", "_publication", "_reopens", "_roster",
+        "_round", "_settled", "_timeline", "_vacancies", "comings", "dropped_by", "end_frame", "ends_before",
     )  # fmt: skip
 
     def __init__(
@@ -60,8 +64,7 @@ class Drops:
     ) -> None:
         self._roster = roster
         self._links = roster.links
-        self._me = 1 << who.me
-        self._players = who.players
+        self._me = who.me
         self._timeline = timeline
         self._episode = episode
         self._publication = publication
@@ -70,21 +73,23 @@ class Drops:
         self._journal = journal
         self._answers = answers
         self._on_drop = settings.on_drop
-        self._stand_in = "policy" if settings.stand_in is not None else "default_action"
+        self._reopens = settings.reopens
+        stand_in = "policy" if settings.stand_in is not None else "default_action"
+        self._vacancies = Vacancies(timeline, publication, who.players, stand_in)
         self._period = settings.period
         self._longest = settings.max_steps - 1
         self._round = Round()
+        self.comings = Comings(
+            roster, who, timeline, episode, publication, membership, journal, self._round, self._vacancies, settings
+        )
         self._settled: Settled | None = None
         """In the running episode, of this round."""
-        self._agreed: dict[int, int] = {}
-        """In the running episode, of this round or an earlier one: what is settled stays."""
-        self._released: set[int] = set()
-        """Seats that nobody plays any more in the running episode."""
         self._asked: set[int] = set()
         """Peers that want a word of ours although we have nothing more to say."""
         self._again_at: dict[tuple[int, bool], float] = {}
         """When what a peer lacks is passed on again, by number, and by way: what went by another one may never come."""
-        self._dropped_by: Link | None = None
+        self.dropped_by: Link | None = None
+        """Who says that we are gone ourselves."""
         self.end_frame: int | None = None
         """The frame with which the episode ends because somebody is gone."""
         self.ends_before = False
@@ -93,19 +98,14 @@ class Drops:
     # -- who is gone -------------------------------------------------------------------------------------------
 
     @property
-    def anybody(self) -> bool:
-        """Whether somebody is gone."""
-        return bool(self._round.gone)
-
-    @property
     def settling(self) -> bool:
-        """Whether somebody is gone of whom the survivors have not agreed yet."""
-        return bool(self._round.gone) and self._settled is None
+        """Whether somebody is gone, or back, of whom those who are there have not agreed yet."""
+        return self._round.begun and self._settled is None
 
     @property
     def settled(self) -> bool:
         """Whether they have, in the running episode, or nobody is gone."""
-        return not self._round.gone or self._settled is not None
+        return not self._round.begun or self._settled is not None
 
     def waits_for(self, link: Link) -> bool:
         """Whether we cannot settle because a survivor has not said what it holds."""
@@ -120,7 +120,15 @@ class Drops:
     @property
     def end_session(self) -> bool:
         """Whether the session ends for who is gone: so it is set, or nobody else is left."""
-        return bool(self._round.gone) and (self._on_drop == "end" or self._roster.players < 2)
+        return bool(self._round.gone) and (
+            self._on_drop == "end"
+            or (self._roster.players < 2 and not any(map(self.comings.may_return, self._roster.gone)))
+        )
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody else is there, and nobody comes back who might have."""
+        return self._reopens and not self._links and self.end_session
 
     @property
     def never_begins(self) -> bool:
@@ -133,12 +141,7 @@ class Drops:
         """Frames with which the episode may have ended for who is gone, here or for others in an earlier round."""
         if not self.end_session:
             return []
-        return [max(frame, self._timeline.seats[seat].delay - 1) for seat, frame in self._agreed.items()]
-
-    @property
-    def dropped_by(self) -> Link | None:
-        """Who says that we are gone ourselves."""
-        return self._dropped_by
+        return [max(frame, self._timeline.seats[seat].delay - 1) for seat, frame in self._vacancies.settled.items()]
 
     @property
     def first(self) -> Departure:
@@ -152,18 +155,9 @@ class Drops:
 
     def drop(self, link: Link, cause: str) -> None:
         """A peer is gone for good: nothing more is taken from it, and the others are told."""
-        number = link.peer.number
-        self._depart(link, cause)
-        self._round.join(1 << number)
+        self.comings.goes(link, cause)
         self._unsettle()
         self._settle()
-
-    def _depart(self, link: Link, cause: str) -> None:
-        number = link.peer.number
-        self._roster.depart(link, cause)
-        self._membership.forget(number)
-        if link.seat >= 0:
-            self._journal.say(PeerStatus(seat=link.seat, status="gone"))
 
     def _unsettle(self) -> None:
         """It is another round, or another episode."""
@@ -181,7 +175,7 @@ class Drops:
         """Our word for a link, whom we do not hear, and whether it wants an answer; None: there is nothing to say."""
         number = link.peer.number
         unheard = self._membership.unheard
-        if not self._round.gone:
+        if not self._round.begun:
             return (Word(0, self._episode.number, {}, 0, False, False), unheard, False) if unheard else None
         theirs = self._round.of(number, self._episode.number)
         both = self._settled is not None and theirs is not None and theirs.settled and theirs.knows
@@ -196,26 +190,25 @@ class Drops:
         """A word came: who is gone there is gone here; what it lacks is passed on."""
         number = link.peer.number
         self._membership.complains(number, unheard, now)
-        if word.gone & self._me:
-            self._dropped_by = self._dropped_by or link
+        if self.comings.is_old(word):
             return
-        if not word.gone or word.gone >> number & 1:
-            # Nobody calls itself gone.
+        if self.comings.drops_us(word):
+            self.dropped_by = self.dropped_by or link
             return
-        members = [other for other in self._roster.seats_of if word.gone >> other & 1]
-        for other, cause in zip(members, causes, strict=True):
-            there = self._roster.of_number.get(other)
-            if there is not None:
-                self._depart(there, cause)
+        if not (word.gone or word.backs) or word.gone >> number & 1 or self._round.gone >> number & 1:
+            # Nobody calls itself gone, and who is gone is not listened to.
+            return
         before = self._round.of(number, word.episode)
         if self._round.hear(number, word):
+            members = [other for other in self._roster.seats_of if word.gone >> other & 1]
+            self.comings.follow(dict(zip(members, causes, strict=True)), now)
             self._unsettle()
         if wants:
             self._asked.add(number)
         if wants or self._round.of(number, word.episode) != before:
             link.speak(BIT)
         self._settle()
-        if word.gone != self._round.gone:
+        if (word.gone, word.backs) != (self._round.gone, self._round.backs):
             link.ask_flush()
         elif not word.settled:
             self._answers.append((link, BACKFILL, now, ""))
@@ -234,15 +227,18 @@ class Drops:
         held = dict.fromkeys(seats, NOTHING)
         if self._episode.open:
             held = backfill.held_of(self._timeline, seats)
-        held |= {seat: Held(frame, 0) for seat, frame in self._agreed.items() if seat in held}
+        held |= {seat: Held(frame, 0) for seat, frame in self._vacancies.settled.items() if seat in held}
+        if self._round.backs:
+            held = {seat: self.comings.least_held(seat, of) for seat, of in held.items()}
         ready = sum([1 << number for number, drop in self._roster.gone.items() if episode in drop.link.peer.ready])
-        return Word(self._round.gone, episode, held, ready, self._settled is not None, False)
+        return Word(self._round.gone, episode, held, ready, self._settled is not None, False, self._round.backs)
 
     # -- settling ----------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """The frames of an episode are set up, and everything is to be settled for it anew."""
         self._leave()
+        self.comings.open_seats()
         self._settle()
 
     def ends_with(self, end: int) -> bool:
@@ -257,6 +253,10 @@ class Drops:
             whole = reason != "player_left" and min(departure.frames.values(), default=end) >= end
             if departure.episode is None or (departure.episode == episode and whole):
                 self._note(departure, episode + 1, dict.fromkeys(departure.link.peer.seats, -1))
+        for number, back in self._round.backs.items():
+            if back.episode == episode and number in self._roster.of_everybody:
+                # All who were there had no word of what it proposed before; in its place it proposed nothing.
+                self._roster.of_everybody[number].peer.forget_before(episode)
         self._leave()
 
     def _note(self, departure: Departure, episode: int, frames: dict[int, int]) -> None:
@@ -271,20 +271,19 @@ class Drops:
     def _leave(self) -> None:
         self.end_frame = None
         self.ends_before = False
-        self._agreed = {}
-        self._released = set()
-        if self._round.gone:
+        self._vacancies.begin()
+        if self._round.begun:
             self._unsettle()
 
     def _settle(self) -> None:
         """Agree, if everybody has said that it holds everything."""
-        if not self._round.gone or self._settled is not None:
+        if not self._round.begun or self._settled is not None:
             return
         found = self._round.settle(self._own(), [link.peer.number for link in self._links if not self._has_all(link)])
         if found is None:
             return
         self._settled = found
-        self._agreed |= found.frames
+        self._vacancies.settle(found.frames)
         for link in self._links:
             link.speak(BIT)
             link.ask_flush()
@@ -296,12 +295,8 @@ class Drops:
         timeline = self._timeline
         last = -1
         for seat, frame in found.frames.items():
-            agreed = timeline.seats[seat].delay - 1
-            if seat not in self._released:
-                self._released.add(seat)
-                timeline.release(seat, max(frame, agreed))
-                self._publication.release(max(frame, agreed) + 1, str(self._players[seat]), self._stand_in)
-            last = max(last, frame, agreed)
+            self._vacancies.leave(seat, frame, self.comings.opened(self._roster.owner(seat)))
+            last = max(last, frame, timeline.seats[seat].delay - 1)
         episode = self._episode.number
         if self.end_frame is not None and any(link.peer.episode > episode for link in self._links):
             return  # Somebody has come to that end, with everybody's word: it stands.
@@ -332,21 +327,11 @@ class Drops:
         way = number, link.healthy
         if theirs is None or theirs.settled or self._again_at.get(way, now) > now:
             return [], []
-        own = self._own()
-        words = [own, *[word for word in self._round.words.values() if word.episode == episode]]
-        runs = backfill.lacked(self._timeline, own, theirs, words, room)
-        for run in runs:
-            self._drop_of(run.seat).give(len(run.inputs))
-        lacking = own.ready & ~theirs.ready
-        readies = [
-            (other, drop.link.peer.ready[episode]) for other, drop in self._roster.gone.items() if lacking >> other & 1
-        ]
+        words = [word for word in self._round.words.values() if word.episode == episode]
+        runs, readies = backfill.missing(self._timeline, self._roster, self._own(), theirs, words, room)
         if runs or readies:
             self._again_at[way] = now + min(link.rtt or 0.0, AGAIN_WITHIN) + self._period
         return runs, readies
-
-    def _drop_of(self, seat: int) -> Departure:
-        return next(drop for drop in self._roster.gone.values() if seat in drop.link.peer.seats)
 
     def begin_anew(self, link: Link) -> None:
         """Another load of a survivor's page is there: what that holds it has to say itself."""
@@ -355,27 +340,42 @@ class Drops:
         for by_wire in (True, False):
             self._again_at.pop((number, by_wire), None)
         self._asked.discard(number)
-        if self._round.gone:
+        if self._round.begun:
             link.speak(BIT)
 
     def known(self) -> dict[int, int]:
         """Of the seats of who is gone, the last frame of the running episode that we hold in an unbroken run."""
         return {seat: held.mark for seat, held in self._own().held.items()}
 
-    def absent(self) -> list[Absent]:
-        """Who is gone, for whoever returns."""
-        return [Absent(number, one.cause, one.episode, {**one.frames}) for number, one in self._roster.gone.items()]
-
-    def inherit(self, absent: Sequence[Absent]) -> None:
-        """We return, and hear who is gone since."""
+    def inherit(self, absent: Sequence[Absent], backs: Mapping[int, Back], now: float) -> None:
+        """We return, and hear who is gone since, and who came back."""
+        bits = sum([1 << one.number for one in absent if one.number not in backs and one.number != self._me])
+        if self._round.join(bits, backs):
+            self.comings.follow({one.number: one.cause for one in absent}, now)
+            self._unsettle()
         for one in absent:
-            link = self._roster.of_number.get(one.number)
-            if link is not None:
-                self._depart(link, one.cause)
-                self._round.join(1 << one.number)
             departure = self._roster.gone.get(one.number)
             if departure is not None and one.episode is not None:
                 self._note(departure, one.episode, one.frames)
+
+    # -- who comes back ----------------------------------------------------------------------------------------
+
+    def knocks(self, link: Link, knock: Knock, ahead: int, now: float) -> None:
+        """Somebody who is gone is there again: `Comings.knocks`."""
+        if self._settled is not None and self.comings.knocks(link, knock, ahead, now):
+            self._unsettle()
+            self._settle()
+
+    def arrive(self) -> None:
+        """We have come back, and have stepped what was played."""
+        for departure, frames in self.comings.arrive():
+            if departure.episode is None:
+                self._note(departure, self._episode.number, frames)
+
+    @property
+    def heard_all(self) -> bool:
+        """Whether everybody who is there has said a word of our round: nobody moves an open frame any more."""
+        return all(link.peer.number in self._round.words or self._has_all(link) for link in self._links)
 
     def look(self) -> None:
         """We may hold more than before."""
@@ -389,7 +389,7 @@ class Drops:
         """Inputs of somebody who is gone came from another survivor."""
         if self._settled is not None or not self._episode.open:
             return
-        drop = self._drop_of(seat)
+        drop = self._roster.gone[self._roster.owner(seat)]
         for frame, encoded in enumerate(inputs, first):
             if self._timeline.take(seat, frame, encoded, now, self._episode.number) in (TAKEN, MISPREDICTED):
                 drop.take()

@@ -99,7 +99,7 @@ class Ending:
         elif result is not None and result.done:
             reason = "done"
         elif self._episode.stop_frame == end:
-            reason = "stop"
+            reason = "player_left" if self._drops.abandoned else "stop"
         else:
             reason = "player_left" if self._drops.ends_with(end) else "max_steps"
         self._leave(now, end, reason)

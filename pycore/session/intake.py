@@ -24,7 +24,7 @@ from pycore.session.packets import Packets
 from pycore.session.roster import Roster
 from pycore.session.streams import Streams
 from pycore.session.timesync import UNITS, TimeSync
-from pycore.session.topics.over import Over
+from pycore.session.topics.over import Over, number_of
 from pycore.session.topics.status import Status
 from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topic
 from pycore.session.welcomes import Welcomes
@@ -34,6 +34,7 @@ from pycore.wire.stream import CHUNK
 
 MEANWHILE: Final = (READY, OVER, GONE, RETURN)
 """What is taken in while we return ourselves."""
+LOST: Final = tuple([bytes((number_of(reason),)) for reason in ("dropped", "returned")])
 FURTHEST: Final = 600.0
 """Frames of advantage that a peer may claim: what is beyond is no clock that anybody plays by."""
 
@@ -54,6 +55,7 @@ class Intake:
         "_over",
         "_packets",
         "_period",
+        "_reopens",
         "_returning",
         "_roster",
         "_status",
@@ -85,8 +87,10 @@ class Intake:
         welcomes: Welcomes,
         period: float,
         now: float,
+        reopens: bool = False,
     ) -> None:
         self._welcomes = welcomes
+        self._reopens = reopens
         self._returning = False
         self._identity = identity
         self._head = bytes((datagram.KIND,)) + identity.tag.to_bytes(2, "big")
@@ -153,12 +157,27 @@ class Intake:
 
     def receive_of_gone(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet of somebody who is gone moves nothing; it is told so, or another load of its page that it is one."""
-        if datagram.tag_of(data) != self._identity.tag or not self._over.answer(link, now):
+        if datagram.tag_of(data) != self._identity.tag:
+            return
+        if self._drops.comings.may_return(link.peer.number) and data[3] != link.peer.low:
+            if data[0] == datagram.KIND:
+                self._take_knock(link, data, now)
+            return
+        if not self._over.answer(link, now):
             return
         # Datagrams and probes have the incarnation at the same place.
         reason = "dropped" if data[3] == link.peer.low else "returned"
         missing = self._roster.gone[link.peer.number].episode
         self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
+
+    def _take_knock(self, link: Link, data: bytes, now: float) -> None:
+        """Another load of the page of somebody who is gone speaks: nothing of it counts but that it would come back."""
+        try:
+            blocks = datagram.take_apart(data, self._codecs, link.peer.seat, len(link.receipts), 0, 0, 0)[10]
+        except DecodeError as error:
+            self._journal.refuse(link, str(error), now)
+        else:
+            self._welcomes.knocks_of_gone(link, blocks, now)
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet that is not of this session, unless it is of this one in another version of the protocol."""
@@ -262,10 +281,11 @@ class Intake:
                 since = (now - self._stepped_at) / self._period
                 place = timeline.current - 1 + (since if 0.0 < since < 1.0 else 1.0 if since > 0.0 else 0.0)
                 own = place - timeline.newest[seat] + timeline.seats[seat].delay
-                link.sees(own)
-                theirs = advantage / UNITS
-                if -FURTHEST < theirs < FURTHEST:
-                    self._timesync.observe(seat, own, theirs, now)
+                if own < FURTHEST:
+                    link.sees(own)
+                    theirs = advantage / UNITS
+                    if -FURTHEST < theirs < FURTHEST:
+                        self._timesync.observe(seat, own, theirs, now)
         if blocks or (newest and peer.status):
             self._take_blocks(link, blocks, Arrival(number, running, newest, path == SOCKETIO, now))
         if self._over.over and not peer.over and self._over.answer(link, now):
@@ -283,6 +303,9 @@ class Intake:
     ) -> None:
         """We return: of a packet counts only who is there, ready, gone or over, until we have what was played."""
         blocks = [block for block in blocks if block[0] in MEANWHILE]
+        if self._reopens:
+            # That the load before was dropped is no news: this one comes back.
+            blocks = [block for block in blocks if block[0] != OVER or block[1][1:] not in LOST]
         self._check(blocks, number)
         peer = link.peer
         returns = self._welcomes.knocks(link, blocks, now)

@@ -54,6 +54,7 @@ class Membership:
     __slots__ = (
         "_away",
         "_complaints",
+        "_expired",
         "_gone_word",
         "_interrupted",
         "_journal",
@@ -64,6 +65,7 @@ class Membership:
         "_said_at",
         "_silent",
         "_since",
+        "_undecided",
         "_within",
         "dropped_after",
         "interrupted_after",
@@ -79,13 +81,18 @@ class Membership:
         dropped_after: float,
         return_within: float,
         now: float,
+        reopens: bool = False,
     ) -> None:
         self._roster = roster
         self._journal = journal
         self._outputs = outputs
         self.interrupted_after = interrupted_after
-        self.dropped_after = dropped_after
-        self._within = max(return_within, dropped_after)
+        self.dropped_after = interrupted_after if reopens else dropped_after
+        self._within = interrupted_after if reopens else max(return_within, dropped_after)
+        # Where one is played for as soon as it is not heard of, whoever hears nobody waits to be heard again.
+        self._undecided = max(UNDECIDED, return_within) if reopens else UNDECIDED
+        self._expired: set[int] = set()
+        """Gone peers whose seats nobody keeps any longer."""
         self._away: set[int] = set()
         """Peers whose socket is away, and whose seats the server keeps for as long as `return_within`."""
         self._interrupted: dict[int, float] = {}
@@ -129,6 +136,7 @@ class Membership:
         """The server says that the peer's socket is away for good, or, if that is `certain`, that the peer is."""
         number = link.peer.number
         if number in self._roster.gone:
+            self._expired.add(number)
             return
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
 
@@ -151,12 +159,18 @@ class Membership:
     def begin_anew(self, link: Link, now: float) -> None:
         """Another load of a peer's page is there."""
         self.forget(link.peer.number)
+        self._expired.discard(link.peer.number)
         self._since[link.peer.number] = now
         self._journal.say(PeerStatus(seat=link.seat, status="returning"))
 
     def called_gone(self, numbers: Sequence[int]) -> None:
         """The relay has decided that these peers are gone, whoever still hears them."""
         self._gone_word.update(numbers)
+
+    @property
+    def expired(self) -> set[int]:
+        """Gone peers whose seats nobody keeps any longer."""
+        return self._expired
 
     def complains(self, number: int, unheard: int, now: float) -> None:
         """A peer says whom it does not hear, a bit each."""
@@ -181,6 +195,8 @@ class Membership:
         """From `before` on we did not listen, and so long is excused: that is not the peer's silence."""
         number = link.peer.number
         self._since[number] = max(min(self.heard_at(link), before), self._since[number]) + seconds
+        if number in self._silent:
+            self._silent[number] += seconds
 
     def forgive(self, now: float) -> None:
         """Silence counts from now on: a new phase has begun."""
@@ -285,7 +301,7 @@ class Membership:
             agree += of != number and unheard >> number & 1 and now - at < COMPLAINT_LASTS
         if 2 * agree > 1 + len(self._roster.links):
             return Verdict("player_left", f"player {name} was not heard of by most", link, "silent")
-        if now - self._silent[number] > UNDECIDED:
+        if now - self._silent[number] > self._undecided:
             return Verdict("partition", f"player {name} is not heard of here, and by too few others", link, "")
         return None
 

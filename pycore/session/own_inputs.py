@@ -27,6 +27,10 @@ class OwnInputs:
         self.row[frame & self._mask] = encoded
         self.dispatched = frame
 
+    def resume(self, frame: int) -> None:
+        """Up to this frame nothing is given: all know what is played there."""
+        self.dispatched = max(self.dispatched, frame)
+
     def run(self, first: int, last: int) -> list[bytes]:
         """The inputs of these frames."""
         low, high = first & self._mask, last & self._mask

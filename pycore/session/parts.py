@@ -156,10 +156,11 @@ def assemble(
     outputs = Outputs(who)
     own = [OwnInputs(seats[seat]) for seat in who.own]
     timesync = TimeSync(who.me)
-    roster = Roster(links, who)
+    roster = Roster(links, who, reopens=settings.reopens)
     membership = Membership(
-        roster, journal, outputs, settings.interrupted_after, settings.dropped_after, settings.return_within, now
-    )
+        roster, journal, outputs, settings.interrupted_after, settings.dropped_after, settings.return_within, now,
+        settings.reopens,
+    )  # fmt: skip
 
     there = roster.links
     answers: list[tuple[Link, int, float, str]] = []
@@ -193,16 +194,19 @@ def assemble(
     pacing = Pacing(settings, timeline, there, who.own, journal)
     beginning = Beginning(stage, settings, roster, drops, membership, ready, terms, pacing, states, journal)
     welcomes = Welcomes(
-        settings.return_within, streams, stage, pacing, beginning, drops, membership, hashes, over, journal
-    )
+        settings.return_within, streams, stage, pacing, beginning, drops, membership, hashes, over, journal,
+        settings.period,
+    )  # fmt: skip
+    drops.comings.host(welcomes)
     inputs = Inputs(episode, timeline, roster, journal)
     intake = Intake(
         who, episode, timeline, roster, drops, inputs, {topic.kind: topic for topic in topics}, status, over, packets,
-        streams, outputs, membership, timesync, journal, welcomes, settings.period, now,
+        streams, outputs, membership, timesync, journal, welcomes, settings.period, now, settings.reopens,
     )  # fmt: skip
     ending = Ending(stage, settings.num_episodes, end, stop, hashes, drops)
     vigil = Vigil(
-        timeline, roster, drops, episode, course, membership, status, stop, journal, settings.dropped_after + STILL, now
+        timeline, roster, drops, episode, course, membership, status, stop, journal, settings.dropped_after + STILL,
+        now, settings.reopens,
     )  # fmt: skip
     returning = None
     if load and settings.return_within and links:

@@ -27,6 +27,8 @@ BEHIND: Final = 32
 """So many may wait for ticks without a rollback, which complete few and begin no hash."""
 ROWS: Final = 1024
 """Parts of rows that the hash of the rows takes in at a time."""
+PLAYER: Final = "player"
+"""Who plays a seat that is its own again, as it is recorded."""
 CUT_FRAMES: Final = 256
 """Frames that a cut may take back: as many as all can hold beyond an end, which is less than a ring of frames has."""
 ITEMS: Final = 2000
@@ -125,6 +127,25 @@ class Publication:
         """From this frame on `what` plays in the place of a player who is gone. No such frame was collected yet."""
         self._gone.setdefault(frame, {})[player] = what
         self._bare = False
+
+    def unmark(self, frame: int, player: str) -> None:
+        """From this frame on nobody else plays than before. No such frame was collected yet."""
+        if self._gone.get(frame, {}).pop(player, None) is not None and not self._gone[frame]:
+            del self._gone[frame]
+
+    def left_at(self, player: str) -> int | None:
+        """The last frame before another plays a player's seat, as far as frames are collected; None: nobody does."""
+        found = None
+        for frame, of, what in self.marks:
+            if of == player:
+                found = None if what == PLAYER else frame - 1
+        return found
+
+    @property
+    def marks(self) -> list[tuple[int, str, str]]:
+        """Of the collected frames those from which on somebody else plays a seat: frame, player, what."""
+        of = sorted(self._gone.items())
+        return [(frame, *one) for frame, players in of if frame <= self.collected for one in sorted(players.items())]
 
     def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
         """Take confirmed frames out of the ring, up to this one."""

@@ -2,9 +2,8 @@
 
 Everybody who is there is asked (`topics.returns`), and says how the game stands and what it holds of our own inputs
 (`messages.account`); one of them tells the past of the running episode. It is stepped again in batches, while nothing
-else that comes is taken, and goes to the records and hashes as it did everywhere. Then come our own inputs: for a frame
-of which somebody holds one, that one, since it may have been stepped and seen; for a frame of which nobody does, the
-default action. From there on we are a peer like any other, whose links are behind by what it has not acknowledged.
+else that comes is taken, and goes to the records and hashes as it did everywhere. Then come our own inputs (`arrival`),
+and from there on we are a peer like any other, whose links are behind by what it has not acknowledged.
 
 Nothing that was said between the others is needed: frames are confirmed only with everybody's word, ours included, so
 that whatever anybody has confirmed is the past of all.
@@ -20,6 +19,7 @@ from pycore.events import CaughtUp, EpisodeEnded, Log
 from pycore.link.link import Link
 from pycore.link.peer import RETURNING
 from pycore.rollback.timeline import Timeline
+from pycore.session.arrival import Arrival
 from pycore.session.beginning import Beginning
 from pycore.session.drops import Drops
 from pycore.session.identity import Identity
@@ -47,6 +47,8 @@ BATCH_SECONDS: Final = 0.1
 """What they may cost otherwise: meanwhile the page stands, and nobody sees anything but how far it is."""
 ALL_RETURN: Final = 20.0
 """Seconds after which nobody is there any more who could tell anything, if everybody says that it returns."""
+LOAD_AGAIN: Final = 15.0
+"""Seconds after which a page loads itself again that nobody takes in: perhaps it was dropped anew before it heard."""
 UNKNOWN: Final = 1 << 31
 """So many frames we may be behind."""
 FINISHED: Final = ("complete", "stop")
@@ -58,9 +60,9 @@ class Returning:
     """Our own way back, until we play."""
 
     __slots__ = (
-        "_accounts", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode", "_hashes",
-        "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop", "_target",
-        "_timeline", "_told", "_welcomes", "_whole_of", "busy",
+        "_accounts", "_arrival", "_asked_at", "_beginning", "_begun", "_bit", "_course", "_drops", "_episode",
+        "_hashes", "_identity", "_intake", "_journal", "_load", "_roster", "_settings", "_stage", "_status", "_stop",
+        "_target", "_timeline", "_told", "_welcomes", "_whole_of", "busy",
     )  # fmt: skip
 
     def __init__(
@@ -96,6 +98,7 @@ class Returning:
         self._intake = intake
         self._welcomes = welcomes
         self._journal = journal
+        self._arrival = Arrival(stage, roster, drops)
         self._accounts: dict[Link, Account] = {}
         self._told = Told(stage.timeline.seats)
         self._target = -1
@@ -112,6 +115,7 @@ class Returning:
         intake.set_returning(True)
         welcomes.return_as(self)
         self._course.return_as(self)
+        drops.comings.return_untold()
         for link in roster.links:
             link.speak(self._bit)
 
@@ -119,10 +123,8 @@ class Returning:
 
     def asks(self, link: Link) -> Knock | None:
         """What we ask a peer, as long as it has not told it."""
-        if not self.busy:
-            return None
         whole = link is self._whole_of
-        if link in self._accounts and not (whole and self._lacks):
+        if not self.busy or (link in self._accounts and not (whole and self._lacks)):
             return None
         return Knock(self._load, self._identity.incarnation, whole)
 
@@ -143,10 +145,13 @@ class Returning:
         if account.episode >= self._settings.num_episodes or account.confirmed >= self._settings.max_steps:
             raise DecodeError(f"frame {account.confirmed} of episode {account.episode}, which there are not")
         before = self._accounts.get(link)
-        fits = before is None or before.returning
+        me = self._identity.me
+        # Who has taken us in anew, since we were gone meanwhile, tells it anew.
+        anew = not self._begun and before is not None and before.backs.get(me) != account.backs.get(me)
+        fits = before is None or before.returning or anew
         if self.busy and fits and link in self._roster.links and not (self._begun and account.returning):
             self._accounts[link] = account
-            self._drops.inherit([one for one in account.gone if one.number != self._identity.me])
+            self._drops.inherit([one for one in account.gone if one.number != me], account.backs, now)
 
     def past(self, link: Link, piece: Piece, now: float) -> None:
         """A peer said what was played. The first that is said of a frame stands; all say the same."""
@@ -168,7 +173,7 @@ class Returning:
         if over is not None and not self._waits_to_judge(over):
             self._see_over(over, now)
             return
-        told = [self._accounts[link] for link in links if link in self._accounts]
+        told = [self._accounts[link] for link in links if link in self._accounts and not self._is_old(link)]
         telling = [of for of in told if not of.returning]
         if self._begun:
             self._aim(telling)
@@ -182,19 +187,24 @@ class Returning:
             self._give_up(now, "nobody is left who knows what was played")
         elif not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
             self._give_up(now, "everybody's page was loaded again, so that nobody knows what was played")
+        elif not self._begun and self._settings.reopens and waited > LOAD_AGAIN and (telling or len(told) < len(links)):
+            self._load_again(now, f"nobody takes this page in within {waited:.0f} s")
         elif not self._begun and waited > patience:
             self._give_up(now, f"nobody said within {waited:.0f} s how the game stands")
         elif self._begun and waited > GIVEN_UP * self._settings.catch_up_within + self._settings.ready_timeout:
             done, whole = self.progress
             self._give_up(now, f"only {done} of {whole} frames were stepped again within {waited:.0f} s")
 
+    def _load_again(self, now: float, text: str) -> None:
+        """This load of our page does not come back; the next one may."""
+        self._course.break_off(now, "dropped", text, DONE, {link.peer.number: "again" for link in self._roster.links})
+
     def _see_over(self, over: Link, now: float) -> None:
         """Somebody plays no more: the others may, where they are many."""
         if over.peer.left_alone and self._roster.group:
             self._drops.drop(over, "error" if over.peer.reason == "error" else "left")
             return
-        name = self._journal.name(over)
-        text = f"the game was over when this page came back: player {name} says {over.peer.reason}"
+        text = f"the game was over when this page came back: player {self._journal.name(over)} says {over.peer.reason}"
         self._course.break_off(now, "no_return", text, DONE, None, over.seat)
 
     def _waits_to_judge(self, over: Link) -> bool:
@@ -212,6 +222,10 @@ class Returning:
         """Whether a peer has come to the end, of the episode that runs at least. Who has not may need us still."""
         return link.peer.over and (link.peer.reason in FINISHED or 0 <= self._running < link.peer.episode)
 
+    def _is_old(self, link: Link) -> bool:
+        """Whether a peer said that it returns itself, and does not any more: it may have settled us meanwhile."""
+        return self._settings.reopens and self._accounts[link].returning and not link.peer.status & RETURNING
+
     def loaded_again(self, link: Link) -> None:
         """Another one returns as well: of what the load before told, the past may never be complete."""
         self._accounts.pop(link, None)
@@ -227,7 +241,9 @@ class Returning:
         """Ask somebody for the past, and somebody else if that leads to nothing."""
         links = [link for link in self._roster.links if link.peer.low is not None]
         if self._begun:
-            links = [link for link in links if self._told_of(link, self._episode.number)]
+            running = self._episode.number
+            told = [link for link, of in self._accounts.items() if not of.returning and of.episode == running]
+            links = [link for link in links if link in told]
         if not links or not self._lacks:
             return
         if self._whole_of in links and now - self._asked_at < ASK_ANOTHER:
@@ -238,18 +254,13 @@ class Returning:
         self._whole_of.speak(self._bit)
         self._whole_of.ask_flush()
 
-    def _told_of(self, link: Link, episode: int) -> bool:
-        account = self._accounts.get(link)
-        return account is not None and not account.returning and account.episode == episode
-
     def _give_up(self, now: float, text: str) -> None:
         self._course.break_off(now, "no_return", text, FAILED)
 
     def _begin(self, episode: int, now: float) -> None:
         """Set up the episode that runs."""
         accounts = [of for of in self._accounts.values() if not of.returning and of.episode == episode]
-        # Who has begun the episode knows its delays for certain.
-        accounts.sort(key=lambda of: not of.open)
+        accounts.sort(key=lambda of: not of.open)  # who has begun the episode knows its delays for certain
         if not episode and not accounts[0].open:
             # Nobody has begun anything: we connect, and propose, like everybody.
             self._hear_anew(now)
@@ -263,10 +274,15 @@ class Returning:
                 self._give_up(now, f"what was played would take {takes:.0f} s to be stepped again")
                 return
         self._begun = True
+        self._drops.comings.told()
         for earlier, (frames, reason) in enumerate(accounts[0].ended):
             self._course.inherit(EpisodeEnded(episode=earlier, frames=frames, reason=reason))
         self._episode.resume(episode)
-        self._beginning.resume(accounts[0].delays, accounts[0].open, now)
+        self._told.begin(episode)
+        self._beginning.resume(accounts[0].delays, accounts[0].open, now, self._drops.comings.own is not None)
+        for of in accounts:
+            for frame, player, what in of.marks:
+                self._stage.publication.release(frame, player, what)
         # They are ahead of what was confirmed as far as they know our inputs, and guess.
         held = [frame for of in accounts for inputs in of.held.values() for frame in inputs]
         self._timeline.frames.allow(max([self._target, *held]) + 1)
@@ -279,9 +295,8 @@ class Returning:
         stops = [of.stop for of in accounts if of.stop is not None]
         if stops:
             self._stop.at(min(stops))
-        name = f"episode {episode}, {self._target + 1} frames of which were played"
-        if not accounts[0].open:
-            name = "the next episode"
+        played = f"episode {episode}, {self._target + 1} frames of which were played"
+        name = played if accounts[0].open else "the next episode"
         self._journal.say(Log(level="info", text=f"this page was loaded again, and returns to {name}"))
 
     def step(self, now: float) -> None:
@@ -301,7 +316,13 @@ class Returning:
                 break
             publication.collect(self._episode.number, frame, timeline)
             publication.flush(simulation)
-        if timeline.current > self._target or timeline.end is not None:
+        own = self._drops.comings.own
+        if timeline.current <= self._target and timeline.end is None:
+            return
+        if own is not None and own.episode == self._episode.number and own.settled >= timeline.current:
+            self._load_again(now, "nobody is left who knows all of what was played")
+        elif own is None or self._drops.heard_all:
+            # Before all are of one mind of when our seat is ours again, nothing is taken in, and nothing given.
             self._arrive(now)
 
     def _batch(self) -> int:
@@ -321,14 +342,15 @@ class Returning:
             encoded = self._told.of(number, frame)
             if encoded is None:
                 return False
-            if self._drops.is_gone(number) and frame > max(self._settled(number), seat.delay - 1):
+            behind = self._drops.is_gone(number) and frame > max(self._settled(number), seat.delay - 1)
+            if behind and not self._settings.reopens:
                 # Behind the settled frame there is the default action, or a policy, once it is settled here too.
                 self._drops.look()
                 if frame > held[number]:
                     return False
                 continue
             if number in self._identity.own:
-                self._fix(number, frame, encoded)
+                self._arrival.fix(number, frame, encoded)
             else:
                 timeline.take(number, frame, encoded, now, self._episode.number)
             self._told.forget(number, frame)
@@ -340,46 +362,24 @@ class Returning:
         of_episode = [of for of in self._accounts.values() if of.episode == self._episode.number]
         return max([of.settled.get(seat, of.confirmed) for of in of_episode], default=-1)
 
-    def _fix(self, number: int, frame: int, encoded: bytes) -> None:
-        self._timeline.fix(number, frame, encoded)
-        for inputs in self._stage.dispatch.own:
-            if inputs.seat.number == number:
-                inputs.fix(frame, encoded)
-
     def _arrive(self, now: float) -> None:
-        """Everything that was confirmed is stepped: our own inputs, and what each peer lacks of them."""
-        timeline = self._timeline
+        """Everything that was confirmed is stepped: we are there."""
         running = self._episode.number
         accounts = {link: of for link, of in self._accounts.items() if not of.returning and of.episode == running}
-        for inputs in self._stage.dispatch.own:
-            seat = inputs.seat
-            held: dict[int, bytes] = {}
-            for of in accounts.values():
-                held |= of.held.get(seat.number, {})
-            last = max([timeline.current + seat.delay - 1, *held])
-            # Nobody can hold more than a ring of frames beyond what all confirmed.
-            for frame in range(inputs.dispatched + 1, min(last, timeline.current + timeline.frames.size - 1) + 1):
-                encoded = held.get(frame, seat.default)
-                if frame <= timeline.frames.opened:
-                    timeline.fix(seat.number, frame, encoded)
-                # What lies further ahead is stepped with it once it can be reached (`Dispatch`).
-                inputs.fix(frame, encoded)
-        for link in self._roster.links:
-            theirs = accounts.get(link)
-            for outbox, inputs in zip(link.own, self._stage.dispatch.own, strict=True):
-                known = {} if theirs is None else theirs.held.get(outbox.seat, {})
-                # Of who returns as well it is not known how far it is: what the ring has is sent until it says so.
-                ring = inputs.dispatched - self._timeline.frames.size + 1
-                acked = max(outbox.agreed, ring if theirs is None else theirs.confirmed)
-                while acked + 1 in known:
-                    acked += 1
-                outbox.resume(min(acked, inputs.dispatched), inputs.dispatched, now)
-            if theirs is not None:
-                link.peer.said_known(theirs.confirmed)
+        self._arrival.give(accounts, now)
         self._hear_anew(now)
         self._intake.stepped(now)
         self.leave()
-        self._journal.say(CaughtUp(episode=self._episode.number, frames=timeline.current))
+        self._journal.say(CaughtUp(episode=running, frames=self._timeline.current))
+
+    @property
+    def late(self) -> bool:
+        """Whether we are there, and the others are further."""
+        return self._arrival.late
+
+    def hurry(self) -> None:
+        """Step what they played meanwhile."""
+        self._arrival.hurry(self._batch())
 
     def _hear_anew(self, now: float) -> None:
         """What was on its way to the load before has passed by now."""
@@ -391,10 +391,10 @@ class Returning:
     def leave(self) -> None:
         """We are there, or the session is over."""
         self.busy = False
+        self._drops.arrive()
         self._status.mark(RETURNING, False)
         self._intake.set_returning(False)
         self._welcomes.arrive()
         self._told.clear()
         for link in self._roster.links:
             link.speak(self._bit)
-

@@ -1,7 +1,8 @@
 """Who takes part in a session: the links to the peers that are there, and who is gone for good.
 
 All parts of a session hold the one list `links`, and ask nobody else: who is gone is not waited for, not heard and not
-sent to, because its link is not in it any more. Nobody ever comes back into it.
+sent to, because its link is not in it any more. Nobody comes back into it, unless the study has it so
+(`on_interrupt`).
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ WORDS: Final = {
 class Departure:
     """What became of somebody who is gone, for the records."""
 
-    __slots__ = ("backfilled", "cause", "episode", "frames", "link", "passed_on")
+    __slots__ = ("_reopens", "backfilled", "cause", "episode", "frames", "link", "passed_on")
 
-    def __init__(self, link: Link, cause: str) -> None:
+    def __init__(self, link: Link, cause: str, reopens: bool = False) -> None:
+        self._reopens = reopens
         self.link = link
         self.cause = cause
         """`left` (the server, or the peer itself, said so), `silent` (the relay or a majority decided), `returned` (its
@@ -51,10 +53,19 @@ class Departure:
         """Why it is gone, behind its name."""
         return WORDS[self.cause]
 
+    @property
+    def may_return(self) -> bool:
+        """Whether it is gone only as long as it is not heard of: the others play on, and take it in again."""
+        return self._reopens and self.cause == "silent"
+
     def settled(self, episode: int, frames: dict[int, int]) -> None:
         """All survivors hold the same of it."""
         self.episode = episode
         self.frames = frames
+
+    def expire(self) -> None:
+        """It can come back no more."""
+        self.cause = "left"
 
     def take(self) -> None:
         """One of its inputs came from another survivor."""
@@ -68,9 +79,12 @@ class Departure:
 class Roster:
     """The peers of one session, the own one left out."""
 
-    __slots__ = ("_place", "_plays", "everybody", "gone", "links", "of_everybody", "of_number", "of_seat", "seats_of")
+    __slots__ = (
+        "_least", "_place", "_plays", "everybody", "gone", "links", "of_everybody", "of_number", "of_seat",
+        "seats_of",
+    )  # fmt: skip
 
-    def __init__(self, links: Sequence[Link], who: Identity) -> None:
+    def __init__(self, links: Sequence[Link], who: Identity, *, reopens: bool = False) -> None:
         self.everybody = tuple(links)
         self.links: list[Link] = list(links)
         """Those that are there."""
@@ -86,19 +100,35 @@ class Roster:
         """Who is not, by number, in the order in which they went."""
         self._place = {link.peer.number: index for index, link in enumerate(links)}
         self._plays = int(bool(who.own))
+        self._least = GROUP - reopens
 
     def depart(self, link: Link, cause: str) -> None:
-        """A peer is gone for good."""
+        """A peer is gone, for good unless it is readmitted."""
         number = link.peer.number
-        self.gone[number] = Departure(link, cause)
+        self.gone[number] = Departure(link, cause, self._least < GROUP)
         self.links.remove(link)
         del self.of_number[number]
         for seat in link.peer.seats:
             del self.of_seat[seat]
 
+    def readmit(self, link: Link) -> None:
+        """Who was gone is there again."""
+        number = link.peer.number
+        del self.gone[number]
+        self.links.append(link)
+        # All that hold the list hold this one; channels come in the order of numbers.
+        self.links.sort(key=lambda of: self._place[of.peer.number])
+        self.of_number[number] = link
+        for seat in link.peer.seats:
+            self.of_seat[seat] = link
+
     def seats(self, peers: int) -> list[int]:
         """The seats of these peers, a bit each, ascending."""
         return sorted([seat for number, seats in self.seats_of.items() if peers >> number & 1 for seat in seats])
+
+    def owner(self, seat: int) -> int:
+        """The peer that plays a seat, or did."""
+        return next(number for number, seats in self.seats_of.items() if seat in seats)
 
     @property
     def players(self) -> int:
@@ -108,7 +138,7 @@ class Roster:
     @property
     def group(self) -> bool:
         """Whether it could go on without one of them."""
-        return self.players >= GROUP and max(self._place, default=0) < MOST_PEERS
+        return self.players >= self._least and max(self._place, default=0) < MOST_PEERS
 
     def of_those_there(self, channels: Sequence[int]) -> list[int]:
         """The channel states of the links that are there, out of those of all. Raises UsageError for another number."""

@@ -7,12 +7,17 @@ run of what any of them holds; and all have settled when all words hold everythi
 its round from the gone themselves, so the union does not change any more, and all compute the same one, in this round
 and in any later one (`docs/adr/0018-settling.md`; every order of events is explored in `tests/property/settling.py`).
 
+Who was gone may be back (`docs/adr/0023-reopening.md`). Of who comes and goes a round counts the *changes*: odd, that
+one is gone; even, it is there. With a return goes the frame from which on its seat is *open*, a person's again; of the
+same return the latest that anybody names counts.
+
 A READY is held like an input: who has that of a gone peer passes it on, so that all begin an episode with the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from pycore.frozen import Named
 
@@ -41,6 +46,34 @@ class Held(Named):
 NOTHING = Held(-1, 0)
 
 
+class Back(Named):
+    """Somebody who was gone, and came back."""
+
+    changes: int
+    """How often it went or came: even, it is there; odd, it has gone again since."""
+    load: int
+    incarnation: int
+    episode: int
+    settled: int
+    """The last frame of that episode with an action of its own before it came back; -1: there was none."""
+    frame: int
+    """From this one of that episode on its seat is its own again."""
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Episode and frame."""
+        return self.episode, self.frame
+
+    def joined(self, other: Back) -> Back:
+        """The same return as two know it: the later load, and the later frame."""
+        page = max(self, other, key=lambda back: back.load)
+        place = max(self, other, key=lambda back: back.place)
+        return Back(self.changes, page.load, page.incarnation, place.episode, place.settled, place.frame)
+
+
+NOBODY: Mapping[int, Back] = MappingProxyType({})
+
+
 class Word(Named):
     """What a survivor says."""
 
@@ -55,6 +88,13 @@ class Word(Named):
     """It has settled that round in that episode."""
     knows: bool
     """It knows that the receiver has, too."""
+    backs: Mapping[int, Back] = NOBODY
+    """Who ever came back, by number."""
+
+    def changes(self, peer: int) -> int:
+        """How often a peer went or came, as its sender knows."""
+        back = self.backs.get(peer)
+        return self.gone >> peer & 1 if back is None else back.changes
 
 
 class Settled(Named):
@@ -69,27 +109,59 @@ class Settled(Named):
 class Round:
     """One survivor's round, and what the others said of it."""
 
-    __slots__ = ("gone", "words")
+    __slots__ = ("backs", "gone", "words")
 
     def __init__(self) -> None:
         self.gone = 0
+        self.backs: dict[int, Back] = {}
+        """Who ever came back, by number."""
         self.words: dict[int, Word] = {}
         """The others' words of this very round, by peer."""
 
-    def join(self, gone: int) -> bool:
-        """These are gone as well; true if that is news. Then it is another round, of which nobody has said anything."""
-        if self.gone | gone == self.gone:
+    @property
+    def begun(self) -> bool:
+        """Whether anybody ever went."""
+        return bool(self.gone or self.backs)
+
+    def changes(self, peer: int) -> int:
+        """How often a peer went or came."""
+        back = self.backs.get(peer)
+        return self.gone >> peer & 1 if back is None else back.changes
+
+    def join(self, gone: int, backs: Mapping[int, Back] = NOBODY) -> bool:
+        """These are gone as well, or back; true if that is news. Then it is another round, of which nobody has said
+        anything."""
+        found = {**self.backs}
+        for peer, back in backs.items():
+            own = found.get(peer)
+            if own is not None and own.changes == back.changes:
+                found[peer] = own.joined(back)
+            elif back.changes > self.changes(peer):
+                found[peer] = back
+        bits = self.gone | gone
+        for peer, back in found.items():
+            bits = bits & ~(1 << peer) | (back.changes & 1) << peer
+        if (bits, found) == (self.gone, self.backs):
             return False
-        self.gone |= gone
+        self.gone = bits
+        self.backs = found
         self.words = {}
         return True
+
+    def goes(self, peer: int) -> None:
+        """A peer is gone, perhaps again."""
+        back = self.backs.get(peer)
+        if back is None:
+            self.join(1 << peer)
+        elif not back.changes & 1:
+            self.join(0, {peer: back._replace(changes=back.changes + 1)})
 
     def hear(self, peer: int, word: Word) -> bool:
         """A word came; true if somebody in it was not known to be gone. Who is gone itself is not listened to."""
         if self.gone >> peer & 1:
             return False
-        news = self.join(word.gone)
-        if word.gone == self.gone:
+        news = self.join(word.gone, word.backs)
+        if word.gone == self.gone and word.backs == self.backs:
             before = self.words.get(peer)
             if before is not None and before.episode == word.episode:
                 # An older packet may come after a newer one.
@@ -100,6 +172,7 @@ class Round:
                     word.ready | before.ready,
                     word.settled or before.settled,
                     word.knows or before.knows,
+                    word.backs,
                 )
             if before is None or before.episode <= word.episode:
                 self.words[peer] = word

@@ -11,7 +11,8 @@ datagram beside it waits for two chunks at most.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from pycore.duties import CHANNEL_NEVER, P2P, SOCKETIO
@@ -23,6 +24,7 @@ from pycore.session.identity import Identity
 from pycore.session.journal import Journal
 from pycore.session.messages.message import MessageKind
 from pycore.session.outputs import Outputs
+from pycore.session.roster import Departure
 from pycore.session.topics.over import Over
 from pycore.wire.stream import CHUNK_BYTES, HEAD_BYTES, LARGEST, decode_chunk, encode_chunk, encode_message
 
@@ -46,6 +48,7 @@ REPEAT_LONGEST: Final = 30.0
 GIVEN_UP_AFTER: Final = 60.0
 """Seconds of which there was a way, and nothing came of it: what waits is given up, for good."""
 
+NOBODY: Final[Mapping[int, Departure]] = MappingProxyType({})
 REFUSED_MOST: Final = 16
 """Messages that are none of their kind after which a peer's tape is not read any more: a few bytes may unpack to
 millions."""
@@ -157,7 +160,7 @@ class Streams:
         outputs: Outputs,
         over: Over,
         journal: Journal,
-        gone: Container[int] = (),
+        gone: Mapping[int, Departure] = NOBODY,
     ) -> None:
         self._gone = gone
         """Who is gone, by number of the peer."""
@@ -243,8 +246,11 @@ class Streams:
             stream = self._streams[index]
             if not stream.busy:
                 continue
-            if stream.link.peer.number in self._gone:
-                stream.leave()
+            departure = self._gone.get(stream.link.peer.number)
+            if departure is not None:
+                # Who may come back as the same load goes on with the same tape.
+                if not departure.may_return:
+                    stream.leave()
                 continue
             state = states[index] if index < len(states) else CHANNEL_NEVER
             path = self._path(stream.link, state, socket_up)

@@ -76,7 +76,6 @@ class Tick:
         "_status",
         "_stop_when_back",
         "_streams",
-        "_those",
         "_timeline",
         "_timesync",
         "_vigil",
@@ -137,7 +136,6 @@ class Tick:
         """The last tick that came after a pause of our own."""
         self._look_every = max(LOOK_TICKS * settings.period, LOOK_SECONDS)
         self._look_at = -1e9
-        self._those = tuple(self._links)  # whose channels the caller speaks of
         self._stop_when_back = False
         """Whether a stop was asked for while we were on our way back."""
         self.stalled = False
@@ -167,8 +165,7 @@ class Tick:
         """Decide paths, dispatch the own inputs, by own seat, and whatever else is due; returns what has to be sent."""
         links = self._links
         out = self._out
-        if len(self._those) != len(links):
-            self._those = tuple(links)
+        those = tuple(links)  # whose channels the caller speaks of
         self._count = count = self._count + 1
         if socket_up is not out.socket_up:
             out.set_socket(socket_up, now)
@@ -218,7 +215,7 @@ class Tick:
             self._take_stock(phase == PLAYING)
         if len(channels) != len(links):
             # Somebody has gone in this very tick, and its channel with it.
-            channels = [channel for link, channel in zip(self._those, channels, strict=True) if link in links]
+            channels = [channel for link, channel in zip(those, channels, strict=True) if link in links]
         if self._episode.open:
             dispatch = self._dispatch
             current = self._timeline.current
@@ -347,6 +344,8 @@ class Tick:
                 allowed = False
                 follows = True
             again = timeline.advance(allowed)
+            if self._returning is not None and self._returning.late:
+                self._returning.hurry()
             reached = timeline.current
             end = timeline.end
             flags = RESIMULATED if again else 0

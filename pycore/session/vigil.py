@@ -37,6 +37,7 @@ class Vigil:
     """Ends the session where it would not end by itself."""
 
     __slots__ = (
+        "_again",
         "_course",
         "_drops",
         "_episode",
@@ -66,7 +67,10 @@ class Vigil:
         journal: Journal,
         patience: float,
         now: float,
+        again: bool = False,
     ) -> None:
+        self._again = again
+        """Whether whoever was dropped may come back, as another load of its page."""
         self._timeline = timeline
         self._roster = roster
         self._links = roster.links
@@ -123,6 +127,8 @@ class Vigil:
                 self._give_up(verdict, now)
                 return
             self._drop(verdict.link, verdict.cause, now)
+        for number in self._membership.expired:
+            self._drops.comings.expire(number)
         if self._membership.unheard:
             for link in self._links:
                 link.speak(1 << GONE)
@@ -130,6 +136,9 @@ class Vigil:
             self._look_while_playing(group, now, confirmed)
 
     def _look_while_playing(self, group: bool, now: float, confirmed: int) -> None:
+        if self._drops.abandoned:
+            # Nobody else is there, and nobody comes back.
+            self._stop.at(self._timeline.current + self._timeline.frames.ahead)
         over = self._who_is_over(group, now)
         if over is not None:
             self._follow(over, now)
@@ -156,7 +165,8 @@ class Vigil:
 
     def _drop_out(self, now: float, text: str) -> None:
         """The others play on without us."""
-        self._course.break_off(now, "dropped", text, DONE, {link.peer.number: "player_left" for link in self._links})
+        told = "again" if self._again else "player_left"
+        self._course.break_off(now, "dropped", text, DONE, {link.peer.number: told for link in self._links})
 
     def _who_is_over(self, group: bool, now: float) -> Link | None:
         """A peer whose end is ours. In a group who leaves is dropped instead.

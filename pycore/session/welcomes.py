@@ -29,11 +29,14 @@ from pycore.session.stage import Stage
 from pycore.session.streams import Streams
 from pycore.session.topics.hashes import Hashes
 from pycore.session.topics.over import Over
+from pycore.session.topics.returns import BYTES as RETURN_BYTES
 from pycore.session.topics.returns import Knock, read
 from pycore.session.topics.topic import END, GONE, HASH, READY, RETURN, STATUS, STOP, TERMS
 
 UNDER_WAY: Final = 8 * PIECE_BYTES
 """Of what is told, bytes that may wait in the stream."""
+CATCHES_UP: Final = 0.5
+"""Seconds that a page takes to come back, besides stepping what was played."""
 SAID_AGAIN: Final = sum([1 << kind for kind in (TERMS, READY, STOP, END, HASH, GONE, STATUS)])
 """Topics that may have something to say; each is silent by itself where it has not."""
 
@@ -96,12 +99,15 @@ class Welcomes:
         hashes: Hashes,
         over: Over,
         journal: Journal,
+        period: float,
     ) -> None:
         self._within = within
+        self._period = period
         self._streams = streams
         self._timeline = stage.timeline
         self._episode = stage.episode
         self._course = stage.course
+        self._dispatch = stage.dispatch
         self._publication = stage.publication
         self._pacing = pacing
         self._beginning = beginning
@@ -159,6 +165,33 @@ class Welcomes:
             self._streams.of(link).hurry(now)
         self._streams.wake()
 
+    def knocks_of_gone(self, link: Link, blocks: Sequence[tuple[int, bytes]], now: float) -> None:
+        """A packet of another load of the page of somebody who is gone, and may come back."""
+        for kind, payload in blocks:
+            if kind == RETURN and self.open and self._returning is None and len(payload) == RETURN_BYTES:
+                knock = read(payload)
+                if knock.load > link.peer.load:
+                    self._drops.knocks(link, knock, self._catches_up(), now)
+
+    def _catches_up(self) -> int:
+        """Frames that are played, perhaps, while a page steps what was played so far as fast as we would."""
+        costs = self._beginning.costs
+        takes = 0.0 if costs is None else self._publication.collected * (costs.step + costs.save)
+        return round((CATCHES_UP + takes) / self._period)
+
+    def take_back(self, link: Link, knock: Knock, now: float) -> None:
+        """Somebody who was gone is back, and is told how the game stands."""
+        if self._episode.open:
+            # Nothing was put down of it meanwhile, whatever we gave, and whichever episode this is.
+            link.begin([seat.delay for seat in self._timeline.seats], self._timeline.frames.size)
+            for outbox, inputs in zip(link.own, self._dispatch.own, strict=True):
+                outbox.agree(self._drops.comings.opened_here - 1)
+                outbox.resume(inputs.dispatched, inputs.dispatched, now)
+        if self._returning is None:
+            self._take_in(link, knock, now, True)
+        else:
+            self._note(link, knock, self._returning)
+
     def _note(self, link: Link, knock: Knock, returning: Returner) -> None:
         """Somebody else is on its way back as well as we: from here on nothing of the load before counts."""
         if not link.peer.may_be(knock.incarnation):
@@ -167,11 +200,12 @@ class Welcomes:
         link.peer.adopts(knock.load, knock.incarnation)
         self._tellings[link] = Telling(knock.load)
 
-    def _take_in(self, link: Link, knock: Knock, now: float) -> None:
-        """From here on nothing of the load before counts."""
+    def _take_in(self, link: Link, knock: Knock, now: float, anew: bool = False) -> None:
+        """From here on nothing of the load before counts; whether one ever spoke to us or not, if it begins `anew`."""
         known = self._publication.collected if self._episode.open else -1
         episode = self._episode.number
-        before = not link.peer.may_be(knock.incarnation)
+        another = link.peer.low is None or not link.peer.may_be(knock.incarnation)
+        before = anew or (another and link.peer.low is not None)
         link.peer.returns(knock.load, knock.incarnation, episode, known)
         if before:
             link.begin_anew(known, now, self._timeline.current)
@@ -179,7 +213,9 @@ class Welcomes:
             self._hashes.begin_anew(link, known)
             self._drops.begin_anew(link)
             self._beginning.begin_anew(link)
-            self._streams.begin_anew(link)
+            if another:
+                # Otherwise it was gone before it was back, and both tapes go on.
+                self._streams.begin_anew(link)
         # Otherwise no other one ever spoke to us: it is early, or we have just come back ourselves.
         self._membership.begin_anew(link, now)
         self._over.begin_anew(link)
@@ -242,7 +278,8 @@ class Welcomes:
         hashed = self._hashes.first(link)
         return Account(
             False, episode.number, episode.open, confirmed, hashed, episode.stop_frame, delays, ended,
-            self._drops.absent(), settled, held,
+            self._drops.comings.absent(), settled, held, self._drops.comings.backs,
+            self._publication.marks if episode.open else (),
         )  # fmt: skip
 
     def _tell_past(self, telling: Telling) -> None:

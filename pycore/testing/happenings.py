@@ -21,6 +21,10 @@ DISTURBS: Final = frozenset(
     ("leave", "vanish", "reload", "freeze", "socket-down", "socket-dies", "server-down", "server-restart")
 )
 """What the law of standing still presupposes is broken by these."""
+LOADS: Final = 1.0
+"""Seconds that a page takes to be loaded again by itself."""
+MOST_LOADS: Final = 12
+"""Loads of one page after which nobody comes back any more."""
 CONGESTED: Final = 20_000
 """Bytes in the buffers of channels that take no more."""
 
@@ -35,6 +39,29 @@ class Happenings:
         """What has begun and not ended, in the order in which it began."""
         self._speeds = [page.speed for page in mesh.peers]
         """Of the pages' clocks, where nothing skews them."""
+        for page in mesh.peers:
+            self._let_load(page)
+
+    def _let_load(self, page: Page) -> None:
+        """Who was dropped, and may come back, loads its page again, as a page of ours does by itself."""
+        loads = page.loads
+
+        def load() -> None:
+            if any(seat == page.seat for _, seat in self._mesh.server.told):
+                # The server has told the others that it left, and has no seat for it any more.
+                return
+            if page.absent or page.loads != loads:
+                pass
+            elif not self._mesh.server.reached_by(page.seat) or not page.awake:
+                # It asks the server which load of its page it is.
+                self._mesh.at(self._mesh.now + LOADS, load)
+                return
+            elif page.loads < MOST_LOADS:
+                self._standing.disturbed()
+                self._reload((page.seat,), None)
+            self._let_load(page)
+
+        page.loads_again = lambda: self._mesh.at(self._mesh.now + LOADS, load)
 
     def add(self, happening: Happening) -> None:
         """Let it happen when its time comes, and end."""
@@ -217,6 +244,7 @@ class Happenings:
         mesh = self._mesh
         page = self._page(seats)
         page.load()
+        mesh.server.welcome(page.seat)
         if not (self._lasts("socket-down", page.seat) or self._lasts("socket-dies", page.seat)):
             mesh.server.connect(page.seat)
         for other in page.channels:

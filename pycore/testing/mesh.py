@@ -62,6 +62,7 @@ class Mesh:
         self.time = Timetable()
         self.network = Network(seats, conditions, self.time, self.random)
         self.server = Server(conditions, self.time)
+        self.server.reopens = settings.reopens
         self._tick_jitter = conditions.tick_jitter
         pages = range(seats)
         players = list(range(seats + len(policies)))

@@ -51,7 +51,7 @@ def ground_truth(
     policies: Mapping[int, Policy] = NOBODY,
     seed: int = 0,
     input_delays: Sequence[int] | None = None,
-    gone: Mapping[int, int] = NOBODY,
+    gone: Mapping[int, int | Sequence[tuple[int, int | None]]] = NOBODY,
     stand_in: Policy | None = None,
 ) -> Truth:
     """Step an episode with everybody's true inputs (per seat: frame -> encoded action).
@@ -60,7 +60,8 @@ def ground_truth(
     those of the settings. `policies` play their seats,
     which have no inputs, from the first frame on, in a game of this `seed`; those with a reaction time see what was
     shown so many frames ago, and do the default action until something was. `gone` has the last frame with an input of
-    their own, by seat of those who were gone; behind it the seat has its default action, or `stand_in` plays it.
+    their own, by seat of those who were gone; behind it the seat has its default action, or `stand_in` plays it. Of who
+    came back it has such a frame for each time that it went, with the first frame that it played again, or None.
     """
     simulation.reset(episode)
     seats = range(len(inputs))
@@ -69,8 +70,13 @@ def ground_truth(
     delays = [settings.of_seat(seat, "input_delay") for seat in seats] if input_delays is None else input_delays
     recorded = [0 if seat in policies else delay for seat, delay in enumerate(delays)]
     since_hash = blake2b(f',"delays":{_spelled(recorded)}'.encode(), digest_size=8)
-    firsts = {seat: max(last, delays[seat] - 1) + 1 for seat, last in gone.items()}
-    never = settings.max_steps
+    away = {
+        seat: [
+            (max(last, delays[seat] - 1) + 1, settings.max_steps if back is None else back)
+            for last, back in ([(of, None)] if isinstance(of, int) else of)
+        ]
+        for seat, of in gone.items()
+    }
     rows: list[tuple[bytes, ...]] = []
     rewards: list[Any] = []
     last = settings.max_steps - 1 if stop_frame is None else min(settings.max_steps - 1, stop_frame)
@@ -79,23 +85,27 @@ def ground_truth(
     complete = False
     shown: list[Any] = []
 
+    def plays(seat: int, frame: int) -> bool:
+        """Whether who owns a seat plays it in a frame."""
+        return not any(first <= frame < back for first, back in away.get(seat, ()))
+
     def of_seat(seat: int, frame: int) -> bytes:
         """What a seat does in a frame, encoded."""
         if seat in policies:
-            plays, reaction = policies[seat], settings.reaction_time(seat)
-        elif frame < firsts.get(seat, never):
+            policy, reaction = policies[seat], settings.reaction_time(seat)
+        elif plays(seat, frame):
             return inputs[seat][frame] if frame >= delays[seat] else defaults[seat]
         elif stand_in is None:
             return defaults[seat]
         else:
-            plays, reaction = stand_in, settings.stand_in_reaction
+            policy, reaction = stand_in, settings.stand_in_reaction
         return defaults[seat] if frame < reaction else codecs[seat].encode(
-            _act(plays, seat, shown, reaction, seed, episode)
+            _act(policy, seat, shown, reaction, seed, episode)
         )  # fmt: skip
 
     for frame in range(last + 1):
         if any(
-            delays[seat] <= frame < firsts.get(seat, never) and frame not in inputs[seat]
+            delays[seat] <= frame and plays(seat, frame) and frame not in inputs[seat]
             for seat in seats if seat not in policies
         ):  # fmt: skip
             break
@@ -108,7 +118,8 @@ def ground_truth(
         result = simulation.step([codecs[seat].decode(encoded) for seat, encoded in enumerate(row)])
         rows.append(row)
         what = "default_action" if stand_in is None else "policy"
-        went = {str(seat): what for seat, first in firsts.items() if first == frame}
+        went = {str(seat): what for seat, spans in away.items() for first, _ in spans if first == frame}
+        went |= {str(seat): "player" for seat, spans in away.items() for _, back in spans if back == frame}
         told = f',"gone":{_spelled(went)}' if went else ""
         since_hash.update(b"".join(row) + (told + results_text(result)).encode())
         rewards.append(None if result is None else result.rewards)

@@ -76,6 +76,8 @@ class Page:
         """At most so many ticks a second: a machine that cannot do more."""
         self.machine: Machine | None = None
         """What its ticks take, where the conditions say what the simulation costs."""
+        self.loads_again: Callable[[], None] | None = None
+        """What the page does that hears that it was dropped, where it may come back."""
         self.hiccup_every: float | None = None
         """Every so many seconds the page stands for `hiccup` seconds; it ticks once in between at least."""
         self.hiccup = 0.25
@@ -91,6 +93,7 @@ class Page:
         self.rewards: list[list[Any]] = []
         self.finals: list[bytes | None] = []
         self.hashes: list[dict[int, bytes]] = []
+        self.stood_in: list[dict[int, str]] = []
         self.news: list[Event] = []
         self.bytes_sent = 0
         self.packets_sent = 0
@@ -184,6 +187,7 @@ class Page:
         self.given_before.append(self.inputs)
         self.published_before.append(self.published)
         self.inputs, self.rows, self.rewards, self.finals, self.hashes, self.news = [], [], [], [], [], []
+        self.stood_in = []
         self.session = self._make(self)
         if not self._ticking:
             self.start(self._time.now)
@@ -283,6 +287,9 @@ class Page:
                     self._note_inputs(event)
         for advanced in self._advanced:
             advanced(self, flags)
+        if session.reason == "dropped" and self.loads_again is not None and session.settings.reopens:
+            again, self.loads_again = self.loads_again, None
+            again()
 
     def _note_inputs(self, caught_up: CaughtUp) -> None:
         """Behind what was confirmed, its session has fixed its own inputs as others hold them, or as the default."""
@@ -357,7 +364,8 @@ class Page:
                 session.receive_action(sender, data["action"], data["frame_number"], data["sync_epoch"], self.clock())
             elif event == GONE:
                 self.session.players_gone(data["players"], self.clock())
-            for arrived in self._arrived:
+            # Who is gone the server says itself.
+            for arrived in self._arrived if event != GONE else ():
                 arrived(self, sender, None)
 
         self._when_awake(receive)
@@ -384,7 +392,7 @@ class Page:
     @property
     def published(self) -> Published:
         """What its session published."""
-        return Published(self.rows, self.rewards, self.finals, self.hashes)
+        return Published(self.rows, self.rewards, self.finals, self.hashes, self.stood_in)
 
     def events(self, kind: type) -> list[Any]:
         """All news of one kind."""

@@ -17,6 +17,8 @@ class Published(NamedTuple):
     rewards: list[list[Any]]
     finals: list[bytes | None]
     hashes: list[dict[int, bytes]]
+    stood_in: list[dict[int, str]]
+    """Where another plays a seat from a frame on: what is recorded of it, by frame."""
 
     @property
     def frames(self) -> int:
@@ -38,11 +40,14 @@ class Record:
             page.rewards.append([])
             page.finals.append(None)
             page.hashes.append({})
+            page.stood_in.append({})
         rows = page.rows[frame.episode]
         if frame.frame != len(rows):
             raise AssertionError(f"seat {page.seat} published frame {frame.frame} behind {len(rows)} frames")
         rows.append(frame.actions)
         page.rewards[frame.episode].append(None if frame.result is None else frame.result.rewards)
+        if frame.gone:
+            page.stood_in[frame.episode][frame.frame] = frame.gone
         if frame.digest is not None:
             page.hashes[frame.episode][frame.frame] = frame.digest
 
@@ -56,6 +61,6 @@ class Record:
             del self._page.rows[episode][frames:]
             del self._page.rewards[episode][frames:]
             self._page.finals[episode] = None
-            hashes = self._page.hashes[episode]
-            for frame in [frame for frame in hashes if frame >= frames]:
-                del hashes[frame]
+            for of in (self._page.hashes[episode], self._page.stood_in[episode]):
+                for frame in [frame for frame in of if frame >= frames]:
+                    del of[frame]

@@ -61,6 +61,8 @@ class Server:
         """Whether it knows what a complaint is; False: as a server of another make."""
         self.dropped: list[int] = []
         """Seats that it has dropped."""
+        self.reopens = False
+        """Whether who was dropped may come back, and one of two may be dropped."""
         self._complaints: dict[tuple[int, int], float] = {}
         self._time = time
         self._clients: dict[int, _Client] = {}
@@ -102,12 +104,13 @@ class Server:
     def _complain(self, seat: int, silent: int) -> None:
         """A page does not hear of another one."""
         there = [other for other in self._clients if other not in self.dropped]
-        if silent not in there or len(there) < 3:
+        works = self._clients[silent].works
+        if silent not in there or len(there) < 3 - self.reopens or (len(there) < 3 and works):
             return
         self._complaints[seat, silent] = now = self._time.now
         others = [other for other in there if other != silent]
         agree = sum(now - self._complaints.get((other, silent), -1e9) < COMPLAINT_LASTS for other in others)
-        if self._clients[silent].works and 2 * agree <= len(others):
+        if works and 2 * agree <= len(others):
             return
         self.dropped.append(silent)
         for other in there:
@@ -156,6 +159,14 @@ class Server:
         client.gone += 1
         if not self.away:
             client.socket(True)
+            self._remind(seat)
+
+    def welcome(self, seat: int) -> None:
+        """Another load of a page gets its seat, also that of one who was dropped, where that may come back."""
+        if self.reopens and seat in self.dropped:
+            self.dropped.remove(seat)
+        for pair in [pair for pair in self._complaints if seat in pair]:
+            del self._complaints[pair]
 
     def restart(self, back_after: Sequence[float | None]) -> None:
         """It ends and is there again at once, and remembers no socket; the page of seat i is back after
@@ -214,6 +225,12 @@ class Server:
         """A server is there again, and every page whose line works has its socket back."""
         self.away = False
         self._begin_anew(0.0)
-        for client in self._clients.values():
+        for seat, client in self._clients.items():
             if client.works:
                 client.socket(True)
+                self._remind(seat)
+
+    def _remind(self, seat: int) -> None:
+        """Who was dropped while its socket was away is told when it is back."""
+        if seat in self.dropped:
+            self._pass_on(seat, seat, GONE, {"players": [seat]})

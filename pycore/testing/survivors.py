@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from pycore.session.phases import HOLDING, PLAYING, READYING
+from pycore.session.publication import PLAYER
 from pycore.testing.mesh import Mesh
 from pycore.testing.pages import Page, Watcher
 
@@ -29,6 +32,27 @@ def gone_in(mesh: Mesh, episode: int) -> dict[int, int]:
         seat: frame if episode == last_episode else -1
         for seat, (last_episode, frame) in settled_in(mesh).items() if episode >= last_episode
     }  # fmt: skip
+
+
+def away_in(mesh: Mesh, episode: int) -> dict[int, list[tuple[int, int | None]]]:
+    """By seat of who was gone in an episode, each time the last frame with an action of its own, and the first one when
+    it was back, or None: as anybody's record has it."""
+    marks: dict[int, dict[str, str]] = {}
+    for page in mesh.peers:
+        # What a load before had confirmed is not what was played, perhaps, if nobody was left who knew.
+        for published in [of for of in (*page.published_before, page.published) if of.frames][-1:]:
+            if episode < len(published.stood_in):
+                for frame, text in published.stood_in[episode].items():
+                    marks.setdefault(frame, {}).update(json.loads("{" + text[1:] + "}")["gone"])
+    found: dict[int, list[tuple[int, int | None]]] = {}
+    for frame, players in sorted(marks.items()):
+        for player, what in players.items():
+            spans = found.setdefault(int(player), [])
+            if what == PLAYER:
+                spans[-1] = spans[-1][0], frame
+            else:
+                spans.append((frame - 1, None))
+    return found
 
 
 def not_alike(mesh: Mesh) -> list[str]:

@@ -89,6 +89,10 @@ class Schedule:
     """False: nothing is whole again after `good_after`."""
     adaptive: str = "off"
     """Whether the input delay follows the network, as the settings have it."""
+    loading: float = 0.0
+    """Seconds that a page takes to be loaded again, in which nothing of it is there."""
+    reopens: bool = False
+    """Whether the others play on while somebody is only interrupted."""
     grace: float | None = None
     """After how many seconds the server tells that a socket is gone; None: never."""
 
@@ -300,3 +304,29 @@ def with_reloads(
         times = [begins + 7.0 * number + rng.uniform(0.0, 5.0) for number in range(rng.randint(1, 3))]
         reloads = [(round(when, 2), rng.randrange(count)) for when in times]
     return replace(schedule, reloads=tuple(sorted(reloads)), overlapping=at_once)
+
+
+def with_returns(seed: int, seats: int | None = None) -> Schedule:
+    """The schedule of a seed in which whoever is interrupted is played for, and comes back: pages are loaded again one
+    after the other or at once, freeze, and lose their line, and in every third somebody goes for good."""
+    rng = random.Random(f"returns {seed}")
+    schedule = with_reloads(seed, rng.random() < 0.3, seats, departures=False)
+    more = list(schedule.more)
+    for _ in range(rng.randint(0, 2)):
+        seat, begins = rng.randrange(schedule.seats), rng.uniform(0.5, 12.0)
+        until = begins + rng.uniform(2.5, 9.0)
+        if rng.random() < 0.3:
+            more.append(f"freeze {seat}@{begins:.2f}-{until:.2f}")
+        else:
+            # The line of a page is dead.
+            more += [f"cut {seat}-{other}@{begins:.2f}-{until:.2f}" for other in range(schedule.seats) if other != seat]
+            more.append(f"socket-down {seat}@{begins:.2f}-{until:.2f}")
+    departures: tuple[tuple[float, str, int, int], ...] = ()
+    if rng.random() < 0.33:
+        what = rng.choice(["vanish", "leave", "abort", "stop"])
+        departures = ((round(rng.uniform(3.0, 20.0), 2), what, rng.randrange(schedule.seats), rng.randrange(30)),)
+    return replace(
+        schedule, reopens=True, more=tuple(more), departures=departures, policies=0, reactions=(),
+        steps=max(schedule.steps, rng.choice([200, 400, 700])), good_after=22.0,
+        grace=rng.choice([None, None, 8.0]), loading=round(rng.choice([0.0, rng.uniform(1.0, 7.0)]), 2),
+    )  # fmt: skip

@@ -34,6 +34,8 @@ def faults(net: Net, schedule: Schedule) -> list[str]:
         alone = any(page.seat in of.session.gone for of in net.peers)
         if page.session.contradictions or (page.session.malformed and not alone and not strangers):
             wrong.append(f"seat {page.seat}: contradictions or malformed packets")
+    if schedule.reopens:
+        return wrong + _reopened(net, schedule)
     wrong += _departed(net, schedule) if schedule.departures else _stayed(net, schedule)
     return wrong
 
@@ -62,7 +64,7 @@ def _truth(net: Net, episode: int, stop: int | None = None) -> Truth:
     return ground_truth(
         walk, net.settings, codec, inputs, episode, stop,
         policies=policies, seed=schedule.seed, input_delays=net.input_delays(episode),
-        gone=survivors.gone_in(net, episode),
+        gone=(survivors.away_in if schedule.reopens else survivors.gone_in)(net, episode),
         stand_in=None if net.settings.stand_in is None else Bot(schedule.wide),
     )  # fmt: skip
 
@@ -194,6 +196,37 @@ def _departed(net: Net, schedule: Schedule) -> list[str]:
     return wrong
 
 
+# -- whoever is interrupted is played for --------------------------------------------------------------------------
+
+WHO_CAME_BACK_TOO_LATE = frozenset(("dropped", "no_return", "returned", "partition"))
+
+
+def _reopened(net: Net, schedule: Schedule) -> list[str]:
+    """What is published is a beginning of the truth; who comes to the end has all of it, and somebody does."""
+    wrong = survivors.not_alike(net) + net.holding.lost(net)
+    if net.now > patience(schedule):
+        wrong.append(f"over only after {net.now:.1f} s, {patience(schedule):.1f} granted")
+    reasons = {page.seat: page.session.reason for page in net.peers if not page.absent}
+    granted = REASONS | WHO_CAME_BACK_TOO_LATE
+    wrong += [f"seat {seat} ended with {reason!r}" for seat, reason in reasons.items() if reason not in granted]
+    there_all_along = not all(page.loads for page in net.peers)
+    if not schedule.departures and not net.server.told and there_all_along and "complete" not in reasons.values():
+        wrong.append(f"nobody came to the end: {reasons}")
+    for page in net.peers:
+        for load, published in enumerate([*(page.published_before if _known(net) else ()), page.published]):
+            for episode in range(len(published.rows)):
+                wrong += _prefix(net, page, published, episode, f"seat {page.seat}, load {load}")
+    there = [page for page in net.peers if page.session.reason == "complete"]
+    if len({tuple(page.session.ended) for page in there}) > 1:
+        wrong.append(f"who came to the end have {[page.session.ended for page in there]}")
+    for episode in range(schedule.episodes):
+        # Who was away at the end of an episode has a beginning of it.
+        wholes = {_wholes(page)[episode] for page in there} - {None}
+        if len(wholes) > 1:
+            wrong.append(f"episode {episode} ended in {wholes}")
+    return wrong
+
+
 def of_all_loads(page: Page) -> list[list[list[tuple[bytes, ...]]]]:
     """The rows that each load of a page published, by episode; without a return they are sessions of their own."""
     return [*[of.rows for of in page.published_before if page.session.load], page.rows]
@@ -228,6 +261,15 @@ def _prefix(net: Net, page: Page, published: Published, episode: int, whose: str
 # -- what happened ------------------------------------------------------------------------------------------------
 
 
+def _opened(net: Net) -> int:
+    """How often a seat was a player's again."""
+    back = [
+        [of for spans in survivors.away_in(net, episode).values() for of in spans if of[1] is not None]
+        for episode in range(net.schedule.episodes)
+    ]  # fmt: skip
+    return sum(map(len, back)) if net.schedule.reopens else 0
+
+
 class Tally:
     """Counts over all examples of a property what really happened in them."""
 
@@ -250,6 +292,8 @@ class Tally:
             "caught up in the middle of an episode": any(
                 event.frames > 0 for page in net.peers for event in page.events(CaughtUp)
             ),
+            "open again": bool(opened := _opened(net)),
+            "open again, twice": opened > 1,
             "two were on the way back at once": net.standing.most_on_the_way > 1,
             "rollback": any(core_view.rollbacks(page.session) for page in net.peers),
             "stall": any(page.session.stalls for page in net.peers),
@@ -276,6 +320,7 @@ class Tally:
         self.amounts.update(
             {
                 "frames": sum(core_view.total_frames(page.session) for page in net.peers),
+                "seats open again": _opened(net),
                 "rollbacks": sum(core_view.rollbacks(page.session) for page in net.peers),
                 "re-simulated frames": sum(core_view.resimulated(page.session) for page in net.peers),
                 "frames of run-ups": sum(core_view.run_up(page.session) for page in net.peers),

@@ -1,7 +1,8 @@
 """Thousands of random schedules under all laws: ``python -m tests.property.long --schedules 10000``.
 
 In one of four everybody stays, in one somebody goes, in one pages are loaded again one after the other, in one all but
-one at once; in every second of these two somebody goes besides. A schedule is its number: a violation is run again
+one at once; in every second of these two somebody goes besides. With ``--returns`` whoever is interrupted is played for
+in every schedule, and comes back (`on_interrupt`). A schedule is its number: a violation is run again
 alone with ``--from N --schedules 1``. With ``--state FILE`` a run that was interrupted goes on where it was, with what
 it counted, as long as neither the core nor the laws have changed since. Exit status 1 at any violation, 2 if it was
 stopped before the last schedule.
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing import Schedule, seeded, with_reloads  # noqa: E402
+from drawing import Schedule, seeded, with_reloads, with_returns  # noqa: E402
 from laws import Tally, faults  # noqa: E402
 from networks import play  # noqa: E402
 
@@ -44,8 +45,14 @@ class Found(NamedTuple):
     seconds: float
 
 
+RETURNS = 1 << 32
+"""From this number on whoever is interrupted is played for."""
+
+
 def schedule_of(number: int) -> Schedule:
     """The schedule with a number: everybody stays, somebody goes, a page is loaded again, or all pages but one are."""
+    if number >= RETURNS:
+        return with_returns(number - RETURNS)
     family = number % 4
     if family > 1:
         return with_reloads(number, at_once=family == 3, departures=number % 8 > 5)
@@ -173,12 +180,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.property.long", description=__doc__)
     parser.add_argument("--schedules", type=int, default=10_000, metavar="N", help="how many, with those of the state")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="number of the first schedule")
+    parser.add_argument("--returns", action="store_true", help="who is interrupted is played for, and comes back")
     parser.add_argument("--seconds", type=float, default=None, metavar="S", help="stop after so many seconds")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--state", type=Path, default=None, metavar="FILE", help="where to go on, and what was counted")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write what happened there")
     given = parser.parse_args(argv)
 
+    given.first += RETURNS if given.returns else 0
     state = State(given.first, given.state)
     end = given.first + given.schedules
     parts = [range(at, min(at + AT_ONCE, end)) for at in range(state.next, end, AT_ONCE)]

@@ -99,6 +99,8 @@ def settings_of(schedule: Schedule) -> Settings:
 
 def after_a_drop(schedule: Schedule) -> dict[str, Any]:
     """What follows a drop: in every fourth schedule a policy plays on, with a reaction time or without."""
+    if schedule.reopens:
+        return {"on_drop": "default_action", "on_interrupt": "default_action"}
     on_drop = ("end", "default_action", "end", "policy")[schedule.seed % 4]
     if on_drop != "policy":
         return {"on_drop": on_drop}
@@ -215,6 +217,20 @@ def load_again(net: Net, seat: int, overlapping: bool) -> None:
     """A page is loaded again, but for `overlapping` only once nobody is on the way back any more."""
     if not overlapping and any(page.session.catching_up for page in net.peers):
         net.at(net.now + 1.0, lambda: load_again(net, seat, overlapping))
+    elif not net.peers[seat].over and net.schedule.loading:
+        # It takes so long that the others have noticed, perhaps.
+        net.to_come.add(seat)
+        net.peers[seat].leave(channels_close_after=0.2, server_sees_after=0.2)
+
+        def loaded() -> None:
+            net.to_come.discard(seat)
+            if any(told == seat for _, told in net.server.told):
+                # Its seat is nobody's any more.
+                return
+            net.peers[seat].gone = False
+            net.happens.add(Happening(what="reload", seats=(seat,), begins=net.now))
+
+        net.at(net.now + net.schedule.loading, loaded)
     elif not net.peers[seat].over:
         net.happens.add(Happening(what="reload", seats=(seat,), begins=net.now))
 
@@ -238,7 +254,7 @@ def build(
     net = Net(schedule, simulation, watchers)
     net.server.passes_epoch = schedule.pass_epoch
     net.server.grace = schedule.grace
-    net.news.must_end = bool(schedule.departures)
+    net.news.must_end = bool(schedule.departures) or schedule.reopens
     net.news.jumps = sum(what == "clock" for _, what, *_ in schedule.happenings)
     for way in net.network.ways.values():
         way.duplicates = schedule.duplicates
@@ -270,7 +286,7 @@ def patience(schedule: Schedule) -> float:
     # frames in each round trip through the server.
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
     # Or the others go on without who went.
-    found = found or (schedule.seats > 2 and of.on_drop != "end")
+    found = found or (schedule.seats > 2 and of.on_drop != "end") or schedule.reopens
     # Or who was loaded again plays on with them.
     found = found or any(what == "load again" for _, what, *_ in schedule.departures)
     played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0

@@ -1,6 +1,6 @@
 """A model of how a seat becomes a person's again while the others play on, small enough to be explored whole.
 
-It is the design of a part that is not built yet (docs/adr/0023-reopening.md), and explored before it is. It begins
+The design of `pycore.session.comings` (docs/adr/0023-reopening.md), explored before it was built. It begins
 where `settling` ends: one player, the last one, was interrupted, all survivors have settled on it, and its seat has its
 default action. It comes back, goes again, and one of the survivors may go meanwhile, too; words come late, again, or
 never.

@@ -5,19 +5,21 @@ is confirmed there, what is held of the returner's own seats beyond that, who is
 PAST, from whoever is asked for all of it, and the last frames from each: encoded actions of one seat, of frames in a
 row.
 
-    ACCOUNT [returning, episode, open, confirmed, hashed, stop, delays, ended, gone, settled, held]
+    ACCOUNT [returning, episode, open, confirmed, hashed, stop, delays, ended, gone, settled, held, backs, marks]
     PAST    [episode, seat, first frame, count, the actions]
 
 Who is `returning` itself has nothing to tell but that: it takes nothing of an earlier load of the other's page any
 more. `delays`: by episode that began, or begins next, a list by seat. `ended`: [frames, reason] each. `gone`: [number,
 cause, episode or None, [[seat, frame], …]] each. `settled`: [seat, frame] for each seat of somebody gone, the last
 frame of this episode with an action of its own, or up to which its actions are held. `held`: [seat, [[frame, action],
-…]] for each of the returner's seats. All PAST of an episode comes behind its ACCOUNT, since a stream keeps its order.
+…]] for each of the returner's seats. `backs`: whoever was gone and came back, as in GONE. `marks`: [frame, player,
+what] where another plays a seat from a confirmed frame on. All PAST of an episode comes behind its ACCOUNT, since a
+stream keeps its order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from pycore.errors import DecodeError, PycoreError
@@ -25,6 +27,7 @@ from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.seats import Seat
 from pycore.session.messages.message import ACCOUNT, PAST
+from pycore.session.settling import NOBODY, Back
 from pycore.values import canonical
 
 ACCOUNT_BYTES: Final = 1 << 18
@@ -60,6 +63,8 @@ class Account(Named):
     gone: list[Absent]
     settled: dict[int, int]
     held: dict[int, dict[int, bytes]]
+    backs: Mapping[int, Back] = NOBODY
+    marks: Sequence[tuple[int, str, str]] = ()
 
 
 class Piece(Named):
@@ -145,6 +150,8 @@ def encode_account(account: Account) -> bytes:
         [[one.number, one.cause, one.episode, sorted(one.frames.items())] for one in account.gone],
         sorted(account.settled.items()),
         [[seat, sorted(held.items())] for seat, held in sorted(account.held.items())],
+        [[number, *back] for number, back in sorted(account.backs.items())],
+        [list(mark) for mark in account.marks],
     ])  # fmt: skip
 
 
@@ -152,7 +159,7 @@ def decode_account(payload: bytes, seats: Sequence[Seat], peers: int) -> Account
     """What a ACCOUNT message says, every number of it looked at. Raises DecodeError."""
     try:
         values = canonical.decode(payload)
-        returning, episode, opened, confirmed, hashed, stop, delays, ended, gone, settled, held = values
+        returning, episode, opened, confirmed, hashed, stop, delays, ended, gone, settled, held, backs, marks = values
         count = len(seats)
         account = Account(
             bool(returning), _number(episode, 0, 255), bool(opened), _number(confirmed, -1), _number(hashed, 0),
@@ -173,6 +180,8 @@ def decode_account(payload: bytes, seats: Sequence[Seat], peers: int) -> Account
                 }
                 for seat, inputs in held
             },
+            {_number(number, 0, peers - 1): _back(of) for number, *of in backs},
+            tuple([(_number(frame, 0), str(player), str(what)[:40]) for frame, player, what in marks]),
         )  # fmt: skip
     except (TypeError, ValueError, IndexError, PycoreError) as error:
         raise DecodeError(f"ACCOUNT that cannot be read: {error}") from None
@@ -212,6 +221,14 @@ def _number(value: Any, least: int, most: int = MOST_FRAMES) -> int:
 
 def _by_seat(pairs: Any, seats: int) -> dict[int, int]:
     return {_number(seat, 0, seats - 1): _number(frame, -1) for seat, frame in pairs}
+
+
+def _back(of: Any) -> Back:
+    changes, load, incarnation, episode, settled, frame = of
+    return Back(
+        _number(changes, 2, 255), _number(load, 1, 255), _number(incarnation, 0, (1 << 32) - 1),
+        _number(episode, 0, 255), _number(settled, -1), _number(frame, 0),
+    )  # fmt: skip
 
 
 def _action(seat: Seat, encoded: Any) -> bytes:

@@ -2,7 +2,9 @@
 
     u8 0 | u8 marks | u8 episode | u16 not heard | u16 gone | u16 ready | u8 why, for each who is gone, by number |
            for each seat of theirs, ascending: i32 frame up to which its inputs are held, -1: it gave none |
-           u8 n, then n bytes: those beyond, the next frame in the lowest bit
+           u8 n, then n bytes: those beyond, the next frame in the lowest bit |
+           only where somebody ever came back, for each of them: u8 number | u8 changes | u8 load | u32 incarnation |
+           u8 episode | i32 last frame with an action of its own before | u32 frame from which on its seat is open
     u8 1 | u8 episode | u8 peer | a READY that this peer, which is gone, said for the episode
 
 The three sets have a bit for each peer, by number; `ready` is whose READY of the episode the sender has. Marks:
@@ -13,6 +15,7 @@ of me". It rides until both sides have settled and know it of each other; then w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Final, Protocol
 
 from pycore.errors import DecodeError
@@ -20,7 +23,7 @@ from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.episode import Episode
 from pycore.session.roster import Roster
-from pycore.session.settling import Held, Word
+from pycore.session.settling import Back, Held, Word
 from pycore.session.topics import ready
 from pycore.session.topics.topic import GONE, Arrival, fixed_size
 from pycore.wire.datagram import VERSION
@@ -36,6 +39,7 @@ _HEAD: Final = 9
 _READY_HEAD: Final = 3
 BEYOND_BYTES: Final = 64
 """Frames beyond a hole: no ring of frames has more."""
+_BACK: Final = Struct(">BBBIBiI")
 NOT_OPEN: Final = 4096
 """Frames of an episode that has not begun here: more than a window and the longest input delays."""
 
@@ -84,11 +88,21 @@ class Gone:
         word, unheard, _wants = self._read(payload)
         if (unheard | word.gone | word.ready) & ~self._peers or word.ready & ~word.gone:
             raise DecodeError("a GONE block names peers that there are not")
+        for number, back in word.backs.items():
+            if len(self._roster.seats_of.get(number, ())) != 1 or back.changes < 2:
+                raise DecodeError("a GONE block names somebody who came back and never was here")
+            if (back.changes ^ word.gone >> number) & 1:
+                raise DecodeError("a GONE block names somebody who is gone and is not")
         ahead = (word.episode - self._episode.number) & 0xFF
         if ahead <= 1:
             # Of an episode that is not open here nobody has more frames than can be reached without us.
             reached = self._timeline.frames.reached
             opened = reached if self._episode.open and not ahead else max(NOT_OPEN, reached)
+            # Who comes back may be named a frame that lies as far ahead as anybody plays on without it.
+            furthest = opened + self._timeline.frames.size
+            if any(back.frame > furthest for back in word.backs.values() if back.episode == word.episode):
+                raise DecodeError(f"a seat that is open from a frame on that lies beyond {furthest}")
+            opened = max([opened, *[back.frame for back in word.backs.values() if back.episode == word.episode]])
             for seat, held in word.held.items():
                 if held.mark + held.beyond.bit_length() > opened:
                     raise DecodeError(f"inputs of seat {seat} that nobody can have given while {opened} is the last")
@@ -108,6 +122,8 @@ class Gone:
             held = word.held[seat]
             beyond = held.beyond.to_bytes((held.beyond.bit_length() + 7) // 8, "little")
             parts += [held.mark.to_bytes(4, "big", signed=True), bytes((len(beyond),)), beyond]
+        for number, back in sorted(word.backs.items()):
+            parts.append(_BACK.pack(number, back.changes & 0xFF, *back[1:]))
         return (b"".join(parts),)
 
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
@@ -140,9 +156,10 @@ class Gone:
                 raise DecodeError("a GONE block is cut off, or has frames that there are not")
             held[seat] = Held(mark, int.from_bytes(payload[at : at + size], "little"))
             at += size
-        if at != len(payload):
+        if (len(payload) - at) % _BACK.size:
             raise DecodeError(f"{len(payload) - at} bytes behind the end of a GONE block")
-        word = Word(gone, payload[2], held, held_ready, bool(marks & SETTLED), bool(marks & KNOWS))
+        backs = {number: Back(*of) for number, *of in _BACK.iter_unpack(payload[at:])}
+        word = Word(gone, payload[2], held, held_ready, bool(marks & SETTLED), bool(marks & KNOWS), backs)
         return word, unheard, bool(marks & WANTS)
 
 

@@ -230,6 +230,12 @@ class Hashes:
             link.speak(self.bit)
             if difference is not None:
                 self._differs(link, covered.episode, frame, *difference)
+        if len(self._links) < len(self._of):
+            # Who is gone may come back, and compares what was hashed meanwhile.
+            there = {link.peer.number for link in self._links}
+            for number, exchange in self._of.items():
+                if number not in there:
+                    exchange.own(frame, digest)
         self._release(frame)
 
     def _differs(self, link: Link, episode: int, frame: int, own: bytes, theirs: bytes) -> None:

@@ -23,8 +23,11 @@ KNOWN: Final = 1
 REASONS: Final = (
     "", "complete", "stop", "player_left", "desync", "dropped", "returned", "aborted", "no_progress", "ready_timeout",
     "p2p_timeout", "version", "config", "initial_state", "decode", "error", "partition", "no_return",
+    "again",
 )  # fmt: skip
-"""Codes of reasons; the position is the number that travels. A code of the caller's own travels as `aborted`."""
+"""Codes of reasons; the position is the number that travels. A code of the caller's own travels as `aborted`; `again`
+is no end: the page loads itself again, and comes back."""
+AGAIN: Final = REASONS.index("again")
 
 
 def number_of(reason: str) -> int:
@@ -92,6 +95,8 @@ class Over:
     def take(self, link: Link, payload: bytes, arrival: Arrival) -> None:
         """The peer will step nothing more. Who does not know of us is answered."""
         number = payload[1]
+        if number == AGAIN:
+            return
         link.peer.said_over(REASONS[number] if number < len(REASONS) else "aborted")
         if not payload[0] & KNOWN:
             link.ask_flush()

@@ -1,7 +1,7 @@
 """READY: nobody steps frame 0 before everybody has said it and all agree.
 
     u8 protocol | u8 bit 0: I have yours | u32 incarnation | 8 bytes hash of the initial state
-    u8 seats, then u8 each: the input delay that is proposed for the episode to come
+    u8 seats, then u8 each: the input delay that is proposed for the episode to come, 255: none is
     for each name of the agreed configuration: u8 length, name, 4 bytes digest of its value,
     u8 length and text of the value, empty beyond 12 bytes
 
@@ -26,6 +26,8 @@ from pycore.wire.datagram import VERSION
 
 INITIAL_STATE: Final = "initial_state"
 LIMIT: Final = 1024
+NOTHING: Final = 255
+"""Proposes no input delay: the others may have played on, and not all of them hear this ready in time."""
 HEARD: Final = 1
 """Mark: I have your ready for this episode."""
 _DIGEST_BYTES: Final = 4
