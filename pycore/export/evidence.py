@@ -260,6 +260,13 @@ def _judge_drops(of: Evidence) -> None:
             last = f"its last action is of frame {frame}" if frame != -1 else "it did nothing"
             of.lacks.append(f"player {gone} was gone ({causes}): {last} in episode {episode}")
             _judge_stand_in(of, gone, episode, frame)
+    for player, times in ({} if of.agreement is None else of.agreement.away).items():
+        for away in times:
+            assert away.back is not None
+            of.lacks.append(
+                f"player {player} was away: from frame {away.frame} of episode {away.episode} to {away.back[1]} of "
+                f"episode {away.back[0]} its seat was played by {away.what}"
+            )
     recorded = {} if of.agreement is None else of.agreement.gone
     for gone in recorded.keys() - dropped.keys():
         stood = recorded[gone]

@@ -9,6 +9,7 @@ from pycore.export.evidence import Evidence
 from pycore.export.seen import Seen
 from pycore.records.agreement import Held
 from pycore.records.reader import RecordedEnd, RecordedFrame
+from pycore.session.publication import PLAYER
 from pycore.values.sums import plus
 
 if TYPE_CHECKING:
@@ -238,8 +239,10 @@ def frames(game: Game) -> Iterator[FrameRow]:
         if item.frame == 0:
             gone = {}
         if item.gone:
-            gone |= item.stand_ins
-            game.stood_in |= {(item.episode, player): item.frame for player in item.stand_ins}
+            gone = {player: what for player, what in {**gone, **item.stand_ins}.items() if what != PLAYER}
+            for player in item.stand_ins:
+                if player in gone:
+                    game.stood_in.setdefault((item.episode, player), item.frame)
         values = item.values
         rewards, infos = values.get("rewards", {}), values.get("infos", {})
         agents = players

@@ -7,13 +7,16 @@ by side, one line of each at a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import UsageError
 from pycore.records.reader import Reading, RecordedEnd, RecordedFrame
 from pycore.records.replay import Field, differing, shown
+from pycore.session.publication import PLAYER
 
+LONGEST_DELAY: Final = 60
+"""In the first frames of an episode, as many as inputs are delayed, nobody plays yet, and nobody is called gone."""
 SAME: Final = ("game_id", "seed", "players", "environment", "configuration", "pycore")
 """What the first lines of one game's records have alike; where one differs, they are of two games."""
 
@@ -73,6 +76,8 @@ class StoodIn(NamedTuple):
     frame: int
     what: str
     """`default_action` or `policy`."""
+    back: tuple[int, int] | None = None
+    """Episode and frame from which on that player played again; None: it never did."""
 
 
 class Agreement(NamedTuple):
@@ -83,7 +88,9 @@ class Agreement(NamedTuple):
     """By the name of the record."""
     parting: Parting | None
     gone: dict[str, StoodIn]
-    """Where something was first played in the place of who was gone, by player."""
+    """From where on something was played in the place of who was gone to the end, by player."""
+    away: dict[str, list[StoodIn]]
+    """The same of who came back, each time."""
     delays: list[list[int]]
     """The input delays of each episode, by seat; older records do not have them."""
 
@@ -105,33 +112,83 @@ def agree(readings: Mapping[str, Reading]) -> Agreement:
     Raises RecordError for what cannot be read, NotOneGame for a record of another game.
     """
     same_game(readings)
-    running = {name: iter(reading) for name, reading in readings.items()}
     parting: Parting | None = None
-    gone: dict[str, StoodIn] = {}
+    absences = Absences()
     delays: list[list[int]] = []
-    line = 1
-    while running:
-        line += 1
-        items: dict[str, RecordedFrame | RecordedEnd] = {}
-        for name in tuple(running):
+    for line, items in enumerate(side_by_side(readings), 2):
+        if parting is None and len(items) > 1:
+            parting = _parting(line, items)
+        for item in items.values():
+            if isinstance(item, RecordedFrame):
+                absences.see(item)
+            if isinstance(item, RecordedFrame) and item.delays and item.episode == len(delays):
+                delays.append(item.values["delays"])
+    absences.end()
+    held = {
+        name: Held(sum(reading.lengths), tuple(reading.lengths), tuple(reading.ended))
+        for name, reading in readings.items()
+    }
+    return Agreement(next(iter(readings.values())).header, held, parting, absences.gone, absences.away, delays)
+
+
+def side_by_side(readings: Mapping[str, Reading]) -> Iterator[dict[str, RecordedFrame | RecordedEnd]]:
+    """What the records have at each place, by name: usually a line of each. Who was away, and came back to a later
+    episode, has nothing of the rest of the one before."""
+    running = {name: iter(reading) for name, reading in readings.items()}
+    items: dict[str, RecordedFrame | RecordedEnd] = {}
+    while True:
+        for name in [name for name in running if name not in items]:
             item = next(running[name], None)
             if item is None:
                 del running[name]
             else:
                 items[name] = item
-        if parting is None and len(items) > 1:
-            parting = _parting(line, items)
-        for item in items.values():
-            if isinstance(item, RecordedFrame) and item.gone:
-                for player, what in item.stand_ins.items():
-                    gone.setdefault(player, StoodIn(item.episode, item.frame, what))
-            if isinstance(item, RecordedFrame) and item.delays and item.episode == len(delays):
-                delays.append(item.values["delays"])
-    held = {
-        name: Held(sum(reading.lengths), tuple(reading.lengths), tuple(reading.ended))
-        for name, reading in readings.items()
-    }
-    return Agreement(next(iter(readings.values())).header, held, parting, gone, delays)
+        if not items:
+            return
+        first = min(map(_place, items.values()))
+        here = {name: items.pop(name) for name in tuple(readings) if name in items and _place(items[name]) == first}
+        yield here
+
+
+class Absences:
+    """Who was gone, and who came back, as the frames of records say it."""
+
+    def __init__(self) -> None:
+        self.gone: dict[str, StoodIn] = {}
+        self.away: dict[str, list[StoodIn]] = {}
+        self._before: dict[str, StoodIn] = {}
+        """Who was gone at the end of the episode before: it says so again where it still is."""
+        self._place = -1, 0
+
+    def see(self, frame: RecordedFrame) -> None:
+        """The next frame, or the same one again."""
+        if frame.episode > self._place[0]:
+            self._begin(frame.episode)
+        new = (frame.episode, frame.frame) > self._place
+        self._place = max(self._place, (frame.episode, frame.frame))
+        for player, what in frame.stand_ins.items() if new else ():
+            if what != PLAYER:
+                here = StoodIn(frame.episode, frame.frame, what)
+                self.gone.setdefault(player, self._before.pop(player, here))
+            elif player in self.gone:
+                self._back(player, self.gone.pop(player), (frame.episode, frame.frame))
+
+    def end(self) -> None:
+        """There is no more frame."""
+        for player, stood in self._before.items():
+            if self._place[1] > LONGEST_DELAY:
+                self._back(player, stood, (self._place[0], 0))
+            else:
+                self.gone.setdefault(player, stood)
+
+    def _begin(self, episode: int) -> None:
+        # Who was not gone any more in the last episode was back at its beginning.
+        for player, stood in self._before.items():
+            self._back(player, stood, (self._place[0], 0))
+        self._before, self.gone = self.gone, {}
+
+    def _back(self, player: str, stood: StoodIn, place: tuple[int, int]) -> None:
+        self.away.setdefault(player, []).append(stood._replace(back=place))
 
 
 def same_game(readings: Mapping[str, Reading]) -> None:

@@ -14,14 +14,14 @@ from typing import Any, Final, NamedTuple
 
 from pycore.errors import PycoreError
 from pycore.records.trajectory import VERSION
-from pycore.session.publication import delays_text, gone_text
+from pycore.session.publication import PLAYER, delays_text, gone_text
 from pycore.values.json import list_json, to_json
 
 RESULTS: Final = ("infos", "rewards", "terminations", "truncations")
 """What a step gave, by agent; a simulation that gives nothing has none of them."""
 ALLOWED: Final = frozenset((*RESULTS, "actions", "delays", "episode", "frame", "gone", "hash"))
-STAND_INS: Final = ("default_action", "policy")
-"""What may play in the place of a player who is gone."""
+STAND_INS: Final = ("default_action", "policy", PLAYER)
+"""What may play in the place of a player who is gone; or that player again, who came back."""
 
 SPELLING: Final = "not spelled as records are, so it was edited or converted"
 
@@ -140,9 +140,10 @@ class Reading:
 
     def _frame(self, text: str, value: dict[str, Any]) -> RecordedFrame:
         lengths = self.lengths
-        if value.get("episode") == len(lengths) and value.get("frame") == 0:
-            lengths.append(0)
-            self.ended.append(False)
+        missed = self._missed(value.get("episode")) if value.get("frame") == 0 else None
+        if missed is not None:
+            lengths += [0] * (missed + 1)
+            self.ended += [False] * (missed + 1)
         episode = len(lengths) - 1
         if not lengths or self.ended[-1] or value.get("episode") != episode or value.get("frame") != lengths[-1]:
             raise self._refused(f"frame {value.get('frame')} of episode {value.get('episode')}, not {self._expected()}")
@@ -169,6 +170,16 @@ class Reading:
                     raise self._refused(f"a frame whose {name} are no object")
         lengths[-1] += 1
         return RecordedFrame(frame, actions, digest, results, value, episode, text, delays, gone)
+
+    def _missed(self, episode: Any) -> int | None:
+        """How many episodes lie between this one and those before it; None: it does not come behind them. Only who was
+        away, and came back to a later one, has none of one."""
+        after = len(self.lengths)
+        if type(episode) is not int or episode < after:
+            return None
+        configured = self.header.get("configuration")
+        comes_back = isinstance(configured, dict) and "on_interrupt" in configured and after > 0
+        return episode - after if comes_back or episode == after else None
 
     def _delays(self, value: dict[str, Any], frame: int, seats: int) -> str:
         """The input delays of an episode, as its first line spells them."""
