@@ -21,7 +21,7 @@ from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
 from pycore.bridge.refusals import Refusals
-from pycore.bridge.returns import Returns
+from pycore.bridge.returns import Returns, again
 from pycore.bridge.seats import looks_of, who_left
 from pycore.bridge.sent import Sent
 from pycore.bridge.stores import Stores
@@ -312,7 +312,7 @@ class Bridge:
             self.log("\n".join(lines), level)
 
     def _put_event(self, event: News) -> None:
-        news = {"news": event.news, **event.as_dict()}
+        news = {"news": event.news, **event.as_dict(), **again(event, self.session)}
         if (seat := news.pop("seat", None)) is not None:
             news["player"] = self.session.players[seat]
         self.tell(news)

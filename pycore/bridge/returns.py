@@ -10,10 +10,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pycore.bridge.stores import Stores
-from pycore.events import CaughtUp, News, Returned
+from pycore.events import CaughtUp, News, Returned, SessionEnded
 from pycore.session.session import Session
 
 TOLD: Final = ("player_gone", "player_away", "player_back")
+
+
+def again(event: News, session: Session) -> dict[str, bool]:
+    """What the end of a session says besides where the others play on: this page comes back as another load of itself,
+    which it begins at once."""
+    ends = isinstance(event, SessionEnded) and event.reason == "dropped"
+    return {"again": True} if ends and session.settings.reopens else {}
 
 
 class Returns:

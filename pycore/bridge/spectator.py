@@ -18,6 +18,7 @@ from pycore.bridge.view import Pictures
 from pycore.envs import ParallelEnvAdapter
 from pycore.records.reader import Reading, RecordedEnd, RecordedFrame
 from pycore.records.replay import Replay
+from pycore.session.publication import PLAYER
 from pycore.settings import Settings
 from pycore.values.json import to_json
 
@@ -110,7 +111,8 @@ class Spectator:
         self._totals.append(totals)
         frame = len(self._actions)
         if item.stand_ins:
-            self._gone.append((frame, {**(self._gone[-1][1] if self._gone else {}), **item.stand_ins}))
+            now = {**(self._gone[-1][1] if self._gone else {}), **item.stand_ins}
+            self._gone.append((frame, {player: what for player, what in now.items() if what != PLAYER}))
         if frame == 1 or frame % self._every == 0:
             self._states[frame] = self._simulation.save()
             if len(self._states) > KEPT:

@@ -140,6 +140,9 @@ class View:
     def _player(self, seat: int) -> dict[str, Any]:
         session = self._session
         entry: dict[str, Any] = {"id": session.players[seat], "you": seat == session.me, **self._looks[seat]}
+        if seat in session.timeline.frames.opens:
+            # It was played for, and is its player's again in a moment.
+            entry["opens"] = True
         if str(session.players[seat]) in session.settings.policies:
             entry["policy"] = True
         elif seat != session.me:
@@ -151,6 +154,7 @@ class View:
             entry["hidden"] = bool(link.hidden)
             entry["interrupted"] = session.is_interrupted(seat)
             entry["gone"] = seat in session.gone
+            entry["may_return"] = seat in session.gone and session.gone[seat].may_return
             entry["failed"] = link.peer.reason == "error"
             entry["connection_type"] = session.kinds.of(seat)
         return entry

@@ -12,6 +12,8 @@ Invariants:
   once, behind its last input. Nothing of it is passed on afterwards.
 - Of three and more a seat is dropped, in the order in which the others complain of its silence, when its socket is away
   or more than half of the others complain. Two never drop each other.
+- Where a study lets the others play on while somebody is only interrupted, that one is dropped at once, also of two,
+  and its seat kept for another load of its page. Until then nobody is dropped by its word, so that one alone plays on.
 - A room that another process had is taken up with nobody in it: everybody is told that the others are away, until they
   are there. What waited in that process is lost; of who was gone all are told anew.
 - The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
@@ -30,6 +32,7 @@ from pycore.relay.outcomes import FAILED
 from pycore.relay.outgoing import Outgoing
 from pycore.relay.payloads import Action, Signal
 from pycore.relay.seats import PlayerId, Seat, pseudonym
+from pycore.settings import ON_INTERRUPT
 
 COMPLAINT_S = 5.0
 """How long a complaint counts; a page that still does not hear somebody complains every second."""
@@ -72,6 +75,11 @@ class Room:
     inputs_relayed: int = 0
     signals_relayed: dict[str, int] = field(default_factory=dict)
     refused: int = 0
+
+    @property
+    def reopens(self) -> bool:
+        """Whether the others play on while somebody is only interrupted."""
+        return bool(self.settings.get("on_interrupt", ON_INTERRUPT[0]) != ON_INTERRUPT[0])
 
     @property
     def over(self) -> bool:
@@ -187,8 +195,7 @@ class Room:
             "game_id": self.game_id,
             "payload": signal.payload,
         }
-        out = self._to(target, "webrtc_signal", data)
-        return [] if out is None else [out]
+        return [item for item in (self._to(target, "webrtc_signal", data),) if item is not None]
 
     def bind(self, seat: Seat, sid: str, now: float) -> list[Outgoing]:
         """Give a seat a new socket of the same page, and with it everything that waited for it."""
@@ -209,6 +216,8 @@ class Room:
         seat.mailbox.empty()
         seat.loads += 1
         seat.page = page
+        if not seat.gone:
+            seat.farewell = None
         seat.complaints.clear()
         self._changed = True
         out = self._beginning(seat, turn)
@@ -281,21 +290,28 @@ class Room:
             raise Refused(
                 "unknown_target", f"player {player!r} is {'nobody in this game' if target is None else 'you'}"
             )
-        there = [other for other in self.seats if not other.gone]
-        if target.gone or len(there) < 3:
+        if seat.interrupted and seat.farewell is not None:
+            # It was dropped itself, and has not heard of it.
+            return [item for item in (self._to(seat, *seat.farewell),) if item is not None]
+        there = [other for other in self.seats if not other.gone and not other.interrupted]
+        away = target.away_since(now) is not None
+        if target not in there or len(there) < (2 if self.reopens and away else 3):
             return []
         target.complaints[seat.player] = now
         others = [other for other in there if other is not target]
         agree = sum(now - target.complaints.get(other.player, -1e9) < COMPLAINT_S for other in others)
-        if target.sid is not None and 2 * agree <= len(others):
+        if (not away if self.reopens else target.sid is not None) and 2 * agree <= len(others):
             return []
-        until = self.kept_until(target, now) if self.return_within else None
+        until = self.kept_until(target, now) if self.return_within and not self.reopens else None
         if until is not None and now < until:
             return []
         self.drops += 1
         gone = {"game_id": self.game_id, "round": self.drops, "players": [target.player]}
         out = [item for item in (self._to(other, "player_gone", gone) for other in there) if item is not None]
-        self._end_seat(target, ("player_gone", gone), now, wall)
+        if self.reopens:
+            target.farewell = "player_gone", gone
+        else:
+            self._end_seat(target, ("player_gone", gone), now, wall)
         return out
 
     def _end_seat(self, seat: Seat, farewell: tuple[str, dict[str, Any]], now: float, wall: float) -> None:

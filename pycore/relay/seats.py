@@ -90,6 +90,11 @@ class Seat:
     heard_at: float | None = None
     """When an event of its page came last."""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether the others play on without it, and it may come back."""
+        return self.farewell is not None and not self.gone
+
     def away_since(self, now: float) -> float | None:
         """Since when it has no socket, or one that says nothing; None: it has one."""
         if self.sid is None:

@@ -11,7 +11,7 @@ import { RETURNING } from './handed.js';
 import { element, frames, keyMeaning, keySymbol, make, notice as showNotice, say, singleKeys } from './screens.js';
 import { forDeveloper, hasText, number, text } from './texts.js';
 import {
-  catchingUp, gettingReady, hasLeft, isBack, listedName, playerName, standing, trouble, waitsForServer, withoutServer,
+  catchingUp, gettingReady, hasLeft, isAway, isBack, listedName, playerName, standing, trouble, waitsForServer, withoutServer,
 } from './words.js';
 
 /** A stall shorter than this is nobody's business, s. */
@@ -33,7 +33,9 @@ const MANY = 4;
  * @property {boolean} [interrupted]
  * @property {boolean} [away] the server has lost their page, and keeps their seat
  * @property {boolean} [returning] their page was loaded again, and catches up
- * @property {boolean} [gone] for good: nothing more comes of them
+ * @property {boolean} [gone] nothing more comes of them
+ * @property {boolean} [may_return] they are gone only as long as nothing is heard of them; the others play on meanwhile
+ * @property {boolean} [opens] they came back, and play from a frame on that is still to come
  * @property {boolean} [failed] their page said that its environment failed
  * @property {'direct' | 'relay' | 'unknown'} [connection_type]
  * @property {boolean} [policy] nobody sits there: every page computes what it does
@@ -94,7 +96,7 @@ export class Hud {
   #notice = '';
   #problem = '';
   /** @type {Record<string, string>} */ #standings = {};
-  /** Players who are gone for good, by id, and what the study does then, once that is settled.
+  /** Players who are gone, by id, and what the study does then, once that is settled.
    * @type {Map<string, string | undefined>} */ #gone = new Map();
   /** Players whose page is `away` or `returning`, by id. @type {Map<string, string>} */ #absent = new Map();
   #change = { text: '', until: 0 };
@@ -146,7 +148,7 @@ export class Hud {
     const { up, since } = this.#server;
     const players = given.players.map((each) => {
       const absent = this.#absent.get(String(each.id));
-      const gone = each.gone === true || this.#gone.has(String(each.id));
+      const gone = each.gone ?? this.#gone.has(String(each.id));
       return { ...each, gone, away: absent === 'away' && up && now - since > RETURNING.others_follow_s, returning: absent === 'returning' };
     });
     const data = { ...given, players };
@@ -202,7 +204,7 @@ export class Hud {
       if (score) this.#text(score, gained ? number(gained[seat] ?? 0) : '');
       if (!badge || player.you) return;
       const word = standing(player);
-      const wrong = player.gone || player.interrupted || player.returning;
+      const wrong = player.gone || player.interrupted || player.returning || player.opens;
       badge.className = `badge ${player.path ?? ''} ${wrong ? 'trouble' : ''}`;
       item.classList.toggle('gone', player.gone === true);
       item.classList.toggle('wrong', wrong === true);
@@ -216,11 +218,13 @@ export class Hud {
       if (player.you || player.policy) return;
       const key = String(player.id);
       const onDrop = this.#gone.get(key);
-      const standingNow = player.gone ? `gone ${onDrop ?? ''}` : player.interrupted || player.returning ? 'interrupted' : 'here';
+      const settled = player.may_return ? 'for now' : onDrop ?? '';
+      const absent = player.interrupted || player.returning || player.opens;
+      const standingNow = player.gone ? `gone ${settled}` : absent ? 'interrupted' : 'here';
       const before = this.#standings[key] ?? 'here';
       this.#standings[key] = standingNow;
       if (before === standingNow) return;
-      if (player.gone) this.#tell(hasLeft(players, seat, onDrop), now);
+      if (player.gone) this.#tell(player.may_return ? isAway(players, seat) : hasLeft(players, seat, onDrop), now);
       else if (before === 'interrupted') this.#tell(isBack(players, seat), now);
     });
   }

@@ -33,7 +33,7 @@ export class Visit {
   /** @type {Hud | null} */ #hud = null;
   #stopKeys = () => {};
   /** @type {Deposit | null} */ #deposit = null;
-  #endReason = { code: 'complete', text: '', player: /** @type {unknown} */ (undefined) };
+  #endReason = { code: 'complete', text: '', player: /** @type {unknown} */ (undefined), again: false };
   /** Everybody's points at the end of each episode. @type {string[]} */ #rounds = [];
 
   /**
@@ -110,7 +110,7 @@ export class Visit {
     this.#release();
     this.#seat = this.#room = null;
     [this.#early, this.#rounds] = [[], []];
-    this.#endReason = { code: 'complete', text: '', player: undefined };
+    this.#endReason = { code: 'complete', text: '', player: undefined, again: false };
     Object.assign(status, { stored: false, gone: {}, notBack: '', load: 0, outcome: null, error: null });
     screens.showNext(null);
     this.comeback.forget();
@@ -286,7 +286,7 @@ export class Visit {
         this.#deposit?.take();
         break;
       case 'done':
-        this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? ''), player: news['player'] };
+        this.#endReason = { code: String(news['reason']), text: String(news['text'] ?? ''), player: news['player'], again: news['again'] === true };
         break;
       case 'peer':
       case 'returned':
@@ -328,7 +328,8 @@ export class Visit {
   #finish() {
     const game = this.#game;
     if (game === null || status.phase === 'done' || status.phase === 'failed') return;
-    const { code, text: reason, player } = this.#endReason;
+    const { code, text: reason, player, again } = this.#endReason;
+    if (again) return location.reload(); // the others play on: another load of this page takes its seat again
     const metrics = game.exportSessionMetrics();
     forgetSeat();
     if (code === 'no_return' && status.load > 0) {

@@ -42,9 +42,9 @@ function about(name, players, seats) {
 }
 
 /** What is the matter with somebody: a word beside the name, or ''. @param {HudPlayer} player */
-export function standing({ gone, away, returning, interrupted, hidden, path, connection_type: kind }) {
-  if (gone) return text('standing.left');
-  if (returning) return text('standing.returning');
+export function standing({ gone, may_return: comesBack, opens, away, returning, interrupted, hidden, path, connection_type: kind }) {
+  if (gone) return text(comesBack ? 'standing.away' : 'standing.left');
+  if (returning || opens) return text('standing.returning');
   if (away && interrupted) return text('standing.reloading');
   if (interrupted) return text('standing.silent');
   if (hidden) return text('standing.away');
@@ -56,7 +56,7 @@ export function standing({ gone, away, returning, interrupted, hidden, path, con
 
 /** @param {HudPlayer[]} players @param {(player: HudPlayer) => unknown} which */
 const seatsOf = (players, which) =>
-  players.flatMap((player, seat) => (!player.you && !player.policy && !player.gone && which(player) ? [seat] : []));
+  players.flatMap((player, seat) => (!player.you && !player.policy && !player.gone && !player.opens && which(player) ? [seat] : []));
 
 /**
  * Why the game stands, or might soon; '' where all is well.
@@ -65,6 +65,7 @@ const seatsOf = (players, which) =>
  * @param {boolean} stalled whether it has been standing for a moment
  */
 export function trouble(players, stalled) {
+  if (players.some(({ you, opens }) => you && opens)) return text('back.soon');
   const reloading = seatsOf(players, ({ away, returning, interrupted }) => returning || (away && (interrupted || stalled)));
   if (reloading.length > 0) return about('trouble.reloading', players, reloading);
   const silent = seatsOf(players, ({ interrupted }) => interrupted);
@@ -102,6 +103,9 @@ export function catchingUp(done, whole) {
 
 /** @param {HudPlayer[]} players @param {number} seat */
 export const isBack = (players, seat) => textOf('news.back', subject(players, seat));
+
+/** The others play on, until it is back. @param {HudPlayer[]} players @param {number} seat */
+export const isAway = (players, seat) => textOf('news.away', subject(players, seat));
 
 /**
  * @param {HudPlayer[]} players
