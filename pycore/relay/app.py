@@ -144,6 +144,7 @@ def create_app(
     readiness = Readiness(store.try_out)
     readiness.hold("draining", lambda: lobby.door.draining)
     readiness.hold("busy", lambda: lobby.door.busy)
+    readiness.hold("disk_full", lambda: relay.keeping.disk.is_full)
     measures = Measures()
     noticed = Noticed(measures, str if log_subjects else operator.person)
     relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching, noticed=noticed)

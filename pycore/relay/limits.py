@@ -159,6 +159,10 @@ class Limits:
         return field + self.envelope_bytes
 
 
+DEBT_S = 5.0
+"""A connection that is not read for longer would not be heard to live."""
+
+
 class TokenBucket:
     """Lets `rate` events a second through, after a burst; the clock is the caller's."""
 
@@ -171,9 +175,10 @@ class TokenBucket:
         self._then = 0.0
 
     def spend(self, now: float, cost: float) -> None:
-        """Something that passed has cost so much: what is owed must be there again before anything else passes."""
+        """Something that passed has cost so much: what is owed must be there again before anything else passes, but
+        for more than `DEBT_S` seconds nobody owes."""
         self.take(now, 0.0)
-        self._level -= cost
+        self._level = max(self._level - cost, -DEBT_S * self._rate)
 
     def owed(self, now: float) -> float:
         """How long until anything passes again, s; 0: it does."""

@@ -31,6 +31,7 @@ def observe(measures: Measures, relay: RelayServer, watching: Watching, readines
     measures.state("players", "Players of games that go on, by their path", lambda: Counter(watching.paths()), "path")
     measures.state("ledger_due", "Games that are not written down as they are", lambda: relay.ledger.due)
     measures.state("shed_total", "Inputs and signals that were left out by overload", lambda: relay.load.shed)
+    measures.state("outgoing", "Events that wait for sockets to take them", lambda: relay.outgoing)
     measures.state("busy", "Whether the server has so much to do that no new game begins", lambda: door.busy)
     measures.state("study_open", "Whether the operator lets new games begin", lambda: door.is_open)
     measures.state("ready", "Whether the database answered when that was asked last", lambda: readiness.answered)

@@ -17,7 +17,6 @@ from pycore.relay.limits import Limits, TokenBucket
 BYTE_S: Final = 3e-8
 VALUE_S: Final = 4e-7
 """What a byte costs, and a value beside it: a comma stands behind each."""
-LONGEST_S: Final = 10.0
 KNOWN: Final = 10_000
 
 
@@ -39,4 +38,4 @@ class Polling:
         now = self._clock()
         owed = work.owed(now)
         work.spend(now, BYTE_S * len(body) + VALUE_S * body.count(b","))
-        return min(owed, LONGEST_S)
+        return owed

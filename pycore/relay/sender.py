@@ -140,6 +140,11 @@ class Sender:
 
     # Out
 
+    @property
+    def waiting(self) -> int:
+        """Events that wait, of all sockets."""
+        return sum(len(socket.outbox) for socket in self._sockets.values())
+
     def put(self, out: Sequence[Outgoing]) -> None:
         """Have these sent, in this order."""
         said: tuple[str, Any] = ("", None)

@@ -140,10 +140,10 @@ class WebSocket(WSProtocol):
             self._events.clear()
             return
         events, self._events = self._events, []
-        began = time.perf_counter()
+        began = time.thread_time()
         done = line.take(events, SLICE_S)
         self._events = events[done:]
-        self.spend(time.perf_counter() - began)
+        self.spend(time.thread_time() - began)
 
     def _pay(self) -> None:
         """Wait for as long as what was spent takes to be there again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,29 @@ def test_a_flood_ends_the_connection_and_not_only_its_socket(tmp_path: Path) -> 
             await raw.until(b"never")
 
     with running(tmp_path, limits=Limits(patience_rate=0.1, patience_burst=20)) as relay:
+        asyncio.run(go(relay))
+
+
+def test_what_a_connection_owes_it_waits_for_and_nothing_is_lost_or_overtaken(tmp_path: Path) -> None:
+    """Here an event costs a thousand times what it takes; another connection is answered meanwhile."""
+
+    async def go(relay: Relay) -> None:
+        raw, other = await Raw.open(*where(relay)), await Raw.open(*where(relay))
+        await raw.connect()
+        await other.connect()
+        began = time.monotonic()
+        await raw.send(b"".join(frame(b"42%d" % n + b'["pycore_ping",{}]') for n in range(100, 130)))
+        await other.send(frame(b'421["pycore_ping",{}]'))
+        await other.until(b"431[")
+        beside = time.monotonic() - began
+        told = await raw.until(b"43129[")
+        took = time.monotonic() - began
+        assert [int(number) for number in re.findall(rb"43(1\d\d)\[", told)] == [*range(100, 130)]
+        assert took > 3 * beside
+        raw.close()
+        other.close()
+
+    with running(tmp_path, limits=Limits(work_rate=0.001, work_burst=0.001)) as relay:
         asyncio.run(go(relay))
 
 

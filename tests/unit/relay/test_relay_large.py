@@ -18,7 +18,7 @@ from pycore.relay import Limits
 from pycore.relay.disk import Disk
 from pycore.relay.fields import Refused
 from pycore.relay.large import FEW, LARGE, JsonText, arguments_of, is_object
-from pycore.relay.limits import TokenBucket
+from pycore.relay.limits import DEBT_S, TokenBucket
 from pycore.relay.store import DataStore, StoreFailed
 from pycore.relay.uploads import read_metrics
 from pycore.relay.wire import Unread, read_event
@@ -203,8 +203,9 @@ def test_what_is_owed_is_paid_before_anything_passes() -> None:
     bucket = TokenBucket(10.0, 100.0)
     assert bucket.take(0.0, 0.0)
     bucket.spend(0.0, 250.0)
-    assert not bucket.take(14.9, 0.0)
-    assert bucket.take(15.1, 0.0)
+    assert bucket.owed(0.0) == DEBT_S, "and no more"
+    assert not bucket.take(DEBT_S - 0.1, 0.0)
+    assert bucket.take(DEBT_S + 0.1, 0.0)
 
 
 # The lock -------------------------------------------------------------------------------------------------------------
