@@ -53,7 +53,8 @@ class Pairing:
         self._everybody = list(players)
         self._players, self._sent = who_plays(settings, players)
         """Who waits and plays here: for the others policies play, in the pages."""
-        self._settings = settings
+        self.settings = settings
+        """Of the games that begin."""
         self._return_within = Settings.of(settings).return_within
         self._limits = limits
         self._turn = turn
@@ -137,7 +138,7 @@ class Pairing:
             seats.append(seat)
         seed = secrets.randbelow(2**32) if self._seed is None else self._seed
         room = Room(
-            uuid.uuid4().hex, seed, seats, self._limits, wall, self._everybody, self._sent, self._settings,
+            uuid.uuid4().hex, seed, seats, self._limits, wall, self._everybody, self._sent, self.settings,
             self._return_within,
         )  # fmt: skip
         self._games.begin(room)

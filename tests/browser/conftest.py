@@ -103,7 +103,7 @@ class Relay:
         self.app = create_app(database=database, settings=settings_of, site=site, seats=seats, **more)
         if unchecked:
             # The double has settings of its own, which the relay would refuse.
-            self.app.relay.lobby.settings = settings
+            self.app.relay.lobby.settings = self.app.relay.lobby.pairing.settings = settings
         config = uvicorn.Config(self.app, host="127.0.0.1", port=0, ws="wsproto", log_level="warning")
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
