@@ -361,7 +361,8 @@ def test_coturn_relays_for_who_has_our_credentials_and_for_nobody_else(tmp_path:
                 [client, *words, "-p", str(turn.port), "127.0.0.1"], capture_output=True, text=True, timeout=60,
                 check=False,
             )  # fmt: skip
-            return done.returncode == 0 and "Total lost packets 0 " in done.stdout
+            # On a busy machine some of them are late, and count as lost.
+            return any(int(count) > 0 for count in re.findall(r"tot_recv_msgs=(\d+)", done.stdout))
 
         assert relays(Relayed.SECRET)
         assert not relays("another one")
