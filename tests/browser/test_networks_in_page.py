@@ -107,7 +107,7 @@ def test_while_no_games_begin_a_page_waits_and_asks_again_by_itself(start_relay,
         relay.server.servers[0].get_loop().call_soon_threadsafe(relay.app.relay.drain)
         pages[0].locator("#notice", has_text=notice).wait_for()
     else:
-        relay.app.relay.load.beat = lambda late: None  # what it measures itself says nothing here
+        relay.app.relay.load.beat = lambda *late: None  # what it measures itself says nothing here
         relay.app.relay.load.busy = True
     pages.append(open_page(f"{relay.url}?autojoin=1"))
     pages[1].locator("#notice", has_text=notice).wait_for()
