@@ -71,9 +71,10 @@ def resumed(
     }  # fmt: skip
     if not own.get("load") or not said:
         return None, read, [f"player {player} loaded its page again, and did not come back into its game"]
-    if len(said) > 1:
+    if len(said) > 1 and not settings.reopens:
         return None, read, [f"the others say differently where player {player} came back: {sorted(said)}"]
-    ((episode, last),) = said
+    # Where they have played on meanwhile, each says how far it was itself, and it stepped what any of them had.
+    episode, last = max(said)
     unseen = [(each["episode"], each["to"]) for each in own.get("unseen", ())]
     if unseen != ([(episode, last)] if last >= 0 else []):
         return None, read, [f"player {player} stepped {unseen} again, and came back behind frame {last} of {episode}"]

@@ -23,6 +23,7 @@ from pycore.rehearsal.departures import Broken
 from pycore.rehearsal.game import SeatActions
 from pycore.rehearsal.reproducing import Here, Place, explained, reproduced
 from pycore.rehearsal.resumed import Resumed
+from pycore.session.publication import PLAYER
 
 HASHES_TO_CHANGE: Final = 2
 
@@ -162,7 +163,10 @@ def lost_inputs(
     for number, episode in enumerate(recording.episodes):
         of_episode = delays[number] if number < len(delays) else [seat.delay for seat in seats]
         computed: set[int] = set()
+        away: set[int] = set()
         for frame in episode.frames:
+            for player, what in frame.stand_ins.items():
+                (away.discard if what == PLAYER else away.add)(players.index(player))
             computed |= {players.index(player) for player, what in frame.stand_ins.items() if what == POLICY}
             for seat, (of, action) in enumerate(zip(seats, frame.actions, strict=True)):
                 read_there = read[seat]
@@ -170,7 +174,8 @@ def lost_inputs(
                     continue
                 given = read_there[number] if number < len(read_there) else {}
                 at = frame.frame - of_episode[seat]
-                expected = of.idle if at < 0 else given.get(str(at), _NOT_READ)
+                # Who was played for pressed keys on its way back that were nobody's.
+                expected = of.idle if at < 0 or seat in away else given.get(str(at), _NOT_READ)
                 if broken is not None and broken.seat == seat and broken.after is not None:
                     expected = of.idle if (number, frame.frame) > broken.after else expected
                 if resumed is not None and resumed.is_unsure(seat, number, frame.frame):

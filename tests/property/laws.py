@@ -212,8 +212,12 @@ def _reopened(net: Net, schedule: Schedule) -> list[str]:
     there_all_along = not all(page.loads for page in net.peers)
     if not schedule.departures and not net.server.told and there_all_along and "complete" not in reasons.values():
         wrong.append(f"nobody came to the end: {reasons}")
+    # What those before had confirmed is known where somebody was there all the time, and never dropped.
+    known = any(
+        not page.loads and not page.absent and page.session.reason not in WHO_CAME_BACK_TOO_LATE for page in net.peers
+    )
     for page in net.peers:
-        for load, published in enumerate([*(page.published_before if _known(net) else ()), page.published]):
+        for load, published in enumerate([*(page.published_before if known else ()), page.published]):
             for episode in range(len(published.rows)):
                 wrong += _prefix(net, page, published, episode, f"seat {page.seat}, load {load}")
     there = [page for page in net.peers if page.session.reason == "complete"]
