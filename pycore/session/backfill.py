@@ -48,11 +48,12 @@ def lacked(timeline: Timeline, own: Word, theirs: Word, words: Sequence[Word], r
         last = run_of([word.held.get(seat, NOTHING) for word in words])
         first = max(theirs.held[seat].mark + 1, timeline.seats[seat].delay)
         wanted = [frame for frame in range(first, last + 1) if held.has(frame) and not theirs.held[seat].has(frame)]
-        # A page that returns may be so far behind that the ring has it no more: that is its past.
+        # A page that returns may be so far behind that the ring has it no more: that is its past. And of who was to
+        # play again, and has gone, frames are held that nobody can reach yet: all know what is played there.
         ring = {
             frame: frames.encoded[frame & frames.mask][seat]
             for frame in wanted
-            if frame > frames.opened - frames.size
+            if frames.opened - frames.size < frame <= frames.opened
         }
         runs += datagram.runs_of(seat, ring, room - datagram.weight_of(runs))
     return runs

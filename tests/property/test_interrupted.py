@@ -59,6 +59,8 @@ def test_whoever_was_played_for_has_its_seat_again_over_fixed_seeds() -> None:
         # What a page was told of an episode before this one it took for what was played in this one; and the tape of a
         # stream was forgotten although the same load came back.
         1031,
+        # Of who went before its seat was open, what nobody can reach yet was passed on as inputs.
+        6032,
     ],
 )  # fmt: skip
 def test_what_runs_have_found_of_those_who_are_played_for_stays_mended(number: int) -> None:
