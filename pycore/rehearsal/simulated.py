@@ -26,7 +26,7 @@ from pycore.testing.happenings import Happenings
 from pycore.testing.oracle import Truth
 from pycore.testing.published import Published
 from pycore.testing.scenario import Scenario
-from pycore.testing.survivors import Holding, gone_in, not_alike
+from pycore.testing.survivors import Holding, away_in, gone_in, not_alike
 from pycore.values.json import record_json
 
 GONE: Final = frozenset(
@@ -262,18 +262,20 @@ class Simulated:
         inputs = [_given(page, episode) for page in mesh.peers] + [{} for _ in self._computed]
         for page in mesh.peers:
             loads = (*page.published_before, page.published)
-            if whole and not any(len(of.rows) > episode and of.rows[episode] for of in loads):
+            if whole and not settings.reopens and not any(len(of.rows) > episode and of.rows[episode] for of in loads):
                 yield "nothing recorded", f"episode {episode}, page {page.seat}: nothing was recorded"
             for published in loads:
                 count = len(published.rows[episode]) if episode < len(published.rows) else 0
                 if not count:
                     continue
                 # Of a load that was not the last one the episode may be a part.
-                ended = whole and (published is page.published or published.finals[episode] is not None)
+                last = published is page.published and not settings.reopens
+                ended = whole and (last or published.finals[episode] is not None)
                 truth = ground_truth(
                     self.game.simulation(settings, scenario.seed), settings, codecs, inputs, episode,
                     None if ended else count - 1, policies=self.game.policies(), seed=scenario.seed,
-                    input_delays=mesh.input_delays(episode), gone=gone_in(mesh, episode),
+                    input_delays=mesh.input_delays(episode),
+                    gone=(away_in if settings.reopens else gone_in)(mesh, episode),
                     stand_in=self.game.stand_in(),
                 )  # fmt: skip
                 found = _unlike(truth, published, episode, ended)
@@ -295,6 +297,9 @@ def _ends(scenario: Scenario, settings: Settings, pages: int) -> frozenset[str]:
     """With what a session may end."""
     what = {of.what for of in scenario.happenings}
     ends = frozenset(("complete",))
+    if settings.reopens:
+        # Who is away at the end of all, or comes back to nobody who knows the game.
+        ends |= {"dropped", "no_return", "partition", "player_left"}
     if "stop" in what:
         ends |= {"stop"}
     if "break" in what:
