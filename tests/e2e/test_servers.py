@@ -55,7 +55,7 @@ def test_two_pages_that_came_to_different_processes_play_one_game(tmp_path: Path
 @pytest.mark.long
 @pytest.mark.parametrize("socketio_only", [False, True], ids=["peer to peer", "by the server"])
 def test_the_process_that_has_the_game_is_killed(tmp_path: Path, socketio_only: bool) -> None:
-    """As with real processes and no pages (`tests/unit/relay`): another one takes it up; both records are complete."""
+    """As `test_server_processes.py` does it without pages: another one takes it up; both records are complete."""
     outcome = play(tmp_path, seconds=24, socketio_only=socketio_only, server_down_at=8, server_up_at=9)
     assert outcome.relay["restarts"] == 1
     assert (min(by_the_server(outcome)) > 100) is socketio_only

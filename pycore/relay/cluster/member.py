@@ -14,7 +14,7 @@ from pycore.relay.cluster.claims import Claims
 from pycore.relay.cluster.gateway import Gateway
 from pycore.relay.cluster.guests import Guests
 from pycore.relay.cluster.leases import BEAT_S, WAITING, Leases
-from pycore.relay.cluster.names import TO, of
+from pycore.relay.cluster.names import LOST, TO, of
 from pycore.relay.cluster.placing import Placing
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Reply
@@ -176,7 +176,15 @@ class Member:
             return None
         if of(sid)[1]:
             # A guest: whoever has its socket is told where to go.
-            process = self.gateway.takes_found(sid) or (self.process if returns else await self._waiting_room())
+            found = self.gateway.takes_found(sid)
+            try:
+                process = found or (self.process if returns else await self._waiting_room())
+            except Refused:
+                if not self.claims.yields:
+                    raise
+                # This process ends, and the next waiting room is nobody's yet: its gateway asks again.
+                self.guests.leaves(sid)
+                return dict(LOST)
             if process == self.process:
                 return None
             self.guests.leaves(sid)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from pycore.cli import cli
 from pycore.errors import UsageError
 from pycore.relay.bus import bus_of
 from pycore.relay.bus.calls import Bus
@@ -147,3 +149,8 @@ def test_without_a_broker_nothing_begins() -> None:
         assert "secret" not in str(caught.value)
 
 
+def test_a_bus_needs_a_database_that_all_reach() -> None:
+    """SQLite is one machine's; and without a broker nothing starts."""
+    done = CliRunner().invoke(cli, ["relay", "--port", "0", "--bus", "nats://127.0.0.1:9"])
+    assert done.exit_code == 2
+    assert "give --database postgresql+psycopg://" in " ".join(done.output.split())

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
-from relay_support import Client, action
-from test_relay_stores import metrics, record
 
-from pycore.cli import cli
 from pycore.relay.store import DataStore, games
 from pycore.relay.tables import leases, records
 from pycore.relay.tables import metrics as stored_metrics
+from tests.unit.relay.relay_support import Client, action
 from tools.balancer import Process, Server
 from tools.process import Missing
 
+pytestmark = pytest.mark.e2e
+
 PATIENCE_S = 30.0
+
+
+def metrics(game: str, player: int) -> dict[str, Any]:
+    """The end of a player's session."""
+    return {"game_id": game, "player_id": player, "episode": -1, "metrics": {}}
+
+
+def record(game: str, player: int, part: int, parts: int) -> dict[str, Any]:
+    """A part of a player's record."""
+    return {"game_id": game, "player_id": player, "episode": 0, "part": part, "parts": parts, "data": "x"}
 
 
 @pytest.fixture
@@ -94,7 +105,7 @@ async def ended(server: Server, game: str, *players: Client) -> None:
     """Everybody stores the end of the session; then the game has ended, and all that was acknowledged is there."""
     for number, client in enumerate(players):
         await retried(lambda client=client, number=number: client.call(  # type: ignore[misc]
-            "p2p_session_metrics", metrics(game, number, -1, {})
+            "p2p_session_metrics", metrics(game, number)
         ))  # fmt: skip
 
     def rows() -> tuple[object, int]:
@@ -131,20 +142,22 @@ def test_two_processes_are_one_server(server: Server) -> None:
         for frame in range(30):
             await crossed(game, one, two, frame)
         for number, client in enumerate((one, two)):
-            assert await client.call("pycore_records", record(game, number, 0, 0, 1, "x")) == {"status": "ok"}
+            assert await client.call("pycore_records", record(game, number, 0, 1)) == {"status": "ok"}
         await ended(server, game, one, two)
         await one.close()
-        # Who waits at one that is asked to end is paired by the other one.
-        three = await connected(a, 3)
-        assert (await three.call("join_game", {}))["state"] == "waiting"
+        # Who waits at one that is asked to end is paired by the other one; at both its place is free at once.
+        three, four = await connected(a, 3), await connected(b, 4)
+        assert (await four.call("join_game", {}))["state"] == "waiting"
         await two.call("leave_game", {})
-        a_process = a._process
-        assert a_process is not None
-        a_process.send_signal(signal.SIGTERM)
-        four = await connected(b, 4)
-        assert (await four.call("join_game", {}))["status"] == "ok"
+        began = time.monotonic()
+        os.kill(a.pid, signal.SIGTERM)
+        await three.close()
+        again = await connected(b, 3)
+        assert (await again.call("join_game", {}))["status"] == "ok"
         await four.get("start_game")
-        await three.get("start_game")
+        await again.get("start_game")
+        assert time.monotonic() - began < 3.5, "no lease had to run out first"
+        await again.close()
         for client in (two, three, four):
             await client.close()
 
@@ -165,7 +178,7 @@ def test_the_owner_of_a_game_is_killed(server: Server) -> None:
         for frame in range(10):
             await crossed(game, one, two, frame)
         for number, client in enumerate((one, two)):
-            assert await client.call("pycore_records", record(game, number, 0, 0, 2, "x")) == {"status": "ok"}
+            assert await client.call("pycore_records", record(game, number, 0, 2)) == {"status": "ok"}
         loop = asyncio.get_running_loop()
         owner = await loop.run_in_executor(None, server.owner)
         clients = [one, two]
@@ -182,7 +195,7 @@ def test_the_owner_of_a_game_is_killed(server: Server) -> None:
                     # What went to nobody comes again, as peers do it.
         paused = time.monotonic() - began
         for number, client in enumerate(clients):
-            send = record(game, number, 0, 1, 2, "y")
+            send = record(game, number, 1, 2)
             await retried(lambda client=client, send=send: client.call("pycore_records", send))  # type: ignore[misc]
         await ended(server, game, *clients)
         for client in clients:
@@ -229,7 +242,7 @@ def test_the_database_is_killed_and_begins_again(server: Server) -> None:
         game = await begun(one, two)
         await written(server, game)
         owner = await loop.run_in_executor(None, server.owner)
-        assert await one.call("pycore_records", record(game, 0, 0, 0, 2, "x")) == {"status": "ok"}
+        assert await one.call("pycore_records", record(game, 0, 0, 2)) == {"status": "ok"}
         await loop.run_in_executor(None, server.postgres.kill)
         for frame in range(60):
             await crossed(game, one, two, frame)
@@ -238,7 +251,7 @@ def test_the_database_is_killed_and_begins_again(server: Server) -> None:
         for frame in range(60, 90):
             await crossed(game, one, two, frame)
         for number, client in enumerate((one, two)):
-            send = record(game, number, 0, 1, 2, "y")
+            send = record(game, number, 1, 2)
             await retried(lambda client=client, send=send: client.call("pycore_records", send))  # type: ignore[misc]
         assert await loop.run_in_executor(None, server.owner) is owner
         await ended(server, game, one, two)
@@ -247,11 +260,3 @@ def test_the_database_is_killed_and_begins_again(server: Server) -> None:
 
     asyncio.run(go())
     assert parts(server) == {("0", 0), ("0", 1), ("1", 1)}
-
-
-@pytest.mark.slow
-def test_a_bus_needs_a_database_that_all_reach() -> None:
-    """SQLite is one machine's; and without a broker nothing starts."""
-    done = CliRunner().invoke(cli, ["relay", "--port", "0", "--bus", "nats://127.0.0.1:9"])
-    assert done.exit_code == 2
-    assert "give --database postgresql+psycopg://" in " ".join(done.output.split())
