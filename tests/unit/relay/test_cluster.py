@@ -150,9 +150,11 @@ def test_a_dead_owner_is_replaced_and_the_others_sockets_stay(url: str, tmp_path
             assert "time_ms" in await two.call("pycore_ping", {}), "it waits, and is answered"
             await two.quiet("pycore_error")
             again = await Client(c.url).connect({"session_id": "session 0", "page": "page 0"})
+            await again.emit("pyodide_player_action", action(first, 0, 1, 98))
             assert (await again.get("session_restored"))["game_id"] == first
             assert (await two.get("session_restored"))["game_id"] == first
             assert (await again.get("pyodide_other_player_action"))["frame_number"] == 99
+            assert (await two.get("pyodide_other_player_action"))["frame_number"] == 98
             await inputs(first, again, two, 5, 20)
             living = [number for number in server.owners(first) if number]
             assert len(living) == 1
