@@ -186,8 +186,8 @@ class Runs(Judge):
         session = page.session
         if data is None or len(data) < 20 or session.phase not in (PLAYING, HOLDING):
             return
-        if data[3] != session.link_to(sender).peer.low:
-            # Of a load of its page before the one that speaks now.
+        if sender in session.gone or data[3] != session.link_to(sender).peer.low:
+            # Of who is gone here, or of a load of its page before the one that speaks now.
             return
         frames = core_view.frames_in_two_runs(session, data, sender)
         self.checked += bool(frames)
