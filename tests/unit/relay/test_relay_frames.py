@@ -123,7 +123,7 @@ class Time:
 
 LIMITS = Limits(
     frame_rate=10, frame_burst=20, odd_rate=1, odd_burst=5, fragment_bytes=100, bytes_rate=1000, bytes_burst=5000,
-    metrics_bytes=1000, envelope_bytes=0,
+    metrics_bytes=1000, envelope_bytes=750,
 )  # fmt: skip
 
 
