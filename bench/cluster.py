@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from bench.relay import DEAF, P99_MS, RECONNECT_S, Player, connected
+from bench.relay import P99_MS, RECONNECT_S, Player, connected
 from bench.relay_load import RATE
 from bench.rows import Row, row
 from tools.balancer import Process, Server
@@ -143,9 +143,14 @@ async def _again(relay: Process, was: Player) -> Player:
     return player
 
 
+def limit(name: str) -> tuple[str, str]:
+    """The option that lifts a limit: the players of many games are one process here."""
+    return "--limit", f"{name}=1000000"
+
+
 def measure() -> list[Row]:
     """All of it."""
-    words = [*DEAF, "--limit", "input_rate=1000000"]
+    words = [word for name in ("other", "input") for end in ("rate", "burst") for word in limit(f"{name}_{end}")]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         with Server(Path(folder) / "one", relays=1, balanced=False, bus=False, words=words) as server:
