@@ -55,7 +55,7 @@ def test_an_environment_without_get_state_and_with_a_space_for_each_agent_is_reh
     # Who stands still for half a second, as on a busy machine, is rightly missed; nobody else is.
     assert verdict["inputsRelayed"] == 0 or any(player["pace"]["lateTicks"] for player in verdict["players"].values())
     for player in verdict["players"].values():
-        assert player["frames"] >= 150
+        assert player["frames"] >= 100  # of 210, where two pages have the machine for themselves
         assert player["rollbacks"]["performed"] >= 10
         assert player["hashesCompared"] >= 4
         assert 0 < player["pace"]["stepMs"] < player["pace"]["rollbackMs"] < 30
