@@ -143,7 +143,6 @@ def create_app(
     watching = Watching(lobby, store, operator)
     readiness = Readiness(store.try_out)
     readiness.hold("draining", lambda: lobby.door.draining)
-    readiness.hold("busy", lambda: lobby.door.busy)
     readiness.hold("disk_full", lambda: relay.keeping.disk.is_full)
     measures = Measures()
     noticed = Noticed(measures, str if log_subjects else operator.person)
