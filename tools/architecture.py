@@ -1,9 +1,10 @@
-"""The picture of pycore's packages in docs/architecture.md: `python -m tools.architecture --write` draws it anew.
+"""The pictures of pycore's packages in docs/architecture.md: `python -m tools.architecture --write` draws them anew.
 
 Who imports whom is read from the sources with `ast`. An arrow that follows from others is left out (who imports
 `session` has all that `session` has), because nobody reads a picture of ninety arrows. The modules beside the packages
-are one box, `words`: settings, events, errors and protocols, of which everything may speak. The test
-tests/unit/test_architecture.py compares the document with the imports.
+are one box, `words`: settings, events, errors and protocols, of which everything may speak. A second picture is of the
+relay, whose modules beside its packages are a box each. The test tests/unit/test_architecture.py compares the document
+with the imports.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from tools.paths import ROOT
 from tools.process import Failed
 
 PACKAGE = ROOT / "pycore"
+RELAY = PACKAGE / "relay"
 FILE = ROOT / "docs" / "architecture.md"
 BEGIN = "<!-- written by: python -m tools.architecture --write -->"
 END = "<!-- end of what is written -->"
+MARKS = {PACKAGE: (BEGIN, END), RELAY: tuple(line.replace("-->", "of the relay -->") for line in (BEGIN, END))}
+"""Between which lines the picture of each package stands."""
 
 WORDS = "words"
 FRONT = "pycore"
@@ -30,12 +34,18 @@ FRONT = "pycore"
 Graph = dict[str, set[str]]
 
 
+def dotted(package: Path) -> str:
+    """A package as it is imported: `pycore`, or `pycore` and one in it."""
+    return package.name if package.name == FRONT else f"{FRONT}.{package.name}"
+
+
 def box(module: str, package: Path = PACKAGE) -> str:
-    """The box of a module, given by its dotted name below pycore: its package, or one of the two that are none."""
+    """The box of a module, given by its dotted name below a package: the package there that it is in, or what the
+    module is beside the packages: of pycore one of two boxes, of another package one of its own."""
     head = module.split(".")[0]
     if head in ("", "__init__"):
-        return FRONT
-    if (package / head).is_dir():
+        return package.name
+    if (package / head).is_dir() or package.name != FRONT:
         return head
     return "cli" if head in ("cli", "__main__") else WORDS
 
@@ -51,13 +61,13 @@ def statements(tree: ast.Module) -> Iterator[ast.AST]:
                 waiting += inner
 
 
-def imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
-    """The dotted names, below pycore, of what a module imports from it; imports inside functions count."""
+def imported(tree: ast.Module, module: str, is_package: bool, package: str = FRONT) -> Iterator[str]:
+    """The dotted names, below a package, of what a module imports from it; imports inside functions count."""
     for node in statements(tree):
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level:
-            parts = ["pycore", *module.split(".")] if module != "__init__" else ["pycore", "__init__"]
+            parts = [*package.split("."), *module.split(".")]
             home = parts if is_package and module != "__init__" else parts[:-1]
             base = home[: len(home) - (node.level - 1)]
             found = [".".join([*base, *([node.module] if node.module else []), alias.name]) for alias in node.names]
@@ -65,7 +75,7 @@ def imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
             found = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        yield from (name.removeprefix("pycore.") for name in found if name.startswith("pycore."))
+        yield from (name.removeprefix(f"{package}.") for name in found if name.startswith(f"{package}."))
 
 
 def graph(package: Path = PACKAGE) -> Graph:
@@ -78,7 +88,7 @@ def graph(package: Path = PACKAGE) -> Graph:
         source = box(name, package)
         into = edges.setdefault(source, set())
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        into |= {box(target, package) for target in imported(tree, name, is_package)} - {source}
+        into |= {box(target, package) for target in imported(tree, name, is_package, dotted(package))} - {source}
     return edges
 
 
@@ -124,8 +134,8 @@ def purpose(name: str, package: Path = PACKAGE) -> str:
     if name == WORDS:
         alone = [path.stem for path in sorted(package.glob("*.py")) if box(path.stem, package) == WORDS]
         return f"Beside the packages, what all may speak of: {', '.join(f'`{module}`' for module in alone)}."
-    path = package / "cli.py" if name == "cli" and not (package / "cli").is_dir() else package / name / "__init__.py"
-    if name == FRONT:
+    path = package / name / "__init__.py" if (package / name).is_dir() else package / f"{name}.py"
+    if name == package.name:
         path = package / "__init__.py"
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     sentence = re.match(r"(.+?)(?:\.(?=\s|$)|\n\n|$)", text, re.DOTALL)
@@ -139,28 +149,33 @@ def written(package: Path = PACKAGE) -> str:
     few, high = reduced(edges), heights(edges)
     order = sorted(edges, key=lambda name: (-high[name], name))
     arrows = [f"    {name} --> {target}" for name in order for target in sorted(few[name])]
-    names = {name: name if name in (FRONT, WORDS) else f"pycore.{name}" for name in order}
+    inside = dotted(package)
+    names = {name: inside if name == package.name else name if name == WORDS else f"{inside}.{name}" for name in order}
     rows = [f"| `{names[name]}` | {purpose(name, package)} |" for name in order]
     picture = "\n".join(["```mermaid", "graph TD", *arrows, "```"])
     return f"\n\n{picture}\n\n| | |\n|---|---|\n" + "\n".join(rows) + "\n\n"
 
 
-def replaced(text: str, inner: str) -> str:
-    """The document with this between its markers."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise Failed(f"{FILE.name} must have these two lines once, in this order:\n{BEGIN}\n{END}")
-    before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}{inner}{END}{rest.partition(END)[2]}"
+def replaced(text: str, inner: str, package: Path = PACKAGE) -> str:
+    """The document with this between a package's markers."""
+    begin, end = MARKS[package]
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise Failed(f"{FILE.name} must have these two lines once, in this order:\n{begin}\n{end}")
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}{inner}{end}{rest.partition(end)[2]}"
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="architecture", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"draw it into {FILE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"draw them into {FILE.relative_to(ROOT)}")
     if parser.parse_args().write:
-        FILE.write_text(replaced(FILE.read_text("utf-8"), written()), encoding="utf-8")
+        text = FILE.read_text("utf-8")
+        for package in MARKS:
+            text = replaced(text, written(package), package)
+        FILE.write_text(text, encoding="utf-8")
     else:
-        print(written().strip())
+        print("\n\n".join(written(package).strip() for package in MARKS))
     return 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pycore.bridge.handed import DEMO
 from pycore.factory import DEFAULT
-from pycore.relay.compressed import compress
+from pycore.relay.static.compressed import compress
 from pycore.site import Study
 from pycore.site import build as build_site
 from tools import distributions, node, wheels

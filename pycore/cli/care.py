@@ -11,7 +11,7 @@ from pycore.errors import UsageError
 
 def keep_copy(database: str, target: Path) -> None:
     """Copy a database, and say how large the copy is."""
-    from pycore.relay.backup import back_up
+    from pycore.relay.storage.backup import back_up
 
     size = back_up(database, target)
     say(f"{target}: {size / 1e6:.1f} MB, whole and checked; it has subject ids as the database has")
@@ -19,8 +19,8 @@ def keep_copy(database: str, target: Path) -> None:
 
 def forget_subject(database: str, subject: str, *, whole: bool, stopped: bool, yes: bool) -> None:
     """Say what is stored of a subject, and with `yes` remove it. Raises `UsageError`."""
-    from pycore.relay.forgetting import HELD_S, forget, traces_of
-    from pycore.relay.store import DataStore
+    from pycore.relay.storage.forgetting import HELD_S, forget, traces_of
+    from pycore.relay.storage.store import DataStore
 
     store = DataStore(database, create=False)
     try:

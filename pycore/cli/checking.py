@@ -12,7 +12,7 @@ import click
 
 from pycore.cli.spelled import say
 from pycore.errors import PycoreError, UsageError
-from pycore.relay.descriptors import BESIDE
+from pycore.relay.transport.descriptors import BESIDE
 
 if TYPE_CHECKING:
     from pycore.cli.serving import Options
@@ -74,8 +74,8 @@ def _metrics(given: str) -> str:
 
 def database(url: str) -> str:
     """That it can be opened and written, and of which version it is. Raises `UsageError`."""
-    from pycore.relay.databases import shown
-    from pycore.relay.standing import standing
+    from pycore.relay.storage.databases import shown
+    from pycore.relay.storage.standing import standing
 
     found, folder = standing(url)
     if folder is not None and (left := shutil.disk_usage(folder).free) < LEAST_FREE:
@@ -86,7 +86,7 @@ def database(url: str) -> str:
 def _bus(options: Options) -> str:
     """That there is one, and a database for several. Raises `UsageError`."""
     from pycore.cli.serving import bus_for
-    from pycore.relay.databases import shown
+    from pycore.relay.storage.databases import shown
 
     async def tried() -> None:
         bus = bus_for(options)
@@ -99,7 +99,7 @@ def _bus(options: Options) -> str:
 
 
 def _origins(options: Options) -> str:
-    from pycore.relay.origins import read_origin
+    from pycore.relay.transport.origins import read_origin
 
     read = [read_origin(origin) for origin in options.origins]
     return ", ".join(["the server's own", *read])
@@ -107,8 +107,8 @@ def _origins(options: Options) -> str:
 
 def invited(options: Options) -> str:
     """Who may come, and that the matcher of the command line can be made. Raises `ConfigError`."""
-    from pycore.relay.admission import Admission, read_subjects
-    from pycore.relay.recruiting import Recruiting
+    from pycore.relay.people.admission import Admission, read_subjects
+    from pycore.relay.people.recruiting import Recruiting
 
     subjects = None if options.subjects is None else read_subjects(options.subjects)
     admission = Admission(subjects, options.join_secret)

@@ -197,7 +197,7 @@ def _toml(name: str, value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if name in ("database", "bus"):
-        from pycore.relay.databases import shown
+        from pycore.relay.storage.databases import shown
 
         value = shown(value)
     # TOML's basic strings are written as JSON's are, but for one character.

@@ -18,8 +18,8 @@ from pycore.errors import UsageError
 from pycore.relay import missing_extra
 
 if TYPE_CHECKING:
-    from pycore.relay.export import GameData
-    from pycore.relay.participants import Participant
+    from pycore.relay.storage.export import GameData
+    from pycore.relay.storage.participants import Participant
 
 
 @click.command(short_help="List the stored games, write their files, copy the database, or forget a subject.")
@@ -58,9 +58,9 @@ def data(
     what is stored of a subject.
     """
     try:
-        from pycore.relay.export import export_game, list_games
-        from pycore.relay.participants import participants_of
-        from pycore.relay.store import DataStore
+        from pycore.relay.storage.export import export_game, list_games
+        from pycore.relay.storage.participants import participants_of
+        from pycore.relay.storage.store import DataStore
     except ModuleNotFoundError as error:
         raise missing_extra(error) from error
     if forget is None and (whole_games or stopped or yes):
@@ -103,7 +103,7 @@ def data(
 
 def _rename(found: list[GameData], key: Path, out: Path | None) -> None:
     """Have the games have names in the place of subject ids."""
-    from pycore.relay.pseudonyms import KeyedPseudonyms
+    from pycore.relay.storage.pseudonyms import KeyedPseudonyms
 
     names = KeyedPseudonyms.of_file(key, out)
     for item in found:
@@ -114,8 +114,8 @@ def _rename(found: list[GameData], key: Path, out: Path | None) -> None:
 def _write_participants(path: Path, everybody: list[Participant], key: Path | None) -> Path:
     """A table of them, which spreadsheets read as it is."""
     from pycore.export import cells
-    from pycore.relay.participants import COLUMNS
-    from pycore.relay.pseudonyms import KeyedPseudonyms
+    from pycore.relay.storage.participants import COLUMNS
+    from pycore.relay.storage.pseudonyms import KeyedPseudonyms
 
     names = None if key is None else KeyedPseudonyms.of_file(key, path.parent)
     with path.open("w", encoding="utf-8", newline="") as stream:

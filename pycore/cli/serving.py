@@ -118,7 +118,7 @@ class Options(NamedTuple):
     @classmethod
     def given(cls, **options: Any) -> Options:
         """The options of a call, with an operator's token in any case. Raises UsageError."""
-        from pycore.relay.operator import check_token
+        from pycore.relay.operating.operator import check_token
 
         named = options.pop("operator_token")
         token = check_token(named or secrets.token_urlsafe(18))
@@ -168,7 +168,7 @@ def shown(database: str) -> str:
 
 def log_to_terminal(options: Options) -> None:
     """Have what is logged written as the options say."""
-    from pycore.relay.says import JsonFormatter
+    from pycore.relay.operating.says import JsonFormatter
 
     handler = logging.StreamHandler()
     text = SpelledFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -210,7 +210,7 @@ def serve(
     """Run the relay on a bound socket until SIGINT or SIGTERM; `ready` is told its address. `recruiting`: what the
     study says of it."""
     from pycore.relay import serve as serving
-    from pycore.relay.admission import read_subjects
+    from pycore.relay.people.admission import read_subjects
     from pycore.relay.serve import bind
 
     bus = bus_for(options)

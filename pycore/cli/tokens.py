@@ -30,7 +30,7 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     Writes CSV: subject, group, address. Who has an address is that subject for the server, in that group; with any
     other token, or none, nobody may come.
     """
-    from pycore.relay.admission import Admission, address_of, read_subjects
+    from pycore.relay.people.admission import Admission, address_of, read_subjects
     from pycore.settings import Settings
     from pycore.site.study import Study
 

@@ -37,8 +37,8 @@ def of_paths(paths: Sequence[Path]) -> list[Source]:
 @contextlib.contextmanager
 def of_database(url: str, work: Path, game: str | None = None) -> Iterator[list[Source]]:
     """The games of a database. The files of each are written into the folder `work` while they are looked at."""
-    from pycore.relay.export import GameData, about, export_game, list_games
-    from pycore.relay.store import DataStore
+    from pycore.relay.storage.export import GameData, about, export_game, list_games
+    from pycore.relay.storage.store import DataStore
 
     store = DataStore(url, create=False)
 

@@ -5,7 +5,7 @@ itself; the last one of an episode has its end. Its lines are those of the traje
 
 What was taken may be taken back by a cut. Then the episode's next piece is of a higher *revision*, which begins at its
 *base*: rows of earlier revisions from there on are not true. So pieces may come twice, late and in any order, and
-nothing has to be deleted where they lie (`pycore.relay.pieces` joins them).
+nothing has to be deleted where they lie (`pycore.relay.storage.pieces` joins them).
 
 A page that was loaded again steps the running episode from its first frame on, and takes all of it: what the load
 before had not stored yet is stored so. Each load has revisions of its own, and the first one's base is the frame from

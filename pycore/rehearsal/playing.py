@@ -74,8 +74,8 @@ def rehearse(
 
 def _stored(database: str, game_id: str, folder: Path) -> dict[str, bytes]:
     """What the relay has of the game, by the names that `pycore data` gives."""
-    from pycore.relay.export import export_game, list_games
-    from pycore.relay.store import DataStore
+    from pycore.relay.storage.export import export_game, list_games
+    from pycore.relay.storage.store import DataStore
 
     store = DataStore(database, create=False)
     try:

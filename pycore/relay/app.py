@@ -24,24 +24,24 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from pycore.errors import ConfigError, UsageError
-from pycore.relay.admission import Admission
 from pycore.relay.bus.calls import Bus
-from pycore.relay.files import SiteFiles
+from pycore.relay.games.seats import PlayerId
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.measures import Measures
-from pycore.relay.noticing import Noticed
 from pycore.relay.observing import lateness, observe
-from pycore.relay.operator import Operator, check_token
+from pycore.relay.operating.measures import Measures
+from pycore.relay.operating.noticing import Noticed
+from pycore.relay.operating.operator import Operator, check_token
+from pycore.relay.operating.readiness import Readiness
 from pycore.relay.overview import Overview
-from pycore.relay.polling import Polling
-from pycore.relay.readiness import Readiness
-from pycore.relay.recruiting import Recruiting
+from pycore.relay.people.admission import Admission
+from pycore.relay.people.recruiting import Recruiting
 from pycore.relay.routes import measured, routes_of
-from pycore.relay.seats import PlayerId
 from pycore.relay.server import CLOSED_BY, RelayServer
 from pycore.relay.settings import check_settings
-from pycore.relay.store import DataStore
+from pycore.relay.static.files import SiteFiles
+from pycore.relay.storage.store import DataStore
+from pycore.relay.transport.polling import Polling
 from pycore.relay.turn import Turn
 from pycore.relay.watching import Watching
 
@@ -120,9 +120,9 @@ def create_app(
     sites whose pages may connect, default the relay's own alone. `operator_token`: whoever has it may see the games and
     the server's state; without one nobody may. `log_subjects`: subject ids stand in the log, and not a name for
     each that means nothing. `recruiting`: how people are paired and where they go afterwards
-    (`pycore.relay.recruiting`). `subjects`: who may come, with the group of each or None; default everybody.
-    `join_secret`: only signed addresses may come (`pycore.relay.admission`). `bus`: how this process reaches others of
-    the same server, with which it shares the database; default: it is alone.
+    (`pycore.relay.people.recruiting`). `subjects`: who may come, with the group of each or None; default everybody.
+    `join_secret`: only signed addresses may come (`pycore.relay.people.admission`). `bus`: how this process reaches
+    others of the same server, with which it shares the database; default: it is alone.
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:

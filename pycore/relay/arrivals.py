@@ -7,20 +7,42 @@ and behind a join everything waits for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, Protocol
 
-from pycore.relay.noticing import Noticed
-from pycore.relay.wire import REFUSED, Unread, read_event
+from pycore.relay.limits import Limits
+from pycore.relay.operating.noticing import Noticed
+from pycore.relay.recall import Recall
+from pycore.relay.transport.sender import Tasks
+from pycore.relay.transport.wire import REFUSED, Unread, read_event
 
-if TYPE_CHECKING:
-    from pycore.relay.server import RelayServer
+
+class Carrying(Protocol):
+    """What carries events out: `RelayServer`, as far as it is needed here."""
+
+    limits: Limits
+    recall: Recall
+    tasks: Tasks
+
+    def joins(self, event: str) -> bool:
+        """Whether what comes behind an event may have to wait for it."""
+
+    async def dispatch(self, event: str, sid: str, arguments: Sequence[Any]) -> dict[str, Any]:
+        """Carry out one event, when its turn has come, and return its acknowledgement."""
+
+    def carry_out(
+        self, event: str, sid: str, arguments: Sequence[Any]
+    ) -> dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]:
+        """The same at once, as far as it waits for nothing."""
+
+    def answer(self, sid: str, number: int | None, reply: dict[str, Any]) -> None:
+        """Acknowledge an event, if that was asked for."""
 
 
 class Arrivals:
     """Of one relay."""
 
-    def __init__(self, relay: RelayServer, noticed: Noticed) -> None:
+    def __init__(self, relay: Carrying, noticed: Noticed) -> None:
         self._relay = relay
         self._noticed = noticed
 
@@ -48,7 +70,7 @@ class Arrivals:
                 reply = self._relay.carry_out(event, sid, arguments)
             if not isinstance(reply, dict):
                 # A join begins behind this round, and so does what came behind it.
-                behind = behind or event not in self._relay.keeping.handlers
+                behind = behind or self._relay.joins(event)
                 self._relay.tasks.start(self._answer(event, sid, arguments, number, reply))
             else:
                 self._noticed.event(event, sid, arguments, reply, then)

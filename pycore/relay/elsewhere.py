@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.store import Fence
+from pycore.relay.storage.store import Fence
+from pycore.relay.transport.outgoing import Outgoing
 
 Reply = dict[str, Any]
 

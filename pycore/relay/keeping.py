@@ -7,15 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from pycore.relay.connections import Connection
-from pycore.relay.disk import Disk
 from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.fields import Refused
-from pycore.relay.limits import Limits
-from pycore.relay.lobby import Lobby
-from pycore.relay.seats import Seat
-from pycore.relay.store import DataStore, StoreFailed
-from pycore.relay.uploads import (
+from pycore.relay.games.connections import Connection
+from pycore.relay.games.seats import Seat
+from pycore.relay.games.uploads import (
     WHOLE,
     Piece,
     Store,
@@ -25,6 +21,10 @@ from pycore.relay.uploads import (
     read_records,
     read_rows,
 )
+from pycore.relay.limits import Limits
+from pycore.relay.lobby import Lobby
+from pycore.relay.storage.disk import Disk
+from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
 

@@ -14,10 +14,10 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from pycore.relay.elsewhere import Elsewhere
+from pycore.relay.games.rooms import Room
 from pycore.relay.limits import Limits
-from pycore.relay.rooms import Room
-from pycore.relay.store import DataStore, Fenced, StoreFailed
-from pycore.relay.written import ending, game_row, seat_rows
+from pycore.relay.storage.store import DataStore, Fenced, StoreFailed
+from pycore.relay.storage.written import ending, game_row, seat_rows
 
 log = logging.getLogger("pycore.relay")
 

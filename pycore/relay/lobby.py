@@ -17,19 +17,19 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pycore.relay.connections import Connection
-from pycore.relay.door import CLOSED, Door
 from pycore.relay.fields import Refused
-from pycore.relay.games import Games
+from pycore.relay.games.connections import Connection
+from pycore.relay.games.games import Games
+from pycore.relay.games.outcomes import EXCLUDED, FAILED, WAITED_IN_VAIN, Outcome, SentOn, person_of
+from pycore.relay.games.owners import Owners, outcome_for
+from pycore.relay.games.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
+from pycore.relay.games.rooms import Room
+from pycore.relay.games.seats import PlayerId, Seat, digest
 from pycore.relay.limits import Limits
-from pycore.relay.outcomes import EXCLUDED, FAILED, WAITED_IN_VAIN, Outcome, SentOn, person_of
-from pycore.relay.outgoing import DISCONNECT, Outgoing, error_to, refusal_to
-from pycore.relay.owners import Owners, outcome_for
-from pycore.relay.pairing import Pairing
-from pycore.relay.payloads import Join, read_action, read_join, read_signal, read_silent, subject_of
-from pycore.relay.recruiting import Recruiting
-from pycore.relay.rooms import Room
-from pycore.relay.seats import PlayerId, Seat, digest
+from pycore.relay.people.door import CLOSED, Door
+from pycore.relay.people.pairing import Pairing
+from pycore.relay.people.recruiting import Recruiting
+from pycore.relay.transport.outgoing import DISCONNECT, Outgoing, error_to, refusal_to
 from pycore.relay.turn import Turn
 from pycore.settings import SUBJECT_FROM
 

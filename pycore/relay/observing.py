@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Final
 
-from pycore.relay.measures import Measures
-from pycore.relay.readiness import Readiness
+from pycore.relay.operating.measures import Measures
+from pycore.relay.operating.readiness import Readiness
 from pycore.relay.server import RelayServer
 from pycore.relay.watching import Watching
 

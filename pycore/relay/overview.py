@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pycore.relay.measures import Measures
-from pycore.relay.noticing import Noticed
-from pycore.relay.operator import Operator
-from pycore.relay.rooms import Room
+from pycore.relay.games.rooms import Room
+from pycore.relay.operating.measures import Measures
+from pycore.relay.operating.noticing import Noticed
+from pycore.relay.operating.operator import Operator
 from pycore.relay.server import RelayServer
 from pycore.settings import Settings
 

@@ -17,11 +17,11 @@ from typing import Final
 
 from pycore.errors import PycoreError
 from pycore.relay.elsewhere import Elsewhere
+from pycore.relay.games.seats import digest
 from pycore.relay.lobby import Lobby
-from pycore.relay.seats import digest
-from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.storage.store import DataStore, StoreFailed
+from pycore.relay.storage.written import Written, find, room_of
 from pycore.relay.visits import sent_on_before
-from pycore.relay.written import Written, find, room_of
 
 log = logging.getLogger("pycore.relay")
 
@@ -88,7 +88,7 @@ class Recall:
 
     async def joins(self, sid: str, session_id: str | None, person: str | None = None) -> bool:
         """The same for a session that joins; false: the database does not say. `person`: whose outcome it is to say as
-        well, if there is one (`pycore.relay.outcomes`)."""
+        well, if there is one (`pycore.relay.games.outcomes`)."""
         if person is None and (session_id is None or self._asked.get(sid) == session_id):
             return True
         async with self.deciding(sid):

@@ -17,13 +17,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pycore.relay.fields import Refused
-from pycore.relay.measures import TYPE, Measures
-from pycore.relay.operator import Operator
+from pycore.relay.operating.measures import TYPE, Measures
+from pycore.relay.operating.operator import Operator
+from pycore.relay.operating.readiness import Readiness
 from pycore.relay.overview import Overview
-from pycore.relay.past import NotWatched
-from pycore.relay.readiness import Readiness
 from pycore.relay.server import RelayServer
-from pycore.relay.store import StoreFailed
+from pycore.relay.storage.past import NotWatched
+from pycore.relay.storage.store import StoreFailed
 from pycore.relay.watching import Watching
 from pycore.version import __version__
 

@@ -15,10 +15,10 @@ import uvicorn
 
 from pycore.errors import UsageError
 from pycore.relay.app import RelayApp, metrics_app
-from pycore.relay.descriptors import allowed
 from pycore.relay.ending import Server
-from pycore.relay.http import http_protocol
-from pycore.relay.websocket import websocket_protocol
+from pycore.relay.transport.descriptors import allowed
+from pycore.relay.transport.http import http_protocol
+from pycore.relay.transport.websocket import websocket_protocol
 
 log = logging.getLogger("pycore.relay")
 

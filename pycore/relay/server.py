@@ -24,21 +24,21 @@ from engineio.payload import Payload
 from pycore.relay.arrivals import Arrivals
 from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.fields import Refused, fields_of, flag_of
+from pycore.relay.games.payloads import read_failure, read_join, read_parting
 from pycore.relay.keeping import Handler, Keeping
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
-from pycore.relay.load import Load
 from pycore.relay.lobby import Lobby
-from pycore.relay.noticing import Noticed
-from pycore.relay.origins import Origins
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.payloads import read_failure, read_join, read_parting
+from pycore.relay.operating.load import Load
+from pycore.relay.operating.noticing import Noticed
 from pycore.relay.recall import Recall
-from pycore.relay.sender import Sender, Tasks
-from pycore.relay.store import DataStore
+from pycore.relay.storage.store import DataStore
+from pycore.relay.transport.origins import Origins
+from pycore.relay.transport.outgoing import Outgoing
+from pycore.relay.transport.sender import Sender, Tasks
+from pycore.relay.transport.wire import REFUSED, answer_text, packet_class
 from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
-from pycore.relay.wire import REFUSED, answer_text, packet_class
 
 log = logging.getLogger("pycore.relay")
 
@@ -293,6 +293,10 @@ class RelayServer:
     def outgoing(self) -> int:
         """Events that wait for sockets to take them."""
         return self._sender.waiting
+
+    def joins(self, event: str) -> bool:
+        """Whether what comes behind an event may have to wait for it: of what waits, all but what is stored."""
+        return event not in self.keeping.handlers
 
     def answer(self, sid: str, number: int | None, reply: dict[str, Any]) -> None:
         """Acknowledge an event, if that was asked for."""

@@ -14,12 +14,12 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from pycore.relay.games.outcomes import Outcome, outcome_of, person_of
+from pycore.relay.games.seats import Seat
 from pycore.relay.lobby import Lobby
-from pycore.relay.outcomes import Outcome, outcome_of, person_of
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.past import METRICS_CHARACTERS, REASON
-from pycore.relay.seats import Seat
-from pycore.relay.store import DataStore, StoreFailed, games, outcomes, seats
+from pycore.relay.storage.past import METRICS_CHARACTERS, REASON
+from pycore.relay.storage.store import DataStore, StoreFailed, games, outcomes, seats
+from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")
 

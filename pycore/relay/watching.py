@@ -1,9 +1,9 @@
 """What whoever runs a study sees of its games, and what spectators are given of them.
 
-The list of running games is made of what the pages said of themselves with their last store, kept in memory: nobody is
-asked for it. Rows, and the games that are over, come from the database (`pycore.relay.past`): confirmed and at least
-`store_every` old, read by a thread of their own. So nobody who watches can hold up who plays, and nobody who plays
-learns more from it than from the game.
+The list of running games is made of what the pages said of themselves with their last store, kept in memory: nobody
+is asked for it. Rows, and the games that are over, come from the database (`pycore.relay.storage.past`): confirmed
+and at least `store_every` old, read by a thread of their own. So nobody who watches can hold up who plays, and nobody
+who plays learns more from it than from the game.
 
 It is for whoever has the *operator's token*. From it a key for each game follows, with which the rows of that game can
 be seen and nothing else: that one may be given to others. Subject ids are not shown, but a name for each that means
@@ -20,12 +20,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from pycore.relay.games.rooms import Room
+from pycore.relay.games.seats import Seat
 from pycore.relay.lobby import Lobby
-from pycore.relay.operator import Operator
-from pycore.relay.past import NotWatched, games_over, rows
-from pycore.relay.rooms import Room
-from pycore.relay.seats import Seat
-from pycore.relay.store import DataStore
+from pycore.relay.operating.operator import Operator
+from pycore.relay.storage.past import NotWatched, games_over, rows
+from pycore.relay.storage.store import DataStore
 from pycore.settings import Settings
 
 WAITING: Final = 16

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pycore.install.wheel import compiled_wheel, core_wheel
-from pycore.relay.compressed import GAME, compress
+from pycore.relay.static.compressed import GAME, compress
 from pycore.site import pages
 from pycore.site.failing import SiteFailed
 from pycore.site.packages import plan

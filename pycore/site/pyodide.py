@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pycore.relay.compressed import beside, is_compressed
+from pycore.relay.static.compressed import beside, is_compressed
 from pycore.site.failing import SiteFailed
 
 USUAL_PYODIDE: Final = "https://cdn.jsdelivr.net/pyodide/v314.0.7/full/"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, nearest
-from pycore.relay.recruiting import RECRUITING, Recruiting
+from pycore.relay.people.recruiting import RECRUITING, Recruiting
 from pycore.relay.settings import read_settings
 from pycore.settings import MAX_SEATS, Settings
 from pycore.site.keys import singles
@@ -53,7 +53,7 @@ class Study(NamedTuple):
     smooth_corrections: float | None = None
     """Seconds within which what a rollback has corrected is seen in full, 0 to 1; None: the page's own, 0.1."""
     recruiting: dict[str, Any] = {}  # noqa: RUF012
-    """How people are paired, and where they go afterwards (`pycore.relay.recruiting`), as it was given."""
+    """How people are paired, and where they go afterwards (`pycore.relay.people.recruiting`), as it was given."""
     winner: str | None = None
     """Whose points win: `most`, `least` or `none`. None: most, where the environment says a score by player."""
 

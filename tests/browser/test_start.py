@@ -2,7 +2,7 @@
 
 import pytest
 
-from pycore.relay.compressed import compress
+from pycore.relay.static.compressed import compress
 
 pytestmark = [pytest.mark.browser]
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pycore.relay.store import DataStore, games
-from pycore.relay.tables import leases, records
-from pycore.relay.tables import metrics as stored_metrics
+from pycore.relay.storage.store import DataStore, games
+from pycore.relay.storage.tables import leases, records
+from pycore.relay.storage.tables import metrics as stored_metrics
 from tests.unit.relay.relay_support import Client, action
 from tools.balancer import Process, Server
 from tools.process import Missing

@@ -19,6 +19,12 @@ pytestmark = pytest.mark.tooling
 DOCUMENT = architecture.FILE.read_text(encoding="utf-8")
 
 
+def drawn(package: Path) -> dict[str, set[str]]:
+    """The arrows of the picture of a package, as the document has it."""
+    begin, end = architecture.MARKS[package]
+    return arrows(DOCUMENT.partition(begin)[2].partition(end)[0])
+
+
 @functools.cache
 def imports_by_package() -> dict[str, set[str]]:
     """Who imports whom, by the first part of a module's name, as the test of the layers reads it."""
@@ -59,26 +65,38 @@ def closure(edges: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def test_the_picture_is_true_to_the_imports() -> None:
     """Every import follows from the arrows, and every arrow is an import."""
-    drawn, real = arrows(DOCUMENT), imports_by_package()
-    assert drawn, "there is no picture"
-    assert closure(drawn) == closure(real), "python -m tools.architecture --write"
-    assert {(s, t) for s in drawn for t in drawn[s]} <= {(s, t) for s in real for t in real[s]}
+    picture, real = drawn(architecture.PACKAGE), imports_by_package()
+    assert picture, "there is no picture"
+    assert closure(picture) == closure(real), "python -m tools.architecture --write"
+    assert {(s, t) for s in picture for t in picture[s]} <= {(s, t) for s in real for t in real[s]}
 
 
 def test_the_picture_has_no_circle_and_goes_down() -> None:
     """As the layers say."""
-    for source, targets in arrows(DOCUMENT).items():
+    picture = drawn(architecture.PACKAGE)
+    for source, targets in picture.items():
         for target in targets:
             assert RANK.get(source, 99) >= RANK.get(target, 0), (source, target)
-            assert source not in closure(arrows(DOCUMENT)).get(target, set())
+            assert source not in closure(picture).get(target, set())
+
+
+def test_the_relay_has_no_circle_and_what_decides_knows_nothing_above_it() -> None:
+    """The second picture: every import is an arrow of it, no package and module leads back to itself."""
+    picture = closure(drawn(architecture.RELAY))
+    assert picture == closure(architecture.graph(architecture.RELAY)), "python -m tools.architecture --write"
+    assert [name for name, targets in picture.items() if name in targets] == []
+    for decides in ("games", "people", "lobby"):
+        assert not picture[decides] & {"server", "storage", "operating", "cluster", "static"}, decides
 
 
 @pytest.mark.slow
 def test_the_document_is_as_the_command_writes_it() -> None:
     """Also what each package is said to be for, which is its docstring's first sentence."""
-    assert architecture.replaced(DOCUMENT, architecture.written()) == DOCUMENT, "python -m tools.architecture --write"
-    for name in architecture.graph():
-        assert len(architecture.purpose(name)) > 20, f"{name} does not say what it is for"
+    for package in architecture.MARKS:
+        written = architecture.replaced(DOCUMENT, architecture.written(package), package)
+        assert written == DOCUMENT, "python -m tools.architecture --write"
+        for name in architecture.graph(package):
+            assert len(architecture.purpose(name, package)) > 20, f"{name} does not say what it is for"
 
 
 def package(root: Path, **sources: str) -> Path:

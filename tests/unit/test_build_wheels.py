@@ -19,7 +19,7 @@ import pytest
 from pycore.install.bootstrap import Bundle
 from pycore.install.bundle import BOOTSTRAP, FILE
 from pycore.install.wheel import HOST_PAGE, LEFT_OUT, bare, core_files
-from pycore.relay.compressed import beside, is_compressed
+from pycore.relay.static.compressed import beside, is_compressed
 from pycore.site import pages
 from tools import distributions, site, wheels
 from tools.paths import NEWEST, PYODIDES, ROOT, Pyodide

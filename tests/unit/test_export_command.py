@@ -359,7 +359,7 @@ def test_the_database_of_a_relay_is_exported(tmp_path: Path) -> None:
     """As its files are: records in parts, metrics, and what the server knew."""
     import asyncio
 
-    from pycore.relay.store import DataStore
+    from pycore.relay.storage.store import DataStore
 
     url = f"sqlite:///{tmp_path / 'study.db'}"
     texts, metrics = played()

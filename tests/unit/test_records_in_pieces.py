@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pycore.records import Trajectory, read, trajectory_text
 from pycore.records import pieces as module
 from pycore.records.pieces import Pieces
-from pycore.relay.pieces import Episode, Place, join
+from pycore.relay.storage.pieces import Episode, Place, join
 from pycore.session.session import Session
 from pycore.testing import Conditions
 from pycore.testing.pages import Page, Watcher

@@ -458,7 +458,7 @@ def test_the_database_of_a_relay_is_reported(tmp_path: Path) -> None:
     """With what the server knew; of a record that lacks a part the page says so, and so does the exit status."""
     import asyncio
 
-    from pycore.relay.store import DataStore
+    from pycore.relay.storage.store import DataStore
 
     url = f"sqlite:///{tmp_path / 'study.db'}"
     texts, metrics = played()

@@ -13,8 +13,8 @@ from examples import volley
 from pycore.bridge.stores import PARTS_OF_A_LOAD
 from pycore.duties import CHANNEL_CLOSED
 from pycore.records import Experience
-from pycore.relay import pieces as joined
-from pycore.relay.pieces import Place, join
+from pycore.relay.storage import pieces as joined
+from pycore.relay.storage.pieces import Place, join
 
 SETTINGS = {"max_steps": 120, "num_episodes": 1, "store_every": 1}
 

@@ -14,7 +14,7 @@ from pycore.bridge.spectator import Spectator, create
 from pycore.bridge.view import Pictures
 from pycore.envs import ParallelEnvAdapter
 from pycore.records import RecordError
-from pycore.relay import past
+from pycore.relay.storage import past
 
 VOLLEY: dict[str, Any] = {"action_space": {"type": "discrete", "n": 6}}
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from pycore.relay.cluster.leases import WAITING, Leases, Step, decide
-from pycore.relay.store import Fence, StoreFailed
+from pycore.relay.storage.store import Fence, StoreFailed
 
 T = TypeVar("T")
 

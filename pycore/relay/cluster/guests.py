@@ -10,8 +10,8 @@ from pycore.relay.cluster.names import LOST, guest, of
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Reply
 from pycore.relay.fields import Refused
-from pycore.relay.outgoing import Outgoing
 from pycore.relay.server import RelayServer
+from pycore.relay.transport.outgoing import Outgoing
 
 
 class Guests:

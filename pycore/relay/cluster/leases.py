@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pycore.relay.store import DataStore, Fence
-from pycore.relay.tables import leases, processes
+from pycore.relay.storage.store import DataStore, Fence
+from pycore.relay.storage.tables import leases, processes
 
 LEASE_S: Final = 4.0
 """For how long a process is taken to live since it said so last."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from pycore.relay.games.rooms import Room
 from pycore.relay.lobby import Lobby
-from pycore.relay.rooms import Room
 
 Whom = tuple[str | None, str | None, str | None]
 """A socket's session id, the digest of its page, and its subject."""

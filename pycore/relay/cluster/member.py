@@ -19,9 +19,9 @@ from pycore.relay.cluster.placing import Placing
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Reply
 from pycore.relay.fields import Refused
-from pycore.relay.outgoing import Outgoing
 from pycore.relay.server import RelayServer
-from pycore.relay.store import Fence, StoreFailed
+from pycore.relay.storage.store import Fence, StoreFailed
+from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")
 

@@ -15,10 +15,10 @@ from pycore.relay.cluster.gateway import Gateway
 from pycore.relay.cluster.guests import Guests
 from pycore.relay.cluster.names import guest, of
 from pycore.relay.cluster.ways import Item, Ways
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.rooms import Room
+from pycore.relay.games.rooms import Room
 from pycore.relay.server import RelayServer
-from pycore.relay.written import Written, game_row, room_of, seat_rows
+from pycore.relay.storage.written import Written, game_row, room_of, seat_rows
+from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")
 

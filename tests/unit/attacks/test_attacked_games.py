@@ -167,7 +167,7 @@ def test_a_process_with_few_open_files_plays_on_when_they_are_taken(tmp_path: Pa
 @pytest.mark.slow
 def test_the_limit_of_open_files_is_raised_as_far_as_the_system_lets_it(tmp_path: Path) -> None:
     code = (
-        "import resource; from pycore.relay.descriptors import allowed; "
+        "import resource; from pycore.relay.transport.descriptors import allowed; "
         "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; "
         "resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard)); "
         "print(allowed(500), resource.getrlimit(resource.RLIMIT_NOFILE)[0]); "

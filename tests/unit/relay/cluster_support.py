@@ -15,8 +15,8 @@ from relay_support import PATIENCE_S, Client, Relay, running
 from pycore.relay import Limits
 from pycore.relay.bus.memory import Hub, MemoryBus
 from pycore.relay.cluster.member import Member
-from pycore.relay.store import StoreFailed
-from pycore.relay.tables import leases
+from pycore.relay.storage.store import StoreFailed
+from pycore.relay.storage.tables import leases
 
 SETTINGS = {"fps": 30, "max_steps": 100, "return_within": 20}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pycore.relay import Limits
-from pycore.relay.admission import Admission
 from pycore.relay.fields import Refused
 from pycore.relay.lobby import Lobby
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.recruiting import Recruiting
+from pycore.relay.people.admission import Admission
+from pycore.relay.people.recruiting import Recruiting
+from pycore.relay.transport.outgoing import Outgoing
 
 
 class People:

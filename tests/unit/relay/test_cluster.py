@@ -15,7 +15,7 @@ from test_relay_stores import metrics, record
 
 from pycore.relay.cluster import leases, member
 from pycore.relay.cluster.leases import WAITING
-from pycore.relay.store import StoreFailed
+from pycore.relay.storage.store import StoreFailed
 
 DATABASES = ("sqlite", "postgresql")
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pycore.relay.cluster import leases as module
 from pycore.relay.cluster.leases import Lease, Leases, Step, decide
-from pycore.relay.store import DataStore, Fence, Fenced, games
+from pycore.relay.storage.store import DataStore, Fence, Fenced, games
 
 DATABASES = ("sqlite", "postgresql")
 GAME: dict[str, Any] = {

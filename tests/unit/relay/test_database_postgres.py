@@ -15,8 +15,8 @@ from test_database_versions import FIRST, NEWEST
 
 from pycore.cli import cli
 from pycore.errors import UsageError
-from pycore.relay.store import DataStore, games, metrics, records
-from pycore.relay.versions import TABLE
+from pycore.relay.storage.store import DataStore, games, metrics, records
+from pycore.relay.storage.versions import TABLE
 from tools.postgres import Postgres
 
 
@@ -69,7 +69,7 @@ def test_a_database_of_the_first_version_keeps_every_row(
     assert version(url) == NEWEST
 
 
-CHILD = "import sys; from pycore.relay.store import DataStore; DataStore(sys.argv[1]).close()"
+CHILD = "import sys; from pycore.relay.storage.store import DataStore; DataStore(sys.argv[1]).close()"
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ import pytest
 from relay_support import Relay, action, running
 from test_relay_stores import metrics, record
 
-from pycore.relay import databases, ledger
+from pycore.relay import ledger
+from pycore.relay.storage import databases
 from tools.postgres import Postgres
 
 DATABASES = ("sqlite", "postgresql")

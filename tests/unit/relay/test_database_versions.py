@@ -19,9 +19,9 @@ from click.testing import CliRunner
 
 from pycore.cli import cli
 from pycore.errors import UsageError
-from pycore.relay import versions
-from pycore.relay.store import DataStore, games, metrics, pieces, records
-from pycore.relay.versions import SCRIPTS, TABLE, bring_up_to_date, transactional
+from pycore.relay.storage import versions
+from pycore.relay.storage.store import DataStore, games, metrics, pieces, records
+from pycore.relay.storage.versions import SCRIPTS, TABLE, bring_up_to_date, transactional
 
 FIRST = """
 CREATE TABLE games (
@@ -215,7 +215,7 @@ CHILD = """
 import sys
 from pathlib import Path
 import sqlalchemy as sa
-from pycore.relay.versions import bring_up_to_date, transactional
+from pycore.relay.storage.versions import bring_up_to_date, transactional
 engine = sa.create_engine("sqlite:///" + sys.argv[1])
 transactional(engine)
 bring_up_to_date(engine, create=True, tell=print, scripts=Path(sys.argv[2]))

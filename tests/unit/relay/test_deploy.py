@@ -294,7 +294,7 @@ def test_the_guide_has_every_event_of_the_log_with_its_fields() -> None:
         for name in re.findall("`(.*?)`", names):
             told[name] = set(re.findall(r"`([a-z_]+)`", fields))
     there: dict[str, set[str]] = {}
-    tree = ast.parse((ROOT / "pycore" / "relay" / "noticing.py").read_text())
+    tree = ast.parse((ROOT / "pycore" / "relay" / "operating" / "noticing.py").read_text())
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "say":
             name = call.args[2]

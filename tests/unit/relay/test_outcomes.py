@@ -19,9 +19,9 @@ from people_support import People
 from relay_support import Client, Relay, running
 
 from pycore.cli import cli
-from pycore.relay.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, outcome_of
-from pycore.relay.participants import came_to
-from pycore.relay.recruiting import Recruiting
+from pycore.relay.games.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, outcome_of
+from pycore.relay.people.recruiting import Recruiting
+from pycore.relay.storage.participants import came_to
 from pycore.session.topics.over import REASONS
 
 NEXT = "https://panel.example.org/{outcome}?who={subject}"

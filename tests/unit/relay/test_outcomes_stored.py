@@ -12,11 +12,11 @@ import pytest
 from conftest import ON_BOTH
 
 from pycore.errors import UsageError
-from pycore.relay.export import list_games
-from pycore.relay.forgetting import forget, traces_of
-from pycore.relay.outcomes import Outcome, person_of
-from pycore.relay.participants import participants_of
-from pycore.relay.store import DataStore
+from pycore.relay.games.outcomes import Outcome, person_of
+from pycore.relay.storage.export import list_games
+from pycore.relay.storage.forgetting import forget, traces_of
+from pycore.relay.storage.participants import participants_of
+from pycore.relay.storage.store import DataStore
 from pycore.relay.visits import sent_on_before
 
 DATABASES = ON_BOTH

@@ -9,8 +9,8 @@ from people_support import People
 
 from pycore.errors import ConfigError
 from pycore.relay import Limits
-from pycore.relay.admission import Admission, address_of, parse_subjects, read_subjects, token_of
 from pycore.relay.fields import Refused
+from pycore.relay.people.admission import Admission, address_of, parse_subjects, read_subjects, token_of
 
 ANNA = "?PROLIFIC_PID=anna"
 BERT = "?PROLIFIC_PID=bert"

@@ -18,12 +18,12 @@ from conftest import ON_BOTH
 
 from pycore.cli import cli
 from pycore.errors import UsageError
-from pycore.relay.backup import back_up
-from pycore.relay.outcomes import person_of
-from pycore.relay.pseudonyms import KeyedPseudonyms
-from pycore.relay.store import DataStore
-from pycore.relay.tables import games, outcomes
-from pycore.relay.uploads import Piece
+from pycore.relay.games.outcomes import person_of
+from pycore.relay.games.uploads import Piece
+from pycore.relay.storage.backup import back_up
+from pycore.relay.storage.pseudonyms import KeyedPseudonyms
+from pycore.relay.storage.store import DataStore
+from pycore.relay.storage.tables import games, outcomes
 
 DATABASES = ON_BOTH
 ANNA, BERT = "anna-0815", "bert-4711"

@@ -21,7 +21,7 @@ from pycore.cli.relay import relay
 from pycore.cli.serve import serve_study
 from pycore.errors import UsageError
 from pycore.relay import Limits
-from pycore.relay.store import DataStore
+from pycore.relay.storage.store import DataStore
 
 COMMANDS = {"relay": relay, "serve": serve_study}
 

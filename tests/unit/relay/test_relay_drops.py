@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from relay_support import Relay, action, running
 
+from pycore.relay.games.payloads import Refused
+from pycore.relay.games.rooms import COMPLAINT_S
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.payloads import Refused
-from pycore.relay.rooms import COMPLAINT_S
+from pycore.relay.transport.outgoing import Outgoing
 
 
 def lobby_of(players: int) -> tuple[Lobby, str]:

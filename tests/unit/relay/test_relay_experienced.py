@@ -14,9 +14,9 @@ from relay_support import OPERATOR, Client, Relay, running
 from pycore.bridge.handed import CORE
 from pycore.cli import cli
 from pycore.relay import Limits
-from pycore.relay.operator import Operator
-from pycore.relay.payloads import subject_of
-from pycore.relay.seats import pseudonym
+from pycore.relay.games.payloads import subject_of
+from pycore.relay.games.seats import pseudonym
+from pycore.relay.operating.operator import Operator
 from pycore.settings import SUBJECT_FROM
 
 

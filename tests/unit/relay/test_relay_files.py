@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 from relay_support import running
 
-from pycore.relay.compressed import SMALLEST, beside, compress, is_compressed
-from pycore.relay.files import Hashes, takes_gzip
+from pycore.relay.static.compressed import SMALLEST, beside, compress, is_compressed
+from pycore.relay.static.files import Hashes, takes_gzip
 
 WASM = b"\0asm" + bytes(range(256)) * 40
 FOR_GOOD = "public, max-age=31536000, immutable"

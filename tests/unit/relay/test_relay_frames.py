@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycore.relay import Limits
-from pycore.relay.frames import (
+from pycore.relay.transport.frames import (
     SMALL,
     Closed,
     Frames,
@@ -17,7 +17,7 @@ from pycore.relay.frames import (
     text_frame,
     unmasked,
 )
-from pycore.relay.guard import Guard
+from pycore.relay.transport.guard import Guard
 
 
 def anything(control: bool, fragment: bool, size: int, message: int) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from conftest import ON_BOTH
 from relay_support import PATIENCE_S, Relay
 
-from pycore.relay.store import games
+from pycore.relay.storage.store import games
 
 DATABASES = ON_BOTH
 UNKEPT = ("a\0b", "\0", "half \ud800 pair")

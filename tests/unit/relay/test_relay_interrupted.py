@@ -6,7 +6,7 @@ from typing import Any
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.outgoing import Outgoing
+from pycore.relay.transport.outgoing import Outgoing
 
 SETTINGS = {"on_drop": "default_action", "on_interrupt": "default_action", "return_within": 60}
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from relay_support import Relay, running
 
 from pycore.relay import Limits
-from pycore.relay.disk import Disk
 from pycore.relay.fields import Refused
-from pycore.relay.large import FEW, LARGE, JsonText, arguments_of, is_object
+from pycore.relay.games.uploads import read_metrics
 from pycore.relay.limits import DEBT_S, TokenBucket
-from pycore.relay.store import DataStore, StoreFailed
-from pycore.relay.uploads import read_metrics
-from pycore.relay.wire import Unread, read_event
+from pycore.relay.storage.disk import Disk
+from pycore.relay.storage.store import DataStore, StoreFailed
+from pycore.relay.transport.large import FEW, LARGE, JsonText, arguments_of, is_object
+from pycore.relay.transport.wire import Unread, read_event
 
 LIMITS = Limits()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.relay.load import BEATS, Load, is_repeated
+from pycore.relay.operating.load import BEATS, Load, is_repeated
 
 INPUT = '42["pyodide_player_action",{"game_id":"g","frame_number":%d}]'
 SIGNAL = '42["webrtc_signal",{"game_id":"g","type":"pycore","payload":"%d"}]'

@@ -21,10 +21,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from relay_support import OPERATOR, Client, Relay, action, running
 
-from pycore.relay.measures import Measures
-from pycore.relay.noticing import QUIET_S, Noticed
-from pycore.relay.operator import Operator
-from pycore.relay.says import EVENT, FIELDS, JsonFormatter, say
+from pycore.relay.operating.measures import Measures
+from pycore.relay.operating.noticing import QUIET_S, Noticed
+from pycore.relay.operating.operator import Operator
+from pycore.relay.operating.says import EVENT, FIELDS, JsonFormatter, say
 
 ROOT = Path(__file__).parents[3]
 

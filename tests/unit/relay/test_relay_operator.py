@@ -16,9 +16,9 @@ from relay_support import OPERATOR as TOKEN
 from relay_support import Relay, running
 
 from pycore.errors import UsageError
-from pycore.relay.operator import Operator, check_token
-from pycore.relay.readiness import KEPT_S, Readiness
-from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.operating.operator import Operator, check_token
+from pycore.relay.operating.readiness import KEPT_S, Readiness
+from pycore.relay.storage.store import DataStore, StoreFailed
 
 
 async def answer(relay: Relay, path: str, token: str | None = None) -> tuple[int, Any]:

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from pycore.errors import UsageError
-from pycore.relay.origins import QUIET_S, REMEMBERED, Origins, read_origin
+from pycore.relay.transport.origins import QUIET_S, REMEMBERED, Origins, read_origin
 
 STUDY = "https://study.example.org"
 

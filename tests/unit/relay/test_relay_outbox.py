@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.relay.outbox import Outbox
+from pycore.relay.transport.outbox import Outbox
 
 KEYS = st.sampled_from((None, "waiting", ("state", 0), ("state", 1)))
 STEPS = st.lists(st.one_of(st.tuples(KEYS, st.integers(0, 9)), st.integers(0, 5)), max_size=60)

@@ -14,11 +14,11 @@ from relay_support import OPERATOR, Client, Relay, action, running
 
 from pycore.errors import ConfigError
 from pycore.relay import Limits, create_app
-from pycore.relay.export import list_games
+from pycore.relay.games.seats import pseudonym
 from pycore.relay.lobby import Lobby
-from pycore.relay.operator import Operator
-from pycore.relay.seats import pseudonym
-from pycore.relay.store import DataStore
+from pycore.relay.operating.operator import Operator
+from pycore.relay.storage.export import list_games
+from pycore.relay.storage.store import DataStore
 
 
 def test_players_are_paired_in_the_order_of_their_arrival(relay: Relay) -> None:

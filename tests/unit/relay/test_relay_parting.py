@@ -14,7 +14,7 @@ from relay_support import Relay, running
 from test_relay_return import comes_back, connect, lobby_of, ticks, told
 
 from pycore.relay.lobby import Lobby
-from pycore.relay.outgoing import Outgoing
+from pycore.relay.transport.outgoing import Outgoing
 
 IMMEDIATE_S = 0.5
 """Well below the second after which a seat without a socket is told of by itself."""

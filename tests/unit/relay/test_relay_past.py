@@ -18,13 +18,13 @@ from test_relay_rows import HEAD, piece, row
 from test_relay_watching import LATE, TOKEN, ask, metrics
 
 from pycore.cli import cli
-from pycore.relay import past
+from pycore.relay.games.uploads import Piece
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.operator import Operator
-from pycore.relay.past import NotWatched, games_over, rows
-from pycore.relay.store import DataStore
-from pycore.relay.uploads import Piece
+from pycore.relay.operating.operator import Operator
+from pycore.relay.storage import past
+from pycore.relay.storage.past import NotWatched, games_over, rows
+from pycore.relay.storage.store import DataStore
 from pycore.relay.watching import Watching
 
 DATABASES = ("sqlite", "postgresql")

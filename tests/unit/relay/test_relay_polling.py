@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pycore.relay import Limits
 from pycore.relay.limits import DEBT_S
-from pycore.relay.polling import KNOWN, Polling
+from pycore.relay.transport.polling import KNOWN, Polling
 
 QUERY = b"EIO=4&transport=polling&sid=%s"
 LIMITS = Limits(work_rate=0.1, work_burst=0.5)

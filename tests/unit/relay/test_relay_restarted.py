@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from relay_support import Client, Relay, action, running
 
 from pycore.relay import recall
-from pycore.relay.export import list_games
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.recall import Recall
-from pycore.relay.store import DataStore, StoreFailed, games, seats
+from pycore.relay.storage.export import list_games
+from pycore.relay.storage.store import DataStore, StoreFailed, games, seats
 
 SETTINGS = {"fps": 30, "max_steps": 100, "return_within": 30}
 

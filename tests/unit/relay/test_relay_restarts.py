@@ -16,12 +16,12 @@ from relay_support import action
 
 from pycore.relay import Limits
 from pycore.relay.fields import Refused
+from pycore.relay.games.seats import digest
+from pycore.relay.games.uploads import WHOLE, Store
 from pycore.relay.lobby import Lobby
-from pycore.relay.outgoing import Outgoing
-from pycore.relay.seats import digest
-from pycore.relay.store import DataStore, games, seats
-from pycore.relay.uploads import WHOLE, Store
-from pycore.relay.written import ending, find, game_row, room_of, seat_rows
+from pycore.relay.storage.store import DataStore, games, seats
+from pycore.relay.storage.written import ending, find, game_row, room_of, seat_rows
+from pycore.relay.transport.outgoing import Outgoing
 
 DATABASES = ("sqlite", "postgresql")
 

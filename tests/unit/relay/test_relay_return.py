@@ -10,13 +10,13 @@ import pytest
 from relay_support import Client, Relay, action, running
 
 from pycore.relay import Limits
-from pycore.relay.export import list_games
 from pycore.relay.fields import Refused
+from pycore.relay.games.rooms import ANNOUNCED_AFTER_S
+from pycore.relay.games.seats import UNHEARD_S
 from pycore.relay.lobby import Lobby
-from pycore.relay.outgoing import DISCONNECT, Outgoing
-from pycore.relay.rooms import ANNOUNCED_AFTER_S
-from pycore.relay.seats import UNHEARD_S
-from pycore.relay.store import DataStore
+from pycore.relay.storage.export import list_games
+from pycore.relay.storage.store import DataStore
+from pycore.relay.transport.outgoing import DISCONNECT, Outgoing
 from pycore.relay.turn import Turn
 
 START = ["pyodide_player_assigned", "pyodide_game_ready", "start_game"]

@@ -16,7 +16,7 @@ from relay_support import Client, Relay, running
 
 from pycore.cli import cli
 from pycore.relay import Limits
-from pycore.relay.store import DataStore, StoreFailed
+from pycore.relay.storage.store import DataStore, StoreFailed
 
 DATABASES = ("sqlite", "postgresql")
 

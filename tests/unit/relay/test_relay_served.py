@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from relay_support import Relay, running
 
-from pycore.relay.served import Served
+from pycore.relay.static.served import Served
 
 PUBLIC = (
     "index.html", "demo/app.js", "picture.PNG", "sound/hit.ogg", "manifest.json", "game/game.py", "game/level.json",

@@ -15,9 +15,9 @@ from relay_support import OPERATOR, Relay, running
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.measures import Measures
-from pycore.relay.noticing import Noticed
-from pycore.relay.operator import Operator
+from pycore.relay.operating.measures import Measures
+from pycore.relay.operating.noticing import Noticed
+from pycore.relay.operating.operator import Operator
 from pycore.relay.overview import LATE_S, Overview
 from pycore.site.wording import worded
 

@@ -17,9 +17,9 @@ from test_relay_rows import HEAD, packed, piece, row
 
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
-from pycore.relay.operator import Operator
-from pycore.relay.past import NotWatched
-from pycore.relay.store import DataStore
+from pycore.relay.operating.operator import Operator
+from pycore.relay.storage.past import NotWatched
+from pycore.relay.storage.store import DataStore
 from pycore.relay.watching import Watching
 
 TOKEN = "operators-token"

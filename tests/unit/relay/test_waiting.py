@@ -9,7 +9,7 @@ from people_support import People
 
 from pycore.errors import ConfigError
 from pycore.relay.matching import LatencyAware
-from pycore.relay.recruiting import Recruiting
+from pycore.relay.people.recruiting import Recruiting
 
 
 def test_a_game_begins_when_everybody_has_said_that_they_are_there() -> None:

@@ -1,0 +1,150 @@
+"""The games of this process: the rooms that are remembered, and which session has which seat.
+
+A session has one place, which is its seat in the newest game of it that is not over. A room that is over stays for a
+while, since what is stored comes late; it gives its sessions free.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from pycore.relay.fields import Refused
+from pycore.relay.games.rooms import Room
+from pycore.relay.games.seats import Seat, digest
+from pycore.relay.limits import Limits
+from pycore.relay.transport.outgoing import Outgoing
+
+
+class Games:
+    """All rooms of one relay."""
+
+    def __init__(self, limits: Limits, forgotten: Callable[[Room], None]) -> None:
+        """`forgotten` is told of a room that is no longer remembered."""
+        self._limits = limits
+        self._forgotten = forgotten
+        self._rooms: OrderedDict[str, Room] = OrderedDict()
+        self._live: dict[str, tuple[Room, Seat]] = {}
+        """Seats by session, a digest, where the game is not over."""
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def room(self, game_id: str) -> Room | None:
+        """A game that is still remembered."""
+        return self._rooms.get(game_id)
+
+    def playing(self) -> list[Room]:
+        """The games that go on, the oldest first."""
+        return [room for room in self._rooms.values() if not room.over]
+
+    def known(self) -> list[Room]:
+        """Those that are remembered, the oldest first."""
+        return list(self._rooms.values())
+
+    def going(self) -> int:
+        """How many games somebody plays: pages of one that has finished may stand open for hours."""
+        return sum(room.ended_wall is None for room in self._rooms.values())
+
+    def take_changed(self) -> list[Room]:
+        """Games of which something has changed since the last time that is to be written down."""
+        return [room for room in self._rooms.values() if room.take_changed()]
+
+    # Sessions
+
+    def place(self, session: str) -> tuple[Room, Seat] | None:
+        """The seat of a session, by its digest, in a game that goes on for it."""
+        place = self._live.get(session)
+        return None if place is None or place[1].gone else place
+
+    def knows(self, session_id: str) -> bool:
+        """Whether a session has a seat here in a game that is not over."""
+        return digest(session_id) in self._live
+
+    def of_subject(self, subject: str | None, besides: str) -> tuple[Room, Seat] | None:
+        """The seat of a subject under another session than that (a digest), in a game that goes on for it."""
+        if subject is None:
+            return None
+        for session, (room, seat) in self._live.items():
+            if seat.subject_id == subject and session != besides and not seat.gone and not room.is_finished(seat):
+                return room, seat
+        return None
+
+    def give(self, seat: Seat, session: str) -> None:
+        """A seat is another session's from now on, by its digest; what the one before still stores is taken."""
+        place = self._live.pop(seat.session)
+        seat.former.add(seat.session)
+        seat.session = session
+        self._live[session] = place
+        place[0].note_change()
+
+    @property
+    def free(self) -> int:
+        """How many games can begin."""
+        return self._limits.rooms - len(self.playing())
+
+    # Begin and end
+
+    def begin(self, room: Room) -> None:
+        """A new game: whoever sits in it sits nowhere else."""
+        self._rooms[room.game_id] = room
+        for seat in room.seats:
+            self._live[seat.session] = (room, seat)
+
+    def take_up(self, room: Room) -> None:
+        """A game that another process had, as the database knows it and nobody here; its seats wait for their sessions.
+        `Limits.rooms` does not bound them, since these people play."""
+        self._rooms[room.game_id] = room
+        for seat in room.seats:
+            if not seat.gone:
+                self._live.setdefault(seat.session, (room, seat))
+
+    def drop(self, room: Room) -> None:
+        """A game is another process's: nothing of it is known here any more, and nobody is told."""
+        self._rooms.pop(room.game_id, None)
+        for seat in room.seats:
+            self._release(seat)
+        self._forgotten(room)
+
+    def make_room(self) -> None:
+        """For one more: the oldest that is over is forgotten, if there are too many. Raises `Refused`."""
+        if len(self._rooms) < self._limits.rooms:
+            return
+        for game_id, room in self._rooms.items():
+            if room.over:
+                self._forget(game_id)
+                return
+        raise Refused("server_full", f"{self._limits.rooms} games are going on; try again later")
+
+    def leave(self, room: Room, seat: Seat, now: float, wall: float) -> list[Outgoing]:
+        """A player leaves for good."""
+        out = room.leave(seat, now, wall, f"Player {seat.player} left the game.")
+        self._release(seat)
+        self._note_end(room)
+        return out
+
+    def tick(self, now: float, wall: float) -> list[Outgoing]:
+        """What time alone brings to games: ends of grace, and of remembering."""
+        out = [item for room in self.playing() for item in room.look(now, wall)]
+        for room, seat in [place for place in self._live.values() if place[1].gone]:
+            self._release(seat)
+            self._note_end(room)
+        for game_id, room in list(self._rooms.items()):
+            if room.ended_at is not None and now - room.ended_at >= self._limits.retention_s:
+                self._forget(game_id)
+        return out
+
+    def _note_end(self, room: Room) -> None:
+        # Who stayed to the end keeps socket and seat, so as to store; the session is free again.
+        if room.over and not room.end_noted:
+            room.end_noted = True
+            for seat in room.seats:
+                self._release(seat)
+
+    def _forget(self, game_id: str) -> None:
+        self._forgotten(self._rooms.pop(game_id))
+
+    def _release(self, seat: Seat) -> None:
+        # The session may sit in a newer game by now.
+        if self._live.get(seat.session, (None, None))[1] is seat:
+            del self._live[seat.session]

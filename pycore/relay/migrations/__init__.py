@@ -1,1 +1,0 @@
-"""Alembic's scripts: what changes the database from each version to the next. `pycore.relay.versions` runs them."""

@@ -1,0 +1,265 @@
+"""Reads a study's data back out of the database: what is there, and the files, to the byte as they were sent.
+
+- metrics-<player>.json: the metrics of the whole session (episode -1), or of the last episode
+- metrics-<player>-episode-<n>.json: every other one that was stored
+- trajectory-<player>.jsonl: all episodes, in order, each as far as it is there without a gap; of one that a page did
+  not end it has what was stored until then
+- experienced-<player>.jsonl: what the player saw, all parts in order; of a session that was aborted it has no end
+- connections-<player>.json: how the player's links were connected
+- game.json: what the relay knew of the game: settings, subjects, seed, when it began and ended (Unix s), and by player
+  for how long it was waited for and what it came to
+
+Of a trajectory of which something is missing in the middle there is a second file, ``…jsonl.incomplete``, with
+everything that is there. Of an experienced record, and of a trajectory that came in parts, there is that one alone, so
+that no analysis takes it for a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pycore.errors import UsageError
+from pycore.relay.storage.participants import came_to, seats_of_games
+from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
+from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
+
+
+@dataclass(slots=True)
+class PlayerData:
+    """What is stored of one player of one game."""
+
+    metrics_episodes: list[int] = field(default_factory=list)
+    parts: dict[int, tuple[list[int], int]] = field(default_factory=dict)
+    """By episode that came in parts: those that are there, and how many there must be."""
+    pieces: dict[int, Episode] = field(default_factory=dict)
+    """By episode: what its pieces come to, unless it came in parts, whole."""
+    record_bytes: int = 0
+    experienced: list[int] = field(default_factory=list)
+    """The parts of the experienced record that are there, in order: load by load."""
+    experienced_bytes: int = 0
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the parts that are not there."""
+        lost = []
+        for episode, (there, parts) in sorted(self.parts.items()):
+            lost += [f"episode {episode} part {part}" for part in range(parts) if part not in there]
+        for episode, of in sorted(self.pieces.items()):
+            lost += [f"episode {episode} frames {start} to {stop - 1}" for start, stop in of.gaps]
+        return lost
+
+    @property
+    def episodes(self) -> list[int]:
+        """Episodes of which there is something."""
+        return sorted({*self.parts, *self.pieces})
+
+    @property
+    def experienced_missing(self) -> list[str]:
+        """The same of the experienced record; how many parts it has is known, for each load of the page, up to its
+        newest one."""
+        newest: dict[int, int] = {}
+        for part in self.experienced:
+            newest[part // PARTS_OF_A_LOAD] = part
+        there = set(self.experienced)
+        missing = [
+            part for load, last in newest.items() for part in range(load * PARTS_OF_A_LOAD, last) if part not in there
+        ]  # fmt: skip
+        return [f"experienced part {part}" for part in missing]
+
+
+@dataclass(slots=True)
+class GameData:
+    """What is stored of one game; `row` is None if only data, not its beginning, could be stored."""
+
+    game_id: str
+    row: dict[str, Any] | None
+    players: dict[str, PlayerData] = field(default_factory=dict)
+
+
+def people_of(row: dict[str, Any]) -> list[str]:
+    """The players of a game for whom something can be stored: those for whom no policy plays."""
+    policies = json.loads(row["settings"]).get("policies") or {}
+    return [player for player in map(str, json.loads(row["players"])) if player not in policies]
+
+
+def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
+    """All stored games in the order of their beginning, or the one asked for."""
+    found: dict[str, GameData] = {}
+    of_games = seats_of_games(store, game_id)
+    for row in store.read(_of(sa.select(games).order_by(games.c.started, games.c.game_id), games, game_id)):
+        row |= came_to(of_games.get(row["game_id"], ()), row["ended"])
+        game = found[row["game_id"]] = GameData(row["game_id"], row)
+        for player in people_of(row):
+            game.players[player] = PlayerData()
+
+    def player_of(row: dict[str, Any]) -> PlayerData:
+        game = found.setdefault(row["game_id"], GameData(row["game_id"], None))
+        return game.players.setdefault(row["player"], PlayerData())
+
+    keys = sa.select(metrics.c.game_id, metrics.c.player, metrics.c.episode)
+    for row in store.read(_of(keys.order_by(*metrics.primary_key), metrics, game_id)):
+        player_of(row).metrics_episodes.append(row["episode"])
+    size = sa.func.length(records.c.data).label("size")
+    columns = [records.c.game_id, records.c.player, records.c.episode, records.c.part, records.c.parts, size]
+    for row in store.read(_of(sa.select(*columns).order_by(*records.primary_key), records, game_id)):
+        data = player_of(row)
+        there, _ = data.parts.setdefault(row["episode"], ([], row["parts"]))
+        there.append(row["part"])
+        data.record_bytes += row["size"]
+    _list_pieces(store, game_id, player_of)
+    size = sa.func.length(experienced.c.data).label("size")
+    columns = [experienced.c.game_id, experienced.c.player, experienced.c.part, size]
+    for row in store.read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
+        data = player_of(row)
+        data.experienced.append(row["part"])
+        data.experienced_bytes += row["size"]
+    if game_id is not None and not found:
+        raise UsageError(f"the database has nothing of a game {game_id!r}")
+    return list(found.values())
+
+
+def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
+    """Write the files of one game into the folder and return them."""
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+
+    def write(name: str, data: bytes) -> None:
+        path = out / name
+        path.write_bytes(data)
+        written.append(path)
+
+    if game.row is not None:
+        write("game.json", json.dumps(about(game.row), indent=1).encode())
+    for player, data in game.players.items():
+        name = urllib.parse.quote(player, safe="")
+        main = -1 if -1 in data.metrics_episodes else max(data.metrics_episodes, default=-1)
+        for episode in data.metrics_episodes:
+            chosen = sa.select(metrics.c.data).where(
+                metrics.c.game_id == game.game_id, metrics.c.player == player, metrics.c.episode == episode
+            )
+            file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
+            write(file, store.read(chosen)[0]["data"].encode())
+        if data.episodes:
+            written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
+        if data.experienced:
+            path = out / (f"experienced-{name}.jsonl" + (".incomplete" if data.experienced_missing else ""))
+            with path.open("wb") as stream:
+                for part in data.experienced:
+                    stream.write(_experienced_part(store, game.game_id, player, part))
+            written.append(path)
+        links = sa.select(connections.c.data).where(
+            connections.c.game_id == game.game_id, connections.c.player == player
+        )
+        rows = store.read(links.order_by(connections.c.remote))
+        if rows:
+            values = [json.loads(row["data"]) for row in rows]
+            write(f"connections-{name}.json", json.dumps(values, indent=1).encode())
+    return written
+
+
+def _list_pieces(store: DataStore, game_id: str | None, player_of: Callable[[dict[str, Any]], PlayerData]) -> None:
+    size = sa.func.length(pieces.c.data).label("size")
+    columns = [column for column in pieces.c if column is not pieces.c.data]
+    found: dict[tuple[str, str, int], tuple[PlayerData, list[Place]]] = {}
+    for row in store.read(_of(sa.select(*columns, size).order_by(*pieces.primary_key), pieces, game_id)):
+        data = player_of(row)
+        there, parts = data.parts.get(row["episode"], ([], -1))
+        if len(there) == parts:
+            continue
+        place = Place(*(row[name] for name in Place._fields))
+        found.setdefault((row["game_id"], row["player"], row["episode"]), (data, []))[1].append(place)
+        data.record_bytes += row["size"]
+    for (_, _, episode), (data, places) in found.items():
+        data.pieces[episode] = join(places)
+        data.parts.pop(episode, None)
+
+
+def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerData, path: Path) -> list[Path]:
+    """The file that can be read, and the one with everything, if they are two."""
+    everything = path.with_name(f"{path.name}.incomplete")
+    if any(len(there) < parts for there, parts in data.parts.values()):
+        _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
+        return [everything]
+    written = []
+    if not data.missing or _begins(data):
+        _write_all(path, _pieces_of(store, game_id, player, data, whole=True))
+        written.append(path)
+    if data.missing:
+        _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
+        written.append(everything)
+    return written
+
+
+def _begins(data: PlayerData) -> bool:
+    """Whether the first episode has its first frame: without it nothing can be read."""
+    first = data.episodes[0]
+    return first == 0 and (first in data.parts or data.pieces[first].frames > 0)
+
+
+def _write_all(path: Path, texts: Iterable[bytes]) -> None:
+    # Text by text: a long study's trajectory need not fit into the memory.
+    with path.open("wb") as stream:
+        for text in texts:
+            stream.write(text)
+
+
+def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *, whole: bool) -> Iterator[bytes]:
+    """The trajectory, text by text; `whole`: only what can be read, up to the first gap of each episode, and no episode
+    behind one of which nothing can."""
+    header = b""
+    for expected, episode in enumerate(data.episodes):
+        if episode in data.parts:
+            for part in sorted(data.parts[episode][0]):
+                text = _part(store, game_id, player, episode, part)
+                if not header:
+                    header = text[: text.find(b"\n") + 1]
+                elif part == 0:
+                    # Each episode is stored as a file of its own; in the session's, one header is enough.
+                    text = text.removeprefix(header)
+                yield text
+            continue
+        of = data.pieces[episode]
+        if whole and (episode != expected or of.frames == 0):
+            return
+        for segment in of.unbroken if whole else of.segments:
+            text = store.piece(game_id, player, episode, segment.place.revision, segment.place.first)
+            if not header:
+                header = text[: text.find(b"\n") + 1]
+                yield header
+            yield segment.lines(text)
+
+
+def about(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the games as `list_games` has it, with its columns of JSON as values: what game.json has."""
+    known = {name: row[name] for name in ("game_id", "started", "ended", "seed")}
+    known |= {name: json.loads(row[name]) for name in ("players", "subjects", "settings")}
+    return known | {name: row[name] for name in ("waited_s", "outcomes")}
+
+
+def _part(store: DataStore, game_id: str, player: str, episode: int, part: int) -> bytes:
+    chosen = sa.select(records.c.data).where(
+        records.c.game_id == game_id,
+        records.c.player == player,
+        records.c.episode == episode,
+        records.c.part == part,
+    )
+    data: bytes = store.read(chosen)[0]["data"]
+    return data
+
+
+def _experienced_part(store: DataStore, game_id: str, player: str, part: int) -> bytes:
+    of = experienced.c
+    chosen = sa.select(of.data).where(of.game_id == game_id, of.player == player, of.part == part)
+    data: bytes = store.read(chosen)[0]["data"]
+    return data
+
+
+def _of(query: sa.Select[Any], table: sa.Table, game_id: str | None) -> sa.Select[Any]:
+    return query if game_id is None else query.where(table.c.game_id == game_id)

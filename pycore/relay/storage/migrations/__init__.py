@@ -1,0 +1,1 @@
+"""Alembic's scripts: what changes the database from each version to the next (`pycore.relay.storage.versions`)."""
