@@ -262,11 +262,13 @@ def more_games(options: argparse.Namespace) -> tuple[Counts, str]:
 
 def play(options: argparse.Namespace, marks: str) -> tuple[Counts, str]:
     """Games in the real page."""
-    from tools import coturn, distributions
+    from tools import coturn, distributions, firefox
 
     chromium.ensure(options.chromium)
     distributions.ensure_all()
-    coturn.find()  # not while a test waits for it
+    # Not while a test waits for them.
+    firefox.find()
+    coturn.find()
     return pytest(sys.executable, ["tests/page"], marks, options, live=True, workers=PLAYERS)
 
 

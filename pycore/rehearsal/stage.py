@@ -144,7 +144,7 @@ class Stage:
             # Headless, it shows every tab.
             _set_hidden(page, hidden)
         elif hidden:
-            self._before = _tab_before(page)
+            self._before = tab_before(page)
         elif self._before is not None:
             self._before.close()
             page.wait_for_function("!document.hidden", timeout=SHOWN_TIMEOUT * 1000)
@@ -178,12 +178,12 @@ def photograph(pages: list[Any], out: Path, name: str) -> None:
         page.screenshot(path=str(out / f"{name}-page{number}.png"))
 
 
-def _tab_before(page: Any) -> Any:
+def tab_before(page: Any) -> Any:
     """Hide a page as a person does, by a link that opens another tab; returns that one."""
     page.evaluate(
         "() => { const link = Object.assign(document.createElement('a'), {href: 'about:blank', target: '_blank',"
-        " id: 'pycore-rehearsal', textContent: 'away'}); link.style = 'position: fixed; top: 0; left: 0; z-index: 9';"
-        " document.body.append(link); }"
+        " id: 'pycore-rehearsal', textContent: 'away'}); document.body.append(link);"
+        " link.style = 'position: fixed; top: 0; left: 0; z-index: 2147483647'; }"
     )
     with page.context.expect_page() as opened:
         page.click("#pycore-rehearsal")

@@ -1,4 +1,4 @@
-"""Fixtures for tests in the real page: one Chromium, and studies that end with the test."""
+"""Fixtures for tests in the real page: one Chromium, one Firefox, and studies that end with the test."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 import page_rig
 import pytest
 
+from pycore.rehearsal.browsers import FIREFOX, HOW_FIREFOX, Browser
 from tools import chromium as chromiums
 from tools import environment, hostpage
+from tools import firefox as firefoxes
 from tools.coturn import Coturn
 from tools.paths import ROOT
 from tools.process import Missing
@@ -22,16 +24,32 @@ pytest.register_assert_rewrite("page_verdict", "page_tricks")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """One headless Chromium that looks up no names."""
+def driver() -> Iterator[Any]:
+    """Playwright: there can be one in a process."""
     from playwright.sync_api import sync_playwright
 
     environment.put_on_path()
     chromiums.use_with_playwright()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(args=list(hostpage.CHROMIUM_ARGUMENTS))
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(driver: Any) -> Iterator[Any]:
+    """One headless Chromium that looks up no names."""
+    browser = driver.chromium.launch(args=list(hostpage.CHROMIUM_ARGUMENTS))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def firefox(driver: Any) -> Iterator[Any]:
+    """One headless Firefox, whose hidden tabs are slowed down as people's are."""
+    if (found := firefoxes.find()) is None:
+        pytest.skip(f"there is no Firefox: {HOW_FIREFOX}")
+    browsers = Browser(driver, {FIREFOX: found})
+    yield browsers.running(FIREFOX)
+    browsers.close()
 
 
 @pytest.fixture

@@ -17,12 +17,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import page_records
 import study as study_file
+from page_engines import means_of
+from page_traffic import Traffic
 
 from tools import hostpage
 
@@ -36,49 +37,7 @@ SETTLED = 0.6
 """Seconds for which a file that the server may be writing must not change."""
 
 Prepare = Callable[[Any], None]
-
-
-@dataclass
-class Message:
-    """A socket.io event on a participant's web socket."""
-
-    at: float
-    name: str
-    data: Any
-    size: int
-    """Bytes, with the binary parts that followed."""
-
-
-class Traffic:
-    """The events that went one way over a web socket."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.bytes = 0
-        """All of them, with the pings of the transport."""
-
-    def take(self, payload: str | bytes) -> None:
-        size = len(payload) if isinstance(payload, bytes) else len(payload.encode())
-        self.bytes += size
-        if isinstance(payload, bytes):
-            if self.messages:
-                self.messages[-1].size += size
-            return
-        # "4" is a message of engine.io, "2" and "5" are an event and one with binary parts; then an ack's number.
-        if payload[:2] in ("42", "45") and (start := payload.find("[")) > 0:
-            name, *arguments = json.loads(payload[start:])
-            self.messages.append(Message(time.monotonic(), name, arguments[0] if arguments else None, size))
-
-    def named(self, name: str) -> list[Message]:
-        return [message for message in self.messages if message.name == name]
-
-    def sums(self) -> dict[str, tuple[int, int]]:
-        """How many and how many bytes, by name."""
-        found: dict[str, tuple[int, int]] = {}
-        for message in self.messages:
-            count, size = found.get(message.name, (0, 0))
-            found[message.name] = (count + 1, size + message.size)
-        return dict(sorted(found.items()))
+STUDYS_OWN: Mapping[str, Any] = {}
 
 
 class Participant:
@@ -101,20 +60,25 @@ class Participant:
         self.context = browser.new_context(**{"viewport": {"width": 960, "height": 800}, **context})
         self.addresses = hostpage.answer_cdn(self.context, numpy)
         self.context.add_init_script(path=SCRIPT)
+        self._means = means_of(browser, self.context)
         if prepare is not None:
             prepare(self.context)
         self.page = self.context.new_page()
-        self.sent, self.received = Traffic(), Traffic()
         self.console: list[str] = []
         self.errors: list[str] = []
         self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("websocket", self._listen)
-        self._cdp: Any = None
+        self._means.watch(self.page)
 
-    def _listen(self, socket: Any) -> None:
-        socket.on("framesent", self.sent.take)
-        socket.on("framereceived", self.received.take)
+    @property
+    def sent(self) -> Traffic:
+        """What the page sent to its server."""
+        return self._means.sent
+
+    @property
+    def received(self) -> Traffic:
+        """What the server sent to the page."""
+        return self._means.received
 
     # -- the way through the study ---------------------------------------------------------------------------------
 
@@ -150,6 +114,7 @@ class Participant:
 
     def close(self) -> None:
         """Leave, as by closing the tab."""
+        self._means.hear()
         self.context.close()
 
     # -- what they do ------------------------------------------------------------------------------------------------
@@ -182,20 +147,14 @@ class Participant:
 
     def hide(self, hidden: bool = True) -> None:
         """Put the tab into the background, for all that the page can see of it; `hide(False)` brings it back."""
-        self.page.evaluate("(hidden) => window.rig.setHidden(hidden)", hidden)
+        self._means.hide(hidden)
 
-    def network(self, latency: float = 1.0, loss: float = 0.0, offline: bool = False) -> None:
+    def network(self, latency: float = 1.0, loss: float = 0.0) -> None:
         """Shape everything, data channels too: `latency` ms are added in each direction, `loss` is a probability.
 
-        Chromium ignores the loss when the latency is below 1.
+        Chromium ignores the loss when the latency is below 1. In Firefox only data channels are shaped.
         """
-        if self._cdp is None:
-            self._cdp = self.context.new_cdp_session(self.page)
-            self._cdp.send("Network.enable")
-        conditions = {"offline": offline, "latency": max(1.0, latency), "packetLoss": loss * 100}
-        self._cdp.send(
-            "Network.emulateNetworkConditions", {**conditions, "downloadThroughput": -1, "uploadThroughput": -1}
-        )
+        self._means.network(latency, loss)
 
     def cut(self) -> None:
         """Lose every datagram between the players, silently; socket.io goes on. Do it on both pages."""
@@ -296,19 +255,28 @@ class Study:
         """The public addresses that some page asked for and nobody foresaw."""
         return [address for participant in self.participants for address in participant.addresses.refused]
 
-    def participant(self, name: str, **context: Any) -> Participant:
-        """Somebody opens the study."""
-        participant = Participant(self._browser, self.server.url, name, self.own_module, **context)
+    def participant(self, name: str, browser: Any = None, **context: Any) -> Participant:
+        """Somebody opens the study, in the study's browser or in another one."""
+        participant = Participant(browser or self._browser, self.server.url, name, self.own_module, **context)
         self.participants.append(participant)
         participant.open()
         return participant
 
     def join(
-        self, *names: str, prepare: Prepare | Mapping[str, Prepare] | None = None, **context: Any
+        self,
+        *names: str,
+        prepare: Prepare | Mapping[str, Prepare] | None = None,
+        browsers: Mapping[str, Any] = STUDYS_OWN,
+        **context: Any,
     ) -> list[Participant]:
-        """So many people come as far as the first game's waiting room; `prepare` is for all of them, or by name."""
+        """So many people come as far as the first game's waiting room; `prepare` is for all of them, or by name.
+
+        `browsers`, by name, are those of people who have another one than the study's.
+        """
         by_name = prepare if isinstance(prepare, Mapping) else dict.fromkeys(names, prepare)
-        participants = [self.participant(name, prepare=by_name.get(name), **context) for name in names]
+        participants = [
+            self.participant(name, browsers.get(name), prepare=by_name.get(name), **context) for name in names
+        ]
         for step in (Participant.ready, Participant.proceed, Participant.start):
             for participant in participants:
                 step(participant)

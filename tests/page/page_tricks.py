@@ -25,6 +25,19 @@ def assignment(who: page_rig.Participant, game: int) -> dict[str, Any]:
     return who.received.named("pyodide_player_assigned")[game].data
 
 
+def reached(who: page_rig.Participant, frame: int, episode: int = 0) -> None:
+    """Wait until a page is at this frame."""
+    at = f"window.game.num_episodes === {episode} && window.game.frameNumber >= {frame}"
+    who.wait(at, 60, f"frame {frame} of episode {episode} is reached")
+
+
+def recovered(*people: page_rig.Participant, times: int = 1) -> None:
+    """Wait until peer-to-peer has taken over again, so many times."""
+    again = "window.game.exportSessionMetrics().pathChanges.filter(({ cause }) => cause === 'recovered')"
+    for who in people:
+        who.wait(f"window.game.p2pHealthy && {again}.length >= {times}", 40, "P2P takes over again")
+
+
 def overlay(who: page_rig.Participant, kind: str, seconds: float = 30.0, text: str = "") -> str:
     """Wait for a notice of this kind over the page, with this in its text; returns all of it."""
     shown = f"document.querySelector('#pycoreOverlay[data-kind={kind}]')?.innerText.includes({json.dumps(text)})"

@@ -7,7 +7,7 @@ actions are what the pages were given at the moment when they were asked, and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import page_records
@@ -190,6 +190,12 @@ def by_path(study: page_rig.Study, who: page_rig.Participant, game: int = 0) -> 
 def changes(who: page_rig.Participant) -> list[dict[str, Any]]:
     """Every change of path that a page has noted."""
     return who.game("exportSessionMetrics().pathChanges")
+
+
+def in_order(wanted: Iterable[tuple[str, ...]], found: Iterable[str]) -> bool:
+    """Whether the found words have one of each of these groups among them, in this order."""
+    rest = iter(found)
+    return all(any(word in group for word in rest) for group in wanted)
 
 
 def away(metrics: Mapping[str, Any]) -> list[tuple[float, float]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import onnx_model
 import page_records
 import page_rig
 import pytest
-from page_tricks import completion_code, other_version, overlay, serve
-from page_verdict import books_agree, by_path, by_peer, changes, guessed, inputs_by_server, judged
+from page_tricks import completion_code, other_version, overlay, recovered, serve
+from page_verdict import books_agree, by_path, by_peer, changes, guessed, in_order, inputs_by_server, judged
 
 from tools.coturn import Coturn
 from tools.paths import ROOT
@@ -43,12 +43,6 @@ def undisturbed(play: Callable[[], tuple[page_rig.Study, list[page_rig.Participa
         for who in people:
             who.close()
     raise AssertionError(f"in each of {TRIES} games a page stood still")
-
-
-def in_order(wanted: Iterable[tuple[str, ...]], found: Iterable[str]) -> bool:
-    """Whether the found words have one of each of these groups among them, in this order."""
-    rest = iter(found)
-    return all(any(word in group for word in rest) for group in wanted)
 
 
 CONTRACT = """(other) => {
@@ -260,11 +254,6 @@ def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
     def goes_on(frames: int, what: str) -> None:
         ann.wait(f"window.game.frameNumber > {ann.game('frameNumber') + frames}", 40, f"the game goes on {what}")
 
-    def recovered(times: int) -> None:
-        for who in (ann, bob):
-            again = "window.game.exportSessionMetrics().pathChanges.filter(({ cause }) => cause === 'recovered')"
-            who.wait(f"window.game.p2pHealthy && {again}.length >= {times}", 40, "P2P takes over again")
-
     for who in (ann, bob):
         who.network(latency=2)
     goes_on(40, "")
@@ -272,14 +261,14 @@ def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
     goes_on(30, "after the channel was closed")
     assert inputs_by_server(ann)
     assert inputs_by_server(bob)
-    recovered(1)
+    recovered(ann, bob)
     goes_on(20, "over the new channel")
     for who in (ann, bob):
         who.cut()
     goes_on(60, "although no datagram arrives")
     for who in (ann, bob):
         who.network(latency=2)
-    recovered(2)
+    recovered(ann, bob, times=2)
     goes_on(20, "over the third channel")
     ann.end()
     study.finish(ann, bob, seconds=90)

@@ -12,20 +12,13 @@ import page_records
 import page_rig
 import pytest
 import study as study_file
-from page_tricks import assignment, completion_code, gone, kept, overlay, told, tricks
+from page_tricks import assignment, completion_code, gone, kept, overlay, reached, told, tricks
 from page_verdict import by_path, by_peer, guessed, taken_as_given, well_behaved
 
 pytestmark = pytest.mark.page
 
 Start = Callable[..., page_rig.Study]
 GAME = {"episodes": 1, "max_steps": 120}
-
-
-def reached(who: page_rig.Participant, frame: int, episode: int = 0) -> None:
-    """Wait until a page is at this frame."""
-    who.wait(
-        f"window.game.num_episodes === {episode} && window.game.frameNumber >= {frame}", 60, f"frame {frame} is reached"
-    )
 
 
 def test_a_game_waits_for_who_looks_away_and_ends_when_it_takes_too_long(start: Start) -> None:
