@@ -7,7 +7,6 @@ can do and headless Chromium cannot: a tab is really hidden, behind another one.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,8 @@ class ByTools:
         page.on("websocket", self._listen)
 
     def _listen(self, socket: Any) -> None:
-        for event, traffic in (("framesent", self.sent), ("framereceived", self.received)):
-            socket.on(event, lambda payload, traffic=traffic: traffic.take(*_frame(payload), time.monotonic()))
+        socket.on("framesent", self.sent.take)
+        socket.on("framereceived", self.received.take)
 
     def hear(self) -> None:
         """Take in what has not been heard yet: nothing, the tools tell at once."""
@@ -81,7 +80,7 @@ class ByScript:
         if self._page.is_closed():
             return
         for way, text, size, at in self._page.evaluate("window.wire?.take() ?? []"):
-            self._heard[way].take(text, size, at / 1000)
+            self._heard[way].note(text, size, at / 1000)
 
     def network(self, latency: float, loss: float) -> None:
         """Shape what the page sends by data channels. `loss` is of both ways that a datagram has in Chromium."""
@@ -104,8 +103,3 @@ Means = ByTools | ByScript
 def means_of(browser: Any, context: Any) -> Means:
     """Those of this browser."""
     return ByScript(context) if browser.browser_type.name == "firefox" else ByTools(context)
-
-
-def _frame(payload: str | bytes) -> tuple[str | None, int]:
-    """A frame's text, if it is one, and its size in bytes."""
-    return (None, len(payload)) if isinstance(payload, bytes) else (payload, len(payload.encode()))

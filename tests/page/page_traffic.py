@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +28,15 @@ class Traffic:
         self.bytes = 0
         """All of them, with the pings of the transport."""
 
-    def take(self, text: str | None, size: int, at: float) -> None:
-        """The next frame; `text` is None if it was a binary one."""
+    def take(self, payload: str | bytes) -> None:
+        """The next frame, now."""
+        if isinstance(payload, bytes):
+            self.note(None, len(payload), time.monotonic())
+        else:
+            self.note(payload, len(payload.encode()), time.monotonic())
+
+    def note(self, text: str | None, size: int, at: float) -> None:
+        """A frame; `text` is None if it was a binary one."""
         self.bytes += size
         if text is None:
             if self.messages:

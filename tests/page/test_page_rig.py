@@ -10,6 +10,7 @@ from pathlib import Path
 import arena
 import page_records
 import page_rig
+import page_traffic
 import page_verdict
 import pytest
 import study
@@ -128,7 +129,7 @@ def test_a_package_is_copied_only_as_it_was_released(tmp_path: Path) -> None:
 
 def test_the_events_on_a_web_socket_are_counted_with_their_binary_parts() -> None:
     """The transport's pings are bytes but no events; an acknowledged event has a number before its name."""
-    traffic = page_rig.Traffic()
+    traffic = page_traffic.Traffic()
     for payload in ("2", '42["ping",{"a":1}]', '451-7["data",{"x":{"_placeholder":true,"num":0}}]', b"12345678", "3"):
         traffic.take(payload)
     assert [(message.name, message.size) for message in traffic.messages] == [("ping", 18), ("data", 57)]
@@ -175,10 +176,10 @@ class Somebody:
         self, sent: list[float], changes: list[tuple[float, str, str]], pauses: list[tuple[float, float]]
     ) -> None:
         self.assigned = {"game_id": "one"}
-        self.sent = page_rig.Traffic()
+        self.sent = page_traffic.Traffic()
         for number, at in enumerate(sent):
             data = {"game_id": "one", "sync_epoch": 0, "frame_number": number, "timestamp": at}
-            self.sent.messages.append(page_rig.Message(0, "pyodide_player_action", data, 0))
+            self.sent.messages.append(page_traffic.Message(0, "pyodide_player_action", data, 0))
         self.pauses = [{"from": first, "to": last} for first, last in pauses]
         self.metrics = {
             "inputs": {"sentViaSocketIO": len(sent), "resentViaSocketIO": 0},
