@@ -182,7 +182,7 @@ def table(listed: dict[str, Any]) -> Any:
     counted = (
         (len(listed["games"]), "running"), (listed.get("waiting"), "waiting"), (listed.get("sockets"), "connected"),
     )  # fmt: skip
-    title = ", ".join(f"{count} {what}" for count, what in counted)
+    title = ", ".join(f"{count} {what}" for count, what in counted) + _silent(listed.get("processes") or [])
     rows = Table(title=title, title_justify="left", expand=False)
     for name in ("game", "player", "state", "episode", "frame", "to", "path", "RTT", "rollbacks", "stalls", "heard"):
         rows.add_column(name, justify="right" if name in ("episode", "frame", "RTT", "rollbacks", "stalls") else "left")
@@ -201,6 +201,12 @@ def table(listed: dict[str, Any]) -> Any:
                 name = ""
         rows.add_section()
     return rows
+
+
+def _silent(processes: list[dict[str, Any]]) -> str:
+    """Which processes of a server did not say what they have."""
+    names = [_plain(str(each["process"])) for each in processes if not each["answers"]]
+    return f"; of {len(processes)} processes {', '.join(names)} did not answer" if names else ""
 
 
 def _called(player: dict[str, Any]) -> str:

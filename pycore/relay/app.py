@@ -41,6 +41,7 @@ from pycore.relay.server import CLOSED_BY, RelayServer
 from pycore.relay.settings import check_settings
 from pycore.relay.static.files import SiteFiles
 from pycore.relay.storage.store import DataStore
+from pycore.relay.together import Together
 from pycore.relay.transport.polling import Polling
 from pycore.relay.turn import Turn
 from pycore.relay.watching import Watching
@@ -151,7 +152,7 @@ def create_app(
         from pycore.relay.cluster.member import Member
 
         relay.join(Member(relay, bus))
-    overview = Overview(relay, operator, measures, noticed)
+    together = Together(relay, Overview(relay, operator, measures, noticed), watching)
     observe(measures, relay, watching, readiness)
 
     @contextlib.asynccontextmanager
@@ -164,7 +165,7 @@ def create_app(
     async def nothing(request: Request) -> Response:
         return PlainTextResponse("pycore relay: no site folder was given; see /api/health\n")
 
-    routes: list[Route | Mount] = [*routes_of(relay, operator, readiness, watching, overview)]
+    routes: list[Route | Mount] = [*routes_of(relay, operator, readiness, watching, together, measures)]
     if site is None:
         routes.append(Route("/", nothing))
     else:

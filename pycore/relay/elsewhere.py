@@ -5,17 +5,22 @@ A relay that is alone has none, and none of this costs it anything.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from pycore.relay.storage.store import Fence
 from pycore.relay.transport.outgoing import Outgoing
 
 Reply = dict[str, Any]
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+"""Answers another process's question from memory; both are JSON, and an answer has less than a megabyte."""
 
 
 class Elsewhere(Protocol):
     """One process's part of a cluster. A socket of another process is called `SOCKET@PROCESS` here."""
+
+    process: str
+    """What the others know this one by."""
 
     async def open(self) -> None:
         """Be one of the processes. Raises `UsageError`."""
@@ -29,7 +34,23 @@ class Elsewhere(Protocol):
     def drains(self) -> bool:
         """The process is about to end: who waits, waits with another one; false: there is none."""
 
+    # The study as a whole
+
+    async def opens(self, is_open: bool) -> None:
+        """Let new games begin, or none, in all processes, those that begin later among them. Raises `StoreFailed`."""
+
+    def on(self, kind: str, answer: Answer) -> None:
+        """Have questions of other processes answered, those whose `t` is that kind."""
+
+    async def ask_all(
+        self, question: dict[str, Any], of: Sequence[str] | None = None
+    ) -> dict[str, dict[str, Any] | None]:
+        """What the other processes answer, or those `of` them, by process; None: nothing in time."""
+
     # Sockets
+
+    def own(self) -> int:
+        """How many sockets are here, without those of other processes."""
 
     async def connects(self, sid: str, auth: Any) -> None:
         """A new socket is there. Raises `Refused`."""
@@ -70,6 +91,9 @@ class Elsewhere(Protocol):
 
     def finished(self, game_id: str, player: str) -> None:
         """A player whose game is not here has stored the end of its session here."""
+
+    def stored(self, sid: str, game_id: str, player: str, size: int, said: Mapping[str, Any] | None) -> None:
+        """A socket has stored something of a game, bytes; `said`: what of it the list of games shows."""
 
     def is_elsewhere(self, sid: str) -> bool:
         """Whether another process decides for a socket."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from pycore.relay.elsewhere import Elsewhere
@@ -77,7 +77,10 @@ class Keeping:
         now = time.time()
         await self._store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
         if self._watching is not None and store.so_far:
-            self._watching.said(store.game_id, str(seat.player), now, store.data)
+            said = self._watching.said(store.game_id, str(seat.player), now, store.data)
+            if said is not None and self.elsewhere is not None:
+                # Whoever has the game shows it.
+                self.elsewhere.stored(sid, store.game_id, str(seat.player), 0, said)
         if store.episode == WHOLE:
             await self._visits.ended(store.game_id, seat, store.data, sid, now)
             self._lobby.owners.finished(store.game_id, seat, now)
@@ -169,7 +172,15 @@ class Keeping:
         finally:
             connection.pending_stores -= 1
             self._pending_bytes -= store.size
+        if self.elsewhere is not None:
+            self.elsewhere.stored(connection.sid, store.game_id, str(seat.player), store.size, None)
         return {"status": "ok"}
+
+    def heard(self, game_id: str, player: str, size: int, said: Mapping[str, Any] | None) -> None:
+        """Another process has stored something of a game that is here, bytes; `said` is what the list shows of it."""
+        self._lobby.owners.stored_elsewhere(game_id, player, size)
+        if self._watching is not None and said is not None:
+            self._watching.heard(game_id, player, time.time(), said)
 
     async def _owner(self, connection: Connection, store: Store) -> Seat:
         """Whose store it is. A game that this relay does not remember may be one of an earlier relay, or of long

@@ -27,7 +27,7 @@ def observe(measures: Measures, relay: RelayServer, watching: Watching, readines
         ("games_playing", "Games that go on"),
         ("games_remembered", "Games in memory, those that are over among them"),
     ):
-        measures.state(name, told, lambda name=name: relay.lobby.health()[name])  # type: ignore[misc]
+        measures.state(name, told, lambda name=name: relay.sizes()[name])  # type: ignore[misc]
     measures.state("players", "Players of games that go on, by their path", lambda: Counter(watching.paths()), "path")
     measures.state("ledger_due", "Games that are not written down as they are", lambda: relay.ledger.due)
     measures.state("shed_total", "Inputs and signals that were left out by overload", lambda: relay.load.shed)

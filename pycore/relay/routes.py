@@ -20,10 +20,10 @@ from pycore.relay.fields import Refused
 from pycore.relay.operating.measures import TYPE, Measures
 from pycore.relay.operating.operator import Operator
 from pycore.relay.operating.readiness import Readiness
-from pycore.relay.overview import Overview
 from pycore.relay.server import RelayServer
 from pycore.relay.storage.past import NotWatched
 from pycore.relay.storage.store import StoreFailed
+from pycore.relay.together import Together
 from pycore.relay.watching import Watching
 from pycore.version import __version__
 
@@ -33,17 +33,18 @@ FRESH = {"cache-control": "no-store"}
 
 
 def routes_of(
-    relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching, overview: Overview
-) -> list[Route]:
+    relay: RelayServer, operator: Operator, readiness: Readiness, watching: Watching, together: Together,
+    measures: Measures,
+) -> list[Route]:  # fmt: skip
     """All of them."""
 
     async def counted(request: Request) -> Response:
-        return await measured(overview.measures)
+        return await measured(measures)
 
     return [
         *_for_everybody(relay, readiness),
-        *_study(relay, operator, readiness, overview),
-        *_games(relay, operator, watching),
+        *_study(relay, operator, readiness, together),
+        *_games(relay, operator, watching, together),
         Route("/metrics", guarded(operator, counted)),
     ]
 
@@ -75,11 +76,11 @@ def _for_everybody(relay: RelayServer, readiness: Readiness) -> list[Route]:
     ]
 
 
-def _study(relay: RelayServer, operator: Operator, readiness: Readiness, overview: Overview) -> list[Route]:
+def _study(relay: RelayServer, operator: Operator, readiness: Readiness, together: Together) -> list[Route]:
     async def state(request: Request) -> Response:
         why = await readiness.reasons(time.monotonic())
         found = {"version": __version__, "ready": not why, "reasons": why}
-        return JSONResponse(found | overview.state(time.monotonic(), time.time()), headers=FRESH)
+        return JSONResponse(found | await together.state(), headers=FRESH)
 
     async def study(request: Request) -> Response:
         try:
@@ -88,7 +89,10 @@ def _study(relay: RelayServer, operator: Operator, readiness: Readiness, overvie
                 raise ValueError
         except (ValueError, RecursionError):
             return refusal("malformed", 400, 'say {"open": true} or {"open": false}')
-        relay.open_study(wish["open"])
+        try:
+            await relay.open_study(wish["open"])
+        except StoreFailed as error:
+            return refusal(error.code, 503, str(error))
         return await state(request)
 
     return [
@@ -97,7 +101,7 @@ def _study(relay: RelayServer, operator: Operator, readiness: Readiness, overvie
     ]
 
 
-def _games(relay: RelayServer, operator: Operator, watching: Watching) -> list[Route]:
+def _games(relay: RelayServer, operator: Operator, watching: Watching, together: Together) -> list[Route]:
     """Of one game, for who has its key as well."""
 
     async def game(request: Request) -> Response:
@@ -106,7 +110,12 @@ def _games(relay: RelayServer, operator: Operator, watching: Watching) -> list[R
             return _no_key()
         room = relay.lobby.games.room(game_id)
         try:
-            counts = await relay.store.counts(game_id) if room is None else room.counts()
+            if room is not None:
+                counts: dict[str, Any] | None = room.counts()
+            elif (there := await together.game(game_id)) is not None:
+                counts = there["counts"]
+            else:
+                counts = await relay.store.counts(game_id)
             if counts is None:
                 return refusal("no_such_game", 404, "no such game")
             return JSONResponse({**counts, "stored": await relay.store.stored(game_id)}, headers=FRESH)
@@ -114,10 +123,11 @@ def _games(relay: RelayServer, operator: Operator, watching: Watching) -> list[R
             return refusal(error.code, 503, str(error))
 
     async def listed(request: Request) -> Response:
-        return JSONResponse(watching.games(time.monotonic(), time.time()), headers=FRESH)
+        return JSONResponse(await together.games(), headers=FRESH)
 
     async def over(request: Request) -> Response:
-        return await _answered(watching.over(request.query_params.get("before"), time.time()))
+        wall = time.time()
+        return await _answered(watching.over(request.query_params.get("before"), wall, await together.running()))
 
     async def rows(request: Request) -> Response:
         game_id = request.path_params["game_id"]
@@ -129,7 +139,8 @@ def _games(relay: RelayServer, operator: Operator, watching: Watching) -> list[R
                 raise ValueError
         except ValueError:
             return refusal("malformed", 400, "`episode` and `from` are whole numbers from 0 on")
-        return await _answered(watching.rows(game_id, episode, start, time.time()))
+        there = await together.game(game_id)
+        return await _answered(watching.rows(game_id, episode, start, time.time(), there))
 
     return [
         Route("/api/games/{game_id}", game),

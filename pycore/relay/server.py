@@ -220,8 +220,15 @@ class RelayServer:
             self.elsewhere.disconnects(sid, goes)
         self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
-    def open_study(self, is_open: bool) -> None:
-        """Let new games begin, or none."""
+    async def open_study(self, is_open: bool) -> None:
+        """Let new games begin, or none; of several processes all. Raises `StoreFailed` where those cannot be told."""
+        if self.elsewhere is None:
+            self.let_in(is_open)
+        else:
+            await self.elsewhere.opens(is_open)
+
+    def let_in(self, is_open: bool) -> None:
+        """The same in this process."""
         if is_open:
             self.lobby.door.is_open = True
         else:
@@ -288,6 +295,10 @@ class RelayServer:
         # A mistake of ours must not look like a success, nor end the room.
         log.error("event %s failed", event, exc_info=error)
         return self._refuse(sid, event, Refused("internal", "the relay failed; see its log"))
+
+    def sizes(self) -> dict[str, int]:
+        """As the lobby's; a socket counts in the process that has it, wherever it plays."""
+        return self.lobby.health() | ({} if self.elsewhere is None else {"sockets": self.elsewhere.own()})
 
     @property
     def outgoing(self) -> int:

@@ -16,7 +16,7 @@ import asyncio
 import hmac
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -66,15 +66,20 @@ class Watching:
 
     # What pages say
 
-    def said(self, game_id: str, player: str, wall: float, metrics: str) -> None:
-        """A page stored its metrics so far."""
+    def said(self, game_id: str, player: str, wall: float, metrics: str) -> dict[str, Any] | None:
+        """A page stored its metrics so far; what is shown of them, None: nothing."""
         if len(metrics) > SAID_CHARACTERS:
-            return
+            return None
         try:
             known = _figures(json.loads(metrics))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return  # it is stored as it is, and whoever reads it there finds out
-        self._said[game_id, player] = {"stored": wall, **known}
+            return None  # it is stored as it is, and whoever reads it there finds out
+        self.heard(game_id, player, wall, known)
+        return known
+
+    def heard(self, game_id: str, player: str, wall: float, figures: Mapping[str, Any]) -> None:
+        """The same, read by another process of the server."""
+        self._said[game_id, player] = {"stored": wall, **figures}
         self._said.move_to_end((game_id, player))
         if len(self._said) > KNOWN:
             self._said.popitem(last=False)
@@ -142,22 +147,31 @@ class Watching:
 
     # Rows
 
-    async def rows(self, game_id: str, episode: int, start: int, wall: float) -> dict[str, Any]:
+    def running(self) -> list[str]:
+        """The games that go on, by id."""
+        return [room.game_id for room in self._lobby.games.playing() if room.ended_wall is None]
+
+    async def rows(
+        self, game_id: str, episode: int, start: int, wall: float, there: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Rows of an episode from a frame on, as text, with their record's first line; and how far there are some.
-        Raises `NotWatched`, `StoreFailed`."""
+        `there`: whether it `goes_on`, and its `settings`, in another process that has it. Raises `NotWatched`,
+        `StoreFailed`."""
         room = self._lobby.games.room(game_id)
-        goes_on = room is not None and room.ended_wall is None
+        if room is not None:
+            there = {"goes_on": room.ended_wall is None, "settings": room.settings}
+        goes_on = there is not None and there["goes_on"]
         if goes_on and not self._late:
             raise NotWatched("no_live_view", 409, "the study stores nothing while a game goes on: its store_every is 0")
         # A game that has just begun may not be written down yet.
-        begun = None if room is None else json.dumps(room.settings)
+        begun = None if there is None else json.dumps(there["settings"])
         found = await self._ask(rows, game_id, episode, start, wall - self._late, begun)
         return {"late_s": self._late, "running": goes_on, **found}
 
-    async def over(self, before: str | None, wall: float) -> dict[str, Any]:
-        """Games that are over, the newest first, those of before the server's start among them. Raises `NotWatched`,
-        `StoreFailed`."""
-        running = {room.game_id for room in self._lobby.games.playing() if room.ended_wall is None}
+    async def over(self, before: str | None, wall: float, running: Collection[str] | None = None) -> dict[str, Any]:
+        """Games that are over, the newest first, those of before the server's start among them. `running`: those that
+        go on, here or in another process. Raises `NotWatched`, `StoreFailed`."""
+        running = self.running() if running is None else running
         found = await self._ask(games_over, running, before, wall, wall - self._late, self.key, self._operator.person)
         for game in found["games"]:
             # What ended just now may not be written down yet.

@@ -26,6 +26,13 @@ function problem(text) {
   element('problem').hidden = text === '';
 }
 
+/** @param {any[] | undefined} processes of the server, if it is several @returns {string} how many they are, and who is silent */
+function said(processes) {
+  if (processes === undefined) return '';
+  const silent = processes.filter((each) => !each.answers).map((each) => each.process);
+  return ` · ${processes.length} processes` + (silent.length > 0 ? `, of which ${silent.join(', ')} does not answer: its games are missing` : '');
+}
+
 /** @param {any} game @param {boolean} seen whether it can have a picture @returns {HTMLElement} */
 function addCard(game, seen) {
   const card = cardOf(game, 'h2', seen ? () => pictures.toggle(game.game_id, game.key, card) : null);
@@ -43,7 +50,7 @@ async function refresh(over, study) {
     problem(none);
     const { games } = list;
     element('summary').textContent = `${games.length} running, ${list.waiting} waiting, ${list.sockets} connected`
-      + ` · ${new Date(list.time * 1000).toLocaleTimeString()}`;
+      + `${said(list.processes)} · ${new Date(list.time * 1000).toLocaleTimeString()}`;
     let ended = false;
     for (const [game, card] of cards) {
       if (games.some((/** @type {any} */ each) => each.game_id === game)) continue;

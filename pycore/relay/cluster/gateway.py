@@ -59,6 +59,9 @@ class Gateway:
     def __contains__(self, sid: str) -> bool:
         return sid in self._auth
 
+    def __len__(self) -> int:
+        return len(self._auth)
+
     def home(self, sid: str) -> str | None:
         """The process that decides for a socket, if it is not this one."""
         return self._home.get(sid)

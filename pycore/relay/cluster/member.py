@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from pycore.relay.bus.calls import Bus
@@ -16,8 +16,10 @@ from pycore.relay.cluster.guests import Guests
 from pycore.relay.cluster.leases import BEAT_S, WAITING, Leases
 from pycore.relay.cluster.names import LOST, TO, of
 from pycore.relay.cluster.placing import Placing
+from pycore.relay.cluster.questions import ANSWER_S, Questions
+from pycore.relay.cluster.study import Door, Study
 from pycore.relay.cluster.ways import Item, Ways
-from pycore.relay.elsewhere import Reply
+from pycore.relay.elsewhere import Answer, Reply
 from pycore.relay.fields import Refused
 from pycore.relay.server import RelayServer
 from pycore.relay.storage.store import Fence, StoreFailed
@@ -25,8 +27,6 @@ from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")
 
-ANSWER_S: Final = 0.5
-"""What a process may take to say that it lives."""
 JOIN_S: Final = 12.0
 """How long somebody who joins waits for whoever has the waiting room: longer than a lease lasts."""
 AGAIN_S: Final = 0.3
@@ -38,13 +38,16 @@ class Member:
     def __init__(self, relay: RelayServer, bus: Bus) -> None:
         self.process = uuid.uuid4().hex
         self._relay = relay
-        self._ways = Ways(self.process, bus, self._heard, self._asked, self._void)
+        self.questions = Questions()
+        self.questions.on("has", self._has)
+        self._ways = Ways(self.process, bus, self._heard, self.questions.asked, self._void)
         self.claims = Claims(self.process, Leases(relay.store), self._answers)
         self.gateway = Gateway(relay, self._ways)
         self.guests = Guests(relay, self._ways)
         self._placing = Placing(relay, self._ways, self.gateway, self.guests)
-        self._gone: set[str] = set()
-        """Processes that were found dead."""
+        self._study = Study(relay.store)
+        self._door = Door()
+        """As the database was found to have it last."""
 
     # Life
 
@@ -102,12 +105,46 @@ class Member:
         self._placing.living |= living | {self.process}
         for name in lost:
             self.fenced(name)
+        self._turns(await self.claims.ask(self._study.door))
         # When the database was away, all seem dead until each has said that it is not.
         for process in sorted(self._placing.living - living - {self.process}):
             self._relay.tasks.start(self._buries(process))
         games = {room.game_id for room in self._relay.lobby.games.playing()}
         self.claims.keeps(games)
         self._placing.keeps(games)
+
+    # The study as a whole
+
+    async def opens(self, is_open: bool) -> None:
+        """As `Elsewhere.opens`."""
+        self._turns(await self.claims.ask(lambda: self._study.say(is_open)))
+        for process in self._others():
+            self._ways.send(process, {"t": "study"})
+
+    async def _look_at_study(self) -> None:
+        try:
+            self._turns(await self.claims.ask(self._study.door))
+        except StoreFailed as error:
+            log.error("whether the study is open could not be read: %s", error)
+
+    def _turns(self, door: Door) -> None:
+        """The study is open or closed, by what the database said; what it said before that counts no more."""
+        if door.generation > self._door.generation:
+            self._door = door
+            if door.is_open != self._relay.lobby.door.is_open:
+                self._relay.let_in(door.is_open)
+
+    def on(self, kind: str, answer: Answer) -> None:
+        """As `Elsewhere.on`."""
+        self.questions.on(kind, answer)
+
+    async def ask_all(
+        self, question: dict[str, Any], of: Sequence[str] | None = None
+    ) -> dict[str, dict[str, Any] | None]:
+        """As `Elsewhere.ask_all`."""
+        return await self.questions.ask_all(self._ways, question, self._others() if of is None else of)
+
+    # Other processes
 
     async def _buries(self, process: str) -> None:
         if not await self._answers(process) and process in self._placing.living:
@@ -138,6 +175,10 @@ class Member:
             self._relay.part_here(item["p"])
         elif kind == "finished":
             self._finished(item["g"], item["p"])
+        elif kind == "stored":
+            self._relay.keeping.heard(item["g"], item["p"], item["n"], item["d"])
+        elif kind == "study":
+            self._relay.tasks.start(self._look_at_study())
         elif kind == "ends":
             self._placing.living.discard(process)
             self._void(process)
@@ -145,15 +186,17 @@ class Member:
         else:
             self.gateway.heard(process, item)
 
-    def _asked(self, item: Item) -> Item | None:
-        if item["t"] == "has":
-            return {"has": self._relay.lobby.games.place(item["session"]) is not None}
-        return {"lives": True}
+    def _has(self, question: Item) -> Item:
+        return {"has": self._relay.lobby.games.place(question["session"]) is not None}
 
     async def _answers(self, process: str) -> bool:
         return await self._ways.ask(process, {"t": "lives"}, ANSWER_S) is not None
 
     # Sockets
+
+    def own(self) -> int:
+        """As `Elsewhere.own`."""
+        return len(self.gateway)
 
     async def connects(self, sid: str, auth: Any) -> None:
         """As `Elsewhere.connects`."""
@@ -241,10 +284,7 @@ class Member:
         """As `Elsewhere.seek`."""
         if of(sid)[1]:
             return
-        question = {"t": "has", "session": session}
-        others = self._others()
-        answers = await asyncio.gather(*(self._ways.ask(process, question, ANSWER_S) for process in others))
-        for process, answer in zip(others, answers, strict=True):
+        for process, answer in (await self.ask_all({"t": "has", "session": session})).items():
             if answer is not None and answer["has"]:
                 self.gateway.found(sid, process)
 
@@ -281,6 +321,12 @@ class Member:
         """As `Elsewhere.finished`."""
         for process in self._others():
             self._ways.send(process, {"t": "finished", "g": game_id, "p": player})
+
+    def stored(self, sid: str, game_id: str, player: str, size: int, said: Mapping[str, Any] | None) -> None:
+        """As `Elsewhere.stored`."""
+        home = self.gateway.home(sid)
+        if home is not None:
+            self._ways.send(home, {"t": "stored", "g": game_id, "p": player, "n": size, "d": said})
 
     def is_elsewhere(self, sid: str) -> bool:
         """As `Elsewhere.is_elsewhere`."""

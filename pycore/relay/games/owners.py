@@ -41,6 +41,13 @@ class Owners:
         self._charge(seat, store)
         return seat
 
+    def stored_elsewhere(self, game_id: str, player: str, size: int) -> None:
+        """A seat has stored something by another process of the server, bytes."""
+        room = self._games.room(game_id)
+        for seat in () if room is None else room.seats:
+            if str(seat.player) == player:
+                seat.stored_bytes += size
+
     def finished(self, game_id: str, seat: Seat, wall: float) -> bool:
         """A seat has stored what it does when its session is over; whether that was the last of its game."""
         room = self._games.room(game_id)

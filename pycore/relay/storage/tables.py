@@ -122,3 +122,18 @@ leases = sa.Table(
     sa.Column("process", sa.String(64), nullable=False, comment="who owns it, as long as it lives"),
     sa.Column("generation", sa.Integer, nullable=False, comment="grows whenever another process takes it"),
 )
+
+study = sa.Table(
+    "study",
+    _tables,
+    sa.Column("name", sa.String(64), primary_key=True, comment="`door`: whether new games begin"),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False, comment="grows whenever somebody says it anew"),
+)
+
+waiting = sa.Table(
+    "waiting",
+    _tables,
+    sa.Column("session", sa.String(64), primary_key=True, comment="SHA-256 of the session id, which is a secret"),
+    sa.Column("since", sa.Float, nullable=False, comment="it waits since then: Unix s, the database's clock"),
+)

@@ -66,7 +66,7 @@ def upgrade():
     {then}
 """
 
-NEWEST = "0006"
+NEWEST = "0007"
 """The version of today's databases."""
 LATER = "9999"
 
@@ -260,7 +260,7 @@ def test_a_newer_database_is_refused_by_its_version(tmp_path: Path) -> None:
     opened(path, scripts=following(tmp_path))
     data = path.read_bytes()
     for create in (True, False):
-        with pytest.raises(UsageError, match=r"is of version 9999; .* up to 0006\. Open it with .* or a newer one"):
+        with pytest.raises(UsageError, match=rf"is of version 9999; .* up to {NEWEST}\. Open it with .* or a newer one"):
             opened(path, create=create)
     assert path.read_bytes() == data
 

@@ -12,6 +12,7 @@ from relay_support import Relay, running
 from test_relay_watching import TOKEN, metrics
 
 from pycore.cli import cli
+from pycore.cli.watch import table
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,14 @@ def test_json_is_what_the_server_gives_and_the_printed_address_is_enough(watched
             return found
 
     assert len(asyncio.run(go())) == 2
+
+
+def test_a_process_of_the_server_that_is_silent_is_named() -> None:
+    """Its games are missing from the list; where all answer, or there is one, nothing is said."""
+    listed = {"games": [], "waiting": 0, "sockets": 0}
+    a, b = {"process": "aa[b]11", "answers": False}, {"process": "bb22", "answers": True}
+    assert table({**listed, "processes": [a, b]}).title.endswith("; of 2 processes aa\\[b]11 did not answer")
+    assert table({**listed, "processes": [b, b]}).title == table(listed).title == "0 running, 0 waiting, 0 connected"
 
 
 @pytest.mark.parametrize(
