@@ -260,7 +260,8 @@ def test_a_newer_database_is_refused_by_its_version(tmp_path: Path) -> None:
     opened(path, scripts=following(tmp_path))
     data = path.read_bytes()
     for create in (True, False):
-        with pytest.raises(UsageError, match=rf"is of version 9999; .* up to {NEWEST}\. Open it with .* or a newer one"):
+        refused = rf"is of version 9999; .* up to {NEWEST}\. Open it with .* or a newer one"
+        with pytest.raises(UsageError, match=refused):
             opened(path, create=create)
     assert path.read_bytes() == data
 
