@@ -7,20 +7,16 @@ what runs in another process or in a browser does so because that is where it is
 from __future__ import annotations
 
 import ast
-import contextlib
-import functools
-import http.server
 import json
 import subprocess
 import sys
-import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import coverage, participant
+from bench import coverage, in_page, participant
 from bench.rows import Row, row
 from pycore.install import wheel as wheel_files
 from pycore.rehearsal import Plan, rehearse
@@ -149,40 +145,12 @@ def _sample(mesh: Mesh, waiting: list[int]) -> None:
         mesh.at(mesh.now + 0.1, lambda: _sample(mesh, waiting))
 
 
-@contextlib.contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The folder on a loopback address, for as long as it is needed."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-
-
 def bridge() -> list[Row]:
     """The tick and the picture in Chromium."""
     from playwright.sync_api import sync_playwright
 
-    site.build()
-    with served(SITE) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium.ensure(None)))
-        try:
-            page = browser.new_page()
-            script = (HERE / "page.js").read_text("utf-8")
-            page.route("**/bench.html", lambda r: r.fulfill(body="<!doctype html>", content_type="text/html"))
-            page.route("**/bench-page.js", lambda r: r.fulfill(body=script, content_type="text/javascript"))
-            page.goto(f"{url}bench.html")
-            found = page.evaluate("() => import('./bench-page.js').then((bench) => bench.measure())")
-        finally:
-            browser.close()
+    with sync_playwright() as playwright:
+        found = in_page.measured(playwright, "measure")
     return [
         row("bridge.tick.chromium", found["tick_us"], "µs", 32),
         row("bridge.experienced.chromium", found["experienced_us"], "µs"),

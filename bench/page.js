@@ -122,15 +122,41 @@ async function rested(pair) {
   return found;
 }
 
+const SETTINGS = {
+  fps: 60, input_delay: 1, max_steps: 1000000, hash_interval: 60, action_space: { type: 'discrete', n: 6 },
+};
+
+const loaded = () => load(() => {}, (warning) => { throw new Error(warning); });
+
+/** What one picture of the volley takes, from the environment to the page's objects, µs. */
+function rendered(create, makeEnvironment) {
+  const volley = new Pair(create, makeEnvironment, { ...SETTINGS, fps: 30 });
+  volley.begin();
+  const pictures = [];
+  for (let n = 0; n < RUNS; n += 1) {
+    for (let i = 0; i < 30; i += 1) volley.both();
+    const before = performance.now();
+    for (let i = 0; i < 200; i += 1) JSON.parse(volley.bridges[0].read('render'));
+    pictures.push(((performance.now() - before) * 1000) / 200);
+  }
+  volley.close();
+  return median(pictures);
+}
+
+/** The picture alone. */
+export async function picture() {
+  const { create, makeEnvironment } = await loaded();
+  return rendered(create, makeEnvironment);
+}
+
 export async function measure() {
-  const { pyodide, create, makeEnvironment } = await load(() => {}, (warning) => { throw new Error(warning); });
-  const settings = { fps: 60, input_delay: 1, max_steps: 1000000, hash_interval: 60, action_space: { type: 'discrete', n: 6 } };
+  const { pyodide, create, makeEnvironment } = await loaded();
   const trivial = pyodide.runPython(TRIVIAL);
-  const pair = new Pair(create, () => trivial(), settings);
+  const pair = new Pair(create, () => trivial(), SETTINGS);
   pair.begin();
   for (let i = 0; i < 500; i += 1) pair.both();
   // In turns, so that whatever else the machine does befalls both.
-  const blind = new Pair(create, () => trivial(), { ...settings, experienced: false });
+  const blind = new Pair(create, () => trivial(), { ...SETTINGS, experienced: false });
   blind.begin();
   for (let i = 0; i < 500; i += 1) blind.both();
   const ticks = [];
@@ -148,22 +174,12 @@ export async function measure() {
   const metrics = JSON.parse(pair.bridges[0].read('export_session_metrics'));
   pair.close();
 
-  const volley = new Pair(create, makeEnvironment, { ...settings, fps: 30 });
-  volley.begin();
-  const pictures = [];
-  for (let n = 0; n < RUNS; n += 1) {
-    for (let i = 0; i < 30; i += 1) volley.both();
-    const before = performance.now();
-    for (let i = 0; i < 200; i += 1) JSON.parse(volley.bridges[0].read('render'));
-    pictures.push(((performance.now() - before) * 1000) / 200);
-  }
-  volley.close();
   return {
     tick_us: median(ticks),
     experienced_us: median(added),
     store_ms: median(stores),
     paced_us: median(paced),
-    render_us: median(pictures),
+    render_us: rendered(create, makeEnvironment),
     rollbacks: metrics.rollbacks.count,
     sent: metrics.inputs,
   };

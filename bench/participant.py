@@ -1,5 +1,5 @@
 """What a participant waits for, and sees: what a visit downloads, how long it takes until the button with which it
-begins, and how many pictures a second a game has without a GPU.
+begins, what a picture takes, and how many a second a game has without a GPU.
 
 A real Chromium, whose network and processor are slowed down as its developers' tools do it: a fast line, and a phone of
 a sixth of this machine's speed on a slow one. A visitor comes for the first time; then once more, with what the browser
@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from bench import throttled
+from bench import in_page, throttled
 from bench.rows import Row, row
 from pycore.relay import create_app
 from tools import chromium, site
@@ -35,6 +35,9 @@ SOFTWARE: Final = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--
 """A program draws in the place of a GPU, as on machines without a driver, and in virtual ones."""
 PARTNER: Final = {"policies": {"1": "volley_partner.py"}}
 """One person is a game, and one page what this machine has to draw."""
+RENDER_US: Final = 291
+"""Of a picture before it leaves Python; the half of what it once took."""
+SOFTWARE_PER_S: Final = 20
 LOOKED: Final = 10
 """Seconds in which pictures are counted."""
 PICTURES: Final = """(ms) => new Promise((done) => {
@@ -123,15 +126,24 @@ def measure() -> list[Row]:
                     context.close()
         finally:
             browser.close()
+        render = in_page.measured(playwright, "picture")
         pictures = software(playwright)
         with served(max_steps=100_000) as url:
             slow = throttled.measure(playwright, url)
+    return [*figures(first, again, render, pictures), *slow]
+
+
+def figures(
+    first: Mapping[tuple[float, float, int], Sequence[tuple[float, int]]], again: Sequence[tuple[float, int]],
+    render: float, pictures: float,
+) -> list[Row]:  # fmt: skip
+    """Those of first and second visits, and of pictures."""
     return [
         row("participant.start.mb", first[FAST][0][1] / 1e6, "MB"),
         row("participant.start.again.kb", again[0][1] / 1e3, "kB"),
         row("participant.start.s_fast", median(seconds for seconds, _ in first[FAST]), "s"),
         row("participant.start.again.s_fast", median(seconds for seconds, _ in again), "s"),
         row("participant.start.s_slow_phone", median(seconds for seconds, _ in first[SLOW_PHONE]), "s"),
-        row("participant.software.pictures_per_s", pictures, "1/s"),
-        *slow,
+        row("participant.render.us", render, "µs", RENDER_US),
+        {**row("participant.software.pictures_per_s", pictures, "1/s", SOFTWARE_PER_S), "at_least": True},
     ]

@@ -70,9 +70,14 @@ def at(rate: int, browser: Any, url: str) -> list[Row]:
     finally:
         for context in contexts:
             context.close()
+    return figures(rate, on_time(found["ticks"], 1000 * LOOK_S, FPS), stalls, found["pictures"])
+
+
+def figures(rate: int, ticks_on_time: float, stalls: float, pictures: float) -> list[Row]:
+    """Those of a rate."""
     name = f"participant.cpu{rate}"
     return [
-        row(f"{name}.ticks_on_time_pct", on_time(found["ticks"], 1000 * LOOK_S, FPS), "%"),
+        row(f"{name}.ticks_on_time_pct", ticks_on_time, "%"),
         row(f"{name}.partner_stalls", stalls, "ticks"),
-        row(f"{name}.pictures_per_s", found["pictures"], "1/s"),
+        row(f"{name}.pictures_per_s", pictures, "1/s"),
     ]

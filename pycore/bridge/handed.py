@@ -55,6 +55,11 @@ CORE: Final[dict[str, Any]] = {
     "PARTING": {"within_s": 3.0},
     # A text that fits a packet of the network gains nothing.
     "PACKING": {"from_characters": 1200},
+    # What stands at a place of the US layout, beside letters and digits: it is meant where the layout has it nowhere.
+    "PLACES": {
+        "Comma": ",", "Period": ".", "Slash": "/", "Semicolon": ";", "Quote": "'", "BracketLeft": "[",
+        "BracketRight": "]", "Backslash": "\\", "Backquote": "`", "Minus": "-", "Equal": "=",
+    },
 }
 """For every page."""
 
@@ -77,11 +82,6 @@ DEMO: Final[dict[str, Any]] = {
     "KEYS": {
         "usual": {"ArrowLeft": 1, "ArrowRight": 2, "ArrowUp": 3, "ArrowLeft,ArrowUp": 4, "ArrowRight,ArrowUp": 5},
         "aliases": {"a": "ArrowLeft", "d": "ArrowRight", "w": "ArrowUp", "s": "ArrowDown", " ": "ArrowUp"},
-        # What stands at a place of the US layout: it is meant where the layout has it nowhere.
-        "places": {
-            "Comma": ",", "Period": ".", "Slash": "/", "Semicolon": ";", "Quote": "'", "BracketLeft": "[",
-            "BracketRight": "]", "Backslash": "\\", "Backquote": "`", "Minus": "-", "Equal": "=",
-        },
     },
     # A stick counts as pressed from half of its way on. The axes are those of the standard layout.
     "GAMEPAD": {"prefix": "Gamepad:", "tilt": 0.5, "axes": ("LeftX", "LeftY", "RightX", "RightY")},

@@ -13,9 +13,9 @@ from unittest.mock import patch
 import pytest
 
 from bench import __main__ as bench_command
-from bench import against, bytecodes, coverage, document, engine, groups, throttled
+from bench import against, bytecodes, coverage, document, engine, groups, participant, throttled
 from bench.against import Pair
-from bench.rows import row
+from bench.rows import met, row
 from tools.paths import ROOT
 from tools.process import Failed, Missing
 
@@ -298,6 +298,22 @@ def test_every_group_that_is_offered_can_be_measured() -> None:
         "engine.cpython", "engine.hash", "engine.pyodide", "wire",
     ]  # fmt: skip
     assert bench_command.chosen(["wire,generators"], bench_command.GROUPS) == ["generators", "wire"]
+
+
+def test_the_figures_of_a_participant_have_these_names() -> None:
+    """Whoever compares versions goes by them, and the list of figures tells what each is."""
+    visits = {participant.FAST: [(4.0, 7_000_000)] * 3, participant.SLOW_PHONE: [(20.0, 7_000_000)] * 3}
+    found = participant.figures(visits, [(2.0, 6000)] * 3, 250.0, 30.0)
+    found += [each for rate in throttled.RATES for each in throttled.figures(rate, 99.0, 1, 60.0)]
+    of_rate = ("ticks_on_time_pct", "partner_stalls", "pictures_per_s")
+    asked = [f"cpu{rate}.{what}" for rate in (1, 4, 6, 10) for what in of_rate]
+    asked += ["start.mb", "start.s_fast", "start.s_slow_phone", "render.us", "software.pictures_per_s"]
+    names = {each["name"]: each for each in found}
+    assert {f"participant.{name}" for name in asked} <= names.keys()
+    assert names["participant.start.mb"]["value"] == 7
+    assert [met(names[f"participant.{name}"]) for name in ("render.us", "software.pictures_per_s")] == [True, True]
+    told = document.FILE.read_text("utf-8").partition(document.END)[2]
+    assert [name for name in names if f"{name.rpartition('.')[2]}`" not in told] == []
 
 
 def test_a_group_that_fails_loses_no_figure_of_the_others(

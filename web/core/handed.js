@@ -59,3 +59,16 @@ export const PARTING = Object.freeze({
 export const PACKING = Object.freeze({
   "from_characters": 1200
 });
+export const PLACES = Object.freeze({
+  "Comma": ",",
+  "Period": ".",
+  "Slash": "/",
+  "Semicolon": ";",
+  "Quote": "'",
+  "BracketLeft": "[",
+  "BracketRight": "]",
+  "Backslash": "\\",
+  "Backquote": "`",
+  "Minus": "-",
+  "Equal": "="
+});

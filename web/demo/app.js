@@ -13,6 +13,7 @@ import { connectSocket } from '../core/socket.js';
 import { Comeback } from './comeback.js';
 import { saveUnsent } from './ending.js';
 import { DEFAULT_MAPPING } from './keys.js';
+import { askBeforeLeaving } from './leaving.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
 import { Outbox } from './storage.js';
@@ -73,6 +74,7 @@ async function main() {
   onClick('error-save', () => running.save('records'));
   onClick('leftover-save', () => saveUnsent(outbox));
   onClick('leftover-discard', () => outbox.discard());
+  askBeforeLeaving();
   window.addEventListener('pagehide', guard(report, 'pagehide', () => running.depart()));
   // A page that comes back from the browser's cache has lost its connections.
   window.addEventListener('pageshow', guard(report, 'pageshow', (/** @type {PageTransitionEvent} */ event) => {

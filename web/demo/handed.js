@@ -41,19 +41,6 @@ export const KEYS = Object.freeze({
     "w": "ArrowUp",
     "s": "ArrowDown",
     " ": "ArrowUp"
-  },
-  "places": {
-    "Comma": ",",
-    "Period": ".",
-    "Slash": "/",
-    "Semicolon": ";",
-    "Quote": "'",
-    "BracketLeft": "[",
-    "BracketRight": "]",
-    "Backslash": "\\",
-    "Backquote": "`",
-    "Minus": "-",
-    "Equal": "="
   }
 });
 export const GAMEPAD = Object.freeze({

@@ -6,11 +6,12 @@
  * the entries whose keys are all down, the one with the most keys wins, and among equals the one whose key was
  * pressed last, so that a new direction acts at once while the old key is still held.
  *
- * Keys are released when the page loses the focus or is hidden, since their release is then told to somebody
- * else and a stale key would play on by itself.
+ * Keys are released when the page loses the focus or is hidden, or the browser asks something or opens its menu, since
+ * their release is then told to somebody else and a stale key would play on by itself.
  */
 
 import { guard } from '../core/errors.js';
+import { byPlace } from '../core/places.js';
 import { gamepadKeys, isGamepad } from './gamepad.js';
 import { KEYS } from './handed.js';
 
@@ -22,12 +23,10 @@ export const DEFAULT_MAPPING = KEYS.usual;
 /** Other keys for the same thing, where the mapping does not use them itself. @type {Record<string, string>} */
 const ALIASES = KEYS.aliases;
 
-/** What stands where on a US keyboard, beside letters and digits. @type {Record<string, string>} */
-const PLACES = KEYS.places;
-
 /** @param {string} key as `KeyboardEvent.key` has it @returns {string} */
 function normal(key) {
-  return key.length === 1 ? key.toLowerCase() : key;
+  // A Turkish İ becomes an i and a dot.
+  return key.length === 1 ? key.toLowerCase().charAt(0) : key;
 }
 
 /** Which keys are down, and the action they mean. Without the DOM. */
@@ -67,28 +66,13 @@ export class KeyState {
   }
 
   /**
-   * What is meant by its place: a letter on a keyboard of another script (Cyrillic, Greek, …) or behind an input method,
-   * which keeps it to itself, and a digit where it takes Shift (AZERTY). On a Latin layout a letter is somewhere.
-   *
-   * @param {string} code
-   * @param {string} key
-   */
-  #byPlace(code, key) {
-    const letter = /^Key([A-Z])$/.exec(code)?.[1];
-    const digit = /^Digit(\d)$/.exec(code)?.[1];
-    const foreign = key.length === 1 ? key > '\u024f' : ['Process', 'Unidentified', 'Dead'].includes(key);
-    if (digit !== undefined && !/^[a-z0-9]$/i.test(key)) return this.resolve(digit);
-    return foreign ? this.resolve(letter ?? PLACES[code] ?? '') : null;
-  }
-
-  /**
    * @param {string} code the physical key, which stays the same when a modifier changes its meaning
    * @param {string} key its meaning
    * @param {boolean} [repeat] whether the keyboard repeats a key that is held: it is down, and was not pressed
    * @returns {boolean} whether the mapping uses it
    */
   press(code, key, repeat = false) {
-    const name = this.resolve(key) ?? this.#byPlace(code, key);
+    const name = this.resolve(key) ?? this.resolve(byPlace(code, key));
     if (name === null) return false;
     if (!this.#down.has(code)) {
       this.#down.set(code, name);
@@ -161,7 +145,9 @@ export function listenToKeys(state, buttons, report) {
   window.addEventListener('keydown', guard(report, 'keys.down', (/** @type {KeyboardEvent} */ event) => {
     // While Command is down, macOS tells nobody that another key was released.
     if (event.metaKey) state.releaseAll();
-    if (event.ctrlKey || event.metaKey || event.altKey || isEditable(event.target)) return;
+    // AltGr is Control and Alt to some systems, and the way to [ on many keyboards.
+    const combined = (event.ctrlKey || event.altKey) && !event.getModifierState('AltGraph');
+    if (combined || event.metaKey || isEditable(event.target)) return;
     // Space and Enter belong to a button that has the focus.
     if (event.target instanceof HTMLButtonElement && (event.key === ' ' || event.key === 'Enter')) return;
     if (state.press(event.code || event.key, event.key, event.repeat)) event.preventDefault();
@@ -171,6 +157,11 @@ export function listenToKeys(state, buttons, report) {
     state.release(event.code || event.key);
   }), { signal });
   window.addEventListener('blur', release, { signal });
+  // A question of the browser's, and its menu, are told of the release of a key in the place of the page.
+  window.addEventListener('beforeunload', release, { signal });
+  window.addEventListener('contextmenu', guard(report, 'keys.menu', (/** @type {PointerEvent} */ event) => {
+    if (!event.defaultPrevented && event.pointerType !== 'touch') state.releaseAll();
+  }), { signal });
   document.addEventListener('visibilitychange', guard(report, 'keys.hidden', () => {
     if (document.hidden) state.releaseAll();
   }), { signal });

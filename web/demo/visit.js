@@ -18,6 +18,7 @@ import { SETTLING, UNBEGUN } from './handed.js';
 import { Hud, makeTouchButtons, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { gameConfig } from './seating.js';
+import { reload } from './leaving.js';
 import * as screens from './screens.js';
 import { page, report, status, tellServer } from './status.js';
 import { text } from './texts.js';
@@ -329,7 +330,7 @@ export class Visit {
     const game = this.#game;
     if (game === null || status.phase === 'done' || status.phase === 'failed') return;
     const { code, text: reason, player, again } = this.#endReason;
-    if (again) return location.reload(); // the others play on: another load of this page takes its seat again
+    if (again) return reload(); // the others play on: another load of this page takes its seat again
     const metrics = game.exportSessionMetrics();
     forgetSeat();
     if (code === 'no_return' && status.load > 0) {

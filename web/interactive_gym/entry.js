@@ -57,7 +57,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
     const game = new PageGame(this, (scene) => super.reinitialize_environment(scene));
     game.inherit(ended);
     this.#game = game;
-    const unwatch = watchKeys(graphics, report);
+    const unwatch = watchKeys(graphics, report, () => this.config);
     closeLast = () => {
       unwatch();
       return game.close();

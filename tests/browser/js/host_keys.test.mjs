@@ -8,28 +8,44 @@ globalThis.KeyboardEvent = class extends Event { constructor(type, more) { super
 let stop = () => {};
 afterEach(() => stop());
 
-/** The page's own listeners, as they are; events bubble from the document to the window. */
-function playing() {
+/** The page's own listeners, as they are; events come from the window to the document, and bubble back. */
+function playing(scene = {}) {
   const down = {};
+  const strokes = [];
   const page = { pressedKeys: down };
   globalThis.window = new EventTarget();
   globalThis.document = Object.assign(new EventTarget(), { hidden: false });
-  document.addEventListener('keydown', ({ key }) => { down[key] = true; });
-  document.addEventListener('keyup', (event) => {
-    delete down[event.key];
-    // Of ours: what the browser does itself for its own.
-    if (!event.code) window.dispatchEvent(Object.assign(new Event('keyup'), { key: event.key }));
-  });
-  const reports = [];
-  stop = watchKeys(page, (...given) => reports.push(given));
-  const told = (type, key, code = key, more = {}) => {
-    for (const target of [document, window]) target.dispatchEvent(Object.assign(new Event(type), { key, code, metaKey: false, ...more }));
+  const heard = [];
+  window.addEventListener = (type, listener, options) => {
+    heard.push({ type, listener, options });
+    EventTarget.prototype.addEventListener.call(window, type, listener, { signal: options.signal });
   };
-  return { down, told, reports };
+  document.addEventListener('keydown', ({ key }) => { down[key] = true; strokes.push(key); });
+  document.addEventListener('keyup', (event) => { delete down[event.key]; });
+  const own = document.dispatchEvent.bind(document);
+  // Of ours: what the browser does itself for its own.
+  document.dispatchEvent = (event) => (event.type.startsWith('key') ? through(event) : own(event));
+  const through = (event) => {
+    let stopped = false;
+    event.stopPropagation = () => { stopped = true; };
+    const at = (capture) => {
+      for (const { type, listener, options } of heard) {
+        if (type === event.type && !options.signal.aborted && Boolean(options.capture) === capture) listener(event);
+      }
+    };
+    at(true);
+    if (stopped) return;
+    own(event);
+    at(false);
+  };
+  const reports = [];
+  stop = watchKeys(page, (...given) => reports.push(given), () => scene);
+  const told = (type, key, code = key, more = {}) => through(Object.assign(new Event(type), { key, code, metaKey: false, repeat: false, ...more }));
+  return { down, strokes, told, reports };
 }
 
 test('who leaves the window, or hides the page, lets go of the keys', () => {
-  for (const leave of [() => window.dispatchEvent(new Event('blur')), () => { document.hidden = true; document.dispatchEvent(new Event('visibilitychange')); }]) {
+  for (const leave of [...['blur', 'beforeunload', 'contextmenu'].map((name) => () => window.dispatchEvent(new Event(name))), () => { document.hidden = true; document.dispatchEvent(new Event('visibilitychange')); }]) {
     const { down, told, reports } = playing();
     told('keydown', 'ArrowLeft');
     leave();
@@ -64,4 +80,42 @@ test('a page that has another game watches no more', () => {
   stop();
   window.dispatchEvent(new Event('blur'));
   assert.deepEqual(down, { ArrowLeft: true });
+});
+
+test('on a keyboard of another script the page is told of the letter at the place of a key', () => {
+  const { down, told, strokes, reports } = playing({ action_mapping: { w: 1, 'a,w': 2, q: 3 } });
+  told('keydown', 'ц', 'KeyW');
+  assert.deepEqual(down, { w: true });
+  told('keydown', 'ф', 'KeyA');
+  assert.deepEqual(down, { w: true, a: true });
+  told('keydown', 'ц', 'KeyW', { repeat: true });
+  told('keyup', 'ц', 'KeyW');
+  assert.deepEqual(down, { a: true });
+  told('keyup', 'ф', 'KeyA');
+  assert.deepEqual(down, {});
+  // What the scene maps itself, what is a letter somewhere else, and what it does not map, are as they were.
+  told('keydown', 'z', 'KeyW');
+  told('keydown', 'е', 'KeyT');
+  assert.deepEqual(down, { z: true, е: true });
+  assert.ok(strokes.includes('w'));
+  assert.deepEqual(reports, []);
+  stop();
+  const russian = playing({ action_mapping: { ц: 1, w: 2 } });
+  russian.told('keydown', 'ц', 'KeyW');
+  assert.deepEqual(russian.down, { ц: true });
+});
+
+test('where a stroke acts once, the repeat of a key that was pressed elsewhere is none', () => {
+  const { strokes, told } = playing({ input_mode: 'single_keystroke', action_mapping: { ArrowUp: 1 } });
+  told('keydown', 'ArrowUp', 'ArrowUp', { repeat: true });
+  assert.deepEqual(strokes, []);
+  told('keyup', 'ArrowUp');
+  told('keydown', 'ArrowUp');
+  // A key that is held acts as often as the page lets it.
+  told('keydown', 'ArrowUp', 'ArrowUp', { repeat: true });
+  assert.deepEqual(strokes, ['ArrowUp', 'ArrowUp']);
+  stop();
+  const held = playing({ input_mode: 'pressed_keys', action_mapping: { ArrowUp: 1 } });
+  held.told('keydown', 'ArrowUp', 'ArrowUp', { repeat: true });
+  assert.deepEqual(held.down, { ArrowUp: true });
 });

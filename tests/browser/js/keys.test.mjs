@@ -143,7 +143,7 @@ function listening(mapping = DEFAULT_MAPPING, buttons = []) {
   const reports = [];
   const stop = listenToKeys(keys, buttons, (...given) => reports.push(given));
   const told = (type, key, more = {}) => {
-    const event = Object.assign(new Event(type, { cancelable: true }), { code: key, key, ctrlKey: false, metaKey: false, altKey: false, ...more });
+    const event = Object.assign(new Event(type, { cancelable: true }), { code: key, key, ctrlKey: false, metaKey: false, altKey: false, getModifierState: () => false, ...more });
     window.dispatchEvent(event);
     return event.defaultPrevented;
   };
@@ -159,6 +159,43 @@ test('keys of the game scroll no page, others are left to the browser', () => {
   assert.equal(settle(keys), 3);
   told('keyup', 'ArrowUp');
   assert.equal(keys.read(), undefined);
+  assert.deepEqual(reports, []);
+});
+
+test('AltGr, which is Control and Alt to some systems, is a way to a key and no command', () => {
+  const { keys, told } = listening({ '[': 1 });
+  const more = { code: 'Digit8', ctrlKey: true, altKey: true };
+  assert.equal(told('keydown', '[', { ...more, getModifierState: (name) => name === 'AltGraph' }), true);
+  assert.equal(settle(keys), 1);
+  told('keyup', '[', more);
+  assert.equal(keys.read(), undefined);
+  assert.equal(told('keydown', '[', more), false);
+});
+
+test('Turkish capitals mean the letter that they are capitals of', () => {
+  const keys = new KeyState({ i: 1 });
+  keys.press('Quote', 'İ');
+  assert.equal(settle(keys), 1);
+});
+
+test('a question or a menu of the browser, which hear of releases in the place of the page, let go of all keys', () => {
+  const { keys, told, reports } = listening();
+  const menu = (more = {}) => Object.assign(new Event('contextmenu', { cancelable: true }), { pointerType: 'mouse', ...more });
+  for (const event of [new Event('beforeunload'), menu()]) {
+    told('keydown', 'ArrowLeft');
+    assert.equal(settle(keys), 1);
+    window.dispatchEvent(event);
+    assert.equal(keys.read(), undefined);
+    told('keyup', 'ArrowLeft');
+  }
+  // A thumb that rests on the field opens none that takes the other thumb's button away.
+  const unseen = menu();
+  unseen.preventDefault();
+  for (const event of [menu({ pointerType: 'touch' }), unseen]) {
+    told('keydown', 'ArrowLeft');
+    window.dispatchEvent(event);
+    assert.equal(settle(keys), 1);
+  }
   assert.deepEqual(reports, []);
 });
 
