@@ -87,6 +87,9 @@ class RelayApp:
             except Exception as error:
                 # What Engine.IO raises on a broken frame ends that socket, and only that.
                 log.warning("a socket was closed: %s", error or type(error).__name__)
+            finally:
+                # Engine.IO makes a class for each request, which has `heard`; and a class is a circle, freed late.
+                del scope, receive, send
         else:
             await self._http(scope, receive, send)
 

@@ -118,5 +118,5 @@ def shown(value: Any) -> str:
         return "missing"
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
-    text = ascii(value) if isinstance(value, str) else str(value) if abs(value) < 2**64 else "a huge number"
+    text = ascii(value[:40]) if isinstance(value, str) else str(value) if abs(value) < 2**64 else "a huge number"
     return text if len(text) <= 40 else text[:37] + "..."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import uvicorn
 from pycore.errors import UsageError
 from pycore.relay.app import RelayApp, metrics_app
 from pycore.relay.ending import Server
+from pycore.relay.operating.garbage import Garbage
 from pycore.relay.transport.descriptors import allowed
 from pycore.relay.transport.http import http_protocol
 from pycore.relay.transport.websocket import websocket_protocol
@@ -113,22 +113,27 @@ def run(
         metrics_app(app), ws="none", lifespan="off", log_level=log_level, log_config=None, access_log=False
     ))  # fmt: skip
     tasks = []
+    garbage = Garbage(app.relay.lobby.games.going)
 
     async def announced(sockets: list[socket.socket] | None = None) -> None:
         await startup(sockets)
         if runner.started:
+            tasks.append(asyncio.ensure_future(garbage.run()))
             if beside is not None:
                 tasks.append(asyncio.ensure_future(other.serve([beside])))
             ready(address(bound))
 
     async def ended(sockets: list[socket.socket] | None = None) -> None:
         other.should_exit = True
+        if tasks:
+            tasks[0].cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await shutdown(sockets)
 
-    # What is there now stays; looking through it for garbage would hold everybody up for a tenth of a second.
-    gc.collect()
-    gc.freeze()
+    garbage.begin()
     runner.startup = announced  # type: ignore[method-assign]
     runner.shutdown = ended  # type: ignore[method-assign]
-    runner.run(sockets=[bound])
+    try:
+        runner.run(sockets=[bound])
+    finally:
+        garbage.end()

@@ -33,6 +33,7 @@ from pycore.relay.operating.load import Load
 from pycore.relay.operating.noticing import Noticed
 from pycore.relay.recall import Recall
 from pycore.relay.storage.store import DataStore
+from pycore.relay.transport.circles import leave_no_circles
 from pycore.relay.transport.origins import Origins
 from pycore.relay.transport.outgoing import Outgoing
 from pycore.relay.transport.sender import Sender, Tasks
@@ -102,6 +103,7 @@ class RelayServer:
             logger=quiet,
             engineio_logger=quiet,
         )
+        leave_no_circles(self.sio.eio)
         self.load = Load(limits.busy_s, limits.shed_s)
         self._sender = Sender(
             self.sio, self.tasks, limits, Arrivals(self, noticed).came, self.load.kept,
@@ -260,7 +262,7 @@ class RelayServer:
         await self.recall.behind(sid)
         began = time.thread_time()
         reply = self.carry_out(event, sid, arguments)
-        self._sender.spend(sid, time.thread_time() - began)
+        self.spend(sid, time.thread_time() - began)
         return reply if isinstance(reply, dict) else await reply
 
     def carry_out(
@@ -313,6 +315,10 @@ class RelayServer:
         """Acknowledge an event, if that was asked for."""
         if number is not None:
             self._sender.answer(sid, answer_text(number, reply))
+
+    def spend(self, sid: str, seconds: float) -> None:
+        """What a socket has sent costs so much besides."""
+        self._sender.spend(sid, seconds)
 
     def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
         self._sender.put(self.lobby.refusal(sid, refused, event, time.monotonic()))

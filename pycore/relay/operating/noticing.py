@@ -16,6 +16,7 @@ from typing import Any, Final
 from pycore.relay.games.outcomes import Outcome
 from pycore.relay.games.payloads import Failure
 from pycore.relay.games.rooms import Room
+from pycore.relay.limits import TokenBucket
 from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.says import say
 from pycore.relay.transport.wire import REFUSED
@@ -30,6 +31,10 @@ KNOWN: Final = 4000
 """People of whom it is known what was said of them."""
 FAILURES: Final = 10
 """Of pages, that are remembered."""
+FAILED_RATE: Final = 1.0
+"""Lines a second about pages that failed, of all together: one page may say so fifty times a second,"""
+FAILED_BURST: Final = 50.0
+"""and when the study itself is broken, many do at once."""
 
 
 class Noticed:
@@ -53,6 +58,8 @@ class Noticed:
         """Those that go on."""
         self._refusals: dict[tuple[str, str], tuple[float, int]] = {}
         """When a kind of refusal was logged last, and how many there were since."""
+        self._failed_lines = TokenBucket(FAILED_RATE, FAILED_BURST)
+        self._failed_unsaid = 0
 
     def knows(self, events: Collection[str]) -> None:
         """The names of the events that there are; others have no name here."""
@@ -174,4 +181,8 @@ class Noticed:
         told = {"where": failure.where, "code": failure.code, "said": failure.message}
         person = None if subject_id is None else self._called(subject_id)
         self.failures.append({"time": round(time.time(), 3), "person": person, **told})
-        say(log, logging.WARNING, "page_failed", "a page failed", person=person, **told)
+        if not self._failed_lines.take(self._clock()):
+            self._failed_unsaid += 1
+            return
+        unsaid, self._failed_unsaid = self._failed_unsaid or None, 0
+        say(log, logging.WARNING, "page_failed", "a page failed", person=person, **told, unsaid=unsaid)

@@ -17,6 +17,8 @@ TEXT: Final = 1
 WHOLE_TEXT: Final = 0x81
 SMALL: Final = 65_536
 """Bytes of a text that is waited for; a larger one is passed through as it comes."""
+AT_ONCE: Final = 128
+"""Frames that are told apart in one go: a read has room for 40,000 of the smallest, and each costs its share."""
 
 
 class Closed(Exception):
@@ -27,7 +29,7 @@ class Frames:
     """What comes by one connection. `guard(control, fragment, size, message)` is asked about each frame by its head,
     `message` being the bytes of its message so far; it raises `Closed`."""
 
-    __slots__ = ("_buffer", "_fragmented", "_guard", "_message", "_through")
+    __slots__ = ("_buffer", "_fragmented", "_guard", "_message", "_through", "more")
 
     def __init__(self, guard: Callable[[bool, bool, int, int], None]) -> None:
         self._guard = guard
@@ -36,14 +38,19 @@ class Frames:
         self._through = 0
         """Bytes of a large frame that are still to come."""
         self._fragmented = False
+        self.more = False
+        """There may be whole frames that were not told apart yet: feed nothing, and they are."""
 
     def feed(self, data: bytes) -> list[str | bytes]:
-        """Whole short texts as texts, everything else as bytes, in order. Raises `Closed`, and UnicodeDecodeError."""
+        """Whole short texts as texts, everything else as bytes, in order, up to `AT_ONCE` frames. Raises `Closed`, and
+        UnicodeDecodeError."""
         buffer = self._buffer
         buffer += data
         found: list[str | bytes] = []
         rest = bytearray()
         at, end = 0, len(buffer)
+        left = AT_ONCE
+        self.more = False
         while at < end:
             if self._through:
                 size = min(self._through, end - at)
@@ -52,6 +59,9 @@ class Frames:
                 at += size
                 continue
             if end - at < 2:
+                break
+            if not left:
+                self.more = True
                 break
             first, second = buffer[at], buffer[at + 1]
             size, head = second & 0x7F, 2
@@ -78,6 +88,7 @@ class Frames:
                 if not control:
                     self._fragmented = not first & 0x80
                 self._through = head + size
+                left -= 1
                 continue
             if end - at < head + size:
                 break
@@ -88,6 +99,7 @@ class Frames:
             at += head
             found.append(unmasked(buffer[at : at + size], buffer[at - 4 : at]).decode())
             at += size
+            left -= 1
         if at:
             del buffer[:at]
         if rest:

@@ -86,7 +86,12 @@ class WebSocket(WSProtocol):
     async def run_asgi(self) -> None:
         self.scope[END] = self  # type: ignore[typeddict-unknown-key]
         self._silence = asyncio.get_running_loop().call_later(self.limits.silent_s, self._look)
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            # Nobody asks for it any more, and a circle is freed late.
+            self.scope.pop(END, None)  # type: ignore[typeddict-item]
+            self._silence.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._frames is None:
@@ -103,28 +108,43 @@ class WebSocket(WSProtocol):
             self._held += data
             self.transport.pause_reading()
             return
-        try:
-            found = self._frames.feed(data)
-        except Closed as error:
-            log.warning("a connection was closed: it sent %s", error)
-            self.shut(POLICY, "flood")
-            return
-        except UnicodeDecodeError:
-            self.shut(TEXTS, "not UTF-8")
-            return
-        large = 0
-        for item in found:
-            if isinstance(item, str) and item.startswith(EVENT) and self.line is not None and self.opened:
-                self._events.append(item)
-                continue
-            if isinstance(item, bytes):
-                large += len(item)
-            super().data_received(client_frame(item) if isinstance(item, str) else item)
-        if large:
-            self.spend(READING_S * large)
+        self._read(self._frames, data)
+
+    def _read(self, frames: Frames, data: bytes) -> None:
+        """Tell apart what came, and hand it on, until the connection has had its time: then others have their turn."""
+        began = time.thread_time()
+        long_way = 0
+        cost = 0.0
+        while True:
+            try:
+                found = frames.feed(data)
+            except Closed as error:
+                log.warning("a connection was closed: it sent %s", error)
+                self.shut(POLICY, "flood")
+                return
+            except UnicodeDecodeError:
+                self.shut(TEXTS, "not UTF-8")
+                return
+            data = b""
+            for item in found:
+                if isinstance(item, str) and item.startswith(EVENT) and self.line is not None and self.opened:
+                    self._events.append(item)
+                    continue
+                long_way += 1
+                if isinstance(item, bytes):
+                    cost += READING_S * len(item)
+                super().data_received(client_frame(item) if isinstance(item, str) else item)
+            if self._shut or self.transport.is_closing():
+                return
+            if not frames.more or time.thread_time() - began > SLICE_S:
+                break
+        if long_way:
+            self.spend(cost + time.thread_time() - began)
         if self._events and self.line is not None:
             self._events = self.line.kept(self._events)
             self._carry_out()
+        elif frames.more:
+            self._pay()
 
     def spend(self, seconds: float) -> None:
         """Something that came by this connection has cost so much of the processor's time."""
@@ -148,7 +168,8 @@ class WebSocket(WSProtocol):
     def _pay(self) -> None:
         """Wait for as long as what was spent takes to be there again."""
         owed = self._work.owed(time.monotonic())
-        if (owed or self._events) and self._later is None and not self._shut:
+        more = self._frames is not None and self._frames.more
+        if (owed or self._events or more) and self._later is None and not self._shut:
             self.transport.pause_reading()
             self._later = asyncio.get_running_loop().call_later(owed, self._go_on)
 
@@ -158,6 +179,10 @@ class WebSocket(WSProtocol):
             return
         if self._events:
             self._carry_out()
+        if self._later is None and self._frames is not None and self._frames.more:
+            self._read(self._frames, b"")
+            if self._shut or self.transport.is_closing():
+                return
         if self._later is None:
             self._pay()
         if self._later is None:

@@ -247,6 +247,122 @@ async def posts(host: str, port: int, until: float) -> dict[str, Any]:
     return dict(told)
 
 
+@attack
+async def joins(host: str, port: int, until: float) -> dict[str, Any]:
+    """Strangers who come into the waiting room, and go."""
+    told: Counter[str] = Counter()
+
+    async def one(number: int) -> None:
+        while time.monotonic() < until:
+            raw = None
+            try:
+                raw = await Raw.open(host, port)
+                await raw.connect()
+                for again in range(200):
+                    await raw.send(event("join_game", {"session_id": f"stranger {number} {again}"}))
+                    await raw.send(event("leave_game", {}))
+                    told["joined"] += 1
+                    await raw.drop()
+                    if time.monotonic() >= until:
+                        break
+            except (Gone, OSError, TimeoutError):
+                told["closed"] += 1
+                await asyncio.sleep(0.01)
+            finally:
+                if raw is not None:
+                    raw.close()
+
+    await asyncio.gather(*(one(number) for number in range(4)))
+    return dict(told)
+
+
+@attack
+async def names(host: str, port: int, until: float) -> dict[str, Any]:
+    """Ids that speak to a terminal, in whatever has an id or a text that is logged."""
+    wild = "\x1b[2J\x1b]0;mine\x07\r\n\x00\x9b31m\u202e"
+    told: Counter[str] = Counter()
+    while time.monotonic() < until:
+        raw = None
+        try:
+            raw = await Raw.open(host, port)
+            await raw.connect()
+            for number in range(40):
+                ids = {"session_id": wild + str(number), "subject_id": wild, "game_id": wild}
+                await raw.send(event("join_game", ids))
+                await raw.send(event(wild[:6], ids))
+                failed = {"where": "game", "code": wild, "message": wild, "query": f"?PROLIFIC_PID={wild}"}
+                await raw.send(event("page_failed", failed))
+                await raw.send(event("leave_game", {}))
+                told["sent"] += 4
+                await raw.drop()
+        except (Gone, OSError, TimeoutError):
+            told["closed"] += 1
+            await asyncio.sleep(0.01)
+        finally:
+            if raw is not None:
+                raw.close()
+    return dict(told)
+
+
+@attack
+async def stores(host: str, port: int, until: float) -> dict[str, Any]:
+    """Two sockets with a game of their own store as much as is taken."""
+    told: Counter[str] = Counter()
+    raws = [await Raw.open(host, port) for _ in range(2)]
+    for raw in raws:
+        await raw.connect()
+        await raw.send(event("join_game", {"session_id": os.urandom(8).hex()}))
+    begun = await raws[0].until(b'["start_game"')
+    if b'"game_id":"' not in begun.partition(b'["start_game"')[2]:
+        begun += await raws[0].until(b'"game_id":"')
+    game = begun.partition(b'["start_game"')[2].split(b'"game_id":"')[1].split(b'"')[0].decode()
+    data = base64.b64encode(os.urandom(190_000)).decode()
+
+    async def one(player: int, raw: Raw) -> None:
+        try:
+            for part in range(1 << 20):
+                record = {"game_id": game, "player_id": player, "part": part, "last": False, "data": data}
+                text = json.dumps(["pycore_experienced", record])
+                await raw.send(frame(f"42{part}{text}".encode()))
+                answer = await raw.until(b'"status"')
+                told["stored" if b'"ok"' in answer else "refused"] += 1
+                if time.monotonic() >= until:
+                    return
+        except (Gone, OSError, TimeoutError):
+            told["closed"] += 1
+
+    await asyncio.gather(*(one(player, raw) for player, raw in enumerate(raws)))
+    return dict(told)
+
+
+PATHS = (
+    "/pycore.db", "/pycore.db-wal", "/.env", "/..%2f..%2fetc/passwd", "/../../../../etc/passwd", "/%2e%2e/etc/passwd",
+    "/api/operator", "/api/watch", "/api/watch/over", "/api/games/x", "/metrics", "/api/operator?token=x",
+    "/x" * 900, "/%00", "/..\\..\\pycore.db",
+)  # fmt: skip
+"""What is not a stranger's."""
+
+
+@attack
+async def paths(host: str, port: int, until: float) -> dict[str, Any]:
+    """Asks for what is not a stranger's, on one connection after another."""
+    told: Counter[str] = Counter()
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                for path in PATHS:
+                    writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+                    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+                    told[head.split(b" ")[1].decode()] += 1
+                    length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+                    await asyncio.wait_for(reader.readexactly(int(length or 0)), 10)
+            finally:
+                writer.transport.abort()
+        told["connections"] += 1
+    return dict(told)
+
+
 async def _request(host: str, port: int, method: str, query: str, body: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(host, port)
     try:

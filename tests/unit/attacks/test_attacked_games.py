@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from attacks import ATTACKS
+from lateness import Lateness
 from relay_support import Client, action
 
 SECONDS = 4.0
@@ -25,7 +26,7 @@ ROOT = str(HERE.parents[2])
 
 
 @contextlib.contextmanager
-def process(folder: Path, *words: str, files: int | None = None) -> Iterator[str]:
+def process(folder: Path, *words: str, files: int | None = None) -> Iterator[tuple[str, Lateness]]:
     """A relay in a process of its own; what attacks it is in another, so that each has its own interpreter. `files`:
     how many the process may open."""
 
@@ -42,7 +43,7 @@ def process(folder: Path, *words: str, files: int | None = None) -> Iterator[str
         assert begun.stdout is not None
         first = begun.stdout.readline()
         assert first.startswith("pycore relay on "), (folder / "log").read_text()
-        yield first.split(" on ")[1].strip()
+        yield first.split(" on ")[1].strip(), Lateness(begun.pid)
         assert begun.poll() is None, "it ended"
     finally:
         begun.kill()
@@ -64,23 +65,23 @@ def attacked(name: str, url: str, seconds: float) -> Iterator[list[dict[str, Any
         begun.communicate()
 
 
-async def played(one: Client, two: Client, game: str, seconds: float, first: int) -> list[float]:
+async def played(one: Client, two: Client, game: str, seconds: float, lateness: Lateness) -> list[float]:
     """Thirty inputs a second; how late each is with the partner, ms."""
-    sent: dict[int, float] = {}
+    sent: dict[int, tuple[float, float]] = {}
     late: list[float] = []
 
     async def reads() -> None:
         while True:
             data = await two.get("pyodide_other_player_action")
-            late.append(1000 * (time.monotonic() - sent[data["frame_number"]]))
+            late.append(1000 * lateness.since(sent[data["frame_number"]]))
 
     reading = asyncio.create_task(reads())
     begin = time.monotonic()
     try:
         for number in range(round(30 * seconds)):
             await asyncio.sleep(max(0.0, begin + number / 30 - time.monotonic()))
-            sent[first + number] = time.monotonic()
-            await one.emit("pyodide_player_action", action(game, 0, 1, first + number))
+            sent[number] = lateness.now()
+            await one.emit("pyodide_player_action", action(game, 0, 1, number))
         deadline = time.monotonic() + 5.0
         while len(late) < len(sent) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -109,47 +110,43 @@ CUT_OFF = ("fragments", "pings", "events", "empty_frames", "huge")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_game_beside_it_has_its_inputs_in_time(tmp_path: Path, name: str) -> None:
-    """What this machine makes of the same game without the attack is left out; and since other programs disturb a
-    measurement, and none makes it better, one of three is enough."""
+    """Of a game that takes a millisecond alone. Everything is logged that a study's server logs; the files of the site
+    are those of the folder in which the database lies, too."""
 
-    async def go(url: str) -> tuple[float, float, dict[str, Any]]:
+    async def go(url: str, lateness: Lateness) -> tuple[list[float], dict[str, Any]]:
         one, two, game = await honest(url)
-        alone = p95(await played(one, two, game, 2.0, 0))
         told: list[dict[str, Any]]
         with attacked(name, url, SECONDS + 2.0) as told:
             await asyncio.sleep(1.0)
-            beside = p95(await played(one, two, game, SECONDS, 1000))
+            late = await played(one, two, game, SECONDS, lateness)
         await one.close()
         await two.close()
-        return alone, beside, told[0]
+        return late, told[0]
 
-    measured = []
-    for attempt in range(3):
-        folder = tmp_path / f"{attempt}"
-        folder.mkdir()
-        with process(folder) as url:
-            alone, beside, told = asyncio.run(go(url))
-        measured.append((round(alone, 1), round(beside, 1)))
-        if beside < IN_TIME_MS + alone:
-            break
-    else:
-        raise AssertionError(f"alone and beside it, ms: {measured}; {told}")
+    with process(tmp_path, "--log-level", "info", "--site", ".") as (url, lateness):
+        late, told = asyncio.run(go(url, lateness))
+    print(f"{name}: p50 {statistics.median(late):.1f} p95 {p95(late):.1f} longest {max(late):.1f} ms, {told}")
+    assert p95(late) < IN_TIME_MS, (sorted(late)[-20:], told)
+    assert max(told.values()) > 1, "nothing was attacked"
     if name in CUT_OFF:
         assert told["closed"] > 0, told
-    log = (folder / "log").read_bytes()
+    if name == "paths":
+        assert told.keys().isdisjoint({"200", "206", "304", "500"}), told
+    log = (tmp_path / "log").read_bytes()
     assert len(log) < 100_000, log[:1000]
     assert b"Traceback" not in log, log[:3000]
+    assert all(line.isprintable() for line in log.decode().split("\n")), "control characters reach the terminal"
 
 
 @pytest.mark.slow
 def test_a_process_with_few_open_files_plays_on_when_they_are_taken(tmp_path: Path) -> None:
     """It says so when it starts; connections that are too many are closed, and no log fills the disk."""
 
-    async def go(url: str) -> None:
+    async def go(url: str, lateness: Lateness) -> None:
         one, two, game = await honest(url)
         with attacked("silent", url, 5.0) as told:
             await asyncio.sleep(1.5)
-            await played(one, two, game, 3.0, 0)
+            await played(one, two, game, 3.0, lateness)
         assert told[0]["failed"] > 0 or told[0]["left"] < told[0]["opened"]
         # And who comes afterwards is let in.
         three = await Client(url).connect()
@@ -157,8 +154,8 @@ def test_a_process_with_few_open_files_plays_on_when_they_are_taken(tmp_path: Pa
         for client in (one, two, three):
             await client.close()
 
-    with process(tmp_path, "--limit", "silent_s=60", files=256) as url:
-        asyncio.run(go(url))
+    with process(tmp_path, "--limit", "silent_s=60", files=256) as (url, lateness):
+        asyncio.run(go(url, lateness))
     log = (tmp_path / "log").read_text()
     assert "this process may have 128 connections, not" in log
     assert len(log) < 20_000

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pycore.relay import Limits
 from pycore.relay.transport.frames import (
+    AT_ONCE,
     SMALL,
     Closed,
     Frames,
@@ -66,6 +67,22 @@ def test_whole_texts_are_taken_out_and_all_else_stays_to_the_byte_however_it_is_
                 found.append(item)
         at += size
     assert found == expected
+
+
+def test_of_many_frames_some_are_told_apart_at_a_time_and_the_rest_when_asked_again() -> None:
+    """Forty thousand of the smallest have room in one read; others have their turn in between."""
+    texts = [f"{number}" for number in range(3 * AT_ONCE + 7)]
+    frames = Frames(anything)
+    found: list[str | bytes] = frames.feed(b"".join(masked(0x81, text.encode()) for text in texts) + b"\x81")
+    calls = 1
+    assert len(found) == AT_ONCE
+    while frames.more:
+        found += frames.feed(b"")
+        calls += 1
+        assert len(found) <= calls * AT_ONCE
+    assert found == texts
+    assert calls == 4
+    assert frames.feed(masked(0x81, b"behind")[1:]) == ["behind"]
 
 
 def test_a_message_in_fragments_is_left_whole_to_others_and_the_next_text_is_taken_out() -> None:

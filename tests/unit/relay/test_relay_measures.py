@@ -21,6 +21,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from relay_support import OPERATOR, Client, Relay, action, running
 
+from pycore.relay.games.payloads import Failure
 from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.noticing import QUIET_S, Noticed
 from pycore.relay.operating.operator import Operator
@@ -212,6 +213,19 @@ def test_a_flood_of_refusals_is_a_line_now_and_then(caplog: pytest.LogCaptureFix
         ("join_game", "malformed", per), ("unknown", "unknown_event", per),
         ("join_game", "malformed", per), ("unknown", "unknown_event", per),
     ]  # fmt: skip
+
+
+def test_a_page_that_fails_again_and_again_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What is not said is counted in the next line that is."""
+    caplog.set_level(logging.INFO, "pycore.relay")
+    clock = [0.0]
+    noticed = Noticed(Measures(), str, clock=lambda: clock[0])
+    for _ in range(1000):
+        noticed.page_failed(None, Failure("code", "message", "game", ""))
+    clock[0] = 1.0
+    noticed.page_failed(None, Failure("code", "message", "game", ""))
+    lines = [fields.get("unsaid") for event, fields in said(caplog) if event == "page_failed"]
+    assert lines == [None] * 50 + [950]
 
 
 def line_of(formatter: logging.Formatter, **fields: Any) -> str:
