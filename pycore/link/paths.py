@@ -29,7 +29,8 @@ socket.io. The states and what changes them:
 Each further fallback within a minute of a return doubles the time to the next return, up to 30 s.
 
 A peer without a seat has no address at the server, so nothing but inputs gets there by it. The channel of such a link
-is left for `closed`, `failed` and `returned` alone.
+is left for `closed`, `failed` and `returned` alone. So it is while the server cannot be reached, from here or, as it
+says, from there: however bad the channel is, it is all that there is. Then the first answered probe leads back to it.
 
 Hearing is judged apart from sending. Whoever hears nothing says so, in numbered announcements, whatever fallback is
 in force on its own side: the other one may believe in its path, since its packets vanish without a word.
@@ -64,7 +65,8 @@ LATENCY_GAIN: Final = 0.8
 PROBE_INTERVAL: Final = 0.25
 PROBE_TIMEOUT: Final = 0.25
 """How long the first probe is waited for while the round-trip time is unknown, each further one twice as long:
-who asks anew before the answer can be back never counts one. Later twice the round-trip time."""
+who asks anew before the answer can be back never counts one. Then it begins anew: perhaps they were only lost. Later
+twice the round-trip time."""
 PROBE_LONGEST: Final = 2.0
 RETURN_QUICK: Final = 1.0
 RETURN_SLOW: Final = 3.0
@@ -80,38 +82,17 @@ class Paths:
     """Both paths of a link, and which of them is in force."""
 
     __slots__ = (
-        "_answered",
-        "_buffered",
-        "_deaf_heard",
-        "_good_since",
-        "_misses",
-        "_only",
-        "_probe_at",
-        "_probe_number",
-        "_quiet_since",
-        "_refusals_before",
-        "_returned_at",
-        "_socket_probe",
-        "_socket_probe_at",
-        "_strikes",
-        "changes",
-        "closed_at",
-        "connected",
-        "current",
-        "deaf",
-        "fallback",
-        "first_fallback",
-        "healthy",
-        "refusals",
-        "sender",
-        "silences",
-        "socket",
-        "wire",
-    )
+        "_answered", "_buffered", "_deaf_heard", "_good_since", "_misses", "_only", "_probe_at", "_probe_number",
+        "_quiet_since", "_refusals_before", "_returned_at", "_socket_probe", "_socket_probe_at", "_strikes",
+        "_unreached", "changes", "closed_at", "connected", "current", "deaf", "fallback", "first_fallback", "healthy",
+        "refusals", "sender", "silences", "socket", "wire",
+    )  # fmt: skip
 
     def __init__(self, now: float, only: bool = False) -> None:
         self._only = only
         """Whether no other path carries everything: where it is open, it is in force."""
+        self._unreached = 0
+        """Who cannot reach the server: 1 we, 2 the peer."""
         self.wire = Flow(now)
         """The peer-to-peer path."""
         self.socket = Flow(now)
@@ -152,6 +133,19 @@ class Paths:
         self.healthy = self.connected and self.sender and self.fallback is None
 
     @property
+    def alone(self) -> bool:
+        """Whether there is no other path than the channel."""
+        return self._only or self._unreached > 0
+
+    def reach(self, we: bool) -> None:
+        """Whether we can reach the server. What it said of the peer while we could not we have not heard."""
+        self._unreached = 0 if we else self._unreached | 1
+
+    def peer_reaches(self, it: bool) -> None:
+        """Whether the peer can, as the server says."""
+        self._unreached = self._unreached & 1 | (not it) << 1
+
+    @property
     def answers(self) -> bool:
         """Whether something comes back through the channel: it may be on its way to being healthy again."""
         return self.connected and (self.healthy or self._good_since is not None)
@@ -185,7 +179,7 @@ class Paths:
 
     def fall_back(self, cause: str, now: float, frame: int) -> None:
         """Put the fallback in force."""
-        if self.fallback is not None or (self._only and cause not in BROKEN):
+        if self.fallback is not None or (cause not in BROKEN and self.alone):
             return
         self._strikes = self._strikes + 1 if now - self._returned_at < RELAPSE else 0
         self.fallback = cause
@@ -318,7 +312,7 @@ class Paths:
                 return None
         else:
             rtt = self.wire.rtt
-            patience = PROBE_TIMEOUT * (1 << min(self._misses, 3)) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
+            patience = PROBE_TIMEOUT * (1 << (self._misses & 3)) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
             if waited < min(PROBE_LONGEST, patience):
                 return None
             self._misses += 1
@@ -349,9 +343,7 @@ class Paths:
                 self._quiet_since = now
                 self._go(P2P, "opened")
             return
-        if now - self._good_since < self._return_time():
-            return
-        if self._buffered > CONGESTED_BYTES or (self.fallback == "latency" and (self.wire.rtt or 0.0) / 2 > LATENCY):
+        if self._buffered > CONGESTED_BYTES or not (self.alone or self._is_proved(now - self._good_since)):
             return
         self.fallback = None
         self.sender = True
@@ -361,6 +353,12 @@ class Paths:
         # What came late out of the channel's queue says nothing about the path of now.
         self.wire.forget_samples()
         self._go(P2P, "recovered")
+
+    def _is_proved(self, good: float) -> bool:
+        """Whether the channel, which has been good for so long, is to be preferred to the other path again."""
+        if good < self._return_time():
+            return False
+        return self.fallback != "latency" or (self.wire.rtt or 0.0) / 2 <= LATENCY
 
     def _return_time(self) -> float:
         usual = RETURN_QUICK if self.fallback in QUICK else RETURN_SLOW

@@ -103,6 +103,14 @@ def test_a_link_of_any_round_trip_time_opens(rtt: float) -> None:
     assert answered_probes(paths, 0.0, 12.0, rtt) is not None
 
 
+def test_probes_that_were_lost_are_asked_again_soon() -> None:
+    """Nobody knows whether they were lost or are slow: after the longest wait of 2 s the shortest comes again."""
+    paths = Paths(0.0)
+    watched(paths, 0.0)
+    asked = [tick / 64 for tick in range(8 * 64) if paths.probe_due(tick / 64, 0) is not None]
+    assert asked == [0.0, 0.25, 0.75, 1.75, 3.75, 4.0, 4.5, 5.5, 7.5, 7.75]
+
+
 # -- the causes ---------------------------------------------------------------------------------------------------
 
 
@@ -611,3 +619,49 @@ def test_a_change_of_path_before_the_first_frame_of_an_episode_has_frame_0() -> 
     mesh.run(mesh.now + 0.05)
     (change,) = session.path_changes
     assert (change.cause, change.episode, change.frame) == ("closed", 1, 0)
+
+
+# -- while the server cannot be reached ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["we", "the peer"])
+def test_while_the_server_cannot_be_reached_the_channel_is_all_that_there_is(who: str) -> None:
+    """Silence, and inputs that nobody acknowledges, are no reason to leave it; when the server is back they are."""
+    paths = healthy(10.0)
+    reach = paths.reach if who == "we" else paths.peer_reaches
+    reach(False)
+    for cause in ("silence", "unheard", "deaf", "latency", "congested"):
+        paths.fall_back(cause, 12.0, 77)
+        assert (paths.healthy, paths.current) == (True, "p2p"), cause
+    reach(True)
+    paths.fall_back("silence", 13.0, 77)
+    assert (paths.healthy, paths.current) == (False, "socketio")
+
+
+@pytest.mark.parametrize("cause", ["silence", "unheard", "latency", "closed"])
+@pytest.mark.parametrize("who", ["we", "the peer"])
+def test_without_the_server_the_first_answered_probe_leads_back(who: str, cause: str) -> None:
+    """However often it was left before: there is nothing to prove, since there is nothing better."""
+    paths = healthy(10.0)
+    for again in range(3):
+        paths.fall_back("silence", 20.0 + 20 * again, 77)
+        assert answered_probes(paths, 20.0 + 20 * again, 39.0 + 20 * again) is not None
+    paths.fall_back(cause, 81.0, 77)
+    (paths.reach if who == "we" else paths.peer_reaches)(False)
+    back = answered_probes(paths, 81.0, 90.0)
+    assert back is not None
+    assert back - 81.0 <= 0.25 + 0.0625 + 1 / 64
+
+
+def test_both_must_reach_the_server_for_it_to_be_a_path() -> None:
+    """Both ends count; but what the server said of the peer while we were away from it we did not hear."""
+    paths = Paths(0.0)
+    assert not paths.alone
+    paths.peer_reaches(False)
+    assert paths.alone
+    paths.reach(False)
+    paths.peer_reaches(True)
+    assert paths.alone
+    paths.peer_reaches(False)
+    paths.reach(True)
+    assert not paths.alone
