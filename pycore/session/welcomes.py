@@ -52,7 +52,7 @@ class Returner(Protocol):
 class Telling:
     """What is told to one load of a peer's page, and how far that has got."""
 
-    __slots__ = ("begun", "episode", "last", "load", "pieces", "whole")
+    __slots__ = ("begun", "episode", "last", "load", "nothing", "pieces", "whole")
 
     def __init__(self, load: int) -> None:
         self.load = load
@@ -60,6 +60,8 @@ class Telling:
         """The account are in the stream."""
         self.whole = False
         """The whole past was asked for."""
+        self.nothing = False
+        """It was told that we return ourselves: perhaps it goes by what the others say alone."""
         self.episode = 0
         self.last = -1
         self.pieces: list[tuple[int, int]] = []
@@ -70,6 +72,11 @@ class Telling:
         self.begun = True
         self.episode = episode
         self.last = last
+
+    def begin_empty(self) -> None:
+        """The account that says nothing is in the stream."""
+        self.begin(0, -1)
+        self.nothing = True
 
     def begin_anew(self) -> None:
         """What was told is not all that there is to tell by now."""
@@ -208,7 +215,7 @@ class Welcomes:
         before = anew or (another and link.peer.low is not None)
         link.peer.returns(knock.load, knock.incarnation, episode, known)
         if before:
-            link.begin_anew(known, now, self._timeline.current)
+            link.begin_anew(min(known, self._told_of(link, knock)), now, self._timeline.current)
             link.speak(SAID_AGAIN)
             self._hashes.begin_anew(link, known)
             self._drops.begin_anew(link)
@@ -225,6 +232,16 @@ class Welcomes:
         self._journal.say(Log(level="info", text=f"player {name}'s page was loaded again, and returns"))
         self._journal.say(Returned(seat=link.seat, episode=episode, frame=known, load=knock.load))
         self._streams.wake()
+
+    def _told_of(self, link: Link, knock: Knock) -> int:
+        """Up to which frame it holds everybody's inputs, if not up to what we have confirmed: whom we told that we
+        return ourselves may be back by the others' word before it reads ours, and they may have confirmed less. What
+        the ring has is sent then, until it says how far it is."""
+        telling = self._tellings.get(link)
+        if telling is None or telling.load != knock.load or not telling.nothing:
+            return self._publication.collected
+        dispatched = max([inputs.dispatched for inputs in self._dispatch.own], default=-1)
+        return dispatched - self._timeline.frames.size + 1
 
     # -- telling -----------------------------------------------------------------------------------------------
 
@@ -251,7 +268,7 @@ class Welcomes:
         if self._returning is not None:
             told = self._streams.put(link, ACCOUNT, encode_account(NOTHING), now)
             if told:
-                telling.begin(0, -1)
+                telling.begin_empty()
             return told
         last = self._publication.collected if self._episode.open else -1
         if not self._streams.put(link, ACCOUNT, encode_account(self._account(link, last)), now):

@@ -39,11 +39,11 @@ def away_in(mesh: Mesh, episode: int) -> dict[int, list[tuple[int, int | None]]]
     it was back, or None: as anybody's record has it."""
     marks: dict[int, dict[str, str]] = {}
     for page in mesh.peers:
-        # What a load before had confirmed is not what was played, perhaps, if nobody was left who knew.
-        for published in [of for of in (*page.published_before, page.published) if of.frames][-1:]:
-            if episode < len(published.stood_in):
-                for frame, text in published.stood_in[episode].items():
-                    marks.setdefault(frame, {}).update(json.loads("{" + text[1:] + "}")["gone"])
+        # What a load before had confirmed of it is not what was played, perhaps, if nobody was left who knew.
+        loads = [of for of in (*page.published_before, page.published) if any(of.rows[episode : episode + 1])]
+        for published in loads[-1:]:
+            for frame, text in published.stood_in[episode].items():
+                marks.setdefault(frame, {}).update(json.loads("{" + text[1:] + "}")["gone"])
     found: dict[int, list[tuple[int, int | None]]] = {}
     for frame, players in sorted(marks.items()):
         for player, what in players.items():

@@ -269,6 +269,14 @@ def build(
     return net
 
 
+def to_the_end(schedule: Schedule) -> float:
+    """How long all frames of a schedule may take, virtual seconds: they are played as slowly as by the slowest page, or
+    by a window of frames in each round trip through the server."""
+    of = settings_of(schedule)
+    rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
+    return 1.3 * schedule.episodes * schedule.steps / rate
+
+
 def patience(schedule: Schedule) -> float:
     """When at the latest every session of a schedule with departures is over, virtual seconds."""
     of = settings_of(schedule)
@@ -282,14 +290,12 @@ def patience(schedule: Schedule) -> float:
     found = lost is not None and any(
         of.what in ("cut", "hang", "server-down") and lost < of.until < inf for of in planned
     )
-    # What was lost came back: the game may be played to its end, as slowly as its slowest page, or by a window of
-    # frames in each round trip through the server.
-    rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
+    # What was lost came back: the game may be played to its end.
     # Or the others go on without who went.
     found = found or (schedule.seats > 2 and of.on_drop != "end") or schedule.reopens
     # Or who was loaded again plays on with them.
     found = found or any(what == "load again" for _, what, *_ in schedule.departures)
-    played = 1.3 * schedule.episodes * schedule.steps / rate if found else 0.0
+    played = to_the_end(schedule) if found else 0.0
     # Of three and more one may go while the others wait for another one to get ready.
     again = of.ready_timeout + 2 * UNDECIDED if schedule.seats > 2 else 0.0
     return max(last) + of.p2p_wait + max(of.dropped_after, of.return_within) + of.ready_timeout + 5.0 + again + played
@@ -299,6 +305,8 @@ def play(schedule: Schedule, until: float | None = None) -> Net:
     """Run a schedule to its end, or to the given virtual time."""
     net = build(schedule)
     if until is None:
-        until = patience(schedule) if schedule.departures else 300.0 + 60.0 * len(schedule.reloads)
+        # Those of players who come back have many frames, and may have a window of one.
+        frames = to_the_end(schedule) if schedule.reopens else 0.0
+        until = patience(schedule) if schedule.departures else 300.0 + 60.0 * len(schedule.reloads) + frames
     net.run(until)
     return net

@@ -61,6 +61,10 @@ def test_whoever_was_played_for_has_its_seat_again_over_fixed_seeds() -> None:
         1031,
         # Of who went before its seat was open, what nobody can reach yet was passed on as inputs.
         6032,
+        # Who had just come back took another one that did for as far as it was: that one lacked an input for ever.
+        361,
+        # Whom the server had forgotten waited for proofs of its channel, which lost much, and sent nothing.
+        1607,
     ],
 )  # fmt: skip
 def test_what_runs_have_found_of_those_who_are_played_for_stays_mended(number: int) -> None:
