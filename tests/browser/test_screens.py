@@ -132,6 +132,29 @@ def test_the_field_is_large_and_stands_still_whatever_is_said_around_it(touch, o
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name}: it scrolls sideways"
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_is_said_of_the_server_lies_over_nothing_that_people_look_at(language, opened):
+    """Neither over the points nor over the field nor over buttons, however long; and it is all there."""
+    page = opened(language)
+    place = """(id) => {
+        const {left, top, right, bottom} = document.getElementById(id).getBoundingClientRect();
+        return [left, top, right, bottom];
+    }"""
+    for name, (width, height) in {**SIZES, "laptop": (1366, 657), "a window": (900, 900)}.items():
+        page.set_viewport_size({"width": width, "height": height})
+        for said in ("trying", "among_us", "waits"):
+            show(page, f"game({{hidden: true}}); screens.notice(texts.text('server.{said}'));")
+            left, top, right, bottom = page.evaluate(place, "notice")
+            assert 0 <= left < right <= width, f"{name}, {said}"
+            assert 0 <= top < bottom <= height, f"{name}, {said}"
+            for other in ("hud", "canvas"):
+                x, y, to_x, to_y = page.evaluate(place, other)
+                apart = left >= to_x or right <= x or top >= to_y - 0.5 or bottom <= y + 0.5
+                assert apart, f"{name}, {said}: {top:g} to {bottom:g} lies over {other}, {y:g} to {to_y:g}"
+            wide, seen = page.locator("#notice").evaluate("(notice) => [notice.scrollWidth, notice.clientWidth]")
+            assert wide <= seen
+
+
 def test_the_steps_of_loading_stand_in_one_row_on_the_smallest_phone(opened):
     """In every language that pycore has; who plays sees the bar alone."""
     for language in ("en", "de"):

@@ -205,7 +205,8 @@ export class Hud {
       if (!badge || player.you) return;
       const word = standing(player);
       const wrong = player.gone || player.interrupted || player.returning || player.opens;
-      badge.className = `badge ${player.path ?? ''} ${wrong ? 'trouble' : ''}`;
+      // How somebody is connected is the colour of that word alone.
+      badge.className = `badge ${player.hidden ? '' : player.path ?? ''} ${wrong ? 'trouble' : ''}`;
       item.classList.toggle('gone', player.gone === true);
       item.classList.toggle('wrong', wrong === true);
       this.#text(badge, word);
