@@ -96,13 +96,12 @@ class Keeping:
             places.append(piece)
             return store
 
-        return self._keep(
-            sid,
-            read,
-            lambda seat, store: self._store.put_piece(
-                store.game_id, str(seat.player), store.episode, places[0], store.data, time.time()
-            ),
-        )
+        return self._keep(sid, read, lambda seat, store: self._put_rows(sid, seat, store, places[0]))
+
+    async def _put_rows(self, sid: str, seat: Seat, store: Store, piece: Piece) -> None:
+        now = time.time()
+        await self._store.put_piece(store.game_id, str(seat.player), store.episode, piece, store.data, now)
+        await self._visits.rows_came(store.game_id, seat, sid, now, ended=piece.last)
 
     def _records(self, sid: str, payload: Any) -> Answer:
         return self._keep(

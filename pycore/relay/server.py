@@ -19,7 +19,6 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, MutableMapping,
 from typing import Any
 
 import socketio
-from engineio.payload import Payload
 
 from pycore.relay.arrivals import Arrivals
 from pycore.relay.elsewhere import Elsewhere
@@ -33,25 +32,15 @@ from pycore.relay.operating.load import Load
 from pycore.relay.operating.noticing import Noticed
 from pycore.relay.recall import Recall
 from pycore.relay.storage.store import DataStore
-from pycore.relay.transport.circles import leave_no_circles
+from pycore.relay.transport.engine import socketio_server
 from pycore.relay.transport.origins import Origins
 from pycore.relay.transport.outgoing import Outgoing
 from pycore.relay.transport.sender import Sender, Tasks
-from pycore.relay.transport.wire import REFUSED, answer_text, packet_class
+from pycore.relay.transport.wire import REFUSED, answer_text
 from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
 
 log = logging.getLogger("pycore.relay")
-
-PING_INTERVAL_S = 8.0
-PING_TIMEOUT_S = 30.0
-"""A page that compiles Pyodide answers no ping of Engine.IO for seconds; a dead connection is noticed earlier
-by the pings of the WebSocket itself, which the browser answers whatever the page does."""
-
-
-POSTED = 1024
-"""Packets in one request of a page without a WebSocket. It sends what has come up since the last request went, which on
-a long way is more than Engine.IO's 16, and after a change of path all that is unacknowledged."""
 
 CLOSED_BY = "pycore.closed_by"
 """In a connection's scope: the code with which its WebSocket was closed."""
@@ -88,22 +77,7 @@ class RelayServer:
         """The other processes, if there are any."""
         self._scopes: dict[str, MutableMapping[str, Any]] = {}
         """By socket, what the server knows of its connection: how it was closed, in the end."""
-        # What Engine.IO logs about a client's broken packet is of no use on the study's console.
-        quiet = logging.getLogger("pycore.relay.engineio")
-        quiet.setLevel(logging.CRITICAL)
-        Payload.max_decode_packets = POSTED
-        self.sio = socketio.AsyncServer(
-            async_mode="asgi",
-            serializer=packet_class(limits),
-            cors_allowed_origins=Origins(origins or ()),
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
-            max_http_buffer_size=limits.message_bytes,
-            http_compression=False,
-            logger=quiet,
-            engineio_logger=quiet,
-        )
-        leave_no_circles(self.sio.eio)
+        self.sio = socketio_server(limits, Origins(origins or ()))
         self.load = Load(limits.busy_s, limits.shed_s)
         self._sender = Sender(
             self.sio, self.tasks, limits, Arrivals(self, noticed).came, self.load.kept,
@@ -180,6 +154,8 @@ class RelayServer:
                 now = time.monotonic()
                 self.put(self.lobby.tick(now, time.time()))
                 self._sender.tick(now)
+                for work in self._visits.tick(now, time.time()):
+                    self.tasks.start(work)
                 self.note_games()
             except Exception:
                 log.exception("housekeeping failed")

@@ -2,6 +2,9 @@
 
 Nobody is told what is not written: a process that ends in between has told nothing, and decides again from the same
 evidence. A database that does not write makes people wait for their outcome, and loses none.
+
+A page's word that its session came to its end is believed as soon as its rows are there. Until then nothing is decided,
+for a while; and whoever has been told `incomplete` is told `completed` when they come after all.
 """
 
 from __future__ import annotations
@@ -9,15 +12,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from typing import Final
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from pycore.relay.games.outcomes import Outcome, outcome_of, person_of
+from pycore.relay.games.outcomes import COMPLETED, INCOMPLETE, Outcome, outcome_of, person_of
 from pycore.relay.games.seats import Seat
 from pycore.relay.lobby import Lobby
-from pycore.relay.storage.past import METRICS_CHARACTERS, REASON
+from pycore.relay.storage.evidence import claimed, missing, reason_of
 from pycore.relay.storage.store import DataStore, StoreFailed, games, outcomes, seats
 from pycore.relay.transport.outgoing import Outgoing
 
@@ -27,6 +31,21 @@ AGAIN_S: Final = 0.5
 """Until the next attempt after one that failed, twice as long after each further one,"""
 LONGEST_S: Final = 10.0
 """up to this."""
+PROVED_WITHIN_S: Final = 30.0
+"""What a page has played may come behind its word that it came to its end, as a store that is sent again does."""
+
+T = TypeVar("T")
+
+
+class Claim(NamedTuple):
+    """A page says that its session came to its end, and has not stored all of it."""
+
+    game_id: str
+    seat: Seat
+    sid: str
+    reason: str
+    until: float
+    """When it is not believed any more, s on the loop's clock; rows that come later are, all the same."""
 
 
 class Visits:
@@ -34,22 +53,78 @@ class Visits:
 
     def __init__(
         self, lobby: Lobby, store: DataStore, tell: Callable[[list[Outgoing]], None], notice: Callable[[Outcome], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._lobby = lobby
         self._store = store
         self._tell = tell
         self._notice = notice
+        self._clock = clock
+        self._claims: dict[tuple[str, str], Claim] = {}
+        """What pages have said of the end of their sessions, and not shown yet, by game and player."""
 
     async def ended(self, game_id: str, seat: Seat, metrics: str, sid: str, wall: float) -> None:
         """A page has stored the metrics of its whole session, in which stands why it ended. Raises `StoreFailed`."""
-        found = REASON.search(metrics[:METRICS_CHARACTERS])
-        outcome = self._lobby.owners.came_to(game_id, seat, None if found is None else found[1], wall)
+        reason = reason_of(metrics)
+        code = outcome_of(reason, seat.loads)
+        if code == COMPLETED and (lacks := await self._missing(game_id, seat, reason)):
+            if (game_id, str(seat.player)) not in self._claims:
+                said = "player %s of game %s says that the session came to its end, and has not stored %s"
+                log.info(said, seat.player, game_id, lacks)
+            self._doubts(game_id, seat, sid, reason)
+            return
+        self._claims.pop((game_id, str(seat.player)), None)
+        await self._came_to(game_id, seat, code, sid, wall)
+
+    async def rows_came(self, game_id: str, seat: Seat, sid: str, wall: float, *, ended: bool) -> None:
+        """A page has stored rows of an episode, perhaps its end: what it had said of the end of its session may be
+        believed now. Raises `StoreFailed`."""
+        key = game_id, str(seat.player)
+        claim = self._claims.get(key)
+        remembered = self._lobby.owners.settings_of(game_id) is not None
+        if claim is None and remembered and not ended and seat.outcome != INCOMPLETE:
+            return
+        reason = claim.reason if claim is not None else await self._off(claimed, self._store, *key)
+        if reason is None or await self._missing(game_id, seat, reason):
+            return
+        self._claims.pop(key, None)
+        await self._came_to(game_id, seat, COMPLETED, sid, wall)
+
+    def tick(self, now: float, wall: float) -> list[Coroutine[Any, Any, None]]:
+        """What time brings: who has not stored what was played has not completed it."""
+        over = [claim for claim in self._claims.values() if now >= claim.until]
+        for claim in over:
+            del self._claims[claim.game_id, str(claim.seat.player)]
+        return [self._gives_up(claim, wall) for claim in over]
+
+    async def _gives_up(self, claim: Claim, wall: float) -> None:
+        try:
+            await self._came_to(claim.game_id, claim.seat, INCOMPLETE, claim.sid, wall)
+        except StoreFailed as error:
+            log.error("what a visit came to could not be written down: %s", error)
+            self._doubts(claim.game_id, claim.seat, claim.sid, claim.reason)
+
+    def _doubts(self, game_id: str, seat: Seat, sid: str, reason: str | None) -> None:
+        key = game_id, str(seat.player)
+        before = self._claims.get(key)
+        until = self._clock() + PROVED_WITHIN_S if before is None else before.until
+        self._claims[key] = Claim(game_id, seat, sid, reason or "", until)
+
+    async def _missing(self, game_id: str, seat: Seat, reason: str | None) -> str:
+        settings = self._lobby.owners.settings_of(game_id)
+        return await self._off(missing, self._store, game_id, str(seat.player), reason, settings)
+
+    async def _came_to(self, game_id: str, seat: Seat, code: str, sid: str, wall: float) -> None:
+        outcome = self._lobby.owners.came_to(game_id, seat, code, wall)
         if outcome is None:
-            code = outcome_of(None if found is None else found[1], seat.loads)
-            loop = asyncio.get_running_loop()
-            outcome = await loop.run_in_executor(None, _late, self._store, game_id, str(seat.player), code, wall)
+            outcome = await self._off(_late, self._store, game_id, str(seat.player), code, wall)
         if outcome is not None:
             await self.decided(outcome, sid)
+
+    @staticmethod
+    async def _off(work: Callable[..., T], *arguments: Any) -> T:
+        """Ask the database, beside the loop."""
+        return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
     async def decided(self, outcome: Outcome, sid: str) -> None:
         """Write an outcome down, and tell its page which one stands. Raises `StoreFailed`."""

@@ -1,8 +1,9 @@
 """What each participant's visit came to: one code, decided here, from what was stored.
 
 A study pays people, or sends them on, by such a code. So it is decided by the server, from evidence that it has: the
-end of the session in the metrics that a page has stored, a time of waiting that is over, a seat that is gone. It is
-written down before anybody is told; and whoever has been sent on with one gets no second one, whatever is loaded again.
+end of the session in the metrics that a page has stored, the rows of its episodes up to their ends, a time of waiting
+that is over, a seat that is gone. It is written down before anybody is told; and whoever has been sent on with one gets
+no second one, whatever is loaded again.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ COMPLETED: Final = "completed"
 WAITED_IN_VAIN: Final = "waited_in_vain"
 PARTNER_LEFT: Final = "partner_left"
 EXCLUDED: Final = "excluded"
+INCOMPLETE: Final = "incomplete"
+"""The page says that it came to its end, and has not stored what was played."""
 FAILED: Final = "failed"
-OUTCOMES: Final = (COMPLETED, WAITED_IN_VAIN, PARTNER_LEFT, EXCLUDED, FAILED)
+OUTCOMES: Final = (COMPLETED, WAITED_IN_VAIN, PARTNER_LEFT, EXCLUDED, INCOMPLETE, FAILED)
 
 REMEMBERED: Final = 20_000
 """People who were sent on; of others the database is asked."""
@@ -101,3 +104,8 @@ def outcome_of(reason: str | None, loads: int = 0) -> str:
     if reason == "no_return" and loads:
         return FAILED  # it is this page that did not come back
     return _BY_REASON.get(reason or "", FAILED)
+
+
+def asked_to_stop(reason: str | None) -> bool:
+    """Whether a session that came to its end did so because somebody asked for it, before all its episodes."""
+    return reason == "stop"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pycore.relay.fields import Refused
 from pycore.relay.games.connections import Connection
 from pycore.relay.games.games import Games
-from pycore.relay.games.outcomes import EXCLUDED, Outcome, outcome_of, person_of
+from pycore.relay.games.outcomes import EXCLUDED, Outcome, person_of
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import LateSeats, Seat, digest
 from pycore.relay.games.uploads import Store
@@ -53,13 +55,18 @@ class Owners:
         room = self._games.room(game_id)
         return room is not None and seat in room.seats and room.finish(seat.player, wall)
 
-    def came_to(self, game_id: str, seat: Seat, reason: str | None, wall: float) -> Outcome | None:
-        """What a game came to for a seat of it, by why its session ended; None of a game that is not remembered."""
+    def settings_of(self, game_id: str) -> dict[str, Any] | None:
+        """The settings of a game that is remembered."""
+        room = self._games.room(game_id)
+        return None if room is None else dict(room.settings)
+
+    def came_to(self, game_id: str, seat: Seat, code: str, wall: float) -> Outcome | None:
+        """That a game came to this for a seat of it, unless it was excluded; None of a game that is not remembered."""
         room = self._games.room(game_id)
         if room is None or seat not in room.seats:
             return None
         if seat.outcome != EXCLUDED:
-            seat.outcome = outcome_of(reason, seat.loads)
+            seat.outcome = code
             room.note_change()
         return outcome_for(room, seat, wall)
 

@@ -19,6 +19,7 @@ from people_support import People
 from relay_support import Client, Relay, running
 
 from pycore.cli import cli
+from pycore.relay import visits
 from pycore.relay.games.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, outcome_of
 from pycore.relay.people.recruiting import Recruiting
 from pycore.relay.storage.participants import came_to
@@ -32,6 +33,22 @@ def metrics(game: str, player: int, reason: str, **more: Any) -> dict[str, Any]:
     """The last store of a session that ended so."""
     text = f'{{"gameId":"{game}","end":{{"reason":"{reason}"}}}}'
     return {"game_id": game, "player_id": player, "episode": WHOLE, "metrics": text, **more}
+
+
+def played(game: str, player: int, episode: int = 0, *, first: int = 0, frames: int = 3, last: bool = True, **more: Any
+) -> dict[str, Any]:  # fmt: skip
+    """A store of rows, with the end of the episode."""
+    lines = ["head", *(f"row {first + number}" for number in range(frames)), *(["end"] if last else [])]
+    return {
+        "game_id": game, "player_id": player, "episode": episode, "revision": 0, "base": 0, "first": first,
+        "frames": frames, "last": last, "data": "\n".join(lines) + "\n", **more,
+    }  # fmt: skip
+
+
+async def completes(client: Client, game: str, player: int, **more: Any) -> None:
+    """A page stores what was played, and then that its session came to its end."""
+    assert await client.call("pycore_rows", played(game, player, **more)) == {"status": "ok"}
+    assert await client.call("p2p_session_metrics", metrics(game, player, "complete", **more)) == {"status": "ok"}
 
 
 def rows(relay: Relay, query: str) -> list[tuple[Any, ...]]:
@@ -91,7 +108,7 @@ def test_who_has_played_to_the_end_is_told_where_to_go_once_the_data_are_there(s
 
     async def go() -> None:
         (one, other), game = await two(sending, "?PROLIFIC_PID=a%20b%26c", "?PROLIFIC_PID=bert")
-        assert await one.call("p2p_session_metrics", metrics(game, 0, "complete")) == {"status": "ok"}
+        await completes(one, game, 0)
         told = await one.get("outcome")
         assert told["outcome"] == "completed"
         assert told["next"] == "https://panel.example.org/completed?who=a%20b%26c"
@@ -114,13 +131,69 @@ def test_who_has_played_to_the_end_is_told_where_to_go_once_the_data_are_there(s
     asyncio.run(go())
 
 
+def test_who_says_that_it_played_to_the_end_is_believed_when_its_rows_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And until then sent nowhere; the partner's rows say nothing of it. Rows that come after all are believed."""
+    monkeypatch.setattr(visits, "PROVED_WITHIN_S", 0.5)
+
+    async def go(relay: Relay) -> None:
+        clients, game = await two(relay, "?PROLIFIC_PID=liar", "?PROLIFIC_PID=bert")
+        liar, partner = clients
+        await completes(partner, game, 1)
+        assert (await partner.get("outcome"))["outcome"] == "completed"
+        assert await liar.call("p2p_session_metrics", metrics(game, 0, "complete")) == {"status": "ok"}
+        await liar.quiet("outcome")
+        for piece in (played(game, 0, frames=0), played(game, 0, first=2), played(game, 0, frames=1, last=False)):
+            await liar.call("pycore_rows", piece)
+        await liar.quiet("outcome")
+        told = await liar.get("outcome")
+        assert (told["outcome"], told["next"]) == ("incomplete", None)
+        assert rows(relay, "SELECT outcome, final FROM outcomes WHERE subject = 'liar'") == [("incomplete", 0)]
+        await liar.call("p2p_session_metrics", metrics(game, 0, "stop"))
+        await liar.quiet("outcome")
+        await liar.call("pycore_rows", played(game, 0, first=1, frames=1, last=False))
+        assert (await liar.get("outcome"))["outcome"] == "completed"
+        await written(relay, "SELECT outcome FROM seats ORDER BY player", ("completed",), ("completed",))
+        await asyncio.gather(*(client.close() for client in clients))
+
+    with running(tmp_path, recruiting={"next": {"completed": NEXT}}) as relay:
+        asyncio.run(go(relay))
+
+
+def test_rows_that_come_to_the_next_process_are_believed(tmp_path: Path) -> None:
+    """Nobody was told anything by the one before."""
+
+    async def play(relay: Relay) -> str:
+        clients, game = await two(relay, "?PROLIFIC_PID=anna")
+        await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete"))
+        await clients[0].quiet("outcome")
+        await written(relay, "SELECT 1 FROM seats", (1,), (1,))
+        await asyncio.gather(*(client.close() for client in clients))
+        return game
+
+    async def late(relay: Relay, game: str) -> None:
+        client = await Client(relay.url).connect()
+        assert await client.call("pycore_rows", played(game, 0, session_id="late")) == {"status": "ok"}
+        assert (await client.get("outcome"))["outcome"] == "completed"
+        await client.close()
+
+    with running(tmp_path) as relay:
+        game = asyncio.run(play(relay))
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        secret = hashlib.sha256(b"late").hexdigest()
+        database.execute("UPDATE seats SET session = ? WHERE player = '0'", (secret,))
+    with running(tmp_path) as relay:
+        asyncio.run(late(relay, game))
+
+
 def test_an_outcome_outlives_the_server(tmp_path: Path) -> None:
     """Whoever was sent on is sent on the same way by the next process."""
     query = "?PROLIFIC_PID=anna"
 
     async def play(relay: Relay) -> None:
         clients, game = await two(relay, query)
-        await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete"))
+        await completes(clients[0], game, 0)
         await clients[0].get("outcome")
         await asyncio.gather(*(client.close() for client in clients))
 
@@ -166,6 +239,7 @@ def test_where_nobody_is_sent_on_everybody_may_play_again(relay: Relay) -> None:
     async def go() -> None:
         for reason, code in (("player_left", "partner_left"), ("complete", "completed")):
             clients, game = await two(relay, "?PROLIFIC_PID=carl")
+            await clients[0].call("pycore_rows", played(game, 0))
             await clients[0].call("p2p_session_metrics", metrics(game, 0, reason))
             told = await clients[0].get("outcome")
             assert (told["outcome"], told["next"]) == (code, None)
@@ -190,7 +264,7 @@ def test_data_that_come_late_bring_their_outcome(tmp_path: Path) -> None:
 
     async def late(relay: Relay, game: str) -> None:
         client = await Client(relay.url).connect()
-        await client.call("p2p_session_metrics", metrics(game, 0, "complete", session_id="late"))
+        await completes(client, game, 0, session_id="late")
         told = await client.get("outcome")
         assert (told["outcome"], told["next"]) == ("completed", "https://panel.example.org/completed?who=anna")
         await client.close()
@@ -224,7 +298,7 @@ def test_a_database_that_does_not_write_tells_nobody_and_loses_nothing(tmp_path:
         locked.execute("ROLLBACK")
         locked.close()
         assert (await waiting.get("outcome"))["outcome"] == "waited_in_vain"
-        assert await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete")) == {"status": "ok"}
+        await completes(clients[0], game, 0)
         assert (await clients[0].get("outcome"))["outcome"] == "completed"
         await asyncio.gather(*(client.close() for client in [*clients, waiting]))
 
@@ -279,7 +353,7 @@ def test_a_page_that_fails_in_its_game_has_failed_and_its_partner_has_lost_it() 
     people.until(60.0)
     assert people.lobby.take_decided() == []
     assert [seat.outcome for seat in second.seats] == [FAILED, None]
-    found = people.lobby.owners.came_to(second.game_id, second.seats[1], "player_left", 1.0)
+    found = people.lobby.owners.came_to(second.game_id, second.seats[1], PARTNER_LEFT, 1.0)
     assert found is not None
     assert found.outcome == PARTNER_LEFT
     assert first.seats[0].outcome == FAILED
@@ -306,7 +380,7 @@ def test_everybody_who_came_is_a_row_of_the_participants(tmp_path: Path) -> None
         await vain.call("join_game", {"session_id": "v", "query": "?PROLIFIC_PID==cmd"})
         await vain.get("outcome")
         clients, game = await two(relay, "?PROLIFIC_PID=anna", "?PROLIFIC_PID=bert")
-        await clients[0].call("p2p_session_metrics", metrics(game, 0, "complete"))
+        await completes(clients[0], game, 0)
         await clients[0].get("outcome")
         await clients[1].call("leave_game", {})
         await written(relay, "SELECT outcome FROM seats ORDER BY player", ("completed",), ("failed",))

@@ -13,6 +13,8 @@ from conftest import ON_BOTH
 
 from pycore.errors import UsageError
 from pycore.relay.games.outcomes import Outcome, person_of
+from pycore.relay.games.uploads import Piece
+from pycore.relay.storage.evidence import claimed, missing
 from pycore.relay.storage.export import list_games
 from pycore.relay.storage.forgetting import forget, traces_of
 from pycore.relay.storage.participants import participants_of
@@ -58,6 +60,65 @@ def test_of_two_that_are_decided_at_once_one_stands_for_both(store: DataStore) -
 
     first, second = asyncio.run(both())
     assert first == second
+
+
+def test_a_session_is_complete_when_all_its_episodes_are_there_up_to_their_ends(store: DataStore) -> None:
+    """Of the player whose session it is; a page that was loaded again may have missed what another one has."""
+
+    def rows(player: str, episode: int, first: int, frames: int, *, last: bool = True, revision: int = 0) -> None:
+        piece = Piece(revision, first if revision else 0, first, frames, last)
+        asyncio.run(store.put_piece("g", player, episode, piece, "", 1.0))
+
+    def game(settings: str, loads: int = 0) -> None:
+        row = {"game_id": "g", "started": 1.0, "seed": 1, "players": "[0, 1]", "settings": settings, "subjects": "{}",
+               "restarts": 0}  # fmt: skip
+        seat = {"game_id": "g", "player": "0", "session": "s", "loads": loads}
+        asyncio.run(store.put_game(row, [seat]))
+
+    def lacks(reason: str = "complete") -> str:
+        return missing(store, "g", "0", reason, {"num_episodes": 3})
+
+    assert lacks() == "episodes 0, 1, 2", "a game that is not written down yet has the settings of its room"
+    game('{"num_episodes": 2}')
+    assert lacks() == "episodes 0, 1"
+    assert lacks("stop") == "episodes 0"
+    for player in "01":
+        rows(player, 0, 0, 0)
+    assert lacks("stop") == "any frame"
+    rows("0", 0, 0, 10, last=False)
+    rows("0", 0, 10, 5)
+    assert (lacks(), lacks("stop")) == ("episodes 1", "")
+    rows("1", 1, 0, 20)
+    assert lacks() == "episodes 1", "what the partner stored is the partner's"
+    rows("0", 1, 5, 15)
+    assert (lacks(), lacks("stop")) == ("episodes 1", "episodes 1")
+    game('{"num_episodes": 2}', loads=1)
+    assert lacks() == ""
+    game('{"num_episodes": 2}')
+    assert lacks() == "episodes 1"
+    rows("0", 1, 0, 8, last=False)
+    assert lacks() == ""
+
+
+def test_what_pages_of_an_earlier_version_stored_in_parts_counts_when_all_parts_are_there(store: DataStore) -> None:
+    """They store an episode at its end."""
+    for part, lacks in ((0, "episodes 0"), (2, "episodes 0"), (1, "")):
+        asyncio.run(store.put_record("g", "0", 0, part, 3, "x", 1.0))
+        assert missing(store, "g", "0", "complete", None) == lacks
+
+
+def test_a_word_that_was_not_believed_is_known_until_it_is(store: DataStore) -> None:
+    """By the metrics of the whole session, and by no other ones."""
+    row = {"game_id": "g", "started": 1.0, "seed": 1, "players": "[0]", "settings": "{}", "subjects": "{}"}
+    seat = {"game_id": "g", "player": "0", "session": "s"}
+    asyncio.run(store.put_game(row, [seat]))
+    for episode, reason, outcome, known in (
+        (0, "complete", None, None), (-1, "desync", None, None), (-1, "complete", None, "complete"),
+        (-1, "stop", "incomplete", "stop"), (-1, "stop", "completed", None),
+    ):  # fmt: skip
+        asyncio.run(store.put_metrics("g", "0", episode, f'{{"end":{{"reason":"{reason}"}}}}', 1.0))
+        asyncio.run(store.put_game(row, [{**seat, "outcome": outcome}]))
+        assert claimed(store, "g", "0") == known
 
 
 def test_who_is_forgotten_is_no_participant_any_more(store: DataStore) -> None:

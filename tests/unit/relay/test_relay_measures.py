@@ -182,6 +182,8 @@ def test_what_visits_came_to_is_said_and_counted_once(tmp_path: Path, caplog: py
             for number, client in enumerate(clients):
                 await client.call("join_game", {"subject_id": f"subject-{number}"})
             game = (await clients[0].get("start_game"))["game_id"]
+            rows = {"revision": 0, "base": 0, "first": 0, "frames": 1, "last": True, "data": "head\nrow\nend\n"}
+            await clients[0].call("pycore_rows", {"game_id": game, "player_id": 0, "episode": 0, **rows})
             end = {"game_id": game, "player_id": 0, "episode": -1, "metrics": {"end": {"reason": "complete"}}}
             for _ in range(3):
                 assert (await clients[0].call("p2p_session_metrics", end))["status"] == "ok"
