@@ -193,10 +193,13 @@ def test_where_nobody_returns_who_loads_the_page_again_is_a_new_visitor_and_the_
     assert set(reasons(outcome)) <= {"player_left", "returned"}
 
 
-def test_the_others_play_on_while_a_page_is_loaded_again_and_its_seat_is_its_own_again(tmp_path: Path) -> None:
-    """Where the study wants it so; and all records are the same bytes, with both frames."""
+@pytest.mark.parametrize("seats", [pytest.param(2, marks=pytest.mark.long), 3])
+def test_the_others_play_on_while_a_page_is_loaded_again_and_its_seat_is_its_own_again(
+    tmp_path: Path, seats: int
+) -> None:
+    """Where the study wants it so, and of a pair as well; and all records are the same bytes, with both frames."""
     more = {"on_drop": "default_action", "on_interrupt": "default_action", "num_episodes": 1, "max_steps": 3000}
-    outcome = play(tmp_path, 3, more, seconds=45, reload_at=6)
+    outcome = play(tmp_path, seats, more, seconds=45, reload_at=6)
     assert outcome.departed is None
     assert outcome.resumed is not None
     assert set(reasons(outcome)) <= {"stop", "complete"}
