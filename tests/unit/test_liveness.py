@@ -372,6 +372,25 @@ def test_a_page_that_polls_four_times_a_second_notices_that_its_path_is_dead() -
     assert_played_to_the_end(of, 100.0)
 
 
+def test_a_game_that_went_by_the_server_goes_on_by_a_slow_channel_when_that_ends() -> None:
+    """It was left since it is slow. While the server is away it is all that there is: from its first answered probe on,
+    and not after seconds of them."""
+    of = mesh(conditions=Conditions(delay=0.3, server_delay=0.03), max_steps=1500)
+    of.at(20.0, of.server.go_away)
+    of.at(40.0, of.server.come_back)
+    frames = []
+    for second in (20.0, 40.0):
+        of.run(second)
+        frames.append(of.peers[0].session.frame)
+    of.run(90.0)
+    for page in of.peers:
+        changes = [(of.to_path, of.cause) for of in page.session.path_changes]
+        assert changes == [("socketio", "latency"), ("p2p", "recovered"), ("socketio", "latency")]
+    # 600 are due in twenty seconds; a probe takes 0.85 s at most, the window is 8 frames.
+    assert frames[1] - frames[0] > 600 - 0.85 * 30
+    assert_played_to_the_end(of, 60.0)
+
+
 # -- who left, who is over ----------------------------------------------------------------------------------------
 
 
