@@ -131,7 +131,7 @@ async def _owner_killed(server: Server) -> tuple[float, int]:
 
 def busiest(server: Server) -> Process:
     """The process with most games: of pairs with a socket at each of two, the one that pairs."""
-    return max(server.relays, key=lambda relay: int(relay.standing()["games_playing"]))
+    return max(server.relays, key=Process.playing)
 
 
 async def _again(relay: Process, was: Player) -> Player:

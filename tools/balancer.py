@@ -96,6 +96,12 @@ class Process(ChildServer):
             found: dict[str, Any] = json.load(answer)
         return found
 
+    def playing(self) -> int:
+        """How many games it has; of several processes each answers for all."""
+        found = self.standing()
+        (own,) = [each for each in found.get("processes", [{**found, "here": True}]) if each["here"]]
+        return int(own["games_playing"])
+
 
 class Server:
     """All of it, for as long as the block lasts. Raises `Missing` where something is not to be had."""
@@ -145,7 +151,7 @@ class Server:
 
     def owner(self) -> Process:
         """The one whose games are played; there must be one."""
-        (found,) = [relay for relay in self.relays if relay.running and relay.standing()["games_playing"]]
+        (found,) = [relay for relay in self.relays if relay.running and relay.playing()]
         return found
 
 

@@ -65,6 +65,10 @@ class Elsewhere(Protocol):
         """A socket joins: the acknowledgement, if it waits or plays elsewhere; None: here. `returns`: it wants back to
         its game alone. Raises `Refused`."""
 
+    async def waits(self, sid: str, payload: Any, waited_s: float | None) -> Reply:
+        """A socket that has joined here is to wait where the waiting room is: the acknowledgement. `waited_s`: how long
+        it has waited for the game that did not begin. Raises `Refused`."""
+
     def parts(self, payload: Any) -> None:
         """A page says that it goes, wherever it played."""
 

@@ -145,7 +145,9 @@ class Lobby:
         if restored:
             return connection.place("restored"), out + restored
         connection.room = connection.seat = None
-
+        if not self.pairing.is_here:
+            reply, left = self.pairing.wait_elsewhere(connection, since, now, wall)
+            return reply, out + left
         closed = self.door.refusal()
         if closed is not None and connection.waiting_since is None:
             # What follows from who joins has happened: the others are told.

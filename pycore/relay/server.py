@@ -30,6 +30,7 @@ from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.operating.load import Load
 from pycore.relay.operating.noticing import Noticed
+from pycore.relay.people.pairing import ELSEWHERE
 from pycore.relay.recall import Recall
 from pycore.relay.storage.store import DataStore
 from pycore.relay.transport.engine import socketio_server
@@ -314,6 +315,8 @@ class RelayServer:
         reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
         self.put(out)
         self.note_games()
+        if self.elsewhere is not None and reply.get("state") == ELSEWHERE:
+            return await self.elsewhere.waits(sid, payload, reply["waited_s"])
         return reply
 
     def _leave(self, sid: str, payload: Any) -> dict[str, Any]:

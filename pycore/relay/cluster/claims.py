@@ -61,6 +61,10 @@ class Claims:
         """Whether it is this process's."""
         return name in self._held
 
+    def held(self, name: str) -> Fence | None:
+        """By what right it is this process's; None: it is not."""
+        return self._held.get(name)
+
     def fence(self, name: str) -> Fence:
         """By what right this process writes; a new game's is the first."""
         return self._held.setdefault(name, Fence(self.process, 1))

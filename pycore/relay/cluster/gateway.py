@@ -17,8 +17,10 @@ from typing import Any, Final
 from pycore.relay.cluster import lobbies
 from pycore.relay.cluster.names import KEPT, LOST, ONE_WAY, TO
 from pycore.relay.cluster.ways import Item, Ways
+from pycore.relay.cluster.wishes import Wishes
 from pycore.relay.elsewhere import Reply
 from pycore.relay.fields import Refused
+from pycore.relay.people.pairing import ABANDONED
 from pycore.relay.server import RelayServer
 from pycore.relay.transport.outgoing import Outgoing
 
@@ -45,8 +47,8 @@ class Gateway:
         self._home: dict[str, str] = {}
         self._found: dict[str, str] = {}
         """Where a session was found to play; the socket is not there yet."""
-        self._wishes: dict[str, Any] = {}
-        """With what a socket joined that waits, wherever it does."""
+        self.wishes = Wishes()
+        """Sockets that wait for a game, wherever they do."""
         self._early: dict[str, list[Outgoing]] = {}
         """What came for sockets that are not answered yet: no event goes out before."""
         self._settling: dict[str, asyncio.Event] = {}
@@ -65,10 +67,6 @@ class Gateway:
     def home(self, sid: str) -> str | None:
         """The process that decides for a socket, if it is not this one."""
         return self._home.get(sid)
-
-    def waiting(self) -> list[str]:
-        """Sockets that wait for a game, the first to come first."""
-        return list(self._wishes)
 
     def settling(self) -> list[str]:
         """Sockets whose home is looked for."""
@@ -89,6 +87,10 @@ class Gateway:
         """A socket's session plays there."""
         self._found[sid] = process
 
+    def has_found(self, sid: str) -> bool:
+        """Whether it is known where a socket is to go."""
+        return sid in self._found
+
     def takes_found(self, sid: str) -> str | None:
         """The same, once."""
         return self._found.pop(sid, None)
@@ -105,26 +107,39 @@ class Gateway:
         """A socket is gone."""
         self._auth.pop(sid, None)
         self._early.pop(sid, None)
-        self._wishes.pop(sid, None)
+        self.wishes.drop(sid)
         self._found.pop(sid, None)
         home = self._home.pop(sid, None)
         if home is not None:
             self._ways.send(home, {"t": "gone", "s": sid, "goes": goes})
 
     def waits(self, sid: str, payload: Any) -> None:
-        """A socket has joined, and may have to do so again elsewhere."""
-        self._wishes[sid] = payload
+        """A socket has joined here, and may have to do so again elsewhere; where it waited before, it has its place."""
+        now, lobby = time.monotonic(), self._relay.lobby
+        self.wishes.add(sid, payload, now)
+        lobbies.expect(lobby, sid, payload, self.wishes.waited(sid, now), now)
+
+    def waited(self, sid: str, payload: Any, since: float, note: str | None = None) -> None:
+        """A socket that waits, or is to, has done so since then."""
+        self.wishes.add(sid, payload, since, note)
+
+    def told(self, sid: str, event: str, data: dict[str, Any]) -> None:
+        """A socket is sent something: it may wait no more."""
+        if event == "start_game" or (event == "pycore_error" and data.get("event") == "join_game"):
+            self.wishes.drop(sid)
 
     def comes(self, sid: str) -> None:
         """This process decides for a socket from now on."""
         self._home.pop(sid, None)
-        self._wishes.pop(sid, None)
+        self.wishes.drop(sid)
 
     # Events
 
     def event(self, event: str, sid: str, arguments: Sequence[Any]) -> Reply | Coroutine[Any, Any, Reply] | None:
         """As `Elsewhere.event`."""
         home, settling = self._home.get(sid), self._settling.get(sid)
+        if event == "leave_game":
+            self.wishes.drop(sid)
         if event in KEPT or (home is None and settling is None):
             return None
         if settling is not None:
@@ -137,8 +152,6 @@ class Gateway:
         if event in ONE_WAY:
             self._ways.send(home, item)
             return {"status": "ok"}
-        if event == "leave_game":
-            self._wishes.pop(sid, None)
         if event == "join_game":
             return self._join_again(sid, home, item)
         return self._passed(home, item)
@@ -151,9 +164,10 @@ class Gateway:
         """Have a socket join elsewhere; None: nobody answered, or that one does not take it."""
         if self._home.get(sid) != process and not await self._connects(sid, process, seated=False):
             return None
-        self._wishes[sid] = payload
-        item: Item = {"t": "event", "s": sid, "e": "join_game", "a": [payload]}
-        return self._joined(sid, await self._request(process, item))
+        now = time.monotonic()
+        self.wishes.add(sid, payload, now)
+        item: Item = {"t": "event", "s": sid, "e": "join_game", "a": [payload], "w": self.wishes.waited(sid, now)}
+        return self._joined(sid, payload, await self._request(process, item))
 
     async def _connects(self, sid: str, process: str, *, seated: bool) -> bool:
         self._home[sid] = process
@@ -183,18 +197,21 @@ class Gateway:
 
     async def _join_again(self, sid: str, home: str, item: Item) -> Reply:
         """It has joined before: it may be in a game there that goes on, or want another one."""
-        reply = self._joined(sid, await self._request(home, item))
+        payload = item["a"][0] if item["a"] else None
+        reply = self._joined(sid, payload, await self._request(home, item))
         if reply is not None:
             if reply.get("state") == "waiting":
-                self._wishes[sid] = item["a"][0] if item["a"] else None
+                self.wishes.add(sid, payload, time.monotonic())
             return reply
         self._home.pop(sid, None)
         self._relay.recall.forget(sid)
         return await self._relay.dispatch("join_game", sid, item["a"])
 
-    def _joined(self, sid: str, reply: Reply) -> Reply | None:
+    def _joined(self, sid: str, payload: Any, reply: Reply) -> Reply | None:
         if TO in reply:
             self._found[sid] = reply[TO]
+            if reply.get("waited_s") is not None:
+                self.wishes.add(sid, payload, time.monotonic() - reply["waited_s"], ABANDONED)
         if "!" in reply or TO in reply:
             self._home.pop(sid, None)
             return None
@@ -202,7 +219,7 @@ class Gateway:
             # What it stores is stored by this process, in the name of the session that it has there.
             lobbies.presents(self._relay.lobby, sid, reply.get("session_id"))
         if reply.get("state") != "waiting":
-            self._wishes.pop(sid, None)
+            self.wishes.drop(sid)
         return reply
 
     async def _request(self, process: str, item: Item, patience_s: float = PATIENCE_S) -> Reply:
@@ -240,8 +257,7 @@ class Gateway:
                 self._out(sid, item["e"], item["d"])
 
     def _out(self, sid: str, event: str, data: dict[str, Any]) -> None:
-        if event == "start_game" or (event == "pycore_error" and data.get("event") == "join_game"):
-            self._wishes.pop(sid, None)
+        self.told(sid, event, data)
         out = Outgoing(sid, event, data)
         if sid in self._early:
             self._early[sid].append(out)
@@ -286,8 +302,8 @@ class Gateway:
             self._settling.pop(sid).set()
             for event, arguments in self._held.pop(sid, ()):
                 self._relay.carry_out(event, sid, arguments)
-        if sid in self._wishes and self._home.get(sid) is None and not lobbies.has_place(self._relay.lobby, sid):
-            await self._relay.dispatch("join_game", sid, [self._wishes[sid]])
+        if sid in self.wishes and self._home.get(sid) is None and not lobbies.has_place(self._relay.lobby, sid):
+            await self._relay.dispatch("join_game", sid, [self.wishes[sid].payload])
 
     async def _is_settled(self, sid: str) -> bool:
         self._relay.recall.forget(sid)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from pycore.relay.cluster import lobbies
 from pycore.relay.cluster.names import LOST, guest, of
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Reply
@@ -83,6 +84,8 @@ class Guests:
 
     def _event(self, sid: str, process: str, item: Item) -> None:
         number, joining = item.get("n"), self._relay.recall.is_joining(sid)
+        if "w" in item:
+            lobbies.expect(self._relay.lobby, sid, item["a"][0], item["w"], time.monotonic())
         carried = self._relay.dispatch if joining else self._relay.carry_out
         reply = carried(item["e"], sid, item["a"])
         if not isinstance(reply, dict):

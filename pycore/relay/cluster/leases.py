@@ -60,14 +60,20 @@ def decide(lease: Lease | None, me: str, answers: bool | None = None) -> Step:
     return Step.ASK if answers is None else Step.TAKE
 
 
+def clock_of(dialect: str) -> sa.ColumnElement[float]:
+    """The clock of such a database, Unix s."""
+    pg = dialect == "postgresql"
+    clock = "extract(epoch from clock_timestamp())" if pg else "((julianday('now') - 2440587.5) * 86400.0)"
+    return sa.literal_column(clock, sa.Float)
+
+
 class Leases:
     """What the database has of it. All of it blocks, and raises `StoreFailed`."""
 
     def __init__(self, store: DataStore) -> None:
         self._store = store
         self._pg = store.engine.dialect.name == "postgresql"
-        clock = "extract(epoch from clock_timestamp())" if self._pg else "(julianday('now') - 2440587.5) * 86400.0"
-        self._clock: sa.ColumnElement[float] = sa.literal_column(clock, sa.Float)
+        self._clock = clock_of(store.engine.dialect.name)
 
     def beat(self, process: str) -> bool:
         """A process lives; false: it was not known, or taken for dead for a while."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from pycore.relay.games.payloads import Join
 from pycore.relay.games.rooms import Room
+from pycore.relay.games.seats import digest
 from pycore.relay.lobby import Lobby
 
 Whom = tuple[str | None, str | None, str | None]
@@ -15,6 +18,21 @@ def has_place(lobby: Lobby, sid: str) -> bool:
     """Whether a socket waits for a game, or is in one."""
     connection = lobby.connections.get(sid)
     return connection is not None and (connection.room is not None or lobby.pairing.waiting.has(sid))
+
+
+def expect(lobby: Lobby, sid: str, payload: Any, waited: Sequence[Any] | None, now: float) -> None:
+    """A socket is about to join that has waited before, s, with a note; None: it has not."""
+    said = payload.get("session_id") if isinstance(payload, dict) else None
+    session = said or lobby.session_of(sid)
+    if waited is not None and isinstance(session, str) and not lobby.pairing.waiting.has(sid):
+        lobby.pairing.waiting.former.add(digest(session), now - waited[0], now, waited[1])
+
+
+def subject_of(lobby: Lobby, sid: str, wish: Join) -> str | None:
+    """Who it is that joins, as the lobby will see it."""
+    connection = lobby.connections.get(sid)
+    known = None if connection is None else connection.subject_id
+    return wish.subject_id or lobby.subject_of(wish.query) or known
 
 
 def presents(
@@ -38,6 +56,7 @@ def seat(lobby: Lobby, room: Room, at: Mapping[str, str], now: float) -> None:
     """A game begins here that another process has paired; `at`: sockets by player, of those who are here."""
     lobby.games.begin(room)
     for each in room.seats:
+        each.since = now - each.waited_s
         connection = lobby.connections.get(at.get(str(each.player), ""))
         if connection is None:
             room.unbind(each, now)

@@ -7,16 +7,18 @@ import logging
 import time
 import uuid
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from pycore.relay.bus.calls import Bus
 from pycore.relay.cluster.claims import Claims
 from pycore.relay.cluster.gateway import Gateway
 from pycore.relay.cluster.guests import Guests
+from pycore.relay.cluster.joining import Joining
 from pycore.relay.cluster.leases import BEAT_S, WAITING, Leases
-from pycore.relay.cluster.names import LOST, TO, of
+from pycore.relay.cluster.names import of
 from pycore.relay.cluster.placing import Placing
-from pycore.relay.cluster.questions import ANSWER_S, Questions
+from pycore.relay.cluster.questions import Questions
+from pycore.relay.cluster.queue import LOOK_S, Queue
 from pycore.relay.cluster.study import Door, Study
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Answer, Reply
@@ -26,10 +28,6 @@ from pycore.relay.storage.store import Fence, StoreFailed
 from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")
-
-JOIN_S: Final = 12.0
-"""How long somebody who joins waits for whoever has the waiting room: longer than a lease lasts."""
-AGAIN_S: Final = 0.3
 
 
 class Member:
@@ -45,6 +43,13 @@ class Member:
         self.gateway = Gateway(relay, self._ways)
         self.guests = Guests(relay, self._ways)
         self._placing = Placing(relay, self._ways, self.gateway, self.guests)
+        room = relay.lobby.pairing.waiting
+        self.queue = Queue(room, room.limit, relay.store, self.claims)
+        relay.lobby.pairing.waits_where(lambda: self.queue.is_here)
+        self.questions.on("person", lambda question: self._joining.plays(question))
+        self._joining = Joining(
+            self.process, relay, self.claims, self.queue, self.gateway, self.guests, self._placing, self.ask_all
+        )
         self._study = Study(relay.store)
         self._door = Door()
         """As the database was found to have it last."""
@@ -59,7 +64,8 @@ class Member:
 
     async def run(self) -> None:
         """As `Elsewhere.run`."""
-        sending = asyncio.get_running_loop().create_task(self._ways.run())
+        loop = asyncio.get_running_loop()
+        others = [loop.create_task(self._ways.run()), loop.create_task(self._keep_queue())]
         try:
             while True:
                 await asyncio.sleep(BEAT_S)
@@ -68,7 +74,18 @@ class Member:
                 except StoreFailed as error:
                     log.error("this process could not say that it lives: %s", error)
         finally:
-            sending.cancel()
+            for task in others:
+                task.cancel()
+
+    async def _keep_queue(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                if not await self.queue.keep():
+                    self.fenced(WAITING)
+            except StoreFailed as error:
+                log.error("who waits could not be written down: %s", error)
+                await asyncio.sleep(BEAT_S)
 
     async def close(self) -> None:
         """As `Elsewhere.close`."""
@@ -94,10 +111,27 @@ class Member:
             await self.claims.gives()
         except StoreFailed as error:
             log.error("the waiting room is free in some seconds only: %s", error)
+        for process in self._others():
+            # Nobody may join there for long, and those who wait here have to wait somewhere.
+            self._ways.send(process, {"t": "waiting"})
+        self._send_on()
+
+    async def _takes_waiting_room(self) -> None:
+        try:
+            await self._joining.waiting_room()
+        except Refused as refused:
+            log.error("whose the waiting room is could not be read: %s", refused.message)
+
+    def _send_on(self) -> None:
+        """Who waits here waits at another process from now on, as long as it has."""
         for sid in self.guests.waiting():
             self.guests.is_lost(sid)
-        for sid in self.gateway.waiting():
-            if self.gateway.home(sid) is None and self._relay.lobby.pairing.waiting.leave(sid):
+        waiting = self._relay.lobby.pairing.waiting
+        for sid in self.gateway.wishes:
+            since = waiting.since(sid)
+            if self.gateway.home(sid) is None and since is not None:
+                self.gateway.waited(sid, self.gateway.wishes[sid].payload, since)
+                waiting.leave(sid)
                 self.gateway.lost(sid, None)
 
     async def _beat(self) -> None:
@@ -177,6 +211,8 @@ class Member:
             self._finished(item["g"], item["p"])
         elif kind == "stored":
             self._relay.keeping.heard(item["g"], item["p"], item["n"], item["d"])
+        elif kind == "waiting":
+            self._relay.tasks.start(self._takes_waiting_room())
         elif kind == "study":
             self._relay.tasks.start(self._look_at_study())
         elif kind == "ends":
@@ -190,7 +226,7 @@ class Member:
         return {"has": self._relay.lobby.games.place(question["session"]) is not None}
 
     async def _answers(self, process: str) -> bool:
-        return await self._ways.ask(process, {"t": "lives"}, ANSWER_S) is not None
+        return (await self.ask_all({"t": "lives"}, [process]))[process] is not None
 
     # Sockets
 
@@ -215,51 +251,11 @@ class Member:
 
     async def joins(self, sid: str, session: str | None, payload: Any, returns: bool) -> Reply | None:
         """As `Elsewhere.joins`."""
-        if self._relay.lobby.games.knows(session or ""):
-            return None
-        if of(sid)[1]:
-            # A guest: whoever has its socket is told where to go.
-            found = self.gateway.takes_found(sid)
-            try:
-                process = found or (self.process if returns else await self._waiting_room())
-            except Refused:
-                if not self.claims.yields:
-                    raise
-                # This process ends, and the next waiting room is nobody's yet: its gateway asks again.
-                self.guests.leaves(sid)
-                return dict(LOST)
-            if process == self.process:
-                return None
-            self.guests.leaves(sid)
-            return {TO: process}
-        async with self._relay.recall.deciding(sid):
-            deadline = asyncio.get_running_loop().time() + JOIN_S
-            while sid in self.gateway:
-                found = self.gateway.takes_found(sid)
-                if found is None and returns:
-                    return None
-                process = found or await self._waiting_room()
-                if process == self.process:
-                    self.gateway.waits(sid, payload)
-                    return None
-                reply = await self.gateway.joins(sid, process, payload)
-                if reply is not None:
-                    return reply
-                if asyncio.get_running_loop().time() > deadline:
-                    break
-                await asyncio.sleep(AGAIN_S)
-                if found is not None:
-                    self._relay.recall.forget(sid)
-                    await self._relay.recall.knows(sid, session)
-                    if self._relay.lobby.games.knows(session or ""):
-                        return None
-        raise Refused("store_failed", "no process of the server answers; try again")
+        return await self._joining.joins(sid, session, payload, returns)
 
-    async def _waiting_room(self) -> str:
-        try:
-            return await self.claims.owner(WAITING)
-        except StoreFailed as error:
-            raise Refused(error.code, str(error)) from error
+    async def waits(self, sid: str, payload: Any, waited_s: float | None) -> Reply:
+        """As `Elsewhere.waits`."""
+        return await self._joining.waits(sid, payload, waited_s)
 
     def parts(self, payload: Any) -> None:
         """As `Elsewhere.parts`."""
@@ -290,6 +286,8 @@ class Member:
 
     def places(self, out: list[Outgoing]) -> list[Outgoing]:
         """As `Elsewhere.places`."""
+        for item in out:
+            self.gateway.told(item.sid, item.event, item.data)
         return self._placing.places(out)
 
     def sends(self, item: Outgoing) -> None:
@@ -303,6 +301,10 @@ class Member:
     def fenced(self, game_id: str) -> None:
         """As `Elsewhere.fenced`."""
         self.claims.loses(game_id)
+        if game_id == WAITING:
+            log.warning("another process has the waiting room; who waits here goes there")
+            self._send_on()
+            return
         room = self._relay.lobby.games.room(game_id)
         if room is None:
             return

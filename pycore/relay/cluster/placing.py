@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from typing import Final, NamedTuple
 
 from pycore.relay.cluster import lobbies
 from pycore.relay.cluster.gateway import Gateway
@@ -22,6 +23,17 @@ from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")
 
+WENT_S: Final = 3.0
+"""How long a game may take to be known to the process that it went to."""
+
+
+class Went(NamedTuple):
+    """A game was handed over."""
+
+    process: str
+    game_id: str
+    until: float
+
 
 class Placing:
     """New games of one process. `living` are the processes that live."""
@@ -32,6 +44,8 @@ class Placing:
         self._gateway = gateway
         self._guests = guests
         self._known: set[str] = set()
+        self._went: dict[str, Went] = {}
+        """By subject: where its game went, as long as that process may not know it yet."""
         self.living: set[str] = set()
 
     def places(self, out: list[Outgoing]) -> list[Outgoing]:
@@ -47,9 +61,20 @@ class Placing:
                 out = self._hands_over(room, process, out)
         return out
 
+    def went(self, subject: str, now: float) -> Went | None:
+        """Where a subject's game went just now; None: none did, or it is known to have arrived."""
+        went = self._went.get(subject)
+        return went if went is not None and now < went.until else None
+
+    def arrived(self, subject: str) -> None:
+        """The process to which a subject's game went has it, or has had it."""
+        self._went.pop(subject, None)
+
     def keeps(self, names: set[str]) -> None:
         """Of all other games nothing is to be known any more."""
         self._known &= names
+        now = time.monotonic()
+        self._went = {subject: went for subject, went in self._went.items() if now < went.until}
 
     def _best(self, room: Room) -> str:
         """The process with most of the sockets; this one, empty, if none has more."""
@@ -72,6 +97,8 @@ class Placing:
                 "out": [[names[item.sid], item.event, item.data] for item in out if item.sid in here],
             },
         )  # fmt: skip
+        went = Went(process, room.game_id, time.monotonic() + WENT_S)
+        self._went |= {seat.subject_id: went for seat in room.seats if seat.subject_id is not None}
         self._relay.lobby.games.drop(room)
         self._known.discard(room.game_id)
         for sid in here:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pycore.relay.fields import Refused
 from pycore.relay.games.connections import Connection
@@ -28,7 +28,11 @@ from pycore.relay.transport.outgoing import Outgoing
 from pycore.relay.turn import Turn
 from pycore.settings import Settings
 
-ELSEWHERE = "you are here already, in another window; go on there, or take your place over"
+HERE_ALREADY: Final = "you are here already, in another window; go on there, or take your place over"
+ABANDONED: Final = "other_left"
+"""Of whoever waits: the game that was to begin did not, since another player went."""
+ELSEWHERE: Final = "elsewhere"
+"""In the answer to who joins: another process has the waiting room, and is to be asked; no page is told that."""
 
 
 class Pairing:
@@ -65,6 +69,16 @@ class Pairing:
         self._door = door
         self.recruiting = recruiting
         self.waiting = WaitingRoom(len(self._players), limits, recruiting)
+        self._is_here: Callable[[], bool] = lambda: True
+
+    @property
+    def is_here(self) -> bool:
+        """Whether people wait here: of several processes one has the waiting room."""
+        return self._is_here()
+
+    def waits_where(self, is_here: Callable[[], bool]) -> None:
+        """There are several processes, and this says whether the waiting room is here."""
+        self._is_here = is_here
 
     # Places
 
@@ -75,7 +89,7 @@ class Pairing:
         others = self.waiting.others_of(connection)
         there = [other for other in others if other.session_id != connection.session_id]
         if not wish.take_over and (there or (place is not None and place[1].sid is not None)):
-            raise Refused("elsewhere", ELSEWHERE)
+            raise Refused("elsewhere", HERE_ALREADY)
         out: list[Outgoing] = []
         for other in others:
             self.waiting.take_over(other, connection)
@@ -96,7 +110,17 @@ class Pairing:
         """Into the queue. Raises `Refused` where no game can begin."""
         if self.waiting.lacks_one:
             self._games.make_room()
-        self.waiting.enter(connection, now, since, group, None if since is None else "other_left")
+        self.waiting.enter(connection, now, since, group, None if since is None else ABANDONED)
+
+    def wait_elsewhere(
+        self, connection: Connection, since: float | None, now: float, wall: float
+    ) -> tuple[dict[str, Any], list[Outgoing]]:
+        """Another process has the waiting room: the answer that says so, and for how long somebody has waited who was
+        abandoned. Nothing of the session is here any more."""
+        self.waiting.leave(connection.sid)
+        place = self._games.place(connection.session)
+        out = [] if place is None else self._games.leave(*place, now, wall)
+        return {"status": "ok", "state": ELSEWHERE, "waited_s": None if since is None else now - since}, out
 
     def abandoned(
         self, connection: Connection, session: str, game_id: str, now: float, wall: float

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from pycore.relay.games.connections import Connection
 from pycore.relay.limits import Limits
 from pycore.relay.matching import Candidate, Matcher, check_groups
+from pycore.relay.people.former import Former
 from pycore.relay.people.recruiting import Recruiting
 from pycore.relay.transport.outgoing import Outgoing, error_to
 
@@ -83,10 +84,13 @@ class WaitingRoom:
         self._matcher: Matcher = recruiting.matcher
         self._measures = getattr(recruiting.matcher, "measures", True)
         self._ready_check = recruiting.ready_check
-        self._limit = limits.waiting_s if recruiting.waiting_limit is None else recruiting.waiting_limit
+        self.limit = limits.waiting_s if recruiting.waiting_limit is None else recruiting.waiting_limit
+        """Seconds after which nobody waits any more."""
         self._places: dict[str, Place] = {}
         """By socket, in the order of `since`."""
         self._came = 0
+        self.former = Former()
+        """Who waited at another process, and is on the way here."""
 
     def __len__(self) -> int:
         return len(self._places)
@@ -108,6 +112,10 @@ class WaitingRoom:
         """One more; who waits already keeps the place. `since`: when the waiting began, if it did so before."""
         if connection.sid in self._places:
             return
+        had = self.former.take(connection.session)
+        if had is not None:
+            since = had.since if since is None else min(since, had.since)
+            note = note or had.note
         self._came += 1
         place = Place(connection, now if since is None else min(since, now), f"{self._came}", group, note=note)
         connection.waiting_since = place.since
@@ -152,6 +160,10 @@ class WaitingRoom:
             )
         ]  # fmt: skip
 
+    def sessions(self) -> dict[str, float]:
+        """Who waits, by the digests of their sessions, and since when."""
+        return {place.connection.session: place.since for place in self._places.values()}
+
     def since(self, sid: str) -> float | None:
         """Since when a socket waits."""
         place = self._places.get(sid)
@@ -180,6 +192,7 @@ class WaitingRoom:
     def look(self, now: float) -> Changes:
         """What time brings: who did not answer, and who has waited for too long, is out."""
         changes = Changes()
+        self.former.look(now)
         for check in {id(one.check): one.check for one in self._places.values() if one.check is not None}.values():
             if now < check.until or all(place.answered for place in check.places):
                 continue
@@ -191,7 +204,7 @@ class WaitingRoom:
                         "join_game",
                     ))  # fmt: skip
             self._dissolve(check, "other_not_ready")
-        for place in [one for one in self._places.values() if one.check is None and now - one.since >= self._limit]:
+        for place in [one for one in self._places.values() if one.check is None and now - one.since >= self.limit]:
             self._out(place)
             changes.in_vain.append((place.connection, now - place.since))
             changes.out.append(error_to(
@@ -214,7 +227,7 @@ class WaitingRoom:
         asked = []
         free -= len(groups)
         waiting = [place for place in self._places.values() if place.check is None]
-        if len(waiting) >= self._seats and free > 0:
+        if len(waiting) >= self._seats and free > 0 and not self.former.missing(now):
             asked = self._match(waiting, now)[:free]
         if self._ready_check:
             for places in asked:
@@ -247,7 +260,7 @@ class WaitingRoom:
             here = min(self._seats - 1, sum(other.group == place.group for other in waiting)) or 1
             data: dict[str, Any] = {
                 "cur_num_players": here, "players_needed": self._seats - here,
-                "ms_remaining": max(0, round(1000 * (place.since + self._limit - now))),
+                "ms_remaining": max(0, round(1000 * (place.since + self.limit - now))),
             }
             if place.note is not None:
                 data["note"] = place.note
