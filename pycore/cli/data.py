@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,8 @@ def data(
     store = DataStore(database, create=False)
     try:
         found = list_games(store, game)
+        ids = {item.game_id: _subjects_of(item) for item in found}
+        named: list[Path] = []
         if key is not None:
             _rename(found, key, out)
         if not found:
@@ -87,6 +89,7 @@ def data(
             else:
                 for path in export_game(store, item, out if game is not None else out / item.game_id):
                     click.echo(path)
+                    named += [path] if key is not None and _names_somebody(path, ids.get(item.game_id, ())) else []
         everybody = participants_of(store, found) if game is None else []
         if out is not None and everybody:
             click.echo(_write_participants(out / "participants.csv", everybody, key))
@@ -97,8 +100,26 @@ def data(
     gaps = [(item.game_id, player, lost) for item in found for player, lost in _gaps(item)]
     for game_id, player, lost in gaps:
         say(f"incomplete: game {game_id}, player {player}: {lost} missing", err=True)
-    if gaps:
+    for path in named:
+        say(f"not anonymous: {path} has a subject id in it, as its page stored it; look before it is shown", err=True)
+    if gaps or named:
         raise SystemExit(1)
+
+
+def _subjects_of(game: GameData) -> list[str]:
+    """The subject ids of a game, as they are."""
+    known = {} if game.row is None else json.loads(game.row["subjects"])
+    return [subject for subject in known.values() if subject]
+
+
+def _names_somebody(path: Path, subjects: Sequence[str]) -> bool:
+    """Whether a file has one of these ids in it: an environment or a page of a study's own may have written it."""
+    from pycore.relay.people.naming import found_in
+
+    if not subjects:
+        return False
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        return any(found_in(line, subject) for line in stream for subject in subjects)
 
 
 def _rename(found: list[GameData], key: Path, out: Path | None) -> None:

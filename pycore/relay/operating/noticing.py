@@ -19,6 +19,7 @@ from pycore.relay.games.rooms import Room
 from pycore.relay.limits import TokenBucket
 from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.says import say
+from pycore.relay.people.naming import renamed
 from pycore.relay.transport.wire import REFUSED
 
 log = logging.getLogger("pycore.relay")
@@ -178,8 +179,11 @@ class Noticed:
 
     def page_failed(self, subject_id: str | None, failure: Failure) -> None:
         """A participant sees an error: whoever runs the study sees it too."""
-        told = {"where": failure.where, "code": failure.code, "said": failure.message}
         person = None if subject_id is None else self._called(subject_id)
+        told = {"where": failure.where, "code": failure.code, "said": failure.message}
+        if subject_id is not None and person is not None:
+            # What a page says of an error may have its address in it.
+            told = {name: renamed(text, subject_id, person) for name, text in told.items()}
         self.failures.append({"time": round(time.time(), 3), "person": person, **told})
         if not self._failed_lines.take(self._clock()):
             self._failed_unsaid += 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from typing import Final
 
 from pycore.errors import UsageError
@@ -33,6 +34,8 @@ class Operator:
 
     def __init__(self, token: str | None) -> None:
         self._token = (token or "").encode()
+        # Names that anybody could make by trying ids would be none.
+        self._key = self._token or secrets.token_bytes(32)
 
     @property
     def exists(self) -> bool:
@@ -46,7 +49,7 @@ class Operator:
     def mark(self, text: str, length: int) -> str:
         """Characters that stand for a text, the same as long as the token is the same; without that nobody can tell
         what they stand for."""
-        return hmac.new(self._token, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:length]
+        return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:length]
 
     def person(self, subject_id: str) -> str:
         """What a subject is called where the id itself is not shown."""
