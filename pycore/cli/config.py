@@ -4,6 +4,10 @@
     database = "sqlite:///data/study.db"
     turn-url = ["turn:turn.example.org:3478"]
 
+    [matcher]
+    name = "latency"
+    bound = 0.15
+
     [limits]
     rooms = 400
 
@@ -14,7 +18,6 @@ the file. Paths in the file lie relative to it, that of a SQLite database among 
 from __future__ import annotations
 
 import json
-import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
@@ -26,7 +29,8 @@ from click.core import ParameterSource
 
 from pycore.cli.told import Mistake
 from pycore.errors import ConfigError, PycoreError, nearest
-from pycore.relay.limits import Limits
+from pycore.relay.limits import Limits, limit_of, limits_of
+from pycore.relay.matching import beside, matcher_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,7 +40,10 @@ OTHERS: Final = ("config", "check", "print-config", "help", "limit")
 SECRETS: Final = ("operator-token", "turn-secret")
 PATHS: Final = ("pyodide",)
 """Options that are a path or an address."""
-_META: Final = "pycore.config.limits"
+TABLES: Final = ("matcher", LIMITS)
+"""What a file may have as a table: a matcher with its settings, and limits."""
+_LIMITS: Final = "pycore.config.limits"
+_MATCHER: Final = "pycore.config.matcher"
 
 
 def config_option(command: Command) -> Command:
@@ -53,11 +60,12 @@ def _read(context: click.Context, parameter: click.Parameter, file: Path | None)
     if file is None:
         return
     try:
-        values, limits = read_config(file, options_of(context.command))
+        values, limits, matcher = read_config(file, options_of(context.command))
     except PycoreError as error:
         raise Mistake(str(error)) from error
     context.default_map = {**(context.default_map or {}), **values}
-    context.meta[_META] = limits
+    context.meta[_LIMITS] = limits
+    context.meta[_MATCHER] = matcher
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
@@ -71,8 +79,10 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
     return found
 
 
-def read_config(file: Path, options: Mapping[str, click.Option]) -> tuple[dict[str, Any], dict[str, float]]:
-    """Values by the parameters' names, and limits by theirs. Raises `ConfigError`."""
+def read_config(
+    file: Path, options: Mapping[str, click.Option]
+) -> tuple[dict[str, Any], dict[str, float], dict[str, Any] | None]:
+    """Values by the parameters' names, limits by theirs, and a matcher that has settings. Raises `ConfigError`."""
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -82,14 +92,19 @@ def read_config(file: Path, options: Mapping[str, click.Option]) -> tuple[dict[s
     table = values.pop(LIMITS, {})
     if not isinstance(table, dict):
         raise ConfigError(f"{file}: {LIMITS} is no table; it is written [{LIMITS}], with a line for each limit")
+    folder = file.absolute().parent
+    matcher = values.pop("matcher") if isinstance(values.get("matcher"), dict) and "matcher" in options else None
+    if matcher is not None:
+        matcher = beside(folder, matcher)
+        matcher_of(matcher)
     found = {}
     for key, value in values.items():
         name = key.replace("_", "-")
         if name not in options:
             raise ConfigError(f"{file}: unknown option {key!r}; {nearest(name, [*options, LIMITS])}")
         option = options[name]
-        found[str(option.name)] = _value(f"{file}: {key}", name, option, value, file.absolute().parent)
-    return found, {name: checked(f"{file}: {LIMITS}.", name, value) for name, value in table.items()}
+        found[str(option.name)] = _value(f"{file}: {key}", name, option, value, folder)
+    return found, limits_of(f"{file}: {LIMITS}.", table), matcher
 
 
 def _value(where: str, name: str, option: click.Option, value: Any, folder: Path) -> Any:
@@ -111,6 +126,8 @@ def _one(where: str, name: str, option: click.Option, value: Any, folder: Path) 
         raise ConfigError(f"{where} is {_shown(name, value)}; it must be {what}")
     if name == "database":
         return _database(value, folder)
+    if name == "matcher":
+        return beside(folder, value)
     if isinstance(option.type, click.Path) or (name in PATHS and "://" not in value):
         return str(folder / value)
     try:
@@ -132,23 +149,11 @@ def _database(url: str, folder: Path) -> str:
     return f"{prefix}{folder / file}"
 
 
-def checked(where: str, name: str, value: Any) -> float:
-    """A limit, known to be one. Raises `ConfigError`."""
-    known = {each.name: each.default for each in fields(Limits)}
-    if name not in known:
-        raise ConfigError(f"{where}{name}: there is no such limit; {nearest(name, known)}")
-    whole = type(known[name]) is int
-    if type(value) not in ((int,) if whole else (int, float)) or not math.isfinite(value) or value < 0:
-        what = "a whole number" if whole else "a number"
-        raise ConfigError(f"{where}{name} is {value!r:.80}; it must be {what}, not below 0")
-    return int(value) if whole else float(value)
-
-
-def given_limits(words: tuple[str, ...]) -> Limits:
-    """The limits of a call: those of its file, and before them `NAME=NUMBER` of its command line. Raises
+def given_limits(words: tuple[str, ...]) -> dict[str, Any]:
+    """The limits that a call sets: those of its file, and before them `NAME=NUMBER` of its command line. Raises
     `ConfigError`."""
     context = click.get_current_context(silent=True)
-    found: dict[str, Any] = dict(context.meta.get(_META, {})) if context is not None else {}
+    found: dict[str, Any] = dict(context.meta.get(_LIMITS, {})) if context is not None else {}
     for word in words:
         name, equals, text = word.partition("=")
         name = name.strip().replace("-", "_")
@@ -156,12 +161,20 @@ def given_limits(words: tuple[str, ...]) -> Limits:
             value: Any = json.loads(text) if equals else None
         except ValueError:
             value = text
-        found[name] = checked("--limit ", name, value)
-    return Limits(**found)
+        found[name] = limit_of("--limit ", name, value)
+    return found
 
 
-def effective(context: click.Context, limits: Limits) -> Iterator[str]:
-    """What a call means, as the lines of such a file; secrets are left out, and what is not set stands in a comment."""
+def given_matcher(said: str | None) -> str | dict[str, Any] | None:
+    """The matcher of a call: that of its command line, or that of its file."""
+    context = click.get_current_context(silent=True)
+    table: dict[str, Any] | None = None if context is None else context.meta.get(_MATCHER)
+    return said or table
+
+
+def effective(context: click.Context, limits: Limits, study: Mapping[str, Any]) -> Iterator[str]:
+    """What a call means, as the lines of such a file; secrets are left out, and what is not set stands in a comment.
+    `study`: limits that the study's settings say."""
     for name, option in options_of(context.command).items():
         value = context.params.get(str(option.name))
         source = _source(context, option)
@@ -171,12 +184,18 @@ def effective(context: click.Context, limits: Limits) -> Iterator[str]:
             yield f"# {name} =  # a secret, {source}"
         else:
             yield f"{name} = {_toml(name, value)}  # {source}"
+    if (matcher := given_matcher(context.params.get("matcher"))) and not isinstance(matcher, str):
+        yield ""
+        yield "[matcher]"
+        for name, value in matcher.items():
+            yield f"{name} = {_toml(name, value)}  # by the file"
     yield ""
     yield f"[{LIMITS}]"
     usual = Limits()
     for each in fields(Limits):
         value = getattr(limits, each.name)
         source = "default" if value == getattr(usual, each.name) else "given"
+        source = "by the study" if study.get(each.name) == value != getattr(usual, each.name) else source
         yield f"{each.name} = {_toml(each.name, value)}  # {source}"
 
 

@@ -30,13 +30,14 @@ def relay(site: Path | None, settings_file: Path | None, seats: int, **options: 
     from pycore.site.study import Study
 
     given = Options.given(**options)
-    if given.printed():
+    if given.printed(settings_file):
         return
     if given.check:
         _check(given, site, settings_file, seats)
         return
     # What the file has for a page is the site's.
     study = Study(settings={}) if settings_file is None else Study.read(settings_file)
+    given = given.of_study(study.limits)
 
     def ready(address: str) -> None:
         # Plain lines, flushed: a script that started the relay reads the address from the first one.
@@ -57,8 +58,10 @@ def _check(given: Options, site: Path | None, settings_file: Path | None, seats:
     from pycore.site.study import Study
 
     def settings() -> str:
-        read = check_settings({} if settings_file is None else Study.read(settings_file).settings)
-        who_plays(read, [*range(seats)])
+        nonlocal given
+        study = Study(settings={}) if settings_file is None else Study.read(settings_file)
+        who_plays(check_settings(study.settings), [*range(seats)])
+        given = given.of_study(study.limits)
         return str(settings_file or "none: the defaults")
 
     checks = Checks()

@@ -81,7 +81,7 @@ def serve_study(
     from pycore.site.sources import sources_of
 
     given = Options.given(**options)
-    if given.printed():
+    if given.printed(settings_beside(subject, settings_file)):
         return
     place, _, factory = subject.partition(".py:")
     file = Path(f"{place}.py") if factory else Path(subject)
@@ -90,6 +90,7 @@ def serve_study(
     if settings_file is None and (file.parent / STUDY).is_file():
         settings_file = file.parent / STUDY
     study = Study(settings={}) if settings_file is None else Study.read(settings_file)
+    given = given.of_study(study.limits)
     named = [name.strip() for name in (packages or "").split(",") if name.strip()]
     study = study._replace(packages=(*study.packages, *named))
     settings, players, warnings = _tried(f"{file}:{factory}", study, seats, sources.foreign, unchecked)

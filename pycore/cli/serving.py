@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from rich.console import Console
 
-from pycore.cli.config import config_option, effective, given_limits
+from pycore.cli.config import config_option, effective, given_limits, given_matcher
 from pycore.cli.spelled import SpelledFormatter, say
 from pycore.cli.told import DATABASE
 from pycore.errors import UsageError
@@ -93,7 +93,7 @@ class Options(NamedTuple):
     port: int
     database: str
     bus: str | None
-    matcher: str | None
+    matcher: str | dict[str, Any] | None
     subjects: Path | None
     join_secret: str | None
     seed: int | None
@@ -111,6 +111,8 @@ class Options(NamedTuple):
     log_subjects: bool
     verbose: bool
     limits: Limits
+    set_limits: dict[str, Any]
+    """The limits that the call sets; the others are the study's, or the usual ones."""
     drain_s: float
     check: bool
     print_config: bool
@@ -123,12 +125,22 @@ class Options(NamedTuple):
         named = options.pop("operator_token")
         token = check_token(named or secrets.token_urlsafe(18))
         limits = given_limits(options.pop("limits"))
-        return cls(**options, operator_token=token, token_is_new=not named, limits=limits)
+        matcher = given_matcher(options.pop("matcher"))
+        return cls(
+            **options, matcher=matcher, operator_token=token, token_is_new=not named, limits=Limits(**limits),
+            set_limits=limits,
+        )  # fmt: skip
 
-    def printed(self) -> bool:
-        """Whether what the call means was asked for, and is shown; then nothing else is to be done."""
+    def of_study(self, limits: Mapping[str, Any]) -> Options:
+        """The same with the limits of a study's settings, where the call sets none."""
+        return self._replace(limits=Limits(**{**limits, **self.set_limits}))
+
+    def printed(self, settings: Path | None) -> bool:
+        """Whether what the call means was asked for, and is shown; then nothing else is to be done. `settings`: the
+        study's file, which says limits, too. Raises ConfigError."""
         if self.print_config:
-            for line in effective(click.get_current_context(), self.limits):
+            study = limits_of_study(settings)
+            for line in effective(click.get_current_context(), self.of_study(study).limits, study):
                 say(line)
         return self.print_config
 
@@ -143,6 +155,13 @@ class Options(NamedTuple):
             "ttl_s": self.turn_ttl,
             "force_relay": self.force_relay,
         }
+
+
+def limits_of_study(settings: Path | None) -> dict[str, Any]:
+    """The limits that a file of settings says, if it is there. Raises ConfigError."""
+    from pycore.site.study import Study
+
+    return Study.read(settings).limits if settings is not None and settings.is_file() else {}
 
 
 def relay_options(command: Command) -> Command:

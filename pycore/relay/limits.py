@@ -7,7 +7,12 @@ bound of one client costs another player a message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pycore.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,25 @@ class Limits:
             "pycore_experienced": 6 * self.record_bytes,
         }.get(event, 0)
         return field + self.envelope_bytes
+
+
+def limit_of(where: str, name: str, value: Any) -> float:
+    """A limit that somebody has set, known to be one; `where` it was. Raises `ConfigError`."""
+    known = {each.name: each.default for each in fields(Limits)}
+    if name not in known:
+        raise ConfigError(f"{where}{name}: there is no such limit; {nearest(name, known)}")
+    whole = type(known[name]) is int
+    if type(value) not in ((int,) if whole else (int, float)) or not math.isfinite(value) or value < 0:
+        what = "a whole number" if whole else "a number"
+        raise ConfigError(f"{where}{name} is {value!r:.80}; it must be {what}, not below 0")
+    return int(value) if whole else float(value)
+
+
+def limits_of(where: str, values: Any) -> dict[str, float]:
+    """Limits by name, of an object or a table of them. Raises `ConfigError`."""
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where.rstrip('.')} is {values!r:.80}; it must have limits by name, as sockets and 2000")
+    return {str(name): limit_of(where, str(name), value) for name, value in values.items()}
 
 
 DEBT_S = 5.0

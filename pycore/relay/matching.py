@@ -13,9 +13,11 @@ whatever one returns):
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from pycore.errors import ConfigError, described, nearest
@@ -81,8 +83,9 @@ class LatencyAware:
     """
 
     def __init__(self, bound: float = LATENCY_BOUND_S, patience: float = LATENCY_PATIENCE_S) -> None:
-        self.bound = bound
-        self.patience = patience
+        """Raises ConfigError for what are no seconds."""
+        self.bound = _seconds("bound", bound, 0.001)
+        self.patience = _seconds("patience", patience, 0.0)
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """One group after the other, each around the first of whom there is one."""
@@ -119,42 +122,94 @@ class LatencyAware:
 
 class FixedGroups:
     """Who was assigned to one group plays with that group, the first to come first; who has none, with those who have
-    none."""
+    none.
+
+    `groups`: those that there are; who has another one, by an address that somebody wrote, has none. `patience`:
+    whoever has waited for so many seconds plays with the first who have, too, of whatever group; None: nobody does.
+    """
 
     measures = False
+
+    def __init__(self, groups: Sequence[str] | None = None, patience: float | None = None) -> None:
+        """Raises ConfigError for what are no groups, or no seconds."""
+        if groups is not None and (
+            isinstance(groups, str) or not groups or not all(isinstance(name, str) and name for name in groups)
+        ):
+            raise ConfigError(f"groups is {groups!r:.80}; it must be a list of names, as ['north', 'south']")
+        self.groups = None if groups is None else frozenset(groups)
+        self.patience = None if patience is None else _seconds("patience", patience, 0.0)
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """The groups in the order of the one who has waited for longest in each."""
         members: dict[str | None, list[Candidate]] = {}
         for one in waiting:
-            members.setdefault(one.group, []).append(one)
-        made = itertools.chain.from_iterable(FirstCome().match(of, seats, now) for of in members.values())
+            known = self.groups is None or one.group in self.groups
+            members.setdefault(one.group if known else None, []).append(one)
+        made = list(itertools.chain.from_iterable(FirstCome().match(of, seats, now) for of in members.values()))
+        if self.patience is not None:
+            taken = {one.key for group in made for one in group}
+            long = [one for one in waiting if one.key not in taken and now - one.since >= self.patience]
+            made += FirstCome().match(long, seats, now)
         places = {one.key: place for place, one in enumerate(waiting)}
         return sorted(made, key=lambda group: places[group[0].key])
 
 
-MATCHERS: Final[dict[str, Callable[[], Matcher]]] = {
+def _seconds(name: str, value: Any, least: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= least:
+        raise ConfigError(f"{name} is {value!r:.60}; it must be seconds, {least:g} or more")
+    return float(value)
+
+
+MATCHERS: Final[dict[str, Callable[..., Matcher]]] = {
     "first_come": FirstCome, "latency": LatencyAware, "groups": FixedGroups,
 }  # fmt: skip
+NAME: Final = "name"
+"""Of a matcher that is said as an object; what stands beside it are its settings."""
 
 
-def matcher_of(text: str) -> Matcher:
+def matcher_of(said: str | Mapping[str, Any]) -> Matcher:
     """The matcher that a study names: `first_come`, `latency`, `groups`, or a class or function of its own,
-    `module:Class` or `file.py:Class`, which is called without arguments. Raises ConfigError."""
-    make: Callable[[], Any]
+    `module:Class` or `file.py:Class`. With settings it is an object, ``{"name": "latency", "bound": 0.15}``, and they
+    are what the class is called with. Raises ConfigError."""
+    settings = {} if isinstance(said, str) else {str(name): value for name, value in said.items() if name != NAME}
+    text = said if isinstance(said, str) else said.get(NAME)
+    if not isinstance(text, str):
+        raise ConfigError(f"matcher is {said!r:.80}; an object has a name, as {{'name': 'latency', 'bound': 0.15}}")
+    make: Callable[..., Any]
     if text in MATCHERS:
         make = MATCHERS[text]
+        _check_names(text, make, settings)
     elif ":" in text:
         make = find_factory(text).make
     else:
         raise ConfigError(f"there is no matcher {text!r}; {nearest(text, MATCHERS)}, or name yours, module:Class")
     try:
-        made = make()
+        made = make(**settings)
+    except ConfigError as error:
+        raise ConfigError(f"matcher {text}: {error}") from error
     except Exception as error:
-        raise ConfigError(f"the matcher {text} raised {described(error)}; it is made without arguments") from error
+        how = f"with {', '.join(settings)}" if settings else "without arguments"
+        raise ConfigError(f"the matcher {text} raised {described(error)}; it is made {how}") from error
     if not callable(getattr(made, "match", None)):
         raise ConfigError(f"{text} made a {type(made).__name__} without match(waiting, seats, now)")
     return cast("Matcher", made)
+
+
+def _check_names(text: str, make: Callable[..., Any], settings: Mapping[str, Any]) -> None:
+    known = [] if make is FirstCome else [*inspect.signature(make).parameters]
+    for name in settings:
+        if not known:
+            raise ConfigError(f"matcher {text} has {name!r}, and there are no settings of it")
+        if name not in known:
+            raise ConfigError(f"matcher {text}: unknown setting {name!r}; {nearest(name, known)}")
+
+
+def beside(folder: Path, said: Any) -> Any:
+    """The same matcher, with the file of a class of a study's own relative to that folder."""
+    if isinstance(said, Mapping):
+        return {**said, NAME: beside(folder, said.get(NAME))}
+    in_file = isinstance(said, str) and said.partition(":")[0].endswith(".py")
+    return str(folder / said) if in_file else said
 
 
 def check_groups(groups: Sequence[Group], waiting: Sequence[Candidate], seats: int) -> list[list[str]]:

@@ -1,8 +1,8 @@
 """A study's file, study.json: the settings of its sessions, and beside them what its page is told.
 
 One JSON object has all. The settings (`pycore.settings.Settings`) are the relay's, which hands them to every page; the
-page's part goes into the site; how people are paired is the relay's alone. `Study.of` tells them apart, and refuses
-what none of them knows.
+page's part goes into the site; how people are paired, and the relay's bounds, are its own alone. `Study.of` tells them
+apart, and refuses what none of them knows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, nearest
+from pycore.relay.limits import limits_of
+from pycore.relay.matching import beside
 from pycore.relay.people.recruiting import RECRUITING, Recruiting
 from pycore.relay.settings import read_settings
 from pycore.settings import MAX_SEATS, Settings
@@ -23,6 +25,9 @@ PAGE: Final = (
     "view", "winner", "smooth_corrections",
 )  # fmt: skip
 """The names in a study's file that are no settings of a session."""
+LIMITS: Final = "limits"
+SERVER: Final = (*RECRUITING, LIMITS)
+"""The names that are the relay's alone."""
 VIEWS: Final = ("participant", "developer")
 WINNERS: Final = ("most", "least", "none")
 
@@ -54,6 +59,8 @@ class Study(NamedTuple):
     """Seconds within which what a rollback has corrected is seen in full, 0 to 1; None: the page's own, 0.1."""
     recruiting: dict[str, Any] = {}  # noqa: RUF012
     """How people are paired, and where they go afterwards (`pycore.relay.people.recruiting`), as it was given."""
+    limits: dict[str, float] = {}  # noqa: RUF012
+    """Bounds of the relay (`pycore.relay.Limits`), by name, where the call that starts it sets none."""
     winner: str | None = None
     """Whose points win: `most`, `least` or `none`. None: most, where the environment says a score by player."""
 
@@ -61,8 +68,8 @@ class Study(NamedTuple):
     def of(cls, values: Mapping[str, Any]) -> Study:
         """The study of a JSON object. Raises ConfigError, naming the value."""
         for name in values:
-            if name not in PAGE and name not in RECRUITING and name not in Settings.fields:
-                raise ConfigError(f"unknown setting {name!r}; {nearest(name, [*PAGE, *RECRUITING, *Settings.fields])}")
+            if name not in PAGE and name not in SERVER and name not in Settings.fields:
+                raise ConfigError(f"unknown setting {name!r}; {nearest(name, [*PAGE, *SERVER, *Settings.fields])}")
         page = {name: values[name] for name in PAGE if name in values}
         for name in ("title", "intro"):
             _be(isinstance(page.get(name, ""), str), name, page, "a text")
@@ -89,7 +96,7 @@ class Study(NamedTuple):
         _be(page.get("winner") in (None, *WINNERS), "winner", page, "'most', 'least' or 'none'")
         recruiting = {name: values[name] for name in RECRUITING if name in values}
         return cls(
-            settings={name: value for name, value in values.items() if name not in (*PAGE, *RECRUITING)},
+            settings={name: value for name, value in values.items() if name not in (*PAGE, *SERVER)},
             title=page.get("title", ""),
             intro=page.get("intro", ""),
             action_mapping=None if mapping is None else dict(mapping),
@@ -103,6 +110,7 @@ class Study(NamedTuple):
             smooth_corrections=smooth,
             winner=page.get("winner"),
             recruiting=recruiting,
+            limits=limits_of("limits.", values.get(LIMITS, {})),
         )
 
     @classmethod
@@ -113,9 +121,8 @@ class Study(NamedTuple):
         if isinstance(values.get("texts"), str):
             values["texts"] = read_settings(file.parent / values["texts"])
         study = cls.of(values)
-        matcher = study.recruiting.get("matcher")
-        if isinstance(matcher, str) and matcher.partition(":")[0].endswith(".py"):
-            study.recruiting["matcher"] = str(file.parent / matcher)
+        if "matcher" in study.recruiting:
+            study.recruiting["matcher"] = beside(file.parent, study.recruiting["matcher"])
         Recruiting.of(study.recruiting)
         return study._replace(packages=tuple(_beside(file, package) for package in study.packages))
 

@@ -43,12 +43,12 @@ class Recruiting:
                 raise ConfigError(f"unknown setting {name!r}; {nearest(name, RECRUITING)}")
         limit = values.get("waiting_limit")
         matcher = values.get("matcher", "first_come")
-        if not isinstance(matcher, str) and not callable(getattr(matcher, "match", None)):
-            raise ConfigError(f"matcher is {matcher!r:.60}; it must be a name, or module:Class")
+        if not isinstance(matcher, (str, Mapping)) and not callable(getattr(matcher, "match", None)):
+            raise ConfigError(f"matcher is {matcher!r:.60}; it must be a name, or module:Class, or an object with one")
         return cls(
             ready_check=_seconds("ready_check", values.get("ready_check", 0.0)),
             waiting_limit=None if limit is None else _seconds("waiting_limit", limit, 1.0),
-            matcher=matcher_of(matcher) if isinstance(matcher, str) else matcher,
+            matcher=matcher_of(matcher) if isinstance(matcher, (str, Mapping)) else matcher,
             next=_next(values.get("next")),
             admission=admission or Admission(),
         )

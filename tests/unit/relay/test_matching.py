@@ -15,11 +15,14 @@ from pycore.relay.matching import (
     FixedGroups,
     LatencyAware,
     Matcher,
+    beside,
     check_groups,
     matcher_of,
 )
 
-MATCHERS: list[Matcher] = [FirstCome(), LatencyAware(bound=0.2, patience=30.0), FixedGroups()]
+MATCHERS: list[Matcher] = [
+    FirstCome(), LatencyAware(bound=0.2, patience=30.0), FixedGroups(), FixedGroups(["a"], 30.0),
+]  # fmt: skip
 
 people = st.lists(
     st.tuples(
@@ -135,3 +138,49 @@ def test_a_study_names_its_matcher(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(ConfigError, match=why):
             matcher_of(text)
+
+
+def test_a_matcher_has_its_settings_beside_its_name(tmp_path: Path) -> None:
+    """One of a study's own as well: its class is called with them."""
+    near = matcher_of({"name": "latency", "bound": 0.1, "patience": 5})
+    assert isinstance(near, LatencyAware)
+    assert (near.bound, near.patience) == (0.1, 5.0)
+    groups = matcher_of({"name": "groups", "groups": ["a"], "patience": 60})
+    assert isinstance(groups, FixedGroups)
+    assert (groups.groups, groups.patience) == ({"a"}, 60.0)
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "class First:\n    def __init__(self, most=9):\n        self.most = most\n"
+        "    def match(self, waiting, seats, now):\n        return [waiting[:seats]]\n"
+    )
+    assert matcher_of(beside(tmp_path, {"name": "mine.py:First", "most": 3})).most == 3  # type: ignore[attr-defined]
+    assert beside(tmp_path, "mine.py:First") == f"{file}:First"
+    assert [beside(tmp_path, said) for said in ("latency", "module:Class", 3)] == ["latency", "module:Class", 3]
+    for said, why in (
+        ({"bound": 1}, "has a name"), ({"name": 3}, "has a name"), ({"name": "latency", "bnd": 1}, "mean 'bound'"),
+        ({"name": "latency", "bound": 0}, "bound is 0; it must be seconds"),
+        ({"name": "latency", "patience": "x"}, "is 'x'"), ({"name": "latency", "bound": True}, "bound is True"),
+        ({"name": "first_come", "bound": 1}, "no settings"), ({"name": "groups", "groups": "a"}, "a list of names"),
+        ({"name": "groups", "groups": [""]}, "a list of names"), ({"name": "groups", "patience": -1}, "patience is -1"),
+        ({"name": f"{file}:First", "least": 1}, "least"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=why):
+            matcher_of(said)
+
+
+def test_who_has_a_group_that_there_is_not_plays_with_those_who_have_none() -> None:
+    """An address may say anything."""
+    waiting = [Candidate(str(number), 0.0, None, group) for number, group in enumerate(["x", "a", None, "a"])]
+    known = FixedGroups(["a"]).match(waiting, 2, 0.0)
+    assert [[one.key for one in group] for group in known] == [["0", "2"], ["1", "3"]]
+    assert [[one.key for one in group] for group in FixedGroups().match(waiting, 2, 0.0)] == [["1", "3"]]
+
+
+def test_whose_group_does_not_come_plays_with_others_after_a_while() -> None:
+    """With those who have waited for as long."""
+    came = [(0.0, "a"), (5.0, "b"), (20.0, "c"), (21.0, "c"), (22.0, "a")]
+    waiting = [Candidate(str(number), since, None, group) for number, (since, group) in enumerate(came)]
+    of = FixedGroups(patience=30.0)
+    assert [[one.key for one in group] for group in of.match(waiting[:4], 2, 34.0)] == [["2", "3"]]
+    assert [[one.key for one in group] for group in of.match(waiting[:4], 2, 35.0)] == [["0", "1"], ["2", "3"]]
+    assert [[one.key for one in group] for group in of.match(waiting, 2, 35.0)] == [["0", "4"], ["2", "3"]]

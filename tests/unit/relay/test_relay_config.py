@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import resource
 import socket
 import sqlite3
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -145,6 +147,12 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
         ("origin = [1]", "origin is 1; it must be a text"),
         ("check = true", "unknown option 'check'"),
         ("port = ", "is no TOML"),
+        ("[matcher]\nbound = 0.1", "an object has a name"),
+        ("[matcher]\nname = 'latncy'", "did you mean 'latency'?"),
+        ("[matcher]\nname = 'latency'\nbund = 0.1", "matcher latency: unknown setting 'bund'; did you mean 'bound'?"),
+        ("[matcher]\nname = 'latency'\nbound = -0.1", "matcher latency: bound is -0.1; it must be seconds"),
+        ("[matcher]\nname = 'groups'\ngroups = 'a'", "groups is 'a'; it must be a list of names"),
+        ("matcher = 3", "matcher is 3; it must be a text"),
     ],
 )
 def test_a_mistake_in_a_file_is_named_with_the_way_out(text: str, message: str, tmp_path: Path) -> None:
@@ -165,6 +173,68 @@ def test_a_file_that_is_not_there_and_a_wrong_limit_are_named(tmp_path: Path) ->
     ):
         result = run("relay", *words)
         assert (result.exit_code, message in result.output) == (2, True), result.output
+
+
+STUDY = {"limits": {"rooms": 11, "waiting_s": 90}, "matcher": {"name": "latency", "bound": 0.3}}
+
+
+def test_a_study_says_limits_and_its_matcher_and_the_call_comes_first(tmp_path: Path) -> None:
+    """Then the file, then the study; what is shown can be given again as a file."""
+    study = tmp_path / "study.json"
+    study.write_text(json.dumps(STUDY))
+    file = configured(tmp_path, '[matcher]\nname = "groups"\ngroups = ["a", "b"]\npatience = 60\n[limits]\nrooms = 12')
+    words = ["relay", "--settings", str(study), "--database", "sqlite:////tmp/x.db"]
+    assert printed(*words)["limits"]["rooms"] == 11
+    found = printed(*words, "--config", file, "--limit", "sockets=13")
+    assert [found["limits"][name] for name in ("rooms", "waiting_s", "sockets")] == [12, 90, 13]
+    assert found["matcher"] == {"name": "groups", "groups": ["a", "b"], "patience": 60}
+    assert found["limits"]["waiting_s"] == 90
+    assert "waiting_s = 90.0  # by the study" in run(*words, "--print-config").output
+    assert printed(*words, "--config", file, "--matcher", "latency")["matcher"] == "latency"
+    again = tmp_path / "again.toml"
+    again.write_text(run(*words, "--config", file, "--print-config").output)
+    assert printed("relay", "--config", str(again)) == printed(*words, "--config", file)
+
+
+def test_the_matcher_and_the_limits_of_a_call_are_those_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever says them."""
+    from pycore.cli import serving
+
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(serving, "create_app", lambda **options: made.append(options) or sys.exit(9))
+    (tmp_path / "mine.py").write_text("class Mine:\n    def match(self, waiting, seats, now):\n        return []\n")
+    study = tmp_path / "study.json"
+    study.write_text(json.dumps({**STUDY, "matcher": "mine.py:Mine"}))
+    file = configured(tmp_path, "[matcher]\nname = 'latency'\npatience = 5")
+    words = ["relay", "--port", "0", "--database", f"sqlite:///{tmp_path / 'x.db'}"]
+    for more in (["--settings", str(study)], ["--settings", str(study), "--config", file, "--limit", "rooms=7"]):
+        assert run(*words, *more).exit_code == 9
+    assert made[0]["recruiting"] == {"matcher": f"{tmp_path / 'mine.py'}:Mine"}
+    assert made[1]["recruiting"] == {"matcher": {"name": "latency", "patience": 5}}
+    assert [(each["limits"].rooms, each["limits"].waiting_s) for each in made] == [(11, 90.0), (7, 90.0)]
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        ({"limits": {"roms": 1}}, "limits.roms: there is no such limit; did you mean 'rooms'?"),
+        ({"limits": {"rooms": 1.5}}, "limits.rooms is 1.5; it must be a whole number"),
+        ({"limits": 3}, "limits is 3; it must have limits by name"),
+        ({"limit": {}}, "did you mean 'limits'?"),
+        ({"matcher": {"name": "latency", "bund": 1}}, "did you mean 'bound'?"),
+        ({"matcher": ["latency"]}, "matcher is ['latency']"),
+    ],
+)
+def test_a_mistake_in_a_study_is_named_by_check(tmp_path: Path, study: dict[str, Any], message: str) -> None:
+    """With the other checks, and status 1; a start says the same, with status 2."""
+    file = tmp_path / "study.json"
+    file.write_text(json.dumps(study))
+    words = ["relay", "--settings", str(file), "--port", "0", "--database", f"sqlite:///{tmp_path / 'x.db'}"]
+    for more, status in ((["--check"], 1), ([], 2)):
+        result = run(*words, *more)
+        assert (result.exit_code, message in result.output) == (status, True), result.output
 
 
 # --check
