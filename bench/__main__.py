@@ -64,7 +64,11 @@ def main() -> int:
     if options.cluster:
         from bench import cluster
 
-        return report(cluster.measure(), options.json)
+        rows = cluster.measure()
+        if options.write:
+            document.write_relay(rows)
+            say(f"written into {document.FILE.name}")
+        return report(rows, options.json)
     if options.write and (options.against or (options.page and only)):
         top.error("--write is for one version, and with --page for all of its figures")
     if options.mesh and (options.page or options.against or only):

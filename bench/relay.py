@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -150,13 +150,18 @@ def carries(where: Path, games: int, *words: str) -> bool:
 
 def capacity(where: Path = ROOT, *words: str) -> int:
     """The largest number of games that a relay carries."""
+    return largest(lambda games: carries(where, games, *words))
+
+
+def largest(carried: Callable[[int], bool], narrowed: float = NARROWED) -> int:
+    """The largest number of games that is carried, up to `MOST`."""
     good, games = 0, 2 * FIRST
-    while games <= MOST and carries(where, games, *words):
+    while games <= MOST and carried(games):
         good, games = games, round(games * STEP)
     bad = games
-    while bad / max(good, 1) > NARROWED and bad - good > 1:
+    while bad / max(good, 1) > narrowed and bad - good > 1:
         games = (good + bad) // 2
-        if carries(where, games, *words):
+        if carried(games):
             good = games
         else:
             bad = games

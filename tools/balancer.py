@@ -149,6 +149,13 @@ class Server:
         """Where participants come."""
         return self.balancer.url
 
+    def renew(self) -> None:
+        """All relays end, and begin again: what was played is gone from their memory."""
+        for relay in self.relays:
+            relay.end(signal.SIGTERM)
+        for relay in self.relays:
+            relay.start()
+
     def owner(self) -> Process:
         """The one whose games are played; there must be one."""
         (found,) = [relay for relay in self.relays if relay.running and relay.playing()]
