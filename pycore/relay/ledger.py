@@ -25,6 +25,8 @@ AGAIN_S: Final = 0.5
 """Until the next attempt after one that failed, twice as long after each further one,"""
 LONGEST_S: Final = 10.0
 """up to this."""
+PATIENCE_S: Final = 2.0
+"""What somebody waits for who must not be told before it is written; then it is told, since games need no database."""
 END_S: Final = 3.0
 """What a process that ends takes for this at most: a database that hangs does not keep it up."""
 
@@ -36,6 +38,8 @@ class Ledger:
         self._store = store
         self._most = 2 * limits.rooms
         self._due: OrderedDict[str, Room] = OrderedDict()
+        self._asked: dict[str, list[asyncio.Future[None]]] = {}
+        """Those who wait until a game is written, by its id."""
         self._woken = asyncio.Event()
         self._writing = 0
         self.elsewhere: Elsewhere | None = None
@@ -55,6 +59,16 @@ class Ledger:
             log.error("game %s was not written down: %d others wait for the database", game_id, self._most)
         if self._due:
             self._woken.set()
+
+    async def settled(self, room: Room) -> None:
+        """Return when a game is written down as it is now, or the database does not do it in time."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(room.game_id, []).append(written)
+        self.note([room])
+        try:
+            await asyncio.wait_for(written, PATIENCE_S)
+        except TimeoutError:
+            log.error("game %s was not written down within %g s; it goes on", room.game_id, PATIENCE_S)
 
     async def run(self) -> None:
         """Write for as long as nobody cancels it."""
@@ -86,6 +100,7 @@ class Ledger:
         """The game that waits longest; whether that went well. If not, it waits behind the others."""
         game_id, room = self._due.popitem(last=False)
         self._writing += 1
+        asked = self._asked.pop(game_id, [])
         try:
             row = game_row(room) | ending(room, game_id in stopped)
             fence = None if self.elsewhere is None else self.elsewhere.fence(game_id)
@@ -96,6 +111,7 @@ class Ledger:
                 self.elsewhere.fenced(game_id)
         except StoreFailed as error:
             self._due.setdefault(game_id, room)
+            self._asked[game_id] = asked + self._asked.get(game_id, [])
             log.error("game %s could not be written down: %s", game_id, error)
             return False
         except asyncio.CancelledError:
@@ -106,4 +122,7 @@ class Ledger:
             log.exception("game %s cannot be written down", game_id)
         finally:
             self._writing -= 1
+        for waits in asked:
+            if not waits.done():
+                waits.set_result(None)
         return True

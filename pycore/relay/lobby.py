@@ -209,6 +209,14 @@ class Lobby:
         person = person_of(subject, digest(session or ""))
         return None if self.sent_on.of(person) else person
 
+    def promise(self, sid: str, session: str | None, wish: Join) -> Room | None:
+        """Somebody is about to join: the room that is to be written down first (`Games.promise`)."""
+        connection = self._connections.get(sid)
+        if connection is None:
+            return None
+        subject = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
+        return self.games.promise(digest(session or ""), connection.page, subject)
+
     def action(self, sid: str, payload: Any, now: float, wall: float) -> list[Outgoing]:
         """An input over the fallback path."""
         connection = self._take(sid, "inputs", now)

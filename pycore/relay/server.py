@@ -312,6 +312,9 @@ class RelayServer:
             there = await self.elsewhere.joins(sid, session, payload, wish.game_id is not None)
             if there is not None:
                 return there
+        if (room := self.lobby.promise(sid, session, wish)) is not None:
+            async with self.recall.deciding(sid):
+                await self.ledger.settled(room)
         reply, out = self.lobby.join(sid, payload, time.monotonic(), time.time())
         self.put(out)
         self.note_games()

@@ -70,6 +70,20 @@ class Games:
                 return room, seat
         return None
 
+    def promise(self, session: str, page: str | None, subject: str | None) -> Room | None:
+        """A page is about to ask for the seat of its session (digests both) or subject, as another load than the one
+        that had it: the number that it will be given is promised. The room, which is to be written down before that is
+        done; None: none is new."""
+        place = self.place(session)
+        if place is not None and page in (None, place[1].page):
+            return None
+        room, seat = place or self.of_subject(subject, session) or (None, None)
+        if room is None or seat is None or not room.return_within or seat.promised > seat.loads:
+            return None
+        seat.promised = seat.loads + 1
+        room.note_change()
+        return room
+
     def give(self, seat: Seat, session: str) -> None:
         """A seat is another session's from now on, by its digest; what the one before still stores is taken."""
         place = self._live.pop(seat.session)

@@ -69,6 +69,8 @@ class Seat:
     """By what the load of its page is known that has it, a digest: the same one connects again, another one returns."""
     loads: int = 0
     """How often its page was loaded again in this game."""
+    promised: int = 0
+    """The highest number of a load that its page may have been given: it is written down before a page is told."""
     absent_since: float | None = None
     announced: bool = False
     """The others were told that it is away."""

@@ -62,7 +62,7 @@ def seat_rows(room: Room) -> list[Row]:
     return [
         {
             "game_id": room.game_id, "player": str(seat.player), "session": seat.session, "page": seat.page,
-            "loads": seat.loads, "gone": json.dumps(seat.farewell) if seat.gone else None,
+            "loads": max(seat.loads, seat.promised), "gone": json.dumps(seat.farewell) if seat.gone else None,
             "waited_s": round(seat.waited_s, 3), "outcome": seat.outcome,
         }
         for seat in room.seats

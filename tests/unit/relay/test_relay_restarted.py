@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from relay_support import Client, Relay, action, running
 
-from pycore.relay import recall
+from pycore.relay import ledger, recall
 from pycore.relay.ledger import Ledger
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
@@ -187,6 +187,48 @@ def test_while_the_database_does_not_answer_a_page_connects_and_has_its_seat_whe
 
     with running(tmp_path, settings=SETTINGS) as relay:
         asyncio.run(comes(relay))
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_page_that_returns_has_its_number_when_that_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: bool
+) -> None:
+    """Not before, and after a time also where the database does not write: games go on without one."""
+    monkeypatch.setattr(ledger, "PATIENCE_S", 30.0 if writes else 0.3)
+
+    async def go(relay: Relay) -> None:
+        await starts(relay)
+        put, asked, gate = relay.app.store.put_game, asyncio.Event(), asyncio.Event()
+        here = asyncio.get_running_loop()
+        told: list[int] = []
+
+        async def held(row: Any, of: Any = (), fence: Any = None) -> None:
+            told.append(max(seat["loads"] for seat in of))
+            if len(told) == 1:
+                here.call_soon_threadsafe(asked.set)
+            while not gate.is_set():
+                await asyncio.sleep(0.005)
+            await put(row, of, fence)
+
+        monkeypatch.setattr(relay.app.store, "put_game", held)
+        again = await page(relay, 1, "second")
+        joining = here.create_task(again.call("join_game", {}))
+        await asyncio.wait_for(asked.wait(), 5.0)
+        assert told == [1]
+        if writes:
+            other = await page(relay, 0)
+            assert (await other.call("pycore_ping", {}))["status"] == "ok"
+            assert again.events == []
+            assert not joining.done()
+            gate.set()
+        assert (await joining)["state"] == "restored"
+        assert (await again.get("pyodide_game_ready"))["load"] == 1
+        gate.set()
+        for client in (again, *([other] if writes else [])):
+            await client.close()
+
+    with running(tmp_path, settings=SETTINGS) as relay:
+        asyncio.run(go(relay))
 
 
 def test_a_socket_that_is_gone_before_the_database_answers_holds_no_seat(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from relay_support import action
 
 from pycore.relay import Limits
 from pycore.relay.fields import Refused
+from pycore.relay.games.payloads import Join
 from pycore.relay.games.seats import digest
 from pycore.relay.games.uploads import WHOLE, Store
 from pycore.relay.lobby import Lobby
@@ -187,6 +188,24 @@ def test_a_page_that_was_loaded_again_meanwhile_comes_back_when_it_joins(server:
     assert said(server.connect(1, 31.0, page="second", sid="s1b"), "s1b")[0] == ("session_restored", 1)
     server.connect(1, 32.0, page="third", sid="s1c")
     _, out = server.lobby.join("s1c", {"game_id": game}, 32.0, 32.0)
+    assert next(item.data["load"] for item in out if item.event == "pyodide_game_ready") == 2
+
+
+def test_no_two_loads_of_a_page_have_one_number_though_the_process_is_killed_between_them(server: Processes) -> None:
+    """What is promised is written before it is given; what was given and not written is given to nobody."""
+    game = server.game()
+    server.connect(1, 20.0, page="second", sid="s1b")
+    room = server.lobby.promise("s1b", "session 1", Join(None, None))
+    assert room is not None
+    server.write()
+    assert server.lobby.promise("s1b", "session 1", Join(None, None)) is None, "it is promised already"
+    _, out = server.lobby.join("s1b", {"game_id": game}, 20.0, 20.0)
+    assert next(item.data["load"] for item in out if item.event == "pyodide_game_ready") == 1
+    assert server.lobby.promise("s0", "session 0", Join(None, None)) is None, "it is the one that has the seat"
+    # The process is killed before it has written that.
+    server.start()
+    server.connect(1, 21.0, page="third", sid="s1c")
+    _, out = server.lobby.join("s1c", {"game_id": game}, 21.0, 21.0)
     assert next(item.data["load"] for item in out if item.event == "pyodide_game_ready") == 2
 
 
