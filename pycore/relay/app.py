@@ -42,6 +42,7 @@ from pycore.relay.settings import check_settings
 from pycore.relay.static.files import SiteFiles
 from pycore.relay.storage.store import DataStore
 from pycore.relay.together import Together
+from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.polling import Polling
 from pycore.relay.turn import Turn
 from pycore.relay.watching import Watching
@@ -64,10 +65,25 @@ class RelayApp:
         self.store = relay.store
         self._http = http
         self._polling = Polling(relay.limits)
+        self.addresses = Addresses(relay.limits)
+        """Whose connections are how many, and which proxies are believed about that."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Socket.io's path to socket.io, everything else to HTTP."""
-        if scope["type"] != "lifespan" and (scope["path"] + "/").startswith("/socket.io/"):
+        """Socket.io's path to socket.io, everything else to HTTP; nothing for an address that has too much."""
+        if scope["type"] == "lifespan":
+            await self._http(scope, receive, send)
+            return
+        address = (scope.get("client") or ("",))[0]
+        if not self.addresses.asks(address):
+            await refuse(scope, send)
+            return
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self.addresses.answered(address)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (scope["path"] + "/").startswith("/socket.io/"):
 
             async def heard() -> MutableMapping[str, Any]:
                 message = await receive()
@@ -92,6 +108,16 @@ class RelayApp:
                 del scope, receive, send
         else:
             await self._http(scope, receive, send)
+
+
+async def refuse(scope: Scope, send: Send) -> None:
+    """Too many of this address are there."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
+    await send({"type": "http.response.start", "status": 429, "headers": headers})
+    await send({"type": "http.response.body", "body": b"too many connections of this address; try again\n"})
 
 
 def size_of(message: MutableMapping[str, Any]) -> int:

@@ -121,6 +121,13 @@ class Limits:
     """Connections a second, of everybody together: each costs a millisecond until it is a socket,"""
     connect_burst: float = 1000.0
     """and after a restart all pages come at once. What is beyond is closed unread, and its page tries again."""
+    address_connections: int = 400
+    """Connections of one address, which may be a laboratory's: of fifty people with a socket each, and six connections
+    by which their browsers load the page. 0: not bounded."""
+    address_rate: float = 60.0
+    """New connections of one address a second,"""
+    address_burst: float = 600.0
+    """and at once. A rate of 0: not bounded."""
     silent_s: float = 20.0
     """How long a connection may say nothing before it is a socket: a phone's handshake takes seconds."""
     busy_s: float = 0.03

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 from pycore.errors import UsageError
 from pycore.relay.app import RelayApp, metrics_app
@@ -69,8 +70,8 @@ def server(app: RelayApp, *, log_level: str = "warning", drain_s: float = 0.0) -
         )  # fmt: skip
     options: dict[str, Any] = {
         # wsproto comes with python-engineio; nothing else has to be installed.
-        "ws": websocket_protocol(limits),
-        "http": http_protocol(connections, limits),
+        "ws": websocket_protocol(limits, app.addresses),
+        "http": http_protocol(connections, limits, app.addresses),
         "ws_max_size": limits.message_bytes,
         "ws_ping_interval": WS_PING_INTERVAL_S,
         "ws_ping_timeout": WS_PING_TIMEOUT_S,
@@ -84,7 +85,10 @@ def server(app: RelayApp, *, log_level: str = "warning", drain_s: float = 0.0) -
         # Pages keep their sockets open for good; the end must not wait for them.
         "timeout_graceful_shutdown": 2,
     }
-    return Server(uvicorn.Config(app, **options), app.relay, drain_s)
+    config = uvicorn.Config(app, **options)
+    proxies = _TrustedHosts(config.forwarded_allow_ips)
+    app.addresses.trust(proxies.__contains__, everybody=proxies.always_trust)
+    return Server(config, app.relay, drain_s)
 
 
 class Beside(uvicorn.Server):

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 
 from pycore.relay.limits import Limits, TokenBucket
+from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.frames import Closed, Frames, client_frame, closing_frame, ends_with_closing, text_frame
 from pycore.relay.transport.guard import Guard
 
@@ -58,6 +59,7 @@ class WebSocket(WSProtocol):
     """One connection. `line` is set as soon as there is one."""
 
     limits: Limits
+    addresses: Addresses
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -82,6 +84,10 @@ class WebSocket(WSProtocol):
         if raw is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.addresses.gone(self.transport)
+        super().connection_lost(exc)
 
     async def run_asgi(self) -> None:
         self.scope[END] = self  # type: ignore[typeddict-unknown-key]
@@ -243,6 +249,6 @@ class WebSocket(WSProtocol):
         asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 
-def websocket_protocol(limits: Limits) -> type[WebSocket]:
+def websocket_protocol(limits: Limits, addresses: Addresses) -> type[WebSocket]:
     """The protocol class for a relay with these limits."""
-    return type("LimitedWebSocket", (WebSocket,), {"limits": limits})
+    return type("LimitedWebSocket", (WebSocket,), {"limits": limits, "addresses": addresses})
