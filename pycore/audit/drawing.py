@@ -9,7 +9,7 @@ from pycore.audit.comparison import Frame, fields_that_differ, rows_that_differ
 from pycore.audit.findings import Finding
 from pycore.audit.objects import oddities
 from pycore.envs import ParallelEnvAdapter
-from pycore.envs.pictures import undrawable
+from pycore.envs.pictures import in_page_terms, undrawable
 from pycore.values.results import results_text
 
 __all__ = ["findings_of_drawing"]
@@ -34,7 +34,7 @@ def findings_of_drawing(
         if without.frame % PICTURES == 0:
             before = adapter.canonical(adapter.save())
             shown = adapter.drawn()
-            if isinstance(shown, (list, tuple)):
+            if isinstance(shown, (list, tuple)) and in_page_terms(shown) is None:
                 odd |= dict.fromkeys(oddities(shown))
             after = adapter.canonical(adapter.save())
             adapter.resume()

@@ -18,18 +18,18 @@ __all__ = ["EVERY", "FIELDS", "oddities"]
 EVERY: Final = ("uuid", "object_type", "depth", "permanent", "tween")
 """What every object may have."""
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "rectangle": ("x", "y", "w", "h", "radius", "color", "stroke", "width"),
-    "circle": ("x", "y", "radius", "color", "stroke", "width"),
-    "line": ("points", "color", "width"),
-    "polygon": ("points", "color", "stroke", "width"),
-    "text": ("text", "x", "y", "size", "color", "align"),
-    "sprite": ("src", "x", "y", "w", "h", "color"),
+    "rectangle": ("x", "y", "w", "h", "radius", "color", "stroke", "width", "edges"),
+    "circle": ("x", "y", "radius", "color", "stroke", "width", "edges"),
+    "line": ("points", "color", "width", "edges"),
+    "polygon": ("points", "color", "stroke", "width", "edges"),
+    "text": ("text", "x", "y", "size", "color", "align", "font", "weight", "hangs"),
+    "sprite": ("src", "image", "frame", "angle", "x", "y", "w", "h", "color"),
     PIXELS: ("columns", "rows", "channels", PIXELS, "x", "y", "w", "h"),
 }
 """What each type may have beside it."""
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "rectangle": ("w", "h"), "circle": ("radius",), "line": ("points",), "polygon": ("points",), "text": ("text",),
-    "sprite": ("src", "w", "h"), PIXELS: ("columns", "rows", PIXELS),
+    "sprite": ("w", "h"), PIXELS: ("columns", "rows", PIXELS),
 }  # fmt: skip
 """Without these, nothing of it is seen."""
 FILLED: Final = ("rectangle", "circle", "polygon")
@@ -78,6 +78,8 @@ def _of_fields(item: Mapping[str, Any], kind: str) -> Iterator[str]:
             yield f"has {value!r:.40} as its {field}, which must be a number"
     if absent := [field for field in NEEDED[kind] if item.get(field) is None]:
         yield f"has no {absent[0]}, so it is not seen"
+    if kind == "sprite" and item.get("src") is None and item.get("image") is None:
+        yield "has neither src nor image, so it is not seen"
     if kind in FILLED and not item.get("color") and not item.get("stroke"):
         yield "has neither color nor stroke, so it is not seen"
     if kind != PIXELS and (why := unspelt(dict(item))) is not None:

@@ -49,7 +49,9 @@ class Pictures:
             return ""
         reset, self._is_new = self._is_new, False
         if reset:
-            objects = [*self._permanent, *[item for item in objects if not _is_permanent(item)]]
+            # What lasts may have changed since, where only changes are given.
+            given = {item.get("uuid") for item in objects if type(item) is dict}
+            objects = [*[item for item in self._permanent if item.get("uuid") not in given], *objects]
         self._pixels = []
         if any(type(item) is dict and PIXELS in item for item in objects):
             objects = [self._without_pixels(item) for item in objects]

@@ -1,7 +1,9 @@
 """What an environment's render() gave, as objects to draw.
 
 A page draws lists of objects. An array of pixels, or a surface of pygame, becomes the only object of such a list. What
-is neither is said on the screen, in the place of a picture, and so is an object that JSON cannot spell.
+is neither is said on the screen, in the place of a picture, and so is an object that JSON cannot spell. What an
+environment draws for the interactive_gym page, in that page's terms, is drawn as there: its objects are marked, and the
+page puts them into its own.
 """
 
 from __future__ import annotations
@@ -11,14 +13,41 @@ from typing import Any, Final
 
 from pycore.values.json import page_json
 
-__all__ = ["PIXELS", "drawable", "picture_json", "undrawable", "unspelt"]
+__all__ = ["PIXELS", "drawable", "in_page_terms", "picture_json", "undrawable", "unspelt"]
 
 PIXELS: Final = "pixels"
 """The type of an object that is a picture; and its field with the bytes, row by row, `channels` to a pixel."""
 
+TERMS: Final = "interactive_gym"
+"""The mark of an object in that page's terms."""
+SURFACE: Final = "game_state_objects"
+"""Where the dictionary of that page's `Surface` has its objects; its `removed` names lasting ones that are gone."""
+MARKS: Final = frozenset(("image_name", "tween_duration", "stroke_color", "stroke_width", "fill_above", "fill_below"))
+"""Fields that objects have there alone."""
+
+
+def in_page_terms(shown: Any) -> list[Any] | None:
+    """The objects of what is in the interactive_gym page's terms, marked; None of anything else.
+
+    That is the dictionary of its `Surface`, or a list whose first object is a `rect` or has a field of `MARKS`.
+    """
+    if isinstance(shown, dict) and SURFACE in shown:
+        removed = [{"uuid": name, "object_type": "removed"} for name in shown.get("removed") or ()]
+        return [*removed, *map(_marked, shown[SURFACE] or ())]
+    if isinstance(shown, (list, tuple)) and shown and isinstance(first := shown[0], dict):
+        if first.get("object_type") == "rect" or not MARKS.isdisjoint(first):
+            return list(map(_marked, shown))
+    return None
+
+
+def _marked(item: Any) -> Any:
+    return {**item, "terms": TERMS} if isinstance(item, dict) else item
+
 
 def drawable(shown: Any) -> list[Any] | None:
     """The objects, None where there are none; of what is no picture one text that says so."""
+    if shown is not None and (marked := in_page_terms(shown)) is not None:
+        return marked
     if shown is None or type(shown) is list:
         return shown
     if isinstance(shown, (list, tuple)):
@@ -33,7 +62,7 @@ def drawable(shown: Any) -> list[Any] | None:
 
 def undrawable(shown: Any) -> str | None:
     """Why a page cannot draw what `render()` returned, as "an array of float64 …"; None if it can."""
-    if shown is None or isinstance(shown, (list, tuple)):
+    if shown is None or isinstance(shown, (list, tuple)) or in_page_terms(shown) is not None:
         return None
     shape = getattr(shown, "shape", None)
     if isinstance(shape, tuple) and hasattr(shown, "tobytes"):

@@ -15,6 +15,7 @@ from pycore.install.wheel import compiled_wheel, core_wheel
 from pycore.relay.static.compressed import GAME, compress
 from pycore.site import pages
 from pycore.site.failing import SiteFailed
+from pycore.site.images import images_of
 from pycore.site.packages import plan
 from pycore.site.policies import policies_of
 from pycore.site.pyodide import Pyodide, put, pyodide_of
@@ -54,6 +55,7 @@ def build(
     source = pyodide_of(pyodide)
     policies = policies_of(study.settings, game)
     sources = sources_of(game, [*more, *policies.files]) if game is not None else None
+    images = images_of(study.assets_to_preload)
     loaded = plan([*study.packages, *packages], source, wheels)
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
     shutil.rmtree(half, ignore_errors=True)
@@ -71,6 +73,9 @@ def build(
                 target = half / GAME / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
+        for name, path in images.files.items():
+            (half / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, half / name)
         scripts = policies.scripts.values()
         files = [name for name in sources.files if name not in scripts] if sources is not None else []
         manifest: dict[str, Any] = {
@@ -99,6 +104,10 @@ def build(
             manifest["action_names"] = study.action_names
         if study.smooth_corrections is not None:
             manifest["smooth_corrections"] = study.smooth_corrections
+        if images.manifest:
+            manifest["images"] = images.manifest
+        if study.world is not None:
+            manifest["world"] = list(study.world)
         if study.winner is not None:
             manifest["winner"] = study.winner
         if study.ice_servers:

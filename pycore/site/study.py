@@ -17,12 +17,13 @@ from pycore.relay.matching import beside
 from pycore.relay.people.recruiting import RECRUITING, Recruiting
 from pycore.relay.settings import read_settings
 from pycore.settings import MAX_SEATS, Settings
+from pycore.site.images import placed
 from pycore.site.keys import singles
 from pycore.site.wording import USUAL, worded
 
 PAGE: Final = (
     "title", "intro", "action_mapping", "action_names", "packages", "players", "ice_servers", "language", "texts",
-    "view", "winner", "smooth_corrections",
+    "view", "winner", "smooth_corrections", "assets_to_preload", "world",
 )  # fmt: skip
 """The names in a study's file that are no settings of a session."""
 LIMITS: Final = "limits"
@@ -57,6 +58,10 @@ class Study(NamedTuple):
     """What the page shows: to a `participant` the game alone, to a `developer` connections and rollbacks, too."""
     smooth_corrections: float | None = None
     """Seconds within which what a rollback has corrected is seen in full, 0 to 1; None: the page's own, 0.1."""
+    assets_to_preload: tuple[dict[str, Any], ...] = ()
+    """The pictures that sprites show (`pycore.site.images`)."""
+    world: tuple[float, float] | None = None
+    """Width and height of the picture, in the units of its objects; None: 600 and 400."""
     recruiting: dict[str, Any] = {}  # noqa: RUF012
     """How people are paired, and where they go afterwards (`pycore.relay.people.recruiting`), as it was given."""
     limits: dict[str, float] = {}  # noqa: RUF012
@@ -94,6 +99,14 @@ class Study(NamedTuple):
         _be(smooth is None or (type(smooth) in (int, float) and 0 <= smooth <= 1), "smooth_corrections", page,
             "seconds, from 0 (a correction is seen at once) to 1")  # fmt: skip
         _be(page.get("winner") in (None, *WINNERS), "winner", page, "'most', 'least' or 'none'")
+        assets = page.get("assets_to_preload", ())
+        _be(isinstance(assets, (list, tuple)) and all(isinstance(spec, Mapping) for spec in assets),
+            "assets_to_preload", page,
+            'a list, as [{"object_type": "img_spec", "name": "ball", "img_path": "ball.png"}]')  # fmt: skip
+        world = page.get("world")
+        _be(world is None or (isinstance(world, (list, tuple)) and len(world) == 2
+            and all(type(side) in (int, float) and 0 < side < 1e5 for side in world)), "world", page,
+            "a width and a height, as [600, 400]")  # fmt: skip
         recruiting = {name: values[name] for name in RECRUITING if name in values}
         return cls(
             settings={name: value for name, value in values.items() if name not in (*PAGE, *SERVER)},
@@ -109,6 +122,8 @@ class Study(NamedTuple):
             view=page.get("view", VIEWS[0]),
             smooth_corrections=smooth,
             winner=page.get("winner"),
+            assets_to_preload=tuple(map(dict, assets)),
+            world=None if world is None else (world[0], world[1]),
             recruiting=recruiting,
             limits=limits_of("limits.", values.get(LIMITS, {})),
         )
@@ -124,7 +139,10 @@ class Study(NamedTuple):
         if "matcher" in study.recruiting:
             study.recruiting["matcher"] = beside(file.parent, study.recruiting["matcher"])
         Recruiting.of(study.recruiting)
-        return study._replace(packages=tuple(_beside(file, package) for package in study.packages))
+        return study._replace(
+            packages=tuple(_beside(file, package) for package in study.packages),
+            assets_to_preload=placed(study.assets_to_preload, file.parent),
+        )
 
 
 def _beside(file: Path, package: str) -> str:

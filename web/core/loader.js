@@ -40,6 +40,8 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
  * @property {Record<string, string>} [action_names] what the keys of it do
  * @property {'most' | 'least' | 'none'} [winner] whose points win
  * @property {number} [smooth_corrections] s within which a correction is seen in full
+ * @property {[number, number]} [world] width and height of the picture
+ * @property {Record<string, {src: string}>} [images] what sprites show, by name (demo/sprites.js)
  * @property {unknown[]} [ice_servers]
  * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  * @property {Record<string, string>} [page_policies] by player, the modules of those that one page computes

@@ -15,6 +15,7 @@ import { saveUnsent } from './ending.js';
 import { DEFAULT_MAPPING } from './keys.js';
 import { askBeforeLeaving } from './leaving.js';
 import * as screens from './screens.js';
+import { preload } from './sprites.js';
 import { page, report, status, tellServer } from './status.js';
 import { Outbox } from './storage.js';
 import { Visit } from './visit.js';
@@ -58,6 +59,9 @@ async function main() {
   const { title, intro, action_mapping: mapping = DEFAULT_MAPPING, action_names: names } = loaded.manifest;
   screens.setTexts(title, intro);
   screens.showKeys(mapping, names);
+  preload(loaded.manifest.images ?? {});
+  const { world: [width, height] = [3, 2] } = loaded.manifest;
+  document.documentElement.style.setProperty('--aspect', String(width / height));
 
   const outbox = await opening;
   visit = new Visit(loaded, connected, outbox, sessionId, comeback);

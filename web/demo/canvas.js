@@ -7,22 +7,14 @@
 import { guard } from '../core/errors.js';
 import { DRAWING } from './handed.js';
 import { Picture } from './picture.js';
+import { drawSprite, image, preload } from './sprites.js';
 
 /** @typedef {import('./picture.js').GameObject} GameObject */
 
-/** @type {Map<string, HTMLImageElement>} */
-const images = new Map();
-
-/** @param {string} src */
-function image(src) {
-  let found = images.get(src);
-  if (!found) {
-    found = new Image();
-    found.src = src;
-    images.set(src, found);
-  }
-  return found;
-}
+/** From one line of a text to the next, as a share of its size. */
+const LINE = 1.2;
+/** What the interactive_gym page's renderer measures a font by. */
+const MEASURED = '|MÉqgy';
 
 /** Pictures of pixels as they were drawn last. @type {Map<string, {object: GameObject, canvas: HTMLCanvasElement}>} */
 const rasters = new Map();
@@ -61,9 +53,25 @@ function fillAndStroke(context, object) {
   }
   if (object.stroke) {
     context.strokeStyle = object.stroke;
+    context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';
     context.lineWidth = object.width ?? 2;
     context.stroke();
   }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {GameObject} object @param {number} x @param {number} y */
+function write(context, object, x, y) {
+  const size = object.size ?? 16;
+  context.font = `${object.weight ?? 600} ${size}px ${object.font ?? 'system-ui'}, sans-serif`;
+  context.textAlign = object.align ?? 'left';
+  context.fillStyle = object.color ?? '#000000';
+  let [first, between] = [y, size * LINE];
+  if (object.hangs) {
+    context.textBaseline = 'alphabetic';
+    const { actualBoundingBoxAscent: above, actualBoundingBoxDescent: below } = context.measureText(MEASURED);
+    [first, between] = [y + above, above + below];
+  } else context.textBaseline = 'middle';
+  (object.text ?? '').split('\n').forEach((line, number) => context.fillText(line, x, first + number * between));
 }
 
 /** @param {CanvasRenderingContext2D} context @param {[number, number][]} points */
@@ -76,8 +84,9 @@ function trace(context, points) {
  * @param {CanvasRenderingContext2D} context
  * @param {GameObject} object
  * @param {{width: number, height: number}} world
+ * @param {import('./sprites.js').Images} images
  */
-function draw(context, object, world) {
+function draw(context, object, world, images) {
   const { x = 0, y = 0, w = 0, h = 0, points = [] } = object;
   switch (object.object_type) {
     case 'rectangle':
@@ -94,8 +103,8 @@ function draw(context, object, world) {
       trace(context, points);
       context.strokeStyle = object.color ?? '#000000';
       context.lineWidth = object.width ?? 1;
-      context.lineCap = 'round';
-      context.lineJoin = 'round';
+      context.lineCap = object.edges === 'sharp' ? 'butt' : 'round';
+      context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';
       context.stroke();
       break;
     case 'polygon':
@@ -104,13 +113,13 @@ function draw(context, object, world) {
       fillAndStroke(context, object);
       break;
     case 'text':
-      context.font = `600 ${object.size ?? 16}px system-ui, sans-serif`;
-      context.textAlign = object.align ?? 'left';
-      context.textBaseline = 'middle';
-      context.fillStyle = object.color ?? '#000000';
-      context.fillText(object.text ?? '', x, y);
+      write(context, object, x, y);
       break;
     case 'sprite': {
+      if (object.image !== undefined) {
+        drawSprite(context, object, images);
+        break;
+      }
       const picture = object.src ? image(object.src) : null;
       if (picture?.complete && picture.naturalWidth > 0) context.drawImage(picture, x, y, w, h);
       else if (object.color) {
@@ -163,10 +172,11 @@ export class Renderer {
   /**
    * @param {HTMLCanvasElement} canvas its box is given by CSS
    * @param {import('../core/errors.js').Report} report
-   * @param {{width?: number, height?: number, smooth?: boolean, corrections?: number | undefined}} [world] `smooth`: whether
-   *   anything glides; `corrections`: s within which a correction is seen in full
+   * @param {{world?: [number, number] | undefined, smooth?: boolean, corrections?: number | undefined, images?: import('./sprites.js').Images | undefined}} [study]
+   *   `world`: its width and height; `smooth`: whether anything glides; `corrections`: s within which a correction is seen in
+   *   full; `images`: those that sprites name
    */
-  constructor(canvas, report, { width = 600, height = 400, smooth = true, corrections = DRAWING.corrections_s } = {}) {
+  constructor(canvas, report, { world: [width, height] = [600, 400], smooth = true, corrections = DRAWING.corrections_s, images = {} } = {}) {
     gpu ??= hasGpu(document.createElement('canvas'));
     const context = canvas.getContext('2d', { willReadFrequently: !gpu });
     if (context === null) throw new Error('the browser gives no 2d context');
@@ -175,7 +185,9 @@ export class Renderer {
     this.world = { width, height };
     this.smooth = smooth;
     this.corrections = corrections;
-    this.picture = new Picture(width);
+    this.images = images;
+    preload(images);
+    this.picture = new Picture(this.world);
     this.#context = context;
     this.paint = guard(report, 'canvas.paint', () => this.#paint());
     this.#observer = new ResizeObserver(guard(report, 'canvas.resize', () => {
@@ -226,7 +238,7 @@ export class Renderer {
       (width - this.world.width * scale) / 2, (height - this.world.height * scale) / 2);
     for (const object of objects) {
       try {
-        draw(context, object, this.world);
+        draw(context, object, this.world, this.images);
       } catch (error) {
         // One object that cannot be drawn must not hide the others; it is reported once, not 60 times a second.
         if (!this.#reported.has(object.uuid)) {

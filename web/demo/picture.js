@@ -2,12 +2,14 @@
 /**
  * What is to be drawn at which time, of the lists of objects that an environment's `render()` returns. Without the DOM.
  *
- * Permanent objects stay until they are replaced or the episode is reset; all others live for one picture.
+ * Permanent objects stay until they are replaced or removed or the episode is reset; all others live for one picture.
  * Presentation only: an object with `tween` glides from where it was last drawn to where it is, within the time of one
  * tick. What a rollback has corrected is drawn where it was on the screen, and what it is off goes to nothing within the
  * study's `smooth_corrections`, whatever else moves meanwhile: so a rollback does not look like a jump. What is drawn never
  * flows back into the game.
  */
+
+import { TERMS, filled, inOurTerms } from './terms.js';
 
 /** Farther than this part of the world's width within one picture is a jump (a new serve), not a movement. */
 const JUMP = 0.3;
@@ -17,7 +19,7 @@ const JUMP = 0.3;
  *
  * @typedef {object} GameObject
  * @property {string} uuid
- * @property {'rectangle' | 'circle' | 'line' | 'polygon' | 'text' | 'sprite' | 'pixels'} object_type
+ * @property {'rectangle' | 'circle' | 'line' | 'polygon' | 'text' | 'sprite' | 'pixels' | 'removed'} object_type
  * @property {number} [depth]
  * @property {boolean} [permanent]
  * @property {boolean} [tween]
@@ -33,7 +35,15 @@ const JUMP = 0.3;
  * @property {string} [stroke]
  * @property {string} [text]
  * @property {CanvasTextAlign} [align]
+ * @property {string} [font] of a text, as CSS names it
+ * @property {number} [weight] of a text
+ * @property {boolean} [hangs] whether `y` is the upper edge of a text, and not its middle
+ * @property {'sharp' | 'round'} [edges] of lines and outlines
  * @property {string} [src] of a sprite's picture
+ * @property {string} [image] the same by its name among those that the study preloads
+ * @property {string | number} [frame] which part of it
+ * @property {number} [angle] of a sprite around its upper left corner, degrees
+ * @property {string} [terms] whose terms these are, if they are not ours
  * @property {number} [columns] of a picture of pixels
  * @property {number} [rows]
  * @property {number} [channels] 3 or 4 bytes to a pixel
@@ -95,12 +105,13 @@ function distance(from, to) {
 
 /** What is to be drawn at which time. Without the DOM. */
 export class Picture {
-  /** @type {Map<string, GameObject>} */ #permanent = new Map();
+  /** @type {Map<string, Track>} */ #permanent = new Map();
   /** @type {Map<string, Track>} */ #moving = new Map();
 
-  /** @param {number} width of the world */
-  constructor(width) {
-    this.width = width;
+  /** @param {import('./terms.js').World} world */
+  constructor(world) {
+    this.world = world;
+    this.width = world.width;
   }
 
   /**
@@ -116,15 +127,27 @@ export class Picture {
     if (reset) this.#permanent.clear();
     /** @type {Map<string, Track>} */
     const moving = new Map();
-    for (const object of objects) {
-      if (object.permanent) {
-        this.#permanent.set(object.uuid, object);
+    for (const object of this.#ours(objects)) {
+      const { uuid } = object;
+      if (object.object_type === 'removed') {
+        this.#permanent.delete(uuid);
+        this.#permanent.delete(filled(uuid));
         continue;
       }
-      const last = reset ? undefined : this.#moving.get(object.uuid);
-      moving.set(object.uuid, this.#track(object, last, now, period, smooth));
+      const last = this.#permanent.get(uuid) ?? (reset ? undefined : this.#moving.get(uuid));
+      const track = this.#track(object, last, now, period, smooth);
+      if (object.permanent) this.#permanent.set(uuid, track);
+      else moving.set(uuid, track);
     }
     this.#moving = moving;
+  }
+
+  /** @param {GameObject[]} objects @returns {Iterable<GameObject>} */
+  *#ours(objects) {
+    for (const object of objects) {
+      if (object.terms === TERMS && object.object_type !== 'removed') yield* inOurTerms(object, this.world);
+      else yield object;
+    }
   }
 
   /** @param {GameObject} object @param {Track | undefined} last @param {number} now @param {number} period @param {number} smooth @returns {Track} */
@@ -161,11 +184,14 @@ export class Picture {
    * @returns {{objects: GameObject[], settled: boolean}} by depth; settled if nothing moves any more
    */
   at(now) {
-    const objects = [...this.#permanent.values()];
+    /** @type {GameObject[]} */
+    const objects = [];
     let settled = true;
-    for (const track of this.#moving.values()) {
-      if (track.until > now || (track.off?.until ?? 0) > now) settled = false;
-      objects.push(this.#at(track, now));
+    for (const tracks of [this.#permanent, this.#moving]) {
+      for (const track of tracks.values()) {
+        if (track.until > now || (track.off?.until ?? 0) > now) settled = false;
+        objects.push(this.#at(track, now));
+      }
     }
     objects.sort((a, b) => (a.depth ?? 0) - (b.depth ?? 0));
     return { objects, settled };

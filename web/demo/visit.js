@@ -230,7 +230,8 @@ export class Visit {
     const hud = this.#hud = new Hud(settings);
     const keys = new KeyState(this.mapping);
     this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping, this.loaded.manifest.action_names), report);
-    this.#renderer = new Renderer(screens.element('canvas'), report, { corrections: this.loaded.manifest.smooth_corrections });
+    const { smooth_corrections: corrections, images, world } = this.loaded.manifest;
+    this.#renderer = new Renderer(screens.element('canvas'), report, { corrections, images, world });
     try {
       const game = new PycoreGame({
         create: this.loaded.create,

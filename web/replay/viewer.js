@@ -49,7 +49,7 @@ const renderer = new Renderer(canvas, (where, error) => {
 /** Which shots brought permanent objects, or began anew: any picture has those that came before it. */
 const lasting = shots.flatMap(({ picture }, index) => {
   if (picture === null || typeof picture === 'string') return [];
-  const objects = picture.objects.filter((object) => object.permanent);
+  const objects = picture.objects.filter((object) => object.permanent || object.object_type === 'removed');
   return objects.length > 0 || picture.reset ? [{ index, objects, reset: picture.reset }] : [];
 });
 
@@ -61,7 +61,10 @@ function permanent(index) {
     if (each.index > index) break;
     if (each.reset) found.clear();
     decode(each.objects);
-    for (const object of each.objects) found.set(object.uuid, object);
+    for (const object of each.objects) {
+      if (object.object_type === 'removed') found.delete(object.uuid);
+      else found.set(object.uuid, object);
+    }
   }
   return [...found.values()];
 }

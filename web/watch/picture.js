@@ -11,10 +11,10 @@ export class Picture {
   #renderer;
   #root;
 
-  /** @param {HTMLElement} root the card's view @param {AbortSignal} ends @param {Wishes} wishes */
-  constructor(root, ends, wishes) {
+  /** @param {HTMLElement} root the card's view @param {AbortSignal} ends @param {Wishes} wishes @param {Pick<import('../core/loader.js').Manifest, 'images' | 'world'>} [study] */
+  constructor(root, ends, wishes, { images, world } = {}) {
     this.#root = root;
-    this.#renderer = new Renderer(this.#find('canvas'), (where, error) => console.warn(`[pycore] ${where}`, error), { smooth: false });
+    this.#renderer = new Renderer(this.#find('canvas'), (where, error) => console.warn(`[pycore] ${where}`, error), { smooth: false, images, world });
     /** @param {string} selector @param {string} type @param {() => void} then */
     const on = (selector, type, then) => this.#find(selector).addEventListener(type, then, { signal: ends });
     on('.slider', 'input', () => wishes.look(Number(this.#input('.slider').value)));

@@ -82,7 +82,7 @@ export class Spectator {
     this.#picture = new Picture(root, this.#view.signal, {
       look: (frame) => this.#look(frame), live: () => this.#live(), play: () => this.#toggle(),
       choose: (episode) => this.#choose(episode),
-    });
+    }, loaded.manifest);
     this.#picture.say('Waiting for rows…');
     this.#then = performance.now();
     this.#endTurns = takingTurns((now, until) => this.#turn(now, until));

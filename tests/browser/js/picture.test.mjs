@@ -10,7 +10,7 @@ const ball = (x, more = {}) => ({ uuid: 'ball', object_type: 'circle', x, y: 0, 
 const xs = (picture, now) => picture.at(now).objects.map(({ x }) => x);
 
 test('permanent objects stay until the reset, all others for one picture', () => {
-  const picture = new Picture(600);
+  const picture = new Picture({ width: 600, height: 400 });
   picture.take({ objects: [{ uuid: 'net', object_type: 'rectangle', x: 1, permanent: true, depth: 2 }, { uuid: 'a', object_type: 'circle', x: 2 }] }, 0, 1, 0);
   picture.take({ objects: [{ uuid: 'b', object_type: 'circle', x: 3 }] }, 1, 1, 0);
   assert.deepEqual(picture.at(2).objects.map(({ uuid }) => uuid), ['b', 'net']);
@@ -19,7 +19,7 @@ test('permanent objects stay until the reset, all others for one picture', () =>
 });
 
 test('what glides goes from where it was drawn to where it is, within one period', () => {
-  const picture = new Picture(600);
+  const picture = new Picture({ width: 600, height: 400 });
   picture.take({ objects: [ball(0)] }, 0, 1, 0);
   picture.take({ objects: [ball(100)] }, 1, 1, 0);
   assert.deepEqual([xs(picture, 1), xs(picture, 1.5), xs(picture, 2), xs(picture, 9)], [[0], [50], [100], [100]]);
@@ -30,7 +30,7 @@ test('what glides goes from where it was drawn to where it is, within one period
 const near = (found, wanted) => assert.ok(Math.abs(found - wanted) < 1e-6, `${found} is not ${wanted}`);
 
 test('what was corrected is drawn where it was on the screen, and is where it is when the time for that is over', () => {
-  const picture = new Picture(600);
+  const picture = new Picture({ width: 600, height: 400 });
   picture.take({ objects: [ball(0)] }, 0, 0.02, 0);
   picture.take({ objects: [ball(100)] }, 1, 0.02, 0.1);
   assert.deepEqual([xs(picture, 1), xs(picture, 1.1)], [[0], [100]]);
@@ -39,7 +39,7 @@ test('what was corrected is drawn where it was on the screen, and is where it is
 });
 
 test('a correction goes on being smoothed through the next pictures, beside all that moves', () => {
-  const picture = new Picture(600);
+  const picture = new Picture({ width: 600, height: 400 });
   const line = (x) => ({ uuid: 'l', object_type: 'line', points: [[x, 0], [x + 10, 5]] });
   for (const [x, now, smooth] of [[0, 0, 0], [60, 1, 0.1], [70, 1.02, 0], [80, 1.04, 0]]) {
     picture.take({ objects: [ball(x), line(x), ball(x, { uuid: 'steps', tween: false })] }, now, 0.02, smooth);
@@ -54,7 +54,7 @@ test('a correction goes on being smoothed through the next pictures, beside all 
 });
 
 test('a second correction begins from what is seen, and one across the field is seen at once', () => {
-  const picture = new Picture(600);
+  const picture = new Picture({ width: 600, height: 400 });
   picture.take({ objects: [ball(0)] }, 0, 0.02, 0);
   picture.take({ objects: [ball(100)] }, 1, 0.02, 0.1);
   picture.take({ objects: [ball(100)] }, 1.05, 0.02, 0.1);
@@ -67,7 +67,7 @@ test('a second correction begins from what is seen, and one across the field is 
 });
 
 test('what jumps across the field is not drawn in between, nor what does not glide', () => {
-  const picture = new Picture(600);
+  const picture = new Picture({ width: 600, height: 400 });
   picture.take({ objects: [ball(0), ball(0, { uuid: 'still', tween: false })] }, 0, 1, 0);
   picture.take({ objects: [ball(400), ball(100, { uuid: 'still', tween: false })] }, 1, 1, 0);
   assert.deepEqual(xs(picture, 1), [400, 100]);

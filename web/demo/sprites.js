@@ -1,0 +1,75 @@
+// @ts-check
+/** Pictures from files, and the parts of them that sprites show: by their place in a sheet, or by name in an atlas. */
+
+/**
+ * What a study preloads, by name: the file's address, and of a sheet the size of a frame, of an atlas its frames: x, y,
+ * width and height in the file, and, if what is empty around them was cut away, where they lie in what they were, x and y,
+ * and how large that was.
+ *
+ * @typedef {Record<string, {src: string, size?: [number, number], frames?: Record<string, number[]>, files?: Record<string, string>}>} Images
+ *   `files`: which file has which frame, where they are several
+ */
+
+/** @type {Map<string, HTMLImageElement>} */
+const loaded = new Map();
+
+/** @param {string} src @returns {HTMLImageElement} as far as it is there */
+export function image(src) {
+  let found = loaded.get(src);
+  if (!found) {
+    found = new Image();
+    found.src = src;
+    loaded.set(src, found);
+  }
+  return found;
+}
+
+/** Ask for all of them, so that they are there when they are to be seen. @param {Images} images */
+export function preload(images) {
+  for (const { src, files = {} } of Object.values(images)) for (const each of [src, ...Object.values(files)]) image(each);
+}
+
+/**
+ * Which part of a file a sprite shows.
+ *
+ * @param {Images[string]} of
+ * @param {string | number | undefined} frame
+ * @param {number} width of the file
+ * @param {number} height
+ * @returns {number[]} x, y, width, height, and the four of what was cut away
+ */
+export function partOf({ size, frames }, frame, width, height) {
+  if (frames !== undefined) {
+    // Without a frame, the first one: so the interactive_gym page has it.
+    const found = frame === undefined ? Object.values(frames)[0] : frames[frame];
+    if (found === undefined) throw new Error(`the atlas has no frame ${JSON.stringify(frame)}`);
+    return found;
+  }
+  if (size === undefined) return [0, 0, width, height];
+  const columns = Math.max(1, Math.floor(width / size[0]));
+  const number = Number(frame ?? 0);
+  return [(number % columns) * size[0], Math.floor(number / columns) * size[1], ...size];
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {import('./picture.js').GameObject} object with an `image`
+ * @param {Images} images
+ */
+export function drawSprite(context, object, images) {
+  const { x = 0, y = 0, w = 0, h = 0, angle = 0, image: name = '' } = object;
+  const of = images[name];
+  if (of === undefined) throw new Error(`the study preloads no image ${JSON.stringify(name)} (assets_to_preload in study.json)`);
+  const file = image(of.files?.[object.frame ?? ''] ?? of.src);
+  if (!file.complete || file.naturalWidth === 0) return;
+  const [left = 0, top = 0, width = 0, height = 0, dx = 0, dy = 0, whole = width, high = height] =
+    partOf(of, object.frame, file.naturalWidth, file.naturalHeight);
+  context.save();
+  context.translate(x, y);
+  context.rotate((angle * Math.PI) / 180);
+  context.scale(w / whole, h / high);
+  // What is drawn in pixels stays so.
+  context.imageSmoothingEnabled = false;
+  context.drawImage(file, left, top, width, height, dx, dy, width, height);
+  context.restore();
+}
