@@ -142,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--participant", action="store_true", help="what people wait for: --only participant")
     bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
     bench.add_argument("--cluster", action="store_true", help="several processes of the relay as one server")
-    bench.add_argument("--relay", action="store_true", help="what one process of the relay carries, and what more does")
+    bench.add_argument("--relay", action="store_true", help="what one process of the relay carries, and --cluster")
     bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
     bench.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
     bench.add_argument("--rounds", type=positive, default=5, metavar="N", help="with --against (%(default)s)")

@@ -1,8 +1,8 @@
 """`build.py bench`: every figure with its goal, as a table, and as JSON for whoever compares runs.
 
 `--against REV` measures another version beside this one, `--page` compares the interactive_gym page before and
-after pycore, `--mesh` compares meshes in virtual time with published ones, `--relay` loads a server, `--write` puts
-the figures into the documents.
+after pycore, `--mesh` compares meshes in virtual time with published ones, `--relay` loads a server and then several
+processes as one, `--write` puts the figures into the documents.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--page", action="store_true", help="the interactive_gym page, before and after")
     top.add_argument("--mesh", action="store_true", help="meshes in virtual time, beside published ones")
     top.add_argument("--cluster", action="store_true", help="several processes of the relay as one server")
-    top.add_argument("--relay", action="store_true", help="what one process of the relay carries")
+    top.add_argument("--relay", action="store_true", help="what one process of the relay carries, and several as one")
     top.add_argument("--runs", type=int, default=20, metavar="N", help="with --page: games under loss")
     top.add_argument("--against", default=None, metavar="REV", help="measure that version as well, in turns")
     top.add_argument("--rounds", type=int, default=5, metavar="N", help="with --against: how often each")
@@ -54,13 +54,7 @@ def main() -> int:
     if options.relay:
         if options.page or options.mesh or only:
             top.error("--relay stands alone, with --json, --write and --against")
-        from bench import relay
-
-        rows = relay.measure(options.against)
-        if options.write:
-            document.write_relay(rows)
-            say(f"written into {document.FILE.name}")
-        return report(rows, options.json)
+        return loaded(options.against, options.json, write=options.write)
     if options.cluster:
         from bench import cluster
 
@@ -112,6 +106,24 @@ def main() -> int:
         document.write(rows, whole=not only and not failed)
         say(f"written into {document.FILE.name}")
     return 1 if failed else 0
+
+
+def loaded(revision: str | None, file: Path | None, *, write: bool) -> int:
+    """What a server carries, and then several processes as one, where there are a database and a broker for them."""
+    from bench import cluster, relay
+
+    rows = relay.measure(revision)
+    remarks, status = [], 0
+    try:
+        rows += cluster.measure()
+    except (Failed, Missing, OSError) as error:  # the other figures took minutes
+        remarks.append(f"several processes could not be measured: {error}")
+        status = 1
+    if write:
+        document.write_relay(rows)
+        say(f"written into {document.FILE.name}")
+    report(rows, file, remarks)
+    return status
 
 
 def compare(revision: str, names: Sequence[str], rounds: int, file: Path | None) -> int:

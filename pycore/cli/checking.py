@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -55,6 +56,8 @@ def check_server(checks: Checks, options: Options) -> None:
     checks.do("origins", lambda: _origins(options))
     checks.do("participants", lambda: invited(options))
     checks.do("TURN", lambda: _turn(options))
+    if options.alarm_url is not None:
+        checks.do("alarms", lambda: _alarms(str(options.alarm_url)))
     checks.do("descriptors", lambda: descriptors(options.limits.sockets))
 
 
@@ -116,6 +119,12 @@ def invited(options: Options) -> str:
     listed = [] if subjects is None else [f"the {len(subjects)} of {options.subjects}"]
     signed = [] if options.join_secret is None else ["those with a signed address"]
     return " and ".join([*listed, *signed]) or "everybody with the address"
+
+
+def _alarms(url: str) -> str:
+    from pycore.relay.operating.alarms import check_address
+
+    return f"to {urlsplit(check_address(url)).hostname}, when something is wrong"
 
 
 def _turn(options: Options) -> str:

@@ -37,7 +37,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 LIMITS: Final = "limits"
 OTHERS: Final = ("config", "check", "print-config", "help", "limit")
 """Options of the command line alone; a file has a table of limits."""
-SECRETS: Final = ("operator-token", "turn-secret")
+SECRETS: Final = ("operator-token", "turn-secret", "join-secret", "alarm-url")
 PATHS: Final = ("pyodide",)
 """Options that are a path or an address."""
 TABLES: Final = ("matcher", LIMITS)

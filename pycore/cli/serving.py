@@ -64,6 +64,10 @@ OPTIONS = (
         help="Prometheus's metrics there as well, without a token: an address that strangers do not reach.",
     ),
     click.option(
+        "--alarm-url", envvar="PYCORE_ALARM_URL", show_envvar=True, metavar="URL",
+        help="Where a message is sent when something is wrong: a webhook, which gets a JSON object with a text.",
+    ),
+    click.option(
         "--log", "log_format", type=click.Choice(["text", "json"]), default="text", show_default=True,
         help="How lines of the log are written; json: an object a line.",
     ),
@@ -106,6 +110,7 @@ class Options(NamedTuple):
     token_is_new: bool
     """Nobody knows it yet."""
     metrics_address: str | None
+    alarm_url: str | None
     log_format: str
     log_level: str
     log_subjects: bool
@@ -252,6 +257,7 @@ def serve(
             subjects=None if options.subjects is None else read_subjects(options.subjects),
             join_secret=options.join_secret,
             bus=bus,
+            alarm_url=options.alarm_url,
         )
         level = "info" if level == "info" else "warning"
         serving.run(app, bound, ready=ready, log_level=level, beside=beside, drain_s=options.drain_s)

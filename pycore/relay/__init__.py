@@ -38,6 +38,7 @@ def create_app(
     subjects: Mapping[str, str | None] | None = None,
     join_secret: str | None = None,
     bus: Bus | None = None,
+    alarm_url: str | None = None,
 ) -> RelayApp:
     """The relay as an ASGI application; see `pycore.relay.app.create_app`. Raises `UsageError`."""
     try:
@@ -60,6 +61,7 @@ def create_app(
         subjects=subjects,
         join_secret=join_secret,
         bus=bus,
+        alarm_url=alarm_url,
     )
 
 

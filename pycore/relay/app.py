@@ -29,6 +29,7 @@ from pycore.relay.games.seats import PlayerId
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.observing import lateness, observe
+from pycore.relay.operating.alarms import check_address, telling
 from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.noticing import Noticed
 from pycore.relay.operating.operator import Operator, check_token
@@ -142,6 +143,7 @@ def create_app(
     subjects: Mapping[str, str | None] | None = None,
     join_secret: str | None = None,
     bus: Bus | None = None,
+    alarm_url: str | None = None,
 ) -> RelayApp:
     """The relay. Raises `UsageError` (a wrong setting, a database that cannot be written, no such folder).
 
@@ -152,13 +154,16 @@ def create_app(
     each that means nothing. `recruiting`: how people are paired and where they go afterwards
     (`pycore.relay.people.recruiting`). `subjects`: who may come, with the group of each or None; default everybody.
     `join_secret`: only signed addresses may come (`pycore.relay.people.admission`). `bus`: how this process reaches
-    others of the same server, with which it shares the database; default: it is alone.
+    others of the same server, with which it shares the database; default: it is alone. `alarm_url`: where messages
+    about faults are sent (`pycore.relay.operating.alarms`).
     """
     ids = _players(seats, players)
     if seed is not None and not 0 <= seed < 2**32:
         raise ConfigError(f"seed is {seed}; it must be from 0 to 4294967295")
     if site is not None and not site.is_dir():
         raise UsageError(f"there is no site folder {site}; build it first, or leave it out")
+    if alarm_url is not None:
+        check_address(alarm_url)
     bounds = limits or Limits()
     lobby = Lobby(
         players=ids,
@@ -181,12 +186,13 @@ def create_app(
         from pycore.relay.cluster.member import Member
 
         relay.join(Member(relay, bus))
-    together = Together(relay, Overview(relay, operator, measures, noticed), watching)
+    overview = Overview(relay, operator, measures, noticed)
+    together = Together(relay, overview, watching)
     observe(measures, relay, watching, readiness)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with relay.running(), lateness(measures):
+        async with relay.running(), lateness(measures), telling(alarm_url, lambda: overview.faults(readiness)):
             yield
         watching.close()
         store.close()

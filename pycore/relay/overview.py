@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any, Final
 
 from pycore.relay.games.rooms import Room
 from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.noticing import Noticed
 from pycore.relay.operating.operator import Operator
+from pycore.relay.operating.readiness import Readiness
 from pycore.relay.server import RelayServer
 from pycore.settings import Settings
 
@@ -17,6 +20,8 @@ STORES: Final = 3
 """Stores that a page may have missed."""
 LISTED: Final = 10
 """Of a kind, at most."""
+LOW: Final = 4
+"""Times the bytes of a disk that stay free: when fewer are, somebody should make room."""
 
 
 class Overview:
@@ -33,7 +38,7 @@ class Overview:
         """As `GET /api/operator` has it. `now` is the lobby's clock, `wall` Unix time, both in s."""
         lobby = self._relay.lobby
         waits = lobby.waits(now)
-        without = self._without_data(wall)
+        without = self.without_data(wall)
         return {
             "time": round(wall, 3),
             "open": lobby.door.is_open,
@@ -49,7 +54,7 @@ class Overview:
             "failures": list(self._noticed.failures)[::-1],
         }
 
-    def _without_data(self, wall: float) -> list[dict[str, Any]]:
+    def without_data(self, wall: float) -> list[dict[str, Any]]:
         """Games, the newest first, of which somebody who is or was there has stored nothing."""
         found = []
         for room in reversed(self._relay.lobby.games.known()):
@@ -67,3 +72,20 @@ class Overview:
         if room.restarts:
             return []  # what was stored before is not counted here
         return [str(seat.player) for seat in room.seats if not seat.stored_bytes]
+
+    async def faults(self, readiness: Readiness) -> dict[str, str]:
+        """What is wrong now, in a sentence each, by a word; nobody is named."""
+        found = {}
+        for reason in await readiness.reasons(asyncio.get_running_loop().time()):
+            if reason == "disk_full":
+                found[reason] = "the disk is full: nothing is stored any more until there is room"
+            elif reason != "draining":
+                found["database"] = f"nothing can be stored: {reason}"
+        left = self._relay.keeping.disk.left()
+        if left is not None and "disk_full" not in found and left < LOW * self._relay.limits.free_bytes:
+            found["disk_low"] = f"{left / 1e6:.0f} MB are free on the disk of the database"
+        if self._relay.lobby.door.busy:
+            found["busy"] = "the server has as much to do as it can, and begins no new games"
+        if without := self.without_data(time.time()):
+            found["without_data"] = f"games of which a player's page has stored nothing: {len(without)}"
+        return found

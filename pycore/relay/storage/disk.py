@@ -52,3 +52,10 @@ class Disk:
     def is_full(self) -> bool:
         """Whether nothing more was taken when it was looked at last."""
         return self._looked is not None and self._left < self._least
+
+    def left(self) -> int | None:
+        """Bytes that are free now; None: nobody knows."""
+        try:
+            return None if self._folder is None else self._free(self._folder)
+        except (OSError, AttributeError):
+            return None

@@ -78,7 +78,7 @@ def test_everything_that_an_option_says_a_file_can_say(name: str, tmp_path: Path
     words = [name, *(["x.py"] if name == "serve" else []), "--config", file]
     found = printed(*words)
     assert found.pop("limits") == {each.name: each.default * 2 for each in fields(Limits)}
-    secrets = {"operator-token", "turn-secret"}
+    secrets = {"operator-token", "turn-secret", "join-secret", "alarm-url"}
     assert set(found) == set(options) - secrets
     for key, option in options.items():
         if key in secrets:
@@ -119,6 +119,7 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     file = configured(
         tmp_path,
         'turn-url = "turn:a"\nturn-secret = "s3cret"\noperator-token = "s3cret-s3cret"\n'
+        'join-secret = "s3cret"\nalarm-url = "https://x.org/s3cret"\n'
         'database = "postgresql+psycopg://u:s3cret@h/d"',
     )
     result = run("relay", "--config", file, "--print-config")
