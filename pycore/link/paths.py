@@ -65,8 +65,8 @@ LATENCY_GAIN: Final = 0.8
 PROBE_INTERVAL: Final = 0.25
 PROBE_TIMEOUT: Final = 0.25
 """How long the first probe is waited for while the round-trip time is unknown, each further one twice as long:
-who asks anew before the answer can be back never counts one. Then it begins anew: perhaps they were only lost. Later
-twice the round-trip time."""
+who asks anew before the answer can be back never counts one. Behind the longest comes the second again: perhaps they
+were only lost. Later twice the round-trip time."""
 PROBE_LONGEST: Final = 2.0
 RETURN_QUICK: Final = 1.0
 RETURN_SLOW: Final = 3.0
@@ -82,10 +82,10 @@ class Paths:
     """Both paths of a link, and which of them is in force."""
 
     __slots__ = (
-        "_answered", "_buffered", "_deaf_heard", "_good_since", "_misses", "_only", "_probe_at", "_probe_number",
-        "_quiet_since", "_refusals_before", "_returned_at", "_socket_probe", "_socket_probe_at", "_strikes",
-        "_unreached", "changes", "closed_at", "connected", "current", "deaf", "fallback", "first_fallback", "healthy",
-        "refusals", "sender", "silences", "socket", "wire",
+        "_answered", "_buffered", "_deaf_heard", "_good_since", "_healthy_since", "_misses", "_only", "_probe_at",
+        "_probe_number", "_quiet_since", "_refusals_before", "_returned_at", "_socket_probe", "_socket_probe_at",
+        "_strikes", "_unreached", "changes", "closed_at", "connected", "current", "deaf", "fallback", "first_fallback",
+        "healthy", "refusals", "sender", "silences", "socket", "wire",
     )  # fmt: skip
 
     def __init__(self, now: float, only: bool = False) -> None:
@@ -121,6 +121,8 @@ class Paths:
         self._socket_probe_at: float | None = None
         self._quiet_since = now
         """Silence is counted from here at the earliest."""
+        self._healthy_since = now
+        """What the channel had no part in says nothing about it: inputs may have waited for long before."""
         self._probe_number = 0
         self._probe_at = now - PROBE_INTERVAL
         self._answered = True
@@ -269,7 +271,9 @@ class Paths:
                 self.silences += 1
             if self.healthy:
                 self.fall_back("silence", now, frame)
-        elif self.healthy and now - waits_since > max(UNHEARD, UNHEARD_RTTS * rtt, UNHEARD_TICKS * period):
+        elif self.healthy and now - max(waits_since, self._healthy_since) > max(
+            UNHEARD, UNHEARD_RTTS * rtt, UNHEARD_TICKS * period
+        ):
             self.fall_back("unheard", now, frame)
 
     @property
@@ -312,7 +316,8 @@ class Paths:
                 return None
         else:
             rtt = self.wire.rtt
-            patience = PROBE_TIMEOUT * (1 << (self._misses & 3)) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
+            twice = 1 + (self._misses - 1) % 3 if self._misses else 0
+            patience = PROBE_TIMEOUT * (1 << twice) if rtt is None else max(PROBE_INTERVAL, 2 * rtt)
             if waited < min(PROBE_LONGEST, patience):
                 return None
             self._misses += 1
@@ -340,7 +345,7 @@ class Paths:
             if not self.sender:
                 self.sender = True
                 self._judge()
-                self._quiet_since = now
+                self._quiet_since = self._healthy_since = now
                 self._go(P2P, "opened")
             return
         if self._buffered > CONGESTED_BYTES or not (self.alone or self._is_proved(now - self._good_since)):
@@ -349,7 +354,7 @@ class Paths:
         self.sender = True
         self.refusals = 0
         self._judge()
-        self._quiet_since = self._returned_at = now
+        self._quiet_since = self._healthy_since = self._returned_at = now
         # What came late out of the channel's queue says nothing about the path of now.
         self.wire.forget_samples()
         self._go(P2P, "recovered")

@@ -391,6 +391,18 @@ def test_a_game_that_went_by_the_server_goes_on_by_a_slow_channel_when_that_ends
     assert_played_to_the_end(of, 60.0)
 
 
+def test_who_has_lost_the_server_for_good_plays_on_by_a_channel_that_was_away() -> None:
+    """What the other one sent by the server meanwhile nobody acknowledges; that is not held against the channel."""
+    of = mesh()
+    of.at(10.0, lambda: of.server.lose(1))
+    of.at(20.0, of.close)
+    of.at(25.0, of.open_channels)
+    of.run(120.0)
+    assert_played_to_the_end(of, 90.0)
+    for page in of.peers:
+        assert [change.to_path for change in page.session.path_changes] == ["socketio", "p2p"]
+
+
 # -- who left, who is over ----------------------------------------------------------------------------------------
 
 

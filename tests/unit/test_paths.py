@@ -104,11 +104,11 @@ def test_a_link_of_any_round_trip_time_opens(rtt: float) -> None:
 
 
 def test_probes_that_were_lost_are_asked_again_soon() -> None:
-    """Nobody knows whether they were lost or are slow: after the longest wait of 2 s the shortest comes again."""
+    """Nobody knows whether they were lost or are slow: behind the longest wait of 2 s comes half a second again."""
     paths = Paths(0.0)
     watched(paths, 0.0)
     asked = [tick / 64 for tick in range(8 * 64) if paths.probe_due(tick / 64, 0) is not None]
-    assert asked == [0.0, 0.25, 0.75, 1.75, 3.75, 4.0, 4.5, 5.5, 7.5, 7.75]
+    assert asked == [0.0, 0.25, 0.75, 1.75, 3.75, 4.25, 5.25, 7.25, 7.75]
 
 
 # -- the causes ---------------------------------------------------------------------------------------------------
@@ -619,6 +619,33 @@ def test_a_change_of_path_before_the_first_frame_of_an_episode_has_frame_0() -> 
     mesh.run(mesh.now + 0.05)
     (change,) = session.path_changes
     assert (change.cause, change.episode, change.frame) == ("closed", 1, 0)
+
+
+# -- what the channel had no part in ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["opened", "recovered"])
+def test_an_input_that_has_waited_by_the_other_path_is_not_held_against_the_channel(way: str) -> None:
+    """It has been in force for a moment. If it waits for as long as one of its own may, it is left after all."""
+    if way == "opened":
+        paths = Paths(8.0)
+        paths.start()
+        watched(paths, 10.0)
+        paths.probe_answered(paths.probe_due(10.0, 0) or 0, 0, 10.0625)
+        since = 10.0625
+    else:
+        paths = healthy(4.0)
+        paths.fall_back("silence", 5.0, 77)
+        since = answered_probes(paths, 5.0, 9.0) or 0.0
+    assert paths.healthy
+    for tick in range(1, 200):
+        now = since + tick / 64
+        paths.wire.hear(now)
+        watched(paths, now, since=1.0)
+        if not paths.healthy:
+            break
+    assert paths.fallback == "unheard"
+    assert 1.75 < now - since <= 1.75 + 1 / 64
 
 
 # -- while the server cannot be reached ---------------------------------------------------------------------------
