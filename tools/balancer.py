@@ -91,7 +91,13 @@ class Process(ChildServer):
 
     def standing(self) -> dict[str, Any]:
         """What the operator sees of it."""
-        request = urllib.request.Request(f"{self.url}api/operator", headers={"authorization": f"Bearer {TOKEN}"})
+        return self.say("")
+
+    def say(self, path: str, told: Any = None) -> dict[str, Any]:
+        """What it answers the operator, who asks, or tells it something."""
+        url = f"{self.url}api/operator{f'/{path}' if path else ''}"
+        data = None if told is None else json.dumps(told).encode()
+        request = urllib.request.Request(url, data, {"authorization": f"Bearer {TOKEN}"})
         with urllib.request.urlopen(request, timeout=5) as answer:
             found: dict[str, Any] = json.load(answer)
         return found

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from pycore.relay.storage.store import DataStore, games
-from pycore.relay.storage.tables import leases, records
+from pycore.relay.storage.tables import leases, records, waiting
 from pycore.relay.storage.tables import metrics as stored_metrics
 from tests.unit.relay.relay_support import Client, action
 from tools.balancer import Process, Server
@@ -260,3 +260,59 @@ def test_the_database_is_killed_and_begins_again(server: Server) -> None:
 
     asyncio.run(go())
     assert parts(server) == {("0", 0), ("0", 1), ("1", 1)}
+
+
+@pytest.mark.long
+def test_the_process_with_the_waiting_room_is_killed(server: Server) -> None:
+    """As `test_the_order_of_the_queue_outlives_the_process_that_had_it` and
+    `test_a_study_is_closed_and_opened_in_all_processes`, with real processes: who waited is served first, though
+    somebody else came first; and one that is begun again is closed, as the operator told another one."""
+
+    async def go() -> None:
+        loop = asyncio.get_running_loop()
+        a, b, c = server.relays
+        first, second = await connected(a, 0), await connected(b, 1)
+        assert (await first.call("join_game", {}))["state"] == "waiting"
+        await first.call("leave_game", {})
+        assert (await second.call("join_game", {}))["state"] == "waiting"
+        await loop.run_in_executor(None, waits, server, 1)
+        a.kill()
+        await first.close()
+        third = await connected(c, 2)
+        joining = loop.create_task(third.sio.call("join_game", {}, timeout=PATIENCE_S))
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(event == "pyodide_player_assigned" for event, _ in second.events):
+                await asyncio.sleep(0.05)
+        assert (await joining)["status"] == "ok"
+        assert (await second.get("pyodide_player_assigned"))["player_id"] == 0
+        assert (await third.get("pyodide_player_assigned"))["player_id"] == 1
+        game = (await third.get("start_game"))["game_id"]
+        await crossed(game, second, third, 1)
+        await loop.run_in_executor(None, b.say, "study", {"open": False})
+        await loop.run_in_executor(None, a.start)
+        late = await connected(a, 3)
+        assert (await late.call("join_game", {}))["code"] == "study_closed"
+        for relay in server.relays:
+            async with asyncio.timeout(PATIENCE_S):
+                # One that has begun is known to the others within a second.
+                while len((state := await loop.run_in_executor(None, relay.standing))["processes"]) < 3:
+                    await asyncio.sleep(0.1)
+            assert (state["open"], state["games_playing"], state["sockets"]) == (False, 1, 3)
+            assert [each["answers"] for each in state["processes"]] == [True] * 3
+        await crossed(game, second, third, 2)
+        for client in (second, third, late):
+            await client.close()
+
+    asyncio.run(go())
+
+
+def waits(server: Server, count: int) -> None:
+    """Wait until the database knows so many who wait."""
+    store = DataStore(server.database, create=False)
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while len(store.read(sa.select(waiting.c.session))) != count:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        store.close()
