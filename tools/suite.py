@@ -284,10 +284,11 @@ def lengthy(part: long.Long) -> Step:
     return Step(part.name, part.what, run, fast=False, long=True)
 
 
+# What takes longest comes first: two steps at a time end together.
 STEPS = (
+    Step("edges", "unit tests of the audit, the relay, the rehearsal and the interactive_gym page's part", edges),
     Step("unit", "unit tests, and the corpus of the fuzzer", unit),
     Step("laws", "property tests, and the comparison with the oracle", laws),
-    Step("edges", "unit tests of the audit, the relay, the rehearsal and the interactive_gym page's part", edges),
     Step("floor", "one of each law of them on Python 3.11, where it is present; all with --all", floor, fast=False),
     Step("parity", "the same digests on CPython and on three Pyodides", parity, fast=False),
     Step("lint", "ruff", lint),

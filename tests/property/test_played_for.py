@@ -35,6 +35,7 @@ def test_whoever_was_played_for_has_its_seat_again_over_fixed_seeds() -> None:
     assert whole.seen["returned"] >= 3 * least, whole.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [

@@ -6,9 +6,8 @@ import pytest
 from reopening import RULES, Model, run_from
 
 
-@pytest.mark.parametrize(
-    ("peers", "frames"), [(3, 1), pytest.param(3, 2, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("peers", "frames"), [(3, 1), (3, 2)])
 def test_in_every_order_all_open_the_seat_at_the_same_frame(peers: int, frames: int) -> None:
     """Every state that can be reached is looked at; in each end everybody who is left has confirmed everything."""
     found = Model(peers, frames).explore()
@@ -18,6 +17,7 @@ def test_in_every_order_all_open_the_seat_at_the_same_frame(peers: int, frames: 
     assert found.ends > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_is_needed(rule: str) -> None:
     """Left out, the exploration finds what breaks; some only matter where there are more frames than one."""

@@ -15,7 +15,7 @@ from pycore.testing import Page, Watcher
 from pycore.testing.survivors import TO_AN_END
 
 
-@pytest.mark.parametrize("seats", [3, 4, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seats", [3, *[pytest.param(many, marks=pytest.mark.slow) for many in (4, 5)]])
 def test_whoever_goes_the_others_are_alike_and_lose_no_input_that_any_of_them_held(seats: int) -> None:
     """Under every law of departures; and that somebody went, was settled late, and played on, really happened."""
     seen: Counter[str] = Counter()
