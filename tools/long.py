@@ -22,6 +22,7 @@ FILE = BUILD / "long.json"
 
 FUZZ_PACKETS = 1_000_000
 FUZZ_CHUNKS = 100_000
+RETURNS = 2_500
 EXAMPLES = {"PYCORE_HYPOTHESIS": "thorough", "PYCORE_EXAMPLES": "8x"}
 """Of every property: 1,000 where a test leaves it to the profile, eight times as many as usual where it does not."""
 
@@ -46,6 +47,12 @@ def schedules(file: Path) -> list[str]:
     # What was stopped goes on, and what is done for these sources is not done again.
     state = file.with_name("schedules.state")
     return [sys.executable, "-m", "tests.property.long", "--state", str(state), "--json", str(file)]
+
+
+def returns(file: Path) -> list[str]:
+    state = file.with_name("returns.state")
+    words = ["--returns", "--schedules", str(RETURNS), "--state", str(state), "--json", str(file)]
+    return [sys.executable, "-m", "tests.property.long", *words]
 
 
 def fuzz(file: Path) -> list[str]:
@@ -75,6 +82,7 @@ def hour(file: Path) -> list[str]:
 PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
     Long("schedules", "the laws over 10,000 random schedules; it goes on where it was stopped", schedules),
+    Long("returns", f"the laws over {RETURNS:,} more, in which whoever is interrupted is played for", returns),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("reopening", "every order in which a player comes back, goes again and another one goes", reopening),
     Long("hour", "an hour of play with two and with eight: nothing grows", hour),

@@ -366,7 +366,8 @@ def test_fast_leaves_out_what_takes_long_and_all_adds_it() -> None:
     """The names of the steps, in order; no step is in none of the three."""
     every = [step.name for step in suite.STEPS]
     assert [step.name for step in suite.chosen(options_of("test --all"))] == every
-    lengthy = {"games", "examples", "schedules", "settling", "reopening", "hour", "browsers", "fuzz", "chunks"}
+    lengthy = {"games", *(part.name for part in long.PARTS)}
+    assert {"schedules", "returns", "browsers", "fuzz"} <= lengthy
     assert [step.name for step in suite.chosen(options_of("test"))] == [n for n in every if n not in lengthy]
     fast = [step.name for step in suite.chosen(options_of("test --fast"))]
     assert fast == ["edges", "unit", "laws", "lint", "types", "js"]
