@@ -211,7 +211,7 @@ class RelayServer:
         if is_open:
             self.lobby.door.is_open = True
         else:
-            self._sender.put(self.lobby.close(time.monotonic(), time.time()))
+            self.put(self.lobby.close(time.monotonic(), time.time()))
             self.note_games()
         self._noticed.study(is_open)
 
@@ -298,7 +298,7 @@ class RelayServer:
         self._sender.spend(sid, seconds)
 
     def _refuse(self, sid: str, event: str, refused: Refused) -> dict[str, Any]:
-        self._sender.put(self.lobby.refusal(sid, refused, event, time.monotonic()))
+        self.put(self.lobby.refusal(sid, refused, event, time.monotonic()))
         return {"status": "error", **refused.fields}
 
     # Events

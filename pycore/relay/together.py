@@ -40,7 +40,7 @@ class Together:
         self._watching = watching
         if relay.elsewhere is not None:
             relay.elsewhere.on("state", lambda question: self._own_state())
-            relay.elsewhere.on("games", lambda question: page_of(self._own_games(), question["from"]))
+            relay.elsewhere.on("games", lambda question: self._page(question["from"]))
             relay.elsewhere.on("game", lambda question: {"game": self._own_game(question["game"])})
             relay.elsewhere.on("running", lambda question: {"running": watching.running()})
 
@@ -90,8 +90,12 @@ class Together:
     def _own_state(self) -> State:
         return self._overview.state(time.monotonic(), time.time()) | self._own()
 
-    def _own_games(self) -> State:
-        return self._watching.games(time.monotonic(), time.time()) | self._own()
+    def _own_games(self, start: int = 0, most: int | None = None) -> State:
+        return self._watching.games(time.monotonic(), time.time(), start, most) | self._own()
+
+    def _page(self, start: int) -> State:
+        """As many games as an answer has, from one on."""
+        return self._own_games(start, PAGE) | {"more": len(self._watching.running()) > start + PAGE}
 
     def _own(self) -> State:
         return {} if self._relay.elsewhere is None else {**self._relay.sizes(), "version": __version__}
@@ -101,12 +105,6 @@ class Together:
         if room is None:
             return None
         return {"counts": room.counts(), "goes_on": room.ended_wall is None, "settings": room.settings}
-
-
-def page_of(listed: State, at: int) -> State:
-    """As many games as an answer has, from one on."""
-    games = listed["games"]
-    return {**listed, "games": games[at : at + PAGE], "more": len(games) > at + PAGE}
 
 
 def merged(own: State, answers: Iterable[State | None]) -> State:

@@ -86,14 +86,16 @@ class Watching:
 
     # The list
 
-    def games(self, now: float, wall: float) -> dict[str, Any]:
-        """The games that go on, the newest first. `now` is the lobby's clock, `wall` Unix time, both in s."""
+    def games(self, now: float, wall: float, start: int = 0, most: int | None = None) -> dict[str, Any]:
+        """The games that go on, the newest first, from one on and at most so many. `now` is the lobby's clock, `wall`
+        Unix time, both in s."""
+        rooms = [room for room in reversed(self._lobby.games.playing()) if room.ended_wall is None]
         return {
             "time": round(wall, 3),
             "store_every": self._late,
             **self._lobby.health(),
             "games": [
-                self._game(room, now, wall) for room in reversed(self._lobby.games.playing()) if room.ended_wall is None
+                self._game(room, now, wall) for room in rooms[start : None if most is None else start + most]
             ],
         }
 

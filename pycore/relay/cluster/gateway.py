@@ -49,6 +49,8 @@ class Gateway:
         """Where a session was found to play; the socket is not there yet."""
         self.wishes = Wishes()
         """Sockets that wait for a game, wherever they do."""
+        self._moving: set[str] = set()
+        """Those that join anew since they have to wait elsewhere; their pages ask for nothing."""
         self._early: dict[str, list[Outgoing]] = {}
         """What came for sockets that are not answered yet: no event goes out before."""
         self._settling: dict[str, asyncio.Event] = {}
@@ -112,6 +114,19 @@ class Gateway:
         home = self._home.pop(sid, None)
         if home is not None:
             self._ways.send(home, {"t": "gone", "s": sid, "goes": goes})
+
+    def asks(self, sid: str) -> None:
+        """A socket joins: unless it waits, or has done so until now, it begins to."""
+        if sid not in self._moving and not self._relay.lobby.pairing.waiting.has(sid):
+            self.wishes.drop(sid)
+
+    async def moves(self, sid: str, payload: Any) -> Reply:
+        """A socket joins where it has to wait from now on, as long as it has waited."""
+        self._moving.add(sid)
+        try:
+            return await self._relay.dispatch("join_game", sid, [payload])
+        finally:
+            self._moving.discard(sid)
 
     def waits(self, sid: str, payload: Any) -> None:
         """A socket has joined here, and may have to do so again elsewhere; where it waited before, it has its place."""
@@ -205,7 +220,7 @@ class Gateway:
             return reply
         self._home.pop(sid, None)
         self._relay.recall.forget(sid)
-        return await self._relay.dispatch("join_game", sid, item["a"])
+        return await self.moves(sid, payload)
 
     def _joined(self, sid: str, payload: Any, reply: Reply) -> Reply | None:
         if TO in reply:
@@ -303,7 +318,7 @@ class Gateway:
             for event, arguments in self._held.pop(sid, ()):
                 self._relay.carry_out(event, sid, arguments)
         if sid in self.wishes and self._home.get(sid) is None and not lobbies.has_place(self._relay.lobby, sid):
-            await self._relay.dispatch("join_game", sid, [self.wishes[sid].payload])
+            await self.moves(sid, self.wishes[sid].payload)
 
     async def _is_settled(self, sid: str) -> bool:
         self._relay.recall.forget(sid)

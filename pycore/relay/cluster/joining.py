@@ -71,6 +71,7 @@ class Joining:
             return None
         if of(sid)[1]:
             return await self._guest_joins(sid, subject, besides, returns)
+        self._gateway.asks(sid)
         async with self._relay.recall.deciding(sid):
             deadline = asyncio.get_running_loop().time() + JOIN_S
             while sid in self._gateway:
@@ -121,7 +122,7 @@ class Joining:
             return {TO: process, "waited_s": waited_s}
         if waited_s is not None:
             self._gateway.waited(sid, payload, time.monotonic() - waited_s, ABANDONED)
-        return await self._relay.dispatch("join_game", sid, [payload])
+        return await self._gateway.moves(sid, payload)
 
     async def _of_person(self, subject: str | None, besides: str) -> str | None:
         """The process in which a subject plays under another session; None: it plays nowhere."""

@@ -302,6 +302,32 @@ def test_a_process_that_ends_hands_the_queue_over_in_its_order(url: str, tmp_pat
         asyncio.run(go(server))
 
 
+def test_who_was_sent_away_has_not_waited_when_it_comes_again(url: str, tmp_path: Path) -> None:
+    """By the operator, or by a refusal: the time in between is no waiting."""
+
+    async def go(server: Cluster) -> None:
+        a, b = server.relays
+        first, second = await window(a, 1, ANNA), await window(b, 2)
+        for client in (first, second):
+            await client.call("join_game", {})
+            await client.call("leave_game", {})
+            assert (await client.call("join_game", {}))["state"] == "waiting"
+            await server.member(a).opens(False)
+            assert (await client.get("pycore_error"))["code"] == "study_closed"
+            await server.member(a).opens(True)
+            await until(lambda: all(relay.app.relay.lobby.door.is_open for relay in server.relays))
+            gone = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.3)
+            assert (await client.call("join_game", {}))["state"] == "waiting"
+            (since,) = a.app.relay.lobby.pairing.waiting.sessions().values()
+            assert since > gone
+            await client.call("leave_game", {})
+            await client.close()
+
+    with cluster(url, tmp_path, 2) as server:
+        asyncio.run(go(server))
+
+
 def test_who_waits_is_written_by_the_owner_of_the_waiting_room_alone(store: DataStore) -> None:
     """By the database's clock; what an earlier owner writes is refused."""
     owned = Leases(store)

@@ -14,10 +14,11 @@ from cluster_support import Cluster, begun, clients, cluster, until
 from relay_support import OPERATOR, Client, Relay
 from test_relay_stores import metrics
 
+from pycore.relay import together
 from pycore.relay.cluster import questions
 from pycore.relay.cluster.study import Door, Study
 from pycore.relay.storage.store import DataStore, StoreFailed
-from pycore.relay.together import PAGE, merged, page_of, processes
+from pycore.relay.together import merged, processes
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -229,12 +230,27 @@ def test_a_server_of_one_process_speaks_of_no_processes(relay: Relay) -> None:
     asyncio.run(go())
 
 
-def test_games_of_a_large_process_come_in_parts() -> None:
-    """A broker takes a megabyte."""
-    games = [{"game_id": f"g{number}"} for number in range(2 * PAGE + 1)]
-    parts = [page_of({"games": games}, at) for at in (0, PAGE, 2 * PAGE)]
-    assert [part["more"] for part in parts] == [True, True, False]
-    assert [game for part in parts for game in part["games"]] == games
+def test_games_of_a_large_process_come_in_parts(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker takes a megabyte; the other one asks until it has all. One that falls silent meanwhile is named."""
+    monkeypatch.setattr(together, "PAGE", 2)
+    monkeypatch.setattr(questions, "ANSWER_S", 0.3)
+
+    async def go(server: Cluster) -> None:
+        a, b = server.relays
+        async with clients(*[a] * 10) as pages:
+            games = [await begun(*pages[at : at + 2]) for at in range(0, 10, 2)]
+            await acquainted(server)
+            listed = await asked(b, "/api/watch")
+            assert [game["game_id"] for game in listed["games"]] == games[::-1]
+            server.hub.loses = lambda process, message: '"from": 4' in message
+            listed = await asked(b, "/api/watch")
+            assert [game["game_id"] for game in listed["games"]] == games[:0:-1]
+            assert [each["answers"] for each in listed["processes"]] == [True, False]
+
+    with cluster(url, tmp_path, 2) as server:
+        asyncio.run(go(server))
 
 
 def test_one_state_is_made_of_several() -> None:
