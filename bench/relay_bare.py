@@ -36,6 +36,8 @@ def main() -> None:
 
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
+    # Whoever reads the address connects at once.
+    bound.listen(128)
     app = socketio.ASGIApp(sio)
     server = uvicorn.Server(uvicorn.Config(
         app, ws="wsproto", lifespan="off", log_level="error", access_log=False, ws_per_message_deflate=False
