@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from attacks import ATTACKS
-from lateness import Lateness
+from lateness import Lateness, ahead
 from relay_support import Client, action
 
 SECONDS = 4.0
@@ -118,7 +118,8 @@ def test_a_game_beside_it_has_its_inputs_in_time(tmp_path: Path, name: str) -> N
         told: list[dict[str, Any]]
         with attacked(name, url, SECONDS + 2.0) as told:
             await asyncio.sleep(1.0)
-            late = await played(one, two, game, SECONDS, lateness)
+            with ahead(lateness.pid):
+                late = await played(one, two, game, SECONDS, lateness)
         await one.close()
         await two.close()
         return late, told[0]
