@@ -32,6 +32,10 @@ KNOWN: Final = 4000
 """People of whom it is known what was said of them."""
 FAILURES: Final = 10
 """Of pages, that are remembered."""
+LINES_RATE: Final = 10.0
+"""Lines a second about people and games: strangers may come and go as fast as they like, and play with each other,"""
+LINES_BURST: Final = 300.0
+"""and a study begins with many at once."""
 FAILED_RATE: Final = 1.0
 """Lines a second about pages that failed, of all together: one page may say so fifty times a second,"""
 FAILED_BURST: Final = 50.0
@@ -59,6 +63,8 @@ class Noticed:
         """Those that go on."""
         self._refusals: dict[tuple[str, str], tuple[float, int]] = {}
         """When a kind of refusal was logged last, and how many there were since."""
+        self._lines = TokenBucket(LINES_RATE, LINES_BURST)
+        self._unsaid = 0
         self._failed_lines = TokenBucket(FAILED_RATE, FAILED_BURST)
         self._failed_unsaid = 0
 
@@ -83,6 +89,16 @@ class Noticed:
         elif event == "leave_game":
             self._waits.discard(sid)
 
+    def _has_room(self) -> bool:
+        """Whether a line about somebody or a game is said; what is not is counted, and said when there is room."""
+        if not self._lines.take(self._clock()):
+            self._unsaid += 1
+            return False
+        if self._unsaid:
+            say(log, logging.INFO, "unsaid", "lines about people and games were left out", times=self._unsaid)
+            self._unsaid = 0
+        return True
+
     def crossed(self, came: int = 0, went: int = 0) -> None:
         """So many characters of events came in, or went out."""
         self._measures.bytes_in += came
@@ -93,10 +109,12 @@ class Noticed:
         if state == "waiting":
             if sid not in self._waits:
                 self._waits.add(sid)
-                say(log, logging.INFO, "waiting", "somebody waits for a game", socket=sid)
+                if self._has_room():
+                    say(log, logging.INFO, "waiting", "somebody waits for a game", socket=sid)
         elif state == "restored":
             game, player = reply.get("game_id"), reply.get("player_id")
-            say(log, logging.INFO, "returned", "a player came back", game=game, player=player)
+            if self._has_room():
+                say(log, logging.INFO, "returned", "a player came back", game=game, player=player)
 
     def gone(self, sid: str) -> None:
         """A socket is no longer there."""
@@ -114,7 +132,8 @@ class Noticed:
         self._games.add(room.game_id)
         if room.restarts:
             self._measures.games_begun("taken_up")
-            say(log, logging.INFO, "game_taken_up", "a game of another process was taken up", game=room.game_id)
+            if self._has_room():
+                say(log, logging.INFO, "game_taken_up", "a game of another process was taken up", game=room.game_id)
             return
         for seat in room.seats:
             self._waits.discard(seat.sid or "")
@@ -122,6 +141,8 @@ class Noticed:
         for each in waited:
             self._measures.waited(each)
         self._measures.games_begun("paired")
+        if not self._has_room():
+            return
         people = [self._called(seat.subject_id) for seat in room.seats if seat.subject_id]
         say(
             log, logging.INFO, "game_started", "a game started", game=room.game_id, players=len(room.seats),
@@ -135,6 +156,8 @@ class Noticed:
             how = "dropped"
         seconds = None if room.ended_wall is None else max(0.0, room.ended_wall - room.started_wall)
         self._measures.games_ended(how, seconds)
+        if not self._has_room():
+            return
         gone = [str(seat.player) for seat in room.seats if seat.gone] or None
         say(
             log, logging.INFO, "game_ended", "a game ended", game=room.game_id, how=how,
@@ -171,6 +194,8 @@ class Noticed:
         if len(self._outcomes) > KNOWN:
             self._outcomes.popitem(last=False)
         self._measures.outcomes[outcome.outcome] += 1
+        if not self._has_room():
+            return
         say(
             log, logging.INFO, "outcome", "a visit came to its end", outcome=outcome.outcome,
             person=self._called(outcome.subject) if outcome.subject else None, waited_s=round(outcome.waited_s, 1),

@@ -217,6 +217,20 @@ def test_a_flood_of_refusals_is_a_line_now_and_then(caplog: pytest.LogCaptureFix
     ]  # fmt: skip
 
 
+def test_strangers_who_come_and_go_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What is not said is counted, and said when there is room again."""
+    caplog.set_level(logging.INFO, "pycore.relay")
+    clock = [0.0]
+    noticed = Noticed(Measures(), str, clock=lambda: clock[0])
+    for number in range(1000):
+        noticed.event("join_game", f"s{number}", [], {"status": "ok", "state": "waiting"}, 0.0)
+    clock[0] = 1.0
+    for number in range(1000, 1011):
+        noticed.event("join_game", f"s{number}", [], {"status": "ok", "state": "waiting"}, 0.0)
+    lines = [(event, fields.get("times")) for event, fields in said(caplog)]
+    assert lines == [("waiting", None)] * 300 + [("unsaid", 700)] + [("waiting", None)] * 10
+
+
 def test_a_page_that_fails_again_and_again_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
     """What is not said is counted in the next line that is."""
     caplog.set_level(logging.INFO, "pycore.relay")
