@@ -96,6 +96,10 @@ class Elsewhere(Protocol):
     def finished(self, game_id: str, player: str) -> None:
         """A player whose game is not here has stored the end of its session here."""
 
+    async def former(self, game_id: str, session: str) -> str | None:
+        """The player whose seat a session, a digest, had before another window of the same person: only the process
+        with the game knows. None: nobody's."""
+
     def stored(self, sid: str, game_id: str, player: str, size: int, said: Mapping[str, Any] | None) -> None:
         """A socket has stored something of a game, bytes; `said`: what of it the list of games shows."""
 

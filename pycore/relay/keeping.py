@@ -10,7 +10,7 @@ from typing import Any
 from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.fields import Refused
 from pycore.relay.games.connections import Connection
-from pycore.relay.games.seats import Seat
+from pycore.relay.games.seats import Seat, digest
 from pycore.relay.games.uploads import (
     WHOLE,
     Piece,
@@ -191,6 +191,8 @@ class Keeping:
             if refused.code != "foreign_room" or session is None:
                 raise
             player = await self._store.owner(store.game_id, session)
+            if player is None and self.elsewhere is not None:
+                player = await self.elsewhere.former(store.game_id, digest(session))
             if player is None and self.elsewhere is not None and self.elsewhere.is_elsewhere(connection.sid):
                 # The process that has the game may not have written it down yet.
                 raise Refused("store_busy", "that game is not known to the database yet; try again") from None

@@ -38,6 +38,7 @@ class Member:
         self._relay = relay
         self.questions = Questions()
         self.questions.on("has", self._has)
+        self.questions.on("former", self._had)
         self._ways = Ways(self.process, bus, self._heard, self.questions.asked, self._void)
         self.claims = Claims(self.process, Leases(relay.store), self._answers)
         self.gateway = Gateway(relay, self._ways)
@@ -323,6 +324,16 @@ class Member:
         """As `Elsewhere.finished`."""
         for process in self._others():
             self._ways.send(process, {"t": "finished", "g": game_id, "p": player})
+
+    async def former(self, game_id: str, session: str) -> str | None:
+        """As `Elsewhere.former`."""
+        answers = (await self.ask_all({"t": "former", "game": game_id, "session": session})).values()
+        return next((each["player"] for each in answers if each is not None and each["player"] is not None), None)
+
+    def _had(self, question: Item) -> Item:
+        room = self._relay.lobby.games.room(question["game"])
+        seats = () if room is None else room.seats
+        return {"player": next((str(seat.player) for seat in seats if question["session"] in seat.former), None)}
 
     def stored(self, sid: str, game_id: str, player: str, size: int, said: Mapping[str, Any] | None) -> None:
         """As `Elsewhere.stored`."""

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from cluster_support import SETTINGS, Cluster, begun, clients, cluster, until
 from people_support import People
 from relay_support import Client, Relay, action
+from test_relay_stores import record
 
 from pycore.relay.cluster import leases, member
 from pycore.relay.cluster.leases import WAITING, Leases
@@ -110,6 +111,13 @@ def test_a_second_window_is_told_of_a_game_that_another_process_has(url: str, tm
         assert (await first.get("pycore_error"))["code"] == "replaced"
         assert (await second.get("start_game"))["game_id"] == game
         await other.quiet("end_game")
+        # What the first window still has to store is taken, by whichever process; a stranger's is not.
+        late = await Client(server.relays[2].url).connect({"session_id": "window 9", "page": "page 9"})
+        store = {**record(game, 0, 0, 0, 1, "x"), "session_id": "window 1"}
+        assert await late.call("pycore_records", store) == {"status": "ok"}
+        assert (await late.call("pycore_records", {**store, "session_id": "window 8"}))["code"] == "foreign_room"
+        assert (await late.call("pycore_records", {**store, "player_id": 1}))["code"] == "not_your_seat"
+        await late.close()
         await other.emit("pyodide_player_action", action(game, 1, 3, 7))
         assert (await second.get("pyodide_other_player_action"))["frame_number"] == 7
         # Once its game is over it may wait again.
