@@ -94,6 +94,7 @@ def test_axe_finds_nothing_on_any_screen_in_light_and_dark(language, view, opene
     assert page.problems == []
 
 
+ENLARGED = {"300 %": (426, 240), "400 %": (320, 180)}
 SIZES = {"desktop": (1280, 720), "200 %": (640, 360), "phone": (360, 740), "320 px": (320, 640), "tablet": (768, 1024)}
 
 
@@ -132,25 +133,44 @@ def test_the_field_is_large_and_stands_still_whatever_is_said_around_it(touch, o
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name}: it scrolls sideways"
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
-def test_what_is_said_of_the_server_lies_over_nothing_that_people_look_at(language, opened):
+def test_however_much_the_page_is_enlarged_the_whole_field_is_seen_without_scrolling(opened):
+    page = opened("de")
+    for name, (width, height) in ENLARGED.items():
+        page.set_viewport_size({"width": width, "height": height})
+        show(page, "game();")
+        hud, field = (page.locator(id).bounding_box() for id in ("#hud", "#canvas"))
+        assert hud["y"] >= 0, name
+        assert field["y"] >= hud["y"] + hud["height"], name
+        assert field["y"] + field["height"] <= height, name
+        assert field["width"] > 0.4 * width, name
+        assert hud["width"] <= width, name
+        names = page.locator("#hud-players .name").evaluate_all("all => all.map((n) => n.scrollWidth - n.clientWidth)")
+        assert max(names) <= 1, f"{name}: names are cut off"
+        assert page.evaluate("document.documentElement.scrollHeight") <= height, name
+
+
+@pytest.mark.parametrize(("language", "touch"), [("en", True), ("de", False)])
+def test_what_is_said_of_the_server_lies_over_nothing_that_people_look_at(language, touch, opened):
     """Neither over the points nor over the field nor over buttons, however long; and it is all there."""
-    page = opened(language)
-    place = """(id) => {
-        const {left, top, right, bottom} = document.getElementById(id).getBoundingClientRect();
+    more = {"a phone on its side": (740, 360), "a tablet on its side": (1180, 820)} if touch else {"400 %": (320, 180)}
+    page = opened(language, has_touch=touch, is_mobile=touch)
+    place = """(selector) => [...document.querySelectorAll(selector)].map((each) => {
+        const {left, top, right, bottom} = each.getBoundingClientRect();
         return [left, top, right, bottom];
-    }"""
-    for name, (width, height) in {**SIZES, "laptop": (1366, 657), "a window": (900, 900)}.items():
+    })"""
+    for name, (width, height) in {**SIZES, **more, "laptop": (1366, 657), "a window": (900, 900)}.items():
         page.set_viewport_size({"width": width, "height": height})
         for said in ("trying", "among_us", "waits"):
             show(page, f"game({{hidden: true}}); screens.notice(texts.text('server.{said}'));")
-            left, top, right, bottom = page.evaluate(place, "notice")
+            ((left, top, right, bottom),) = page.evaluate(place, "#notice")
             assert 0 <= left < right <= width, f"{name}, {said}"
             assert 0 <= top < bottom <= height, f"{name}, {said}"
-            for other in ("hud", "canvas"):
-                x, y, to_x, to_y = page.evaluate(place, other)
+            # At 400 % there is no room for so many words beside the field.
+            if width < 400 and height < 400:
+                continue
+            for x, y, to_x, to_y in page.evaluate(place, "#hud, #canvas, #touch button"):
                 apart = left >= to_x or right <= x or top >= to_y - 0.5 or bottom <= y + 0.5
-                assert apart, f"{name}, {said}: {top:g} to {bottom:g} lies over {other}, {y:g} to {to_y:g}"
+                assert apart, f"{name}, {said}: {top:g} to {bottom:g} lies over what goes from {y:g} to {to_y:g}"
             wide, seen = page.locator("#notice").evaluate("(notice) => [notice.scrollWidth, notice.clientWidth]")
             assert wide <= seen
 

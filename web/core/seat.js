@@ -70,7 +70,8 @@ export function takeParting() {
   try {
     const stores = JSON.parse(sessionStorage.getItem(PARTING) ?? '[]');
     sessionStorage.removeItem(PARTING);
-    return Array.isArray(stores) ? stores : [];
+    // Another version's may look otherwise, and no page fails for it.
+    return Array.isArray(stores) ? stores.filter((each) => typeof each?.event === 'string' && each.data instanceof Object) : [];
   } catch {
     return [];
   }

@@ -143,7 +143,12 @@ export class Socket {
    * @param {boolean} leaves for good: a page that is loaded again does not come back
    */
   part(leaves) {
-    if (this.known !== null) navigator.sendBeacon('/api/parting', JSON.stringify({ ...this.known, leaves }));
+    if (this.known === null) return;
+    const body = JSON.stringify({ ...this.known, leaves });
+    // Where beacons are switched off, as some people have it.
+    if (!navigator.sendBeacon?.('/api/parting', body)) {
+      fetch('/api/parting', { method: 'POST', body, keepalive: true }).catch((error) => this.report('socket.part', error));
+    }
   }
 
   close() {

@@ -40,6 +40,17 @@ test('a page that goes says so by a request of its own, with both secrets by whi
   assert.deepEqual(sent, [['/api/parting', '{"session_id":"s","page":"p","leaves":true}']]);
 });
 
+test('where beacons are switched off, or refused, a page that goes says so by a request that outlives it', () => {
+  for (const own of [{}, { sendBeacon: () => false }]) {
+    const asked = [];
+    Object.defineProperty(globalThis, 'navigator', { configurable: true, value: own });
+    globalThis.fetch = async (...given) => { asked.push(given); };
+    const client = { connected: true, on() {}, onAny() {} };
+    new Socket(client, () => {}, { session_id: 's', page: 'p' }).part(false);
+    assert.deepEqual(asked, [['/api/parting', { method: 'POST', body: '{"session_id":"s","page":"p","leaves":false}', keepalive: true }]]);
+  }
+});
+
 test('a server that has no place is asked again, and one that is away is left to socket.io', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   globalThis.window = globalThis;
