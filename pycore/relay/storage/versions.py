@@ -133,8 +133,9 @@ class Migrations:
         with self._engine.connect() as connection:
             if connection.dialect.name != "sqlite":
                 with connection.begin():
-                    # As long as it takes, whatever a relay gives its stores.
-                    connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+                    # As long as it takes, whatever a relay gives its stores; also between two steps, on a busy machine.
+                    for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                        connection.execute(sa.text(f"SET LOCAL {limit} = 0"))
                     connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                     yield connection
                 return

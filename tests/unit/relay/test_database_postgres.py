@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from test_database_versions import FIRST, NEWEST
 from pycore.cli import cli
 from pycore.errors import UsageError
 from pycore.relay.storage.store import DataStore, games, metrics, records
-from pycore.relay.storage.versions import TABLE
+from pycore.relay.storage.versions import SCRIPTS, TABLE, Migrations
 from tools.postgres import Postgres
 
 
@@ -51,6 +52,20 @@ def test_the_scripts_make_the_tables_that_the_store_uses(postgres: Postgres) -> 
         options = {"version_table": TABLE, "compare_type": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), games.metadata) == []
     engine.dispose()
+
+
+def test_a_machine_that_is_busy_while_a_database_is_brought_up_to_date_breaks_nothing_off(postgres: Postgres) -> None:
+    """A relay's limits are for stores: a step may take longer, and so may what lies between two."""
+    limits = "-c statement_timeout=50 -c idle_in_transaction_session_timeout=50"
+    engine = sa.create_engine(postgres.database(), connect_args={"options": limits})
+    try:
+        with Migrations(engine, True, str, SCRIPTS).alone() as connection:
+            time.sleep(0.3)
+            assert connection.execute(sa.text("SELECT 1 FROM pg_sleep(0.2)")).scalar() == 1
+        with engine.connect() as connection:
+            assert connection.execute(sa.text("SHOW statement_timeout")).scalar() == "50ms"
+    finally:
+        engine.dispose()
 
 
 def test_a_database_of_the_first_version_keeps_every_row(
