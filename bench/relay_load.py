@@ -82,6 +82,7 @@ class Player(asyncio.Protocol):
         for waits in (self.connected, self.started):
             if not waits.done():
                 waits.set_exception(ConnectionError(f"closed: {exc}"))
+                waits.exception()  # nobody may wait for it any more, which is no fault
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
