@@ -29,8 +29,8 @@ socket.io. The states and what changes them:
 Each further fallback within a minute of a return doubles the time to the next return, up to 30 s.
 
 A peer without a seat has no address at the server, so nothing but inputs gets there by it. The channel of such a link
-is left for `closed`, `failed` and `returned` alone. So it is while the server cannot be reached, from here or, as it
-says, from there: however bad the channel is, it is all that there is. Then the first answered probe leads back to it.
+is left for `closed`, `failed` and `returned` alone. So it is while there is no way through the server (`ServerWay`):
+however bad the channel is, it is all that there is then, and the first answered probe leads back to it.
 
 Hearing is judged apart from sending. Whoever hears nothing says so, in numbered announcements, whatever fallback is
 in force on its own side: the other one may believe in its path, since its packets vanish without a word.
@@ -45,6 +45,7 @@ from typing import Final
 
 from pycore.duties import CHANNEL_FAILED, P2P, SOCKETIO
 from pycore.link.flow import Flow
+from pycore.link.server_way import ServerWay
 from pycore.wire.datagram import NO_SAMPLE
 
 CONGESTED_BYTES: Final = 16_384
@@ -83,19 +84,18 @@ class Paths:
 
     __slots__ = (
         "_answered", "_buffered", "_deaf_heard", "_good_since", "_healthy_since", "_misses", "_only", "_probe_at",
-        "_probe_number", "_quiet_since", "_refusals_before", "_returned_at", "_socket_probe", "_socket_probe_at",
-        "_strikes", "_unreached", "changes", "closed_at", "connected", "current", "deaf", "fallback", "first_fallback",
-        "healthy", "refusals", "sender", "silences", "socket", "wire",
+        "_probe_number", "_quiet_since", "_refusals_before", "_returned_at", "_strikes", "changes", "closed_at",
+        "connected", "current", "deaf", "fallback", "first_fallback", "healthy", "refusals", "sender", "server",
+        "silences", "socket", "wire",
     )  # fmt: skip
 
     def __init__(self, now: float, only: bool = False) -> None:
         self._only = only
         """Whether no other path carries everything: where it is open, it is in force."""
-        self._unreached = 0
-        """Who cannot reach the server: 1 we, 2 the peer."""
         self.wire = Flow(now)
         """The peer-to-peer path."""
-        self.socket = Flow(now)
+        self.server = ServerWay(now)
+        self.socket = self.server.flow
         """The path through the server, for what is not an input."""
         self.connected = False
         self.closed_at = now - 1.0
@@ -117,8 +117,6 @@ class Paths:
         """How often that was so."""
         self._deaf_heard = 0
         self._buffered = 0
-        self._socket_probe = -1
-        self._socket_probe_at: float | None = None
         self._quiet_since = now
         """Silence is counted from here at the earliest."""
         self._healthy_since = now
@@ -137,15 +135,7 @@ class Paths:
     @property
     def alone(self) -> bool:
         """Whether there is no other path than the channel."""
-        return self._only or self._unreached > 0
-
-    def reach(self, we: bool) -> None:
-        """Whether we can reach the server. What it said of the peer while we could not we have not heard."""
-        self._unreached = 0 if we else self._unreached | 1
-
-    def peer_reaches(self, it: bool) -> None:
-        """Whether the peer can, as the server says."""
-        self._unreached = self._unreached & 1 | (not it) << 1
+        return self._only or not self.server.works
 
     @property
     def answers(self) -> bool:
@@ -192,15 +182,15 @@ class Paths:
         self._answered = True
         self._probe_at = now
         self.wire.forget_samples()
+        self.server.ask_anew()
         self._go(SOCKETIO, cause)
 
     def begin_anew(self, now: float, frame: int) -> None:
         """The peer's page was loaded again: its end of the channel is gone, whatever the own one looks like."""
         self.wire.begin_anew(now)
-        self.socket.begin_anew(now)
+        self.server.begin_anew(now)
         self.deaf = False
         self._deaf_heard = 0
-        self._socket_probe_at = None
         self._quiet_since = now
         self.fall_back("returned", now, frame)
 
@@ -220,10 +210,8 @@ class Paths:
     def excuse_round_trips(self, seconds: float) -> None:
         """Of what is on its way so long is no part of the round trip."""
         self.wire.excuse(seconds)
-        self.socket.excuse(seconds)
+        self.server.excuse(seconds)
         self._probe_at += seconds
-        if self._socket_probe_at is not None:
-            self._socket_probe_at += seconds
 
     def forgive(self, now: float) -> None:
         """Silence counts from now on: a new phase has begun."""
@@ -282,7 +270,10 @@ class Paths:
         return self.healthy or self.first_fallback is not None
 
     def check_latency(self, now: float, frame: int) -> bool:
-        """Leave a path that is too slow if the server's is quicker. True if that must be measured first."""
+        """Leave a path that is too slow if the server's is quicker. True if that must be measured first, or whether
+        there is such a way at all."""
+        if self.server.mute:
+            return True
         mean = self.wire.mean_rtt()
         if not self.healthy or mean is None or mean / 2 <= LATENCY:
             return False
@@ -369,15 +360,8 @@ class Paths:
         usual = RETURN_QUICK if self.fallback in QUICK else RETURN_SLOW
         return float(min(RETURN_MOST, usual * (1 << min(self._strikes, 8))))
 
-    def socket_probe(self, now: float) -> int:
-        """The number of a probe that goes through the server now, to measure that path."""
-        self._socket_probe = (self._socket_probe + 1) & 0xFFFF
-        self._socket_probe_at = now
-        return self._socket_probe
-
-    def socket_probe_answered(self, number: int, hold: int, now: float) -> None:
-        """The answer to a probe came through the server. Only one to the newest counts, and only once."""
-        sent_at = self._socket_probe_at
-        if number == self._socket_probe and hold != NO_SAMPLE and sent_at is not None:
-            self.socket.sample(now - sent_at - hold / 1000)
-            self._socket_probe_at = None
+    def server_probe_due(self, now: float) -> int | None:
+        """The number of the probe to send through the server now, since the channel is not in force, if one is due."""
+        if self.fallback is None or not self.connected or self._only:
+            return None
+        return self.server.probe_due(now)

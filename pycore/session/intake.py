@@ -216,7 +216,7 @@ class Intake:
             link.paths.probe_answered(number, hold, now)
             self._packets.note_changes(link, now)
         else:
-            link.paths.socket_probe_answered(number, hold, now)
+            link.paths.server.answered(number, hold, now)
 
     def _take_datagram(self, link: Link, data: bytes, now: float, path: str, late: bool) -> None:
         timeline = self._timeline

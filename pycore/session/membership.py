@@ -140,7 +140,7 @@ class Membership:
             return
         self._left_word[number] = now, certain or self._left_word.get(number, (now, False))[1]
         # If it comes again after that, nobody says so.
-        link.paths.peer_reaches(True)
+        link.paths.server.peer_reaches(True)
 
     def away(self, link: Link) -> None:
         """The server has lost a peer's socket, and keeps its seat: the page may be loaded again, or its line be
@@ -148,13 +148,13 @@ class Membership:
         number = link.peer.number
         if number not in self._roster.gone and number not in self._away:
             self._away.add(number)
-            link.paths.peer_reaches(False)
+            link.paths.server.peer_reaches(False)
             self._journal.say(PeerStatus(seat=link.seat, status="away"))
 
     def back(self, link: Link) -> None:
         """The server has a socket of it again."""
         number = link.peer.number
-        link.paths.peer_reaches(True)
+        link.paths.server.peer_reaches(True)
         if number in self._away:
             self._away.discard(number)
             if number not in self._roster.gone and number not in self._interrupted:
@@ -163,7 +163,7 @@ class Membership:
     def begin_anew(self, link: Link, now: float) -> None:
         """Another load of a peer's page is there."""
         self.forget(link.peer.number)
-        link.paths.peer_reaches(True)
+        link.paths.server.peer_reaches(True)
         self._expired.discard(link.peer.number)
         self._since[link.peer.number] = now
         self._journal.say(PeerStatus(seat=link.seat, status="returning"))

@@ -48,29 +48,10 @@ class Packets:
     """The packets of all links. `topics` are in the order in which they ride."""
 
     __slots__ = (
-        "_answers",
-        "_budget",
-        "_deaf",
-        "_drops",
-        "_episode",
-        "_incarnation",
-        "_journal",
-        "_latency_probe_at",
-        "_links",
-        "_nothing",
-        "_others",
-        "_out",
-        "_over",
-        "_own",
-        "_period",
-        "_ready_at",
-        "_ready_to",
-        "_room",
-        "_status",
-        "_tag",
-        "_timeline",
-        "_topics",
-    )
+        "_answers", "_budget", "_deaf", "_drops", "_episode", "_incarnation", "_journal", "_latency_probe_at", "_links",
+        "_nothing", "_others", "_out", "_over", "_own", "_period", "_ready_at", "_ready_to", "_room", "_status", "_tag",
+        "_timeline", "_topics",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -153,7 +134,7 @@ class Packets:
                 if (on_time or link.flush or link.unsent or link.crowded) and channel <= CONGESTED_BYTES:
                     self._write_datagram(link, now)
                 if measure and paths.check_latency(now, self._timeline.current) and self._out.socket_up:
-                    self._out.signal(link, self._probe(probe.PROBE, paths.socket_probe(now)))
+                    self._out.signal(link, self._probe(probe.PROBE, paths.server.probe(now)))
                 continue
             if paths.connected:
                 if over and channel <= CONGESTED_BYTES:
@@ -163,6 +144,9 @@ class Packets:
                     self._out.send(link, PROBE_SEQ, self._probe(probe.PROBE, due))
             if self._out.socket_up:
                 self._write_by_socket(link, now)
+                asked = paths.server_probe_due(now)
+                if asked is not None:
+                    self._out.signal(link, self._probe(probe.PROBE, asked))
 
     def _say_over(self, link: Link, now: float) -> None:
         """Whoever is cut off from the server may hear by a channel, if it is open, that we are over."""

@@ -139,7 +139,7 @@ class Tick:
         if socket_up is not out.socket_up:
             out.set_socket(socket_up, now)
             for link in links:
-                link.paths.reach(socket_up)
+                link.paths.server.reach(socket_up)
             if socket_up:
                 self._packets.introduce_anew()
         if hidden is not self._status.hidden:

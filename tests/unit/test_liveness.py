@@ -406,6 +406,19 @@ def test_who_has_lost_the_server_for_good_plays_on_by_a_channel_that_was_away() 
 # -- who left, who is over ----------------------------------------------------------------------------------------
 
 
+def test_what_the_server_says_of_who_is_away_is_known_of_its_way() -> None:
+    """Away and back; for good, and nobody says so if it comes again; and loaded again."""
+    of = mesh()
+    of.run(5.0)
+    session = of.peers[0].session
+    (link,) = session.links
+    seen = [link.paths.server.works]
+    for say in (session.player_away, session.player_back, session.player_away, session.player_left):
+        say(1, of.peers[0].clock())
+        seen.append(link.paths.server.works)
+    assert seen == [True, False, True, False, True]
+
+
 def test_that_a_socket_is_away_ends_nothing_while_the_peer_is_heard() -> None:
     """The server takes a lost socket for a player who left; peer-to-peer knows better."""
     of = mesh()

@@ -293,9 +293,9 @@ def test_latency_falls_back_above_200_ms_one_way_if_the_server_is_20_percent_qui
     assert not paths.check_latency(11.0, 3)
     _slow(paths, 0.5)
     assert paths.check_latency(11.0, 3)
-    number = paths.socket_probe(11.0)
+    number = paths.server.probe(11.0)
     paths.socket.hear(11.5)
-    paths.socket_probe_answered(number, 0, 11.40625)
+    paths.server.answered(number, 0, 11.40625)
     assert paths.socket.rtt == pytest.approx(0.40625)
     assert paths.check_latency(12.0, 3)
     for _ in range(40):
@@ -330,12 +330,12 @@ def test_a_measurement_of_the_server_that_is_old_does_not_count() -> None:
 def test_only_the_answer_to_the_newest_probe_through_the_server_counts_and_once() -> None:
     """An old answer would say that the server is slow."""
     paths = healthy(10.0)
-    old = paths.socket_probe(11.0)
-    new = paths.socket_probe(13.0)
-    paths.socket_probe_answered(old, 0, 13.1)
+    old = paths.server.probe(11.0)
+    new = paths.server.probe(13.0)
+    paths.server.answered(old, 0, 13.1)
     assert paths.socket.rtt is None
-    paths.socket_probe_answered(new, 20, 13.25)
-    paths.socket_probe_answered(new, 20, 15.25)
+    paths.server.answered(new, 20, 13.25)
+    paths.server.answered(new, 20, 15.25)
     assert paths.socket.rtt == pytest.approx(0.23)
 
 
@@ -655,7 +655,7 @@ def test_an_input_that_has_waited_by_the_other_path_is_not_held_against_the_chan
 def test_while_the_server_cannot_be_reached_the_channel_is_all_that_there_is(who: str) -> None:
     """Silence, and inputs that nobody acknowledges, are no reason to leave it; when the server is back they are."""
     paths = healthy(10.0)
-    reach = paths.reach if who == "we" else paths.peer_reaches
+    reach = paths.server.reach if who == "we" else paths.server.peer_reaches
     reach(False)
     for cause in ("silence", "unheard", "deaf", "latency", "congested"):
         paths.fall_back(cause, 12.0, 77)
@@ -674,7 +674,7 @@ def test_without_the_server_the_first_answered_probe_leads_back(who: str, cause:
         paths.fall_back("silence", 20.0 + 20 * again, 77)
         assert answered_probes(paths, 20.0 + 20 * again, 39.0 + 20 * again) is not None
     paths.fall_back(cause, 81.0, 77)
-    (paths.reach if who == "we" else paths.peer_reaches)(False)
+    (paths.server.reach if who == "we" else paths.server.peer_reaches)(False)
     back = answered_probes(paths, 81.0, 90.0)
     assert back is not None
     assert back - 81.0 <= 0.25 + 0.0625 + 1 / 64
@@ -683,12 +683,74 @@ def test_without_the_server_the_first_answered_probe_leads_back(who: str, cause:
 def test_both_must_reach_the_server_for_it_to_be_a_path() -> None:
     """Both ends count; but what the server said of the peer while we were away from it we did not hear."""
     paths = Paths(0.0)
+    seen = [paths.alone]
+    for say, what in (("peer_reaches", False), ("reach", False), ("peer_reaches", True), ("peer_reaches", False)):
+        getattr(paths.server, say)(what)
+        seen.append(paths.alone)
+    paths.server.reach(True)
+    assert [*seen, paths.alone] == [False, True, True, True, True, False]
+
+
+def fallen_back(rtt: float | None = None) -> Paths:
+    """A link that has left a channel whose probes are answered, for latency; with a measured way through the server."""
+    paths = healthy(10.0)
+    if rtt is not None:
+        paths.server.answered(paths.server.probe(10.0), 0, 10.0 + rtt)
+    paths.fall_back("latency", 12.0, 77)
+    return paths
+
+
+def asked(paths: Paths, start: float, until: float) -> list[float]:
+    """When it was asked by the server whether that is a way, looking 64 times a second."""
+    ticks = range(round(start * 64), round(until * 64) + 1)
+    return [tick / 64 for tick in ticks if paths.server_probe_due(tick / 64) is not None]
+
+
+@pytest.mark.parametrize(
+    ("rtt", "times"), [(None, [0.0, 0.5, 1.5, 3.5]), (0.1, [0.0, 0.5, 1.0, 1.5]), (0.6, [0.0, 1.2, 2.4, 3.6])]
+)
+def test_by_a_way_that_answers_nothing_the_channel_is_not_left(rtt: float | None, times: list[float]) -> None:
+    """Three probes without an answer, each waited for as long as it may take: then the channel is all that there is."""
+    paths = fallen_back(rtt)
+    last = 12.0 + times[-1]
+    assert asked(paths, 12.0, last - 1 / 32) == pytest.approx([12.0 + time for time in times[:-1]], abs=1 / 64)
+    way_before = paths.server.works
+    assert asked(paths, last - 1 / 64, last + 1 / 64)
+    assert (way_before, paths.server.works) == (True, False)
+    assert answered_probes(paths, 20.0, 21.0) is not None
+
+
+def test_a_way_that_answers_again_is_one_again() -> None:
+    """While the channel is in force for want of another way, that is still asked, as rarely as a slow channel's."""
+    paths = fallen_back()
+    asked(paths, 12.0, 20.0)
+    assert answered_probes(paths, 20.0, 21.0) is not None
+    seen = [(paths.alone, paths.check_latency(22.0, 77))]
+    paths.server.answered(paths.server.probe(22.0), 0, 22.1)
+    assert [*seen, (paths.alone, paths.check_latency(24.0, 77))] == [(True, True), (False, False)]
+
+
+def test_a_way_whose_probes_come_back_is_one_however_late_they_are() -> None:
+    """Its answers take two seconds, and nobody knew."""
+    paths = fallen_back()
+    waiting: list[tuple[float, int]] = []
+    for tick in range(round(12.0 * 64), round(40.0 * 64)):
+        now = tick / 64
+        while waiting and waiting[0][0] <= now:
+            at, number = waiting.pop(0)
+            paths.server.answered(number, 0, at)
+        number_due = paths.server_probe_due(now)
+        if number_due is not None:
+            waiting.append((now + 1.9, number_due))
     assert not paths.alone
-    paths.peer_reaches(False)
-    assert paths.alone
-    paths.reach(False)
-    paths.peer_reaches(True)
-    assert paths.alone
-    paths.peer_reaches(False)
-    paths.reach(True)
-    assert not paths.alone
+
+
+def test_a_healthy_link_asks_nothing_by_the_server() -> None:
+    """And neither does one whose channel was never open, or whose peer has no address there."""
+    assert asked(healthy(10.0), 10.0, 30.0) == []
+    assert asked(Paths(0.0), 0.0, 20.0) == []
+    lone = Paths(0.0, only=True)
+    watched(lone, 0.0)
+    watched(lone, 1.0, CHANNEL_CLOSED)
+    watched(lone, 2.0)
+    assert asked(lone, 2.0, 20.0) == []
