@@ -18,8 +18,9 @@
  * `data-channel`, `stream` (of the reliable one), `stats`, `stale` (a command for a connection that is gone), `unknown-command`.
  */
 
-import { PageError, guard, describe } from './errors.js';
+import { guard, describe } from './errors.js';
 import { CHANNEL, STREAM } from './handed.js';
+import { makeConnection } from './webrtc.js';
 
 /** States in the inbox header; from 0 up it is open, with so much in its buffer. */
 export const CONNECTING = -1;
@@ -175,8 +176,7 @@ class Link {
     const { generation } = command;
     this.generation = generation;
     this.ended = false;
-    if (typeof RTCPeerConnection === 'undefined') throw new PageError('no-webrtc', 'this browser has none');
-    const connection = new RTCPeerConnection(command.ice ?? {});
+    const connection = makeConnection(command.ice);
     this.connection = connection;
     /** @param {string} where @param {(event: any) => unknown} callback */
     const on = (where, callback) => guard(this.duties.report, `channel.${where}`, callback);
