@@ -119,7 +119,7 @@ def test_the_shims_keep_no_time_and_no_list_of_their_own() -> None:
 
 LAYOUT = {
     "core/bridge.js:RECORD_IN", "core/bridge.js:RECORD_OUT", "core/bridge.js:OUTBOX_HEADER",
-    "demo/picture.js:JUMP", "demo/hud.js:STALL_SHOWN_AFTER",
+    "demo/canvas.js:LINE", "demo/picture.js:JUMP", "demo/hud.js:STALL_SHOWN_AFTER",
     "demo/hud.js:CHANGE_SHOWN_FOR", "demo/hud.js:MANY",
     "interactive_gym/overlay.js:LIGHT", "interactive_gym/game.js:STARTED", "interactive_gym/game.js:OVER",
 }  # fmt: skip
