@@ -63,6 +63,9 @@ def test_what_lasts_is_there_from_the_first_picture_on_whatever_frame_that_shows
     assert json.loads(pictures.render()) == {"objects": [], "reset": False}
 
 
+SMOOTH = {"smooth_corrections": 0.4}
+
+
 def files(folder: Path) -> None:
     (folder / "ball.png").write_bytes(png_of(1, 1, 3, b"abc"))
     frame = {"frame": {"x": 1, "y": 2, "w": 3, "h": 4}}
@@ -84,12 +87,13 @@ def test_a_study_preloads_what_the_interactive_gym_page_would(tmp_path: Path) ->
         {"object_type": "atlas_spec", "name": "list", "img_path": "ball.png", "atlas_path": "list.json"},
         {"object_type": "multi_atlas_spec", "name": "several", "img_path": ".", "atlas_path": "several.json"},
     ]
-    (tmp_path / "study.json").write_text(json.dumps({"assets_to_preload": specs, "world": [500, 250]}))
+    (tmp_path / "study.json").write_text(json.dumps({"assets_to_preload": specs, "world": [500, 250], **SMOOTH}))
     study = Study.read(tmp_path / "study.json")
     site = build(tmp_path / "site", study=study)
     manifest = json.loads((site / "manifest.json").read_text())
     src = "images/0-ball.png"
     assert manifest["world"] == [500, 250]
+    assert manifest.items() >= SMOOTH.items()
     assert manifest["images"] == {
         "ball": {"src": src}, "sheet": {"src": src, "size": [8, 4]},
         "hash": {"src": src, "frames": {"a": [1, 2, 3, 4]}}, "list": {"src": src, "frames": {"b": [1, 2, 3, 4]}},

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { hasGpu } from '../../../web/demo/canvas.js';
+import { Renderer, hasGpu } from '../../../web/demo/canvas.js';
 import { Picture, between } from '../../../web/demo/picture.js';
 import { connectionType } from '../../../web/core/channel.js';
 
@@ -126,4 +126,18 @@ test('a program in the place of a GPU is known by its name, where a browser give
   assert.equal(of('Apple GPU', undefined), true);
   assert.equal(hasGpu(canvas(null)), false, 'without WebGL there is none');
   assert.equal(lost.length, 5, 'none of these contexts is kept');
+});
+
+test('a study says within which time a correction is seen in full; 0 is at once', () => {
+  Object.assign(globalThis, {
+    window: { devicePixelRatio: 1 }, document: { createElement: () => ({ getContext: () => null }) },
+    ResizeObserver: class { observe() {} }, requestAnimationFrame: () => 1,
+  });
+  const canvas = { clientWidth: 600, clientHeight: 400, getContext: () => ({}) };
+  for (const [corrections, after] of [[0.4, 0.2], [undefined, 0.05], [0, 0]]) {
+    const renderer = new Renderer(canvas, () => {}, { corrections });
+    renderer.show({ objects: [ball(0)] }, 0, 0, false);
+    renderer.show({ objects: [ball(100)] }, 1, 0, true);
+    near(xs(renderer.picture, 1 + after)[0], after === 0 ? 100 : 50);
+  }
 });
