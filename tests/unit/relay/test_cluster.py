@@ -17,6 +17,8 @@ from pycore.relay.cluster import leases, member
 from pycore.relay.cluster.leases import WAITING
 from pycore.relay.storage.store import StoreFailed
 
+pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database
+
 DATABASES = ("sqlite", "postgresql")
 
 

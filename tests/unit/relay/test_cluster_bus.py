@@ -20,6 +20,8 @@ from pycore.relay.cluster.ways import Ways
 from tools.nats import Nats
 from tools.process import Missing
 
+pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database
+
 
 @pytest.fixture(scope="module")
 def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:

@@ -22,6 +22,8 @@ from pycore.relay.people.former import FORGET_S, HOLD_S, Had
 from pycore.relay.storage.store import DataStore, Fence, StoreFailed
 from pycore.relay.storage.tables import waiting
 
+pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database
+
 DATABASES = ("sqlite", "postgresql")
 ANNA = "?PROLIFIC_PID=anna"
 

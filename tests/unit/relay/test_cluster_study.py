@@ -20,6 +20,8 @@ from pycore.relay.cluster.study import Door, Study
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.together import merged, processes
 
+pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database
+
 DATABASES = ("sqlite", "postgresql")
 
 

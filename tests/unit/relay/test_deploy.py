@@ -35,7 +35,7 @@ from tools.process import Failed, Missing
 from tools.proxies import DEPLOY, Haproxy, Nginx, Proxy, replaced
 from tools.server import ChildServer
 
-pytestmark = pytest.mark.tooling
+pytestmark = [pytest.mark.tooling, pytest.mark.slow]
 
 UNSAFE = ssl.create_default_context()
 UNSAFE.check_hostname = False
