@@ -20,7 +20,7 @@ import uvicorn.server
 from pycore.relay import Limits, serve
 from pycore.relay.app import RelayApp, create_app
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 OPERATOR = "the-operator-of-the-tests"
 """The token of a relay that was not given another one."""
 
