@@ -107,8 +107,15 @@ CUT_OFF = ("fragments", "pings", "events", "empty_frames", "huge")
 """Attacks whose connections are closed for it; of the others one hears only now and then."""
 
 
+EVERY_RUN = ("events", "huge", "numbers", "silent", "joins", "stores", "paths")
+"""One of each kind of attack: on the connection, by large and by many messages, by words, by asking for files. The
+others do the like in another way, and are in the part `examples` of `build.py test --all`."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in EVERY_RUN else pytest.mark.long) for name in ATTACKS]
+)
 def test_a_game_beside_it_has_its_inputs_in_time(tmp_path: Path, name: str) -> None:
     """Of a game that takes a millisecond alone. Everything is logged that a study's server logs; the files of the site
     are those of the folder in which the database lies, too."""
