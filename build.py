@@ -141,6 +141,7 @@ def parser() -> argparse.ArgumentParser:
     bench.add_argument("--only", action="append", default=None, metavar="NAME[,NAME]", help="whose names begin so")
     bench.add_argument("--participant", action="store_true", help="what people wait for: --only participant")
     bench.add_argument("--page", action="store_true", help="the interactive_gym page before and after pycore")
+    bench.add_argument("--mesh", action="store_true", help="meshes in virtual time, beside published ones")
     bench.add_argument("--cluster", action="store_true", help="several processes of the relay as one server")
     bench.add_argument("--relay", action="store_true", help="what one process of the relay carries, and --cluster")
     bench.add_argument("--runs", type=positive, default=20, metavar="N", help="with --page: lossy games (%(default)s)")
@@ -264,10 +265,7 @@ def dispatch(options: argparse.Namespace) -> int:
             command += ["--only", name]
         if options.page:
             command += ["--page", "--runs", str(options.runs)]
-        if options.relay:
-            command += ["--relay"]
-        if options.cluster:
-            command += ["--cluster"]
+        command += [f"--{what}" for what in ("mesh", "relay", "cluster") if getattr(options, what)]
         if options.against:
             command += ["--against", options.against, "--rounds", str(options.rounds)]
         if options.write:

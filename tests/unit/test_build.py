@@ -377,6 +377,26 @@ def test_fast_leaves_out_what_takes_long_and_all_adds_it() -> None:
         suite.chosen(options_of("test --only dance"))
 
 
+def said_commands() -> list[str]:
+    """What the documents, and the modules of the benchmarks, tell whoever reads them to type."""
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    texts = [file.read_text("utf-8") for file in (*documents, *(ROOT / "bench").glob("*.py"))]
+    said = [found for text in texts for found in re.findall(r"(?:python3 |`)build\.py ([a-z][^`#\n\"]*)", text)]
+    return sorted({re.sub(r"[\[\]]|-->|[;:)].*", "", line).strip() for line in said})
+
+
+def test_what_the_documents_say_to_type_is_taken() -> None:
+    """Every option that stands there; `bench --mesh` was none for a while."""
+    lines = said_commands()
+    assert {"demo", "test --fast", "bench --mesh"} <= set(lines)
+    for line in lines:
+        mine, _ = build.split(line.split())
+        try:
+            build.parser().parse_args(mine)
+        except SystemExit as error:
+            raise AssertionError(f"build.py {line}") from error
+
+
 def steps_that(*endings: object) -> tuple[suite.Step, ...]:
     """Steps that end so: counts are returned, exceptions raised."""
 
