@@ -209,7 +209,8 @@ def _reopened(net: Net, schedule: Schedule) -> list[str]:
     reasons = {page.seat: page.session.reason for page in net.peers if not page.absent}
     granted = REASONS | WHO_CAME_BACK_TOO_LATE
     wrong += [f"seat {seat} ended with {reason!r}" for seat, reason in reasons.items() if reason not in granted]
-    there_all_along = not all(page.loads for page in net.peers)
+    # Whose page was loaded again while everybody else's line was dead has nobody who knows what was played.
+    there_all_along = any(not page.loads and not _was_away(page, schedule) for page in net.peers)
     if not schedule.departures and not net.server.told and there_all_along and "complete" not in reasons.values():
         wrong.append(f"nobody came to the end: {reasons}")
     # What those before had confirmed is known where somebody was there all the time, and never dropped.
@@ -229,6 +230,12 @@ def _reopened(net: Net, schedule: Schedule) -> list[str]:
         if len(wholes) > 1:
             wrong.append(f"episode {episode} ended in {wholes}")
     return wrong
+
+
+def _was_away(page: Page, schedule: Schedule) -> bool:
+    """Whether a page was dropped, as whoever stands still or has no line for longer than a moment is."""
+    planned = any(what.startswith((f"socket-down {page.seat}@", f"freeze {page.seat}@")) for what in schedule.more)
+    return planned and page.session.reason == "dropped"
 
 
 def of_all_loads(page: Page) -> list[list[list[tuple[bytes, ...]]]]:
