@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from pycore.duties import CHANNEL_CLOSED
@@ -199,11 +200,13 @@ class Mesh:
         return self.peers[seat].clock()
 
     def input_delays(self, episode: int) -> tuple[int, ...] | None:
-        """The input delays that an episode was played with, by seat; None: no page that is loaded has begun it."""
-        for page in self.peers:
-            delays = page.session.pacing.delays
-            if episode < len(delays):
-                return delays[episode]
+        """The input delays that an episode was played with, by seat; None: no load of any page has begun it. The
+        newest loads are asked first."""
+        loads = [[page.published, *reversed(page.published_before)] for page in self.peers]
+        for same in zip_longest(*loads):
+            for published in same:
+                if published is not None and episode < len(published.delays):
+                    return tuple(published.delays[episode])
         return None
 
     @property

@@ -392,7 +392,7 @@ class Page:
     @property
     def published(self) -> Published:
         """What its session published."""
-        return Published(self.rows, self.rewards, self.finals, self.hashes, self.stood_in)
+        return Published(self.rows, self.rewards, self.finals, self.hashes, self.stood_in, self.session.pacing.delays)
 
     def events(self, kind: type) -> list[Any]:
         """All news of one kind."""

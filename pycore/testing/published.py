@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pycore.session.confirmed import ConfirmedFrame
@@ -19,6 +20,8 @@ class Published(NamedTuple):
     hashes: list[dict[int, bytes]]
     stood_in: list[dict[int, str]]
     """Where another plays a seat from a frame on: what is recorded of it, by frame."""
+    delays: Sequence[tuple[int, ...]]
+    """The input delays with which it began each, by seat."""
 
     @property
     def frames(self) -> int:
