@@ -116,14 +116,33 @@ class Comings:
         theirs = word.changes(self._number)
         return bool(theirs & 1) or (theirs > self._round.changes(self._number) and not self._untold)
 
-    def least_held(self, seat: int, held: Held) -> Held:
+    def corrected(self, held: dict[int, Held]) -> dict[int, Held]:
+        """What we hold of who is gone, by seat, as it is to be said: less where we have only stepped it, more where
+        everybody knows it."""
+        if self._stepping:
+            told = self._told_left()
+            return {seat: Held(told[seat], 0) if of.mark > told.get(seat, of.mark) else of for seat, of in held.items()}
+        if self._round.backs:
+            return {seat: self._least_held(seat, of) for seat, of in held.items()}
+        return held
+
+    def _least_held(self, seat: int, held: Held) -> Held:
         """What we hold of the seat of somebody who is gone again: up to the frame from which on it was open everybody
         knows its action."""
-        opens = 0 if self._stepping else self.opened(self._roster.owner(seat))
+        opens = self.opened(self._roster.owner(seat))
         if not opens or seat in self._vacancies.settled:
             return held
         least = Held(opens - 1, 0)
         return least if self._vacancies.is_empty(seat) else held.joined(least)
+
+    def _told_left(self) -> dict[int, int]:
+        """By seat of whom we were told to be gone, its last frame: what we step of it behind that nobody gave."""
+        running = self._episode.number
+        settled = [of for of in self._roster.gone.values() if of.episode is not None]
+        return {
+            seat: of.frames.get(seat, -1) if of.episode == running else -1
+            for of in settled for seat in of.link.peer.seats
+        }  # fmt: skip
 
     # -- who goes ----------------------------------------------------------------------------------------------
 

@@ -228,8 +228,7 @@ class Drops:
         if self._episode.open:
             held = backfill.held_of(self._timeline, seats)
         held |= {seat: Held(frame, 0) for seat, frame in self._vacancies.settled.items() if seat in held}
-        if self._round.backs:
-            held = {seat: self.comings.least_held(seat, of) for seat, of in held.items()}
+        held = self.comings.corrected(held)
         ready = sum([1 << number for number, drop in self._roster.gone.items() if episode in drop.link.peer.ready])
         return Word(self._round.gone, episode, held, ready, self._settled is not None, False, self._round.backs)
 

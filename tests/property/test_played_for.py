@@ -66,6 +66,8 @@ def test_whoever_was_played_for_has_its_seat_again_over_fixed_seeds() -> None:
         361,
         # Whom the server had forgotten waited for proofs of its channel, which lost much, and sent nothing.
         1607,
+        # On its way back a page said that it holds what it had stepped of somebody behind the last input; all waited.
+        2421,
     ],
 )  # fmt: skip
 def test_what_runs_have_found_of_those_who_are_played_for_stays_mended(number: int) -> None:
