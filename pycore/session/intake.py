@@ -30,7 +30,7 @@ from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topi
 from pycore.session.welcomes import Welcomes
 from pycore.wire import datagram, probe, version1
 from pycore.wire.datagram import Run
-from pycore.wire.stream import CHUNK
+from pycore.wire.stream import CHUNK, decode_chunk
 
 MEANWHILE: Final = (READY, OVER, GONE, RETURN)
 """What is taken in while we return ourselves."""
@@ -156,28 +156,35 @@ class Intake:
             self.receive(link, data, now, SOCKETIO, late)
 
     def receive_of_gone(self, link: Link, data: bytes, now: float, path: str) -> None:
-        """A packet of somebody who is gone moves nothing; it is told so, or another load of its page that it is one."""
+        """A packet of somebody who is gone moves nothing; it is told so, or another load of its page that it is one.
+        What cannot be read is answered as little as what anybody else sends like it."""
         if datagram.tag_of(data) != self._identity.tag:
+            self._journal.ignore()
             return
-        if self._drops.comings.may_return(link.peer.number) and data[3] != link.peer.low:
-            if data[0] == datagram.KIND:
-                self._take_knock(link, data, now)
-            return
-        if not self._over.answer(link, now):
-            return
-        # Datagrams and probes have the incarnation at the same place.
-        reason = "dropped" if data[3] == link.peer.low else "returned"
-        missing = self._roster.gone[link.peer.number].episode
-        self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
-
-    def _take_knock(self, link: Link, data: bytes, now: float) -> None:
-        """Another load of the page of somebody who is gone speaks: nothing of it counts but that it would come back."""
         try:
-            blocks = datagram.take_apart(data, self._codecs, link.peer.seat, len(link.receipts), 0, 0, 0)[10]
+            blocks = self._read(link, data)
         except DecodeError as error:
             self._journal.refuse(link, str(error), now)
-        else:
+            return
+        # Every packet has the incarnation at the same place.
+        low = data[3]
+        if self._drops.comings.may_return(link.peer.number) and low != link.peer.low:
+            # Another load of its page: nothing of what it says counts but that it would come back.
             self._welcomes.knocks_of_gone(link, blocks, now)
+        elif self._over.answer(link, now):
+            reason = "dropped" if low == link.peer.low else "returned"
+            missing = self._roster.gone[link.peer.number].episode
+            self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
+
+    def _read(self, link: Link, data: bytes) -> list[tuple[int, bytes]]:
+        """The blocks of a packet of this session of which nothing else counts. Raises DecodeError."""
+        if data[0] == datagram.KIND:
+            return datagram.take_apart(data, self._codecs, link.peer.seat, len(link.receipts), 0, 0, 0)[10]
+        if data[0] == CHUNK:
+            decode_chunk(data)
+        else:
+            probe.decode_probe(data)
+        return []
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:
         """A packet that is not of this session, unless it is of this one in another version of the protocol."""

@@ -6,7 +6,7 @@ Another format needs another version of this file, and `python -m tests.fuzz.fuz
 from __future__ import annotations
 
 from pycore import DecodeError, Session
-from pycore.wire import datagram, probe
+from pycore.wire import datagram, probe, version1
 from pycore.wire.stream import CHUNK, decode_chunk
 
 ADDRESS = 3
@@ -18,8 +18,11 @@ FAR = 1 << 30
 def unreadable(data: bytes, session: Session) -> str | None:
     """Why a packet for this session cannot be read, whatever the session would make of it; None if it can.
 
-    As leniently as any session might: inputs are passed over as if they were all known.
+    As leniently as any session might: inputs are passed over as if they were all known. Of a packet of protocol 1
+    nothing is read but that it is one, which is answered by name.
     """
+    if version1.is_version_1(data, session._identity.tag):
+        return None
     if datagram.tag_of(data) < 0:
         return "not a packet of ours"
     try:

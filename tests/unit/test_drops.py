@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from core_support import Table, settings
+from core_support import Table, settings, tag_of, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pycore.duties import CHANNEL_CLOSED, EMIT
+from pycore.duties import CHANNEL_CLOSED, EMIT, P2P, SOCKETIO
 from pycore.events import EpisodeEnded, PeerStatus, PlayerGone, SessionEnded
 from pycore.session.membership import UNDECIDED
 from pycore.session.parts import STILL
@@ -19,6 +19,8 @@ from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PL
 from pycore.session.topics.topic import END, GONE, OVER
 from pycore.settings import Settings
 from pycore.wire import datagram
+from pycore.wire.probe import PROBE, PROBE_ANSWER, encode_probe
+from pycore.wire.stream import CHUNK, encode_chunk
 
 SLOW = pytest.mark.slow
 BOTH = pytest.mark.parametrize("on_drop", ["end", "default_action"])
@@ -536,6 +538,36 @@ def test_what_who_is_gone_still_says_moves_nothing_and_is_answered() -> None:
     said = [table_open(table, answer).blocks for answer in answers if answer[11] & datagram.BLOCKS]
     assert [block for blocks in said for block in blocks if block[0] == OVER] == [(OVER, b"\0\5")] * 2
     assert session.timeline.frames.held[2] == held[2]
+
+
+@pytest.mark.parametrize("path", [P2P, SOCKETIO])
+@pytest.mark.parametrize("kind", [datagram.KIND, PROBE, PROBE_ANSWER, CHUNK])
+def test_what_cannot_be_read_of_who_is_gone_is_refused_and_not_answered(kind: int, path: str) -> None:
+    """As from anybody else: it moves nothing but the count of what was refused. The same packet, whole, is answered."""
+    table = playing(3, settings(max_steps=900, on_drop="default_action"))
+    session = table[0]
+    session.players_gone([2], table.now)
+    table.held = True
+    low, own = session.link_to(2).peer.low, table[2].link_to(0).peer.low
+    assert low is not None
+    assert own is not None
+    if kind == datagram.KIND:
+        whole = table.forged(2, first=session.timeline.frames.held[2] + 1, inputs=[b"\5"] * 3, receipts=[90, 90])
+    elif kind == CHUNK:
+        whole = encode_chunk(tag_of(session), low, own, 0, 0, b"more")
+    else:
+        whole = encode_probe(kind, tag_of(session), low, 7)
+    session.receive(2, whole, table.now, path)
+    table.ticks(30, *keys(3, 1))
+    for data in (whole[:-1], whole + b"\0", whole[:8] + b"\0"):
+        before = visible(session)
+        refused = session.malformed + session.journal.foreign
+        session.receive(2, data, table.now, path)
+        assert visible(session) == before
+        assert session.malformed + session.journal.foreign == refused + 1
+    before = visible(session)
+    session.receive(2, whole, table.now, path)
+    assert visible(session) != before
 
 
 def test_who_is_dropped_while_it_holds_at_the_end_of_another_has_no_end() -> None:
