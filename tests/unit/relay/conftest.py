@@ -1,4 +1,4 @@
-"""The relay that the tests of one module share, and the databases that they are tried on."""
+"""The relay that the tests of one module share, the databases that they are tried on, and those of a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from relay_support import Relay, running
 
 from pycore.relay import Limits
+from pycore.relay.cluster import leases, member
 from tools.postgres import Postgres
 from tools.process import Missing
 
@@ -58,3 +59,16 @@ def relay(tmp_path_factory: pytest.TempPathFactory, database: Callable[[Path], s
     folder = tmp_path_factory.mktemp("relay")
     with running(folder, database=database(folder), limits=limits) as started:
         yield started
+
+
+@pytest.fixture
+def url(tmp_path: Path, database: Callable[[Path], str]) -> str:
+    """A new database, for all processes of a test."""
+    return database(tmp_path).replace("?timeout=0.2", "?timeout=5")
+
+
+@pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead process is known to be one after half a second."""
+    monkeypatch.setattr(leases, "LEASE_S", 0.5)
+    monkeypatch.setattr(member, "BEAT_S", 0.1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,12 @@ from cluster_support import Cluster, begun, clients, cluster, until
 from relay_support import Client, action
 from test_relay_stores import metrics, record
 
-from pycore.relay.cluster import leases, member
 from pycore.relay.cluster.leases import WAITING
 from pycore.relay.storage.store import StoreFailed
 
 pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database
 
 DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture
-def url(tmp_path: Path, database: Callable[[Path], str]) -> str:
-    """A new database, for all processes of a test."""
-    return database(tmp_path).replace("?timeout=0.2", "?timeout=5")
-
-
-@pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dead process is known to be one after half a second."""
-    monkeypatch.setattr(leases, "LEASE_S", 0.5)
-    monkeypatch.setattr(member, "BEAT_S", 0.1)
 
 
 async def inputs(game: str, one: Client, two: Client, first: int, count: int) -> None:

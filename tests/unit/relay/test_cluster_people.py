@@ -14,7 +14,6 @@ from people_support import People
 from relay_support import Client, Relay, action
 from test_relay_stores import record
 
-from pycore.relay.cluster import leases, member
 from pycore.relay.cluster.leases import WAITING, Leases
 from pycore.relay.cluster.queue import Rows
 from pycore.relay.games.seats import digest
@@ -26,19 +25,6 @@ pytestmark = pytest.mark.slow  # several processes in one, each with its loop an
 
 DATABASES = ("sqlite", "postgresql")
 ANNA = "?PROLIFIC_PID=anna"
-
-
-@pytest.fixture
-def url(tmp_path: Path, database: Callable[[Path], str]) -> str:
-    """A new database, for all processes of a test."""
-    return database(tmp_path).replace("?timeout=0.2", "?timeout=5")
-
-
-@pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dead process is known to be one after half a second."""
-    monkeypatch.setattr(leases, "LEASE_S", 0.5)
-    monkeypatch.setattr(member, "BEAT_S", 0.1)
 
 
 @pytest.fixture

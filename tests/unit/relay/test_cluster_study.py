@@ -25,12 +25,6 @@ pytestmark = pytest.mark.slow  # several processes in one, each with its loop an
 DATABASES = ("sqlite", "postgresql")
 
 
-@pytest.fixture
-def url(tmp_path: Path, database: Callable[[Path], str]) -> str:
-    """A new database, for all processes of a test."""
-    return database(tmp_path).replace("?timeout=0.2", "?timeout=5")
-
-
 async def says(relay: Relay, is_open: bool) -> tuple[int, dict[str, Any]]:
     """The operator tells one process; status and answer."""
     headers = {"authorization": f"Bearer {OPERATOR}"}
