@@ -64,6 +64,7 @@ class Mesh:
         self.network = Network(seats, conditions, self.time, self.random)
         self.server = Server(conditions, self.time)
         self.server.reopens = settings.reopens
+        self.server.announces = settings.return_within > 0
         self._tick_jitter = conditions.tick_jitter
         pages = range(seats)
         players = list(range(seats + len(policies)))

@@ -17,7 +17,7 @@ from pycore.session.session import Session
 from pycore.testing.machine import Machine
 from pycore.testing.network import Network
 from pycore.testing.published import Published, Record
-from pycore.testing.server import GONE, INPUT, SIGNAL, Server
+from pycore.testing.server import INPUT, SIGNAL, Server, hand_over
 from pycore.testing.timetable import Timetable
 from pycore.wire import datagram
 
@@ -357,15 +357,9 @@ class Page:
         def receive() -> None:
             if not self.socket_up:
                 return
-            if event == SIGNAL:
-                self.session.receive_signal(sender, data["payload"], self.clock())
-            elif event == INPUT:
-                session = self.session
-                session.receive_action(sender, data["action"], data["frame_number"], data["sync_epoch"], self.clock())
-            elif event == GONE:
-                self.session.players_gone(data["players"], self.clock())
-            # Who is gone the server says itself.
-            for arrived in self._arrived if event != GONE else ():
+            hand_over(self.session, sender, event, data, self.clock())
+            # Who is gone, away or back the server says itself.
+            for arrived in self._arrived if event in (INPUT, SIGNAL) else ():
                 arrived(self, sender, None)
 
         self._when_awake(receive)

@@ -4,7 +4,8 @@ A socket has three truths: whether it works, what the page believes and what the
 into a socket that is dead already is lost; what the server passes on to a dead one is lost as well. When the server
 believes that a socket is gone, and it is not back within `grace`, the others are told that its player left, as the
 relay does with `end_game`. Of three and more it drops a player of whom another one complains, if its socket is away,
-or if most complain, and tells all, as the relay does with `player_gone`; afterwards it passes on nothing of it.
+or if most complain, and tells all, as the relay does with `player_gone`; afterwards it passes on nothing of it. When a
+socket is away for a second it tells the others so, and again when it is back.
 
 A server that starts anew has what a relay finds in its database: seats are kept, and who was dropped stays so. It knows
 no socket and no complaint of before; whoever is away then has the whole `grace` again.
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pycore.session.session import Session
 from pycore.testing.timetable import Timetable
 from pycore.testing.ways import Conditions
 
@@ -22,13 +24,31 @@ INPUT = "pyodide_player_action"
 SIGNAL = "webrtc_signal"
 SILENT = "player_silent"
 GONE = "player_gone"
+AWAY = "player_away"
+BACK = "player_back"
 COMPLAINT_LASTS = 5.0
+ANNOUNCED_AFTER = 1.0
+"""From noticing that a socket is gone until the others are told that it is away, s."""
+
+
+def hand_over(session: Session, sender: int, event: str, data: dict[str, Any], now: float) -> None:
+    """Give a session what came from the server, as the bridge does."""
+    if event == SIGNAL:
+        session.receive_signal(sender, data["payload"], now)
+    elif event == INPUT:
+        session.receive_action(sender, data["action"], data["frame_number"], data["sync_epoch"], now)
+    elif event == GONE:
+        session.players_gone(data["players"], now)
+    elif event == AWAY:
+        session.player_away(sender, now)
+    else:
+        session.player_back(sender, now)
 
 
 class _Client:
     """The server's end of one page."""
 
-    __slots__ = ("gone", "left", "message", "socket", "works")
+    __slots__ = ("announced", "gone", "left", "message", "socket", "works")
 
     def __init__(
         self, message: Callable[[int, str, Any], None], socket: Callable[[bool], None], left: Callable[[int], None]
@@ -37,6 +57,8 @@ class _Client:
         self.socket = socket
         self.left = left
         self.works = True
+        self.announced = False
+        """The others were told that it is away."""
         self.gone = 0
         """How often the socket was lost or came back: whatever is noticed later than the next change never is."""
 
@@ -63,6 +85,8 @@ class Server:
         """Seats that it has dropped."""
         self.reopens = False
         """Whether who was dropped may come back, and one of two may be dropped."""
+        self.announces = False
+        """Whether it keeps seats, and tells who is away and who is back."""
         self._complaints: dict[tuple[int, int], float] = {}
         self._time = time
         self._clients: dict[int, _Client] = {}
@@ -143,9 +167,15 @@ class Server:
             if client.gone == number and not self.away:
                 self.tell_that_left(seat)
 
+        def announce() -> None:
+            if client.gone == number and not self.away:
+                self._announce(seat, True)
+
         def server_sees() -> None:
-            if client.gone == number and self.grace is not None:
-                self._time.after(self.grace, tell)
+            if client.gone == number:
+                self._time.after(ANNOUNCED_AFTER, announce)
+                if self.grace is not None:
+                    self._time.after(self.grace, tell)
 
         if page_sees_after is not None:
             self._time.after(page_sees_after, page_sees)
@@ -158,8 +188,7 @@ class Server:
         client.works = True
         client.gone += 1
         if not self.away:
-            client.socket(True)
-            self._remind(seat)
+            self._is_there(seat)
 
     def welcome(self, seat: int) -> None:
         """Another load of a page gets its seat, also that of one who was dropped, where that may come back."""
@@ -167,6 +196,8 @@ class Server:
             self.dropped.remove(seat)
         for pair in [pair for pair in self._complaints if seat in pair]:
             del self._complaints[pair]
+        # Also where nobody had noticed: they have another page before them.
+        self._clients[seat].announced = True
 
     def restart(self, back_after: Sequence[float | None]) -> None:
         """It ends and is there again at once, and remembers no socket; the page of seat i is back after
@@ -190,6 +221,7 @@ class Server:
         self._complaints.clear()
         over = {*self.dropped, *(seat for _, seat in self.told)}
         for seat, client in self._clients.items():
+            client.announced = self.announces
             if client.works or self.grace is None or seat in over:
                 continue
             client.gone += 1
@@ -227,10 +259,26 @@ class Server:
         self._begin_anew(0.0)
         for seat, client in self._clients.items():
             if client.works:
-                client.socket(True)
-                self._remind(seat)
+                self._is_there(seat)
 
-    def _remind(self, seat: int) -> None:
-        """Who was dropped while its socket was away is told when it is back."""
+    def _is_there(self, seat: int) -> None:
+        """A socket works again. Who was dropped while it was away is told so; the others learn that it is back, and it
+        learns who is away."""
+        self._clients[seat].socket(True)
         if seat in self.dropped:
             self._pass_on(seat, seat, GONE, {"players": [seat]})
+            return
+        self._announce(seat, False)
+        for other, client in self._clients.items():
+            if other != seat and self.announces:
+                self._pass_on(other, seat, AWAY if client.announced else BACK, {})
+
+    def _announce(self, seat: int, away: bool) -> None:
+        """Tell the others that somebody is away, or back; each once."""
+        client = self._clients[seat]
+        over = seat in self.dropped or any(told == seat for _, told in self.told)
+        if self.announces and client.announced is not away and not over:
+            client.announced = away
+            for other in self._clients:
+                if other != seat:
+                    self._pass_on(seat, other, AWAY if away else BACK, {})

@@ -95,6 +95,8 @@ class Schedule:
     """Whether the others play on while somebody is only interrupted."""
     grace: float | None = None
     """After how many seconds the server tells that a socket is gone; None: never."""
+    announces: bool = False
+    """Whether it tells who is away and who is back."""
 
 
 LASTING = (
@@ -303,7 +305,8 @@ def with_reloads(
     else:
         times = [begins + 7.0 * number + rng.uniform(0.0, 5.0) for number in range(rng.randint(1, 3))]
         reloads = [(round(when, 2), rng.randrange(count)) for when in times]
-    return replace(schedule, reloads=tuple(sorted(reloads)), overlapping=at_once)
+    # Drawn by nothing, so that the numbers of before mean what they meant.
+    return replace(schedule, reloads=tuple(sorted(reloads)), overlapping=at_once, announces=not seed // 8 % 2)
 
 
 def with_returns(seed: int, seats: int | None = None) -> Schedule:
@@ -329,4 +332,5 @@ def with_returns(seed: int, seats: int | None = None) -> Schedule:
         schedule, reopens=True, more=tuple(more), departures=departures, policies=0, reactions=(),
         steps=max(schedule.steps, rng.choice([200, 400, 700])), good_after=22.0,
         grace=rng.choice([None, None, 8.0]), loading=round(rng.choice([0.0, rng.uniform(1.0, 7.0)]), 2),
+        announces=not seed % 2,
     )  # fmt: skip

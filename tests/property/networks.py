@@ -254,6 +254,7 @@ def build(
     net = Net(schedule, simulation, watchers)
     net.server.passes_epoch = schedule.pass_epoch
     net.server.grace = schedule.grace
+    net.server.announces = schedule.announces
     net.news.must_end = bool(schedule.departures) or schedule.reopens
     net.news.jumps = sum(what == "clock" for _, what, *_ in schedule.happenings)
     for way in net.network.ways.values():

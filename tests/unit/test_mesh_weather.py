@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, PLAYING, Settings
-from pycore.events import SessionEnded
-from pycore.testing import Conditions, Mesh, Page, Walk, Watcher
+from pycore import CHANNEL_CLOSED, CHANNEL_FAILED, PLAYING, Session, Settings
+from pycore.events import PeerStatus, SessionEnded
+from pycore.testing import Conditions, Happening, Mesh, Page, Standing, Walk, Watcher
+from pycore.testing.happenings import Happenings
 
 OF = Settings(max_steps=900, action_space={"type": "discrete", "n": 6})
 
@@ -166,6 +167,69 @@ def test_a_socket_that_is_back_within_the_grace_is_not_told() -> None:
     of.run(12.0)
     assert of.server.told == []
     assert of.peers[1].socket_up
+
+
+def said(page: Page) -> list[tuple[int, str]]:
+    """Who was away and who was back, as the server told a page."""
+    return [(event.seat, event.status) for event in page.events(PeerStatus) if event.status in ("away", "present")]
+
+
+def test_the_others_are_told_who_is_away_for_a_second_and_who_is_back() -> None:
+    """Each once; not of who is back sooner, and not by a server that keeps no seat."""
+    of, _ = mesh(3)
+    of.at(3.0, lambda: of.server.lose(1, 0.0, 0.5))
+    of.run(4.4)
+    assert [said(page) for page in of.peers] == [[], [], []]
+    of.run(4.7)
+    assert [said(page) for page in of.peers] == [[(1, "away")], [], [(1, "away")]]
+    of.server.connect(1)
+    of.server.lose(2, 0.0, 0.5)
+    of.run(6.1)
+    of.server.connect(2)
+    of.run(12.0)
+    assert [said(page) for page in of.peers] == [[(1, "away"), (1, "present")], [], [(1, "away"), (1, "present")]]
+    silent, _ = mesh(3, OF.replace(return_within=0.0))
+    silent.at(3.0, lambda: silent.server.lose(1))
+    silent.run(12.0)
+    assert [said(page) for page in silent.peers] == [[], [], []]
+
+
+def test_a_page_whose_socket_was_lost_learns_what_was_told_meanwhile() -> None:
+    """As a relay keeps for it; and when a server starts anew, who is not there yet."""
+    of, _ = mesh(3)
+    of.at(3.0, lambda: of.server.lose(0))
+    of.at(3.1, lambda: of.server.lose(1))
+    of.run(5.0)
+    assert said(of.peers[0]) == []
+    of.server.connect(0)
+    of.run(5.5)
+    assert said(of.peers[0]) == [(1, "away")]
+    of.server.lose(0)
+    of.run(5.6)
+    of.server.connect(1)
+    of.server.connect(0)
+    of.run(6.0)
+    assert said(of.peers[0]) == [(1, "away"), (1, "present")]
+    anew, _ = mesh(3)
+    anew.at(3.0, lambda: anew.server.restart([0.2, 4.0, 0.1]))
+    anew.run(5.0)
+    assert said(anew.peers[0]) == [(1, "away")]
+    anew.run(8.0)
+    assert said(anew.peers[0]) == [(1, "away"), (1, "present")]
+
+
+def test_a_page_that_is_loaded_again_is_told_of_as_one_that_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody had noticed that it was away."""
+    of, _ = mesh(3)
+    of.run(3.0)
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(Session, "player_back", lambda session, seat, now: told.append((session.me, seat)))
+    standing = Standing()
+    standing.mesh = of
+    Happenings(of, standing).add(Happening(what="reload", seats=(1,), begins=of.now))
+    of.run(4.0)
+    # It is told of the others, who are there.
+    assert sorted(told) == [(0, 1), (1, 0), (1, 2), (2, 1)]
 
 
 def test_what_is_emitted_into_a_dead_socket_is_lost() -> None:
