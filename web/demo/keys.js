@@ -29,6 +29,11 @@ function normal(key) {
   return key.length === 1 ? key.toLowerCase().charAt(0) : key;
 }
 
+/** The keys of a mapping's entry, as everything here knows them. @param {string} name of one, or of several with commas between */
+export function keysOf(name) {
+  return name === ',' ? [name] : name.split(',').map((key) => normal(key === ' ' ? key : key.trim()));
+}
+
 /** Which keys are down, and the action they mean. Without the DOM. */
 export class KeyState {
   /** Keys by the physical key that holds them, in the order of pressing. @type {Map<string, string>} */
@@ -40,19 +45,20 @@ export class KeyState {
   #taps = new Set();
   /** Buttons and sticks of gamepads that were held when they were last asked. @type {Set<string>} */
   #pads = new Set();
+  /** Whether what is held of them may have been pressed for somebody else. */ #unseen = false;
 
   /**
    * @param {Mapping} mapping
    * @param {'pressed_keys' | 'single_keystroke'} [mode] with single_keystroke a press acts once
-   * @param {() => Set<string>} [pads] what is held of gamepads; asked only where the mapping has some of it
+   * @param {() => Set<string> | null} [pads] what is held of gamepads, null: of another window's; asked only where the
+   *   mapping has some of it
+   * @param {import('../core/errors.js').Report} [report]
    */
-  constructor(mapping, mode = 'pressed_keys', pads = gamepadKeys) {
+  constructor(mapping, mode = 'pressed_keys', pads = gamepadKeys, report = (where, error) => console.warn(`[pycore] ${where}:`, error)) {
     this.mode = mode;
     this.pads = pads;
-    this.#entries = Object.entries(mapping).map(([name, action]) => ({
-      keys: name === ',' ? [','] : name.split(',').map((key) => normal(key === ' ' ? key : key.trim())),
-      action,
-    }));
+    this.report = report;
+    this.#entries = Object.entries(mapping).map(([name, action]) => ({ keys: keysOf(name), action }));
     this.#known = new Set(this.#entries.flatMap(({ keys }) => keys));
     this.#asksPads = [...this.#known].some(isGamepad);
   }
@@ -83,10 +89,22 @@ export class KeyState {
 
   #askPads() {
     if (!this.#asksPads) return;
-    const held = this.pads();
-    for (const name of held) if (!this.#pads.has(name)) this.press(name, name);
-    for (const name of this.#pads) if (!held.has(name)) this.release(name);
-    this.#pads = held;
+    const held = this.#held();
+    for (const name of held ?? []) if (!this.#pads.has(name)) this.press(name, name, this.#unseen);
+    for (const name of this.#pads) if (!held?.has(name)) this.release(name);
+    this.#unseen = held === null;
+    this.#pads = held ?? new Set();
+  }
+
+  /** A page that may not ask for gamepads (its embedder's Permissions-Policy) is played by its keys. */
+  #held() {
+    try {
+      return this.pads();
+    } catch (error) {
+      this.#asksPads = false;
+      this.report('keys.gamepad', error);
+      return null;
+    }
   }
 
   /** @param {string} code @returns {boolean} whether it was down */
@@ -98,6 +116,7 @@ export class KeyState {
     this.#down.clear();
     this.#taps.clear();
     this.#pads = new Set();
+    this.#unseen = true;
   }
 
   /** The action for this tick; undefined: none, and the core plays the seat's default. @returns {unknown} */
@@ -122,6 +141,9 @@ export class KeyState {
     return best === null ? undefined : best.action;
   }
 }
+
+/** Stands for the finger of a press without one. */
+const CLICK = 'click';
 
 /** @param {EventTarget | null} target @returns {boolean} whether typing there is meant for it */
 function isEditable(target) {
@@ -175,6 +197,7 @@ export function listenToKeys(state, buttons, report) {
 
 /**
  * Touch buttons: each finger holds the one that it was put on, or slid to; between two it keeps the one from which it comes.
+ * Whoever has the page read aloud presses without a finger: that is a tap.
  *
  * @param {KeyState} state
  * @param {HTMLElement[]} buttons
@@ -182,9 +205,9 @@ export function listenToKeys(state, buttons, report) {
  * @param {AbortSignal} signal
  */
 function listenToTouch(state, buttons, report, signal) {
-  /** @type {Map<number, HTMLElement>} */
+  /** @type {Map<number | string, HTMLElement>} */
   const held = new Map();
-  /** @param {number} finger @param {HTMLElement | null} button */
+  /** @param {number | string} finger @param {HTMLElement | null} button */
   const hold = (finger, button) => {
     const before = held.get(finger);
     if (before === button) return;
@@ -200,9 +223,15 @@ function listenToTouch(state, buttons, report, signal) {
   for (const button of buttons) {
     button.addEventListener('pointerdown', guard(report, 'keys.touch', (/** @type {PointerEvent} */ event) => {
       event.preventDefault();
-      // Wherever the finger goes, this button is told.
-      button.setPointerCapture(event.pointerId);
       hold(event.pointerId, button);
+      // Wherever the finger goes, this button is told. A press that a program makes has no finger to follow.
+      if (event.isTrusted) button.setPointerCapture(event.pointerId);
+    }), { signal });
+    button.addEventListener('click', guard(report, 'keys.click', (/** @type {MouseEvent} */ event) => {
+      // A finger's own is counted from 1.
+      if (event.detail > 0) return;
+      hold(CLICK, button);
+      hold(CLICK, null);
     }), { signal });
     button.addEventListener('pointermove', guard(report, 'keys.touch', (/** @type {PointerEvent} */ event) => {
       if (!held.has(event.pointerId)) return;

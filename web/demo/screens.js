@@ -8,6 +8,7 @@
 
 import { STEPS } from '../core/loader.js';
 import { isGamepad } from './gamepad.js';
+import { keysOf } from './keys.js';
 import { forDeveloper, hasText, percent, text } from './texts.js';
 import { failed, waiting } from './words.js';
 
@@ -138,7 +139,8 @@ export function keySymbol(key) {
 
 /** What a key does: in the study's words, or else where its arrow points; '' for another one. @param {string} key @param {Record<string, string>} names */
 export function keyMeaning(key, names) {
-  return names[key] ?? (hasText(`key.${key}`) ? text(`key.${key}`) : '');
+  const name = Object.keys(names).find((each) => keysOf(each)[0] === key);
+  return (name === undefined ? undefined : names[name]) ?? (hasText(`key.${key}`) ? text(`key.${key}`) : '');
 }
 
 /**
@@ -147,8 +149,7 @@ export function keyMeaning(key, names) {
  * @param {import('./keys.js').Mapping} mapping
  */
 export function singleKeys(mapping) {
-  const keys = Object.keys(mapping).flatMap((name) => (name === ',' ? [name] : name.split(',')));
-  return [...new Set(keys)].filter((key) => !isGamepad(key));
+  return [...new Set(Object.keys(mapping).flatMap(keysOf))].filter((key) => !isGamepad(key));
 }
 
 /** @param {import('./keys.js').Mapping} mapping @param {Record<string, string>} [names] what they do */

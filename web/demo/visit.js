@@ -228,7 +228,7 @@ export class Visit {
     screens.notice('');
     screens.show('game');
     const hud = this.#hud = new Hud(settings);
-    const keys = new KeyState(this.mapping);
+    const keys = new KeyState(this.mapping, undefined, undefined, report);
     this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping, this.loaded.manifest.action_names), report);
     const { smooth_corrections: corrections, images, world } = this.loaded.manifest;
     this.#renderer = new Renderer(screens.element('canvas'), report, { corrections, images, world });

@@ -2,8 +2,9 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { heldOf } from '../../../web/demo/gamepad.js';
-import { KeyState, DEFAULT_MAPPING, listenToKeys } from '../../../web/demo/keys.js';
+import { gamepadKeys, heldOf } from '../../../web/demo/gamepad.js';
+import { KeyState, DEFAULT_MAPPING, keysOf, listenToKeys } from '../../../web/demo/keys.js';
+import { keyMeaning, singleKeys } from '../../../web/demo/screens.js';
 
 const state = (mode) => new KeyState(DEFAULT_MAPPING, mode);
 
@@ -131,6 +132,50 @@ test('on a keyboard of another script a letter is meant by its place, on a Latin
   assert.equal(keys.press('KeyZ', 'w'), true);
   assert.equal(settle(keys), 'up');
   assert.equal(new KeyState({ ц: 1, w: 2 }).press('KeyW', 'ц'), true);
+});
+
+test('a letter that a layout has nowhere is meant by its place, whatever is written there', () => {
+  const written = {
+    'Hebrew w': ['KeyW', "'", 'w'], 'Hebrew q': ['KeyQ', '/', 'q'], 'Greek q': ['KeyQ', ';', 'q'],
+    'Arabic b': ['KeyB', '\u0644\u0627', 'b'], 'Azerbaijani w': ['KeyW', 'ü', 'w'], 'Lithuanian q': ['KeyQ', 'ą', 'q'],
+    'Lithuanian w': ['KeyW', 'Ž', 'w'], 'Turkish i': ['KeyI', 'ı', 'i'], 'a dead key': ['KeyW', 'Dead', 'w'],
+  };
+  for (const [name, [code, key, meant]] of Object.entries(written)) {
+    const keys = new KeyState({ [meant]: 'it' });
+    assert.equal(keys.press(code, key), true, name);
+    assert.equal(settle(keys), 'it', name);
+  }
+});
+
+test('what is written at a place counts before the place, and a letter of a Latin layout or a named key alone', () => {
+  const own = new KeyState({ ü: 'own', w: 'up' });
+  own.press('KeyW', 'ü');
+  assert.equal(settle(own), 'own');
+  const keys = new KeyState({ y: 1, q: 2, w: 3, ' ': 4, 1: 5 });
+  for (const [code, key] of [['KeyY', 'z'], ['KeyQ', 'a'], ['KeyW', 'Z'], ['KeyW', 'ArrowUp'], ['Digit1', 'F1'], ['Space', 'Enter']]) {
+    assert.equal(keys.press(code, key), false, `${code} ${key}`);
+  }
+});
+
+test('the space bar is the space bar, also behind an input method and where it writes another space', () => {
+  for (const key of [' ', 'Process', 'Unidentified', '\u3000', '\u00a0']) {
+    const keys = new KeyState({ ' ': 'fire' });
+    assert.equal(keys.press('Space', key), true, JSON.stringify(key));
+    assert.equal(settle(keys), 'fire', JSON.stringify(key));
+  }
+  const jump = state();
+  jump.press('Space', 'Process');
+  assert.equal(settle(jump), 3, 'it stands for the arrow up as ever');
+});
+
+test('blanks and capitals in a mapping change nothing', () => {
+  const keys = new KeyState({ ArrowLeft: 1, 'ArrowLeft,  ArrowUp ': 4, ' W , A': 5 });
+  for (const key of ['ArrowLeft', 'ArrowUp']) keys.press(key, key);
+  assert.equal(settle(keys), 4);
+  assert.deepEqual(['ArrowLeft, ArrowUp', ' W , A', ',', ' ', 'Enter'].map(keysOf), [['ArrowLeft', 'ArrowUp'], ['w', 'a'], [','], [' '], ['Enter']]);
+  // What is shown of it, as help and as touch buttons.
+  assert.deepEqual(singleKeys({ ArrowLeft: 1, 'ArrowLeft,  ArrowUp ': 4, A: 5, 'a, Gamepad:0': 6 }), ['ArrowLeft', 'ArrowUp', 'a']);
+  assert.equal(keyMeaning('a', { A: 'aim' }), 'aim');
 });
 
 /** A window and a document that hear events, and what stands in them. */
@@ -301,7 +346,7 @@ test('a gamepad is held by what the mapping names of it, and is not asked where 
   let pads = [];
   const ask = () => { asked += 1; return heldOf(pads); };
   const keys = new KeyState({ 'Gamepad:0': 'jump', 'Gamepad:LeftX-': 'left', 'Gamepad:LeftX-,Gamepad:0': 'both', ArrowUp: 'jump' }, 'pressed_keys', ask);
-  const pad = (buttons, ...axes) => ({ buttons: buttons.map((pressed) => ({ pressed })), axes });
+  const pad = (buttons, ...axes) => gamepad(buttons, axes);
   assert.equal(keys.read(), undefined);
   pads = [null, pad([true], 0, 0)];
   assert.deepEqual([keys.read(), keys.read()], ['jump', 'jump']);
@@ -313,6 +358,87 @@ test('a gamepad is held by what the mapping names of it, and is not asked where 
   const others = new KeyState(DEFAULT_MAPPING, 'pressed_keys', ask);
   others.read();
   assert.equal(asked, 5);
+});
+
+const JUMP = { ArrowUp: 'jump', 'Gamepad:0': 'jump', 'Gamepad:LeftX-': 'left', 'Gamepad:RightX-': 'turn' };
+/** A gamepad as a browser gives it. */
+const gamepad = (buttons, axes, mapping = 'standard', id = 'a pad') => ({ index: 0, id, mapping, axes, buttons: buttons.map((pressed) => ({ pressed })) });
+
+test('a page that may not ask for gamepads is played by its keys, and that is told once', () => {
+  const reports = [];
+  const refused = () => { throw new DOMException('by the permissions policy', 'SecurityError'); };
+  const keys = new KeyState(JUMP, 'pressed_keys', refused, (where, error) => reports.push([where, error.name]));
+  keys.press('ArrowUp', 'ArrowUp');
+  assert.deepEqual([keys.read(), keys.read(), keys.read()], ['jump', 'jump', 'jump']);
+  assert.deepEqual(reports, [['keys.gamepad', 'SecurityError']]);
+});
+
+test('what rests at an end of a gamepad that the browser does not know is no stick, and its first stick plays', () => {
+  const told = (pad) => [...heldOf([pad])];
+  // As a trigger does that was pulled once, or was not.
+  assert.deepEqual(told(gamepad([false], [0, 0, -1, -1], '')), []);
+  assert.deepEqual(told(gamepad([false], [-0.9, 0, -1, -1], '')), ['Gamepad:LeftX-']);
+  assert.deepEqual(told(gamepad([true], [0, 0, -1, -1], '')), ['Gamepad:0']);
+  // Pedals, which pass their middle when they are pressed.
+  for (const axes of [[-1, 0], [0, 0], [-1, 0]]) assert.deepEqual(told(gamepad([], axes, '', 'pedals')), []);
+  heldOf([]);
+  assert.deepEqual(told(gamepad([], [0, 0], '', 'pedals')), [], 'plugged in anew');
+  assert.deepEqual(told(gamepad([], [-1, 0], '', 'pedals')), ['Gamepad:LeftX-']);
+  assert.deepEqual(told(gamepad([], [0, 0, -1])), ['Gamepad:RightX-'], 'a known one has all its sticks');
+});
+
+test('a gamepad that is plugged in during the game plays, and one that is taken away lets go', () => {
+  let pads = [];
+  const keys = new KeyState(JUMP, 'pressed_keys', () => heldOf(pads));
+  assert.equal(keys.read(), undefined);
+  pads = [gamepad([true], [0, 0])];
+  assert.deepEqual([keys.read(), keys.read()], ['jump', 'jump']);
+  pads = [null];
+  assert.equal(keys.read(), undefined);
+});
+
+test('a gamepad is let go of while another window has the focus, and what is still held afterwards is no press', () => {
+  let focus = true;
+  let pads = [gamepad([true], [0, 0])];
+  Object.defineProperty(globalThis, 'navigator', { value: { getGamepads: () => pads }, configurable: true });
+  globalThis.document = { hasFocus: () => focus };
+  for (const [mode, after] of [['pressed_keys', 'jump'], ['single_keystroke', undefined]]) {
+    const keys = new KeyState(JUMP, mode);
+    assert.equal(keys.read(), 'jump');
+    focus = false;
+    assert.equal(keys.read(), undefined);
+    focus = true;
+    assert.equal(keys.read(), after, mode);
+    keys.releaseAll();
+    assert.equal(keys.read(), after, `${mode}, after a menu of the browser's`);
+    pads = [gamepad([false], [0, 0])];
+    assert.equal(keys.read(), undefined);
+    pads = [gamepad([true], [0, 0])];
+    assert.equal(keys.read(), 'jump', 'a new press is one');
+  }
+  assert.equal(gamepadKeys().size, 1);
+});
+
+test('a touch button that is pressed without a finger is a tap, and the click that ends a touch is none', () => {
+  const button = touchButton('ArrowRight');
+  const { keys, reports } = listening(DEFAULT_MAPPING, [button]);
+  const click = (detail) => button.dispatchEvent(Object.assign(new Event('click'), { detail }));
+  click(0);
+  assert.deepEqual([keys.read(), keys.read(), [...button.held]], [2, undefined, []]);
+  button.finger('pointerdown', 1);
+  button.finger('pointerup', 1);
+  assert.equal(keys.read(), 2);
+  click(1);
+  assert.equal(keys.read(), undefined);
+  assert.deepEqual(reports, []);
+});
+
+test('a touch button is held although its finger cannot be followed', () => {
+  const button = touchButton('ArrowRight');
+  button.setPointerCapture = () => { throw new DOMException('no such pointer', 'NotFoundError'); };
+  const { keys } = listening(DEFAULT_MAPPING, [button]);
+  button.finger('pointerdown', 1);
+  assert.deepEqual([keys.read(), keys.read()], [2, 2]);
 });
 
 test('a touch button holds its key until the finger is gone, also when that is told by cancelling', () => {
