@@ -8,6 +8,8 @@ recorded since the last time.
 A store is the name of an event and its payload, but for whose it is. Each has a key of its own, by which sending it
 twice changes nothing: an episode's piece its first frame, a part of what was seen its number, metrics their episode.
 A page that was loaded again has revisions and parts of its own; its metrics replace those of the load before.
+What may be megabytes of metrics, the lists of rollback events and of what differed, is listed of the episode alone, and
+of the whole session once.
 """
 
 from __future__ import annotations
@@ -87,11 +89,13 @@ class Stores:
         """The same at the end of an episode, or, `WHOLE`, of the session, with its metrics."""
         self.due_at = now + self._every
         found = self._recorded(now, episode == WHOLE)
-        metrics = export_session_metrics(self._session, self._figures())
+        figures = self._figures()
         # What was stored in the middle of an episode that was broken off is replaced, too.
         ended = {episode, *self._so_far} if episode == WHOLE else {episode}
         self._so_far -= ended
-        found += [self._metrics(each, metrics) for each in sorted(ended, reverse=True)]
+        for each in sorted(ended, reverse=True):
+            of = None if each == WHOLE else each
+            found.append(self._metrics(each, export_session_metrics(self._session, figures, episode=of)))
         return to_json(found)
 
     def _recorded(self, now: float, last: bool = False) -> list[tuple[str, dict[str, Any]]]:

@@ -159,7 +159,8 @@ def _desync_report(session: Session, report: DesyncReported, state: bytes | None
 def metrics_so_far(session: Session, page: Mapping[str, Any] = NO_PAGE) -> dict[str, Any]:
     """The metrics in the middle of an episode, marked as such. The rollback events, of which there may be thousands,
     are counted and not listed."""
-    return {**export_session_metrics(session, page, events=False), "soFar": True, "now": _now(session)}
+    found = export_session_metrics(session, page, events=False, episode=session.episode)
+    return {**found, "soFar": True, "now": _now(session)}
 
 
 def _now(session: Session) -> dict[str, Any]:
@@ -201,19 +202,22 @@ def _drops(session: Session) -> list[dict[str, Any]]:
 
 
 def export_session_metrics(
-    session: Session, page: Mapping[str, Any] = NO_PAGE, *, events: bool = True
+    session: Session, page: Mapping[str, Any] = NO_PAGE, *, events: bool = True, episode: int | None = None
 ) -> dict[str, Any]:
     """The session's metrics as the host page spells them, with additions beside. `page`: what its page knows of it, by
-    the names of `NO_PAGE`. Without `events` the list of rollback events is empty."""
+    the names of `NO_PAGE`. Without `events` the list of rollback events is empty. What may be megabytes is of `episode`
+    alone if one is named: those of each episode are stored, and together they must not grow with its square."""
     counts = p2p_metrics(session)
     timeline = session.timeline
     rollbacks = timeline.events
     costs = session.pacing.costs
-    listed = list(session.rollback_events()) if events else []
+    listed = list(session.rollback_events(episode)) if events else []
+    left_out = (rollbacks.count if episode is None else rollbacks.count_in(episode)) - len(listed) if events else 0
     return {
         "gameId": session.game_id,
         "playerId": session.players[session.me],
         "load": session.load,
+        **({} if episode is None else {"listsOf": episode}),
         "connection": {"type": counts["connectionType"], "connectionDetails": counts["connectionDetails"]},
         "inputs": {
             "sentViaP2P": counts["inputsSentViaP2P"],
@@ -225,7 +229,7 @@ def export_session_metrics(
         },
         "rollbacks": {
             "events": listed,
-            **({"eventsLeftOut": rollbacks.count - len(listed)} if events and len(listed) < rollbacks.count else {}),
+            **({"eventsLeftOut": left_out} if left_out else {}),
             "count": rollbacks.count,
             "maxFrames": rollbacks.max_frames,
             "performed": timeline.rollbacks,
@@ -267,7 +271,12 @@ def export_session_metrics(
             }
             for desync in session.journal.desyncs
         ],
-        "desyncReports": [_desync_report(session, *reported) for reported in session.journal.reports.values()],
+        "desyncReports": [
+            _desync_report(session, *reported)
+            for reported in session.journal.reports.values()
+            # That of the end of an episode is made when the next one goes on.
+            if episode is None or episode - 1 <= reported[0].episode <= episode
+        ],
         "drops": _drops(session),
         **page,
         "pathChanges": [

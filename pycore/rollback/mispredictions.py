@@ -55,6 +55,10 @@ class RollbackEvents:
         """How many there are."""
         return len(self._rows) // _EVENT.size
 
+    def count_in(self, only: int) -> int:
+        """How many there are in one episode."""
+        return sum([row[3] == only for row in _EVENT.iter_unpack(self._rows)])
+
     def append(
         self, frame: int, current: int, seat: int, predicted: bytes, actual: bytes, now: float, episode: int
     ) -> None:
@@ -87,15 +91,19 @@ class RollbackEvents:
         player_of: Callable[[int], str],
         decode: Callable[[int, bytes], Any],
         wall_ms: Callable[[float], float],
+        only: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """The events by the names of the metrics; times become milliseconds since the epoch.
 
-        `decode` reads an action of a seat. Those that come behind `LISTED` characters of JSON are left out.
+        `decode` reads an action of a seat, `only` is the episode if not all are asked for. Those that come behind
+        `LISTED` characters of JSON are left out.
         """
         room = LISTED
         decoded = [decode(seat, encoded) for seat, encoded in zip(self._seats, self._actions, strict=True)]
         lengths = [len(to_json(action)) for action in decoded]
         for frame, current, seat, episode, predicted, actual, now in _EVENT.iter_unpack(self._rows):
+            if only is not None and episode != only:
+                continue
             room -= PLAIN + sum([len(OMITTED) if of == _NOT_KEPT else lengths[of] for of in (predicted, actual)])
             if room < 0:
                 return

@@ -353,11 +353,14 @@ class Session:
         """Every change of path of the session."""
         return self.journal.path_changes
 
-    def rollback_events(self) -> Iterator[dict[str, Any]]:
-        """Every mispredicted input, by the names of the metrics."""
+    def rollback_events(self, episode: int | None = None) -> Iterator[dict[str, Any]]:
+        """Every mispredicted input, or those of one episode, by the names of the metrics."""
         players, seats = self.players, self.seats
         return self.timeline.events.export(
-            lambda seat: str(players[seat]), lambda seat, code: seats[seat].recorded(code), self.journal.wall_ms
+            lambda seat: str(players[seat]),
+            lambda seat, code: seats[seat].recorded(code),
+            self.journal.wall_ms,
+            episode,
         )
 
     @property

@@ -1,6 +1,7 @@
 """Reads a study's data back out of the database: what is there, and the files, to the byte as they were sent.
 
-- metrics-<player>.json: the metrics of the whole session (episode -1), or of the last episode
+- metrics-<player>.json: the metrics of the whole session (episode -1), or of the last episode, then with the lists of
+  the episodes before
 - metrics-<player>-episode-<n>.json: every other one that was stored
 - trajectory-<player>.jsonl: all episodes, in order, each as far as it is there without a gap; of one that a page did
   not end it has what was stored until then
@@ -26,6 +27,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
+from pycore.relay.storage.listed import with_lists
 from pycore.relay.storage.participants import came_to, seats_of_games
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
@@ -140,12 +142,16 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
     for player, data in game.players.items():
         name = urllib.parse.quote(player, safe="")
         main = -1 if -1 in data.metrics_episodes else max(data.metrics_episodes, default=-1)
+
+        def told(episode: int, player: str = player) -> str:
+            of = metrics.c
+            row = sa.and_(of.game_id == game.game_id, of.player == player, of.episode == episode)
+            return str(store.read(sa.select(of.data).where(row))[0]["data"])
+
         for episode in data.metrics_episodes:
-            chosen = sa.select(metrics.c.data).where(
-                metrics.c.game_id == game.game_id, metrics.c.player == player, metrics.c.episode == episode
-            )
+            text = told(episode)
             file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
-            write(file, store.read(chosen)[0]["data"].encode())
+            write(file, (with_lists(text, map(told, data.metrics_episodes)) if episode == main else text).encode())
         if data.episodes:
             written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
         if data.experienced:

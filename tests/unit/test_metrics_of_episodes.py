@@ -1,0 +1,113 @@
+"""The metrics of a session with many episodes, as its page has them stored: each event once, and all in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from test_bridge import Page, done, keys, of_event, pair, taken
+
+from pycore.relay.storage.export import export_game, list_games
+from pycore.relay.storage.listed import with_lists
+from pycore.relay.storage.store import DataStore
+
+LONG = 12
+
+
+def played(episodes: int) -> Iterator[tuple[Page, list[dict[str, Any]]]]:
+    """Two pages whose packets are lost many in a row; of each the metrics that it has stored."""
+    counts = iter(range(1_000_000))
+    two = pair(lambda: next(counts) % 24 < 12, max_steps=40, num_episodes=episodes)
+    stored: list[list[dict[str, Any]]] = [[], []]
+    told = [0, 0]
+    ticks = 0
+    while not done(two)():
+        two.tick(*keys(ticks))
+        ticks += 1
+        for page, kept, seat in zip(two.pages, stored, (0, 1), strict=True):
+            news = page.news[told[seat] :]
+            told[seat] = len(page.news)
+            for each in news:
+                if each["news"] == "episode-end":
+                    kept += of_event(taken(page, two.now, each["episode"]), "p2p_session_metrics")
+    for page, kept in zip(two.pages, stored, strict=True):
+        kept += of_event(taken(page, two.now, -1), "p2p_session_metrics")
+        yield page, kept
+
+
+def characters(kept: list[dict[str, Any]]) -> int:
+    """What the events take in all that was stored."""
+    return sum(len(json.dumps(each["metrics"]["rollbacks"]["events"])) for each in kept)
+
+
+def test_what_is_stored_of_rollbacks_grows_with_the_session_and_not_with_its_square() -> None:
+    """Each episode's metrics had all events up to there: after some hundred episodes nothing more was stored."""
+    for page, kept in played(LONG):
+        *episodes, whole = (each["metrics"] for each in kept)
+        assert [each["listsOf"] for each in episodes] == list(range(LONG))
+        events = whole["rollbacks"]["events"]
+        assert "listsOf" not in whole
+        assert len(events) == whole["rollbacks"]["count"] > 3 * LONG
+        assert [event for each in episodes for event in each["rollbacks"]["events"]] == events
+        assert not any("eventsLeftOut" in each["rollbacks"] for each in episodes)
+        counts = [each["rollbacks"]["count"] for each in episodes]
+        assert counts == sorted(counts), "counts are of the session so far"
+        assert characters(kept) < 2.1 * len(json.dumps(events))
+        assert whole == json.loads(page.bridge.view.export_session_metrics())
+
+
+def test_events_without_room_are_counted_of_their_episode(monkeypatch: Any) -> None:
+    """Of those of the episode, not of the session, so many more were not listed."""
+    monkeypatch.setattr("pycore.rollback.mispredictions.LISTED", 600)
+    _, kept = next(played(3))
+    *episodes, whole = (each["metrics"]["rollbacks"] for each in kept)
+    assert len(whole["events"]) + whole["eventsLeftOut"] == whole["count"]
+    assert sum(len(each["events"]) + each.get("eventsLeftOut", 0) for each in episodes) == whole["count"]
+
+
+def test_the_file_of_a_session_without_an_end_lists_what_its_episodes_do(tmp_path: Path) -> None:
+    """A page that went away has stored no metrics of the whole session."""
+    _, kept = next(played(3))
+    store = DataStore(f"sqlite:///{tmp_path}/data.db")
+    try:
+        for each in kept[:-1]:
+            asyncio.run(store.put_metrics("g", "0", each["episode"], json.dumps(each["metrics"]), 1.0))
+        export_game(store, list_games(store)[0], tmp_path)
+        whole = kept[-1]["metrics"]
+        found = json.loads((tmp_path / "metrics-0.json").read_text())
+        assert found["rollbacks"]["events"] == whole["rollbacks"]["events"]
+        assert "listsOf" not in found
+        assert json.loads((tmp_path / "metrics-0-episode-0.json").read_text()) == kept[0]["metrics"]
+    finally:
+        store.close()
+
+
+def told(episode: int, **more: Any) -> str:
+    """Metrics of an episode with one event."""
+    rollbacks = {"events": [{"episode": episode}], "count": episode + 1}
+    return json.dumps({"listsOf": episode, "load": 0, "rollbacks": rollbacks, "desyncReports": [], **more})
+
+
+def test_reports_of_differences_that_two_episodes_list_are_there_once() -> None:
+    """That of an episode's end is made in the next one, so the next one's metrics have it too."""
+    report = {"episode": 0, "frame": 9, "playerId": "1", "fields": [1]}
+    later = {**report, "episode": 1}
+    others = [told(0, desyncReports=[report]), told(1, desyncReports=[report, later])]
+    found = json.loads(with_lists(others[1], others))
+    assert found["desyncReports"] == [report, later]
+    assert found["rollbacks"] == {"events": [{"episode": 0}, {"episode": 1}], "count": 2}
+
+
+def test_what_an_earlier_load_counted_is_not_listed_beside_the_counts_of_this_one() -> None:
+    """The metrics of a page that was loaded again are of its last load."""
+    found = json.loads(with_lists(told(1, load=1), [told(0), told(1, load=1)]))
+    assert found["rollbacks"] == {"events": [{"episode": 1}], "count": 2, "eventsLeftOut": 1}
+
+
+def test_metrics_that_list_all_or_are_none_of_ours_stay_as_they_were_sent() -> None:
+    """To the byte: the whole session's, an older version's, and whatever somebody else has sent."""
+    for text in ('{"rollbacks": {"events": [] } }', '{"listsOf":1,"rollbacks":3}', '{"listsOf":', '["listsOf"]'):
+        assert with_lists(text, [told(0), text]) == text
