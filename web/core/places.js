@@ -5,8 +5,6 @@ import { PLACES } from './handed.js';
 
 /** A name instead of a character: `Enter`, `ArrowLeft`, `F1`. */
 const NAME = /^[A-Z][A-Za-z0-9]+$/;
-/** Those that say that there was a character, and not which one. */
-const KEPT = ['Process', 'Unidentified', 'Dead'];
 
 /**
  * What stands at a key's place on a US keyboard, if it may be meant: the space bar whatever it writes; a letter where the
@@ -22,7 +20,8 @@ const KEPT = ['Process', 'Unidentified', 'Dead'];
  * @returns {string} or ''
  */
 export function byPlace(code, key) {
-  const kept = KEPT.includes(key);
+  // These say that there was a character, and not which one.
+  const kept = ['Process', 'Unidentified', 'Dead'].includes(key);
   if (NAME.test(key) && !kept) return '';
   if (code === 'Space') return ' ';
   const [, kind, name = ''] = /^(Key|Digit)(.)$/.exec(code) ?? [];

@@ -375,7 +375,8 @@ test('a page that may not ask for gamepads is played by its keys, and that is to
 
 test('what rests at an end of a gamepad that the browser does not know is no stick, and its first stick plays', () => {
   const told = (pad) => [...heldOf([pad])];
-  // As a trigger does that was pulled once, or was not.
+  // As a trigger does that was not pulled yet, and one that was.
+  assert.deepEqual(told(gamepad([false], [0, 0, 0, 0], '')), []);
   assert.deepEqual(told(gamepad([false], [0, 0, -1, -1], '')), []);
   assert.deepEqual(told(gamepad([false], [-0.9, 0, -1, -1], '')), ['Gamepad:LeftX-']);
   assert.deepEqual(told(gamepad([true], [0, 0, -1, -1], '')), ['Gamepad:0']);
