@@ -21,6 +21,7 @@ export class Host {
   #out;
   /** Data that the server has not acknowledged. */
   unstored = 0;
+  /** What is stored last. @type {Promise<unknown>} */ #line = Promise.resolve();
 
   /**
    * @param {Client} client the page's
@@ -64,11 +65,21 @@ export class Host {
   /**
    * Have the server store something, however long it takes; sending it again does no harm.
    *
+   * One after the other: the time for an answer is that of one on the line, and inputs that go by the server wait behind
+   * one at most.
+   *
    * @param {string} event
    * @param {Record<string, unknown>} data
    */
-  async store(event, data) {
+  store(event, data) {
     this.unstored += 1;
+    const stored = this.#line.then(() => this.#storeOne(event, data));
+    this.#line = stored.catch(() => {});
+    return stored;
+  }
+
+  /** @param {string} event @param {Record<string, unknown>} data */
+  async #storeOne(event, data) {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const reply = await this.#out.request(event, data);

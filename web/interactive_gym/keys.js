@@ -19,9 +19,12 @@ const up = (key) => tell('keyup', key);
 
 /** The page's module that knows what is down. @typedef {{pressedKeys?: Record<string, boolean> | undefined, clearHumanInputBuffers?: (() => void) | undefined}} Graphics */
 
-/** @param {Graphics} graphics */
-function releaseKeys(graphics) {
-  for (const key of Object.keys(graphics.pressedKeys ?? {})) up(key);
+/**
+ * @param {Graphics} graphics
+ * @param {Set<string>} down
+ */
+function releaseKeys(graphics, down) {
+  for (const key of new Set([...down, ...Object.keys(graphics.pressedKeys ?? {})])) up(key);
   graphics.clearHumanInputBuffers?.();
 }
 
@@ -41,6 +44,9 @@ export function watchKeys(graphics, report, scene) {
   const { signal } = stop;
   /** What each physical key meant when it was pressed. @type {Map<string, string>} */
   const meant = new Map();
+  // What the page was told is down, and not that it came up. At the end of an episode its buffers are cleared, which gives
+  // `pressedKeys` another object; the page's listeners keep theirs, and with the next key all of it counts again.
+  const down = new Set(Object.keys(graphics.pressedKeys ?? {}));
   let ours = false;
   /** @param {() => void} tellsPage what is told to the page is not heard as if somebody had done it */
   const byUs = (tellsPage) => {
@@ -52,7 +58,7 @@ export function watchKeys(graphics, report, scene) {
     }
   };
   const release = guard(report, 'keys', () => {
-    byUs(() => releaseKeys(graphics));
+    byUs(() => releaseKeys(graphics, down));
     meant.clear();
   });
   document.addEventListener('visibilitychange', () => {
@@ -66,6 +72,7 @@ export function watchKeys(graphics, report, scene) {
   }), { signal, capture: true });
   // Behind them.
   window.addEventListener('keydown', guard(report, 'keys', (/** @type {KeyboardEvent} */ event) => {
+    down.add(event.key);
     if (ours) return;
     if (event.metaKey || event.key === 'Meta') return release();
     if (!event.code) return;
@@ -80,6 +87,7 @@ export function watchKeys(graphics, report, scene) {
     }
   }), { signal });
   window.addEventListener('keyup', guard(report, 'keys', (/** @type {KeyboardEvent} */ event) => {
+    down.delete(event.key);
     if (ours) return;
     if (event.key === 'Meta') return release();
     const was = meant.get(event.code);

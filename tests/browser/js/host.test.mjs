@@ -65,6 +65,31 @@ test('data is sent again until the server says that it is stored, one, two and f
   assert.equal(host.unstored, 0);
 });
 
+test('what is to be stored goes one after the other, each when the one before is stored', async () => {
+  const { host, client, sent, timers, settle } = world();
+  const answers = [];
+  const times = [];
+  client.timeout = (ms) => ({ emit(event, data, reply) { sent.push(data.episode_num); times.push(ms); answers.push(reply); } });
+  const data = 'x'.repeat(80_000);
+  const all = ['1', '1.part2', '2'].map((name) => host.store('emit_episode_data', { episode_num: name, data }));
+  await settle();
+  assert.deepEqual([sent, host.unstored], [['1'], 3]);
+  answers[0](new Error('late'));
+  await settle();
+  assert.deepEqual(sent, ['1'], 'nothing goes ahead of what is sent again');
+  timers.pop().f();
+  await settle();
+  answers[1](null, { status: 'ok' });
+  await settle();
+  assert.deepEqual([sent, host.unstored], [['1', '1', '1.part2'], 2]);
+  answers[2](null, { status: 'ok' });
+  await settle();
+  answers[3](null, { status: 'ok' });
+  await Promise.all(all);
+  assert.deepEqual([sent, host.unstored], [['1', '1', '1.part2', '2'], 0]);
+  assert.ok(times.every((ms) => Math.abs(ms - times[0]) < 10), 'each has the time that one alone on the line takes');
+});
+
 test('listeners hear the events that were named, until they stop or the host closes', () => {
   const { host, fire, handlers } = world();
   const heard = [];

@@ -12,7 +12,7 @@ afterEach(() => stop());
 function playing(scene = {}) {
   const down = {};
   const strokes = [];
-  const page = { pressedKeys: down };
+  const page = { pressedKeys: down, clearHumanInputBuffers() { page.pressedKeys = {}; } };
   globalThis.window = new EventTarget();
   globalThis.document = Object.assign(new EventTarget(), { hidden: false });
   const heard = [];
@@ -20,8 +20,8 @@ function playing(scene = {}) {
     heard.push({ type, listener, options });
     EventTarget.prototype.addEventListener.call(window, type, listener, { signal: options.signal });
   };
-  document.addEventListener('keydown', ({ key }) => { down[key] = true; strokes.push(key); });
-  document.addEventListener('keyup', (event) => { delete down[event.key]; });
+  document.addEventListener('keydown', ({ key }) => { down[key] = true; page.pressedKeys = down; strokes.push(key); });
+  document.addEventListener('keyup', (event) => { delete down[event.key]; page.pressedKeys = down; });
   const own = document.dispatchEvent.bind(document);
   // Of ours: what the browser does itself for its own.
   document.dispatchEvent = (event) => (event.type.startsWith('key') ? through(event) : own(event));
@@ -41,7 +41,7 @@ function playing(scene = {}) {
   const reports = [];
   stop = watchKeys(page, (...given) => reports.push(given), () => scene);
   const told = (type, key, code = key, more = {}) => through(Object.assign(new Event(type), { key, code, metaKey: false, repeat: false, ...more }));
-  return { down, strokes, told, reports };
+  return { down, page, strokes, told, reports };
 }
 
 test('who leaves the window, or hides the page, lets go of the keys', () => {
@@ -62,6 +62,18 @@ test('Command lets go of the keys when it goes down and when it comes up', () =>
   told('keydown', 'ArrowUp');
   told('keyup', 'Meta', 'MetaLeft');
   assert.deepEqual(down, {});
+});
+
+test('a key that is held over the end of an episode, and let go of elsewhere, does not play by itself', () => {
+  const { down, page, told } = playing();
+  told('keydown', 'ArrowLeft');
+  page.clearHumanInputBuffers();
+  assert.deepEqual(page.pressedKeys, {});
+  window.dispatchEvent(new Event('blur'));
+  told('keydown', 'ArrowUp');
+  assert.deepEqual([page.pressedKeys, down], [{ ArrowUp: true }, { ArrowUp: true }]);
+  told('keyup', 'ArrowUp');
+  assert.deepEqual(page.pressedKeys, {});
 });
 
 test('a key whose meaning Shift has changed is let go of under the name under which it was pressed', () => {
