@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import re
 import socket
 import threading
 
@@ -12,10 +15,12 @@ from pycore.relay import Limits
 
 
 class WithoutWebSockets:
-    """A proxy that answers whoever asks for a WebSocket with 403, as some do, and passes on all else."""
+    """A proxy that answers whoever asks for a WebSocket with 403, as some do, or not at all (`silent`), or opens it and
+    passes nothing (`deaf`); and passes on all else."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, kind: str = "refuses") -> None:
         self.refused = 0
+        self._kind = kind
         self._target = port
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}/"
@@ -40,12 +45,26 @@ class WithoutWebSockets:
                 head += chunk
             if b"\r\nupgrade: websocket\r\n" in head.lower():
                 self.refused += 1
-                client.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                if self._kind == "refuses":
+                    client.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    return
+                if self._kind == "deaf":
+                    client.sendall(_opened(head))
+                while client.recv(65536):
+                    pass
                 return
             with socket.create_connection(("127.0.0.1", self._target)) as server:
                 server.sendall(head)
                 threading.Thread(target=_copy, args=(server, client), daemon=True).start()
                 _copy(client, server)
+
+
+def _opened(head: bytes) -> bytes:
+    """The answer that opens the WebSocket that was asked for."""
+    (key,) = re.findall(rb"(?i)sec-websocket-key: (\S+)", head)
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    upgrade = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    return upgrade + b"sec-websocket-accept: " + accept + b"\r\n\r\n"
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -60,10 +79,13 @@ def phase(page, name, timeout=60):
     page.wait_for_function(f"pycoreStatus.phase === {name!r}", timeout=timeout * 1000)
 
 
-def test_behind_a_proxy_without_websockets_a_game_is_played_by_requests(start_relay, open_page):
-    """Two players, one of them behind it; to the end, and stored."""
+# What passes nothing is found out by the same time limit as what does not answer.
+@pytest.mark.parametrize("kind", ["silent", pytest.param("deaf", marks=pytest.mark.long), "refuses"])
+def test_behind_a_proxy_without_websockets_a_game_is_played_by_requests(start_relay, open_page, kind):
+    """Two players, one of them behind it; to the end, and stored. Also where it says nothing of what does not pass:
+    such a page asked for a WebSocket for ever."""
     relay = start_relay(core=True, fps=20, max_steps=60, num_episodes=1, p2p=False, hash_interval=20)
-    proxy = WithoutWebSockets(relay.server.servers[0].sockets[0].getsockname()[1])
+    proxy = WithoutWebSockets(relay.server.servers[0].sockets[0].getsockname()[1], kind)
     try:
         pages = [open_page(f"{url}?autojoin=1") for url in (relay.url, proxy.url)]
         for page in pages:

@@ -9,6 +9,7 @@ export const LOADING = Object.freeze({
   ]
 });
 export const SERVER = Object.freeze({
+  "connected_within_ms": 12000,
   "reconnect_ms": 500,
   "reconnect_longest_ms": 1000,
   "refused_again_ms": 5000,

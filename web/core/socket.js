@@ -158,6 +158,36 @@ export class Socket {
   }
 }
 
+/** By a WebSocket, and where the network refuses that, by requests; or by requests that a WebSocket takes over from. */
+const WAYS = Object.freeze([['websocket', 'polling'], ['polling', 'websocket']]);
+
+/**
+ * Where a network swallows WebSockets, so that they neither open nor fail, or passes nothing on by them, the next attempt
+ * begins the other way.
+ *
+ * @param {any} client socket.io's, and with it its manager
+ */
+export function changeWays(client) {
+  const manager = client.io;
+  let way = 0;
+  /** Since this connection was made the server has said whether it takes us. */
+  let answered = false;
+  const other = () => {
+    way = 1 - way;
+    manager.opts.transports = [...(WAYS[way] ?? [])];
+  };
+  client.on('connect', () => { answered = true; });
+  client.on('connect_error', (/** @type {{data?: unknown}} */ error) => { answered ||= error.data !== undefined; });
+  manager.on('open', () => { answered = false; });
+  // What a network refuses fails at once, and then the same attempt goes on the other way by itself.
+  manager.on('error', (/** @type {Error} */ error) => {
+    if (error.message === 'timeout') other();
+  });
+  manager.on('close', () => {
+    if (!answered) other();
+  });
+}
+
 /**
  * Connect to the server that served the page.
  *
@@ -171,14 +201,17 @@ export async function connectSocket(moduleURL, sessionId, report) {
   const { io } = await import(moduleURL);
   const { search } = window.location;
   const known = { session_id: sessionId, page: secret() };
-  return new Socket(io({
-    // Some networks let no WebSocket pass: then requests carry it all, more slowly, until one passes.
-    transports: ['websocket', 'polling'],
+  const client = io({
+    // Some networks let no WebSocket pass: then requests carry it all, more slowly, until the next connection.
+    transports: [...(WAYS[0] ?? [])],
     tryAllTransports: true,
+    timeout: SERVER.connected_within_ms,
     // The subject id is looked for in the address; a page that fails before it joins is known by it, too.
     auth: { ...known, query: search.length <= SERVER.address_characters ? search : '' },
     reconnection: true,
     reconnectionDelay: SERVER.reconnect_ms,
     reconnectionDelayMax: SERVER.reconnect_longest_ms,
-  }), report, known);
+  });
+  changeWays(client);
+  return new Socket(client, report, known);
 }

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Socket } from '../../../web/core/socket.js';
+import { Socket, changeWays } from '../../../web/core/socket.js';
 
 test('what is to be kept goes out once, in order, behind what the page says at its return', () => {
   const handlers = new Map();
@@ -27,6 +27,33 @@ test('what is to be kept goes out once, in order, behind what the page says at i
   handlers.get('connect')();
   handlers.get('connect')();
   assert.deepEqual(sent, [['join_game', 0], ['p2p_connection_type', 2], ['p2p_connection_type', 3], ['join_game', 0]]);
+});
+
+test('a network that swallows WebSockets, or passes nothing by them, is tried the other way round the next time', () => {
+  const emitter = () => {
+    const heard = new Map();
+    return { on: (event, f) => void heard.set(event, f), fire: (event, value) => heard.get(event)?.(value) };
+  };
+  const client = { ...emitter(), io: { ...emitter(), opts: { transports: ['websocket', 'polling'] } } };
+  changeWays(client);
+  const first = () => client.io.opts.transports[0];
+  client.io.fire('error', new Error('websocket error'));
+  assert.equal(first(), 'websocket', 'a refusal, or a server that is away, has tried both');
+  client.io.fire('error', new Error('timeout'));
+  assert.deepEqual(client.io.opts.transports, ['polling', 'websocket']);
+  client.io.fire('error', new Error('timeout'));
+  assert.equal(first(), 'websocket', 'requests may be what does not pass');
+  client.io.fire('open');
+  client.io.fire('close', 'ping timeout');
+  assert.equal(first(), 'polling', 'it opened and the server said nothing');
+  client.io.fire('open');
+  client.fire('connect');
+  client.io.fire('close', 'transport close');
+  assert.equal(first(), 'polling', 'a connection that was good ends, and the way stays');
+  client.io.fire('open');
+  client.fire('connect_error', Object.assign(new Error('full'), { data: { code: 'full' } }));
+  client.io.fire('close', 'forced close');
+  assert.equal(first(), 'polling', 'a server that has no place has answered');
 });
 
 test('a page that goes says so by a request of its own, with both secrets by which the server knows it', () => {

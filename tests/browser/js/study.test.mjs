@@ -110,7 +110,7 @@ test('the environment that was made while loading is the first one that is playe
 /** What a page's socket says of itself with its first word, at this address. */
 async function presented(search) {
   globalThis.window = { setTimeout: () => 0, clearTimeout: () => {}, location: { search } };
-  const client = 'export const io = (options) => { globalThis.asked = options; return { on() {}, onAny() {} }; };';
+  const client = 'export const io = (options) => { globalThis.asked = options; return { on() {}, onAny() {}, io: { on() {}, opts: {} } }; };';
   await connectSocket(`data:text/javascript,${encodeURIComponent(client)}`, 'secret', () => {});
   const { page, ...auth } = globalThis.asked.auth;
   assert.match(page, /^[0-9a-f]{36}$/, 'by it the server knows a page that was loaded again');
