@@ -20,6 +20,7 @@ CORE: Final[dict[str, Any]] = {
     # An unanswered ping is no sample of the round trip. The first ones follow each other quickly: the one with the
     # shortest round trip says best what the server's clock shows. Those that came before a game are kept for it.
     "SERVER": {
+        "transports": ("websocket", "polling"),
         # A network may swallow a WebSocket: so long until it is asked another way. A handshake takes four round
         # trips, which are seconds where Python is loaded beside it by a slow line.
         "connected_within_ms": 12_000,

@@ -355,12 +355,9 @@ class Session:
 
     def rollback_events(self, episode: int | None = None) -> Iterator[dict[str, Any]]:
         """Every mispredicted input, or those of one episode, by the names of the metrics."""
-        players, seats = self.players, self.seats
+        seats, named = self.seats, [str(player) for player in self.players]
         return self.timeline.events.export(
-            lambda seat: str(players[seat]),
-            lambda seat, code: seats[seat].recorded(code),
-            self.journal.wall_ms,
-            episode,
+            named.__getitem__, lambda seat, code: seats[seat].recorded(code), self.journal.wall_ms, episode
         )
 
     @property

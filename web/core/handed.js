@@ -9,6 +9,10 @@ export const LOADING = Object.freeze({
   ]
 });
 export const SERVER = Object.freeze({
+  "transports": [
+    "websocket",
+    "polling"
+  ],
   "connected_within_ms": 12000,
   "reconnect_ms": 500,
   "reconnect_longest_ms": 1000,

@@ -158,9 +158,6 @@ export class Socket {
   }
 }
 
-/** By a WebSocket, and where the network refuses that, by requests; or by requests that a WebSocket takes over from. */
-const WAYS = Object.freeze([['websocket', 'polling'], ['polling', 'websocket']]);
-
 /**
  * Where a network swallows WebSockets, so that they neither open nor fail, or passes nothing on by them, the next attempt
  * begins the other way.
@@ -169,12 +166,13 @@ const WAYS = Object.freeze([['websocket', 'polling'], ['polling', 'websocket']])
  */
 export function changeWays(client) {
   const manager = client.io;
-  let way = 0;
+  let byRequests = false;
   /** Since this connection was made the server has said whether it takes us. */
   let answered = false;
   const other = () => {
-    way = 1 - way;
-    manager.opts.transports = [...(WAYS[way] ?? [])];
+    byRequests = !byRequests;
+    // Requests first: a WebSocket takes over from them where one passes.
+    manager.opts.transports = byRequests ? [...SERVER.transports].reverse() : [...SERVER.transports];
   };
   client.on('connect', () => { answered = true; });
   client.on('connect_error', (/** @type {{data?: unknown}} */ error) => { answered ||= error.data !== undefined; });
@@ -203,7 +201,7 @@ export async function connectSocket(moduleURL, sessionId, report) {
   const known = { session_id: sessionId, page: secret() };
   const client = io({
     // Some networks let no WebSocket pass: then requests carry it all, more slowly, until the next connection.
-    transports: [...(WAYS[0] ?? [])],
+    transports: [...SERVER.transports],
     tryAllTransports: true,
     timeout: SERVER.connected_within_ms,
     // The subject id is looked for in the address; a page that fails before it joins is known by it, too.
