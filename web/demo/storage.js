@@ -94,6 +94,7 @@ export class Outbox {
   #running = false;
   #again = false;
   /** What the database has for sure. @type {Set<string>} */ #written = new Set();
+  /** The database opened and did not answer once: for this visit it is done without. */ #silent = false;
   /** Whether what is large has to wait, since it would go ahead of inputs. */ holds = () => false;
 
   /**
@@ -246,14 +247,17 @@ export class Outbox {
 
   /** @param {(store: IDBObjectStore) => IDBRequest} change @returns {Promise<boolean>} whether it is there now */
   async #write(change) {
-    if (this.database === null) return false;
+    if (this.database === null || this.#silent) return false;
     try {
       const transaction = this.database.transaction(STORE, 'readwrite');
       change(transaction.objectStore(STORE));
       await within(committed(transaction), STORING.database_within_ms);
       return true;
     } catch (error) {
-      this.report('storage.write', error);
+      // Each would wait as long, with what was kept at parting one after the other; said once.
+      const known = this.#silent;
+      this.#silent ||= error instanceof PageError && error.code === 'database-silent';
+      if (!known) this.report('storage.write', error);
       return false;
     }
   }

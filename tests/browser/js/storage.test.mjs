@@ -181,6 +181,22 @@ test('a write that never answers keeps nothing from being sent', async () => {
   delete globalThis.indexedDB;
 });
 
+test('a database that opened and does not answer is waited for once in a visit, and said once', async () => {
+  const { made, late, reports } = await opened({ open: 'success', writes: ['never'] });
+  const sent = [];
+  made.send = async (_event, data) => { sent.push(data.episode); return { status: 'ok' }; };
+  const both = [made.put('e', item(1)), made.put('e', item(2))];
+  late();
+  await Promise.all(both);
+  // Nothing makes the time pass any more.
+  for (const episode of [3, 4]) await made.put('e', item(episode));
+  for (let turn = 0; turn < 5; turn += 1) await settled();
+  assert.deepEqual(sent.sort(), [1, 2, 3, 4]);
+  assert.equal(made.durable, true, 'nothing is left that would not survive');
+  assert.deepEqual(reports, [['storage.write', 'database-silent']]);
+  delete globalThis.indexedDB;
+});
+
 test('a newer version that came while the older one was on its way is sent too', async () => {
   const answers = [];
   const { made } = outbox(answers);
