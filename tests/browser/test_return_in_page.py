@@ -181,6 +181,24 @@ def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data
 
 
 @pytest.mark.long
+def test_what_a_page_had_not_stored_when_it_was_loaded_again_is_stored_by_its_next_load(
+    start_relay, open_page, tmp_path
+):
+    """It has no time to wait for the server, or for a database: its tab keeps it."""
+    relay = start_relay(core=True, **{**SETTINGS, "max_steps": 300, "store_every": 600})
+    stays, back = begun(relay, open_page)
+    back.wait_for_function("pycoreGame.frame > 90")
+    displayed, player = back.evaluate("[pycoreGame.frame, String(pycoreGame.myPlayerId)]")
+    back.reload(wait_until="commit")
+    for page in (stays, back):
+        phase(page, "done", timeout=90)
+        page.wait_for_function("pycoreStatus.stored")
+    game, _ = stored_game(tmp_path)
+    (seen,) = [path for path in game.experienced if path.name == f"experienced-{player}.jsonl"]
+    shown = [item for item in Experience(seen.read_text().splitlines()) if isinstance(item, Displayed)]
+    assert max(item.frame for item in shown if item.load == 0) >= displayed - 1
+
+
 def test_a_page_that_comes_back_too_late_is_told_so_and_may_play_another_game(start_relay, open_page):
     """Its seat was kept for two seconds, and it took longer."""
     relay = start_relay(core=True, **{**SETTINGS, "max_steps": 3000, "return_within": 2, "dropped_after": 2})
