@@ -327,6 +327,8 @@ class Lobby:
         """The seat of the connection's session, if its game goes on and the page is the one that had it; whoever holds
         it now is replaced."""
         place = self.games.place(connection.session)
+        if place is None:
+            place = self.games.take_back(connection.session, connection.page, self._holder)
         if place is None or (connection.page is not None and connection.page != place[1].page):
             return []
         room, seat = place
@@ -369,9 +371,7 @@ class Lobby:
         return [] if room is None or seat is None else self.games.leave(room, seat, now, wall)
 
     def _in_vain(self, connection: Connection, waited: float, wall: float) -> None:
-        person = person_of(connection.subject_id, connection.session)
-        outcome = Outcome(person, connection.subject_id, WAITED_IN_VAIN, waited, wall)
-        self._decided.append((outcome, connection.sid))
+        self._decided.append((self._outcome(connection, WAITED_IN_VAIN, waited, wall), connection.sid))
 
     def _came_to(self, connection: Connection, code: str, now: float, wall: float) -> None:
         """An outcome that is decided here, of who waits or has a seat."""
@@ -382,9 +382,12 @@ class Lobby:
             self._decided.append((outcome_for(room, seat, wall), connection.sid))
             return
         since = connection.waiting_since
-        person = person_of(connection.subject_id, connection.session)
         if since is not None:
-            self._decided.append((Outcome(person, connection.subject_id, code, now - since, wall), connection.sid))
+            self._decided.append((self._outcome(connection, code, now - since, wall), connection.sid))
+
+    def _outcome(self, connection: Connection, code: str, waited: float, wall: float) -> Outcome:
+        subject = connection.subject_id
+        return Outcome(person_of(subject, connection.session), subject, code, waited, wall)
 
     def _holder(self, seat: Seat) -> Connection | None:
         """Whoever sits in a seat."""

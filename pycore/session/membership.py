@@ -152,9 +152,12 @@ class Membership:
             self._journal.say(PeerStatus(seat=link.seat, status="away"))
 
     def back(self, link: Link) -> None:
-        """The server has a socket of it again."""
+        """The server has a socket of it again, whatever it said before of who is away for too long."""
         number = link.peer.number
         link.paths.server.peer_reaches(True)
+        self._expired.discard(number)
+        if not self._left_word.get(number, (0.0, True))[1]:
+            del self._left_word[number]
         if number in self._away:
             self._away.discard(number)
             if number not in self._roster.gone and number not in self._interrupted:

@@ -166,7 +166,9 @@ class Session:
 
     def player_back(self, peer: int, now: float) -> None:
         """The server has a socket of that peer again."""
-        self._parts.membership.back(self.link_to(peer))
+        link = self.link_to(peer)
+        self._parts.over.back(link)
+        self._parts.membership.back(link)
 
     @property
     def catching_up(self) -> tuple[int, int] | None:

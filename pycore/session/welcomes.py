@@ -225,7 +225,7 @@ class Welcomes:
                 self._streams.begin_anew(link)
         # Otherwise no other one ever spoke to us: it is early, or we have just come back ourselves.
         self._membership.begin_anew(link, now)
-        self._over.begin_anew(link)
+        self._over.back(link)
         self._course.wait_anew(now)
         self._tellings[link] = Telling(knock.load)
         name = self._journal.name(link)

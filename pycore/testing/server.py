@@ -276,8 +276,7 @@ class Server:
     def _announce(self, seat: int, away: bool) -> None:
         """Tell the others that somebody is away, or back; each once."""
         client = self._clients[seat]
-        over = seat in self.dropped or any(told == seat for _, told in self.told)
-        if self.announces and client.announced is not away and not over:
+        if self.announces and client.announced is not away and seat not in self.dropped:
             client.announced = away
             for other in self._clients:
                 if other != seat:

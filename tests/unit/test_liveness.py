@@ -444,6 +444,18 @@ def test_who_was_said_to_have_left_and_came_back_outlives_its_channel(then: str)
     assert_played_to_the_end(of, 70.0)
 
 
+def test_the_word_that_somebody_left_is_forgotten_when_the_server_has_it_back() -> None:
+    """A pause of its page then is one like any other, and nothing came by the server that would say so."""
+    of = mesh()
+    first = of.peers[0]
+    of.at(10.0, lambda: first.session.player_left(1, first.clock()))
+    of.at(11.0, lambda: first.session.player_back(1, first.clock()))
+    of.at(20.0, of.peers[1].freeze)
+    of.at(23.0, of.peers[1].thaw)
+    of.run(90.0)
+    assert_played_to_the_end(of, 70.0)
+
+
 def test_who_is_said_to_have_left_and_then_falls_silent_is_gone() -> None:
     """The server's word is remembered: it counts when nothing is heard any more."""
     of = mesh()
@@ -470,8 +482,9 @@ def test_who_left_and_is_silent_when_the_server_says_so_is_gone_at_once() -> Non
 
 @pytest.mark.parametrize("back", ["peer-to-peer", "server", "both"])
 def test_who_comes_back_to_a_session_that_is_over_is_told_so(back: str) -> None:
-    """One page is away for 33 s, so the other one ends without it: whatever it then says is answered with that."""
-    of = mesh()
+    """One page is away for 33 s, so the other one ends without it, where no seat is kept for longer: whatever it then
+    says is answered with that."""
+    of = mesh(return_within=0.0)
 
     def away() -> None:
         of.cut()

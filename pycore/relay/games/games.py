@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from pycore.relay.fields import Refused
+from pycore.relay.games.connections import Connection
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import Seat, digest
 from pycore.relay.limits import Limits
@@ -26,6 +27,8 @@ class Games:
         self._rooms: OrderedDict[str, Room] = OrderedDict()
         self._live: dict[str, tuple[Room, Seat]] = {}
         """Seats by session, a digest, where the game is not over."""
+        self._lost: dict[str, tuple[Room, Seat]] = {}
+        """Those of them whose sockets were away for too long, while the game is remembered."""
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -56,6 +59,24 @@ class Games:
         """The seat of a session, by its digest, in a game that goes on for it."""
         place = self._live.get(session)
         return None if place is None or place[1].gone else place
+
+    def take_back(
+        self, session: str, page: str | None, holder: Callable[[Seat], Connection | None]
+    ) -> tuple[Room, Seat] | None:
+        """The seat of a session (a digest) that was lost, for the same load of its page, if another player is still in
+        that game: who hears it by a channel has played on with it, and says nothing of it here."""
+        room, seat = self._lost.get(session, (None, None))
+        if room is None or seat is None or session in self._live or page not in (None, seat.page):
+            return None
+        others = [other for other in room.seats if not other.gone and not room.is_finished(other)]
+        others = [other for other in others if (found := holder(other)) is not None and found.room is room]
+        if not others or room.is_finished(seat):
+            return None
+        del self._lost[session]
+        room.take_back(seat)
+        for one in (seat, *others):
+            self._live.setdefault(one.session, (room, one))
+        return room, seat
 
     def knows(self, session_id: str) -> bool:
         """Whether a session has a seat here in a game that is not over."""
@@ -118,6 +139,7 @@ class Games:
         self._rooms.pop(room.game_id, None)
         for seat in room.seats:
             self._release(seat)
+            self._lost.pop(seat.session, None)
         self._forgotten(room)
 
     def make_room(self) -> None:
@@ -142,6 +164,8 @@ class Games:
         out = [item for room in self.playing() for item in room.look(now, wall)]
         for room, seat in [place for place in self._live.values() if place[1].gone]:
             self._release(seat)
+            if seat.lost:
+                self._lost[seat.session] = room, seat
             self._note_end(room)
         for game_id, room in list(self._rooms.items()):
             if room.ended_at is not None and now - room.ended_at >= self._limits.retention_s:
@@ -156,7 +180,11 @@ class Games:
                 self._release(seat)
 
     def _forget(self, game_id: str) -> None:
-        self._forgotten(self._rooms.pop(game_id))
+        room = self._rooms.pop(game_id)
+        for seat in room.seats:
+            if self._lost.get(seat.session, (None, None))[1] is seat:
+                del self._lost[seat.session]
+        self._forgotten(room)
 
     def _release(self, seat: Seat) -> None:
         # The session may sit in a newer game by now.

@@ -68,6 +68,8 @@ class Room:
     """Who has stored the metrics of the whole session, which is the last that a page does."""
     end_noted: bool = False
     """The lobby has put the end down."""
+    resumed: bool = False
+    """It was taken for over, and was not."""
     _changed: bool = True
     """Something has changed that another process would have to know."""
     drops: int = 0
@@ -173,12 +175,9 @@ class Room:
         seat.inputs += 1
         self.inputs_relayed += 1
         data = {
-            "player_id": action.player_id if sends else seat.player,
-            "action": action.action,
-            "frame_number": action.frame_number,
-            "timestamp": wall,
-            "sync_epoch": action.sync_epoch,
-        }
+            "player_id": action.player_id if sends else seat.player, "action": action.action,
+            "frame_number": action.frame_number, "timestamp": wall, "sync_epoch": action.sync_epoch,
+        }  # fmt: skip
         return self._to_others(seat, "pyodide_other_player_action", data)
 
     def signal(self, seat: Seat, signal: Signal) -> list[Outgoing]:
@@ -189,12 +188,7 @@ class Room:
             what = "yourself" if target is seat else "nobody in this game" if target is None else "gone"
             raise Refused("unknown_target", f"player {signal.target_player_id!r} is {what}")
         self.signals_relayed[signal.type] = self.signals_relayed.get(signal.type, 0) + 1
-        data = {
-            "type": signal.type,
-            "from_player_id": seat.player,
-            "game_id": self.game_id,
-            "payload": signal.payload,
-        }
+        data = {"type": signal.type, "from_player_id": seat.player, "game_id": self.game_id, "payload": signal.payload}
         return [item for item in (self._to(target, "webrtc_signal", data),) if item is not None]
 
     def bind(self, seat: Seat, sid: str, now: float) -> list[Outgoing]:
@@ -280,6 +274,12 @@ class Room:
         self._end_seat(seat, ("end_game", farewell), now, wall)
         return out
 
+    def take_back(self, seat: Seat) -> None:
+        """Somebody who was lost is back, and others have played on with it."""
+        seat.gone = seat.lost = self.end_noted = False
+        seat.farewell = seat.outcome = self.ended_at = self.ended_wall = None
+        self.resumed = self._changed = True
+
     def silent(self, seat: Seat, game_id: str, player: PlayerId, now: float, wall: float) -> list[Outgoing]:
         """A player does not hear of another one on any path: that one is dropped if its socket is away, or if most of
         the others do not hear of it either. Everybody is told, and the dropped one too, if it can be reached. Who is
@@ -345,6 +345,7 @@ class Room:
             if since is None:
                 out += self._announce(seat, away=False)
             elif seat.sid is None and now - since >= self.kept_s:
+                seat.lost = not self.reopens
                 out += self.leave(seat, now, wall, f"Player {seat.player} lost the connection.")
             elif now - since >= ANNOUNCED_AFTER_S:
                 out += self._announce(seat, away=True)

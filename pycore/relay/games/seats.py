@@ -75,6 +75,8 @@ class Seat:
     announced: bool = False
     """The others were told that it is away."""
     gone: bool = False
+    lost: bool = False
+    """It is gone since its socket was away for too long: whoever still hears it peer-to-peer may play on with it."""
     farewell: tuple[str, dict[str, Any]] | None = None
     """How the others were told that it is gone: whoever returns is told as well."""
     complaints: dict[PlayerId, float] = field(default_factory=dict)

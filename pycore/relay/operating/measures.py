@@ -74,7 +74,7 @@ class Measures:
         self._refusals["connect", code] += 1
 
     def games_begun(self, how: str) -> None:
-        """`paired` here, or `taken_up` from another process."""
+        """`paired` here, `taken_up` from another process, or `resumed` though it was taken for over."""
         self._begun[how] += 1
 
     def games_ended(self, how: str, seconds: float | None) -> None:

@@ -130,6 +130,11 @@ class Noticed:
 
     def _begun(self, room: Room) -> None:
         self._games.add(room.game_id)
+        if room.resumed:
+            self._measures.games_begun("resumed")
+            if self._has_room():
+                say(log, logging.INFO, "game_resumed", "a game that was taken for over goes on", game=room.game_id)
+            return
         if room.restarts:
             self._measures.games_begun("taken_up")
             if self._has_room():

@@ -54,7 +54,7 @@ def ending(room: Room, stopped: bool = False) -> Row:
     if stopped:
         return {"counts": json.dumps(room.counts() | {"state": "stopped"})}
     counted = {"counts": json.dumps(room.counts())} if room.over else {}
-    return counted | ({} if room.ended_wall is None else {"ended": room.ended_wall})
+    return counted | {"ended": room.ended_wall}
 
 
 def seat_rows(room: Room) -> list[Row]:

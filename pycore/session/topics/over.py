@@ -64,8 +64,8 @@ class Over:
         """The server calls the peer gone: it would refuse every word to it."""
         self._gone.add(link.peer.number)
 
-    def begin_anew(self, link: Link) -> None:
-        """Another load of the peer's page is there."""
+    def back(self, link: Link) -> None:
+        """The server has a socket of the peer again, of this load of its page or of another one."""
         self._gone.discard(link.peer.number)
 
     def reaches(self, link: Link) -> bool:

@@ -349,5 +349,6 @@ def test_a_seat_is_kept_longer_than_a_page_takes_to_load_on_a_slow_phone(back_af
     assert room.over is not kept
     found = lobby.connect("one again", {"session_id": "one"}, 10.0 + back_after)
     events = [out.event for out in found]
-    assert events.count("session_restored") == kept
+    # Later too, since the other one may play on with it by a channel; what was sent meanwhile is not kept so long.
+    assert events.count("session_restored") == 1
     assert events.count("pyodide_other_player_action") + events.count("webrtc_signal") == (sent if kept else 0)
