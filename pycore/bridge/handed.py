@@ -74,6 +74,8 @@ DEMO: Final[dict[str, Any]] = {
     "STORING": {
         "retries_ms": RETRIES_MS,
         "final": ("foreign_room", "malformed", "too_large", "not_your_seat", "unknown_event"),
+        # What it does not take for the moment, and not within so long either, may never be taken: nobody waits for it.
+        "passing_ms": 30_000,
         # Some browsers' databases never answer: the memory does then.
         "database_within_ms": 3000,
         # Metrics that are larger than that wait while inputs go by the server, which would have to wait behind them (an

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -115,6 +116,41 @@ def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(start_re
     assert relay.app.relay.lobby.health()["sockets"] == 1
 
 
+NOTICES = """() => {
+    const notice = document.getElementById('notice');
+    window.notices = [];
+    new MutationObserver(() => notices.push(notice.textContent)).observe(notice, { childList: true, attributes: true });
+}"""
+"""Everything that the line for connection problems says from now on, each of which a screen reader reads aloud."""
+
+
+def test_what_is_said_of_a_server_that_is_away_in_a_game_is_said_once(start_relay, open_page):
+    relay = start_relay(max_steps=100_000)
+    page, _ = [open_page(f"{relay.url}?autojoin=1") for _ in range(2)]
+    phase(page, "playing")
+    page.evaluate(NOTICES)
+    relay.close()
+    page.locator("#notice", has_text="The game goes on").wait_for()
+    # It is asked for again meanwhile, again and again.
+    page.wait_for_timeout(4000)
+    said = page.evaluate("notices")
+    assert 1 <= len(said) <= 2, said
+    assert len(set(said)) == 1
+
+
+def test_a_connection_that_the_server_ended_in_a_game_is_made_again(start_relay, open_page):
+    """socket.io leaves it at that; what the page says of it is true."""
+    relay = start_relay(max_steps=100_000)
+    page, _ = [open_page(f"{relay.url}?autojoin=1") for _ in range(2)]
+    phase(page, "playing")
+    sio, loop = relay.app.relay.sio, relay.server.servers[0].get_loop()
+    for sid in list(relay.app.relay.lobby._connections):
+        asyncio.run_coroutine_threadsafe(sio.disconnect(sid), loop).result(10)
+    page.locator("#notice", has_text="No connection to the server").wait_for()
+    page.wait_for_function("document.getElementById('notice').textContent === ''", timeout=15_000)
+    assert page.evaluate("pycoreStatus.phase") == "playing"
+
+
 @pytest.mark.parametrize(
     ("state", "notice"), [("busy", "as much to do as it can"), ("draining", "about to be started")]
 )
@@ -133,6 +169,9 @@ def test_while_no_games_begin_a_page_waits_and_asks_again_by_itself(start_relay,
         relay.app.relay.load.busy = True
     pages.append(open_page(f"{relay.url}?autojoin=1"))
     pages[1].locator("#notice", has_text=notice).wait_for()
+    pages[1].evaluate(NOTICES)
+    pages[1].wait_for_timeout(1500)
+    assert pages[1].evaluate("notices") == [], "it was asked for again, and the same is not said anew"
     assert [page.evaluate("pycoreStatus.phase") for page in pages] == ["waiting", "waiting"]
     door.draining = relay.app.relay.load.busy = False
     for page in pages:

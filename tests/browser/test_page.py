@@ -131,6 +131,47 @@ def test_an_exception_in_python_is_shown_and_the_records_can_still_be_saved(star
         page.locator("#error-save").click()
     lines = download.value.path().read_text().splitlines()
     assert [json.loads(line)["frame"] for line in lines] == list(range(40))
+    page.wait_for_function("pycoreStatus.stored")
+    assert "Your data is stored" in page.locator("#error-stored").inner_text()
+    assert page.locator("#error-unsent").is_hidden()
+
+
+def test_what_the_server_never_takes_of_a_game_that_failed_is_said_kept_and_deleted_when_asked(start_relay, open_page):
+    """Nobody reads that it will be sent, and nothing of a game that another window plays is deleted with it."""
+    relay = start_relay(max_steps=100_000, raise_at=40)
+    relay.app.relay._handlers["p2p_session_metrics"] = lambda sid, payload: {
+        "status": "error", "code": "foreign_room", "message": "not yours",
+    }  # fmt: skip
+    pages = both(relay, open_page)
+    for page in pages:
+        page.wait_for_function("['done', 'failed'].includes(pycoreStatus.phase)")
+    page, _ = sorted(pages, key=lambda page: page.evaluate("pycoreStatus.phase === 'done'"))
+    page.wait_for_function("pycoreStatus.pending === 1 && pycoreStatus.refused === 1")
+    assert "did not take 1 of the data sets" in page.locator("#error-stored").inner_text()
+    with page.expect_download() as download:
+        page.locator("#error-unsent").click()
+    assert len(json.loads(download.value.path().read_text())) == 1
+    kept(page, 1)
+    page.goto(relay.url)
+    phase(page, "start")
+    page.locator("#start-leftover-text", has_text="could not be stored").wait_for()
+    # Another window of this browser plays meanwhile.
+    held = "name => new Promise((got) => navigator.locks.request(name, () => (got(), new Promise(() => {}))))"
+    item = json.loads(download.value.path().read_text())[0]["data"]
+    playing = page.context.new_page()
+    playing.goto(f"{relay.url}demo/style.css")
+    playing.evaluate(held, f"pycore {json.dumps([item['game_id'], item['player_id']], separators=(',', ':'))}")
+    page.locator("#leftover-discard").click()
+    page.wait_for_timeout(200)
+    kept(page, 1)
+    playing.close()
+    deadline = time.monotonic() + 30
+    while page.evaluate("navigator.locks.query().then(({ held }) => held.length)"):
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+    page.locator("#leftover-discard").click()
+    page.locator("#start-leftover").wait_for(state="hidden")
+    kept(page, 0)
 
 
 KEPT = """async () => {
@@ -165,7 +206,7 @@ def test_a_store_that_the_server_never_acknowledged_is_sent_at_the_next_visit(st
     phase(page, "done")
     page.wait_for_function("pycoreStatus.pending === 2")
     assert page.evaluate("pycoreStatus.stored") is False
-    assert "disk is full" in page.locator("#end-stored").inner_text()
+    assert "on its way" in page.locator("#end-stored").inner_text()
     game_id = page.evaluate("pycoreGame.gameId")
     # The other page would send its own as soon as it can.
     pages[1].context.close()

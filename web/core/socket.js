@@ -41,6 +41,7 @@ export class Socket {
   #out;
   #pingTimer = 0;
   #askTimer = 0;
+  /** Whether another socket has the session. */ #replaced = false;
   /** Pings since the connection was made. */
   #pings = 0;
   /** @type {Probe[]} */ #probes = [];
@@ -62,11 +63,13 @@ export class Socket {
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
     client.onAny(guard(report, 'socket.event', (event, data) => {
       // The server measures how far away we are.
-      if (event === 'pycore_echo') this.emit(event, {});
-      else this.#heard.tell(event, data ?? {}, seconds());
+      if (event === 'pycore_echo') return this.emit(event, {});
+      this.#replaced ||= event === 'pycore_error' && data?.code === 'replaced';
+      return this.#heard.tell(event, data ?? {}, seconds());
     }));
     client.on('connect', guard(report, 'socket.connect', () => {
       this.refusal = '';
+      this.#replaced = false;
       this.#states.tell('connected', '');
       this.#out.flush();
       this.#pings = 0;
@@ -75,6 +78,8 @@ export class Socket {
     client.on('disconnect', guard(report, 'socket.disconnect', (reason) => {
       window.clearTimeout(this.#pingTimer);
       this.#states.tell('disconnected', String(reason));
+      // socket.io leaves it at that. Who is replaced is not to fight for its place.
+      if (reason === 'io server disconnect' && !this.#replaced) this.#askAgain();
     }));
     client.on('connect_error', guard(report, 'socket.connect_error', (/** @type {Error & {data?: any}} */ error) => {
       if (client.active) {
@@ -83,8 +88,14 @@ export class Socket {
       }
       this.refusal = String(error.data?.code ?? error.message);
       this.#states.tell('refused', this.refusal);
-      this.#askTimer = window.setTimeout(() => void client.connect(), SERVER.refused_again_ms);
+      this.#askAgain();
     }));
+  }
+
+  /** The server is there, and has ended the connection, or taken none. */
+  #askAgain() {
+    window.clearTimeout(this.#askTimer);
+    this.#askTimer = window.setTimeout(() => void this.client.connect(), SERVER.refused_again_ms);
   }
 
   get connected() {

@@ -49,7 +49,7 @@ async function main() {
   /** @type {Visit | null} */
   let visit = null;
   // The game is loaded meanwhile: a database may take its time.
-  const opening = Outbox.open((event, data) => connected.request(event, data), report, (state) => visit?.onStored(state))
+  const opening = Outbox.open((event, data) => connected.request(event, data), report, () => visit?.onStored())
     .then(async (opened) => {
       for (const { event, data } of takeParting()) await opened.put(event, data);
       return opened;
@@ -74,7 +74,7 @@ async function main() {
   onClick('save-metrics', () => running.save('metrics'));
   onClick('save-records', () => running.save('records'));
   onClick('save-experienced', () => running.save('experienced'));
-  onClick('save-unsent', () => saveUnsent(outbox));
+  for (const id of ['save-unsent', 'error-unsent']) onClick(id, () => saveUnsent(outbox));
   onClick('error-save', () => running.save('records'));
   onClick('leftover-save', () => saveUnsent(outbox));
   onClick('leftover-discard', () => outbox.discard());

@@ -60,6 +60,7 @@ export class Asking {
   /** What the server says to somebody who waits. @param {string} event @param {any} data */
   heard(event, data) {
     if (!waits()) return;
+    if (['waiting_room', 'ready_check', 'outcome'].includes(event)) screens.notice('');
     if (event === 'waiting_room') {
       this.enter('waiting');
       showRoom(data);

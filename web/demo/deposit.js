@@ -26,17 +26,18 @@ export class Deposit {
     this.outbox = outbox;
     this.report = report;
     outbox.holds = () => game.outcome === 'running' && !game.p2pHealthy;
+    outbox.hold(game.gameId, game.myPlayerId);
     this.identity = { game_id: game.gameId, player_id: game.myPlayerId, session_id: sessionId };
   }
 
-  /** What of this session the server has not got yet. */
-  get pending() {
-    return this.outbox.items.filter(({ data }) => data['game_id'] === this.game.gameId).length;
+  /** What of this session the server has not got yet, and what of that it does not take. */
+  get kept() {
+    return this.outbox.keptOf((data) => data['game_id'] === this.game.gameId);
   }
 
   /** Whether the whole session has been acknowledged. */
   get stored() {
-    return this.#ended.has(WHOLE) && this.pending === 0;
+    return this.#ended.has(WHOLE) && this.kept.pending === 0;
   }
 
   /** The whole experienced record so far. */

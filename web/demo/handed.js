@@ -21,6 +21,7 @@ export const STORING = Object.freeze({
     "not_your_seat",
     "unknown_event"
   ],
+  "passing_ms": 30000,
   "database_within_ms": 3000,
   "patient": [
     "p2p_session_metrics"

@@ -4,7 +4,7 @@
  * not got yet. The browser asks, in words of its own, and only whoever has done something on the page.
  */
 
-import { status } from './status.js';
+import { plays, status } from './status.js';
 
 /** Whether the page itself is what loads it again. */
 let ours = false;
@@ -15,9 +15,9 @@ export function reload() {
   location.reload();
 }
 
-/** Whether something would be lost. @param {{phase: string, pending: number}} visit */
-export function asks({ phase, pending }) {
-  return ['connecting', 'playing', 'between'].includes(phase) || (phase === 'done' && pending > 0);
+/** Whether something would be lost. What the server never takes is none of it: nobody waits for that. @param {{phase: string, pending: number, refused?: number}} visit */
+export function asks({ phase, pending, refused = 0 }) {
+  return plays(phase) || (['done', 'failed'].includes(phase) && pending > refused);
 }
 
 export function askBeforeLeaving() {

@@ -161,9 +161,10 @@ export function showKeys(mapping, names = {}) {
   }));
 }
 
-/** Offer what is left of earlier sessions. @param {number} count */
-export function showLeftover(count) {
+/** Offer what is left of earlier sessions. @param {number} count @param {number} refused as many of them the server does not take */
+export function showLeftover(count, refused) {
   element('start-leftover').hidden = count <= 0;
+  element('start-leftover-text').textContent = text(refused < count ? 'start.leftover' : 'start.leftover_refused');
 }
 
 // ------------------------------------------------------------------ waiting room
@@ -274,22 +275,21 @@ export function showEnd({ lead, outcome, tiles, rounds, rows }) {
 }
 
 /**
- * Whether the data is safe.
+ * Whether the data is safe, of a game that came to its end and of one that could not go on.
  *
- * @param {import('./storage.js').State} state
+ * @param {import('./storage.js').Kept} kept
  * @param {boolean} durable
  */
 export function showStored({ pending, refused }, durable) {
-  const line = element('end-stored');
-  line.className = 'store';
-  element('save-unsent').hidden = pending === 0 || refused.length === 0;
-  if (pending === 0) {
-    line.classList.add('stored');
-    line.textContent = text('store.stored');
-  } else if (refused.length > 0) {
-    line.classList.add('late');
-    line.textContent = forDeveloper() ? text('store.refused_why', { count: pending, why: refused[0] ?? '' }) : text('store.refused');
-  } else line.textContent = text(durable ? 'store.kept' : 'store.open');
+  const count = refused.length;
+  const on = text(durable ? 'store.kept' : 'store.open');
+  const why = forDeveloper() ? text('store.refused_why', { count, why: refused[0] ?? '' }) : text('store.refused');
+  const said = pending === 0 ? text('store.stored') : count > 0 ? why : on;
+  for (const line of [element('end-stored'), element('error-stored')]) {
+    line.className = `store ${pending === 0 ? 'stored' : count > 0 ? 'late' : ''}`;
+    if (line.textContent !== said) line.textContent = said;
+  }
+  for (const id of ['save-unsent', 'error-unsent']) element(id).hidden = count === 0;
 }
 
 // ------------------------------------------------------------------ where to go then
@@ -327,7 +327,7 @@ export function showError(error, canSave) {
   element('error-message').textContent = message;
   element('error-advice').textContent = advice;
   element('error-code').textContent = error.code;
-  element('error-save').hidden = !canSave;
+  for (const id of ['error-save', 'error-stored']) element(id).hidden = !canSave;
   element('error-here').hidden = error.code !== 'elsewhere';
   const more = element('error-details');
   more.hidden = details === '';

@@ -17,6 +17,7 @@ export const status = {
   /** Failures that did not: the first of them. @type {{code: string, message: string, where: string}[]} */ reports: [],
   /** Whether everything of this session has been acknowledged. */ stored: false,
   pending: 0,
+  /** As many of the pending ones the server does not take. */ refused: 0,
   /** What the visit came to, by the server's word: `outcome`, `waited_s`, `next`. @type {any} */ outcome: null,
   /** How often this page was loaded again in the running game. */ load: 0,
   /** Why a page that came back found no game, or ''. */ notBack: '',
@@ -24,6 +25,9 @@ export const status = {
    * what becomes of the others. @type {Record<string, {episode: number, frame: number, cause: string, on_drop: string}>} */
   gone: {},
 };
+
+/** Whether a game goes on. @param {string} [phase] */
+export const plays = (phase = status.phase) => ['connecting', 'playing', 'between'].includes(phase);
 
 /** @type {Window & {pycoreGame?: import('../core/game.js').PycoreGame, pycoreStatus?: typeof status, pycoreLoaded?: import('../core/loader.js').Loaded, pycoreReadAction?: (frame: number) => unknown}} */
 export const page = window;

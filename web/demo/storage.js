@@ -27,7 +27,8 @@ const STORE = 'outbox';
  * @property {number} created ms since the epoch
  */
 
-/** @typedef {{pending: number, stored: number, refused: string[]}} State */
+/** What is not stored, and of that, why the server does not take it. @typedef {{pending: number, refused: string[]}} Kept */
+/** @typedef {Kept & {stored: number}} State */
 
 /** @param {string} event @param {Record<string, any>} data */
 export function keyOf(event, data) {
@@ -47,6 +48,9 @@ function done(request) {
     request.onerror = () => reject(request.error);
   });
 }
+
+/** The lock that says to other windows of this browser that a game is played here. @param {unknown} game @param {unknown} player */
+const lockOf = (game, player) => `pycore ${JSON.stringify([game, player])}`;
 
 /** The database, and what an earlier visit has left in it. @returns {Promise<[IDBDatabase, Item[]]>} */
 async function openDatabase() {
@@ -86,13 +90,15 @@ function within(work, ms) {
 
 export class Outbox {
   /** @type {Map<string, Item>} */ #items = new Map();
-  /** Why the server takes an item never, or did not take it the last time. @type {Map<string, {final: boolean, why: string}>} */
+  /** Why the server takes an item never, or has not taken it since `from` (ms) until `to`. @type {Map<string, {final: boolean, why: string, from: number, to: number}>} */
   #refusals = new Map();
   #stored = 0;
   #attempts = 0;
   #timer = 0;
   #running = false;
   #again = false;
+  /** The lock of the game that is played here, and what ends it. */ #played = '';
+  #letGo = () => {};
   /** What the database has for sure. @type {Set<string>} */ #written = new Set();
   /** The database opened and did not answer once: for this visit it is done without. */ #silent = false;
   /** Whether what is large has to wait, since it would go ahead of inputs. */ holds = () => false;
@@ -139,8 +145,27 @@ export class Outbox {
 
   /** @returns {State} */
   get state() {
-    const refused = [...this.#refusals.values()].map(({ why }) => why);
-    return { pending: this.#items.size, stored: this.#stored, refused };
+    return { ...this.keptOf(() => true), stored: this.#stored };
+  }
+
+  /** The same of some. What the server does not take for a moment (`store_busy`) is on its way. @param {(data: Record<string, any>) => boolean} which @returns {Kept} */
+  keptOf(which) {
+    const items = [...this.#items.values()].filter(({ data }) => which(data));
+    const refused = items.flatMap(({ key }) => {
+      const found = this.#refusals.get(key);
+      return found && (found.final || found.to - found.from >= STORING.passing_ms) ? [found.why] : [];
+    });
+    return { pending: items.length, refused };
+  }
+
+  /** A game is played here, or none is any more: another window leaves alone what is kept of it. @param {string | null} game @param {unknown} [player] */
+  hold(game, player) {
+    this.#letGo();
+    this.#played = game === null ? '' : lockOf(game, player);
+    if (game === null) return;
+    const over = new Promise((resolve) => { this.#letGo = () => resolve(undefined); });
+    // Not where the page came by plain http.
+    navigator.locks?.request(this.#played, { mode: 'shared' }, () => over).catch((error) => this.report('storage.hold', error));
   }
 
   /** What is not stored yet, oldest first: for the download. */
@@ -166,11 +191,13 @@ export class Outbox {
     this.kick();
   }
 
-  /** Throw away what is kept; nothing else does. */
+  /** Throw away what is kept of earlier games; nothing else does. What is played, here or in another window, stays. */
   async discard() {
-    this.#items.clear();
-    this.#refusals.clear();
-    await this.#write((store) => store.clear());
+    const { held = [] } = await navigator.locks?.query() ?? {};
+    const played = [this.#played, ...held.map(({ name }) => name)];
+    const keys = this.items.filter(({ data }) => !played.includes(lockOf(data['game_id'], data['player_id']))).map(({ key }) => key);
+    for (const key of keys) for (const of of [this.#items, this.#refusals, this.#written]) of.delete(key);
+    await this.#write((store) => keys.forEach((key) => store.delete(key)));
     this.changed(this.state);
   }
 
@@ -192,6 +219,8 @@ export class Outbox {
       for (const item of this.items) {
         if (this.#refusals.get(item.key)?.final) continue;
         const payload = await packed(item.data);
+        // It was thrown away meanwhile.
+        if (!this.#items.has(item.key)) continue;
         // The game's end, or its way back to peer-to-peer, is followed by another store, which asks again.
         const isPatient = STORING.patient.includes(item.event) && JSON.stringify(payload).length > STORING.large_characters;
         if (isPatient && this.holds()) continue;
@@ -228,7 +257,8 @@ export class Outbox {
       const code = String(reply?.code ?? 'store-refused');
       const why = `${item.event}: ${code}: ${reply?.message ?? JSON.stringify(reply)}`;
       const final = STORING.final.includes(code);
-      this.#refusals.set(item.key, { final, why });
+      const now = Date.now();
+      this.#refusals.set(item.key, { final, why, from: this.#refusals.get(item.key)?.from ?? now, to: now });
       this.report('storage.refused', new PageError(code, why));
       this.changed(this.state);
       return final ? 'refused' : 'later';
@@ -245,7 +275,7 @@ export class Outbox {
     return 'stored';
   }
 
-  /** @param {(store: IDBObjectStore) => IDBRequest} change @returns {Promise<boolean>} whether it is there now */
+  /** @param {(store: IDBObjectStore) => unknown} change @returns {Promise<boolean>} whether it is there now */
   async #write(change) {
     if (this.database === null || this.#silent) return false;
     try {
@@ -264,6 +294,7 @@ export class Outbox {
 
   close() {
     window.clearTimeout(this.#timer);
+    this.#letGo();
     this.database?.close();
   }
 }

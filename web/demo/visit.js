@@ -20,7 +20,7 @@ import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { gameConfig } from './seating.js';
 import { reload } from './leaving.js';
 import * as screens from './screens.js';
-import { page, report, status, tellServer } from './status.js';
+import { page, plays, report, status, tellServer } from './status.js';
 import { text } from './texts.js';
 import { refusal, withoutConnection } from './words.js';
 
@@ -65,15 +65,14 @@ export class Visit {
   // ------------------------------------------------------------------ before the game
 
   start() {
-    this.onStored(this.outbox.state);
+    this.onStored();
     if (this.socket.refusal) this.#onSocket('refused', this.socket.refusal); // while the game was loaded
     if (this.comeback.game !== null) {
       this.#enter('returning');
-      this.#comeBack();
-      return;
+      return this.#comeBack();
     }
     this.#ready();
-    if (status.notBack === '' && automatic()) this.join();
+    return status.notBack === '' && automatic() ? this.join() : undefined;
   }
 
   /** The person may ask for a game. */
@@ -149,7 +148,6 @@ export class Visit {
 
   /** @param {import('../core/socket.js').SocketState} state @param {string} reason */
   #onSocket(state, reason) {
-    const active = ['waiting', 'asked', 'returning', 'connecting', 'playing', 'between'].includes(status.phase);
     this.#hud?.server(state === 'connected', seconds());
     if (state === 'connected') {
       screens.notice('');
@@ -159,7 +157,10 @@ export class Visit {
       this.outbox.kick();
     } else if (reason === 'io server disconnect' && waits()) {
       this.#stop(new PageError('server-closed', 'The server closed the connection.'));
-    } else if (active || state === 'refused') screens.notice(withoutConnection(reason));
+    } else if (!plays() && (waits() || status.phase === 'returning' || state === 'refused')) {
+      // Of a game that goes on, what that means is said there.
+      screens.notice(withoutConnection(reason));
+    }
   }
 
   /** @param {string} event @param {any} data @param {number} arrival */
@@ -169,7 +170,7 @@ export class Visit {
       case 'outcome':
         status.outcome = data;
         this.asking.heard(event, data);
-        this.onStored(this.outbox.state);
+        this.onStored();
         break;
       case 'pyodide_player_assigned':
         if (this.#game === null) this.#seat = data;
@@ -314,15 +315,15 @@ export class Visit {
     }
   }
 
-  /** @param {import('./storage.js').State} state */
-  onStored(state) {
-    const pending = this.#deposit?.pending ?? 0;
-    status.pending = pending;
-    status.stored = this.#deposit?.stored ?? false;
-    screens.showLeftover(state.pending - pending);
-    if (status.phase === 'done') screens.showStored({ ...state, pending }, this.outbox.durable);
+  /** What is kept has changed, or may be of another game. */
+  onStored() {
+    const own = this.#deposit?.kept ?? { pending: 0, refused: [] };
+    const { pending, refused } = this.outbox.state;
+    Object.assign(status, { pending: own.pending, refused: own.refused.length, stored: this.#deposit?.stored ?? false });
+    screens.showLeftover(pending - own.pending, refused.length - own.refused.length);
+    if (['done', 'failed'].includes(status.phase)) screens.showStored(own, this.outbox.durable);
     // Nobody goes on before the data are there, unless they cannot be.
-    screens.showNext(pending === 0 || state.refused.length > 0 ? status.outcome?.next ?? null : null);
+    screens.showNext(own.pending === own.refused.length ? status.outcome?.next ?? null : null);
   }
 
   // ------------------------------------------------------------------ the end
@@ -337,26 +338,23 @@ export class Visit {
     if (code === 'no_return' && status.load > 0) {
       this.#stopKeys();
       this.#deposit?.session();
-      this.#notBack(reason || code);
-      return;
+      return this.#notBack(reason || code);
     }
     if (UNBEGUN.includes(code) && metrics.frames.total === 0 && status.load === 0) {
       this.#enter('start');
       // The game is still at work: it is what told us.
-      setTimeout(guard(report, 'visit.waiting', () => this.join({ unbegun: game.gameId })));
-      return;
+      return void setTimeout(guard(report, 'visit.waiting', () => this.join({ unbegun: game.gameId })));
     }
     if (game.phase === 'failed' && metrics.frames.total === 0) {
       const error = new PageError(code, reason || 'The game could not begin.');
       tellServer(this.socket, 'begin', error);
-      this.#stop(error);
-      return;
+      return this.#stop(error);
     }
     this.#enter('done');
     this.#stopKeys();
     this.#deposit?.session();
     screens.showEnd(ending(code, reason, game.hud(), this.#rounds, metrics, player));
-    this.onStored(this.outbox.state);
+    return this.onStored();
   }
 
   /** @param {unknown} error */
@@ -376,6 +374,7 @@ export class Visit {
     const described = describe(error);
     status.error = { code: described.code, message: described.message, where: 'game' };
     screens.showError(described, this.#game !== null);
+    this.onStored();
   }
 
   /** @param {'metrics' | 'records' | 'experienced'} what */
@@ -394,6 +393,7 @@ export class Visit {
     this.#stopKeys = () => {};
     this.#game?.close();
     this.#renderer?.close();
+    this.outbox.hold(null);
     this.#game = this.#renderer = this.#hud = this.#deposit = null;
     delete page.pycoreGame;
   }

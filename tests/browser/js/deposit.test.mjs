@@ -7,7 +7,7 @@ import { Deposit } from '../../../web/demo/deposit.js';
 /** A deposit of a session of one episode; what it hands over is in `kept`. */
 function made() {
   const kept = [];
-  const outbox = { items: [], put: async (event, data) => void kept.push([event, data.episode, data.metrics]) };
+  const outbox = { hold: (...game) => kept.push(game), put: async (event, data) => void kept.push([event, data.episode, data.metrics]) };
   const game = {
     gameId: 'g', myPlayerId: 0, metrics: 'early',
     takeStores: (episode = null) => (episode === null ? [] : [['p2p_session_metrics', { episode, metrics: game.metrics }]]),
@@ -17,6 +17,7 @@ function made() {
 
 test('what differs from another player is stored by itself only where everything else was stored before', () => {
   const { kept, game, deposit } = made();
+  assert.deepEqual(kept.splice(0), [['g', 0]], 'what is kept of it is left alone by other windows');
   deposit.differences();
   assert.deepEqual(kept, []);
   deposit.session();

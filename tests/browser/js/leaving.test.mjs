@@ -13,6 +13,8 @@ test('it is asked while others play with this person, and while the server lacks
     .filter((phase) => asks({ phase, pending: 0 }));
   assert.deepEqual(asking, ['connecting', 'playing', 'between']);
   assert.equal(asks({ phase: 'done', pending: 1 }), true);
+  assert.equal(asks({ phase: 'failed', pending: 1 }), true);
+  assert.equal(asks({ phase: 'done', pending: 2, refused: 2 }), false, 'nobody waits for what the server never takes');
   assert.equal(asks({ phase: 'start', pending: 1 }), false, 'what an earlier visit left is kept');
 });
 

@@ -61,7 +61,8 @@ async function visit({ load = async () => ({ create: 'create', makeEnvironment: 
   const visited = { sent, status, game, given: null, session: null };
   // What is there without https, and nothing else: no crypto.randomUUID, no crypto.subtle, no database.
   Object.defineProperty(globalThis, 'crypto', { configurable: true, value: { getRandomValues: (array) => array.fill(7) } });
-  for (const name of ['navigator', 'indexedDB', 'caches', 'SharedArrayBuffer']) {
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: {} });
+  for (const name of ['indexedDB', 'caches', 'SharedArrayBuffer']) {
     Object.defineProperty(globalThis, name, { configurable: true, value: undefined });
   }
   globalThis.window = Object.assign(new EventTarget(), { setTimeout: () => 0, clearTimeout: () => {}, location: { search: '' } });

@@ -98,11 +98,36 @@ test('a server that has no place is asked again, and one that is away is left to
   assert.deepEqual(states, [['unreachable', 'xhr poll error'], ['refused', 'server_full'], ['refused', 'Invalid namespace']]);
   assert.deepEqual(asked, []);
   t.mock.timers.runAll();
-  assert.deepEqual(asked, ['connect', 'connect']);
+  assert.deepEqual(asked, ['connect'], 'once, whatever it said meanwhile');
   handlers.get('connect_error')(new Error('Invalid namespace'));
   socket.close();
   t.mock.timers.runAll();
-  assert.equal(asked.length, 2);
+  assert.equal(asked.length, 1);
+});
+
+test('a connection that the server ended is made again after a while, and not by whom another one replaced', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  globalThis.window = globalThis;
+  const handlers = new Map();
+  const asked = [];
+  let tell = (..._) => {};
+  const client = {
+    connected: false, active: false, on: (event, f) => void handlers.set(event, f), onAny: (f) => { tell = f; }, emit: () => {},
+    timeout: () => ({ emit() {} }), connect: () => void asked.push('connect'), disconnect: () => {},
+  };
+  new Socket(client, (where, error) => assert.fail(`${where}: ${error}`));
+  for (const reason of ['transport close', 'io client disconnect']) handlers.get('disconnect')(reason);
+  t.mock.timers.runAll();
+  assert.deepEqual(asked, [], 'that is for socket.io to do, or nobody');
+  handlers.get('disconnect')('io server disconnect');
+  assert.deepEqual(asked, []);
+  t.mock.timers.runAll();
+  assert.deepEqual(asked, ['connect']);
+  handlers.get('connect')();
+  tell('pycore_error', { code: 'replaced', event: 'join_game' });
+  handlers.get('disconnect')('io server disconnect');
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(asked, ['connect']);
 });
 
 test('what the server measures is sent back at once, and no page hears of it', () => {

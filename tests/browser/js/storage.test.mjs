@@ -92,6 +92,92 @@ test('a server that is busy is asked again', async () => {
   assert.deepEqual(made.state, { pending: 0, stored: 1, refused: [] });
 });
 
+test('what the server does not take for a moment is on its way, and is called refused when that lasts', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 1e12 });
+  const busy = { status: 'error', code: 'store_busy', message: 'later' };
+  const { made, timers } = outbox(Array.from({ length: 12 }, () => busy));
+  await made.put('e', item(0));
+  await settled();
+  const passed = [];
+  for (let waited = 0; waited < STORING.passing_ms;) {
+    assert.deepEqual(made.state.refused, [], `after ${waited} ms`);
+    const { f, ms } = timers.pop();
+    t.mock.timers.tick(ms);
+    f();
+    await settled();
+    waited += ms;
+    passed.push(ms);
+  }
+  assert.ok(passed.length > 3);
+  assert.deepEqual(made.state.refused, ['e: store_busy: later']);
+});
+
+test('what the server takes no more of one game is told of that game alone', async () => {
+  const { made } = outbox([{ status: 'error', code: 'foreign_room', message: 'no' }, new PageError('socket-disconnected', 'no connection')]);
+  await made.put('e', item(0));
+  await made.put('e', { ...item(1), game_id: 'now' });
+  await settled();
+  const of = (game) => { const { pending, refused } = made.keptOf((data) => data.game_id === game); return [pending, refused.length]; };
+  assert.deepEqual([of('g'), of('now'), of('none')], [[1, 1], [1, 0], [0, 0]]);
+});
+
+/** The locks of a browser: who holds one, and what ends it. */
+function locks(others = []) {
+  const held = new Map(others.map((name) => [name, 1]));
+  const value = { locks: {
+    query: async () => ({ held: [...held.keys()].map((name) => ({ name })) }),
+    request: async (name, _options, hold) => { held.set(name, 1); await hold(); held.delete(name); },
+  } };
+  Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
+  return held;
+}
+
+test('what is deleted is of earlier games: what is played here, and in another window, stays', async () => {
+  const held = locks(['pycore ["other",1]']);
+  const { made } = outbox(Array.from({ length: 9 }, () => new PageError('socket-disconnected', 'no connection')));
+  const written = [];
+  made.database = { transaction: () => {
+    const transaction = { objectStore: () => ({ put: ({ key }) => written.push(`+${JSON.parse(key)[1]}`), delete: (key) => written.push(`-${JSON.parse(key)[1]}`) }) };
+    setImmediate(() => transaction.oncomplete());
+    return transaction;
+  } };
+  made.hold('now', 0);
+  for (const [game_id, player_id] of [['before', 0], ['other', 0], ['other', 1], ['now', 0]]) await made.put('e', { game_id, player_id, episode: 0 });
+  await made.discard();
+  const left = () => made.items.map(({ data }) => `${data.game_id} ${data.player_id}`);
+  assert.deepEqual(left(), ['other 1', 'now 0']);
+  assert.deepEqual(written.filter((each) => each.startsWith('-')), ['-before', '-other']);
+  held.clear();
+  made.hold(null);
+  await made.discard();
+  assert.deepEqual(left(), []);
+});
+
+test('without locks, as by plain http, what is played here is not deleted', async () => {
+  Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  const { made } = outbox([new PageError('socket-disconnected', 'no connection')]);
+  made.hold('g', 0);
+  await made.put('e', item(0));
+  await made.discard();
+  assert.equal(made.state.pending, 1);
+});
+
+test('what is deleted while it is being sent goes out no more', async () => {
+  Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  const { made } = outbox(Array.from({ length: 9 }, () => new PageError('socket-disconnected', 'no connection')));
+  for (const episode of [0, 1, 2]) await made.put('e', item(episode));
+  await settled();
+  const sent = [];
+  let answer;
+  made.send = (_event, data) => { sent.push(data.episode); return new Promise((resolve) => { answer = () => resolve({ status: 'ok' }); }); };
+  made.kick();
+  await settled();
+  await made.discard();
+  answer();
+  await settled();
+  assert.deepEqual([sent, made.state.pending], [[0], 0]);
+});
+
 test('metrics that are large wait while inputs go by the server, records do not, and nothing waits behind them', async () => {
   const { made, sent } = outbox([]);
   let byServer = true;
