@@ -156,8 +156,7 @@ class Intake:
             self.receive(link, data, now, SOCKETIO, late)
 
     def receive_of_gone(self, link: Link, data: bytes, now: float, path: str) -> None:
-        """A packet of somebody who is gone moves nothing; it is told so, or another load of its page that it is one.
-        What cannot be read is answered as little as what anybody else sends like it."""
+        """A packet of somebody who is gone moves nothing; if it can be read, it is told so, or its new load."""
         if datagram.tag_of(data) != self._identity.tag:
             self._journal.ignore()
             return
@@ -180,10 +179,7 @@ class Intake:
         """The blocks of a packet of this session of which nothing else counts. Raises DecodeError."""
         if data[0] == datagram.KIND:
             return datagram.take_apart(data, self._codecs, link.peer.seat, len(link.receipts), 0, 0, 0)[10]
-        if data[0] == CHUNK:
-            decode_chunk(data)
-        else:
-            probe.decode_probe(data)
+        (decode_chunk if data[0] == CHUNK else probe.decode_probe)(data)
         return []
 
     def _receive_foreign(self, link: Link, data: bytes, now: float, path: str) -> None:

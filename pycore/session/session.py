@@ -166,9 +166,8 @@ class Session:
 
     def player_back(self, peer: int, now: float) -> None:
         """The server has a socket of that peer again."""
-        link = self.link_to(peer)
-        self._parts.over.back(link)
-        self._parts.membership.back(link)
+        self._parts.over.back(self.link_to(peer))
+        self._parts.membership.back(self.link_to(peer))
 
     @property
     def catching_up(self) -> tuple[int, int] | None:
@@ -180,8 +179,7 @@ class Session:
         """The server has decided that these peers are gone, whoever still hears them; we may be among them."""
         if self.phase < DONE:
             now = self._time(now)
-            late = now > self._polled_at + self._late
-            self._parts.vigil.called_gone(peers, self.me, now, self.ticks.confirmed, late)
+            self._parts.vigil.called_gone(peers, self.me, now, self.ticks.confirmed, now > self._polled_at + self._late)
 
     def add_sink(self, sink: Sink) -> None:
         """Another one takes what is confirmed from here on."""
