@@ -7,8 +7,9 @@ what was missed is made up for, until it is too much. While a tick lasts, nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pycore.costs import Costs
 from pycore.simulation import Simulation, StepResult
@@ -18,7 +19,19 @@ MADE_UP: Final = 3
 
 
 class Metered:
-    """A simulation whose calls are counted. What it can do beside its duties it still can."""
+    """A simulation whose calls are counted. What it can do beside its duties it still can, and whoever asks for that by
+    `isinstance` is told so: a protocol looks at the class, and not at what `__getattr__` would give."""
+
+    def __new__(cls, simulation: Simulation) -> Self:
+        """Of a class that has what this simulation has."""
+        more: dict[str, Any] = {
+            name: property(attrgetter(f"simulation.{name}"))
+            for name in {*dir(type(simulation)), *getattr(simulation, "__dict__", ())}
+            if not name.startswith("_") and not hasattr(cls, name)
+        }
+        if "contents" in more:
+            more["contents"] = cls._contents
+        return super().__new__(type(cls.__name__, (cls,), more))
 
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
@@ -27,8 +40,7 @@ class Metered:
     def __getattr__(self, name: str) -> Any:
         if name == "simulation":
             raise AttributeError(name)
-        value = getattr(self.simulation, name)
-        return self._contents if name == "contents" else value
+        return getattr(self.simulation, name)
 
     def reset(self, episode: int) -> None:
         """Costs nothing: nobody plays yet."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from pycore.duties import CHANNEL_CLOSED
 from pycore.testing.streams import Reliable
@@ -20,7 +21,9 @@ class Network:
 
     def __init__(self, seats: int, conditions: Conditions, time: Timetable, rng: random.Random) -> None:
         self.conditions = conditions
-        self.ways = {(a, b): Way(a, b) for a in range(seats) for b in range(seats) if a != b}
+        self.ways = {
+            (a, b): Way(a, b, partial(self._whole, (a, b))) for a in range(seats) for b in range(seats) if a != b
+        }
         self._time = time
         self._random = rng
         self._closed: set[frozenset[int]] = set()
@@ -84,7 +87,6 @@ class Network:
         packet = self._packet[of.to]
         for data in kept:
             self._time.at(self._time.now + delay, lambda data=data: packet(of.sender, data))  # type: ignore[misc]
-        self.reliable.restore()
 
     def restore(self) -> None:
         """What was cut is whole again, and what hangs goes on."""
@@ -92,7 +94,10 @@ class Network:
             way.cut = False
             if way.hangs:
                 self.go_on(pair)
-        self.reliable.restore()
+
+    def _whole(self, way: tuple[int, int]) -> None:
+        # Whoever mends a way, what its reliable channel kept must arrive: what comes after it waits behind it.
+        self.reliable.restore(way)
 
     def round_trip(self, a: int, b: int) -> float:
         """The longest that a packet and its answer take between two pages, if they are not lost."""

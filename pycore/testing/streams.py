@@ -91,18 +91,17 @@ class Reliable:
 
         self._time.at(due, arrive)
 
-    def restore(self) -> None:
-        """What was cut is whole again: what was kept arrives now, in order."""
-        kept, self._kept = self._kept, {}
-        for arrivals in kept.values():
-            for arrive in arrivals:
-                arrive()
+    def restore(self, way: Way) -> None:
+        """A way that was cut is whole again: what was kept arrives now, in order."""
+        for arrive in self._kept.pop(way, ()):
+            arrive()
 
     def lose(self, pair: frozenset[int]) -> None:
         """The channel of a pair closes: what is on its way is lost."""
         self._opened[pair] = self._opened.get(pair, 0) + 1
-        for way in [way for way in self._drained if frozenset(way) == pair]:
-            del self._drained[way]
+        for of in (self._drained, self._kept):
+            for way in [way for way in of if frozenset(way) == pair]:
+                del of[way]
 
     def close(self, a: int, b: int) -> None:
         """The second channel of a pair closes, and the first stays open."""

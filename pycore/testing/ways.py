@@ -10,6 +10,7 @@ to packet with fixed chances, and loses every packet while it is bad.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,14 +58,16 @@ class Way:
     """One direction from one page to another. What is None is as the conditions have it."""
 
     __slots__ = (
-        "bandwidth", "burst_length", "bursts", "choked", "cut", "delay", "doubled", "duplicates", "free_at", "hangs",
-        "held_back", "in_burst", "jitter", "kept", "lose_next", "loss", "lost", "raise_next", "raises", "reordering",
-        "sender", "to",
+        "_cut", "_hangs", "_whole", "bandwidth", "burst_length", "bursts", "choked", "delay", "doubled", "duplicates",
+        "free_at", "held_back", "in_burst", "jitter", "kept", "lose_next", "loss", "lost", "raise_next", "raises",
+        "reordering", "sender", "to",
     )  # fmt: skip
 
-    def __init__(self, sender: int, to: int) -> None:
+    def __init__(self, sender: int, to: int, whole: Callable[[], None] = lambda: None) -> None:
         self.sender = sender
         self.to = to
+        self._whole = whole
+        """Told when the way is neither cut nor hangs any more."""
         self.delay: float | None = None
         self.jitter: float | None = None
         self.loss: float | None = None
@@ -74,10 +77,8 @@ class Way:
         self.reordering: float | None = None
         self.bandwidth: float | None = None
         """Bits per second."""
-        self.cut = False
-        """Everything is dropped without a word."""
-        self.hangs = False
-        """The channel takes everything and delivers nothing, until it hangs no more: then all at once."""
+        self._cut = False
+        self._hangs = False
         self.kept: list[Any] = []
         """What it took meanwhile."""
         self.raises = False
@@ -98,6 +99,30 @@ class Way:
         """Packets that later ones could overtake, besides by jitter."""
         self.choked = 0
         """Packets that did not fit into the queue before a narrow way."""
+
+    @property
+    def cut(self) -> bool:
+        """Everything is dropped without a word."""
+        return self._cut
+
+    @cut.setter
+    def cut(self, cut: bool) -> None:
+        before, self._cut = self._cut, cut
+        self._changed(before)
+
+    @property
+    def hangs(self) -> bool:
+        """The channel takes everything and delivers nothing, until it hangs no more: then all at once."""
+        return self._hangs
+
+    @hangs.setter
+    def hangs(self, hangs: bool) -> None:
+        before, self._hangs = self._hangs, hangs
+        self._changed(before)
+
+    def _changed(self, before: bool) -> None:
+        if before and not (self._cut or self._hangs):
+            self._whole()
 
     def refuses(self) -> bool:
         """Whether the next send raises; asked once for each."""

@@ -210,3 +210,30 @@ def test_the_hash_of_a_frame_that_is_taken_back_is_taken_back_with_it() -> None:
     page.record.cut(0, 3)
     assert page.hashes == [{2: b"00000002"}]
     assert len(page.rows[0]) == len(page.rewards[0]) == 3
+
+
+@pytest.mark.parametrize("happening", ["cut@2-3", "cut 0-1@2-3", "cut-one-way 0-1@2-3", "hang 0-1@2-3", "healed"])
+def test_a_way_that_is_whole_again_delivers_what_its_reliable_channel_kept_and_what_comes_after(happening: str) -> None:
+    """In order; a channel that is opened anew keeps nothing of the one before."""
+    mesh = mesh_with("cut@2-9" if happening == "healed" else happening)
+    if happening == "healed":
+        mesh.at(3.0, mesh.restore)
+    taken: list[tuple[float, bytes]] = []
+    mesh.network.reliable.attach(1, lambda sender, data: taken.append((round(mesh.now, 2), data)))
+    for when in (1.0, 2.5, 2.6, 4.0):
+        mesh.at(when, lambda when=when: mesh.network.reliable.send(0, 1, str(when).encode()))  # type: ignore[misc]
+    mesh.run(5.0)
+    assert taken == [(1.02, b"1.0"), (3.0, b"2.5"), (3.0, b"2.6"), (4.02, b"4.0")]
+
+
+def test_a_channel_that_is_opened_anew_keeps_nothing_back_for_the_one_before() -> None:
+    """What that one had kept is lost with it, and holds up nothing."""
+    mesh = mesh_with("hang 0-1@2-5")
+    taken: list[bytes] = []
+    mesh.network.reliable.attach(1, lambda sender, data: taken.append(data))
+    mesh.at(2.5, lambda: mesh.network.reliable.send(0, 1, b"lost"))
+    mesh.at(3.0, lambda: mesh.close_channel(0, 1))
+    mesh.at(3.5, lambda: mesh.open_channel(0, 1))
+    mesh.at(4.0, lambda: mesh.network.reliable.send(0, 1, b"kept"))
+    mesh.run(6.0)
+    assert taken == [b"kept"]

@@ -13,6 +13,7 @@ from pycore.bridge.handed import CORE
 from pycore.costs import Costs
 from pycore.errors import ConfigError
 from pycore.events import DelaysChanged, Log
+from pycore.simulation import Contents, Observing, Renderable, Resumable, Simulation
 from pycore.testing import Conditions, Mesh, Page, Walk, Watcher, ground_truth, wrong_with
 from pycore.testing.machine import MADE_UP, Machine, Metered
 
@@ -131,6 +132,35 @@ def test_a_page_makes_up_for_as_many_ticks_as_ours_does() -> None:
     metered.step([0])
     assert made.ticked(11.0, 0.25) == (13.0, 13.0)
     assert made.ticked(13.0, 0.25) == (13.0, 13.25)
+
+
+class Everything(Walk):
+    """A simulation that can do whatever one may be asked for."""
+
+    def render(self) -> None:
+        """Nothing to draw."""
+
+    def resume(self) -> None:
+        self.reset(7)
+
+    def contents(self, state: object) -> object:
+        return state
+
+
+def test_what_a_simulation_can_do_besides_it_can_where_its_calls_are_counted() -> None:
+    """Whoever asks by `isinstance` hears so, and of one that cannot that it cannot."""
+    bare = Everything(1)
+    metered: Any = Metered(bare)
+    protocols = (Observing, Contents, Renderable, Resumable, Simulation)
+    assert [isinstance(metered, of) for of in protocols] == [True] * 5
+    assert [isinstance(Metered(Walk(1)), of) for of in protocols] == [True, False, False, False, True]
+    before = metered.observations
+    metered.step([0])
+    assert metered.observations == bare.observations != before
+    assert metered.contents(5) == 5
+    assert metered.counts == {"step": 1, "save": 0, "load": 0, "hash": 1}
+    metered.resume()
+    assert bare.state[0] == 0
 
 
 # -- snapshots -----------------------------------------------------------------------------------------------------
