@@ -21,7 +21,7 @@ const BY_HAND = {
   'core/loader.js': 'export const load = (...given) => globalThis.world.load(...given);',
   'core/socket.js': 'export const connectSocket = (...given) => globalThis.world.connect(...given);',
   'core/game.js': 'export class PycoreGame { constructor(given) { return globalThis.world.play(given); } }',
-  'demo/canvas.js': 'export class Renderer {}',
+  'demo/canvas.js': 'export class Renderer { constructor(...given) { this.given = given; } }',
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'pycore-page-'));
@@ -67,7 +67,8 @@ async function visit({ load = async () => ({ create: 'create', makeEnvironment: 
   }
   globalThis.window = Object.assign(new EventTarget(), { setTimeout: () => 0, clearTimeout: () => {}, location: { search: '' } });
   globalThis.location = window.location;
-  globalThis.document = Object.assign(new EventTarget(), { title: '', getElementById: (id) => (id === 'status' ? status : { id }) });
+  globalThis.document = Object.assign(new EventTarget(), { title: '', getElementById: (id) => (id === 'status' ? status : { id, style: {} }) });
+  for (const name of ['addEventListener', 'dispatchEvent']) globalThis[name] = window[name].bind(window);
   globalThis.console = { ...console, warn: () => {} };
   globalThis.world = {
     load,
@@ -77,6 +78,7 @@ async function visit({ load = async () => ({ create: 'create', makeEnvironment: 
         onState: (listener) => { listeners.state = listener; },
         onEvent: (listener) => { listeners.event = listener; },
         emit: (event, data) => { sent.push([event, data]); return true; },
+        part: (leaves) => void sent.push(['part', leaves]),
         request: async (event, data) => { sent.push([event, data]); return answers.shift() ?? answer; },
       };
     },
@@ -236,6 +238,64 @@ test('a page whose game is over meanwhile asks for another one', async () => {
     const page = await visit({ answers: [{ status: 'ok', state: 'over' }] });
     assert.deepEqual(page.sent, [['join_game', { session_id: 'mine', game_id: 'old' }], ['join_game', { session_id: 'mine' }]]);
     assert.equal(kept.size, 0);
+  } finally {
+    delete globalThis.sessionStorage;
+  }
+});
+
+test('a server that takes nobody for the moment is asked again when it said, and one that takes nobody ever is not', async (t) => {
+  const page = await visit();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  for (const code of ['server_busy', 'draining']) {
+    page.sent.length = 0;
+    page.tell('pycore_error', { event: 'join_game', code, message: 'ask again', again_ms: 5000 });
+    assert.match(page.status.textContent, /^The server is busy at the moment/);
+    t.mock.timers.tick(4999);
+    assert.deepEqual(page.sent, []);
+    t.mock.timers.tick(1);
+    assert.deepEqual(page.sent, [['join_game', { session_id: page.session }]]);
+  }
+  page.tell('pycore_error', { event: 'join_game', code: 'server_full', message: 'All places are taken' });
+  page.sent.length = 0;
+  t.mock.timers.tick(60_000);
+  assert.deepEqual(page.sent, []);
+  assert.match(page.status.textContent, /All places are taken/);
+});
+
+test('the picture has what the study says of it: files, shape, and how corrections are shown', async () => {
+  const manifest = { title: 'Tag', images: { face: { src: 'face.png' } }, world: [16, 9], smooth_corrections: 0.3 };
+  const page = await visit({ load: async () => ({ create: 'create', makeEnvironment: () => 'env', manifest }) });
+  page.begins();
+  const [canvas, , options] = page.given.renderer.given;
+  assert.deepEqual(options, { images: manifest.images, world: [16, 9], corrections: 0.3 });
+  assert.equal(canvas.style.aspectRatio, '16 / 9');
+});
+
+test('a page that goes tells the others at once, and what it has not stored its next load does', async () => {
+  const kept = new Map();
+  globalThis.sessionStorage = {
+    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
+  };
+  try {
+    const page = await visit({ answer: new Promise(() => {}) });
+    page.begins({ return_within: 60 });
+    page.sent.length = 0;
+    dispatchEvent(new Event('pagehide'));
+    assert.deepEqual(page.sent.filter(([event]) => ['part', 'leave_game'].includes(event)), [['part', false]]);
+    const again = await visit();
+    assert.ok(again.stores().some(([event, , data]) => event === 'pycore_rows' && data === 'rows of saw 0\n'));
+    const waits = await visit();
+    kept.clear();
+    waits.begins({ return_within: 0 });
+    waits.sent.length = 0;
+    dispatchEvent(new Event('pagehide'));
+    const gone = waits.sent.filter(([event]) => ['part', 'leave_game'].includes(event));
+    assert.deepEqual(gone, [['leave_game', {}], ['part', true]], 'where nobody comes back');
+    waits.given.onNews({ news: 'done', reason: 'complete', text: '' });
+    waits.given.onOver();
+    waits.sent.length = 0;
+    dispatchEvent(new Event('pagehide'));
+    assert.deepEqual(waits.sent.filter(([event]) => event === 'part'), [], 'a game that is over is left by nobody');
   } finally {
     delete globalThis.sessionStorage;
   }
