@@ -14,7 +14,9 @@ RETRIES_MS: Final = (1000, 2000, 4000, 8000, 16_000, 30_000)
 
 CORE: Final[dict[str, Any]] = {
     # A participant who was invited must not be lost to a moment's outage: pauses before a file is asked for again.
-    "LOADING": {"pauses_ms": (500, 1500, 4000)},
+    # One that stops coming is asked for anew. What has a checksum shows nothing before it is whole: Pyodide's largest
+    # package takes so long at 64 kbit/s.
+    "LOADING": {"pauses_ms": (500, 1500, 4000), "stalled_ms": 20_000, "checked_within_ms": 600_000},
     # A server that is away for a moment is found again within a second or two of its return. One that has no place
     # says so and is asked again.
     # An unanswered ping is no sample of the round trip. The first ones follow each other quickly: the one with the

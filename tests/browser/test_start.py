@@ -47,3 +47,25 @@ def test_python_comes_once_and_whoever_comes_again_has_it(start_relay, chromium,
         assert 0 < sum(again.values()) < 20_000
     finally:
         context.close()
+
+
+def test_each_file_may_fail_to_come_once_and_the_page_begins_all_the_same(start_relay, open_page):
+    """Also those that Pyodide and the browser ask for by themselves, which have no patience of their own."""
+    relay = start_relay(core=True, max_steps=30)
+    page = open_page("about:blank")
+    failed = set()
+
+    def once(route):
+        name = route.request.url.partition("?")[0].rpartition("/")[2]
+        if name in failed:
+            route.continue_()
+        else:
+            failed.add(name)
+            route.abort()
+
+    for name in ("pyodide/**", "vendor/socket.io*", "manifest.json"):
+        page.route(f"**/{name}", once)
+    page.goto(relay.url)
+    page.wait_for_function("window.pycoreStatus?.phase === 'start'", timeout=60_000)
+    assert {"socket.io.esm.min.js", "pyodide.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "manifest.json"} < failed
+    assert any(name.startswith("pyodide.asm.") and name.endswith("js") for name in failed)

@@ -6,7 +6,9 @@ export const LOADING = Object.freeze({
     500,
     1500,
     4000
-  ]
+  ],
+  "stalled_ms": 20000,
+  "checked_within_ms": 600000
 });
 export const SERVER = Object.freeze({
   "transports": [

@@ -3,15 +3,15 @@
  * Brings Python and the game into the page, in six named steps with their progress.
  *
  * manifest → python → core → packages → game → ready. The bytes of Python (12 MB) are counted while they come in: the
- * loader of Pyodide offers no such figure, so `fetch` is watched for as long as the loading takes. What comes
- * from the cache counts as well.
+ * loader of Pyodide offers no such figure, so `fetch` is watched for as long as the loading takes (fetching.js), and what
+ * others fetch is fetched with patience. What comes from the cache counts as well.
  *
  * The byte-compiled wheel is for one Python version only, and another one ignores it without a word; then
  * `import pycore` fails and the plain wheel takes its place.
  */
 
 import { FOR_THE_STUDY, PageError, sentence } from './errors.js';
-import { LOADING } from './handed.js';
+import { get, patiently } from './fetching.js';
 import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
 
 /** @typedef {'manifest' | 'python' | 'core' | 'packages' | 'game' | 'ready'} Step */
@@ -64,72 +64,6 @@ export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python',
 /** Bytes of a Pyodide distribution, where the server does not say how much there is to come. */
 const PYTHON_BYTES = 13.5e6;
 
-/** @param {string} url @returns {Promise<Response>} whatever the server answers but that it has trouble now */
-async function patientFetch(url) {
-  for (const pause of LOADING.pauses_ms) {
-    try {
-      const response = await fetch(url);
-      if (response.status < 500) return response;
-    } catch (error) {
-      console.warn(`[pycore] ${url} did not come (${error}); it is asked for again in ${pause / 1000} s`);
-    }
-    await new Promise((resolve) => void setTimeout(resolve, pause));
-  }
-  return fetch(url);
-}
-
-/**
- * @param {string} url
- * @param {string} what for the message
- * @returns {Promise<Response>}
- */
-export async function get(url, what) {
-  /** @type {Response} */
-  let response;
-  try {
-    response = await patientFetch(url);
-  } catch (error) {
-    throw new PageError('load-network', `${what} could not be loaded from ${url}: ${error}`,
-      'Check the internet connection and reload the page.');
-  }
-  if (!response.ok) {
-    throw new PageError('load-status', `${what} could not be loaded: ${url} answered ${response.status}`,
-      'Reload the page. If this comes again, tell the person who runs the study.');
-  }
-  return response;
-}
-
-/**
- * Count what `fetch` brings in while the work runs.
- *
- * @template T
- * @param {(bytes: number) => void} counted total so far
- * @param {() => Promise<T>} work
- * @returns {Promise<T>}
- */
-async function counting(counted, work) {
-  const original = globalThis.fetch;
-  let bytes = 0;
-  globalThis.fetch = async (...args) => {
-    const response = await original(...args);
-    if (!response.ok || response.body === null) return response;
-    const stream = response.body.pipeThrough(new TransformStream({
-      transform(chunk, controller) {
-        bytes += chunk.byteLength;
-        counted(bytes);
-        controller.enqueue(chunk);
-      },
-    }));
-    const { status, statusText, headers } = response;
-    return new Response(stream, { status, statusText, headers });
-  };
-  try {
-    return await work();
-  } finally {
-    globalThis.fetch = original;
-  }
-}
-
 /**
  * @param {any} pyodide
  * @param {string} url
@@ -168,6 +102,20 @@ export async function importCore(pyodide, module, manifest, resolve, warn) {
 }
 
 /**
+ * Have the browser keep Pyodide's modules: it imports them by itself, without patience, and may remember that one failed.
+ *
+ * @param {string} base
+ */
+async function fetchModules(base) {
+  const found = await fetch(`${base}pyodide.mjs`);
+  // That it is not there is said by its import.
+  if (!found.ok || !found.body) return;
+  const text = await found.text();
+  const [other] = /pyodide\.asm\.m?js/.exec(text) ?? [];
+  if (other) await (await fetch(base + other)).arrayBuffer();
+}
+
+/**
  * Load everything that the game needs.
  *
  * @param {(progress: Progress) => void} progress
@@ -184,20 +132,18 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 
   progress({ step: 'python', fraction: 0, bytes: 0 });
   const base = resolve(manifest.pyodide.url.endsWith('/') ? manifest.pyodide.url : `${manifest.pyodide.url}/`);
-  const pyodide = await counting(
-    (bytes) => progress({ step: 'python', fraction: Math.min(bytes / PYTHON_BYTES, 1), bytes }),
-    async () => {
-      try {
-        const { loadPyodide } = await import(`${base}pyodide.mjs`);
-        return await loadPyodide({ indexURL: base });
-      } catch (error) {
-        const why = sentence(error).replace(`: ${base}pyodide.mjs`, '');
-        throw new PageError('load-pyodide', `Pyodide could not be loaded from ${base}: ${why}`,
-          `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
-          + 'With `pycore serve --pyodide DIR` a page gets it from the study\'s own server.');
-      }
-    },
-  );
+  const pyodide = await patiently(async () => {
+    try {
+      await fetchModules(base);
+      const { loadPyodide } = await import(`${base}pyodide.mjs`);
+      return await loadPyodide({ indexURL: base });
+    } catch (error) {
+      const why = sentence(error).replace(`: ${base}pyodide.mjs`, '');
+      throw new PageError('load-pyodide', `Pyodide could not be loaded from ${base}: ${why}`,
+        `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
+        + 'With `pycore serve --pyodide DIR` a page gets it from the study\'s own server.');
+    }
+  }, (bytes) => progress({ step: 'python', fraction: Math.min(bytes / PYTHON_BYTES, 1), bytes }));
 
   progress({ step: 'core', fraction: null, bytes: 0 });
   const bridge = await importCore(pyodide, 'pycore.bridge', manifest, resolve, warn);
@@ -206,9 +152,9 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   bridge.destroy();
 
   const packages = manifest.packages ?? [];
-  await loadPackages(pyodide, packages, resolve, (what, done) => {
+  await patiently(() => loadPackages(pyodide, packages, resolve, (what, done) => {
     progress({ step: 'packages', fraction: done / packages.length, bytes: 0, what });
-  });
+  }));
 
   progress({ step: 'game', fraction: null, bytes: 0 });
   const makeEnvironment = await loadGame(pyodide, manifest, resolve);

@@ -6,6 +6,7 @@
 
 import { seconds } from './bridge.js';
 import { guard } from './errors.js';
+import { get } from './fetching.js';
 import { SERVER } from './handed.js';
 import { Listeners } from './listeners.js';
 import { Outgoing } from './outgoing.js';
@@ -207,6 +208,8 @@ export function changeWays(client) {
  * @returns {Promise<Socket>}
  */
 export async function connectSocket(moduleURL, sessionId, report) {
+  // An import has no patience; what was fetched is there for it.
+  await get(moduleURL, 'the connection to the server');
   const { io } = await import(moduleURL);
   const { search } = window.location;
   const known = { session_id: sessionId, page: secret() };

@@ -6,7 +6,8 @@
  * that a game has used already, and nobody joins a game before both are ready.
  */
 
-import { get, importCore } from '../core/loader.js';
+import { get } from '../core/fetching.js';
+import { importCore } from '../core/loader.js';
 
 const MODULE = 'pycore.interactive_gym.game';
 

@@ -2,13 +2,16 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { get, load, loadPackages } from '../../../web/core/loader.js';
+import { get, patiently } from '../../../web/core/fetching.js';
+import { LOADING } from '../../../web/core/handed.js';
+import { load, loadPackages } from '../../../web/core/loader.js';
 import { loadPagePolicies } from '../../../web/core/policies.js';
 
 /** Answers by hand: a status, or an error; pauses are noted and do not last. */
 function world(answers) {
   const pauses = [];
   globalThis.setTimeout = (f, ms) => {
+    if (ms === LOADING.stalled_ms) return;
     pauses.push(ms);
     setImmediate(f);
   };
@@ -43,6 +46,69 @@ test('trouble that stays is an error with the way out', async () => {
   assert.deepEqual(pauses, [500, 1500, 4000]);
   world([502]);
   await assert.rejects(get('x.whl', 'the core'), { code: 'load-status' });
+});
+
+/** Files that come in pieces: each answer is a list of texts; null: nothing comes any more; an error: the line breaks. */
+function lines(answers, { etag = () => 'one' } = {}) {
+  const pauses = [];
+  let stall = () => {};
+  globalThis.setTimeout = (f, ms) => {
+    if (ms === LOADING.stalled_ms) stall = f;
+    else {
+      pauses.push(ms);
+      setImmediate(f);
+    }
+  };
+  const ended = [];
+  const asked = [];
+  globalThis.fetch = async (url, { signal }) => {
+    asked.push(url);
+    const pieces = answers.shift();
+    signal.addEventListener('abort', () => ended.push(asked.length));
+    const body = new ReadableStream({
+      async pull(controller) {
+        const piece = pieces.shift();
+        if (piece === undefined) controller.close();
+        else if (piece === null) {
+          setImmediate(() => stall());
+          await new Promise(() => {});
+        } else if (piece instanceof Error) throw piece;
+        else controller.enqueue(new TextEncoder().encode(piece));
+      },
+    }, { highWaterMark: 0 });
+    return new Response(body, { headers: { etag: etag(asked.length), 'content-type': 'application/wasm' } });
+  };
+  return { asked, pauses, ended };
+}
+
+test('a file that stops coming, or breaks off, is asked for anew, and whoever reads it notices nothing but the pause', async () => {
+  const { asked, pauses, ended } = lines([['abc', 'de', null], ['ab', new TypeError('network error')], ['abcd', 'efg', 'h']]);
+  const counts = [];
+  const read = [];
+  const type = await patiently(async () => {
+    const response = await fetch('python.wasm');
+    for await (const piece of response.body) read.push(new TextDecoder().decode(piece));
+    return response.headers.get('content-type');
+  }, (bytes) => counts.push(bytes));
+  assert.deepEqual([read, counts], [['abc', 'de', 'fg', 'h'], [3, 5, 7, 8]]);
+  assert.equal(type, 'application/wasm', 'it is compiled while it comes');
+  assert.deepEqual([asked.length, pauses, ended], [3, [500, 1500], [1]]);
+});
+
+test('a file that never comes whole, or is another one meanwhile, is an error that the page has words for', async () => {
+  lines([['a', null], ['a', null], ['a', null], ['a', null]]);
+  await assert.rejects(get('x.whl', 'the core'), { code: 'load-network', message: /nothing came for 20 s/ });
+  lines([['a', null], ['b']], { etag: (count) => `${count}` });
+  await assert.rejects(get('x.whl', 'the core'), { code: 'load-network', message: /another file meanwhile/ });
+});
+
+test('what is sent is sent once, and whoever gives up is not asked to wait', async () => {
+  const { asked, pauses } = world([new TypeError('no network')]);
+  await patiently(async () => {
+    await assert.rejects(fetch('/api', { method: 'POST' }));
+    await assert.rejects(fetch('x', { signal: AbortSignal.abort() }));
+  });
+  assert.deepEqual([asked.length, pauses], [2, []]);
 });
 
 /** A Pyodide with these packages, whose micropip finds nothing. */
