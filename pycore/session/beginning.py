@@ -294,7 +294,7 @@ class Beginning:
             if found is not None:
                 if found[0] == INITIAL_STATE:
                     # Nothing was stepped: the state of now is the one that was compared.
-                    self._states.hold(Covered(episode.number, 0, self._simulation.save(), ()))
+                    self._states.hold(Covered(episode.number, 0, self._simulation.save(), (), 0))
                     self._states.differs(link, episode.number, 0)
                 text = f"player {self._journal.name(link)}: {found[1]}"
                 self._course.finish(now, str(found[0]), text, FAILED)

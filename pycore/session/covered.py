@@ -47,22 +47,29 @@ _BEHIND: Final = (b',"gone":', b',"infos":')
 
 class Covered(Named):
     """What we hashed. `rows` are the encoded actions of each frame by seat, with the last what is recorded besides, as
-    text; the last row is of the frame before `frame`."""
+    text; the last row is of the frame before `frame`. `size`: bytes of the state in canonical form."""
 
     episode: int
     frame: int
     state: object
     rows: Sequence[bytes]
+    size: int
 
 
 class Told(Named):
-    """The same as it is told to a peer: the state in canonical form, or why it is not there."""
+    """The same as it is told to a peer: the state in canonical form, or why it is not there; no rows, where they have
+    more than `ROWS_BYTES`."""
 
     episode: int
     frame: int
     state: bytes | None
     lacks: str
     rows: list[bytes]
+
+    @property
+    def rows_left_out(self) -> bool:
+        """Whether there were rows, and they are not told: a hash behind the first frame covers some."""
+        return self.frame > 0 and not self.rows and self.lacks != GONE
 
     def encode(self) -> bytes:
         """As a message."""
@@ -90,12 +97,16 @@ def first_fields(own: Told, theirs: Told, seats: Sequence[Seat], name: str) -> t
             fields += [_field("state" + path[1:], one, other) for path, one, other in found]
         except (PycoreError, RecursionError) as error:
             lacks.append(f"the states cannot be compared: {error}")
-        if not fields and not lacks:
+    for told, whose in ((own, "here"), (theirs, f"of player {name}")):
+        if told.lacks:
+            lacks.append(f"the state {whose} {LACKS[told.lacks]}")
+        if told.rows_left_out:
+            lacks.append(f"the rows {whose} since the hash before have more than {ROWS_BYTES >> 20} MiB")
+    if not fields and not lacks:
+        if own.rows == theirs.rows:
             lacks.append("states and rows are the same on both sides: canonical() gives other bytes each time")
-    if own.lacks:
-        lacks.append(f"the state here {LACKS[own.lacks]}")
-    if theirs.lacks:
-        lacks.append(f"the state of player {name} {LACKS[theirs.lacks]}")
+        else:
+            lacks.append("states are the same on both sides, and one of them has rows that the other has not")
     return fields, "; ".join(lacks)
 
 

@@ -58,6 +58,7 @@ class Publication:
         "_rows",
         "_seats",
         "_sinks",
+        "_size",
         "_unhashed",
         "collected",
         "ended",
@@ -84,6 +85,8 @@ class Publication:
         """What was done in the episode's collected frames, for whoever returns; None: nobody does."""
         self._encoder: Encoder | None = None
         self._hasher = self._rows = blake2b(digest_size=HASH_BYTES)
+        self._size = 0
+        """Bytes of the state that is hashed."""
         self._gone: dict[int, dict[str, str]] = {}
         """What plays in the place of players who are gone, by player, by the frame from which on it does."""
         self.begin(False)
@@ -285,14 +288,17 @@ class Publication:
         if self._large and isinstance(simulation, Contents):
             if self._encoder is None:
                 self._hasher = blake2b(digest_size=HASH_BYTES)
-                self._encoder = Encoder(simulation.contents(entry.state), self._hasher.update)
+                self._size = 0
+                self._encoder = Encoder(simulation.contents(entry.state), self._put)
             while not self._encoder.run(ITEMS):
                 if items is not None:
                     return False
             self._encoder = None
             hasher = self._hasher
         else:
-            hasher = blake2b(simulation.canonical(entry.state), digest_size=HASH_BYTES)
+            encoded = simulation.canonical(entry.state)
+            self._size = len(encoded)
+            hasher = blake2b(encoded, digest_size=HASH_BYTES)
         rows = self._unhashed[:]
         before = self._before
         before.append((entry.frame, self._rows.copy(), rows))
@@ -302,10 +308,14 @@ class Publication:
         hasher.update(self._rows.digest())
         self._rows = blake2b(digest_size=HASH_BYTES)
         digest = hasher.digest()
-        covered = Covered(entry.episode, entry.frame, entry.state, rows)
+        covered = Covered(entry.episode, entry.frame, entry.state, rows, self._size)
         entry.hashed(digest)
         self._own_hash(covered, digest)
         return True
+
+    def _put(self, part: bytes) -> None:
+        self._size += len(part)
+        self._hasher.update(part)
 
     def _hash_rows(self, parts: int) -> None:
         self._rows.update(b"".join(self._unhashed[:parts]))

@@ -14,9 +14,9 @@ import pytest
 from pycore import Desync, DesyncReported, Log, SessionEnded, Settings, StepResult
 from pycore.duties import CHANNEL_CLOSED
 from pycore.records import export_session_metrics
-from pycore.session.covered import GONE, STATE_BYTES, Told, first_fields
+from pycore.session.covered import GONE, STATE_BYTES, Covered, Told, first_fields
 from pycore.session.messages.message import STATE
-from pycore.session.messages.state import ANSWER_WITHIN, TOLD
+from pycore.session.messages.state import ANSWER_WITHIN, HELD, HELD_BYTES, HELD_LEAST, TOLD
 from pycore.session.streams import REFUSED_MOST
 from pycore.testing import Conditions, Mesh, Walk
 from pycore.values import canonical
@@ -390,3 +390,63 @@ def test_results_that_are_nested_too_deep_are_shown_as_they_are(deep: int) -> No
         assert (path, mine, others[:6]) == ("rows[29].infos.a", "missing", "{'a': ")
     else:
         assert (path, mine, others[:8]) == ("rows[29]", "{'infos': {}}", "b'{\"a\":{")
+
+
+def test_rows_that_are_too_large_to_be_told_are_said_to_be_left_out() -> None:
+    """The states are alike, and nobody claims the same of rows that were not told."""
+
+    class Talking(Walk):
+        def __init__(self, tells: int) -> None:
+            super().__init__(2, seed=3)
+            self.tells = tells
+
+        def step(self, actions: Sequence[Any]) -> StepResult | None:
+            result = super().step(actions)
+            assert result is not None
+            result.infos = {0: {"view": "x" * 40_000, "t": self.tells if self.state[0] == AT else 0}}
+            return result
+
+    mesh = Mesh(2, settings(), Talking, lambda seat: lambda episode, frame: frame % 6, Conditions(delay=0.05), seed=2)
+    mesh.run(30.0)
+    one, two = reports(mesh)
+    assert [(report.frame, report.differences) for report in one + two] == [(HASHED, [])] * 2
+    assert one[0].lacks == (
+        "the rows here since the hash before have more than 1 MiB; "
+        "the rows of player 1 since the hash before have more than 1 MiB"
+    )
+
+
+def test_rows_of_which_one_side_has_more_are_not_called_the_same() -> None:
+    """Whatever a peer tells: what was not compared is not equal."""
+    own = Told(0, 60, b"N", "", [b"a", b"b"])
+    theirs = Told(0, 60, b"N", "", [b"a", b"b"] * 2)
+    fields, lacks = first_fields(own, theirs, [None, None], "1")  # type: ignore[list-item]
+    assert (fields, lacks) == ([], "states are the same on both sides, and one of them has rows that the other has not")
+    assert "canonical() gives other bytes" in first_fields(own, own, [None, None], "1")[1]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("fps", "delay", "opens"), [(60, 0.3, 0.1), (60, 0.35, 0.1), (30, 0.25, None)])
+def test_where_every_frame_is_hashed_a_state_is_held_until_everybodys_hash_has_come(
+    fps: int, delay: float, opens: float | None
+) -> None:
+    """However long the way: the first frame that differs is named with its field."""
+    conditions = Conditions(delay=delay, server_delay=delay, opens_after=opens)
+    mesh = mesh_of(2, conditions, settings(fps=fps, hash_interval=1, p2p_wait=1.0))
+    mesh.run(60.0)
+    at = AT
+    assert [[(of.frame, of.differences, of.lacks) for of in found] for found in reports(mesh)] == [
+        [(at, [["state.ball.x", "0", "7"]], "")], [(at, [["state.ball.x", "7", "0"]], "")]
+    ]  # fmt: skip
+
+
+def test_large_states_are_held_up_to_a_bound_in_bytes() -> None:
+    """Sixteen at least; of small ones 256."""
+    mesh = mesh_of()
+    states = mesh.peers[0].session._parts.states
+    for size, most in ((HELD_BYTES // 4, HELD_LEAST), (HELD_BYTES // 100, 100), (10, HELD)):
+        for frame in range(1000):
+            states.hold(Covered(0, frame, None, (b"row",) * 2, size - 6))
+        assert list(states._held) == list(range(1000 - most, 1000))
+        states.release(999)
+        states.cut(0)
+        assert (states._held, states._bytes) == ({}, 0)

@@ -229,7 +229,7 @@ def topic(links: int = 1, every: int = 30) -> tuple[Hashes, list[Link], Journal]
 
 def hashed(frame: int, episode: int = 0) -> Covered:
     """What we hashed before this frame."""
-    return Covered(episode, frame, (frame, 0), [])
+    return Covered(episode, frame, (frame, 0), [], 0)
 
 
 @pytest.mark.parametrize("payload", [b"", b"1234", b"x" * 11, b"x" * 13, b"x" * 25])

@@ -33,8 +33,12 @@ from pycore.session.messages.message import STATE
 from pycore.session.streams import Streams
 from pycore.simulation import Simulation
 
-HELD: Final = 16
-"""Hashed frames that are held at most; the oldest goes first."""
+HELD: Final = 256
+"""Hashed frames that are held at most; the oldest goes first. Where every frame is hashed, a peer's hash may come a
+window and a round trip behind ours: 120 frames at most, and at 60 fps 120 more for two seconds."""
+HELD_BYTES: Final = 16 << 20
+"""What they have at most, in canonical form and with their rows; so many are held in any case:"""
+HELD_LEAST: Final = 16
 ANSWER_WITHIN: Final = 20.0
 """Seconds within which a peer tells its side; after that the report is made without."""
 REPORTS: Final = 20
@@ -80,6 +84,8 @@ class States:
         self._ends = ends
         self._held: dict[int, Covered] = {}
         """Of the running episode, by frame."""
+        self._bytes = 0
+        """What they have."""
         self._open: dict[int, Report] = {}
         """By peer."""
         self._told: dict[int, Told] = {}
@@ -98,22 +104,26 @@ class States:
     def hold(self, covered: Covered) -> None:
         """We hashed this."""
         held = self._held
-        if len(held) >= HELD:
-            del held[next(iter(held))]
         held[covered.frame] = covered
+        self._bytes += _size(covered)
+        while len(held) > HELD or (self._bytes > HELD_BYTES and len(held) > HELD_LEAST):
+            self.release(next(iter(held)))
 
     def release(self, frame: int) -> None:
         """Everybody's hash of this frame was compared."""
-        self._held.pop(frame, None)
+        covered = self._held.pop(frame, None)
+        if covered is not None:
+            self._bytes -= _size(covered)
 
     def leave(self) -> None:
         """The episode is over."""
         self._held.clear()
+        self._bytes = 0
 
     def cut(self, frame: int) -> None:
         """What was hashed from this frame on is taken back."""
         for beyond in [held for held in self._held if held >= frame]:
-            del self._held[beyond]
+            self.release(beyond)
 
     # -- the exchange ------------------------------------------------------------------------------------------
 
@@ -192,3 +202,7 @@ class States:
         text = self._journal.desync_reported(made, None if report.own is None else report.own.state)
         if self._ends:
             self.verdict = self.verdict or text
+
+
+def _size(covered: Covered) -> int:
+    return covered.size + sum([len(part) for part in covered.rows])
