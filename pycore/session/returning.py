@@ -32,7 +32,7 @@ from pycore.session.roster import Roster
 from pycore.session.stage import Stage
 from pycore.session.told import Told
 from pycore.session.topics.hashes import Hashes
-from pycore.session.topics.returns import Knock
+from pycore.session.topics.returns import MOST_LOADS, Knock
 from pycore.session.topics.status import Status
 from pycore.session.topics.stop import Stop
 from pycore.session.topics.topic import RETURN
@@ -124,7 +124,7 @@ class Returning:
     def asks(self, link: Link) -> Knock | None:
         """What we ask a peer, as long as it has not told it."""
         whole = link is self._whole_of
-        if not self.busy or (link in self._accounts and not (whole and self._lacks)):
+        if not self.busy or self._load > MOST_LOADS or (link in self._accounts and not (whole and self._lacks)):
             return None
         return Knock(self._load, self._identity.incarnation, whole)
 
@@ -168,6 +168,9 @@ class Returning:
 
     def look(self, now: float) -> None:
         """Begin, once everybody has told us how the game stands; give up, if that does not come."""
+        if self._load > MOST_LOADS:  # a number that fits into what it asks with is of an earlier load
+            self._give_up(now, f"this page was loaded again {self._load} times, and {MOST_LOADS} is the most")
+            return
         links = [link for link in self._roster.links if not self._has_finished(link)]
         over = next((link for link in self._roster.links if link.peer.over and (link in links or not links)), None)
         if over is not None and not self._waits_to_judge(over):
@@ -244,9 +247,7 @@ class Returning:
             running = self._episode.number
             told = [link for link, of in self._accounts.items() if not of.returning and of.episode == running]
             links = [link for link in links if link in told]
-        if not links or not self._lacks:
-            return
-        if self._whole_of in links and now - self._asked_at < ASK_ANOTHER:
+        if not links or not self._lacks or (self._whole_of in links and now - self._asked_at < ASK_ANOTHER):
             return
         before = links.index(self._whole_of) if self._whole_of in links else -1
         self._whole_of = links[(before + 1) % len(links)]
@@ -304,8 +305,7 @@ class Returning:
         if not self._begun or self._course.phase != READYING:
             return
         timeline = self._timeline
-        publication = self._stage.publication
-        simulation = self._stage.simulation
+        publication, simulation = self._stage.publication, self._stage.simulation
         self._drops.look()
         for _ in range(self._batch()):
             frame = timeline.current

@@ -544,3 +544,18 @@ def test_what_is_settled_may_lie_further_ahead_than_a_returner_reaches() -> None
     assert [table[peer].reason for peer in (0, 1)] == ["complete", "complete"]
     assert table.published[0] == table.published[1]
     assert dict(table[1].gone[2].frames) == {2: held}
+
+
+@pytest.mark.parametrize("load", [256, 1000, 2047])
+def test_a_page_that_was_loaded_too_often_ends_its_game_and_raises_nothing(load: int) -> None:
+    """Its number has no place in what it would ask with; a load that has one returns."""
+    table = playing()
+    reload(table, 1, load=255)
+    play_until(table, lambda: table[1].phase == PLAYING)
+    reload(table, 1, load=load)
+    play_until(table, lambda: table[1].phase >= DONE, most=30)
+    assert table[1].reason == "no_return"
+    assert any(
+        f"loaded again {load} times, and 255 is the most" in event.text
+        for event in table.news[1] if isinstance(event, SessionEnded)
+    )  # fmt: skip

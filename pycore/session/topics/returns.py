@@ -20,6 +20,7 @@ from pycore.session.topics.topic import RETURN, Arrival, fixed_size
 WHOLE: Final = 1
 BYTES: Final = 6
 MOST_LOADS: Final = 255
+"""A page that was loaded more often does not return."""
 
 
 class Knock(Named):
