@@ -27,6 +27,8 @@ ON_INTERRUPT: Final = ("wait", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
 RETURN_WITHIN: Final = 60.0
+LEAST_WAIT: Final = 0.1
+"""Seconds for which anybody is waited for at least: with none a session ends, or is played for, before it begins."""
 ADAPTIVE: Final = ("off", "all", "each")
 RISE: Final = 4
 """Frames by which an input delay may rise unless the study says otherwise: at 30 fps 133 ms, which people notice less
@@ -143,8 +145,10 @@ class Settings(Frozen):
         _within("max_steps", self.max_steps, 1, 2**31 - 1)
         _within("hash_interval", self.hash_every, 1, 10_000)
         _within("datagram_bytes", self.datagram_bytes, 576, 16_384)
-        for name in ("p2p_wait", "ready_timeout", "episode_pause", "interrupted_after", "dropped_after"):
+        for name in ("p2p_wait", "episode_pause", "interrupted_after"):
             _within(name, getattr(self, name), 0, 3600)
+        for name in ("ready_timeout", "dropped_after"):
+            _within(name, getattr(self, name), LEAST_WAIT, 3600)
         for name in ("return_within", "catch_up_within"):
             _within(name, getattr(self, name), 0, 3600)
         if self.store_every != 0:
@@ -185,6 +189,11 @@ class Settings(Frozen):
             raise ConfigError(
                 f"on_interrupt is 'default_action', and on_drop is {self.on_drop!r}: say {{\"on_drop\": "
                 "\"default_action\"}, since the others play on in either case"
+            )
+        if self.interrupted_after < LEAST_WAIT:
+            raise ConfigError(
+                f"on_interrupt is 'default_action', and interrupted_after is {self.interrupted_after!r}, so that "
+                f"nobody would ever count as there: it must be at least {LEAST_WAIT}"
             )
         if not self.return_within:
             raise ConfigError("on_interrupt is 'default_action', and return_within is 0, so that nobody could return")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pycore.errors import ConfigError
 from pycore.settings import Settings
 
 
@@ -20,3 +21,22 @@ def test_settings_go_through_json_and_back(given: dict[str, Any]) -> None:
     again.check()
     assert again.agreed() == settings.agreed()
     assert json.loads(json.dumps(again.as_dict())) == told
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"ready_timeout": 0}, "ready_timeout is 0; it must lie between 0.1 and 3600"),
+        ({"dropped_after": 0}, "dropped_after is 0; it must lie between 0.1 and 3600"),
+        (
+            {"interrupted_after": 0, "on_interrupt": "default_action", "on_drop": "default_action"},
+            "interrupted_after is 0, so that nobody would ever count as there: it must be at least 0.1",
+        ),
+    ],
+)
+def test_a_study_that_waits_for_nobody_at_all_is_refused(given: dict[str, Any], said: str) -> None:
+    """It could never be played; where nobody is played for, an interruption may be shown at once."""
+    with pytest.raises(ConfigError) as refused:
+        Settings.of(given).check()
+    assert said in str(refused.value)
+    Settings.of({"interrupted_after": 0, "episode_pause": 0, "p2p_wait": 0}).check()
