@@ -29,10 +29,11 @@ def seated(env: Any, players: Sequence[Any], bots: Sequence[Any] = ()) -> Seatin
     as_they_are = Seating(tuple(players), "")
     if not isinstance(possible, (list, tuple)) or not possible:
         return as_they_are
-    if all(player in possible for player in players):
-        return as_they_are
     free = [agent for agent in possible if agent not in bots]
-    if len(free) != len(players):
+    named = all(player in possible for player in players)
+    if named and all(agent in players for agent in free):
+        return as_they_are
+    if named or len(free) != len(players):
         raise EnvironmentUnfit(
             f"{class_name(env)} has {len(free)} agents to be played, {free!r}, and there are {len(players)} players, "
             f"{list(players)!r}: make the environment for {len(players)} agents, or the study for {len(free)} players, "

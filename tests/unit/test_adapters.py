@@ -580,6 +580,19 @@ def test_agents_that_are_named_by_the_environment_are_played_in_their_order() ->
         adapt(env)
 
 
+def test_an_agent_that_nobody_plays_is_told_also_where_agents_are_called_as_players_are() -> None:
+    """Two of three who have the players' own names: the third would stand there without a word."""
+
+    class Three(Quiet):
+        possible_agents = (0, 1, 2)
+
+    flags = dict.fromkeys(Three.possible_agents, False)
+    env = Three({}, dict.fromkeys(flags, 0), flags, flags, {}, agents=[0, 1, 2])
+    with pytest.raises(EnvironmentUnfit, match=r"Three has 3 agents.*2 players, \[0, 1\]: .*bots"):
+        adapt(env)
+    assert adapt(env, bots={2: lambda seen: 9}).seating == ""
+
+
 def test_without_env_agents_the_flags_decide() -> None:
     """Environments in the page's style need not keep a list."""
     for flags, done in (({0: True, 1: False}, False), ({0: True, 1: True}, True), ({}, False)):
