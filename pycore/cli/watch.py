@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import math
 import time
 import urllib.error
 import urllib.parse
@@ -52,6 +54,8 @@ def watch(
     URL is the server's, or the address behind "watch" that it printed, which has the token. The same with pictures is
     that address in a browser. Runs until Ctrl-C. Exit status 2: the server is not reached, or does not know the token.
     """
+    if math.isnan(every):
+        raise UsageError("--every is nan; it must be from 0.5 to 3600 seconds")
     where, in_address = _place(address)
     given = token or in_address
     if not given:
@@ -86,16 +90,17 @@ def _console() -> Any:
 
 
 def _repeat(show: Any, where: str, token: str, every: float, once: bool) -> None:
+    reached = False
     lost_at: float | None = None
     while True:
         try:
             show(ask(where, token))
-            lost_at = None
+            reached, lost_at = True, None
         except NotReached:
             # A server that is started again comes back; one that never answered is a mistake in the call.
             now = time.monotonic()
             lost_at = now if lost_at is None else lost_at
-            if once or now - lost_at > 30 * every:
+            if once or not reached or now - lost_at > 30 * every:
                 raise
         if once:
             return
@@ -104,9 +109,15 @@ def _repeat(show: Any, where: str, token: str, every: float, once: bool) -> None
 
 def _place(address: str) -> tuple[str, str]:
     """Where the list is, and the token that stands in the address."""
-    parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise UsageError(f"{address!r} is no address of a server; one is http://127.0.0.1:8000/")
+    wrong = UsageError(f"{address!r} is no address of a server; one is http://127.0.0.1:8000/")
+    try:
+        parts = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
+        named = parts.hostname
+        parts.port  # noqa: B018 - it raises for one that is no number
+    except ValueError as error:
+        raise wrong from error
+    if parts.scheme not in ("http", "https") or not named:
+        raise wrong
     path = parts.path.rstrip("/").removesuffix("/watch")
     token = urllib.parse.parse_qs(parts.fragment).get("token", [""])[0]
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc, f"{path}/api/watch", "", "")), token
@@ -122,7 +133,7 @@ def ask(where: str, token: str) -> dict[str, Any]:
         if error.code == 401:
             raise UsageError("the server does not know this token; it printed the right one when it started") from error
         raise UsageError(f"{where} answered {error.code}: is a pycore relay there, and of this version?") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotReached(f"{where} does not answer as a relay does: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("games"), list):
         raise NotReached(f"{where} does not answer as a relay does")
@@ -183,6 +194,9 @@ def table(listed: dict[str, Any]) -> Any:
         (len(listed["games"]), "running"), (listed.get("waiting"), "waiting"), (listed.get("sockets"), "connected"),
     )  # fmt: skip
     title = ", ".join(f"{count} {what}" for count, what in counted) + _silent(listed.get("processes") or [])
+    stored = listed.get("store_every") != 0
+    if not stored:
+        title += "; store_every is 0, so pages tell no state, frame or path before an episode is over"
     rows = Table(title=title, title_justify="left", expand=False)
     for name in ("game", "player", "state", "episode", "frame", "to", "path", "RTT", "rollbacks", "stalls", "heard"):
         rows.add_column(name, justify="right" if name in ("episode", "frame", "RTT", "rollbacks", "stalls") else "left")
@@ -193,7 +207,7 @@ def table(listed: dict[str, Any]) -> Any:
             for number, (other, link) in enumerate(links):
                 first = number == 0
                 place = [_plus_one(player.get("episode")), _shown(player.get("frame"))]
-                own = [name, _called(player), _state(player), *place]
+                own = [name, _called(player), _state(player, stored), *place]
                 counts = [_shown(player.get("rollbacks")), _shown(player.get("stalls")), _ago(player.get("heard_s"))]
                 of = [other, _shown(link.get("path")), _shown(link.get("rtt_ms"), " ms")]
                 cells = [*(own if first else [""] * 5), *of, *(counts if first else [""] * 3)]
@@ -213,7 +227,7 @@ def _called(player: dict[str, Any]) -> str:
     return f"{player['player']} ({player['person']})" if player.get("person") else str(player["player"])
 
 
-def _state(player: dict[str, Any]) -> str:
+def _state(player: dict[str, Any], stored: bool) -> str:
     if player.get("policy"):
         return "policy"
     if player.get("left"):
@@ -222,7 +236,8 @@ def _state(player: dict[str, Any]) -> str:
         return "no connection"
     if player.get("hash_mismatches"):
         return "desync"
-    return "hidden" if player.get("hidden") else str(player.get("phase") or "connecting")
+    # Where nothing is stored on the way, a page that plays is as silent as one that connects.
+    return "hidden" if player.get("hidden") else str(player.get("phase") or ("connecting" if stored else "connected"))
 
 
 def _plus_one(value: Any) -> str:

@@ -72,6 +72,17 @@ def test_a_process_of_the_server_that_is_silent_is_named() -> None:
     assert table({**listed, "processes": [b, b]}).title == table(listed).title == "0 running, 0 waiting, 0 connected"
 
 
+def test_of_pages_that_store_nothing_on_the_way_no_state_is_made_up() -> None:
+    """They play perhaps: the table says why nothing is known of them."""
+    player = {"player": 0, "connected": True, "phase": None}
+    listed = {"games": [{"game_id": "a" * 8, "players": [player]}], "waiting": 0, "sockets": 2}
+    told = table({**listed, "store_every": 0})
+    assert "store_every is 0, so pages tell no state, frame or path before an episode is over" in told.title
+    assert list(told.columns[2].cells) == ["connected"]
+    other = table({**listed, "store_every": 5.0})
+    assert (list(other.columns[2].cells), "store_every" in other.title) == (["connecting"], False)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -80,6 +91,13 @@ def test_a_process_of_the_server_that_is_silent_is_named() -> None:
         (["{url}api/", "--token", TOKEN], "answered 404"),
         (["ftp://x", "--token", TOKEN], "is no address of a server"),
         (["http://127.0.0.1:9/", "--token", TOKEN, "--once"], "does not answer as a relay does"),
+        (["http://127.0.0.1:9/", "--token", TOKEN], "does not answer as a relay does"),
+        (["http://127.0.0.1:9/", "--token", TOKEN, "--json"], "does not answer as a relay does"),
+        (["http://[::1/", "--token", TOKEN], "is no address of a server"),
+        (["http://:8000/", "--token", TOKEN], "is no address of a server"),
+        (["http://127.0.0.1:eight/", "--token", TOKEN], "is no address of a server"),
+        (["http://127.0.0.1/a b", "--token", TOKEN], "does not answer as a relay does"),
+        (["{url}", "--token", TOKEN, "--every", "nan"], "--every is nan"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_status_2(watched: Relay, words: list[str], said: str) -> None:
