@@ -34,7 +34,8 @@ PROGRESS = 5.0
 """Seconds between two lines of progress."""
 AT_ONCE = 20
 """Schedules that are run before what happened in them is written down."""
-SOURCES = (HERE.parents[1] / "pycore", HERE)
+SOURCES = (HERE.parents[1] / "pycore", HERE, *sorted(HERE.parent.glob("*.py")))
+"""The core, and the laws, with what they use of the modules that all tests share."""
 
 
 class Found(NamedTuple):
@@ -97,12 +98,16 @@ def runs(parts: list[range], jobs: int) -> Iterator[Found]:
 # -- what is kept ---------------------------------------------------------------------------------------------------
 
 
+def files() -> list[Path]:
+    """All that decides what comes of a schedule."""
+    return [file for of in SOURCES for file in (sorted(of.rglob("*.py")) if of.is_dir() else [of])]
+
+
 def sources() -> str:
     """A digest of the core and of the laws: what was run with others proves nothing of these."""
     found = blake2b(digest_size=8)
-    for folder in SOURCES:
-        for file in sorted(folder.rglob("*.py")):
-            found.update(file.read_bytes())
+    for file in files():
+        found.update(file.read_bytes())
     return found.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,6 +214,21 @@ def test_a_long_run_goes_on_where_it_was_and_comes_to_the_same(
     again = ["--schedules", "1", "--from", "34", "--state", str(tmp_path / "state")]
     assert long.main(again) == 0
     assert "begins anew" in capsys.readouterr().out
+
+
+def test_a_run_begins_anew_with_whatever_module_its_laws_and_networks_use() -> None:
+    """Also with those that other tests share."""
+    kept = {str(file) for file in long.files()}
+    tests = Path(long.__file__).resolve().parents[1]
+    names = ("drawing", "laws", "networks", "watching", "core_view")
+    assert {sys.modules[name].__file__ for name in names} <= kept
+    of_tests = {
+        str(file) for name in ("laws", "networks") for of in vars(sys.modules[name]).values()
+        if (place := getattr(sys.modules.get(getattr(of, "__module__", "") or ""), "__file__", None))
+        and (file := Path(place).resolve()).is_relative_to(tests)
+    }  # fmt: skip
+    assert len(of_tests) > 3
+    assert of_tests <= kept
 
 
 def test_what_stops_a_long_run_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
