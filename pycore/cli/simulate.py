@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,9 +23,12 @@ from pycore.errors import UsageError
 from pycore.factory import STUDY
 
 if TYPE_CHECKING:
-    from pycore.rehearsal.simulated import Outcome, Simulated
+    from pycore.rehearsal.result import Outcome
+    from pycore.rehearsal.simulated import Simulated
     from pycore.testing.scenario import Scenario
 
+WITH_FILE = frozenset(("subject", "players", "episodes", "step", "file", "settings", "as_json"))
+"""What may stand beside `--scenario`; everything else is said by the file."""
 SHOWN = 10
 """So many seeds with a fault are shown; `--json` has all."""
 
@@ -84,8 +88,11 @@ class WithHappenings(click.Command):
     help="Where a scenario with a fault is written, made as small as it can be; default: here.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
 @told
 def simulate(
+    ctx: click.Context,
+    /,
     subject: str,
     players: int | None,
     seconds: float,
@@ -122,11 +129,13 @@ def simulate(
     Exit status 0: all of it is right; 1: something is wrong, or nothing was proved; 2: a mistake in the call.
     """
     from pycore.rehearsal.game import Game
-    from pycore.rehearsal.many import vacuous
+    from pycore.rehearsal.result import vacuous
     from pycore.rehearsal.simulated import Simulated
     from pycore.site import Study
     from pycore.testing.scenario import Happening, Scenario, drawn
 
+    if file is not None:
+        _alone(ctx)
     # What an environment prints belongs to nobody who reads our output.
     with contextlib.redirect_stdout(sys.stderr), terminated_as_interrupted():
         settings = settings_beside(subject, settings)
@@ -162,8 +171,11 @@ def simulate(
                 drawn(scenario, seed, simulated.pages) if at_random else scenario.with_seed(seed)
                 for seed in range(first, first + seeds)
             ]
+        for scenario in scenarios:
+            # Before the first game: what was played by then would be lost.
+            scenario.check(simulated.pages)
         outcomes, stopped = _played(simulated, scenarios)
-        wrong = [outcome for outcome in outcomes if not outcome.right]
+        wrong = [outcome for outcome in outcomes if outcome.problems]
         left = _leave(simulated, wrong[0], out) if wrong and file is None else None
     nothing = [] if wrong else vacuous(outcomes, simulated.pages)
     if as_json:
@@ -177,6 +189,17 @@ def simulate(
         click.echo(f"stopped after {len(outcomes)} of {len(scenarios)} games; --from {following} goes on", err=True)
     if wrong or nothing or stopped:
         raise SystemExit(1)
+
+
+def _alone(ctx: click.Context) -> None:
+    """Refuse what a scenario's file says itself: whoever gives it beside the file would believe that it counts."""
+    for param in ctx.command.params + ctx.command.get_params(ctx):
+        name = param.name or ""
+        if name not in WITH_FILE and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--scenario plays what its file says, and {param.opts[0]} would be ignored: leave it out, or change "
+                "the file"
+            )
 
 
 def _played(simulated: Simulated, scenarios: list[Scenario]) -> tuple[list[Outcome], bool]:
@@ -223,7 +246,7 @@ def _leave(simulated: Simulated, outcome: Outcome, out: Path) -> Path:
 
 
 def _as_json(outcomes: list[Outcome], nothing: list[str], left: Path | None) -> dict[str, Any]:
-    wrong = {str(outcome.scenario.seed): outcome.problems for outcome in outcomes if not outcome.right}
+    wrong = {str(outcome.scenario.seed): outcome.problems for outcome in outcomes if outcome.problems}
     return {
         "right": not wrong and not nothing,
         "seeds": len(outcomes),
@@ -232,6 +255,7 @@ def _as_json(outcomes: list[Outcome], nothing: list[str], left: Path | None) -> 
         "violations": wrong,
         "scenario": None if left is None else str(left),
         "happened": happened(outcomes),
+        "never_happened": never_happened(outcomes),
         "outcomes": [outcome.as_json() for outcome in outcomes],
     }
 
@@ -239,7 +263,7 @@ def _as_json(outcomes: list[Outcome], nothing: list[str], left: Path | None) -> 
 def happened(outcomes: list[Outcome]) -> dict[str, Any]:
     """What all runs together came to."""
     ends = Counter(reason for outcome in outcomes for reason in outcome.reasons)
-    kinds = Counter(of.what for outcome in outcomes for of in outcome.scenario.happenings)
+    kinds = Counter(of.what for outcome in outcomes for of in outcome.happened)
     return {
         "virtual seconds": round(sum(outcome.seconds for outcome in outcomes), 1),
         "frames": sum(outcome.frames for outcome in outcomes),
@@ -260,6 +284,11 @@ def happened(outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
+def never_happened(outcomes: list[Outcome]) -> dict[str, int]:
+    """What came too late, as it is written, and in how many games."""
+    return dict(Counter(str(of) for outcome in outcomes for of in outcome.too_late).most_common())
+
+
 def show(outcomes: list[Outcome], nothing: list[str]) -> None:
     """What happened, what is wrong, and the verdict."""
     console = Console(highlight=False, soft_wrap=True)
@@ -269,7 +298,15 @@ def show(outcomes: list[Outcome], nothing: list[str]) -> None:
     for name, value in happened(outcomes).items():
         table.add_row(escape(name), f"{value:,}")
     console.print(table)
-    wrong = [outcome for outcome in outcomes if not outcome.right]
+    late = never_happened(outcomes)
+    for text, games in list(late.items())[:SHOWN]:
+        console.print(
+            f"[yellow]never happened:[/yellow] {escape(text)}: the game was over before, or the page gone "
+            f"({games} of {len(outcomes)} games)"
+        )
+    if len(late) > SHOWN:
+        console.print(f"… and {len(late) - SHOWN} more that never happened")
+    wrong = [outcome for outcome in outcomes if outcome.problems]
     for outcome in wrong[:SHOWN]:
         more = f" (and {len(outcome.problems) - 1} more)" if outcome.problems[1:] else ""
         console.print(f"[bold red]WRONG:[/bold red] seed {outcome.scenario.seed}: {escape(outcome.problems[0])}{more}")

@@ -1,31 +1,17 @@
-"""Many games in virtual time: whether they prove anything together, and the smallest of one that failed."""
+"""Many games in virtual time: the smallest of one that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from pycore.rehearsal.simulated import Outcome, Simulated
+from pycore.rehearsal.result import Outcome
+from pycore.rehearsal.simulated import Simulated
 from pycore.testing.scenario import Scenario
 
-LIVELY: Final = 20.0
-"""One way, milliseconds: from here on a game without a single rollback has not been played."""
 TRIES: Final = 40
 """Games that are played at most to make a scenario smaller."""
-
-
-def vacuous(outcomes: Sequence[Outcome], seats: int) -> list[str]:
-    """Why a set of right outcomes may prove nothing."""
-    found = []
-    if not any(outcome.frames for outcome in outcomes):
-        found.append("no frame was played by all who stayed")
-    elif not any(outcome.changed for outcome in outcomes):
-        found.append("nothing changed: the players did the same in every frame, or neither state nor rewards moved")
-    elif seats > 1 and not any(outcome.rollbacks for outcome in outcomes):
-        if any(outcome.scenario.latency_ms >= LIVELY for outcome in outcomes):
-            found.append("no guess was ever wrong: the input delay is longer than the way, or actions never change")
-    return found
 
 
 def shrunk(simulated: Simulated, outcome: Outcome, tries: int = TRIES) -> Outcome:

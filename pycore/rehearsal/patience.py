@@ -7,17 +7,24 @@ from itertools import combinations
 from math import inf
 from typing import Final
 
+from pycore.relay.limits import Limits
 from pycore.session.membership import UNDECIDED
 from pycore.settings import Settings
 from pycore.testing.kinds import GOES
 from pycore.testing.scenario import Happening, Scenario
 
-GRACE: Final = 5.0
-"""Seconds from the loss of a page's socket until the server tells the others."""
+NOTICED: Final = 25.0
+"""Seconds until the server notices that a page has vanished without a word."""
 BACK_OFF: Final = 4.0
 """Seconds after which every page is back at a server that was started anew."""
 DEAF: Final = 0.9
 """Loss from which on a way counts as dead."""
+
+
+def grace(settings: Settings) -> float:
+    """Seconds from the loss of a page's socket until the server tells the others that its player left, as the relay has
+    it with its own defaults."""
+    return settings.return_within or Limits().grace_s
 
 
 def may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
@@ -32,7 +39,7 @@ def may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
     noticed = max(2.0, 8.0 * _trip(scenario))
     for page in range(pages):
         # A session hears of a socket that is gone after the server's grace.
-        if _lasting(_times(happenings, ("socket-down", "socket-dies"), {page})) >= GRACE - 1.0:
+        if _lasting(_times(happenings, ("socket-down", "socket-dies"), {page})) >= grace(settings) - 1.0:
             return True
     for pair in combinations(range(pages), 2):
         frozen = _times(happenings, ("freeze",), set(pair))
@@ -72,7 +79,16 @@ def patience(scenario: Scenario, settings: Settings) -> float:
     played = settings.num_episodes * (settings.max_steps / rate * 1.5 + settings.episode_pause + 2.0)
     # Of three and more one may go while the others wait for another one to get ready.
     again = settings.ready_timeout + 2 * UNDECIDED
-    return scenario.last + played + settings.p2p_wait + settings.dropped_after + settings.ready_timeout + again + 10.0
+    # Whoever is away is waited for until the server says that it left, which it may be late to notice.
+    away = settings.dropped_after + grace(settings) + max([_noticed(of) for of in scenario.happenings], default=0.0)
+    return scenario.last + played + settings.p2p_wait + away + settings.ready_timeout + again + 10.0
+
+
+def _noticed(of: Happening) -> float:
+    """How much later than it happens something is noticed, or over."""
+    if of.what == "vanish":
+        return NOTICED
+    return (of.amount or 0.0) if of.what in ("socket-dies", "close-late", "reload") else 0.0
 
 
 def _trip(scenario: Scenario) -> float:

@@ -8,7 +8,7 @@ the law of standing still, the books of every link, and that every session ends 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -19,7 +19,8 @@ from pycore.errors import ConfigError
 from pycore.events import Desync, DesyncReported, PathChanged
 from pycore.policy import Policy
 from pycore.rehearsal.game import Game, actions_of
-from pycore.rehearsal.patience import GRACE, may_end, patience
+from pycore.rehearsal.patience import grace, may_end, patience
+from pycore.rehearsal.result import Fault, Outcome
 from pycore.settings import Settings
 from pycore.testing import Mesh, Page, Standing, Watcher, ground_truth, wrong_with
 from pycore.testing.happenings import Happenings
@@ -35,66 +36,6 @@ GONE: Final = frozenset(
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
 BROKEN: Final = frozenset(("error", "stop"))
 """The same where a page's environment raises; who was getting ready then ends with `stop`."""
-Fault = tuple[str, str]
-"""Its kind, and what it is in words."""
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """What became of one scenario."""
-
-    scenario: Scenario
-    problems: list[str] = field(default_factory=list)
-    """What is wrong; empty if nothing is."""
-    kinds: list[str] = field(default_factory=list)
-    """Of what kind each of these is."""
-    seconds: float = 0.0
-    """Virtual seconds until every session was over."""
-    frames: int = 0
-    """Frames that every page published that is still there."""
-    rollbacks: int = 0
-    resimulated: int = 0
-    """Frames that were stepped again."""
-    deepest: int = 0
-    """The deepest rollback, in frames."""
-    stalls: int = 0
-    """Ticks in which somebody stood."""
-    standing: float = 0.0
-    """The longest time for which somebody stood in one piece, seconds."""
-    path_changes: int = 0
-    through_server: int = 0
-    """Inputs that crossed the server."""
-    lost_in_bursts: int = 0
-    """Packets, as all that follow: lost in a burst,"""
-    doubled: int = 0
-    """came twice,"""
-    held_back: int = 0
-    """came later, so that others overtook them,"""
-    choked: int = 0
-    """did not fit through a narrow way."""
-    hashes: int = 0
-    """Hashes that were compared."""
-    reasons: tuple[str, ...] = ()
-    """With what the sessions ended, by page; "gone" for a page that is not there any more."""
-    changed: bool = False
-    """Whether the players' actions changed from frame to frame, and the state or the rewards with them."""
-
-    @property
-    def right(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
-
-    def add(self, *faults: Fault) -> None:
-        """Note what is wrong."""
-        for kind, text in faults:
-            self.kinds.append(kind)
-            self.problems.append(text)
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {**asdict(self), "scenario": self.scenario.as_json()}
-
-
 class Simulated:
     """A game that can be played in virtual time. Raises ConfigError for one that has no page but policies."""
 
@@ -110,22 +51,25 @@ class Simulated:
         self.actions = actions_of(played, game.seats)
 
     def settings(self, scenario: Scenario) -> Settings:
-        """The study's, with episodes of the scenario's length at most."""
+        """The study's, with episodes of the scenario's length at most, and as many as it has."""
         played = self.game.played()
         episodes = played.num_episodes if scenario.episodes is None else scenario.episodes
         steps = max(1, min(played.max_steps, round(scenario.seconds * played.fps)))
-        values = {**self.game.settings, "max_steps": steps, "num_episodes": episodes, "hash_interval": None}
-        return Settings.of({**values, "p2p": not scenario.socketio_only})
+        values = {**self.game.settings, "max_steps": steps, "num_episodes": episodes}
+        return Settings.of({**values, "p2p": False} if scenario.socketio_only else values)
 
     def run(self, scenario: Scenario) -> Outcome:
         """Play it, and judge it. Raises ConfigError for a scenario that has no such pages."""
         scenario.check(self.pages)
-        outcome = Outcome(scenario=scenario)
+        if not self.game.played().p2p:
+            scenario = replace(scenario, socketio_only=True)
+        outcome = Outcome(scenario=scenario, pages=self.pages)
         settings = self.settings(scenario)
         standing, holding = Standing(), Holding()
         try:
             rows = self._rows(settings, scenario.seed)
             mesh = self._mesh(scenario, settings, standing, rows, holding)
+            happens = self._happen(mesh, standing, scenario)
         except ConfigError:
             # Nothing was played: it is the call that is wrong.
             raise
@@ -138,8 +82,11 @@ class Simulated:
             # What an environment raises in a frame of which everything is known ends the game: that is the finding.
             outcome.add(_raised(error))
             return outcome
+        outcome.happened = tuple(of for of in scenario.happenings if of in happens.happened)
         self._count(mesh, standing, outcome)
-        outcome.add(*zip(standing.kinds, standing.wrong, strict=True), *self._judge(mesh, scenario, settings))
+        # What never happened excuses nothing.
+        judged = self._judge(mesh, replace(scenario, happenings=outcome.happened), settings)
+        outcome.add(*zip(standing.kinds, standing.wrong, strict=True), *judged)
         outcome.add(*(("survivors", text) for text in holding.lost(mesh)))
         return outcome
 
@@ -181,11 +128,14 @@ class Simulated:
             stand_in=self.game.stand_in,
         )
         standing.mesh = mesh
-        mesh.server.grace = GRACE
-        happenings = Happenings(mesh, standing)
-        for happening in scenario.happenings:
-            happenings.add(happening)
+        mesh.server.grace = grace(settings)
         return mesh
+
+    def _happen(self, mesh: Mesh, standing: Standing, scenario: Scenario) -> Happenings:
+        happens = Happenings(mesh, standing)
+        for happening in scenario.happenings:
+            happens.add(happening)
+        return happens
 
     def _policy(self, seat: int) -> Policy:
         return self.game.policies()[seat]

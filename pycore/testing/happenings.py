@@ -37,6 +37,10 @@ class Happenings:
         self._standing = standing
         self._lasting: list[Happening] = []
         """What has begun and not ended, in the order in which it began."""
+        self.happened: list[Happening] = []
+        """What has begun, to somebody who was there."""
+        self._loading: dict[int, int] = {}
+        """By seat, how often a page began to be loaded again."""
         self._speeds = [page.speed for page in mesh.peers]
         """Of the pages' clocks, where nothing skews them."""
         for page in mesh.peers:
@@ -58,7 +62,7 @@ class Happenings:
                 return
             elif page.loads < MOST_LOADS:
                 self._standing.disturbed()
-                self._reload((page.seat,), None)
+                self._loaded(page)
             self._let_load(page)
 
         page.loads_again = lambda: self._mesh.at(self._mesh.now + LOADS, load)
@@ -77,27 +81,30 @@ class Happenings:
     def _begin(self, happening: Happening) -> None:
         if KINDS[happening.what].lasts:
             self._lasting.append(happening)
-            self._change(happening)
+            done = self._do(happening, None)
         else:
-            self._do(happening, happening)
+            done = self._do(happening, happening)
+        if done:
+            self.happened.append(happening)
 
     def _end(self, happening: Happening) -> None:
         if happening in self._lasting:
             self._lasting.remove(happening)
-            self._change(happening)
+            self._do(happening, None)
 
-    def _change(self, happening: Happening) -> None:
-        """It has begun, or ended."""
-        self._do(happening, None)
-
-    def _do(self, happening: Happening, moment: Happening | None) -> None:
+    def _do(self, happening: Happening, moment: Happening | None) -> bool:
+        """It has begun, or ended: done to whoever is there. Whether that is anybody."""
         what = happening.what
+        done = False
         if what in DISTURBS:
             self._standing.disturbed()
         for seats in self._whom(happening):
             page = self._mesh.peers[seats[0]] if KINDS[what].whom == PAGE else None
-            if page is None or not page.absent:
+            # What happens to a page that is being loaded is so when it is there, or keeps it from that.
+            if page is None or not page.absent or page.coming:
                 _DO[what](self, seats, moment or self._last(what, seats))
+                done = True
+        return done
 
     def _whom(self, happening: Happening) -> list[tuple[int, ...]]:
         """To whom it happens: a page each, a pair each, a way each, or once for all."""
@@ -196,7 +203,7 @@ class Happenings:
         if self._lasts("socket-down", *seats) or self._lasts("socket-dies", *seats):
             if now is not None:
                 self._mesh.server.lose(seats[0], now.amount or 0.0, now.amount or 0.0)
-        else:
+        elif not self._page(seats).gone:
             self._mesh.server.connect(seats[0])
 
     # -- pages ------------------------------------------------------------------------------------------------
@@ -241,8 +248,30 @@ class Happenings:
         self._page(seats).clock_offset += _amount(now)
 
     def _reload(self, seats: tuple[int, ...], now: Happening | None) -> None:
-        mesh = self._mesh
+        """It is closed, and there again when it is loaded: with no amount at once."""
         page = self._page(seats)
+        if now is None or not now.amount:
+            self._loaded(page)
+            return
+        self._loading[page.seat] = number = self._loading.get(page.seat, 0) + 1
+        page.leave(channels_close_after=0.2, server_sees_after=0.2)
+        page.coming = True
+
+        def loaded() -> None:
+            if not page.coming or self._loading[page.seat] != number:
+                # It was closed meanwhile, or loaded once more.
+                return
+            self._standing.disturbed()
+            if any(seat == page.seat for _, seat in self._mesh.server.told):
+                # Its seat is nobody's any more.
+                page.coming = False
+            else:
+                self._loaded(page)
+
+        self._mesh.at(self._mesh.now + now.amount, loaded)
+
+    def _loaded(self, page: Page) -> None:
+        mesh = self._mesh
         page.load()
         mesh.server.welcome(page.seat)
         if not (self._lasts("socket-down", page.seat) or self._lasts("socket-dies", page.seat)):

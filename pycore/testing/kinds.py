@@ -28,18 +28,24 @@ class Kind(NamedTuple):
     least: float = 0.0
     most: float = 0.0
     """Bounds of the amount."""
+    usual: float | None = None
+    """The amount where none is written; None: it must be."""
 
     @property
     def form(self) -> str:
         """How it is written."""
         until = "@FROM[-TO]" if self.lasts else "@S"
-        return WHO[self.whom][0] + until + (f"={self.amount}" if self.amount else "")
+        amount = f"={self.amount}" if self.amount else ""
+        return WHO[self.whom][0] + until + (amount if self.usual is None else f"[{amount}]")
 
 
 KINDS: Final[Mapping[str, Kind]] = {
     "leave": Kind(PAGE, "a page is closed", lasts=False),
     "vanish": Kind(PAGE, "a page is gone without a word", lasts=False),
-    "reload": Kind(PAGE, "a page is loaded again", lasts=False),
+    "reload": Kind(
+        PAGE, "a page is loaded again, and is there after S seconds (3)", lasts=False, amount="S", least=0, most=3600,
+        usual=3.0,
+    ),
     "break": Kind(PAGE, "the environment of a page raises", lasts=False),
     "stop": Kind(PAGE, "somebody asks for the end", lasts=False),
     "hide": Kind(PAGE, "a page is hidden: it plays the default action"),
@@ -67,4 +73,4 @@ KINDS: Final[Mapping[str, Kind]] = {
     "server-restart": Kind(ALL, "the server starts anew: every page is back within four seconds", lasts=False),
 }
 GOES: Final = ("leave", "vanish", "reload", "break")
-"""After these the session ends."""
+"""After these the session may end before its time."""

@@ -64,6 +64,8 @@ class Page:
         self.hidden = False
         self.gone = False
         """Nothing of the page exists: it vanished, was closed, or was not opened yet."""
+        self.coming = False
+        """It is gone, and is being loaded again: its next load will be there after a while."""
         self.loads = 0
         """How often the page was loaded again."""
         self.returns = 0
@@ -162,7 +164,7 @@ class Page:
         self._server.lose(self.seat, None, server_sees_after)
 
     def _go(self, state: int, seen_after: float | None) -> None:
-        self.gone = True
+        self.gone, self.coming = True, False
         self._backlog.clear()
         for other in self.channels:
             self._network.close(self.seat, other, state, (None, seen_after))
@@ -182,7 +184,7 @@ class Page:
         the one before."""
         self.loads += 1
         self.returns += not first
-        self.gone = self._frozen = self.lost_for_good = False
+        self.gone = self.coming = self._frozen = self.lost_for_good = False
         self._backlog.clear()
         self.given_before.append(self.inputs)
         self.published_before.append(self.published)
@@ -376,7 +378,7 @@ class Page:
     @property
     def over(self) -> bool:
         """Whether the page is gone, for good, or its session is over."""
-        return self.absent or self.session.phase >= DONE
+        return not self.coming and (self.absent or self.session.phase >= DONE)
 
     @property
     def absent(self) -> bool:

@@ -25,6 +25,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "latency_ms": (0, 5000), "jitter_ms": (0, 5000), "server_ms": (0, 5000), "step_ms": (0, 10_000),
 }  # fmt: skip
 """Least and most of a scenario's numbers."""
+WIDEST_KBPS: Final = 10**6
 DRAWN: Final[Mapping[str, tuple[float, float]]] = {
     "hiccups": (1, 15), "slow": (5, 40), "ticks": (10, 28), "skew": (-2, 2), "clock": (-60, 60), "socket-dies": (0, 3),
     "close-late": (0, 3), "lose-next": (1, 60), "delay": (0, 300), "lossy": (0, 60), "narrow": (15, 80),
@@ -63,6 +64,8 @@ class Happening:
         seats = tuple(int(seat) for seat in (first, second) if seat is not None)
         if len(seats) not in WHO[kind.whom][1] or (ends is not None and not kind.lasts):
             raise wrong
+        if amount is None and kind.usual is not None:
+            amount = f"{kind.usual:g}"
         if (amount is not None) != bool(kind.amount):
             raise wrong
         return cls(
@@ -137,7 +140,7 @@ class Scenario:
             if not isinstance(value, int | float) or not least <= value <= most:
                 raise ConfigError(f"{name} is {value!r}; it must be from {least:g} to {most:g}")
         kbps = self.bandwidth_kbps
-        if kbps is not None and (not isinstance(kbps, int | float) or not 1 <= kbps <= 10**6):
+        if kbps is not None and (not isinstance(kbps, int | float) or not 1 <= kbps <= WIDEST_KBPS):
             raise ConfigError(f"bandwidth_kbps is {kbps!r}; it must be from 1 to 1000000, or null")
         if self.episodes is not None and (type(self.episodes) is not int or not 1 <= self.episodes <= 250):
             raise ConfigError(f"episodes is {self.episodes!r}; it must be from 1 to 250, or null")
@@ -196,11 +199,15 @@ def drawn(scenario: Scenario, seed: int, pages: int, goes: bool = True) -> Scena
     if pages < 2:
         kinds = [kind for kind in kinds if KINDS[kind].whom in (PAGE, ALL)]
     narrowest = scenario.bandwidth_kbps or 32.0
+    widest = min(max(256.0, 2 * narrowest), WIDEST_KBPS)
     more = [_drawn(rng, rng.choice(kinds), scenario.seconds, pages) for _ in range(rng.randrange(6))]
     happenings = [*scenario.happenings, *more]
     if goes and pages > 1 and rng.random() < 0.25:
         when = round(rng.uniform(0.2, 0.9 * scenario.seconds), 2)
-        happenings.append(Happening(what=rng.choice(DRAWN_LAST), seats=(rng.randrange(pages),), begins=when))
+        what = rng.choice(DRAWN_LAST)
+        happenings.append(
+            Happening(what=what, seats=(rng.randrange(pages),), begins=when, amount=KINDS[what].usual)
+        )
     return replace(
         scenario,
         seed=seed,
@@ -208,11 +215,11 @@ def drawn(scenario: Scenario, seed: int, pages: int, goes: bool = True) -> Scena
         jitter_ms=round(rng.uniform(0, scenario.jitter_ms or 50.0), 1),
         loss=round(rng.uniform(0, scenario.loss or 0.2), 3),
         bursts=round(rng.choice([0.0, 0.0, rng.uniform(0, scenario.bursts or 0.2)]), 3),
-        burst_length=round(rng.uniform(1.0, max(scenario.burst_length, 1.0) * 2), 1),
+        burst_length=round(rng.uniform(1.0, scenario.burst_length), 1),
         duplicates=round(rng.choice([0.0, rng.uniform(0, scenario.duplicates or 0.2)]), 3),
         reordering=round(rng.choice([0.0, rng.uniform(0, scenario.reordering or 0.3)]), 3),
-        bandwidth_kbps=rng.choice([None, None, round(rng.uniform(narrowest, max(256.0, 2 * narrowest)), 1)]),
-        server_ms=round(rng.uniform(5, max(scenario.server_ms, 10.0)), 1),
+        bandwidth_kbps=rng.choice([None, None, round(rng.uniform(narrowest, widest), 1)]),
+        server_ms=round(rng.uniform(min(5.0, scenario.server_ms), scenario.server_ms), 1),
         happenings=tuple(sorted(happenings, key=lambda of: of.begins)),
     )
 

@@ -123,3 +123,22 @@ def test_a_file_that_is_no_scenario_is_refused(value: object, said: str) -> None
     with pytest.raises(ConfigError) as refused:
         Scenario.from_json(value)
     assert said in str(refused.value)
+
+
+def test_a_page_is_away_for_three_seconds_where_nothing_is_said_of_how_long_it_is_loaded() -> None:
+    """Written again as it is played, and drawn so."""
+    assert Happening.of("reload", "1@9") == Happening(what="reload", seats=(1,), begins=9.0, amount=3.0)
+    assert str(Happening.of("reload", "1@9=0")) == "reload 1@9=0"
+    drawn_ones = [of for seed in range(400) for of in drawn(Scenario(), seed, 3).happenings if of.what == "reload"]
+    assert {of.amount for of in drawn_ones} == {3.0}
+
+
+def test_a_number_that_is_given_is_the_worst_that_is_drawn_and_what_is_drawn_can_be_played() -> None:
+    """Also at the bounds of what may be given."""
+    given = Scenario(bursts=0.5, burst_length=1000.0, server_ms=2.0, bandwidth_kbps=10**6, latency_ms=5000.0)
+    found = [drawn(given, seed, 2) for seed in range(200)]
+    for of in found:
+        of.check(2)
+    assert 900 < max(of.burst_length for of in found) <= 1000
+    assert max(of.server_ms for of in found) <= 2.0
+    assert {of.bandwidth_kbps for of in found} == {None, 10**6}

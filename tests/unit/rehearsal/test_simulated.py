@@ -18,9 +18,10 @@ from click.testing import CliRunner
 from pycore import ConfigError
 from pycore.cli import cli
 from pycore.rehearsal import Game
-from pycore.rehearsal.many import shrunk, vacuous
+from pycore.rehearsal.many import shrunk
 from pycore.rehearsal.patience import may_end
-from pycore.rehearsal.simulated import Outcome, Simulated
+from pycore.rehearsal.result import Outcome, vacuous
+from pycore.rehearsal.simulated import Simulated
 from pycore.session.settling import Round, Settled, Word
 from pycore.testing import Mesh
 from pycore.testing.kinds import KINDS
@@ -438,7 +439,8 @@ def make():
         (["cut 0-1@2-60", "server-down @10-13"], False),
         (["cut 0-2@2-60", "socket-down 1@10-13"], False),
         (["socket-down 1@2-5"], False),
-        (["socket-down 1@2-5", "socket-down 1@4-8"], True),
+        (["socket-down 1@2-40"], False),
+        (["socket-down 1@2-40", "socket-down 1@39-63"], True),
         (["leave 1@2"], True),
     ],
 )
@@ -492,6 +494,103 @@ def test_a_game_on_very_slow_machines_is_waited_for(tmp_path: Path) -> None:
     outcome = game(tmp_path).run(replace(BAD, seconds=10.0, step_ms=600.0))
     assert (outcome.problems, outcome.frames) == ([], 300)
     assert outcome.seconds > 150.0
+
+
+def test_the_studys_settings_are_played_but_for_the_episodes_length(tmp_path: Path) -> None:
+    """Hashes as often as it says, and no peer-to-peer where it wants none: the outcome says so."""
+    file = str(written(tmp_path))
+    seldom = Simulated(Game.of(file)).run(BAD)
+    often = Simulated(Game.of(file, {"hash_interval": 5, "p2p": False})).run(BAD)
+    assert (seldom.problems, often.problems, often.frames) == ([], [], 240)
+    assert often.hashes > 5 * seldom.hashes > 0
+    assert (seldom.scenario.socketio_only, often.scenario.socketio_only) == (False, True)
+    assert often.through_server == 480
+
+
+def test_what_was_planned_behind_the_end_has_not_happened_and_excuses_nothing(tmp_path: Path) -> None:
+    """Nor what is to happen to a page that is gone."""
+    simulated = game(tmp_path)
+    late = one("hide 1@1-2", "leave 1@60", "cut@61-62")
+    outcome = simulated.run(late)
+    assert (outcome.problems, outcome.reasons) == ([], ("complete", "complete"))
+    assert [str(of) for of in outcome.happened] == ["hide 1@1-2"]
+    assert [str(of) for of in outcome.too_late] == ["leave 1@60", "cut@61-62"]
+    gone = simulated.run(one("leave 1@2", "hide 1@3-4"))
+    assert (gone.problems, [str(of) for of in gone.too_late]) == ([], ["hide 1@3-4"])
+    mesh = simulated._mesh
+
+    def aborted(*of: Any) -> Mesh:
+        made = mesh(*of)
+        made.at(5.0, lambda: made.peers[0].abort("no_progress", "nothing moves"))
+        return made
+
+    simulated._mesh = aborted  # type: ignore[method-assign]
+    assert "page 0 ended with 'no_progress'" in simulated.run(late).problems
+
+
+def meshes_of(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> list[Mesh]:
+    """Those that it will play."""
+    made: list[Mesh] = []
+    mesh = simulated._mesh
+
+    def kept(*of: Any) -> Mesh:
+        made.append(mesh(*of))
+        return made[-1]
+
+    monkeypatch.setattr(simulated, "_mesh", kept)
+    return made
+
+
+@pytest.mark.parametrize(("within", "kept"), [(60.0, 60.0), (7.0, 7.0), (0.0, 15.0)])
+def test_the_server_keeps_a_seat_for_as_long_as_the_relay_does(
+    tmp_path: Path, within: float, kept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the study says, or the relay where nobody may return."""
+    simulated = Simulated(Game.of(str(written(tmp_path)), {"return_within": within}))
+    meshes = meshes_of(simulated, monkeypatch)
+    simulated.run(replace(BAD, seconds=1.0))
+    assert [mesh.server.grace for mesh in meshes] == [kept]
+
+
+def test_a_game_that_waits_for_a_return_is_waited_for(tmp_path: Path) -> None:
+    """However long the study lets somebody be away."""
+    outcome = Simulated(Game.of(str(written(tmp_path)), {"return_within": 600})).run(one("server-down@2", "vanish 1@3"))
+    assert outcome.problems == []
+    assert outcome.seconds > 500.0
+
+
+def test_a_page_that_is_loaded_again_is_away_for_a_while_and_is_played_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three seconds, or as many as are said; with none nobody notices."""
+    settings = {"on_drop": "default_action", "on_interrupt": "default_action"}
+    simulated = Simulated(Game.of(str(written(tmp_path)), settings))
+    meshes = meshes_of(simulated, monkeypatch)
+    for text in ("reload 1@2", "reload 1@2=5", "reload 1@2=0"):
+        outcome = simulated.run(one(text))
+        assert (outcome.problems, outcome.frames, outcome.reasons) == ([], 240, ("complete", "complete"))
+    spans = [[json.loads("{" + text[1:] + "}")["gone"] for text in mesh.peers[0].stood_in[0].values()]
+             for mesh in meshes]  # fmt: skip
+    assert [list(of) for of in (spans[0][:1], spans[1][:1])] == [[{"1": "default_action"}]] * 2
+    frames = [list(mesh.peers[0].stood_in[0]) for mesh in meshes]
+    assert 30 < frames[0][1] - frames[0][0] < frames[1][1] - frames[1][0]
+
+
+def test_a_page_that_is_closed_while_it_is_loaded_does_not_come(tmp_path: Path) -> None:
+    """And one that is loaded once more comes once."""
+    outcome = game(tmp_path).run(one("reload 1@2=4", "leave 1@3"))
+    assert (outcome.problems, outcome.reasons) == ([], ("player_left", "gone"))
+    outcome = game(tmp_path).run(one("reload 1@2=4", "reload 1@3=4"))
+    assert (outcome.problems, outcome.reasons) == ([], ("complete", "complete"))
+    assert len(outcome.happened) == 2
+
+
+def test_a_game_that_proves_nothing_is_not_right(tmp_path: Path) -> None:
+    """Also for who asks one outcome alone."""
+    outcome = Simulated(Game.of(str(written(tmp_path)), {"input_delay": 6})).run(Scenario(latency_ms=20.0, seconds=2.0))
+    assert (outcome.problems, outcome.right) == ([], False)
+    assert "no guess was ever wrong" in outcome.unproved[0]
+    assert game(tmp_path).run(replace(BAD, seconds=2.0)).right
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
@@ -581,6 +680,25 @@ def test_a_wrong_call_is_told_what_to_do(tmp_path: Path, words: tuple[str, ...],
     status, text = simulate(*file, *words)
     assert status == 2
     assert said in " ".join(text.split())
+
+
+@pytest.mark.parametrize("words", [("--latency", "80"), ("--hide", "1@2-3"), ("--random",), ("--seeds", "20")])
+def test_what_a_scenarios_file_says_itself_is_refused_beside_it(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """It would be ignored."""
+    file = tmp_path / "scenario.json"
+    file.write_text(json.dumps(replace(BAD, seconds=1.0).as_json()), "utf-8")
+    status, text = simulate(written(tmp_path), "--scenario", file, *words)
+    assert (status, f"{words[0]} would be ignored" in " ".join(text.split())) == (2, True)
+
+
+def test_what_came_too_late_is_told_and_not_counted(tmp_path: Path) -> None:
+    """Each as it is written, with the number of games."""
+    words = (written(tmp_path), "--latency", "80", "--seconds", "2", "--seeds", "2", "--leave", "1@50")
+    status, text = simulate(*words)
+    assert status == 0
+    assert "never happened: leave 1@50: the game was over before, or the page gone (2 of 2 games)" in text
+    assert "happened: leave " not in text.replace("never happened: leave", "")
+    assert json.loads(simulate(*words, "--json")[1])["never_happened"] == {"leave 1@50": 2}
 
 
 def test_a_mesh_that_cannot_be_made_is_a_wrong_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
