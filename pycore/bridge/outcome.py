@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import fsum, isfinite
 from typing import Any, Final
 
 from pycore.records.trajectory import Trajectory
@@ -17,6 +17,9 @@ from pycore.records.trajectory import Trajectory
 MOST: Final = "most"
 LEAST: Final = "least"
 NONE: Final = "none"
+SAME: Final = 1e-9
+"""Points that differ by no more than this share of the largest ones of any round are as many: tenths that were added in
+another order differ in their last digit."""
 
 
 class Rounds:
@@ -56,8 +59,20 @@ class Rounds:
         those have that were played before this page was loaded again."""
         if not episodes or any(episode not in self._points for episode in range(episodes)):
             return None
-        points = [sum(of_seat) for of_seat in zip(*self._points.values(), strict=True)]
+        rounds = list(self._points.values())
+        near = SAME * max(abs(of_seat) for each in rounds for of_seat in each)
+        points = _alike([fsum(of_seat) for of_seat in zip(*rounds, strict=True)], near)
         ranked = sorted(points, reverse=self._winner != LEAST)
         first = [seat for seat, of_seat in enumerate(points) if of_seat == ranked[0]]
         behind = next((of_seat for of_seat in ranked if of_seat != ranked[0]), ranked[0])
         return {"points": points, "first": first, "by": abs(ranked[0] - behind) if len(first) == 1 else 0}
+
+
+def _alike(points: list[float], near: float) -> list[float]:
+    """The same points, as one number where they are no further apart from the next lower ones."""
+    found: dict[float, float] = {}
+    lower: float | None = None
+    for value in sorted(set(points)):
+        found[value] = found[lower] if lower is not None and value - lower <= near else value
+        lower = value
+    return [found[value] for value in points]

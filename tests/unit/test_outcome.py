@@ -63,6 +63,23 @@ def test_those_with_as_many_points_share_the_first_place() -> None:
     assert over([([2, 2], EVEN)]).outcome(1) == {"points": [2, 2], "first": [0, 1], "by": 0}
 
 
+def test_points_that_differ_by_how_floats_are_added_are_a_tie() -> None:
+    """However large they are, and whatever the rounds before cancelled."""
+    tied = over([([0.1, 0.3], EVEN), ([0.2, 0.0], EVEN)]).outcome(2)
+    assert tied == {"points": [0.3, 0.3], "first": [0, 1], "by": 0}
+    assert over([([0.1e12, 0.3e12], EVEN), ([0.2e12, 0.0], EVEN)]).outcome(2)["first"] == [0, 1]
+    assert over([([1e6 + 0.1, 0.3], EVEN), ([0.2 - 1e6, 0.0], EVEN)]).outcome(2)["first"] == [0, 1]
+    three = dict.fromkeys(range(3), 0)
+    ranked = over([([0.1, 0.3, 0.2], three), ([0.2, 0.0, 0.0], three)], "least", players=(0, 1, 2)).outcome(2)
+    assert (ranked["first"], round(ranked["by"], 9)) == ([2], 0.1)
+
+
+def test_points_that_differ_by_little_are_none() -> None:
+    assert over([([0.45, 0.5], EVEN)]).outcome(1)["first"] == [1]
+    assert over([([1e-12, 2e-12], EVEN)]).outcome(1)["first"] == [1]
+    assert over([([1_000_000.0, 1_000_000.5], EVEN)]).outcome(1)["first"] == [1]
+
+
 @pytest.mark.parametrize("score", [7, [1], [1, None], [1, "2"], ["inf", 1], {"0": 3}, [True, False], "a"])
 def test_a_score_that_is_not_a_number_of_each_player_makes_no_winner(score: Any) -> None:
     assert over([(score, EVEN)]).outcome(1) is None

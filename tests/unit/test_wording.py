@@ -79,6 +79,11 @@ def test_a_study_changes_single_texts_and_all_others_are_those_of_its_language()
     assert wording.worded("de-AT", {})["start.play"] == "Spielen"
 
 
+@pytest.mark.parametrize("language", ["de-AT", "de-Latn-CH-1996", "en-u-nu-latn", "EN-gb", "de-419"])
+def test_a_language_is_spelled_with_script_region_and_variant(language: str) -> None:
+    assert wording.worded(language, {})["start.play"] in ("Play", "Spielen")
+
+
 def test_a_language_that_pycore_has_not_is_spoken_with_all_texts_from_the_study() -> None:
     own = {name: f"<{name}>" if isinstance(text, str) else {"other": f"<{name}>"} for name, text in ENGLISH.items()}
     assert wording.worded("nl", own)["start.play"] == "<start.play>"
@@ -112,6 +117,7 @@ def test_texts_that_the_page_could_not_say_are_refused_by_name(texts: dict[str, 
         ({"language": "english!"}, "must be a language's code"),
         ({"language": "fr"}, "for which pycore has no texts"),
         ({"language": 3}, "must be a language's code"),
+        *(({"language": name}, "must be a language's code") for name in ("pt-B", "zh-s", "de-", "en-u", "en-a-b", "de_AT")),
         ({"view": "researcher"}, "'participant' or 'developer'"),
         ({"winner": "best"}, "'most', 'least' or 'none'"),
         ({"smooth_corrections": 100}, "from 0 .* to 1"),

@@ -3,7 +3,7 @@
 
 import { points } from './hud.js';
 import { download, summaryRows } from './screens.js';
-import { number, text } from './texts.js';
+import { digitsOf, number, text } from './texts.js';
 import { ended, listedName, won } from './words.js';
 
 /**
@@ -21,7 +21,7 @@ export function ending(code, reason, hud, lines, metrics, player = undefined) {
   const gained = points(hud);
   /** @type {[string, string][]} */
   const tiles = gained && hud.num_episodes === 1
-    ? hud.players.map((_, seat) => [listedName(hud.players, seat), number(gained[seat] ?? 0)])
+    ? hud.players.map((_, seat) => [listedName(hud.players, seat), number(gained[seat] ?? 0, digitsOf(gained))])
     : [];
   if (typeof hud.score === 'number') tiles.push([text('end.score'), number(hud.score)]);
   /** @type {[string, string][]} */

@@ -9,7 +9,7 @@
 
 import { RETURNING } from './handed.js';
 import { element, frames, keyMeaning, keySymbol, make, notice as showNotice, say, singleKeys } from './screens.js';
-import { forDeveloper, hasText, number, text } from './texts.js';
+import { digitsOf, forDeveloper, hasText, number, text } from './texts.js';
 import {
   catchingUp, gettingReady, hasLeft, isAway, isBack, listedName, playerName, standing, trouble, waitsForServer, withoutServer,
 } from './words.js';
@@ -85,7 +85,7 @@ export function pointsLine(data) {
   const gained = points(data);
   if (gained === null) return '';
   // A name and its points stay together.
-  const each = data.players.map((_, seat) => `${listedName(data.players, seat)} ${number(gained[seat] ?? 0)}`.replaceAll(' ', '\u00a0'));
+  const each = data.players.map((_, seat) => `${listedName(data.players, seat)} ${number(gained[seat] ?? 0, digitsOf(gained))}`.replaceAll(' ', '\u00a0'));
   return each.join(' · ');
 }
 

@@ -20,7 +20,14 @@ function texts() {
   return table;
 }
 
-const language = () => globalThis.document?.documentElement?.lang || 'en';
+/** What `Intl` knows of the page's language; of a page by hand, whose language it cannot read, English. */
+function language() {
+  try {
+    return Intl.getCanonicalLocales(globalThis.document?.documentElement?.lang || 'en')[0] ?? 'en';
+  } catch {
+    return 'en';
+  }
+}
 
 /** @param {string} name */
 export const hasText = (name) => Object.hasOwn(texts(), name);
@@ -30,22 +37,33 @@ export const hasText = (name) => Object.hasOwn(texts(), name);
  *
  * @param {string} name
  * @param {Record<string, string | number>} [values] numbers are written as the language does
+ * @param {number} [digits] of a number behind the point, at most
  */
-export function text(name, values = {}) {
+export function text(name, values = {}, digits = 1) {
   const found = texts()[name] ?? name;
   const form = typeof found === 'string' ? found
     : found[new Intl.PluralRules(language()).select(Number(values['count'] ?? 0))] ?? found['other'] ?? name;
   return form.replace(/\{(\w+)\}/g, (whole, key) => {
     const value = values[key];
-    return value === undefined ? whole : typeof value === 'number' ? number(value) : value;
+    return value === undefined ? whole : typeof value === 'number' ? number(value, digits) : value;
   });
 }
 
-/** The text of somebody with a name, or else of the other player, who alone can be meant: without one. @param {string} name @param {string} of '' @param {Record<string, string | number>} [values] */
-export const textOf = (name, of, values = {}) => (of ? text(name, { ...values, names: of }) : text(`${name}.partner`, values));
+/** The text of somebody with a name, or else of the other player, who alone can be meant: without one. @param {string} name @param {string} of '' @param {Record<string, string | number>} [values] @param {number} [digits] */
+export const textOf = (name, of, values = {}, digits = 1) => (of ? text(name, { ...values, names: of }, digits) : text(`${name}.partner`, values, digits));
 
-/** @param {number} value */
-export const number = (value) => new Intl.NumberFormat(language(), { maximumFractionDigits: 1 }).format(value);
+/** @param {number} value @param {number} [digits] behind the point, at most */
+export const number = (value, digits = 1) => new Intl.NumberFormat(language(), { maximumFractionDigits: digits }).format(value);
+
+/** With how many digits behind the point numbers that differ are seen to differ; one at least. @param {number[]} values */
+export function digitsOf(values) {
+  // Tenths that were added are off in their last digit: that is no difference.
+  const different = new Set(values.map((value) => Number(value.toPrecision(12))));
+  for (let digits = 1; digits < 15; digits += 1) {
+    if (new Set([...different].map((value) => value.toFixed(digits))).size === different.size) return digits;
+  }
+  return 15;
+}
 
 /** @param {number} share 0 to 1 */
 export const percent = (share) => new Intl.NumberFormat(language(), { style: 'percent', maximumFractionDigits: 0 }).format(share);

@@ -6,7 +6,7 @@
  */
 
 import { PageError } from '../core/errors.js';
-import { forDeveloper, hasText, number, percent, text, textOf, together } from './texts.js';
+import { digitsOf, forDeveloper, hasText, number, percent, text, textOf, together } from './texts.js';
 
 /** @typedef {import('./hud.js').HudPlayer} HudPlayer */
 
@@ -167,19 +167,21 @@ export function won(outcome, players) {
   if (!outcome) return '';
   const { points, first, by } = outcome;
   const me = players.findIndex(({ you }) => you);
-  const mine = number(points[me] ?? 0);
-  const best = number(points[first[0] ?? 0] ?? 0);
+  // By how much is one of those numbers too: 0.5 to 0.45 is by 0.05, and by no 0.1.
+  const digits = digitsOf([...points, by, 0]);
+  const mine = number(points[me] ?? 0, digits);
+  const best = number(points[first[0] ?? 0] ?? 0, digits);
   const others = first.filter((seat) => seat !== me);
   const name = together(others.map((seat) => subject(players, seat)));
   if (players.length === 2) {
-    const theirs = number(points[1 - me] ?? 0);
+    const theirs = number(points[1 - me] ?? 0, digits);
     if (first.length === 2) return text('outcome.tied', { mine, theirs });
-    if (first[0] === me) return text('outcome.won', { count: by, mine, theirs });
-    return textOf('outcome.lost', name, { count: by, mine, theirs });
+    if (first[0] === me) return text('outcome.won', { count: by, mine, theirs }, digits);
+    return textOf('outcome.lost', name, { count: by, mine, theirs }, digits);
   }
   if (first.length === players.length) return text('outcome.group_tied', { mine });
   if (first.includes(me)) {
-    return others.length > 0 ? text('outcome.group_shared', { names: name, mine }) : text('outcome.group_won', { count: by, mine });
+    return others.length > 0 ? text('outcome.group_shared', { names: name, mine }) : text('outcome.group_won', { count: by, mine }, digits);
   }
   return text(others.length > 1 ? 'outcome.group_others' : 'outcome.group_lost', { names: name, theirs: best, mine });
 }

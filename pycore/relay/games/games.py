@@ -143,14 +143,16 @@ class Games:
         self._forgotten(room)
 
     def make_room(self) -> None:
-        """For one more: the oldest that is over is forgotten, if there are too many. Raises `Refused`."""
+        """For one more: the oldest that is over is forgotten, if there are too many. Raises `Refused`, for the moment: a
+        place may become free at any time."""
         if len(self._rooms) < self._limits.rooms:
             return
         for game_id, room in self._rooms.items():
             if room.over:
                 self._forget(game_id)
                 return
-        raise Refused("server_full", f"{self._limits.rooms} games are going on; try again later")
+        again_ms = round(1000 * self._limits.again_s)
+        raise Refused("server_full", f"{self._limits.rooms} games are going on; ask again", again_ms)
 
     def leave(self, room: Room, seat: Seat, now: float, wall: float) -> list[Outgoing]:
         """A player leaves for good."""

@@ -32,6 +32,8 @@ test('points are numbers; rewards that are vectors, or endless, or have no sum a
   }
   const hud = { num_episodes: 1, players: PLAYERS, score: null, rewards: [1, 2.5] };
   assert.deepEqual(ending('complete', '', hud, [], METRICS).tiles, [['You', '1'], ['Partner', '2.5']]);
+  hud.rewards = [0.5, 0.45];
+  assert.deepEqual(ending('complete', '', hud, [], METRICS).tiles, [['You', '0.5'], ['Partner', '0.45']]);
 });
 
 test('whoever played is told of a desync in plain words, and not which field of the state it was', () => {

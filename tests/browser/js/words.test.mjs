@@ -3,7 +3,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { table } from './english.mjs';
-import { together, useTexts } from '../../../web/demo/texts.js';
+import { digitsOf, number, together, useTexts } from '../../../web/demo/texts.js';
 import { catchingUp, ended, failed, gettingReady, hasLeft, isBack, listedName, playerName, refusal, standing, trouble, waiting, waitsForServer, withoutServer, won } from '../../../web/demo/words.js';
 
 const NAMED = [
@@ -198,6 +198,10 @@ test('of two it is said who won and by how much, with "you" on either side', () 
   assert.equal(won({ points: [4, 4], first: [0, 1], by: 0 }, named), 'It is a tie, 4 to 4.');
   assert.equal(won({ points: [0.5, 0], first: [0], by: 0.5 }, TWO), 'You won by 0.5 points, 0.5 to 0.');
   assert.equal(won(null, TWO), '');
+  // As many digits as it takes to see that somebody has more.
+  assert.equal(won({ points: [0.5, 0.45], first: [0], by: 0.05 }, TWO), 'You won by 0.05 points, 0.5 to 0.45.');
+  assert.equal(won({ points: [1.004, 1.001], first: [0], by: 0.003 }, TWO), 'You won by 0.003 points, 1.004 to 1.001.');
+  assert.equal(won({ points: [0.123, 0.123], first: [0, 1], by: 0 }, TWO), 'It is a tie, 0.1 to 0.1.');
 });
 
 test('of a group the first is named, and those who share the first place', () => {
@@ -206,6 +210,19 @@ test('of a group the first is named, and those who share the first place', () =>
   assert.equal(won({ points: [6, 3, 6], first: [0, 2], by: 0 }, three), 'You share the first place with Player 3. Each of you has 6.');
   assert.equal(won({ points: [0, 0, 0], first: [0, 1, 2], by: 0 }, three), 'It is a tie: everybody has 0.');
   assert.equal(won({ points: [1, 6, 6], first: [1, 2], by: 0 }, three), 'Player 2 and Player 3 share the first place with 6 each. You have 1.');
+});
+
+test('a page by hand whose language no browser can read is no end of everything', () => {
+  globalThis.document = { documentElement: { lang: 'pt-B', dataset: {} } };
+  assert.deepEqual([number(1.25), together(['a', 'b'])], ['1.3', 'a and b']);
+  delete globalThis.document;
+});
+
+test('numbers have as many digits as tell those apart that differ, and none for how floats are added', () => {
+  const shown = (...values) => values.map((value) => number(value, digitsOf(values)));
+  assert.deepEqual(shown(0.5, 0.45), ['0.5', '0.45']);
+  assert.deepEqual(shown(0.1 + 0.2, 0.3, 2 / 3), ['0.3', '0.3', '0.7']);
+  assert.deepEqual(shown(3, 12), ['3', '12']);
 });
 
 test('another language has its own sentences, numbers and joined names', () => {

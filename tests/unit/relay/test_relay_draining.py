@@ -66,6 +66,21 @@ def enter(lobby: Lobby, name: str, now: float = 0.0) -> list[Any]:
     return lobby.join(name, {}, now, now)[1]
 
 
+def test_who_finds_no_place_among_the_games_is_told_when_to_ask_again_and_has_the_one_that_becomes_free() -> None:
+    lobby = lobby_of(rooms=1)
+    for name in ("anna", "ben", "carl"):
+        enter(lobby, name)
+    lobby.connect("dora", {}, 0.0)
+    with pytest.raises(Refused) as raised:
+        lobby.join("dora", {}, 0.0, 0.0)
+    assert (raised.value.fields["code"], raised.value.fields["again_ms"]) == ("server_full", 7000)
+    for name in ("anna", "ben"):
+        lobby.leave(name, 1.0, 1.0)
+    reply, _ = lobby.join("dora", {}, 7.0, 7.0)
+    assert reply["status"] == "ok"
+    assert len(lobby.games.playing()) == 1
+
+
 @pytest.mark.parametrize(("state", "code"), [("busy", "server_busy"), ("draining", "draining")])
 def test_who_comes_for_a_game_is_told_when_to_ask_again_and_who_plays_is_left_alone(state: str, code: str) -> None:
     lobby = lobby_of()
