@@ -67,7 +67,7 @@ def test_the_page_says_what_the_table_has_and_the_table_what_the_page_says() -> 
 NO_TEXTS = {
     f"{module}.{what}" for module, whats in {
         "storage": "open send refused write flush hold", "keys": "down up hidden touch click release gamepad menu",
-        "visit": "deposit return waiting", "canvas": "paint resize", "deposit": "keep",
+        "visit": "deposit return waiting", "canvas": "paint resize", "sprites": "image", "deposit": "keep",
     }.items() for what in whats.split()
 } | {"unsent.json"}  # fmt: skip
 """What has a dot and is no text: places of reports, and a file."""

@@ -12,7 +12,7 @@
 
 import { RESIMULATED, SESSION_OVER, STEPPED, seconds } from './bridge.js';
 import { Core } from './core.js';
-import { describe, sentence } from './errors.js';
+import { FOR_THE_STUDY, PageError, describe } from './errors.js';
 import { HUD, PARTING } from './handed.js';
 import { Ticker } from './timer.js';
 
@@ -61,7 +61,11 @@ import { Ticker } from './timer.js';
  * @property {(error: unknown) => void} [onFailed]
  * @property {() => void} [onParted] after it failed: the others know, or do not hear; the page may leave the game
  * @property {() => void} [onOver]
+ * @property {(why: string) => string} [undrawable] what players read in the place of a picture; default: that there is none
  */
+
+/** The object in the place of a picture, by which Python says too that there is none (pycore/envs/pictures.py). */
+const NO_PICTURE = 'no picture';
 
 export class PycoreGame extends Core {
   #ticker;
@@ -155,7 +159,7 @@ export class PycoreGame extends Core {
     }
   }
 
-  /** What `render()` gives; of what it raises, a text that says so. @returns {any} null: nothing */
+  /** What `render()` gives; of what is no picture, and where it raises, a text that says so. @returns {any} null: nothing */
   #picture() {
     const { bridge } = this;
     try {
@@ -165,23 +169,31 @@ export class PycoreGame extends Core {
       for (const object of picture.objects) {
         // Bytes are no JSON: they cross by themselves.
         if (typeof object?.pixels === 'number') object.pixels = bridge.readBytes('pixels', object.pixels);
+        if (object?.uuid === NO_PICTURE) object.text = this.#undrawn(new PageError('no-picture', String(object.text)));
       }
       return picture;
     } catch (error) {
-      this.#undrawn(error);
-      const text = `The picture cannot be drawn: ${sentence(error)}`;
-      return { objects: [{ uuid: 'no picture', object_type: 'text', x: 300, y: 200, size: 14, align: 'center', text }], reset: false };
+      const text = this.#undrawn(error);
+      return { objects: [{ uuid: NO_PICTURE, object_type: 'text', x: 300, y: 200, size: 14, align: 'center', text }], reset: false };
     }
   }
 
-  /** A picture is no part of the game, and may be of a state that was only guessed: said once, and the game goes on. @param {unknown} error */
+  /**
+   * A picture is no part of the game, and may be of a state that was only guessed: why there is none is said once to
+   * whoever runs the study, and the game goes on. What players read of it is their page's to say.
+   *
+   * @param {unknown} error
+   * @returns {string}
+   */
   #undrawn(error) {
-    if (this.#drawFailed) return;
-    this.#drawFailed = true;
-    const { report, socket } = this.#parts;
+    const { report, socket, undrawable = () => `The picture cannot be drawn. ${FOR_THE_STUDY}` } = this.#parts;
     const { code, message } = describe(error);
-    report('game.draw', error);
-    socket.emit('page_failed', { code, message, where: 'draw' }, true);
+    if (!this.#drawFailed) {
+      this.#drawFailed = true;
+      report('game.draw', error);
+      socket.emit('page_failed', { code, message, where: 'draw' }, true);
+    }
+    return undrawable(message);
   }
 
   #showHud() {

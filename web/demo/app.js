@@ -59,7 +59,10 @@ async function main() {
   const { title, intro, action_mapping: mapping = DEFAULT_MAPPING, action_names: names } = loaded.manifest;
   screens.setTexts(title, intro);
   screens.showKeys(mapping, names);
-  preload(loaded.manifest.images ?? {});
+  preload(loaded.manifest.images ?? {}, (where, error) => {
+    report(where, error);
+    tellServer(connected, 'image', error);
+  });
   const { world: [width, height] = [3, 2] } = loaded.manifest;
   document.documentElement.style.setProperty('--aspect', String(width / height));
 

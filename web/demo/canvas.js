@@ -7,7 +7,7 @@
 import { guard } from '../core/errors.js';
 import { DRAWING } from './handed.js';
 import { Picture } from './picture.js';
-import { drawSprite, image, preload } from './sprites.js';
+import { drawSprite, image, isThere, preload, standIn } from './sprites.js';
 
 /** @typedef {import('./picture.js').GameObject} GameObject */
 
@@ -85,8 +85,9 @@ function trace(context, points) {
  * @param {GameObject} object
  * @param {{width: number, height: number}} world
  * @param {import('./sprites.js').Images} images
+ * @param {import('../core/errors.js').Report} report
  */
-function draw(context, object, world, images) {
+function draw(context, object, world, images, report) {
   const { x = 0, y = 0, w = 0, h = 0, points = [] } = object;
   switch (object.object_type) {
     case 'rectangle':
@@ -113,20 +114,18 @@ function draw(context, object, world, images) {
       fillAndStroke(context, object);
       break;
     case 'text':
-      write(context, object, x, y);
+      // What is said in the place of a picture was placed without knowing the world.
+      if (object.uuid === 'no picture') write(context, { ...object, size: world.width / 43 }, world.width / 2, world.height / 2);
+      else write(context, object, x, y);
       break;
     case 'sprite': {
       if (object.image !== undefined) {
-        drawSprite(context, object, images);
+        drawSprite(context, object, images, report);
         break;
       }
-      const picture = object.src ? image(object.src) : null;
-      if (picture?.complete && picture.naturalWidth > 0) context.drawImage(picture, x, y, w, h);
-      else if (object.color) {
-        // Until its picture is there, a sprite is the area that it covers.
-        context.fillStyle = object.color;
-        context.fillRect(x, y, w, h);
-      }
+      const picture = object.src ? image(object.src, report) : null;
+      if (picture && isThere(picture)) context.drawImage(picture, x, y, w, h);
+      else standIn(context, object);
       break;
     }
     case 'pixels': {
@@ -186,7 +185,7 @@ export class Renderer {
     this.smooth = smooth;
     this.corrections = corrections;
     this.images = images;
-    preload(images);
+    preload(images, report);
     this.picture = new Picture(this.world);
     this.#context = context;
     this.paint = guard(report, 'canvas.paint', () => this.#paint());
@@ -238,7 +237,7 @@ export class Renderer {
       (width - this.world.width * scale) / 2, (height - this.world.height * scale) / 2);
     for (const object of objects) {
       try {
-        draw(context, object, this.world, this.images);
+        draw(context, object, this.world, this.images, this.report);
       } catch (error) {
         // One object that cannot be drawn must not hide the others; it is reported once, not 60 times a second.
         if (!this.#reported.has(object.uuid)) {

@@ -55,7 +55,14 @@ export const GAMEPAD = Object.freeze({
   ]
 });
 export const DRAWING = Object.freeze({
-  "corrections_s": 0.1
+  "corrections_s": 0.1,
+  "images_again_ms": [
+    500,
+    1500,
+    4000,
+    10000,
+    30000
+  ]
 });
 export const SETTLING = Object.freeze({
   "patience_ms": 3000,

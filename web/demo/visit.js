@@ -22,7 +22,7 @@ import { reload } from './leaving.js';
 import * as screens from './screens.js';
 import { page, plays, report, status, tellServer } from './status.js';
 import { text } from './texts.js';
-import { refusal, withoutConnection } from './words.js';
+import { noPicture, refusal, withoutConnection } from './words.js';
 
 export class Visit {
   #attention = new Attention();
@@ -226,7 +226,6 @@ export class Visit {
     status.load = room.load ?? 0;
     if (room.return_within > 0) keepSeat({ session: this.sessionId, game: seat.game_id });
     else forgetSeat();
-    screens.notice('');
     screens.show('game');
     const hud = this.#hud = new Hud(settings);
     const keys = new KeyState(this.mapping, undefined, undefined, report);
@@ -247,6 +246,7 @@ export class Visit {
         onFailed: (error) => this.#onFailed(error),
         onParted: () => this.socket.emit('leave_game', {}),
         onOver: () => this.#finish(),
+        undrawable: noPicture,
       });
       this.#game = page.pycoreGame = game;
       this.#deposit = new Deposit(game, this.outbox, this.sessionId, report);

@@ -186,6 +186,9 @@ export function won(outcome, players) {
   return text(others.length > 1 ? 'outcome.group_others' : 'outcome.group_lost', { names: name, theirs: best, mine });
 }
 
+/** In the place of a picture that cannot be drawn. @param {string} why */
+export const noPicture = (why) => (forDeveloper() ? text('game.no_picture_why', { why }) : text('game.no_picture'));
+
 /** There is no connection: what the server said of it, where it said something. @param {string} reason */
 export const withoutConnection = (reason) => text(hasText(`refused.${reason}`) ? `refused.${reason}` : 'server.trying');
 

@@ -6,7 +6,7 @@ import { STEPPED } from '../../../web/core/bridge.js';
 import { PycoreGame } from '../../../web/core/game.js';
 
 /** A game whose `render` gives these texts in turn (an error is raised) until they are used up; what came of it. */
-async function played(renders, show = () => {}) {
+async function played(renders, show = () => {}, more = {}) {
   globalThis.document = { hidden: false, addEventListener() {}, removeEventListener() {} };
   globalThis.window = globalThis;
   const seen = { shown: [], reports: [], told: [], failed: [] };
@@ -34,6 +34,7 @@ async function played(renders, show = () => {}) {
       readAction: () => 0,
       renderer: { show: (picture) => { seen.shown.push(picture.objects); show(picture); } },
       onFailed: (error) => { seen.failed.push(error); done(); },
+      ...more,
     });
     seen.game = game;
     game.start();
@@ -45,15 +46,23 @@ async function played(renders, show = () => {}) {
 const ball = { uuid: 'ball', object_type: 'circle', x: 1 };
 const drawn = JSON.stringify({ objects: [ball], reset: false });
 
+test('players read that there is no picture, and whoever runs the study why, also where Python found that out', async () => {
+  const said = (text) => JSON.stringify({ objects: [ball, { uuid: 'no picture', object_type: 'text', text }], reset: false });
+  const why = "render() returned an object 'ball' whose x is nan";
+  const { shown, reports, told } = await played([said(why), said(why), drawn, '']);
+  const plain = 'The picture cannot be drawn. Please tell the person who runs the study.';
+  assert.deepEqual(shown.map((objects) => objects.map(({ text, uuid }) => text ?? uuid)), [['ball', plain], ['ball', plain], ['ball']]);
+  assert.deepEqual(reports, [['game.draw', why]]);
+  assert.deepEqual(told, [['page_failed', { code: 'no-picture', message: why, where: 'draw' }, true]]);
+});
+
 test('what render() raises is said in the place of that picture, and the next one is drawn', async () => {
   const raised = new Error('Traceback (most recent call last):\n  File "environment.py", line 19, in render\nKeyError: 3\n');
   raised.name = 'PythonError';
   raised.type = 'KeyError';
-  const { shown, reports, told, failed } = await played([drawn, raised, raised, drawn, '']);
+  const { shown, reports, told, failed } = await played([drawn, raised, raised, drawn, ''], () => {}, { undrawable: (why) => `<${why}>` });
   assert.deepEqual(failed, []);
-  assert.deepEqual(shown.map(([object]) => object.text ?? object.uuid), [
-    'ball', ...Array(2).fill('The picture cannot be drawn: KeyError: 3 (environment.py:19)'), 'ball',
-  ]);
+  assert.deepEqual(shown.map(([object]) => object.text ?? object.uuid), ['ball', ...Array(2).fill('<KeyError: 3 (environment.py:19)>'), 'ball']);
   assert.equal(reports.length, 1);
   assert.deepEqual(told, [['page_failed', { code: 'python-KeyError', message: 'KeyError: 3 (environment.py:19)', where: 'draw' }, true]]);
 });

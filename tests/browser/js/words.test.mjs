@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { table } from './english.mjs';
 import { digitsOf, number, together, useTexts } from '../../../web/demo/texts.js';
-import { catchingUp, ended, failed, gettingReady, hasLeft, isBack, listedName, playerName, refusal, standing, trouble, waiting, waitsForServer, withoutServer, won } from '../../../web/demo/words.js';
+import { catchingUp, ended, failed, gettingReady, hasLeft, isBack, listedName, noPicture, playerName, refusal, standing, trouble, waiting, waitsForServer, withoutServer, won } from '../../../web/demo/words.js';
 
 const NAMED = [
   { id: 0, you: true, name: 'Blue' }, { id: 1, you: false, name: 'Coral', path: 'p2p' },
@@ -145,7 +145,9 @@ test('the end names who it is due to', () => {
 
 /** Whoever runs the study looks at the page; afterwards it is a participant's again. */
 function asDeveloper(look) {
+  assert.equal(noPicture('KeyError: 3'), 'The picture cannot be shown at the moment.');
   globalThis.document = { documentElement: { lang: 'en', dataset: { view: 'developer' } } };
+  assert.equal(noPicture('KeyError: 3'), 'The picture cannot be drawn: KeyError: 3');
   try {
     look();
   } finally {
