@@ -93,8 +93,8 @@ DEMO: Final[dict[str, Any]] = {
     },
     # A stick counts as pressed from half of its way on. The axes are those of the standard layout.
     "GAMEPAD": {"prefix": "Gamepad:", "tilt": 0.5, "axes": ("LeftX", "LeftY", "RightX", "RightY")},
-    # A correction is seen in full within so long, unless the study says otherwise. A file that a sprite shows is asked for
-    # again after these pauses: who plays without it sees less than the others.
+    # A correction is seen in full within so long, unless the study says otherwise. A file that a sprite shows is asked
+    # for again after these pauses: who plays without it sees less than the others.
     "DRAWING": {"corrections_s": 0.1, "images_again_ms": (500, 1500, 4000, 10_000, 30_000)},
     # Who begins another game waits until the others have what they need of the last one, or do not fetch it.
     "SETTLING": {"patience_ms": 3000, "look_every_ms": 100},

@@ -24,8 +24,8 @@ LANGUAGE: Final = re.compile(
     "(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))?"
     "(-[Uu](-[A-Za-z0-9][A-Za-z](-[A-Za-z0-9]{3,8})*)+)?"
 )
-"""Language, script, region, a variant, and how numbers are written (`ar-u-nu-latn`): what every browser's `Intl` takes. It
-throws at whatever else BCP 47 may allow."""
+"""Language, script, region, a variant, and how numbers are written (`ar-u-nu-latn`): what every browser's `Intl` takes.
+It throws at whatever else BCP 47 may allow."""
 RIGHT_TO_LEFT: Final = frozenset(("ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "syr", "ug", "ur", "yi"))
 
 Text = str | dict[str, str]
@@ -53,7 +53,7 @@ def worded(language: str, given: Mapping[str, Any]) -> dict[str, Text]:
     The language of a region, `de-AT`, has the table of the language; one that has none needs all texts from the study.
     """
     if not isinstance(language, str) or not LANGUAGE.fullmatch(language):
-        raise ConfigError(f"language is {language!r:.40}; it must be a language's code, as 'en', 'de', 'pt-BR' or 'zh-Hans'")
+        raise ConfigError(f"language is {language!r:.40}; it must be a language's code, as 'en', 'pt-BR' or 'zh-Hans'")
     usual = table(USUAL)
     for name, text in given.items():
         if name not in usual:

@@ -143,8 +143,8 @@ class Games:
         self._forgotten(room)
 
     def make_room(self) -> None:
-        """For one more: the oldest that is over is forgotten, if there are too many. Raises `Refused`, for the moment: a
-        place may become free at any time."""
+        """For one more: the oldest that is over is forgotten, if there are too many. Raises `Refused`, for the moment:
+        a place may become free at any time."""
         if len(self._rooms) < self._limits.rooms:
             return
         for game_id, room in self._rooms.items():
