@@ -29,11 +29,17 @@ PARTS = """
         theHud.update(data, globalThis.now = (globalThis.now ?? 0) + 10);
         theHud.update(data, globalThis.now += 1);
     };
+    const others = {2: 'Green', 3: 'Violet'};
+    const more = [2, 3].map((id) => ({id, you: false, name: others[id], path: 'p2p', connection_type: 'direct'}));
+    const group = (changes = {}) => {
+        const two = PLAYERS_OF_TWO;
+        game({}, {players: [...two, ...more].map((each) => ({...each, ...changes[each.id]})), score: [3, 12, 7, 0]});
+    };
     const end = {lead: texts.text('ended.complete'), outcome: 'You won by 2 points, 5 to 3.', tiles: [['You', '5']],
         rounds: [['Round 1', 'You 5']], rows: [['Frames played', '900']]};
-""".replace("PLAYERS", PLAYERS)
+""".replace("PLAYERS_OF_TWO", PLAYERS.replace("...other", "")).replace("PLAYERS", PLAYERS)
 SCREENS = {
-    "start": "screens.show('start'); screens.showLeftover(1);",
+    "start": "screens.show('start'); screens.showLeftover(1, 0);",
     "coming back": "screens.showStart('returning'); screens.show('start');",
     "waiting":
         "screens.show('waiting'); screens.showWaiting({cur_num_players: 2, players_needed: 2, ms_remaining: 9e4});",
@@ -44,9 +50,14 @@ SCREENS = {
     "game, the other one is away": "game({hidden: true});",
     "game, a stall": "game({interrupted: true}, {stalled: true});",
     "game, without the server": "game(); screens.notice(texts.text('server.trying'));",
+    "game, the other one has left": "screens.notice(''); game({gone: true});",
+    "game of four": "group();",
+    "game of four, one has left, one comes back": "group({2: {gone: true}, 3: {returning: true, interrupted: true}});",
     "between": "screens.notice(''); game(); theHud.banner('Round 1 of 2 is over', 'Next');",
     "end": "screens.showEnd(end); screens.showStored({pending: 0, stored: 3, refused: []}, true);",
     "end, data refused": "screens.showEnd(end); screens.showStored({pending: 1, stored: 0, refused: ['why']}, true);",
+    "error, and the data": "screens.showError({code: 'x', message: 'm', advice: '', details: ''}, true);"
+        "screens.showStored({pending: 2, refused: ['why']}, true);",
     "end, and on": "screens.showEnd(end); screens.showNext('https://study.test/');",
     "over": "screens.showOver('waited_in_vain');",
     "elsewhere": "screens.showNext(null); screens.showError({code: 'elsewhere', details: ''}, false);",
@@ -131,6 +142,77 @@ def test_the_field_is_large_and_stands_still_whatever_is_said_around_it(touch, o
                 assert pill["y"] >= y + high, f"{name}: the line lies over the field"
                 assert pill["height"] > 10
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name}: it scrolls sideways"
+
+
+def test_touch_buttons_of_many_keys_are_all_on_the_page_whole_and_apart(opened):
+    """Directions, a word and more, on every phone: whole words, nothing beside the page, and none over another."""
+    page = opened("de", has_touch=True, is_mobile=True)
+    keys = "{ArrowLeft: 1, ArrowRight: 2, ArrowUp: 3, ArrowDown: 4, ' ': 5, x: 6}"
+    for name, (width, height) in {**SIZES, "on its side": (640, 320)}.items():
+        page.set_viewport_size({"width": width, "height": height})
+        show(page, f"screens.notice(''); game(); makeTouchButtons({keys});")
+        boxes = page.locator("#touch button").evaluate_all(
+            """all => all.map((each) => {
+                const {left, top, right, bottom} = each.getBoundingClientRect();
+                return [left, top, right, bottom, each.scrollWidth <= each.clientWidth];
+            })"""
+        )
+        assert len(boxes) == 6
+        for left, top, right, bottom, whole in boxes:
+            assert whole, f"{name}: a word is cut off"
+            assert 0 <= left < right <= width, f"{name}: {left:g} to {right:g}"
+            assert 0 <= top < bottom <= height, f"{name}: {top:g} to {bottom:g}"
+        apart = [
+            a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+            for number, a in enumerate(boxes) for b in boxes[:number]
+        ]  # fmt: skip
+        assert all(apart), name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_what_stands_around_the_field_has_its_middle_in_every_direction(direction, opened):
+    """Also in a low window, as one at 200 %, where some of it is wider than the field."""
+    page = opened()
+    page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
+    middle = """(id) => {
+        const {left, right} = document.getElementById(id).getBoundingClientRect();
+        return (left + right) / 2;
+    }"""
+    for name, (width, height) in {**SIZES, **ENLARGED}.items():
+        page.set_viewport_size({"width": width, "height": height})
+        show(page, "game({hidden: true});")
+        field, hud, pill = (page.evaluate(middle, each) for each in ("canvas", "hud", "stall"))
+        assert abs(hud - field) <= 1, name
+        assert abs(pill - field) <= 1, name
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+
+def test_a_text_in_a_picture_runs_as_its_letters_do_whatever_the_page_speaks(opened):
+    page = opened()
+    pictures = page.evaluate(
+        """async () => {
+        const { Renderer } = await import('./demo/canvas.js');
+        const drawn = {};
+        for (const dir of ['ltr', 'rtl']) for (const text of ['3 : 2', 'Round 3!', '\u05d0\u05d1!']) {
+            const canvas = document.createElement('canvas');
+            canvas.style.cssText = 'width: 300px; height: 200px';
+            document.documentElement.dir = canvas.dir = dir;
+            document.body.append(canvas);
+            const renderer = new Renderer(canvas, (...given) => { throw new Error(given); });
+            const object = {uuid: 't', object_type: 'text', x: 300, y: 200, size: 60, align: 'center', text};
+            renderer.show({objects: [object]}, 0, 0, false);
+            await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+            drawn[`${dir} ${text}`] = canvas.toDataURL();
+            renderer.close();
+            canvas.remove();
+        }
+        return drawn;
+    }"""
+    )
+    for text in ("3 : 2", "Round 3!", "\u05d0\u05d1!"):
+        assert pictures[f"ltr {text}"] == pictures[f"rtl {text}"], text
+    assert len(set(pictures.values())) == 3
 
 
 def test_however_much_the_page_is_enlarged_the_whole_field_is_seen_without_scrolling(opened):

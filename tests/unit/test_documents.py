@@ -217,14 +217,15 @@ def test_the_drawing_guide_has_every_field_that_the_page_draws_and_what_stands_w
     guide = (DOCS / "drawing.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*)\|$", guide.split("| `object_type` | fields |")[1], re.MULTILINE))
     writing = canvas.split("function write")[1].split("\n}")[0]
-    sprites = (ROOT / "web" / "demo" / "sprites.js").read_text("utf-8").split("function drawSprite")[1]
+    before, sprites = (ROOT / "web" / "demo" / "sprites.js").read_text("utf-8").split("function drawSprite")
+    (stands_in,) = re.findall(r"function standIn\(context, {(.*?)}\)", before)
     for kind, case in re.findall(r"case '(\w+)':(.*?)(?=case '|default:)", drawing, re.DOTALL):
         used = set(re.findall(r"object\.(\w+)", case + (writing if kind == "text" else "")))
         if kind == "text":
             used |= {"x", "y"}
         if kind == "sprite":
             used |= set(re.findall(r"(\w+)(?:: \w+)? =", re.findall(r"const { (x.*?) } = object", sprites)[0]))
-            used |= set(re.findall(r"object\.(\w+)", sprites))
+            used |= set(re.findall(r"object\.(\w+)", sprites)) | set(re.findall(r"(\w+)(?: = 0)?,? ", stands_in))
         used |= {name for name in usual if re.search(rf"\b{name}\b[,;)]", case)}
         used |= shared if "fillAndStroke" in case else set()
         if kind == "pixels":

@@ -59,11 +59,20 @@ function fillAndStroke(context, object) {
   }
 }
 
+/** What is said in the place of a picture was placed without knowing the world. @param {GameObject} object @param {import('./terms.js').World} world */
+const placed = (object, { width, height }) =>
+  (object.uuid === 'no picture' ? { ...object, x: width / 2, y: height / 2, size: width / 43 } : object);
+
+/** The first letter of a text says whether it runs from right to left; without one it does not: "3 : 2" is no 2 : 3. @param {string} text */
+const runs = (text) => (/^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u.test(/\p{L}/u.exec(text)?.[0] ?? '') ? 'rtl' : 'ltr');
+
 /** @param {CanvasRenderingContext2D} context @param {GameObject} object @param {number} x @param {number} y */
 function write(context, object, x, y) {
   const size = object.size ?? 16;
   context.font = `${object.weight ?? 600} ${size}px ${object.font ?? 'system-ui'}, sans-serif`;
   context.textAlign = object.align ?? 'left';
+  // The page's own direction is that of its language.
+  context.direction = runs(object.text ?? '');
   context.fillStyle = object.color ?? '#000000';
   let [first, between] = [y, size * LINE];
   if (object.hangs) {
@@ -114,9 +123,7 @@ function draw(context, object, world, images, report) {
       fillAndStroke(context, object);
       break;
     case 'text':
-      // What is said in the place of a picture was placed without knowing the world.
-      if (object.uuid === 'no picture') write(context, { ...object, size: world.width / 43 }, world.width / 2, world.height / 2);
-      else write(context, object, x, y);
+      write(context, object, x, y);
       break;
     case 'sprite': {
       if (object.image !== undefined) {
@@ -237,7 +244,7 @@ export class Renderer {
       (width - this.world.width * scale) / 2, (height - this.world.height * scale) / 2);
     for (const object of objects) {
       try {
-        draw(context, object, this.world, this.images, this.report);
+        draw(context, placed(object, this.world), this.world, this.images, this.report);
       } catch (error) {
         // One object that cannot be drawn must not hide the others; it is reported once, not 60 times a second.
         if (!this.#reported.has(object.uuid)) {

@@ -316,7 +316,7 @@ export function makeTouchButtons(mapping, names = {}) {
   const left = make('div');
   const right = make('div');
   const buttons = singleKeys(mapping).map((key) => {
-    const button = make('button', '', keySymbol(key));
+    const button = make('button', keySymbol(key).length > 2 ? 'word' : '', keySymbol(key));
     button.type = 'button';
     button.tabIndex = -1;
     button.dataset['key'] = key;
