@@ -81,7 +81,8 @@ DEMO: Final[dict[str, Any]] = {
         # Some browsers' databases never answer: the memory does then.
         "database_within_ms": 3000,
         # Metrics that are larger than that wait while inputs go by the server, which would have to wait behind them (an
-        # eighth of a second at 1 Mbit/s). Records do not: they come in small pieces, and no closed tab may lose them.
+        # eighth of a second at 1 Mbit/s), and go in pieces of that while they might. Records do not: they come in small
+        # pieces, and no closed tab may lose them.
         "patient": ("p2p_session_metrics",),
         "large_characters": 16_000,
     },

@@ -23,6 +23,7 @@ from pycore.relay.games.uploads import (
 )
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
+from pycore.relay.partial import Uploads
 from pycore.relay.storage.disk import Disk
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.visits import Visits
@@ -55,6 +56,7 @@ class Keeping:
         self._visits = visits
         self._note_games = note_games
         self._pending_bytes = 0
+        self._uploads = Uploads(limits)
         self.disk = Disk(store.folder, limits.free_bytes)
         self.elsewhere: Elsewhere | None = None
         """Other processes, where games of sockets of this one may be."""
@@ -66,10 +68,16 @@ class Keeping:
             "p2p_connection_type": self._connection_type,
         }
 
-    def _metrics(self, sid: str, payload: Any) -> Answer:
+    def _metrics(self, sid: str, payload: Any) -> Answer | dict[str, Any]:
+        now = time.monotonic()
+        if self._uploads.goes_on(payload):
+            connection = self._may_store(sid, now)
+            self._uploads.take(sid, payload, now)
+            connection.store_bytes.spend(now, len(payload["packed"]))
+            return {"status": "ok"}
         return self._keep(
             sid,
-            lambda: read_metrics(payload, self._limits),
+            lambda: read_metrics(self._uploads.whole(sid, payload, now), self._limits),
             lambda seat, store: self._put_metrics(sid, seat, store),
         )
 
@@ -140,10 +148,7 @@ class Keeping:
         """Store something of a seat, within the bounds of what may wait for the database. It is read at once, so that
         whoever sends it pays for that before the next is read. Raises `Refused`."""
         now = time.monotonic()
-        connection = self._lobby.may_store(sid, now)
-        # Asked before it is unpacked, which is what it costs here; what it has is known only then.
-        if not connection.store_bytes.take(now, 0.0):
-            raise Refused("store_busy", "you have stored much in a short time; try again in a few seconds")
+        connection = self._may_store(sid, now)
         store = read()
         connection.store_bytes.spend(now, store.size)
         self.disk.take(store.size, now)
@@ -154,6 +159,13 @@ class Keeping:
         connection.pending_stores += 1
         self._pending_bytes += store.size
         return self._written(connection, store, put)
+
+    def _may_store(self, sid: str, now: float) -> Connection:
+        connection = self._lobby.may_store(sid, now)
+        # Asked before it is unpacked, which is what it costs here; what it has is known only then.
+        if not connection.store_bytes.take(now, 0.0):
+            raise Refused("store_busy", "you have stored much in a short time; try again in a few seconds")
+        return connection
 
     async def _written(
         self, connection: Connection, store: Store, put: Callable[[Seat, Store], Awaitable[None]]

@@ -111,6 +111,8 @@ class Limits:
     """Stores of one socket that wait for the database."""
     pending_bytes: int = 67_108_864
     """The same for all sockets, in bytes: a database that hangs does not fill the memory."""
+    uploads_chars: int = 67_108_864
+    """What is held of uploads of all sockets that came in pieces and are not whole."""
 
     rooms: int = 2000
     """Games that are remembered, those that ended included; the oldest ended one is forgotten first."""

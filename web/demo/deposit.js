@@ -25,6 +25,7 @@ export class Deposit {
     this.game = game;
     this.outbox = outbox;
     this.report = report;
+    outbox.plays = () => game.outcome === 'running';
     outbox.holds = () => game.outcome === 'running' && !game.p2pHealthy;
     outbox.hold(game.gameId, game.myPlayerId);
     this.identity = { game_id: game.gameId, player_id: game.myPlayerId, session_id: sessionId };

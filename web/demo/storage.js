@@ -102,6 +102,7 @@ export class Outbox {
   /** What the database has for sure. @type {Set<string>} */ #written = new Set();
   /** The database opened and did not answer once: for this visit it is done without. */ #silent = false;
   /** Whether what is large has to wait, since it would go ahead of inputs. */ holds = () => false;
+  /** Whether that may become so at any moment. */ plays = () => false;
 
   /**
    * @param {IDBDatabase | null} database
@@ -224,7 +225,7 @@ export class Outbox {
         // The game's end, or its way back to peer-to-peer, is followed by another store, which asks again.
         const isPatient = STORING.patient.includes(item.event) && JSON.stringify(payload).length > STORING.large_characters;
         if (isPatient && this.holds()) continue;
-        const outcome = await this.#sendOne(item, payload);
+        const outcome = isPatient && this.plays() && payload['packed'] ? await this.#sendInPieces(item, payload) : await this.#sendOne(item, payload);
         if (outcome === 'later' || outcome === 'unreachable') failed = true;
         // Without a connection the others fare no better.
         if (outcome === 'unreachable') break;
@@ -246,6 +247,47 @@ export class Outbox {
    * @returns {Promise<'stored' | 'refused' | 'later' | 'unreachable'>}
    */
   async #sendOne(item, payload) {
+    const outcome = await this.#ask(item, payload);
+    if (outcome !== 'taken') return outcome;
+    this.#refusals.delete(item.key);
+    this.#stored += 1;
+    // A newer version came while this one was on its way: that one stays.
+    if (this.#items.get(item.key) === item) {
+      this.#items.delete(item.key);
+      this.#written.delete(item.key);
+      await this.#write((store) => store.delete(item.key));
+    }
+    this.changed(this.state);
+    return 'stored';
+  }
+
+  /**
+   * One piece after the other's acknowledgement, so that inputs wait behind one at most; the last one has it stored.
+   *
+   * @param {Item} item
+   * @param {Record<string, any>} payload
+   * @returns {Promise<'stored' | 'refused' | 'later' | 'unreachable' | 'held'>}
+   */
+  async #sendInPieces(item, payload) {
+    const { packed: text } = payload;
+    /** @param {number} at */
+    const piece = (at) => ({ ...payload, packed: text.slice(at, at + STORING.large_characters), at, of: text.length });
+    let at = 0;
+    for (; at + STORING.large_characters < text.length; at += STORING.large_characters) {
+      const outcome = await this.#ask(item, piece(at));
+      if (outcome !== 'taken') return outcome;
+      // As what is held from the beginning: it begins anew. So does a newer version, and what was thrown away is gone.
+      if (this.holds() || this.#items.get(item.key) !== item) return 'held';
+    }
+    return this.#sendOne(item, piece(at));
+  }
+
+  /**
+   * @param {Item} item
+   * @param {Record<string, any>} payload
+   * @returns {Promise<'taken' | 'refused' | 'later' | 'unreachable'>}
+   */
+  async #ask(item, payload) {
     let reply;
     try {
       reply = await this.send(item.event, payload);
@@ -263,16 +305,7 @@ export class Outbox {
       this.changed(this.state);
       return final ? 'refused' : 'later';
     }
-    this.#refusals.delete(item.key);
-    this.#stored += 1;
-    // A newer version came while this one was on its way: that one stays.
-    if (this.#items.get(item.key) === item) {
-      this.#items.delete(item.key);
-      this.#written.delete(item.key);
-      await this.#write((store) => store.delete(item.key));
-    }
-    this.changed(this.state);
-    return 'stored';
+    return 'taken';
   }
 
   /** @param {(store: IDBObjectStore) => unknown} change @returns {Promise<boolean>} whether it is there now */

@@ -197,6 +197,45 @@ test('metrics that are large wait while inputs go by the server, records do not,
   assert.deepEqual(sent, [8, 9, 7]);
 });
 
+test('metrics of a running game go in pieces, and no piece when inputs go by the server meanwhile', async () => {
+  const { made } = outbox([]);
+  let byServer = false;
+  const pieces = [];
+  const waiting = [];
+  made.holds = () => byServer;
+  made.plays = () => true;
+  made.send = async (_event, data) => {
+    pieces.push(data);
+    await new Promise((resolve) => waiting.push(resolve));
+    return { status: 'ok' };
+  };
+  const sent = async (count) => { for (let turn = 0; turn < 200 && pieces.length < count; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); }); };
+  const large = Array.from({ length: 20_000 }, (_, index) => Math.sin(index) * 1e6 | 0).join();
+  await made.put('p2p_session_metrics', { ...item(7), metrics: { large } });
+  await sent(1);
+  assert.equal(pieces.length, 1, 'the next one waits for its acknowledgement');
+  byServer = true;
+  waiting.shift()();
+  for (let turn = 0; turn < 20; turn += 1) await settled();
+  assert.deepEqual([pieces.length, made.state.pending], [1, 1], 'inputs go first');
+  byServer = false;
+  made.kick();
+  const { of } = pieces[0];
+  const count = Math.ceil(of / STORING.large_characters);
+  for (let next = 0; next < count; next += 1) {
+    await sent(2 + next);
+    waiting.shift()();
+  }
+  for (let turn = 0; turn < 20; turn += 1) await settled();
+  const [, ...whole] = pieces;
+  assert.ok(count > 3 && whole.length === count);
+  assert.deepEqual(whole.map(({ at }) => at), whole.map((_, index) => index * STORING.large_characters), 'from its beginning');
+  const text = whole.map((piece) => piece.packed).join('');
+  const unpacked = new Blob([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))]).stream().pipeThrough(new DecompressionStream('deflate'));
+  assert.deepEqual(JSON.parse(await new Response(unpacked).text()), { large });
+  assert.deepEqual(made.state, { pending: 0, stored: 1, refused: [] });
+});
+
 /** A browser's database by hand: each transaction is complete, is broken off, or never answers. */
 function browserDatabase(answers) {
   const store = { put: () => ({}), delete: () => ({}), clear: () => ({}), getAll: () => answered({}, 'success', []) };

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sqlite3
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from relay_support import Client, Relay, action, running
 
 from pycore.cli import cli
 from pycore.relay import Limits
+from pycore.relay.fields import Refused
+from pycore.relay.partial import Uploads
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -74,6 +78,60 @@ def test_what_comes_out_is_to_the_byte_what_went_in(relay: Relay, tmp_path: Path
     links = json.loads((tmp_path / "connections-0.json").read_bytes())
     assert links[0]["details"] == {"protocol": "udp"}
     assert not (tmp_path / "trajectory-1.jsonl").exists()
+
+
+def test_metrics_that_come_in_pieces_are_whole_when_the_last_one_is_acknowledged(relay: Relay, tmp_path: Path) -> None:
+    """So that inputs of a page that plays wait behind one piece. What does not go on with what came is sent anew."""
+    text = json.dumps(METRICS)
+    packed = base64.b64encode(zlib.compress(text.encode())).decode()
+
+    def piece(game: str, start: int, stop: int | None = None, player: int = 0) -> dict[str, Any]:
+        of = {"game_id": game, "player_id": player, "episode": 0, "at": start, "of": len(packed)}
+        return of | {"packed": packed[start:stop]}
+
+    async def go() -> str:
+        async with relay.pair() as ((one, two), game):
+            lost = await one.call("p2p_session_metrics", piece(game, 40, 80))
+            assert (lost["status"], lost["code"]) == ("error", "store_busy")
+            assert await one.call("p2p_session_metrics", piece(game, 0, 40)) == {"status": "ok"}
+            assert await two.call("p2p_session_metrics", piece(game, 0, 50, player=1)) == {"status": "ok"}
+            assert (await one.call("p2p_session_metrics", piece(game, 50)))["code"] == "store_busy"
+            assert (await relay.counts(game))["stored"]["metrics"] == 0
+            assert await one.call("p2p_session_metrics", piece(game, 40, 70)) == {"status": "ok"}
+            assert await one.call("p2p_session_metrics", piece(game, 70)) == {"status": "ok"}
+            assert await two.call("p2p_session_metrics", piece(game, 50, player=1)) == {"status": "ok"}
+            assert (await relay.counts(game))["stored"]["metrics"] == 2
+            assert (await one.call("p2p_session_metrics", piece(game, 70)))["code"] == "store_busy"
+            for wrong in ({"at": -1}, {"of": 3}, {"packed": ""}, {"packed": 7}, {"of": 2**40}, {"player_id": [[]]}):
+                answer = await one.call("p2p_session_metrics", piece(game, 0, 40) | wrong)
+                assert (answer["status"], answer["code"]) == ("error", "malformed"), wrong
+            return game
+
+    game = asyncio.run(go())
+    assert export(relay, game, tmp_path).exit_code == 0
+    assert (tmp_path / "metrics-0.json").read_text() == text
+    assert (tmp_path / "metrics-1.json").read_text() == text
+
+
+def test_what_is_held_of_uploads_is_bounded_and_the_largest_is_given_up_first() -> None:
+    """Nobody fills the memory with what is never whole, nor keeps others from storing."""
+    uploads = Uploads(Limits(uploads_chars=100))
+
+    def piece(at: int, length: int) -> dict[str, Any]:
+        return {"game_id": "g", "player_id": 0, "episode": 0, "at": at, "of": 1000, "packed": "x" * length}
+
+    uploads.take("large", piece(0, 60), 1.0)
+    uploads.take("small", piece(0, 30), 2.0)
+    uploads.take("other", piece(0, 30), 3.0)
+    assert uploads.length == 60
+    with pytest.raises(Refused, match="not held any more"):
+        uploads.take("large", piece(60, 10), 4.0)
+    uploads.take("small", piece(30, 30), 5.0)
+    with pytest.raises(Refused, match="not held any more"):
+        uploads.take("huge", piece(0, 101), 6.0)
+    # Nothing comes any more of that one.
+    uploads.take("other", piece(30, 5), 66.0)
+    assert uploads.length == 35
 
 
 def test_storing_again_changes_nothing_and_the_last_write_wins(relay: Relay, tmp_path: Path) -> None:
