@@ -118,13 +118,15 @@ def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(start_re
 
 def test_who_finds_all_games_taken_plays_when_one_is_over(start_relay, open_page):
     """The page asks again by itself, and is at no end."""
-    relay = start_relay(limits=Limits(rooms=1, again_s=0.5), max_steps=200)
+    relay = start_relay(limits=Limits(rooms=1, again_s=0.5), max_steps=100_000)
     first = [open_page(f"{relay.url}?autojoin=1") for _ in range(2)]
     for page in first:
         phase(page, "playing")
     later = [open_page(f"{relay.url}?autojoin=1") for _ in range(2)]
     later[-1].locator("#notice", has_text="All places are taken").wait_for()
     assert later[-1].evaluate("pycoreStatus.phase") == "waiting"
+    for page in first:
+        page.context.close()
     for page in later:
         phase(page, "playing")
 
