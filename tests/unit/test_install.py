@@ -740,7 +740,7 @@ def test_a_module_that_is_imported_and_not_there_is_an_error(web: Path) -> None:
 def test_the_imports_of_the_demo_page_are_read_right() -> None:
     """The project's own modules, whose imports are known: all but the types' ones."""
     static, dynamic = modules.imports((ROOT / "web/demo/screens.js").read_text(encoding="utf-8"))
-    assert (static, dynamic) == (["../core/loader.js", "./gamepad.js", "./texts.js", "./words.js"], [])
+    assert (static, dynamic) == (["../core/loader.js", "./gamepad.js", "./keys.js", "./texts.js", "./words.js"], [])
     for path in sorted((ROOT / "web").glob("*/*.js")):
         source = path.read_text(encoding="utf-8")
         lines = [line for line in source.splitlines() if line.startswith(("import ", "} from ", "export * from "))]
