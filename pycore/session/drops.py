@@ -189,7 +189,7 @@ class Drops:
     def heard(self, link: Link, word: Word, causes: Sequence[str], unheard: int, wants: bool, now: float) -> None:
         """A word came: who is gone there is gone here; what it lacks is passed on."""
         number = link.peer.number
-        self._membership.complains(number, unheard, now)
+        self._membership.complains(number, unheard, not unheard >> self._me & 1, now)
         if self.comings.is_old(word):
             return
         if self.comings.drops_us(word):

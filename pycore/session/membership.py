@@ -5,7 +5,9 @@ games go on peer-to-peer. Two players never drop each other: what ends it for on
 
 Among three and more nobody drops a silent one alone. Whoever has not heard of a peer for `dropped_after` says so to the
 server and to the others; the peer is gone when a relay says so, or when more than half of those who are there, itself
-included, do not hear it. Where neither comes it is we who are cut off, or the halves are even: `partition`.
+included, do not hear it and do hear us. Who hears neither side speaks for none. A word counts only once it has stood
+for a moment, since of those who are heard again after a silence one is always the first. Where neither comes it is we
+who are cut off, or the halves are even: `partition`.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ still on their way."""
 COMPLAINS_EVERY: Final = 1.0
 """Seconds from one word to the server about a silent peer to the next."""
 COMPLAINT_LASTS: Final = 3.0
-"""Seconds for which another one's word counts that it does not hear somebody: it says so in every packet."""
+"""Seconds for which another one's word that it does not hear somebody keeps us looking: it says so in every packet."""
+COMPLAINT_STANDS: Final = 0.5
+COMPLAINT_PAUSES: Final = 1.0
+"""Seconds for which such a word must have come before it counts against somebody, and the longest pause in between."""
 UNDECIDED: Final = 6.0
 """Seconds for which nobody decides about a silent peer before it is a partition: by then every other one has noticed
 the silence as well, and the words of all have gone round."""
@@ -46,6 +51,8 @@ class Verdict(Named):
     link: Link
     cause: str
     """As a `Departure` has it; empty: nobody can be dropped for it."""
+    by_most: bool = False
+    """Most of those who are there have decided it."""
 
 
 class Membership:
@@ -65,6 +72,7 @@ class Membership:
         "_said_at",
         "_silent",
         "_since",
+        "_stands",
         "_undecided",
         "_within",
         "dropped_after",
@@ -107,6 +115,8 @@ class Membership:
         """When the server was told so last."""
         self._complaints: dict[int, tuple[int, float]] = {}
         """Whom the others do not hear, a bit each, and when they said so, by number."""
+        self._stands: dict[tuple[int, int], float] = {}
+        """Since when one has said of another, without a pause, that it does not hear it, and does hear us."""
         self._since = {link.peer.number: now for link in roster.links}
         """Silence is counted from here at the earliest."""
         self._returned: Link | None = None
@@ -180,8 +190,14 @@ class Membership:
         """Gone peers whose seats nobody keeps any longer."""
         return self._expired
 
-    def complains(self, number: int, unheard: int, now: float) -> None:
-        """A peer says whom it does not hear, a bit each."""
+    def complains(self, number: int, unheard: int, hears_us: bool, now: float) -> None:
+        """A peer says whom it does not hear, a bit each, us perhaps among them."""
+        goes_on = now - self._complaints.get(number, (0, now))[1] < COMPLAINT_PAUSES
+        for of in self._roster.of_everybody:
+            if not unheard >> of & 1 or not hears_us:
+                self._stands.pop((number, of), None)
+            elif not goes_on or (number, of) not in self._stands:
+                self._stands[number, of] = now
         self._complaints[number] = unheard, now
 
     def forget(self, number: int) -> None:
@@ -190,6 +206,8 @@ class Membership:
             of.pop(number, None)
         self._gone_word.discard(number)
         self._away.discard(number)
+        for pair in [pair for pair in self._stands if number in pair]:
+            del self._stands[pair]
         if self._returned is not None and self._returned.peer.number == number:
             self._returned = None
 
@@ -240,7 +258,8 @@ class Membership:
             if verdict is None and (playing or self._is_missed(link.peer.number, now)):
                 # Also where we wait for nobody: others may, and ask us.
                 verdict = self._look_at(link, now, group)
-            if verdict is None and link.peer.number in self._silent:
+            if verdict is None and link.peer.number in self._silent and not any(of.by_most for of in found):
+                # One at a time: whom one verdict drops does not speak for another.
                 verdict = self._decide(link, now)
             if verdict is not None:
                 found.append(verdict)
@@ -304,14 +323,21 @@ class Membership:
             del self._silent[number]
             return None
         name = self._journal.name(link)
-        agree = 1
-        for of, (unheard, at) in self._complaints.items():
-            agree += of != number and unheard >> number & 1 and now - at < COMPLAINT_LASTS
-        if 2 * agree > 1 + len(self._roster.links):
-            return Verdict("player_left", f"player {name} was not heard of by most", link, "silent")
+        if 2 * (1 + self._against(number, now)) > 1 + len(self._roster.links):
+            return Verdict("player_left", f"player {name} was not heard of by most", link, "silent", by_most=True)
         if now - self._silent[number] > self._undecided:
             return Verdict("partition", f"player {name} is not heard of here, and by too few others", link, "")
         return None
+
+    def _against(self, number: int, now: float) -> int:
+        """How many of the others speak for us against a peer that we do not hear: each is heard, hears us, and has said
+        for a moment that it does not hear that one."""
+        agree = 0
+        for of, (unheard, at) in self._complaints.items():
+            fresh = now - at < COMPLAINT_PAUSES and of not in self._interrupted and of not in self._silent
+            stands = now - self._stands.get((of, number), now) >= COMPLAINT_STANDS
+            agree += of != number and fresh and stands and unheard >> number & 1
+        return agree
 
     def _has_left(self, link: Link, now: float) -> bool:
         """Whether the server's word is to be believed now."""
