@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from pycore.relay.games.outcomes import COMPLETED, INCOMPLETE, Outcome, outcome_of, person_of
 from pycore.relay.games.seats import Seat
 from pycore.relay.lobby import Lobby
-from pycore.relay.storage.evidence import claimed, missing, reason_of
+from pycore.relay.storage.evidence import claimed, missing
+from pycore.relay.storage.past import METRICS_CHARACTERS, reason_of
 from pycore.relay.storage.store import DataStore, StoreFailed, games, outcomes, seats
 from pycore.relay.transport.outgoing import Outgoing
 
@@ -65,7 +66,7 @@ class Visits:
 
     async def ended(self, game_id: str, seat: Seat, metrics: str, sid: str, wall: float) -> None:
         """A page has stored the metrics of its whole session, in which stands why it ended. Raises `StoreFailed`."""
-        reason = reason_of(metrics)
+        reason = reason_of(metrics[:METRICS_CHARACTERS], lambda: metrics)
         code = outcome_of(reason, seat.loads)
         if code == COMPLETED and (lacks := await self._missing(game_id, seat, reason)):
             if (game_id, str(seat.player)) not in self._claims:

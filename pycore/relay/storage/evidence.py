@@ -15,19 +15,13 @@ import sqlalchemy as sa
 
 from pycore.relay.games.outcomes import COMPLETED, asked_to_stop, outcome_of
 from pycore.relay.games.uploads import WHOLE
-from pycore.relay.storage.past import METRICS_CHARACTERS, REASON
+from pycore.relay.storage.past import METRICS_CHARACTERS, reason_of, whole_metrics
 from pycore.relay.storage.pieces import Episode, Place, join
 from pycore.relay.storage.store import DataStore, games, metrics, pieces, records, seats
 
 MOST: Final = 50_000
 """Pieces that are looked at: of one player with a store every five seconds, those of seventy hours."""
 _PLACE: Final = [pieces.c[name] for name in Place._fields]
-
-
-def reason_of(text: str) -> str | None:
-    """Why the session ended, in the metrics of the whole of it."""
-    found = REASON.search(text[:METRICS_CHARACTERS])
-    return None if found is None else found[1]
 
 
 def missing(store: DataStore, game_id: str, player: str, reason: str | None, settings: dict[str, Any] | None) -> str:
@@ -61,7 +55,7 @@ def claimed(store: DataStore, game_id: str, player: str) -> str | None:
     found = store.read(of.where(seats.c.game_id == game_id, seats.c.player == player, metrics.c.episode == WHOLE))
     if not found or found[0]["outcome"] == COMPLETED:
         return None
-    reason = reason_of(found[0]["start"])
+    reason = reason_of(found[0]["start"], lambda: whole_metrics(store, game_id, player))
     return reason if outcome_of(reason, found[0]["loads"]) == COMPLETED else None
 
 

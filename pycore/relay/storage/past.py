@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -32,10 +33,11 @@ PLACES: Final = 20_000
 players for fourteen hours. Where a game brings the sum above it, the answer ends before it."""
 METRICS_CHARACTERS: Final = 16_384
 """Of a player's metrics that are looked at for why the session ended. They may have megabytes; pages write their keys
-in order, and this one stands before all that grow."""
+in order, and of those that grow one alone stands before this one."""
 
-REASON: Final = re.compile(r'"end":\s?\{"reason":\s?"([a-z_]{1,40})"\}')
-"""Why a session ended, in its metrics."""
+_REASON: Final = re.compile(r'"end":\s?\{"reason":\s?"([a-z_]{1,40})"\}')
+_REPORTS: Final = re.compile(r'"desyncReports":\s?\[\s?\{')
+"""States of the environment, which may have any keys."""
 
 Key = Callable[[str], str]
 """A word that is made of a game's id, or of a subject's."""
@@ -176,6 +178,28 @@ def _game(row: dict[str, Any], sizes: dict[str, Any], key: Key, person: Key) -> 
     }  # fmt: skip
 
 
+def reason_of(start: str, whole: Callable[[], str]) -> str | None:
+    """Why the session ended, by how the metrics of the whole of it begin, or by all of them where states of the
+    environment stand before that."""
+    if _REPORTS.search(start) is None:
+        found = _REASON.search(start)
+        return None if found is None else found[1]
+    try:
+        reason = json.loads(whole())["end"]["reason"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return reason if isinstance(reason, str) and re.fullmatch("[a-z_]{1,40}", reason) else None
+
+
+def whole_metrics(store: DataStore, game_id: str, player: str) -> str:
+    """All metrics of a player's session. Blocks. Raises `StoreFailed`."""
+    of = metrics.c
+    found = store.read(
+        sa.select(of.data).where(of.game_id == game_id, of.player == player, of.episode == WHOLE).limit(1)
+    )
+    return str(found[0]["data"]) if found else ""
+
+
 def _say_why(store: DataStore, listed: list[dict[str, Any]]) -> None:
     """Why the session ended for each player, by the metrics of the whole of it."""
     of = metrics.c
@@ -183,8 +207,9 @@ def _say_why(store: DataStore, listed: list[dict[str, Any]]) -> None:
     chosen = sa.select(of.game_id, of.player, start)
     why: dict[tuple[str, str], str] = {}
     for row in store.read(chosen.where(of.game_id.in_([each["game_id"] for each in listed]), of.episode == WHOLE)):
-        if (found := REASON.search(row["start"])) is not None:
-            why[row["game_id"], row["player"]] = found[1]
+        reason = reason_of(row["start"], partial(whole_metrics, store, row["game_id"], row["player"]))
+        if reason is not None:
+            why[row["game_id"], row["player"]] = reason
     for each in listed:
         for player in each["players"]:
             player["reason"] = why.get((each["game_id"], str(player["player"])))

@@ -68,6 +68,21 @@ def stored(
     return store.put_piece(name, player, episode, Piece(revision, base, first, stop - first, last), text, wall)
 
 
+@pytest.mark.parametrize("size", [10, 40_000])
+@pytest.mark.parametrize("state", ["x", {"end": {"reason": "complete"}}])
+def test_why_a_session_ended_is_found_behind_reports_with_states(store: DataStore, size: int, state: Any) -> None:
+    """They come first in the order of keys, are as large as they are, and may hold anything."""
+    reports = [{"differences": [], "states": [state, "s" * size]}]
+    whole = json.dumps({"desyncReports": reports, "end": {"reason": "desync"}, "rollbacks": {}})
+    put(
+        game(store, "first", 100.0, ended=160.5), stored(store, "first", 0, 40),
+        store.put_metrics("first", "0", -1, whole, 170.0),
+        store.put_metrics("first", "1", -1, json.dumps({"desyncReports": reports, "rollbacks": {}}), 170.0),
+    )  # fmt: skip
+    (first,) = listed(store)["games"]
+    assert [player["reason"] for player in first["players"]] == ["desync", None]
+
+
 def listed(store: DataStore, **more: Any) -> dict[str, Any]:
     given: dict[str, Any] = {"running": (), "before": None, "wall": NOW, "until": NOW, **more}
     return games_over(store, key=lambda name: f"key of {name}", person=lambda name: f"<{name}>", **given)
