@@ -22,6 +22,11 @@ def described(error: BaseException) -> str:
         return type(error).__name__
 
 
+def in_words(error: BaseException) -> str:
+    """What an exception says, or what it is called where it says nothing, as a time that is over."""
+    return str(error) or type(error).__name__
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """What to say after an unknown name: the one that was probably meant, or all."""
     import difflib  # seldom needed, and a page should not wait for it

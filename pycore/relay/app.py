@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from pycore.errors import ConfigError, UsageError
+from pycore.errors import ConfigError, UsageError, in_words
 from pycore.relay.bus.calls import Bus
 from pycore.relay.games.seats import PlayerId
 from pycore.relay.limits import Limits
@@ -43,8 +43,10 @@ from pycore.relay.settings import check_settings
 from pycore.relay.static.files import SiteFiles
 from pycore.relay.storage.store import DataStore
 from pycore.relay.together import Together
-from pycore.relay.transport.addresses import Addresses
-from pycore.relay.transport.polling import Polling
+from pycore.relay.transport.polling import Polling, cost_of
+from pycore.relay.transport.quiet import Quiet
+from pycore.relay.transport.shares import FILE_S, REQUEST_S, SESSION_S, Share
+from pycore.relay.transport.websocket import END
 from pycore.relay.turn import Turn
 from pycore.relay.watching import Watching
 
@@ -66,8 +68,8 @@ class RelayApp:
         self.store = relay.store
         self._http = http
         self._polling = Polling(relay.limits)
-        self.addresses = Addresses(relay.limits)
-        """Whose connections are how many, and which proxies are believed about that."""
+        self._quiet = Quiet()
+        self.addresses = relay.addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Socket.io's path to socket.io, everything else to HTTP; nothing for an address that has too much."""
@@ -79,20 +81,30 @@ class RelayApp:
             await refuse(scope, send)
             return
         try:
-            await self._answer(scope, receive, send)
+            if (share := self.addresses.share(address)) is not None:
+                if END in scope:
+                    scope[END].share = share
+                await share.take(cost_of_request(scope))
+            await self._answer(scope, receive, send, share)
         finally:
             self.addresses.answered(address)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (scope["path"] + "/").startswith("/socket.io/"):
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, share: Share | None) -> None:
+        if is_socketio(scope):
+            left = False
 
             async def heard() -> MutableMapping[str, Any]:
+                nonlocal left
                 message = await receive()
+                left = left or message["type"] == "http.disconnect"
                 if message["type"] == "websocket.disconnect":
                     scope[CLOSED_BY] = message.get("code")
                 self.measures.bytes_in += size_of(message)
-                if message.get("body") and (owed := self._polling.wait(scope["query_string"], message["body"])):
-                    await asyncio.sleep(owed)
+                if body := message.get("body"):
+                    if owed := self._polling.wait(scope["query_string"], body):
+                        await asyncio.sleep(owed)
+                    if share is not None:
+                        await share.take(cost_of(body))
                 return message
 
             async def said(message: MutableMapping[str, Any]) -> None:
@@ -102,8 +114,10 @@ class RelayApp:
             try:
                 await self.relay.sio.handle_request(scope, heard, said)
             except Exception as error:
-                # What Engine.IO raises on a broken frame ends that socket, and only that.
-                log.warning("a socket was closed: %s", error or type(error).__name__)
+                # What Engine.IO raises on a broken frame ends that socket, and only that. It raises too when somebody
+                # is gone before the request is there, and that is nobody's fault.
+                if not left:
+                    self._quiet.warn(log, type(error).__name__, "a socket was closed: %s", in_words(error))
             finally:
                 # Engine.IO makes a class for each request, which has `heard`; and a class is a circle, freed late.
                 del scope, receive, send
@@ -119,6 +133,18 @@ async def refuse(scope: Scope, send: Send) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"retry-after", b"5")]
     await send({"type": "http.response.start", "status": 429, "headers": headers})
     await send({"type": "http.response.body", "body": b"too many connections of this address; try again\n"})
+
+
+def is_socketio(scope: Scope) -> bool:
+    """Whether it is socket.io that is asked."""
+    return (str(scope["path"]) + "/").startswith("/socket.io/")
+
+
+def cost_of_request(scope: Scope) -> float:
+    """What a request takes of the processor, s, whatever its body is."""
+    if is_socketio(scope):
+        return REQUEST_S if b"sid=" in scope["query_string"] else SESSION_S
+    return REQUEST_S if str(scope["path"]).startswith(("/api/", "/metrics")) else FILE_S
 
 
 def size_of(message: MutableMapping[str, Any]) -> int:

@@ -97,18 +97,15 @@ def bounded(value: Any, name: str, limit: int, depth: int) -> int:
 
 
 def _deeper(value: Any, depth: int) -> bool:
-    # Level by level, so that nothing recurses on what a stranger sent.
-    level = [value]
+    # Level by level, so that nothing recurses on what a stranger sent; and only what has a level below it is looked at.
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(depth):
         below: list[Any] = []
         for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
+            below.extend(item.values() if isinstance(item, dict) else item)
         if not below:
             return False
-        level = below
+        level = [item for item in below if isinstance(item, (dict, list))]
     return True
 
 

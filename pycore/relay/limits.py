@@ -130,6 +130,11 @@ class Limits:
     """New connections of one address a second,"""
     address_burst: float = 600.0
     """and at once. A rate of 0: not bounded."""
+    address_work_rate: float = 0.5
+    """Of a processor's time, what one address may have for what it sends and asks for, by whichever connections: a
+    hundred and fifty pages by the server, or five new pages a second. Who comes when it is used up waits,"""
+    address_work_burst: float = 1.0
+    """and the same at once, s. A rate of 0: not bounded."""
     silent_s: float = 20.0
     """How long a connection may say nothing before it is a socket: a phone's handshake takes seconds."""
     busy_s: float = 0.03
@@ -212,6 +217,10 @@ class TokenBucket:
         for more than `DEBT_S` seconds nobody owes."""
         self.take(now, 0.0)
         self._level = max(self._level - cost, -DEBT_S * self._rate)
+
+    def is_full(self, now: float) -> bool:
+        """Whether the whole burst is there."""
+        return self.take(now, 0.0) and self._level >= self._burst
 
     def owed(self, now: float) -> float:
         """How long until anything passes again, s; 0: it does."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -179,12 +179,15 @@ def refusal(code: str, status: int, message: str) -> Response:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """At most so much of it; ValueError for more."""
+    """At most so much of it; ValueError for more, and for one that does not come."""
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise ValueError(f"a body of more than {most} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise ValueError(f"a body of more than {most} bytes")
+    except ClientDisconnect:
+        raise ValueError("whoever asked is gone") from None
     return body
 
 

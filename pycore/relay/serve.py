@@ -19,6 +19,7 @@ from pycore.relay.ending import Server
 from pycore.relay.operating.garbage import Garbage
 from pycore.relay.transport.descriptors import allowed
 from pycore.relay.transport.http import http_protocol
+from pycore.relay.transport.quiet import Seldom
 from pycore.relay.transport.websocket import websocket_protocol
 
 log = logging.getLogger("pycore.relay")
@@ -86,6 +87,11 @@ def server(app: RelayApp, *, log_level: str = "warning", drain_s: float = 0.0) -
         "timeout_graceful_shutdown": 2,
     }
     config = uvicorn.Config(app, **options)
+    for library in ("uvicorn.error", "asyncio"):
+        logger = logging.getLogger(library)
+        for before in [each for each in logger.filters if isinstance(each, Seldom)]:
+            logger.removeFilter(before)
+        logger.addFilter(Seldom())
     proxies = _TrustedHosts(config.forwarded_allow_ips)
     app.addresses.trust(proxies.__contains__, everybody=proxies.always_trust)
     return Server(config, app.relay, drain_s)

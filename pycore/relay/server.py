@@ -33,10 +33,12 @@ from pycore.relay.operating.noticing import Noticed
 from pycore.relay.people.pairing import ELSEWHERE
 from pycore.relay.recall import Recall
 from pycore.relay.storage.store import DataStore
+from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.engine import socketio_server
 from pycore.relay.transport.origins import Origins
 from pycore.relay.transport.outgoing import Outgoing
 from pycore.relay.transport.sender import Sender, Tasks
+from pycore.relay.transport.sessions import Sessions
 from pycore.relay.transport.wire import REFUSED, answer_text
 from pycore.relay.visits import Visits
 from pycore.relay.watching import Watching
@@ -79,6 +81,9 @@ class RelayServer:
         self._scopes: dict[str, MutableMapping[str, Any]] = {}
         """By socket, what the server knows of its connection: how it was closed, in the end."""
         self.sio = socketio_server(limits, Origins(origins or ()))
+        self.addresses = Addresses(limits)
+        """Whose connections are how many, and which proxies are believed about that."""
+        Sessions(self.sio, limits, self.addresses, self.tasks)
         self.load = Load(limits.busy_s, limits.shed_s)
         self._sender = Sender(
             self.sio, self.tasks, limits, Arrivals(self, noticed).came, self.load.kept,

@@ -1,4 +1,4 @@
-"""How many connections one address has, and how fast it makes new ones: nobody takes the places of all.
+"""How many connections one address has, how fast it makes new ones, and its share: nobody takes what is for all.
 
 A laboratory, a school and a mobile network are one address each, so the bounds are wide. Of IPv6 a participant has a
 network of 2**64 addresses, and that counts as one.
@@ -19,6 +19,8 @@ from functools import lru_cache
 from typing import Final
 
 from pycore.relay.limits import Limits, TokenBucket
+from pycore.relay.transport.quiet import Quiet
+from pycore.relay.transport.shares import Share
 
 log = logging.getLogger("pycore.relay")
 
@@ -54,9 +56,12 @@ class Addresses:
         self._clock = clock
         self._connections: Counter[str] = Counter()
         self._requests: Counter[str] = Counter()
+        self._sessions: Counter[str] = Counter()
         self._held: dict[Hashable, str] = {}
+        self._begun: dict[str, str] = {}
         self._comes: OrderedDict[str, TokenBucket] = OrderedDict()
-        self._said = float("-inf")
+        self._shares: OrderedDict[str, Share] = OrderedDict()
+        self._quiet = Quiet(QUIET_S, clock)
 
     def trust(self, trusts: Callable[[str], bool], *, everybody: bool) -> None:
         """Which proxies are believed; `everybody`: there is always one in front, whatever its address is."""
@@ -95,10 +100,43 @@ class Addresses:
         if of is not None:
             _less(self._requests, of)
 
-    def _counted(self, address: str) -> str | None:
-        if not self._limits.address_connections or (not self._trusts_all and self._trusts(address)):
+    def begins(self, session: str, address: str) -> bool:
+        """A session of Engine.IO is to begin; whether it may. A page that polls has no connection that lasts, so this
+        counts as one until it has `ended`."""
+        if len(self._begun) >= self._limits.connections:
+            return False
+        of = self._counted(address)
+        if of is not None and not self._fits(self._sessions, of):
+            return False
+        if of is not None:
+            self._sessions[of] += 1
+        self._begun[session] = of or ""
+        return True
+
+    def ended(self, session: str) -> None:
+        """It is no more, if it had begun."""
+        if of := self._begun.pop(session, None):
+            _less(self._sessions, of)
+
+    def share(self, address: str) -> Share | None:
+        """What that address may have of the processor's time; None: it is not bounded."""
+        of = self._of(address) if self._limits.address_work_rate else None
+        if of is None:
             return None
-        return network_of(address)
+        share = self._shares.pop(of, None)
+        if share is None:
+            share = Share(self._limits.address_work_rate, self._limits.address_work_burst, self._clock)
+        self._shares[of] = share
+        # One that somebody still has to pay to is not forgotten: it would be renewed by that.
+        while len(self._shares) > KNOWN and next(iter(self._shares.values())).is_idle:
+            self._shares.popitem(last=False)
+        return share
+
+    def _counted(self, address: str) -> str | None:
+        return self._of(address) if self._limits.address_connections else None
+
+    def _of(self, address: str) -> str | None:
+        return None if not self._trusts_all and self._trusts(address) else network_of(address)
 
     def _fits(self, counts: Counter[str], of: str) -> bool:
         if counts[of] < self._limits.address_connections:
@@ -116,9 +154,7 @@ class Addresses:
         return bucket.take(self._clock())
 
     def _say(self, of: str) -> None:
-        now = self._clock()
-        if now - self._said >= QUIET_S:
-            self._said = now
+        if self._quiet.may_say():
             log.warning(
                 "%s has %d connections, and gets no more. If that is a proxy, name it in FORWARDED_ALLOW_IPS; if many "
                 "participants share that address, raise the limit address_connections",

@@ -37,5 +37,10 @@ class Polling:
             self._work.popitem(last=False)
         now = self._clock()
         owed = work.owed(now)
-        work.spend(now, BYTE_S * len(body) + VALUE_S * body.count(b","))
+        work.spend(now, cost_of(body))
         return owed
+
+
+def cost_of(body: bytes) -> float:
+    """What it takes to read a body, s."""
+    return BYTE_S * len(body) + VALUE_S * body.count(b",")

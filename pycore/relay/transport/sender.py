@@ -20,6 +20,7 @@ from engineio.packet import MESSAGE, Packet
 from pycore.relay.limits import Limits
 from pycore.relay.transport.outbox import Outbox
 from pycore.relay.transport.outgoing import DISCONNECT, Outgoing
+from pycore.relay.transport.quiet import Quiet
 from pycore.relay.transport.websocket import END, LINGER_S, POLICY, WebSocket
 from pycore.relay.transport.wire import event_text
 
@@ -115,6 +116,7 @@ class Sender:
         self.wrote = wrote
         self._sockets: dict[str, Socket] = {}
         self._due: dict[str, Socket] = {}
+        self._quiet = Quiet()
         self.abroad: Callable[[Outgoing], None] | None = None
         """Takes what is for sockets that are not here, where there are other processes."""
 
@@ -216,7 +218,7 @@ class Sender:
                 log.exception("could not send")
 
     def _give_up(self, socket: Socket, why: str) -> None:
-        log.warning("a socket was closed: it %s", why)
+        self._quiet.warn(log, "", "a socket was closed: it %s", why)
         # From here on nothing waits for it; that it is gone is noticed as always.
         self._sockets.pop(socket.sid, None)
         self._due.pop(socket.sid, None)

@@ -23,6 +23,8 @@ from pycore.relay.limits import Limits, TokenBucket
 from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.frames import Closed, Frames, client_frame, closing_frame, ends_with_closing, text_frame
 from pycore.relay.transport.guard import Guard
+from pycore.relay.transport.quiet import Quiet
+from pycore.relay.transport.shares import Share
 
 log = logging.getLogger("pycore.relay")
 
@@ -30,6 +32,8 @@ END: Final = "pycore.websocket"
 """In a connection's scope: the end of its WebSocket."""
 EVENT: Final = "42"
 CONNECTED: Final = "40"
+UPGRADED: Final = "5"
+"""By this a client that polled goes on here, as the socket that it is."""
 POLICY: Final = 1008
 TEXTS: Final = 1007
 LINGER_S: Final = 2.0
@@ -60,12 +64,17 @@ class WebSocket(WSProtocol):
 
     limits: Limits
     addresses: Addresses
+    quiet: Quiet
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.line: Line | None = None
         self.opened = False
         """The client was told that it is connected: from now on events may go out."""
+        self.share: Share | None = None
+        """What its address may have. Set as soon as that is known."""
+        self._carried_on = False
+        """A socket that was made by polling goes on here."""
         self._frames: Frames | None = None
         self._silence: asyncio.TimerHandle | None = None
         self._paused = False
@@ -75,6 +84,9 @@ class WebSocket(WSProtocol):
         self._held = bytearray()
         self._work = TokenBucket(self.limits.work_rate, self.limits.work_burst)
         self._later: asyncio.TimerHandle | None = None
+        """It is not read, until its time has come."""
+        self._queued = False
+        """It is not read, until it is its turn among those of its address."""
 
     # In
 
@@ -109,12 +121,18 @@ class WebSocket(WSProtocol):
             if ends_with_closing(data):
                 self.transport.close()
             return
-        if self._later is not None:
+        if self.share is not None and not self.share.is_free and not self._waits:
+            self._queue()
+        if self._waits:
             # uvicorn reads on when it has room; this connection has to wait for all that.
             self._held += data
             self.transport.pause_reading()
             return
-        self._read(self._frames, data)
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if self._frames is not None:
+            self._read(self._frames, data)
 
     def _read(self, frames: Frames, data: bytes) -> None:
         """Tell apart what came, and hand it on, until the connection has had its time: then others have their turn."""
@@ -125,7 +143,7 @@ class WebSocket(WSProtocol):
             try:
                 found = frames.feed(data)
             except Closed as error:
-                log.warning("a connection was closed: it sent %s", error)
+                self.quiet.warn(log, str(error), "a connection was closed: it sent %s", error)
                 self.shut(POLICY, "flood")
                 return
             except UnicodeDecodeError:
@@ -137,6 +155,7 @@ class WebSocket(WSProtocol):
                     self._events.append(item)
                     continue
                 long_way += 1
+                self._carried_on = self._carried_on or item == UPGRADED
                 if isinstance(item, bytes):
                     cost += READING_S * len(item)
                 super().data_received(client_frame(item) if isinstance(item, str) else item)
@@ -155,11 +174,13 @@ class WebSocket(WSProtocol):
     def spend(self, seconds: float) -> None:
         """Something that came by this connection has cost so much of the processor's time."""
         self._work.spend(time.monotonic(), seconds)
+        if self.share is not None:
+            self.share.spend(seconds)
         self._pay()
 
     def _carry_out(self) -> None:
         """Events, until their connection has had enough for now: then others have their turn, and it is not read."""
-        if self._later is not None:
+        if self._waits:
             return
         line = self.line
         if line is None:
@@ -175,31 +196,46 @@ class WebSocket(WSProtocol):
         """Wait for as long as what was spent takes to be there again."""
         owed = self._work.owed(time.monotonic())
         more = self._frames is not None and self._frames.more
-        if (owed or self._events or more) and self._later is None and not self._shut:
+        if (owed or self._events or more) and not self._waits and not self._shut:
             self.transport.pause_reading()
             self._later = asyncio.get_running_loop().call_later(owed, self._go_on)
 
+    @property
+    def _waits(self) -> bool:
+        return self._queued or self._later is not None
+
+    def _queue(self) -> None:
+        """Wait for its turn among all that is of its address."""
+        if self.share is not None:
+            self._queued = True
+            self.transport.pause_reading()
+            self.share.wait(self._go_on)
+
     def _go_on(self) -> None:
+        came_by_queue, self._queued = self._queued, False
         self._later = None
         if self._shut or self.transport.is_closing():
             return
+        if self.share is not None and not came_by_queue and not self.share.is_free:
+            self._queue()
+            return
         if self._events:
             self._carry_out()
-        if self._later is None and self._frames is not None and self._frames.more:
+        if not self._waits and self._frames is not None and self._frames.more:
             self._read(self._frames, b"")
             if self._shut or self.transport.is_closing():
                 return
-        if self._later is None:
+        if not self._waits:
             self._pay()
-        if self._later is None:
+        if not self._waits:
             self.transport.resume_reading()
             if self._held:
                 held, self._held = bytes(self._held), bytearray()
-                self.data_received(held)
+                self._take(held)
 
     def _look(self) -> None:
         """Whoever connects is a socket of socket.io soon, or takes a place for nothing."""
-        if not self.opened:
+        if not self.opened and not self._carried_on:
             self.shut(POLICY, "nothing came")
 
     # Out
@@ -251,4 +287,5 @@ class WebSocket(WSProtocol):
 
 def websocket_protocol(limits: Limits, addresses: Addresses) -> type[WebSocket]:
     """The protocol class for a relay with these limits."""
-    return type("LimitedWebSocket", (WebSocket,), {"limits": limits, "addresses": addresses})
+    of = {"limits": limits, "addresses": addresses, "quiet": Quiet()}
+    return type("LimitedWebSocket", (WebSocket,), of)

@@ -1,0 +1,80 @@
+"""What one address may have of the processor's time, by whichever connections, sockets and requests.
+
+What a connection may have is renewed by connecting anew, and a request on one that is kept open has no bound of its
+own. So whatever comes is paid for by its address as well. Who comes when that has used up its share waits in the
+address's queue: nothing is refused or lost, and each has its turn, one in a round of the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from pycore.relay.limits import TokenBucket
+
+REQUEST_S: Final = 3e-4
+"""What a request costs that is answered at once,"""
+FILE_S: Final = 2e-3
+"""one for a file,"""
+SESSION_S: Final = 1e-3
+"""and one by which a session of Engine.IO begins."""
+
+
+class Share:
+    """Of one address."""
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bucket = TokenBucket(rate, burst)
+        self._clock = clock
+        self._queue: deque[Callable[[], None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether who comes now has to wait for nobody."""
+        return not self._queue and not self._bucket.owed(self._clock())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is as a new one would be."""
+        return not self._queue and self._bucket.is_full(self._clock())
+
+    def spend(self, seconds: float) -> None:
+        """Something that came from that address has cost so much of the processor's time."""
+        self._bucket.spend(self._clock(), seconds)
+
+    def wait(self, turn: Callable[[], None]) -> None:
+        """Have this called once it is its turn."""
+        self._queue.append(turn)
+        self._arm()
+
+    async def take(self, seconds: float) -> None:
+        """Spend so much, when it is there."""
+        if self.is_free:
+            self.spend(seconds)
+            return
+        come = asyncio.get_running_loop().create_future()
+
+        def turn() -> None:
+            if not come.done():  # nobody waits any more for one that was cancelled
+                self.spend(seconds)
+                come.set_result(None)
+
+        self.wait(turn)
+        await come
+
+    def _arm(self) -> None:
+        if self._timer is None and self._queue:
+            owed = self._bucket.owed(self._clock())
+            self._timer = asyncio.get_running_loop().call_later(owed, self._next)
+
+    def _next(self) -> None:
+        self._timer = None
+        try:
+            if not self._bucket.owed(self._clock()):
+                self._queue.popleft()()
+        finally:
+            self._arm()
