@@ -17,11 +17,13 @@ from pycore.relay.transport.descriptors import BESIDE
 
 if TYPE_CHECKING:
     from pycore.cli.serving import Options
+    from pycore.relay.limits import Limits
 
 T = TypeVar("T")
 
 LEAST_FREE = 1 << 30
-"""Bytes on the disk of the database below which a study should not begin."""
+"""Bytes on the disk of the database below which a study should not begin. One that runs goes on, and starts again, as
+long as anything can be stored."""
 
 
 class Checks:
@@ -49,8 +51,9 @@ def check_server(checks: Checks, options: Options) -> None:
     """What every server needs."""
     checks.do("address", lambda: free(options.host, options.port))
     if options.metrics_address is not None:
-        checks.do("metrics", lambda: _metrics(str(options.metrics_address)))
-    checks.do("database", lambda: database(options.database))
+        checks.do("metrics", lambda: _metrics(options))
+    checks.do("database", lambda: database(options.database, options.limits.free_bytes))
+    checks.do("limits", lambda: bounds(options.limits))
     if options.bus is not None:
         checks.do("bus", lambda: _bus(options))
     checks.do("origins", lambda: _origins(options))
@@ -69,20 +72,41 @@ def free(host: str, port: int) -> str:
         return address(bound) + (" (a free port)" if port == 0 else "")
 
 
-def _metrics(given: str) -> str:
+def _metrics(options: Options) -> str:
     from pycore.cli.serving import place_of
 
-    return free(*place_of(given))
+    host, port = place_of(str(options.metrics_address))
+    if port and port == options.port and (host == options.host or {host, options.host} & {"0.0.0.0", "::"}):
+        raise UsageError(f"{host}:{port} is the server's own address; the metrics need another port")
+    return free(host, port)
 
 
-def database(url: str) -> str:
-    """That it can be opened and written, and of which version it is. Raises `UsageError`."""
+def bounds(limits: Limits) -> str:
+    """That anybody gets in. Raises `UsageError`."""
+    for name in ("rooms", "sockets", "connections"):
+        if getattr(limits, name) < 1:
+            raise UsageError(f"{name} is {getattr(limits, name)}, so nobody could play")
+    if limits.connections < limits.sockets:
+        raise UsageError(
+            f"connections is {limits.connections}, and each of {limits.sockets} sockets is one: give --limit "
+            f"connections={limits.sockets + limits.sockets // 5}, or fewer sockets"
+        )
+    return f"{limits.rooms} games, {limits.sockets} sockets"
+
+
+def database(url: str, least: int) -> str:
+    """That it can be opened and written, and of which version it is; with `least` bytes free or fewer it would take
+    nothing. Raises `UsageError`."""
     from pycore.relay.storage.databases import shown
-    from pycore.relay.storage.standing import standing
+    from pycore.relay.storage.standing import in_file, standing
 
+    in_file(url)
     found, folder = standing(url)
     if folder is not None and (left := shutil.disk_usage(folder).free) < LEAST_FREE:
-        raise UsageError(f"only {left / 1e6:.0f} MB are free in {folder}, where the database lies")
+        low = f"only {left / 1e6:.0f} MB are free in {folder}, where the database lies"
+        if left <= least:
+            raise UsageError(f"{low}: nothing would be stored")
+        return f"{shown(url)}: {found}; but {low}, so make room"
     return f"{shown(url)}: {found}"
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pycore.cli.network import network_options
+from pycore.cli.numbers import Finite
 from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
@@ -34,20 +35,20 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 @click.command(short_help="Play a whole session in headless browsers, and judge it.")
 @click.argument("subject", metavar="MODULE:FACTORY|FILE.py[:FACTORY]")
 @click.option("--players", type=click.IntRange(1, 8), metavar="N", help="Players; default: one for each agent.")
-@click.option("--seconds", default=20.0, show_default=True, type=click.FloatRange(1, 86_400), help="How long.")
+@click.option("--seconds", default=20.0, show_default=True, type=Finite(1, 86_400), help="How long.")
 @click.option(
     "--episodes", type=click.IntRange(1, 250), metavar="N",
     help="Episodes; default: the settings' number, each half of the time long at most.",
 )  # fmt: skip
 @network_options
-@click.option("--p2p-down-at", type=click.FloatRange(0), metavar="S", help="Cut peer-to-peer after so many seconds,")
-@click.option("--p2p-up-at", type=click.FloatRange(0), metavar="S", help="and restore it.")
+@click.option("--p2p-down-at", type=Finite(0), metavar="S", help="Cut peer-to-peer after so many seconds,")
+@click.option("--p2p-up-at", type=Finite(0), metavar="S", help="and restore it.")
 @click.option("--p2p-cut", type=click.Choice(CUTS), help="How it is cut.  [default: silent]")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
-@click.option("--leave-at", type=click.FloatRange(0), metavar="S", help="Close the last page after so many seconds.")
-@click.option("--reload-at", type=click.FloatRange(0), metavar="S", help="Load the last page again.")
-@click.option("--server-down-at", type=click.FloatRange(0), metavar="S", help="Have the server go away after so long,")
-@click.option("--server-up-at", type=click.FloatRange(0), metavar="S", help="and is there again.")
+@click.option("--leave-at", type=Finite(0), metavar="S", help="Close the last page after so many seconds.")
+@click.option("--reload-at", type=Finite(0), metavar="S", help="Load the last page again.")
+@click.option("--server-down-at", type=Finite(0), metavar="S", help="Have the server go away after so long,")
+@click.option("--server-up-at", type=Finite(0), metavar="S", help="and is there again.")
 @click.option("--server-cut", type=click.Choice(SERVER_CUTS), help="How the server goes away.  [default: end]")
 @click.option("--hide", metavar="PAGE@FROM-TO", help="Hide a page meanwhile, for instance 1@3-7.")
 @click.option(

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from pycore.cli.config import config_option, effective, given_limits, given_matcher
+from pycore.cli.numbers import Finite
 from pycore.cli.spelled import SpelledFormatter, say
 from pycore.cli.told import DATABASE
 from pycore.errors import UsageError
@@ -82,7 +83,7 @@ OPTIONS = (
         help="One of the server's limits, as rooms=400; repeatable. --print-config shows all of them.",
     ),
     click.option(
-        "--drain-s", default=5.0, show_default=True, type=click.FloatRange(min=0),
+        "--drain-s", default=5.0, show_default=True, type=Finite(min=0),
         help="How long SIGTERM waits for running games, s. Those that still run then go on with the next server.",
     ),
     click.option("--check", is_flag=True, help="Try everything that the server needs, start nothing; status 0 or 1."),
@@ -219,6 +220,11 @@ def bus_for(options: Options) -> Bus | None:
         raise UsageError(
             "several servers need a database that all of them reach: give --database postgresql+psycopg://… with --bus"
         )
+    if options.token_is_new:
+        raise UsageError(
+            "several servers need one operator's token, by which each answers for all: give all of them the same by "
+            "PYCORE_OPERATOR_TOKEN"
+        )
     return bus_of(options.bus)
 
 
@@ -236,7 +242,9 @@ def serve(
     from pycore.relay import serve as serving
     from pycore.relay.people.admission import read_subjects
     from pycore.relay.serve import bind
+    from pycore.relay.storage.standing import in_file
 
+    in_file(options.database)
     bus = bus_for(options)
     log_to_terminal(options)
     level = logging.getLevelName(logging.getLogger().level).lower()

@@ -30,6 +30,7 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     Writes CSV: subject, group, address. Who has an address is that subject for the server, in that group; with any
     other token, or none, nobody may come.
     """
+    from pycore.export.cells import text
     from pycore.relay.people.admission import Admission, address_of, read_subjects
     from pycore.settings import Settings
     from pycore.site.study import Study
@@ -47,4 +48,4 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     writer.writerow(("subject", "group", "address"))
     for subject, group in read_subjects(subjects).items():
         signed = address_of(address, join_secret, subject, group, settings.subject_from[0])
-        writer.writerow((subject, group or "", signed))
+        writer.writerow((text(subject), text(group), text(signed)))

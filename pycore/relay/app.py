@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,11 +71,13 @@ class RelayApp:
         self._polling = Polling(relay.limits)
         self._quiet = Quiet()
         self.addresses = relay.addresses
+        self.failed: UsageError | None = None
+        """Why it could not start."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Socket.io's path to socket.io, everything else to HTTP; nothing for an address that has too much."""
         if scope["type"] == "lifespan":
-            await self._http(scope, receive, send)
+            await self._http(scope, receive, self._starting(send))
             return
         address = (scope.get("client") or ("",))[0]
         if not self.addresses.asks(address):
@@ -88,6 +91,15 @@ class RelayApp:
             await self._answer(scope, receive, send, share)
         finally:
             self.addresses.answered(address)
+
+    def _starting(self, send: Send) -> Send:
+        """What is wrong with the call is told in a sentence by whoever made it, and no traceback is logged."""
+
+        async def said(message: MutableMapping[str, Any]) -> None:
+            failed = message["type"] == "lifespan.startup.failed" and self.failed is not None
+            await send({"type": message["type"], "message": str(self.failed)} if failed else message)
+
+        return said
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, share: Share | None) -> None:
         if is_socketio(scope):
@@ -204,7 +216,7 @@ def create_app(
     watching = Watching(lobby, store, operator)
     readiness = Readiness(store.try_out)
     readiness.hold("draining", lambda: lobby.door.draining)
-    readiness.hold("disk_full", lambda: relay.keeping.disk.is_full)
+    readiness.hold("disk_full", lambda: relay.keeping.disk.is_full(time.monotonic()))
     measures = Measures()
     noticed = Noticed(measures, str if log_subjects else operator.person)
     relay = RelayServer(lobby, store, bounds, origins=origins, watching=watching, noticed=noticed)
@@ -218,7 +230,14 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with relay.running(), lateness(measures), telling(alarm_url, lambda: overview.faults(readiness)):
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(relay.running())
+            except UsageError as error:
+                found.failed = error
+                raise
+            await stack.enter_async_context(lateness(measures))
+            await stack.enter_async_context(telling(alarm_url, lambda: overview.faults(readiness)))
             yield
         watching.close()
         store.close()
@@ -231,7 +250,8 @@ def create_app(
         routes.append(Route("/", nothing))
     else:
         routes.append(Mount("/", SiteFiles(site)))
-    return RelayApp(relay, readiness, measures, Starlette(routes=routes, lifespan=lifespan))
+    found = RelayApp(relay, readiness, measures, Starlette(routes=routes, lifespan=lifespan))
+    return found
 
 
 def metrics_app(app: RelayApp) -> Starlette:

@@ -7,7 +7,7 @@ bound of one client costs another player a message.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -184,7 +184,8 @@ def limit_of(where: str, name: str, value: Any) -> float:
     if name not in known:
         raise ConfigError(f"{where}{name}: there is no such limit; {nearest(name, known)}")
     whole = type(known[name]) is int
-    if type(value) not in ((int,) if whole else (int, float)) or not math.isfinite(value) or value < 0:
+    # A whole number may be larger than any other one is.
+    if type(value) not in ((int,) if whole else (int, float)) or not 0 <= value <= sys.float_info.max:
         what = "a whole number" if whole else "a number"
         raise ConfigError(f"{where}{name} is {value!r:.80}; it must be {what}, not below 0")
     return int(value) if whole else float(value)

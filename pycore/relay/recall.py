@@ -147,7 +147,7 @@ class Recall:
                 # What its owner had written since, before it was one no more, counts too.
                 written = await self._find(session_id) if here else None
         except (StoreFailed, TimeoutError) as error:
-            log.error("whether a session has a game could not be read: %s", error or "no answer")
+            log.error("whether a session has a game could not be read: %s", str(error) or "no answer")
             return False
         self._asked[sid] = session_id
         if written is not None and not self._is_here(written):
@@ -162,7 +162,7 @@ class Recall:
         try:
             found = await asyncio.wait_for(question, PATIENCE_S)
         except (StoreFailed, TimeoutError) as error:
-            log.error("whether somebody was sent on could not be read: %s", error or "no answer")
+            log.error("whether somebody was sent on could not be read: %s", str(error) or "no answer")
             return
         if found is not None:
             self._lobby.sent_on.remember(found)

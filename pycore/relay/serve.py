@@ -116,7 +116,8 @@ def run(
     drain_s: float = 0.0,
 ) -> None:
     """Serve until SIGINT or SIGTERM. `ready` is told the address when connections are accepted. `beside`: where the
-    metrics are, too, for whoever reaches that address. `drain_s`: how long SIGTERM waits for games that run."""
+    metrics are, too, for whoever reaches that address. `drain_s`: how long SIGTERM waits for games that run. Raises
+    `UsageError` where it cannot start, as without its bus."""
     runner = server(app, log_level=log_level, drain_s=drain_s)
     startup, shutdown = runner.startup, runner.shutdown
     other = Beside(uvicorn.Config(
@@ -145,5 +146,10 @@ def run(
     runner.shutdown = ended  # type: ignore[method-assign]
     try:
         runner.run(sockets=[bound])
+    except SystemExit:
+        if app.failed is None:
+            raise
     finally:
         garbage.end()
+    if app.failed is not None:
+        raise app.failed

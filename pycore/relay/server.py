@@ -129,9 +129,10 @@ class RelayServer:
     async def running(self) -> AsyncIterator[None]:
         """The tasks that the server needs, for as long as the context lasts."""
         loop = asyncio.get_running_loop()
-        works = [self.load.run(self.lobby.door), self._tick_all(), self.ledger.run()]
         if self.elsewhere is not None:
             await self.elsewhere.open()
+        works = [self.load.run(self.lobby.door), self._tick_all(), self.ledger.run()]
+        if self.elsewhere is not None:
             works.append(self.elsewhere.run())
         forever = [loop.create_task(work) for work in works]
         try:

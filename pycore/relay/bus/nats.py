@@ -15,7 +15,7 @@ import nats
 import nats.aio.client
 import nats.errors
 
-from pycore.errors import UsageError
+from pycore.errors import UsageError, in_words
 from pycore.relay.bus.calls import Handler
 
 log = logging.getLogger("pycore.relay")
@@ -47,7 +47,7 @@ class NatsBus:
                 log.exception("a message of the bus could not be taken in")
 
         async def failed(error: Exception) -> None:
-            log.info("the bus: %s", error or type(error).__name__)
+            log.info("the bus: %s", in_words(error))
 
         async def lost() -> None:
             log.warning("the bus is gone; what is between the processes waits for it")
@@ -67,7 +67,7 @@ class NatsBus:
             await self._client.flush(CONNECT_S)
         except (OSError, TimeoutError, nats.errors.Error) as error:
             await self.close()
-            raise UsageError(f"there is no NATS at {_shown(self._url)}: {error or type(error).__name__}") from error
+            raise UsageError(f"there is no NATS at {_shown(self._url)}: {in_words(error)}") from error
         self._sender = asyncio.get_running_loop().create_task(self._send_all())
 
     def send(self, process: str, message: str) -> bool:

@@ -36,22 +36,28 @@ class Disk:
 
     def take(self, size: int, now: float) -> None:
         """So much is to be stored. Raises `Refused`."""
-        if self._folder is None:
+        if not self._looks(now):
             return
+        if self._left - 2 * size < self._least:
+            raise Refused("disk_full", f"less than {self._least >> 20} MiB of the server's disk are free; try again")
+        self._left -= 2 * size
+
+    def is_full(self, now: float) -> bool:
+        """Whether nothing more is taken, by the disk itself: while nobody stores, others fill it or make room."""
+        return self._looks(now) and self._left < self._least
+
+    def _looks(self, now: float) -> bool:
+        """Whether it is known how much is left, now or a moment ago."""
+        if self._folder is None:
+            return False
         if self._looked is None or now - self._looked >= LOOK_S:
             try:
                 self._left = self._free(self._folder)
             except (OSError, AttributeError):  # no such folder any more; or Windows
-                return
+                self._looked = None
+                return False
             self._looked = now
-        if self.is_full or self._left - 2 * size < self._least:
-            raise Refused("disk_full", f"less than {self._least >> 20} MiB of the server's disk are free; try again")
-        self._left -= 2 * size
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing more was taken when it was looked at last."""
-        return self._looked is not None and self._left < self._least
+        return True
 
     def left(self) -> int | None:
         """Bytes that are free now; None: nobody knows."""

@@ -45,6 +45,17 @@ def standing(url: str) -> tuple[str, Path | None]:
         database.engine.dispose()
 
 
+def in_file(url: str) -> None:
+    """That a SQLite database has a file: one in the memory is another one for each thread. Raises `UsageError`."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        return  # whoever opens it says so
+    kept = parsed.database not in (None, "", ":memory:") and "mode=memory" not in url
+    if parsed.get_backend_name() == "sqlite" and not kept:
+        raise UsageError(f"the database {url} is in no file, so nothing would be kept; one in a file is sqlite:///study.db")
+
+
 def _is_free(file: Path) -> None:
     """Takes the lock that a store takes, and gives it back. Raises `UsageError`."""
     try:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from click.testing import CliRunner
 
 from pycore.cli import cli
 from pycore.errors import UsageError
+from pycore.relay import serve
+from pycore.relay.app import create_app
 from pycore.relay.bus import bus_of
 from pycore.relay.bus.calls import Bus
 from pycore.relay.bus.memory import Hub, MemoryBus
@@ -149,6 +152,16 @@ def test_without_a_broker_nothing_begins() -> None:
         with pytest.raises(UsageError, match=said) as caught:
             asyncio.run(bus_of(url).open("p", lambda text: None))
         assert "secret" not in str(caught.value)
+
+
+def test_a_server_whose_broker_is_away_says_so_and_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In a sentence for whoever started it, and without a traceback."""
+    pytest.importorskip("nats", reason="the client of NATS is not installed")
+    app = create_app(database=f"sqlite:///{tmp_path}/x.db", settings={}, bus=bus_of("nats://me:secret@127.0.0.1:9"))
+    with pytest.raises(UsageError, match="no NATS at nats://127"):
+        serve.run(app, serve.bind("127.0.0.1", 0), ready=print)
+    assert "Traceback" not in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_a_bus_needs_a_database_that_all_reach() -> None:

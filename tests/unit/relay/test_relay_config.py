@@ -299,7 +299,7 @@ def test_all_that_is_wrong_is_said_at_once_and_the_status_is_1(tmp_path: Path) -
     assert result.exit_code == 1, result.output
     for message in (
         "did you mean 'input_delay'?", "is in use", "there is no folder", "has no index.html", "'nowhere' is no site",
-        "static-auth-secret", "'here' is no address", "8 of these must be mended first",
+        "static-auth-secret", "'here' is no address", "limit connections=", "9 of these must be mended first",
     ):  # fmt: skip
         assert message in result.output, (message, result.output)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -320,21 +320,71 @@ def test_a_database_that_is_none_locked_or_too_new_is_wrong(tmp_path: Path) -> N
         file = tmp_path / f"{name}.db"
         before = file.read_bytes()
         with pytest.raises(UsageError, match=message):
-            checking.database(f"sqlite:///{file}")
+            checking.database(f"sqlite:///{file}", 0)
         assert file.read_bytes() == before
     DataStore(f"sqlite:///{tmp_path}/locked.db").close()
     with sqlite3.connect(tmp_path / "locked.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(UsageError, match="locked"):
-            checking.database(f"sqlite:///{tmp_path}/locked.db")
+            checking.database(f"sqlite:///{tmp_path}/locked.db", 0)
     other.close()
 
 
 def test_a_disk_with_too_little_room_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the study, not in its middle."""
+    """Where nothing could be stored. Where little is free it is said, and a server that crashes there starts again."""
     monkeypatch.setattr(checking, "LEAST_FREE", 1 << 62)
-    with pytest.raises(UsageError, match="MB are free"):
-        checking.database(f"sqlite:///{tmp_path}/x.db")
+    assert "MB are free" in checking.database(f"sqlite:///{tmp_path}/x.db", 0)
+    with pytest.raises(UsageError, match=r"MB are free.*nothing would be stored"):
+        checking.database(f"sqlite:///{tmp_path}/x.db", 1 << 61)
+
+
+@pytest.mark.parametrize("name", ["rooms", "sockets", "connections"])
+def test_limits_with_which_nobody_could_play_are_wrong(name: str) -> None:
+    """None of something, or fewer connections than sockets."""
+    assert "sockets" in checking.bounds(Limits())
+    with pytest.raises(UsageError, match=f"{name} is 0"):
+        checking.bounds(Limits(**{name: 0}))
+    with pytest.raises(UsageError, match="connections is 10"):
+        checking.bounds(Limits(connections=10, sockets=20))
+
+
+def test_metrics_at_the_servers_own_address_are_wrong() -> None:
+    """Both would be free by themselves."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    result = run("relay", "--check", "--port", str(port), "--metrics-address", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert "is the server's own address" in result.output
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_none_to_serve_with(url: str) -> None:
+    """Each of a server's threads would have another one."""
+    result = run("relay", "--check", "--port", "0", "--database", url)
+    assert result.exit_code == 1
+    assert "in no file" in result.output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999"])
+def test_a_number_that_is_none_is_refused_by_name(value: str, tmp_path: Path) -> None:
+    """On the command line and in a file: nothing ever takes that long."""
+    result = run("relay", "--print-config", "--drain-s", value)
+    assert result.exit_code == 2
+    assert "finite" in result.output
+    (tmp_path / "relay.toml").write_text(f"drain-s = {value}\n")
+    result = run("relay", "--print-config", "--config", str(tmp_path / "relay.toml"))
+    assert result.exit_code == 2
+    assert "drain-s" in result.output
+
+
+def test_a_limit_beyond_all_numbers_is_refused_by_name(tmp_path: Path) -> None:
+    """A whole number of four hundred digits is one to TOML and JSON."""
+    (tmp_path / "relay.toml").write_text("[limits]\nwaiting_s = 1" + 400 * "0" + "\n")
+    result = run("relay", "--print-config", "--config", str(tmp_path / "relay.toml"))
+    assert result.exit_code == 2
+    assert "waiting_s" in result.output
+    assert isinstance(result.exception, SystemExit)
 
 
 @pytest.mark.slow
@@ -350,3 +400,11 @@ def test_a_study_is_tried_and_built_and_not_served(tmp_path: Path) -> None:
     broken = run(*words)
     assert broken.exit_code == 2
     assert "no" in broken.output
+
+
+def test_several_servers_without_a_token_do_not_start() -> None:
+    """Each would make its own, and the others would not believe it."""
+    words = ["relay", "--port", "0", "--database", "postgresql+psycopg://x@127.0.0.1:1/x", "--bus", "nats://127.0.0.1:1"]
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "PYCORE_OPERATOR_TOKEN" in result.output

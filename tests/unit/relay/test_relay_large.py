@@ -140,10 +140,22 @@ def test_before_a_disk_is_full_nothing_more_is_taken_and_then_it_is_again() -> N
     free[0] = 499
     with pytest.raises(Refused):
         disk.take(0, 2.0)
-    assert disk.is_full
+    assert disk.is_full(2.0)
     free[0] = 10_000
     disk.take(100, 4.0)
-    assert not disk.is_full
+    assert not disk.is_full(4.0)
+
+
+def test_whether_a_disk_is_full_is_asked_of_it_though_nobody_stores() -> None:
+    """Somebody makes room, or fills it; and it does not say for a while."""
+    free = [1000]
+    disk = Disk(Path("/somewhere"), 500, lambda folder: free[0])
+    assert not disk.is_full(0.0)
+    free[0] = 100
+    assert not disk.is_full(0.5)
+    assert disk.is_full(1.5)
+    free[0] = 1000
+    assert not disk.is_full(3.0)
 
 
 def test_another_machines_disk_is_not_looked_at() -> None:
@@ -159,7 +171,7 @@ def test_a_disk_that_does_not_say_is_not_full() -> None:
 
     disk = Disk(Path("/gone"), 500, fails)
     disk.take(10**9, 0.0)
-    assert not disk.is_full
+    assert not disk.is_full(0.0)
 
 
 def metrics(game: str, player: int, episode: int, text: str) -> dict[str, Any]:

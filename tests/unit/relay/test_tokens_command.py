@@ -63,3 +63,13 @@ def test_what_would_make_useless_addresses_is_refused(tmp_path: Path, words: lis
     status, printed, said = made(tmp_path, *words, secret=secret)
     assert (status, printed) == (2, "")
     assert why in said
+
+
+def test_no_name_is_a_formula_for_a_spreadsheet(tmp_path: Path) -> None:
+    """The address has it as it is."""
+    (tmp_path / "subjects.txt").write_text("=HYPERLINK(1)\n+49,@north\n")
+    status, printed, _ = made(tmp_path, "--address", "https://study.example.org/")
+    assert status == 0
+    rows = list(csv.DictReader(printed.splitlines()))
+    assert [(row["subject"], row["group"]) for row in rows] == [("'=HYPERLINK(1)", ""), ("'+49", "'@north")]
+    assert "PROLIFIC_PID=%3DHYPERLINK%281%29&" in rows[0]["address"]
