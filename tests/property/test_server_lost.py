@@ -1,5 +1,5 @@
 """A page loses the server for good, or all do for a while, and channels close and are cut besides: the game goes on by
-what is left, whether or not the server says who is away (the one in these meshes says nothing)."""
+what is left, whether or not the server says who is away."""
 
 from __future__ import annotations
 
