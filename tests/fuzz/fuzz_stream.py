@@ -150,7 +150,7 @@ def fuzz(seed: int) -> Iterator[str]:
         real = _real(table)
         # What is told is compared, with rows of a session and a state of its own.
         states = table.target._parts.states
-        states.hold(Covered(0, FRAMES[0], (0, 7), [b"\1", b'\2,"infos":{"0":{}}'] * FRAMES[0]))
+        states.hold(Covered(0, FRAMES[0], (0, 7), [b"\1", b'\2,"infos":{"0":{}}'] * FRAMES[0], 2))
         states.differs(table.target.link_to(SENDER), 0, FRAMES[0])
         small = size(table.target)
         data = real

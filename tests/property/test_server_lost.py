@@ -75,6 +75,7 @@ def test_without_the_server_the_game_goes_on_by_the_channels() -> None:
     numbers, _ = seeds(10)
     for number in [*STOOD, *numbers]:
         mesh, away = disturbed(random.Random(f"server lost {number}"))
+        mesh.server.announces = bool(number % 2)
         stood = played(mesh, 240.0)
         assert [page.session.reason for page in mesh.peers] == ["complete"] * len(mesh.peers), number
         assert stood <= away + STANDS, (number, stood, away)

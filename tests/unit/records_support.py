@@ -51,7 +51,8 @@ def _played(leaves: bool, seats: int) -> Played:
     if leaves:
         # In mid-episode: the last player is gone, the others have a few frames more.
         mesh.at(4.0, mesh.peers[-1].leave)
-    mesh.run(60.0)
+    # Until nobody waits for who left any longer.
+    mesh.run(90.0)
     sessions = [page.session for page in mesh.peers]
     texts = {str(seat): trajectory_text(sessions[seat], kept[seat]) for seat in range(seats)}
     return texts, {str(seat): export_session_metrics(sessions[seat]) for seat in range(seats)}
