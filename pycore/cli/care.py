@@ -19,7 +19,7 @@ def keep_copy(database: str, target: Path) -> None:
 
 def forget_subject(database: str, subject: str, *, whole: bool, stopped: bool, yes: bool) -> None:
     """Say what is stored of a subject, and with `yes` remove it. Raises `UsageError`."""
-    from pycore.relay.storage.forgetting import HELD_S, forget, traces_of
+    from pycore.relay.storage.forgetting import HELD_S, UNENDED_S, forget, traces_of
     from pycore.relay.storage.store import DataStore
 
     store = DataStore(database, create=False)
@@ -38,7 +38,8 @@ def forget_subject(database: str, subject: str, *, whole: bool, stopped: bool, y
             return
         if held and not stopped:
             raise UsageError(
-                f"game {held[-1].game_id} goes on, or did within the last {HELD_S / 60:.0f} minutes, so a server may "
+                f"game {held[-1].game_id} goes on, or did within the last {HELD_S / 60:.0f} minutes, as far as the "
+                f"database knows (nobody has written down its end: {UNENDED_S / 3600:.0f} hours), so a server may "
                 "have it in its memory and write it down again; nothing was changed. Do it later, or stop the server "
                 "and add --stopped"
             )

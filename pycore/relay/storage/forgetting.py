@@ -26,6 +26,8 @@ SUBJECTS: Final = ("subject", "subject_id")
 """What a column with a subject id is called."""
 HELD_S: Final = 3600.0 + 300.0
 """So long after the last sign of it a server may have a game in its memory, and write it down as it was."""
+UNENDED_S: Final = 24 * 3600.0
+"""The same of a game whose end nobody has written down: of one that stores only at its end there is no other sign."""
 
 
 class Trace(NamedTuple):
@@ -66,7 +68,8 @@ def traces_of(store: DataStore, subject: str, wall: float, *, whole: bool = Fals
                     of_game = table.c.game_id == row["game_id"]
                     (newest,) = store.read(sa.select(sa.func.max(table.c.received).label("at")).where(of_game))
                     last = max(last, newest["at"] or 0.0)
-            found.append(Trace(row["game_id"], player, row["started"], counted, wall - last < HELD_S))
+            since = HELD_S if row["ended"] is not None else UNENDED_S
+            found.append(Trace(row["game_id"], player, row["started"], counted, wall - last < since))
     others = {}
     for table, column in _by_subject():
         alone = sa.and_(column == subject, table.c.game_id.is_(None)) if "game_id" in table.c else column == subject

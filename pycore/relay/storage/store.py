@@ -30,6 +30,7 @@ from pycore.relay.games.seats import digest
 from pycore.relay.games.uploads import Piece
 from pycore.relay.storage.database_file import DatabaseFile, file_of
 from pycore.relay.storage.databases import Database, cause, shown
+from pycore.relay.storage.nameless import is_nameless, kept_nameless
 from pycore.relay.storage.tables import (
     connections,
     experienced,
@@ -155,9 +156,15 @@ class DataStore:
             with self._engine.begin() as connection:
                 if fence is not None:
                     self._hold(connection, row["game_id"], fence)
-                connection.execute(self._upsert(games, row))
-                for seat in of:
-                    connection.execute(self._upsert(seats, seat))
+                before = connection.execute(sa.select(games.c.subjects).where(games.c.game_id == row["game_id"]))
+                game, places = kept_nameless(before.scalar(), row, of)
+                connection.execute(self._upsert(games, game))
+                for place in places:
+                    if "session" in place:
+                        connection.execute(self._upsert(seats, place))
+                    else:
+                        own = sa.and_(seats.c.game_id == place["game_id"], seats.c.player == place["player"])
+                        connection.execute(seats.update().where(own).values(**place))
 
         await self._run(put)
 
@@ -179,6 +186,9 @@ class DataStore:
 
         def put() -> dict[str, Any]:
             with self._engine.begin() as connection:
+                of = connection.execute(sa.select(games.c.subjects).where(games.c.game_id == row["game_id"])).scalar()
+                if row["subject"] is not None and is_nameless(of, row["player"]):
+                    return dict(row)
                 connection.execute(self._upsert(outcomes, row, sa.not_(outcomes.c.final)))
                 connection.execute(seats.update().where(seat).values(outcome=row["outcome"]))
                 query = sa.select(outcomes).where(outcomes.c.person == row["person"])

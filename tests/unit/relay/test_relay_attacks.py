@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from relay_support import Client, Relay, running
+from relay_support import Client, Relay, action, running
 
 from pycore.relay import Limits
+from pycore.relay.operating.load import Load
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "attacks"))
 from attacks import Gone, Raw, event, frame
@@ -131,4 +132,55 @@ def test_a_socket_that_takes_nothing_is_closed_and_the_game_of_its_partner_is_to
         signal_burst=1e6, bytes_burst=1e9, grace_s=30.0,
     )  # fmt: skip
     with running(tmp_path, limits=limits) as relay:
+        asyncio.run(go(relay))
+
+
+def test_connections_that_come_faster_than_all_may_are_closed_unread(tmp_path: Path) -> None:
+    """Of everybody together, whichever address; those that are there stay."""
+
+    async def go(relay: Relay) -> None:
+        first = await Raw.open(*where(relay))
+        await first.connect()
+        with pytest.raises((Gone, ConnectionError)):
+            await Raw.open(*where(relay))
+        await first.send(frame(b'421["pycore_ping",{}]'))
+        assert b"time_ms" in await first.until(b"431")
+        first.close()
+
+    with running(tmp_path, limits=Limits(connect_rate=0.0001, connect_burst=1)) as relay:
+        asyncio.run(go(relay))
+
+
+def test_of_what_comes_in_an_overloaded_round_the_newest_is_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of inputs; what nobody says again is carried out all the same."""
+    monkeypatch.setattr(Load, "beat", lambda load, late, used=1.0: None)
+
+    async def go(relay: Relay) -> None:
+        raws = [await Raw.open(*where(relay)) for _ in range(2)]
+        for number, raw in enumerate(raws):
+            await raw.connect()
+            await raw.send(event("join_game", {"session_id": f"s{number}"}))
+        begun = await raws[0].until(b'"game_id":"')
+        while b'["start_game"' not in begun:
+            begun += await raws[0].until(b'"game_id":"')
+        game = begun.partition(b'["start_game"')[2].split(b'"game_id":"')[1].split(b'"')[0].decode()
+        await raws[1].until(b'["start_game"')
+        relay.app.relay.load.share = 0.1
+        sent = b"".join(event("pyodide_player_action", action(game, 0, 1, number)) for number in range(100))
+        await raws[0].send(sent + frame(b'427["pycore_ping",{}]'))
+        assert b"time_ms" in await raws[0].until(b"437[")
+        await asyncio.sleep(0.3)
+        await raws[1].send(frame(b'428["pycore_ping",{}]'))
+        told = await raws[1].until(b"438[")
+        frames = [int(number) for number in re.findall(rb'"frame_number":(\d+)', told)]
+        assert 99 in frames
+        assert 1 <= len(frames) <= 50, frames
+        assert frames == sorted(frames)
+        assert relay.app.relay.load.shed == 100 - len(frames)
+        for raw in raws:
+            raw.close()
+
+    with running(tmp_path) as relay:
         asyncio.run(go(relay))

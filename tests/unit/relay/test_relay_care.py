@@ -186,6 +186,57 @@ def test_a_game_that_a_server_may_hold_is_not_forgotten_behind_its_back(tmp_path
     assert ANNA not in str(everything(url))
 
 
+def test_a_game_whose_end_nobody_wrote_down_may_go_on_for_a_day(tmp_path: Path) -> None:
+    """Pages that store nothing before the end are heard of no more while they play."""
+    import time
+
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    fill(url, ("g1", [ANNA, BERT], time.time() - 3 * 3600))
+    with sqlite3.connect(tmp_path / "x.db") as changed:
+        changed.execute("UPDATE games SET ended = NULL")
+    changed.close()
+    assert run(url, "--forget", ANNA, "--yes").exit_code == 2
+    with sqlite3.connect(tmp_path / "x.db") as changed:
+        changed.execute("UPDATE games SET ended = started + 60")
+    changed.close()
+    assert run(url, "--forget", ANNA, "--yes").exit_code == 0
+
+
+def test_who_was_forgotten_stays_so_though_a_server_writes_its_game_down_again(
+    database: Callable[[Path], str], tmp_path: Path
+) -> None:
+    """As it does when a page that was left open is closed at last; the others' are written as they are."""
+    url = database(tmp_path)
+    fill(url, ("g1", [ANNA, BERT], OLD))
+    before = everything(url)
+    assert run(url, "--forget", ANNA, "--yes").exit_code == 0
+    lost = everything(url)["seats"][0]["session"]
+    store = DataStore(url)
+
+    async def again() -> None:
+        row = before["games"][0] | {"restarts": 3}
+        await store.put_game(row, [seat | {"loads": 5} for seat in before["seats"]])
+        for player, subject in (("0", ANNA), ("1", BERT)):
+            said = {
+                "person": person_of(subject, "s"), "subject": subject, "outcome": "completed", "waited_s": 1.0,
+                "decided": OLD, "game_id": "g1", "player": player, "final": False,
+            }  # fmt: skip
+            assert (await store.put_outcome(said))["outcome"] == "completed"
+
+    try:
+        asyncio.run(again())
+    finally:
+        store.close()
+    after = everything(url)
+    assert ANNA not in str(after)
+    assert person_of(ANNA, "s") not in str(after)
+    assert json.loads(after["games"][0]["subjects"]) == {"0": None, "1": BERT}
+    assert after["games"][0]["restarts"] == 3
+    assert [seat["session"] for seat in after["seats"]] == [lost, before["seats"][1]["session"]]
+    assert [seat["loads"] for seat in after["seats"]] == [5, 5]
+    assert after["seats"][0]["page"] is None
+
+
 def test_mistakes_in_what_is_asked_are_named(tmp_path: Path) -> None:
     """And do nothing."""
     url = f"sqlite:///{tmp_path / 'x.db'}"
