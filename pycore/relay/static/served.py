@@ -8,7 +8,8 @@ notes lie there too, and a server that gives away whatever lies in a folder give
   (Pyodide); or
 - if it lies in `assets/`, where a page of one's own puts what is of no such kind,
 
-and never if a part of its name begins with a dot, or is `__pycache__`, or if it is a database, wherever it lies.
+and never if a part of its name begins with a dot, or is `__pycache__`, or if it is a database, wherever it lies; nor if
+it is a page that pycore makes of a study's data, a report or a replay, which says so in its head.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ KINDS: Final = frozenset((
 ))  # fmt: skip
 OPEN: Final = ("assets",)
 """Folders of which everything is served that is not kept back."""
+PAGES: Final = (".html", ".htm", ".xhtml")
+PRIVATE: Final = b'<meta name="pycore-private"'
+HEAD_BYTES: Final = 2048
+"""Within which a page made of data says that it is one."""
 DATABASES: Final = (".db", ".sqlite", ".sqlite3", ".db3", ".duckdb")
 JOURNALS: Final = ("-wal", "-shm", "-journal")
 
@@ -47,7 +52,16 @@ class Served:
         except ValueError:
             return False
         # A link is what it leads to.
-        return self._may(asked) and (really == asked or self._may(really))
+        return self._may(asked) and (really == asked or self._may(really)) and not self._is_of_data(really)
+
+    def _is_of_data(self, path: PurePosixPath) -> bool:
+        if path.suffix.lower() not in PAGES:
+            return False
+        try:
+            with (self._site / path).open("rb") as file:
+                return PRIVATE in file.read(HEAD_BYTES)
+        except OSError:
+            return False  # a folder, or no file
 
     def _may(self, path: PurePosixPath) -> bool:
         if is_kept_back(path):

@@ -11,6 +11,8 @@ from relay_support import Relay, running
 
 from pycore.relay.static.served import Served
 
+ROOT = Path(__file__).resolve().parents[3]
+
 PUBLIC = (
     "index.html", "demo/app.js", "picture.PNG", "sound/hit.ogg", "manifest.json", "game/game.py", "game/level.json",
     "game/policy.mjs", "wheels/core.whl", "packages/numpy.whl", "pyodide/lock.json", "assets/levels.json",
@@ -87,3 +89,12 @@ def test_a_manifest_that_names_the_folder_itself_opens_nothing(site: Path) -> No
     served = Served(site)
     assert not served.allows("study.json")
     assert not served.allows("../x")
+
+
+@pytest.mark.parametrize("template", ["report/report.html", "replay/viewer.html"])
+def test_a_page_made_of_a_studys_data_is_given_to_nobody(site: Path, template: str) -> None:
+    """`pycore report` writes into the folder that it is called in; by a link and under another name neither."""
+    (site / "other.htm").write_text((ROOT / "web" / template).read_text("utf-8"), "utf-8")
+    (site / "shown.html").symlink_to(site / "other.htm")
+    served = Served(site)
+    assert [served.allows(name) for name in ("other.htm", "shown.html", "index.html")] == [False, False, True]
