@@ -35,6 +35,21 @@ def test_inputs_are_the_published_ones_and_take_as_many_bytes(player: int, frame
         assert action != mesh.action(player, frame + 1, size)
 
 
+def test_each_figure_has_the_published_one_beside_it_and_some_are_judged() -> None:
+    """Of ten cells, by name; what says little by itself is shown and not judged."""
+    nothing = dict.fromkeys(mesh.UNITS, 0.0)
+    for cell in mesh.CELLS:
+        rows = {found["name"]: found for found in mesh.rows_of(cell, [nothing])}
+        prefix = mesh.name_of(cell)
+        assert set(rows) == {f"{prefix}.{name}" for name in mesh.UNITS}
+        assert [name for name in mesh.UNITS if rows[f"{prefix}.{name}"]["goal"] is None] == ["resimulated_per_100"]
+        judged = {name for name in mesh.UNITS if met(rows[f"{prefix}.{name}"]) is not None}
+        assert judged - {"lag_mean"} == {"bytes", "messages", "confirmed", "stalls_per_min"}
+    text = mesh.markdown([row for cell in mesh.CELLS for row in mesh.rows_of(cell, [nothing])])
+    assert text.count("| 4p-severe, 32 B | **0") == 2
+    assert "| **0.0** | 119.5 | **0 0 0** | 2 6 7 | **0** | 8 |" in text
+
+
 def test_every_cell_was_published_once() -> None:
     """Five networks, with small and with large inputs."""
     names = [mesh.name_of(cell) for cell in mesh.CELLS]
