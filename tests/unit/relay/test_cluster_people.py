@@ -298,6 +298,27 @@ def test_a_process_that_ends_hands_the_queue_over_in_its_order(url: str, tmp_pat
         asyncio.run(go(server))
 
 
+def test_processes_that_end_at_once_send_everybody_away_and_nobody_waits(url: str, tmp_path: Path) -> None:
+    """Whoever waited, and whoever comes then to either: neither hands it to the other for ever."""
+
+    async def go(server: Cluster) -> None:
+        waits, late = await window(server.relays[0], 1), await window(server.relays[1], 2)
+        assert (await waits.call("join_game", {}))["state"] == "waiting"
+        other = await window(server.relays[0], 3)
+        for relay in server.relays:
+            loop, _ = server.hub.handlers[server.member(relay).process]
+            loop.call_soon_threadsafe(relay.app.relay.drain)
+        await until(lambda: all(relay.app.relay.lobby.door.draining for relay in server.relays))
+        for client in (late, other):
+            assert (await client.call("join_game", {}))["code"] == "draining"
+        assert (await waits.get("pycore_error"))["code"] == "draining"
+        for client in (waits, late, other):
+            await client.close()
+
+    with cluster(url, tmp_path, 2) as server:
+        asyncio.run(go(server))
+
+
 def test_who_was_sent_away_has_not_waited_when_it_comes_again(url: str, tmp_path: Path) -> None:
     """By the operator, or by a refusal: the time in between is no waiting."""
 
