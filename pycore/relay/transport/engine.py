@@ -17,6 +17,7 @@ from engineio.payload import Payload
 
 from pycore.relay.limits import Limits
 from pycore.relay.transport.origins import Origins
+from pycore.relay.transport.turns import Turns
 from pycore.relay.transport.wire import packet_class
 
 PING_INTERVAL_S: Final = 8.0
@@ -47,6 +48,7 @@ def socketio_server(limits: Limits, origins: Origins) -> socketio.AsyncServer:
     )
     # A dictionary of the module's, for all servers; this one gets its own.
     made.eio._async = {**made.eio._async, "websocket": EndedByNone}
+    made.eio.on("message", Turns(made._handle_eio_message, quiet).take)
     return made
 
 

@@ -248,6 +248,23 @@ async def posts(host: str, port: int, until: float) -> dict[str, Any]:
 
 
 @attack
+async def posts_anew(host: str, port: int, until: float) -> dict[str, Any]:
+    """Sixty dense messages in a request, each time of a session that has just begun."""
+    told: Counter[str] = Counter()
+    text = "\x1e".join(['42["webrtc_signal",{"type":"offer","payload":[' + "1," * 4000 + "1]}]"] * 60)
+    while time.monotonic() < until:
+        try:
+            sid = (await _request(host, port, "GET", "", b"")).split(b'"sid":"')[1].split(b'"')[0].decode()
+            await _request(host, port, "POST", f"&sid={sid}", b"40")
+            await _request(host, port, "POST", f"&sid={sid}", text.encode())
+            told["sent"] += 1
+        except (ValueError, IndexError, OSError, TimeoutError, asyncio.IncompleteReadError):
+            told["closed"] += 1
+            await asyncio.sleep(0.01)
+    return dict(told)
+
+
+@attack
 async def joins(host: str, port: int, until: float) -> dict[str, Any]:
     """Strangers who come into the waiting room, and go."""
     told: Counter[str] = Counter()
