@@ -129,8 +129,8 @@ def test_a_server_tells_what_is_wrong_with_it(hook: Any, tmp_path: Path, monkeyp
             if came:
                 break
             threading.Event().wait(0.01)
-    assert [body["fault"] for body in came] == ["disk_low"]
-    assert "MB are free on the disk" in came[0]["text"]
+    assert [body["fault"] for body in came] == ["disk_full"]
+    assert "the disk is full" in came[0]["text"]
 
 
 def test_what_is_wrong_is_said_by_a_word_and_nobody_is_named(tmp_path: Path) -> None:
