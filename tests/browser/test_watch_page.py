@@ -99,6 +99,7 @@ def at(page, frame):
     return state, (state["actions"], score)
 
 
+@pytest.mark.long  # three pages with Python in them, and a game of three episodes: two minutes where others run
 def test_earlier_episodes_of_a_running_game_and_a_game_that_is_over_after_a_restart(core_site, tmp_path, open_page):
     """Frame and score are those of the record, whatever episode is chosen, in the list and with the game's key."""
     database = f"sqlite:///{tmp_path / 'data.sqlite'}"
