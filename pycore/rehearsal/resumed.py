@@ -52,6 +52,13 @@ class Resumed:
         )
 
 
+def _between_episodes(said: set[tuple[int, int]]) -> bool:
+    """Whether these are one place: some hold at the end of an episode, and others are before the first frame of the
+    next."""
+    (first, _), (last, frame) = min(said), max(said)
+    return len(said) == 2 and last == first + 1 and frame == -1
+
+
 def resumed(
     before: Departed,
     metrics: Mapping[str, Mapping[str, Any]],
@@ -71,11 +78,13 @@ def resumed(
     }  # fmt: skip
     if not own.get("load") or not said:
         return None, read, [f"player {player} loaded its page again, and did not come back into its game"]
-    if len(said) > 1 and not settings.reopens:
+    if len(said) > 1 and not settings.reopens and not _between_episodes(said):
         return None, read, [f"the others say differently where player {player} came back: {sorted(said)}"]
-    # Where they have played on meanwhile, each says how far it was itself, and it stepped what any of them had.
-    episode, last = max(said)
+    # Where they have played on meanwhile, each says how far it was itself, and it stepped what any of them had. Between
+    # two episodes it is told of the one or the other.
     unseen = [(each["episode"], each["to"]) for each in own.get("unseen", ())]
+    stepped = {place for place in said if unseen == ([place] if place[1] >= 0 else [])}
+    episode, last = max(said if settings.reopens else stepped or said)
     if unseen != ([(episode, last)] if last >= 0 else []):
         return None, read, [f"player {player} stepped {unseen} again, and came back behind frame {last} of {episode}"]
     frame = last + 1

@@ -55,6 +55,22 @@ def test_only_frames_that_may_have_been_sent_before_are_unsure() -> None:
     assert not any(found.is_unsure(seat, episode, 55) for seat, episode in ((0, 1), (1, 0), (1, 2)))
 
 
+@pytest.mark.parametrize("told", [(0, 79), (1, -1)])
+def test_others_who_stand_at_an_end_and_behind_it_say_the_same(told: tuple[int, int]) -> None:
+    """The page is told of the one or the other; of two places in one episode they say differently."""
+    of = metrics(79, 0)
+    of["2"] = metrics(-1)["0"]
+    of["1"]["unseen"] = [{"episode": 0, "from": 0, "to": 79}] if told == (0, 79) else []
+    later = [*([{}] if told == (0, 79) else []), frames(0, 80, 3)]
+    found, read, problems = resumed(before([frames(0, 80, 1)]), of, later, SETTINGS, 1)
+    assert problems == []
+    assert found is not None
+    assert (found.episode, found.frame) == (told[0], told[1] + 1)
+    assert read == [frames(0, 80, 1), frames(0, 80, 3)]
+    of["2"]["returns"][0].update({"episode": 0, "frame": 60})
+    assert "say differently where player 1 came back" in resumed(before([]), of, [], SETTINGS, 1)[2][0]
+
+
 def test_a_page_that_came_back_between_two_episodes_stepped_nothing_again() -> None:
     """It plays from frame 0 on."""
     found, read, problems = resumed(before([frames(0, 80, 1)]), metrics(-1), [frames(0, 80, 3)], SETTINGS, 1)
