@@ -213,10 +213,20 @@ def away(metrics: Mapping[str, Any]) -> list[tuple[float, float]]:
     return spells if since is None else [*spells, (since, float("inf"))]
 
 
+LOOKS = 20
+"""How often a page that sends by the server is looked at until nothing comes between one look and the other."""
+
+
 def books_agree(who: page_rig.Participant) -> dict[str, Any]:
     """What is seen of a page's inputs on the server's socket is what its books say; returns its session's metrics."""
-    metrics = who.game("exportSessionMetrics()")
-    inputs, seen = metrics["inputs"], inputs_by_server(who)
+    for _ in range(LOOKS):
+        before = len(inputs_by_server(who))
+        metrics = who.game("exportSessionMetrics()")
+        inputs, seen = metrics["inputs"], inputs_by_server(who)
+        if len(seen) == before == inputs["sentViaSocketIO"] + inputs["resentViaSocketIO"]:
+            # Otherwise it may just be sending more.
+            break
+        who.page.wait_for_timeout(37)
     assert len(seen) == inputs["sentViaSocketIO"] + inputs["resentViaSocketIO"]
     assert inputs["sentViaSocketIO"] <= len({(data["sync_epoch"], data["frame_number"]) for data in seen})
     for data in seen:
