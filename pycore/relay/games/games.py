@@ -139,7 +139,7 @@ class Games:
         self._rooms.pop(room.game_id, None)
         for seat in room.seats:
             self._release(seat)
-            self._lost.pop(seat.session, None)
+            self._give_up(seat)
         self._forgotten(room)
 
     def make_room(self) -> None:
@@ -184,9 +184,13 @@ class Games:
     def _forget(self, game_id: str) -> None:
         room = self._rooms.pop(game_id)
         for seat in room.seats:
-            if self._lost.get(seat.session, (None, None))[1] is seat:
-                del self._lost[seat.session]
+            self._give_up(seat)
         self._forgotten(room)
+
+    def _give_up(self, seat: Seat) -> None:
+        # The session may have been lost in a newer game since.
+        if self._lost.get(seat.session, (None, None))[1] is seat:
+            del self._lost[seat.session]
 
     def _release(self, seat: Seat) -> None:
         # The session may sit in a newer game by now.

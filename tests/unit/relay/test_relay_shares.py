@@ -15,6 +15,7 @@ import pytest
 from relay_support import PATIENCE_S, Relay, running
 
 from pycore.relay import Limits
+from pycore.relay.transport import sessions
 from pycore.relay.transport.quiet import Quiet, Seldom
 from pycore.relay.transport.shares import Share
 
@@ -147,6 +148,26 @@ def test_sessions_made_by_requests_are_counted_and_go_when_nobody_connects_them(
         assert list(there) == [sid]
 
     with running(tmp_path, limits=Limits(address_connections=3, connections=5, silent_s=0.5)) as relay:
+        asyncio.run(go(relay))
+
+
+def test_a_session_whose_end_takes_too_long_counts_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an address that may have two the next one is taken."""
+    monkeypatch.setattr(sessions, "LINGER_S", 0.05)
+
+    async def never(session: str) -> None:
+        await asyncio.sleep(60.0)
+
+    async def go(relay: Relay) -> None:
+        assert [(await asked(relay, HANDSHAKE))[0] for _ in range(3)] == [200, 200, 401]
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if not relay.app.relay.sio.eio.sockets:
+                break
+        assert (await asked(relay, HANDSHAKE))[0] == 200
+
+    with running(tmp_path, limits=Limits(address_connections=2, silent_s=0.3)) as relay:
+        monkeypatch.setattr(relay.app.relay.sio.eio, "disconnect", never)
         asyncio.run(go(relay))
 
 
