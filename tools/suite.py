@@ -1,6 +1,6 @@
 """`build.py test`: the steps, what each needs, and an honest end.
 
-The whole is what CI runs. `--fast` is for between two edits, two minutes on two cores: it leaves out whatever
+The whole is what CI runs. `--fast` is for between two edits, a few minutes on two cores: it leaves out whatever
 opens a browser, Python 3.11, the tests marked slow, and three quarters or more of the examples of every property.
 `--all` adds what is long (`tools.long`).
 
