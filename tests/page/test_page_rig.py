@@ -176,6 +176,7 @@ class Somebody:
         self, sent: list[float], changes: list[tuple[float, str, str]], pauses: list[tuple[float, float]]
     ) -> None:
         self.assigned = {"game_id": "one"}
+        self.page = self
         self.sent = page_traffic.Traffic()
         for number, at in enumerate(sent):
             data = {"game_id": "one", "sync_epoch": 0, "frame_number": number, "timestamp": at}
@@ -188,6 +189,9 @@ class Somebody:
 
     def game(self, _: str) -> dict:
         return self.metrics
+
+    def wait_for_timeout(self, _: float) -> None:
+        """As a page has it: nothing comes here meanwhile."""
 
 
 BACK = (9000, "p2p", "recovered")
