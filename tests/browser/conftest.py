@@ -18,6 +18,9 @@ from tests.stillness import Stillness
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
 HERE = Path(__file__).parent
+PATIENCE = 90
+"""Seconds for which a page is waited for: several start at a time, on as few cores as there are, and what is late tells
+nothing. Where a time is the law, the test names it."""
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 
 
@@ -195,6 +198,7 @@ def open_page(chromium, stillness):
 
         def open_(url, browser=chromium, **options):
             context = browser.new_context(**options)
+            context.set_default_timeout(PATIENCE * 1000)
             stack.callback(context.close)
             page = stillness.follow(context.new_page())
             page.problems = []
@@ -206,7 +210,7 @@ def open_page(chromium, stillness):
         yield open_
 
 
-def phase(page, *names, timeout=30):
+def phase(page, *names, timeout=PATIENCE):
     """Wait until the page is in one of these phases; an unexpected end fails at once with its error."""
     page.wait_for_function(
         "names => names.includes(window.pycoreStatus?.phase) || window.pycoreStatus?.phase === 'failed'",

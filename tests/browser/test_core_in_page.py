@@ -68,7 +68,7 @@ def test_on_a_healthy_link_the_server_sees_no_input_and_both_pages_keep_the_same
     def game():
         pages = play(relay, open_page)
         for page in pages:
-            phase(page, "done", timeout=60)
+            phase(page, "done")
             page.wait_for_function("pycoreStatus.stored")
         assert_same_records(pages, 2, 150)
         return pages
@@ -107,7 +107,7 @@ def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(star
         pages[0].locator(".badge.socketio").wait_for()
         pages[0].locator(".badge.p2p").wait_for()
         for page in pages:
-            phase(page, "done", timeout=60)
+            phase(page, "done")
         assert_same_records(pages, 1, 360)
         return pages
 
@@ -143,7 +143,7 @@ def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_go
     assert "too large" not in other.locator("#stall").text_content()
     word.wait_for(state="hidden", timeout=10_000)
     for page in pages:
-        phase(page, "done", timeout=60)
+        phase(page, "done")
     assert_same_records(pages, 1, 300)
     (problem,) = acting.problems
     assert problem.startswith("the action takes 12")

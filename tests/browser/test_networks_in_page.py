@@ -76,7 +76,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-def phase(page, name, timeout=60):
+def phase(page, name):
     page.wait_for_function(f"pycoreStatus.phase === {name!r}", timeout=timeout * 1000)
 
 

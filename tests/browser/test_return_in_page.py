@@ -144,16 +144,16 @@ def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data
     assert not back.locator("#play").is_visible()
     stays.locator("#stall", has_text="’s page is reloading. The game waits until it is back.").wait_for()
     picture("reloading", stays, back)
-    phase(back, "playing", timeout=60)
+    phase(back, "playing")
     assert back.evaluate("pycoreStatus.load") == 1
     stays.locator("#stall", has_text=" is back.").wait_for()
     picture("back", stays, back)
     stays.wait_for_function("pycoreGame.frame > 300")
     back = restored(back, relay.url)
-    phase(back, "playing", timeout=60)
+    phase(back, "playing")
     assert back.evaluate("pycoreStatus.load") == 2
     for page in (stays, back):
-        phase(page, "done", timeout=60)
+        phase(page, "done")
         page.wait_for_function("pycoreStatus.stored")
         picture("end", stays, back)
     assert stays.evaluate("pycoreGame.records()") == back.evaluate("pycoreGame.records()")
@@ -206,8 +206,8 @@ def test_a_page_that_comes_back_too_late_is_told_so_and_may_play_another_game(st
     slow_python(back, 4)
     back.reload(wait_until="commit")
     back.locator("h1", has_text="You are coming back to your game").wait_for()
-    phase(stays, "done", timeout=30)
-    phase(back, "start", timeout=60)
+    phase(stays, "done")
+    phase(back, "start")
     back.locator("#start-intro", has_text="Your game has ended meanwhile. You can play a new one.").wait_for()
     picture("too-late", stays, back)
     assert back.evaluate("[pycoreStatus.notBack, sessionStorage.length]") == ["over", 0]
@@ -232,5 +232,5 @@ def test_a_tab_that_the_browser_copies_takes_the_game_over_and_the_first_one_is_
     stays.wait_for_function("frame => pycoreGame.frame > frame + 60", arg=frame)
     stays.evaluate("pycoreGame.requestStop()")
     for page in (stays, copy):
-        phase(page, "done", timeout=30)
+        phase(page, "done")
     assert stays.evaluate("pycoreGame.records()") == copy.evaluate("pycoreGame.records()")

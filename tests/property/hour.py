@@ -31,6 +31,8 @@ SPARE = 64_000
 """Bytes by which a session may differ from one moment to another: rings, backlogs, what happens to be under way."""
 DEARER = 1.3
 """By how much the cheapest minute of the last third may cost more than that of the first: machines are not quiet."""
+SLICES = 12
+"""Into how many parts a minute is cut, between which the machine's own speed is measured."""
 LEFT_OUT = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, Page, Record)
 
 
@@ -43,7 +45,7 @@ class Moment(NamedTuple):
     events: int
     """Mispredictions of that session."""
     tick_us: float
-    """Processor time of a page's tick, with the network's share in it."""
+    """Processor time of a page's tick, with the network's share in it, at the speed the machine had in the first minute."""
 
 
 def weight(session: Session) -> int:
@@ -71,17 +73,32 @@ def mesh_of(players: int, minutes: int) -> Mesh:
     )  # fmt: skip
 
 
+def yardstick() -> float:
+    """Processor time of the same work each time: a machine may become slower by half from one second to the next."""
+    begun = time.process_time()
+    for _ in range(10):
+        gathered = {number: (number, number + 1) for number in range(2000)}
+        sum(first for first, _ in gathered.values())
+    return time.process_time() - begun
+
+
 def play(players: int, minutes: int) -> list[Moment]:
-    """Play so long, and look once a minute."""
+    """Play so long, and look once a minute; what a tick costs is measured in turns with the yardstick."""
     mesh = mesh_of(players, minutes)
-    moments = []
+    moments: list[Moment] = []
+    speed = 0.0
     for minute in range(minutes):
-        before, begun = sum(page.session.frame for page in mesh.peers), time.process_time()
-        mesh.run(60.0 * (minute + 1))
+        before = sum(page.session.frame for page in mesh.peers)
+        spent = yards = 0.0
+        for part in range(SLICES):
+            yards += yardstick()
+            begun = time.process_time()
+            mesh.run(60.0 * (minute + (part + 1) / SLICES))
+            spent += time.process_time() - begun
         ticks = sum(page.session.frame for page in mesh.peers) - before
-        spent = time.process_time() - begun
+        speed = speed or yards
         largest, events = max((weight(page.session), page.session.timeline.events.count) for page in mesh.peers)
-        moments.append(Moment(minute + 1, largest, events, 1e6 * spent / max(1, ticks)))
+        moments.append(Moment(minute + 1, largest, events, 1e6 * spent / max(1, ticks) * speed / yards))
         for page in mesh.peers:
             # What the sinks hold is theirs, and would only fill this machine.
             page.rewards[0] = page.rewards[0][:0] + [None] * len(page.rewards[0])

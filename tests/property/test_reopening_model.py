@@ -7,7 +7,7 @@ from reopening import RULES, Model, run_from
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("peers", "frames"), [(3, 1), (3, 2)])
+@pytest.mark.parametrize(("peers", "frames"), [(3, 1), pytest.param(3, 2, marks=pytest.mark.long)])
 def test_in_every_order_all_open_the_seat_at_the_same_frame(peers: int, frames: int) -> None:
     """Every state that can be reached is looked at; in each end everybody who is left has confirmed everything."""
     found = Model(peers, frames).explore()
