@@ -7,6 +7,7 @@ from tests.browser.conftest import phase
 pytestmark = [pytest.mark.browser]
 
 
+@pytest.mark.parametrize("engine", ["chromium", pytest.param("firefox", marks=pytest.mark.long)], indirect=True)
 def test_who_is_about_to_leave_a_game_that_runs_is_asked_and_may_stay(start_relay, open_page, engine):
     """The browser asks, whoever has pressed something here. Before the game, and behind it, nobody is held up."""
     relay = start_relay(max_steps=150)

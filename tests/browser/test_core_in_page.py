@@ -150,7 +150,7 @@ def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_go
     assert other.problems == []
 
 
-@pytest.mark.parametrize("p2p", [True, False])
+@pytest.mark.parametrize("p2p", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_the_partner_of_a_page_whose_environment_raises_reads_that_it_failed(start_relay, open_page, p2p):
     """By the page itself, before the server can say that somebody has left; then its links are closed."""
     relay = start_relay(core=True, max_steps=100_000, action_space=SPACE, p2p=p2p, p2p_wait=2.0)
@@ -174,6 +174,7 @@ def test_the_partner_of_a_page_whose_environment_raises_reads_that_it_failed(sta
     assert other.problems == []
 
 
+@pytest.mark.long
 def test_after_a_machine_slept_the_page_has_the_wall_time_again(start_relay, open_page):
     """An hour that only the wall clock knows of, as after a sleep; what the session notes then has the right time."""
     relay = start_relay(core=True, max_steps=100_000, action_space=SPACE)

@@ -76,7 +76,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-def phase(page, name):
+def phase(page, name, timeout=90):
     page.wait_for_function(f"pycoreStatus.phase === {name!r}", timeout=timeout * 1000)
 
 
@@ -167,7 +167,8 @@ def test_a_connection_that_the_server_ended_in_a_game_is_made_again(start_relay,
 
 
 @pytest.mark.parametrize(
-    ("state", "notice"), [("busy", "as much to do as it can"), ("draining", "about to be started")]
+    ("state", "notice"),
+    [("busy", "as much to do as it can"), pytest.param("draining", "about to be started", marks=pytest.mark.long)],
 )
 def test_while_no_games_begin_a_page_waits_and_asks_again_by_itself(start_relay, open_page, state, notice):
     """Nobody has to press anything, and who waits is not told that something failed."""

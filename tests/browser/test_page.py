@@ -92,6 +92,7 @@ def test_the_keyboard_moves_the_own_disc_on_both_pages(start_relay, open_page):
     assert first.evaluate("pycoreGame.p2pHealthy") is True
 
 
+@pytest.mark.long
 def test_the_memory_may_grow_while_the_game_runs(start_relay, open_page):
     """The wasm memory grows again and again; every view is taken anew and no record is lost."""
     relay = start_relay(max_steps=90, grow_until=60)
@@ -251,6 +252,7 @@ def test_a_missing_file_is_named_with_a_code_and_advice(start_relay, open_page):
     assert page.locator("#screen-error").is_visible()
 
 
+@pytest.mark.long
 def test_playing_again_starts_a_new_game_and_leaves_nothing_of_the_old_one(start_relay, open_page):
     """The second game of a page has its own id, its own link and its own books."""
     relay = start_relay(max_steps=30)

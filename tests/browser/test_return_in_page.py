@@ -103,7 +103,7 @@ def announced(relay, seats):
     return found, thread
 
 
-@pytest.mark.parametrize("how", ["reload", "navigation", "closing"])
+@pytest.mark.parametrize("how", ["reload", pytest.param("navigation", marks=pytest.mark.long), "closing"])
 def test_the_others_know_at_once_that_a_page_goes_in_every_browser(start_relay, open_page, engine, how):
     """Firefox closes the socket before the page can say a word by it; a lost socket alone would take a second."""
     relay = start_relay(core=True, **SETTINGS)
@@ -199,6 +199,7 @@ def test_what_a_page_had_not_stored_when_it_was_loaded_again_is_stored_by_its_ne
     assert max(item.frame for item in shown if item.load == 0) >= displayed - 1
 
 
+@pytest.mark.long
 def test_a_page_that_comes_back_too_late_is_told_so_and_may_play_another_game(start_relay, open_page):
     """Its seat was kept for two seconds, and it took longer."""
     relay = start_relay(core=True, **{**SETTINGS, "max_steps": 3000, "return_within": 2, "dropped_after": 2})

@@ -109,7 +109,9 @@ ENLARGED = {"300 %": (426, 240), "400 %": (320, 180)}
 SIZES = {"desktop": (1280, 720), "200 %": (640, 360), "phone": (360, 740), "320 px": (320, 640), "tablet": (768, 1024)}
 
 
-@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+@pytest.mark.parametrize(
+    "touch", [pytest.param(False, id="mouse"), pytest.param(True, id="touch", marks=pytest.mark.long)]
+)
 def test_the_field_is_large_and_stands_still_whatever_is_said_around_it(touch, opened):
     """Who is away, what stalls, a lost server: nothing moves, nothing lies over the field, the line above it is one."""
     page = opened(has_touch=touch, is_mobile=touch)
@@ -170,7 +172,7 @@ def test_touch_buttons_of_many_keys_are_all_on_the_page_whole_and_apart(opened):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
-@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("direction", [pytest.param("ltr", marks=pytest.mark.long), "rtl"])
 def test_what_stands_around_the_field_has_its_middle_in_every_direction(direction, opened):
     """Also in a low window, as one at 200 %, where some of it is wider than the field."""
     page = opened()
@@ -231,7 +233,7 @@ def test_however_much_the_page_is_enlarged_the_whole_field_is_seen_without_scrol
         assert page.evaluate("document.documentElement.scrollHeight") <= height, name
 
 
-@pytest.mark.parametrize(("language", "touch"), [("en", True), ("de", False)])
+@pytest.mark.parametrize(("language", "touch"), [("en", True), pytest.param("de", False, marks=pytest.mark.long)])
 def test_what_is_said_of_the_server_lies_over_nothing_that_people_look_at(language, touch, opened):
     """Neither over the points nor over the field nor over buttons, however long; and it is all there."""
     more = {"a phone on its side": (740, 360), "a tablet on its side": (1180, 820)} if touch else {"400 %": (320, 180)}

@@ -133,6 +133,7 @@ def test_a_package_comes_from_a_folder_of_wheels_without_an_index(served, open_p
     assert [url for url in asked if not url.startswith((relay.url, "data:", "blob:", "ws:"))] == []
 
 
+@pytest.mark.long
 def test_a_package_that_does_not_come_is_named_on_the_screen_and_in_the_log(served, open_page, caplog, tmp_path):
     """With what to do; and whoever runs the study reads it as well."""
     wheel = tiny_wheel(tmp_path / "wheels")

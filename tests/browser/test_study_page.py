@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pycore.site.wording import worded
-from tests.browser.conftest import Relay
+from tests.browser.conftest import PATIENCE, Relay
 from tests.unit.relay.relay_support import Client
 
 pytestmark = [pytest.mark.browser]
@@ -60,7 +60,7 @@ def studied(core_site, tmp_path):
 
 def says(page, name, text):
     """Wait until a list has that text."""
-    page.locator(f"#{name} li", has_text=text).first.wait_for(timeout=20_000)
+    page.locator(f"#{name} li", has_text=text).first.wait_for(timeout=PATIENCE * 1000)
 
 
 def test_the_operator_sees_how_the_study_is_closes_it_and_opens_it(studied, open_page):

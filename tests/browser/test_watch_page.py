@@ -194,6 +194,7 @@ def crowd(url, games):
         loop.close()
 
 
+@pytest.mark.long
 def test_of_many_running_games_so_many_have_a_picture_and_any_may_be_asked_for(watched, open_page):
     """The newest first; whoever asks for another gets it in another's place, and a place that is free is given away."""
     pictured = "[...document.querySelectorAll('#games .card')].map((card) => !card.querySelector('.view').hidden)"

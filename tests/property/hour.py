@@ -45,7 +45,7 @@ class Moment(NamedTuple):
     events: int
     """Mispredictions of that session."""
     tick_us: float
-    """Processor time of a page's tick, with the network's share in it, at the speed the machine had in the first minute."""
+    """Processor time of a page's tick, with the network's share in it, at the speed of the first minute."""
 
 
 def weight(session: Session) -> int:
