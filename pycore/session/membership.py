@@ -161,9 +161,14 @@ class Membership:
             link.paths.server.peer_reaches(False)
             self._journal.say(PeerStatus(seat=link.seat, status="away"))
 
-    def back(self, link: Link) -> None:
-        """The server has a socket of it again, whatever it said before of who is away for too long."""
+    def back(self, link: Link, now: float) -> None:
+        """The server has a socket of it again, whatever it said before of who is away for too long.
+
+        Of a page that was away for longer than `dropped_after` nothing has come yet: its silence counts from here, but
+        not anew with every socket that it has from then on, nor where nobody would have waited so long.
+        """
         number = link.peer.number
+        self._since[number] = max(self._since[number], min(now, self.heard_at(link) + self._within))
         link.paths.server.peer_reaches(True)
         self._expired.discard(number)
         if not self._left_word.get(number, (0.0, True))[1]:

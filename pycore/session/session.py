@@ -167,7 +167,7 @@ class Session:
     def player_back(self, peer: int, now: float) -> None:
         """The server has a socket of that peer again."""
         self._parts.over.back(self.link_to(peer))
-        self._parts.membership.back(self.link_to(peer))
+        self._parts.membership.back(self.link_to(peer), self._time(now))
 
     @property
     def catching_up(self) -> tuple[int, int] | None:

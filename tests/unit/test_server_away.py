@@ -104,6 +104,61 @@ def test_who_is_back_first_and_told_that_the_other_is_away_waits_for_as_long_as_
     assert table[0].reason == "player_left"
 
 
+def told(table: Table, word: str, peer: int = 1) -> None:
+    """The server says to the others what it knows of a peer's socket: `player_away` or `player_back`."""
+    for number, session in enumerate(table.sessions):
+        if number != peer:
+            getattr(session, word)(peer, table.now)
+
+
+@pytest.mark.parametrize("seats", [2, 3])
+@pytest.mark.parametrize("away", [DROPPED + 3.0, WITHIN - 1.5])
+def test_whose_seat_was_kept_for_longer_than_a_silence_may_last_is_there_before_it_is_heard(
+    seats: int, away: float
+) -> None:
+    """The server says that it is back; its first packet comes behind that."""
+    table = by_server(seats)
+    server(table, False, 1)
+    told(table, "player_away")
+    passes(table, away)
+    told(table, "player_back")
+    passes(table, 1.0)
+    assert {session.reason for session in table.sessions} == {""}
+    server(table, True, 1)
+    frame = table[0].frame
+    passes(table, 3.0)
+    assert {session.reason for session in table.sessions} == {""}
+    assert all(session.frame > frame + 20 for session in table.sessions)
+
+
+def test_who_is_back_and_is_not_heard_is_waited_for_as_long_as_a_silence_may_last() -> None:
+    """Counted from when the server said so."""
+    table = by_server()
+    server(table, False, 1)
+    told(table, "player_away")
+    passes(table, DROPPED + 3.0)
+    told(table, "player_back")
+    back = table.now
+    table.until(lambda: table[0].phase == DONE, most=32 * 16)
+    assert table.now - back == pytest.approx(DROPPED, abs=0.5)
+    assert table[0].reason == "player_left"
+
+
+def test_sockets_that_come_and_go_keep_nobody_waiting_for_ever() -> None:
+    """No longer than for a return and a silence."""
+    table = by_server()
+    heard = table.now
+    server(table, False, 1)
+    while table[0].phase != DONE:
+        told(table, "player_away")
+        passes(table, 1.0)
+        told(table, "player_back")
+        passes(table, 1.0)
+        assert table.now - heard < WITHIN + DROPPED + 3.0
+    assert table.now - heard > WITHIN
+    assert table[0].reason == "player_left"
+
+
 def test_an_absence_for_longer_than_anybody_may_return_ends_it_for_all() -> None:
     """Nobody waits for ever."""
     table = by_server()
