@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import inf
 from typing import Final
 
@@ -17,6 +17,10 @@ NOTICED: Final = 25.0
 """Seconds until the server notices that a page has vanished without a word."""
 BACK_OFF: Final = 4.0
 """Seconds after which every page is back at a server that was started anew."""
+KEPT: Final = 2.0
+"""Seconds before a seat is nobody's, within which it may already be."""
+BACK: Final = 3.0
+"""Seconds of play around a page's reloads."""
 DEAF: Final = 0.9
 """Loss from which on a way counts as dead."""
 
@@ -34,6 +38,8 @@ def may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
     the time in which nobody knows it yet.
     """
     happenings = scenario.happenings
+    if _returns(happenings, settings):
+        return False
     if any(of.what in GOES or (of.what == "freeze" and of.ends is None) for of in happenings):
         return True
     noticed = max(2.0, 8.0 * _trip(scenario))
@@ -60,6 +66,19 @@ def may_end(scenario: Scenario, settings: Settings, pages: int) -> bool:
         if _lasting(silent) >= granted - 1.0:
             return True
     return False
+
+
+def _returns(happenings: Sequence[Happening], settings: Settings) -> bool:
+    """Whether nothing happens but that one page is loaded again or loses its socket, each time when it was back and for
+    no longer than its seat is kept: it returns, and nothing ends."""
+    if {of.what for of in happenings} - {"reload", "socket-down"} or len({of.seats for of in happenings}) != 1:
+        return False
+    away = sorted(
+        (of.begins, of.begins + (of.amount or 0.0) if of.what == "reload" else of.ends or inf) for of in happenings
+    )
+    if any(there - begins > settings.return_within - KEPT for begins, there in away):
+        return False
+    return away[0][0] >= BACK and all(begins - there >= BACK for (_, there), (begins, _) in pairwise(away))
 
 
 def patience(scenario: Scenario, settings: Settings) -> float:

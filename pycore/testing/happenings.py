@@ -23,6 +23,8 @@ DISTURBS: Final = frozenset(
 """What the law of standing still presupposes is broken by these."""
 LOADS: Final = 1.0
 """Seconds that a page takes to be loaded again by itself."""
+SPEAKS_AFTER: Final = 0.5
+"""Seconds from a page's having its seat again until anything of its session comes: Python is told first."""
 MOST_LOADS: Final = 12
 """Loads of one page after which nobody comes back any more."""
 CONGESTED: Final = 20_000
@@ -268,13 +270,22 @@ class Happenings:
             else:
                 self._loaded(page)
 
+        def presented() -> None:
+            if page.coming and self._loading[page.seat] == number and not self._has_no_line(page.seat):
+                self._mesh.server.connect(page.seat)
+
+        # What the server says of it is there before its own first word.
+        self._mesh.at(self._mesh.now + max(0.0, now.amount - SPEAKS_AFTER), presented)
         self._mesh.at(self._mesh.now + now.amount, loaded)
+
+    def _has_no_line(self, seat: int) -> bool:
+        return self._lasts("socket-down", seat) or self._lasts("socket-dies", seat)
 
     def _loaded(self, page: Page) -> None:
         mesh = self._mesh
         page.load()
         mesh.server.welcome(page.seat)
-        if not (self._lasts("socket-down", page.seat) or self._lasts("socket-dies", page.seat)):
+        if not self._has_no_line(page.seat):
             mesh.server.connect(page.seat)
         for other in page.channels:
             mesh.close_channel(page.seat, other, seen_after=(0.0, 0.3))

@@ -442,13 +442,20 @@ def make():
         (["socket-down 1@2-40"], False),
         (["socket-down 1@2-40", "socket-down 1@39-63"], True),
         (["leave 1@2"], True),
+        (["reload 1@4=0", "reload 1@8", "reload 1@20=45"], False),
+        (["reload 1@4=59"], True),
+        (["socket-down 1@4-50", "reload 1@55"], False),
+        (["reload 1@1"], True),
+        (["reload 1@4", "reload 2@30"], True),
+        (["reload 1@4=9", "reload 1@15"], True),
+        (["reload 1@4", "cut @20-21"], True),
     ],
 )
 def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any_way(
     tmp_path: Path, happenings: list[str], may: bool
 ) -> None:
     """While one of two ways works, the game must be played to its end; and while the server is away, for as long as
-    pages wait that know so."""
+    pages wait that know so. Who is loaded again while nothing else happens comes back."""
     scenario = Scenario.from_json({"happenings": happenings, "seconds": 70.0})
     assert may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 
