@@ -152,6 +152,9 @@ def parser() -> argparse.ArgumentParser:
 
     browsers = tasks.add_parser("browsers", help="every scenario in every browser, and between two, as a table")
     browsers.add_argument("--write", action="store_true", help="put the table into docs/browsers.md")
+    browsers.add_argument(
+        "--only", metavar="NAME", help="one column: chromium, firefox, firefox-chromium, webkit; the others stay"
+    )
     browsers.add_argument("--json", type=Path, default=None, metavar="FILE", help="how many cells are right, as JSON")
     browsers.add_argument("--chromium", default=None, help="the browser; default: $PYCORE_CHROMIUM, or found")
 

@@ -12,21 +12,25 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pycore.errors import ConfigError
 from pycore.rehearsal import Outcome, Plan, RehearsalFailed, rehearse
-from tools import chromium, coturn, firefox
+from tools import chromium, coturn, firefox, webkit
 from tools.examples import example
 from tools.paths import ROOT
-from tools.process import Failed, run, say
+from tools.process import Failed, Missing, run, say
 
 FILE: Final = ROOT / "docs" / "browsers.md"
 BEGIN: Final = "<!-- written by: python3 build.py browsers --write -->"
 END: Final = "<!-- end of what is written -->"
-BROWSERS: Final[tuple[tuple[str, ...], ...]] = (("chromium",), ("firefox",), ("firefox", "chromium"))
+WEBKIT: Final = ("webkit",)
+BROWSERS: Final[tuple[tuple[str, ...], ...]] = (("chromium",), ("firefox",), ("firefox", "chromium"), WEBKIT)
+TITLES: Final = {"chromium": "Chromium", "firefox": "Firefox", "webkit": "WebKit"}
+NONE: Final = "–"
+"""A cell of a browser without WebRTC in a scenario that is about peer-to-peer."""
 SECONDS: Final = 16.0
 
 
@@ -79,15 +83,25 @@ SCENARIOS: Final = (
 )
 
 
+def of_browsers(scenario: Scenario, browsers: tuple[str, ...]) -> Scenario | None:
+    """A scenario as these browsers play it: without WebRTC all goes by the server; None if nothing is left of it."""
+    if browsers != WEBKIT:
+        return scenario
+    if "down_at" in scenario.plan or "latency_ms" in scenario.plan:
+        return None
+    return replace(scenario, happened=_by_server) if scenario.happened is _by_peer else scenario
+
+
 def played(scenario: Scenario, browsers: tuple[str, ...], found: Mapping[str, Path]) -> str:
     """Play one cell; returns `right`, or what is wrong."""
     game = example("volley", 2)
     site = game.build()
+    others = (lambda: webkit.pages(webkit.ensure())) if browsers == WEBKIT else None
     try:
         plan = Plan(game.game, seconds=SECONDS, browsers=browsers, **scenario.plan)
         with tempfile.TemporaryDirectory() as folder:
             outcome = rehearse(
-                plan, site=site, chromium=found["chromium"], firefox=found["firefox"], out=Path(folder)
+                plan, site=site, chromium=found["chromium"], firefox=found["firefox"], out=Path(folder), others=others
             )
     except ConfigError as error:
         return f"not possible: {error}"
@@ -109,7 +123,7 @@ def written(text: str, cells: Mapping[tuple[str, tuple[str, ...]], str], conditi
     """The document with a table of these cells between its markers."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise Failed(f"{FILE.name} must have these two lines once, in this order:\n{BEGIN}\n{END}")
-    head = "| | " + " | ".join(" – ".join(name.capitalize() for name in pair) for pair in BROWSERS) + " |"
+    head = "| | " + " | ".join(map(_title, BROWSERS)) + " |"
     rows = [
         f"| {scenario.name} | " + " | ".join(one_line(cells[scenario.name, pair]) for pair in BROWSERS) + " |"
         for scenario in SCENARIOS
@@ -117,6 +131,24 @@ def written(text: str, cells: Mapping[tuple[str, tuple[str, ...]], str], conditi
     table = "\n".join([head, "|---" * (len(BROWSERS) + 1) + "|", *rows])
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
     return f"{before}{BEGIN}\n\n{conditions}\n\n{table}\n\n{after}"
+
+
+def kept(text: str) -> dict[tuple[str, tuple[str, ...]], str]:
+    """The cells of the table that a document has."""
+    head, *rows = [
+        [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        for line in text[text.index(BEGIN) : text.index(END)].splitlines()
+        if line.startswith("| ")
+    ] or [[]]
+    pairs = {_title(pair): pair for pair in BROWSERS}
+    return {
+        (name, pairs[title]): cell for name, *cells in rows for title, cell in zip(head[1:], cells, strict=True)
+        if title in pairs
+    }  # fmt: skip
+
+
+def _title(pair: tuple[str, ...]) -> str:
+    return " – ".join(TITLES[name] for name in pair)
 
 
 def _version(name: str, path: Path) -> str:
@@ -131,19 +163,31 @@ def one_line(text: str) -> str:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Play all cells; 1 if one of them is not right."""
+    """Play all cells, or those of a column; 1 if one of them is not right."""
+    columns = {"-".join(pair): pair for pair in BROWSERS}
+    if options.only and options.only not in columns:
+        raise Missing(f"no column {options.only}; there are {', '.join(columns)}")
+    chosen = [columns[options.only]] if options.only else [*BROWSERS]
     found = {"chromium": chromium.ensure(options.chromium), "firefox": firefox.ensure()}
     coturn.ensure()
+    webkit.ensure()
     cells = {}
     for scenario in SCENARIOS:
-        for pair in BROWSERS:
-            cell = cells[scenario.name, pair] = played(scenario, pair, found)
+        for pair in chosen:
+            of_pair = of_browsers(scenario, pair)
+            cell = cells[scenario.name, pair] = NONE if of_pair is None else played(of_pair, pair, found)
             say(f"{scenario.name}, {' and '.join(pair)}: {cell}")
     if options.write:
-        versions = ", ".join(_version(name, path) for name, path in found.items())
+        text = FILE.read_text("utf-8")
+        before = kept(text) if options.only else {}
+        if lacking := [name for name, pair in columns.items() for scenario in SCENARIOS
+                       if (scenario.name, pair) not in {**before, **cells}]:  # fmt: skip
+            raise Failed(f"{FILE.name} has no cells of {', '.join(sorted(set(lacking)))}: write all of it once")
+        versions = ", ".join([*(_version(name, path) for name, path in found.items()), webkit.version(webkit.ensure())])
         conditions = f"{versions}. Beach volley for two, {SECONDS:g} s of each."
-        FILE.write_text(written(FILE.read_text("utf-8"), cells, conditions), "utf-8")
-    right = sum(cell == "right" for cell in cells.values())
+        FILE.write_text(written(text, {**before, **cells}, conditions), "utf-8")
+    tried = [cell for cell in cells.values() if cell != NONE]
+    right = tried.count("right")
     if options.json:
-        options.json.write_text(json.dumps({"cells": len(cells), "right": right}), "utf-8")
-    return 0 if right == len(cells) else 1
+        options.json.write_text(json.dumps({"cells": len(tried), "right": right}), "utf-8")
+    return 0 if right == len(tried) else 1

@@ -51,14 +51,14 @@ def selfplay(options: argparse.Namespace) -> int:
     played = example(options.example, options.selfplay)
     folder = played.build()
     plan = plan_of(options, played.game)
-    browsers = {"firefox": firefox.ensure()} if "firefox" in plan.browsers else {}
-    if "chromium" in plan.browsers:
-        browsers["chromium"] = chromium.ensure(options.chromium)
+    fox = firefox.ensure() if "firefox" in plan.browsers else None
+    chrome = chromium.ensure(options.chromium) if "chromium" in plan.browsers else None
     if plan.detours:
         coturn.ensure()
     server = None if options.relays is None else balancer.several(out / "server", options.relays)
     outcome = rehearse(
-        plan, site=folder, **browsers, database=options.database, port=options.port, out=out, say=say, server=server
+        plan, site=folder, chromium=chrome, firefox=fox, database=options.database, port=options.port, out=out, say=say,
+        server=server,
     )
     write(outcome, out)
     show(outcome)

@@ -14,12 +14,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pycore.errors import ConfigError
 
 CHROMIUM: Final = "chromium"
 FIREFOX: Final = "firefox"
+WEBKIT: Final = "webkit"
+"""Whoever rehearses in one brings it along: on most systems nobody has one, and none is driven here."""
 ENGINES: Final = (CHROMIUM, FIREFOX)
 SETTING: Final = "PYCORE_CHROMIUM"
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
@@ -147,12 +149,21 @@ def ready(explicit: str | Path | None = None) -> Path:
 
 def all_ready(engines: Collection[str], chromium: str | Path | None = None) -> dict[str, Path]:
     """Where each of these engines is, or ConfigError with what to install."""
+    if WEBKIT in engines:
+        raise ConfigError(f"{WEBKIT} is not opened by this command; it opens {' and '.join(ENGINES)}")
     found = {CHROMIUM: ready(chromium)} if CHROMIUM in engines or chromium else {}
     if FIREFOX in engines:
         if (path := find_firefox()) is None:
             raise ConfigError(f"there is no Firefox: {HOW_FIREFOX}")
         found[FIREFOX] = path
     return found
+
+
+class Pages(Protocol):
+    """Opens pages for a rehearsal."""
+
+    def page(self, engine: str) -> Any:
+        """A new page of a person of its own: Playwright's, or what has of it as much as a rehearsal uses."""
 
 
 class Browser:

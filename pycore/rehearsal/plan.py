@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pycore.errors import ConfigError
-from pycore.rehearsal.browsers import CHROMIUM, ENGINES
+from pycore.rehearsal.browsers import CHROMIUM, ENGINES, WEBKIT
 from pycore.rehearsal.game import Game
 from pycore.rehearsal.scripts import Policy, scripts_of
 from pycore.settings import Settings
@@ -101,7 +101,7 @@ class Plan:
 
     def _check_browsers(self) -> None:
         for name in self.browsers:
-            if name not in ENGINES:
+            if name not in (*ENGINES, WEBKIT):
                 raise ConfigError(f"there is no browser {name!r}; there are {' and '.join(ENGINES)}")
         if len(self.browsers) not in (1, self.pages):
             raise ConfigError(f"{len(self.browsers)} browsers for {self.pages} pages: say one, or one for each page")

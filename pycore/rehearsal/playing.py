@@ -18,7 +18,7 @@ from typing import Any, Final
 from pycore import records
 from pycore.factory import make_with
 from pycore.rehearsal import coverage, departures, inputs, pace, partners, serving, verdict
-from pycore.rehearsal.browsers import Browser, browser
+from pycore.rehearsal.browsers import Pages, browser
 from pycore.rehearsal.departures import KEEP
 from pycore.rehearsal.detour import Detour, detour
 from pycore.rehearsal.game import actions_of
@@ -47,13 +47,15 @@ def rehearse(
     out: Path | None = None,
     say: Say = lambda line: None,
     server: Server | None = None,
+    others: Callable[[], contextlib.AbstractContextManager[Pages]] | None = None,
 ) -> Outcome:
     """Play one session and judge it.
 
     `site` is the folder with the page, built with the plan's game; `chromium` and `firefox` the browsers (None:
     Playwright's own, and the one that is found);
     `database` a URL or file (None: a passing one); `port` the relay's (None: a free one); `out` takes screenshots;
-    `server` starts another relay than one process of this package, with these words behind `pycore relay`.
+    `server` starts another relay than one process of this package, with these words behind `pycore relay`; `others`
+    opens the plan's browsers in the place of those two.
     Raises RehearsalFailed where a page or the relay does not do its part.
     """
     scripts = plan.scripts()
@@ -61,7 +63,7 @@ def rehearse(
         tempfile.TemporaryDirectory() as folder,
         detour(Path(folder), plan.seed, plan.detours) as around,
         _relay(Path(folder), plan, site, database, port, around, server) as relay,
-        browser(chromium, firefox) as opened,
+        (browser(chromium, firefox) if others is None else others()) as opened,
     ):
         def stored(game_id: str) -> dict[str, bytes]:
             return _stored(relay.database or _store(Path(folder), database), game_id, Path(folder))
@@ -122,7 +124,7 @@ def _relay(
 
 
 def _play(
-    plan: Plan, relay: Relay, opened: Browser, script: str, out: Path | None, say: Say,
+    plan: Plan, relay: Relay, opened: Pages, script: str, out: Path | None, say: Say,
     stored: Callable[[str], Mapping[str, bytes]], around: Detour | None,
 ) -> Outcome:  # fmt: skip
     reports: list[str] = []
