@@ -175,6 +175,7 @@ def make_predictor():
 '''
 
 
+@pytest.mark.long
 def test_a_predictor_that_knows_the_players_is_nearly_always_right_where_the_last_action_is_not(tmp_path: Path) -> None:
     """In two pages, 80 ms apart; observations are there after rollbacks too, and the books add up."""
     (tmp_path / "counters.py").write_bytes((ENVIRONMENTS / "counters.py").read_bytes())

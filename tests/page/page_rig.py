@@ -100,7 +100,7 @@ class Participant:
         """Click Start as soon as the game's page allows it, which joins the waiting room."""
         self.page.click("#startButton:not([disabled])", timeout=LOADING * 1000)
 
-    def playing(self, seconds: float = 60.0) -> None:
+    def playing(self, seconds: float = 120.0) -> None:
         """Wait for the first frame."""
         self.wait("window.game?.frameNumber > 0", seconds, "the game begins")
 
@@ -292,7 +292,7 @@ class Study:
             participant.playing()
         return participants
 
-    def next_game(self, *participants: Participant, game: int = 1, seconds: float = 60.0) -> None:
+    def next_game(self, *participants: Participant, game: int = 1, seconds: float = 120.0) -> None:
         """Come from one game into the next one, and play."""
         scene = json.dumps(self.games[game]["scene"])
         for participant in participants:

@@ -38,14 +38,14 @@ def recovered(*people: page_rig.Participant, times: int = 1) -> None:
         who.wait(f"window.game.p2pHealthy && {again}.length >= {times}", 40, "P2P takes over again")
 
 
-def overlay(who: page_rig.Participant, kind: str, seconds: float = 30.0, text: str = "") -> str:
+def overlay(who: page_rig.Participant, kind: str, seconds: float = 90.0, text: str = "") -> str:
     """Wait for a notice of this kind over the page, with this in its text; returns all of it."""
     shown = f"document.querySelector('#pycoreOverlay[data-kind={kind}]')?.innerText.includes({json.dumps(text)})"
     who.wait(shown, seconds, f"a notice: {kind} {text}")
     return who.page.inner_text("#pycoreOverlay")
 
 
-def gone(who: page_rig.Participant, seconds: float = 30.0) -> None:
+def gone(who: page_rig.Participant, seconds: float = 90.0) -> None:
     """Wait until no notice stands over the page."""
     who.wait("document.querySelector('#pycoreOverlay') === null", seconds, "the notice goes")
 

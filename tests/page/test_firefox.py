@@ -73,6 +73,7 @@ def test_a_firefox_and_a_chromium_play_to_the_end_with_whatever_happens_to_a_pag
     assert study.metrics(ann)["focusLoss"]["periodCount"] == 1
 
 
+@pytest.mark.long
 def test_two_firefoxes_lose_no_input_on_a_bad_network_and_who_navigates_away_is_missed_at_once(
     start: Start, firefox: Any
 ) -> None:

@@ -167,6 +167,7 @@ def test_a_bad_network_changes_nothing_in_the_data(
         assert json.loads(path.read_text("utf-8"))["summary"]["fullySynced"] is True
 
 
+@pytest.mark.long
 def test_a_relayed_game_is_peer_to_peer_and_says_so(start: Start, coturn: Coturn) -> None:
     """`force_relay`, and a TURN server of the study's own: no input crosses the page's server, all pass the relay."""
     server = {"urls": coturn.urls, **coturn.credentials("study")}
@@ -350,6 +351,7 @@ def test_whoever_stays_behind_keeps_the_data_and_gets_a_code(start: Start) -> No
     assert completion_code(ann) == code
 
 
+@pytest.mark.long
 def test_bots_of_the_page_and_of_the_core_play_beside_two_people(start: Start) -> None:
     """A real ONNX file in the page's own runtime, whose answers come late, and a random bot of the core: in both files
     they did the same.

@@ -129,6 +129,7 @@ def test_an_error_of_the_page_itself_stores_what_was_played_and_the_partner_is_t
         assert played.server.unknown == set()
 
 
+@pytest.mark.long
 def test_without_peer_to_peer_a_study_that_wants_it_ends_for_both(stage: Stage) -> None:
     """Both are told within seconds and for good, the console says why, and the server knows all that it hears."""
     with gathered(stage, scene(pycore={"socketio_start": False, "p2p_wait": 2})) as (played, chrome):
