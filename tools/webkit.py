@@ -117,6 +117,7 @@ class Page:
         """Whether the browser ends with it."""
         self._window = driver.current_window_handle
         self._scripts: list[str] = []
+        self._closed = False
 
     @property
     def version(self) -> str:
@@ -175,7 +176,10 @@ class Page:
         self._here().save_screenshot(path)
 
     def close(self) -> None:
-        """The window, and the browser if it was its first one."""
+        """The window, and the browser if it was its first one; twice is once."""
+        if self._closed:
+            return
+        self._closed = True
         if self._alone:
             self._driver.quit()
         else:
@@ -201,9 +205,9 @@ class Pages:
 
     def page(self, engine: str) -> Page:
         """A new page, which is another person's."""
-        driver = _driver(self._webkit, self._display)
-        self._until.callback(driver.quit)
-        return Page(driver)
+        page = Page(_driver(self._webkit, self._display))
+        self._until.callback(page.close)
+        return page
 
 
 @contextlib.contextmanager
