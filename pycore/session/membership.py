@@ -60,6 +60,7 @@ class Membership:
 
     __slots__ = (
         "_away",
+        "_back_at",
         "_complaints",
         "_expired",
         "_gone_word",
@@ -103,6 +104,8 @@ class Membership:
         """Gone peers whose seats nobody keeps any longer."""
         self._away: set[int] = set()
         """Peers whose socket is away, and whose seats the server keeps for as long as `return_within`."""
+        self._back_at: dict[int, float] = {}
+        """When the server had a socket of a peer again last."""
         self._interrupted: dict[int, float] = {}
         """Interrupted peers, and since when they are called so."""
         self._left_word: dict[int, tuple[float, bool]] = {}
@@ -162,13 +165,9 @@ class Membership:
             self._journal.say(PeerStatus(seat=link.seat, status="away"))
 
     def back(self, link: Link, now: float) -> None:
-        """The server has a socket of it again, whatever it said before of who is away for too long.
-
-        Of a page that was away for longer than `dropped_after` nothing has come yet: its silence counts from here, but
-        not anew with every socket that it has from then on, nor where nobody would have waited so long.
-        """
+        """The server has a socket of it again, whatever it said before of who is away for too long."""
         number = link.peer.number
-        self._since[number] = max(self._since[number], min(now, self.heard_at(link) + self._within))
+        self._back_at[number] = now
         link.paths.server.peer_reaches(True)
         self._expired.discard(number)
         if not self._left_word.get(number, (0.0, True))[1]:
@@ -207,7 +206,9 @@ class Membership:
 
     def forget(self, number: int) -> None:
         """A peer is gone, and whatever it said of others with it."""
-        for of in (self._interrupted, self._left_word, self._silent, self._said_at, self._complaints):
+        for of in (
+            self._back_at, self._interrupted, self._left_word, self._silent, self._said_at, self._complaints
+        ):  # fmt: skip
             of.pop(number, None)
         self._gone_word.discard(number)
         self._away.discard(number)
@@ -226,8 +227,9 @@ class Membership:
         """From `before` on we did not listen, and so long is excused: that is not the peer's silence."""
         number = link.peer.number
         self._since[number] = max(min(self.heard_at(link), before), self._since[number]) + seconds
-        if number in self._silent:
-            self._silent[number] += seconds
+        for of in (self._silent, self._back_at):
+            if number in of:
+                of[number] += seconds
 
     def forgive(self, now: float) -> None:
         """Silence counts from now on: a new phase has begun."""
@@ -289,9 +291,9 @@ class Membership:
     def _look_at(self, link: Link, now: float, group: bool) -> Verdict | None:
         number = link.peer.number
         heard = self.heard_at(link)
-        quiet = now - max(heard, self._since[number])
-        waits = self._within if number in self._away or self._cut_off(now) else self.dropped_after
-        if quiet > waits:
+        begun = max(heard, self._since[number])
+        quiet = now - begun
+        if quiet > self._granted(number, begun, now):
             if not group:
                 text = f"player {self._journal.name(link)} was not heard of for {quiet:.0f} s"
                 return Verdict("player_left", text, link, "")
@@ -307,6 +309,15 @@ class Membership:
             del self._interrupted[number]
             self._journal.say(PeerStatus(seat=link.seat, status="present"))
         return None
+
+    def _granted(self, number: int, begun: float, now: float) -> float:
+        """For how long a peer may be silent that has been since `begun`."""
+        if number in self._away or self._cut_off(now):
+            return self._within
+        # Who is back after longer than `dropped_after` has not been heard of when the server says so. That begins its
+        # silence anew, but not with every socket that it has from then on, nor where nobody would have waited so long.
+        kept = min(self._back_at.get(number, begun) - begun, self._within)
+        return max(0.0, kept) + self.dropped_after
 
     def _cut_off(self, now: float) -> bool:
         """Whether our own line to the server is lost, or was until a moment ago. Where it is known that ours is, or the

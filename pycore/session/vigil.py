@@ -134,6 +134,9 @@ class Vigil:
                 link.speak(1 << GONE)
         if course.playing:
             self._look_while_playing(group, now, confirmed)
+        else:
+            # Between two episodes a page may be waited for, and the next one begins where this one did.
+            self._moved_at = now
 
     def _look_while_playing(self, group: bool, now: float, confirmed: int) -> None:
         if self._drops.abandoned:
