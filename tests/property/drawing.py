@@ -305,8 +305,12 @@ def with_reloads(
     else:
         times = [begins + 7.0 * number + rng.uniform(0.0, 5.0) for number in range(rng.randint(1, 3))]
         reloads = [(round(when, 2), rng.randrange(count)) for when in times]
-    # Drawn by nothing, so that the numbers of before mean what they meant.
-    return replace(schedule, reloads=tuple(sorted(reloads)), overlapping=at_once, announces=not seed // 8 % 2)
+    # Drawn by nothing, or last, so that the numbers of before mean what they meant.
+    found = replace(schedule, reloads=tuple(sorted(reloads)), overlapping=at_once, announces=not seed // 8 % 2)
+    if departures or seed % 16 not in (2, 3):
+        return found
+    # For longer than a silence may last, and no longer than a seat is kept.
+    return replace(found, loading=round(rng.uniform(1.0, 50.0), 2), grace=None)
 
 
 def with_returns(seed: int, seats: int | None = None) -> Schedule:

@@ -1,7 +1,8 @@
 """Thousands of random schedules under all laws: ``python -m tests.property.long --schedules 10000``.
 
 In one of four everybody stays, in one somebody goes, in one pages are loaded again one after the other, in one all but
-one at once; in every second of these two somebody goes besides. With ``--returns`` whoever is interrupted is played for
+one at once; in every second of these two somebody goes besides. In an eighth of the schedules with
+loads alone a page is away for longer than a silence may last. With ``--returns`` whoever is interrupted is played for
 in every schedule, and comes back (`on_interrupt`). A schedule is its number: a violation is run again
 alone with ``--from N --schedules 1``. With ``--state FILE`` a run that was interrupted goes on where it was, with what
 it counted, as long as neither the core nor the laws have changed since. Exit status 1 at any violation, 2 if it was

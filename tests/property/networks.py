@@ -215,8 +215,10 @@ def depart(net: Net, what: str, seat: int, amount: int) -> None:
 
 def load_again(net: Net, seat: int, overlapping: bool) -> None:
     """A page is loaded again, but for `overlapping` only once nobody is on the way back any more."""
-    if not overlapping and any(page.session.catching_up for page in net.peers):
+    if not overlapping and any(page.coming or page.session.catching_up for page in net.peers):
         net.at(net.now + 1.0, lambda: load_again(net, seat, overlapping))
+    elif not net.peers[seat].over and net.schedule.loading and not net.schedule.reopens:
+        net.happens.add(Happening(what="reload", seats=(seat,), begins=net.now, amount=net.schedule.loading))
     elif not net.peers[seat].over and net.schedule.loading:
         # It takes so long that the others have noticed, perhaps.
         net.to_come.add(seat)

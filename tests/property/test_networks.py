@@ -129,7 +129,27 @@ def test_pages_that_are_loaded_again_return_over_fixed_seeds(at_once: bool) -> N
 def test_what_long_runs_have_found_of_returns_stays_mended(number: int) -> None:
     """Schedules in which pages are loaded again, each of which broke a law once."""
     drawn = with_reloads(number, at_once=number % 4 == 3, departures=number in (4511, 4566, 2758))
-    schedule = replace(drawn, announces=False)
+    schedule = replace(drawn, announces=False, loading=0.0)
+    net = play(schedule)
+    assert faults(net, schedule) == []
+    assert any(page.returns for page in net.peers)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        # The server says that a page is back before anything of it comes.
+        3, 66, 147,
+        # Its clock was set forward meanwhile.
+        579,
+        # An episode begins, behind a pause in which somebody was away, at the place where the one before was over.
+        803, 306, 195,
+    ],
+)  # fmt: skip
+def test_who_is_away_for_longer_than_a_silence_may_last_comes_back(number: int) -> None:
+    """While its seat is kept; each of these broke a law once."""
+    schedule = with_reloads(number, at_once=number % 4 == 3)
+    assert schedule.loading > 15.0
     net = play(schedule)
     assert faults(net, schedule) == []
     assert any(page.returns for page in net.peers)
