@@ -22,7 +22,7 @@ import uvicorn
 from bench import in_page, throttled
 from bench.rows import Row, row
 from pycore.relay import create_app
-from tools import chromium, site
+from tools import chromium, site, webkit
 from tools.paths import SITE
 
 VISITS: Final = 3
@@ -38,6 +38,7 @@ PARTNER: Final = {"policies": {"1": "volley_partner.py"}}
 RENDER_US: Final = 291
 """Of a picture before it leaves Python; the half of what it once took."""
 SOFTWARE_PER_S: Final = 20
+FIELD: Final = {"width": 1280, "height": 720}
 LOOKED: Final = 10
 """Seconds in which pictures are counted."""
 PICTURES: Final = """(ms) => new Promise((done) => {
@@ -91,20 +92,30 @@ def visit(context: Any, url: str, machine: tuple[float, float, int]) -> tuple[fl
     return seconds, int(sum(received))
 
 
-def software(playwright: Any) -> float:
-    """Pictures a second of the volley at 1280 × 720, drawn by a program."""
+def software(playwright: Any) -> tuple[float, float | None]:
+    """Pictures a second of the volley at 1280 × 720, drawn by a program: in Chromium, and in WebKit if it is there."""
     folder = site.build(SITE.with_name("site-partner"), study=site.STUDY._replace(settings=PARTNER))
     with served(folder, max_steps=9000, **PARTNER) as url:
         browser = playwright.chromium.launch(executable_path=str(chromium.ensure(None)), args=list(SOFTWARE))
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 720})
-            page.add_init_script("window.pycoreReadAction = (frame) => Math.floor(frame / 9) % 6")
-            page.goto(f"{url}?autojoin=1")
-            page.wait_for_function("window.pycoreStatus?.phase === 'playing'", timeout=120_000)
-            page.wait_for_function("pycoreGame.frame > 90")
-            return float(page.evaluate(PICTURES, 1000 * LOOKED))
+            drawn = shown(browser.new_page(viewport=FIELD), url)
         finally:
             browser.close()
+        if (found := webkit.find()) is None:
+            return drawn, None
+        with webkit.pages(found) as pages:
+            page = pages.page("webkit")
+            page.set_viewport_size(FIELD)
+            return drawn, shown(page, url)
+
+
+def shown(page: Any, url: str) -> float:
+    """How many pictures a second one person is shown."""
+    page.add_init_script("window.pycoreReadAction = (frame) => Math.floor(frame / 9) % 6")
+    page.goto(f"{url}?autojoin=1")
+    page.wait_for_function("window.pycoreStatus?.phase === 'playing'", timeout=120_000)
+    page.wait_for_function("pycoreGame.frame > 90")
+    return float(page.evaluate(PICTURES, 1000 * LOOKED))
 
 
 def measure() -> list[Row]:
@@ -127,15 +138,15 @@ def measure() -> list[Row]:
         finally:
             browser.close()
         render = in_page.measured(playwright, "picture")
-        pictures = software(playwright)
+        pictures, in_webkit = software(playwright)
         with served(max_steps=100_000) as url:
             slow = throttled.measure(playwright, url)
-    return [*figures(first, again, render, pictures), *slow]
+    return [*figures(first, again, render, pictures, in_webkit), *slow]
 
 
 def figures(
     first: Mapping[tuple[float, float, int], Sequence[tuple[float, int]]], again: Sequence[tuple[float, int]],
-    render: float, pictures: float,
+    render: float, pictures: float, in_webkit: float | None,
 ) -> list[Row]:  # fmt: skip
     """Those of first and second visits, and of pictures."""
     return [
@@ -145,5 +156,9 @@ def figures(
         row("participant.start.again.s_fast", median(seconds for seconds, _ in again), "s"),
         row("participant.start.s_slow_phone", median(seconds for seconds, _ in first[SLOW_PHONE]), "s"),
         row("participant.render.us", render, "µs", RENDER_US),
-        {**row("participant.software.pictures_per_s", pictures, "1/s", SOFTWARE_PER_S), "at_least": True},
+        *(
+            {**row(f"participant.software.{name}pictures_per_s", found, "1/s", SOFTWARE_PER_S), "at_least": True}
+            for name, found in (("", pictures), ("webkit.", in_webkit))
+            if found is not None
+        ),
     ]

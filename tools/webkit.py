@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -133,6 +133,13 @@ class Page:
         """Another window of the same browser."""
         self._here().switch_to.new_window("window")
         return Page(self._driver, alone=False)
+
+    def set_viewport_size(self, size: Mapping[str, int]) -> None:
+        """What a page has of the window, which has bars of its own."""
+        width, height = size["width"], size["height"]
+        self._here().set_window_size(width, height)
+        inner = self.evaluate("[innerWidth, innerHeight]")
+        self._driver.set_window_size(2 * width - inner[0], 2 * height - inner[1])
 
     def add_init_script(self, script: str) -> None:
         """To be run in whatever is loaded from now on, right after its document is there and before its game is."""

@@ -303,7 +303,7 @@ def test_every_group_that_is_offered_can_be_measured() -> None:
 def test_the_figures_of_a_participant_have_these_names() -> None:
     """Whoever compares versions goes by them, and the list of figures tells what each is."""
     visits = {participant.FAST: [(4.0, 7_000_000)] * 3, participant.SLOW_PHONE: [(20.0, 7_000_000)] * 3}
-    found = participant.figures(visits, [(2.0, 6000)] * 3, 250.0, 30.0)
+    found = participant.figures(visits, [(2.0, 6000)] * 3, 250.0, 30.0, 24.0)
     found += [each for rate in throttled.RATES for each in throttled.figures(rate, 99.0, 1, 60.0)]
     of_rate = ("ticks_on_time_pct", "partner_stalls", "pictures_per_s")
     asked = [f"cpu{rate}.{what}" for rate in (1, 4, 6, 10) for what in of_rate]
@@ -312,6 +312,9 @@ def test_the_figures_of_a_participant_have_these_names() -> None:
     assert {f"participant.{name}" for name in asked} <= names.keys()
     assert names["participant.start.mb"]["value"] == 7
     assert [met(names[f"participant.{name}"]) for name in ("render.us", "software.pictures_per_s")] == [True, True]
+    assert met(names["participant.software.webkit.pictures_per_s"])
+    without = participant.figures(visits, [(2.0, 6000)] * 3, 250.0, 30.0, None)
+    assert {of["name"] for of in without} == {name for name in names if "webkit" not in name and ".cpu" not in name}
     told = document.FILE.read_text("utf-8").partition(document.END)[2]
     assert [name for name in names if f"{name.rpartition('.')[2]}`" not in told] == []
 
