@@ -167,12 +167,13 @@ class Membership:
     def back(self, link: Link, now: float) -> None:
         """The server has a socket of it again, whatever it said before of who is away for too long."""
         number = link.peer.number
-        self._back_at[number] = now
         link.paths.server.peer_reaches(True)
         self._expired.discard(number)
         if not self._left_word.get(number, (0.0, True))[1]:
             del self._left_word[number]
         if number in self._away:
+            # Who was not away is not back: whoever connects is told of everybody who is there.
+            self._back_at[number] = now
             self._away.discard(number)
             if number not in self._roster.gone and number not in self._interrupted:
                 self._journal.say(PeerStatus(seat=link.seat, status="present"))

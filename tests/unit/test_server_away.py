@@ -144,6 +144,17 @@ def test_who_is_back_and_is_not_heard_is_waited_for_as_long_as_a_silence_may_las
     assert table[0].reason == "player_left"
 
 
+def test_a_word_of_somebody_who_was_never_away_prolongs_nothing() -> None:
+    """Whoever connects is told of all who are there, as far as the server knows."""
+    table = by_server()
+    heard = table.now
+    table.passes = lambda sender, to, what: sender != 1
+    while table[0].phase != DONE:
+        told(table, "player_back")
+        passes(table, 1.0)
+    assert table.now - heard == pytest.approx(DROPPED, abs=1.1)
+
+
 def test_sockets_that_come_and_go_keep_nobody_waiting_for_ever() -> None:
     """No longer than for a return and a silence."""
     table = by_server()
