@@ -258,6 +258,11 @@ class Comings:
         """We were loaded again, and do not know yet whether we were gone."""
         self._untold = self._stepping = True
 
+    @property
+    def untold(self) -> bool:
+        """Whether we return, and hold nothing yet of what was played."""
+        return self._untold
+
     def told(self) -> None:
         """Everybody has said how the game stands, and we step what was played."""
         self._untold = False

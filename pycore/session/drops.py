@@ -276,7 +276,8 @@ class Drops:
 
     def _settle(self) -> None:
         """Agree, if everybody has said that it holds everything."""
-        if not self._round.begun or self._settled is not None:
+        if not self._round.begun or self._settled is not None or self.comings.untold:
+            # Two who return agree on nothing, which the others would believe.
             return
         found = self._round.settle(self._own(), [link.peer.number for link in self._links if not self._has_all(link)])
         if found is None:

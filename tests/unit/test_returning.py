@@ -16,6 +16,7 @@ from pycore.errors import DecodeError
 from pycore.session.messages import account
 from pycore.session.messages.account import PAST_BYTES, Absent, Account, Piece
 from pycore.session.phases import DONE, FAILED, HOLDING, PLAYING, READYING
+from pycore.session.settling import NOTHING, Word
 from pycore.session.topics.returns import Returns
 from pycore.session.welcomes import UNDER_WAY
 from pycore.settings import Settings
@@ -194,6 +195,23 @@ def test_two_of_three_return_at_once() -> None:
     reload(table, 2)
     play_until(table, lambda: all(session.phase == PLAYING for session in table.sessions))
     ended_alike(table)
+
+
+def test_two_who_return_agree_on_nothing_about_who_is_gone() -> None:
+    """Neither holds anything yet; whoever of them is told first would believe that the other has settled."""
+    table = playing(3, settings(max_steps=400, on_drop="default_action"))
+    reload(table, 2)
+    session = table[2]
+    session.players_gone([0], table.now)
+    drops = session._parts.drops
+    word = Word(0b1, 0, {0: NOTHING}, 0, settled=False, knows=False, backs={})
+    drops.heard(session.link_to(1), word, ["silent"], 0, False, table.now)
+    assert drops.settling
+    # The one who stayed tells it, and all play on.
+    table.passes = lambda sender, to, what: sender != 0
+    table[1].players_gone([0], table.now)
+    play_until(table, lambda: table[2].catching_up is None and table[2].frame > 80)
+    assert table[1].frame > 80
 
 
 def test_where_everybody_was_loaded_again_nobody_knows_what_was_played() -> None:
