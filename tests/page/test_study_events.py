@@ -85,7 +85,7 @@ def test_monitoring_warns_excludes_and_tells_the_partner(start: Start) -> None:
         },
         # The page of 0.1.3 asks only where the scene says so, and its own scenes never do.
         attributes={"has_continuous_callback": True},
-        callback={"frames": [30, 600], "answer": {"warn": True, "message": "The study says: take care."}},
+        callback={"frames": [30, 150], "answer": {"warn": True, "message": "The study says: take care."}},
     )  # fmt: skip
     ann, bob = study.players("ann", "bob")
     overlay(ann, "warning", text="The study says: take care.")
