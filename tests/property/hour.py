@@ -17,6 +17,7 @@ import sys
 import time
 import types
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from pycore.session.session import Session
@@ -30,7 +31,7 @@ RECORDED = 48
 SPARE = 64_000
 """Bytes by which a session may differ from one moment to another: rings, backlogs, what happens to be under way."""
 DEARER = 1.3
-"""By how much the cheapest minute of the last third may cost more than that of the first: machines are not quiet."""
+"""By how much the median minute of the last third may cost more than that of the first: machines are not quiet."""
 SLICES = 12
 """Into how many parts a minute is cut, between which the machine's own speed is measured."""
 LEFT_OUT = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.CodeType, Page, Record)
@@ -114,8 +115,8 @@ def grown(moments: list[Moment]) -> list[str]:
     allowed = RECORDED * (last.events - first.events) + SPARE
     if last.largest - first.largest > allowed:
         found.append(f"a session grew by {last.largest - first.largest} bytes, {allowed} are what it records")
-    third = len(moments) // 3
-    early, late = min(of.tick_us for of in moments[:third]), min(of.tick_us for of in moments[-third:])
+    third = max(2, len(moments) // 3)
+    early, late = (median(of.tick_us for of in part) for part in (moments[:third], moments[-third:]))
     if late > DEARER * early:
         found.append(f"a tick takes {late:.0f} µs at the end, {early:.0f} µs at the beginning")
     return found
