@@ -51,6 +51,7 @@ HOW: Final = (
 HOW_FIREFOX: Final = (
     f"install firefox or firefox-esr (Debian: apt-get install firefox-esr), or name one by ${FIREFOX_SETTING}"
 )
+UNOPENED: Final = f"{WEBKIT} is not opened by this command; it opens {' and '.join(ENGINES)}"
 EXTRA: Final = "playwright is not installed; a rehearsal needs: pip install 'interactive-gym-pycore[rehearse]'"
 
 
@@ -150,7 +151,7 @@ def ready(explicit: str | Path | None = None) -> Path:
 def all_ready(engines: Collection[str], chromium: str | Path | None = None) -> dict[str, Path]:
     """Where each of these engines is, or ConfigError with what to install."""
     if WEBKIT in engines:
-        raise ConfigError(f"{WEBKIT} is not opened by this command; it opens {' and '.join(ENGINES)}")
+        raise ConfigError(UNOPENED)
     found = {CHROMIUM: ready(chromium)} if CHROMIUM in engines or chromium else {}
     if FIREFOX in engines:
         if (path := find_firefox()) is None:
@@ -185,6 +186,8 @@ class Browser:
         return self._running[engine]
 
     def _launch(self, engine: str) -> Any:
+        if engine not in ENGINES:
+            raise ConfigError(UNOPENED)
         path = self._paths.get(engine)
         if path is None and engine == FIREFOX:
             path = find_firefox()

@@ -78,7 +78,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-def phase(page, name, timeout=90):
+def phase(page, name, timeout=PATIENCE):
     page.wait_for_function(f"pycoreStatus.phase === {name!r}", timeout=timeout * 1000)
 
 

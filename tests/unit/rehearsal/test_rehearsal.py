@@ -15,7 +15,7 @@ import pytest
 
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.rehearsal import Game, Outcome, Plan, serving, table, write
-from pycore.rehearsal.browsers import FIREFOX_SETTING, all_ready, find_firefox, ready
+from pycore.rehearsal.browsers import FIREFOX_SETTING, Browser, all_ready, find_firefox, ready
 from pycore.rehearsal.coverage import (
     ends,
     never_changed,
@@ -306,6 +306,14 @@ def test_a_database_is_a_url_or_a_file(tmp_path: Path) -> None:
     assert serving.database_url("postgresql+psycopg://a/b") == "postgresql+psycopg://a/b"
     assert serving.database_url(str(tmp_path / "new" / "x.db")) == f"sqlite:///{tmp_path / 'new' / 'x.db'}"
     assert (tmp_path / "new").is_dir()
+
+
+def test_a_browser_that_nobody_brought_along_is_refused_and_no_other_one_opened_in_its_place() -> None:
+    """Before a site is built, and where that was not asked."""
+    with pytest.raises(ConfigError, match="webkit is not opened by this command; it opens chromium and firefox"):
+        all_ready(("webkit",))
+    with pytest.raises(ConfigError, match="webkit is not opened"):
+        Browser(None, {}).page("webkit")
 
 
 def test_an_address_is_one_that_a_browser_can_open() -> None:
