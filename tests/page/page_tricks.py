@@ -11,6 +11,7 @@ from typing import Any
 
 import page_records
 import page_rig
+from page_verdict import changes
 
 SCRIPT = Path(__file__).with_suffix(".js")
 
@@ -31,11 +32,20 @@ def reached(who: page_rig.Participant, frame: int, episode: int = 0) -> None:
     who.wait(at, 60, f"frame {frame} of episode {episode} is reached")
 
 
-def recovered(*people: page_rig.Participant, times: int = 1) -> None:
-    """Wait until peer-to-peer has taken over again, so many times."""
+def outlives(cut: Callable[[], object], *people: page_rig.Participant) -> None:
+    """Cut peer-to-peer between people while it carries their game, and wait until it has taken over again.
+
+    A busy machine may have left it for a while before: what is cut then is no change of path, and in no metrics.
+    """
+    times = {}
+    for who in people:
+        who.wait("window.game.p2pHealthy", 60, "P2P carries the game")
+    for who in people:
+        times[who] = sum(change["cause"] == "recovered" for change in changes(who))
+    cut()
     again = "window.game.exportSessionMetrics().pathChanges.filter(({ cause }) => cause === 'recovered')"
     for who in people:
-        who.wait(f"window.game.p2pHealthy && {again}.length >= {times}", 40, "P2P takes over again")
+        who.wait(f"window.game.p2pHealthy && {again}.length > {times[who]}", 60, "P2P takes over again")
 
 
 def overlay(who: page_rig.Participant, kind: str, seconds: float = 90.0, text: str = "") -> str:

@@ -16,7 +16,7 @@ import onnx_model
 import page_records
 import page_rig
 import pytest
-from page_tricks import completion_code, other_version, overlay, recovered, serve
+from page_tricks import completion_code, other_version, outlives, overlay, serve
 from page_verdict import books_agree, by_path, by_peer, changes, guessed, in_order, inputs_by_server, judged
 
 from tools.coturn import Coturn
@@ -257,19 +257,24 @@ def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
 
     for who in (ann, bob):
         who.network(latency=2)
+
+    def closed() -> None:
+        ann.game("core.inspectLink(0).channel.close()")
+        goes_on(30, "after the channel was closed")
+        assert inputs_by_server(ann)
+        assert inputs_by_server(bob)
+
+    def deaf_for_a_while() -> None:
+        for who in (ann, bob):
+            who.cut()
+        goes_on(60, "although no datagram arrives")
+        for who in (ann, bob):
+            who.network(latency=2)
+
     goes_on(40, "")
-    ann.game("core.inspectLink(0).channel.close()")
-    goes_on(30, "after the channel was closed")
-    assert inputs_by_server(ann)
-    assert inputs_by_server(bob)
-    recovered(ann, bob)
+    outlives(closed, ann, bob)
     goes_on(20, "over the new channel")
-    for who in (ann, bob):
-        who.cut()
-    goes_on(60, "although no datagram arrives")
-    for who in (ann, bob):
-        who.network(latency=2)
-    recovered(ann, bob, times=2)
+    outlives(deaf_for_a_while, ann, bob)
     goes_on(20, "over the third channel")
     ann.end()
     study.finish(ann, bob, seconds=90)
