@@ -25,6 +25,7 @@ from pycore.session.roster import Roster
 from pycore.session.streams import Streams
 from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over, number_of
+from pycore.session.topics.returns import load_of
 from pycore.session.topics.status import Status
 from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topic
 from pycore.session.welcomes import Welcomes
@@ -43,29 +44,10 @@ class Intake:
     """The packets and messages of all peers, on their way into the timeline and the books."""
 
     __slots__ = (
-        "_codecs",
-        "_drops",
-        "_episode",
-        "_head",
-        "_identity",
-        "_inputs",
-        "_journal",
-        "_membership",
-        "_out",
-        "_over",
-        "_packets",
-        "_period",
-        "_reopens",
-        "_returning",
-        "_roster",
-        "_status",
-        "_stepped_at",
-        "_streams",
-        "_timeline",
-        "_timesync",
-        "_topics",
-        "_welcomes",
-    )
+        "_codecs", "_drops", "_episode", "_head", "_identity", "_inputs", "_journal", "_membership", "_out",
+        "_over", "_packets", "_period", "_reopens", "_returning", "_roster", "_status", "_stepped_at",
+        "_streams", "_timeline", "_timesync", "_topics", "_welcomes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -167,11 +149,12 @@ class Intake:
             return
         # Every packet has the incarnation at the same place.
         low = data[3]
-        if self._drops.comings.may_return(link.peer.number) and low != link.peer.low:
+        returns = self._drops.comings.may_return(link.peer.number) and low != link.peer.low
+        if returns and self._welcomes.open:
             # Another load of its page: nothing of what it says counts but that it would come back.
             self._welcomes.knocks_of_gone(link, blocks, now)
         elif self._over.answer(link, now):
-            reason = "dropped" if low == link.peer.low else "returned"
+            reason = "dropped" if low == link.peer.low else self._over.reason if returns else "returned"
             missing = self._roster.gone[link.peer.number].episode
             self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
 
@@ -252,7 +235,7 @@ class Intake:
             self._check_runs(link, runs)
         if (incarnation != peer.low or peer.strangers) and not peer.is_same(incarnation):
             if not self._welcomes.knocks(link, blocks, now):
-                self._take_stranger(link, flow, now, any(kind == OVER for kind, _ in blocks))
+                self._take_stranger(link, flow, now, blocks)
             return
         link.counts.packet_came(len(data), path == P2P)
         if late:
@@ -322,17 +305,17 @@ class Intake:
         peer.said_status(RETURNING if returns else 0)
         self._take_blocks(link, blocks, Arrival(number, self._episode.number, False, path == SOCKETIO, now))
 
-    def _take_stranger(self, link: Link, flow: Flow, now: float, over: bool = False) -> None:
+    def _take_stranger(self, link: Link, flow: Flow, now: float, blocks: Sequence[tuple[int, bytes]] = ()) -> None:
         """A packet of another load of the peer's page: nothing in it counts but who it is, that it is there, and
-        whether it is `over`."""
+        whether it is over."""
         self._journal.ignore()
-        if link.peer.load:
+        if 0 < link.peer.load >= load_of(blocks):
             # Of a load before the one that returned: it will be told by the server, or finds nobody who hears it.
             return
         flow.hear(now)
         if link.peer.returned:
             self._membership.returned(link)
-        if self._over.over and not over and self._over.answer(link, now):
+        if self._over.over and not any(kind == OVER for kind, _ in blocks) and self._over.answer(link, now):
             # It cannot know, whatever the load before it was told.
             link.ask_flush()
 

@@ -144,6 +144,8 @@ def test_what_long_runs_have_found_of_returns_stays_mended(number: int) -> None:
         579,
         # An episode begins, behind a pause in which somebody was away, at the place where the one before was over.
         803, 306, 195,
+        # It is loaded a second time when somebody who had taken in the first load is over: that said nothing.
+        6466,
     ],
 )  # fmt: skip
 def test_who_is_away_for_longer_than_a_silence_may_last_comes_back(number: int) -> None:

@@ -227,6 +227,44 @@ def test_where_everybody_was_loaded_again_nobody_knows_what_was_played() -> None
     assert any("nobody knows what was played" in text for text in texts), texts
 
 
+@pytest.mark.parametrize("loads", [0, 1, 2])
+def test_whoever_comes_back_to_those_who_are_over_hears_it_from_each_of_them(loads: int) -> None:
+    """Also where they had taken in an earlier load of its page."""
+    table = playing(3, settings(max_steps=400))
+    for load in range(1, loads + 1):
+        reload(table, 2, load)
+        play_until(table, lambda: table[2].phase == PLAYING)
+    ended_alike(table)
+    table.now += 15.0
+    reload(table, 2, loads + 1)
+    play(table, 60)
+    (end,) = table.events(2, SessionEnded)
+    assert end.reason == "no_return"
+    assert "says complete" in end.text
+
+
+@pytest.mark.parametrize("loads", [1, 2])
+def test_who_was_played_for_to_the_end_and_comes_back_then_hears_it_too(loads: int) -> None:
+    """From those who had called it gone, and may have had it back before."""
+    played_for = settings(max_steps=400, on_drop="default_action", on_interrupt="default_action", dropped_after=2.0)
+    table = playing(3, played_for)
+    for load in range(1, loads + 1):
+        table.passes = lambda sender, to, what: 2 not in (sender, to)
+        play_until(table, lambda: 2 in table[0].gone and 2 in table[1].gone)
+        if load < loads:
+            table.passes = lambda sender, to, what: True
+            reload(table, 2, load)
+            play_until(table, lambda: not table[0].gone and not table[1].gone and table[2].phase == PLAYING)
+    play_until(table, lambda: table[0].phase >= DONE and table[1].phase >= DONE)
+    assert [table[peer].reason for peer in (0, 1)] == ["complete"] * 2
+    table.now += 15.0
+    table.passes = lambda sender, to, what: True
+    reload(table, 2, loads)
+    play(table, 60)
+    (end,) = table.events(2, SessionEnded)
+    assert end.reason == "no_return"
+
+
 def test_who_would_take_too_long_to_catch_up_does_not_return() -> None:
     """By what a step was measured to take: it says so by name, and the partner is not kept."""
     table = playing(of=settings(max_steps=400, catch_up_within=2.0))

@@ -45,6 +45,8 @@ class Over:
     def __init__(self, links: Sequence[Link]) -> None:
         self._links = links
         self.over = False
+        self.reason = ""
+        """Why, once it is."""
         self._until = 0.0
         self._reasons: dict[int, int] = {}
         self._answered_at: dict[int, float] = {}
@@ -53,6 +55,7 @@ class Over:
     def end(self, now: float, reason: str, to_each: dict[int, str] | None = None) -> None:
         """Our session is over, which is said at once. `to_each`: what single peers are told instead, by number."""
         self.over = True
+        self.reason = reason
         self._until = now + OVER_ASKS
         for link in self._links:
             own = (to_each or {}).get(link.peer.number, reason)

@@ -84,3 +84,8 @@ class Returns:
 def read(payload: bytes) -> Knock:
     """The block, which was checked."""
     return Knock(payload[0], int.from_bytes(payload[1:5], "big"), bool(payload[5] & WHOLE))
+
+
+def load_of(blocks: Sequence[tuple[int, bytes]]) -> int:
+    """Which load of a page asks for its past with these blocks; 0: none does."""
+    return next((read(payload).load for kind, payload in blocks if kind == RETURN), 0)
