@@ -33,6 +33,7 @@ from pycore.relay.operating.noticing import Noticed
 from pycore.relay.people.pairing import ELSEWHERE
 from pycore.relay.recall import Recall
 from pycore.relay.storage.store import DataStore
+from pycore.relay.storage.study import Study
 from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.engine import socketio_server
 from pycore.relay.transport.origins import Origins
@@ -75,6 +76,7 @@ class RelayServer:
         self.ledger = Ledger(store, limits)
         self._noticed = noticed
         self.recall = Recall(lobby, store)
+        self._study = Study(store)
         self.tasks = Tasks()
         self.elsewhere: Elsewhere | None = None
         """The other processes, if there are any."""
@@ -131,6 +133,9 @@ class RelayServer:
         loop = asyncio.get_running_loop()
         if self.elsewhere is not None:
             await self.elsewhere.open()
+        elif not await self._study.was_open():
+            self.lobby.door.is_open = False
+            log.warning("the study is closed, as it was left: no game begins before the operator's page opens it")
         works = [self.load.run(self.lobby.door), self._tick_all(), self.ledger.run()]
         if self.elsewhere is not None:
             works.append(self.elsewhere.run())
@@ -206,9 +211,11 @@ class RelayServer:
         self._sender.put(self.lobby.disconnect(sid, time.monotonic(), goes=goes))
 
     async def open_study(self, is_open: bool) -> None:
-        """Let new games begin, or none; of several processes all. Raises `StoreFailed` where those cannot be told."""
+        """Let new games begin, or none; of several processes all, and of those that are started later. Raises
+        `StoreFailed` where those cannot be told."""
         if self.elsewhere is None:
             self.let_in(is_open)
+            await self._study.keep(is_open)
         else:
             await self.elsewhere.opens(is_open)
 

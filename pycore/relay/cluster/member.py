@@ -19,12 +19,12 @@ from pycore.relay.cluster.names import of
 from pycore.relay.cluster.placing import Placing
 from pycore.relay.cluster.questions import Questions
 from pycore.relay.cluster.queue import LOOK_S, Queue
-from pycore.relay.cluster.study import Door, Study
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Answer, Reply
 from pycore.relay.fields import Refused
 from pycore.relay.server import RelayServer
 from pycore.relay.storage.store import Fence, StoreFailed
+from pycore.relay.storage.study import Door, Study
 from pycore.relay.transport.outgoing import Outgoing
 
 log = logging.getLogger("pycore.relay")

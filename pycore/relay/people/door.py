@@ -1,9 +1,9 @@
 """Whether new games begin. Those that run are never asked: whoever is loaded again comes back into them.
 
-Three things close the door. The operator closes the study, and opens it again; a server of one process is open when it
-is started, one of several as the database says (`pycore.relay.cluster.study`). The process has as much to do as it can
-without the games that run being late (`load`), or it is about to end (`drain`): both pass, so who is refused is told
-when to ask again, by then perhaps another process.
+Three things close the door. The operator closes the study, and opens it again; a server that is started is as the
+database says (`pycore.relay.storage.study`). The process has as much to do as it can without the games that run being
+late (`load`), or it is about to end (`drain`): both pass, so who is refused is told when to ask again, by then perhaps
+another process.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from test_relay_stores import metrics
 
 from pycore.relay import together
 from pycore.relay.cluster import questions
-from pycore.relay.cluster.study import Door, Study
 from pycore.relay.storage.store import DataStore, StoreFailed
+from pycore.relay.storage.study import Door, Study
 from pycore.relay.together import merged, processes
 
 pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database

@@ -19,6 +19,8 @@ from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.noticing import Noticed
 from pycore.relay.operating.operator import Operator
 from pycore.relay.overview import LATE_S, Overview
+from pycore.relay.storage.store import StoreFailed
+from pycore.relay.storage.study import Door, Study
 from pycore.site.wording import worded
 
 
@@ -67,6 +69,60 @@ def test_a_closed_study_lets_nobody_new_in_and_what_runs_goes_on(tmp_path: Path)
 
     with running(tmp_path, settings={"fps": 30, "max_steps": 100}) as relay:
         asyncio.run(go(relay))
+
+
+def test_a_study_that_was_closed_stays_so_when_its_server_is_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever way it was left last; the log says that it is closed, and who opens it."""
+
+    async def says(relay: Relay, is_open: bool) -> None:
+        assert (await tell(relay, {"open": is_open}))[0] == 200
+
+    async def joins(relay: Relay) -> dict[str, Any]:
+        async with relay.clients(1) as (client,):
+            answer: dict[str, Any] = await client.call("join_game", {})
+            return answer
+
+    with running(tmp_path) as relay:
+        assert asyncio.run(joins(relay))["state"] == "waiting"
+        for is_open in (False, True, False):
+            asyncio.run(says(relay, is_open))
+        assert "as it was left" not in caplog.text
+    with running(tmp_path) as relay:
+        assert "as it was left" in caplog.text
+        assert asyncio.run(joins(relay))["code"] == "study_closed"
+        assert asyncio.run(state(relay))["open"] is False
+        asyncio.run(says(relay, True))
+        assert asyncio.run(joins(relay))["state"] == "waiting"
+    with running(tmp_path) as relay:
+        assert asyncio.run(joins(relay))["state"] == "waiting"
+
+
+def test_a_study_is_closed_though_the_database_cannot_remember_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator is told what that means."""
+
+    def fails(self: Study, is_open: bool) -> Door:
+        raise StoreFailed("the disk is full")
+
+    async def go(relay: Relay) -> None:
+        status, answer = await tell(relay, {"open": False})
+        assert status == 503
+        assert "is closed now, but may be open when" in answer["error"]
+        assert "the disk is full" in answer["error"]
+        assert (await state(relay))["open"] is False
+
+    monkeypatch.setattr(Study, "say", fails)
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+
+
+def test_a_database_in_memory_is_forgotten_with_the_server(tmp_path: Path) -> None:
+    """There is nothing to remember it in, and it is closed all the same."""
+    with running(tmp_path, database="sqlite://") as relay:
+        assert asyncio.run(tell(relay, {"open": False}))[1]["open"] is False
 
 
 def test_only_the_operator_closes_it_and_only_in_so_many_words(relay: Relay) -> None:

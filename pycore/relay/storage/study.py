@@ -1,0 +1,76 @@
+"""Whether the study is open: the database has it, for every process of a server and for whichever is started later.
+
+A process reads it when it begins; of several, each reads it every second as well, and as soon as another one says that
+it has changed. What is read has a number that grows with every change: an answer that comes late undoes no newer one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pycore.relay.storage.store import DataStore, StoreFailed
+from pycore.relay.storage.tables import study
+
+log = logging.getLogger("pycore.relay")
+
+DOOR: Final = "door"
+
+
+class Door(NamedTuple):
+    """What the database says."""
+
+    is_open: bool = True
+    generation: int = 0
+    """0: nobody has said anything yet."""
+
+
+class Study:
+    """What the database has of it."""
+
+    def __init__(self, store: DataStore) -> None:
+        self._store = store
+
+    async def was_open(self) -> bool:
+        """How the server before this one was left, which is alone with its database."""
+        if not self._store.lasts:
+            return True
+        try:
+            return (await asyncio.to_thread(self.door)).is_open
+        except StoreFailed as error:
+            log.error("whether the study was closed could not be read, so it is open: %s", error)
+            return True
+
+    async def keep(self, is_open: bool) -> None:
+        """Have the next server begin as this one is left. Raises `StoreFailed`, saying what that means."""
+        if not self._store.lasts:
+            return
+        try:
+            await asyncio.to_thread(self.say, is_open)
+        except StoreFailed as error:
+            word, other = ("open", "closed") if is_open else ("closed", "open")
+            text = f"the study is {word} now, but may be {other} when the server is started again: {error}"
+            raise StoreFailed(text) from error
+
+    def door(self) -> Door:
+        """Whether new games begin. Blocks; raises `StoreFailed`."""
+        query = sa.select(study.c.is_open, study.c.generation).where(study.c.name == DOOR)
+        found = self._store.read(query)
+        return Door(bool(found[0]["is_open"]), found[0]["generation"]) if found else Door()
+
+    def say(self, is_open: bool) -> Door:
+        """Let new games begin, or none. Blocks; raises `StoreFailed`."""
+        kind = postgresql if self._store.engine.dialect.name == "postgresql" else sqlite
+        made = kind.insert(study).values(name=DOOR, is_open=is_open, generation=1)
+        grown = {"is_open": is_open, "generation": study.c.generation + 1}
+        said = made.on_conflict_do_update(index_elements=["name"], set_=grown).returning(study.c.generation)
+
+        def work() -> Door:
+            with self._store.engine.begin() as connection:
+                return Door(is_open, connection.execute(said).scalar_one())
+
+        return self._store.run(work)
