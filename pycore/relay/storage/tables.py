@@ -18,6 +18,11 @@ games = sa.Table(
     sa.Column("settings", sa.Text, nullable=False, comment="JSON"),
     sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
     sa.Column("restarts", sa.Integer, nullable=False, server_default="0", comment="how often a process took it up"),
+    sa.Column(
+        "number", sa.Integer, nullable=False, server_default="0",
+        comment="grows from game to game; 0: of a version before",
+    ),
+    sa.Index("games_in_order", "number"),
 )
 
 seats = sa.Table(

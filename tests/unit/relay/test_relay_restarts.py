@@ -294,13 +294,14 @@ def test_no_secret_is_in_the_database(server: Processes, tmp_path: Path) -> None
         assert b"session 0" not in file.read_bytes()
 
 
-def test_of_a_session_the_newest_game_counts(server: Processes) -> None:
+@pytest.mark.parametrize("wall", [2000.0, 500.0], ids=["a clock that goes on", "a clock that is set back"])
+def test_of_a_session_the_newest_game_counts(server: Processes, wall: float) -> None:
     """An older one that was never ended, since its process was killed, is not taken up for it, nor for its partner."""
     older = server.game()
     server.start()
     for number in (0, 5):
         server.lobby.connect(f"s{number}", {"session_id": f"session {number}", "page": "first"}, 10.0)
-        server.lobby.join(f"s{number}", {}, 10.0, 2000.0)
+        server.lobby.join(f"s{number}", {}, 10.0, wall)
     server.write()
     newer = server.lobby.games.playing()[0].game_id
     server.kill()
@@ -310,12 +311,13 @@ def test_of_a_session_the_newest_game_counts(server: Processes) -> None:
     assert server.lobby.games.room(older) is None, "nobody is there to play it with"
 
 
-def test_of_three_who_has_played_another_game_since_has_left(server: Processes) -> None:
+@pytest.mark.parametrize("wall", [2000.0, 500.0], ids=["a clock that goes on", "a clock that is set back"])
+def test_of_three_who_has_played_another_game_since_has_left(server: Processes, wall: float) -> None:
     """The others are told so as soon as they are there."""
     server.game(3)
     server.start(1)
     server.lobby.connect("s1", {"session_id": "session 1", "page": "first"}, 10.0)
-    server.lobby.join("s1", {}, 10.0, 2000.0)
+    server.lobby.join("s1", {}, 10.0, wall)
     server.kill(3)
     out = server.connect(0, 20.0)
     assert said(out, "s0") == [("session_restored", 0), ("end_game", 1), ("player_away", 2)]
