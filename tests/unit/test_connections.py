@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bridge_support import PERIOD, Page, Pair, keys, pair
 from core_support import Table, settings
-from test_bridge import PERIOD, Page, Pair, keys, pair
 
 from examples import volley
 from pycore import FAILED, PLAYING

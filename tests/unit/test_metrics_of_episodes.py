@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from test_bridge import Page, done, keys, of_event, pair, taken
+from bridge_support import Page, done, keys, pair
+from test_bridge import of_event, taken
 
 from pycore.relay.storage.export import export_game, list_games
 from pycore.relay.storage.listed import with_lists

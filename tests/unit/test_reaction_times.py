@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 import pytest
+from bridge_support import Page, Pair, done
 from core_support import Taken, settings
-from test_bridge import Page, Pair, done
 from test_policies import BAD, Chaser, faults, pressed, run
 
 from pycore.bridge.game import Game, simulation_of

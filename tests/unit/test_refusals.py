@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_bridge import PERIOD, Page, Pair, done, pair
+from bridge_support import PERIOD, Page, Pair, done, pair
 
 from pycore.bridge.refusals import AGAIN_AFTER, SHOWN, TOO_LARGE, UNKNOWN, Refusals
 from pycore.errors import ActionError, ActionTooLarge

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from test_bridge import Page, Pair, _poll_of_three, done, keys, pair, three
+from bridge_support import Page, Pair, done, keys, pair
+from test_bridge import _poll_of_three, three
 
 from examples import volley
 from pycore.bridge.stores import PARTS_OF_A_LOAD

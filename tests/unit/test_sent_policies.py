@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from test_bridge import Page, Pair, done
+from bridge_support import Page, Pair, done
 
 from pycore.errors import ConfigError
 from pycore.session.session import Session

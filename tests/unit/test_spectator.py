@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from test_bridge import done, keys, pair
+from bridge_support import done, keys, pair
 
 from examples import volley
 from pycore.bridge import spectator as module

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from bridge_support import PERIOD, Page, pair
 from core_support import Table, settings
 from hypothesis import given
 from hypothesis import strategies as st
-from test_bridge import PERIOD, Page, pair
 
 from pycore.bridge.bridge import WALL_OFF_MS
 from pycore.session.wall import MOST, WallClock
