@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from pycore.relay.storage.store import DataStore, games
 from pycore.relay.storage.tables import leases, records, waiting
 from pycore.relay.storage.tables import metrics as stored_metrics
+from tests.unit.relay.played_support import Player, aside, complete_and_equal, played
 from tests.unit.relay.relay_support import Client, action
 from tools.balancer import Process, Server
 from tools.process import Missing
@@ -316,3 +318,38 @@ def waits(server: Server, count: int) -> None:
             time.sleep(0.05)
     finally:
         store.close()
+
+
+async def the_owner_is_killed(server: Server) -> None:
+    await aside(lambda: server.owner().kill())
+
+
+async def the_broker_is_killed_and_begins_again(server: Server) -> None:
+    await aside(lambda: server.nats.end(signal.SIGKILL))
+    await asyncio.sleep(3.0)
+    await aside(server.nats.start)
+
+
+async def the_database_is_killed_and_begins_again(server: Server) -> None:
+    await aside(server.postgres.kill)
+    await asyncio.sleep(3.0)
+    await aside(server.postgres.start)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "fault",
+    [the_owner_is_killed, the_broker_is_killed_and_begins_again, the_database_is_killed_and_begins_again],
+)
+def test_a_game_across_processes_comes_to_its_end_whatever_is_killed(
+    server: Server, fault: Callable[[Server], Coroutine[Any, Any, None]], tmp_path: Path
+) -> None:
+    """Its records are equal and complete, and the database has them: two real sessions by the server, whose sockets are
+    at different processes."""
+
+    async def happens(players: list[Player]) -> None:
+        await fault(server)
+
+    players = asyncio.run(played([relay.url for relay in server.relays], happens))
+    assert sum(player.connections for player in players) == int(fault is the_owner_is_killed)
+    complete_and_equal(players, server.database, tmp_path)

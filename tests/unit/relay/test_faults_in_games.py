@@ -1,0 +1,123 @@
+"""What may happen to a server while two play by it: both come to the end with one record, and that is stored whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import sqlite3
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from played_support import Player, aside, complete_and_equal, played
+from test_relay_machine import clock
+
+from tools.balancer import TOKEN, Process
+from tools.postgres import Postgres
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and files of POSIX"),
+]
+
+Fault = Callable[[Process, Path], Coroutine[Any, Any, None]]
+LASTS_S = 3.0
+
+
+class Clocked(Process):
+    """A process whose clock is set by what stands in a file."""
+
+    def environment(self) -> Mapping[str, str] | None:
+        """With the library that sets it."""
+        faked = {"LD_PRELOAD": str(clock()), "FAKETIME_TIMESTAMP_FILE": str(self.folder.parent / "steps")}
+        still = {"FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        return {**(super().environment() or {}), **faked, **still}
+
+
+@contextlib.contextmanager
+def bounded(relay: Process, what: int, most: int) -> Iterator[None]:
+    """The process has a limit."""
+    before = resource.prlimit(relay.pid, what)
+    resource.prlimit(relay.pid, what, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(relay.pid, what, before)
+
+
+async def it_is_killed_and_begins_again(relay: Process, folder: Path) -> None:
+    relay.kill()
+    await asyncio.sleep(1.0)
+    await aside(relay.start)
+
+
+async def no_file_can_grow(relay: Process, folder: Path) -> None:
+    """As on a disk that is full."""
+    with bounded(relay, resource.RLIMIT_FSIZE, 0):
+        await asyncio.sleep(LASTS_S)
+
+
+async def no_file_can_be_opened(relay: Process, folder: Path) -> None:
+    with bounded(relay, resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{relay.pid}/fd"))):
+        await asyncio.sleep(LASTS_S)
+
+
+async def the_database_is_another_ones(relay: Process, folder: Path) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "study.db", isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        await asyncio.sleep(LASTS_S)
+        lock.execute("ROLLBACK")
+
+
+async def the_clock_is_set_forwards_and_back(relay: Process, folder: Path) -> None:
+    for step in ("+1d", "-1h", "+30d", "+0"):
+        (folder / "steps").write_text(step, "ascii")
+        await asyncio.sleep(1.0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "refused"),
+    [
+        (it_is_killed_and_begins_again, set()),
+        pytest.param(no_file_can_grow, {"store_failed"}, marks=pytest.mark.long),
+        pytest.param(no_file_can_be_opened, set(), marks=pytest.mark.long),
+        pytest.param(the_database_is_another_ones, {"store_failed"}, marks=pytest.mark.long),
+        pytest.param(the_clock_is_set_forwards_and_back, set(), marks=pytest.mark.long),
+    ],
+)
+def test_a_game_by_the_server_outlives_what_happens_to_it(tmp_path: Path, fault: Fault, refused: set[str]) -> None:
+    """One process with a file. Where a store cannot be taken it is refused by name, and taken when it comes again."""
+    (tmp_path / "steps").write_text("+0", "ascii")
+    database = f"sqlite:///{tmp_path / 'study.db'}?timeout=0.2"
+    kind = Clocked if fault is the_clock_is_set_forwards_and_back else Process
+    with kind("relay", tmp_path / "relay", ["--database", database, "--operator-token", TOKEN]) as relay:
+
+        async def happens(players: list[Player]) -> None:
+            await fault(relay, tmp_path)
+
+        players = asyncio.run(played([relay.url], happens))
+    lost = fault is it_is_killed_and_begins_again
+    assert [player.connections for player in players] == [int(lost)] * 2
+    assert set().union(*[player.refused for player in players]) == refused
+    complete_and_equal(players, database, tmp_path)
+
+
+@pytest.mark.long
+def test_a_game_outlives_its_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+    """Killed and started again."""
+    database = postgres.database()
+    with Process("relay", tmp_path / "relay", ["--database", database, "--operator-token", TOKEN]) as relay:
+
+        async def happens(players: list[Player]) -> None:
+            await aside(postgres.kill)
+            await asyncio.sleep(LASTS_S)
+            await aside(postgres.start)
+
+        players = asyncio.run(played([relay.url], happens))
+    assert [player.connections for player in players] == [0, 0]
+    assert set().union(*[player.refused for player in players]) == {"store_failed"}
+    complete_and_equal(players, database, tmp_path)
