@@ -2,7 +2,8 @@
 
 npm's package has no wheels in it, not even micropip, and its `pyodide-lock.json` names hundreds that are elsewhere.
 A distribution here has the core files, a few pure wheels from the package index, pinned by hash, and a lock file
-that `pyodide lockfile add-wheels` made from exactly these.
+that `pyodide lockfile add-wheels` made from exactly these. Python's library is byte code in it: each page would compile
+it anew, and tests open hundreds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pycore.install import bundle
+from pycore.site import library
 from tools import node
 from tools.paths import CACHE, CONSTRAINTS, DISTRIBUTIONS, PYODIDES, Pyodide
 from tools.process import Failed, Missing, run, say
@@ -137,13 +140,44 @@ def write_lock(pyodide: Pyodide, packages: Mapping[str, Any], target: Path) -> N
     target.write_text(json.dumps(lock, indent=1, sort_keys=True), "utf-8")
 
 
+def library_of(pyodide: Pyodide) -> Path:
+    """Its Python's library as byte code, which is made once."""
+    parts = [Path(module.__file__ or "").read_bytes() for module in (library, bundle)]
+    parts.append((pyodide.source / library.ARCHIVE).read_bytes())
+    made = CACHE / f"library-{pyodide.version}-{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}.zip"
+    if not made.is_file():
+        say(f"compiling the library of Python {pyodide.python[0]}.{pyodide.python[1]} for pages")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        library.compile_library(pyodide.source, pyodide.python, made, node.ensure_node()[0])
+    return made
+
+
 def copy_core(pyodide: Pyodide, folder: Path) -> None:
     """The core files of a Pyodide, as links where the file system has them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in CORE:
-        source = pyodide.source / name
+        source = library_of(pyodide) if name == library.ARCHIVE else pyodide.source / name
         if source.is_file():
             place(source, folder / name)
+
+
+def released(pyodide: Pyodide) -> Path:
+    """npm's package as it was released, but for Python's library, as whoever serves a study has it."""
+    node.ensure_packages()
+    folder = DISTRIBUTIONS / f"{pyodide.version}-{library_of(pyodide).stem}"
+    if not folder.is_dir():
+        half = folder.with_name(f"half-{folder.name}-{os.getpid()}")
+        shutil.rmtree(half, ignore_errors=True)
+        copy_core(pyodide, half)
+        for name in ("pyodide-lock.json", "package.json"):
+            place(pyodide.source / name, half / name)
+        try:
+            half.replace(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+            shutil.rmtree(half)  # somebody else has made it meanwhile
+    return folder
 
 
 def place(source: Path, target: Path) -> None:
@@ -157,6 +191,7 @@ def place(source: Path, target: Path) -> None:
 
 def stamp_of(pyodide: Pyodide, wheels: Iterable[Wheel]) -> str:
     parts = [repr(pyodide), repr(list(wheels)), Path(__file__).read_text("utf-8"), CONSTRAINTS.read_text("utf-8")]
+    parts.append(library_of(pyodide).name)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -49,7 +49,8 @@ def build(folder: Path = SITE, game: Path = GAME, factory: str = DEFAULT, study:
 def distribution() -> Path:
     """The newest Pyodide with micropip, as a folder: links, since npm's has no wheels."""
     (micropip,) = distributions.fetch([distributions.micropip_for(NEWEST)], NEWEST.python)
-    folder = BUILD / "pyodide-for-sites" / f"{NEWEST.version}-{micropip.stem}-gz"
+    kind = distributions.library_of(NEWEST).stem
+    folder = BUILD / "pyodide-for-sites" / f"{micropip.stem}-{kind}"
     if folder.is_dir():
         return folder
     half = folder.with_name(f"{folder.name}.half-{os.getpid()}")

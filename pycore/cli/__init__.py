@@ -13,6 +13,7 @@ from pycore.cli.data import data
 from pycore.cli.export import export
 from pycore.cli.new import new
 from pycore.cli.page import interactive_gym
+from pycore.cli.pyodide import pyodide
 from pycore.cli.rehearse import rehearse
 from pycore.cli.relay import relay
 from pycore.cli.replay import replay
@@ -36,6 +37,6 @@ def cli() -> None:
 
 for _command in (
     new, audit, simulate, rehearse, serve_study, relay, watch, data, replay, verify, export, report, texts,
-    tokens, interactive_gym,
+    tokens, pyodide, interactive_gym,
 ):  # fmt: skip
     cli.add_command(_command)

@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,7 @@ def serve_study(
     settings = check_settings(settings)
     if page is None:
         warnings += without_policy(settings)
+    warnings += with_sources(pyodide)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     bound = None if given.check else bind(given.host, given.port)
     with contextlib.ExitStack() as stack:
@@ -139,6 +141,15 @@ def serve_study(
                 console.print(f"[yellow]note:[/yellow] {escape(warning)}")
 
         serve(given, settings, folder / "site", players, bound, ready, study.recruiting)
+
+
+def with_sources(pyodide: str | None) -> list[str]:
+    """That pages could start faster with a Pyodide that lies here, as a sentence."""
+    from pycore.site.library import ARCHIVE, is_compiled
+
+    if pyodide is None or not zipfile.is_zipfile(Path(pyodide) / ARCHIVE) or is_compiled(Path(pyodide) / ARCHIVE):
+        return []
+    return [f"pages start in about half of the time after `pycore pyodide {pyodide}`, which has to be done once"]
 
 
 def without_policy(settings: dict[str, Any]) -> list[str]:

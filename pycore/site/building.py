@@ -18,7 +18,7 @@ from pycore.site.failing import SiteFailed
 from pycore.site.images import images_of
 from pycore.site.packages import plan
 from pycore.site.policies import policies_of
-from pycore.site.pyodide import Pyodide, put, pyodide_of
+from pycore.site.pyodide import Pyodide, bytes_of, put, pyodide_of
 from pycore.site.sources import sources_of
 from pycore.site.study import Study
 from pycore.version import __version__
@@ -78,9 +78,10 @@ def build(
             shutil.copyfile(path, half / name)
         scripts = policies.scripts.values()
         files = [name for name in sources.files if name not in scripts] if sources is not None else []
+        told = {} if source.folder is None else {"bytes": bytes_of(source)}
         manifest: dict[str, Any] = {
             "version": __version__,
-            "pyodide": {"url": source.url, "version": source.version},
+            "pyodide": {"url": source.url, "version": source.version, **told},
             **core,
             "packages": [f"packages/{name}" if name in loaded.wheels else name for name in loaded.load],
             "game": f"{GAME}/{files[0]}" if files else None,

@@ -82,6 +82,13 @@ def pyodide_of(place: Path | str | None) -> Pyodide:
     return Pyodide("pyodide/", version, f"cp{major}{minor}", folder, packages)
 
 
+def bytes_of(pyodide: Pyodide) -> int:
+    """What a page fetches of a folder before Python begins, as it is when it is unpacked."""
+    assert pyodide.folder is not None
+    files = [pyodide.folder / name for name in CORE if name != "pyodide.js"]
+    return sum([file.stat().st_size for file in files if file.is_file()])
+
+
 def _at(url: str) -> Pyodide:
     found = re.search(r"/v?(\d+\.\d+)\.\d+\S*?/", url)
     version = "" if found is None else found[0].strip("/").removeprefix("v")

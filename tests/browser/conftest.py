@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from pycore.site.library import ARCHIVE
 from pycore.site.pages import front, shims
 from tests.stillness import Stillness
+from tools import distributions
+from tools.paths import NEWEST
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
@@ -21,7 +24,7 @@ HERE = Path(__file__).parent
 PATIENCE = 90
 """Seconds for which a page is waited for: several start at a time, on as few cores as there are, and what is late tells
 nothing. Where a time is the law, the test names it."""
-PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json")
 
 
 def link(source: Path, target: Path) -> None:
@@ -47,6 +50,7 @@ def make_site(site: Path, wheel_files: dict[str, Path], game: Path) -> Path:
     (site / "pyodide").mkdir()
     for name in PYODIDE_FILES:
         link(npm / "pyodide-314" / name, site / "pyodide" / name)
+    link(distributions.library_of(NEWEST), site / "pyodide" / ARCHIVE)
     (site / "wheels").mkdir()
     with zipfile.ZipFile(site / "wheels" / "plain.whl", "w") as wheel:
         for name, path in wheel_files.items():

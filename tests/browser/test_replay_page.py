@@ -23,6 +23,7 @@ from pycore.factory import load_policy
 from pycore.records import Trajectory, trajectory_text
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh
+from tools import distributions
 from tools.paths import NEWEST, ROOT
 from tools.volley import VOLLEY
 
@@ -213,7 +214,8 @@ def rallied(folder) -> tuple[str, list[str]]:
     mesh.peers[0].session.add_sink(kept)
     mesh.run(10.0)
     (folder / "settings.json").write_text(json.dumps(RALLY))
-    more = ["--env", str(GAME), "--settings", str(folder / "settings.json"), "--pyodide", str(NEWEST.source)]
+    more = ["--env", str(GAME), "--settings", str(folder / "settings.json")]
+    more += ["--pyodide", str(distributions.released(NEWEST))]
     return trajectory_text(mesh.peers[0].session, kept), more
 
 
@@ -256,7 +258,7 @@ def partnered(folder) -> tuple[str, list[str]]:
     (folder / "settings.json").write_text(json.dumps(values))
     for name in ("volley.py", "volley_partner.py"):
         shutil.copy(GAME.parent / name, folder)
-    more = ["--settings", str(folder / "settings.json"), "--pyodide", str(NEWEST.source)]
+    more = ["--settings", str(folder / "settings.json"), "--pyodide", str(distributions.released(NEWEST))]
     return trajectory_text(mesh.peers[0].session, kept), ["--env", str(folder / "volley.py"), *more]
 
 

@@ -11,16 +11,16 @@ from conftest import Relay
 
 from pycore.site import build
 from pycore.site.beginning import begin
+from tools import distributions
+from tools.paths import NEWEST
 
-ROOT = Path(__file__).resolve().parents[2]
-PYODIDE = ROOT / "web" / "node_modules" / "pyodide-314"
 SOON = 60_000
 """ms: a page with Pyodide on a machine that does other things as well."""
 RAN = "window.pycoreGame && window.pycoreGame.frame > 30"
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not PYODIDE.is_dir(), reason="the npm packages are not installed"),
+    pytest.mark.skipif(not NEWEST.source.is_dir(), reason="the npm packages are not installed"),
 ]
 
 PIXELS = '''
@@ -83,7 +83,7 @@ def served(tmp_path):
             game = tmp_path / "study" / "environment.py"
             game.parent.mkdir(exist_ok=True)
             game.write_text(source)
-            site = build(tmp_path / "site", game=game, pyodide=PYODIDE, **given)
+            site = build(tmp_path / "site", game=game, pyodide=distributions.released(NEWEST), **given)
             chosen = {"action_space": {"type": "discrete", "n": 2}, "max_steps": 60, **(settings or {})}
             relay = Relay(site, f"sqlite:///{tmp_path / 'data.sqlite'}", chosen, seats=seats)
             stack.callback(relay.close)

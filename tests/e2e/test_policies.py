@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tools import chromium
+from tools import chromium, distributions
 from tools.paths import NEWEST, ROOT
 
 pytestmark = pytest.mark.e2e
@@ -26,7 +26,8 @@ def rehearsed(subject: str, settings: dict[str, Any], folder: Path, *words: str)
     """The verdict of the command, whose files are in `folder`."""
     (folder / "study.json").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "pycore", "rehearse", subject, "--settings", "study.json", *words]
-    command += ["--pyodide", str(NEWEST.source), "--chromium", str(chromium.ensure()), "--out", "left", "--json"]
+    command += ["--pyodide", str(distributions.released(NEWEST)), "--chromium", str(chromium.ensure())]
+    command += ["--out", "left", "--json"]
     done = subprocess.run(command, cwd=folder, env=ENVIRON, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     verdict: dict[str, Any] = json.loads(done.stdout)

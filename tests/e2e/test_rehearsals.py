@@ -16,7 +16,7 @@ import pytest
 from pycore.rehearsal import Game, Outcome, Plan, rehearse
 from pycore.rehearsal.sites import site_of
 from pycore.values.canonical import decode
-from tools import chromium
+from tools import chromium, distributions
 from tools.paths import NEWEST, ROOT
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +28,7 @@ ENVIRONMENTS = Path(__file__).resolve().parent / "environments"
 def play(name: str, out: Path, **plan: Any) -> Outcome:
     module, _, factory = name.partition(":")
     game = Game.of(str(ENVIRONMENTS / f"{module}.py") + (f":{factory}" if factory else ""))
-    site = site_of(game, out, pyodide=NEWEST.source)
+    site = site_of(game, out, pyodide=distributions.released(NEWEST))
     database = str(out / "data.sqlite")
     return rehearse(Plan(game, **plan), site=site, chromium=chromium.ensure(), database=database, out=out)
 
@@ -45,7 +45,8 @@ def test_an_environment_without_get_state_and_with_a_space_for_each_agent_is_reh
 ) -> None:
     """String agents, a Dict and a MultiDiscrete space, captured state; latency and loss; files and pictures."""
     words = [str(ENVIRONMENTS / "meadow.py"), "--seconds", "7", "--latency", "80", "--loss", "5", "--screenshots"]
-    words += ["--pyodide", str(NEWEST.source), "--chromium", str(chromium.ensure()), "--out", "left", "--json"]
+    words += ["--pyodide", str(distributions.released(NEWEST)), "--chromium", str(chromium.ensure())]
+    words += ["--out", "left", "--json"]
     command = [sys.executable, "-m", "pycore", "rehearse", *words]
     done = subprocess.run(command, cwd=tmp_path, env=ENVIRON, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import chromium, environment, node, wheels
+from tools import chromium, distributions, environment, wheels
 from tools.paths import NEWEST
 
 
@@ -21,11 +21,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     subprocess.run([found.path if found else sys.executable, "-m", "venv", home / "env"], check=True)
     environment.pip_install(home / "env", [f"{wheels.current().plain}[study]"])
     python = environment.python_of(home / "env")
-    node.ensure_packages()
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "PYCORE_CHROMIUM") if name in os.environ}
     return kept | {
         "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
-        "PYCORE_PYODIDE": str(NEWEST.source),
+        "PYCORE_PYODIDE": str(distributions.released(NEWEST)),
         "PYCORE_CHROMIUM": str(chromium.ensure(None)),
         "STUDY": str(home),
     }

@@ -26,7 +26,7 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
 
 /**
  * @typedef {object} Manifest
- * @property {{url: string, version: string}} pyodide
+ * @property {{url: string, version: string, bytes?: number}} pyodide
  * @property {string} wheel
  * @property {string | null} [compiled_wheel]
  * @property {string[]} [packages] what the game imports: names, requirements, and wheels by their URL
@@ -61,7 +61,7 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
 
 export const STEPS = Object.freeze(/** @type {Step[]} */ (['manifest', 'python', 'core', 'packages', 'game', 'ready']));
 
-/** Bytes of a Pyodide distribution, where the server does not say how much there is to come. */
+/** Bytes of Pyodide at its usual address, where nobody says how much there is to come. */
 const PYTHON_BYTES = 13.5e6;
 
 /**
@@ -143,7 +143,9 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
         `Check the internet connection and reload the page. If this comes again: ${FOR_THE_STUDY} `
         + 'With `pycore serve --pyodide DIR` a page gets it from the study\'s own server.');
     }
-  }, (bytes) => progress({ step: 'python', fraction: Math.min(bytes / PYTHON_BYTES, 1), bytes }));
+  }, (bytes) => {
+    progress({ step: 'python', fraction: Math.min(bytes / (manifest.pyodide.bytes ?? PYTHON_BYTES), 1), bytes });
+  });
 
   progress({ step: 'core', fraction: null, bytes: 0 });
   const bridge = await importCore(pyodide, 'pycore.bridge', manifest, resolve, warn);

@@ -14,8 +14,10 @@ from typing import Final
 SUFFIX: Final = ".gz"
 GAME: Final = "game"
 """The folder of a site that has the study's own files."""
-KINDS: Final = frozenset((".wasm", ".mjs", ".js", ".json", ".css", ".html", ".svg", ".py", ".tar", ".data", ".onnx"))
-"""Of files that are not compressed already."""
+KINDS: Final = frozenset((
+    ".wasm", ".mjs", ".js", ".json", ".css", ".html", ".svg", ".py", ".tar", ".data", ".onnx", ".zip",
+))  # fmt: skip
+"""Of files that are not compressed already, as some archives are not: Python's library (`pycore.site.library`)."""
 SMALLEST: Final = 1024
 """Bytes of a file that is worth it: smaller ones go into one packet as they are."""
 WORTH: Final = 0.9
