@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycore.install import bundle
+from pycore.install import library as stock
 from pycore.site import library
 from tools import node
 from tools.paths import CACHE, CONSTRAINTS, DISTRIBUTIONS, PYODIDES, Pyodide
@@ -142,8 +143,8 @@ def write_lock(pyodide: Pyodide, packages: Mapping[str, Any], target: Path) -> N
 
 def library_of(pyodide: Pyodide) -> Path:
     """Its Python's library as byte code, which is made once."""
-    parts = [Path(module.__file__ or "").read_bytes() for module in (library, bundle)]
-    parts.append((pyodide.source / library.ARCHIVE).read_bytes())
+    parts = [Path(module.__file__ or "").read_bytes() for module in (stock, bundle)]
+    parts.append((pyodide.source / stock.ARCHIVE).read_bytes())
     made = CACHE / f"library-{pyodide.version}-{hashlib.sha256(b''.join(parts)).hexdigest()[:16]}.zip"
     if not made.is_file():
         say(f"compiling the library of Python {pyodide.python[0]}.{pyodide.python[1]} for pages")
@@ -156,7 +157,7 @@ def copy_core(pyodide: Pyodide, folder: Path) -> None:
     """The core files of a Pyodide, as links where the file system has them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in CORE:
-        source = library_of(pyodide) if name == library.ARCHIVE else pyodide.source / name
+        source = library_of(pyodide) if name == stock.ARCHIVE else pyodide.source / name
         if source.is_file():
             place(source, folder / name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -20,8 +21,9 @@ def pyodide(folder: Path) -> None:
     what `pycore serve --pyodide DIR` is given. Takes half a minute, and Node, unless Python is of the same version here
     as in that Pyodide. The sources are kept beside it, as python_stdlib.zip.sources.
     """
+    from pycore.install.library import ARCHIVE, is_compiled
     from pycore.relay.static.compressed import beside
-    from pycore.site.library import ARCHIVE, compile_library, is_compiled
+    from pycore.site.library import compile_library
     from pycore.site.pyodide import place, pyodide_of
 
     found = pyodide_of(folder)
@@ -32,12 +34,15 @@ def pyodide(folder: Path) -> None:
         return
     kept, made = (archive.with_name(f"{ARCHIVE}.{name}") for name in ("sources", "byte-code"))
     before = archive.stat().st_size
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder} cannot be written to")
     compile_library(folder, (int(found.tag[2]), int(found.tag[3:])), made)
     try:
         place(archive, kept)
         made.replace(archive)
         beside(archive).unlink(missing_ok=True)
     except OSError as error:
+        made.unlink(missing_ok=True)
         raise UsageError(f"{folder} cannot be written to: {error.strerror or error}") from error
     click.echo(
         f"{archive}: {before / 1e6:.1f} MB of sources are {archive.stat().st_size / 1e6:.1f} MB of byte code, "

@@ -145,7 +145,7 @@ def serve_study(
 
 def with_sources(pyodide: str | None) -> list[str]:
     """That pages could start faster with a Pyodide that lies here, as a sentence."""
-    from pycore.site.library import ARCHIVE, is_compiled
+    from pycore.install.library import ARCHIVE, is_compiled
 
     if pyodide is None or not zipfile.is_zipfile(Path(pyodide) / ARCHIVE) or is_compiled(Path(pyodide) / ARCHIVE):
         return []

@@ -131,11 +131,13 @@ class RelayServer:
     async def running(self) -> AsyncIterator[None]:
         """The tasks that the server needs, for as long as the context lasts."""
         loop = asyncio.get_running_loop()
+        left = await self._study.left()
+        self.lobby.games.last_number = left.last_number
         if self.elsewhere is not None:
             await self.elsewhere.open()
-        elif not await self._study.was_open():
-            self.lobby.door.is_open = False
-            log.warning("the study is closed, as it was left: no game begins before the operator's page opens it")
+        elif not left.is_open:
+            self.let_in(False)
+            log.warning("the study is as it was left: no game begins before the operator's page opens it")
         works = [self.load.run(self.lobby.door), self._tick_all(), self.ledger.run()]
         if self.elsewhere is not None:
             works.append(self.elsewhere.run())
@@ -214,8 +216,9 @@ class RelayServer:
         """Let new games begin, or none; of several processes all, and of those that are started later. Raises
         `StoreFailed` where those cannot be told."""
         if self.elsewhere is None:
-            self.let_in(is_open)
-            await self._study.keep(is_open)
+            async with self._study.turns:
+                self.let_in(is_open)
+                await self._study.keep(is_open)
         else:
             await self.elsewhere.opens(is_open)
 

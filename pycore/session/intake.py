@@ -154,7 +154,7 @@ class Intake:
             # Another load of its page: nothing of what it says counts but that it would come back.
             self._welcomes.knocks_of_gone(link, blocks, now)
         elif self._over.answer(link, now):
-            reason = "dropped" if low == link.peer.low else self._over.reason if returns else "returned"
+            reason = "dropped" if low == link.peer.low else self._over.word if returns else "returned"
             missing = self._roster.gone[link.peer.number].episode
             self._packets.farewell(link, path, reason, self._episode.number if missing is None else missing, now)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pycore.site.library import ARCHIVE
+from pycore.install.library import ARCHIVE
 from pycore.site.pages import front, shims
 from tests.stillness import Stillness
 from tools import distributions

@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 from pycore.cli import cli
 from pycore.cli.serve import with_sources
 from pycore.errors import UsageError
-from pycore.site.library import ARCHIVE, compile_library, is_compiled, of_byte_code
+from pycore.install.library import ARCHIVE, is_compiled, of_byte_code
+from pycore.site.library import compile_library
 from tools import distributions, node
 from tools.paths import NEWEST
 

@@ -29,6 +29,8 @@ class Games:
         """Seats by session, a digest, where the game is not over."""
         self._lost: dict[str, tuple[Room, Seat]] = {}
         """Those of them whose sockets were away for too long, while the game is remembered."""
+        self.last_number = 0
+        """The number of the game that began last, as far as it is known here."""
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -122,6 +124,7 @@ class Games:
 
     def begin(self, room: Room) -> None:
         """A new game: whoever sits in it sits nowhere else."""
+        self.last_number = room.number = max(self.last_number + 1, int(1000 * room.started_wall))
         self._rooms[room.game_id] = room
         for seat in room.seats:
             self._live[seat.session] = (room, seat)
@@ -130,6 +133,7 @@ class Games:
         """A game that another process had, as the database knows it and nobody here; its seats wait for their sessions.
         `Limits.rooms` does not bound them, since these people play."""
         self._rooms[room.game_id] = room
+        self.last_number = max(self.last_number, room.number)
         for seat in room.seats:
             if not seat.gone:
                 self._live.setdefault(seat.session, (room, seat))

@@ -61,6 +61,8 @@ class Room:
     """For how long a seat waits for its page, s; 0: a page that is loaded again does not come back."""
     restarts: int = 0
     """How often another process has taken it up."""
+    number: int = 0
+    """Grows from game to game, whatever the clock says; 0: it has none yet."""
     ended_at: float | None = None
     ended_wall: float | None = None
     """When it ended for everybody, or fewer than two were left, Unix s: whichever came first."""

@@ -17,7 +17,7 @@ GAME: Final = "game"
 KINDS: Final = frozenset((
     ".wasm", ".mjs", ".js", ".json", ".css", ".html", ".svg", ".py", ".tar", ".data", ".onnx", ".zip",
 ))  # fmt: skip
-"""Of files that are not compressed already, as some archives are not: Python's library (`pycore.site.library`)."""
+"""Of files that are not compressed already, as some archives are not: Python's library (`pycore.install.library`)."""
 SMALLEST: Final = 1024
 """Bytes of a file that is worth it: smaller ones go into one packet as they are."""
 WORTH: Final = 0.9

@@ -95,7 +95,7 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
     """All stored games in the order of their beginning, or the one asked for."""
     found: dict[str, GameData] = {}
     of_games = seats_of_games(store, game_id)
-    for row in store.read(_of(sa.select(games).order_by(games.c.started, games.c.game_id), games, game_id)):
+    for row in store.read(_of(sa.select(games).order_by(games.c.number, games.c.game_id), games, game_id)):
         row |= came_to(of_games.get(row["game_id"], ()), row["ended"])
         game = found[row["game_id"]] = GameData(row["game_id"], row)
         for player in people_of(row):

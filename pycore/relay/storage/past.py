@@ -116,13 +116,13 @@ def games_over(
     # Of one that began since nobody has said whether it goes on.
     chosen = sa.select(games).where(games.c.game_id.not_in(list(running)), games.c.started <= wall)
     if before is not None:
-        place = store.read(sa.select(games.c.started).where(games.c.game_id == before))
+        place = store.read(sa.select(games.c.number).where(games.c.game_id == before))
         if not place:
             raise NotWatched("no_such_game", 404, "there is no game with the id in `before`")
-        at = place[0]["started"]
-        earlier = sa.and_(games.c.started == at, games.c.game_id < before)
-        chosen = chosen.where(sa.or_(games.c.started < at, earlier))
-    found = store.read(chosen.order_by(games.c.started.desc(), games.c.game_id.desc()).limit(GAMES + 1))
+        at = place[0]["number"]
+        earlier = sa.and_(games.c.number == at, games.c.game_id < before)
+        chosen = chosen.where(sa.or_(games.c.number < at, earlier))
+    found = store.read(chosen.order_by(games.c.number.desc(), games.c.game_id.desc()).limit(GAMES + 1))
     listed: list[dict[str, Any]] = []
     left = PLACES
     for row in found[:GAMES]:

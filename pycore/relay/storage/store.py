@@ -156,12 +156,8 @@ class DataStore:
             with self._engine.begin() as connection:
                 if fence is not None:
                     self._hold(connection, row["game_id"], fence)
-                known = sa.select(games.c.subjects).where(games.c.game_id == row["game_id"])
-                before = connection.execute(known).first()
-                game, places = kept_nameless(before[0] if before else None, row, of)
-                if before is None:
-                    last = sa.select(sa.func.coalesce(sa.func.max(games.c.number), 0))
-                    game = {**game, "number": last.scalar_subquery() + 1}
+                before = connection.execute(sa.select(games.c.subjects).where(games.c.game_id == row["game_id"]))
+                game, places = kept_nameless(before.scalar(), row, of)
                 connection.execute(self._upsert(games, game))
                 for place in places:
                     if "session" in place:

@@ -7,16 +7,15 @@ it has changed. What is read has a number that grows with every change: an answe
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pycore.errors import UsageError
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.storage.tables import study
-
-log = logging.getLogger("pycore.relay")
+from pycore.relay.storage.written import last_number
 
 DOOR: Final = "door"
 
@@ -29,21 +28,31 @@ class Door(NamedTuple):
     """0: nobody has said anything yet."""
 
 
+class Left(NamedTuple):
+    """What a server that begins has to know."""
+
+    is_open: bool = True
+    last_number: int = 0
+    """Of the game that began last."""
+
+
 class Study:
     """What the database has of it."""
 
     def __init__(self, store: DataStore) -> None:
         self._store = store
+        self.turns = asyncio.Lock()
+        """Whoever says something has the turn: of two words the later stands, in the process and in the database."""
 
-    async def was_open(self) -> bool:
-        """How the server before this one was left, which is alone with its database."""
+    async def left(self) -> Left:
+        """How the server before this one left it. Raises `UsageError`: nobody may come into a study that was closed."""
         if not self._store.lasts:
-            return True
+            return Left()
         try:
-            return (await asyncio.to_thread(self.door)).is_open
+            door = await asyncio.to_thread(self.door)
+            return Left(door.is_open, await asyncio.to_thread(last_number, self._store))
         except StoreFailed as error:
-            log.error("whether the study was closed could not be read, so it is open: %s", error)
-            return True
+            raise UsageError(f"how the study was left cannot be read: {error}") from error
 
     async def keep(self, is_open: bool) -> None:
         """Have the next server begin as this one is left. Raises `StoreFailed`, saying what that means."""

@@ -19,8 +19,8 @@ games = sa.Table(
     sa.Column("counts", sa.Text, comment="JSON: what crossed the relay; written at the end"),
     sa.Column("restarts", sa.Integer, nullable=False, server_default="0", comment="how often a process took it up"),
     sa.Column(
-        "number", sa.Integer, nullable=False, server_default="0",
-        comment="grows from game to game; 0: of a version before",
+        "number", sa.BigInteger, nullable=False, server_default="0",
+        comment="grows from game to game: when it began, ms, or one more than that of the last one, if that is later",
     ),
     sa.Index("games_in_order", "number"),
 )

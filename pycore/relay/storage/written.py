@@ -46,6 +46,7 @@ def game_row(room: Room) -> Row:
         "settings": json.dumps(room.settings),
         "subjects": json.dumps({str(seat.player): seat.subject_id for seat in room.seats}),
         "restarts": room.restarts,
+        "number": room.number,
     }
 
 
@@ -74,15 +75,14 @@ def find(store: DataStore, session: str) -> Written | None:
     `StoreFailed`."""
     own = seats.join(games, seats.c.game_id == games.c.game_id)
     newest = sa.select(games, seats.c.gone).select_from(own).where(seats.c.session == session)
-    found = store.read(newest.order_by(games.c.number.desc(), games.c.started.desc()).limit(1))
+    found = store.read(newest.order_by(games.c.number.desc()).limit(1))
     if not found or found[0]["ended"] is not None or found[0]["gone"] is not None:
         return None
     (game,) = found
     game_id = game["game_id"]
     of = store.read(sa.select(seats).where(seats.c.game_id == game_id))
     over = sa.select(metrics.c.player).where(metrics.c.game_id == game_id, metrics.c.episode == WHOLE)
-    place = sa.tuple_(games.c.number, games.c.started)
-    later = sa.select(seats.c.session).select_from(own).where(place > (game["number"], game["started"]))
+    later = sa.select(seats.c.session).select_from(own).where(games.c.number > game["number"])
     later = later.where(seats.c.session.in_([row["session"] for row in of]))
     left = {row["session"] for row in store.read(later)}
     elsewhere = [row["player"] for row in of if row["session"] in left]
@@ -90,6 +90,12 @@ def find(store: DataStore, session: str) -> Written | None:
     if len(there) < min(2, len(of)):
         return None  # nobody is there to play with
     return Written(game, of, [row["player"] for row in store.read(over)], elsewhere)
+
+
+def last_number(store: DataStore) -> int:
+    """The number of the game that began last; 0: none did. Blocks. Raises `StoreFailed`."""
+    (found,) = store.read(sa.select(sa.func.max(games.c.number).label("last")))
+    return int(found["last"] or 0)
 
 
 def room_of(written: Written, limits: Limits, now: float, *, taken: bool = True) -> Room:
@@ -109,7 +115,7 @@ def room_of(written: Written, limits: Limits, now: float, *, taken: bool = True)
         ))  # fmt: skip
     room = Room(
         game["game_id"], game["seed"], of, limits, game["started"], players, sent, settings,
-        Settings.of(settings).return_within, game["restarts"],
+        Settings.of(settings).return_within, game["restarts"], game["number"],
     )  # fmt: skip
     if taken:
         room.take_up(now, written.finished, json.loads(game["counts"] or "{}"))

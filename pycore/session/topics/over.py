@@ -45,8 +45,8 @@ class Over:
     def __init__(self, links: Sequence[Link]) -> None:
         self._links = links
         self.over = False
-        self.reason = ""
-        """Why, once it is."""
+        self.word = ""
+        """Why it is over, for somebody with whom that has nothing to do: what befell us is not said of whoever asks."""
         self._until = 0.0
         self._reasons: dict[int, int] = {}
         self._answered_at: dict[int, float] = {}
@@ -55,7 +55,7 @@ class Over:
     def end(self, now: float, reason: str, to_each: dict[int, str] | None = None) -> None:
         """Our session is over, which is said at once. `to_each`: what single peers are told instead, by number."""
         self.over = True
-        self.reason = reason
+        self.word = "player_left" if reason in ("dropped", "returned") else reason
         self._until = now + OVER_ASKS
         for link in self._links:
             own = (to_each or {}).get(link.peer.number, reason)

@@ -81,11 +81,12 @@ class Player:
         keys = random.Random(self.number)
         storing = asyncio.ensure_future(self._stores())
         began, ticks, action, told = time.monotonic(), 0, 0, False
+        again: asyncio.Future[None] | None = None
         try:
             while not (told and not self._unstored):
                 assert time.monotonic() - began < PATIENCE_S, f"{self.page.bridge.session.frame}: {self._unstored}"
-                if not self.client.sio.connected:
-                    await self._connects_again()
+                if not self.client.sio.connected and (again is None or again.done()):
+                    again = asyncio.ensure_future(self._connects_again())
                 if ticks % 9 == 0:
                     action = keys.randrange(6)
                 await self._tick(action)
@@ -98,8 +99,10 @@ class Player:
                         self._unstored.extend(json.loads(self.page.bridge.take_end_stores(time.monotonic(), episode)))
                 await asyncio.sleep(max(0.0, began + ticks / FPS - time.monotonic()))
         finally:
-            storing.cancel()
-            await asyncio.gather(storing, return_exceptions=True)
+            works = [work for work in (storing, again) if work is not None]
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
             await self.client.close()
 
     async def _tick(self, action: int) -> None:
@@ -124,12 +127,14 @@ class Player:
     async def _connects_again(self) -> None:
         self._urls.append(self._urls.pop(0))
         await self.client.close()
-        self.client = Client(self._urls[0])
+        client = Client(self._urls[0])
         try:
-            await self.client.connect(self._auth)
-            self.connections += 1
+            await client.connect(self._auth)
         except Exception:
             await asyncio.sleep(TRY_AGAIN_S)
+            return
+        self.client = client
+        self.connections += 1
 
     async def _stores(self) -> None:
         while True:
@@ -196,8 +201,9 @@ def complete_and_equal(players: list[Player], database: str, folder: Path) -> No
         assert metrics["inputs"]["sentViaSocketIO"] == 300
     words = [sys.executable, "-m", "pycore", "data", "--database", database, "--out", "out"]
     done = subprocess.run(
-        words, cwd=folder, env={**os.environ, "PYTHONPATH": str(serving.HOME)}, capture_output=True, text=True
-    )
+        words, cwd=folder, env={**os.environ, "PYTHONPATH": str(serving.HOME)}, capture_output=True, text=True,
+        timeout=PATIENCE_S,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     stored = sorted(folder.glob("out/**/trajectory-*.jsonl"))
     assert [path.name for path in stored] == ["trajectory-0.jsonl", "trajectory-1.jsonl"]

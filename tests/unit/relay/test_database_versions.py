@@ -160,7 +160,7 @@ def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(tmp_path: Pa
     told = opened(path, scripts=scripts)
     after = rows(path)
     assert version(path) == LATER
-    assert after["games"] == [(*before["games"][0], 0, 0, "old")]
+    assert after["games"] == [(*before["games"][0], 0, 1500, "old")]
     assert after["news"] == []
     assert kept(before, after)
     copy = tmp_path / "study.db.before-9999"
@@ -239,7 +239,7 @@ def test_a_migration_that_is_killed_leaves_the_database_as_it_was(tmp_path: Path
     assert rows(path) == before
     opened(path, scripts=following(tmp_path / "whole"))
     assert version(path) == LATER
-    assert rows(path)["games"] == [(*before["games"][0], 0, 0, "old")]
+    assert rows(path)["games"] == [(*before["games"][0], 0, 1500, "old")]
 
 
 @pytest.mark.slow

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import resource
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from played_support import Player, aside, complete_and_equal, played
+from played_support import Player, aside, complete_and_equal, played, until
 from test_relay_machine import clock
 
 from tools.balancer import TOKEN, Process
@@ -21,10 +19,11 @@ from tools.postgres import Postgres
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="signals, limits and files of POSIX"),
+    pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set as Linux has it"),
 ]
+resource = pytest.importorskip("resource", reason="limits of another process are set as Linux has it")
 
-Fault = Callable[[Process, Path], Coroutine[Any, Any, None]]
+Fault = Callable[[Process, list[Player], Path], Coroutine[Any, Any, None]]
 LASTS_S = 3.0
 
 
@@ -49,31 +48,39 @@ def bounded(relay: Process, what: int, most: int) -> Iterator[None]:
         resource.prlimit(relay.pid, what, before)
 
 
-async def it_is_killed_and_begins_again(relay: Process, folder: Path) -> None:
+async def stores_were_refused(players: list[Player]) -> None:
+    """It lasts until a store of each was refused, and for a while at least."""
+    await asyncio.sleep(LASTS_S)
+    await until(lambda: all(player.refused for player in players))
+
+
+async def it_is_killed_and_begins_again(relay: Process, players: list[Player], folder: Path) -> None:
     relay.kill()
     await asyncio.sleep(1.0)
     await aside(relay.start)
 
 
-async def no_file_can_grow(relay: Process, folder: Path) -> None:
+async def no_file_can_grow(relay: Process, players: list[Player], folder: Path) -> None:
     """As on a disk that is full."""
     with bounded(relay, resource.RLIMIT_FSIZE, 0):
+        await stores_were_refused(players)
+
+
+async def no_file_can_be_opened(relay: Process, players: list[Player], folder: Path) -> None:
+    assert await asyncio.to_thread(relay.answers)
+    with bounded(relay, resource.RLIMIT_NOFILE, 3):
         await asyncio.sleep(LASTS_S)
+        assert not await asyncio.to_thread(relay.answers), "it may still open a connection"
 
 
-async def no_file_can_be_opened(relay: Process, folder: Path) -> None:
-    with bounded(relay, resource.RLIMIT_NOFILE, len(os.listdir(f"/proc/{relay.pid}/fd"))):
-        await asyncio.sleep(LASTS_S)
-
-
-async def the_database_is_another_ones(relay: Process, folder: Path) -> None:
+async def the_database_is_another_ones(relay: Process, players: list[Player], folder: Path) -> None:
     with contextlib.closing(sqlite3.connect(folder / "study.db", isolation_level=None)) as lock:
         lock.execute("BEGIN EXCLUSIVE")
-        await asyncio.sleep(LASTS_S)
+        await stores_were_refused(players)
         lock.execute("ROLLBACK")
 
 
-async def the_clock_is_set_forwards_and_back(relay: Process, folder: Path) -> None:
+async def the_clock_is_set_forwards_and_back(relay: Process, players: list[Player], folder: Path) -> None:
     for step in ("+1d", "-1h", "+30d", "+0"):
         (folder / "steps").write_text(step, "ascii")
         await asyncio.sleep(1.0)
@@ -97,7 +104,7 @@ def test_a_game_by_the_server_outlives_what_happens_to_it(tmp_path: Path, fault:
     with kind("relay", tmp_path / "relay", ["--database", database, "--operator-token", TOKEN]) as relay:
 
         async def happens(players: list[Player]) -> None:
-            await fault(relay, tmp_path)
+            await fault(relay, players, tmp_path)
 
         players = asyncio.run(played([relay.url], happens))
     lost = fault is it_is_killed_and_begins_again
@@ -114,7 +121,7 @@ def test_a_game_outlives_its_postgresql(tmp_path: Path, postgres: Postgres) -> N
 
         async def happens(players: list[Player]) -> None:
             await aside(postgres.kill)
-            await asyncio.sleep(LASTS_S)
+            await stores_were_refused(players)
             await aside(postgres.start)
 
         players = asyncio.run(played([relay.url], happens))

@@ -21,7 +21,7 @@ from pycore.relay.games.seats import digest
 from pycore.relay.games.uploads import WHOLE, Store
 from pycore.relay.lobby import Lobby
 from pycore.relay.storage.store import DataStore, games, seats
-from pycore.relay.storage.written import ending, find, game_row, room_of, seat_rows
+from pycore.relay.storage.written import ending, find, game_row, last_number, room_of, seat_rows
 from pycore.relay.transport.outgoing import Outgoing
 
 DATABASES = ("sqlite", "postgresql")
@@ -41,6 +41,7 @@ class Processes:
     def start(self, players: int = 2, **settings: Any) -> None:
         """Another one, which knows nothing."""
         self.lobby = Lobby(players=range(players), settings={**SETTINGS, **settings}, limits=LIMITS)
+        self.lobby.games.last_number = last_number(self.store)
 
     def game(self, players: int = 2, **settings: Any) -> str:
         """A game that has begun."""
@@ -309,6 +310,23 @@ def test_of_a_session_the_newest_game_counts(server: Processes, wall: float) -> 
     assert [item.data["game_id"] for item in out if item.event == "session_restored"] == [newer]
     assert server.connect(1, 20.0) == []
     assert server.lobby.games.room(older) is None, "nobody is there to play it with"
+
+
+def test_of_two_games_that_the_database_takes_late_the_one_that_began_last_is_the_newest(server: Processes) -> None:
+    """Whichever it takes first: what could not be written waits behind the others."""
+    server.game()
+    (older,) = server.lobby.games.playing()
+    server.lobby.leave("s0", 5.0, 500.0)
+    server.lobby.leave("s1", 5.0, 500.0)
+    for number in (0, 1):
+        server.lobby.join(f"s{number}", {}, 10.0, 500.0)
+    (newer,) = server.lobby.games.playing()
+    assert newer.number == older.number + 1
+    for room in (newer, older):
+        asyncio.run(server.store.put_game(game_row(room) | ending(room), seat_rows(room)))
+    server.start()
+    restored = [item.data["game_id"] for item in server.connect(0, 20.0) if item.event == "session_restored"]
+    assert restored == [newer.game_id]
 
 
 @pytest.mark.parametrize("wall", [2000.0, 500.0], ids=["a clock that goes on", "a clock that is set back"])

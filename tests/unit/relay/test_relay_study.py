@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,13 +14,14 @@ import aiohttp
 import pytest
 from relay_support import OPERATOR, Relay, running
 
+from pycore.errors import UsageError
 from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.operating.measures import Measures
 from pycore.relay.operating.noticing import Noticed
 from pycore.relay.operating.operator import Operator
 from pycore.relay.overview import LATE_S, Overview
-from pycore.relay.storage.store import StoreFailed
+from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.storage.study import Door, Study
 from pycore.site.wording import worded
 
@@ -117,6 +119,48 @@ def test_a_study_is_closed_though_the_database_cannot_remember_it(
     monkeypatch.setattr(Study, "say", fails)
     with running(tmp_path) as relay:
         asyncio.run(go(relay))
+
+
+def test_of_two_words_the_later_one_stands_also_behind_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the database takes its time over the first one."""
+    say = Study.say
+
+    def slowly(self: Study, is_open: bool) -> Door:
+        time.sleep(0.0 if is_open else 0.5)
+        return say(self, is_open)
+
+    async def go(relay: Relay) -> None:
+        closes = asyncio.ensure_future(tell(relay, {"open": False}))
+        while relay.app.relay.lobby.door.is_open:
+            await asyncio.sleep(0.01)
+        opens = await tell(relay, {"open": True})
+        assert [(await closes)[0], opens[0]] == [200, 200]
+        assert (await state(relay))["open"] is True
+
+    monkeypatch.setattr(Study, "say", slowly)
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))
+    with running(tmp_path) as relay:
+        assert relay.app.relay.lobby.door.is_open
+
+
+def test_a_server_that_cannot_read_how_the_study_was_left_does_not_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than let people into a study that was closed."""
+
+    def fails(self: Study) -> Door:
+        raise StoreFailed("it is locked")
+
+    monkeypatch.setattr(Study, "door", fails)
+    store = DataStore(f"sqlite:///{tmp_path / 'study.db'}")
+    try:
+        with pytest.raises(UsageError, match="how the study was left cannot be read: it is locked"):
+            asyncio.run(Study(store).left())
+    finally:
+        store.close()
 
 
 def test_a_database_in_memory_is_forgotten_with_the_server(tmp_path: Path) -> None:

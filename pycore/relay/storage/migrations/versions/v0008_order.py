@@ -10,7 +10,9 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Make the column. Those of before have the order of their times alone."""
-    comment = "grows from game to game; 0: of a version before"
-    op.add_column("games", sa.Column("number", sa.Integer, nullable=False, server_default="0", comment=comment))
+    """Make the column. Those of before have the order of their times."""
+    comment = "grows from game to game: when it began, ms, or one more than that of the last one, if that is later"
+    op.add_column("games", sa.Column("number", sa.BigInteger, nullable=False, server_default="0", comment=comment))
+    games = sa.table("games", sa.column("number", sa.BigInteger), sa.column("started", sa.Float))
+    op.execute(games.update().values(number=sa.cast(games.c.started * 1000, sa.BigInteger)))
     op.create_index("games_in_order", "games", ["number"])
