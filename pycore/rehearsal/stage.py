@@ -21,6 +21,9 @@ LOAD_TIMEOUT = 180.0
 LOOK = 0.25
 """Seconds between two looks at the pages while they play."""
 
+BY_PEER_TIMEOUT = 20.0
+"""Seconds for which a cut waits for peer-to-peer to carry the game."""
+
 SHOWN_TIMEOUT = 10.0
 """Seconds until a page must know that it is hidden, or shown again."""
 
@@ -149,7 +152,17 @@ class Stage:
             self._before.close()
             page.wait_for_function("!document.hidden", timeout=SHOWN_TIMEOUT * 1000)
 
+    def _wait_for_peers(self) -> None:
+        """What is cut carries the game: a busy machine may have left it for a while, and then nothing changed its path.
+        Whatever comes later waits as long."""
+        since = time.monotonic()
+        for page in self.pages:
+            with contextlib.suppress(Exception):
+                page.wait_for_function("window.pycoreGame?.p2pHealthy", timeout=BY_PEER_TIMEOUT * 1000)
+        self._begun += time.monotonic() - since
+
     def _cut(self) -> None:
+        self._wait_for_peers()
         pages = self.pages
         for page in pages:
             page.evaluate(WATCH)
