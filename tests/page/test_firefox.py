@@ -58,10 +58,11 @@ def test_a_firefox_and_a_chromium_play_to_the_end_with_whatever_happens_to_a_pag
     for own in tables:
         looked = own[0].column(f"isFocused.{me}")
         assert 20 <= looked.count(False) <= 200
-        # Who looks away does nothing, and comes back without the key that was down.
+        # Who looks away does nothing, and comes back without the key that was down. The page may have read the keys of
+        # a tick, on a busy machine of two, before it was hidden.
         away = looked.index(False)
         assert 1 in own[0].column(f"actions.{me}")[:away]
-        assert set(own[0].column(f"actions.{me}")[away:]) == {0}
+        assert set(own[0].column(f"actions.{me}")[away + 2 :]) == {0}
         assert looked[-1] is True
     for who in (ann, bob):
         books_agree(who)

@@ -1,7 +1,6 @@
 """One game's state on the server: seats, who sits on them, what crossed it, and when it is over.
 
-A `Room` is told what happened and answers with what to send; it emits nothing, reads no clock and takes no
-lock, so it can be tested by hand-fed time, and a shared store can stand behind it later.
+A `Room` is told what happened and answers with what to send; it emits nothing, reads no clock and takes no lock.
 
 Invariants:
 - A seat belongs to a session id, which is a secret of its player and is never sent to anybody else; here is its digest.
