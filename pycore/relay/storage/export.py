@@ -31,6 +31,7 @@ from pycore.relay.storage.listed import with_lists
 from pycore.relay.storage.participants import came_to, seats_of_games
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
+from pycore.relay.storage.tables import begun
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
     """All stored games in the order of their beginning, or the one asked for."""
     found: dict[str, GameData] = {}
     of_games = seats_of_games(store, game_id)
-    for row in store.read(_of(sa.select(games).order_by(games.c.number, games.c.game_id), games, game_id)):
+    for row in store.read(_of(sa.select(games).order_by(begun, games.c.game_id), games, game_id)):
         row |= came_to(of_games.get(row["game_id"], ()), row["ended"])
         game = found[row["game_id"]] = GameData(row["game_id"], row)
         for player in people_of(row):

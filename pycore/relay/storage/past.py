@@ -19,6 +19,7 @@ from pycore.errors import PycoreError
 from pycore.relay.games.uploads import WHOLE
 from pycore.relay.storage.pieces import Episode, Place, join
 from pycore.relay.storage.store import DataStore, games, metrics, pieces, records
+from pycore.relay.storage.tables import begun
 
 ROWS_BYTES: Final = 200_000
 """Bytes of rows in an answer, about: the spectator asks again for the others."""
@@ -116,13 +117,13 @@ def games_over(
     # Of one that began since nobody has said whether it goes on.
     chosen = sa.select(games).where(games.c.game_id.not_in(list(running)), games.c.started <= wall)
     if before is not None:
-        place = store.read(sa.select(games.c.number).where(games.c.game_id == before))
+        place = store.read(sa.select(begun.label("begun")).where(games.c.game_id == before))
         if not place:
             raise NotWatched("no_such_game", 404, "there is no game with the id in `before`")
-        at = place[0]["number"]
-        earlier = sa.and_(games.c.number == at, games.c.game_id < before)
-        chosen = chosen.where(sa.or_(games.c.number < at, earlier))
-    found = store.read(chosen.order_by(games.c.number.desc(), games.c.game_id.desc()).limit(GAMES + 1))
+        at = place[0]["begun"]
+        earlier = sa.and_(begun == at, games.c.game_id < before)
+        chosen = chosen.where(sa.or_(begun < at, earlier))
+    found = store.read(chosen.order_by(begun.desc(), games.c.game_id.desc()).limit(GAMES + 1))
     listed: list[dict[str, Any]] = []
     left = PLACES
     for row in found[:GAMES]:

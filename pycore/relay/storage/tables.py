@@ -22,8 +22,10 @@ games = sa.Table(
         "number", sa.BigInteger, nullable=False, server_default="0",
         comment="grows from game to game: when it began, ms, or one more than that of the last one, if that is later",
     ),
-    sa.Index("games_in_order", "number"),
 )
+
+begun = sa.case((games.c.number > 0, games.c.number), else_=games.c.started * 1000)
+"""The order in which games began: a process of an earlier version, beside those of this one, gives them no number."""
 
 seats = sa.Table(
     "seats",

@@ -19,6 +19,7 @@ from pycore.relay.games.uploads import WHOLE
 from pycore.relay.limits import Limits
 from pycore.relay.settings import who_plays
 from pycore.relay.storage.store import DataStore, games, metrics, seats
+from pycore.relay.storage.tables import begun
 from pycore.settings import Settings
 
 Row = dict[str, Any]
@@ -75,14 +76,14 @@ def find(store: DataStore, session: str) -> Written | None:
     `StoreFailed`."""
     own = seats.join(games, seats.c.game_id == games.c.game_id)
     newest = sa.select(games, seats.c.gone).select_from(own).where(seats.c.session == session)
-    found = store.read(newest.order_by(games.c.number.desc()).limit(1))
+    found = store.read(newest.order_by(begun.desc()).limit(1))
     if not found or found[0]["ended"] is not None or found[0]["gone"] is not None:
         return None
     (game,) = found
     game_id = game["game_id"]
     of = store.read(sa.select(seats).where(seats.c.game_id == game_id))
     over = sa.select(metrics.c.player).where(metrics.c.game_id == game_id, metrics.c.episode == WHOLE)
-    later = sa.select(seats.c.session).select_from(own).where(games.c.number > game["number"])
+    later = sa.select(seats.c.session).select_from(own).where(begun > (game["number"] or 1000 * game["started"]))
     later = later.where(seats.c.session.in_([row["session"] for row in of]))
     left = {row["session"] for row in store.read(later)}
     elsewhere = [row["player"] for row in of if row["session"] in left]

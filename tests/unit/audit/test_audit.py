@@ -23,6 +23,7 @@ from pycore.audit.timing import Costs, findings_of_costs
 from pycore.audit.trial import Given, Trial
 from pycore.cli import cli
 from pycore.errors import ConfigError
+from tools import distributions
 from tools.paths import NEWEST
 
 FILE = Path(audited.__file__)
@@ -350,7 +351,7 @@ def test_players_are_chosen_and_actions_are_numbers_where_that_is_said() -> None
 @pytest.mark.parametrize(("name", "same"), [pytest.param("Fit", True, marks=pytest.mark.long), ("Waves", False)])
 def test_the_same_actions_are_played_in_pyodide(name: str, same: bool) -> None:
     """What differs is named with its field, and is no reason to refuse: players in browsers agree."""
-    report = audit(f"{FILE}:{name}", frames=FRAMES, pyodide=NEWEST.source)
+    report = audit(f"{FILE}:{name}", frames=FRAMES, pyodide=distributions.released(NEWEST))
     assert report.facts["the same in Pyodide"] is same, report.findings
     found = [finding for finding in report.findings if finding.code == "differs_in_pyodide"]
     assert bool(found) is not same
@@ -364,7 +365,7 @@ def test_pyodide_needs_its_folder_and_a_file() -> None:
     with pytest.raises(ConfigError, match=r"has no pyodide\.mjs"):
         audit(f"{FILE}:Fit", pyodide=FILE.parent)
     with pytest.raises(ConfigError, match="needs the environment as a file"):
-        audit("audited:Fit", pyodide=NEWEST.source)
+        audit("audited:Fit", pyodide=distributions.released(NEWEST))
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

@@ -329,6 +329,21 @@ def test_of_two_games_that_the_database_takes_late_the_one_that_began_last_is_th
     assert restored == [newer.game_id]
 
 
+def test_a_game_without_a_number_has_the_place_of_its_time(server: Processes) -> None:
+    """A process of the version before, which others of this one stand beside already, gives it none."""
+    server.game()
+    server.start()
+    for number in (0, 1):
+        server.lobby.connect(f"s{number}", {"session_id": f"session {number}", "page": "first"}, 10.0)
+        server.lobby.join(f"s{number}", {}, 10.0, 2000.0)
+    (newer,) = server.lobby.games.playing()
+    newer.number = 0
+    server.write()
+    server.start()
+    restored = [item.data["game_id"] for item in server.connect(0, 20.0) if item.event == "session_restored"]
+    assert restored == [newer.game_id]
+
+
 @pytest.mark.parametrize("wall", [2000.0, 500.0], ids=["a clock that goes on", "a clock that is set back"])
 def test_of_three_who_has_played_another_game_since_has_left(server: Processes, wall: float) -> None:
     """The others are told so as soon as they are there."""

@@ -15,4 +15,3 @@ def upgrade() -> None:
     op.add_column("games", sa.Column("number", sa.BigInteger, nullable=False, server_default="0", comment=comment))
     games = sa.table("games", sa.column("number", sa.BigInteger), sa.column("started", sa.Float))
     op.execute(games.update().values(number=sa.cast(games.c.started * 1000, sa.BigInteger)))
-    op.create_index("games_in_order", "games", ["number"])
