@@ -1,4 +1,4 @@
-"""`pycore pyodide`: a Pyodide with which pages start in half of the time."""
+"""`pycore pyodide`: a Pyodide that has its library as byte code, so that pages need not compile it."""
 
 from __future__ import annotations
 

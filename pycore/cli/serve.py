@@ -149,7 +149,7 @@ def with_sources(pyodide: str | None) -> list[str]:
 
     if pyodide is None or not zipfile.is_zipfile(Path(pyodide) / ARCHIVE) or is_compiled(Path(pyodide) / ARCHIVE):
         return []
-    return [f"pages start in about half of the time after `pycore pyodide {pyodide}`, which has to be done once"]
+    return [f"pages compile Python's library at every visit; they start sooner after `pycore pyodide {pyodide}`, once"]
 
 
 def without_policy(settings: dict[str, Any]) -> list[str]:

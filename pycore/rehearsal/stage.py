@@ -154,7 +154,7 @@ class Stage:
 
     def _wait_for_peers(self) -> None:
         """What is cut carries the game: a busy machine may have left it for a while, and then nothing changed its path.
-        Whatever comes later waits as long."""
+        Whatever comes later waits as long; a page that does not come to it in time is cut off all the same."""
         since = time.monotonic()
         for page in self.pages:
             with contextlib.suppress(Exception):

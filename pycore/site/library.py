@@ -24,12 +24,12 @@ import { pathToFileURL } from "node:url";
 const [folder, pycore, archive, made] = process.argv.slice(2);
 const { loadPyodide } = await import(pathToFileURL(resolve(folder, "pyodide.mjs")).href);
 const pyodide = await loadPyodide({ indexURL: join(resolve(folder), "/") });
-pyodide.FS.mkdirTree("/home/given/pycore");
-pyodide.FS.mount(pyodide.FS.filesystems.NODEFS, { root: pycore }, "/home/given/pycore");
+pyodide.FS.mkdirTree("/given/pycore");
+pyodide.FS.mount(pyodide.FS.filesystems.NODEFS, { root: pycore }, "/given/pycore");
 pyodide.FS.writeFile("/given.zip", await readFile(archive));
 pyodide.runPython(`
 import sys
-sys.path.insert(0, "/home/given")
+sys.path.insert(0, "/given")
 from pycore.install.library import of_byte_code
 with open("/given.zip", "rb") as given, open("/made.zip", "wb") as made:
     made.write(of_byte_code(given.read()))

@@ -356,7 +356,7 @@ def test_a_game_across_processes_comes_to_its_end_whatever_is_killed(
                 # One that has begun is known to the others within a second; before, a third one may have the game.
                 while len((await asyncio.to_thread(relay.standing))["processes"]) < len(server.relays):
                     await asyncio.sleep(0.1)
-        return await played([relay.url for relay in server.relays], happens)
+        return await played([relay.url for relay in server.relays], server.database, happens)
 
     players = asyncio.run(go())
     assert sum(player.connections for player in players) == int(fault is the_owner_is_killed)

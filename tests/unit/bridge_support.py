@@ -17,6 +17,19 @@ from pycore.session.phases import DONE
 PERIOD = 1 / 32
 
 
+def put_records(inbox: Any, at: int, waiting: list[tuple[int, int, float, bytes]]) -> int:
+    """Put what waits into an inbox from a place on, as the ABI says; what does not fit still waits. Where it ends."""
+    while waiting:
+        kind, link, came, payload = waiting[0]
+        if at + 12 + len(payload) > BUFFER_BYTES:
+            break
+        struct.pack_into("<BBHd", inbox, at, kind, link, len(payload), came)
+        inbox[at + 12 : at + 12 + len(payload)] = payload
+        at += 12 + len(payload)
+        del waiting[0]
+    return at
+
+
 class Page:
     """One page: its bridge, the state of its channel and socket, and what lies before its door."""
 
@@ -56,16 +69,7 @@ class Page:
         """Channel state and records, as the ABI says; what does not fit waits, in order."""
         inbox = self.bridge.inbox
         struct.pack_into("<BBHii", inbox, 0, self.socket, self.hidden, 0, self.channel, self.stream)
-        at = 12
-        while self.waiting:
-            kind, link, came, payload = self.waiting[0]
-            if at + 12 + len(payload) > BUFFER_BYTES:
-                break
-            struct.pack_into("<BBHd", inbox, at, kind, link, len(payload), came)
-            inbox[at + 12 : at + 12 + len(payload)] = payload
-            at += 12 + len(payload)
-            del self.waiting[0]
-        return at
+        return put_records(inbox, 12, self.waiting)
 
     def read_outbox(self, length: int) -> list[tuple[int, int, int, bytes]]:
         """The records of the outbox."""

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from pycore.bridge.bridge import FLAG_OUTBOX
-from pycore.bridge.buffers import BUFFER_BYTES
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
 from pycore.envs.adapter import ParallelEnvAdapter
 from pycore.interactive_gym.game import PageGame, create
@@ -26,6 +25,7 @@ from pycore.interactive_gym.table import joined
 from pycore.session.phases import FAILED, PLAYING
 from pycore.session.tick import RESIMULATED, STEPPED
 from tests.page import arena
+from tests.unit.bridge_support import put_records
 
 msgpack: Any = None
 with contextlib.suppress(ImportError):  # the page's server brings it
@@ -271,16 +271,7 @@ class Side:
         # The streams' channels are as the others.
         both = [state for state in channels for _ in range(2)]
         struct.pack_into(f"<BBH{len(both)}i", inbox, 0, self.socket, self.hidden, 0, *both)
-        at = 4 + 4 * len(both)
-        while self.waiting:
-            kind, link, came, payload = self.waiting[0]
-            if at + 12 + len(payload) > BUFFER_BYTES:
-                break
-            struct.pack_into("<BBHd", inbox, at, kind, link, len(payload), came)
-            inbox[at + 12 : at + 12 + len(payload)] = payload
-            at += 12 + len(payload)
-            del self.waiting[0]
-        return at
+        return put_records(inbox, 4 + 4 * len(both), self.waiting)
 
     def _carry_out(self, length: int) -> None:
         """As the shim: datagrams at once, everything else when the outbox has been read."""

@@ -19,10 +19,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from examples import volley
 from pycore.bridge.bridge import FLAG_OUTBOX
 from pycore.duties import CHANNEL_UNABLE
 from pycore.rehearsal import serving
+from pycore.relay.storage.store import DataStore, games
 from pycore.session.phases import DONE
 from tests.unit.bridge_support import Page
 from tests.unit.relay.relay_support import Client
@@ -48,7 +51,6 @@ class Player:
         self.connections = 0
         self.refused: set[str] = set()
         """The codes with which stores were refused."""
-        self.acknowledged = 0
         self._unstored: deque[tuple[str, dict[str, Any]]] = deque()
         self.page: Page
 
@@ -150,17 +152,16 @@ class Player:
                 continue
             if reply == {"status": "ok"}:
                 self._unstored.popleft()
-                self.acknowledged += 1
             else:
                 self.refused.add(reply["code"])
                 await asyncio.sleep(TRY_AGAIN_S)
 
 
 async def played(
-    urls: list[str], meanwhile: Callable[[list[Player]], Coroutine[Any, Any, None]], **settings: Any
+    urls: list[str], database: str, meanwhile: Callable[[list[Player]], Coroutine[Any, Any, None]], **settings: Any
 ) -> list[Player]:
     """Two play a game, each at its own first address, while something happens; it begins when they have played for a
-    second."""
+    second, and the database knows their game: one that it does not know is lost with its process, as the guide says."""
     players = [Player(number, urls[number:] + urls[:number]) for number in range(2)]
     for player in players:
         await player.joins()
@@ -169,10 +170,22 @@ async def played(
 
     async def happens() -> None:
         await until(lambda: players[0].page.bridge.session.frame >= FPS)
+        async with asyncio.timeout(PATIENCE_S):
+            while not await asyncio.to_thread(knows_a_game, database):
+                await asyncio.sleep(0.1)
         await meanwhile(players)
 
     await asyncio.gather(happens(), *[player.plays() for player in players])
     return players
+
+
+def knows_a_game(database: str) -> bool:
+    """Whether a game is written in a database. Blocks."""
+    store = DataStore(database, create=False)
+    try:
+        return bool(store.read(sa.select(games.c.game_id)))
+    finally:
+        store.close()
 
 
 async def until(true: Callable[[], bool]) -> None:

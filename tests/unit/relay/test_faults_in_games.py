@@ -106,7 +106,7 @@ def test_a_game_by_the_server_outlives_what_happens_to_it(tmp_path: Path, fault:
         async def happens(players: list[Player]) -> None:
             await fault(relay, players, tmp_path)
 
-        players = asyncio.run(played([relay.url], happens))
+        players = asyncio.run(played([relay.url], database, happens))
     lost = fault is it_is_killed_and_begins_again
     assert [player.connections for player in players] == [int(lost)] * 2
     assert set().union(*[player.refused for player in players]) == refused
@@ -124,7 +124,7 @@ def test_a_game_outlives_its_postgresql(tmp_path: Path, postgres: Postgres) -> N
             await stores_were_refused(players)
             await aside(postgres.start)
 
-        players = asyncio.run(played([relay.url], happens))
+        players = asyncio.run(played([relay.url], database, happens))
     assert [player.connections for player in players] == [0, 0]
     assert set().union(*[player.refused for player in players]) == {"store_failed"}
     complete_and_equal(players, database, tmp_path)

@@ -20,6 +20,8 @@ from pycore.relay.games.payloads import Join
 from pycore.relay.games.seats import digest
 from pycore.relay.games.uploads import WHOLE, Store
 from pycore.relay.lobby import Lobby
+from pycore.relay.storage.export import list_games
+from pycore.relay.storage.past import games_over
 from pycore.relay.storage.store import DataStore, games, seats
 from pycore.relay.storage.written import ending, find, game_row, last_number, room_of, seat_rows
 from pycore.relay.transport.outgoing import Outgoing
@@ -327,6 +329,10 @@ def test_of_two_games_that_the_database_takes_late_the_one_that_began_last_is_th
     server.start()
     restored = [item.data["game_id"] for item in server.connect(0, 20.0) if item.event == "session_restored"]
     assert restored == [newer.game_id]
+    # And so they are listed, though the clock was set back between them.
+    assert [each.game_id for each in list_games(server.store)] == [older.game_id, newer.game_id]
+    over = games_over(server.store, [], None, 5000.0, 5000.0, lambda game: "", lambda subject: subject)
+    assert [each["game_id"] for each in over["games"]] == [newer.game_id, older.game_id]
 
 
 def test_a_game_without_a_number_has_the_place_of_its_time(server: Processes) -> None:
