@@ -226,6 +226,7 @@ def export_session_metrics(
             "receivedViaSocketIO": counts["inputsReceivedViaSocketIO"],
             "resentViaP2P": counts["inputsResentViaP2P"],
             "resentViaSocketIO": counts["inputsResentViaSocketIO"],
+            "givenToServer": session.outputs.inputs,
         },
         "rollbacks": {
             "events": listed,

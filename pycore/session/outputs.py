@@ -13,12 +13,14 @@ from pycore.session.identity import Identity
 class Outputs:
     """Collects outputs until they are handed over."""
 
-    __slots__ = ("_identity", "_out", "_said", "socket_since", "socket_up")
+    __slots__ = ("_identity", "_out", "_said", "inputs", "socket_since", "socket_up")
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._out: list[Output] = []
         self._said: dict[tuple[int, int], None] = {}
+        self.inputs = 0
+        """How many inputs were given to the server."""
         self.socket_up = False
         """Whether the server can be reached; while it cannot, nothing is emitted."""
         self.socket_since = float("-inf")
@@ -62,6 +64,7 @@ class Outputs:
         if (seat, frame) in self._said:
             return
         self._said[seat, frame] = None
+        self.inputs += 1
         data = {
             "game_id": self._identity.game_id,
             "player_id": self._identity.players[seat],

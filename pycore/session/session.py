@@ -48,9 +48,9 @@ class Session:
     """
 
     __slots__ = (
-        "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at", "_roster",
+        "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at",
         "_shift", "codec", "configuration", "game_id", "gone", "journal", "kinds", "links", "load",
-        "me", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
+        "me", "outputs", "pacing", "players", "seats", "seed", "settings", "simulation", "there", "ticks", "timeline",
     )  # fmt: skip
 
     def __init__(
@@ -97,7 +97,7 @@ class Session:
         self.timeline = made.timeline
         self.pacing = made.pacing
         self.links: tuple[Link, ...] = made.links
-        self._roster = made.roster
+        self.outputs = made.outputs
         self.there: Sequence[Link] = made.roster.links
         self.gone: Mapping[int, Departure] = made.roster.gone
         """Who is gone, by number of the peer, and what became of it; `there` are the links to the others."""
@@ -223,7 +223,7 @@ class Session:
         encode = self._encode
         encoded: Sequence[bytes] = (encode(action),) if encode is not None else self._parts.dispatch.encode(action)
         if len(channels) != len(self.there):
-            channels = self._roster.of_those_there(channels)
+            channels = self._parts.roster.of_those_there(channels)
         now += self._shift
         gap = now - self._polled_at
         if gap < 0.0:
@@ -395,6 +395,6 @@ class Session:
     def link_to(self, peer: int) -> Link:
         """The link to a remote peer. Raises UsageError for the own one and for one that does not exist."""
         try:
-            return self._roster.of_everybody[peer]
+            return self._parts.roster.of_everybody[peer]
         except KeyError:
             raise UsageError(f"there is no link to {peer!r} from {self.me} among {len(self.links) + 1} peers") from None

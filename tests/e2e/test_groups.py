@@ -66,6 +66,16 @@ def test_three_play_until_one_closes_the_page_and_the_others_are_told(stillness:
 
 
 @pytest.mark.long
+def test_three_play_by_the_server_alone_and_its_count_is_what_they_say(tmp_path: Path) -> None:
+    """Each link counts an input, and it is given to the server once: the verdict compares that with its count."""
+    outcome = play(tmp_path, 3, seconds=8, socketio_only=True)
+    given = [metrics["inputs"]["givenToServer"] for metrics in outcome.metrics.values()]
+    assert sum(given) == outcome.relay["inputs_relayed"]
+    over_links = [metrics["inputs"]["sentViaSocketIO"] for metrics in outcome.metrics.values()]
+    assert min(over_links) > max(given) > 150
+
+
+@pytest.mark.long
 def test_a_game_goes_on_while_the_server_ends_and_another_one_takes_its_place(
     stillness: Stillness, tmp_path: Path
 ) -> None:

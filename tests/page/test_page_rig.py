@@ -170,10 +170,15 @@ def test_a_setting_that_does_not_exist_is_refused() -> None:
 
 
 class Somebody:
-    """What `by_peer` looks at of a participant."""
+    """What `by_peer` looks at of a participant: changes of path are of the first of its links, or say of which."""
 
     def __init__(
-        self, sent: list[float], changes: list[tuple[float, str, str]], pauses: list[tuple[float, float]]
+        self,
+        sent: list[float],
+        changes: list[tuple[float, str, str] | tuple[float, str, str, str]],
+        pauses: list[tuple[float, float]],
+        links: int = 1,
+        counted: int | None = None,
     ) -> None:
         self.assigned = {"game_id": "one"}
         self.page = self
@@ -183,8 +188,13 @@ class Somebody:
             self.sent.messages.append(page_traffic.Message(0, "pyodide_player_action", data, 0))
         self.pauses = [{"from": first, "to": last} for first, last in pauses]
         self.metrics = {
-            "inputs": {"sentViaSocketIO": len(sent), "resentViaSocketIO": 0},
-            "pathChanges": [{"timestamp": at, "to": to, "cause": cause} for at, to, cause in changes],
+            "inputs": {"sentViaSocketIO": len(sent) if counted is None else counted, "resentViaSocketIO": 0,
+                       "givenToServer": len(sent)},
+            "network": {str(number): {} for number in range(links)},
+            "pathChanges": [
+                {"timestamp": at, "to": to, "cause": cause, "playerId": of[0] if of else "0"}
+                for at, to, cause, *of in changes
+            ],
         }
 
     def game(self, _: str) -> dict:
@@ -214,9 +224,27 @@ def test_an_input_by_the_server_is_excused_only_by_a_page_that_stood_still() -> 
             page_verdict.by_peer(wrong, still)
     with pytest.raises(AssertionError):
         page_verdict.by_peer(Somebody([], AWAY, [(6900, 7200)]), well)
-    still.metrics["inputs"]["sentViaSocketIO"] = 1
+    still.metrics["inputs"]["givenToServer"] = 1
     with pytest.raises(AssertionError):
         page_verdict.by_peer(still, well)
+
+
+def test_an_input_by_the_server_counts_for_each_link_that_it_went_out_for() -> None:
+    """With two others a page sends it once and counts it once or twice; when it may be seen is judged link by link."""
+    of_two = [(7000, "socketio", "silence", "1"), (7100, "socketio", "silence", "2")]
+    of_two += [(8000, "p2p", "recovered", "1"), (9000, "p2p", "recovered", "2")]
+    slow = [(6400.0, 7200.0)]
+    for counted in (2, 3, 4):
+        assert page_verdict.by_peer(Somebody([7500, 8900], of_two, slow, links=2, counted=counted)) is False
+    for sent, counted in (([7500, 8900], 1), ([7500, 8900], 5), ([7500, 9100], 2), ([6900, 8900], 2)):
+        with pytest.raises(AssertionError):
+            page_verdict.by_peer(Somebody(sent, of_two, slow, links=2, counted=counted))
+    other = Somebody([7500, 8900], of_two, slow, links=2)
+    other.metrics["inputs"]["givenToServer"] = 3
+    with pytest.raises(AssertionError):
+        page_verdict.by_peer(other)
+    with pytest.raises(AssertionError):
+        page_verdict.by_peer(Somebody([7500, 8900], AWAY, slow, counted=3))
 
 
 def test_a_metrics_file_with_another_field_is_noticed() -> None:

@@ -10,6 +10,7 @@ import pytest
 from pycore.duties import CHANNEL_FAILED
 from pycore.envs import ParallelEnvAdapter
 from pycore.events import PathChanged, PeerStatus
+from pycore.records.metrics import export_session_metrics
 from pycore.settings import Settings
 from pycore.testing import Conditions, Mesh, Walk, ground_truth, wrong_with
 
@@ -59,6 +60,17 @@ def test_a_window_of_one_frame_is_lockstep(delay: int) -> None:
     assert [(p.session.timeline.rollbacks, p.session.timeline.events.count) for p in of.peers] == [(0, 0)] * 3
     stalls = sum(p.session.stalls for p in of.peers)
     assert stalls < 10 if delay == 6 else stalls > 300
+
+
+def test_an_input_is_given_to_the_server_once_for_all_and_counted_for_each() -> None:
+    """Where nothing goes peer-to-peer, both books say so: those of the links, and the one that the server can check."""
+    of = mesh(3, OF.replace(p2p=False, num_episodes=1), opens_after=None)
+    of.run(60.0)
+    assert of.over
+    given = [export_session_metrics(peer.session)["inputs"] for peer in of.peers]
+    assert [counts["sentViaSocketIO"] for counts in given] == [2 * 150] * 3
+    assert [counts["givenToServer"] >= 150 for counts in given] == [True] * 3
+    assert sum(counts["givenToServer"] for counts in given) == of.through_server
 
 
 @pytest.mark.parametrize("seats", [2, 3, 8])

@@ -193,14 +193,15 @@ def test_a_state_that_never_changes_and_an_idle_player_prove_nothing() -> None:
 
 def test_books_that_do_not_add_up_are_told() -> None:
     def of(player: int, **inputs: int) -> dict[str, Any]:
-        names = ("sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO", "resentViaSocketIO")
+        names = ("sentViaP2P", "sentViaSocketIO", "receivedViaP2P", "receivedViaSocketIO", "givenToServer")
         return {
             "playerId": player,
             "inputs": dict.fromkeys(names, 0) | inputs,
             "sync": {"p2pHashMismatches": player},
         }
 
-    one, two = of(0, sentViaP2P=5, receivedViaP2P=4), of(1, sentViaP2P=4, sentViaSocketIO=1, receivedViaP2P=5)
+    one = of(0, sentViaP2P=5, receivedViaP2P=4)
+    two = of(1, sentViaP2P=4, sentViaSocketIO=1, receivedViaP2P=5, givenToServer=1)
     assert verdict.wrong_books([one, two], {"inputs_relayed": 3}) == [
         "player 1 sent 5 inputs, player 0 received 4",
         "player 1 saw 1 states that differ",
@@ -327,14 +328,17 @@ def test_what_is_read_by_seats_with_spaces_of_their_own_is_compared_as_it_is_pla
 
 
 def test_three_players_books_add_up_over_all_links() -> None:
+    """What goes by the server goes there once for both others."""
+
     def of(player: int, sent: int, received: int) -> dict[str, Any]:
-        inputs = {"sentViaP2P": sent, "receivedViaP2P": received, "sentViaSocketIO": 0, "receivedViaSocketIO": 0,
-                  "resentViaSocketIO": 0}  # fmt: skip
+        inputs = {"sentViaP2P": sent - 4, "receivedViaP2P": received - 4, "sentViaSocketIO": 4,
+                  "receivedViaSocketIO": 4, "resentViaSocketIO": 0, "givenToServer": 2}  # fmt: skip
         return {"playerId": player, "inputs": inputs, "sync": {"p2pHashMismatches": 0}}
 
     metrics = [of(0, 10, 8), of(1, 8, 10), of(2, 8, 8)]
-    assert verdict.wrong_books(metrics, {"inputs_relayed": 0}) == []
-    metrics[2]["inputs"]["receivedViaP2P"] = 7
-    assert verdict.wrong_books(metrics, {"inputs_relayed": 0}) == [
-        "the players sent 26 inputs over all links and received 25"
+    assert verdict.wrong_books(metrics, {"inputs_relayed": 6}) == []
+    metrics[2]["inputs"]["receivedViaP2P"] -= 1
+    assert verdict.wrong_books(metrics, {"inputs_relayed": 5}) == [
+        "the players sent 26 inputs over all links and received 25",
+        "the players gave the server 6 inputs, it relayed 5",
     ]

@@ -133,6 +133,7 @@ class Player:
         try:
             await client.connect(self._auth)
         except Exception:
+            await client.close()
             await asyncio.sleep(TRY_AGAIN_S)
             return
         self.client = client
