@@ -139,7 +139,7 @@ class Limits:
     """How long a connection may say nothing before it is a socket: a phone's handshake takes seconds."""
     busy_s: float = 0.03
     """How late the loop's clock may strike, usually, before no new games begin: those that run are not late yet."""
-    shed_s: float = 0.3
+    shed_s: float = 0.15
     """How long a round of the loop may take before the older of the inputs and signals in it are left out."""
     again_s: float = 5.0
     """When who is refused for the moment may ask again."""

@@ -24,6 +24,7 @@ from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.frames import Closed, Frames, client_frame, closing_frame, ends_with_closing, text_frame
 from pycore.relay.transport.guard import Guard
 from pycore.relay.transport.quiet import Quiet
+from pycore.relay.transport.rounds import Rounds
 from pycore.relay.transport.shares import Share
 
 log = logging.getLogger("pycore.relay")
@@ -65,6 +66,7 @@ class WebSocket(WSProtocol):
     limits: Limits
     addresses: Addresses
     quiet: Quiet
+    rounds: Rounds
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -129,6 +131,14 @@ class WebSocket(WSProtocol):
             self.transport.pause_reading()
             return
         self._take(data)
+        if self.rounds.is_long and not (self._waits or self._shut or self.transport.is_closing()):
+            self.transport.pause_reading()
+            self.rounds.rest(self._rested)
+
+    def _rested(self) -> None:
+        """The round in which it was read is over."""
+        if not (self._waits or self._shut or self.transport.is_closing()):
+            self.transport.resume_reading()
 
     def _take(self, data: bytes) -> None:
         if self._frames is not None:
@@ -287,5 +297,5 @@ class WebSocket(WSProtocol):
 
 def websocket_protocol(limits: Limits, addresses: Addresses) -> type[WebSocket]:
     """The protocol class for a relay with these limits."""
-    of = {"limits": limits, "addresses": addresses, "quiet": Quiet()}
+    of = {"limits": limits, "addresses": addresses, "quiet": Quiet(), "rounds": Rounds()}
     return type("LimitedWebSocket", (WebSocket,), of)
