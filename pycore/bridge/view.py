@@ -135,9 +135,16 @@ class View:
                 "catching_up": session.catching_up,
                 "notice": self._refusals.notice(self._clock()),
                 "notice_code": self._refusals.notice_code(self._clock()),
-                "outcome": self.rounds.outcome(session.settings.num_episodes) if session.phase >= DONE else None,
+                "outcome": self._outcome(),
             }
         )
+
+    def _outcome(self) -> Any:
+        """Who has won, once all is over; nobody has a game that somebody left: others made points in its place."""
+        session = self._session
+        if session.phase < DONE or session.gone:
+            return None
+        return self.rounds.outcome(session.settings.num_episodes)
 
     def _player(self, seat: int) -> dict[str, Any]:
         session = self._session

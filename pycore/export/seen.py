@@ -2,7 +2,8 @@
 
 An experienced record and a trajectory of the same game are read side by side. Of every displayed frame that is in the
 trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected,
-unless the page was loaded again before that.
+unless the page was loaded again before that. Its own last actions may have come to nobody by then, or before the others
+played on without it.
 Memory for the frames that a correction can reach, not for the game.
 """
 
@@ -43,7 +44,8 @@ def open_experience(path: Path) -> Experience:
 
 def compare(experience: Experience, reading: Reading | None) -> Seen:
     """Read an experienced record to its end, beside a trajectory of its game. Raises RecordError."""
-    judge = _Judge(None if reading is None else iter(_frames(reading)))
+    header = experience.header
+    judge = _Judge(None if reading is None else iter(_frames(reading)), header["players"].index(header["player"]))
     displayed = guessed = seconds = unseen = load = 0
     newest = (0, -1)
     """The last frame that was displayed, with its episode."""
@@ -64,7 +66,7 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
             shown = newest[1] if newest[0] == item.episode else -1
             unseen += max(0, item.more["to"] - max(shown, item.more["from"] - 1))
     if experience.ended is not None:
-        judge.over()
+        judge.over(experience.ended)
     return Seen(displayed, guessed, seconds, unseen, experience.ended, judge.untrue)
 
 
@@ -75,8 +77,10 @@ def _frames(reading: Reading) -> Iterator[RecordedFrame]:
 
 
 class _Judge:
-    def __init__(self, confirmed: Iterator[RecordedFrame] | None) -> None:
+    def __init__(self, confirmed: Iterator[RecordedFrame] | None, own: int) -> None:
         self._confirmed = confirmed
+        self._own = own
+        """The seat of whoever saw it."""
         self._known: dict[tuple[int, int], list[Any]] = {}
         """Confirmed actions of the frames that are within reach."""
         self._newest = (-1, -1)
@@ -85,21 +89,29 @@ class _Judge:
         """Whether a frame had a guess in it when it was displayed last."""
         self._wrong: dict[tuple[int, int], str] = {}
         """Guesses that were wrong, and are not corrected yet."""
+        self._not_taken: dict[tuple[int, int], str] = {}
+        """Actions of its own that are not what is confirmed."""
+        self._last = (0, 0)
+        """The last frame that was displayed."""
         self.untrue = ""
 
     def displayed(self, item: Displayed) -> None:
         place = item.episode, item.frame
+        self._last = place
         self._put(self._guessed, place, bool(item.predicted))
         actions = self._actions(place)
         if actions is None:
             return
         self._wrong.pop(place, None)
+        self._not_taken.pop(place, None)
         for seat, (shown, confirmed) in enumerate(zip(item.shown, actions, strict=False)):
             if _same(shown, confirmed):
                 continue
             said = f"of seat {seat} {shown!r:.40} was shown, and {confirmed!r:.40} is confirmed"
             if seat in item.predicted:
                 self._wrong[place] = said
+            elif seat == self._own:
+                self._not_taken[place] = f"{said}, though it was no guess"
             else:
                 self._says(place, f"{said}, though it was no guess")
 
@@ -110,15 +122,26 @@ class _Judge:
             self._says((episode, first), "it was corrected, and had no guess in it")
         for frame in range(first, last + 1):
             self._wrong.pop((episode, frame), None)
+            self._not_taken.pop((episode, frame), None)
 
     def loaded_again(self) -> None:
-        """What the load before had guessed last, nobody corrected."""
+        """What the load before had guessed last, nobody corrected, and what it did last, others may not have got."""
+        episode, frame = self._last
+        for place, said in self._not_taken.items():
+            if place < (episode, frame - REACH):
+                self._says(place, said)
+        self._not_taken.clear()
         self._wrong.clear()
         self._guessed.clear()
 
-    def over(self) -> None:
-        for place, said in self._wrong.items():
-            self._says(place, f"{said}, and that guess was never corrected")
+    def over(self, reason: str) -> None:
+        """It has ended, and nothing more is corrected. Whom the others dropped they told no more of what they played,
+        and took nothing."""
+        if reason == "dropped":
+            return
+        wrong = {place: f"{said}, and that guess was never corrected" for place, said in self._wrong.items()}
+        for place, said in sorted((wrong | self._not_taken).items()):
+            self._says(place, said)
             return
 
     def _actions(self, place: tuple[int, int]) -> list[Any] | None:

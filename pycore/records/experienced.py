@@ -121,7 +121,11 @@ class Experienced:
             if flags & RESIMULATED and pending is not None:
                 self._corrected(pending, now)
             timeline = self._timeline
-            self._shown = frame = timeline.current - 1
+            frame = timeline.current - 1
+            if frame > self._shown + 1:
+                # It was loaded again, or hurries after those who have played on: of several frames one is shown.
+                self._event("unseen", now, {"from": self._shown + 1, "to": frame - 1})
+            self._shown = frame
             frames = timeline.frames
             slot = frame & frames.mask
             fixed: int | bool = flags & STEPPED != 0
@@ -174,7 +178,7 @@ class Experienced:
                 self._look_around()
             self._event("phase", now, {"phase": event.phase})
         elif isinstance(event, CaughtUp):
-            self._caught_up(event, now)
+            self._caught_up(event)
         elif isinstance(event, Returned):
             behind = {"episode": event.episode, "frame": event.frame}
             self._event("returned", now, {"player": _player(players, event.seat), "load": event.load, "of": behind})
@@ -189,15 +193,12 @@ class Experienced:
         elif isinstance(event, SessionEnded) and not self._over:
             self._end(event.reason, now)
 
-    def _caught_up(self, event: CaughtUp, now: float) -> None:
+    def _caught_up(self, event: CaughtUp) -> None:
         """This page was loaded again, and plays from here on; what an earlier load did counts for some frames more."""
         self._episode = event.episode
-        self._shown = event.frames - 1
         self._given = self._session.dispatched
         self._delay = self._session.seats[self._session.me].delay
         self._look_around()
-        if event.frames:
-            self._event("unseen", now, {"from": 0, "to": event.frames - 1})
 
     def clock(self, now: float, offset_ms: float, rtt_ms: float) -> None:
         """A better estimate of the server's clock."""
@@ -354,7 +355,7 @@ class Second:
             **{name: count - self._before[name] for name, count in counts.items()},
             "max_depth": self._deepest,
             "tick_ms_max": None if not longest else round(longest * 1000 / TENTHS, 1),
-            "peers": {str(session.players[link.seat]): self._peer(link) for link in session.links if link.seat >= 0},
+            "peers": {str(session.players[link.seat]): self._peer(link) for link in session.there if link.seat >= 0},
         }  # fmt: skip
         self._before = counts
         self._number += 1

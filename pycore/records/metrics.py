@@ -176,7 +176,7 @@ def _now(session: Session) -> dict[str, Any]:
                 "path": link.path,
                 "rttMs": _milliseconds((link.wire if link.healthy else link.socket).rtt),
             }
-            for link in session.links if link.seat >= 0
+            for link in session.there if link.seat >= 0
         },
     }  # fmt: skip
 
@@ -253,7 +253,7 @@ def export_session_metrics(
             "inputAgeFrames": session.ticks.ages.export(),
             "rttMs": {
                 str(session.players[link.seat]): _milliseconds(link.wire.rtt)
-                for link in session.links
+                for link in session.links if link.seat >= 0
             },
         },
         "frames": {"total": timeline.total, "episode": timeline.stepped},

@@ -71,7 +71,7 @@ def rehearse(
         outcome = _play(plan, relay, opened, inputs.script(scripts) + KEEP, out, say, stored, around)
         files = stored(outcome.game_id)
         kept = {name: data for name, data in files.items() if name.startswith(("experienced-", "game."))}
-        return replace(outcome, stored_files=kept)
+        return replace(outcome, stored_files=kept, problems=[*outcome.problems, *verdict.not_as_shown(files)])
 
 
 def _stored(database: str, game_id: str, folder: Path) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 - the same: byte for byte on every peer;
 - whole: in every episode frames 0 to the end without a gap;
 - alive: the state changed, and every player did something else than the default;
+- seen: what the pages showed can be read, and was that, or a guess that was corrected;
 - accounted for: what one side sent the other received, and on a healthy link no input crossed the server;
 - true: every action that a page read from its player stands in the records, at its frame, and nothing else; and
   the environment, stepped with nothing but these actions, gives the same rewards and the same hashes.
@@ -15,7 +16,8 @@ from typing import Any, Final, NamedTuple
 
 from pycore import records
 from pycore.errors import ActionError, PycoreError
-from pycore.records import Reading, RecordError, Recording
+from pycore.export.seen import compare
+from pycore.records import Experience, Reading, RecordError, Recording
 from pycore.records.agreement import agree
 from pycore.records.replay import POLICY
 from pycore.rehearsal.coverage import untried
@@ -221,6 +223,27 @@ def wrong_books(metrics: Sequence[Mapping[str, Any]], relay: Mapping[str, Any]) 
     by_server = sum(of["inputs"]["givenToServer"] for of in metrics)
     if relay and relay.get("inputs_relayed") != by_server:
         wrong.append(f"the players gave the server {by_server} inputs, it relayed {relay.get('inputs_relayed')}")
+    return wrong
+
+
+def not_as_shown(files: Mapping[str, bytes]) -> list[str]:
+    """What does not fit between what players saw and the records of their game, by the names of the server's files."""
+    wrong = []
+    records_of = {name.split(".")[0].removeprefix("trajectory-"): data for name, data in files.items()
+                  if name.startswith("trajectory-")}  # fmt: skip
+    longest = max(records_of.values(), key=len, default=None)
+    for name, data in sorted(files.items()):
+        if not name.startswith("experienced-"):
+            continue
+        player = name.split(".")[0].removeprefix("experienced-")
+        record = records_of.get(player, longest)
+        reading = None if record is None else Reading(record.decode().splitlines())
+        try:
+            untrue = compare(Experience(data.decode().splitlines()), reading).untrue
+        except RecordError as error:
+            untrue = str(error)
+        if untrue:
+            wrong.append(f"what player {player} saw: {untrue}")
     return wrong
 
 

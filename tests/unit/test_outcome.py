@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from bridge_support import FLAG_OUTBOX, PERIOD, done, keys, pair
 
 from pycore.actions.codec import DiscreteCodec
 from pycore.bridge.outcome import Rounds
+from pycore.duties import CHANNEL_CLOSED
 from pycore.records.trajectory import Trajectory
 from pycore.rollback.seats import Seat
 from pycore.session.confirmed import ConfirmedFrame
@@ -94,3 +97,31 @@ def test_who_was_loaded_again_behind_a_round_says_no_winner() -> None:
 
 def test_of_one_player_nobody_is_the_winner() -> None:
     assert over([([5], {0: 1})], players=(0,)).outcome(1) is None
+
+
+def test_a_game_that_somebody_left_has_no_winner() -> None:
+    """Others' points were made in its place: by its default action, or by what plays for it."""
+    whole = pair()
+    whole.until(done(whole), play=keys)
+    assert json.loads(whole.pages[0].bridge.view.hud())["outcome"]["points"]
+
+    two = pair(on_drop="default_action", on_interrupt="default_action", interrupted_after=0.5)
+    two.until(lambda: two.pages[1].bridge.session.frame == 20, play=keys)
+    stays = two.pages[0]
+    stays.channel = CHANNEL_CLOSED
+    stays.rtc("channel-closed", None, two.now)
+    two.pages[1].socket = False
+    told = {
+        20: ("player_away", {"player_id": 1, "return_within": 60}),
+        40: ("player_gone", {"round": 1, "players": [1]}),
+    }
+    for count in range(1000):
+        if count in told:
+            event, data = told[count]
+            stays.event(event, {"game_id": "g1", **data}, two.now)
+        two.now += PERIOD
+        two.carry_out(stays, stays.bridge.poll(two.now, keys(count)[0], stays.write_inbox()))
+        if stays.bridge.advance(two.now) & FLAG_OUTBOX:
+            two.carry_out(stays, stays.bridge.outbox_length())
+    assert stays.bridge.session.reason == "complete"
+    assert json.loads(stays.bridge.view.hud())["outcome"] is None

@@ -1,0 +1,153 @@
+"""The experienced record of players who were away: what they did not show is named, what they did last may be lost."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from experienced_support import Recorder, lines_of, run
+
+from pycore.export.seen import compare
+from pycore.records import Displayed, Experience, Reading, Trajectory, trajectory_text
+from pycore.records.metrics import metrics_so_far
+from pycore.records.reader import RecordedFrame
+from pycore.rehearsal import verdict
+from pycore.testing import Conditions, Mesh, Standing
+from pycore.testing.happenings import Happenings
+from pycore.testing.scenario import Happening
+from pycore.values.json import to_json
+
+
+def events(text: str, name: str) -> list[dict[str, Any]]:
+    return [line for line in lines_of(text) if line.get("event") == name]
+
+
+PLAYED_FOR = {"on_drop": "default_action", "on_interrupt": "default_action"}
+
+
+def befallen(
+    texts: Sequence[str], seats: int = 3, seed: int = 1, reload_presses: int = 0, **settings: Any
+) -> tuple[Mesh, Recorder, str]:
+    """What these happenings leave of a game: the mesh, everybody's records, and the first player's trajectory. Players
+    press other keys in each frame or two; a later load of a page other ones by `reload_presses`."""
+    kept = Trajectory()
+    of: list[Mesh] = []
+
+    def script(mesh: Mesh) -> None:
+        of.append(mesh)
+        mesh.server.grace = 60.0
+        mesh.peers[0].session.add_sink(kept)
+        standing = Standing()
+        standing.mesh = mesh
+        happenings = Happenings(mesh, standing)
+        for text in texts:
+            happenings.add(Happening.of(*text.split()))
+
+    def play(seat: int) -> Callable[[int, int], int]:
+        def pressed(episode: int, frame: int) -> int:
+            load = of[0].peers[seat].session.load if of else 0
+            return (random.Random(f"{seed} {seat} {episode} {frame // 2}").randrange(6) + reload_presses * load) % 6
+
+        return pressed
+
+    mesh, recorder = run(
+        Conditions(delay=0.06, jitter=0.02, loss=0.03), seats=seats, script=script, every=0.25, until=90.0, play=play,
+        seed=seed, **{"max_steps": 200, **settings},
+    )  # fmt: skip
+    return mesh, recorder, trajectory_text(mesh.peers[0].session, kept)
+
+
+AWAY = ["socket-down 1@4-5", "reload 1@4.3", "cut 0-1@4-5"]
+
+
+@pytest.mark.parametrize(
+    ("seats", "texts"),
+    [
+        (3, ["freeze 1@4-9"]),
+        (2, ["reload 1@4"]),
+        (3, ["reload 1@4"]),
+        (3, ["reload 1@3", "reload 1@6"]),
+        (2, ["socket-down 1@4-9", "cut 0-1@4-9"]),
+        (3, ["socket-down 1@4-9", "cut 0-1@4-9", "cut 1-2@4-9"]),
+    ],
+)
+def test_who_was_played_for_and_hurries_after_the_others_says_what_it_did_not_show(
+    seats: int, texts: list[str]
+) -> None:
+    """On its way back it steps several frames a tick, and shows one: each of the others is named, and the record can be
+    read, frame by frame without a gap."""
+    mesh, recorder, confirmed = befallen(texts, seats, **PLAYED_FOR)
+    assert [page.session.reason for page in mesh.peers] == ["complete"] * seats
+    text = recorder.text(1)
+    seen = compare(Experience(text.splitlines()), Reading(confirmed.splitlines()))
+    assert (seen.untrue, seen.ended) == ("", "complete")
+    assert mesh.peers[1].session.load
+    later = map(json.loads, text[text.rindex("pycore_experienced") :].splitlines()[1:])
+    shown = {(line["episode"], line["frame"]) for line in later if "shown" in line}
+    hidden: set[tuple[int, int]] = set()
+    for line in events(text, "unseen"):
+        hidden |= {(line["episode"], frame) for frame in range(line["from"], line["to"] + 1)}
+    first, last = min(shown), max(shown)
+    whole = {(episode, frame) for episode in range(2) for frame in range(200) if first <= (episode, frame) <= last}
+    assert whole <= shown | hidden
+    assert whole & hidden - shown
+
+
+@pytest.mark.parametrize("seats", [2, 3])
+def test_what_a_page_did_last_before_it_was_loaded_again_may_have_come_to_nobody(seats: int) -> None:
+    """Its line was out: it showed what it did, and what is confirmed is what its next load did. That is no fault; of
+    anybody else, or where it was not loaded again, it is one."""
+    mesh, recorder, confirmed = befallen([*AWAY, *(["cut 1-2@4-5"] if seats == 3 else [])], seats, reload_presses=3)
+    assert [page.session.reason for page in mesh.peers] == ["complete"] * seats
+    lines = recorder.text(1).splitlines()
+    assert compare(Experience(lines), Reading(confirmed.splitlines())).untrue == ""
+    (again,) = [number for number, line in enumerate(lines) if '"load":1' in line and "pycore_experienced" in line]
+    frames = {item.frame: item.shown for item in Experience(lines[:again]) if isinstance(item, Displayed)}
+    rows = [item for item in Reading(confirmed.splitlines()) if isinstance(item, RecordedFrame) and item.episode == 0]
+    differ = [row.frame for row in rows if row.frame in frames and frames[row.frame][1] != row.actions[1]]
+    assert differ
+    # The same of a game that goes on without another load.
+    without = [*lines[:again], to_json({"end": "complete", "time_ms": 0})]
+    assert "of seat 1" in compare(Experience(without), Reading(confirmed.splitlines())).untrue
+    dropped = [*lines[:again], to_json({"end": "dropped", "time_ms": 0})]
+    assert compare(Experience(dropped), Reading(confirmed.splitlines())).untrue == ""
+    # Somebody else's, in the same place.
+    at = next(n for n, line in enumerate(lines) if f'"frame":{differ[0]},' in line and '"shown"' in line)
+    line = json.loads(lines[at])
+    line["shown"][0], line["predicted"] = (line["shown"][0] + 1) % 6, []
+    other = [*lines[:at], to_json(line), *lines[at + 1 :]]
+    assert "of seat 0" in compare(Experience(other), Reading(confirmed.splitlines())).untrue
+
+
+def test_a_second_names_who_is_there() -> None:
+    """Of who is gone there is no round trip and no path any more."""
+    mesh, recorder, _ = befallen(["leave 2@3"], on_drop="default_action")
+    assert [page.session.reason for page in mesh.peers[:2]] == ["complete"] * 2
+    seconds = [line["peers"].keys() for line in lines_of(recorder.text(0)) if "second" in line]
+    assert seconds[1] == {"1", "2"}
+    assert {frozenset(peers) for peers in seconds[-5:]} == {frozenset({"1"})}
+    assert set(metrics_so_far(mesh.peers[0].session)["now"]["links"]) == {"1"}
+
+
+def test_a_rehearsal_is_wrong_where_what_was_seen_cannot_be_read_or_does_not_fit() -> None:
+    """Of each player, beside its own record, or where it has none beside the longest."""
+    trajectory = Trajectory()
+    mesh, recorder = run(Conditions(delay=0.05), script=lambda mesh: mesh.peers[0].session.add_sink(trajectory))
+    record = trajectory_text(mesh.peers[0].session, trajectory).encode()
+    seen = {f"experienced-{seat}.jsonl": recorder.text(seat).encode() for seat in (0, 1)}
+    assert verdict.not_as_shown({"trajectory-0.jsonl": record, **seen}) == []
+    lines = seen["experienced-1.jsonl"].splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if b'"shown"' in line and b'"frame":40,' in line)
+    without = b"".join(lines[:at] + lines[at + 1 :])
+    (gap,) = verdict.not_as_shown({"trajectory-0.jsonl": record, **seen, "experienced-1.jsonl": without})
+    assert gap.startswith("what player 1 saw: ")
+    assert "lines are missing" in gap
+    line = json.loads(lines[at])
+    line["shown"][0] += 1
+    line.pop("predicted", None)
+    other = b"".join([*lines[:at], to_json(line).encode() + b"\n", *lines[at + 1 :]])
+    (untrue,) = verdict.not_as_shown({"trajectory-0.jsonl": record, **seen, "experienced-1.jsonl": other})
+    assert "of seat 0" in untrue
