@@ -115,6 +115,7 @@ class GameReport:
     parting: tuple[int, int] | None
     """Episode and frame in which the records differ first."""
     players: list[PlayerReport]
+    """Those for whom no policy plays, as in the tables: of a policy there is nothing to measure."""
     episodes: list[Episode]
     judgement: Judgement
     incomplete: list[str]
@@ -220,7 +221,10 @@ def collect(
 def _game(
     of: Evidence, about: Mapping[str, Any], subjects: Mapping[str, str], rules: Sequence[Rule], watch: Watch
 ) -> GameReport:
-    players = [_player(of, seat, player, subjects.get(player), watch) for seat, player in enumerate(of.players)]
+    players = [
+        _player(of, seat, player, subjects.get(player), watch)
+        for seat, player in enumerate(of.players) if player in of.people
+    ]  # fmt: skip
     parting = None if of.agreement is None else of.agreement.parting
     known = (of.header or {}).get("environment") or (about.get("settings") or {}).get("environment")
     return GameReport(

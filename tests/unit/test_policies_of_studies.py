@@ -20,10 +20,12 @@ from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
 from pycore.export.evidence import evidence_of
 from pycore.export.files import games_of
+from pycore.export.sources import of_paths
 from pycore.records.metrics import export_session_metrics
 from pycore.records.trajectory import Trajectory, trajectory_text
 from pycore.rehearsal import Game
 from pycore.rehearsal.partners import recomputed, try_policies
+from pycore.report.study import collect
 from pycore.settings import Settings
 from pycore.site.failing import SiteFailed
 from pycore.site.policies import policies_of, without_script
@@ -202,6 +204,42 @@ def test_tables_have_sessions_of_people_and_frames_of_everybody(
     assert [(row["player"], row["seat"]) for row in rows["sessions"]] == [("0", "0"), ("1", "1")]
     assert len(rows["frames"]) == 3 * 120
     assert {row["action"] for row in rows["frames"] if row["player"] == "2"} == {"0", "1", "2"}
+
+
+def test_a_report_has_the_players_of_the_tables_and_excludes_the_same(
+    played: tuple[Game, dict[str, str], Mesh], tmp_path: Path
+) -> None:
+    """A policy has no network: a rule that excludes whom nothing is known of excludes no game with one."""
+    pytest.importorskip("jinja2", reason="the page of a report is made with it")
+    folder = stored(played, tmp_path / "left")
+    rules = tmp_path / "rules.json"
+    slow = {"name": "slow", "metric": "rtt_ms_p50", "op": ">", "value": 4000, "missing": "exclude"}
+    rules.write_text(json.dumps([slow]))
+    words = [str(folder), "--exclusions", str(rules)]
+    done = CliRunner().invoke(cli, ["report", *words, "-o", str(tmp_path / "report.html"), "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert (found["players"], found["counted"], found["excluded"]) == (2, 2, {"slow": 0})
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "could not be judged" not in page
+    assert "of 2 players there is no experienced record" in page
+    done = CliRunner().invoke(cli, ["export", *words, "--csv", str(tmp_path / "tables")])
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader((tmp_path / "tables" / "sessions.csv").open()))
+    assert [(row["player"], row["excluded"]) for row in rows] == [("0", "false"), ("1", "false")]
+
+
+def test_a_report_names_the_seats_of_people_behind_a_policy(
+    played: tuple[Game, dict[str, str], Mesh], tmp_path: Path
+) -> None:
+    """Who comes behind a policy sits where the settings say, not where they stand among the people."""
+    folder = tmp_path / "left"
+    folder.mkdir()
+    (folder / "metrics-1.json").write_text(json.dumps(export_session_metrics(played[2].peers[1].session)))
+    settings = {**played[0].settings, "policies": {"0": "partner.py"}}
+    (folder / "game.json").write_text(json.dumps({"game_id": "mesh", "players": [0, 1, 2], "settings": settings}))
+    [game] = collect(of_paths([folder])).games
+    assert [(player.player, player.seat) for player in game.players] == [("1", 1), ("2", 2)]
 
 
 def test_a_policy_is_tried_before_anybody_plays_with_it(study: Path) -> None:
