@@ -65,7 +65,11 @@ def _try_out(subject: str, study: Study, seats: int | None) -> Tried:
             )
     usual: Mapping[str, Any] = DEMO["KEYS"]["usual"]
     mapping = usual if study.action_mapping is None else study.action_mapping
-    sendable = [_sendable(mapping, of_seat, seat, study, warnings) for seat, of_seat in enumerate(actions)]
+    people = game.people  # nobody presses keys for a policy
+    sendable = [
+        _sendable(mapping if seat in people else {}, of_seat, seat, study, warnings)
+        for seat, of_seat in enumerate(actions)
+    ]
     warnings += _play(game, game.played(), sendable)
     usually = [actions[0] for actions in sendable]
     try_policies(game, game.played(), usually)

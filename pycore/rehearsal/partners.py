@@ -65,8 +65,8 @@ def try_policies(game: Game, settings: Settings, row: Sequence[Any], seed: int =
 
 
 def try_predictor(game: Game, settings: Settings, row: Sequence[Any], seed: int = 1) -> str:
-    """Have the game's predictor guess some frames of everybody; what it says that is no action, or raises, as a
-    sentence, which is empty if there is nothing. Raises ConfigError if it cannot be made."""
+    """Have the game's predictor guess some frames of everybody whose actions come from a page; what it says that is no
+    action, or raises, as a sentence, which is empty if there is nothing. Raises ConfigError if it cannot be made."""
     predictor = game.predictor()
     if predictor is None:
         return ""
@@ -79,8 +79,10 @@ def try_predictor(game: Game, settings: Settings, row: Sequence[Any], seed: int 
     ]  # fmt: skip
     guessing = Guessing(simulation, seats, range(game.seats), predictor)
     actions = [seat.codec.decode(seat.codec.encode(action)) for seat, action in zip(seats, row, strict=True)]
+    computed = settings.computed(range(game.seats))  # what every page computes none has to guess
+    guessed = [seat for seat in seats if seat.number not in computed]
     for frame in range(FRAMES):
-        for seat in seats:
+        for seat in guessed:
             guessing.guess(seat.number, seat.codec.encode(actions[seat.number]), 1 + frame % 4, frame)
             if guessing.failure:
                 return (

@@ -16,7 +16,9 @@ from click.testing import CliRunner
 
 from pycore.cli import cli
 from pycore.cli.serving import Options
-from pycore.site import SiteFailed, building
+from pycore.cli.trying import try_out
+from pycore.errors import ConfigError
+from pycore.site import SiteFailed, Study, building
 from pycore.site.packages import Plan, plan
 from pycore.site.pyodide import NEEDED, USUAL_PYODIDE, Pyodide, pyodide_of
 
@@ -276,6 +278,48 @@ def test_what_nobody_would_see_is_noted_before_anybody_opens_the_page(
     assert served.status == 0, served.printed
     assert said in served.printed
     assert "(docs/drawing.md)" in served.printed
+
+
+APART = """
+class Lift:
+    possible_agents = [0, 1]
+    def action_space(self, agent):
+        return {"type": "discrete", "n": 6 if agent == 0 else 2}
+    def reset(self, seed=None, options=None):
+        self.agents, self.at = [0, 1], 0
+        return {0: 0, 1: 0}, {0: {}, 1: {}}
+    def step(self, actions):
+        self.at = (self.at + actions[0] + actions[1]) % 7
+        no = {0: False, 1: False}
+        return {0: self.at, 1: self.at}, {0: 0.0, 1: 0.0}, no, dict(no), {0: {}, 1: {}}
+    def get_state(self):
+        return {"at": self.at}
+    def set_state(self, state):
+        self.at = state["at"]
+    def render(self):
+        return [{"uuid": "lift", "object_type": "circle", "x": self.at, "y": 20, "radius": 5, "color": "red"}]
+def make_env():
+    return Lift()
+class Down:
+    def act(self, outlook, frame, random):
+        return frame % 2
+def make_policy():
+    return Down()
+"""
+
+
+@pytest.mark.parametrize("keys", [{"action_mapping": {"ArrowUp": 5, "ArrowLeft": 1}}, {}])
+def test_keys_are_those_of_people_whatever_the_actions_of_a_policys_seat(tmp_path: Path, keys: dict[str, Any]) -> None:
+    """Nobody presses any there; with another person on that seat they are refused, or noted where they are the usual."""
+    subject = str(tmp_path / "lift.py")
+    (tmp_path / "lift.py").write_text(APART)
+    for policy in ("lift.py", {"policy": "lift.py", "computed_by": "one"}):
+        assert try_out(subject, Study.of({"policies": {"1": policy}, **keys}), None).warnings == []
+    if keys:
+        with pytest.raises(ConfigError, match="'ArrowUp' sends an action that player 1 has not"):
+            try_out(subject, Study.of(keys), None)
+    else:
+        assert "of which player 1 has not all" in try_out(subject, Study.of(keys), None).warnings[0]
 
 
 def test_pictures_are_looked_at_while_the_game_moves(serve: Callable[..., Served], study: Path) -> None:
