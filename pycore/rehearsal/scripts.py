@@ -46,8 +46,11 @@ def scripts_of(
         simulation = game.simulation(settings, game_seed)
         if not isinstance(simulation, ParallelEnvAdapter):
             raise ConfigError(f"{game.subject} makes a simulation of its own, and no policy can look into that")
-        rows = _policy_rows(simulation, policy) if policy is not None else _turns(simulation, seats, Random(seed))
         partners = Partners(simulation, settings, range(game.seats), game.policies(), game_seed)
+        if policy is not None:
+            rows = _policy_rows(simulation, policy, seats, partners.seats)
+        else:
+            rows = _turns(simulation, seats, Random(seed))
         return _played(simulation, rows, seats, settings, frames, partners)
     lengths = _lengths(settings, frames)
     return [
@@ -103,12 +106,17 @@ def _turns(simulation: ParallelEnvAdapter, seats: Sequence[SeatActions], rng: Ra
     return row
 
 
-def _policy_rows(simulation: ParallelEnvAdapter, policy: Policy) -> Rows:
-    """What a policy does with what every player sees."""
+def _policy_rows(
+    simulation: ParallelEnvAdapter, policy: Policy, seats: Sequence[SeatActions], computed: Sequence[int]
+) -> Rows:
+    """What a policy does with what every player sees, but those who are `computed`: it may know nothing of these."""
 
     def row() -> list[Any]:
-        pairs = zip(simulation.players, simulation.agents, strict=True)
-        return [policy(simulation.observations.get(player), agent) for player, agent in pairs]
+        pairs = enumerate(zip(simulation.players, simulation.agents, strict=True))
+        return [
+            seats[seat].idle if seat in computed else policy(simulation.observations.get(player), agent)
+            for seat, (player, agent) in pairs
+        ]
 
     return row
 

@@ -159,6 +159,25 @@ def test_what_a_policy_draws_is_not_the_games(tmp_path: Path) -> None:
     assert scripts[0] == scripts[1]
 
 
+IDLE = """
+class Idle:
+    def act(self, outlook, frame, random):
+        return 1
+def make_policy():
+    return Idle()
+"""
+
+
+def test_the_players_policy_is_not_asked_for_who_is_played_by_another_one(tmp_path: Path) -> None:
+    """It may know nothing of that agent; what its own policy does is what the players' one sees."""
+    (tmp_path / "idle.py").write_text(IDLE)
+    (tmp_path / "dice.py").write_text(DICE)
+    dice = Game.of(str(tmp_path / "dice.py"), {"policies": {"0": "idle.py"}})
+    policy, person = Plan(dice, seconds=4, policy=lambda face, agent: {"b": face % 2}[agent]).scripts()
+    assert set(unrolled(policy[0])[:20]) == {1}
+    assert set(unrolled(person[0])[:20]) == {0, 1}
+
+
 @pytest.mark.parametrize(
     ("policy", "what"),
     [(lambda seen, agent: 1 / 0, "raised ZeroDivisionError"), (lambda seen, agent: 99, "no action of the space")],
