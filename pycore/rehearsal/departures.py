@@ -52,12 +52,17 @@ class Departed:
     metrics: Mapping[str, Any]
     records: str
     read: Sequence[Mapping[str, Any]]
-    seat: int = -1
     end: str = ""
     """Why the session ended for those who stayed; empty if it went on without that player."""
     gone: Mapping[str, Any] | None = None
     """What those who stayed were told when it was settled: episode and frame of its last own action; None if nothing
     was settled."""
+
+    @property
+    def seat(self) -> int:
+        """By its own record: among those who have metrics policies do not count."""
+        players = records.Reading(self.records.splitlines()).header["players"]
+        return [str(player) for player in players].index(self.player)
 
     def as_json(self) -> dict[str, Any]:
         """For the verdict of a script."""
@@ -123,9 +128,7 @@ def judged(
     at = settled[0] if len(settled) == len(metrics) else None
     if any((of["episode"], of["frame"]) != (settled[0]["episode"], settled[0]["frame"]) for of in settled):
         problems.append(f"those who stayed settled player {departed.player} on different frames: {settled}")
-    players = records.read(next(iter(texts.values()))).header["players"]
-    seat = [str(player) for player in players].index(departed.player)
-    found = replace(departed, seat=seat, end=early[0] if early else "", gone=at)
+    found = replace(departed, end=early[0] if early else "", gone=at)
     longest = max(texts.values(), key=len)
     own = _until(departed.records, broken(found))
     if difference := _difference(departed.player, own, longest):

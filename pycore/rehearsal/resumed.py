@@ -95,9 +95,6 @@ def resumed(
     if read:
         merged[-1] |= {at: action for at, action in read[0].items() if int(at) >= frame}
         merged += [dict(of) for of in read[1:]]
-    players = list(metrics)
     unsure = frame + settings.prediction_window + 2 * delay
-    found = Resumed(
-        player, players.index(player), before.metrics["frames"]["total"], episode, frame, unsure, earlier, seconds
-    )
+    found = Resumed(player, before.seat, before.metrics["frames"]["total"], episode, frame, unsure, earlier, seconds)
     return found, merged, []

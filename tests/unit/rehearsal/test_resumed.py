@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,9 +18,10 @@ from pycore.settings import Settings
 SETTINGS = Settings(fps=20, window=10)
 
 
-def before(read: list[dict[str, Any]]) -> Departed:
+def before(read: list[dict[str, Any]], players: Sequence[int] = (0, 1)) -> Departed:
     """What player 1 had read, and stepped, when its page was loaded again."""
-    return Departed("reloaded", "1", {"frames": {"total": 70}, "playerId": "1"}, "", read)
+    header = json.dumps({"players": players, "pycore": 1, "seed": 3}, sort_keys=True, separators=(",", ":"))
+    return Departed("reloaded", "1", {"frames": {"total": 70}, "playerId": "1"}, f"{header}\n", read)
 
 
 def metrics(last: int = 49, episode: int = 1, **own: Any) -> dict[str, dict[str, Any]]:
@@ -53,6 +56,15 @@ def test_only_frames_that_may_have_been_sent_before_are_unsure() -> None:
     unsure = [frame for frame in range(200) if found.is_unsure(1, 1, frame)]
     assert unsure == list(range(50, 50 + 10 + 4 + 1))
     assert not any(found.is_unsure(seat, episode, 55) for seat, episode in ((0, 1), (1, 0), (1, 2)))
+
+
+def test_the_seat_of_who_came_back_is_counted_with_those_of_policies() -> None:
+    """Who has metrics is a person; in front of them policies may sit."""
+    found, _, _ = resumed(before([{}, {}], (7, 0, 1)), metrics(), [], SETTINGS, 2)
+    assert found is not None
+    assert found.seat == 2
+    assert found.is_unsure(2, 1, 52)
+    assert not found.is_unsure(1, 1, 52)
 
 
 @pytest.mark.parametrize("told", [(0, 79), (1, -1)])
