@@ -35,13 +35,16 @@ def ends(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"no episode ended by itself ({how}): ends were not tried; {do}"]
 
 
-def without_rollback(plan: Plan, metrics: Sequence[Mapping[str, Any]], lowest_delay: int) -> str:
+def without_rollback(plan: Plan, metrics: Sequence[Mapping[str, Any]]) -> str:
     """Why a rehearsal under latency proves nothing; empty if frames were rolled back, or did not have to be."""
     if any(of["rollbacks"]["performed"] for of in metrics) or _guessed_better(metrics):
         return ""
     if sum(of["inputs"]["sentViaP2P"] for of in metrics) < ENOUGH:
         return ""  # the way through the server is not slowed
-    needed = (lowest_delay + 1) * 1000.0 / plan.fps
+    settings = plan.played()
+    # A policy is the same on every page, or may never change what it does.
+    lowest = min(settings.of_seat(seat, "input_delay") for seat in plan.game.people)
+    needed = (lowest + 1) * 1000.0 / plan.fps
     if plan.latency_ms <= needed:
         return ""
     return (

@@ -263,8 +263,7 @@ def _collect(
         # Who failed has told what, and who went away tells nothing: that others heard less of it adds nothing.
         # What a page gave a server that ended may have come to nobody: it was said again.
         problems += verdict.wrong_books(everybody, {} if relay.restarts else counts)
-    least = min([seat.delay for seat in seats])
-    if vacuous := coverage.without_rollback(plan, everybody, least):
+    if vacuous := coverage.without_rollback(plan, everybody):
         problems.append(vacuous)
     if away := coverage.not_back(plan, everybody):
         problems.append(away)

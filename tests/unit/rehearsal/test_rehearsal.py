@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,22 @@ def of_player(
 def test_latency_without_any_rollback_proves_nothing(tag: Game) -> None:
     """Unless the input delay covers it, or next to nothing went that way."""
     nothing = [of_player(0), of_player(1)]
-    assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), nothing, 1)
-    assert without_rollback(Plan(tag, latency_ms=60), nothing, 1) == ""
-    assert without_rollback(Plan(tag, latency_ms=100), nothing, 3) == ""
-    assert without_rollback(Plan(tag, latency_ms=100), [of_player(0), of_player(1, performed=1)], 1) == ""
-    assert without_rollback(Plan(tag, latency_ms=100), [of_player(0, sent=0), of_player(1, sent=9)], 1) == ""
+    assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), nothing)
+    assert without_rollback(Plan(tag, latency_ms=60), nothing) == ""
+    assert without_rollback(Plan(tag, latency_ms=100, input_delay=3), nothing) == ""
+    assert without_rollback(Plan(tag, latency_ms=100), [of_player(0), of_player(1, performed=1)]) == ""
+    assert without_rollback(Plan(tag, latency_ms=100), [of_player(0, sent=0), of_player(1, sent=9)]) == ""
+
+
+def test_rollbacks_are_missed_only_where_the_delay_of_people_does_not_cover_the_latency(tag: Game) -> None:
+    """A policy that every page computes has none, whatever its seat says, and one that is sent may never change."""
+    nothing = [of_player(0), of_player(1)]
+    for seat, by in ((0, "all"), (2, "one")):
+        policies = {str(seat): {"policy": "bot.js", "computed_by": by}}
+        seats = [{"input_delay": 1 if number == seat else 6} for number in range(3)]
+        game = replace(tag, seats=3, settings={**tag.settings, "policies": policies, "seats": seats})
+        assert without_rollback(Plan(game, latency_ms=100), nothing) == ""
+        assert "an input delay covers 233" in without_rollback(Plan(game, latency_ms=300), nothing)
 
 
 def test_a_predictor_that_was_always_right_leaves_nothing_to_roll_back_and_that_is_said(tag: Game) -> None:
@@ -231,8 +243,8 @@ def test_a_predictor_that_was_always_right_leaves_nothing_to_roll_back_and_that_
         of = {"frames": 90, "hits": 90, "misses": 0, "repeatLastHits": repeat_last_hits, "failed": 0, "failure": None}
         return {**of_player(0), "playerId": 0, "predictions": {"1": {**of, **more}}}
 
-    assert without_rollback(Plan(tag, latency_ms=100), [guessed(20), of_player(1)], 1) == ""
-    assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), [guessed(90), of_player(1)], 1)
+    assert without_rollback(Plan(tag, latency_ms=100), [guessed(20), of_player(1)]) == ""
+    assert "this browser does not slow" in without_rollback(Plan(tag, latency_ms=100), [guessed(90), of_player(1)])
     (said,) = of_predictors([guessed(20)])
     assert "rehearse without it as well" in said
     assert of_predictors([guessed(90)]) == []
