@@ -174,11 +174,18 @@ def unlike(metrics: Mapping[str, Any], expected: set[str]) -> list[str]:
 
 
 def inputs_by_server(who: page_rig.Participant) -> list[dict[str, Any]]:
-    """The inputs of its newest game that a page sent to the server, in whatever wrapping, resent ones included."""
+    """The inputs of its newest game that a page sent to the server, in whatever wrapping, resent ones included.
+
+    One that is wrapped goes to each of the others by itself, and is one: who did what in which frame, sent when.
+    """
     signals = (message.data for message in who.sent.named("webrtc_signal"))
-    wrapped = [signal["payload"] for signal in signals if signal["type"] == "pycore-action"]
+    wrapped = {
+        tuple(data[name] for name in ("player_id", "sync_epoch", "frame_number", "timestamp")): data
+        for data in (signal["payload"] for signal in signals if signal["type"] == "pycore-action")
+        if data["game_id"] == who.assigned["game_id"]
+    }  # fmt: skip
     plain = [message.data for message in who.sent.named("pyodide_player_action")]
-    return [data for data in [*plain, *wrapped] if data["game_id"] == who.assigned["game_id"]]
+    return [data for data in plain if data["game_id"] == who.assigned["game_id"]] + [*wrapped.values()]
 
 
 def by_path(study: page_rig.Study, who: page_rig.Participant, game: int = 0) -> tuple[int, int]:
@@ -227,7 +234,7 @@ LOOKS = 20
 def books_agree(who: page_rig.Participant) -> dict[str, Any]:
     """What is seen of a page's inputs on the server's socket is what its books say; returns its session's metrics.
 
-    The books have an input once for each link that it went out for; to the server it goes once, for all of them.
+    The books have an input once for each link that it went out for; to the server it is given once, for all of them.
     """
     for _ in range(LOOKS):
         before = len(inputs_by_server(who))

@@ -179,13 +179,18 @@ class Somebody:
         pauses: list[tuple[float, float]],
         links: int = 1,
         counted: int | None = None,
+        bots: bool = False,
     ) -> None:
         self.assigned = {"game_id": "one"}
         self.page = self
         self.sent = page_traffic.Traffic()
         for number, at in enumerate(sent):
-            data = {"game_id": "one", "sync_epoch": 0, "frame_number": number, "timestamp": at}
-            self.sent.messages.append(page_traffic.Message(0, "pyodide_player_action", data, 0))
+            data = {"game_id": "one", "player_id": 0, "sync_epoch": 0, "frame_number": number, "timestamp": at}
+            events = [("pyodide_player_action", data)]
+            if bots:
+                signal = {"game_id": "one", "type": "pycore-action", "payload": data}
+                events = [("webrtc_signal", {**signal, "target_player_id": other}) for other in range(1, links + 1)]
+            self.sent.messages += [page_traffic.Message(0, name, data, 0) for name, data in events]
         self.pauses = [{"from": first, "to": last} for first, last in pauses]
         self.metrics = {
             "inputs": {"sentViaSocketIO": len(sent) if counted is None else counted, "resentViaSocketIO": 0,
@@ -245,6 +250,22 @@ def test_an_input_by_the_server_counts_for_each_link_that_it_went_out_for() -> N
         page_verdict.by_peer(other)
     with pytest.raises(AssertionError):
         page_verdict.by_peer(Somebody([7500, 8900], AWAY, slow, counted=3))
+
+
+def test_an_input_of_a_game_with_bots_is_one_however_many_it_was_wrapped_for() -> None:
+    """The server relays none there: each goes as a signal to every other one, and was given once. Again is another."""
+    away_from_both = [(7000, "socketio", "silence", "1"), (7100, "socketio", "silence", "2")]
+    who = Somebody([7500, 8900], away_from_both, [(6400.0, 7200.0)], links=2, counted=4, bots=True)
+    assert len(who.sent.named("webrtc_signal")) == 4
+    assert page_verdict.by_peer(who) is False
+    who.metrics["inputs"]["givenToServer"] = 4
+    with pytest.raises(AssertionError):
+        page_verdict.by_peer(who)
+    again = Somebody([7500, 8900], away_from_both, [(6400.0, 7200.0)], links=2, counted=2, bots=True)
+    for message in again.sent.messages:
+        message.data["payload"]["frame_number"] = 0
+    again.metrics["inputs"]["resentViaSocketIO"] = 2
+    assert page_verdict.by_peer(again) is False
 
 
 def test_a_metrics_file_with_another_field_is_noticed() -> None:
