@@ -310,7 +310,7 @@ def make_policy():
 
 @pytest.mark.parametrize("keys", [{"action_mapping": {"ArrowUp": 5, "ArrowLeft": 1}}, {}])
 def test_keys_are_those_of_people_whatever_the_actions_of_a_policys_seat(tmp_path: Path, keys: dict[str, Any]) -> None:
-    """Nobody presses any there; with another person on that seat they are refused, or noted where they are the usual."""
+    """Nobody presses any there; with a person on that seat they are refused, or noted where they are the usual ones."""
     subject = str(tmp_path / "lift.py")
     (tmp_path / "lift.py").write_text(APART)
     for policy in ("lift.py", {"policy": "lift.py", "computed_by": "one"}):
