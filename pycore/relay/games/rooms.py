@@ -26,9 +26,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycore.relay.fields import Refused
+from pycore.relay.games.beginning import beginning
 from pycore.relay.games.outcomes import FAILED
 from pycore.relay.games.payloads import Action, Signal
-from pycore.relay.games.seats import PlayerId, Seat, pseudonym
+from pycore.relay.games.seats import PlayerId, Seat
 from pycore.relay.limits import Limits
 from pycore.relay.transport.outgoing import Outgoing
 from pycore.settings import ON_INTERRUPT
@@ -123,36 +124,8 @@ class Room:
         return changed
 
     def _beginning(self, seat: Seat, turn: Mapping[str, Any] | None) -> list[Outgoing]:
-        metadata = dict(self.settings)
-        assigned = {
-            "player_id": seat.player,
-            "game_id": self.game_id,
-            "game_seed": self.seed,
-            "num_players": len(self.players),
-        }
-        ready = {
-            "game_id": self.game_id,
-            "players": self.players,
-            "player_subjects": self._subjects_for(seat),
-            "server_authoritative": False,
-            "turn_config": turn,
-            "scene_metadata": metadata,
-            "load": seat.loads,
-            "return_within": self.return_within,
-        }
-        out = [
-            self._to(seat, "pyodide_player_assigned", assigned),
-            self._to(seat, "pyodide_game_ready", ready),
-            self._to(seat, "start_game", {"scene_metadata": metadata, "game_id": self.game_id}),
-        ]
+        out = [self._to(seat, event, data) for event, data in beginning(self, seat, turn)]
         return [item for item in out if item is not None]
-
-    def _subjects_for(self, seat: Seat) -> dict[str, str | None]:
-        """Whom a player is told of: the own subject id, and of the others a name for this game that means nothing."""
-        return {
-            str(other.player): seat.subject_id if other is seat else pseudonym(self.game_id, other.player)
-            for other in self.seats
-        }
 
     def owner(self, session: str) -> Seat | None:
         """The seat that belongs to a session, by its digest."""
