@@ -286,7 +286,7 @@ class Lobby:
 
     def health(self) -> dict[str, int]:
         """Sizes, for `GET /api/operator`."""
-        games = {"games_playing": len(self.games.playing()), "games_remembered": len(self.games)}
+        games = {"games_playing": self.games.going(), "games_remembered": len(self.games)}
         return {"sockets": len(self._connections), "waiting": len(self._waiting), **games}
 
     @property

@@ -114,7 +114,7 @@ class Placing:
         """A game that another process has paired: it begins here."""
         now = time.monotonic()
         try:
-            room = room_of(Written(item["game"], item["seats"], [], []), self._relay.limits, now, taken=False)
+            room = room_of(Written(item["game"], item["seats"], {}, []), self._relay.limits, now, taken=False)
             self._begins(process, item, room, now)
         except Exception:
             log.exception("a game of process %s cannot begin here", process[:8])

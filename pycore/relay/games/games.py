@@ -40,7 +40,7 @@ class Games:
         return self._rooms.get(game_id)
 
     def playing(self) -> list[Room]:
-        """The games that go on, the oldest first."""
+        """The games that are not over, the oldest first: pages of those that have finished stand open still."""
         return [room for room in self._rooms.values() if not room.over]
 
     def known(self) -> list[Room]:

@@ -15,13 +15,14 @@ Invariants:
   and its seat kept for another load of its page. Until then nobody is dropped by its word, so that one alone plays on.
 - A room that another process had is taken up with nobody in it: everybody is told that the others are away, until they
   are there. What waited in that process is lost; of who was gone all are told anew.
+- Its game is finished when everybody who is not gone has stored the end of the session; who may return is not gone.
 - The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
   and knows its members, for the metrics that come late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +66,7 @@ class Room:
     """Grows from game to game, whatever the clock says; 0: it has none yet."""
     ended_at: float | None = None
     ended_wall: float | None = None
-    """When it ended for everybody, or fewer than two were left, Unix s: whichever came first."""
+    """When it ended for everybody who was not gone, or fewer than two were left, Unix s: whichever came first."""
     _finished: set[PlayerId] = field(default_factory=set)
     """Who has stored the metrics of the whole session, which is the last that a page does."""
     end_noted: bool = False
@@ -99,12 +100,14 @@ class Room:
         """What everybody is sent at the beginning. `turn`: credentials by str(player), each player's own."""
         return [item for seat in self.seats for item in self._beginning(seat, turn[str(seat.player)])]
 
-    def take_up(self, now: float, finished: Iterable[str], counts: Mapping[str, Any]) -> None:
-        """The process that had it is gone: nobody is there yet. `finished`: whose sessions are over; `counts`: what was
-        counted before, as far as it was written down."""
+    def take_up(self, now: float, finished: Mapping[str, float], counts: Mapping[str, Any]) -> None:
+        """The process that had it is gone: nobody is there yet. `finished`: whose sessions are over, and since when,
+        Unix s; `counts`: what was counted before, as far as it was written down."""
         self.restarts += 1
         self._changed = True
-        self._finished = {seat.player for seat in self.seats if str(seat.player) in set(finished)}
+        self._finished = {seat.player for seat in self.seats if str(seat.player) in finished}
+        if finished:
+            self._note_finished(max(finished.values()))
         self.inputs_relayed = counts.get("inputs_relayed", 0)
         self.signals_relayed = dict(counts.get("signals_by_type", {}))
         self.refused = counts.get("events_refused", 0)
@@ -297,12 +300,17 @@ class Room:
         if not self.over and sum(not other.gone for other in self.seats) < 2:
             self.ended_at = now
             self.ended_wall = self.ended_wall or wall
+        self._note_finished(wall)
 
     def finish(self, player: PlayerId, wall: float) -> bool:
-        """A player's session is over; returns whether it now is for everybody. Sockets and seats stay: pages may have
-        something to store yet, and may stand open for hours."""
+        """A player's session is over; returns whether the game now is. Sockets and seats stay: pages may have something
+        to store yet, and may stand open for hours."""
         self._finished.add(player)
-        if self.ended_wall is not None or len(self._finished) < len(self.seats):
+        return self._note_finished(wall)
+
+    def _note_finished(self, wall: float) -> bool:
+        """Look whether it is over for everybody now. Who is gone stores its end or does not; nobody waits for it."""
+        if self.ended_wall is not None or not all(seat.gone or self.is_finished(seat) for seat in self.seats):
             return False
         self.ended_wall = wall
         self._changed = True

@@ -7,6 +7,7 @@ it has changed. What is read has a number that grows with every change: an answe
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
@@ -15,7 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pycore.errors import UsageError
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.storage.tables import study
-from pycore.relay.storage.written import last_number
+from pycore.relay.storage.written import end_finished, last_number
+
+log = logging.getLogger("pycore.relay")
 
 DOOR: Final = "door"
 
@@ -45,9 +48,15 @@ class Study:
         """Whoever says something has the turn: of two words the later stands, in the process and in the database."""
 
     async def left(self) -> Left:
-        """How the server before this one left it. Raises `UsageError`: nobody may come into a study that was closed."""
+        """How the server before this one left it; games that were finished and that it did not end are ended. Raises
+        `UsageError`: nobody may come into a study that was closed."""
         if not self._store.lasts:
             return Left()
+        try:
+            await asyncio.to_thread(end_finished, self._store)
+        except StoreFailed as error:
+            # A disk that is full keeps no server from beginning.
+            log.error("games that were finished could not be ended: %s", error)
         try:
             door = await asyncio.to_thread(self.door)
             return Left(door.is_open, await asyncio.to_thread(last_number, self._store))

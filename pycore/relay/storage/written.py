@@ -7,7 +7,7 @@ another one lacks.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,8 @@ class Written:
 
     game: Row
     seats: Sequence[Row]
-    finished: Sequence[str]
-    """Players whose sessions are over."""
+    finished: Mapping[str, float]
+    """Players whose sessions are over, and when they stored that, Unix s."""
     elsewhere: Sequence[str]
     """Players whose sessions have played another game since."""
 
@@ -52,11 +52,9 @@ def game_row(room: Room) -> Row:
 
 
 def ending(room: Room, stopped: bool = False) -> Row:
-    """What is written of an end besides; of a process that is `stopped` only what it had counted."""
-    if stopped:
-        return {"counts": json.dumps(room.counts() | {"state": "stopped"})}
-    counted = {"counts": json.dumps(room.counts())} if room.over else {}
-    return counted | {"ended": room.ended_wall}
+    """What is written of an end besides, and of a process that is `stopped` what it had counted."""
+    counts = room.counts() | ({"state": "stopped"} if stopped else {})
+    return ({"counts": json.dumps(counts)} if stopped or room.over else {}) | {"ended": room.ended_wall}
 
 
 def seat_rows(room: Room) -> list[Row]:
@@ -82,7 +80,8 @@ def find(store: DataStore, session: str) -> Written | None:
     (game,) = found
     game_id = game["game_id"]
     of = store.read(sa.select(seats).where(seats.c.game_id == game_id))
-    over = sa.select(metrics.c.player).where(metrics.c.game_id == game_id, metrics.c.episode == WHOLE)
+    over = sa.select(metrics.c.player, metrics.c.received)
+    over = over.where(metrics.c.game_id == game_id, metrics.c.episode == WHOLE)
     later = sa.select(seats.c.session).select_from(own).where(begun > (game["number"] or 1000 * game["started"]))
     later = later.where(seats.c.session.in_([row["session"] for row in of]))
     left = {row["session"] for row in store.read(later)}
@@ -90,7 +89,27 @@ def find(store: DataStore, session: str) -> Written | None:
     there = [row for row in of if row["gone"] is None and row["player"] not in elsewhere]
     if len(there) < min(2, len(of)):
         return None  # nobody is there to play with
-    return Written(game, of, [row["player"] for row in store.read(over)], elsewhere)
+    return Written(game, of, {row["player"]: row["received"] for row in store.read(over)}, elsewhere)
+
+
+def end_finished(store: DataStore) -> None:
+    """Write the ends of games that everybody has finished, or is gone from, and that nobody has ended: their process
+    went down in between, or was of an earlier version, which waited for who is gone as well. Blocks. Raises
+    `StoreFailed`."""
+    whole = sa.and_(metrics.c.game_id == games.c.game_id, metrics.c.episode == WHOLE)
+    seat = seats.c.game_id == games.c.game_id
+    finished = sa.exists().where(whole, metrics.c.player == seats.c.player).correlate(games, seats)
+    plays = sa.exists().where(seat, seats.c.gone.is_(None), ~finished).correlate(games)
+    last = sa.select(sa.func.max(metrics.c.received)).where(whole).correlate(games).scalar_subquery()
+    stand_open = sa.and_(games.c.ended.is_(None), last.is_not(None), sa.exists().where(seat).correlate(games), ~plays)
+
+    def write() -> None:
+        with store.engine.begin() as connection:
+            connection.execute(games.update().where(stand_open).values(ended=last))
+
+    # Mostly there are none, and then nobody is kept from writing.
+    if store.read(sa.select(games.c.game_id).where(stand_open).limit(1)):
+        store.run(write)
 
 
 def last_number(store: DataStore) -> int:
