@@ -20,11 +20,13 @@ class Limits:
     """Bounds of the relay. Rates are per socket: `rate` events a second after a burst of `burst`."""
 
     input_rate: float = 240.0
-    """Four times 60 fps: a page that dispatches one input per frame stays below it at any rate in use."""
+    """For each player that the page sends for: its own, and those whose policies it computes. Four times 60 fps: a page
+    that dispatches one input per frame stays below it at any rate in use."""
     input_burst: float = 600.0
     """A change of path sends everything unacknowledged at once: ten seconds of inputs at 60 fps."""
     signal_rate: float = 100.0
-    """On the fallback path receipts travel as signals, one per tick; candidates come in bursts of tens."""
+    """On the fallback path receipts travel as signals, ten a second to each other page; candidates come in
+    bursts of tens."""
     signal_burst: float = 400.0
     signal_bytes_rate: float = 1_048_576.0
     """Bytes of signal payload a second: with the ping timeout it bounds what piles up for a peer that reads

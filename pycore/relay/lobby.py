@@ -314,7 +314,7 @@ class Lobby:
             raise Refused("not_in_game", "this socket is no longer connected")
         if connection.seat is not None:
             connection.seat.heard_at = now
-        if not getattr(connection, bucket).take(now):
+        if not connection.may(bucket, now):
             raise Refused("too_frequent", f"too many events ({bucket}) in a short time")
         return connection
 

@@ -46,6 +46,13 @@ class Connection:
         """The digest of its session id, by which seats are known; empty: it presented none."""
         return "" if self.session_id is None else digest(self.session_id)
 
+    def may(self, bucket: str, now: float) -> bool:
+        """Whether an event that counts there may pass now. Of inputs each player has a rate, whoever sends them: a page
+        that computes policies for all sends for several."""
+        players = 1 if self.room is None or self.seat is None or bucket != "inputs" else self.room.sends_for(self.seat)
+        bound: TokenBucket = getattr(self, bucket)
+        return bound.take(now, 1.0 / players)
+
     def place(self, state: str) -> dict[str, Any]:
         """The acknowledgement of who asked for a place."""
         place: dict[str, Any] = {"status": "ok", "state": state, "session_id": self.session_id}

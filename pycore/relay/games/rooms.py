@@ -145,6 +145,10 @@ class Room:
         """Something is different that is to be written down."""
         self._changed = True
 
+    def sends_for(self, seat: Seat) -> int:
+        """How many players' inputs a seat sends, its own among them."""
+        return 1 + (len(self.sent) if seat is self.seats[0] else 0)
+
     def action(self, seat: Seat, action: Action, wall: float) -> list[Outgoing]:
         """Pass an input on to every other player."""
         sends = seat is self.seats[0] and any(str(player) == str(action.player_id) for player in self.sent)
