@@ -32,7 +32,6 @@ WAITING: Final = 16
 """Spectators' questions that may wait for the database."""
 SAID_CHARACTERS: Final = 65_536
 """Of metrics that are read here: those of an episode that goes on have about 3000."""
-PATHS: Final = ("p2p", "socketio")
 KNOWN: Final = 4000
 """Players of whom it is known what they said last; who said nothing for longest is forgotten first."""
 
@@ -127,24 +126,32 @@ class Watching:
         stored = said.get("stored")
         return {
             "person": self._operator.person(seat.subject_id) if seat.subject_id else None,
-            "connected": seat.sid is not None,
+            "connected": seat.is_connected,
             "left": seat.gone,
             "heard_s": None if seat.heard_at is None else round(now - seat.heard_at, 1),
-            **said,
+            **(said and {**said, "links": self._links(room, seat)}),
             "stored_s": None if stored is None else round(wall - stored, 1),
         }
 
+    def _links(self, room: Room, seat: Seat) -> dict[str, dict[str, Any]]:
+        """What a player's page said of its links to those who are there. It names those to who is gone as well, and of
+        who is gone itself there is only what it said before."""
+        said = self._said.get((room.game_id, str(seat.player)), {}).get("links") or {}
+        gone = {_key(other.player) for other in room.seats if other.gone}
+        return {} if seat.gone else {other: link for other, link in said.items() if other not in gone}
+
     def paths(self) -> list[str]:
-        """The path of each player of a game that goes on to the first other one: `p2p`, `socketio`, or `unknown`."""
+        """The path of each player who is there, of games that go on: `socketio` if it is that to any other one, `p2p`
+        if it is that to all, or `unknown`."""
         found = []
         for room in self._lobby.games.playing():
             if room.ended_wall is not None:
                 continue
             for seat in room.seats:
-                links = self._said.get((room.game_id, str(seat.player)), {}).get("links") or {}
-                first: dict[str, Any] = next(iter(links.values()), {})
-                path = first.get("path")
-                found.append(path if path in PATHS else "unknown")
+                if seat.gone:
+                    continue
+                paths = {link.get("path") for link in self._links(room, seat).values()}
+                found.append("socketio" if "socketio" in paths else "p2p" if paths == {"p2p"} else "unknown")
         return found
 
     # Rows
@@ -202,7 +209,7 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "phase": _word(now.get("phase")),
         "hidden": now.get("hidden") is True,
         "links": {
-            str(player)[:40]: {"path": _word(link.get("path")), "rtt_ms": _number(link.get("rttMs"))}
+            _key(player): {"path": _word(link.get("path")), "rtt_ms": _number(link.get("rttMs"))}
             for player, link in list(links.items())[:8]
         },
         "frames": _number(metrics["frames"].get("total")),
@@ -211,6 +218,11 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "stalls": _number(metrics["quality"].get("stalls")),
         "hash_mismatches": _number(metrics["sync"].get("p2pHashMismatches")),
     }
+
+
+def _key(player: Any) -> str:
+    """By what a player stands among the links of another one."""
+    return str(player)[:40]
 
 
 def _number(value: Any) -> float | None:

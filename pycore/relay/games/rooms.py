@@ -343,7 +343,7 @@ class Room:
             "game_id": self.game_id,
             "state": "over" if self.over else "playing",
             "players": self.players,
-            "connected": [seat.player for seat in self.seats if seat.sid is not None],
+            "connected": [seat.player for seat in self.seats if seat.is_connected],
             "inputs_relayed": self.inputs_relayed,
             "inputs_by_player": {str(seat.player): seat.inputs for seat in self.seats},
             "signals_relayed": sum(self.signals_relayed.values()),

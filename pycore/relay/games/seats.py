@@ -95,6 +95,11 @@ class Seat:
     """When an event of its page came last."""
 
     @property
+    def is_connected(self) -> bool:
+        """Whether it is there: a page of who is gone may stand open still."""
+        return self.sid is not None and not self.gone
+
+    @property
     def interrupted(self) -> bool:
         """Whether the others play on without it, and it may come back."""
         return self.farewell is not None and not self.gone

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from people_support import People
 from relay_support import PATIENCE_S, Client, Relay, running
 from test_relay_rows import HEAD, packed, piece, row
 
@@ -151,6 +152,63 @@ def test_a_game_that_is_not_written_down_yet_has_no_rows_and_is_a_game(tmp_path:
     finally:
         watching.close()
         store.close()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[tuple[People, Watching, str]]:
+    """Three play, by sockets 0, 1 and 2; what is seen of them, and the game's id."""
+    people = People(seats=3, settings={"return_within": 60, "on_drop": "default_action"})
+    for number in range(3):
+        people.come(str(number))
+    store = DataStore(f"sqlite:///{tmp_path / 'data.db'}")
+    watching = Watching(people.lobby, store, Operator(TOKEN))
+    yield people, watching, people.game_of("0") or ""
+    watching.close()
+    store.close()
+
+
+def said(watching: Watching, game: str, player: int, **paths: str | None) -> None:
+    """A page's word of its links, by `to_` and the other player."""
+    links = {name.removeprefix("to_"): {"path": path, "rtt_ms": 1.0} for name, path in paths.items()}
+    watching.heard(game, str(player), 0.0, {"links": links})
+
+
+def test_who_plays_with_anybody_by_the_server_is_counted_there(three: tuple[People, Watching, str]) -> None:
+    """Wherever that link stands among the others; of whom not all is known it is not said."""
+    _, watching, game = three
+    assert watching.paths() == ["unknown"] * 3
+    said(watching, game, 0, to_1="p2p", to_2="socketio")
+    said(watching, game, 1, to_0="p2p", to_2="socketio")
+    said(watching, game, 2, to_0="socketio", to_1="p2p")
+    assert watching.paths() == ["socketio"] * 3
+    said(watching, game, 0, to_1="p2p", to_2="p2p")
+    said(watching, game, 1, to_0="p2p", to_2=None)
+    said(watching, game, 2, to_0=None, to_1="socketio")
+    assert watching.paths() == ["p2p", "unknown", "socketio"]
+
+
+def test_who_is_gone_is_not_counted_nor_any_way_to_it(three: tuple[People, Watching, str]) -> None:
+    """Its page says no more, and the others name what they had to it: by the server, since its channel is closed."""
+    people, watching, game = three
+    said(watching, game, 0, to_1="p2p", to_2="p2p")
+    people.leave("0")
+    said(watching, game, 1, to_0="socketio", to_2="p2p")
+    said(watching, game, 2, to_0="socketio", to_1="p2p")
+    assert watching.paths() == ["p2p", "p2p"]
+
+
+def test_the_list_shows_who_is_gone_as_gone(three: tuple[People, Watching, str]) -> None:
+    """Not as connected, though its page stands open, and with no way to the others, nor theirs to it."""
+    people, watching, game = three
+    for player, others in enumerate(((1, 2), (0, 2), (0, 1))):
+        said(watching, game, player, **{f"to_{other}": "p2p" for other in others})
+    people.leave("0")
+    room = people.lobby.games.room(game)
+    assert room is not None
+    assert room.counts()["connected"] == [1, 2]
+    (listed,) = watching.games(people.now, 0.0)["games"]
+    shown = [(each["connected"], each["left"], list(each["links"])) for each in listed["players"]]
+    assert shown == [(False, True, []), (True, False, ["2"]), (True, False, ["1"])]
 
 
 def test_without_the_token_nothing_is_seen_and_without_any_there_is_nothing(watched: Relay, tmp_path: Path) -> None:
