@@ -2,7 +2,11 @@
 
 What a connection may have is renewed by connecting anew, and a request on one that is kept open has no bound of its
 own. So whatever comes is paid for by its address as well. Who comes when that has used up its share waits in the
-address's queue: nothing is refused or lost, and each has its turn, one in a round of the loop.
+address's queue: nothing is refused or lost, and each has its turn.
+
+As long as somebody waits, whoever comes waits behind. So those that wait are served as fast as there is credit, not one
+in a round of the loop: fifty sockets that always have something to say would queue for good after a moment in which
+the share was used up, however much of it is there again.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ FILE_S: Final = 2e-3
 """one for a file,"""
 SESSION_S: Final = 1e-3
 """and one by which a session of Engine.IO begins."""
+ROUND_S: Final = 0.002
+"""When those of one address that waited have taken so much of a round of the loop, the next one waits for another."""
 
 
 class Share:
@@ -47,7 +53,7 @@ class Share:
         self._bucket.spend(self._clock(), seconds)
 
     def wait(self, turn: Callable[[], None]) -> None:
-        """Have this called once it is its turn."""
+        """Have this called once it is its turn. It spends what it costs."""
         self._queue.append(turn)
         self._arm()
 
@@ -73,8 +79,9 @@ class Share:
 
     def _next(self) -> None:
         self._timer = None
+        until = self._clock() + ROUND_S
         try:
-            if not self._bucket.owed(self._clock()):
+            while self._queue and (now := self._clock()) < until and not self._bucket.owed(now):
                 self._queue.popleft()()
         finally:
             self._arm()

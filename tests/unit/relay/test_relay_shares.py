@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
 import time
@@ -71,6 +72,40 @@ def test_who_comes_when_a_share_is_used_up_has_its_turn_in_order() -> None:
         assert not share.is_idle
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    ("credit_s", "each_s", "most"), [(1.0, 2**-11, 5), (1.0, 2**-14, 33), (1.0, 2**-6, 1), (2**-11, 2**-11, 3)]
+)
+def test_whoever_waits_has_its_turn_as_soon_as_there_is_credit(credit_s: float, each_s: float, most: int) -> None:
+    """In their order, as many in a round as two milliseconds are enough for, and one at least; none without credit."""
+
+    async def go() -> tuple[list[int], list[int]]:
+        now = [0.0]
+        share = Share(0.5, 1.0, lambda: now[0])
+        came: list[int] = []
+        by_round: list[int] = []
+
+        def turn(number: int) -> None:
+            came.append(number)
+            now[0] += each_s
+            share.spend(each_s)
+
+        share.spend(1.0 + 2**-11)
+        for number in range(60):
+            share.wait(functools.partial(turn, number))
+        now[0] += 2 * (2**-11 + credit_s)
+        while not share.is_free:
+            before = len(came)
+            await asyncio.sleep(0)
+            by_round.append(len(came) - before)
+            if came and came[-1] == before - 1:
+                now[0] += 2**-12
+        return came, [count for count in by_round if count]
+
+    came, by_round = asyncio.run(go())
+    assert came == list(range(60))
+    assert by_round[0] == most
 
 
 def test_what_an_address_asks_for_is_bounded_by_whichever_connections(tmp_path: Path) -> None:
