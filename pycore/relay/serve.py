@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import importlib.util
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.middleware.proxy_headers import _TrustedHosts
@@ -27,6 +28,10 @@ log = logging.getLogger("pycore.relay")
 WS_PING_INTERVAL_S = 5.0
 WS_PING_TIMEOUT_S = 10.0
 """A dead connection is noticed within 15 s: the browser answers these pings itself, however busy the page."""
+LISTENERS: Final = 16
+"""libuv, which uvloop is made of, accepts one connection of a listener in a round of the loop. So whoever comes while
+rounds are long waits for as many rounds as there are others before; with several listeners that are the same socket,
+so many are accepted in one."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -51,6 +56,14 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+def listeners(bound: socket.socket) -> list[socket.socket]:
+    """That socket as often as it is to be listened to. asyncio's own loop accepts all who wait in one round, so there
+    once is enough."""
+    if importlib.util.find_spec("uvloop") is None:
+        return [bound]
+    return [bound, *(bound.dup() for _ in range(LISTENERS - 1))]
+
+
 def address(bound: socket.socket) -> str:
     """The address of a bound socket, as one types it into a browser."""
     host, port = bound.getsockname()[:2]
@@ -60,8 +73,8 @@ def address(bound: socket.socket) -> str:
 
 
 def server(app: RelayApp, *, log_level: str = "warning", drain_s: float = 0.0) -> Server:
-    """A uvicorn server for the relay; `server(app).run(sockets=[bind(host, port)])` serves until it is told
-    to end by a signal or by `should_exit`. `drain_s`: how long SIGTERM waits for games that run."""
+    """A uvicorn server for the relay; `server(app).run(sockets=listeners(bind(host, port)))` serves until
+    it is told to end by a signal or by `should_exit`. `drain_s`: how long SIGTERM waits for games that run."""
     limits = app.relay.limits
     connections = allowed(limits.connections)
     if connections < limits.connections:
@@ -141,15 +154,19 @@ def run(
         await asyncio.gather(*tasks, return_exceptions=True)
         await shutdown(sockets)
 
+    sockets = listeners(bound)
     garbage.begin()
     runner.startup = announced  # type: ignore[method-assign]
     runner.shutdown = ended  # type: ignore[method-assign]
     try:
-        runner.run(sockets=[bound])
+        runner.run(sockets=sockets)
     except SystemExit:
         if app.failed is None:
             raise
     finally:
         garbage.end()
+        # One that did not start has closed none.
+        for each in sockets:
+            each.close()
     if app.failed is not None:
         raise app.failed

@@ -165,7 +165,7 @@ def running(folder: Path, *, database: str | None = None, **options: Any) -> Ite
     app = create_app(database=url, limits=calm, **options)
     bound = serve.bind("127.0.0.1", 0)
     server = serve.server(app)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": serve.listeners(bound)}, daemon=True)
     thread.start()
     try:
         deadline = time.monotonic() + PATIENCE_S

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from relay_support import action, running
 
 from bench import relay as bench
+from pycore.relay import serve
+from pycore.relay.app import create_app
+from pycore.relay.ending import Server
 from pycore.relay.transport.rounds import LONG_S, Rounds
 
 
@@ -64,6 +71,50 @@ def test_nothing_is_lost_where_every_round_is_long(tmp_path: Path, monkeypatch: 
 
     assert asyncio.run(go()) == list(range(300))
     assert rests[0] > 0
+
+
+def test_many_connections_are_accepted_in_a_round_and_none_behind_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libuv accepts one of a listener in a round: thirty who wait are there within a few rounds, not in thirty."""
+    pytest.importorskip("uvloop", reason="uvloop is not installed here")
+    made: list[Server] = []
+    began, come = threading.Event(), threading.Event()
+    rounds = [0]
+
+    def server(*arguments: Any, **options: Any) -> Server:
+        made.append(of(*arguments, **options))
+        return made[0]
+
+    async def counted() -> None:
+        began.set()
+        come.wait(20)
+        while len(made[0].server_state.connections) < 30 and rounds[0] < 100:
+            rounds[0] += 1
+            await asyncio.sleep(0)
+        made[0].should_exit = True
+
+    def ready(address: str) -> None:
+        tasks.append(asyncio.get_running_loop().create_task(counted()))
+
+    of = serve.server
+    tasks: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(serve, "server", server)
+    app = create_app(database=f"sqlite:///{tmp_path / 'study.db'}", settings={"fps": 30, "max_steps": 100})
+    bound = serve.bind("127.0.0.1", 0)
+    where = bound.getsockname()
+    running = threading.Thread(target=serve.run, args=(app, bound), kwargs={"ready": ready}, daemon=True)
+    running.start()
+    assert began.wait(20)
+    with contextlib.ExitStack() as ends:
+        for _ in range(30):
+            ends.enter_context(socket.create_connection(where))
+        come.set()
+        running.join(20)
+        assert not running.is_alive()
+    assert rounds[0] <= 6
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(where)
 
 
 SOCKETS = 1100
