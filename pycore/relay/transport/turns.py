@@ -3,6 +3,9 @@
 Engine.IO begins a task for each message of a request as soon as it has the body, and all of them run in one round of
 the loop: sixty that cost two milliseconds each keep every game waiting for a tenth of a second, whatever their sender
 has to pay for them. Here a round takes no more than a few, and everybody else is served in between.
+
+A few are a tenth of what the last round took: in a long round as much comes as in many short ones, and who polls would
+fall behind for good if it had no more of it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 ROUND_S: Final = 0.001
-"""When so much of a round of the loop has gone into messages, the next one waits for another round."""
+"""When so much of a round of the loop has gone into messages, the next one waits for another round,"""
+PART: Final = 0.1
+"""or that part of the last one, where it is more;"""
+LONGEST_S: Final = 1.0
+"""of a longer one no more than of this."""
 
 Handle = Callable[[str, Any], Awaitable[None]]
 
@@ -29,6 +36,10 @@ class Turns:
         self._clock = clock
         self._spent = 0.0
         """In this round, s."""
+        self._most = ROUND_S
+        """What may be spent in it."""
+        self._begun = 0.0
+        """When its first message had been handed on."""
         self._waiting: dict[str, deque[Any]] = {}
         """What has come of a session and is not handed on yet."""
 
@@ -42,7 +53,7 @@ class Turns:
         self._waiting[sid] = waiting = deque((data,))
         try:
             while waiting:
-                while self._spent >= ROUND_S:
+                while self._spent >= self._most:
                     await asyncio.sleep(0)
                 await self._give(sid, waiting.popleft())
         finally:
@@ -56,10 +67,14 @@ class Turns:
             # As Engine.IO does: the next message may be right.
             self._log.exception("a message of %s was not taken", sid)
         finally:
+            now = self._clock()
             if not self._spent:
+                self._begun = now
                 asyncio.get_running_loop().call_soon(self._begin_round)
             # One that waited for something has taken that long, too: then the next one comes a round later.
-            self._spent += max(1e-9, self._clock() - begun)
+            self._spent += max(1e-9, now - begun)
 
     def _begin_round(self) -> None:
+        # From a place in the last round to the same one in this: what its first message waited for is not in it.
+        self._most = max(ROUND_S, PART * min(LONGEST_S, self._clock() - self._begun))
         self._spent = 0.0

@@ -41,6 +41,53 @@ def test_a_round_of_the_loop_takes_some_messages_in_the_order_of_each_session(ea
     assert sum(by_round) / sum(1 for count in by_round if count) <= most
 
 
+@pytest.mark.parametrize(("round_s", "least", "most"), [(0.15, 15, 19), (0.02, 2, 4), (0.001, 1, 2), (30.0, 95, 105)])
+def test_long_rounds_take_a_tenth_of_their_time_for_messages(round_s: float, least: int, most: int) -> None:
+    """Each takes a millisecond. More of them come in a long round, and would pile up; but no round is longer than a
+    second for that, and a short one behind it has few again."""
+
+    async def go() -> tuple[int, int, list[int]]:
+        taken: list[str] = []
+        now = [0.0]
+        length = [round_s]
+
+        async def handle(sid: str, data: str) -> None:
+            taken.append(sid + data)
+            now[0] += 2**-10
+
+        async def others() -> None:
+            while True:
+                now[0] += length[0]
+                await asyncio.sleep(0)
+
+        turns = Turns(handle, LOG, lambda: now[0])
+        busy = asyncio.create_task(others())
+        tasks = [asyncio.create_task(turns.take(sid, str(number))) for number in range(1000) for sid in "abc"]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        before, rounds = len(taken), 20
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+        found = len(taken) - before
+        length[0] = 0.0
+        # The first short round is behind a long one.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        after = []
+        for _ in range(10):
+            before = len(taken)
+            await asyncio.sleep(0)
+            after.append(len(taken) - before)
+        for task in (busy, *tasks):
+            task.cancel()
+        await asyncio.gather(busy, *tasks, return_exceptions=True)
+        return found, rounds, after
+
+    found, rounds, after = asyncio.run(go())
+    assert least * rounds <= found <= most * rounds
+    assert sum(after) <= 22
+
+
 def test_a_message_that_cannot_be_taken_keeps_no_other_back() -> None:
     """Nor is anything kept of a session that has said all."""
 
