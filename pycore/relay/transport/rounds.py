@@ -9,9 +9,12 @@ would read for half a minute and send nothing. So once a round is long, whoever 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Final
+
+log = logging.getLogger("pycore.relay")
 
 LONG_S: Final = 0.02
 """From then on a round is long; before there can hardly be a thousand that were read."""
@@ -43,4 +46,8 @@ class Rounds:
         self._began = None
         resting, self._resting = self._resting, []
         for go_on in resting:
-            go_on()
+            try:
+                go_on()
+            except Exception:
+                # Those behind it would rest for ever.
+                log.exception("a connection could not be read on")
