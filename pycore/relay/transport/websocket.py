@@ -5,7 +5,7 @@ through as many; they cost ten times what the relay does with it. So whole short
 they come, all of one read at once, and what goes out is written here. Everything else takes the long way: handshakes,
 pings, what is large, and sockets that poll. Nothing depends on which way a packet takes.
 
-Of uvicorn's protocol class this needs `scope`, `run_asgi`, `send` and what asyncio calls.
+Of uvicorn's protocol class this needs `scope`, `run_asgi`, `send`, `read_paused` and what asyncio calls.
 """
 
 from __future__ import annotations
@@ -138,6 +138,12 @@ class WebSocket(WSProtocol):
     def _rested(self) -> None:
         """The round in which it was read is over."""
         if not (self._waits or self._shut or self.transport.is_closing()):
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Nothing here keeps it from being read. If uvicorn does, because what came is not taken yet, it is uvicorn
+        that reads on."""
+        if not self.read_paused:
             self.transport.resume_reading()
 
     def _take(self, data: bytes) -> None:
@@ -238,7 +244,7 @@ class WebSocket(WSProtocol):
         if not self._waits:
             self._pay()
         if not self._waits:
-            self.transport.resume_reading()
+            self._read_on()
             if self._held:
                 held, self._held = bytes(self._held), bytearray()
                 self._take(held)
