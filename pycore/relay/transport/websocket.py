@@ -175,7 +175,15 @@ class WebSocket(WSProtocol):
                 if isinstance(item, bytes):
                     cost += READING_S * len(item)
                 super().data_received(client_frame(item) if isinstance(item, str) else item)
-            if self._shut or self.transport.is_closing():
+            if self._shut:
+                return
+            if self.transport.is_closing():
+                # The client closes. What stands before that has come: that somebody leaves, for instance.
+                events, self._events = self._events, []
+                if events and self.line is not None:
+                    self.line.take(self.line.kept(events), SLICE_S)
+                if self.share is not None:
+                    self.share.spend(cost + time.thread_time() - began)
                 return
             if not frames.more or time.thread_time() - began > SLICE_S:
                 break

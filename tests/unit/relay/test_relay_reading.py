@@ -1,4 +1,4 @@
-"""When a WebSocket is read and when it rests."""
+"""When a WebSocket is read and when it rests, and what becomes of what stands in one read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from pycore.relay import Limits
 from pycore.relay.transport.addresses import Addresses
 from pycore.relay.transport.frames import client_frame
 from pycore.relay.transport.rounds import LONG_S, Rounds
+from pycore.relay.transport.shares import Share
 from pycore.relay.transport.websocket import WebSocket, websocket_protocol
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+CLOSING = b"\x88\x82\x00\x00\x00\x00\x03\xe9"
 LONG_WAY = client_frame("2")
 """A packet that is no event, so Engine.IO reads it."""
 PAID_S = 0.01
@@ -221,5 +223,29 @@ def test_who_is_shut_in_a_long_round_can_close_its_end() -> None:
             assert socket.transport.written[-1][:1] == b"\x88"
             await a_round()
             assert socket.transport.reading
+
+    asyncio.run(go())
+
+
+def test_what_stands_before_a_close_in_one_read_is_carried_out() -> None:
+    """As a page sends it that says that it leaves, and goes; and its address pays for it."""
+
+    async def go() -> None:
+        async with opened() as socket:
+            socket.end.share = share = Share(rate=1e-6, burst=0.0)
+            sent = [event(name) for name in ("a", "old", "leave_game")]
+            socket.end.data_received(b"".join(sent) + client_frame("41") + client_frame("1") + CLOSING)
+            assert socket.transport.closing
+            assert socket.line.taken == ['42["a",{}]', '42["leave_game",{}]']
+            assert not share.is_free
+
+    asyncio.run(go())
+
+
+def test_of_what_a_flood_has_sent_nothing_is_carried_out() -> None:
+    async def go() -> None:
+        async with opened() as socket:
+            socket.end.data_received(event("a") + b"\x89\x80\x00\x00\x00\x00" * 300)
+            assert socket.line.taken == []
 
     asyncio.run(go())
