@@ -304,8 +304,11 @@ class WebSocket(WSProtocol):
         if self._shut:
             return
         self._shut = True
-        if self.opened and not self.transport.is_closing():
-            self.transport.write(closing_frame(code, reason))
+        if not self.transport.is_closing():
+            if self.opened:
+                self.transport.write(closing_frame(code, reason))
+            # Whatever it waited for: its client's answer is to be read.
+            self.transport.resume_reading()
         asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 
 

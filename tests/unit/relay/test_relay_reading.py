@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -214,6 +215,26 @@ def test_who_has_paid_is_read_when_what_it_has_sent_is_taken() -> None:
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("why", ["rests", "owes", "nobody takes"])
+def test_who_is_shut_while_it_is_not_read_can_close_its_end(why: str) -> None:
+    """Its close is read, so it is not cut off."""
+
+    async def go() -> None:
+        async with opened(Long() if why == "rests" else None) as socket:
+            socket.end.data_received(LONG_WAY if why == "nobody takes" else event("a"))
+            if why == "owes":
+                socket.owes()
+            assert not socket.transport.reading
+            socket.end.shut(1008, "flood")
+            await a_round()
+            assert socket.transport.reading
+            assert socket.transport.written[-1][:1] == b"\x88"
+            socket.end.data_received(CLOSING)
+            assert socket.transport.closing
+
+    asyncio.run(go())
+
+
 def test_who_is_shut_in_a_long_round_can_close_its_end() -> None:
     """What it sent was a flood."""
 
@@ -223,6 +244,18 @@ def test_who_is_shut_in_a_long_round_can_close_its_end() -> None:
             assert socket.transport.written[-1][:1] == b"\x88"
             await a_round()
             assert socket.transport.reading
+
+    asyncio.run(go())
+
+
+def test_a_connection_that_is_closed_already_can_be_shut() -> None:
+    async def go() -> None:
+        async with opened() as socket:
+            socket.transport.reading = False
+            socket.transport.close()
+            before = list(socket.transport.written)
+            socket.end.shut(1008, "flood")
+            assert (socket.transport.reading, socket.transport.written) == (False, before)
 
     asyncio.run(go())
 
