@@ -187,5 +187,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: None if row.seen is None else row.seen.unseen),
         Column("outcome", "text", "", "what the game came to, as the server decided it: completed, partner_left, ...",
                lambda row: row.outcome),
+        Column("inputs_given_to_server", "integer", "inputs", "given to the server: one for all links, resent ones too",
+               lambda row: row.at("inputs", "givenToServer")),
     ),
 )  # fmt: skip

@@ -72,19 +72,22 @@ def test_a_page_that_went_away_in_the_middle_leaves_a_game_that_is_read_and_call
 def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
     """Sessions, episodes, frames, rollbacks and paths, and a dictionary of their columns."""
     game = stored(tmp_path / "game", about=True)
+    metrics = json.loads((game / "metrics-0.json").read_text())
+    metrics["inputs"]["givenToServer"] = 17
+    (game / "metrics-0.json").write_text(json.dumps(metrics))
     out = exported(tmp_path, game)
     assert without(out) == ["columns.json", *sorted(f"{name}.csv" for name in TABLES)]
     assert without(tmp_path) == ["game", "tables"]
     sessions = table(out, "sessions")
     assert [row["player"] for row in sessions] == ["0", "1"]
     first = sessions[0]
-    metrics = json.loads((game / "metrics-0.json").read_text())
     assert (first["game_id"], first["seat"], first["subject"], first["seed"]) == ("mesh", "0", "anna", "4")
     assert (first["started"], first["ended"]) == ("1700000000.0", "1700000060.0")
     assert json.loads(first["settings"]) == SETTINGS
     assert (first["evidence"], first["evidence_reasons"], first["end_reason"]) == ("reconciled", "[]", "complete")
     assert (first["record_frames"], first["exported_record"]) == ("100", "true")
     assert int(first["inputs_sent_p2p"]) == metrics["inputs"]["sentViaP2P"]
+    assert first["inputs_given_to_server"] == "17"
     assert int(first["rollback_events"]) == metrics["rollbacks"]["count"] > 0
     assert json.loads(first["rtt_ms"]) == metrics["quality"]["rttMs"]
     frames = table(out, "frames")
