@@ -268,6 +268,10 @@ class Settings(Frozen):
         """Frames up to which the input delay may rise."""
         return min(60, self.input_delay + RISE) if self.input_delay_max is None else self.input_delay_max
 
+    def longest_input_delay_of(self, seat: int) -> int:
+        """The same of a seat, which may have a longer one of its own."""
+        return max(int(self.of_seat(seat, "input_delay")), self.longest_input_delay)
+
     @property
     def predictor(self) -> str | None:
         """The text that names what makes a predictor, if one guesses."""

@@ -236,7 +236,7 @@ def _collect(
         if stage.before is None:
             raise RehearsalFailed("the page that was loaded again was in no game")
         player = stage.before.player
-        delay = settings.longest_input_delay
+        delay = settings.longest_input_delay_of(stage.before.seat)
         back, read[player], wrong = resumed(stage.before, metrics, read[player], settings, delay, stage.back_after)
         problems += wrong
         # What came before its last load it does not hold any more: it is judged by what is stored.

@@ -268,3 +268,5 @@ def test_the_bound_lies_above_the_delay_itself() -> None:
         Settings(input_delay=3, input_delay_max=2)
     assert Settings(input_delay=3).longest_input_delay == 7
     assert Settings(input_delay=60).longest_input_delay == 60
+    of_seats = Settings(input_delay=3, seats=({}, {"input_delay": 20}))
+    assert [of_seats.longest_input_delay_of(seat) for seat in (0, 1)] == [7, 20]
