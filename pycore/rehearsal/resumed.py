@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pycore import records
+from pycore.errors import PycoreError
+from pycore.records.agreement import agree
 from pycore.rehearsal.departures import Departed
 from pycore.settings import Settings
 
@@ -50,6 +53,33 @@ class Resumed:
             f"player {self.player} loaded its page again after {self.frames:,} frames, and played on{took}, from frame "
             f"{self.frame:,} of episode {self.episode} on"
         )
+
+
+def without_beginnings(texts: Mapping[str, str], resumed: Resumed) -> tuple[Mapping[str, str], list[str]]:
+    """The records without that of who came back, where it differs from the others by this alone: of an episode at whose
+    end somebody was away and played for, its record has the beginning. And what is to be said of that."""
+    player = resumed.player
+    others = {name: text for name, text in texts.items() if name != player}
+    try:
+        agreement = agree({name: records.Reading(text.splitlines()) for name, text in texts.items()})
+        own, whole = (records.read(text).episodes for text in (texts[player], max(others.values(), key=len)))
+    except PycoreError:
+        return texts, []
+    said = []
+    for number, episode in enumerate(whole):
+        had, all_of_it = len(own[number].frames) if number < len(own) else 0, len(episode.frames)
+        if had == all_of_it:
+            continue
+        # What it gave last, and what others gave then, it had not confirmed when it went.
+        if not any(
+            stood.episode <= number and stood.back is not None and stood.back >= (number + 1, 0)
+            for stood in agreement.away.get(player, ())
+        ):
+            return texts, []
+        said.append(
+            f"player {player} was away at the end of episode {number}: its record has {had} of {all_of_it} frames of it"
+        )
+    return (others, said) if said and agreement.parting is None else (texts, [])
 
 
 def _between_episodes(said: set[tuple[int, int]]) -> bool:

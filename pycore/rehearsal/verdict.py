@@ -24,7 +24,7 @@ from pycore.rehearsal.coverage import untried
 from pycore.rehearsal.departures import Broken
 from pycore.rehearsal.game import SeatActions
 from pycore.rehearsal.reproducing import Here, Place, explained, reproduced
-from pycore.rehearsal.resumed import Resumed
+from pycore.rehearsal.resumed import Resumed, without_beginnings
 from pycore.session.publication import PLAYER
 
 HASHES_TO_CHANGE: Final = 2
@@ -62,6 +62,9 @@ def judge(
     if broken is not None and ended and not broken.settled:
         # Each of those who stayed ends where the news came to it.
         texts = _as_far_as_all_go(texts)
+    short: list[str] = []
+    if resumed is not None and len(set(texts.values())) > 1:
+        texts, short = without_beginnings(texts, resumed)
     text = next(iter(texts.values()))
     if difference := first_difference(texts, here, there):
         problems.append(difference)
@@ -83,7 +86,7 @@ def judge(
     warnings = [f"the policy on seat {seat} never did anything" for seat in idle if people[seat] is None]
     if not difference and (found := reproduced(way, text, here, there)):
         problems.append(found)
-    return Judgement(problems, lost, [*warnings, *untried(recording)])
+    return Judgement(problems, lost, [*short, *warnings, *untried(recording)])
 
 
 def first_difference(texts: Mapping[str, str], here: Here, there: Place) -> str:

@@ -58,10 +58,14 @@ const PARTING = 'pycore-parting';
  * @param {{event: string, data: Record<string, any>}[]} stores
  */
 export function keepParting(stores) {
-  try {
-    sessionStorage.setItem(PARTING, JSON.stringify(stores));
-  } catch {
-    // There is no room, or no storage: it is with the others, as far as those came.
+  for (let from = 0; from < stores.length; from = Math.ceil((from + stores.length) / 2)) {
+    try {
+      sessionStorage.setItem(PARTING, JSON.stringify(stores.slice(from)));
+      return;
+    } catch {
+      // There is no room for all, or no storage: the newer half, at last one. The rest is with the others, as far as it came.
+      if (from === stores.length - 1) return;
+    }
   }
 }
 

@@ -53,9 +53,9 @@ export class Deposit {
 
   /** The same when the page goes away: its next load finds it in the tab, if there was no time for anything else. */
   depart() {
-    const stores = this.game.takeStores();
-    this.#keep(stores);
-    keepParting(stores.map(([event, data]) => ({ event, data: { ...this.identity, ...data } })));
+    this.take();
+    // What was handed over a moment ago as well: a database breaks off what it writes for a page that goes.
+    keepParting(this.outbox.unwritten.map(({ event, data }) => ({ event, data })));
   }
 
   /** The end of an episode: what is left of it, and the metrics up to here. @param {number} episode */

@@ -169,6 +169,11 @@ export class Outbox {
     navigator.locks?.request(this.#played, { mode: 'shared' }, () => over).catch((error) => this.report('storage.hold', error));
   }
 
+  /** What would be lost with the page: neither has the server said that it has it, nor the browser. @returns {Item[]} */
+  get unwritten() {
+    return this.items.filter(({ key }) => !this.#written.has(key));
+  }
+
   /** What is not stored yet, oldest first: for the download. */
   get items() {
     return [...this.#items.values()].sort((a, b) => a.created - b.created);

@@ -1,29 +1,50 @@
-/** What of a session is handed over to be stored, and when. */
+/** What a session leaves behind when its page goes: nothing that the page has recorded is lost by that. */
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { takeParting } from '../../../web/core/seat.js';
 import { Deposit } from '../../../web/demo/deposit.js';
+import { Outbox } from '../../../web/demo/storage.js';
 
-/** A deposit of a session of one episode; what it hands over is in `kept`. */
-function made() {
-  const kept = [];
-  const outbox = { hold: (...game) => kept.push(game), put: async (event, data) => void kept.push([event, data.episode, data.metrics]) };
-  const game = {
-    gameId: 'g', myPlayerId: 0, metrics: 'early',
-    takeStores: (episode = null) => (episode === null ? [] : [['p2p_session_metrics', { episode, metrics: game.metrics }]]),
+/** A page whose database answers a write only when it is told to, and whose server answers nothing. */
+function page() {
+  const stored = new Map();
+  globalThis.sessionStorage = {
+    getItem: (key) => stored.get(key) ?? null,
+    setItem: (key, value) => void stored.set(key, String(value)),
+    removeItem: (key) => void stored.delete(key),
   };
-  return { kept, game, deposit: new Deposit(game, outbox, 's', () => assert.fail('nothing fails')) };
+  globalThis.window = { setTimeout: () => 0, clearTimeout: () => {} };
+  Object.defineProperty(globalThis, 'navigator', { value: {}, configurable: true });
+  const writes = [];
+  const database = {
+    transaction: () => {
+      const transaction = { objectStore: () => ({ put: () => {}, delete: () => {} }) };
+      writes.push(() => transaction.oncomplete());
+      return transaction;
+    },
+  };
+  const recorded = [];
+  const game = { gameId: 'g', myPlayerId: 1, outcome: 'running', takeStores: () => recorded.splice(0) };
+  const outbox = new Outbox(database, () => new Promise(() => {}), () => {}, () => {});
+  const record = (first) => recorded.push(['pycore_rows', { episode: 0, revision: 0, first, data: `${first}` }]);
+  return { deposit: new Deposit(game, outbox, 'mine', () => {}), record, writes };
 }
 
-test('what differs from another player is stored by itself only where everything else was stored before', () => {
-  const { kept, game, deposit } = made();
-  assert.deepEqual(kept.splice(0), [['g', 0]], 'what is kept of it is left alone by other windows');
-  deposit.differences();
-  assert.deepEqual(kept, []);
-  deposit.session();
-  const before = kept.length;
-  assert.deepEqual(kept[before - 1], ['p2p_session_metrics', -1, 'early']);
-  game.metrics = 'with the report';
-  deposit.differences();
-  assert.deepEqual(kept.slice(before), [['p2p_session_metrics', -1, 'with the report']]);
+const settled = () => new Promise((resolve) => { setImmediate(resolve); });
+
+test('what was handed over a moment before the page goes is kept with what it records last', async () => {
+  const { deposit, record, writes } = page();
+  record(0);
+  deposit.take();
+  await settled();
+  writes.forEach((done) => done());
+  await settled();
+  record(30);
+  deposit.take();
+  record(60);
+  deposit.depart();
+  const kept = takeParting();
+  assert.deepEqual(kept.map(({ data }) => data.first), [30, 60], 'the browser has the first, and the server none');
+  assert.deepEqual(kept[0], { event: 'pycore_rows', data: { game_id: 'g', player_id: 1, session_id: 'mine', episode: 0, revision: 0, first: 30, data: '30' } });
 });

@@ -62,6 +62,18 @@ test('what a page could not wait for is found by its next load, once', () => {
   assert.deepEqual(takeParting(), []);
 });
 
+test('where there is no room for all that a page could not wait for, the newest of it is found', () => {
+  const stores = Array.from({ length: 7 }, (_, first) => ({ event: 'pycore_rows', data: { first, data: 'r'.repeat(100) } }));
+  for (const [room, found] of [[10_000, [0, 1, 2, 3, 4, 5, 6]], [500, [4, 5, 6]], [170, [6]], [50, []]]) {
+    globalThis.sessionStorage.setItem = (key, value) => {
+      if (value.length > room) throw new Error('QuotaExceededError');
+      stored.set(key, value);
+    };
+    keepParting(stores);
+    assert.deepEqual(takeParting().map(({ data }) => data.first), found, room);
+  }
+});
+
 test('secrets are long and differ', () => {
   const some = new Set(Array.from({ length: 100 }, secret));
   assert.equal(some.size, 100);

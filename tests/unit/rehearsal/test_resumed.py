@@ -11,7 +11,7 @@ import pytest
 from pycore.records import RecordedEpisode, RecordedFrame, Recording
 from pycore.rehearsal.departures import Departed
 from pycore.rehearsal.game import actions_of
-from pycore.rehearsal.resumed import Resumed, resumed
+from pycore.rehearsal.resumed import Resumed, resumed, without_beginnings
 from pycore.rehearsal.verdict import lost_inputs
 from pycore.settings import Settings
 
@@ -125,3 +125,54 @@ def test_an_action_around_a_return_may_be_of_either_load_and_no_other() -> None:
     assert len(lost(2, 3, 2, 2, 2, 2)) == 1, "before the return"
     assert len(lost(2, 2, 2, 2, 2, 3)) == 1, "behind what could have been sent before it"
     assert len(lost(2, 2, 4, 2, 2, 2)) == 1, "of neither"
+
+
+def record(gone: dict[tuple[int, int], str], *left_out: tuple[int, int]) -> str:
+    """Two episodes of 40 frames, as a trajectory; `gone` says when the seat of player 1 is played by whom. Without the
+    frames of an episode from one on, and its end."""
+    lines: list[dict[str, Any]] = [{"players": [0, 1, 2], "pycore": 1, "seed": 3}]
+    for episode in (0, 1):
+        for frame in range(40):
+            line: dict[str, Any] = {"actions": [1, 2, 3], "episode": episode, "frame": frame}
+            if (episode, frame) in gone:
+                line["gone"] = {"1": gone[episode, frame]}
+            lines.append(line)
+        lines.append({"end": episode, "frames": 40, "hash": "0123456789abcdef"})
+    for episode, first in left_out:
+        lines = [
+            line for line in lines
+            if line.get("end") != episode and (line.get("episode") != episode or line["frame"] < first)
+        ]  # fmt: skip
+    return "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in lines)
+
+
+RESUMED = Resumed("1", 1, 35, 1, 12, 30, {}, None)
+
+
+def test_who_was_away_at_the_end_of_an_episode_has_a_beginning_of_it_and_no_other_game() -> None:
+    """Played for from frame 34 of it to frame 12 of the next; the record lacks what it had not confirmed as well."""
+    gone = {(0, 34): "default_action", (1, 0): "default_action", (1, 12): "player"}
+    whole, short = record(gone), record(gone, (0, 30))
+    texts, said = without_beginnings({"0": whole, "1": short, "2": whole}, RESUMED)
+    assert texts == {"0": whole, "2": whole}
+    assert said == ["player 1 was away at the end of episode 0: its record has 30 of 40 frames of it"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "left_out", "other"),
+    [
+        ({}, (0, 30), ""),
+        ({(0, 34): "default_action", (0, 39): "player"}, (0, 30), ""),
+        ({(0, 34): "default_action", (1, 0): "default_action", (1, 12): "player"}, (1, 30), ""),
+        ({(0, 34): "default_action", (1, 0): "default_action", (1, 12): "player"}, (0, 30), '"actions":[1,2,4]'),
+    ],
+    ids=["was never away", "was back in time", "of an episode in which it was back", "of another game"],
+)
+def test_whatever_else_lacks_or_differs_is_a_difference(
+    gone: dict[tuple[int, int], str], left_out: tuple[int, int], other: str
+) -> None:
+    whole, short = record(gone), record(gone, left_out)
+    if other:
+        short = short.replace('"actions":[1,2,3]', other, 1)
+    texts = {"0": whole, "1": short, "2": whole}
+    assert without_beginnings(texts, RESUMED) == (texts, [])
