@@ -216,7 +216,9 @@ def _judge_metrics(of: Evidence) -> None:
         if of.agreement is not None and player in of.agreement.held:
             held = of.agreement.held[player]
             for episode, length in enumerate(held.lengths):
-                if episode in lengths and lengths[episode] != length:
+                if episode in lengths and _was_away(of, player, episode) and not held.ended[episode]:
+                    continue  # by the metrics others told it how that episode ended
+                elif episode in lengths and lengths[episode] != length:
                     said = f"{lengths[episode]} by the metrics"
                     of.lacks.append(f"player {player} has {length} frames of episode {episode}, and {said}")
                 elif metrics.get("load") and episode not in lengths:
@@ -237,13 +239,29 @@ def _judge_metrics(of: Evidence) -> None:
     _judge_books(of)
 
 
+def _was_away(of: Evidence, player: str, episode: int) -> bool:
+    """Whether somebody was away, and played for, when an episode ended."""
+    times = () if of.agreement is None else of.agreement.away.get(player, ())
+    return any(away.episode <= episode and away.back is not None and away.back[0] > episode for away in times)
+
+
 def _dropped(of: Evidence) -> dict[str, dict[str, dict[str, Any]]]:
-    """Who was dropped, and by whom: what the metrics of each of the others say."""
+    """Who was dropped for good, and by whom: what the metrics of each of the others say."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for player, metrics in of.metrics.items():
         for drop in metrics.get("drops") or ():
-            found.setdefault(str(drop.get("playerId")), {})[player] = drop
+            gone = str(drop.get("playerId"))
+            if not _came_back(of, gone, drop):
+                found.setdefault(gone, {})[player] = drop
     return found
+
+
+def _came_back(of: Evidence, gone: str, drop: dict[str, Any]) -> bool:
+    """Whether who was dropped was back behind that: somebody whose metrics end in between does not know it."""
+    episode, frame = drop.get("episode"), drop.get("frame")
+    if of.agreement is None or episode is None or frame is None:
+        return False
+    return any(away.back is not None and (episode, frame + 1) < away.back for away in of.agreement.away.get(gone, ()))
 
 
 def _judge_drops(of: Evidence) -> None:

@@ -73,7 +73,14 @@ def displayed(game: Game) -> Iterator[DisplayedRow]:
 def with_corrections(experience: Experience) -> Iterator[tuple[Displayed, bool]]:
     """Displayed frames, and whether they were corrected. Each waits for its correction as long as one can come."""
     waiting: OrderedDict[tuple[int, int], list[tuple[Displayed, bool]]] = OrderedDict()
+    load = 0
     for item in experience:
+        if experience.load != load:
+            # What another load corrects was on another screen.
+            load = experience.load
+            for rows in waiting.values():
+                yield from rows
+            waiting.clear()
         if isinstance(item, Displayed):
             place = item.episode, item.frame
             waiting.setdefault(place, []).append((item, False))

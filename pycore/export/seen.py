@@ -3,7 +3,7 @@
 An experienced record and a trajectory of the same game are read side by side. Of every displayed frame that is in the
 trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected,
 unless the page was loaded again before that. Its own last actions may have come to nobody by then, or before the others
-played on without it.
+played on without it; and of another player who was dropped, actions behind the last that counts are taken back.
 Memory for the frames that a correction can reach, not for the game.
 """
 
@@ -62,11 +62,12 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
             seconds += 1
         elif isinstance(item, Happening) and item.event == "corrected":
             judge.corrected(item.episode, item.more["from"], item.more["to"])
+        elif isinstance(item, Happening) and item.event == "gone":
+            judge.gone(header["players"].index(item.more["player"]), item.more["last"])
         elif isinstance(item, Happening) and item.event == "unseen":
             shown = newest[1] if newest[0] == item.episode else -1
             unseen += max(0, item.more["to"] - max(shown, item.more["from"] - 1))
-    if experience.ended is not None:
-        judge.over(experience.ended)
+    judge.over(experience.ended)
     return Seen(displayed, guessed, seconds, unseen, experience.ended, judge.untrue)
 
 
@@ -89,8 +90,8 @@ class _Judge:
         """Whether a frame had a guess in it when it was displayed last."""
         self._wrong: dict[tuple[int, int], str] = {}
         """Guesses that were wrong, and are not corrected yet."""
-        self._not_taken: dict[tuple[int, int], str] = {}
-        """Actions of its own that are not what is confirmed."""
+        self._not_taken: dict[tuple[int, int], dict[int, str]] = {}
+        """Actions that were no guess, and are not what is confirmed, by seat."""
         self._last = (0, 0)
         """The last frame that was displayed."""
         self.untrue = ""
@@ -103,17 +104,15 @@ class _Judge:
         if actions is None:
             return
         self._wrong.pop(place, None)
-        self._not_taken.pop(place, None)
+        self._not_taken.get(place, {}).pop(self._own, None)
         for seat, (shown, confirmed) in enumerate(zip(item.shown, actions, strict=False)):
             if _same(shown, confirmed):
                 continue
             said = f"of seat {seat} {shown!r:.40} was shown, and {confirmed!r:.40} is confirmed"
             if seat in item.predicted:
                 self._wrong[place] = said
-            elif seat == self._own:
-                self._not_taken[place] = f"{said}, though it was no guess"
             else:
-                self._says(place, f"{said}, though it was no guess")
+                self._not_taken.setdefault(place, {})[seat] = f"{said}, though it was no guess"
 
     def corrected(self, episode: int, first: int, last: int) -> None:
         # A session that is stopped takes back what was displayed beyond its last frame, guessed or not.
@@ -122,27 +121,37 @@ class _Judge:
             self._says((episode, first), "it was corrected, and had no guess in it")
         for frame in range(first, last + 1):
             self._wrong.pop((episode, frame), None)
-            self._not_taken.pop((episode, frame), None)
+            self._not_taken.get((episode, frame), {}).pop(self._own, None)
+
+    def gone(self, seat: int, last: dict[str, Any]) -> None:
+        """It was agreed which action of a seat is the last that counts; what was there of later ones does not."""
+        for place, of_seats in self._not_taken.items():
+            if place > (last["episode"], last["frame"]):
+                of_seats.pop(seat, None)
 
     def loaded_again(self) -> None:
         """What the load before had guessed last, nobody corrected, and what it did last, others may not have got."""
         episode, frame = self._last
-        for place, said in self._not_taken.items():
-            if place < (episode, frame - REACH):
+        for place, of_seats in self._not_taken.items():
+            said = of_seats.pop(self._own, "")
+            if said and place < (episode, frame - REACH):
                 self._says(place, said)
-        self._not_taken.clear()
         self._wrong.clear()
         self._guessed.clear()
 
-    def over(self, reason: str) -> None:
-        """It has ended, and nothing more is corrected. Whom the others dropped they told no more of what they played,
-        and took nothing."""
+    def over(self, reason: str | None) -> None:
+        """Nothing more is corrected; None: it has no end. Whom the others dropped they told no more of what they
+        played, and took nothing; who went away without an end had sent what nobody got."""
         if reason == "dropped":
             return
-        wrong = {place: f"{said}, and that guess was never corrected" for place, said in self._wrong.items()}
-        for place, said in sorted((wrong | self._not_taken).items()):
+        found = [
+            (place, said) for place, of_seats in self._not_taken.items() for seat, said in of_seats.items()
+            if seat != self._own or reason is not None
+        ]  # fmt: skip
+        if reason is not None:
+            found += [(place, f"{said}, and that guess was never corrected") for place, said in self._wrong.items()]
+        for place, said in sorted(found)[:1]:
             self._says(place, said)
-            return
 
     def _actions(self, place: tuple[int, int]) -> list[Any] | None:
         while self._confirmed is not None and self._newest < place:

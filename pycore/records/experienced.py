@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from pycore.distribution import TENTHS
 from pycore.events import (
     CaughtUp,
     Desync,
@@ -32,6 +31,7 @@ from pycore.events import (
     SessionEnded,
 )
 from pycore.frozen import Named
+from pycore.records.second import Second
 from pycore.session.phases import PHASE_NAMES, READYING
 from pycore.session.session import Session
 from pycore.session.tick import RESIMULATED, STALLED, STEPPED
@@ -133,9 +133,9 @@ class Experienced:
                 self._resumed(now)
                 fixed, self._current_since = self._current_since, None
             guessed = frames.missing[slot]
-            if self._computed:
+            if self._computed or self._session.gone:
                 known = min(frames.held)
-                for bits, ago in self._computed:
+                for bits, ago in [*self._computed, *_stood_in(self._session)]:
                     if known < frame - ago:
                         guessed |= bits  # what a policy saw was a guess
             self._values.append((now, frame, fixed, guessed, *frames.encoded[slot]))
@@ -164,8 +164,6 @@ class Experienced:
         elif isinstance(event, PeerStatus):
             self._event("peer", now, {"player": _player(players, event.seat), "status": event.status})
         elif isinstance(event, PlayerGone):
-            if self._session.settings.stand_in is not None:
-                self._computed.append((1 << event.seat, 1 + self._session.settings.stand_in_reaction))
             of = {"episode": event.episode, "frame": event.frame}
             self._event("gone", now, {
                 "player": _player(players, event.seat), "last": of, "cause": event.cause, "on_drop": event.on_drop,
@@ -318,63 +316,6 @@ class Experienced:
             return record_json(UNRECORDABLE)
 
 
-class Second:
-    """What happened in the running second."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._number = 0
-        self._deepest = 0
-        self._before = self._counts()
-
-    def _counts(self) -> dict[str, int]:
-        timeline = self._session.timeline
-        return {
-            "stalls": self._session.stalls,
-            "rollbacks": timeline.rollbacks,
-            "resimulated": timeline.resimulated,
-            "predicted_frames": timeline.guessed,
-        }
-
-    def rolled_back(self, depth: int) -> None:
-        """A rollback of so many frames."""
-        if depth > self._deepest:
-            self._deepest = depth
-
-    def end(self, now: float, episode: int, hidden: bool, longest: int) -> dict[str, Any]:
-        """What is said of the second that ends now, whose longest tick took so many tenths of a millisecond, if that is
-        known; the next one begins."""
-        session = self._session
-        counts = self._counts()
-        said = {
-            "second": self._number,
-            "time_ms": round(session.wall_ms(now)),
-            "episode": episode,
-            "frame": session.frame,
-            "hidden": hidden,
-            **{name: count - self._before[name] for name, count in counts.items()},
-            "max_depth": self._deepest,
-            "tick_ms_max": None if not longest else round(longest * 1000 / TENTHS, 1),
-            "peers": {str(session.players[link.seat]): self._peer(link) for link in session.there if link.seat >= 0},
-        }  # fmt: skip
-        self._before = counts
-        self._number += 1
-        self._deepest = 0
-        return said
-
-    def _peer(self, link: Any) -> dict[str, Any]:
-        flow = link.wire if link.healthy else link.socket
-        frames = self._session.timeline.frames
-        held = min([frames.held[seat] for seat in link.peer.seats])
-        return {
-            "rtt_ms": None if flow.rtt is None else round(flow.rtt * 1000, 1),
-            "jitter_ms": None if flow.jitter is None else round(flow.jitter * 1000, 1),
-            "path": link.path,
-            "advantage": round(link.advantage, 2),
-            "input_age": max(0, self._session.frame - held),
-        }
-
-
 def _player(players: list[Any], seat: int) -> Any:
     return players[seat] if seat >= 0 else None
 
@@ -382,6 +323,15 @@ def _player(players: list[Any], seat: int) -> Any:
 def _computed(session: Session) -> list[tuple[int, int]]:
     settings, players = session.settings, session.players
     return [(1 << seat, 1 + settings.reaction_time(players[seat])) for seat in settings.computed(players)]
+
+
+def _stood_in(session: Session) -> list[tuple[int, int]]:
+    """The same of the seats of who is gone, where a policy plays them: from the tick on in which that was agreed."""
+    settings = session.settings
+    if settings.stand_in is None:
+        return []
+    ago = 1 + settings.stand_in_reaction
+    return [(1 << seat, ago) for departure in session.gone.values() for seat in departure.frames]
 
 
 def _header(session: Session) -> str:

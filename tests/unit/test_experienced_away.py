@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 from experienced_support import Recorder, lines_of, run
 
+from pycore.export.evidence import evidence_of
+from pycore.export.experience import with_corrections
+from pycore.export.files import games_of
 from pycore.export.seen import compare
 from pycore.records import Displayed, Experience, Reading, Trajectory, trajectory_text
-from pycore.records.metrics import metrics_so_far
+from pycore.records.metrics import export_session_metrics, metrics_so_far
 from pycore.records.reader import RecordedFrame
 from pycore.rehearsal import verdict
 from pycore.testing import Conditions, Mesh, Standing
@@ -111,7 +115,7 @@ def test_what_a_page_did_last_before_it_was_loaded_again_may_have_come_to_nobody
     assert differ
     # The same of a game that goes on without another load.
     without = [*lines[:again], to_json({"end": "complete", "time_ms": 0})]
-    assert "of seat 1" in compare(Experience(without), Reading(confirmed.splitlines())).untrue
+    assert "is confirmed" in compare(Experience(without), Reading(confirmed.splitlines())).untrue
     dropped = [*lines[:again], to_json({"end": "dropped", "time_ms": 0})]
     assert compare(Experience(dropped), Reading(confirmed.splitlines())).untrue == ""
     # Somebody else's, in the same place.
@@ -120,6 +124,82 @@ def test_what_a_page_did_last_before_it_was_loaded_again_may_have_come_to_nobody
     line["shown"][0], line["predicted"] = (line["shown"][0] + 1) % 6, []
     other = [*lines[:at], to_json(line), *lines[at + 1 :]]
     assert "of seat 0" in compare(Experience(other), Reading(confirmed.splitlines())).untrue
+
+
+class After:
+    """Plays on for who is gone."""
+
+    def act(self, outlook: Any, frame: int, generator: Any) -> int:
+        return (int(outlook.observation) + outlook.seat + frame) % 6
+
+
+def test_what_a_policy_does_for_who_is_gone_is_a_guess_from_the_tick_on_in_which_that_is_agreed() -> None:
+    """The picture of that very tick is made before anybody is told of it."""
+    for seed in (1, 7, 9):
+        kept = Trajectory()
+
+        def script(mesh: Mesh, kept: Trajectory = kept) -> None:
+            mesh.server.grace = 0.0
+            mesh.peers[0].session.add_sink(kept)
+            mesh.at(4.0, mesh.peers[3].leave)
+
+        mesh, recorder = run(
+            Conditions(delay=0.1, jitter=0.08, loss=0.1), seats=4, script=script, seed=seed, num_episodes=1,
+            max_steps=200, on_drop="policy", stand_in="after.py", session={"stand_in": lambda: After()},
+        )  # fmt: skip
+        confirmed = trajectory_text(mesh.peers[0].session, kept).splitlines()
+        for seat in (0, 1, 2):
+            assert compare(Experience(recorder.text(seat).splitlines()), Reading(confirmed)).untrue == "", (seed, seat)
+
+
+def test_what_was_there_of_another_player_is_taken_back_only_behind_its_last_action() -> None:
+    """As all have agreed on that; otherwise what was shown as known has to be what is confirmed."""
+    kept = Trajectory()
+    _, recorder = run(Conditions(delay=0.05), script=lambda mesh: mesh.peers[1].session.add_sink(kept))
+    mesh, _ = run(Conditions(delay=0.05), script=lambda mesh: mesh.peers[1].session.add_sink(Trajectory()))
+    confirmed = trajectory_text(mesh.peers[1].session, kept).splitlines()
+    lines = recorder.text(1).splitlines()
+    at = next(n for n, line in enumerate(lines) if '"frame":40,' in line and '"shown"' in line)
+    line = json.loads(lines[at])
+    line["shown"][0] = (line["shown"][0] + 1) % 6
+    line.pop("predicted", None)
+    for last, said in ((39, ""), (40, "though it was no guess")):
+        gone = {
+            "event": "gone", "episode": 0, "frame": 44, "time_ms": 0, "player": 0, "cause": "silent",
+            "last": {"episode": 0, "frame": last}, "on_drop": "default_action",
+        }  # fmt: skip
+        changed = [*lines[:at], to_json(line), to_json(gone), *lines[at + 1 :]]
+        untrue = compare(Experience(changed), Reading(confirmed)).untrue
+        assert untrue.endswith(said)
+        assert bool(untrue) is bool(said)
+
+
+def test_a_drop_that_ended_in_a_return_is_none_although_somebody_went_away_in_between(tmp_path: Path) -> None:
+    """Whose metrics end while another one is gone does not know that it came back."""
+    mesh, _, confirmed = befallen(["freeze 3@3-6", "leave 2@5.5"], 4, **PLAYED_FOR)
+    assert [page.session.reason for page in mesh.peers] == ["complete", "complete", "", "complete"]
+    metrics = [export_session_metrics(page.session) for page in mesh.peers]
+    assert [str(drop["playerId"]) for drop in metrics[2]["drops"]] == ["3"]
+    (tmp_path / "trajectory-0.jsonl").write_text(confirmed)
+    for seat, of in enumerate(metrics):
+        (tmp_path / f"metrics-{seat}.json").write_text(json.dumps(of))
+    (games,) = games_of([tmp_path])
+    found = evidence_of(games)
+    assert found.status != "desynced"
+    assert [reason for reason in found.reasons if "player 3 was gone" in reason] == []
+    assert [reason for reason in found.reasons if "player 3 was away" in reason]
+
+
+def test_a_correction_is_of_the_load_that_showed_it() -> None:
+    """What an earlier load showed last, a later one corrected on no screen of its."""
+    of_seats = {"configuration": "0" * 16, "environment": "walk", "fps": 32.0, "game_id": "g", "input_delay": 0}
+    header = {**of_seats, "player": 0, "players": [0, 1], "pycore_experienced": 1, "seed": 1}
+    picture = {"episode": 0, "frame": 0, "predicted": [1], "shown": [0, 0], "time_ms": 1}
+    again = [{**header, "load": 1}, picture]
+    corrected = {"episode": 0, "event": "corrected", "frame": 1, "from": 0, "time_ms": 2, "to": 0}
+    lines = [to_json(line) for line in [header, picture, *again, corrected]]
+    found = [(item.load, was) for item, was in with_corrections(Experience(lines))]
+    assert found == [(0, False), (1, True)]
 
 
 def test_a_second_names_who_is_there() -> None:
