@@ -227,7 +227,8 @@ class Gateway:
             self._found[sid] = reply[TO]
             if reply.get("waited_s") is not None:
                 self.wishes.add(sid, payload, time.monotonic() - reply["waited_s"], ABANDONED)
-        if "!" in reply or TO in reply:
+        # Whoever does not know the socket any more says that it is in no game: it connects there anew.
+        if "!" in reply or TO in reply or reply.get("code") == "not_in_game":
             self._home.pop(sid, None)
             return None
         if reply.get("status") == "ok":

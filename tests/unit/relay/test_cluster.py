@@ -121,6 +121,27 @@ def test_a_page_comes_back_by_another_process(url: str, tmp_path: Path) -> None:
         asyncio.run(go(server))
 
 
+def test_a_socket_that_another_process_knows_no_more_joins_there_anew(url: str, tmp_path: Path) -> None:
+    """As when a game was taken over while it came."""
+
+    async def go(server: Cluster) -> None:
+        a, b = server.relays
+        async with clients(a, b) as (one, two):
+            game = await begun(one, two)
+            (owner,) = server.owners(game)
+            far = one if owner else two
+            assert (await far.call("leave_game", {}))["status"] == "ok"
+            lobby = server.member(server.relays[owner])._relay.lobby
+            near = "session 1" if owner else "session 0"
+            for sid in [sid for sid, of in lobby._connections.items() if of.session_id != near]:
+                del lobby._connections[sid]
+            reply = await far.call("join_game", {})
+            assert reply["status"] == "ok", reply
+
+    with cluster(url, tmp_path, 2) as server:
+        asyncio.run(go(server))
+
+
 def test_a_dead_owner_is_replaced_and_the_others_sockets_stay(url: str, tmp_path: Path, brisk: None) -> None:
     """Whose socket is with a living process keeps it; the game is taken up once, with its counts begun anew."""
 
