@@ -27,7 +27,7 @@ INCOMPLETE: Final = ".incomplete"
 """Ends the name of a record of which the database lacks parts."""
 
 _OURS = re.compile(r"metrics-.+\.json|(trajectory|experienced)-.+\.jsonl(\.incomplete)?")
-_STATE = re.compile(r"(metrics-.+)-episode-\d+\.json")
+_STATE = re.compile(r"(metrics-.+)-episode--?\d+\.json")
 
 
 @dataclass(slots=True)

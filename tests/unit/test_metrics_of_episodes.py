@@ -11,6 +11,7 @@ from typing import Any
 from bridge_support import Page, done, keys, pair
 from test_bridge import of_event, taken
 
+from pycore.export.files import games_of
 from pycore.relay.storage.export import export_game, list_games
 from pycore.relay.storage.listed import with_lists
 from pycore.relay.storage.store import DataStore
@@ -112,3 +113,27 @@ def test_metrics_that_list_all_or_are_none_of_ours_stay_as_they_were_sent() -> N
     """To the byte: the whole session's, an older version's, and whatever somebody else has sent."""
     for text in ('{"rollbacks": {"events": [] } }', '{"listsOf":1,"rollbacks":3}', '{"listsOf":', '["listsOf"]'):
         assert with_lists(text, [told(0), text]) == text
+
+
+def test_what_a_later_load_said_in_mid_episode_stands_before_the_end_of_an_earlier_one(tmp_path: Path) -> None:
+    """A page that was dropped, came back as another load of itself and went away then: its metrics are the last load's,
+    and what the first one said is kept beside them."""
+    _, kept = next(played(2))
+    of = kept[-1]["metrics"]
+    dropped = {**of, "load": 0, "end": {**of["end"], "reason": "dropped"}}
+    later = {**kept[1]["metrics"], "load": 1, "soFar": True}
+    store = DataStore(f"sqlite:///{tmp_path}/data.db")
+
+    async def put() -> None:
+        for episode, metrics in ((0, kept[0]["metrics"]), (-1, dropped), (1, later)):
+            await store.put_metrics("g1", "0", episode, json.dumps(metrics), 1.0)
+
+    asyncio.run(put())
+    (game,) = list_games(store, "g1")
+    export_game(store, game, tmp_path / "out")
+    store.close()
+    found = json.loads((tmp_path / "out" / "metrics-0.json").read_text())
+    assert (found["load"], found.get("soFar")) == (1, True)
+    first = json.loads((tmp_path / "out" / "metrics-0-episode--1.json").read_text())
+    assert (first["load"], first["end"]["reason"]) == (0, "dropped")
+    assert [path.name for path in games_of([tmp_path / "out"])[0].metrics] == ["metrics-0.json"]

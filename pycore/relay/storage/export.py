@@ -142,13 +142,12 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
         write("game.json", json.dumps(about(game.row), indent=1).encode())
     for player, data in game.players.items():
         name = urllib.parse.quote(player, safe="")
-        main = -1 if -1 in data.metrics_episodes else max(data.metrics_episodes, default=-1)
-
         def told(episode: int, player: str = player) -> str:
             of = metrics.c
             row = sa.and_(of.game_id == game.game_id, of.player == player, of.episode == episode)
             return str(store.read(sa.select(of.data).where(row))[0]["data"])
 
+        main = max(data.metrics_episodes, key=lambda episode: _newness(episode, told(episode)), default=-1)
         for episode in data.metrics_episodes:
             text = told(episode)
             file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
@@ -169,6 +168,13 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             values = [json.loads(row["data"]) for row in rows]
             write(f"connections-{name}.json", json.dumps(values, indent=1).encode())
     return written
+
+
+def _newness(episode: int, metrics: str) -> tuple[int, bool, int]:
+    """What a later load of a page says counts, though it went away before its end and an earlier one had one; of a load
+    what it said of the whole session, or otherwise last."""
+    load = json.loads(metrics).get("load", 0)
+    return load if isinstance(load, int) else 0, episode == -1, episode
 
 
 def _list_pieces(store: DataStore, game_id: str | None, player_of: Callable[[dict[str, Any]], PlayerData]) -> None:
