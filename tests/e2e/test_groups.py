@@ -72,7 +72,7 @@ def test_three_play_by_the_server_alone_and_its_count_is_what_they_say(tmp_path:
     given = [metrics["inputs"]["givenToServer"] for metrics in outcome.metrics.values()]
     assert sum(given) == outcome.relay["inputs_relayed"]
     over_links = [metrics["inputs"]["sentViaSocketIO"] for metrics in outcome.metrics.values()]
-    assert min(over_links) > max(given) > 150
+    assert min(over_links) > max(given) >= 60
 
 
 @pytest.mark.long
@@ -148,9 +148,9 @@ def test_a_game_by_the_server_waits_while_it_answers_nobody_and_goes_on(tmp_path
     assert "the server answered nobody for a while" in outcome.verdict
     assert set(reasons(outcome)) <= {"stop", "complete"}
     for metrics in outcome.metrics.values():
-        # About three seconds of 30 frames each stood still.
+        # About three seconds of 30 frames each stood still, of fourteen.
         assert metrics["quality"]["stalls"] >= 45
-        assert metrics["frames"]["total"] >= 200
+        assert metrics["frames"]["total"] >= 120
 
 
 @pytest.mark.long
