@@ -277,7 +277,7 @@ export class Hud {
     const change = now < this.#change.until ? this.#change.text : '';
     // A word to the own player is there for a few seconds only; the others come again.
     const notice = code && hasText(`notice.${code}`) ? text(`notice.${code}`) : plain;
-    this.#pill(notice || (silent ? problem : change || problem));
+    this.#pill(notice || (silent ? problem : change || problem) || this.#elsewhere(phase));
     if (notice !== this.#notice && notice) say(notice);
     // Whoever hears the page instead of seeing it wonders no less why nothing moves.
     if (problem && problem !== this.#problem) say(problem);
@@ -285,6 +285,17 @@ export class Hud {
     if (!problem && element('live').textContent === this.#problem) say('');
     this.#notice = notice;
     this.#problem = problem;
+  }
+
+  /**
+   * Where to click, of a page whose keys go to another window or, where a survey shows it in a frame, to the survey: they
+   * do nothing, and nothing else says why. Who touches buttons has the keys where they are.
+   *
+   * @param {string} phase
+   */
+  #elsewhere(phase) {
+    const acts = (phase === 'playing' || phase === 'holding') && element('touch').hidden;
+    return acts && !document.hasFocus() ? text('game.elsewhere') : '';
   }
 
   /** A line under the picture, which keeps its place without one, or '' to take it away. @param {string} what */
