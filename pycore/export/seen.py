@@ -4,7 +4,9 @@ An experienced record and a trajectory of the same game are read side by side. O
 trajectory each action that was no guess must be the confirmed one, and a guess that was wrong must have been corrected,
 unless the page was loaded again before that. Its own last actions may have come to nobody by then, or before the others
 played on without it; and of another player who was dropped, actions behind the last that counts are taken back.
-Memory for the frames that a correction can reach, not for the game.
+Frames that nobody saw are those that were stepped without a picture, by whichever load of the page, and that no load
+displayed, before or after that.
+Memory for the frames that a correction can reach, and for the runs of displayed frames, not for the game.
 """
 
 from __future__ import annotations
@@ -46,16 +48,16 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
     """Read an experienced record to its end, beside a trajectory of its game. Raises RecordError."""
     header = experience.header
     judge = _Judge(None if reading is None else iter(_frames(reading)), header["players"].index(header["player"]))
-    displayed = guessed = seconds = unseen = load = 0
-    newest = (0, -1)
-    """The last frame that was displayed, with its episode."""
+    displayed = guessed = seconds = load = 0
+    shown, hidden = _Frames(), _Frames()
+    """Which were displayed, and which were stepped without that."""
     for item in experience:
         if experience.load != load:
             load = experience.load
             judge.loaded_again()
         if isinstance(item, Displayed):
             displayed += 1
-            newest = max(newest, (item.episode, item.frame))
+            shown.add(item.episode, item.frame, item.frame)
             guessed += bool(item.predicted)
             judge.displayed(item)
         elif isinstance(item, SecondOfPlay):
@@ -65,16 +67,47 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
         elif isinstance(item, Happening) and item.event == "gone":
             judge.gone(header["players"].index(item.more["player"]), item.more["last"])
         elif isinstance(item, Happening) and item.event == "unseen":
-            shown = newest[1] if newest[0] == item.episode else -1
-            unseen += max(0, item.more["to"] - max(shown, item.more["from"] - 1))
+            hidden.add(item.episode, item.more["from"], item.more["to"])
     judge.over(experience.ended)
-    return Seen(displayed, guessed, seconds, unseen, experience.ended, judge.untrue)
+    return Seen(displayed, guessed, seconds, hidden.not_in(shown), experience.ended, judge.untrue)
 
 
 def _frames(reading: Reading) -> Iterator[RecordedFrame]:
     for item in reading:
         if isinstance(item, RecordedFrame):
             yield item
+
+
+class _Frames:
+    """A set of frames, by episode, as runs: as many as there were gaps, not as there were frames."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, list[tuple[int, int]]] = {}
+        """The first frame and the one behind the last, in the order in which they came."""
+
+    def add(self, episode: int, first: int, last: int) -> None:
+        """These, both included; whatever of them is there already is there once."""
+        runs = self._runs.setdefault(episode, [])
+        if runs and runs[-1][0] <= first <= runs[-1][1]:
+            first, before = runs.pop()
+            last = max(last, before - 1)
+        runs.append((first, last + 1))
+
+    def not_in(self, other: _Frames) -> int:
+        """How many of these the other one has not."""
+        return sum(
+            _length(runs + other._runs.get(episode, [])) - _length(other._runs.get(episode, []))
+            for episode, runs in self._runs.items()
+        )
+
+
+def _length(runs: list[tuple[int, int]]) -> int:
+    """Of all runs together, each frame once."""
+    length = at = 0
+    for start, stop in sorted(runs):
+        length += max(0, stop - max(start, at))
+        at = max(at, stop)
+    return length
 
 
 class _Judge:

@@ -100,6 +100,52 @@ def test_who_was_played_for_and_hurries_after_the_others_says_what_it_did_not_sh
     assert whole & hidden - shown
 
 
+@pytest.mark.parametrize(
+    ("seats", "texts", "settings"),
+    [
+        (2, ["reload 1@4=1", "reload 1@5.6=1"], {}),
+        (3, ["reload 1@4=0.5", "reload 1@5.2=0.5", "reload 1@6"], PLAYED_FOR),
+        (3, ["reload 1@4", "reload 1@9=1"], PLAYED_FOR),
+    ],
+)
+def test_a_frame_that_any_load_of_a_page_displayed_was_seen_and_one_that_none_did_is_unseen_once(
+    seats: int, texts: list[str], settings: dict[str, Any]
+) -> None:
+    """However often the page was loaded again, and whatever it skipped on its way."""
+    mesh, recorder, confirmed = befallen(texts, seats, **settings)
+    assert mesh.peers[1].session.load > 1
+    text = recorder.text(1)
+    shown = {(line["episode"], line["frame"]) for line in lines_of(text) if "shown" in line}
+    stepped = {
+        (line["episode"], frame) for line in events(text, "unseen") for frame in range(line["from"], line["to"] + 1)
+    }  # fmt: skip
+    seen = compare(Experience(text.splitlines()), Reading(confirmed.splitlines()))
+    assert seen.unseen == len(stepped - shown) > 0
+
+
+def test_frames_are_counted_by_the_places_that_were_displayed_whatever_was_displayed_last() -> None:
+    """Two loads within seconds name the same frames, one of which a third one shows after all; or one comes back to the
+    episode before."""
+    head = lines_of(befallen(["reload 1@4"], 2)[1].text(1))[0]
+
+    def load(number: int, to: int, *frames: int) -> list[str]:
+        of = [{"frame": to, "event": "unseen", "episode": 0, "from": 0, "to": to - 1, "time_ms": 1}] if to else []
+        shown = [
+            {"episode": frame // 200, "frame": frame % 200, "shown": [0, 0], "time_ms": 1} for frame in frames
+        ]  # fmt: skip
+        return [to_json(line) for line in ({**head, **({"load": number} if number else {})}, *of, *shown)]
+
+    def unseen(*loads: list[str]) -> int:
+        return compare(Experience([line for each in loads for line in each]), None).unseen
+
+    first, second, third = load(0, 0, *range(100)), load(1, 130), load(2, 160, *range(160, 170))
+    assert unseen(first, load(1, 130, *range(130, 140))) == 30
+    assert unseen(first, second, third) == 60
+    assert unseen(first, second, load(2, 90, *range(90, 125))) == 5
+    assert unseen(first, load(1, 130, *range(130, 150)), load(2, 120, *range(120, 140))) == 20
+    assert unseen(load(0, 0, *range(203)), load(1, 190, *range(190, 200))) == 0
+
+
 @pytest.mark.parametrize("seats", [2, 3])
 def test_what_a_page_did_last_before_it_was_loaded_again_may_have_come_to_nobody(seats: int) -> None:
     """Its line was out: it showed what it did, and what is confirmed is what its next load did. That is no fault; of
