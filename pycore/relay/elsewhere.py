@@ -93,8 +93,8 @@ class Elsewhere(Protocol):
     def fenced(self, game_id: str) -> None:
         """A game is another process's by now."""
 
-    def finished(self, game_id: str, player: str) -> None:
-        """A player whose game is not here has stored the end of its session here."""
+    def finished(self, game_id: str, player: str, load: int | None) -> None:
+        """A load of a player's page has stored the end of its session here, and its game is not here."""
 
     async def former(self, game_id: str, session: str) -> str | None:
         """The player whose seat a session, a digest, had before another window of the same person: only the process

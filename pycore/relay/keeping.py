@@ -83,18 +83,19 @@ class Keeping:
 
     async def _put_metrics(self, sid: str, seat: Seat, store: Store) -> None:
         now = time.time()
-        await self._store.put_metrics(store.game_id, str(seat.player), store.episode, store.data, now, store.so_far)
-        if self._watching is not None and store.so_far:
+        of = store.game_id, str(seat.player), store.episode, store.data, now, store.so_far, store.load
+        await self._store.put_metrics(*of)
+        if self._watching is not None and store.so_far and seat.is_newest(store.load):
             said = self._watching.said(store.game_id, str(seat.player), now, store.data)
             if said is not None and self.elsewhere is not None:
                 # Whoever has the game shows it.
                 self.elsewhere.stored(sid, store.game_id, str(seat.player), 0, said)
         if store.episode == WHOLE:
-            await self._visits.ended(store.game_id, seat, store.data, sid, now)
-            self._lobby.owners.finished(store.game_id, seat, now)
+            await self._visits.ended(store.game_id, seat, store.data, sid, now, store.load)
+            self._lobby.owners.finished(store.game_id, seat, now, store.load)
             self._note_games()
             if self.elsewhere is not None and self._lobby.games.room(store.game_id) is None:
-                self.elsewhere.finished(store.game_id, str(seat.player))
+                self.elsewhere.finished(store.game_id, str(seat.player), store.load)
 
     def _rows(self, sid: str, payload: Any) -> Answer:
         places: list[Piece] = []

@@ -5,6 +5,9 @@ evidence. A database that does not write makes people wait for their outcome, an
 
 A page's word that its session came to its end is believed as soon as its rows are there. Until then nothing is decided,
 for a while; and whoever has been told `incomplete` is told `completed` when they come after all.
+
+What counts is what the newest load of a page says (`pycore.relay.storage.ends`). Of one that was dropped, and whose
+seat is kept for another load, nothing is decided while that may come.
 """
 
 from __future__ import annotations
@@ -18,10 +21,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from pycore.relay.games.outcomes import COMPLETED, INCOMPLETE, Outcome, outcome_of, person_of
+from pycore.relay.games.outcomes import COMPLETED, INCOMPLETE, LASTING, Outcome, outcome_of, person_of
+from pycore.relay.games.owners import Kept
 from pycore.relay.games.seats import Seat
 from pycore.relay.lobby import Lobby
 from pycore.relay.storage.evidence import claimed, missing
+from pycore.relay.storage.evidence import kept as kept_of
 from pycore.relay.storage.past import METRICS_CHARACTERS, reason_of
 from pycore.relay.storage.store import DataStore, StoreFailed, games, outcomes, seats
 from pycore.relay.transport.outgoing import Outgoing
@@ -39,14 +44,19 @@ T = TypeVar("T")
 
 
 class Claim(NamedTuple):
-    """A page says that its session came to its end, and has not stored all of it."""
+    """A page says that its session came to its end, and has not stored all of it; or that it was dropped, and may come
+    back."""
 
     game_id: str
     seat: Seat
     sid: str
     reason: str
     until: float
-    """When it is not believed any more, s on the loop's clock; rows that come later are, all the same."""
+    """When it is decided without what is missing, s on the loop's clock; rows that come later count, all the same."""
+    load: int
+    """Which load of the page said it."""
+    otherwise: str
+    """What the game came to if nothing more comes."""
 
 
 class Visits:
@@ -64,15 +74,26 @@ class Visits:
         self._claims: dict[tuple[str, str], Claim] = {}
         """What pages have said of the end of their sessions, and not shown yet, by game and player."""
 
-    async def ended(self, game_id: str, seat: Seat, metrics: str, sid: str, wall: float) -> None:
-        """A page has stored the metrics of its whole session, in which stands why it ended. Raises `StoreFailed`."""
+    async def ended(
+        self, game_id: str, seat: Seat, metrics: str, sid: str, wall: float, load: int | None = None
+    ) -> None:
+        """A load of a page has stored the metrics of its whole session, in which stands why it ended. Raises
+        `StoreFailed`."""
         reason = reason_of(metrics[:METRICS_CHARACTERS], lambda: metrics)
-        code = outcome_of(reason, seat.loads)
+        kept = await self._kept(game_id, seat)
+        load = kept.load if load is None else load
+        if load < kept.load:
+            return
+        code = outcome_of(reason, load)
         if code == COMPLETED and (lacks := await self._missing(game_id, seat, reason)):
             if (game_id, str(seat.player)) not in self._claims:
                 said = "player %s of game %s says that the session came to its end, and has not stored %s"
                 log.info(said, seat.player, game_id, lacks)
-            self._doubts(game_id, seat, sid, reason)
+            self._doubts(Claim(game_id, seat, sid, reason or "", self._clock() + PROVED_WITHIN_S, load, INCOMPLETE))
+            return
+        if reason == "dropped" and kept.dropped_s:
+            until = self._clock() + kept.dropped_s + PROVED_WITHIN_S
+            self._doubts(Claim(game_id, seat, sid, reason, until, load, code))
             return
         self._claims.pop((game_id, str(seat.player)), None)
         await self._came_to(game_id, seat, code, sid, wall)
@@ -82,6 +103,11 @@ class Visits:
         believed now. Raises `StoreFailed`."""
         key = game_id, str(seat.player)
         claim = self._claims.get(key)
+        if claim is not None and not await self._stands(claim):
+            self._claims.pop(key, None)
+            claim = None
+        if claim is not None and claim.otherwise != INCOMPLETE:
+            return
         remembered = self._lobby.owners.settings_of(game_id) is not None
         if claim is None and remembered and not ended and seat.outcome != INCOMPLETE:
             return
@@ -100,16 +126,26 @@ class Visits:
 
     async def _gives_up(self, claim: Claim, wall: float) -> None:
         try:
-            await self._came_to(claim.game_id, claim.seat, INCOMPLETE, claim.sid, wall)
+            if await self._stands(claim):
+                await self._came_to(claim.game_id, claim.seat, claim.otherwise, claim.sid, wall)
         except StoreFailed as error:
             log.error("what a visit came to could not be written down: %s", error)
-            self._doubts(claim.game_id, claim.seat, claim.sid, claim.reason)
+            self._doubts(claim._replace(until=self._clock() + PROVED_WITHIN_S))
 
-    def _doubts(self, game_id: str, seat: Seat, sid: str, reason: str | None) -> None:
-        key = game_id, str(seat.player)
+    def _doubts(self, claim: Claim) -> None:
+        """Nothing is decided yet; the same word a second time gains no time."""
+        key = claim.game_id, str(claim.seat.player)
         before = self._claims.get(key)
-        until = self._clock() + PROVED_WITHIN_S if before is None else before.until
-        self._claims[key] = Claim(game_id, seat, sid, reason or "", until)
+        same = before is not None and (before.load, before.otherwise) == (claim.load, claim.otherwise)
+        self._claims[key] = claim._replace(until=before.until) if before is not None and same else claim
+
+    async def _stands(self, claim: Claim) -> bool:
+        """Whether no load of the page has come since."""
+        return claim.load >= (await self._kept(claim.game_id, claim.seat)).load
+
+    async def _kept(self, game_id: str, seat: Seat) -> Kept:
+        found = self._lobby.owners.kept(game_id, str(seat.player))
+        return found if found is not None else await self._off(kept_of, self._store, game_id, str(seat.player))
 
     async def _missing(self, game_id: str, seat: Seat, reason: str | None) -> str:
         settings = self._lobby.owners.settings_of(game_id)
@@ -155,7 +191,8 @@ def sent_on_before(store: DataStore, person: str) -> Outcome | None:
 
 
 def _late(store: DataStore, game_id: str, player: str, code: str, wall: float) -> Outcome | None:
-    """The outcome of a seat of which only the database knows; None: it does not. Blocks. Raises `StoreFailed`."""
+    """The outcome of a seat of which only the database knows, unless it has one that lasts; None: it does not. Blocks.
+    Raises `StoreFailed`."""
     of = sa.select(seats, games.c.subjects).join(games, seats.c.game_id == games.c.game_id)
     found = store.read(of.where(seats.c.game_id == game_id, seats.c.player == player))
     if not found:
@@ -163,4 +200,5 @@ def _late(store: DataStore, game_id: str, player: str, code: str, wall: float) -
     row = found[0]
     subject = json.loads(row["subjects"]).get(player)
     person = person_of(subject, row["session"])
+    code = row["outcome"] if row["outcome"] in LASTING else code
     return Outcome(person, subject, code, row["waited_s"] or 0.0, wall, game_id, player)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bridge_support import Page, done, keys, pair
 from test_bridge import of_event, taken
 
@@ -115,9 +116,13 @@ def test_metrics_that_list_all_or_are_none_of_ours_stay_as_they_were_sent() -> N
         assert with_lists(text, [told(0), text]) == text
 
 
-def test_what_a_later_load_said_in_mid_episode_stands_before_the_end_of_an_earlier_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("same", [False, True])
+def test_what_a_later_load_said_in_mid_episode_stands_before_the_end_of_an_earlier_one(
+    tmp_path: Path, same: bool
+) -> None:
     """A page that was dropped, came back as another load of itself and went away then: its metrics are the last load's,
-    and what the first one said is kept beside them."""
+    and what the first one said is kept beside them; also where it is the `same` episode that was broken off, of which
+    the first one had stored what it had."""
     _, kept = next(played(2))
     of = kept[-1]["metrics"]
     dropped = {**of, "load": 0, "end": {**of["end"], "reason": "dropped"}}
@@ -125,8 +130,9 @@ def test_what_a_later_load_said_in_mid_episode_stands_before_the_end_of_an_earli
     store = DataStore(f"sqlite:///{tmp_path}/data.db")
 
     async def put() -> None:
-        for episode, metrics in ((0, kept[0]["metrics"]), (-1, dropped), (1, later)):
-            await store.put_metrics("g1", "0", episode, json.dumps(metrics), 1.0)
+        broken = [(1, {**kept[1]["metrics"], "load": 0, "end": dropped["end"]})] if same else []
+        for episode, metrics in ((0, kept[0]["metrics"]), *broken, (-1, dropped), (1, later)):
+            await store.put_metrics("g1", "0", episode, json.dumps(metrics), 1.0, "soFar" in metrics, metrics["load"])
 
     asyncio.run(put())
     (game,) = list_games(store, "g1")

@@ -209,7 +209,7 @@ class Member:
         elif kind == "parts":
             self._relay.part_here(item["p"])
         elif kind == "finished":
-            self._finished(item["g"], item["p"])
+            self._finished(item["g"], item["p"], item.get("l"))
         elif kind == "stored":
             self._relay.keeping.heard(item["g"], item["p"], item["n"], item["d"])
         elif kind == "waiting":
@@ -314,16 +314,16 @@ class Member:
         for sid in [seat.sid for seat in room.seats if seat.sid is not None]:
             self.guests.is_lost(sid) if of(sid)[1] else self.gateway.lost(sid, None)
 
-    def _finished(self, game_id: str, player: str) -> None:
+    def _finished(self, game_id: str, player: str, load: int | None) -> None:
         room = self._relay.lobby.games.room(game_id)
         seats = [] if room is None else [seat for seat in room.seats if str(seat.player) == player]
-        if seats and self._relay.lobby.owners.finished(game_id, seats[0], time.time()):
+        if seats and self._relay.lobby.owners.finished(game_id, seats[0], time.time(), load):
             self._relay.note_games()
 
-    def finished(self, game_id: str, player: str) -> None:
+    def finished(self, game_id: str, player: str, load: int | None) -> None:
         """As `Elsewhere.finished`."""
         for process in self._others():
-            self._ways.send(process, {"t": "finished", "g": game_id, "p": player})
+            self._ways.send(process, {"t": "finished", "g": game_id, "p": player, "l": load})
 
     async def former(self, game_id: str, session: str) -> str | None:
         """As `Elsewhere.former`."""

@@ -22,6 +22,8 @@ EXCLUDED: Final = "excluded"
 INCOMPLETE: Final = "incomplete"
 """The page says that it came to its end, and has not stored what was played."""
 FAILED: Final = "failed"
+LASTING: Final = (COMPLETED, EXCLUDED)
+"""What no end changes that another load of the page comes to: it has played, or may not play."""
 OUTCOMES: Final = (COMPLETED, WAITED_IN_VAIN, PARTNER_LEFT, EXCLUDED, INCOMPLETE, FAILED)
 
 REMEMBERED: Final = 20_000

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pycore.relay.fields import Refused
 from pycore.relay.games.connections import Connection
 from pycore.relay.games.games import Games
-from pycore.relay.games.outcomes import EXCLUDED, Outcome, person_of
+from pycore.relay.games.outcomes import LASTING, Outcome, person_of
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import LateSeats, Seat, digest
 from pycore.relay.games.uploads import Store
 from pycore.relay.limits import Limits
+
+
+class Kept(NamedTuple):
+    """A player's seat, as far as what its page says of its end depends on that."""
+
+    load: int
+    """Which load of its page has it."""
+    dropped_s: float
+    """For how long it is kept for another load of its page where the others play on without this one, s; 0: it is not,
+    and who was dropped is out of the game."""
 
 
 class Owners:
@@ -50,10 +60,19 @@ class Owners:
             if str(seat.player) == player:
                 seat.stored_bytes += size
 
-    def finished(self, game_id: str, seat: Seat, wall: float) -> bool:
-        """A seat has stored what it does when its session is over; whether that was the last of its game."""
+    def finished(self, game_id: str, seat: Seat, wall: float, load: int | None = None) -> bool:
+        """A load of a seat's page has stored what it does when its session is over; whether that was the last of its
+        game."""
         room = self._games.room(game_id)
-        return room is not None and seat in room.seats and room.finish(seat.player, wall)
+        return room is not None and seat in room.seats and room.finish(seat.player, wall, load)
+
+    def kept(self, game_id: str, player: str) -> Kept | None:
+        """A seat as it is kept for its page; None of a game that is not remembered."""
+        room = self._games.room(game_id)
+        for seat in () if room is None else room.seats:
+            if room is not None and str(seat.player) == player:
+                return Kept(seat.load, room.return_within if room.reopens and not seat.gone else 0.0)
+        return None
 
     def settings_of(self, game_id: str) -> dict[str, Any] | None:
         """The settings of a game that is remembered."""
@@ -61,11 +80,12 @@ class Owners:
         return None if room is None else dict(room.settings)
 
     def came_to(self, game_id: str, seat: Seat, code: str, wall: float) -> Outcome | None:
-        """That a game came to this for a seat of it, unless it was excluded; None of a game that is not remembered."""
+        """That a game came to this for a seat of it, unless what it came to before lasts; None of a game that is not
+        remembered."""
         room = self._games.room(game_id)
         if room is None or seat not in room.seats:
             return None
-        if seat.outcome != EXCLUDED:
+        if seat.outcome not in LASTING:
             seat.outcome = code
             room.note_change()
         return outcome_for(room, seat, wall)

@@ -15,7 +15,8 @@ Invariants:
   and its seat kept for another load of its page. Until then nobody is dropped by its word, so that one alone plays on.
 - A room that another process had is taken up with nobody in it: everybody is told that the others are away, until they
   are there. What waited in that process is lost; of who was gone all are told anew.
-- Its game is finished when everybody who is not gone has stored the end of the session; who may return is not gone.
+- Its game is finished when everybody who is not gone has stored the end of the session; who may return is not gone, and
+  who is back as another load of its page has not stored it. It stays finished, whoever comes then.
 - The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
   and knows its members, for the metrics that come late.
 """
@@ -28,7 +29,7 @@ from typing import Any
 
 from pycore.relay.fields import Refused
 from pycore.relay.games.beginning import beginning
-from pycore.relay.games.outcomes import FAILED
+from pycore.relay.games.outcomes import FAILED, LASTING
 from pycore.relay.games.payloads import Action, Signal
 from pycore.relay.games.seats import PlayerId, Seat
 from pycore.relay.limits import Limits
@@ -68,7 +69,7 @@ class Room:
     ended_wall: float | None = None
     """When it ended for everybody who was not gone, or fewer than two were left, Unix s: whichever came first."""
     _finished: set[PlayerId] = field(default_factory=set)
-    """Who has stored the metrics of the whole session, which is the last that a page does."""
+    """Whose newest load has stored the metrics of the whole session, which is the last that a page does."""
     end_noted: bool = False
     """The lobby has put the end down."""
     resumed: bool = False
@@ -190,7 +191,11 @@ class Room:
         self._there(seat, sid, now)
         seat.mailbox.empty()
         seat.loads += 1
+        seat.load = seat.loads
         seat.page = page
+        # What the load before had said of its end is the end of nothing; what was played to the end stays so.
+        self._finished.discard(seat.player)
+        seat.outcome = seat.outcome if seat.outcome in LASTING else None
         if not seat.gone:
             seat.farewell = None
         seat.complaints.clear()
@@ -306,9 +311,12 @@ class Room:
             self.ended_wall = self.ended_wall or wall
         self._note_finished(wall)
 
-    def finish(self, player: PlayerId, wall: float) -> bool:
-        """A player's session is over; returns whether the game now is. Sockets and seats stay: pages may have something
-        to store yet, and may stand open for hours."""
+    def finish(self, player: PlayerId, wall: float, load: int | None = None) -> bool:
+        """A player's session is over, as this load of its page says; returns whether the game now is. Sockets and seats
+        stay: pages may have something to store yet, and may stand open for hours."""
+        seat = self._seat_of(player)
+        if seat is not None and not seat.is_newest(load):
+            return False
         self._finished.add(player)
         return self._note_finished(wall)
 

@@ -68,7 +68,10 @@ class Seat:
     page: str | None = None
     """By what the load of its page is known that has it, a digest: the same one connects again, another one returns."""
     loads: int = 0
-    """How often its page was loaded again in this game."""
+    """How often its page was loaded again in this game: the number of the newest load."""
+    load: int = 0
+    """Which load of its page has it: the newest one that came, also where a later number was promised and never asked
+    for."""
     promised: int = 0
     """The highest number of a load that its page may have been given: it is written down before a page is told."""
     absent_since: float | None = None
@@ -103,6 +106,11 @@ class Seat:
     def interrupted(self) -> bool:
         """Whether the others play on without it, and it may come back."""
         return self.farewell is not None and not self.gone
+
+    def is_newest(self, load: int | None) -> bool:
+        """Whether what a load of its page says of the end of the session counts, as `storage.ends` has it: none that
+        came since plays on. None: it does not say which one it is."""
+        return load is None or load >= self.load
 
     def away_since(self, now: float) -> float | None:
         """Since when it has no socket, or one that says nothing; None: it has one."""

@@ -22,7 +22,7 @@ from pycore.relay.fields import (
     utf8_bytes,
 )
 from pycore.relay.limits import Limits
-from pycore.relay.transport.large import JsonText, is_object
+from pycore.relay.transport.large import JsonText, is_object, load_of
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -47,6 +47,8 @@ class Store:
     remote: str = ""
     so_far: bool = False
     """Of metrics: their episode goes on."""
+    load: int | None = None
+    """Of metrics: which load of its page they are of; None: they do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def read_metrics(payload: Any, limits: Limits) -> Store:
     metrics = _unpacked(fields, limits.metrics_bytes) if "packed" in fields else fields.get("metrics")
     text = _metrics_text(metrics)
     size = utf8_bytes(text, "metrics", limits.metrics_bytes)
-    return Store(*owner, size, text, episode=episode, so_far=flag_of(fields, "so_far"))
+    return Store(*owner, size, text, episode=episode, so_far=flag_of(fields, "so_far"), load=load_of(text))
 
 
 def read_records(payload: Any, limits: Limits) -> Store:

@@ -14,13 +14,16 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pycore.relay.games.outcomes import COMPLETED, asked_to_stop, outcome_of
-from pycore.relay.games.uploads import WHOLE
+from pycore.relay.games.owners import Kept
+from pycore.relay.storage.ends import is_end
 from pycore.relay.storage.past import METRICS_CHARACTERS, reason_of, whole_metrics
 from pycore.relay.storage.pieces import Episode, Place, join
 from pycore.relay.storage.store import DataStore, games, metrics, pieces, records, seats
+from pycore.settings import ON_INTERRUPT, Settings
 
 MOST: Final = 50_000
 """Pieces that are looked at: of one player with a store every five seconds, those of seventy hours."""
+_RETURN_WITHIN: Final = Settings.of({}).return_within
 _PLACE: Final = [pieces.c[name] for name in Place._fields]
 
 
@@ -34,7 +37,7 @@ def missing(store: DataStore, game_id: str, player: str, reason: str | None, set
     if of:
         settings = json.loads(of[0]["settings"])
     settings = settings or {}
-    returned = settings.get("on_interrupt", "wait") != "wait" or bool(of and of[0]["loads"])
+    returned = settings.get("on_interrupt", ON_INTERRUPT[0]) != ON_INTERRUPT[0] or bool(of and of[0]["loads"])
     own = _own(store, game_id, player)
     asked = max(own, default=0) + 1 if asked_to_stop(reason) else settings.get("num_episodes", 1)
     lacks = [episode for episode in range(asked) if not own.get(episode, (False, 0))[0]]
@@ -52,11 +55,26 @@ def claimed(store: DataStore, game_id: str, player: str) -> str | None:
     start = sa.func.substr(metrics.c.data, 1, METRICS_CHARACTERS).label("start")
     came = sa.select(seats.c.outcome, seats.c.loads, start)
     of = came.join(metrics, sa.and_(metrics.c.game_id == seats.c.game_id, metrics.c.player == seats.c.player))
-    found = store.read(of.where(seats.c.game_id == game_id, seats.c.player == player, metrics.c.episode == WHOLE))
+    found = store.read(of.where(seats.c.game_id == game_id, seats.c.player == player, is_end))
     if not found or found[0]["outcome"] == COMPLETED:
         return None
     reason = reason_of(found[0]["start"], lambda: whole_metrics(store, game_id, player))
     return reason if outcome_of(reason, found[0]["loads"]) == COMPLETED else None
+
+
+def kept(store: DataStore, game_id: str, player: str) -> Kept:
+    """A player's seat as the database knows it. Blocks. Raises `StoreFailed`."""
+    of = sa.select(seats.c.load, seats.c.gone, games.c.settings, games.c.ended)
+    found = store.read(
+        of.join(games, seats.c.game_id == games.c.game_id).where(games.c.game_id == game_id, seats.c.player == player)
+    )
+    if not found:
+        return Kept(0, 0.0)
+    (row,) = found
+    settings = json.loads(row["settings"])
+    reopens = settings.get("on_interrupt", ON_INTERRUPT[0]) != ON_INTERRUPT[0]
+    may_return = reopens and row["gone"] is None and row["ended"] is None
+    return Kept(row["load"], settings.get("return_within", _RETURN_WITHIN) if may_return else 0.0)
 
 
 def _own(store: DataStore, game_id: str, player: str) -> dict[int, tuple[bool, int]]:

@@ -27,6 +27,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pycore.errors import UsageError
+from pycore.relay.games.uploads import WHOLE
 from pycore.relay.storage.listed import with_lists
 from pycore.relay.storage.participants import came_to, seats_of_games
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
@@ -147,7 +148,7 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             row = sa.and_(of.game_id == game.game_id, of.player == player, of.episode == episode)
             return str(store.read(sa.select(of.data).where(row))[0]["data"])
 
-        main = max(data.metrics_episodes, key=lambda episode: _newness(episode, told(episode)), default=-1)
+        main = _newest(store, game.game_id, player)
         for episode in data.metrics_episodes:
             text = told(episode)
             file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
@@ -170,11 +171,12 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
     return written
 
 
-def _newness(episode: int, metrics: str) -> tuple[int, bool, int]:
-    """What a later load of a page says counts, though it went away before its end and an earlier one had one; of a load
-    what it said of the whole session, or otherwise last."""
-    load = json.loads(metrics).get("load", 0)
-    return load if isinstance(load, int) else 0, episode == -1, episode
+def _newest(store: DataStore, game_id: str, player: str) -> int:
+    """The episode of the metrics that count: those of the latest load of the page that has stored any, though it went
+    away before its end and an earlier one had one; of a load what it said of the whole session, or otherwise last."""
+    of = metrics.c
+    found = store.read(sa.select(of.load, of.episode).where(of.game_id == game_id, of.player == player))
+    return max(((row["load"] or 0, row["episode"] == WHOLE, row["episode"]) for row in found), default=(0, 0, WHOLE))[2]
 
 
 def _list_pieces(store: DataStore, game_id: str | None, player_of: Callable[[dict[str, Any]], PlayerData]) -> None:

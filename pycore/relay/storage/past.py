@@ -16,7 +16,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from pycore.errors import PycoreError
-from pycore.relay.games.uploads import WHOLE
+from pycore.relay.storage.ends import is_end
 from pycore.relay.storage.pieces import Episode, Place, join
 from pycore.relay.storage.store import DataStore, games, metrics, pieces, records
 from pycore.relay.storage.tables import begun
@@ -193,11 +193,9 @@ def reason_of(start: str, whole: Callable[[], str]) -> str | None:
 
 
 def whole_metrics(store: DataStore, game_id: str, player: str) -> str:
-    """All metrics of a player's session. Blocks. Raises `StoreFailed`."""
+    """All metrics of a player's session that is over. Blocks. Raises `StoreFailed`."""
     of = metrics.c
-    found = store.read(
-        sa.select(of.data).where(of.game_id == game_id, of.player == player, of.episode == WHOLE).limit(1)
-    )
+    found = store.read(sa.select(of.data).where(of.game_id == game_id, of.player == player, is_end).limit(1))
     return str(found[0]["data"]) if found else ""
 
 
@@ -207,7 +205,7 @@ def _say_why(store: DataStore, listed: list[dict[str, Any]]) -> None:
     start = sa.func.substr(of.data, 1, METRICS_CHARACTERS).label("start")
     chosen = sa.select(of.game_id, of.player, start)
     why: dict[tuple[str, str], str] = {}
-    for row in store.read(chosen.where(of.game_id.in_([each["game_id"] for each in listed]), of.episode == WHOLE)):
+    for row in store.read(chosen.where(of.game_id.in_([each["game_id"] for each in listed]), is_end)):
         reason = reason_of(row["start"], partial(whole_metrics, store, row["game_id"], row["player"]))
         if reason is not None:
             why[row["game_id"], row["player"]] = reason

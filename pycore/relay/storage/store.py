@@ -197,13 +197,18 @@ class DataStore:
         return await self._run(put)
 
     async def put_metrics(
-        self, game_id: str, player: str, episode: int, data: str, wall: float, so_far: bool = False
-    ) -> None:
-        """One player's metrics of one episode. Those of its middle never replace those of its end."""
+        self, game_id: str, player: str, episode: int, data: str, wall: float, so_far: bool = False,
+        load: int | None = None,
+    ) -> None:  # fmt: skip
+        """One player's metrics of one episode. Those of an earlier load of its page never replace those of a later one,
+        and of one load those of the middle of an episode never those of its end."""
         key = {"game_id": game_id, "player": player, "episode": episode}
-        only = metrics.c.so_far if so_far else None
-        row = {**key, "received": wall, "data": data, "so_far": so_far}
-        await self._run(lambda: self._put(metrics, row, only))
+        more: Any = metrics.c.so_far if so_far else sa.true()
+        if load is not None:
+            there = sa.func.coalesce(metrics.c.load, load)
+            more = sa.or_(there < load, sa.and_(there == load, more))
+        row = {**key, "received": wall, "data": data, "so_far": so_far, "load": load}
+        await self._run(lambda: self._put(metrics, row, more))
 
     async def put_piece(
         self, game_id: str, player: str, episode: int, piece: Piece, data: str, wall: float

@@ -38,6 +38,7 @@ seats = sa.Table(
     sa.Column("gone", sa.Text, comment="JSON: how the others were told that the player is gone; null: it is not"),
     sa.Column("waited_s", sa.Float, comment="for how long the game was waited for, s"),
     sa.Column("outcome", sa.String(32), comment="what the game came to; null: not known"),
+    sa.Column("load", sa.Integer, nullable=False, server_default="0", comment="which load of its page has it, from 0"),
     sa.Index("seats_of_a_session", "session"),
 )
 
@@ -63,6 +64,7 @@ metrics = sa.Table(
     sa.Column("received", sa.Float, nullable=False),
     sa.Column("data", sa.Text, nullable=False, comment="JSON as it came"),
     sa.Column("so_far", sa.Boolean, nullable=False, server_default=sa.false(), comment="the episode went on"),
+    sa.Column("load", sa.Integer, comment="which load of its page said it, from 0; null: it does not say"),
 )
 
 pieces = sa.Table(

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import Mailbox, Seat
-from pycore.relay.games.uploads import WHOLE
 from pycore.relay.limits import Limits
 from pycore.relay.settings import who_plays
+from pycore.relay.storage.ends import is_end
 from pycore.relay.storage.store import DataStore, games, metrics, seats
 from pycore.relay.storage.tables import begun
 from pycore.settings import Settings
@@ -63,7 +63,7 @@ def seat_rows(room: Room) -> list[Row]:
         {
             "game_id": room.game_id, "player": str(seat.player), "session": seat.session, "page": seat.page,
             "loads": max(seat.loads, seat.promised), "gone": json.dumps(seat.farewell) if seat.gone else None,
-            "waited_s": round(seat.waited_s, 3), "outcome": seat.outcome,
+            "waited_s": round(seat.waited_s, 3), "outcome": seat.outcome, "load": seat.load,
         }
         for seat in room.seats
     ]  # fmt: skip
@@ -81,7 +81,7 @@ def find(store: DataStore, session: str) -> Written | None:
     game_id = game["game_id"]
     of = store.read(sa.select(seats).where(seats.c.game_id == game_id))
     over = sa.select(metrics.c.player, metrics.c.received)
-    over = over.where(metrics.c.game_id == game_id, metrics.c.episode == WHOLE)
+    over = over.where(metrics.c.game_id == game_id, is_end)
     later = sa.select(seats.c.session).select_from(own).where(begun > (game["number"] or 1000 * game["started"]))
     later = later.where(seats.c.session.in_([row["session"] for row in of]))
     left = {row["session"] for row in store.read(later)}
@@ -96,7 +96,7 @@ def end_finished(store: DataStore) -> None:
     """Write the ends of games that everybody has finished, or is gone from, and that nobody has ended: their process
     went down in between, or was of an earlier version, which waited for who is gone as well. Blocks. Raises
     `StoreFailed`."""
-    whole = sa.and_(metrics.c.game_id == games.c.game_id, metrics.c.episode == WHOLE)
+    whole = sa.and_(metrics.c.game_id == games.c.game_id, is_end)
     seat = seats.c.game_id == games.c.game_id
     finished = sa.exists().where(whole, metrics.c.player == seats.c.player).correlate(games, seats)
     plays = sa.exists().where(seat, seats.c.gone.is_(None), ~finished).correlate(games)
@@ -131,7 +131,8 @@ def room_of(written: Written, limits: Limits, now: float, *, taken: bool = True)
         farewell = _farewell(player, row, written)
         of.append(Seat(
             player, row["session"], subjects.get(str(player)), None, Mailbox(limits), row["page"], row["loads"],
-            gone=farewell is not None, farewell=farewell, waited_s=row["waited_s"] or 0.0, outcome=row["outcome"],
+            row["load"], gone=farewell is not None, farewell=farewell, waited_s=row["waited_s"] or 0.0,
+            outcome=row["outcome"],
         ))  # fmt: skip
     room = Room(
         game["game_id"], game["seed"], of, limits, game["started"], players, sent, settings,

@@ -8,6 +8,7 @@ same. Half a surrogate pair it cannot pass over; that goes the other way, as lon
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 import msgspec
@@ -47,9 +48,17 @@ class _Body(msgspec.Struct):
     packed: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _Metrics(msgspec.Struct):
+    """What is looked at of a session's metrics; the rest is passed over."""
+
+    load: msgspec.Raw = _NONE
+
+
 _EVENT: Final = msgspec.json.Decoder(tuple[str, _Body])
 _TEXT: Final = msgspec.json.Decoder(str)
 _ANY: Final = msgspec.json.Decoder(msgspec.Raw)
+_METRICS: Final = msgspec.json.Decoder(_Metrics)
+_NUMBER: Final = re.compile("[0-9]{1,9}")
 _BULKY: Final = ("metrics", "data", "packed")
 
 
@@ -90,6 +99,15 @@ def is_object(text: str) -> bool:
         if text.count(",") > FEW:
             raise ValueError("not JSON") from None
         return isinstance(json.loads(text, parse_constant=_no_constant), dict)
+
+
+def load_of(metrics: str) -> int | None:
+    """Of which load of its page metrics are, a JSON object that was checked; None: they do not say it."""
+    try:
+        found = bytes(_METRICS.decode(str(metrics)).load).decode()
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        found = json.dumps(json.loads(metrics).get("load"))
+    return int(found) if _NUMBER.fullmatch(found) else None
 
 
 def _no_constant(name: str) -> Any:

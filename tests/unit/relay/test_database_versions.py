@@ -66,7 +66,7 @@ def upgrade():
     {then}
 """
 
-NEWEST = "0008"
+NEWEST = "0009"
 """The version of today's databases."""
 LATER = "9999"
 
