@@ -1,7 +1,8 @@
 """`build.py test`: the steps, what each needs, and an honest end.
 
-The whole is what CI runs. `--fast` is for between two edits, a few minutes on two cores: it leaves out whatever
-opens a browser, Python 3.11, the tests marked slow, and three quarters or more of the examples of every property.
+The whole is what CI runs. `--fast` is for between two edits: it leaves out whatever opens a browser, Python 3.11, the
+tests marked slow, all but the first of the parameters of the others, and three quarters or more of the examples of
+every property.
 `--all` adds what is long (`tools.long`).
 
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
@@ -191,13 +192,19 @@ def javascript(_: argparse.Namespace) -> tuple[Counts, str]:
 
 def unit(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()  # the wheel's and the oracle's tests use Node
-    much = QUICK if options.fast else NOTHING
-    return pytest(sys.executable, UNIT, marks_of(options), options, much=much, without=EDGES)
+    return pytest(sys.executable, UNIT, marks_of(options), options, much=much_of(options), without=EDGES)
 
 
 def edges(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    return pytest(sys.executable, EDGES, marks_of(options), options, much=QUICK if options.fast else NOTHING)
+    return pytest(sys.executable, EDGES, marks_of(options), options, much=much_of(options))
+
+
+def much_of(options: argparse.Namespace) -> Mapping[str, str]:
+    """How many examples and tests; who has arguments for pytest says which tests."""
+    if not options.fast:
+        return NOTHING
+    return QUICK if options.pytest_arguments else {**QUICK, **ONE_OF_EACH}
 
 
 def marks_of(options: argparse.Namespace) -> str:
@@ -207,8 +214,7 @@ def marks_of(options: argparse.Namespace) -> str:
 
 def laws(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    much = QUICK if options.fast else NOTHING
-    return pytest(sys.executable, LAWS, marks_of(options), options, much=much)
+    return pytest(sys.executable, LAWS, marks_of(options), options, much=much_of(options))
 
 
 def floor(options: argparse.Namespace) -> tuple[Counts, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -545,6 +546,24 @@ def test_the_floor_has_one_of_each_law(monkeypatch: pytest.MonkeyPatch) -> None:
         options.pytest_arguments = ["-x"]
         suite.floor(options)
     assert [variables.get("PYCORE_TESTS") for variables in given] == ["one of each", None]
+
+
+def test_between_two_edits_one_of_each_test_is_enough_unless_it_is_said_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All steps of it alike; the whole has all of them."""
+    given: list[dict[str, str]] = []
+    monkeypatch.setattr(suite, "command", lambda words, live=False, **variables: given.append(variables) or (5, ""))
+    monkeypatch.setattr(suite.node, "ensure_packages", lambda: None)
+    monkeypatch.delenv("PYCORE_TESTS", raising=False)
+    for line, arguments, tests in (
+        ("test --fast", [], "one of each"), ("test --fast", ["-k", "silence"], None), ("test", [], None),
+    ):  # fmt: skip
+        given.clear()
+        options = options_of(line)
+        options.pytest_arguments = arguments
+        for step in (suite.unit, suite.edges, suite.laws):
+            with contextlib.suppress(suite.Broken):
+                step(options)
+        assert [variables.get("PYCORE_TESTS") for variables in given] == [tests] * 3
 
 
 # What is long ----------------------------------------------------------------------------------------------------
