@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import phase
 from tools.process import Missing
-from tools.proxies import Haproxy, Nginx
+from tools.proxies import Haproxy, Nginx, replaced
 
 pytestmark = [pytest.mark.browser, pytest.mark.tooling, pytest.mark.long]
 
@@ -55,4 +55,53 @@ def test_two_pages_play_through_a_proxy_with_tls(kind, way, start_relay, open_pa
         assert (asked == []) is (way == "by requests")
         assert pages[0].evaluate("window.isSecureContext")
         for page in pages:
+            assert page.problems == []
+
+
+class UnderAPath(Nginx):
+    """The file that is delivered, changed as the guide says."""
+
+    def configured(self):
+        """With the study under a path."""
+        by = "proxy_pass         http://pycore;\n"
+        return replaced(
+            super().configured(),
+            (f"location / {{\n        {by}", f"location /studies/one/ {{\n        {by.replace(';', '/;')}"),
+            (
+                f"location /socket.io/ {{\n        {by}",
+                f"location /studies/one/socket.io/ {{\n        {by.replace(';', '/socket.io/;')}",
+            ),
+        )
+
+    @property
+    def url(self):
+        """Where the study is."""
+        return f"{super().url}studies/one/"
+
+
+@pytest.mark.parametrize("way", ["by the server", "by requests"])
+def test_two_pages_play_under_a_path_and_are_watched_there(way, start_relay, open_page, tmp_path):
+    """A laboratory has one name for all of its studies."""
+    relay = start_relay(core=True, max_steps=FRAMES, action_space=SPACE, p2p=False)
+    port = int(relay.url.rstrip("/").rpartition(":")[2])
+    with contextlib.ExitStack() as stack:
+        try:
+            proxy = stack.enter_context(UnderAPath(tmp_path / "proxy", port))
+        except Missing as error:
+            pytest.skip(str(error))
+        pages = [open_page("about:blank", ignore_https_errors=True) for _ in range(2)]
+        for page in pages:
+            if way == "by requests":
+                page.add_init_script(NONE)
+            page.goto(f"{proxy.url}?autojoin=1")
+        for page in pages:
+            phase(page, "done", timeout=120)
+            page.wait_for_function("pycoreStatus.stored")
+        first, second = (page.evaluate("pycoreGame.records()") for page in pages)
+        assert first == second
+        for page in pages:
+            page.goto("about:blank")
+        watch = open_page(f"{proxy.url}watch/#token={relay.token}", ignore_https_errors=True)
+        watch.locator("#over .card").wait_for(timeout=30_000)
+        for page in (*pages, watch):
             assert page.problems == []

@@ -56,9 +56,11 @@ export class Socket {
    * @param {Client} client
    * @param {import('./errors.js').Report} report
    * @param {{session_id: string, page: string} | null} [known] by what the server knows this load of the page
+   * @param {string} [root] as `rootOf`
    */
-  constructor(client, report, known = null) {
+  constructor(client, report, known = null, root = '/') {
     this.client = client;
+    this.root = root;
     this.known = known;
     this.report = report;
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
@@ -158,8 +160,9 @@ export class Socket {
     if (this.known === null) return;
     const body = JSON.stringify({ ...this.known, leaves });
     // Where beacons are switched off, as some people have it.
-    if (!navigator.sendBeacon?.('/api/parting', body)) {
-      fetch('/api/parting', { method: 'POST', body, keepalive: true }).catch((error) => this.report('socket.part', error));
+    const address = `${this.root}api/parting`;
+    if (!navigator.sendBeacon?.(address, body)) {
+      fetch(address, { method: 'POST', body, keepalive: true }).catch((error) => this.report('socket.part', error));
     }
   }
 
@@ -199,6 +202,18 @@ export function changeWays(client) {
 }
 
 /**
+ * The path under which the server is reached: "/", unless a proxy has given it another one. Its modules are there too;
+ * where they come from another site, it is not known, and "/".
+ *
+ * @param {string} module address of a module in `core/`
+ * @param {string} origin of the page
+ */
+export function rootOf(module, origin) {
+  const root = new URL('../', module);
+  return root.origin === origin ? root.pathname : '/';
+}
+
+/**
  * Connect to the server that served the page.
  *
  * @param {string} moduleURL of socket.io's ES module
@@ -211,9 +226,11 @@ export async function connectSocket(moduleURL, sessionId, report) {
   // An import has no patience; what was fetched is there for it.
   await get(moduleURL, 'the connection to the server');
   const { io } = await import(moduleURL);
-  const { search } = window.location;
+  const { search, origin } = window.location;
+  const root = rootOf(import.meta.url, origin);
   const known = { session_id: sessionId, page: secret() };
   const client = io({
+    path: `${root}socket.io/`,
     // Some networks let no WebSocket pass: then requests carry it all, more slowly, until the next connection.
     transports: [...SERVER.transports],
     tryAllTransports: true,
@@ -225,5 +242,5 @@ export async function connectSocket(moduleURL, sessionId, report) {
     reconnectionDelayMax: SERVER.reconnect_longest_ms,
   });
   changeWays(client);
-  return new Socket(client, report, known);
+  return new Socket(client, report, known, root);
 }
