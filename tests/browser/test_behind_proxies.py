@@ -100,6 +100,9 @@ def test_two_pages_play_under_a_path_and_are_watched_there(way, start_relay, ope
         first, second = (page.evaluate("pycoreGame.records()") for page in pages)
         assert first == second
         for page in pages:
+            kept = page.evaluate("indexedDB.databases().then((found) => found.map(({ name }) => name))")
+            # Another study under this name has another one.
+            assert kept == ["pycore /studies/one/"]
             page.goto("about:blank")
         watch = open_page(f"{proxy.url}watch/#token={relay.token}", ignore_https_errors=True)
         watch.locator("#over .card").wait_for(timeout=30_000)

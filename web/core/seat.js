@@ -8,7 +8,9 @@
  * knows nothing any more.
  */
 
-const KEY = 'pycore-seat';
+import { ours } from './root.js';
+
+const KEY = ours('pycore-seat');
 
 /**
  * @typedef {object} Kept
@@ -50,7 +52,7 @@ export function forgetSeat() {
   }
 }
 
-const PARTING = 'pycore-parting';
+const PARTING = ours('pycore-parting');
 
 /**
  * Keep what a page could not wait to have stored when it went: a database and a socket take a moment, this does not.

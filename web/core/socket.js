@@ -10,6 +10,7 @@ import { get } from './fetching.js';
 import { SERVER } from './handed.js';
 import { Listeners } from './listeners.js';
 import { Outgoing } from './outgoing.js';
+import { ROOT } from './root.js';
 import { secret } from './seat.js';
 
 /**
@@ -56,11 +57,9 @@ export class Socket {
    * @param {Client} client
    * @param {import('./errors.js').Report} report
    * @param {{session_id: string, page: string} | null} [known] by what the server knows this load of the page
-   * @param {string} [root] as `rootOf`
    */
-  constructor(client, report, known = null, root = '/') {
+  constructor(client, report, known = null) {
     this.client = client;
-    this.root = root;
     this.known = known;
     this.report = report;
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
@@ -159,8 +158,8 @@ export class Socket {
   part(leaves) {
     if (this.known === null) return;
     const body = JSON.stringify({ ...this.known, leaves });
+    const address = `${ROOT}api/parting`;
     // Where beacons are switched off, as some people have it.
-    const address = `${this.root}api/parting`;
     if (!navigator.sendBeacon?.(address, body)) {
       fetch(address, { method: 'POST', body, keepalive: true }).catch((error) => this.report('socket.part', error));
     }
@@ -202,18 +201,6 @@ export function changeWays(client) {
 }
 
 /**
- * The path under which the server is reached: "/", unless a proxy has given it another one. Its modules are there too;
- * where they come from another site, it is not known, and "/".
- *
- * @param {string} module address of a module in `core/`
- * @param {string} origin of the page
- */
-export function rootOf(module, origin) {
-  const root = new URL('../', module);
-  return root.origin === origin ? root.pathname : '/';
-}
-
-/**
  * Connect to the server that served the page.
  *
  * @param {string} moduleURL of socket.io's ES module
@@ -226,11 +213,10 @@ export async function connectSocket(moduleURL, sessionId, report) {
   // An import has no patience; what was fetched is there for it.
   await get(moduleURL, 'the connection to the server');
   const { io } = await import(moduleURL);
-  const { search, origin } = window.location;
-  const root = rootOf(import.meta.url, origin);
+  const { search } = window.location;
   const known = { session_id: sessionId, page: secret() };
   const client = io({
-    path: `${root}socket.io/`,
+    path: `${ROOT}socket.io/`,
     // Some networks let no WebSocket pass: then requests carry it all, more slowly, until the next connection.
     transports: [...SERVER.transports],
     tryAllTransports: true,
@@ -242,5 +228,5 @@ export async function connectSocket(moduleURL, sessionId, report) {
     reconnectionDelayMax: SERVER.reconnect_longest_ms,
   });
   changeWays(client);
-  return new Socket(client, report, known, root);
+  return new Socket(client, report, known);
 }

@@ -14,9 +14,10 @@
 import { guard, PageError } from '../core/errors.js';
 import { pauseAfter } from '../core/outgoing.js';
 import { packed } from '../core/packing.js';
+import { ours } from '../core/root.js';
 import { STORING } from './handed.js';
 
-const DATABASE = 'pycore';
+const DATABASE = ours('pycore');
 const STORE = 'outbox';
 
 /**

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Socket, changeWays, rootOf } from '../../../web/core/socket.js';
+import { Socket, changeWays } from '../../../web/core/socket.js';
 
 test('what is to be kept goes out once, in order, behind what the page says at its return', () => {
   const handlers = new Map();
@@ -65,16 +65,6 @@ test('a page that goes says so by a request of its own, with both secrets by whi
   new Socket(client, () => {}, { session_id: 's', page: 'p' }).part(true);
   new Socket(client, () => {}).part(true);
   assert.deepEqual(sent, [['/api/parting', '{"session_id":"s","page":"p","leaves":true}']]);
-  new Socket(client, () => {}, { session_id: 's', page: 'p' }, '/studies/one/').part(true);
-  assert.equal(sent[1][0], '/studies/one/api/parting');
-});
-
-test('a server is where its modules are, also where a proxy has put it under a path', () => {
-  const at = (module, page = 'https://lab.test') => rootOf(module, page);
-  assert.equal(at('https://lab.test/core/socket.js'), '/');
-  assert.equal(at('https://lab.test/studies/one/core/socket.js'), '/studies/one/');
-  assert.equal(at('https://cdn.test/pycore/core/socket.js'), '/', 'of another site nothing follows');
-  assert.equal(at('file:///pycore/web/core/socket.js'), '/');
 });
 
 test('where beacons are switched off, or refused, a page that goes says so by a request that outlives it', () => {
