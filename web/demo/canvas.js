@@ -83,10 +83,13 @@ function write(context, object, x, y) {
   (object.text ?? '').split('\n').forEach((line, number) => context.fillText(line, x, first + number * between));
 }
 
-/** @param {CanvasRenderingContext2D} context @param {[number, number][]} points */
+/** @param {CanvasRenderingContext2D} context @param {number[]} points x and y in turns */
 function trace(context, points) {
   context.beginPath();
-  points.forEach(([x, y], index) => (index === 0 ? context.moveTo(x, y) : context.lineTo(x, y)));
+  for (let at = 0; at + 1 < points.length; at += 2) {
+    // On a new path the first one moves.
+    context.lineTo(/** @type {number} */ (points[at]), /** @type {number} */ (points[at + 1]));
+  }
 }
 
 /**

@@ -30,7 +30,7 @@ const JUMP = 0.3;
  * @property {number} [radius]
  * @property {number} [width]
  * @property {number} [size]
- * @property {[number, number][]} [points]
+ * @property {number[]} [points] x and y in turns; as given, also a list of pairs
  * @property {string} [color]
  * @property {string} [stroke]
  * @property {string} [text]
@@ -79,10 +79,7 @@ export function between(from, to, part) {
   }
   const before = from.points;
   if (to.points && before?.length === to.points.length) {
-    drawn.points = to.points.map(([x, y], index) => {
-      const [x0, y0] = before[index] ?? [x, y];
-      return [mix(x0, x, part), mix(y0, y, part)];
-    });
+    drawn.points = to.points.map((place, index) => mix(before[index] ?? place, place, part));
   }
   return drawn;
 }
@@ -92,14 +89,24 @@ function moved(object, dx, dy) {
   const drawn = { ...object };
   if (object.x !== undefined) drawn.x = object.x + dx;
   if (object.y !== undefined) drawn.y = object.y + dy;
-  if (object.points) drawn.points = object.points.map(([x, y]) => [x + dx, y + dy]);
+  if (object.points) drawn.points = object.points.map((place, index) => place + (index % 2 ? dy : dx));
   return drawn;
+}
+
+/** The object with its points as x and y in turns. @param {GameObject} object @returns {GameObject} */
+function inTurns(object) {
+  const { points } = object;
+  if (!Array.isArray(points?.[0])) return object;
+  /** @type {number[]} */
+  const turns = [];
+  for (const pair of /** @type {[number, number][]} */ (/** @type {unknown} */ (points))) turns.push(pair[0], pair[1]);
+  return { ...object, points: turns };
 }
 
 /** How far one is from another, as both are drawn. @param {GameObject} from @param {GameObject} to @returns {[dx: number, dy: number]} */
 function distance(from, to) {
-  const [[x0, y0] = [from.x ?? 0, from.y ?? 0]] = from.points ?? [];
-  const [[x1, y1] = [to.x ?? 0, to.y ?? 0]] = to.points ?? [];
+  const [x0 = from.x ?? 0, y0 = from.y ?? 0] = from.points ?? [];
+  const [x1 = to.x ?? 0, y1 = to.y ?? 0] = to.points ?? [];
   return [x1 - x0, y1 - y0];
 }
 
@@ -146,7 +153,7 @@ export class Picture {
   *#ours(objects) {
     for (const object of objects) {
       if (object.terms === TERMS && object.object_type !== 'removed') yield* inOurTerms(object, this.world);
-      else yield object;
+      else yield inTurns(object);
     }
   }
 

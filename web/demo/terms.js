@@ -28,8 +28,8 @@ export function inOurTerms(given, { width, height }) {
   const stroked = given.stroke_color && given.stroke_width > 0;
   const stroke = stroked ? { stroke: withAlpha(given.stroke_color, alpha) ?? '', width: given.stroke_width } : {};
   const at = { x: given.x * width, y: given.y * height };
-  /** @type {() => [number, number][]} */
-  const points = () => given.points.map((/** @type {[number, number]} */ [x, y]) => [x * width, y * height]);
+  /** @type {() => number[]} */
+  const points = () => given.points.flatMap((/** @type {[number, number]} */ [x, y]) => [x * width, y * height]);
   switch (given.object_type) {
     case 'rect':
     case 'rectangle':
@@ -44,9 +44,9 @@ export function inOurTerms(given, { width, height }) {
       /** @type {GameObject} */
       const drawn = { ...common, object_type: 'line', points: line, color: given.color, width: given.width };
       if (edge === null) return [drawn];
-      const [first = [0, 0]] = line;
-      const last = line.at(-1) ?? first;
-      return [drawn, { ...common, uuid: filled(uuid), object_type: 'polygon', points: [...line, [last[0], edge], [first[0], edge]], color: given.color }];
+      const [first = 0] = line;
+      const last = line.at(-2) ?? first;
+      return [drawn, { ...common, uuid: filled(uuid), object_type: 'polygon', points: [...line, last, edge, first, edge], color: given.color }];
     }
     case 'text':
       return [{

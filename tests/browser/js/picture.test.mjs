@@ -48,8 +48,9 @@ test('a correction goes on being smoothed through the next pictures, beside all 
   const [{ x: glides }, { points }, { x: steps }] = picture.at(1.04).objects;
   near(glides, 70 - 36);
   near(steps, 80 - 36);
-  near(points[0][0], 80 - 36);
-  near(points[1][0], 90 - 36);
+  near(points[0], 80 - 36);
+  near(points[2], 90 - 36);
+  assert.deepEqual([points[1], points[3]], [0, 5]);
   assert.deepEqual(xs(picture, 1.1), [80, undefined, 80]);
 });
 
@@ -75,8 +76,21 @@ test('what jumps across the field is not drawn in between, nor what does not gli
 
 test('the points of a line glide if their number stays', () => {
   const line = (points) => ({ uuid: 'l', object_type: 'line', points });
-  assert.deepEqual(between(line([[0, 0]]), line([[10, 20]]), 0.5).points, [[5, 10]]);
-  assert.deepEqual(between(line([[0, 0], [1, 1]]), line([[10, 20]]), 0.5).points, [[10, 20]]);
+  assert.deepEqual(between(line([0, 0]), line([10, 20]), 0.5).points, [5, 10]);
+  assert.deepEqual(between(line([0, 0, 1, 1]), line([10, 20]), 0.5).points, [10, 20]);
+});
+
+test('points come in pairs or in turns, and are the same', () => {
+  const line = (points) => ({ uuid: 'l', object_type: 'line', points, tween: true });
+  const [pairs, turns] = [new Picture({ width: 600, height: 400 }), new Picture({ width: 600, height: 400 })];
+  for (const [x, now] of [[0, 0], [10, 1]]) {
+    pairs.take({ objects: [line([[x, 1], [x + 2, 3]])] }, now, 1, 0);
+    turns.take({ objects: [line([x, 1, x + 2, 3])] }, now, 1, 0);
+  }
+  assert.deepEqual(pairs.at(1.5).objects[0].points, [5, 1, 7, 3]);
+  assert.deepEqual(pairs.at(1.5), turns.at(1.5));
+  pairs.take({ objects: [line([])] }, 2, 1, 0);
+  assert.deepEqual(pairs.at(2).objects[0].points, []);
 });
 
 const local = { id: 'L', type: 'local-candidate', candidateType: 'host', protocol: 'udp' };

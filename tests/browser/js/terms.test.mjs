@@ -22,8 +22,8 @@ test('a line that is filled has an area beside it, which goes with it', () => {
   const picture = new Picture(world);
   picture.take({ objects: [line], reset: true }, 0, 0, 0);
   const [drawn, area] = picture.at(0).objects;
-  assert.deepEqual(drawn.points, [[0, 200], [600, 100]]);
-  assert.deepEqual(area.points, [[0, 200], [600, 100], [600, 400], [0, 400]]);
+  assert.deepEqual(drawn.points, [0, 200, 600, 100]);
+  assert.deepEqual(area.points, [0, 200, 600, 100, 600, 400, 0, 400]);
   picture.take({ objects: [] }, 1, 0, 0);
   assert.equal(picture.at(1).objects.length, 2);
   picture.take({ objects: [{ uuid: 'hill', object_type: 'removed' }] }, 2, 0, 0);
