@@ -53,14 +53,11 @@ class Pictures:
             given = {item.get("uuid") for item in objects if type(item) is dict}
             objects = [*[item for item in self._permanent if item.get("uuid") not in given], *objects]
         self._pixels = []
-        if any(type(item) is dict and PIXELS in item for item in objects):
-            objects = [self._without_pixels(item) for item in objects]
+        objects = [self._without_pixels(item) if type(item) is dict and PIXELS in item else item for item in objects]
         return picture_json(objects, reset)
 
-    def _without_pixels(self, item: Any) -> Any:
+    def _without_pixels(self, item: dict[str, Any]) -> dict[str, Any]:
         """The object with a number in the place of its bytes: they are no JSON, and cross by themselves."""
-        if type(item) is not dict or PIXELS not in item:
-            return item
         self._pixels.append(bytes(item[PIXELS]))
         return {**item, PIXELS: len(self._pixels) - 1}
 
