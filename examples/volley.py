@@ -155,104 +155,94 @@ class Volley:
     # --- the picture ---
 
     def render(self):
-        """The objects to draw, from the state alone. What never moves is listed on frame 0 only."""
+        """The objects to draw, from the state alone. What never moves is listed on frame 0 only.
+
+        What an object keeps is written down below the class, and copied with what changes. Places are whole pixels but
+        for the ball and the pupils: fractions take the longest to send.
+        """
         s = self.s
-        shown = _backdrop() if s["frame"] == 0 else []
-        frame, phase = s["frame"], s["phase"]
-        for i, (speed, start, y, size) in enumerate(CLOUDS):
+        shown = _backdrop(self.points) if s["frame"] == 0 else []
+        frame, phase, x, y = s["frame"], s["phase"], s["x"], s["y"]
+        for speed, start, puffs in CLOUDS:
             way = start + frame * speed // 8
-            lap, x = way // 760, way % 760 - 80
-            # A new name for each lap, or the cloud would be seen flying back.
-            puffs = ((-size, 4, size * 3 // 4), (0, 0, size), (size, 5, size * 2 // 3))
-            for j, (dx, dy, r) in enumerate(puffs):
-                shown.append(_circle(f"cloud{i}.{j}.{lap}", x + dx, y + dy, r, "#ffffffb0", 2))
-        x, y = s["x"], s["y"]
-        for side in (0, 1):
-            self._draw_player(shown, side, x, y)
+            lap, middle = way // 760, way % 760 - 80
+            for puff, dx in puffs:
+                # A new name for each lap, or the cloud would be seen flying back.
+                shown.append({**puff, "uuid": f"{puff['uuid']}{lap}", "x": middle + dx})
+        self._draw_player(shown, 0)
+        self._draw_player(shown, 1)
         heat = HEATS[min(s["rally"], HEAT) * (len(HEATS) - 1) // HEAT]
         size = max(8, 30 - (SAND - y) // (12 * PX))
-        shown.append(_rectangle("ball.shadow", _px(x) - size / 2, 348, size, 6, "#00000030", 11, 3))
+        shown.append({**SHADOW, "x": round(x / PX) - size // 2, "w": size})
         if phase == PLAY:
             # Where it was: exact since its path was last bent, and no further back.
             for k in range(min(5, frame - s["bent"]), 0, -1):
-                tx, ty = x - k * s["vx"], y - k * s["vy"] + GRAVITY * k * (k - 1) // 2
-                faint = f"{heat}{80 - 14 * k:02x}"
-                shown.append(_circle(f"trail{k}", _px(tx), _px(ty), 13 - 2 * k, faint, 30, False))
+                tx, ty = round((x - k * s["vx"]) / PX), round((y - k * s["vy"] + GRAVITY * k * (k - 1) // 2) / PX)
+                shown.append({**TRAIL[k], "x": tx, "y": ty, "color": f"{heat}{80 - 14 * k:02x}"})
         bob = (0, 1, 2, 3, 3, 2, 1, 0)[frame // 3 % 8] if phase == SERVE else 0
         bx, by = _px(x), _px(y) + bob
-        shown.append(_circle("ball", bx, by, 14, heat, 32, stroke="#00000050"))
+        shown.append({**WHOLE, "x": bx, "y": by, "color": heat})
         cx, cy = CIRCLE[x // (5 * PX) % 16]
-        for sign in (-1, 1):
-            stripe = [[bx + (cx * 13 + sign * cy * 4) / 16, by + (cy * 13 - sign * cx * 4) / 16],
-                      [bx - (cx * 13 - sign * cy * 4) / 16, by - (cy * 13 + sign * cx * 4) / 16]]  # fmt: skip
-            shown.append(_line(f"ball.stripe{sign}", stripe, "#00000028", 2, 33))
+        for sign, stripe in zip((-1, 1), STRIPES, strict=True):
+            ends = [bx + (cx * 13 + sign * cy * 4) // 4 / 4, by + (cy * 13 - sign * cx * 4) // 4 / 4,
+                    bx - (cx * 13 - sign * cy * 4) // 4 / 4, by - (cy * 13 + sign * cx * 4) // 4 / 4]  # fmt: skip
+            shown.append({**stripe, "points": ends})
         age = frame - s["mark"]
         if s["mark"] and age < 12:
             color, many, lift = (("#e9cf97", 9, 5), ("#ffffff", 7, 3), ("#dfe6ee", 5, 2))[s["mark_kind"]]
+            spark = {**SPARK, "radius": (14 - age) / 4, "color": f"{color}{230 - 18 * age:02x}"}
             for k in range(many):
                 dx, dy = CIRCLE[(k * 16 // many + s["mark_x"]) % 16]
-                px = _px(s["mark_x"]) + dx * age * (3 + k % 3) / 16
-                py = _px(s["mark_y"]) + (dy - 16) * age * lift / 24 + age * age * lift / 16
-                spark = f"{color}{230 - 18 * age:02x}"
-                shown.append(_circle(f"spark{s['mark']}.{k}", px, py, (14 - age) / 4, spark, 34))
+                px = round(s["mark_x"] / PX + dx * age * (3 + k % 3) / 16)
+                py = round(s["mark_y"] / PX + (dy - 16) * age * lift / 24 + age * age * lift / 16)
+                shown.append({**spark, "uuid": f"spark{s['mark']}.{k}", "x": px, "y": py})
         self._draw_score(shown)
         return shown
 
-    def _draw_player(self, shown, side, ball_x, ball_y):
+    def _draw_player(self, shown, side):
         s = self.s
-        frame = s["frame"]
-        x, y = _px(s["x1" if side else "x0"]), _px(s["y1" if side else "y0"])
+        x, y = round(s["x1" if side else "x0"] / PX), round(s["y1" if side else "y0"] / PX)
         vx, vy = s["vx1" if side else "vx0"], s["vy1" if side else "vy0"]
         won, lost = s["winner"] == side, s["winner"] == 1 - side
-        name, (body, dark, shine) = f"player{side}", PAINT[side]
         if won and s["phase"] == POINT:
             y -= (0, 3, 6, 8, 9, 8, 6, 3)[s["timer"] % 8]
-        stretch = min(abs(vy), 3000) / 3000
-        wide, high = 40 - 5 * stretch, 40 + 8 * stretch
-        lean = vx / SPEED * 5
-        shown.append(_rectangle(name + ".shadow", x - 34, 346, 68, 9, "#00000030", 10, 4))
-        dome = [[x + c * wide / 16 - lean * c2 / 16, y - c2 * high / 16] for c, c2 in DOME_SHAPE]
-        shown.append(_polygon(name, dome, body, 20))
-        band = [[x + c * wide / 16, y - c2 * 10 / 16] for c, c2 in ((-16, 0), (16, 0), (15, 16), (-15, 16))]
-        shown.append(_polygon(name + ".band", band, dark, 21))
-        shown.append(_circle(name + ".shine", x - 16 - lean / 2, y - high * 0.66, 6, shine, 21))
+        shadow, body, band, shine, eye, lid, pupil, mouth = LOOKS[side]
+        # Long and thin on the way up and down, and leaning where it runs.
+        stretch, lean = min(abs(vy), 3000), round(vx / SPEED * 5)
+        wide, high = 40 - round(stretch / 600), 40 + round(stretch / 375)
+        dome = [z for a, b in DOME_SHAPE for z in (x + (a * wide - b * lean + 128 >> 8), y - (b * high + 128 >> 8))]
         # The eye is on the ball.
-        ex, ey = x + (-15 if side else 15) - lean / 2, y - high * 0.6
-        dx, dy = ball_x / PX - ex, ball_y / PX - ey
+        ex, ey = x + (-15 if side else 15) - lean // 2, y - round(high * 0.6)
+        dx, dy = s["x"] / PX - ex, s["y"] / PX - ey
         far = max(abs(dx), abs(dy), 1)
-        shown.append(_circle(name + ".eye", ex, ey, 9, "#ffffff", 22, stroke="#00000030"))
-        if (frame + 41 * side) % 113 < 4:
-            shown.append(_line(name + ".lid", [[ex - 9, ey], [ex + 9, ey]], dark, 4, 24))
+        shown += (
+            {**shadow, "x": x - 34},
+            {**body, "points": dome},
+            {**band, "points": [x - wide, y, x + wide, y, x + wide - 2, y - 10, x - wide + 2, y - 10]},
+            {**shine, "x": x - 16 - lean // 2, "y": y - high * 2 // 3},
+            {**eye, "x": ex, "y": ey},
+        )
+        if (s["frame"] + 41 * side) % 113 < 4:
+            shown.append({**lid, "points": [ex - 9, ey, ex + 9, ey]})
         else:
-            shown.append(_circle(name + ".pupil", ex + dx / far * 4, ey + dy / far * 4, 4.5, "#1b2430", 23))
-        mx, my = x + (-8 if side else 8), y - 17
-        bend = 4 if won else -4 if lost else 1.5
-        mouth = [[mx - 7, my - bend / 2], [mx, my + bend / 2], [mx + 7, my - bend / 2]]
-        shown.append(_line(name + ".mouth", mouth, dark, 2.5, 22))
+            shown.append({**pupil, "x": ex + round(dx / far * 40) / 10, "y": ey + round(dy / far * 40) / 10})
+        mx, my, bend = x + (-8 if side else 8), y - 17, 2 if won else -2 if lost else 1
+        shown.append({**mouth, "points": [mx - 7, my - bend, mx, my + bend, mx + 7, my - bend]})
 
     def _draw_score(self, shown):
         s = self.s
-        for side in (0, 1):
-            score, (body, dark, _) = s[f"score{side}"], PAINT[side]
-            x = 352 if side else 248
-            shown.append(_text(f"score{side}", x, 50, str(score), 44, body, 40))
-            for k in range(self.points):
-                dot = x + (26 + 15 * k if side else -26 - 15 * k)
-                fill = body if k < score else "#ffffff90"
-                shown.append(_circle(f"point{side}.{k}", dot, 36, 5, fill, 40, False, dark))
-        shown.append(_text("colon", 300, 48, ":", 40, "#33475b", 40))
-        note = ""
+        for side, (text, dot, way) in enumerate(SCORES):
+            score = s[f"score{side}"]
+            shown.append({**text, "text": str(score)})
+            shown += [{**dot, "uuid": f"made{side}.{k}", "x": dot["x"] + way * k} for k in range(score)]
         if s["phase"] == SERVE:
-            shown.append(_text("count", _px(s["x"]), 108, str(1 + (s["timer"] - 1) // 15), 30, "#33475b", 41))
+            shown.append(_text("count", 41, _px(s["x"]), 108, str(1 + (s["timer"] - 1) // 15), 30, "#33475b"))
         elif s["phase"] == POINT:
             # No name, and no language: everybody sees the same picture, and one of them is the winner.
-            winner = s["winner"]
-            x, y = _px(s[f"x{winner}"]), _px(s[f"y{winner}"])
-            shown.append(_text("gain", x, y - 62, "+1", 30, PAINT[winner][1], 41))
+            won = s["winner"]
+            shown.append(_text("gain", 41, _px(s[f"x{won}"]), _px(s[f"y{won}"]) - 62, "+1", 30, PAINT[won][1]))
         elif s["rally"] >= 3:
-            note = f"rally {s['rally']}"
-        if note:
-            shown.append(_text("note", 300, 92, note, 20, "#33475b", 41))
+            shown.append(_text("note", 41, 300, 92, f"rally {s['rally']}", 20, "#33475b"))
 
     # --- the physics ---
 
@@ -410,13 +400,11 @@ PAINT = (("#3d7be0", "#25529e", "#8db6f7"), ("#ef6a58", "#a83a2c", "#fbb4a8"))
 HEATS = ("#fff6d6", "#ffe9a3", "#ffd166", "#ffb347", "#ff8a3d", "#ff5d3a")
 # Red, green and blue, from the top down to the sea.
 SKY = ((0x86, 0xF4), (0xCD, 0xF6), (0xF2, 0xE8))
-CLOUDS = ((2, 90, 70, 22), (3, 400, 112, 16), (1, 620, 56, 26))
-# Sixteen directions and half a circle, in sixteenths.
+# Sixteen directions, in sixteenths, and half a circle, in 1/256.
 CIRCLE = ((16, 0), (15, 6), (11, 11), (6, 15), (0, 16), (-6, 15), (-11, 11), (-15, 6),
           (-16, 0), (-15, -6), (-11, -11), (-6, -15), (0, -16), (6, -15), (11, -11), (15, -6))  # fmt: skip
-DOME_SHAPE = ((16, 0), (15.7, 3.1), (14.8, 6.1), (13.3, 8.9), (11.3, 11.3), (8.9, 13.3), (6.1, 14.8), (3.1, 15.7),
-              (0, 16), (-3.1, 15.7), (-6.1, 14.8), (-8.9, 13.3), (-11.3, 11.3), (-13.3, 8.9), (-14.8, 6.1),
-              (-15.7, 3.1), (-16, 0))  # fmt: skip
+DOME_SHAPE = ((256, 0), (251, 50), (237, 98), (213, 142), (181, 181), (142, 213), (98, 237), (50, 251), (0, 256),
+              (-50, 251), (-98, 237), (-142, 213), (-181, 181), (-213, 142), (-237, 98), (-251, 50), (-256, 0))
 
 
 def _px(length):
@@ -424,69 +412,81 @@ def _px(length):
     return (length >> 6) / 4
 
 
-def _object(kind, name, depth, tween, **rest):
-    return {"uuid": name, "object_type": kind, "depth": depth, "permanent": False, "tween": tween, **rest}
+def _object(kind, name, depth, **rest):
+    return {"uuid": name, "object_type": kind, "depth": depth, **rest}
 
 
-def _circle(name, x, y, radius, color, depth, tween=True, stroke=None):
-    shape = _object("circle", name, depth, tween, x=round(x, 1), y=round(y, 1), radius=radius, color=color)
-    if stroke:
-        shape["stroke"] = stroke
-    return shape
+def _text(name, depth, x, y, text, size, color):
+    return _object("text", name, depth, x=x, y=y, text=text, size=size, color=color, align="center")
 
 
-def _rectangle(name, x, y, w, h, color, depth, radius=0):
-    return _object("rectangle", name, depth, True, x=round(x, 1), y=y, w=w, h=h, color=color, radius=radius)
+def _cloud(i, y, size):
+    """Its puffs, each with its distance from the middle one."""
+    puffs = ((-size, 4, size * 3 // 4), (0, 0, size), (size, 5, size * 2 // 3))
+    return [(_object("circle", f"cloud{i}.{j}.", 2, tween=True, y=y + dy, radius=r, color="#ffffffb0"), dx)
+            for j, (dx, dy, r) in enumerate(puffs)]  # fmt: skip
 
 
-def _polygon(name, points, color, depth):
-    points = [[round(x, 1), round(y, 1)] for x, y in points]
-    return _object("polygon", name, depth, True, points=points, color=color)
+def _look(side):
+    """What a player keeps in all pictures, part by part."""
+    name, (body, dark, shine) = f"player{side}", PAINT[side]
+    return (
+        _object("rectangle", name + ".shadow", 10, tween=True, y=346, w=68, h=9, color="#00000030", radius=4),
+        _object("polygon", name, 20, tween=True, color=body),
+        _object("polygon", name + ".band", 21, tween=True, color=dark),
+        _object("circle", name + ".shine", 21, tween=True, radius=6, color=shine),
+        _object("circle", name + ".eye", 22, tween=True, radius=9, color="#ffffff", stroke="#00000030"),
+        _object("line", name + ".lid", 24, tween=True, color=dark, width=4),
+        _object("circle", name + ".pupil", 23, tween=True, radius=4.5, color="#1b2430"),
+        _object("line", name + ".mouth", 22, tween=True, color=dark, width=2.5),
+    )
 
 
-def _line(name, points, color, width, depth):
-    points = [[round(x, 1), round(y, 1)] for x, y in points]
-    return _object("line", name, depth, True, points=points, color=color, width=width)
+LOOKS = (_look(0), _look(1))
+CLOUDS = ((2, 90, _cloud(0, 70, 22)), (3, 400, _cloud(1, 112, 16)), (1, 620, _cloud(2, 56, 26)))
+SHADOW = _object("rectangle", "ball.shadow", 11, tween=True, y=348, h=6, color="#00000030", radius=3)
+TRAIL = [_object("circle", f"trail{k}", 30, radius=13 - 2 * k) for k in range(6)]
+WHOLE = _object("circle", "ball", 32, tween=True, radius=14, stroke="#00000050")
+STRIPES = [_object("line", f"ball.stripe{sign}", 33, tween=True, color="#00000028", width=2) for sign in (-1, 1)]
+SPARK = _object("circle", "", 34, tween=True)
+# The number, the first of the points beside it, and how far it is to the next one.
+SCORES = [(_text(f"score{side}", 40, x, 50, "", 44, PAINT[side][0]),
+           _object("circle", "", 40, x=first, y=36, radius=5, color=PAINT[side][0], stroke=PAINT[side][1]), way)
+          for side, x, first, way in ((0, 248, 222, -15), (1, 352, 378, 15))]  # fmt: skip
 
 
-def _text(name, x, y, text, size, color, depth):
-    return _object("text", name, depth, False, x=x, y=y, text=text, size=size, color=color, align="center")
-
-
-def _backdrop():
+def _backdrop(points):
     shapes = []
     for i in range(22):
         color = "#" + "".join([f"{top + (bottom - top) * i // 21:02x}" for top, bottom in SKY])
-        shapes.append(_rectangle(f"sky{i}", 0, i * 12, 600, 13, color, 0))
+        shapes.append(_object("rectangle", f"sky{i}", 0, x=0, y=i * 12, w=600, h=13, color=color))
     shapes += [
-        _circle("sun.glow", 508, 92, 46, "#fff3b055", 1),
-        _circle("sun", 508, 92, 30, "#ffe27a", 1),
-        _rectangle("sea", 0, 258, 600, 60, "#3fa7c4", 3),
-        _rectangle("sea.light", 0, 258, 600, 8, "#6cc3d6", 4),
-        _polygon("island", [[52, 260], [80, 244], [104, 250], [128, 236], [166, 260]], "#4f8f7a", 4),
-        _polygon("boat.sail", [[430, 238], [430, 262], [410, 262]], "#ffffff", 4),
-        _polygon("boat", [[404, 264], [440, 264], [434, 271], [410, 271]], "#7a4b3a", 4),
-    ]
-    shapes += [
-        _line(f"wave{i}", [[x, y], [x + 14, y - 3], [x + 28, y]], "#ffffff70", 2, 5)
-        for i, (x, y) in enumerate(((40, 282), (150, 296), (236, 278), (352, 292), (468, 284), (540, 300)))
-    ]
-    shapes += [
-        _rectangle("sand", 0, 314, 600, 86, "#f3dfae", 6),
-        _rectangle("sand.edge", 0, 314, 600, 5, "#fbeecb", 7),
-        _line("court", [[24, 352], [576, 352]], "#ffffffa0", 3, 8),
-        _line("court.left", [[24, 352], [4, 384]], "#ffffffa0", 3, 8),
-        _line("court.right", [[576, 352], [596, 384]], "#ffffffa0", 3, 8),
-        _line("court.near", [[4, 384], [596, 384]], "#ffffffa0", 3, 8),
-        _rectangle("net.shadow", 286, 350, 34, 6, "#00000025", 9, 3),
-        _rectangle("net.post", 297, 240, 6, 112, "#6b4a33", 14, 2),
-        _rectangle("net.tape", 293, 234, 14, 9, "#ffffff", 16, 4),
-    ]
-    shapes += [_line(f"net.mesh{y}", [[295, y], [305, y]], "#ffffffb0", 2, 15) for y in range(252, 344, 12)]
-    for shape in shapes:
-        shape["permanent"] = True
-        shape["tween"] = False
-    return shapes
+        _object("circle", "sun.glow", 1, x=508, y=92, radius=46, color="#fff3b055"),
+        _object("circle", "sun", 1, x=508, y=92, radius=30, color="#ffe27a"),
+        _object("rectangle", "sea", 3, x=0, y=258, w=600, h=60, color="#3fa7c4"),
+        _object("rectangle", "sea.light", 4, x=0, y=258, w=600, h=8, color="#6cc3d6"),
+        _object("polygon", "island", 4, points=[52, 260, 80, 244, 104, 250, 128, 236, 166, 260], color="#4f8f7a"),
+        _object("polygon", "boat.sail", 4, points=[430, 238, 430, 262, 410, 262], color="#ffffff"),
+        _object("polygon", "boat", 4, points=[404, 264, 440, 264, 434, 271, 410, 271], color="#7a4b3a"),
+        _object("rectangle", "sand", 6, x=0, y=314, w=600, h=86, color="#f3dfae"),
+        _object("rectangle", "sand.edge", 7, x=0, y=314, w=600, h=5, color="#fbeecb"),
+        _object("line", "court", 8, points=[24, 352, 576, 352], color="#ffffffa0", width=3),
+        _object("line", "court.left", 8, points=[24, 352, 4, 384], color="#ffffffa0", width=3),
+        _object("line", "court.right", 8, points=[576, 352, 596, 384], color="#ffffffa0", width=3),
+        _object("line", "court.near", 8, points=[4, 384, 596, 384], color="#ffffffa0", width=3),
+        _object("rectangle", "net.shadow", 9, x=286, y=350, w=34, h=6, color="#00000025", radius=3),
+        _object("rectangle", "net.post", 14, x=297, y=240, w=6, h=112, color="#6b4a33", radius=2),
+        _object("rectangle", "net.tape", 16, x=293, y=234, w=14, h=9, color="#ffffff", radius=4),
+        _text("colon", 40, 300, 48, ":", 40, "#33475b"),
+    ]  # fmt: skip
+    for i, (x, y) in enumerate(((40, 282), (150, 296), (236, 278), (352, 292), (468, 284), (540, 300))):
+        shapes += [_object("line", f"wave{i}", 5, points=[x, y, x + 14, y - 3, x + 28, y], color="#ffffff70", width=2)]
+    for y in range(252, 344, 12):
+        shapes.append(_object("line", f"net.mesh{y}", 15, points=[295, y, 305, y], color="#ffffffb0", width=2))
+    for side, (_, dot, way) in enumerate(SCORES):
+        for k in range(points):
+            shapes.append({**dot, "uuid": f"point{side}.{k}", "x": dot["x"] + way * k, "color": "#ffffff90"})
+    return [{**shape, "permanent": True} for shape in shapes]
 
 
 def make_env():

@@ -36,12 +36,13 @@ def page_shapes(shapes):
     drawn = []
     for shape in shapes:
         kind, color = shape["object_type"], shape["color"]
-        made = {**shape, "color": color[:7], "tween": False, "tween_duration": 0}
+        made = {"permanent": False, **shape, "color": color[:7], "tween": False, "tween_duration": 0}
         if len(color) == 9:
             made["alpha"] = int(color[7:], 16) / 255
         if "points" in shape:
-            made["points"] = [[x / width, y / height] for x, y in shape["points"]]
-            if kind == "line" and not shape["permanent"]:
+            places = iter(shape["points"])
+            made["points"] = [[x / width, y / height] for x, y in zip(places, places, strict=True)]
+            if kind == "line" and not made["permanent"]:
                 made["uuid"] = f"{shape['uuid']}@{shape['points']}"
         else:
             made["x"], made["y"] = shape["x"] / width, shape["y"] / height

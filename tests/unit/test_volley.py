@@ -306,7 +306,9 @@ def test_looking_changes_nothing() -> None:
     for _ in range(200):
         state = env.get_state()
         shown = json.dumps(env.render())
-        env.render()[0].clear()
+        for item in env.render():
+            item.get("points", []).clear()
+            item.clear()
         env.get_state().clear()
         assert env.get_state() == state
         assert json.dumps(env.render()) == shown
@@ -352,7 +354,7 @@ def test_only_exact_arithmetic_is_used() -> None:
     tree = ast.parse(SOURCE.read_text("utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert [[alias.name for alias in node.names] for node in imports] == [["isqrt"]]
-    drawing = {"render", "_draw_player", "_draw_score", "_px"}
+    drawing = {"render", "_draw_player", "_draw_score", "_px", "_look"}
     rules = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name not in drawing]
     assert {"step", "_fly", "_hit", "_net", "_roll", "_move", "_random"} <= {node.name for node in rules}
     for rule in rules:
@@ -417,13 +419,13 @@ def test_every_python_plays_the_same_match(version: str) -> None:
 # --- the picture ---
 
 KEYS = {
-    "rectangle": {"x", "y", "w", "h", "color", "radius"},
+    "rectangle": {"x", "y", "w", "h", "color"},
     "circle": {"x", "y", "radius", "color"},
     "line": {"points", "color", "width"},
     "polygon": {"points", "color"},
     "text": {"x", "y", "text", "size", "color", "align"},
 }
-OPTIONAL = {"stroke", "tween"}
+OPTIONAL = {"stroke", "tween", "radius"}
 
 
 def _numbers(value: Any) -> Iterator[float]:
@@ -458,7 +460,8 @@ def test_what_is_drawn_keeps_to_the_contract() -> None:
             sizes = [item[name] for name in ("w", "h", "width", "size") if name in item]
             assert all(number > 0 for number in sizes)
             assert kind != "circle" or item["radius"] > 0
-            assert (type(item["permanent"]), type(item["depth"])) == (bool, int)
+            # What says only what is so anyway would be sent for nothing.
+            assert (item.get("permanent", True), item.get("tween", True), type(item["depth"])) == (True, True, int)
         assert len(shown) < 120
         env.step({0: next(left), 1: next(right)})
     assert seen == set(KEYS)
@@ -472,14 +475,29 @@ def test_what_never_moves_is_drawn_on_frame_0_only() -> None:
     for seed in (0, 1):
         env.reset(seed=seed)
         first = env.render()
-        backdrop = {item["uuid"] for item in first if item["permanent"]}
+        backdrop = {item["uuid"] for item in first if item.get("permanent")}
         assert {"sea", "sand", "net.post"} <= backdrop
         assert {"ball", "player0", "player1", "score0"} <= {item["uuid"] for item in first} - backdrop
         for _ in range(100):
             env.step({0: 5, 1: 4})
             shown = env.render()
-            assert not any(item["permanent"] for item in shown)
+            assert not any(item.get("permanent") for item in shown)
             assert not backdrop & {item["uuid"] for item in shown}
+
+
+def test_a_point_that_was_made_covers_an_empty_one() -> None:
+    """The empty ones are drawn once; those that were made come with every picture, as large, in their places."""
+    env = make_env()
+    env.reset(seed=0)
+    empty = {item["uuid"]: item for item in env.render() if item["uuid"].startswith("point")}
+    assert len(empty) == 2 * env.points
+    env.s.update(frame=1, score0=2, score1=5)
+    made = {item["uuid"]: item for item in env.render() if item["uuid"].startswith("made")}
+    assert sorted(made) == ["made0.0", "made0.1", *(f"made1.{k}" for k in range(5))]
+    for name, item in made.items():
+        under = empty[name.replace("made", "point")]
+        assert all(item[field] == under[field] for field in ("x", "y", "radius", "depth", "stroke"))
+        assert len(item["color"]) == len("#rrggbb"), "what is under it shines through"
 
 
 def test_eyes_follow_the_ball() -> None:
