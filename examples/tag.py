@@ -247,13 +247,13 @@ class Tag:
     def render(self):
         """The objects to draw, from the state alone. What never moves is listed on frame 0 only."""
         s = self.s
-        shown = _backdrop() if s["frame"] == 0 else []
+        shown = _backdrop(self.players) if s["frame"] == 0 else []
         for number, spot in enumerate(s["spot"]):
             # A star in another place is another star, or it would be seen flying there.
             name, (x, y), age = f"star{number}.{spot}", SPOTS[spot], s["age"][number]
             size = 3 + 8 * age / GROW_FRAMES + (0, 0.5, 1, 0.5)[(s["frame"] // 5 + number) % 4]
             shown.append(_circle(name + ".light", x, y, size + 5, "#fff6c84d", 19))
-            shown.append(_polygon(name, _star(x, y, size), "#ffd23f", 20, stroke="#b07d00"))
+            shown.append(_polygon(name, _star(x, y, size), "#ffd23f", 20, "#b07d00"))
         for seat in self.possible_agents:
             self._draw_player(shown, seat)
         age = s["frame"] - s["mark"]
@@ -302,15 +302,12 @@ class Tag:
 
     def _draw_board(self, shown):
         s = self.s
-        step = 560 / self.players
         for seat in self.possible_agents:
-            x = 20 + step * (seat + 0.5)
-            body, dark, _ = PAINT[seat]
+            x = _place(seat, self.players)
             caught = seat == s["catcher"]
-            dot = _circle(f"board{seat}", x - 16, 20, 11, body, 41, stroke="#d6263a" if caught else dark)
+            dot = _circle(f"board{seat}", x - 16, 20, 11, PAINT[seat][0], 41, "#d6263a" if caught else PAINT[seat][1])
             dot["width"], dot["tween"] = 4 if caught else 2, False
             shown.append(dot)
-            shown.append(_text(f"board{seat}.letter", x - 16, 20.5, NAMES[seat][0], 13, "#ffffff", 42))
             shown.append(_text(f"board{seat}.stars", x + 12, 21, str(s["stars"][seat]), 24, "#ffffff", 42))
         if s["phase"] == PLAY:
             left = 600 * s["timer"] / self.frames
@@ -341,39 +338,44 @@ STAR = ((0, -1), (0.26, -0.36), (0.95, -0.31), (0.42, 0.14), (0.59, 0.81), (0, 0
         (-0.95, -0.31), (-0.26, -0.36))  # fmt: skip
 
 
+def _tenth(length):
+    """To a tenth of a pixel: finer is not seen, and would only be longer to send."""
+    return round(length * 10) / 10
+
+
 def _star(x, y, size):
-    return [[round(x + dx * size, 1), round(y + dy * size, 1)] for dx, dy in STAR]
+    return [[_tenth(x + dx * size), _tenth(y + dy * size)] for dx, dy in STAR]
 
 
-def _object(kind, name, depth, tween, **rest):
-    return {"uuid": name, "object_type": kind, "depth": depth, "permanent": False, "tween": tween, **rest}
+def _place(seat, players):
+    """Where on the board somebody's stars are."""
+    return 20 + 560 / players * (seat + 0.5)
 
 
 def _circle(name, x, y, radius, color, depth, stroke=None):
-    shape = _object("circle", name, depth, True, x=round(x, 1), y=round(y, 1), radius=radius, color=color)
+    shape = {"uuid": name, "object_type": "circle", "depth": depth, "tween": True,
+             "x": _tenth(x), "y": _tenth(y), "radius": radius, "color": color}  # fmt: skip
     if stroke:
         shape["stroke"] = stroke
     return shape
 
 
 def _rectangle(name, x, y, w, h, color, depth, radius=0):
-    return _object("rectangle", name, depth, False, x=x, y=y, w=w, h=h, color=color, radius=radius)
+    return {"uuid": name, "object_type": "rectangle", "depth": depth,
+            "x": x, "y": y, "w": w, "h": h, "color": color, "radius": radius}  # fmt: skip
 
 
-def _polygon(name, points, color, depth, stroke=None):
-    shape = _object("polygon", name, depth, False, points=points, color=color)
-    if stroke:
-        shape["stroke"], shape["width"] = stroke, 1.5
-    return shape
+def _polygon(name, points, color, depth, stroke):
+    return {"uuid": name, "object_type": "polygon", "depth": depth,
+            "points": points, "color": color, "stroke": stroke, "width": 1.5}  # fmt: skip
 
 
 def _text(name, x, y, text, size, color, depth, tween=False):
-    return _object(
-        "text", name, depth, tween, x=round(x, 1), y=round(y, 1), text=text, size=size, color=color, align="center"
-    )
+    return {"uuid": name, "object_type": "text", "depth": depth, "tween": tween, "align": "center",
+            "x": _tenth(x), "y": _tenth(y), "text": text, "size": size, "color": color}  # fmt: skip
 
 
-def _backdrop():
+def _backdrop(players):
     shapes = [_rectangle("grass", 0, 0, 600, 400, "#a9d67f", 0)]
     shapes += [
         _rectangle(f"grass{column}.{row}", column * 60, 44 + row * 60, 60, 60, "#9fcd74", 1)
@@ -401,6 +403,10 @@ def _backdrop():
         _circle("pond.lily", x + 64, y + 36, 3, "#ffd9ec", 13),
         _rectangle("board", 0, 0, 600, 40, "#2c4a34", 40),
         _rectangle("board.edge", 0, 40, 600, 4, "#22392a", 40),
+    ]
+    shapes += [
+        _text(f"board{seat}.letter", _place(seat, players) - 16, 20.5, NAMES[seat][0], 13, "#ffffff", 42)
+        for seat in range(players)
     ]
     for shape in shapes:
         shape["permanent"] = True
