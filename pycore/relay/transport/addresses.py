@@ -20,7 +20,7 @@ from typing import Final
 
 from pycore.relay.limits import Limits, TokenBucket
 from pycore.relay.transport.quiet import Quiet
-from pycore.relay.transport.shares import Share
+from pycore.relay.transport.shares import Parts, Share
 
 log = logging.getLogger("pycore.relay")
 
@@ -61,6 +61,7 @@ class Addresses:
         self._begun: dict[str, str] = {}
         self._comes: OrderedDict[str, TokenBucket] = OrderedDict()
         self._shares: OrderedDict[str, Share] = OrderedDict()
+        self._parts = Parts(clock)
         self._quiet = Quiet(QUIET_S, clock)
 
     def trust(self, trusts: Callable[[str], bool], *, everybody: bool) -> None:
@@ -125,7 +126,7 @@ class Addresses:
             return None
         share = self._shares.pop(of, None)
         if share is None:
-            share = Share(self._limits.address_work_rate, self._limits.address_work_burst, self._clock)
+            share = Share(self._limits.address_work_rate, self._limits.address_work_burst, self._clock, self._parts)
         self._shares[of] = share
         # One that somebody still has to pay to is not forgotten: it would be renewed by that.
         while len(self._shares) > KNOWN and next(iter(self._shares.values())).is_idle:

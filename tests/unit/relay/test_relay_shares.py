@@ -18,7 +18,7 @@ from relay_support import PATIENCE_S, Relay, running
 from pycore.relay import Limits
 from pycore.relay.transport import sessions
 from pycore.relay.transport.quiet import Quiet, Seldom
-from pycore.relay.transport.shares import Share
+from pycore.relay.transport.shares import Parts, Share
 
 BESIDE = "127.0.0.2"
 """An address of this machine that no proxy has."""
@@ -106,6 +106,82 @@ def test_whoever_waits_has_its_turn_as_soon_as_there_is_credit(credit_s: float, 
     came, by_round = asyncio.run(go())
     assert came == list(range(60))
     assert by_round[0] == most
+
+
+class Crowd:
+    """Addresses of each of which a thousand wait for its share, with turns of a millisecond, by hand-fed time."""
+
+    def __init__(self, addresses: int) -> None:
+        self.now = 0.0
+        self.came = [0] * addresses
+        parts = Parts(lambda: self.now)
+        self._shares = [Share(0.5, 1000.0, lambda: self.now, parts) for _ in range(addresses)]
+
+    def wait(self, of: int, times: int = 5000) -> None:
+        for _ in range(times):
+            self._shares[of].wait(functools.partial(self._turn, of))
+
+    def _turn(self, of: int) -> None:
+        self.came[of] += 1
+        self.now += 2**-10
+        self._shares[of].spend(2**-10)
+
+    async def rounds(self, count: int, length_s: float) -> list[list[int]]:
+        """How many of each had a turn in each of so many rounds, which are as long with all else that is in them."""
+        found = []
+        for _ in range(count):
+            before = list(self.came)
+            self.now += length_s
+            await asyncio.sleep(0)
+            found.append([after - then for after, then in zip(self.came, before, strict=True)])
+        return found
+
+
+@pytest.mark.parametrize("addresses", [1, 4])
+@pytest.mark.parametrize(("round_s", "part"), [(0.3, 31), (0.05, 6), (0.001, 2), (30.0, 103)])
+def test_who_waits_for_a_share_has_a_part_of_a_long_round(round_s: float, part: int, addresses: int) -> None:
+    """A tenth, which several addresses have together, and two milliseconds each at least. No round is longer than a
+    second for that, and a short one has few again."""
+
+    async def go() -> None:
+        crowd = Crowd(addresses)
+        for of in range(addresses):
+            crowd.wait(of)
+        await crowd.rounds(3, round_s)
+        for found in await crowd.rounds(10, round_s):
+            assert all(max(2, part // addresses) <= of <= max(3, part // addresses + 4) for of in found)
+        await crowd.rounds(3, 0.0)
+        assert all(of <= 3 for found in await crowd.rounds(10, 0.0) for of in found)
+
+    asyncio.run(go())
+
+
+def test_many_addresses_that_begin_to_wait_at_once_make_no_round_much_longer() -> None:
+    """However few waited in the round before."""
+
+    async def go() -> None:
+        crowd = Crowd(50)
+        crowd.wait(0)
+        await crowd.rounds(3, 1.0)
+        for of in range(1, 50):
+            crowd.wait(of)
+        found = [sum(of) for of in await crowd.rounds(3, 1.0)]
+        assert 100 <= max(found) <= 50 * 3 + 110, found
+
+    asyncio.run(go())
+
+
+def test_a_long_round_that_is_over_for_long_gives_nobody_more() -> None:
+    async def go() -> None:
+        crowd = Crowd(1)
+        crowd.wait(0, 300)
+        assert max(of for [of] in await crowd.rounds(20, 0.3)) > 20
+        assert sum(crowd.came) == 300
+        crowd.now += 60.0
+        crowd.wait(0)
+        assert all(of <= 3 for [of] in await crowd.rounds(10, 0.0))
+
+    asyncio.run(go())
 
 
 def test_what_an_address_asks_for_is_bounded_by_whichever_connections(tmp_path: Path) -> None:
