@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pycore.errors import ConfigError, nearest
 from pycore.frozen import Frozen
-from pycore.named import COMPUTED_BY, OF_STAND_IN, policies_of, policy_of
+from pycore.named import COMPUTED_BY, OF_STAND_IN, check_place, policies_of, policy_of
 from pycore.spaces import DEEPEST, EXACT, integer, space_of
 
 MAX_SEATS: Final = 8
@@ -179,6 +179,8 @@ class Settings(Frozen):
                 f"prediction is {self.prediction!r}; it must be 'repeat_last', 'default_action', or what makes a "
                 "predictor, 'file.py:function' or 'package.module:function'"
             )
+        if self.predictor is not None:
+            check_place("prediction", self.predictor)
 
     def _check_interrupt(self) -> None:
         if self.on_interrupt not in ON_INTERRUPT:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pycore.factory import POLICY, PREDICTOR, parts_of
-from pycore.named import COMPUTED_BY
+from pycore.named import COMPUTED_BY, SCRIPTS
 from pycore.settings import PARTNERS, Settings
 from pycore.site.failing import SiteFailed
-
-SCRIPTS: Final = (".js", ".mjs")
 
 
 def is_script(policy: str) -> bool:

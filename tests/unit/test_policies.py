@@ -309,6 +309,55 @@ def test_settings_of_policies_that_say_nothing_are_refused(given: Any, words: st
         settings(policies=given)
 
 
+ELSEWHERE = (
+    "/srv/study/partner.py", "/srv/study/partner.py:make", "../partner.py", "policies/../partner.py", "C:/partner.py",
+    r"policies\partner.py", r"C:\study\partner.py:make", "file:///srv/partner.py", "https://example.org/partner.py",
+    "//example.org/partner.py", "policies//partner.py", "partner.v2.py", "v1.2/partner.py", ".py", "policies/.py:make",
+    "policies/", "policies/partner", "/srv/study/partner", "package..module:make", ".module:make", ":make", "net.js",
+)  # fmt: skip
+HERE = (
+    "partner.py", "./partner.py", "policies/partner.py", "policies/partner.py:make", "partner.py:", "package.module",
+    "package.module:make", "module",
+)  # fmt: skip
+SENT = (
+    "/srv/net.js", "../net.mjs", r"nets\net.js", "https://example.org/net.js", "nets//net.js",
+    "net#2.js", "100%.js", ".nets/net.js", ".js", "nets/.mjs",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_a_policy_where_no_page_finds_it_is_refused_when_settings_are_read(place: str) -> None:
+    """It worked where the study was tried, and failed before a participant. The message says how to name it."""
+    for given in (place, {"policy": place}):
+        with pytest.raises(ConfigError, match=r"^policies\['1'\] .*; (say|name|rename|put)"):
+            settings(policies={"1": given})
+        with pytest.raises(ConfigError, match=r"^stand_in .*; (say|name|rename|put)"):
+            settings(on_drop="policy", stand_in=given)
+    if ":" in place or place.endswith(".py"):
+        with pytest.raises(ConfigError, match=r"^prediction .*; (say|name|rename|put)"):
+            settings(prediction=place)
+
+
+@pytest.mark.parametrize("place", HERE)
+def test_a_policy_beside_the_environment_or_of_a_package_is_named_as_ever(place: str) -> None:
+    assert settings(policies={"1": place}).policies["1"]["policy"] == place
+    assert settings(on_drop="policy", stand_in=place).stand_in["policy"] == place
+    if ":" in place or place.endswith(".py"):
+        assert settings(prediction=place).predictor == place
+
+
+@pytest.mark.parametrize("place", SENT)
+def test_a_script_where_no_page_finds_it_is_refused_when_settings_are_read(place: str) -> None:
+    with pytest.raises(ConfigError, match=r"^policies\['1'\] .*; (say|name|rename|put)"):
+        settings(policies={"1": {"policy": place, "computed_by": "one"}})
+
+
+@pytest.mark.parametrize("place", ["net.js", "nets/net-2.mjs", "./net.v2.js", "our net, of 2026", "a/b"])
+def test_a_policy_that_one_page_computes_has_its_script_beside_the_environment_or_any_name(place: str) -> None:
+    """A study's own page may have it, and then the text only names it, for the record."""
+    assert settings(policies={"1": {"policy": place, "computed_by": "one"}}).policies["1"]["policy"] == place
+
+
 def run(session: Session, ticks: int) -> None:
     """So many ticks of 1/32 s in which the person does nothing."""
     for count in range(1, ticks + 1):

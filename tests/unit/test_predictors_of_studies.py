@@ -100,7 +100,7 @@ def test_a_predictor_is_tried_and_what_it_says_that_is_no_action_is_told(study: 
 def test_a_predictor_is_tried_on_whom_some_page_guesses(study: Path) -> None:
     """That of a policy's seat which every page computes never; of one that one page computes the others do."""
     for by, said in (("all", ""), ("one", "the predictor predictor.py:make_wrong failed in frame 3, for player 1: ")):
-        policies = {"1": {"policy": "bot.js", "computed_by": by}}
+        policies = {"1": {"policy": "bot", "computed_by": by}}
         game = Game.of(str(study), {**SETTINGS, "prediction": "predictor.py:make_wrong", "policies": policies})
         assert try_predictor(game, game.played(), [1, 1])[: len(said) or None] == said
 

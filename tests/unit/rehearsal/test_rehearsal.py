@@ -229,7 +229,7 @@ def test_rollbacks_are_missed_only_where_the_delay_of_people_does_not_cover_the_
     """A policy that every page computes has none, whatever its seat says, and one that is sent may never change."""
     nothing = [of_player(0), of_player(1)]
     for seat, by in ((0, "all"), (2, "one")):
-        policies = {str(seat): {"policy": "bot.js", "computed_by": by}}
+        policies = {str(seat): {"policy": "bot", "computed_by": by}}
         seats = [{"input_delay": 1 if number == seat else 6} for number in range(3)]
         game = replace(tag, seats=3, settings={**tag.settings, "policies": policies, "seats": seats})
         assert without_rollback(Plan(game, latency_ms=100), nothing) == ""
