@@ -86,6 +86,11 @@ def utf8_bytes(text: str, name: str, limit: int) -> int:
     return size
 
 
+def well_formed(text: str) -> str:
+    """A text that is only shown, with a question mark for half a surrogate pair, which is in no UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def bounded(value: Any, name: str, limit: int, depth: int) -> int:
     """Size of a value's JSON, which is at most `limit` bytes and `depth` levels."""
     if _deeper(value, depth):

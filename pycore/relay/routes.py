@@ -56,12 +56,12 @@ async def measured(measures: Measures) -> Response:
 
 def _for_everybody(relay: RelayServer, readiness: Readiness) -> list[Route]:
     async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok"}, headers=FRESH)
+        return Said({"status": "ok"}, headers=FRESH)
 
     async def ready(request: Request) -> Response:
         if await readiness.reasons(time.monotonic()):
-            return JSONResponse({"status": "not_ready"}, status_code=503, headers=FRESH)
-        return JSONResponse({"status": "ready"}, headers=FRESH)
+            return Said({"status": "not_ready"}, status_code=503, headers=FRESH)
+        return Said({"status": "ready"}, headers=FRESH)
 
     async def parting(request: Request) -> Response:
         # Nobody reads the answer, and nobody is told whether there is such a session.
@@ -80,7 +80,7 @@ def _study(relay: RelayServer, operator: Operator, readiness: Readiness, togethe
     async def state(request: Request) -> Response:
         why = await readiness.reasons(time.monotonic())
         found = {"version": __version__, "ready": not why, "reasons": why}
-        return JSONResponse(found | await together.state(), headers=FRESH)
+        return Said(found | await together.state(), headers=FRESH)
 
     async def study(request: Request) -> Response:
         try:
@@ -118,12 +118,12 @@ def _games(relay: RelayServer, operator: Operator, watching: Watching, together:
                 counts = await relay.store.counts(game_id)
             if counts is None:
                 return refusal("no_such_game", 404, "no such game")
-            return JSONResponse({**counts, "stored": await relay.store.stored(game_id)}, headers=FRESH)
+            return Said({**counts, "stored": await relay.store.stored(game_id)}, headers=FRESH)
         except StoreFailed as error:
             return refusal(error.code, 503, str(error))
 
     async def listed(request: Request) -> Response:
-        return JSONResponse(await together.games(), headers=FRESH)
+        return Said(await together.games(), headers=FRESH)
 
     async def over(request: Request) -> Response:
         wall = time.time()
@@ -148,6 +148,14 @@ def _games(relay: RelayServer, operator: Operator, watching: Watching, together:
         Route("/api/watch/over", guarded(operator, over)),
         Route("/api/watch/{game_id}", rows),
     ]
+
+
+class Said(JSONResponse):
+    """An answer, in ASCII: whatever a page has said of itself, there is one."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def guarded(operator: Operator, answer: Answer) -> Answer:
@@ -175,7 +183,7 @@ def _no_key() -> Response:
 def refusal(code: str, status: int, message: str) -> Response:
     """An answer that says why there is none."""
     more = {"www-authenticate": "Bearer"} if status == 401 else {}
-    return JSONResponse({"error": message, "code": code}, status_code=status, headers={**FRESH, **more})
+    return Said({"error": message, "code": code}, status_code=status, headers={**FRESH, **more})
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -193,7 +201,7 @@ async def _body(request: Request, most: int) -> bytes:
 
 async def _answered(found: Awaitable[dict[str, Any]]) -> Response:
     try:
-        return JSONResponse(await found, headers=FRESH)
+        return Said(await found, headers=FRESH)
     except NotWatched as error:
         return refusal(error.code, error.status, str(error))
     except StoreFailed as error:

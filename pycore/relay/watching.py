@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from pycore.relay.fields import well_formed
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import Seat
 from pycore.relay.lobby import Lobby
@@ -222,7 +223,7 @@ def _figures(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 def _key(player: Any) -> str:
     """By what a player stands among the links of another one."""
-    return str(player)[:40]
+    return well_formed(str(player)[:40])
 
 
 def _number(value: Any) -> float | None:
@@ -230,4 +231,4 @@ def _number(value: Any) -> float | None:
 
 
 def _word(value: Any) -> str | None:
-    return value[:40] if isinstance(value, str) else None
+    return well_formed(value[:40]) if isinstance(value, str) else None

@@ -11,7 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pycore.relay.fields import Refused, bounded, fields_of, flag_of, number_of, optional_id, player_of, shown, text_of
+from pycore.relay.fields import (
+    Refused,
+    bounded,
+    fields_of,
+    flag_of,
+    number_of,
+    optional_id,
+    player_of,
+    shown,
+    text_of,
+    well_formed,
+)
 from pycore.relay.limits import Limits
 
 SIGNAL_TYPES = ("offer", "answer", "ice-candidate", "pycore")
@@ -74,7 +85,7 @@ def read_failure(payload: Any, limits: Limits) -> Failure:
     texts = [fields.get(name, "") for name in ("code", "message", "where")]
     if not all(isinstance(text, str) for text in texts):
         raise Refused("malformed", "`code`, `message` and `where` must be texts")
-    code, message, where = texts
+    code, message, where = map(well_formed, texts)
     return Failure(code[:64], message[:1000], where[:64], _query(fields, limits))
 
 

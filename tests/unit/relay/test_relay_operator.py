@@ -47,6 +47,29 @@ def test_a_stranger_learns_that_it_lives_and_nothing_else(relay: Relay) -> None:
     asyncio.run(go())
 
 
+def test_whatever_a_page_says_of_itself_the_operator_has_an_answer(relay: Relay) -> None:
+    """Half a surrogate pair is in no UTF-8: what had it was no answer at all, and the study could not be closed."""
+
+    async def go() -> None:
+        async with relay.pair() as (clients, game):
+            said = {"code": "x\ud800", "message": "m\udfff \U0001f600", "where": "w\ud83d", "query": ""}
+            assert (await clients[0].call("page_failed", said))["status"] == "ok"
+            links = {"\ud800": {"path": "\udfff", "rttMs": 1}}
+            now = {"phase": "\ud800", "episode": 0, "frame": 3, "links": links}
+            figures = {"now": now, "frames": {"total": 3}, "rollbacks": {}, "quality": {}, "sync": {}}
+            store = {"game_id": game, "player_id": 0, "episode": 0, "so_far": True, "metrics": figures}
+            assert (await clients[0].call("p2p_session_metrics", store))["status"] == "ok"
+            status, state = await answer(relay, "/api/operator", TOKEN)
+            failure = {name: value for name, value in state["failures"][0].items() if name not in ("time", "person")}
+            assert (status, failure) == (200, {"code": "x?", "said": "m? \U0001f600", "where": "w?"})
+            status, listed = await answer(relay, "/api/watch", TOKEN)
+            [player, _] = listed["games"][0]["players"]
+            assert (status, player["phase"], player["frame"]) == (200, "?", 3)
+            assert player["links"] == {"?": {"path": "?", "rtt_ms": 1}}
+
+    asyncio.run(go())
+
+
 def test_without_a_token_nobody_is_the_operator(tmp_path: Path) -> None:
     """Nor has anybody the key of a game that would follow from no token."""
 
