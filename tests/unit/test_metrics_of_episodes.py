@@ -143,3 +143,25 @@ def test_what_a_later_load_said_in_mid_episode_stands_before_the_end_of_an_earli
     first = json.loads((tmp_path / "out" / "metrics-0-episode--1.json").read_text())
     assert (first["load"], first["end"]["reason"]) == (0, "dropped")
     assert [path.name for path in games_of([tmp_path / "out"])[0].metrics] == ["metrics-0.json"]
+
+
+STRANGE = (f'{{"load":{"9" * 5000}}}', f'{{"a":{"[" * 100_000}1{"]" * 100_000}}}', "{", "[]")
+
+
+@pytest.mark.parametrize("strange", STRANGE, ids=["digits", "depth", "cut", "list"])
+def test_metrics_that_cannot_be_read_are_written_as_they_were_sent_and_keep_no_game_back(
+    tmp_path: Path, strange: str
+) -> None:
+    """One participant's would be the end of the export of everybody's data."""
+    store = DataStore(f"sqlite:///{tmp_path}/data.db")
+
+    async def put() -> None:
+        for player, episode, metrics in (("0", 0, strange), ("0", -1, strange), ("1", 0, told(0))):
+            await store.put_metrics("g1", player, episode, metrics, 1.0)
+
+    asyncio.run(put())
+    (game,) = list_games(store, "g1")
+    export_game(store, game, tmp_path / "out")
+    store.close()
+    assert (tmp_path / "out" / "metrics-0.json").read_text() == strange
+    assert json.loads((tmp_path / "out" / "metrics-1.json").read_text())
