@@ -55,8 +55,7 @@ class Lobby:
         self.games = Games(limits, self._forgotten)
         self.pairing = Pairing(
             players=players, settings=settings, limits=limits, turn=turn, seed=seed, games=self.games,
-            recruiting=recruiting or Recruiting(), replace=self._replace, holder=self._holder,
-            door=self.door,
+            recruiting=recruiting or Recruiting(), replace=self._replace, holder=self._holder, door=self.door,
         )  # fmt: skip
         self._waiting = self.pairing.waiting
         self.sent_on = SentOn(self.pairing.recruiting.next_of)
@@ -96,8 +95,7 @@ class Lobby:
         page = digest(page)
         if self._waiting.part(digest(session), page):
             return self._waiting.tell(now)
-        place = self.games.place(digest(session))
-        if place is None or place[1].page != page:
+        if (place := self.games.place(digest(session))) is None or place[1].page != page:
             return []
         room, seat = place
         if leaves:
@@ -109,21 +107,30 @@ class Lobby:
     # Events
 
     def join(self, sid: str, payload: Any, now: float, wall: float) -> tuple[dict[str, Any], list[Outgoing]]:
-        """Into the queue, or back to the seat that the session has. Who asks for a game by its id gets the seat there,
-        or none. Returns the acknowledgement too."""
-        connection = self._take(sid, "others", now)
-        wish = read_join(payload, self.limits)
-        known = connection.session_id
-        out: list[Outgoing] = []
-        since = None
+        """Into the queue, or back to the seat that the session has; who asks for a game by its id gets the seat there,
+        or none. The acknowledgement, and what is to be sent. Raises `Refused` if nothing is."""
+        connection, out = self._take(sid, "others", now), list[Outgoing]()
+        try:
+            return self._join(connection, read_join(payload, self.limits), out, now, wall), out
+        except Refused as refused:
+            if not out:
+                raise
+            # What follows from who joins has happened: the others are told.
+            return {"status": "error", **refused.fields}, out + connection.refusal(refused, "join_game", now)
+
+    def _join(self, connection: Connection, wish: Join, out: list[Outgoing], now: float, wall: float) -> dict[str, Any]:
+        """The acknowledgement; what is to be sent is put into `out`, also where it is refused in the end."""
+        known, since = connection.session_id, None
         if wish.unbegun is not None:
-            since, out = self.pairing.abandoned(connection, wish.session_id or known or "", wish.unbegun, now, wall)
+            since, left = self.pairing.abandoned(connection, wish.session_id or known or "", wish.unbegun, now, wall)
+            out += left
         if connection.room is not None and not connection.room.over and wish.game_id is None:
             # Asking twice changes nothing; to be somebody else, one leaves first.
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")
             room, seat = self._seated(connection)
-            return connection.place("playing"), room.remind(seat, self.pairing.turn_of(room, seat, wall))
+            out += room.remind(seat, self.pairing.turn_of(room, seat, wall))
+            return connection.place("playing")
         if wish.session_id not in (None, known):
             out += self._leave_place(connection, now, wall)
         connection.session_id = wish.session_id or known or secrets.token_urlsafe(24)
@@ -132,31 +139,30 @@ class Lobby:
         connection.subject_id = admitted.subject
 
         if wish.game_id is not None:
-            returns = self._return(connection, now, wall, wish.game_id)
-            return connection.place("restored" if returns else "over"), out + returns
+            out += (returns := self._return(connection, now, wall, wish.game_id))
+            return connection.place("restored" if returns else "over")
         restored = self._rebind(connection, now) or self._return(connection, now, wall)
         sent_on = self.sent_on.of(person_of(connection.subject_id, connection.session))
         if not restored and sent_on is not None:
-            told = self.sent_on.told(sent_on)
-            return {**connection.place("done"), **told}, [*out, Outgoing(sid, "outcome", told)]
+            out.append(Outgoing(connection.sid, "outcome", told := self.sent_on.told(sent_on)))
+            return {**connection.place("done"), **told}
         if not restored:
             out += self.pairing.take_place(connection, wish, now, wall)
             restored = self._return(connection, now, wall)
         if restored:
-            return connection.place("restored"), out + restored
+            out += restored
+            return connection.place("restored")
         connection.room = connection.seat = None
         if not self.pairing.is_here:
             reply, left = self.pairing.wait_elsewhere(connection, since, now, wall)
-            return reply, out + left
-        closed = self.door.refusal()
-        if closed is not None and connection.waiting_since is None:
-            # What follows from who joins has happened: the others are told.
-            return {"status": "error", **closed.fields}, [*out, refusal_to(connection.sid, closed, "join_game")]
+            out += left
+            return reply
+        if (closed := self.door.refusal()) is not None and connection.waiting_since is None:
+            out.append(refusal_to(connection.sid, closed, "join_game"))
+            return {"status": "error", **closed.fields}
         self.pairing.enter(connection, admitted.group, since, now)
-        begun = self.pairing.begin(now, wall)
-        return connection.place("waiting" if connection.room is None else "playing"), out + (
-            begun or self._waiting.tell(now)
-        )
+        out += self.pairing.begin(now, wall) or self._waiting.tell(now)
+        return connection.place("waiting" if connection.room is None else "playing")
 
     def ready(self, sid: str, now: float, wall: float) -> tuple[dict[str, Any], list[Outgoing]]:
         """Somebody who was asked is there: the acknowledgement, and the game if that was the last of them."""
@@ -199,8 +205,7 @@ class Lobby:
 
     def asks_of(self, sid: str, wish: Join) -> str | None:
         """Who it is that asks for a game, if that may have been sent on before and the database has to say it."""
-        connection = self._connections.get(sid)
-        if connection is None or not self.pairing.recruiting.next:
+        if (connection := self._connections.get(sid)) is None or not self.pairing.recruiting.next:
             return None
         subject = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
         session = wish.session_id or connection.session_id
@@ -211,8 +216,7 @@ class Lobby:
 
     def promise(self, sid: str, session: str | None, wish: Join) -> Room | None:
         """Somebody is about to join: the room that is to be written down first (`Games.promise`)."""
-        connection = self._connections.get(sid)
-        if connection is None:
+        if (connection := self._connections.get(sid)) is None:
             return None
         subject = wish.subject_id or self.subject_of(wish.query) or connection.subject_id
         return self.games.promise(digest(session or ""), connection.page, subject)
@@ -259,8 +263,7 @@ class Lobby:
     def close(self, now: float, wall: float) -> list[Outgoing]:
         """Let nobody new in; who waits is told so, and has waited in vain."""
         self.door.is_open = False
-        sent_away = self._waiting.empty(now)
-        for connection, waited in sent_away:
+        for connection, waited in (sent_away := self._waiting.empty(now)):
             self._in_vain(connection, waited, wall)
         return [error_to(each.sid, CLOSED, "the study was closed", "join_game") for each, _ in sent_away]
 
@@ -347,8 +350,7 @@ class Lobby:
 
     def _take_over(self, connection: Connection, room: Room, seat: Seat, now: float) -> list[Outgoing]:
         out: list[Outgoing] = []
-        holder = self._holder(seat)
-        if holder is not None and holder is not connection:
+        if (holder := self._holder(seat)) is not None and holder is not connection:
             out += self._replace(holder)
         if self._waiting.leave(connection.sid):
             out += self._waiting.tell(now)
@@ -381,8 +383,7 @@ class Lobby:
             room.note_change()
             self._decided.append((outcome_for(room, seat, wall), connection.sid))
             return
-        since = connection.waiting_since
-        if since is not None:
+        if (since := connection.waiting_since) is not None:
             self._decided.append((self._outcome(connection, code, now - since, wall), connection.sid))
 
     def _outcome(self, connection: Connection, code: str, waited: float, wall: float) -> Outcome:

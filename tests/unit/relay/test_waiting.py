@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from people_support import People
 
 from pycore.errors import ConfigError
+from pycore.relay import Limits
+from pycore.relay.games.connections import Connection
 from pycore.relay.matching import LatencyAware
+from pycore.relay.people.admission import Admission
 from pycore.relay.people.recruiting import Recruiting
 
 
@@ -101,6 +104,31 @@ def test_of_three_nobody_waits_for_the_one_who_went() -> None:
     assert people.game_of("a") == people.game_of("b") == people.game_of("d") != game
     (room,) = people.lobby.games.playing()
     assert [seat.since for seat in room.seats] == [0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("why", ["server_full", "elsewhere", "not_invited"])
+def test_who_left_a_game_for_another_one_has_left_it_also_where_that_is_refused(why: str) -> None:
+    """The others of it are told: they waited for a player that the server knew to be gone."""
+    people = People(
+        seats=4, settings={"return_within": 0}, limits=Limits(rooms=1), admission=Admission(dict.fromkeys("abcdefg"))
+    )
+    for sid in "abcd":
+        people.come(sid, f"PROLIFIC_PID={sid}")
+    game = people.game_of("a")
+    people.leave("d")
+    if why == "server_full":
+        for sid in "efg":
+            people.come(sid, f"PROLIFIC_PID={sid}")
+    if why == "elsewhere":
+        window = Connection("another window", Limits())
+        window.subject_id = "a"
+        people.lobby.pairing.waiting.enter(window, 0.0)
+    people.events("b")
+    reply = people.come("a", "PROLIFIC_PID=" + ("stranger" if why == "not_invited" else "a"), unbegun=game)
+    assert (reply["status"], reply["code"]) == ("error", why)
+    assert people.codes("a")[-1] == why
+    assert people.events("b") == ["end_game"]
+    assert people.game_of("a") is None
 
 
 def test_a_game_that_was_played_gives_nobody_a_place_in_front() -> None:
