@@ -30,6 +30,7 @@ from pycore.relay.limits import Limits
 from pycore.relay.lobby import Lobby
 from pycore.relay.operating.load import Load
 from pycore.relay.operating.noticing import Noticed
+from pycore.relay.operating.stood import Stood
 from pycore.relay.people.pairing import ELSEWHERE
 from pycore.relay.recall import Recall
 from pycore.relay.storage.store import DataStore
@@ -161,11 +162,12 @@ class RelayServer:
             self._sender.put(self.lobby.drain(time.monotonic()))
 
     async def _tick_all(self) -> None:
-        pause = min(0.25, self.limits.grace_s / 4)
+        pause = max(0.01, min(0.25, self.limits.grace_s / 4))
+        stood = Stood(pause, time.monotonic(), self.lobby.games.stood, self.lobby.pairing.waiting.stood)
         while True:
-            await asyncio.sleep(max(0.01, pause))
+            await asyncio.sleep(pause)
             try:
-                now = time.monotonic()
+                now = stood.look(time.monotonic())
                 self.put(self.lobby.tick(now, time.time()))
                 self._sender.tick(now)
                 for work in self._visits.tick(now, time.time()):

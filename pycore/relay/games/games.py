@@ -165,6 +165,12 @@ class Games:
         self._note_end(room)
         return out
 
+    def stood(self, seconds: float, now: float) -> None:
+        """The server stood for so long: that is nobody's time."""
+        for room in self.playing():
+            for seat in room.seats:
+                seat.stood(seconds, now)
+
     def tick(self, now: float, wall: float) -> list[Outgoing]:
         """What time alone brings to games: ends of grace, and of remembering."""
         out = [item for room in self.playing() for item in room.look(now, wall)]

@@ -112,6 +112,13 @@ class Seat:
         came since plays on. None: it does not say which one it is."""
         return load is None or load >= self.load
 
+    def stood(self, seconds: float, now: float) -> None:
+        """The server stood for so long: nobody could be heard or come back meanwhile."""
+        if self.heard_at is not None:
+            self.heard_at = min(now, self.heard_at + seconds)
+        if self.absent_since is not None:
+            self.absent_since = min(now, self.absent_since + seconds)
+
     def away_since(self, now: float) -> float | None:
         """Since when it has no socket, or one that says nothing; None: it has one."""
         if self.sid is None:

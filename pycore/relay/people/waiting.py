@@ -189,6 +189,11 @@ class WaitingRoom:
 
     # Time
 
+    def stood(self, seconds: float, now: float) -> None:
+        """The server stood for so long: whoever was asked could not answer meanwhile."""
+        for check in {id(one.check): one.check for one in self._places.values() if one.check is not None}.values():
+            check.until += seconds
+
     def look(self, now: float) -> Changes:
         """What time brings: who did not answer, and who has waited for too long, is out."""
         changes = Changes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from relay_support import Client, Relay, action, running
 
 from pycore.relay import Limits
 from pycore.relay.fields import Refused
+from pycore.relay.games import seats
 from pycore.relay.games.rooms import ANNOUNCED_AFTER_S
 from pycore.relay.games.seats import UNHEARD_S
 from pycore.relay.lobby import Lobby
@@ -47,6 +49,43 @@ def comes_back(lobby: Lobby, number: int, now: float, game: str, page: str = "se
     assert reply["state"] == "restored"
     assert (reply["game_id"], reply["player_id"]) == (game, number)
     return out
+
+
+@pytest.mark.parametrize("players", [2, 3])
+def test_while_the_server_stands_still_nobody_is_away_and_no_seat_is_given_up(players: int) -> None:
+    """Paused with its container, for one. A page that is loaded again waits at the door; whoever is there was not heard
+    since nobody listened. From then on time goes by as ever."""
+    lobby, game = lobby_of(players)
+    lobby.disconnect("s1", 10.0)
+    assert told(ticks(lobby, 10.0, 20.0, tuple(range(0, players, 2))), "player_away")[:1] == [("s0", 1)]
+    lobby.games.stood(100.0, 120.0)
+    assert lobby.tick(120.0, 1120.0) == []
+    assert told(comes_back(lobby, 1, 121.0, game), "player_back")[:1] == [("s0", 1)]
+    lobby.disconnect("s1 second", 130.0)
+    out = ticks(lobby, 130.0, 189.0, tuple(range(0, players, 2)))
+    assert told(out, "end_game") == []
+    assert told(ticks(lobby, 189.0, 191.0, tuple(range(0, players, 2))), "end_game")[:1] == [("s0", 1)]
+
+
+def test_a_process_that_stood_still_tells_nobody_that_the_others_are_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real one, held up for longer than anybody may say nothing."""
+    monkeypatch.setattr(seats, "UNHEARD_S", 2.0)
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as (clients, _):
+            for client in clients:
+                await client.call("pycore_ping", {})
+            monkeypatch.setattr(relay.app.relay.lobby, "echo", lambda sid, now: time.sleep(3.0))
+            await clients[0].emit("pycore_echo", {})
+            await asyncio.gather(*(client.call("pycore_ping", {}) for client in clients))
+            await asyncio.sleep(0.5)
+            for client in clients:
+                await client.quiet("player_away")
+
+    with running(tmp_path, settings={"return_within": 60}) as relay:
+        asyncio.run(go(relay))
 
 
 def told(out: list[Outgoing], event: str) -> list[tuple[str, Any]]:

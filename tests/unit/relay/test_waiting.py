@@ -30,6 +30,20 @@ def test_a_game_begins_when_everybody_has_said_that_they_are_there() -> None:
     assert not people.ready("b")
 
 
+def test_a_server_that_stood_still_gives_everybody_the_time_that_they_had_to_answer() -> None:
+    """It takes what they say only when it goes on, and the clock strikes before that."""
+    people = People(ready_check=20)
+    people.come("a")
+    people.come("b")
+    people.until(19.0)
+    people.now += 60.0
+    people.lobby.pairing.waiting.stood(60.0, people.now)
+    people.take(people.lobby.tick(people.now, people.now))
+    assert people.ready("a")
+    assert people.ready("b")
+    assert people.game_of("a") == people.game_of("b") is not None
+
+
 def test_who_does_not_answer_is_out_and_the_other_is_first_in_the_queue() -> None:
     """Before those who came later; who is out may come again, behind them."""
     people = People(ready_check=20)
