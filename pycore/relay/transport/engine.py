@@ -8,6 +8,8 @@ said by nothing at all, and all of it is freed at once.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from engineio.payload import Payload
 from pycore.relay.limits import Limits
 from pycore.relay.transport.origins import Origins
 from pycore.relay.transport.turns import Turns
+from pycore.relay.transport.websocket import LINGER_S
 from pycore.relay.transport.wire import packet_class
 
 PING_INTERVAL_S: Final = 8.0
@@ -49,7 +52,24 @@ def socketio_server(limits: Limits, origins: Origins) -> socketio.AsyncServer:
     # A dictionary of the module's, for all servers; this one gets its own.
     made.eio._async = {**made.eio._async, "websocket": EndedByNone}
     made.eio.on("message", Turns(made._handle_eio_message, quiet).take)
+    made.eio.disconnect = Ending(made.eio).disconnect
     return made
+
+
+class Ending:
+    """How a server of Engine.IO ends its sessions: it waits until a client has taken what is left for it, and one that
+    polls may never come. The request that ended it, by something broken or too large, would be open for good, and
+    count."""
+
+    def __init__(self, eio: Any) -> None:
+        self._eio = eio
+        self._end = eio.disconnect
+
+    async def disconnect(self, sid: str) -> None:
+        """End one, in bounded time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._end(sid), LINGER_S)
+        self._eio.sockets.pop(sid, None)
 
 
 class EndedByNone(DriverWebSocket):  # type: ignore[misc]  # no types in python-engineio

@@ -16,7 +16,7 @@ import pytest
 from relay_support import PATIENCE_S, Relay, running
 
 from pycore.relay import Limits
-from pycore.relay.transport import sessions
+from pycore.relay.transport import engine, sessions
 from pycore.relay.transport.quiet import Quiet, Seldom
 from pycore.relay.transport.shares import Parts, Share
 
@@ -279,6 +279,30 @@ def test_a_session_whose_end_takes_too_long_counts_no_more(tmp_path: Path, monke
 
     with running(tmp_path, limits=Limits(address_connections=2, silent_s=0.3)) as relay:
         monkeypatch.setattr(relay.app.relay.sio.eio, "disconnect", never)
+        asyncio.run(go(relay))
+
+
+@pytest.mark.parametrize("body", [b"6", b"2", b"42[]\x1e0", b"4" + b"x" * 30_000])
+def test_a_request_that_ends_its_session_is_answered_though_nobody_polls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """By a packet that no client sends, or one that is too large. It was open for good: four hundred of them, and their
+    address was let in no more, a school for one; and what they held was never freed."""
+    monkeypatch.setattr(engine, "LINGER_S", 0.1)
+
+    async def go(relay: Relay) -> None:
+        for _ in range(2):
+            sid = json.loads((await polled(relay, "GET", ""))[1:])["sid"]
+            await polled(relay, "POST", f"&sid={sid}", b"40")
+            reader, writer = await opened(relay)
+            head = f"POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: x\r\n"
+            writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert await status(reader) == 400
+            writer.close()
+            assert sid not in relay.app.relay.sio.eio.sockets
+        assert relay.app.addresses.asks(BESIDE)
+
+    with running(tmp_path, limits=Limits(address_connections=1, metrics_bytes=10_000)) as relay:
         asyncio.run(go(relay))
 
 
