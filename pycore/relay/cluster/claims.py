@@ -27,6 +27,8 @@ class Claims:
         self._answers = answers
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pycore-leases")
         self._held: dict[str, Fence] = {}
+        self._heard = False
+        """The database's answer to the last beat has come."""
         self.yields = False
         """It takes the waiting room no more."""
 
@@ -78,14 +80,19 @@ class Claims:
         self._held = {name: fence for name, fence in self._held.items() if name in names or name == WAITING}
 
     async def beat(self) -> tuple[set[str], list[str]]:
-        """Say that the process lives: all that live, and what others took meanwhile. Raises `StoreFailed`."""
+        """Say that the process lives: all that live, and what others took meanwhile. Raises `StoreFailed`: it may have
+        been said all the same, and only the answer is missing, so the next one asks what was taken before it, too."""
         held = {name: fence.generation for name, fence in self._held.items()}
+        heard, self._heard = self._heard, False
 
         def work() -> tuple[set[str], list[str]]:
             lived = self._leases.beat(self.process)
-            return self._leases.living(), [] if lived or not held else self._leases.lost(self.process, held)
+            sure = not held or (lived and heard)
+            return self._leases.living(), [] if sure else self._leases.lost(self.process, held)
 
-        return await self.ask(work)
+        found = await self.ask(work)
+        self._heard = True
+        return found
 
     async def gives(self) -> None:
         """The waiting room is nobody's, and this process takes it no more. Raises `StoreFailed`."""

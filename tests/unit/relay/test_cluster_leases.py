@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from pycore.relay.cluster import leases as module
+from pycore.relay.cluster.claims import Claims
 from pycore.relay.cluster.leases import Lease, Leases, Step, decide
-from pycore.relay.storage.store import DataStore, Fence, Fenced, games
+from pycore.relay.storage.store import DataStore, Fence, Fenced, StoreFailed, games
 
 DATABASES = ("sqlite", "postgresql")
 GAME: dict[str, Any] = {
@@ -101,6 +102,42 @@ def test_what_an_earlier_owner_writes_is_refused(store: DataStore) -> None:
     assert store.read(sa.select(games.c.ended)) == [{"ended": 10.0}]
     assert leases.lost("one", {"g": 1, "other": 1}) == ["g"]
     assert leases.lost("two", {"g": 2}) == []
+
+
+def test_who_did_not_hear_that_it_was_taken_for_dead_learns_what_others_took_with_the_next_beat(
+    store: DataStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database's answer came too late for it, as to a process that stood still meanwhile; it lives again by then,
+    and took itself for the owner of what others had."""
+
+    async def never(process: str) -> bool:
+        return False
+
+    async def go() -> None:
+        one, two = (Claims(name, Leases(store), never) for name in ("one", "two"))
+        await one.beat()
+        assert await one.owner("g") == "one"
+        monkeypatch.setattr(module, "LEASE_S", -1.0)
+        await one.beat()
+        monkeypatch.undo()
+        assert await two.owner("g") == "two"
+        asks = one.ask
+
+        async def too_late(work: Callable[[], Any]) -> Any:
+            await asks(work)
+            raise StoreFailed("the database does not say who owns that")
+
+        monkeypatch.setattr(one, "ask", too_late)
+        with pytest.raises(StoreFailed):
+            await one.beat()
+        monkeypatch.undo()
+        assert await one.beat() == ({"one"}, ["g"])
+        one.loses("g")
+        assert await one.beat() == ({"one"}, [])
+        one.close()
+        two.close()
+
+    asyncio.run(go())
 
 
 def test_what_is_given_away_may_be_taken_at_once(store: DataStore) -> None:
