@@ -1,8 +1,10 @@
 """How the process of a relay ends: it takes no new games, waits for those that run, and ends in bounded time.
 
 A game that is running when the process ends is not over: the next process takes it up, which costs a pause. So the
-wait is for games that are about to end anyway, and short by default. SIGTERM waits, SIGINT (Ctrl-C) does not. A second
-signal ends the wait, and the process within a second whatever the database does; what was acknowledged is written.
+wait is for games that are about to end anyway, and short by default. SIGTERM waits, SIGINT (Ctrl-C) does not, nor does
+SIGHUP, which comes when the terminal or the connection to it is closed; where that is ignored, as `nohup` has it, it
+stays so. A second signal ends the wait, and the process within a second whatever the database does; what was
+acknowledged is written.
 """
 
 from __future__ import annotations
@@ -73,11 +75,14 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM ask the server to end, if this is the main thread."""
+        """SIGINT, SIGTERM and SIGHUP ask the server to end, if this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        asked = [signal.SIGINT, signal.SIGTERM]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            asked.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self.handle_exit) for number in asked}
         try:
             yield
         finally:

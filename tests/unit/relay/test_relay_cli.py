@@ -28,7 +28,7 @@ from pycore.version import __version__
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: signal.Signals) -> None:
     """The first line is the address; two players play; a signal ends it with status 0; the data are there."""
     (tmp_path / "site").mkdir()

@@ -18,7 +18,7 @@ import pytest
 from relay_support import Client, Relay, action, running
 
 from pycore.relay import Limits
-from pycore.relay.ending import Drain
+from pycore.relay.ending import Drain, Server
 from pycore.relay.fields import Refused
 from pycore.relay.lobby import Lobby
 
@@ -28,6 +28,20 @@ from pycore.relay.lobby import Lobby
 def test_nobody_asked_and_nothing_ends() -> None:
     drain = Drain(30.0)
     assert not any(drain.over(going, now) for going in (0, 5) for now in (0.0, 1e9))
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_terminal_that_is_closed_ends_it_in_order_unless_that_is_ignored(ignored: bool) -> None:
+    """As by `nohup`. It ended as if it were killed: nothing was written down of what was counted."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        server = object.__new__(Server)
+        with server.capture_signals():
+            asked = [signal.getsignal(number) == server.handle_exit for number in (signal.SIGTERM, signal.SIGHUP)]
+        assert asked == [True, not ignored]
+        assert signal.getsignal(signal.SIGHUP) is (signal.SIG_IGN if ignored else signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_it_ends_as_soon_as_no_game_runs_and_at_its_limit_at_the_latest() -> None:
