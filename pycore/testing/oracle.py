@@ -137,7 +137,7 @@ def _act(policy: Policy, seat: int, shown: Sequence[Any], reaction: int, seed: i
     """What a policy does in the frame behind what was `shown` so far; each has a generator that nobody drew from."""
     frame = len(shown) - 1
     drawn = blake2b(canonical.encode([seed, episode, seat, frame]), digest_size=8).digest()
-    outlook = Outlook(seat, seat, episode, shown[frame - reaction][seat])
+    outlook = Outlook(seat, seat, episode, shown[frame - reaction].get(seat))
     return policy.act(outlook, frame, random.Random(int.from_bytes(drawn, "big")))
 
 

@@ -386,6 +386,25 @@ def make():
     assert (outcome.problems, outcome.frames) == ([], 240)
 
 
+@pytest.mark.parametrize("reaction", [0, 5])
+def test_a_policy_whose_agent_has_left_is_shown_nothing_by_the_truth_too(tmp_path: Path, reaction: int) -> None:
+    """As the pages show it nothing: the truth looked for an observation that is not there, and the command failed."""
+    text = """
+class Partner:
+    def act(self, outlook, frame, random):
+        return 0 if outlook.observation is None else 1 + random.randrange(3)
+def make():
+    return Partner()
+"""
+    (tmp_path / "orchard_partner.py").write_text(text, "utf-8")
+    leaves = "self.places.pop('tree 2', None) if self.steps == 60 else None; self.agents = list(self.places)"
+    named = {"policies": {"2": {"policy": "orchard_partner.py:make", "reaction_time": reaction}}}
+    simulated = Simulated(Game.of(str(written(tmp_path, 3, step=leaves)), named))
+    outcome = simulated.run(BAD)
+    assert (outcome.problems, outcome.frames) == ([], 240)
+    assert outcome.rollbacks > 20
+
+
 @pytest.mark.slow
 def test_a_page_that_was_loaded_again_has_played_and_what_it_published_before_is_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
