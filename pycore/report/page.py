@@ -162,6 +162,8 @@ def number(of: float | int | None) -> str:
     """A number as it is read: three digits that count, whole ones whole."""
     if of is None or (isinstance(of, float) and math.isnan(of)):
         return "–"
+    if isinstance(of, float) and math.isinf(of):
+        return "∞" if of > 0 else "-∞"
     if isinstance(of, int) or of == int(of):
         return f"{int(of):,}"
     return f"{of:,.0f}" if abs(of) >= 100 else f"{of:.1f}" if abs(of) >= 10 else f"{of:.2f}"
@@ -234,7 +236,7 @@ def _plain(curves: Curves) -> dict[str, Any]:
 
 
 def _numbers(of: array[float]) -> list[float | int | None]:
-    rounded = [None if math.isnan(each) else round(each, 1) for each in of]
+    rounded = [round(each, 1) if math.isfinite(each) else None for each in of]
     return [int(each) if each is not None and each == int(each) else each for each in rounded]
 
 

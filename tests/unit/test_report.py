@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import re
 import sys
+from array import array
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -359,6 +361,21 @@ def test_median_and_quartiles_are_those_of_the_inclusive_method() -> None:
     assert [page.number(each) for each in (None, 0, 12345, 0.125, 12.34, 123.4, float("nan"))] == [
         "–", "0", "12,345", "0.12", "12.3", "123", "–"
     ]  # fmt: skip
+
+
+def test_a_reward_without_bounds_is_told_and_fails_no_report(tmp_path: Path) -> None:
+    """16-bit floats overflow to it, and some environments say it on purpose."""
+    folder = stored(tmp_path / "game")
+    for file in folder.glob("trajectory-*.jsonl"):
+        text = changed(file.read_text("utf-8"), 3, lambda of: of["rewards"].update({"0": math.inf}))
+        last = len(text.splitlines()) - 1
+        text = changed(text, last, lambda of: of["rewards"].update({"0": -math.inf}))
+        file.write_text(text, "utf-8", newline="")
+    shown = reported(tmp_path, folder)
+    assert [shown.row("episodes", str(episode))["reward of 0"] for episode in (0, 1)] == ["∞", "-∞"]
+    curves = Curves()
+    curves.values = {"rtt_ms": array("d", [1.5, math.nan, -math.inf])}
+    assert page._plain(curves)["values"] == {"rtt_ms": [1.5, None, None]}
 
 
 def test_bars_are_as_long_as_what_they_count() -> None:
