@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pycore.export.files import GameFiles, open_record, player_of, read_about, read_metrics
 from pycore.export.seen import Seen, compare, open_experience
+from pycore.export.shapes import reports_of
 from pycore.records.agreement import Agreement, NotOneGame, agree
 
 REGULAR: Final = ("complete", "stop")
@@ -187,15 +188,14 @@ def _ends(of: Evidence) -> str:
     return ", ".join(ends) or "there are no metrics that say why"
 
 
-def _named(reports: Any) -> str:
+def _named(metrics: dict[str, Any]) -> str:
     """What differed first, as far as the players found out: the fields, and what is lacking."""
-    for report in reports if isinstance(reports, list) else ():
-        try:
-            said = [f"{each['path']} is {each['own']} here and {each['theirs']} there" for each in report["fields"]]
-            said += [str(report["lacks"])] if report["lacks"] else []
-            return f"; at frame {report['frame']} of episode {report['episode']}: {'; '.join(said)}"
-        except (KeyError, TypeError):
+    for report in reports_of(metrics):
+        if report["frame"] is None:
             continue
+        said = [f"{each['path']} is {each['own']} here and {each['theirs']} there" for each in report["fields"]]
+        said += [str(report["lacks"])] if report["lacks"] else []
+        return f"; at frame {report['frame']} of episode {report['episode']}: {'; '.join(said)}"
     return ""
 
 
@@ -206,7 +206,7 @@ def _judge_metrics(of: Evidence) -> None:
             of.lacks.append(f"the page of player {player} went away in the middle of an episode; its metrics end there")
         mismatches = metrics["sync"].get("p2pHashMismatches")
         if mismatches:
-            named = _named(metrics.get("desyncReports"))
+            named = _named(metrics)
             of.desyncs.append(f"player {player} counted {mismatches} hashes that differed{named}")
         if metrics["end"].get("reason") == "desync":
             of.desyncs.append(f"for player {player} the session ended by a desync")

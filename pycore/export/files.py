@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pycore.errors import ConfigError
+from pycore.export.shapes import mend
 from pycore.records.reader import Reading, RecordError
 
 LONGEST: Final = 1 << 26
@@ -23,6 +24,9 @@ LONGEST: Final = 1 << 26
 LARGEST_METRICS: Final = 1 << 28
 ABOUT: Final = "game.json"
 """What the server knew of a game: settings, subjects, seed, when it began and ended."""
+DIGITS: Final = 300
+LATEST: Final = 1e12
+"""Seconds since the epoch that no game is beyond."""
 INCOMPLETE: Final = ".incomplete"
 """Ends the name of a record of which the database lacks parts."""
 
@@ -182,13 +186,9 @@ def read_metrics(path: Path) -> dict[str, Any]:
     value = _object(path)
     if not isinstance(value.get("gameId"), str) or type(value.get("playerId")) not in (int, str):
         raise RecordError(1, "no metrics of a session: they have a gameId and a playerId", str(path))
-    for name in ("connection", "inputs", "rollbacks", "sync", "quality", "frames", "end"):
-        if not isinstance(value.setdefault(name, {}), dict):
-            raise RecordError(1, f"metrics whose {name} is no object", str(path))
-    for owner, name in ((value["rollbacks"], "events"), (value, "pathChanges"), (value, "episodes")):
-        rows = owner.setdefault(name, [])
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise RecordError(1, f"metrics whose {name} are no list of objects", str(path))
+    wrong = mend(value)
+    if wrong:
+        raise RecordError(1, f"metrics whose {wrong}", str(path))
     return value
 
 
@@ -202,14 +202,26 @@ def read_about(path: Path | None) -> dict[str, Any]:
     for name in ("settings", "subjects", "waited_s", "outcomes"):
         if not isinstance(value.setdefault(name, {}), dict):
             raise RecordError(1, f"{name} that are no object", str(path))
+    players = value.get("players", [])
+    if not isinstance(players, list) or not all(type(player) in (int, str) for player in players):
+        raise RecordError(1, f"players that are no list of numbers and texts: {players!r:.60}", str(path))
+    for name in ("started", "ended"):
+        when = value.get(name)
+        if when is not None and not (type(when) in (int, float) and abs(when) < LATEST):
+            raise RecordError(1, f"{name} that is {when!r:.40}, no time in seconds", str(path))
     return value
+
+
+def _int(digits: str) -> int | float:
+    """What no float holds is infinite, as JSON's own 1e400: nothing that reads it would know what to do with it."""
+    return int(digits) if len(digits) < DIGITS else float(digits)
 
 
 def _object(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_METRICS:
             raise RecordError(1, f"larger than {LARGEST_METRICS >> 20} MB", str(path))
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_int=_int)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

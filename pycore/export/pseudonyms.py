@@ -38,7 +38,8 @@ class Pseudonyms:
         number = max((int(name[1:]) for name in self._names.values()), default=0)
         for about in abouts:
             subjects = about.get("subjects", {})
-            for player in map(str, about.get("players", subjects)):
+            # Players in their order; whoever has a subject and is none of them has a pseudonym, too.
+            for player in dict.fromkeys([*map(str, about.get("players", ())), *subjects]):
                 subject = subjects.get(player)
                 if subject == player:
                     raise UsageError(

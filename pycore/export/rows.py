@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence
 from pycore.export.seen import Seen
+from pycore.export.shapes import reports_of
 from pycore.records.agreement import Held
 from pycore.records.reader import RecordedEnd, RecordedFrame
 from pycore.session.publication import PLAYER
@@ -108,11 +109,10 @@ class SessionRow(NamedTuple):
     def differing(self) -> Any:
         """The fields that differed from another player's, each as path, own value and the other's; empty where nothing
         was told."""
-        reports = self.metrics.get("desyncReports")
-        if not isinstance(reports, list) or not reports:
+        reports = reports_of(self.metrics)
+        if not reports:
             return NOTHING
-        fields = [field for report in reports for field in report.get("fields", ())]
-        return [[field.get("path"), field.get("own"), field.get("theirs")] for field in fields]
+        return [[field["path"], field["own"], field["theirs"]] for report in reports for field in report["fields"]]
 
     @property
     def predictors(self) -> str | None:

@@ -155,7 +155,8 @@ def new_file(out: Path) -> Iterator[NewFile]:
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from error
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as stream:
+        # Half of a surrogate pair, which a page may have stored in any text, is no UTF-8.
+        with open(handle, "w", encoding="utf-8", newline="\n", errors="backslashreplace") as stream:
             file = NewFile(stream, Path(name))
             yield file
         if file.is_kept:

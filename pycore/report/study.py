@@ -15,6 +15,7 @@ from pycore.export.files import open_record
 from pycore.export.measures import Value, measured
 from pycore.export.pseudonyms import Pseudonyms, subjects_of
 from pycore.export.seen import open_experience
+from pycore.export.shapes import reports_of
 from pycore.export.sources import Source
 from pycore.records.agreement import NotOneGame
 from pycore.records.reader import RecordedFrame
@@ -264,7 +265,7 @@ def _player(of: Evidence, seat: int, player: str, subject: str | None, watch: Wa
         traffic=_traffic(metrics),
         path_changes=list(metrics.get("pathChanges", [])),
         desyncs=[each for each in metrics.get("desyncs") or () if isinstance(each, dict)],
-        reports=[each for each in metrics.get("desyncReports") or () if isinstance(each, dict)],
+        reports=reports_of(metrics),
         lengths=() if held is None else held.lengths,
         curves=None if path is None else Curves().take(watch(open_experience(path), f"reading {path.name}")),
     )
