@@ -48,7 +48,7 @@ def hand_over(session: Session, sender: int, event: str, data: dict[str, Any], n
 class _Client:
     """The server's end of one page."""
 
-    __slots__ = ("announced", "gone", "left", "message", "socket", "works")
+    __slots__ = ("announced", "changes", "gone", "left", "message", "socket", "works")
 
     def __init__(
         self, message: Callable[[int, str, Any], None], socket: Callable[[bool], None], left: Callable[[int], None]
@@ -59,8 +59,10 @@ class _Client:
         self.works = True
         self.announced = False
         """The others were told that it is away."""
+        self.changes = 0
+        """How often the socket was lost or came back: what the page notices later than the next change never is."""
         self.gone = 0
-        """How often the socket was lost or came back: whatever is noticed later than the next change never is."""
+        """The same for the server, which knows nothing any more when it begins anew."""
 
 
 class Server:
@@ -156,11 +158,12 @@ class Server:
         """The socket of a page dies; each side notices it so many seconds later, or never (None)."""
         client = self._clients[seat]
         client.works = False
+        client.changes += 1
         client.gone += 1
-        number = client.gone
+        change, number = client.changes, client.gone
 
         def page_sees() -> None:
-            if client.gone == number:
+            if client.changes == change:
                 client.socket(False)
 
         def tell() -> None:
@@ -186,6 +189,7 @@ class Server:
         """The page has a working socket again, if the server is there."""
         client = self._clients[seat]
         client.works = True
+        client.changes += 1
         client.gone += 1
         if not self.away:
             self._is_there(seat)
@@ -208,10 +212,11 @@ class Server:
             if after is None:
                 continue
             self.lose(seat, 0.0, None)
-            number = self._clients[seat].gone
+            change = self._clients[seat].changes
 
-            def back(seat: int = seat, number: int = number) -> None:
-                if self._clients[seat].gone == number:
+            def back(seat: int = seat, change: int = change) -> None:
+                # Also where the server was away once more meanwhile: the client goes on trying.
+                if self._clients[seat].changes == change:
                     self.connect(seat)
 
             self._time.after(after, back)

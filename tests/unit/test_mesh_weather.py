@@ -286,6 +286,24 @@ def test_a_server_that_starts_anew_waits_for_who_is_away_from_its_beginning_on(d
     assert [(round(at, 6), seat) for at, seat in of.server.told] == [(3.0, 2), (7.5, 1)]
 
 
+def test_a_server_that_is_away_once_more_is_found_again_by_who_was_not_back_yet() -> None:
+    """A client goes on trying: its page was without a server for good, and was said to have left."""
+    of, _ = mesh(2)
+    of.server.grace = 3.0
+    of.at(2.0, lambda: of.server.restart([0.2, 3.5]))
+    of.at(3.0, of.server.go_away)
+    of.at(3.5, of.server.come_back)
+    of.at(8.0, lambda: of.server.lose(1, page_sees_after=2.0))
+    of.at(8.5, lambda: of.server.go_away(seen_after=(0.0, 9.0)))
+    of.at(9.0, of.server.come_back)
+    seen = []
+    for when in (5.0, 6.0, 9.5, 10.5):
+        of.run(when)
+        seen.append([page.socket_up for page in of.peers])
+    assert seen == [[True, False], [True, True], [True, True], [True, False]]
+    assert of.server.told == []
+
+
 def test_a_server_that_starts_anew_knows_no_complaint_and_who_was_dropped() -> None:
     """One of two that were needed was said to the one before."""
     of, _ = mesh(4)
