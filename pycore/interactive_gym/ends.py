@@ -122,7 +122,7 @@ class Ends:
         reason = event.reason
         if reason == "complete":
             self._completed(now)
-        elif reason == "p2p_timeout" or (reason == "stop" and not met):
+        elif reason == "p2p_timeout" or (reason in ("stop", "player_left") and not met):
             # Also where the other gave up first: nobody left, the two were never together.
             self._unconnected(event)
         elif reason in LEFT:

@@ -7,6 +7,7 @@ proposed, the input delays of the episode to come, is settled by the largest pro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from pycore.costs import Costs
 from pycore.duties import CHANNEL_UNABLE
@@ -31,6 +32,16 @@ from pycore.settings import Settings
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES
 from pycore.wire.datagram import VERSION
+
+NOT_BEGUN: Final = {
+    "ready_timeout": "waited too long for somebody to be ready",
+    "p2p_timeout": "found no peer-to-peer connection",
+    "version": "has another version of pycore",
+    "config": "has other settings",
+    "initial_state": "begins with another state",
+    "decode": "was told what cannot be read",
+}
+"""Ends of a peer before the first frame that are everybody's. Nobody has asked for them, so that they are no stop."""
 
 
 class Beginning:
@@ -135,7 +146,9 @@ class Beginning:
             text = f"player {name} ended the session"
             if reason == "error":
                 reason, text = "player_left", f"player {name}'s environment failed"
-            elif reason == "player_left":
+            elif over.peer.reason in NOT_BEGUN:
+                reason, text = over.peer.reason, f"player {name} {NOT_BEGUN[over.peer.reason]}"
+            elif over.peer.reason in ("stop", "complete"):
                 # Who goes where nothing is played has stopped it.
                 reason = "stop"
             course.finish(now, reason, text, DONE, None, over.seat)

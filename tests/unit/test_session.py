@@ -384,7 +384,7 @@ def test_who_gave_up_waiting_for_a_ready_says_so_to_whoever_comes_later() -> Non
     table.mail = table.mail[:1]
     table.until(lambda: table[1].phase == DONE, most=32 * 20)
     assert table[1].frame == 0
-    assert table[1].reason == "stop"
+    assert table[1].reason == "ready_timeout"
 
 
 # -- the end of an episode ------------------------------------------------------------------------------------------
@@ -565,6 +565,22 @@ def test_a_stop_outside_of_an_episode_reaches_the_other_side(phase: int) -> None
     table.until(lambda: all(session.phase == DONE for session in table.sessions), most=32 * 8)
     assert [session.reason for session in table.sessions] == ["stop", "stop"]
     assert table.published[0] == table.published[1]
+
+
+@pytest.mark.parametrize("phase", [CONNECTING, BETWEEN])
+@pytest.mark.parametrize(
+    ("reason", "heard"),
+    [("ready_timeout", "ready_timeout"), ("p2p_timeout", "p2p_timeout"), ("config", "config"),
+     ("player_left", "player_left"), ("partition", "player_left"), ("no_return", "player_left"),
+     ("excluded", "player_left"), ("stop", "stop")],
+)  # fmt: skip
+def test_who_ends_outside_of_an_episode_has_not_asked_for_the_end(phase: int, reason: str, heard: str) -> None:
+    """All of it was a stop, which counts as completed at the server, and says that somebody asked for it."""
+    table = Table(2, settings(max_steps=30, num_episodes=3, episode_pause=1.0), channel=-1 if phase < PLAYING else 0)
+    table.until(lambda: table[0].phase == phase)
+    table[0].abort(table.now, reason, "for a reason of its own")
+    table.until(lambda: table[1].phase >= DONE, most=32 * 8)
+    assert table[1].reason == heard
 
 
 def test_a_stop_at_the_very_end_of_an_episode_reaches_who_has_left_it() -> None:
