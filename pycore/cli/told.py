@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import threading
@@ -19,6 +20,8 @@ from pycore.relay import missing_extra
 P = ParamSpec("P")
 R = TypeVar("R")
 
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
+"""A disk that is full, or may not be written to."""
 DATABASE = "sqlite:///pycore.db"
 """Where the relay stores unless it is told otherwise."""
 
@@ -42,6 +45,10 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 raise Mistake(f"{described(error)} ({place}); mend it, and try again") from error
             if isinstance(error, ModuleNotFoundError):
                 raise Mistake(str(missing_extra(error))) from error
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                # A traceback's status is 1, which is a verdict: that something differs, or does not hold.
+                where = f"{error.filename}: " if error.filename else ""
+                raise Mistake(f"cannot write: {where}{error.strerror}; make room, and try again") from error
             raise
 
     return run
