@@ -15,7 +15,7 @@ from pycore.export.stepping import Chosen
 from pycore.factory import POLICY, STUDY, Found, load_policy, parts_of
 from pycore.policy import Policy
 from pycore.records.partners import Partners
-from pycore.settings import ON_DROP, PARTNERS, Settings
+from pycore.settings import ON_DROP, ON_INTERRUPT, PARTNERS, Settings
 from pycore.simulation import Simulation
 from pycore.site.study import Study
 
@@ -47,8 +47,7 @@ def named_in(header: Mapping[str, Any], chosen: Chosen, found: Found, given: boo
     """The policies of a record. `given` says that the settings were named, and count alone."""
     own, after = header.get("policies") or {}, header.get("stand_in")
     try:
-        on_drop = {"on_drop": ON_DROP[2] if after else ON_DROP[0], "stand_in": after}
-        settings = chosen.settings.replace(policies=own, **on_drop)
+        settings = chosen.settings.replace(policies=own, **_on_drop(chosen.settings, after))
         computed = settings.computed(header["players"])
     except ConfigError as error:
         why = f"no policy was computed: those of the record cannot be read: {error}"
@@ -68,6 +67,14 @@ def named_in(header: Mapping[str, Any], chosen: Chosen, found: Found, given: boo
     other = _other(FOR_GONE, settings.stand_in, [(source, of.stand_in) for source, of in versions])
     return Named(settings, texts, [*notes, *([] if other is None else [other])],
                  settings.stand_in["policy"] if other is None else None)  # fmt: skip
+
+
+def _on_drop(settings: Settings, stand_in: Any) -> dict[str, Any]:
+    """What the settings say of who is gone, where the record has this stand-in, or none; who is played for while away
+    has none."""
+    if stand_in:
+        return {"on_drop": ON_DROP[2], "stand_in": stand_in, "on_interrupt": ON_INTERRUPT[0]}
+    return {"on_drop": ON_DROP[0], "stand_in": None} if settings.on_drop == ON_DROP[2] else {}
 
 
 def _other(what: str, played: Mapping[str, Any], here: Sequence[tuple[str, Mapping[str, Any] | None]]) -> str | None:

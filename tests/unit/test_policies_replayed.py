@@ -51,6 +51,19 @@ def test_a_policy_that_did_what_is_recorded_is_counted(left: Path, study: Path) 
     assert of["policies"] == {"computed": ["2"], "actions": 120, "notes": []}
 
 
+@pytest.mark.parametrize("on_interrupt", ["wait", "default_action"])
+def test_a_policy_is_computed_whatever_follows_for_who_is_away(
+    study: Path, tmp_path: Path, on_interrupt: str  # noqa: F811
+) -> None:
+    """Where the others play on for who is interrupted, no policy of any record was compared."""
+    of = {"policies": {"2": PARTNER}, "on_drop": "default_action", "on_interrupt": on_interrupt, "max_steps": 60}
+    game = stored(played_of(game_of(study, **of)), tmp_path / "left")
+    done = run("verify", game, "--env", study)
+    assert (done.exit_code, done.stdout) == (
+        0, "reconciled: mesh: 2 records, 60 frames, reproduced by the environment and its policies\n"
+    )  # fmt: skip
+
+
 def test_of_a_range_its_actions_are_compared_and_it_sees_what_was_before(left: Path, study: Path) -> None:  # noqa: F811
     """What is before the range is not compared."""
     file = left / "trajectory-0.jsonl"
