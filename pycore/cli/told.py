@@ -20,7 +20,7 @@ from pycore.relay import missing_extra
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 """A disk that is full, or may not be written to."""
 DATABASE = "sqlite:///pycore.db"
 """Where the relay stores unless it is told otherwise."""
@@ -48,7 +48,8 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 # A traceback's status is 1, which is a verdict: that something differs, or does not hold.
                 where = f"{error.filename}: " if error.filename else ""
-                raise Mistake(f"cannot write: {where}{error.strerror}; make room, and try again") from error
+                found = f"cannot write: {where}{error.strerror}"
+                raise Mistake(f"{found}; make room or write elsewhere, and try again") from error
             raise
 
     return run

@@ -12,7 +12,8 @@
  */
 export function rootOf(module, origin) {
   const root = new URL('../', module);
-  return root.origin === origin ? root.pathname : '/';
+  // An address that was put together may have a slash too many; //api/ would be another server.
+  return root.origin === origin ? root.pathname.replace(/\/{2,}/g, '/') : '/';
 }
 
 /** Of this page. */

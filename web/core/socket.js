@@ -57,9 +57,11 @@ export class Socket {
    * @param {Client} client
    * @param {import('./errors.js').Report} report
    * @param {{session_id: string, page: string} | null} [known] by what the server knows this load of the page
+   * @param {string} [root] the path under which the server is
    */
-  constructor(client, report, known = null) {
+  constructor(client, report, known = null, root = ROOT) {
     this.client = client;
+    this.root = root;
     this.known = known;
     this.report = report;
     this.#out = new Outgoing(client, SERVER.acknowledged_within_ms, SERVER.characters_per_s);
@@ -158,7 +160,7 @@ export class Socket {
   part(leaves) {
     if (this.known === null) return;
     const body = JSON.stringify({ ...this.known, leaves });
-    const address = `${ROOT}api/parting`;
+    const address = `${this.root}api/parting`;
     // Where beacons are switched off, as some people have it.
     if (!navigator.sendBeacon?.(address, body)) {
       fetch(address, { method: 'POST', body, keepalive: true }).catch((error) => this.report('socket.part', error));
@@ -207,16 +209,17 @@ export function changeWays(client) {
  * @param {string} sessionId by which the server gives the seat back: at once when the connection was interrupted, and when
  *   it joins to a page that was loaded again
  * @param {import('./errors.js').Report} report
+ * @param {string} [root] the path under which the server is, with a slash at its end; default: where this module is from
  * @returns {Promise<Socket>}
  */
-export async function connectSocket(moduleURL, sessionId, report) {
+export async function connectSocket(moduleURL, sessionId, report, root = ROOT) {
   // An import has no patience; what was fetched is there for it.
   await get(moduleURL, 'the connection to the server');
   const { io } = await import(moduleURL);
   const { search } = window.location;
   const known = { session_id: sessionId, page: secret() };
   const client = io({
-    path: `${ROOT}socket.io/`,
+    path: `${root}socket.io/`,
     // Some networks let no WebSocket pass: then requests carry it all, more slowly, until the next connection.
     transports: [...SERVER.transports],
     tryAllTransports: true,
@@ -228,5 +231,5 @@ export async function connectSocket(moduleURL, sessionId, report) {
     reconnectionDelayMax: SERVER.reconnect_longest_ms,
   });
   changeWays(client);
-  return new Socket(client, report, known);
+  return new Socket(client, report, known, root);
 }

@@ -271,6 +271,24 @@ test('the picture has what the study says of it: files, shape, and how correctio
   assert.equal(canvas.style.aspectRatio, '16 / 9');
 });
 
+test('who is sent on goes there, and from a frame of a survey by a click that takes the whole window', async () => {
+  const page = await visit();
+  const gone = [];
+  Object.assign(window.location, { assign: (address) => void gone.push(address) });
+  Object.assign(window, { top: window });
+  page.tell('outcome', { outcome: 'completed', next: 'https://panel.test/a' });
+  assert.deepEqual(gone, ['https://panel.test/a']);
+  const framed = await visit();
+  Object.assign(window.location, { assign: (address) => void gone.push(address) });
+  Object.assign(window, { top: {} });
+  Object.assign(document, { createElement: (name) => ({ name }) });
+  const shown = [];
+  framed.status.replaceChildren = (...given) => void shown.push(...given);
+  framed.tell('outcome', { outcome: 'completed', next: 'https://panel.test/b' });
+  assert.equal(gone.length, 1);
+  assert.deepEqual(shown, [{ name: 'a', href: 'https://panel.test/b', target: '_top', textContent: 'Continue' }]);
+});
+
 test('a page that goes tells the others at once, and what it has not stored its next load does', async () => {
   const kept = new Map();
   globalThis.sessionStorage = {

@@ -10,6 +10,8 @@ test('a server is where its modules are, also where a proxy has put it under a p
   assert.equal(at('https://lab.test/studies/one/core/root.js'), '/studies/one/');
   assert.equal(at('https://cdn.test/pycore/core/root.js'), '/', 'of another site nothing follows');
   assert.equal(at('https://lab.test/core/root.js', undefined), '/');
+  assert.equal(at('https://lab.test//core/root.js'), '/', 'a slash too many is no other server');
+  assert.equal(at('https://lab.test/studies//one/core/root.js'), '/studies/one/');
   assert.equal(ROOT, '/');
 });
 

@@ -65,6 +65,8 @@ test('a page that goes says so by a request of its own, with both secrets by whi
   new Socket(client, () => {}, { session_id: 's', page: 'p' }).part(true);
   new Socket(client, () => {}).part(true);
   assert.deepEqual(sent, [['/api/parting', '{"session_id":"s","page":"p","leaves":true}']]);
+  new Socket(client, () => {}, { session_id: 's', page: 'p' }, '/studies/one/').part(true);
+  assert.equal(sent[1][0], '/studies/one/api/parting');
 });
 
 test('where beacons are switched off, or refused, a page that goes says so by a request that outlives it', () => {
