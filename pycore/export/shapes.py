@@ -24,7 +24,8 @@ NUMBERS: Final = (int, float)
 
 
 def mend(value: dict[str, Any]) -> str:
-    """Put in what is missing, an empty object or list; and what is wrong with the rest, as a sentence's end."""
+    """Put in what is missing, an empty object or list, and leave out what is null of a link; and what is wrong with the
+    rest, as a sentence's end."""
     for name in (*GROUPS, *OBJECTS):
         if value.get(name) is None:
             value[name] = {}
@@ -57,9 +58,11 @@ def _wrong_inside(value: dict[str, Any]) -> Iterator[str]:
                 yield f"{group} of player {player} is no object"
                 continue
             for name in OF_LINKS if group == "network" else ():
-                if not isinstance(link.get(name), dict | None):
+                if link.get(name) is None:
+                    link.pop(name, None)
+                elif not isinstance(link[name], dict):
                     yield f"{name} of player {player} is no object"
-                elif link.get(name) is not None:
+                else:
                     yield from _wrong(link[name], ("p50",), NUMBERS, f"{name} of player {player}", "number")
     # What is compared with the records and with what others say.
     for name in ("episodes", "drops"):

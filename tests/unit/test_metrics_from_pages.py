@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from records_support import forgotten, stored  # noqa: F401
 
 from pycore.cli import cli
+from pycore.export.shapes import OF_LINKS
 
 
 def said(*arguments: str | Path) -> tuple[int, str]:
@@ -73,6 +74,7 @@ LATER = ("drops", "desyncs", "visibility", "environment", "network", "prediction
     [
         lambda of: of.update(dict.fromkeys(LATER)),
         lambda of: [of.pop(name, None) for name in LATER],
+        lambda of: of["network"]["1"].update(dict.fromkeys(OF_LINKS)),
         lambda of: of["quality"].update(stalls=10**310),
         lambda of: of["network"]["1"]["rttMs"].update(p50=10**310),
         lambda of: of["end"].update(reason="\ud800 gone"),
@@ -80,8 +82,8 @@ LATER = ("drops", "desyncs", "visibility", "environment", "network", "prediction
         lambda of: of.update(desyncReports=[[], {"fields": [1]}, {"fields": [{}], "episode": 0, "frame": 1}, 7]),
         lambda of: of.update(desyncs=[{}], pathChanges=[{}], drops=[{}], visibility=[{}]),
     ],
-    ids=["nulls", "older ones", "a count without bounds", "a time without bounds", "half a character",
-         "reports that are true", "reports that are none", "rows of nothing"],
+    ids=["nulls", "older ones", "a link of nulls", "a count without bounds", "a time without bounds",
+         "half a character", "reports that are true", "reports that are none", "rows of nothing"],
 )  # fmt: skip
 def test_what_is_missing_or_beyond_bounds_is_read(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """A number that no float holds, and a text that is no UTF-8, made the report of the study fail."""
