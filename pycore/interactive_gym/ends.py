@@ -122,7 +122,7 @@ class Ends:
         reason = event.reason
         if reason == "complete":
             self._completed(now)
-        elif reason == "p2p_timeout" or (reason in ("stop", "player_left") and not met):
+        elif reason == "p2p_timeout" or (not met and (reason == "stop" or (reason == "player_left" and self._told))):
             # Also where the other gave up first: nobody left, the two were never together.
             self._unconnected(event)
         elif reason in LEFT:
@@ -154,6 +154,11 @@ class Ends:
             self._overlay.show("notice", "The game stopped", text)
             self._say("metrics")
             self._say("finish", terminal=False)
+
+    @property
+    def _told(self) -> bool:
+        """Whether a peer itself said that it is over, and not for an error: the server's word is of who has left."""
+        return any(link.peer.over and link.peer.reason != "error" for link in self._session.links)
 
     def _completed(self, now: float) -> None:
         session = self._session

@@ -77,6 +77,32 @@ def test_without_a_connection_mug_is_told_once_by_each_and_nobody_sees_a_partner
     assert table.server.counts["p2p_validation_failed"] == 2
 
 
+@pytest.mark.parametrize("event", ["end_game", "p2p_game_ended"])
+def test_a_partner_whom_the_server_says_to_have_left_before_the_two_have_met_has_left(event: str) -> None:
+    """Its tab was closed while they were connecting: no connection failed, and whoever waited gets the code."""
+    table = Table(connects=False)
+    table.ticks(FPS)
+    side, table[1].closed = table[0], True
+    side.event(event, {"game_id": "game-1", "player_id": 1, "disconnected_player_id": 1, "reason": "gone"})
+    table.until(lambda: side.over, most=FPS)
+    assert side.told("p2p_validation_failed") == []
+    assert kinds(side)[-1] == "finish"
+    assert side.metrics[-1]["sessionStatus"]["terminationReason"] == "partner_disconnected"
+    code = side.ordered("overlay")[-1]["code"]
+    assert [data["completion_code"] for data in side.told("waitroom_timeout_completion")] == [code]
+    assert len(code) == 36
+
+
+def test_a_partner_whose_environment_failed_before_the_two_have_met_has_left() -> None:
+    """The connection was not what failed."""
+    table = Table(connects=False)
+    table.ticks(FPS)
+    table[0].session.links[0].peer.said_over("error")
+    table.until(lambda: table[0].over, most=FPS)
+    assert table[0].told("p2p_validation_failed") == []
+    assert table[0].metrics[-1]["sessionStatus"]["terminationReason"] == "partner_disconnected"
+
+
 def test_with_socketio_start_the_game_begins_without_a_connection_and_counts_as_validated() -> None:
     """Then the wait is over, not the game; every input crosses the server, and still nothing is lost."""
     table = Table(with_own(metadata(), socketio_start=True, p2p_wait=1.0), connects=False).play()
