@@ -41,7 +41,7 @@ NOT_BEGUN: Final = {
     "initial_state": "begins with another state",
     "decode": "was told what cannot be read",
 }
-"""Ends of a peer before the first frame that are everybody's. Nobody has asked for them, so that they are no stop."""
+"""Ends of a peer before the first episode that are everybody's. Nobody has asked for them, so that they are no stop."""
 
 
 class Beginning:
@@ -141,17 +141,20 @@ class Beginning:
         if over is not None and over.peer.left_alone and self._can_drop:
             drops.drop(over, "error" if over.peer.reason == "error" else "left")
         elif over is not None:
-            reason = reason_of(over)
+            reason, ends = reason_of(over), DONE
             name = self._journal.name(over)
             text = f"player {name} ended the session"
             if reason == "error":
                 reason, text = "player_left", f"player {name}'s environment failed"
             elif over.peer.reason in NOT_BEGUN:
-                reason, text = over.peer.reason, f"player {name} {NOT_BEGUN[over.peer.reason]}"
+                text = f"player {name} {NOT_BEGUN[over.peer.reason]}"
+                if not self._episode.number:
+                    # Behind the first one a game has begun, and whoever gives it up leaves the others.
+                    reason, ends = over.peer.reason, FAILED
             elif over.peer.reason in ("stop", "complete"):
                 # Who goes where nothing is played has stopped it.
                 reason = "stop"
-            course.finish(now, reason, text, DONE, None, over.seat)
+            course.finish(now, reason, text, ends, None, over.seat)
         elif phase == CONNECTING:
             if self._terms.proposed:
                 self._agree(now, waited)

@@ -12,6 +12,7 @@ from core_support import Table, actions_of, datagrams_of, opened, settings, visi
 from pycore.duties import P2P
 from pycore.errors import ActionError, ConfigError, UsageError
 from pycore.events import Desync, EpisodeEnded, PeerStatus, PhaseChanged, SessionEnded
+from pycore.session.beginning import NOT_BEGUN
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.session.session import Session
 from pycore.session.tick import ON_HOLD, OVER, RESIMULATED, STALLED, STEPPED
@@ -382,7 +383,7 @@ def test_who_gave_up_waiting_for_a_ready_says_so_to_whoever_comes_later() -> Non
         table.advance(0)
     assert table[0].phase == FAILED
     table.mail = table.mail[:1]
-    table.until(lambda: table[1].phase == DONE, most=32 * 20)
+    table.until(lambda: table[1].phase == FAILED, most=32 * 20)
     assert table[1].frame == 0
     assert table[1].reason == "ready_timeout"
 
@@ -567,20 +568,33 @@ def test_a_stop_outside_of_an_episode_reaches_the_other_side(phase: int) -> None
     assert table.published[0] == table.published[1]
 
 
+@pytest.mark.parametrize("seats", [2, 3])
 @pytest.mark.parametrize("phase", [CONNECTING, BETWEEN])
 @pytest.mark.parametrize(
-    ("reason", "heard"),
-    [("ready_timeout", "ready_timeout"), ("p2p_timeout", "p2p_timeout"), ("config", "config"),
-     ("player_left", "player_left"), ("partition", "player_left"), ("no_return", "player_left"),
-     ("excluded", "player_left"), ("stop", "stop")],
+    ("reason", "first", "later"),
+    [("ready_timeout", "ready_timeout", "player_left"), ("p2p_timeout", "p2p_timeout", "player_left"),
+     ("config", "config", "player_left"), ("decode", "decode", "player_left"),
+     ("player_left", "player_left", "player_left"), ("no_return", "player_left", "player_left"),
+     ("excluded", "player_left", "player_left"), ("stop", "stop", "stop")],
 )  # fmt: skip
-def test_who_ends_outside_of_an_episode_has_not_asked_for_the_end(phase: int, reason: str, heard: str) -> None:
-    """All of it was a stop, which counts as completed at the server, and says that somebody asked for it."""
-    table = Table(2, settings(max_steps=30, num_episodes=3, episode_pause=1.0), channel=-1 if phase < PLAYING else 0)
+def test_who_ends_outside_of_an_episode_has_not_asked_for_the_end(
+    seats: int, phase: int, reason: str, first: str, later: str
+) -> None:
+    """All of it was a stop, which counts as completed at the server, and says that somebody asked for it. Behind the
+    first episode nobody takes over why another one gave up: whoever hears of it has lost a player."""
+    early = phase < PLAYING
+    table = Table(seats, settings(max_steps=30, num_episodes=3, episode_pause=1.0), channel=-1 if early else 0)
     table.until(lambda: table[0].phase == phase)
     table[0].abort(table.now, reason, "for a reason of its own")
+    table.ticks(16)
+    if seats > 2 and reason not in NOT_BEGUN and reason != "stop":
+        # The others go on without.
+        assert table[1].phase < DONE or table[1].reason == "player_left"
+        return
     table.until(lambda: table[1].phase >= DONE, most=32 * 8)
-    assert table[1].reason == heard
+    assert table[1].reason == (first if early else later)
+    # What has not begun is shown as an error by whoever hears of it as well, not as a game with a summary of nothing.
+    assert table[1].phase == (FAILED if early and reason in NOT_BEGUN else DONE)
 
 
 def test_a_stop_at_the_very_end_of_an_episode_reaches_who_has_left_it() -> None:

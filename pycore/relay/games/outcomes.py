@@ -32,7 +32,7 @@ REMEMBERED: Final = 20_000
 _BY_REASON: Final = {
     "complete": COMPLETED, "stop": COMPLETED,
     "player_left": PARTNER_LEFT, "returned": PARTNER_LEFT, "no_return": PARTNER_LEFT, "partition": PARTNER_LEFT,
-    "partner_exclusion": PARTNER_LEFT,
+    "partner_exclusion": PARTNER_LEFT, "ready_timeout": PARTNER_LEFT,
     "excluded": EXCLUDED, "focus_loss_timeout": EXCLUDED,
 }  # fmt: skip
 """By why a session ended for a player; whatever is not here has failed."""

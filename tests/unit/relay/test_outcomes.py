@@ -91,6 +91,7 @@ def sending(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
         ("no_return", 0, "partner_left"), ("no_return", 1, "failed"), ("dropped", 0, "failed"),
         ("desync", 0, "failed"), ("error", 0, "failed"), (None, 0, "failed"), ("whatever", 0, "failed"),
         ("focus_loss_timeout", 0, "excluded"), ("partner_exclusion", 0, "partner_left"),
+        ("ready_timeout", 0, "partner_left"), ("ready_timeout", 1, "partner_left"), ("p2p_timeout", 0, "failed"),
     ],
 )  # fmt: skip
 def test_an_outcome_follows_from_why_the_session_ended(reason: str | None, loads: int, code: str) -> None:
