@@ -34,8 +34,8 @@ GONE: Final = frozenset(
     ("player_left", "ready_timeout", "dropped", "returned", "no_return", "partition", "no_progress")
 )
 """What may end a session besides where somebody goes, or where nobody can hear the others for too long."""
-BROKEN: Final = frozenset(("error", "stop"))
-"""The same where a page's environment raises; who was getting ready then ends with `stop`."""
+
+
 class Simulated:
     """A game that can be played in virtual time. Raises ConfigError for one that has no page but policies."""
 
@@ -253,7 +253,8 @@ def _ends(scenario: Scenario, settings: Settings, pages: int) -> frozenset[str]:
     if "stop" in what:
         ends |= {"stop"}
     if "break" in what:
-        ends |= BROKEN
+        # Whoever hears of it, at whatever time, has lost a player.
+        ends |= {"error"}
     return ends | GONE if may_end(scenario, settings, pages) else ends
 
 

@@ -501,6 +501,22 @@ def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path
     assert "page 0 ended with 'no_progress'" in simulated.run(scenario).problems
 
 
+def test_where_an_environment_raises_nobody_has_asked_for_the_end(tmp_path: Path) -> None:
+    """Also while the others are getting ready: `stop` was allowed there, and is an end that says something wrong."""
+    simulated = game(tmp_path)
+    scenario = one("break 1@1")
+    assert simulated.run(scenario).reasons == ("player_left", "error")
+    mesh = simulated._mesh
+
+    def stopped(*of: Any) -> Mesh:
+        made = mesh(*of)
+        made.at(1.01, lambda: made.peers[0].abort("stop", "somebody asked for the end"))
+        return made
+
+    simulated._mesh = stopped  # type: ignore[method-assign]
+    assert "page 0 ended with 'stop'" in simulated.run(scenario).problems
+
+
 @pytest.mark.slow
 def test_a_short_episode_proves_something_and_a_game_in_which_nothing_moves_does_not(tmp_path: Path) -> None:
     """An episode that is over before its first hash has moved all the same; actions alone are not enough."""
