@@ -93,8 +93,9 @@ class Elsewhere(Protocol):
     def fenced(self, game_id: str) -> None:
         """A game is another process's by now."""
 
-    def finished(self, game_id: str, player: str, load: int | None) -> None:
-        """A load of a player's page has stored the end of its session here, and its game is not here."""
+    def finished(self, game_id: str, player: str, load: int | None, outcome: str | None = None) -> None:
+        """A load of a player's page has stored the end of its session here, and its game is not here; `outcome`: what
+        that came to, where it is written down."""
 
     async def former(self, game_id: str, session: str) -> str | None:
         """The player whose seat a session, a digest, had before another window of the same person: only the process

@@ -119,7 +119,7 @@ class RelayServer:
     def join(self, elsewhere: Elsewhere) -> None:
         """Be one of several processes."""
         self.elsewhere = self.ledger.elsewhere = elsewhere
-        self.keeping.elsewhere = self.recall.elsewhere = elsewhere
+        self.keeping.elsewhere = self.recall.elsewhere = self._visits.elsewhere = elsewhere
         self._sender.abroad = elsewhere.sends
 
     def put(self, out: list[Outgoing]) -> None:

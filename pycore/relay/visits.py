@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
+from pycore.relay.elsewhere import Elsewhere
 from pycore.relay.games.outcomes import COMPLETED, INCOMPLETE, LASTING, Outcome, outcome_of, person_of
 from pycore.relay.games.owners import Kept
 from pycore.relay.games.seats import Seat
@@ -73,6 +74,8 @@ class Visits:
         self._clock = clock
         self._claims: dict[tuple[str, str], Claim] = {}
         """What pages have said of the end of their sessions, and not shown yet, by game and player."""
+        self.elsewhere: Elsewhere | None = None
+        """Other processes, where games may be whose pages store here."""
 
     async def ended(
         self, game_id: str, seat: Seat, metrics: str, sid: str, wall: float, load: int | None = None
@@ -96,7 +99,7 @@ class Visits:
             self._doubts(Claim(game_id, seat, sid, reason, until, load, code))
             return
         self._claims.pop((game_id, str(seat.player)), None)
-        await self._came_to(game_id, seat, code, sid, wall)
+        await self._came_to(game_id, seat, code, sid, wall, load)
 
     async def rows_came(self, game_id: str, seat: Seat, sid: str, wall: float, *, ended: bool) -> None:
         """A page has stored rows of an episode, perhaps its end: what it had said of the end of its session may be
@@ -112,10 +115,11 @@ class Visits:
         if claim is None and remembered and not ended and seat.outcome != INCOMPLETE:
             return
         reason = claim.reason if claim is not None else await self._off(claimed, self._store, *key)
+        load = claim.load if claim is not None else None
         if reason is None or await self._missing(game_id, seat, reason):
             return
         self._claims.pop(key, None)
-        await self._came_to(game_id, seat, COMPLETED, sid, wall)
+        await self._came_to(game_id, seat, COMPLETED, sid, wall, load)
 
     def tick(self, now: float, wall: float) -> list[Coroutine[Any, Any, None]]:
         """What time brings: who has not stored what was played has not completed it."""
@@ -127,7 +131,7 @@ class Visits:
     async def _gives_up(self, claim: Claim, wall: float) -> None:
         try:
             if await self._stands(claim):
-                await self._came_to(claim.game_id, claim.seat, claim.otherwise, claim.sid, wall)
+                await self._came_to(claim.game_id, claim.seat, claim.otherwise, claim.sid, wall, claim.load)
         except StoreFailed as error:
             log.error("what a visit came to could not be written down: %s", error)
             self._doubts(claim._replace(until=self._clock() + PROVED_WITHIN_S))
@@ -151,12 +155,19 @@ class Visits:
         settings = self._lobby.owners.settings_of(game_id)
         return await self._off(missing, self._store, game_id, str(seat.player), reason, settings)
 
-    async def _came_to(self, game_id: str, seat: Seat, code: str, sid: str, wall: float) -> None:
+    async def _came_to(
+        self, game_id: str, seat: Seat, code: str, sid: str, wall: float, load: int | None
+    ) -> None:
         outcome = self._lobby.owners.came_to(game_id, seat, code, wall)
-        if outcome is None:
-            outcome = await self._off(_late, self._store, game_id, str(seat.player), code, wall)
         if outcome is not None:
             await self.decided(outcome, sid)
+            return
+        outcome = await self._off(_late, self._store, game_id, str(seat.player), code, wall)
+        if outcome is not None:
+            await self.decided(outcome, sid)
+            if self.elsewhere is not None:
+                # Whoever has the game writes the seats.
+                self.elsewhere.finished(game_id, str(seat.player), load, outcome.outcome)
 
     @staticmethod
     async def _off(work: Callable[..., T], *arguments: Any) -> T:

@@ -22,6 +22,7 @@ from pycore.relay.cluster.queue import LOOK_S, Queue
 from pycore.relay.cluster.ways import Item, Ways
 from pycore.relay.elsewhere import Answer, Reply
 from pycore.relay.fields import Refused
+from pycore.relay.games.outcomes import LASTING
 from pycore.relay.server import RelayServer
 from pycore.relay.storage.store import Fence, StoreFailed
 from pycore.relay.storage.study import Door, Study
@@ -209,7 +210,7 @@ class Member:
         elif kind == "parts":
             self._relay.part_here(item["p"])
         elif kind == "finished":
-            self._finished(item["g"], item["p"], item.get("l"))
+            self._finished(item["g"], item["p"], item.get("l"), item.get("o"))
         elif kind == "stored":
             self._relay.keeping.heard(item["g"], item["p"], item["n"], item["d"])
         elif kind == "waiting":
@@ -314,16 +315,20 @@ class Member:
         for sid in [seat.sid for seat in room.seats if seat.sid is not None]:
             self.guests.is_lost(sid) if of(sid)[1] else self.gateway.lost(sid, None)
 
-    def _finished(self, game_id: str, player: str, load: int | None) -> None:
+    def _finished(self, game_id: str, player: str, load: int | None, outcome: str | None) -> None:
         room = self._relay.lobby.games.room(game_id)
-        seats = [] if room is None else [seat for seat in room.seats if str(seat.player) == player]
-        if seats and self._relay.lobby.owners.finished(game_id, seats[0], time.time(), load):
-            self._relay.note_games()
+        owners, wall = self._relay.lobby.owners, time.time()
+        for seat in () if room is None else room.seats:
+            if str(seat.player) == player:
+                if outcome is not None and (outcome in LASTING or seat.is_newest(load)):
+                    owners.came_to(game_id, seat, outcome, wall)
+                owners.finished(game_id, seat, wall, load)
+                self._relay.note_games()
 
-    def finished(self, game_id: str, player: str, load: int | None) -> None:
+    def finished(self, game_id: str, player: str, load: int | None, outcome: str | None = None) -> None:
         """As `Elsewhere.finished`."""
         for process in self._others():
-            self._ways.send(process, {"t": "finished", "g": game_id, "p": player, "l": load})
+            self._ways.send(process, {"t": "finished", "g": game_id, "p": player, "l": load, "o": outcome})
 
     async def former(self, game_id: str, session: str) -> str | None:
         """As `Elsewhere.former`."""

@@ -37,6 +37,7 @@ from pycore.relay.storage.tables import (
     games,
     leases,
     metrics,
+    outcome_behind,
     outcomes,
     pieces,
     records,
@@ -160,11 +161,12 @@ class DataStore:
                 game, places = kept_nameless(before.scalar(), row, of)
                 connection.execute(self._upsert(games, game))
                 for place in places:
+                    kept = {"outcome": outcome_behind(place["outcome"])} if "outcome" in place else {}
                     if "session" in place:
-                        connection.execute(self._upsert(seats, place))
+                        connection.execute(self._upsert(seats, place, kept=kept))
                     else:
                         own = sa.and_(seats.c.game_id == place["game_id"], seats.c.player == place["player"])
-                        connection.execute(seats.update().where(own).values(**place))
+                        connection.execute(seats.update().where(own).values(**{**place, **kept}))
 
         await self._run(put)
 
@@ -339,10 +341,12 @@ class DataStore:
         if tuple(held) != fence:
             raise Fenced(f"game {name} is another process's by now ({held.process[:8]}, {held.generation})")
 
-    def _upsert(self, table: sa.Table, row: Mapping[str, Any], only: Any = None) -> sa.Executable:
-        """`only`: what must be true of a row that is there for it to be replaced."""
+    def _upsert(
+        self, table: sa.Table, row: Mapping[str, Any], only: Any = None, kept: Mapping[str, Any] | None = None
+    ) -> sa.Executable:
+        """`only`: what must be true of a row that is there for it to be replaced; `kept`: what becomes of it."""
         keys = [column.name for column in table.primary_key]
-        values = {name: value for name, value in row.items() if name not in keys}
+        values = {name: value for name, value in row.items() if name not in keys} | dict(kept or {})
         if self._engine.dialect.name == "postgresql":
             pg = postgresql.insert(table).values(row)
             return pg.on_conflict_do_update(index_elements=keys, set_=values, where=only)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+
+from pycore.relay.games.outcomes import LASTING
 
 _tables = sa.MetaData()
 
@@ -41,6 +45,14 @@ seats = sa.Table(
     sa.Column("load", sa.Integer, nullable=False, server_default="0", comment="which load of its page has it, from 0"),
     sa.Index("seats_of_a_session", "session"),
 )
+
+
+def outcome_behind(new: str | None) -> Any:
+    """What becomes of a seat's outcome when its game is written: one that lasts stays, unless another one that lasts
+    comes. The process that has the game need not have heard yet what another one has written down."""
+    lasts = seats.c.outcome.in_(LASTING)
+    return new if new in LASTING else sa.case((lasts, seats.c.outcome), else_=sa.literal(new, sa.String(32)))
+
 
 outcomes = sa.Table(
     "outcomes",

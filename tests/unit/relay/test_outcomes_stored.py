@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from conftest import ON_BOTH
 
 from pycore.errors import UsageError
@@ -18,7 +19,7 @@ from pycore.relay.storage.evidence import claimed, missing
 from pycore.relay.storage.export import list_games
 from pycore.relay.storage.forgetting import forget, traces_of
 from pycore.relay.storage.participants import participants_of
-from pycore.relay.storage.store import DataStore
+from pycore.relay.storage.store import DataStore, seats
 from pycore.relay.visits import sent_on_before
 
 DATABASES = ON_BOTH
@@ -119,6 +120,34 @@ def test_a_word_that_was_not_believed_is_known_until_it_is(store: DataStore) -> 
         asyncio.run(store.put_metrics("g", "0", episode, f'{{"end":{{"reason":"{reason}"}}}}', 1.0))
         asyncio.run(store.put_game(row, [{**seat, "outcome": outcome}]))
         assert claimed(store, "g", "0") == known
+
+
+@pytest.mark.parametrize(
+    ("stored", "again", "stands"),
+    [
+        ("completed", None, "completed"), ("excluded", None, "excluded"), ("completed", "failed", "completed"),
+        ("failed", None, None), ("incomplete", "completed", "completed"), ("completed", "excluded", "excluded"),
+    ],
+)  # fmt: skip
+def test_a_game_that_is_written_again_takes_nobodys_lasting_outcome(
+    store: DataStore, stored: str, again: str | None, stands: str | None
+) -> None:
+    """The process that has the game need not have heard what another one wrote down; what is open again is so."""
+    row = {"game_id": "g", "started": 1.0, "seed": 1, "players": "[0]", "settings": "{}", "subjects": '{"0": "anna"}'}
+    seat = {"game_id": "g", "player": "0", "session": "s", "outcome": None}
+    asyncio.run(store.put_game(row, [seat]))
+    put(store, replace(ANNA, outcome=stored))
+    asyncio.run(store.put_game(row, [{**seat, "outcome": again}]))
+    assert store.read(sa.select(seats.c.outcome)) == [{"outcome": stands}]
+
+
+def test_who_is_forgotten_keeps_a_lasting_outcome_too(store: DataStore) -> None:
+    """A game that is written again by a process that knew the name."""
+    row = {"game_id": "g", "started": 1.0, "seed": 1, "players": "[0]", "settings": "{}", "subjects": '{"0": null}'}
+    seat = {"game_id": "g", "player": "0", "session": "s", "outcome": "completed"}
+    asyncio.run(store.put_game(row, [seat]))
+    asyncio.run(store.put_game(row | {"subjects": '{"0": "anna"}'}, [seat | {"outcome": None}]))
+    assert store.read(sa.select(seats.c.outcome)) == [{"outcome": "completed"}]
 
 
 def test_who_is_forgotten_is_no_participant_any_more(store: DataStore) -> None:

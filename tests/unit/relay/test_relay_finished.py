@@ -11,14 +11,14 @@ import pytest
 import sqlalchemy as sa
 from cluster_support import begun, clients, cluster, until
 from people_support import People
-from relay_support import Relay, running
+from relay_support import Client, Relay, running
 
 from pycore.relay import Limits
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import digest
 from pycore.relay.games.uploads import WHOLE
 from pycore.relay.lobby import Lobby
-from pycore.relay.storage.store import DataStore, games
+from pycore.relay.storage.store import DataStore, games, seats
 from pycore.relay.storage.study import Study
 from pycore.relay.storage.written import ending, find, game_row, room_of, seat_rows
 
@@ -267,3 +267,55 @@ def test_of_several_processes_the_one_that_has_the_game_ends_it(url: str, tmp_pa
 
     with cluster(url, tmp_path, 2, seats=3, settings=SETTINGS) as together:
         asyncio.run(go(together.relays[1], together.relays[0]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reason", ["complete", "player_left"])
+def test_of_several_processes_the_one_that_has_the_game_hears_what_it_came_to(
+    url: str, tmp_path: Path, reason: str
+) -> None:
+    """For a player who stores by another one: it writes the seats. What another load says then changes nothing of a
+    session that was played to its end, and all of one that was not."""
+
+    async def stores(client: Client, event: str, payload: dict[str, Any]) -> None:
+        while (await client.call(event, payload))["status"] != "ok":
+            await asyncio.sleep(0.1)  # two processes write to one file, and pages try again
+
+    async def ends(client: Client, game: str, player: int, reason: str, load: int = 0) -> None:
+        if reason == "complete":
+            rows = {"episode": 0, "revision": 0, "base": 0, "first": 0, "frames": 1, "last": True, "data": "a\nb\nc\n"}
+            await stores(client, "pycore_rows", {"game_id": game, "player_id": player, **rows})
+        metrics = f'{{"end":{{"reason":"{reason}"}},"load":{load}}}'
+        whole = {"game_id": game, "player_id": player, "episode": WHOLE, "metrics": metrics}
+        await stores(client, "p2p_session_metrics", whole)
+
+    def outcome() -> str | None:
+        (row,) = there.app.store.read(sa.select(seats.c.outcome).where(seats.c.player == "1"))
+        found: str | None = row["outcome"]
+        return found
+
+    async def go() -> None:
+        code = "completed" if reason == "complete" else "partner_left"
+        async with clients(here, there) as players:
+            game = await begun(*players)
+            await together.written(game)
+            (room,) = here.app.relay.lobby.games.known()
+            await ends(players[1], game, 1, reason)
+            assert (await players[1].get("outcome"))["outcome"] == code
+            await until(lambda: room.seats[1].outcome == code)
+            await ends(players[0], game, 0, "complete")
+            await until(lambda: ended(here.app.store, game) is not None)
+            await together.written(game)
+            assert outcome() == code
+            await players[1].close()
+            again = await Client(there.url).connect({"session_id": "session 1", "page": "another"})
+            assert (await again.call("join_game", {"game_id": game}))["state"] == "restored"
+            await ends(again, game, 1, "no_return", 1)
+            code = "completed" if reason == "complete" else "failed"
+            assert (await again.get("outcome"))["outcome"] == code
+            await until(lambda: room.seats[1].outcome == code)
+            await again.close()
+
+    with cluster(url, tmp_path, 2, settings={**SETTINGS, "num_episodes": 1}) as together:
+        there, here = together.relays
+        asyncio.run(go())
