@@ -163,7 +163,7 @@ class RelayServer:
 
     async def _tick_all(self) -> None:
         pause = max(0.01, min(0.25, self.limits.grace_s / 4))
-        stood = Stood(pause, time.monotonic(), self.lobby.games.stood, self.lobby.pairing.waiting.stood)
+        stood = Stood(pause, time.monotonic(), self.lobby.games, self.lobby.pairing.waiting, self._visits)
         while True:
             await asyncio.sleep(pause)
             try:

@@ -121,6 +121,10 @@ class Visits:
         self._claims.pop(key, None)
         await self._came_to(game_id, seat, COMPLETED, sid, wall, load)
 
+    def stood(self, seconds: float, now: float) -> None:
+        """The server stood for so long: what is missing could not be taken meanwhile."""
+        self._claims = {key: claim._replace(until=claim.until + seconds) for key, claim in self._claims.items()}
+
     def tick(self, now: float, wall: float) -> list[Coroutine[Any, Any, None]]:
         """What time brings: who has not stored what was played has not completed it."""
         over = [claim for claim in self._claims.values() if now >= claim.until]

@@ -54,6 +54,11 @@ class Former:
         """Whether somebody is waited for."""
         return bool(self._had) and now < self._held_until
 
+    def stood(self, seconds: float) -> None:
+        """The server stood for so long: nobody could come meanwhile."""
+        self._had = {session: had._replace(until=had.until + seconds) for session, had in self._had.items()}
+        self._held_until += seconds
+
     def look(self, now: float) -> None:
         """What time brings: who has not come for long is expected no more."""
         for session in [session for session, had in self._had.items() if now >= had.until]:

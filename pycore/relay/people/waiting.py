@@ -53,6 +53,8 @@ class Place:
     answered: bool = False
     note: str | None = None
     """What became of the last game that was to begin, for the page to say."""
+    stood: float = 0.0
+    """For how long the server stood meanwhile, s: it was waited, and counts for no limit."""
 
     def candidate(self) -> Candidate:
         """As a matcher sees it."""
@@ -149,6 +151,7 @@ class WaitingRoom:
         # Whoever sits before the new window has not been asked, so the others are asked anew.
         self.leave(old.sid)
         self.enter(new, place.since, place.since, place.group)
+        self._places[new.sid].stood = place.stood
 
     def others_of(self, connection: Connection) -> list[Connection]:
         """Who else waits with the same session, or is the same person."""
@@ -190,7 +193,10 @@ class WaitingRoom:
     # Time
 
     def stood(self, seconds: float, now: float) -> None:
-        """The server stood for so long: whoever was asked could not answer meanwhile."""
+        """The server stood for so long: whoever was asked could not answer meanwhile, and nobody could come."""
+        self.former.stood(seconds)
+        for place in self._places.values():
+            place.stood += seconds
         for check in {id(one.check): one.check for one in self._places.values() if one.check is not None}.values():
             check.until += seconds
 
@@ -209,7 +215,8 @@ class WaitingRoom:
                         "join_game",
                     ))  # fmt: skip
             self._dissolve(check, "other_not_ready")
-        for place in [one for one in self._places.values() if one.check is None and now - one.since >= self.limit]:
+        free = [place for place in self._places.values() if place.check is None]
+        for place in [one for one in free if now - one.since - one.stood >= self.limit]:
             self._out(place)
             changes.in_vain.append((place.connection, now - place.since))
             changes.out.append(error_to(
@@ -265,7 +272,7 @@ class WaitingRoom:
             here = min(self._seats - 1, sum(other.group == place.group for other in waiting)) or 1
             data: dict[str, Any] = {
                 "cur_num_players": here, "players_needed": self._seats - here,
-                "ms_remaining": max(0, round(1000 * (place.since + self.limit - now))),
+                "ms_remaining": max(0, round(1000 * (place.since + place.stood + self.limit - now))),
             }
             if place.note is not None:
                 data["note"] = place.note

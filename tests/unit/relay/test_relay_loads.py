@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,14 @@ from people_support import People
 from relay_support import Client, Relay, running
 
 from pycore.relay import Limits, visits
+from pycore.relay.games.games import Games
 from pycore.relay.games.owners import Kept
 from pycore.relay.games.payloads import Join
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import digest
 from pycore.relay.games.uploads import WHOLE, Piece, read_metrics
+from pycore.relay.operating import stood
+from pycore.relay.people.waiting import WaitingRoom
 from pycore.relay.storage.evidence import claimed, kept
 from pycore.relay.storage.past import games_over
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD
@@ -394,6 +398,41 @@ def test_who_was_dropped_and_does_not_come_back_has_failed(
     for number, settings in enumerate(({**SETTINGS, "return_within": 1}, {**SETTINGS, "on_interrupt": "wait"})):
         with running(tmp_path, database=url, settings=settings) as relay:
             asyncio.run(go(relay, bool(number)))
+
+
+def test_a_server_that_stood_still_decides_nothing_before_it_has_read_what_came(url: str, tmp_path: Path) -> None:
+    """A page has said that it came to its end, and its rows wait at the door; of one that was dropped another load."""
+
+    async def go(relay: Relay) -> None:
+        one, two = await page(relay, 0), await page(relay, 1)
+        game = (await one.get("start_game"))["game_id"]
+        await ends(one, game, 0, "complete", 0)
+        await ends(two, game, 1, "dropped", 0)
+        told = relay.app.relay._visits
+        now = max(claim.until for claim in told._claims.values()) + 1.0
+        told.stood(now - time.monotonic(), now)
+        assert told.tick(now, time.time()) == []
+        (work,) = told.tick(now + visits.PROVED_WITHIN_S, time.time())
+        work.close()
+        await asyncio.gather(one.close(), two.close())
+
+    with running(tmp_path, database=url, settings=SETTINGS) as relay:
+        asyncio.run(go(relay))
+
+
+def test_all_that_waits_for_people_is_told_that_the_server_stood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seats, who waits for a game, and what visits came to."""
+    heard: list[str] = []
+    for of in (Games, WaitingRoom, visits.Visits):
+        monkeypatch.setattr(of, "stood", lambda *_, name=of.__name__: heard.append(name))
+    monkeypatch.setattr(stood, "STOOD_S", -1.0)
+    with running(tmp_path):
+        deadline = time.monotonic() + 10.0
+        while len({*heard}) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert {*heard} == {"Games", "WaitingRoom", "Visits"}
 
 
 def test_a_load_that_was_not_believed_is_not_when_another_one_has_come(

@@ -44,6 +44,42 @@ def test_a_server_that_stood_still_gives_everybody_the_time_that_they_had_to_ans
     assert people.game_of("a") == people.game_of("b") is not None
 
 
+def test_a_server_that_stood_still_lets_nobody_wait_in_vain_for_that() -> None:
+    """A partner may stand at the door. How long somebody has waited is told as it was; and another window of the same
+    person has the same time left."""
+    people = People(limits=Limits(waiting_s=100.0))
+    people.come("a")
+    people.until(90.0)
+    people.now += 60.0
+    people.lobby.pairing.waiting.stood(60.0, people.now)
+    people.take(people.lobby.tick(people.now, people.now))
+    assert people.codes("a") == []
+    people.take(people.lobby.pairing.waiting.tell(people.now))
+    assert people.told["a"][-1][1]["ms_remaining"] == 10_000
+    people.come("b", session="session of a")
+    assert people.told["b"][-1][1]["ms_remaining"] == 10_000
+    people.until(159.5)
+    assert people.codes("b") == []
+    people.until(160.5)
+    assert people.codes("b") == ["waited_too_long"]
+    (outcome, _) = people.lobby.take_decided()[0]
+    assert (outcome.outcome, outcome.waited_s) == ("waited_in_vain", 160.0)
+
+
+def test_a_server_that_stood_still_forgets_nobody_who_is_on_the_way() -> None:
+    """From another process: who cannot come keeps the place."""
+    room = People().lobby.pairing.waiting
+    room.former.add("session", 1.0, 10.0)
+    room.former.hold(10.0)
+    room.stood(100.0, 111.0)
+    room.look(111.0)
+    assert "session" in room.former
+    assert room.former.missing(111.0)
+    assert not room.former.missing(114.0)
+    room.look(171.0)
+    assert "session" not in room.former
+
+
 def test_who_does_not_answer_is_out_and_the_other_is_first_in_the_queue() -> None:
     """Before those who came later; who is out may come again, behind them."""
     people = People(ready_check=20)
