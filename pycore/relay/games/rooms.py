@@ -16,7 +16,8 @@ Invariants:
 - A room that another process had is taken up with nobody in it: everybody is told that the others are away, until they
   are there. What waited in that process is lost; of who was gone all are told anew.
 - Its game is finished when everybody who is not gone has stored the end of the session; who may return is not gone, and
-  who is back as another load of its page has not stored it. It stays finished, whoever comes then.
+  who is back as another load of its page has not stored it, unless what it came to before lasts. It stays finished,
+  whoever comes then.
 - The room is over when fewer than two seats are left. Then nothing is relayed any more; it only keeps count
   and knows its members, for the metrics that come late.
 """
@@ -69,7 +70,8 @@ class Room:
     ended_wall: float | None = None
     """When it ended for everybody who was not gone, or fewer than two were left, Unix s: whichever came first."""
     _finished: set[PlayerId] = field(default_factory=set)
-    """Whose newest load has stored the metrics of the whole session, which is the last that a page does."""
+    """Whose newest load has stored the metrics of the whole session, which is the last that a page does; or an earlier
+    one, and what that came to lasts."""
     end_noted: bool = False
     """The lobby has put the end down."""
     resumed: bool = False
@@ -194,8 +196,9 @@ class Room:
         seat.load = seat.loads
         seat.page = page
         # What the load before had said of its end is the end of nothing; what was played to the end stays so.
-        self._finished.discard(seat.player)
-        seat.outcome = seat.outcome if seat.outcome in LASTING else None
+        if seat.outcome not in LASTING:
+            self._finished.discard(seat.player)
+            seat.outcome = None
         if not seat.gone:
             seat.farewell = None
         seat.complaints.clear()
@@ -315,7 +318,7 @@ class Room:
         """A player's session is over, as this load of its page says; returns whether the game now is. Sockets and seats
         stay: pages may have something to store yet, and may stand open for hours."""
         seat = self._seat_of(player)
-        if seat is not None and not seat.is_newest(load):
+        if seat is not None and not seat.is_newest(load) and seat.outcome not in LASTING:
             return False
         self._finished.add(player)
         return self._note_finished(wall)

@@ -101,6 +101,25 @@ def test_an_end_counts_if_no_load_has_come_behind_the_one_that_stored_it(
     assert store.read(sa.select(games.c.ended)) == [{"ended": 70.0 if counts else None}]
 
 
+@pytest.mark.parametrize(
+    ("outcome", "counts"), [("completed", True), ("excluded", True), ("failed", False), ("incomplete", False)]
+)
+def test_an_end_counts_whichever_load_came_then_if_what_it_came_to_lasts(
+    store: DataStore, outcome: str, counts: bool
+) -> None:
+    """A tab that is restored, or loaded again by habit, and closed: it was played to the end, all the same."""
+    game(store, 0, 1, outcome=outcome)
+    put(store, "0", "complete", 0, wall=60.0)
+    put(store, "1", "complete", 0, wall=70.0)
+    listed = games_over(store, (), None, 100.0, 100.0, str, str)["games"][0]["players"]
+    assert [each["reason"] for each in listed] == ["complete", "complete" if counts else None]
+    found = find(store, "s1")
+    assert found is not None
+    assert found.finished == {"0": 60.0} | ({"1": 70.0} if counts else {})
+    end_finished(store)
+    assert store.read(sa.select(games.c.ended)) == [{"ended": 70.0 if counts else None}]
+
+
 def test_where_states_stand_before_the_reason_that_of_the_newest_load_is_read(store: DataStore) -> None:
     """All of the metrics are read for it then."""
     game(store, 1)
@@ -253,6 +272,26 @@ def test_who_comes_back_has_not_finished_and_what_its_load_before_stores_late_ch
     assert room.ended_wall is None
     people.until(62.0)
     assert (room.seats[1].gone, room.ended_wall) == (True, 60.0)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_who_has_completed_and_comes_once_more_is_waited_for_by_nobody(late: bool) -> None:
+    """Also where the word of it comes behind the new load, as another process sends it."""
+    people, room = playing(2)
+
+    def completes() -> None:
+        people.lobby.owners.came_to(room.game_id, room.seats[1], "completed", 1.0)
+        assert not stores(people, room, 1, 0)
+
+    if not late:
+        completes()
+    comes_back(people, 1)
+    if late:
+        completes()
+    people.goes("1 again")
+    assert room.is_finished(room.seats[1])
+    assert stores(people, room, 0, 0)
+    assert room.ended_wall == people.now
 
 
 def test_a_game_that_was_finished_stays_so_whoever_comes_then() -> None:
