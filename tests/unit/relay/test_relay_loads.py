@@ -434,7 +434,7 @@ def test_who_was_dropped_and_does_not_come_back_has_failed(
         assert (await two.get("outcome"))["outcome"] == "failed"
         await asyncio.gather(one.close(), two.close())
 
-    for number, settings in enumerate(({**SETTINGS, "return_within": 1}, {**SETTINGS, "on_interrupt": "wait"})):
+    for number, settings in enumerate(({**SETTINGS, "return_within": 3}, {**SETTINGS, "on_interrupt": "wait"})):
         with running(tmp_path, database=url, settings=settings) as relay:
             asyncio.run(go(relay, bool(number)))
 
@@ -478,7 +478,7 @@ def test_a_load_that_was_not_believed_is_not_when_another_one_has_come(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither by the rows of that, nor by time."""
-    monkeypatch.setattr(visits, "PROVED_WITHIN_S", 1.0)
+    monkeypatch.setattr(visits, "PROVED_WITHIN_S", 3.0)
 
     async def go(relay: Relay) -> None:
         one, two = await page(relay, 0), await page(relay, 1)
@@ -487,7 +487,7 @@ def test_a_load_that_was_not_believed_is_not_when_another_one_has_come(
         await two.close()
         again = await page(relay, 1, 1)
         await plays(again, game, 1)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(3.5)
         await again.quiet("outcome")
         assert stands(relay) == []
         await asyncio.gather(one.close(), again.close())
