@@ -100,12 +100,12 @@ def test_monitoring_warns_excludes_and_tells_the_partner(start: Start) -> None:
         assert study.status(who, reason)["isPartial"] is True
         assert who.game("isDone()") is False
         assert who.failures == []
-    # Between the two the server sleeps with a lock that the second needs.
+    # Between the two the server sleeps with a lock that the second needs: they are a second apart, which is tested with
+    # time that is fed (test_page_course.py). Whoever listens here may hear what came meanwhile at once.
     leaving = "mid_game_exclusion", "leave_game"
     study.until(lambda: len(told(bob, *leaving)) > 1, 20, lambda: f"{leaving}, there is {told(bob, *leaving)}")
     first, second = (message for message in bob.sent.messages if message.name in leaving)
     assert (first.name, first.data["reason"], second.name) == ("mid_game_exclusion", "tab_hidden", "leave_game")
-    assert second.at - first.at > 0.3
     assert len(ann.received.named("partner_excluded")) == 1
     assert len(ann.received.named("trigger_data_export")) == 1
 
