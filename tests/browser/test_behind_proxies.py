@@ -23,18 +23,33 @@ globalThis.WebSocket = class {
 """A network that lets no WebSocket through."""
 
 
+@contextlib.contextmanager
+def before(relay, kind, folder):
+    """A proxy of this kind before a relay; without one the test is skipped, and it is said why."""
+    port = int(relay.url.rstrip("/").rpartition(":")[2])
+    with contextlib.ExitStack() as stack:
+        try:
+            proxy = stack.enter_context(kind(folder / "proxy", port))
+        except Missing as error:
+            pytest.skip(str(error))
+        yield proxy
+
+
+def played_and_stored(one, other):
+    """Two pages have come to the end, with one record, and the server has it."""
+    for page in (one, other):
+        phase(page, "done", timeout=120)
+        page.wait_for_function("pycoreStatus.stored")
+    assert one.evaluate("pycoreGame.records()") == other.evaluate("pycoreGame.records()")
+
+
 @pytest.mark.parametrize("kind", [Nginx, Haproxy], ids=["nginx", "haproxy"])
 @pytest.mark.parametrize("way", ["p2p", "by the server", "by requests"])
 def test_two_pages_play_through_a_proxy_with_tls(kind, way, start_relay, open_page, tmp_path):
     """To the end, with the same records, stored, whether their inputs pass it or not."""
     p2p = way == "p2p"
     relay = start_relay(core=True, max_steps=FRAMES, action_space=SPACE, p2p=p2p)
-    port = int(relay.url.rstrip("/").rpartition(":")[2])
-    with contextlib.ExitStack() as stack:
-        try:
-            proxy = stack.enter_context(kind(tmp_path / "proxy", port))
-        except Missing as error:
-            pytest.skip(str(error))
+    with before(relay, kind, tmp_path) as proxy:
         pages = [open_page("about:blank", ignore_https_errors=True) for _ in range(2)]
         asked = []
         for seat, page in enumerate(pages):
@@ -43,11 +58,7 @@ def test_two_pages_play_through_a_proxy_with_tls(kind, way, start_relay, open_pa
                 page.add_init_script(NONE)
             page.add_init_script(f"window.pycoreReadAction = (frame) => Math.floor(frame / {5 + seat}) % 6;")
             page.goto(f"{proxy.url}?autojoin=1")
-        for page in pages:
-            phase(page, "done", timeout=120)
-            page.wait_for_function("pycoreStatus.stored")
-        first, second = (page.evaluate("pycoreGame.records()") for page in pages)
-        assert first == second
+        played_and_stored(*pages)
         game = pages[0].evaluate("pycoreGame.gameId")
         counts = relay.counts(game)
         # Where this machine stands still, some of what goes peer-to-peer goes by the server for a while.
@@ -83,22 +94,13 @@ class UnderAPath(Nginx):
 def test_two_pages_play_under_a_path_and_are_watched_there(way, start_relay, open_page, tmp_path):
     """A laboratory has one name for all of its studies."""
     relay = start_relay(core=True, max_steps=FRAMES, action_space=SPACE, p2p=False)
-    port = int(relay.url.rstrip("/").rpartition(":")[2])
-    with contextlib.ExitStack() as stack:
-        try:
-            proxy = stack.enter_context(UnderAPath(tmp_path / "proxy", port))
-        except Missing as error:
-            pytest.skip(str(error))
+    with before(relay, UnderAPath, tmp_path) as proxy:
         pages = [open_page("about:blank", ignore_https_errors=True) for _ in range(2)]
         for page in pages:
             if way == "by requests":
                 page.add_init_script(NONE)
             page.goto(f"{proxy.url}?autojoin=1")
-        for page in pages:
-            phase(page, "done", timeout=120)
-            page.wait_for_function("pycoreStatus.stored")
-        first, second = (page.evaluate("pycoreGame.records()") for page in pages)
-        assert first == second
+        played_and_stored(*pages)
         for page in pages:
             kept = page.evaluate("indexedDB.databases().then((found) => found.map(({ name }) => name))")
             # Another study under this name has another one.

@@ -479,13 +479,15 @@ def test_a_session_may_end_early_only_where_somebody_goes_or_is_not_heard_by_any
     assert may_end(scenario, game(tmp_path, 3).settings(scenario), 3) is may
 
 
-def breaks_off(simulated: Simulated) -> None:
-    """From here on the first page of each game breaks off after five seconds."""
+def breaks_off(
+    simulated: Simulated, at: float = 5.0, reason: str = "no_progress", text: str = "nothing moves"
+) -> None:
+    """From here on the first page of each game breaks off then, s."""
     mesh = simulated._mesh
 
     def aborted(*of: Any) -> Mesh:
         made = mesh(*of)
-        made.at(5.0, lambda: made.peers[0].abort("no_progress", "nothing moves"))
+        made.at(at, lambda: made.peers[0].abort(reason, text))
         return made
 
     simulated._mesh = aborted  # type: ignore[method-assign]
@@ -506,14 +508,7 @@ def test_where_an_environment_raises_nobody_has_asked_for_the_end(tmp_path: Path
     simulated = game(tmp_path)
     scenario = one("break 1@1")
     assert simulated.run(scenario).reasons == ("player_left", "error")
-    mesh = simulated._mesh
-
-    def stopped(*of: Any) -> Mesh:
-        made = mesh(*of)
-        made.at(1.01, lambda: made.peers[0].abort("stop", "somebody asked for the end"))
-        return made
-
-    simulated._mesh = stopped  # type: ignore[method-assign]
+    breaks_off(simulated, 1.01, "stop", "somebody asked for the end")
     assert "page 0 ended with 'stop'" in simulated.run(scenario).problems
 
 
