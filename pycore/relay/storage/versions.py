@@ -16,13 +16,15 @@ import importlib.resources
 import os
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 
 from pycore.errors import UsageError
@@ -38,6 +40,7 @@ PATIENCE_MS: Final = 60_000
 _LOCK: Final = 0x7079636F7265
 """PostgreSQL's advisory lock for the same: "pycore" in bytes."""
 _IMMEDIATE: Final = "pycore_immediate"
+_ALONE: Final = threading.Lock()
 
 
 def transactional(engine: sa.Engine) -> None:
@@ -86,11 +89,8 @@ class Migrations:
         self._engine = engine
         self._create = create
         self._tell = tell
-        self._config = Config()
-        # The interpolation of a configuration file is not wanted here.
-        self._config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-        script = ScriptDirectory.from_config(self._config)
-        self._known = [each.revision for each in script.walk_revisions()]
+        self._scripts = Scripts.of(scripts)
+        self._known = self._scripts.known
         self.newest = self._known[0]
         self.name = engine.url.render_as_string(hide_password=True)
 
@@ -107,12 +107,14 @@ class Migrations:
                     "this one was installed"
                 )
             return str(found)
-        first = self._first()
+        if not tables:
+            self._refuse_unless_created()
+            return None
+        first = self._scripts.first()
         there = first.keys() & tables
         # A PostgreSQL database may be shared with others' tables, a SQLite file belongs to one program.
-        if not there and (not tables or connection.dialect.name != "sqlite"):
-            if not self._create:
-                raise UsageError(f"the database {self.name} has no tables of pycore's; give the one of the relay")
+        if not there and connection.dialect.name != "sqlite":
+            self._refuse_unless_created()
             return None
         wrong = sorted(first.keys() - tables) if there else sorted(tables)[:3]
         what = "lacks the tables" if there else "has tables of something else:"
@@ -126,6 +128,11 @@ class Migrations:
                 "give another file or database"
             )
         return FIRST
+
+    def _refuse_unless_created(self) -> None:
+        """There is nothing of ours in it."""
+        if not self._create:
+            raise UsageError(f"the database {self.name} has no tables of pycore's; give the one of the relay")
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[sa.Connection]:
@@ -156,25 +163,62 @@ class Migrations:
             kept = _copied(self._engine, self.newest)
             where = f"a copy of it as it was is {kept}" if kept is not None else "there is no copy of it"
             self._tell(f"the database {self.name} is brought from version {found} to {self.newest}; {where}")
-        self._config.attributes["connection"] = connection
         if found is not None and not sa.inspect(connection).has_table(TABLE):
-            command.stamp(self._config, found)
-        command.upgrade(self._config, "head")
-
-    def _first(self) -> dict[str, dict[str, tuple[str, bool, bool]]]:
-        """The tables of the first version, as they are found in a database that its script made."""
-        engine = sa.create_engine("sqlite://")
-        with engine.begin() as connection:
-            self._config.attributes["connection"] = connection
-            command.upgrade(self._config, FIRST)
-            inspected = sa.inspect(connection)
-            found = {name: _columns(inspected, name) for name in inspected.get_table_names() if name != TABLE}
-        engine.dispose()
-        return found
+            self._scripts.stamp(connection, found)
+        self._scripts.upgrade(connection, self.newest)
 
 
 Columns = dict[str, tuple[str, bool, bool]]
 """By name: the type, whether it may be null, whether it is of the key."""
+
+
+class Scripts:
+    """A folder of Alembic's scripts, each of which is loaded once: that takes longer than to run it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._config = Config()
+        # The interpolation of a configuration file is not wanted here.
+        self._config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        self._directory = ScriptDirectory.from_config(self._config)
+        self.known = [each.revision for each in self._directory.walk_revisions()]
+        """The versions, the newest first."""
+        self._first: dict[str, Columns] | None = None
+
+    @staticmethod
+    def of(folder: Path) -> Scripts:
+        """Those of the package are loaded once in a process."""
+        return _packaged() if folder == SCRIPTS else Scripts(folder)
+
+    def upgrade(self, connection: sa.Connection, version: str) -> None:
+        """Run the scripts from the database's version up to this one."""
+        self._run(connection, lambda found, _context: self._directory._upgrade_revs(version, found))
+
+    def stamp(self, connection: sa.Connection, version: str) -> None:
+        """Only note that the database has this version."""
+        self._run(connection, lambda found, _context: self._directory._stamp_revs(version, found))
+
+    def _run(self, connection: sa.Connection, steps: Callable[[Any, Any], Any]) -> None:
+        # As `alembic.command` does it, which loads all scripts anew each time. What they find is one for the process.
+        with _ALONE, EnvironmentContext(self._config, self._directory, fn=steps):
+            self._config.attributes["connection"] = connection
+            self._directory.run_env()
+
+    def first(self) -> dict[str, Columns]:
+        """The tables of the first version, as they are found in a database that its script made."""
+        if self._first is None:
+            engine = sa.create_engine("sqlite://")
+            with engine.begin() as connection:
+                self.upgrade(connection, FIRST)
+                inspected = sa.inspect(connection)
+                tables = [name for name in inspected.get_table_names() if name != TABLE]
+                self._first = {name: _columns(inspected, name) for name in tables}
+            engine.dispose()
+        return self._first
+
+
+@cache
+def _packaged() -> Scripts:
+    return Scripts(SCRIPTS)
 
 
 def _columns(inspected: sa.Inspector, table: str, types: bool = True) -> Columns:

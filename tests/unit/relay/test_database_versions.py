@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,7 @@ def test_a_database_from_before_there_were_versions_keeps_every_byte(tmp_path: P
     assert version(path) == NEWEST
 
 
+@pytest.mark.slow
 def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(tmp_path: Path) -> None:
     """Every row is there, and what the later version adds; the copy is the database as it was."""
     path, scripts = first(tmp_path / "study.db"), following(tmp_path)
@@ -213,6 +215,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
 
 CHILD = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import sqlalchemy as sa
 from pycore.relay.storage.versions import bring_up_to_date, transactional
@@ -344,3 +347,11 @@ def test_commands_that_read_bring_the_database_up_to_date_and_say_so(
     assert "anna" in result.output
     assert f"from version 0001 to {LATER}" in caplog.text
     assert version(path) == LATER
+
+
+def test_databases_that_are_opened_at_once_have_each_its_own_tables(tmp_path: Path) -> None:
+    """Several processes do so beside each other, and threads of one: what Alembic runs knows one connection."""
+    files = [tmp_path / f"{number}.db" for number in range(8)]
+    with ThreadPoolExecutor(len(files)) as threads:
+        list(threads.map(opened, files))
+    assert [version(file) for file in files] == [NEWEST] * len(files)
