@@ -55,6 +55,7 @@ def test_a_short_run_finds_nothing(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "packets 10000" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_chunks_of_streams_that_nobody_sent_are_survived(capsys: pytest.CaptureFixture[str]) -> None:
     """Some with a digest that gives them away, some with a right one."""
     assert fuzz_stream.main(["--count", "900", "--seed", "3"]) == 0

@@ -79,6 +79,7 @@ def lacking(count: Counter[str], least: dict[str, int]) -> dict[str, int]:
     return {what: count[what] for what, times in least.items() if count[what] < times}
 
 
+@pytest.mark.slow
 def test_node_and_pycore_agree_on_any_session(in_node: InNode) -> None:
     """For any network, refusals, exceptions and hand-fed inputs, pycore does what the seed's rules say."""
     share = min(1.0, float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x")))
@@ -114,6 +115,7 @@ def test_node_and_pycore_agree_on_any_session(in_node: InNode) -> None:
     assert not lacking(count, {what: int(times * share) for what, times in least.items()})
 
 
+@pytest.mark.slow
 def test_js2py_and_pycore_agree_on_short_sessions(in_process: InProcess) -> None:
     """The same comparison without leaving the process."""
     count = explore(scripts.scripts(longest=16, episodes=2, most=3), 12, in_process)
@@ -223,6 +225,7 @@ def test_the_comparison_finds_an_oracle_with_another_rule(node: None, name: str)
         mutant.close()
 
 
+@pytest.mark.slow
 def test_the_comparison_finds_it_inside_the_process_too() -> None:
     """The same with js2py, for one rule."""
     with pytest.raises(AssertionError, match=r"player \d: "):

@@ -24,6 +24,7 @@ def wrong(seats: int, settings: dict[str, Any], **scenario: Any) -> list[str]:
     return Simulated(game).run(Scenario.from_json({"seconds": 14, "latency_ms": 30, **scenario})).problems
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_drop", ["end", "default_action"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_who_hears_neither_of_two_speaks_for_none_of_them(seed: int, on_drop: str) -> None:
@@ -32,6 +33,7 @@ def test_who_hears_neither_of_two_speaks_for_none_of_them(seed: int, on_drop: st
     assert wrong(3, {**LONG, "on_drop": on_drop}, seed=seed, seconds=90, happenings=happenings) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [False, True])
 @pytest.mark.parametrize("seats", [3, 4])
 def test_who_is_heard_again_first_is_not_believed_about_the_others(seats: int, channels: bool) -> None:

@@ -27,6 +27,7 @@ def tally() -> Tally:
     return Tally()
 
 
+@pytest.mark.slow
 @given(schedule=schedules())
 @settings(max_examples=examples(70), phases=UNSHRUNK)
 def test_any_network_leaves_every_peer_with_the_true_trajectory(schedule: Schedule, tally: Tally) -> None:
@@ -36,6 +37,7 @@ def test_any_network_leaves_every_peer_with_the_true_trajectory(schedule: Schedu
     tally.note(net)
 
 
+@pytest.mark.slow
 @given(schedule=schedules(departures=True))
 @settings(max_examples=examples(70), phases=UNSHRUNK)
 def test_whoever_goes_every_session_ends_by_itself_and_what_it_published_is_true(schedule: Schedule) -> None:
@@ -135,6 +137,7 @@ def test_what_long_runs_have_found_of_returns_stays_mended(number: int) -> None:
     assert any(page.returns for page in net.peers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [
@@ -179,6 +182,7 @@ def test_who_goes_while_all_hold_at_the_end_of_somebody_else_ends_it_alike_for_a
     assert {page.session.reason for page in net.peers[1::2]} == {"player_left"}
 
 
+@pytest.mark.slow
 def test_a_schedule_is_the_same_run_every_time() -> None:
     """What a long run finds is found again by its number: everything is drawn from it."""
     runs = []
@@ -280,6 +284,7 @@ def test_the_long_run_names_the_schedule_that_violates(
     assert "schedule 34: a law is broken" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @given(
     delay=st.integers(0, 5),
     window=st.integers(1, 16),
@@ -315,6 +320,7 @@ def test_no_sequence_of_path_changes_loses_an_input_or_applies_one_twice(
     assert sum(of.sent_via_p2p for of in counts) > 0
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6))
 @settings(max_examples=examples(12))
 def test_ends_that_are_predicted_and_revoked_leave_no_trace(seed: int) -> None:
@@ -328,6 +334,7 @@ def test_ends_that_are_predicted_and_revoked_leave_no_trace(seed: int) -> None:
     assert all(core_view.rollbacks(peer.session) > 0 for peer in net.peers)
 
 
+@pytest.mark.slow
 def test_provisional_ends_are_held_at_and_revoked() -> None:
     """Holding is not stalling: over these seeds many ends were predicted that the truth took back."""
     revoked = 0
@@ -386,6 +393,7 @@ def test_a_page_that_is_opened_30_s_late_still_plays(seats: int) -> None:
     assert net.now < 45.0
 
 
+@pytest.mark.slow
 @given(schedule=schedules(seats=2))
 @settings(max_examples=examples(25))
 def test_once_the_network_is_good_every_session_ends_soon(schedule: Schedule) -> None:
@@ -403,6 +411,7 @@ def test_once_the_network_is_good_every_session_ends_soon(schedule: Schedule) ->
     assert faults(net, schedule) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("players", [3, 4])
 def test_a_mesh_of_many_plays_through_cuts_of_single_ways(players: int) -> None:
     """Each link has its own path: while one way is cut, the others stay peer-to-peer."""
@@ -438,6 +447,7 @@ def test_a_schedule_that_once_broke_a_law_breaks_none(number: int) -> None:
     assert faults(play(schedule), schedule) == []
 
 
+@pytest.mark.slow
 def test_who_went_in_an_earlier_episode_is_judged_by_the_delay_of_each_later_one() -> None:
     """Of three and more who play on without one, with an input delay that follows the network."""
     schedule = seeded(9055, departures=True)

@@ -77,6 +77,7 @@ def test_what_runs_have_found_of_those_who_are_played_for_stays_mended(number: i
     assert tally.seen["returned"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seats", [2, 3])
 def test_the_others_play_on_while_a_line_is_dead_and_the_seat_is_a_players_again(seats: int) -> None:
     """Of two and of three: both frames are recorded alike, and nobody stands for longer than it takes to notice."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from optional import numpy
@@ -113,6 +114,7 @@ predictors = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     predictors, predictors, st.integers(0, 2**32),
     st.floats(0, 0.12), st.floats(0, 0.03), st.floats(0, 0.2), st.sampled_from([1, 3, 8]),

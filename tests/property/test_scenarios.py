@@ -26,6 +26,7 @@ def read(file: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_scenario_that_broke_a_law_is_right(file: Path) -> None:
     """And is played: something happens in it."""

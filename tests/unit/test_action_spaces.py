@@ -46,6 +46,7 @@ def in_javascript(digits: str) -> float:
 # What every space has -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(drawn=action_spaces.actions())
 def test_an_action_comes_back_as_what_it_is(drawn: tuple[dict[str, Any], list[Any]]) -> None:
     """Of the same size for the same space, and decode(encode(action)) is the same again."""

@@ -116,11 +116,13 @@ def played(seats: int, conditions: Conditions, script: Callable[[Mesh], None] | 
 FAR = Conditions(delay=0.09, jitter=0.02)
 
 
+@pytest.mark.slow
 def test_a_fixed_delay_stays() -> None:
     """Whatever the network does."""
     assert played(2, FAR).peers[0].session.pacing.delays == [(1, 1)] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seats", [2, 3])
 def test_a_long_way_makes_a_longer_delay_and_fewer_rollbacks(seats: int) -> None:
     """The law: over 200 ms there and back fewer frames are stepped again and none as deep, within the bounds, and the
@@ -140,6 +142,7 @@ def test_a_long_way_makes_a_longer_delay_and_fewer_rollbacks(seats: int) -> None
     assert changes[0].before == [1] * seats
 
 
+@pytest.mark.slow
 def test_a_delay_follows_a_network_that_becomes_better() -> None:
     """In the episode behind the next READY."""
 
@@ -152,6 +155,7 @@ def test_a_delay_follows_a_network_that_becomes_better() -> None:
     assert delays[1][0] >= 4
 
 
+@pytest.mark.slow
 def test_who_is_far_from_everybody_has_a_longer_delay_alone() -> None:
     """Two who are near each other keep the study's."""
 

@@ -63,6 +63,7 @@ def closure(edges: dict[str, set[str]]) -> dict[str, set[str]]:
     return {name: targets for name, targets in found.items() if targets}
 
 
+@pytest.mark.slow
 def test_the_picture_is_true_to_the_imports() -> None:
     """Every import follows from the arrows, and every arrow is an import."""
     picture, real = drawn(architecture.PACKAGE), imports_by_package()
@@ -80,6 +81,7 @@ def test_the_picture_has_no_circle_and_goes_down() -> None:
             assert source not in closure(picture).get(target, set())
 
 
+@pytest.mark.slow
 def test_the_relay_has_no_circle_and_what_decides_knows_nothing_above_it() -> None:
     """The second picture: every import is an arrow of it, no package and module leads back to itself."""
     picture = closure(drawn(architecture.RELAY))

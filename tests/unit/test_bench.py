@@ -39,6 +39,7 @@ def test_bytecodes_of_a_tick_are_the_same_in_every_count_and_more_where_more_is_
     assert shallow["rollback/timeline.py"][0] < deep["rollback/timeline.py"][0]
 
 
+@pytest.mark.slow
 def test_the_core_as_bare_sources_is_the_same_program_without_a_word_about_it() -> None:
     """Every module of it, and no docstring, of a module, a class, a function or a field."""
     tree = ast.parse(groups.bare_sources())

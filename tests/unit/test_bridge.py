@@ -99,6 +99,7 @@ def test_two_pages_connect_and_play_a_session_to_its_end(loss: float) -> None:
     assert [command["command"] for command in two.pages[0].commands][:2] == ["connect", "offer"]
 
 
+@pytest.mark.slow
 def test_a_channel_that_closes_is_made_up_for_and_opened_again() -> None:
     """Inputs go through the server from the same tick on; the initiator opens a new channel; P2P returns."""
     two = pair(max_steps=300, num_episodes=1)
@@ -144,6 +145,7 @@ def test_without_p2p_the_game_is_played_through_the_server() -> None:
     assert json.loads(two.pages[0].bridge.view.export_session_metrics())["inputs"]["sentViaSocketIO"] == 120
 
 
+@pytest.mark.slow
 def test_what_a_rollback_confirmed_is_written_down_by_the_ticks_behind_it() -> None:
     """Its own tick has enough to do; but where every tick rolls back, the rest is bounded all the same."""
     two = pair(max_steps=400, num_episodes=1)
@@ -430,6 +432,7 @@ class Objectives(volley.Volley):
         return seen, {0: [1, 0.5], 1: (0, -1)} if seen else {}, *rest
 
 
+@pytest.mark.slow
 def test_rewards_that_are_vectors_are_summed_by_component() -> None:
     """Of the confirmed frames and those that are shown beyond."""
     pages = [Page(me, [0, 1], Objectives(), {"max_steps": 60, "num_episodes": 1}) for me in (0, 1)]
@@ -442,6 +445,7 @@ def test_rewards_that_are_vectors_are_summed_by_component() -> None:
     assert json.loads(bridge.view.hud())["rewards"] == [[60, 30.0], [0, -60]]
 
 
+@pytest.mark.slow
 def test_points_stay_until_the_next_episode_begins() -> None:
     """A person reads them between the rounds, and at the end."""
     two = Pair([Page(me, [0, 1], Objectives(), {"max_steps": 60, "num_episodes": 2}) for me in (0, 1)])
@@ -656,6 +660,7 @@ def _survives(two: Pair, payload: bytes) -> None:
     assert [path for path in changed if not path.endswith(MAY_MOVE) and not path.startswith("journal.")] == []
 
 
+@pytest.mark.slow
 @given(event=st.sampled_from(["rtc", "webrtc_signal", "pyodide_other_player_action", "other"]) | values, data=values)
 def test_any_json_event_is_taken_or_logged(running: Pair, event: Any, data: Any) -> None:
     """Events of the server and of the connection, with whatever in them: nothing raises, nothing of the game moves."""
@@ -736,6 +741,7 @@ def of_event(stores: list[tuple[str, dict[str, Any]]], event: str) -> list[dict[
     return [payload for name, payload in stores if name == event]
 
 
+@pytest.mark.slow
 def test_what_is_fetched_every_few_seconds_is_in_the_end_the_whole_of_it() -> None:
     """At the news of each time, as a page does: rows, what was seen, and the metrics so far, without a frame twice."""
     two = pair(max_steps=400, num_episodes=1, store_every=2)
@@ -852,6 +858,7 @@ def test_what_a_tick_took_comes_with_the_inbox() -> None:
 WORDS = ("missing", "7")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [0, CHANNEL_CLOSED], ids=["channel", "server"])
 def test_pages_that_go_apart_tell_each_other_their_states_and_say_what_differs(stream: int) -> None:
     """By the stream's channel where the page says that it is open, otherwise through the server: in the news, in the

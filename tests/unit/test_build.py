@@ -55,6 +55,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # Interpreters ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_this_python_works_as_an_interpreter() -> None:
     """The probe tells the truth about a real Python."""
     found = environment.probe(sys.executable)
@@ -344,6 +345,7 @@ def test_arguments_after_two_dashes_are_pytests() -> None:
     assert build.split(["test"]) == (["test"], [])
 
 
+@pytest.mark.slow
 def test_help_works_on_a_bare_python_without_installing_anything(tmp_path: Path) -> None:
     """Isolated from this environment's packages; nothing is made, not even the environment."""
     python = environment.probe(getattr(sys, "_base_executable", None) or sys.executable)

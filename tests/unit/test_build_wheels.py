@@ -161,6 +161,7 @@ def test_the_record_matches_the_contents(built: wheels.Wheels, pyodide: Pyodide)
     assert wheel.name.endswith(f"-{pyodide.tag}-none-any.whl")
 
 
+@pytest.mark.slow
 @needs_a_pyodide
 def test_a_browser_wheel_imports_here_without_its_sources(built: wheels.Wheels, tmp_path: Path) -> None:
     """The byte code for a Pyodide is good for this Python too, which has the same version."""
@@ -180,6 +181,7 @@ def test_a_browser_wheel_imports_here_without_its_sources(built: wheels.Wheels, 
     assert documented == "False"  # docstrings are left out
 
 
+@pytest.mark.slow
 def test_changed_sources_are_other_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache follows the sources and the list of Pyodides."""
     before = wheels.sources_hash()

@@ -21,18 +21,21 @@ from pycore.values.canonical import DTYPES, MAX_DEPTH, MAX_INT_BITS, Array, deco
 # --- the law ---
 
 
+@pytest.mark.slow
 @given(values)
 def test_every_value_comes_back_as_it_was(value: Any) -> None:
     """decode(encode(value)) is value."""
     assert same(decode(encode(value)), value)
 
 
+@pytest.mark.slow
 @given(values, values)
 def test_two_values_share_their_bytes_only_if_they_are_the_same(left: Any, right: Any) -> None:
     """encode is injective."""
     assert (encode(left) == encode(right)) == same(left, right)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(keys, leaves, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_a_dictionary_does_not_show(value: dict[Any, Any], rnd: random.Random) -> None:
     """Insertion order is no part of the value."""
@@ -475,6 +478,7 @@ def test_booleans_of_an_array_are_0_and_1() -> None:
     assert encode(odd) == encode(numpy.array([False, True, True]))
 
 
+@pytest.mark.slow
 @needs_numpy
 def test_arrays_without_a_form_are_refused() -> None:
     """Objects, text, dates, records, long doubles, and subclasses that hold more than numbers."""

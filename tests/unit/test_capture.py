@@ -198,6 +198,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(TREES, TREES)
 def test_any_tree_comes_back_and_two_that_differ_have_two_forms(one: Any, other: Any) -> None:
     env = Env(value=one)
@@ -618,6 +619,7 @@ def test_an_environment_without_get_state_passes_the_laws_also_if_it_counts_its_
         assert counts.env.resets == episode + 1, "trying it out counts for nothing"
 
 
+@pytest.mark.slow
 def test_functions_come_before_capture_and_belong_together() -> None:
     def get(env: Any) -> Any:
         return {"at": env.at, "agents": env.agents, "rng": env.rng.getstate()}

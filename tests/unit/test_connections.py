@@ -75,6 +75,7 @@ def test_a_connection_that_is_closed_at_either_end_comes_back_to_peer_to_peer(wh
     assert generations == [2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lacking", [(0,), (1,), (0, 1)], ids=["who offers", "who answers", "both"])
 @pytest.mark.parametrize("how", ["off", "each"])
 def test_without_webrtc_a_game_begins_at_once_and_it_is_said_once(lacking: tuple[int, ...], how: str) -> None:
@@ -112,6 +113,7 @@ def test_a_study_that_wants_peer_to_peer_is_told_at_once_that_there_is_none() ->
     assert ended.reason == "p2p_timeout"
 
 
+@pytest.mark.slow
 def test_a_pair_without_faults_never_makes_a_second_connection() -> None:
     """What is asked above is not so by itself."""
     two = pair(max_steps=600, num_episodes=1)

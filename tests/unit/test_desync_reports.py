@@ -107,6 +107,7 @@ def test_both_sides_name_the_field_and_both_values_while_the_game_goes_on() -> N
     assert mesh.network.reliable.chunks > 0
 
 
+@pytest.mark.slow
 def test_a_state_of_a_hundred_kilobytes_goes_in_chunks_within_the_bound_of_the_channel() -> None:
     """At 100 kB a second, beside the datagrams, which are neither late nor fewer."""
     mesh = mesh_of(cells=22_000)
@@ -121,6 +122,7 @@ def test_a_state_of_a_hundred_kilobytes_goes_in_chunks_within_the_bound_of_the_c
     assert mesh.through_server == 0
 
 
+@pytest.mark.slow
 def test_without_a_channel_the_states_go_through_the_server_few_at_a_time() -> None:
     """Never more than eleven signals of a page in a second beside those of the session itself."""
     mesh = mesh_of(conditions=Conditions(opens_after=None), of=settings(p2p_wait=0.5, max_steps=300), cells=22_000)
@@ -143,6 +145,7 @@ def test_without_a_channel_the_states_go_through_the_server_few_at_a_time() -> N
         assert all(later - earlier >= 0.09 for earlier, later in itertools.pairwise(times))
 
 
+@pytest.mark.slow
 def test_a_channel_that_closes_in_the_middle_of_a_message_loses_and_doubles_nothing() -> None:
     """What was on its way is sent again by the server, from where the other one had got."""
     mesh = mesh_of(of=settings(max_steps=400), cells=22_000)
@@ -165,6 +168,7 @@ def test_a_channel_that_closes_in_the_middle_of_a_message_loses_and_doubles_noth
     assert [page.session.malformed for page in mesh.peers] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_stream_that_closes_alone_goes_through_the_server_while_the_inputs_stay_peer_to_peer() -> None:
     """And comes back to its channel when there is one again."""
     mesh = mesh_of(cells=22_000)
@@ -175,6 +179,7 @@ def test_a_stream_that_closes_alone_goes_through_the_server_while_the_inputs_sta
     assert mesh.network.reliable.chunks == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opens_after", [0.1, None])
 def test_a_partner_who_tells_nothing_is_named_when_the_time_is_up(opens_after: float | None) -> None:
     """Its hashes come, its state does not: the report says who did not tell."""
@@ -265,6 +270,7 @@ def test_a_study_that_ends_at_a_desync_ends_for_all_at_one_frame_with_the_report
     assert [[event.what for event in page.events(Desync)].count("end") for page in mesh.peers] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_study_ends_at_a_desync_although_the_partner_tells_nothing() -> None:
     """After the time that it is given."""
     mesh = mesh_of(of=settings(on_desync="end", max_steps=3000))
@@ -349,6 +355,7 @@ def test_the_metrics_have_the_fields_and_the_own_state_in_a_form_that_can_be_rea
         }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_state_that_is_large_even_when_it_is_packed_is_told_and_not_kept_in_the_metrics() -> None:
     """A hundred kilobytes of noise: the fields are there all the same."""
     mesh = mesh_of(cells=22_000)
@@ -392,6 +399,7 @@ def test_results_that_are_nested_too_deep_are_shown_as_they_are(deep: int) -> No
         assert (path, mine, others[:8]) == ("rows[29]", "{'infos': {}}", "b'{\"a\":{")
 
 
+@pytest.mark.slow
 def test_rows_that_are_too_large_to_be_told_are_said_to_be_left_out() -> None:
     """The states are alike, and nobody claims the same of rows that were not told."""
 

@@ -13,6 +13,7 @@ from pycore.values.canonical import Array, decode, encode
 from pycore.values.differences import MISSING, first_differences
 
 
+@pytest.mark.slow
 @given(values, values)
 def test_there_are_differences_exactly_if_the_bytes_differ(left: Any, right: Any) -> None:
     """No difference is missed and none is made up."""

@@ -240,6 +240,7 @@ def test_two_at_once_are_settled_each_at_its_own_last_input(seats: int, on_drop:
     assert {row[two] for row in rows(table, 0)[held[1] + 1 :]} == {b"\0"}
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("ticks", [0, 2, 3, pytest.param(1, marks=SLOW), pytest.param(10, marks=SLOW)])
 def test_who_goes_while_others_settle_is_settled_with_them(ticks: int, on_drop: str) -> None:
@@ -315,6 +316,7 @@ def test_one_of_three_who_does_not_hear_another_decides_nothing_alone() -> None:
     assert all(rows(table, peer)[:shortest] == rows(table, 0)[:shortest] for peer in range(4))
 
 
+@pytest.mark.slow
 def test_who_is_cut_off_from_two_ends_as_a_partition_and_the_two_go_on() -> None:
     """It hears neither them nor the server."""
     table = playing(3, settings(max_steps=500, dropped_after=4.0, on_drop="default_action"))
@@ -325,6 +327,7 @@ def test_who_is_cut_off_from_two_ends_as_a_partition_and_the_two_go_on() -> None
     assert rows(table, 2) == rows(table, 0)[: len(rows(table, 2))]
 
 
+@pytest.mark.slow
 def test_who_is_heard_again_before_it_is_decided_is_not_dropped() -> None:
     """A partition that heals in time leaves no trace but the notice."""
     table = playing(4, settings(max_steps=600, dropped_after=4.0))
@@ -338,6 +341,7 @@ def test_who_is_heard_again_before_it_is_decided_is_not_dropped() -> None:
     assert not any(table.events(peer, PlayerGone) for peer in range(4))
 
 
+@pytest.mark.slow
 def test_the_relays_word_binds_those_who_still_hear_the_peer_and_reaches_all_by_one() -> None:
     """It is passed on in packets; the dropped one is told by whoever it still speaks to, and ends."""
     table = playing(4, settings(max_steps=300, on_drop="default_action"))
@@ -722,6 +726,7 @@ def test_a_block_about_who_is_gone_that_is_garbage_moves_nothing(payload: bytes)
     assert set(session.gone) == {2}
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_whatever_stands_in_such_a_block_one_error_refuses_it_or_it_is_a_word(data: st.DataObject) -> None:
     """Bytes at random, and words with some bytes changed, before and after somebody is gone: nothing raises, and what

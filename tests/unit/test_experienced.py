@@ -169,6 +169,7 @@ def test_paths_episodes_and_the_end_are_events() -> None:
     assert lines_of(text)[-1]["end"] == "complete"
 
 
+@pytest.mark.slow
 def test_the_record_does_not_depend_on_when_it_is_taken_away() -> None:
     """Every second or at the end only: the same lines."""
     texts = [run(BAD, every=every)[1].text(0) for every in (1.0, 1000.0)]
@@ -415,6 +416,7 @@ class Echoes:
         return int(outlook.observation) % 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reaction", [0, 1, 20])
 def test_what_a_policy_does_on_a_guessed_state_is_a_guess_in_the_picture(reaction: int) -> None:
     """It fits the confirmed record, and of what it showed nothing wrong is called known. What is older than any guess
@@ -462,6 +464,7 @@ def returned() -> tuple[str, str, str, int]:
     return text, recorder.text(0), trajectory_text(mesh.peers[0].session, trajectory), unseen["to"] + 1
 
 
+@pytest.mark.slow
 def test_a_page_that_was_loaded_again_writes_on_behind_a_header_and_says_what_it_never_showed() -> None:
     """All its loads are one record for the reader: the frames that were caught up are no lines of the later one."""
     text, _, confirmed, caught = returned()

@@ -67,6 +67,7 @@ def befallen(
 AWAY = ["socket-down 1@4-5", "reload 1@4.3", "cut 0-1@4-5"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seats", "texts"),
     [
@@ -100,6 +101,7 @@ def test_who_was_played_for_and_hurries_after_the_others_says_what_it_did_not_sh
     assert whole & hidden - shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seats", "texts", "settings"),
     [
@@ -123,6 +125,7 @@ def test_a_frame_that_any_load_of_a_page_displayed_was_seen_and_one_that_none_di
     assert seen.unseen == len(stepped - shown) > 0
 
 
+@pytest.mark.slow
 def test_frames_are_counted_by_the_places_that_were_displayed_whatever_was_displayed_last() -> None:
     """Two loads within seconds name the same frames, one of which a third one shows after all; or one comes back to the
     episode before."""
@@ -146,6 +149,7 @@ def test_frames_are_counted_by_the_places_that_were_displayed_whatever_was_displ
     assert unseen(load(0, 0, *range(203)), load(1, 190, *range(190, 200))) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seats", [2, 3])
 def test_what_a_page_did_last_before_it_was_loaded_again_may_have_come_to_nobody(seats: int) -> None:
     """Its line was out: it showed what it did, and what is confirmed is what its next load did. That is no fault; of
@@ -179,6 +183,7 @@ class After:
         return (int(outlook.observation) + outlook.seat + frame) % 6
 
 
+@pytest.mark.slow
 def test_what_a_policy_does_for_who_is_gone_is_a_guess_from_the_tick_on_in_which_that_is_agreed() -> None:
     """The picture of that very tick is made before anybody is told of it."""
     for seed in (1, 7, 9):
@@ -198,6 +203,7 @@ def test_what_a_policy_does_for_who_is_gone_is_a_guess_from_the_tick_on_in_which
             assert compare(Experience(recorder.text(seat).splitlines()), Reading(confirmed)).untrue == "", (seed, seat)
 
 
+@pytest.mark.slow
 def test_what_was_there_of_another_player_is_taken_back_only_behind_its_last_action() -> None:
     """As all have agreed on that; otherwise what was shown as known has to be what is confirmed."""
     kept = Trajectory()
@@ -220,6 +226,7 @@ def test_what_was_there_of_another_player_is_taken_back_only_behind_its_last_act
         assert bool(untrue) is bool(said)
 
 
+@pytest.mark.slow
 def test_a_drop_that_ended_in_a_return_is_none_although_somebody_went_away_in_between(tmp_path: Path) -> None:
     """Whose metrics end while another one is gone does not know that it came back."""
     mesh, _, confirmed = befallen(["freeze 3@3-6", "leave 2@5.5"], 4, **PLAYED_FOR)
@@ -248,6 +255,7 @@ def test_a_correction_is_of_the_load_that_showed_it() -> None:
     assert found == [(0, False), (1, True)]
 
 
+@pytest.mark.slow
 def test_a_second_names_who_is_there() -> None:
     """Of who is gone there is no round trip and no path any more."""
     mesh, recorder, _ = befallen(["leave 2@3"], on_drop="default_action")
@@ -258,6 +266,7 @@ def test_a_second_names_who_is_there() -> None:
     assert set(metrics_so_far(mesh.peers[0].session)["now"]["links"]) == {"1"}
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_wrong_where_what_was_seen_cannot_be_read_or_does_not_fit() -> None:
     """Of each player, beside its own record, or where it has none beside the longest."""
     trajectory = Trajectory()

@@ -94,6 +94,7 @@ def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
     assert 450 <= float(session["hidden_ms"]) <= 550
 
 
+@pytest.mark.slow
 def test_a_record_that_does_not_fit_is_told(tmp_path: Path) -> None:
     """An action that was no guess is another one than the confirmed one."""
     folder = study(tmp_path)
@@ -109,6 +110,7 @@ def test_a_record_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert "what player 1 saw does not fit the record: episode 0, frame 40: of seat 1" in done.output
 
 
+@pytest.mark.slow
 def test_a_record_that_was_cut_off_is_refused_by_line(tmp_path: Path) -> None:
     """In the middle of one."""
     folder = study(tmp_path)

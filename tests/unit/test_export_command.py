@@ -358,6 +358,7 @@ def test_a_mistake_in_the_call_is_told_with_the_way_out(tmp_path: Path, words: l
     assert without(tmp_path) == ["game"]
 
 
+@pytest.mark.slow
 def test_the_database_of_a_relay_is_exported(tmp_path: Path) -> None:
     """As its files are: records in parts, metrics, and what the server knew."""
     import asyncio

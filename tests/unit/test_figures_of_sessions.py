@@ -32,6 +32,7 @@ def test_a_fixed_delay_is_the_round_trip_and_has_no_jitter() -> None:
         assert link["rttViaSocketIOMs"]["count"] == 0
 
 
+@pytest.mark.slow
 def test_jitter_is_seen_as_jitter() -> None:
     """Each way 0 to 30 ms longer: round trips between 80 and 140 ms, and differences up to 60."""
     mesh, _ = run(Conditions(delay=0.04, jitter=0.03), max_steps=900)
@@ -41,6 +42,7 @@ def test_jitter_is_seen_as_jitter() -> None:
     assert 25 < link["jitterMs"]["max"] <= 61
 
 
+@pytest.mark.slow
 def test_bytes_and_packets_are_those_that_the_network_carried() -> None:
     """Of every link and direction, also where some are lost on the way, with three players."""
     carried = Carried()
@@ -115,6 +117,7 @@ def test_the_confirmation_lag_follows_the_way_there_and_back() -> None:
         assert found["max"] <= 7
 
 
+@pytest.mark.slow
 def test_the_age_of_inputs_follows_the_delay() -> None:
     """One way of about three periods, one frame of input delay: inputs are two to four frames old."""
     mesh, _ = run(Conditions(delay=3 * PERIOD), max_steps=300)
@@ -174,6 +177,7 @@ class Breaks(Walk):
         return super().step(actions)
 
 
+@pytest.mark.slow
 def test_an_environment_that_raises_on_a_guess_is_named_as_the_cause() -> None:
     """It stands before that frame until the truth is there."""
     table = Table(2, settings(), simulation=lambda seat: Breaks()).start()
@@ -216,6 +220,7 @@ def test_hiding_and_showing_the_page_is_noted_with_frame_and_time() -> None:
     assert metrics_of(mesh, 1)["visibility"] == []
 
 
+@pytest.mark.slow
 def test_visibility_is_bounded() -> None:
     """Whoever flips for an hour leaves the first thousand."""
     table = Table().start()

@@ -98,6 +98,7 @@ def test_of_two_amounts_the_one_that_began_last_counts() -> None:
     assert seen == [(None, None), (0.1, 0.1), (0.2, 0.05), (0.1, 0.05), (None, 0.05)]
 
 
+@pytest.mark.slow
 def test_what_heals_is_over_and_what_is_for_good_may_stay() -> None:
     """Its end, when it comes, changes nothing any more."""
     standing = Standing()

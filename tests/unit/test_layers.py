@@ -207,6 +207,7 @@ def test_a_page_imports_nothing_that_is_slow_to_import() -> None:
     assert not slow & set(done.stdout.split()), done.stdout
 
 
+@pytest.mark.slow
 def test_the_package_keeps_its_layers() -> None:
     """A module imports only from layers to its left, and only the edges of the package touch the world."""
     sources = package_sources()

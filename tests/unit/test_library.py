@@ -141,6 +141,7 @@ def test_a_library_that_does_not_compile_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "made.zip").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.tooling
 def test_a_pyodide_starts_with_it_and_has_every_module_that_it_had(tmp_path: Path) -> None:
     """The newest one, under Node."""

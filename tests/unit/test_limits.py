@@ -95,6 +95,7 @@ def test_advantages_of_long_ways_at_high_rates_do_not_saturate() -> None:
         assert page.session.stalls < 120
 
 
+@pytest.mark.slow
 def test_an_input_that_is_refused_far_ahead_pins_nobodys_speed() -> None:
     """It is not believed to exist: the advantage is that of before."""
     settings = Settings(max_steps=5000, action_space=SIX)

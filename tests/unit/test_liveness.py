@@ -344,6 +344,7 @@ def test_a_page_that_polls_four_times_a_second_notices_that_its_partner_is_gone(
     assert of.now < 5.0 + 2 * DROPPED_AFTER + SOON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [15.0, 0.7])
 def test_a_page_that_hiccups_notices_that_its_path_is_dead(every: float) -> None:
     """Its own quarter of a second is not the silence of the others."""
@@ -372,6 +373,7 @@ def test_a_page_that_polls_four_times_a_second_notices_that_its_path_is_dead() -
     assert_played_to_the_end(of, 100.0)
 
 
+@pytest.mark.slow
 def test_a_game_that_went_by_the_server_goes_on_by_a_slow_channel_when_that_ends() -> None:
     """It was left since it is slow. While the server is away it is all that there is: from its first answered probe on,
     and not after seconds of them."""
@@ -391,6 +393,7 @@ def test_a_game_that_went_by_the_server_goes_on_by_a_slow_channel_when_that_ends
     assert_played_to_the_end(of, 60.0)
 
 
+@pytest.mark.slow
 def test_who_has_lost_the_server_for_good_plays_on_by_a_channel_that_was_away() -> None:
     """What the other one sent by the server meanwhile nobody acknowledges; that is not held against the channel."""
     of = mesh()
@@ -419,6 +422,7 @@ def test_what_the_server_says_of_who_is_away_is_known_of_its_way() -> None:
     assert seen == [True, False, True, False, True]
 
 
+@pytest.mark.slow
 def test_that_a_socket_is_away_ends_nothing_while_the_peer_is_heard() -> None:
     """The server takes a lost socket for a player who left; peer-to-peer knows better."""
     of = mesh()
@@ -430,6 +434,7 @@ def test_that_a_socket_is_away_ends_nothing_while_the_peer_is_heard() -> None:
     assert_played_to_the_end(of, 70.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", ["close", "cut"])
 def test_who_was_said_to_have_left_and_came_back_outlives_its_channel(then: str) -> None:
     """The word was true once. When the channel goes later, the server's way is there again, and is taken."""
@@ -444,6 +449,7 @@ def test_who_was_said_to_have_left_and_came_back_outlives_its_channel(then: str)
     assert_played_to_the_end(of, 70.0)
 
 
+@pytest.mark.slow
 def test_the_word_that_somebody_left_is_forgotten_when_the_server_has_it_back() -> None:
     """A pause of its page then is one like any other, and nothing came by the server that would say so."""
     of = mesh()

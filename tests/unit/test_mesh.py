@@ -35,6 +35,7 @@ def wrong(of: Mesh) -> list[str]:
     return [text for text in found if text]
 
 
+@pytest.mark.slow
 def test_a_run_repeats_itself_to_the_last_byte() -> None:
     """Everything is drawn from one seed: a failure can be run again."""
     runs = []
@@ -217,6 +218,7 @@ def test_a_pause_of_our_own_brings_nobody_back() -> None:
     assert [event.status for event in of.peers[0].events(PeerStatus)] == ["interrupted", "present"]
 
 
+@pytest.mark.slow
 def test_two_players_average_below_20_bytes_a_packet_on_a_quiet_link() -> None:
     """17 to 19 bytes, measured over a session, all blocks included."""
     of = mesh(2, Settings(max_steps=1500, action_space={"type": "discrete", "n": 6}), delay=0.05)

@@ -174,6 +174,7 @@ def said(page: Page) -> list[tuple[int, str]]:
     return [(event.seat, event.status) for event in page.events(PeerStatus) if event.status in ("away", "present")]
 
 
+@pytest.mark.slow
 def test_the_others_are_told_who_is_away_for_a_second_and_who_is_back() -> None:
     """Each once; not of who is back sooner, and not by a server that keeps no seat."""
     of, _ = mesh(3)
@@ -194,6 +195,7 @@ def test_the_others_are_told_who_is_away_for_a_second_and_who_is_back() -> None:
     assert [said(page) for page in silent.peers] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_a_page_whose_socket_was_lost_learns_what_was_told_meanwhile() -> None:
     """As a relay keeps for it; and when a server starts anew, who is not there yet."""
     of, _ = mesh(3)

@@ -46,6 +46,7 @@ def characters(kept: list[dict[str, Any]]) -> int:
     return sum(len(json.dumps(each["metrics"]["rollbacks"]["events"])) for each in kept)
 
 
+@pytest.mark.slow
 def test_what_is_stored_of_rollbacks_grows_with_the_session_and_not_with_its_square() -> None:
     """Each episode's metrics had all events up to there: after some hundred episodes nothing more was stored."""
     for page, kept in played(LONG):
@@ -71,6 +72,7 @@ def test_events_without_room_are_counted_of_their_episode(monkeypatch: Any) -> N
     assert sum(len(each["events"]) + each.get("eventsLeftOut", 0) for each in episodes) == whole["count"]
 
 
+@pytest.mark.slow
 def test_the_file_of_a_session_without_an_end_lists_what_its_episodes_do(tmp_path: Path) -> None:
     """A page that went away has stored no metrics of the whole session."""
     _, kept = next(played(3))
@@ -116,6 +118,7 @@ def test_metrics_that_list_all_or_are_none_of_ours_stay_as_they_were_sent() -> N
         assert with_lists(text, [told(0), text]) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [False, True])
 def test_what_a_later_load_said_in_mid_episode_stands_before_the_end_of_an_earlier_one(
     tmp_path: Path, same: bool

@@ -50,6 +50,7 @@ def test_each_action_is_read_by_its_own_seats_codec() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "action"),
     [(54_000, lambda n, seat: struct.pack("<dd", n / 7, seat)), (3_000, lambda n, seat: b"\1" * (900 + n % 9))],

@@ -407,6 +407,7 @@ class Browser:
             n.happened("candidate", {"candidate": f"c{number}"}, generation, now)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10**6), loss=st.sampled_from([0.0, 0.1, 0.5]), ordered=st.booleans(),
     closings=st.lists(st.tuples(st.integers(0, 1800), st.integers(0, 1)), max_size=6),

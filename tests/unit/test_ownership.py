@@ -81,11 +81,13 @@ def dictionaries(name: str, source: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_field_is_written_by_its_own_class_alone() -> None:
     """No exceptions: what is to change elsewhere is a method there."""
     assert [text for name, source in sources() for text in foreign_writes(name, source)] == []
 
 
+@pytest.mark.slow
 def test_no_class_of_the_core_inherits_another_one() -> None:
     """Protocols and named tuples aside: parts are put together, not derived."""
     assert [text for name, source in sources() for text in inheritance(name, source)] == []

@@ -77,6 +77,7 @@ def files(folder: Path) -> None:
     (folder / "empty.json").write_text("{}")
 
 
+@pytest.mark.slow
 def test_a_study_preloads_what_the_interactive_gym_page_would(tmp_path: Path) -> None:
     """In its words, relative to the study's file; a file that two of them show is there once."""
     files(tmp_path)

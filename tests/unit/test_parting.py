@@ -45,6 +45,7 @@ def same(one: list[tuple[str, Any, Any]], other: list[tuple[str, Any, Any]]) -> 
     return repr(one) == repr(other)
 
 
+@pytest.mark.slow
 @given(VALUES, VALUES)
 def test_any_two_values_differ_where_their_texts_do(one: Any, other: Any) -> None:
     """Whatever they have in common."""

@@ -61,6 +61,7 @@ def grown(value: Any) -> Any:
     return [value, flat, {"few": value, "more": [value] * 3}, many, set(range(MAX_LAYOUT_KEYS + 50)), Place(1, [value])]
 
 
+@pytest.mark.slow
 @given(values, slices)
 def test_the_bytes_are_those_of_encode(value: Any, sizes: list[int]) -> None:
     """Every value, every slicing."""
@@ -138,6 +139,7 @@ def test_the_depth_is_limited_as_in_one_piece(kind: str, more: int) -> None:
     assert (type(expected) is str) == (more > 0 or (kind == "set" and more == 0))
 
 
+@pytest.mark.slow
 @given(values, st.integers(1, 300))
 def test_a_hash_may_be_fed_instead(value: Any, size: int) -> None:
     """The bytes go where they are wanted, at the end of each run, and nothing is kept."""

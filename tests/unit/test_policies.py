@@ -178,6 +178,7 @@ def test_what_a_policy_gives_has_to_be_in_its_seats_space() -> None:
         run(session, 9)
 
 
+@pytest.mark.slow
 def test_a_policy_that_raises_on_a_guess_accuses_nobody() -> None:
     """It is shown states that never happen; the game goes on as soon as more is known."""
 

@@ -242,6 +242,7 @@ def test_a_report_names_the_seats_of_people_behind_a_policy(
     assert [(player.player, player.seat) for player in game.players] == [("1", 1), ("2", 2)]
 
 
+@pytest.mark.slow
 def test_a_policy_is_tried_before_anybody_plays_with_it(study: Path) -> None:
     """What a participant would be told, or what would be a desync, is told at once."""
     game = game_of(study)

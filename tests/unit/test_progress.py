@@ -29,12 +29,14 @@ def shown(items: Iterable[int], monkeypatch: pytest.MonkeyPatch) -> str:
     return terminal.getvalue()
 
 
+@pytest.mark.slow
 def test_every_item_counts_and_how_many_there_are_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown([1, 2, 3, 4], monkeypatch)
     assert "playing" in text
     assert "2 of 4" in text
 
 
+@pytest.mark.slow
 def test_of_items_that_have_no_length_the_number_alone_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     def items() -> Iterator[int]:
         yield from range(4)

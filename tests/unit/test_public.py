@@ -102,6 +102,7 @@ def annotated() -> frozenset[str]:
     return frozenset(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PUBLIC)
 def test_everything_public_is_typed_and_documented(package: str) -> None:
     """Every name has a docstring, every signature is whole, every constant has a type."""
@@ -110,6 +111,7 @@ def test_everything_public_is_typed_and_documented(package: str) -> None:
     assert [fault for path, value in names.items() for fault in faults(path, value)] == []
 
 
+@pytest.mark.slow
 def test_what_is_not_typed_or_documented_is_found() -> None:
     """Each part of the rule can fail."""
 

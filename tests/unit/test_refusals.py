@@ -30,6 +30,7 @@ def playing(**settings: object) -> Pair:
     return two
 
 
+@pytest.mark.slow
 def test_an_action_that_is_too_large_is_told_to_its_player_and_to_nobody_else() -> None:
     """In words that are shown for a while; the default action is played, and both have the same game."""
     two = playing(action_space={"type": "any"})
@@ -73,6 +74,7 @@ def test_without_an_action_that_can_be_played_a_seat_plays_its_own_default(actio
     assert len(errors(other)) == (action != "")
 
 
+@pytest.mark.slow
 def test_a_key_that_is_held_is_told_once_and_again_after_a_while() -> None:
     """A page asks at every tick: a line and a word for each would bury everything else."""
     two = playing(action_space={"type": "any"})

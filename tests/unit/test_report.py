@@ -133,6 +133,7 @@ def test_the_tables_have_what_the_files_have(tmp_path: Path) -> None:
     assert shown.row("spreads", "Round trip, peer-to-peer, to 1")["p99"]
 
 
+@pytest.mark.slow
 def test_who_is_excluded_by_which_rule_and_value_is_told(tmp_path: Path) -> None:
     """The rule as it was written, whom it is true of and why, and medians of those who count beside those of all."""
     game = study(tmp_path)
@@ -159,6 +160,7 @@ def test_who_is_excluded_by_which_rule_and_value_is_told(tmp_path: Path) -> None
     assert (hidden["counted"], hidden["known of"], hidden["all players"]) == ("0 [0, 0]", "1 of 1", "0.25 [0.12, 0.38]")
 
 
+@pytest.mark.slow
 def test_a_rule_of_games_excludes_everybody_and_stands_once(tmp_path: Path) -> None:
     """Two players are excluded by what is true of one."""
     file = rules(tmp_path, {"name": "away", "metric": "times_hidden", "op": ">=", "value": 1})
@@ -194,6 +196,7 @@ def test_texts_of_the_data_stay_texts(tmp_path: Path) -> None:
     assert shown.tables["rules"][1][0] == EVIL * 2
 
 
+@pytest.mark.slow
 def test_the_page_loads_nothing_and_runs_its_own_scripts_alone(tmp_path: Path) -> None:
     """The policy names the hash of each script; no element has an address beyond the page; the licence is there."""
     text = (reported(tmp_path, study(tmp_path)), (tmp_path / "report.html").read_text("utf-8"))
@@ -212,6 +215,7 @@ def test_the_page_loads_nothing_and_runs_its_own_scripts_alone(tmp_path: Path) -
     assert "Permission is hereby granted" in text[1]
 
 
+@pytest.mark.slow
 def test_subjects_are_pseudonyms_where_that_is_asked_for(tmp_path: Path) -> None:
     """As in an export; who is who stands in the mapping alone."""
     game = stored(tmp_path / "game", about=True)
@@ -295,6 +299,7 @@ def test_without_metrics_the_measures_are_not_known(tmp_path: Path) -> None:
     assert shown.row("sample", "RTT median, ms")["known of"] == "0 of 2"
 
 
+@pytest.mark.slow
 def test_a_desync_is_told_first_and_shown_where_it_is(tmp_path: Path) -> None:
     """The frame in which the records part, in the sentence and in the drawing."""
     game = stored(tmp_path / "game")
@@ -310,6 +315,7 @@ def test_a_desync_is_told_first_and_shown_where_it_is(tmp_path: Path) -> None:
     assert "records differ: episode 1, frame 9" in shown.text
 
 
+@pytest.mark.slow
 def test_the_fields_in_which_two_players_games_went_apart_are_named(tmp_path: Path) -> None:
     """With both values, and with what is lacking, under the player whose page told it."""
     game = stored(tmp_path / "game")

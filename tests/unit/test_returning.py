@@ -99,6 +99,7 @@ def test_a_page_that_was_loaded_again_plays_on_and_has_the_whole_record(seats: i
     ended_alike(table)
 
 
+@pytest.mark.slow
 def test_what_anybody_holds_of_the_load_before_stands_and_the_rest_is_the_default() -> None:
     """Three inputs of player 2 reached player 0 alone, the last of them behind a hole: they are played by all, and the
     hole is filled with the default action."""
@@ -187,6 +188,7 @@ def test_a_word_of_an_earlier_load_does_not_undo_the_return_of_a_later_one() -> 
     ended_alike(table)
 
 
+@pytest.mark.slow
 def test_two_of_three_return_at_once() -> None:
     """The third one tells both; neither waits for what the other cannot know."""
     table = playing(3)
@@ -414,6 +416,7 @@ def test_a_first_load_asks_for_no_return() -> None:
     Returns().check(b"\1" + bytes(5))
 
 
+@pytest.mark.slow
 def test_what_is_told_waits_in_a_bounded_stream() -> None:
     """The past of a long game goes out as the peer takes it, and does not wait as a whole."""
     wide = settings(max_steps=400, action_space={"type": "any"}, hash_interval=10)

@@ -312,6 +312,7 @@ def frames(table: Table, peer: int) -> list[tuple[Any, ...]]:
     return [row[:3] for row in table.published[peer] if row[2]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shorter", [0, 1])
 def test_an_end_that_only_one_side_has_is_a_desync_and_both_end_there(shorter: int) -> None:
     """No agreement can come: instead of waiting for ever, both have the episode up to the lower end."""

@@ -44,6 +44,7 @@ json_values: Any = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(data=st.binary(max_size=60), path=st.sampled_from([P2P, SOCKETIO]))
 def test_arbitrary_bytes_move_nothing(data: bytes, path: str) -> None:
     """Bytes without our kind and tag are foreign; they are counted, and that is all."""
@@ -196,6 +197,7 @@ def test_any_signal_that_is_no_packet_moves_nothing(payload: Any) -> None:
     assert visible(table[0]) == before
 
 
+@pytest.mark.slow
 @given(data=st.binary(max_size=40))
 def test_any_base64_signal_is_taken_or_refused(data: bytes) -> None:
     """What arrives through the server is decoded by the same decoder."""

@@ -21,6 +21,7 @@ def game(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_no_file_is_removed_before_the_new_site_stands(
     game: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,7 @@ def test_of_two_that_build_at_once_one_site_stands_whole(game: Path, tmp_path: P
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["site"]
 
 
+@pytest.mark.slow
 def test_a_site_that_cannot_take_its_place_leaves_the_old_one(
     game: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

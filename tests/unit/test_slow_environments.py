@@ -60,6 +60,7 @@ def wrong(mesh: Mesh, episode: int, settings: Settings) -> str:
 # -- what a tick takes ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_tick_takes_what_its_calls_cost() -> None:
     """300 ms and a delay of 1 are rollbacks of four frames: one load, five steps and five saves."""
     mesh = play(Costs(step=0.004, save=0.0003, load=0.0002), 0.3)
@@ -68,6 +69,7 @@ def test_a_tick_takes_what_its_calls_cost() -> None:
     assert rate(mesh) == pytest.approx(30.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_hashes_cost_as_well() -> None:
     """One of the state at the beginning, one at the end, one each second between."""
     mesh = play(Costs(step=0.0, hash=0.01), 0.1)

@@ -298,6 +298,7 @@ def stored(study: Path, folder: Path, delay: float = 0.05, **more: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_record_says_so(study: Path, tmp_path: Path) -> None:
     """The trajectory by its first line and the frame, metrics by the player, what was seen by its first line."""
     left = stored(study, tmp_path / "left")
@@ -328,6 +329,7 @@ def test_every_record_says_so(study: Path, tmp_path: Path) -> None:
     assert mesh.peers[0].session.reason == "complete"
 
 
+@pytest.mark.slow
 def test_verify_and_replay_compute_it_again_from_the_frame_on_from_which_it_played(study: Path, tmp_path: Path) -> None:
     """An action that it does not do is named; what is not there, or is another version, is said."""
     left = stored(study, tmp_path / "left")
@@ -360,6 +362,7 @@ def test_verify_and_replay_compute_it_again_from_the_frame_on_from_which_it_play
     assert "the policy for who is gone was not computed: there is no file" in run("replay", file, "--env", study).stdout
 
 
+@pytest.mark.slow
 def test_with_a_long_reaction_time_it_looks_further_back_than_any_rollback_goes(study: Path, tmp_path: Path) -> None:
     """At whole states, for which a short prediction window alone would keep too few frames."""
     after = {"policy": "after.py:make_looking", "reaction_time": 60}

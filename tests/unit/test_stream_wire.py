@@ -117,6 +117,7 @@ def test_each_kind_has_a_limit_of_its_own() -> None:
         decode_head(head_of(length=101, size=101), 100)
 
 
+@pytest.mark.slow
 def test_what_would_unpack_to_more_than_it_says_is_refused_without_the_memory_for_it() -> None:
     """Sixty megabytes of zeros, packed, which call themselves a thousand bytes."""
     bomb = zlib.compress(bytes(60_000_000), 9)

@@ -302,6 +302,7 @@ def test_while_there_is_no_way_nothing_is_handed_out_and_nothing_lost() -> None:
     assert [message for _, message, _ in table.heard[1].messages] == [b"patience"]
 
 
+@pytest.mark.slow
 def test_what_nobody_acknowledges_is_sent_again_and_at_last_given_up() -> None:
     """After 4 s, 8 s more, 16 s more, and so on; after a minute it is over, once, and the log says so."""
     table = Streaming()
@@ -358,6 +359,7 @@ def _is_to(output: Any, seat: int) -> bool:
     return isinstance(payload, tuple) and payload[0] == "webrtc_signal" and payload[1]["target_player_id"] == seat
 
 
+@pytest.mark.slow
 def test_a_message_that_is_too_long_or_finds_no_room_is_not_taken() -> None:
     """Whoever says it is told at once; the bound is on what waits, packed."""
     table = Streaming()

@@ -195,6 +195,7 @@ def change(study: Path, **values: Any) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **values}), "utf-8")
 
 
+@pytest.mark.slow
 def test_a_file_and_its_study_are_all_that_the_page_needs(serve: Callable[..., Served], study: Path) -> None:
     """The own game with its keys, in pycore's page as it is: nothing of a page is written for it."""
     (study / "fields.py").write_text("SIZE = 3\n")
@@ -213,6 +214,7 @@ def test_a_file_and_its_study_are_all_that_the_page_needs(serve: Callable[..., S
     assert not {"title", "players", "packages", "action_mapping"} & set(served.settings)
 
 
+@pytest.mark.slow
 def test_packages_come_from_the_study_and_from_the_command(serve: Callable[..., Served], study: Path) -> None:
     """A wheel that the study names lies beside the study, wherever the command is typed."""
     wheel(study / "wheels", "fields")
@@ -241,6 +243,7 @@ def test_an_import_that_nobody_brings_along_is_noted_with_the_setting_that_would
     assert "not among the packages" not in serve(environment).printed
 
 
+@pytest.mark.slow
 def test_what_works_by_plain_http_from_another_machine_is_said(serve: Callable[..., Served], study: Path) -> None:
     """Whoever lets others in reads their address, what browsers keep for https, and where it says what to do."""
     alone = serve(study / "environment.py").printed
@@ -252,6 +255,7 @@ def test_what_works_by_plain_http_from_another_machine_is_said(serve: Callable[.
     assert "https, by a proxy in front (docs/running.md)" in others
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -322,6 +326,7 @@ def test_keys_are_those_of_people_whatever_the_actions_of_a_policys_seat(tmp_pat
         assert "of which player 1 has not all" in try_out(subject, Study.of(keys), None).warnings[0]
 
 
+@pytest.mark.slow
 def test_pictures_are_looked_at_while_the_game_moves(serve: Callable[..., Served], study: Path) -> None:
     """Not the first one alone: what is wrong with a later one is told as well, once, and the template has nothing."""
     environment = study / "environment.py"

@@ -169,6 +169,7 @@ def test_nobody_runs_before_the_start_and_a_game_takes_its_minute() -> None:
     assert env.get_state() == end
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(players, seeds, seeds)
 def test_everybody_stays_in_the_garden_and_out_of_hedges_and_pond(many: int, seed: int, script: int) -> None:
@@ -235,6 +236,7 @@ def test_its_study_is_one_that_can_be_served() -> None:
 # --- fit for rollback ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [3, 8])
 def test_it_passes_the_check_for_rollback(many: int) -> None:
     """Through the adapter, with real inputs, without generators to look after."""
@@ -257,6 +259,7 @@ def test_the_audit_finds_it_fit() -> None:
     assert [finding.code for finding in report.sorted if finding.harm not in ("risk", "note")] == []
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(players, seeds, st.integers(0, 200), st.lists(st.integers(0, 8), min_size=1, max_size=40))
 def test_a_state_that_went_through_json_plays_on_as_it_did(many: int, seed: int, skip: int, moves: list[int]) -> None:
@@ -325,6 +328,7 @@ def test_only_exact_arithmetic_is_used() -> None:
 # --- worth playing ---
 
 
+@pytest.mark.slow
 def test_the_partner_plays_and_is_fit_to_be_computed_by_every_page() -> None:
     """Policies for all but one seat: they catch, they pick, and they do the same twice."""
     policies = {str(seat): "tag_partner.py" for seat in (1, 2, 3)}
@@ -345,6 +349,7 @@ def test_the_partner_plays_and_is_fit_to_be_computed_by_every_page() -> None:
     assert sum(env.s["stars"]) >= 10
 
 
+@pytest.mark.slow
 def test_scripted_players_pick_and_catch_in_small_and_large_groups() -> None:
     """Rehearsals with random inputs have something to show."""
     for many in (2, 4, 8):
@@ -372,6 +377,7 @@ KEYS = {
 OPTIONAL = {"stroke", "tween", "width"}
 
 
+@pytest.mark.slow
 def test_what_is_drawn_keeps_to_the_contract() -> None:
     """Known types with exactly their keys, colours as #rrggbb or #rrggbbaa, one object per uuid, in the world."""
     seen, said = set(), set()

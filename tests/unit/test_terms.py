@@ -130,6 +130,7 @@ def explored(seed: int) -> Counter[str]:
     return seen
 
 
+@pytest.mark.slow
 def test_in_whatever_order_things_happen_all_who_are_left_decide_alike() -> None:
     """Three to five of whom some go. That decisions were heard of, and proposals of who is gone counted, happened."""
     seen = sum(map(explored, range(2000)), Counter[str]())
@@ -206,6 +207,7 @@ def test_the_game_begins_at_most_a_round_trip_later(seats: int, delay: float) ->
     assert began[1] - began[0] <= 2 * delay + 1 / 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["all", "each"])
 def test_over_any_network_all_begin_with_the_same_and_within_the_bounds(how: str) -> None:
     """Loss, jitter, channels that open late or never, pages that vanish while the others agree."""

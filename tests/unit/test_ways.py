@@ -16,6 +16,7 @@ def arrivals(conditions: Conditions, count: int = 20_000, every: float = 1 / 30,
     return [way.carries(conditions, number * every, size, rng) for number in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("share", "length"), [(0.1, 8.0), (0.3, 20.0), (0.05, 1.5)])
 def test_bursts_take_their_share_in_runs_of_their_length(share: float, length: float) -> None:
     """Two numbers say all: how many packets are lost, and how many in a row."""

@@ -53,6 +53,7 @@ def test_an_environment_without_a_fault_is_fit_and_has_nothing_against_it() -> N
     assert report.facts["costs"]["step_us"] > 0
 
 
+@pytest.mark.slow
 def test_the_audit_draws_nothing_from_the_environments_own_spaces() -> None:
     """A space that was drawn from is part of a captured state, with a generator that nobody seeded."""
     spaces = pytest.importorskip("gymnasium.spaces")
@@ -73,6 +74,7 @@ def test_the_audit_draws_nothing_from_the_environments_own_spaces() -> None:
     assert [space._np_random for of in made for space in of.spaces.values()] == [None] * 2 * len(made)
 
 
+@pytest.mark.slow
 def test_a_turn_based_game_is_played_with_legal_moves_to_its_end() -> None:
     """So both have moved, and games have ended; the settings say that nobody has to move."""
     report = tried(audited.Turns)
@@ -105,6 +107,7 @@ def test_what_was_not_tried_is_said() -> None:
     assert tried(audited.Sparkles).facts["generators"] == ["random"]
 
 
+@pytest.mark.slow
 def test_an_instance_that_others_draw_beside_is_compared_with_one_alone() -> None:
     """A page draws from the process's generators, too. Two instances agree where nobody does."""
     found = [finding for finding in tried(audited.Process, frames=100).findings if finding.harm == "unfit"]
@@ -120,14 +123,17 @@ def test_what_a_reset_leaves_of_a_later_episode_is_found() -> None:
     assert re.search(r"first after frame 0 of episode 0: .*env\.wins was 0, then 1", finding.what)
 
 
+@pytest.mark.slow
 def test_what_drawing_changes_in_captured_attributes_is_no_fault() -> None:
     assert codes(tried(audited.DrawsUnsaved)) == set()
 
 
+@pytest.mark.slow
 def test_what_drawing_draws_from_a_generator_of_the_process_is_no_fault() -> None:
     assert codes(tried(audited.Sparkles)) == set()
 
 
+@pytest.mark.slow
 @needs_numpy
 def test_an_array_of_pixels_is_drawn() -> None:
     """The audit said that no page could."""
@@ -189,6 +195,7 @@ def test_pixels_that_a_page_draws_are_nothing_to_tell() -> None:
     assert told.endswith("an array of float64 with the shape (4, 6, 3); it must be of uint8, height × width × 3")
 
 
+@pytest.mark.slow
 def test_objects_that_a_page_would_not_draw_are_told_with_their_name() -> None:
     """A field that is misspelt is passed over by the page; that the game is fit does not change."""
 
@@ -316,6 +323,7 @@ def test_what_never_returns_is_ended() -> None:
     assert "still playing after 3 s" in report.sorted[0].what
 
 
+@pytest.mark.slow
 def test_a_factory_that_is_not_there_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="has no Fitt; did you mean"):
         audit(f"{FILE}:Fitt")
@@ -341,6 +349,7 @@ def test_the_command_says_it_all_and_its_status_is_the_verdict(tmp_path: Path) -
     assert "there is no module no" in done.output
 
 
+@pytest.mark.slow
 def test_players_are_chosen_and_actions_are_numbers_where_that_is_said() -> None:
     report = tried(audited.Unspoken, space={"type": "discrete", "n": 4})
     assert report.facts["actions"] == ["discrete {'n': 4}"] * 2

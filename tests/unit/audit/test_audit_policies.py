@@ -133,6 +133,7 @@ def test_what_its_source_says_is_said_of_its_file() -> None:
     assert "audited_policies.py:" in finding.what
 
 
+@pytest.mark.slow
 def test_a_policy_of_a_page_is_not_here_to_be_tried() -> None:
     """It may do as it likes."""
     report = of_policy(computed_by="one")
@@ -142,6 +143,7 @@ def test_a_policy_of_a_page_is_not_here_to_be_tried() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_policy_of_nobody_is_a_finding_of_the_settings() -> None:
     """Two agents, and a policy for player 7."""
     report = tried(audited.Fit, settings={"policies": {"7": "audited_policies.py"}}, folder=str(FOLDER))
@@ -184,6 +186,7 @@ def test_the_generators_of_the_caller_are_left_alone_by_what_is_no_trial() -> No
     assert codes(of_policy("dice")) == first == {("unfit", "policy_generator")}
 
 
+@pytest.mark.slow
 def test_what_plays_on_for_who_is_gone_is_tried_on_every_seat_of_a_person() -> None:
     """A fault is found, and named as what it is of."""
     named = {"on_drop": "policy", "stand_in": "audited_policies.py:make_policy"}

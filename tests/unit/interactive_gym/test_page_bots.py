@@ -76,6 +76,7 @@ def test_a_game_with_a_random_bot_is_equal_on_a_bad_network(method: str, frame_s
     assert table[0].call("multiplayer_metrics")["validation"]["totalDesyncs"] == 0
 
 
+@pytest.mark.slow
 def test_the_pages_bots_ride_with_the_lowest_seat_and_nobody_else_is_asked() -> None:
     """What the page answers there is played everywhere, and counts as one input of that seat."""
     table = Table(metadata(policy_mapping=WITH_MODEL), loss=0.15, delay=0.05)
@@ -98,6 +99,7 @@ def test_the_pages_bots_ride_with_the_lowest_seat_and_nobody_else_is_asked() -> 
     assert all(type(each["action"]) is int for each in listed)
 
 
+@pytest.mark.slow
 def test_what_the_pages_bot_was_asked_for_is_what_it_plays() -> None:
     """Frame by frame, with the player's own action beside, also where the page has no answer yet."""
     table = Table(metadata(policy_mapping=WITH_MODEL, num_episodes=1, default_action=3))
@@ -161,6 +163,7 @@ def test_one_person_beside_bots_plays_alone() -> None:
         assert metrics["validation"]["episodes"][0]["verifiedFrame"] == 59
 
 
+@pytest.mark.slow
 def test_bots_of_pycores_words_play_beside_those_of_the_page() -> None:
     """`pycore = {"bots": …}` for an agent that the page's mapping leaves out."""
     scene = with_own(metadata(policy_mapping={"0": "human", "1": "human"}), bots={"2": "random"})

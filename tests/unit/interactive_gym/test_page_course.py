@@ -40,6 +40,7 @@ def kinds(side: Side) -> list[str]:
 # -- validation ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_game_is_validated_once_when_every_link_is_peer_to_peer() -> None:
     """Status, then success, once each, before anything is played; nothing failed."""
     table = Table()
@@ -103,6 +104,7 @@ def test_a_partner_whose_environment_failed_before_the_two_have_met_has_left() -
     assert table[0].metrics[-1]["sessionStatus"]["terminationReason"] == "partner_disconnected"
 
 
+@pytest.mark.slow
 def test_with_socketio_start_the_game_begins_without_a_connection_and_counts_as_validated() -> None:
     """Then the wait is over, not the game; every input crosses the server, and still nothing is lost."""
     table = Table(with_own(metadata(), socketio_start=True, p2p_wait=1.0), connects=False).play()
@@ -125,6 +127,7 @@ def test_without_a_connection_the_seeds_page_stays_with_the_reason() -> None:
         assert {event for _, event, _ in side.emitted} <= {"webrtc_signal"}
 
 
+@pytest.mark.slow
 def test_the_seeds_server_hears_no_event_that_it_does_not_know() -> None:
     """Validation, health and completion are of 0.1.3; the seed's game begins on socket.io after five seconds."""
     table = Table(metadata(num_episodes=1), generation="seed", connects=False).play()
@@ -133,6 +136,7 @@ def test_the_seeds_server_hears_no_event_that_it_does_not_know() -> None:
     assert table[0].stepped_at[0][0] - START == pytest.approx(5.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_health_is_reported_every_two_seconds_with_the_truth() -> None:
     """Direct connection, half of the round trip, the episode that runs."""
     table = Table(metadata(max_steps=FPS * 7, num_episodes=1), delay=0.04)
@@ -205,6 +209,7 @@ def test_an_interruption_is_told_shown_and_taken_back() -> None:
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_a_player_who_stays_away_ends_the_game_after_the_studys_timeout() -> None:
     """Two seconds of silence and the scene's five; the data is stored, the end stays on the screen with a code."""
     table = Table(metadata(max_steps=FPS * 60, num_episodes=1)).playing(40)
@@ -241,6 +246,7 @@ def test_a_player_who_stays_away_ends_the_game_after_the_studys_timeout() -> Non
     assert len(side.orders) == before
 
 
+@pytest.mark.slow
 def test_an_interruption_that_only_the_end_of_the_game_ends_is_told_to_be_over() -> None:
     """The server must not wait for somebody interrupted whose game is complete."""
     table = Table(metadata(max_steps=60, num_episodes=1)).playing(50)
@@ -254,6 +260,7 @@ def test_an_interruption_that_only_the_end_of_the_game_ends_is_told_to_be_over()
     assert [each["outcome"] for each in record["attempts"]] == ["success"]
 
 
+@pytest.mark.slow
 def test_a_page_that_hears_nothing_for_a_while_is_back_in_time_for_the_end() -> None:
     """Only one direction is dead: what it says still passes, and both tell and show the same course."""
     table = Table(metadata(max_steps=60, num_episodes=1)).playing(50)
@@ -267,6 +274,7 @@ def test_a_page_that_hears_nothing_for_a_while_is_back_in_time_for_the_end() -> 
     assert [overlays(side)[-1] for side in table.sides] == ["", ""]
 
 
+@pytest.mark.slow
 def test_the_servers_pause_is_shown_until_its_resume() -> None:
     """To the one who noticed nothing; the game itself goes on as long as it can."""
     table = Table().playing(10)
@@ -286,6 +294,7 @@ def test_the_servers_pause_is_shown_until_its_resume() -> None:
 # -- the ends ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_complete_game_finishes_once_and_is_reported_complete() -> None:
     """Every episode's data, then `finish` that is not terminal; nothing partial."""
     table = Table().play()
@@ -323,6 +332,7 @@ def test_the_study_may_want_no_completion_code() -> None:
     assert table[0].told("waitroom_timeout_completion") == []
 
 
+@pytest.mark.slow
 def test_another_games_end_is_ignored_and_so_is_one_behind_the_end() -> None:
     """Late words of a game before, or of this one, move nothing."""
     table = Table().playing(20)
@@ -378,6 +388,7 @@ def test_of_three_nobody_is_taken_for_gone_whom_the_server_does_not_name(word: d
     assert any("game has ended" in line for line in table[0].logs("warning"))
 
 
+@pytest.mark.slow
 def test_of_three_the_one_who_left_is_named() -> None:
     """Also where the first of the others is still there, and one id begins as the other does."""
     players = ("a", "the left", "the left one")
@@ -461,6 +472,7 @@ def test_a_partner_who_was_given_a_code_keeps_it_when_the_server_says_why() -> N
     assert (last["text"], last["code"]) == ("Your partner had a problem.", first["code"])
 
 
+@pytest.mark.slow
 def test_warnings_are_shown_for_a_while_and_do_not_hide_that_the_partner_is_away() -> None:
     """What is shown is one thing at a time: the interruption, then the warning, then nothing."""
     table = Table(metadata(max_steps=FPS * 60)).playing(20)
@@ -522,6 +534,7 @@ def test_what_the_page_itself_raises_ends_the_game_as_an_environment_does() -> N
     assert overlays(side)[-2:] == ["notice", ""]
 
 
+@pytest.mark.slow
 def test_a_page_hidden_for_longer_than_the_study_allows_ends_the_game_for_both() -> None:
     """Data on both sides; who was away sees why and gets no code, the partner is told as if the other had left."""
     scene = metadata(focus_loss_timeout_ms=3000, max_steps=FPS * 30, focus_loss_message="Away too long.")
@@ -547,6 +560,7 @@ def test_a_page_hidden_for_longer_than_the_study_allows_ends_the_game_for_both()
         assert len(side.episodes[0]["t"]) > 100
 
 
+@pytest.mark.slow
 def test_leaving_the_page_after_the_game_is_no_loss_of_focus() -> None:
     """The metrics may be asked for much later: what they say of a complete game stays."""
     table = Table(metadata(focus_loss_timeout_ms=1000)).play()
@@ -560,6 +574,7 @@ def test_leaving_the_page_after_the_game_is_no_loss_of_focus() -> None:
     assert before["periodCount"] == 0
 
 
+@pytest.mark.slow
 def test_focus_timeouts_may_be_switched_off() -> None:
     """Zero: a hidden page plays on with the default action, as long as it takes."""
     table = Table(metadata(focus_loss_timeout_ms=0, max_steps=FPS * 4, num_episodes=1)).playing(20)
@@ -570,6 +585,7 @@ def test_focus_timeouts_may_be_switched_off() -> None:
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_where_the_study_pauses_for_hidden_pages_nobody_steps_meanwhile() -> None:
     """Neither side, the other sees why; afterwards the game goes on, and no frame is lost."""
     table = Table(metadata(pause_on_partner_background=True)).playing(20)
@@ -589,6 +605,7 @@ def test_where_the_study_pauses_for_hidden_pages_nobody_steps_meanwhile() -> Non
 # -- what breaks ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("raises", "frames"),
     [({"step": [2, 25]}, [60, 25]), ({"step": [1, 25]}, [25]), ({"reset": 2}, [60])],
@@ -776,6 +793,7 @@ def test_nobody_is_asked_for_an_episode_that_the_page_is_not_ready_for() -> None
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_a_hidden_page_does_not_keep_the_others_waiting() -> None:
     """The browser may not run its countdown: it is ready as soon as it once was."""
     table = Table(metadata(num_episodes=2)).playing(30)
@@ -813,6 +831,7 @@ def test_a_page_that_begins_something_else_stores_what_was_played() -> None:
     assert never.orders == []
 
 
+@pytest.mark.slow
 def test_what_is_worthless_later_is_not_kept_for_a_server_that_is_away() -> None:
     """Inputs, signals and reports of health; everything else that the server hears is still true when it is back."""
     table = Table(metadata(num_episodes=1, max_steps=100))

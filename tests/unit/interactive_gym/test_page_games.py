@@ -79,6 +79,7 @@ def test_an_episode_ends_where_the_environment_ends_it_and_for_both_alike() -> N
     assert [side.session.ended[0].reason for side in table.sides] == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_max_steps_ends_an_episode_after_exactly_so_many_rows() -> None:
     """One row is one frame is one step; the time left is then zero."""
     table = Table(metadata(max_steps=37), **BAD).play()
@@ -142,6 +143,7 @@ def test_was_speculative_says_exactly_who_was_guessed_when_a_frame_was_stepped_f
     assert values == {(True, False), *((False, value) for value in expected)}
 
 
+@pytest.mark.slow
 def test_who_hears_nothing_guesses_every_frame() -> None:
     """One page is cut off for a while: exactly the frames stepped then were guesses, up to the window's end."""
     table = Table(metadata(max_steps=120, num_episodes=1, input_delay=2)).playing(50)
@@ -162,6 +164,7 @@ def test_who_hears_nothing_guesses_every_frame() -> None:
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_the_timestamp_is_when_this_page_stepped_the_frame_first() -> None:
     """Not when it was confirmed, nor when it was corrected."""
     table = Table(metadata(max_steps=100), **BAD).play()
@@ -172,6 +175,7 @@ def test_the_timestamp_is_when_this_page_stepped_the_frame_first() -> None:
     assert table[0].episodes[0]["timestamp"] != table[1].episodes[0]["timestamp"]
 
 
+@pytest.mark.slow
 def test_is_focused_follows_who_looks_at_the_moment_of_the_step() -> None:
     """The own side at once, the other's within the time that a packet takes; corrections change nothing."""
     table = Table(metadata(max_steps=200, num_episodes=1), delay=0.06).playing(40)
@@ -194,6 +198,7 @@ def test_is_focused_follows_who_looks_at_the_moment_of_the_step() -> None:
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_hidden_pages_press_nothing_whatever_the_page_says() -> None:
     """The page repeats the last key for ever; the data say the default action."""
     table = Table(metadata(max_steps=120, num_episodes=1, default_action=3)).playing(30)
@@ -275,6 +280,7 @@ def test_the_score_of_rewards_that_are_vectors_is_shown_by_component(carry: bool
     assert tuple(side["hud"].split(" | ")[1] for side in shown) == tuple(f"Score: {score}" for score in scores)
 
 
+@pytest.mark.slow
 def test_between_episodes_the_hud_keeps_the_last_score() -> None:
     """The page shows it below its countdown."""
     table = Table(with_own(metadata(max_steps=60), episode_pause=1.0), env={"coins": 40})
@@ -287,6 +293,7 @@ def test_between_episodes_the_hud_keeps_the_last_score() -> None:
     assert last["0"] != 0
 
 
+@pytest.mark.slow
 def test_a_game_that_ends_before_the_next_episodes_first_frame_keeps_its_score() -> None:
     """Nothing confirmed there: what was carried over is not counted twice."""
     scene = with_own(metadata(hud_score_carry_over=True), episode_pause=0.0)
@@ -303,6 +310,7 @@ def test_a_game_that_ends_before_the_next_episodes_first_frame_keeps_its_score()
     assert side.call("hud_text").split(" | ")[1] == f"Score: {int(score + 0.5):02d}"
 
 
+@pytest.mark.slow
 def test_the_newest_result_is_of_the_frame_that_is_shown_predictions_included() -> None:
     """What step() returns names the actions that were really used, and the rewards that they gave."""
     table = Table(metadata(max_steps=100, num_episodes=1), **BAD)
@@ -434,6 +442,7 @@ def test_an_episode_too_large_for_one_message_goes_in_parts(monkeypatch: pytest.
     check_against_truth(table)
 
 
+@pytest.mark.slow
 def test_a_scene_that_is_played_again_does_not_write_over_the_first_games_files() -> None:
     """After a loss of its connection a page plays the scene anew, with whomever; the server names files by episode."""
     table = Table(metadata(num_episodes=2), each=[{"games_before": 1}, {}]).play()

@@ -258,6 +258,7 @@ def test_a_file_asked_for_before_anything_was_played_is_empty_and_whole() -> Non
     assert table[0].call("hud_text") == "Round: 1/2 | Score: 00 | Time left: 001.9s"
 
 
+@pytest.mark.slow
 def test_rewards_that_are_no_numbers_of_json_spoil_nothing() -> None:
     """Not a number and infinities in rewards and infos: every text that crosses to the page is one that it can read."""
     table = Table(metadata(num_episodes=1), **BAD)
@@ -281,6 +282,7 @@ def test_rewards_that_are_no_numbers_of_json_spoil_nothing() -> None:
     assert table[0].shown[-1]["cumulative"]["0"] is None
 
 
+@pytest.mark.slow
 def test_focus_periods_are_closed_when_the_game_is() -> None:
     """A page hidden at the end counts up to the end."""
     focus = Focus(0.0)

@@ -58,6 +58,7 @@ def test_ids_that_look_like_numbers_are_numbers() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("picture", ["objects", "rgb", "mug"])
 def test_what_is_shown_is_the_environments_picture_of_that_frame(picture: str) -> None:
     """Every step and every reset, through rollbacks; the deltas of a Surface add up to what is there."""

@@ -101,6 +101,7 @@ def test_every_column_is_as_long_as_the_episode_whatever_is_missing(
             assert data["rewards"][agent][frame] == json.loads(plain_json(value))
 
 
+@pytest.mark.slow
 @given(given_frames=frames, cut=st.integers(1, 5))
 def test_parts_of_an_episode_are_together_the_whole(given_frames: list[Frame], cut: int) -> None:
     """Where a message would be too large for the page's server: no row is lost, none comes twice, none shifts."""

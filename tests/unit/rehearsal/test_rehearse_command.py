@@ -55,6 +55,7 @@ def test_a_wrong_call_is_told_what_to_do(words: tuple[str, ...], what: str) -> N
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 @needs_playwright
 def test_a_rehearsal_takes_the_place_of_the_last_one_in_its_folder(tmp_path: Path) -> None:
     """Also where it then fails: yesterday's verdict would be taken for today's."""

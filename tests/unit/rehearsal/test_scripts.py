@@ -195,6 +195,7 @@ def test_runs_say_the_same_as_what_they_were_made_of() -> None:
     assert unrolled(runs(actions)) == actions
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node to run the page's script")
 def test_a_page_reads_the_script_of_its_seat_and_keeps_what_it_read() -> None:
     """An episode begins again at frame 0 with its own script; a script that is through begins again."""

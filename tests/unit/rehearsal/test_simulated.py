@@ -146,6 +146,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return game(tmp_path_factory.mktemp("calm")).run(BAD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", KINDS)
 def test_whatever_happens_is_seen_and_judged_right(tmp_path: Path, what: str, calm: Outcome) -> None:
     """Each kind does what it is called, and costs no frame that it need not."""
@@ -155,6 +156,7 @@ def test_whatever_happens_is_seen_and_judged_right(tmp_path: Path, what: str, ca
     assert seen(outcome, calm), outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "seen"),
     [
@@ -174,6 +176,7 @@ def test_whatever_the_network_does_is_seen_and_judged_right(
     assert seen(outcome, calm), outcome
 
 
+@pytest.mark.slow
 def test_who_is_frozen_for_good_is_waited_for_by_nobody(tmp_path: Path) -> None:
     """The other one ends by itself, and what both published is true."""
     outcome = game(tmp_path).run(one("freeze 1@3"))
@@ -265,6 +268,7 @@ def test_a_broken_environment_is_found(tmp_path: Path, more: dict[str, str], sai
     assert any(said in problem for problem in outcome.problems), outcome.problems
 
 
+@pytest.mark.slow
 def test_an_environment_whose_pages_go_apart_is_told_with_the_field_and_both_values(tmp_path: Path) -> None:
     """An address in memory is another one in every page."""
     step = 'self.places["here"] = id(self) if self.steps == 40 else self.places.get("here", 0)'
@@ -361,6 +365,7 @@ def test_slow_steps_cost_frames_of_the_clock_and_none_of_the_record(tmp_path: Pa
     assert slow.seconds > 1.2 * quick.seconds > 8.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policies",
     [{"1": "orchard_partner.py:make"}, {"0": "orchard_partner.py:make", "1": "orchard_partner.py:make"}, {}],
@@ -386,6 +391,7 @@ def make():
     assert (outcome.problems, outcome.frames) == ([], 240)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reaction", [0, 5])
 def test_a_policy_whose_agent_has_left_is_shown_nothing_by_the_truth_too(tmp_path: Path, reaction: int) -> None:
     """As the pages show it nothing: the truth looked for an observation that is not there, and the command failed."""
@@ -503,6 +509,7 @@ def test_a_game_that_ends_early_although_the_server_carries_it_is_wrong(tmp_path
     assert "page 0 ended with 'no_progress'" in simulated.run(scenario).problems
 
 
+@pytest.mark.slow
 def test_where_an_environment_raises_nobody_has_asked_for_the_end(tmp_path: Path) -> None:
     """Also while the others are getting ready: `stop` was allowed there, and is an end that says something wrong."""
     simulated = game(tmp_path)
@@ -531,6 +538,7 @@ def test_those_who_stayed_have_played_where_somebody_went_who_had_published_noth
     assert outcome.frames > 0
 
 
+@pytest.mark.slow
 def test_a_game_on_very_slow_machines_is_waited_for(tmp_path: Path) -> None:
     """However long its steps take: it is slow, not wrong."""
     outcome = game(tmp_path).run(replace(BAD, seconds=10.0, step_ms=600.0))
@@ -538,6 +546,7 @@ def test_a_game_on_very_slow_machines_is_waited_for(tmp_path: Path) -> None:
     assert outcome.seconds > 150.0
 
 
+@pytest.mark.slow
 def test_the_studys_settings_are_played_but_for_the_episodes_length(tmp_path: Path) -> None:
     """Hashes as often as it says, and no peer-to-peer where it wants none: the outcome says so."""
     file = str(written(tmp_path))
@@ -549,6 +558,7 @@ def test_the_studys_settings_are_played_but_for_the_episodes_length(tmp_path: Pa
     assert often.through_server == 480
 
 
+@pytest.mark.slow
 def test_what_was_planned_behind_the_end_has_not_happened_and_excuses_nothing(tmp_path: Path) -> None:
     """Nor what is to happen to a page that is gone."""
     simulated = game(tmp_path)
@@ -576,6 +586,7 @@ def meshes_of(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> list[Mes
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("within", "kept"), [(60.0, 60.0), (7.0, 7.0), (0.0, 15.0)])
 def test_the_server_keeps_a_seat_for_as_long_as_the_relay_does(
     tmp_path: Path, within: float, kept: float, monkeypatch: pytest.MonkeyPatch
@@ -587,6 +598,7 @@ def test_the_server_keeps_a_seat_for_as_long_as_the_relay_does(
     assert [mesh.server.grace for mesh in meshes] == [kept]
 
 
+@pytest.mark.slow
 def test_a_game_that_waits_for_a_return_is_waited_for(tmp_path: Path) -> None:
     """However long the study lets somebody be away."""
     outcome = Simulated(Game.of(str(written(tmp_path)), {"return_within": 600})).run(one("server-down@2", "vanish 1@3"))
@@ -594,6 +606,7 @@ def test_a_game_that_waits_for_a_return_is_waited_for(tmp_path: Path) -> None:
     assert outcome.seconds > 500.0
 
 
+@pytest.mark.slow
 def test_a_page_that_is_loaded_again_is_away_for_a_while_and_is_played_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -611,6 +624,7 @@ def test_a_page_that_is_loaded_again_is_away_for_a_while_and_is_played_for(
     assert 30 < frames[0][1] - frames[0][0] < frames[1][1] - frames[1][0]
 
 
+@pytest.mark.slow
 def test_a_page_that_is_closed_while_it_is_loaded_does_not_come(tmp_path: Path) -> None:
     """And one that is loaded once more comes once."""
     outcome = game(tmp_path).run(one("reload 1@2=4", "leave 1@3"))
@@ -620,6 +634,7 @@ def test_a_page_that_is_closed_while_it_is_loaded_does_not_come(tmp_path: Path) 
     assert len(outcome.happened) == 2
 
 
+@pytest.mark.slow
 def test_a_game_that_proves_nothing_is_not_right(tmp_path: Path) -> None:
     """Also for who asks one outcome alone."""
     outcome = Simulated(Game.of(str(written(tmp_path)), {"input_delay": 6})).run(Scenario(latency_ms=20.0, seconds=2.0))
@@ -686,6 +701,7 @@ def test_what_was_played_is_told_when_somebody_stops_it(tmp_path: Path, monkeypa
     assert "stopped after 2 of 9 games; --from 3 goes on" in text
 
 
+@pytest.mark.slow
 def test_a_run_that_proves_nothing_is_not_right(tmp_path: Path) -> None:
     """Status 1, and why."""
     settings = tmp_path / "settings.json"
@@ -726,6 +742,7 @@ def test_what_a_scenarios_file_says_itself_is_refused_beside_it(tmp_path: Path, 
     assert (status, f"{words[0]} would be ignored" in " ".join(text.split())) == (2, True)
 
 
+@pytest.mark.slow
 def test_what_came_too_late_is_told_and_not_counted(tmp_path: Path) -> None:
     """Each as it is written, with the number of games."""
     words = (written(tmp_path), "--latency", "80", "--seconds", "2", "--seeds", "2", "--leave", "1@50")
@@ -747,6 +764,7 @@ def test_a_mesh_that_cannot_be_made_is_a_wrong_call(tmp_path: Path, monkeypatch:
     assert (status, "input_delay is 70" in " ".join(text.split())) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_scenario_holds_all_that_decides_the_run(tmp_path: Path) -> None:
     """Episodes and the cost of a step too; what the call says goes before it."""
     file = tmp_path / "scenario.json"
@@ -760,6 +778,7 @@ def test_a_scenario_holds_all_that_decides_the_run(tmp_path: Path) -> None:
     assert json.loads(simulate(*words, "--episodes", "1")[1])["happened"]["frames"] == 60
 
 
+@pytest.mark.slow
 def test_what_was_played_is_told_when_the_process_is_terminated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

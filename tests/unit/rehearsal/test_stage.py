@@ -49,6 +49,7 @@ class Away:
         time.sleep(max(0.0, self.by_peer - time.monotonic()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("patience", "away"), [(20.0, 0.4), (0.05, 60.0)])
 def test_peer_to_peer_is_cut_when_it_carries_the_game_and_restored_so_much_later(
     monkeypatch: pytest.MonkeyPatch, patience: float, away: float

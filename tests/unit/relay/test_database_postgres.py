@@ -43,6 +43,7 @@ def first(url: str) -> None:
     told(url, *(statement for statement in script.split(";") if statement.strip()))
 
 
+@pytest.mark.slow
 def test_the_scripts_make_the_tables_that_the_store_uses(postgres: Postgres) -> None:
     """Alembic finds no difference between a new database and the store's own description."""
     url = postgres.database()
@@ -54,6 +55,7 @@ def test_the_scripts_make_the_tables_that_the_store_uses(postgres: Postgres) -> 
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_busy_while_a_database_is_brought_up_to_date_breaks_nothing_off(postgres: Postgres) -> None:
     """A relay's limits are for stores: a step may take longer, and so may what lies between two."""
     limits = "-c statement_timeout=50 -c idle_in_transaction_session_timeout=50"
@@ -68,6 +70,7 @@ def test_a_machine_that_is_busy_while_a_database_is_brought_up_to_date_breaks_no
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_database_of_the_first_version_keeps_every_row(
     postgres: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -97,6 +100,7 @@ def test_of_processes_that_open_a_new_database_at_once_one_makes_the_tables(post
     assert version(url) == NEWEST
 
 
+@pytest.mark.slow
 def test_a_newer_database_is_refused_by_its_version(postgres: Postgres) -> None:
     """And so is one without pycore's tables, where they are only to be read; others' tables do not matter."""
     url = postgres.database()

@@ -141,6 +141,7 @@ def test_the_scripts_make_the_tables_that_the_store_uses(tmp_path: Path) -> None
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("create", [True, False])
 def test_a_database_from_before_there_were_versions_keeps_every_byte(tmp_path: Path, create: bool) -> None:
     """It has the first version's tables, so it is of the first version."""
@@ -176,6 +177,7 @@ def test_an_older_database_is_brought_up_to_date_and_a_copy_is_kept(tmp_path: Pa
     assert rows(copy) == before
 
 
+@pytest.mark.slow
 def test_metrics_of_before_are_not_those_of_a_running_episode(tmp_path: Path) -> None:
     """What an older pycore stored was stored at an episode's end; pieces are another table, which is empty."""
     path = first(tmp_path / "study.db")
@@ -187,6 +189,7 @@ def test_metrics_of_before_are_not_those_of_a_running_episode(tmp_path: Path) ->
     assert nothing == []
 
 
+@pytest.mark.slow
 def test_what_stands_in_the_write_ahead_log_is_in_the_copy(tmp_path: Path) -> None:
     """A study may be running while somebody reads its data with a newer pycore."""
     path, scripts = first(tmp_path / "study.db"), following(tmp_path)
@@ -202,6 +205,7 @@ def test_what_stands_in_the_write_ahead_log_is_in_the_copy(tmp_path: Path) -> No
     assert len(rows(path)["seats"]) == 3
 
 
+@pytest.mark.slow
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     """No table, no column and no row of it stays."""
     path = first(tmp_path / "study.db")
@@ -301,6 +305,7 @@ def test_reading_needs_a_database_with_something_in_it(tmp_path: Path) -> None:
     assert path.read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_a_database_that_may_only_be_read_is_read_if_it_is_up_to_date(tmp_path: Path) -> None:
     """An older one is refused with what to do, and what is there is as before."""
     path, scripts = first(tmp_path / "study.db"), following(tmp_path)
@@ -316,6 +321,7 @@ def test_a_database_that_may_only_be_read_is_read_if_it_is_up_to_date(tmp_path: 
     assert path.read_bytes() == data
 
 
+@pytest.mark.slow
 def test_no_room_for_the_copy_stops_it_before_anything_is_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,6 +340,7 @@ def test_no_room_for_the_copy_stops_it_before_anything_is_changed(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["migrations", "study.db"]
 
 
+@pytest.mark.slow
 def test_commands_that_read_bring_the_database_up_to_date_and_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -132,6 +132,7 @@ def test_who_has_played_to_the_end_is_told_where_to_go_once_the_data_are_there(s
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_who_says_that_it_played_to_the_end_is_believed_when_its_rows_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +163,7 @@ def test_who_says_that_it_played_to_the_end_is_believed_when_its_rows_are_there(
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_rows_that_come_to_the_next_process_are_believed(tmp_path: Path) -> None:
     """Nobody was told anything by the one before."""
 
@@ -188,6 +190,7 @@ def test_rows_that_come_to_the_next_process_are_believed(tmp_path: Path) -> None
         asyncio.run(late(relay, game))
 
 
+@pytest.mark.slow
 def test_an_outcome_outlives_the_server(tmp_path: Path) -> None:
     """Whoever was sent on is sent on the same way by the next process."""
     query = "?PROLIFIC_PID=anna"
@@ -214,6 +217,7 @@ def test_an_outcome_outlives_the_server(tmp_path: Path) -> None:
         asyncio.run(come_again(relay))
 
 
+@pytest.mark.slow
 def test_who_waited_in_vain_is_sent_on_too(tmp_path: Path) -> None:
     """With the seconds that it took."""
 
@@ -252,6 +256,7 @@ def test_where_nobody_is_sent_on_everybody_may_play_again(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_data_that_come_late_bring_their_outcome(tmp_path: Path) -> None:
     """Of a page that closed before its data were stored: at its next visit, when no process remembers the game."""
 
@@ -280,6 +285,7 @@ def test_data_that_come_late_bring_their_outcome(tmp_path: Path) -> None:
         asyncio.run(late(relay, game))
 
 
+@pytest.mark.slow
 def test_a_database_that_does_not_write_tells_nobody_and_loses_nothing(tmp_path: Path) -> None:
     """The page stores again; who waited in vain is told when it is written."""
 
@@ -373,6 +379,7 @@ def test_who_was_sent_on_comes_back_to_a_game_that_goes_on() -> None:
     assert people.come("x", "?PROLIFIC_PID=anna", take_over=True)["state"] == "done"
 
 
+@pytest.mark.slow
 def test_everybody_who_came_is_a_row_of_the_participants(tmp_path: Path) -> None:
     """With the outcome and the seconds of the server, in files and in the table of sessions; names in place of ids."""
 

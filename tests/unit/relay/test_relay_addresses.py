@@ -97,6 +97,7 @@ def test_it_is_said_once_in_a_while_with_what_to_do(caplog: pytest.LogCaptureFix
     assert "FORWARDED_ALLOW_IPS" in lines[0]
 
 
+@pytest.mark.slow
 def test_one_address_is_cut_off_and_its_sockets_and_others_stay(tmp_path: Path) -> None:
     """And when its sockets go, it may come again."""
 
@@ -133,6 +134,7 @@ def test_one_address_is_cut_off_and_its_sockets_and_others_stay(tmp_path: Path) 
         asyncio.run(go(relay.url))
 
 
+@pytest.mark.slow
 def test_a_websocket_counts_until_it_ends_and_whoever_a_proxy_names_is_refused(tmp_path: Path) -> None:
     """By 403 in the place of a WebSocket, and by 429."""
 

@@ -119,6 +119,7 @@ def test_a_message_is_sent_until_it_is_taken(
     assert "s3cret" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_server_tells_what_is_wrong_with_it(hook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By itself, from its start on."""
     url, came, _ = hook
@@ -133,6 +134,7 @@ def test_a_server_tells_what_is_wrong_with_it(hook: Any, tmp_path: Path, monkeyp
     assert "the disk is full" in came[0]["text"]
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_by_a_word_and_nobody_is_named(tmp_path: Path) -> None:
     """A database that does not answer, a process that is busy, games without data; ending is none."""
 

@@ -25,6 +25,7 @@ def where(relay: Relay) -> tuple[str, int]:
     return host, int(port)
 
 
+@pytest.mark.slow
 def test_a_flood_ends_the_connection_and_not_only_its_socket(tmp_path: Path) -> None:
     """Whoever is told `flood` had fresh bounds on the same connection before."""
 
@@ -44,6 +45,7 @@ def test_a_flood_ends_the_connection_and_not_only_its_socket(tmp_path: Path) -> 
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_what_a_connection_owes_it_waits_for_and_nothing_is_lost_or_overtaken(tmp_path: Path) -> None:
     """Here an event costs a thousand times what it takes; another connection is answered meanwhile."""
 
@@ -69,6 +71,7 @@ def test_what_a_connection_owes_it_waits_for_and_nothing_is_lost_or_overtaken(tm
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connects", [False, True])
 def test_who_says_nothing_is_closed_unless_it_is_a_socket(tmp_path: Path, connects: bool) -> None:
     async def go(relay: Relay) -> None:
@@ -135,6 +138,7 @@ def test_a_socket_that_takes_nothing_is_closed_and_the_game_of_its_partner_is_to
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_connections_that_come_faster_than_all_may_are_closed_unread(tmp_path: Path) -> None:
     """Of everybody together, whichever address; those that are there stay."""
 
@@ -151,6 +155,7 @@ def test_connections_that_come_faster_than_all_may_are_closed_unread(tmp_path: P
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_of_what_comes_in_an_overloaded_round_the_newest_is_carried_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

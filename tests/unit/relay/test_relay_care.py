@@ -90,6 +90,7 @@ def run(url: str, *words: str) -> Result:
     return CliRunner().invoke(cli, ["data", "--database", url, *words])
 
 
+@pytest.mark.slow
 def test_forgetting_says_first_what_it_would_remove(database: Callable[[Path], str], tmp_path: Path) -> None:
     """And changes nothing unless it is told to."""
     url = database(tmp_path)
@@ -104,6 +105,7 @@ def test_forgetting_says_first_what_it_would_remove(database: Callable[[Path], s
     assert everything(url) == before
 
 
+@pytest.mark.slow
 def test_a_subject_is_forgotten_and_the_others_data_are_as_they_were(
     database: Callable[[Path], str], tmp_path: Path
 ) -> None:
@@ -146,6 +148,7 @@ def test_a_subject_is_forgotten_and_the_others_data_are_as_they_were(
     assert not any(row["subject"] == BERT for row in everything(url)["outcomes"])
 
 
+@pytest.mark.slow
 def test_nothing_of_it_lies_in_the_file_of_a_sqlite_database(tmp_path: Path) -> None:
     """Neither in pages that are free nor in the log."""
     url = f"sqlite:///{tmp_path / 'x.db'}"
@@ -160,6 +163,7 @@ def test_nothing_of_it_lies_in_the_file_of_a_sqlite_database(tmp_path: Path) -> 
         assert ANNA.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.slow
 def test_whole_games_are_removed_where_that_is_asked_for(database: Callable[[Path], str], tmp_path: Path) -> None:
     """With all that the partner stored; other games stay."""
     url = database(tmp_path)
@@ -172,6 +176,7 @@ def test_whole_games_are_removed_where_that_is_asked_for(database: Callable[[Pat
     assert after["outcomes"] != before["outcomes"]
 
 
+@pytest.mark.slow
 def test_a_game_that_a_server_may_hold_is_not_forgotten_behind_its_back(tmp_path: Path) -> None:
     """It would write it down again; whoever has stopped it says so."""
     import time
@@ -186,6 +191,7 @@ def test_a_game_that_a_server_may_hold_is_not_forgotten_behind_its_back(tmp_path
     assert ANNA not in str(everything(url))
 
 
+@pytest.mark.slow
 def test_a_game_whose_end_nobody_wrote_down_may_go_on_for_a_day(tmp_path: Path) -> None:
     """Pages that store nothing before the end are heard of no more while they play."""
     import time
@@ -202,6 +208,7 @@ def test_a_game_whose_end_nobody_wrote_down_may_go_on_for_a_day(tmp_path: Path) 
     assert run(url, "--forget", ANNA, "--yes").exit_code == 0
 
 
+@pytest.mark.slow
 def test_who_was_forgotten_stays_so_though_a_server_writes_its_game_down_again(
     database: Callable[[Path], str], tmp_path: Path
 ) -> None:
@@ -237,6 +244,7 @@ def test_who_was_forgotten_stays_so_though_a_server_writes_its_game_down_again(
     assert after["seats"][0]["page"] is None
 
 
+@pytest.mark.slow
 def test_mistakes_in_what_is_asked_are_named(tmp_path: Path) -> None:
     """And do nothing."""
     url = f"sqlite:///{tmp_path / 'x.db'}"
@@ -252,6 +260,7 @@ def test_mistakes_in_what_is_asked_are_named(tmp_path: Path) -> None:
         assert (result.exit_code, message in result.output) == (2, True), result.output
 
 
+@pytest.mark.slow
 def test_a_backup_is_whole_while_the_database_is_written_to(tmp_path: Path) -> None:
     """A state at one moment, in one file, of all that was acknowledged before; the file itself alone has none of it."""
     url, target = f"sqlite:///{tmp_path / 'x.db'}", tmp_path / "copies" / "copy.db"
@@ -326,6 +335,7 @@ def test_the_command_makes_a_backup(tmp_path: Path) -> None:
     copy.close()
 
 
+@pytest.mark.slow
 def test_names_in_the_place_of_ids_are_the_same_as_long_as_the_key_is(tmp_path: Path) -> None:
     """In every database and in every order; of another key they are others, and no id is in what is written."""
     one, two = f"sqlite:///{tmp_path / 'one.db'}", f"sqlite:///{tmp_path / 'two.db'}"
@@ -354,6 +364,7 @@ def test_names_in_the_place_of_ids_are_the_same_as_long_as_the_key_is(tmp_path: 
     assert anna == KeyedPseudonyms.of_file(key).of(ANNA)
 
 
+@pytest.mark.slow
 def test_a_key_that_protects_nothing_is_refused(tmp_path: Path) -> None:
     """One beside the data, one that is too short; and players who are called by their ids."""
     url = f"sqlite:///{tmp_path / 'x.db'}"

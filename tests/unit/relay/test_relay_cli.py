@@ -182,6 +182,7 @@ def test_the_version_needs_no_extra() -> None:
     assert CliRunner().invoke(cli, ["--version"]).output == done.stdout
 
 
+@pytest.mark.slow
 def test_importing_the_core_imports_nothing_of_the_relay() -> None:
     """The relay's dependencies are optional; even its package imports them only when an app is made."""
     code = (
@@ -193,6 +194,7 @@ def test_importing_the_core_imports_nothing_of_the_relay() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_site_is_served_with_types_that_browsers_accept_and_never_from_a_cache(tmp_path: Path) -> None:
     """A module or a wasm file of a wrong type does not load; a stale core is worse than a slow one."""
     site = tmp_path / "site"
@@ -225,6 +227,7 @@ def test_the_site_is_served_with_types_that_browsers_accept_and_never_from_a_cac
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_relay_without_a_site_says_so(tmp_path: Path) -> None:
     """The address that was printed answers something in any case."""
 
@@ -237,6 +240,7 @@ def test_a_relay_without_a_site_says_so(tmp_path: Path) -> None:
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_page_of_another_site_may_not_connect_unless_it_is_named(tmp_path: Path) -> None:
     """The origin of a socket is checked: a foreign page in the participant's browser is no player."""
     import aiohttp
@@ -333,6 +337,7 @@ def test_wrong_turn_settings_are_refused(values: dict[str, Any]) -> None:
         Turn.of(values)
 
 
+@pytest.mark.slow
 def test_who_finds_no_place_is_told_so_by_a_code_and_in_words(tmp_path: Path) -> None:
     """As socket.io has it for a refused connection: the message, and beside it what a page can decide by."""
     import socketio

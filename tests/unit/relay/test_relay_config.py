@@ -264,6 +264,7 @@ def make_env():
 """
 
 
+@pytest.mark.slow
 def test_what_is_in_order_is_said_and_nothing_has_changed(tmp_path: Path) -> None:
     """Not the database either, which is not made."""
     site = tmp_path / "site"
@@ -306,6 +307,7 @@ def test_all_that_is_wrong_is_said_at_once_and_the_status_is_1(tmp_path: Path) -
     assert ("open files" in result.output) is (hard != resource.RLIM_INFINITY)
 
 
+@pytest.mark.slow
 def test_a_database_that_is_none_locked_or_too_new_is_wrong(tmp_path: Path) -> None:
     """Each is named, and as it was."""
     (tmp_path / "text.db").write_text("this is no database, and it is long enough to be read as one " * 20)

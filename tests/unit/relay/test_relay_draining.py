@@ -153,6 +153,7 @@ def test_a_game_whose_sessions_are_over_is_not_waited_for() -> None:
     assert len(lobby.games.playing()) == 1
 
 
+@pytest.mark.slow
 def test_pages_are_told_over_their_sockets(tmp_path: Path) -> None:
     """As an acknowledgement, and as the event that pages read."""
 

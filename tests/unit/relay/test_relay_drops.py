@@ -143,6 +143,7 @@ def test_a_complaint_that_makes_no_sense_is_refused(payload: Any, code: str) -> 
     assert not any(seat.gone for seat in lobby.games.playing()[0].seats)
 
 
+@pytest.mark.slow
 def test_over_real_sockets_a_complaint_of_two_of_three_drops_the_third_and_the_game_goes_on(tmp_path: Path) -> None:
     """The event is acknowledged; the dropped page may still store what it has, as it has to."""
 

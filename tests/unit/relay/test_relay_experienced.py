@@ -125,6 +125,7 @@ def test_a_name_in_the_address_counts_however_it_is_written() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_subject_is_known_of_a_page_that_says_its_address_with_its_first_word_alone(tmp_path: Path) -> None:
     """A page need not say it again when it asks for a game: what it says then without an address changes nothing."""
     async def go(relay: Relay) -> str:

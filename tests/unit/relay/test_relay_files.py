@@ -61,6 +61,7 @@ def ask(folder: Path, site: Path, talk: Callable[[Get], Awaitable[None]]) -> Non
         asyncio.run(go(relay.url))
 
 
+@pytest.mark.slow
 def test_what_is_compressed_ahead_goes_so_to_whoever_takes_it(tmp_path: Path) -> None:
     """With the type of the file itself; to others, and in parts, it goes as it is."""
     site = make_site(tmp_path)
@@ -89,6 +90,7 @@ def test_what_is_compressed_ahead_goes_so_to_whoever_takes_it(tmp_path: Path) ->
     ask(tmp_path, site, talk)
 
 
+@pytest.mark.slow
 def test_a_compressed_form_of_an_earlier_version_is_not_sent(tmp_path: Path) -> None:
     """Somebody has changed a file of the site since."""
     site = make_site(tmp_path)
@@ -108,6 +110,7 @@ def test_a_compressed_form_of_an_earlier_version_is_not_sent(tmp_path: Path) -> 
     assert gzip.decompress(beside(file).read_bytes()) == b"y = 2;\n" * 400
 
 
+@pytest.mark.slow
 def test_the_studys_own_files_are_sent_as_they_are(tmp_path: Path) -> None:
     """What lies beside one of them with `.gz` may be anything, and is not made."""
     site = make_site(tmp_path)
@@ -126,6 +129,7 @@ def test_the_studys_own_files_are_sent_as_they_are(tmp_path: Path) -> None:
     ask(tmp_path, site, talk)
 
 
+@pytest.mark.slow
 def test_what_is_large_is_kept_for_good_by_its_hash_and_everything_else_asked_for_anew(tmp_path: Path) -> None:
     """The manifest names it so; another content has another hash, and by an old one it is not kept."""
     site = make_site(tmp_path)

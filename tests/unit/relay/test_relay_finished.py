@@ -225,6 +225,7 @@ def test_a_server_begins_though_the_database_cannot_write_the_ends_of_games(
     assert "database or disk is full" in caplog.text
 
 
+@pytest.mark.slow
 def test_of_three_pages_one_leaves_and_two_finish_and_the_server_says_and_writes_it(tmp_path: Path) -> None:
     """In its list, its measures and its database."""
 

@@ -41,6 +41,7 @@ KINDS = st.sampled_from((0x81, 0x82, 0x89, 0x8A))
 MESSAGES = st.lists(st.tuples(KINDS, st.text(max_size=300), st.binary(min_size=4, max_size=4)), max_size=12)
 
 
+@pytest.mark.slow
 @given(MESSAGES, st.lists(st.integers(1, 400), max_size=60))
 def test_whole_texts_are_taken_out_and_all_else_stays_to_the_byte_however_it_is_cut(
     messages: list[tuple[int, str, bytes]], cuts: list[int]
@@ -204,6 +205,7 @@ def test_behind_the_frame_that_is_one_too_many_nothing_is_read() -> None:
     assert len(asked) == 3
 
 
+@pytest.mark.slow
 def test_an_honest_page_is_far_below_each_bound_for_good() -> None:
     """Thirty inputs and thirty signals a second, pongs, a piece of a record every few seconds in fragments."""
     time = Time()

@@ -35,6 +35,7 @@ def games() -> Iterator[list[int]]:
     gc.unfreeze()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connects", [False, True])
 def test_a_connection_that_ended_is_freed_without_looking_for_garbage(tmp_path: Path, connects: bool) -> None:
     def there_are() -> int:
@@ -63,6 +64,7 @@ def test_a_connection_that_ended_is_freed_without_looking_for_garbage(tmp_path: 
             gc.enable()
 
 
+@pytest.mark.slow
 def test_what_a_collection_found_alive_is_passed_over_from_then_on(games: list[int]) -> None:
     games.append(1)
     of = Garbage(lambda: len(games))
@@ -80,6 +82,7 @@ def test_what_a_collection_found_alive_is_passed_over_from_then_on(games: list[i
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.slow
 def test_everything_is_looked_through_when_nothing_has_gone_on_for_a_minute(games: list[int]) -> None:
     """Circles that were put aside and are not needed any more stay as long as games go on."""
     games.append(1)
@@ -104,6 +107,7 @@ def test_everything_is_looked_through_when_nothing_has_gone_on_for_a_minute(game
         of.end()
 
 
+@pytest.mark.slow
 def test_everything_is_looked_through_when_as_much_again_was_put_aside(
     games: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

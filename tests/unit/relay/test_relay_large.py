@@ -36,6 +36,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(TEXTS, VALUES, max_size=4), TEXTS, st.integers(-1, 100), TEXTS)
 def test_a_large_event_is_read_as_a_small_one_and_its_metrics_stay_text(
     metrics: dict[str, Any], game: str, episode: int, other: str
@@ -67,6 +68,7 @@ def packet(metrics: str) -> str:
     return f'2["p2p_session_metrics",{{"game_id":"g","player_id":0,"episode":-1,"metrics":{metrics}}}]'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     ["1,", '"",', "1.5,", "{},", "[],", "true,", '{"a":1},'],
@@ -178,6 +180,7 @@ def metrics(game: str, player: int, episode: int, text: str) -> dict[str, Any]:
     return {"game_id": game, "player_id": player, "episode": episode, "metrics": {"m": text}}
 
 
+@pytest.mark.slow
 def test_pages_are_told_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
     async def go(relay: Relay) -> None:
         async with relay.pair() as ((one, _), game):
@@ -194,6 +197,7 @@ def test_pages_are_told_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_stranger_fills_no_disk_in_an_hour(tmp_path: Path) -> None:
     """What one socket stores in a short time is bounded, whatever it says of games; it may go on a little later."""
 
@@ -223,6 +227,7 @@ def test_what_is_owed_is_paid_before_anything_passes() -> None:
 # The lock -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_stores_behind_a_lock_wait_once_for_it_all_together(tmp_path: Path) -> None:
     """In series the eighth would wait eight times as long, and those behind it longer than a page waits."""
     file = tmp_path / "study.db"

@@ -167,6 +167,7 @@ def test_metrics_of_a_later_load_stand_whatever_comes_behind_them(
     assert json.loads(row["data"])["end"]["reason"] == ("first", "then")[stands]
 
 
+@pytest.mark.slow
 def test_a_database_of_before_is_read_for_which_load_its_metrics_are_of(
     database: Callable[[Path], str], tmp_path: Path
 ) -> None:
@@ -384,6 +385,7 @@ def stands(relay: Relay) -> list[dict[str, Any]]:
     return relay.app.store.read(sa.select(outcomes.c.subject, outcomes.c.outcome, outcomes.c.final))
 
 
+@pytest.mark.slow
 def test_who_was_dropped_and_comes_back_gets_the_outcome_of_its_last_load(url: str, tmp_path: Path) -> None:
     """Nothing is decided by the drop while it may come back: a first outcome with an address would stand. And the game
     is over when the last of its newest loads has said so."""
@@ -416,6 +418,7 @@ def test_who_was_dropped_and_comes_back_gets_the_outcome_of_its_last_load(url: s
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_who_was_dropped_and_does_not_come_back_has_failed(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -439,6 +442,7 @@ def test_who_was_dropped_and_does_not_come_back_has_failed(
             asyncio.run(go(relay, bool(number)))
 
 
+@pytest.mark.slow
 def test_a_server_that_stood_still_decides_nothing_before_it_has_read_what_came(url: str, tmp_path: Path) -> None:
     """A page has said that it came to its end, and its rows wait at the door; of one that was dropped another load."""
 
@@ -459,6 +463,7 @@ def test_a_server_that_stood_still_decides_nothing_before_it_has_read_what_came(
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_all_that_waits_for_people_is_told_that_the_server_stood(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -474,6 +479,7 @@ def test_all_that_waits_for_people_is_told_that_the_server_stood(
     assert {*heard} == {"Games", "WaitingRoom", "Visits"}
 
 
+@pytest.mark.slow
 def test_a_load_that_was_not_believed_is_not_when_another_one_has_come(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -496,6 +502,7 @@ def test_a_load_that_was_not_believed_is_not_when_another_one_has_come(
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_the_next_process_goes_by_the_newest_load_as_well(url: str, tmp_path: Path) -> None:
     """Of a game that it takes up, and of one that nobody has come to yet."""
 
@@ -534,6 +541,7 @@ def test_the_next_process_goes_by_the_newest_load_as_well(url: str, tmp_path: Pa
         asyncio.run(goes_on(relay, game))
 
 
+@pytest.mark.slow
 def test_late_data_of_a_game_that_no_process_remembers_are_judged_by_the_database(url: str, tmp_path: Path) -> None:
     """By whichever load of the page had stored them, and what has lasted lasts."""
 

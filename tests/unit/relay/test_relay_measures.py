@@ -50,6 +50,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
     return [(getattr(each, EVENT), getattr(each, FIELDS)) for each in caplog.records if hasattr(each, EVENT)]
 
 
+@pytest.mark.slow
 def test_what_happens_is_counted_and_how_things_are_is_told(tmp_path: Path) -> None:
     """By event, by code of refusal, by how a game began and ended; a stranger's words make no series."""
 
@@ -89,6 +90,7 @@ def test_what_happens_is_counted_and_how_things_are_is_told(tmp_path: Path) -> N
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_the_event_loops_lateness_is_measured(tmp_path: Path) -> None:
     """Whatever holds it up, for as long as it did."""
 
@@ -173,6 +175,7 @@ def test_a_game_that_both_finish_is_finished(relay: Relay, caplog: pytest.LogCap
     assert [f["how"] for event, f in said(caplog) if event == "game_ended" and f["game"] == game] == ["finished"]
 
 
+@pytest.mark.slow
 def test_what_visits_came_to_is_said_and_counted_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Though a page stores its last metrics again; without the subject's id."""
     caplog.set_level(logging.INFO, "pycore.relay")

@@ -70,6 +70,7 @@ def test_whatever_a_page_says_of_itself_the_operator_has_an_answer(relay: Relay)
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_without_a_token_nobody_is_the_operator(tmp_path: Path) -> None:
     """Nor has anybody the key of a game that would follow from no token."""
 
@@ -168,6 +169,7 @@ def metrics(game: str, text: str = "x") -> dict[str, Any]:
     return {"game_id": game, "player_id": 0, "episode": 0, "metrics": {"text": text}}
 
 
+@pytest.mark.slow
 def test_a_locked_database_makes_it_not_ready_while_it_lives(tmp_path: Path) -> None:
     """And ready again when it is free."""
 
@@ -187,6 +189,7 @@ def test_a_locked_database_makes_it_not_ready_while_it_lives(tmp_path: Path) -> 
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_stores_that_fail_make_it_not_ready_until_one_succeeds(tmp_path: Path) -> None:
     """A full disk may have room for a probe, and none for what a page stores."""
     full = {"is": True}
@@ -211,6 +214,7 @@ def test_stores_that_fail_make_it_not_ready_until_one_succeeds(tmp_path: Path) -
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_nothing_is_acknowledged_into_a_file_that_was_deleted(tmp_path: Path) -> None:
     """A store that nobody could read again is refused, and the relay not ready; put back, the file is as before."""
     database, aside = tmp_path / "study.db", tmp_path / "aside.db"

@@ -79,6 +79,7 @@ def test_the_start_has_exactly_the_payloads_of_the_page(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_game_of_three_takes_the_ids_and_the_seed_that_the_study_gives(tmp_path: Path) -> None:
     """Player ids may be strings; the seed may be fixed for a rehearsal."""
 
@@ -227,6 +228,7 @@ def test_the_newest_socket_of_a_session_takes_its_seat_over_at_once(relay: Relay
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_ever(tmp_path: Path) -> None:
     """After the waiting time one is told that nobody came."""
 
@@ -239,6 +241,7 @@ def test_nobody_waits_for_ever(tmp_path: Path) -> None:
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_each_player_gets_turn_credentials_as_coturn_checks_them(tmp_path: Path) -> None:
     """The password is the HMAC-SHA1 of the user name, which begins with its time of expiry."""
 
@@ -262,6 +265,7 @@ def test_each_player_gets_turn_credentials_as_coturn_checks_them(tmp_path: Path)
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_only_people_are_waited_for_where_policies_play(tmp_path: Path) -> None:
     """One person and a policy are a game of two, which begins at once; the database knows of whom data comes."""
 
@@ -291,6 +295,7 @@ def test_policies_of_nobody_and_for_everybody_are_refused_at_the_start(tmp_path:
             create_app(database=f"sqlite:///{tmp_path / 'x.db'}", settings={"policies": players})
 
 
+@pytest.mark.slow
 def test_the_first_page_may_send_inputs_of_the_policy_that_it_computes_for_all(tmp_path: Path) -> None:
     """Nobody else may, and it may send no other player's."""
 
@@ -325,6 +330,7 @@ def test_a_page_that_failed_before_it_joined_is_told_with_its_subject(
     assert "person=" not in told[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("back_after", "kept"), [(14.5, True), (15.5, False)])
 def test_a_seat_is_kept_longer_than_a_page_takes_to_load_on_a_slow_phone(back_after: float, kept: bool) -> None:
     """Ten seconds of Pyodide, and what socket.io waits before it tries again; and nothing that was sent meanwhile at 60

@@ -105,6 +105,7 @@ async def _joined(relay: Relay, clients: list[Any]) -> None:
         await client.get("start_game")
 
 
+@pytest.mark.slow
 def test_the_word_goes_by_a_request_of_its_own(tmp_path: Path) -> None:
     """As a browser's beacon sends it: text, whose answer nobody reads."""
 

@@ -77,6 +77,7 @@ def test_inputs_keep_their_order(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_signal_goes_to_its_target_alone(tmp_path: Path) -> None:
     """In a mesh of three the third player sees nothing of what two say to each other."""
 

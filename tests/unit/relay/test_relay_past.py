@@ -226,6 +226,7 @@ def test_a_study_that_stores_at_the_end_alone_shows_what_is_over(tmp_path: Path)
         store.close()
 
 
+@pytest.mark.slow
 def test_a_game_of_before_the_restart_is_there_for_the_operator_and_with_its_key(tmp_path: Path) -> None:
     """The same key and the same name for a person, if the token is the same; another token opens nothing."""
     settings = {"store_every": LATE, "environment": "walk"}
@@ -272,6 +273,7 @@ def test_a_game_of_before_the_restart_is_there_for_the_operator_and_with_its_key
         assert asyncio.run(ask(relay, f"/api/watch/{name}"))[0] == 401
 
 
+@pytest.mark.slow
 def test_the_command_shows_as_many_as_are_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a table and as JSON, from several answers of the server."""
     monkeypatch.setattr(past, "GAMES", 2)

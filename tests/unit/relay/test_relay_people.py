@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from relay_support import Client, Relay, action, running
 
 SUBJECT = "ANNA-0815-prolific"
@@ -29,6 +30,7 @@ class Listener(Client):
         self.sio.eio._receive_packet = kept
 
 
+@pytest.mark.slow
 def test_no_byte_that_a_partner_is_sent_has_a_subject_id_or_a_session(tmp_path: Path) -> None:
     """From the waiting room to the end, over a return, another window, stores and every event that is passed on."""
     query = f"?PROLIFIC_PID={SUBJECT}&x=1"
@@ -96,6 +98,7 @@ def test_a_page_is_asked_and_answers(tmp_path: Path) -> None:
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_round_trips_are_measured_over_the_socket(tmp_path: Path) -> None:
     """A page sends back what it is asked; two who are near each other then play."""
 

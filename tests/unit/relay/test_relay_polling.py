@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pycore.relay import Limits
 from pycore.relay.limits import DEBT_S
 from pycore.relay.transport.polling import KNOWN, Polling
@@ -39,6 +41,7 @@ def test_a_page_by_the_server_never_waits() -> None:
         assert polling.wait(QUERY % b"a", body) == 0.0
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_ever_and_what_is_known_is_bounded() -> None:
     polling = Polling(LIMITS, Time())
     polling.wait(QUERY % b"a", b"1," * 50_000_000)

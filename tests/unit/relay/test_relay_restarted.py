@@ -51,6 +51,7 @@ async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
         await asyncio.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_game_goes_on_at_the_next_process_and_its_end_was_none(tmp_path: Path) -> None:
     """Both come at the same time: one room is taken up, and inputs cross it."""
     with running(tmp_path, settings=SETTINGS) as relay:
@@ -76,6 +77,7 @@ def test_a_game_goes_on_at_the_next_process_and_its_end_was_none(tmp_path: Path)
         assert relay.app.relay.lobby.health()["games_remembered"] == 1
 
 
+@pytest.mark.slow
 def test_a_game_that_began_while_the_database_was_locked_is_written_when_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +155,7 @@ def test_a_database_that_hangs_does_not_keep_the_server_from_ending(
     assert asyncio.run(ends()) < 5.0
 
 
+@pytest.mark.slow
 def test_while_the_database_does_not_answer_a_page_connects_and_has_its_seat_when_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +192,7 @@ def test_while_the_database_does_not_answer_a_page_connects_and_has_its_seat_whe
         asyncio.run(comes(relay))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writes", [True, False])
 def test_a_page_that_returns_has_its_number_when_that_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: bool
@@ -255,6 +259,7 @@ def test_a_database_in_memory_is_asked_nothing(tmp_path: Path, caplog: pytest.Lo
     assert [record.message for record in caplog.records if record.name == "pycore.relay"] == []
 
 
+@pytest.mark.slow
 def test_what_is_sent_behind_a_join_takes_effect_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the database is asked about a session that comes with the join alone: who leaves at once does not wait."""
     really, asked = recall.find, []

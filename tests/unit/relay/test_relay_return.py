@@ -67,6 +67,7 @@ def test_while_the_server_stands_still_nobody_is_away_and_no_seat_is_given_up(pl
     assert told(ticks(lobby, 189.0, 191.0, tuple(range(0, players, 2))), "end_game")[:1] == [("s0", 1)]
 
 
+@pytest.mark.slow
 def test_a_process_that_stood_still_tells_nobody_that_the_others_are_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

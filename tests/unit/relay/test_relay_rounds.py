@@ -62,6 +62,7 @@ def test_one_that_cannot_go_on_keeps_no_other_from_it(caplog: pytest.LogCaptureF
     assert [record.getMessage() for record in caplog.records] == ["a connection could not be read on"]
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_where_every_round_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sockets that rest after each read get all that was sent, in its order."""
     asked, rest = Rounds.is_long.fget, Rounds.rest
@@ -93,6 +94,7 @@ def test_nothing_is_lost_where_every_round_is_long(tmp_path: Path, monkeypatch: 
     assert not any(read)
 
 
+@pytest.mark.slow
 def test_many_connections_are_accepted_in_a_round_and_none_behind_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

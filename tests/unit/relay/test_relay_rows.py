@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 from relay_support import Client, Relay, running
 
@@ -140,6 +141,7 @@ def test_a_piece_that_is_none_is_refused_by_name(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_metrics_of_the_middle_of_an_episode_never_replace_those_of_its_end(relay: Relay, tmp_path: Path) -> None:
     """In whatever order they come; before the end the newest count. They may be packed as rows are."""
     def metrics(game: str, value: int, **more: Any) -> dict[str, Any]:
@@ -160,6 +162,7 @@ def test_metrics_of_the_middle_of_an_episode_never_replace_those_of_its_end(rela
     assert asyncio.run(go())[1] == [1, 2, 3, 3, 5]
 
 
+@pytest.mark.slow
 def test_a_piece_that_the_disk_did_not_take_is_not_acknowledged_and_comes_again(tmp_path: Path) -> None:
     """What came is there once, after the disk has room again."""
     with running(tmp_path) as relay:
@@ -185,6 +188,7 @@ def test_a_piece_that_the_disk_did_not_take_is_not_acknowledged_and_comes_again(
         assert (tmp_path / "out" / "trajectory-0.jsonl").read_text().count("\n") == 31
 
 
+@pytest.mark.slow
 def test_eight_players_that_store_each_second_stay_within_every_bound(tmp_path: Path) -> None:
     """Three stores a second of each, as often as a study may say; twenty seconds of it in one go, too."""
     limits = Limits()

@@ -44,6 +44,7 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_only_what_a_page_needs_is_served(tmp_path: Path, site: Path) -> None:
     """Of everything in a study's folder, whatever way it is asked for."""
 

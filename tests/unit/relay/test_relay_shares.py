@@ -156,6 +156,7 @@ def test_who_waits_for_a_share_has_a_part_of_a_long_round(round_s: float, part: 
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_many_addresses_that_begin_to_wait_at_once_make_no_round_much_longer() -> None:
     """However few waited in the round before."""
 
@@ -184,6 +185,7 @@ def test_a_long_round_that_is_over_for_long_gives_nobody_more() -> None:
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_what_an_address_asks_for_is_bounded_by_whichever_connections(tmp_path: Path) -> None:
     """It waits, and is answered all the same; another address does not."""
 
@@ -197,6 +199,7 @@ def test_what_an_address_asks_for_is_bounded_by_whichever_connections(tmp_path: 
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("polls", [False, True])
 def test_a_new_socket_does_not_renew_what_its_address_may_have(tmp_path: Path, polls: bool) -> None:
     """What one has sent is owed by the next one; with a WebSocket and by polling."""
@@ -238,6 +241,7 @@ async def polled(relay: Relay, method: str, query: str, data: bytes = b"") -> by
         return await reply.read()
 
 
+@pytest.mark.slow
 def test_sessions_made_by_requests_are_counted_and_go_when_nobody_connects_them(tmp_path: Path) -> None:
     """Of one address, and in all."""
 
@@ -262,6 +266,7 @@ def test_sessions_made_by_requests_are_counted_and_go_when_nobody_connects_them(
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_session_whose_end_takes_too_long_counts_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an address that may have two the next one is taken."""
     monkeypatch.setattr(sessions, "LINGER_S", 0.05)
@@ -282,6 +287,7 @@ def test_a_session_whose_end_takes_too_long_counts_no_more(tmp_path: Path, monke
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"6", b"2", b"42[]\x1e0", b"4" + b"x" * 30_000])
 def test_a_request_that_ends_its_session_is_answered_though_nobody_polls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes
@@ -306,6 +312,7 @@ def test_a_request_that_ends_its_session_is_answered_though_nobody_polls(
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_socket_that_polled_first_goes_on_by_its_websocket(tmp_path: Path) -> None:
     """Its client does not connect it again."""
 
@@ -329,6 +336,7 @@ def test_a_socket_that_polled_first_goes_on_by_its_websocket(tmp_path: Path) -> 
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "rest"),
     [
@@ -360,6 +368,7 @@ def test_a_connection_with_half_a_request_is_closed(tmp_path: Path, first: bytes
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_who_goes_before_a_body_is_there_and_who_speaks_no_http_fill_no_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -172,6 +172,7 @@ def test_stores_of_one_key_do_not_overtake_each_other(relay: Relay, tmp_path: Pa
     assert (tmp_path / "metrics-0.json").read_bytes() == b'{"n":47}'
 
 
+@pytest.mark.slow
 def test_a_full_disk_gives_an_error_and_never_an_ok(tmp_path: Path) -> None:
     """SQLite's own limit of pages stands for the disk."""
 
@@ -247,6 +248,7 @@ def test_metrics_of_an_ended_game_are_taken_from_a_later_socket_of_the_session(r
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_an_ended_game_is_forgotten_but_the_database_knows_its_counts_and_owners(tmp_path: Path) -> None:
     """After the retention a store is still taken, and the counts of the game can be asked for."""
 
@@ -299,6 +301,7 @@ def test_a_game_has_ended_when_everybody_stored_a_session_that_is_over(tmp_path:
     assert ended(game) == found[4]
 
 
+@pytest.mark.slow
 def test_a_relay_that_is_stopped_writes_down_what_it_counted(tmp_path: Path) -> None:
     """The next relay on the same database still knows what crossed the last one."""
     games = []
@@ -318,6 +321,7 @@ def test_a_relay_that_is_stopped_writes_down_what_it_counted(tmp_path: Path) -> 
         asyncio.run(ask(relay))
 
 
+@pytest.mark.slow
 def test_what_a_relay_did_not_get_before_it_died_the_next_one_takes_from_its_owner_alone(tmp_path: Path) -> None:
     """The page keeps it until the next visit; the session id says whose it is, and its digest is what is kept."""
     games: list[str] = []
@@ -361,6 +365,7 @@ def test_metrics_that_are_no_object_are_refused(relay: Relay, value: Any) -> Non
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_one_player_cannot_fill_the_disk(tmp_path: Path) -> None:
     """What a player stores of a game is bounded in all, repeats included."""
 

@@ -43,6 +43,7 @@ async def state(relay: Relay) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_closed_study_lets_nobody_new_in_and_what_runs_goes_on(tmp_path: Path) -> None:
     """Who waits is told; who comes back to a game has the seat; opened again, games begin again."""
 
@@ -73,6 +74,7 @@ def test_a_closed_study_lets_nobody_new_in_and_what_runs_goes_on(tmp_path: Path)
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_a_study_that_was_closed_stays_so_when_its_server_is_started_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_study_is_closed_though_the_database_cannot_remember_it(
         asyncio.run(go(relay))
 
 
+@pytest.mark.slow
 def test_of_two_words_the_later_one_stands_also_behind_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

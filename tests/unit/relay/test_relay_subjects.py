@@ -62,6 +62,7 @@ async def visited(relay: Relay) -> str:
     return game
 
 
+@pytest.mark.slow
 def test_no_subject_is_in_what_is_watched_measured_or_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever pages say of themselves; at every level that an operator may ask for."""
     caplog.set_level(logging.INFO)
@@ -76,6 +77,7 @@ def test_no_subject_is_in_what_is_watched_measured_or_logged(tmp_path: Path, cap
     assert not [trace for trace in TRACES if trace in said], said
 
 
+@pytest.mark.slow
 def test_no_subject_is_in_an_export_with_pseudonyms_and_a_file_that_has_one_is_named(tmp_path: Path) -> None:
     """A page or an environment of a study's own may write into its data whom it knows."""
     games = []

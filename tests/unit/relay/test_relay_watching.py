@@ -211,6 +211,7 @@ def test_the_list_shows_who_is_gone_as_gone(three: tuple[People, Watching, str])
     assert shown == [(False, True, []), (True, False, ["2"]), (True, False, ["1"])]
 
 
+@pytest.mark.slow
 def test_without_the_token_nothing_is_seen_and_without_any_there_is_nothing(watched: Relay, tmp_path: Path) -> None:
     """A game's key opens that game's rows alone."""
     async def go() -> None:
@@ -231,6 +232,7 @@ def test_without_the_token_nothing_is_seen_and_without_any_there_is_nothing(watc
         assert asyncio.run(ask(plain, "/api/games/1"))[0] == 401
 
 
+@pytest.mark.slow
 def test_rows_are_shown_late_and_of_the_player_who_has_most(watched: Relay) -> None:
     """Not before `store_every` has gone by, from the frame that is asked for on, and to the first gap."""
     async def go() -> None:
@@ -258,6 +260,7 @@ def test_rows_are_shown_late_and_of_the_player_who_has_most(watched: Relay) -> N
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_the_end_of_an_episode_and_what_was_taken_back_are_said(watched: Relay) -> None:
     """So that a spectator begins that episode anew, or the next one."""
     async def go() -> None:
@@ -274,6 +277,7 @@ def test_the_end_of_an_episode_and_what_was_taken_back_are_said(watched: Relay) 
     asyncio.run(go())
 
 
+@pytest.mark.slow
 def test_a_study_that_stores_at_the_end_alone_has_no_live_view(tmp_path: Path) -> None:
     """Its list is there all the same."""
     with running(tmp_path, settings={"store_every": 0}, operator_token=TOKEN) as relay:

@@ -23,6 +23,7 @@ def made(folder: Path, *words: str, secret: str = SECRET) -> tuple[int, str, str
     return done.exit_code, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_an_address_that_was_made_opens_the_study_and_no_other_does(tmp_path: Path) -> None:
     """By the name that the study's settings have for the subject id."""
     (tmp_path / "subjects.txt").write_text("ann a,north\nbert\n")
