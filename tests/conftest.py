@@ -34,4 +34,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         from tools import chromium, environment
 
         environment.put_on_path()
-        chromium.use_with_playwright()
+        chromium.use_with_playwright(quick=chromium.is_quick())

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pycore.errors import ConfigError
 from pycore.rehearsal import browsers
 from pycore.rehearsal.browsers import SETTING, installed, playwrights_own, works
 from tools import debian
 from tools.process import Failed, Missing, run, say
+
+COMPILER = "PYCORE_WASM"
+"""`optimizing`: the pages of tests compile Pyodide as a participant's browser does."""
+QUICK = {"chromium": "--js-flags=--liftoff-only", "firefox": "javascript.options.wasm_optimizingjit"}
+"""How a browser is told to compile WebAssembly once and quickly. It optimizes what runs often besides, on the same two
+cores: a page's Python is ready after half of the processor's time without that, and its ticks cost no more than they
+did."""
 
 
 def find(explicit: str | None = None) -> Path | None:
@@ -59,8 +68,29 @@ def ensure(explicit: str | None = None) -> Path:
     return path
 
 
-def use_with_playwright() -> Path:
-    """Make every `chromium.launch()` of Playwright in this process start the Chromium found here.
+def is_quick() -> bool:
+    """Whether tests have their pages compiled quickly: unless $PYCORE_WASM says otherwise."""
+    return os.environ.get(COMPILER) != "optimizing"
+
+
+def options_of(name: str, options: Mapping[str, Any], path: Path, quick: bool) -> dict[str, Any]:
+    """What a browser is launched with, where a test wants it launched with `options`."""
+    given = dict(options)
+    if quick and name == "chromium":
+        given["args"] = [*(given.get("args") or ()), QUICK[name]]
+    if quick and name == "firefox":
+        given["firefox_user_prefs"] = {**(given.get("firefox_user_prefs") or {}), QUICK[name]: False}
+    if name == "chromium" and not given.get("channel"):
+        given.setdefault("executable_path", str(path))
+        # Chromium refuses its sandbox to root, as in containers.
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            given.setdefault("chromium_sandbox", False)
+    return given
+
+
+def use_with_playwright(quick: bool = False) -> Path:
+    """Make every `chromium.launch()` of Playwright in this process start the Chromium found here; every browser that is
+    started compiles quickly if that is asked for (`QUICK`).
 
     Playwright knows no setting for it (it ignores environment variables), and pytest-pyodide launches the browser
     itself, so `BrowserType.launch` is wrapped. A test that names an executable keeps its own.
@@ -75,12 +105,8 @@ def use_with_playwright() -> Path:
             continue
 
         def launch(self: object, *args: object, _original: object = original, **options: object) -> object:
-            if getattr(self, "name", "") == "chromium" and not options.get("channel"):
-                options.setdefault("executable_path", str(path))
-                # Chromium refuses its sandbox to root, as in containers.
-                if hasattr(os, "geteuid") and os.geteuid() == 0:
-                    options.setdefault("chromium_sandbox", False)
-            return _original(self, *args, **options)  # type: ignore[operator]
+            given = options_of(getattr(self, "name", ""), options, path, quick)
+            return _original(self, *args, **given)  # type: ignore[operator]
 
         launch.starts_ours = True  # type: ignore[attr-defined]
         browser_type.launch = launch  # type: ignore[method-assign,assignment]

@@ -128,6 +128,9 @@ QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
 ONE_OF_EACH = {"PYCORE_TESTS": "one of each"}
 """Of the tests with parameters the first one each (tests/conftest.py)."""
+AS_PEOPLE = {chromium.COMPILER: "optimizing"}
+"""Pages whose WebAssembly is compiled as it is for participants: for parity, and with --all. Otherwise it is compiled
+once and quickly, which takes half of the processor's time of a page's start."""
 NOTHING: Mapping[str, str] = {}
 
 
@@ -233,7 +236,12 @@ def parity(options: argparse.Namespace) -> tuple[Counts, str]:
 
     chromium.ensure(options.chromium)
     distributions.ensure_all()
-    return pytest(sys.executable, ["tests/parity"], "", options)
+    return pytest(sys.executable, ["tests/parity"], "", options, much=AS_PEOPLE)
+
+
+def pages_of(options: argparse.Namespace) -> Mapping[str, str]:
+    """How the pages of tests are compiled."""
+    return AS_PEOPLE if options.all else NOTHING
 
 
 def browser(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -242,7 +250,7 @@ def browser(options: argparse.Namespace) -> tuple[Counts, str]:
     chromium.ensure(options.chromium)
     site.build()
     marks = "" if options.all else "not long"
-    return pytest(sys.executable, ["tests/browser"], marks, options, live=True, workers=PLAYERS)
+    return pytest(sys.executable, ["tests/browser"], marks, options, live=True, much=pages_of(options), workers=PLAYERS)
 
 
 def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -256,7 +264,8 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
     site.build()
     marks = "" if options.all else "not long"
     # The tutorial is one test and the longest of all: it comes first, so that nobody waits for it at the end.
-    return pytest(sys.executable, ["tests/tutorial", "tests/e2e"], marks, options, live=True, workers=PLAYERS)
+    folders = ["tests/tutorial", "tests/e2e"]
+    return pytest(sys.executable, folders, marks, options, live=True, much=pages_of(options), workers=PLAYERS)
 
 
 def page(options: argparse.Namespace) -> tuple[Counts, str]:
@@ -276,7 +285,7 @@ def play(options: argparse.Namespace, marks: str) -> tuple[Counts, str]:
     # Not while a test waits for them.
     firefox.find()
     coturn.find()
-    return pytest(sys.executable, ["tests/page"], marks, options, live=True, workers=PLAYERS)
+    return pytest(sys.executable, ["tests/page"], marks, options, live=True, much=pages_of(options), workers=PLAYERS)
 
 
 def lengthy(part: long.Long) -> Step:

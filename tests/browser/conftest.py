@@ -15,7 +15,7 @@ import pytest
 from pycore.install.library import ARCHIVE
 from pycore.site.pages import front, shims
 from tests.stillness import Stillness
-from tools import distributions
+from tools import distributions, wheels
 from tools.paths import NEWEST
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,14 +84,16 @@ def double_site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def core_site(tmp_path_factory):
-    """A site with the core itself and the small game of these tests."""
-    package = ROOT / "pycore"
-    files = {
-        path.relative_to(ROOT).as_posix(): path
-        for path in sorted(package.rglob("*.py"))
-        if path.relative_to(package).parts[0] not in ("relay", "cli", "__main__.py")
-    }
-    return make_site(tmp_path_factory.mktemp("core"), files, HERE / "double_game.py")
+    """A site with the core itself, as studies have it, and the small game of these tests."""
+    site = make_site(tmp_path_factory.mktemp("core"), {}, HERE / "double_game.py")
+    made = wheels.current()
+    plain, compiled = made.plain, made.browser(NEWEST)
+    for wheel in (plain, compiled):
+        link(wheel, site / "wheels" / wheel.name)
+    manifest = json.loads((site / "manifest.json").read_text())
+    named = {"wheel": f"wheels/{plain.name}", "compiled_wheel": f"wheels/{compiled.name}"}
+    (site / "manifest.json").write_text(json.dumps(manifest | named))
+    return site
 
 
 class Relay:

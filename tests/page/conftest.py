@@ -29,7 +29,7 @@ def driver() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     environment.put_on_path()
-    chromiums.use_with_playwright()
+    chromiums.use_with_playwright(quick=chromiums.is_quick())
     with sync_playwright() as playwright:
         yield playwright
 

@@ -242,6 +242,25 @@ def test_an_installed_chromium_is_found_and_a_broken_one_passed_over(
 
 
 @posix_only
+def test_the_browsers_of_tests_compile_quickly_unless_they_are_to_be_as_peoples(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Beside what a test wants itself."""
+    chrome = tmp_path / "chromium"
+    given = chromium.options_of("chromium", {"args": ["--lang=de"], "executable_path": "other"}, chrome, True)
+    assert given["args"] == ["--lang=de", "--js-flags=--liftoff-only"]
+    assert given["executable_path"] == "other"
+    assert chromium.options_of("firefox", {"firefox_user_prefs": {"a": 1}}, chrome, True) == {
+        "firefox_user_prefs": {"a": 1, "javascript.options.wasm_optimizingjit": False}
+    }
+    usual = chromium.options_of("chromium", {}, chrome, False)
+    assert "args" not in usual
+    assert usual["executable_path"] == str(chrome)
+    for value, quick in (("", True), ("optimizing", False)):
+        monkeypatch.setenv(chromium.COMPILER, value)
+        assert chromium.is_quick() is quick
+
+
 def test_a_named_chromium_is_taken_or_refused(bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """--chromium wins over the setting, the setting over what is installed; a wrong one is an error."""
     script(bare / "chromium", "echo Chromium 1")
