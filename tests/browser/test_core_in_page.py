@@ -92,6 +92,7 @@ def test_on_a_healthy_link_the_server_sees_no_input_and_both_pages_keep_the_same
     assert stored["stored"]["pieces"] >= 4
 
 
+@pytest.mark.long  # in every run: the same in the interactive_gym page, and between two engines
 def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(start_relay, open_page, stillness):
     """close() on the channel: the server carries the inputs until the new channel has proved itself."""
     relay = start_relay(core=True, max_steps=360, action_space=SPACE)
@@ -124,6 +125,7 @@ def test_a_closed_channel_falls_back_and_comes_back_without_losing_an_input(star
         assert page.problems == []
 
 
+@pytest.mark.long  # in every run: that the bridge tells it (tests/unit)
 def test_an_action_too_large_to_be_sent_is_said_over_the_picture_and_the_game_goes_on(start_relay, open_page):
     """To the player who acted, and for a few seconds; both pages keep the same records."""
     relay = start_relay(core=True, max_steps=300, action_space={"type": "any"})

@@ -83,7 +83,10 @@ def phase(page, name, timeout=PATIENCE):
 
 
 # What passes nothing is found out by the same time limit as what does not answer.
-@pytest.mark.parametrize("kind", ["silent", pytest.param("deaf", marks=pytest.mark.long), "refuses"])
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param("silent", marks=pytest.mark.long), pytest.param("deaf", marks=pytest.mark.long), "refuses"],
+)
 def test_behind_a_proxy_without_websockets_a_game_is_played_by_requests(start_relay, open_page, kind):
     """Two players, one of them behind it; to the end, and stored. Also where it says nothing of what does not pass:
     such a page asked for a WebSocket for ever."""
@@ -118,6 +121,7 @@ def test_who_finds_no_place_is_told_and_takes_the_one_that_becomes_free(start_re
     assert relay.app.relay.lobby.health()["sockets"] == 1
 
 
+@pytest.mark.long  # in every run: a place that becomes free is taken
 def test_who_finds_all_games_taken_plays_when_one_is_over(start_relay, open_page):
     """The page asks again by itself, and is at no end."""
     relay = start_relay(limits=Limits(rooms=1, again_s=0.5), max_steps=100_000)
@@ -160,6 +164,7 @@ def test_what_is_said_of_a_server_that_is_away_in_a_game_is_said_once(start_rela
     assert len(set(said)) == 1
 
 
+@pytest.mark.long  # in every run: the same in Node
 def test_a_connection_that_the_server_ended_in_a_game_is_made_again(start_relay, open_page):
     """socket.io leaves it at that; what the page says of it is true."""
     relay = start_relay(max_steps=100_000)
@@ -173,9 +178,10 @@ def test_a_connection_that_the_server_ended_in_a_game_is_made_again(start_relay,
     assert page.evaluate("pycoreStatus.phase") == "playing"
 
 
+@pytest.mark.long  # in every run: the same in Node
 @pytest.mark.parametrize(
     ("state", "notice"),
-    [("busy", "as much to do as it can"), pytest.param("draining", "about to be started", marks=pytest.mark.long)],
+    [("busy", "as much to do as it can"), ("draining", "about to be started")],
 )
 def test_while_no_games_begin_a_page_waits_and_asks_again_by_itself(start_relay, open_page, state, notice):
     """Nobody has to press anything, and who waits is not told that something failed."""

@@ -25,6 +25,7 @@ def happenings(metrics):
     return [h["data"]["what"] for h in metrics["double"]["heard"] if h["event"] == "rtc"]
 
 
+@pytest.mark.long  # in every run: whole sessions in pages (tests/e2e)
 def test_two_pages_play_two_episodes_over_a_data_channel_and_store_everything(start_relay, open_page, tmp_path):
     """From loading to the end screen: the channel carries the inputs, the database has metrics and records."""
     relay = start_relay(fps=30, max_steps=60, num_episodes=2, episode_pause=0.5)
@@ -137,6 +138,7 @@ def test_an_exception_in_python_is_shown_and_the_records_can_still_be_saved(star
     assert page.locator("#error-unsent").is_hidden()
 
 
+@pytest.mark.long  # in every run: what was never acknowledged is sent at the next visit
 def test_what_the_server_never_takes_of_a_game_that_failed_is_said_kept_and_deleted_when_asked(start_relay, open_page):
     """Nobody reads that it will be sent, and nothing of a game that another window plays is deleted with it."""
     relay = start_relay(max_steps=100_000, raise_at=40)

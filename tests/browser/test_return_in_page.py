@@ -83,6 +83,8 @@ def stored_game(tmp_path):
     (game,) = games_of([tmp_path / "study"])
     return game, evidence_of(game)
 
+IN_EVERY_RUN = [("reload", "chromium"), ("closing", "firefox")]
+
 
 def announced(relay, seats):
     """From now on, in a thread: when the server lost the socket of one of these seats, and when it told others."""
@@ -103,7 +105,15 @@ def announced(relay, seats):
     return found, thread
 
 
-@pytest.mark.parametrize("how", ["reload", pytest.param("navigation", marks=pytest.mark.long), "closing"])
+@pytest.mark.parametrize(
+    ("how", "engine"),
+    [
+        pytest.param(how, engine, marks=[] if (how, engine) in IN_EVERY_RUN else pytest.mark.long)
+        for how in ("reload", "navigation", "closing")
+        for engine in ("chromium", "firefox")
+    ],
+    indirect=["engine"],
+)
 def test_the_others_know_at_once_that_a_page_goes_in_every_browser(start_relay, open_page, engine, how):
     """Firefox closes the socket before the page can say a word by it; a lost socket alone would take a second."""
     relay = start_relay(core=True, **SETTINGS)

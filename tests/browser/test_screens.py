@@ -85,7 +85,9 @@ def show(page, screen):
     page.evaluate(f"async () => {{ {PARTS} {screen} }}")
 
 
-@pytest.mark.parametrize(("language", "view"), [("en", "developer"), ("de", "participant")])
+@pytest.mark.parametrize(
+    ("language", "view"), [("en", "developer"), pytest.param("de", "participant", marks=pytest.mark.long)]
+)
 def test_axe_finds_nothing_on_any_screen_in_light_and_dark(language, view, opened):
     page = opened(language, view, has_touch=True, is_mobile=True, reduced_motion="reduce")
     page.add_script_tag(path=str(AXE))
@@ -259,6 +261,7 @@ def test_what_is_said_of_the_server_lies_over_nothing_that_people_look_at(langua
             assert wide <= seen
 
 
+@pytest.mark.long  # in every run: the other screens on phones
 def test_the_steps_of_loading_stand_in_one_row_on_the_smallest_phone(opened):
     """In every language that pycore has; who plays sees the bar alone."""
     for language in ("en", "de"):

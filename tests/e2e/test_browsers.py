@@ -66,6 +66,7 @@ def test_a_connection_that_chromium_closes_comes_back(tmp_path: Path) -> None:
         assert {"closed", "recovered"} <= set(causes)
 
 
+@pytest.mark.long  # in every run: a Firefox and a Chromium, and a bad network between two Chromiums
 def test_two_firefoxes_play_over_a_bad_network_that_is_cut(firefox: Path, tmp_path: Path) -> None:
     """A proxy before a TURN server impairs alike in every engine."""
     outcome = play(tmp_path, ("firefox",), seconds=13, latency_ms=40, loss=0.02, down_at=3, up_at=6)
@@ -81,6 +82,7 @@ def test_two_firefoxes_play_over_a_bad_network_that_is_cut(firefox: Path, tmp_pa
     assert any(metrics["rollbacks"]["count"] for metrics in outcome.metrics.values())
 
 
+@pytest.mark.long  # in every run: the same of a Firefox in the interactive_gym page
 def test_a_firefox_outlives_closed_channels_a_hidden_tab_and_a_page_that_is_loaded_again(
     firefox: Path, stillness: Stillness, tmp_path: Path
 ) -> None:

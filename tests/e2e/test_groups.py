@@ -168,6 +168,7 @@ def test_four_play_to_an_end(stillness: Stillness, tmp_path: Path) -> None:
         assert len(metrics["network"]) == 3
 
 
+@pytest.mark.long  # in every run: the same of two pages (tests/browser), and of three while the others play on
 def test_who_loads_the_page_again_plays_on_with_the_same_record_as_the_others(tmp_path: Path) -> None:
     """Nothing else of what the players did is in it, and what the server has of the one that came back is whole."""
     outcome = play(tmp_path, 3, seconds=16, reload_at=6)
@@ -209,7 +210,7 @@ def test_the_others_play_on_while_a_page_is_loaded_again_and_its_seat_is_its_own
 ) -> None:
     """Where the study wants it so, and of a pair as well; and all records are the same bytes, with both frames."""
     more = {"on_drop": "default_action", "on_interrupt": "default_action", "num_episodes": 1, "max_steps": 3000}
-    outcome = play(tmp_path, seats, more, seconds=45, reload_at=6)
+    outcome = play(tmp_path, seats, more, seconds=20, reload_at=6)
     assert outcome.departed is None
     assert outcome.resumed is not None
     assert set(reasons(outcome)) <= {"stop", "complete"}

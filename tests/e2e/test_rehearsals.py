@@ -70,6 +70,7 @@ def test_an_environment_without_get_state_and_with_a_space_for_each_agent_is_reh
     assert subprocess.run(again, cwd=tmp_path, env=ENVIRON, capture_output=True).returncode == 0
 
 
+@pytest.mark.long  # in every run: that its scripts make legal moves, without a browser
 def test_a_turn_based_game_is_played_to_its_ends_with_legal_moves(tmp_path: Path) -> None:
     """Guesses of who waits are wrong whenever somebody moves."""
     outcome = play("noughts", tmp_path, seconds=6, latency_ms=80, reproduce="pyodide")

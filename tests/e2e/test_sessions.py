@@ -137,6 +137,7 @@ def test_a_cut_channel_costs_no_input_and_peer_to_peer_comes_back(
     assert outcome.relay["inputs_relayed"] == by_server
 
 
+@pytest.mark.long  # in every run: a game by the server alone, through two of its processes
 def test_without_any_peer_to_peer_the_server_carries_the_whole_session(tmp_path: Path) -> None:
     """What never opened is no fallback in force; every input counts once for socket.io."""
     outcome = play(Plan(VOLLEY, seconds=8, socketio_only=True, input_delay=3), tmp_path)

@@ -107,6 +107,7 @@ def test_an_error_on_both_pages_ends_the_game_with_its_data(start: Start) -> Non
             assert completion_code(who)
 
 
+@pytest.mark.long  # in every run: the same without a browser
 def test_an_environment_that_cannot_be_saved_is_refused_by_name(start: Start) -> None:
     """Both pages say what has to be added, and tell the server that nothing comes of it, with words over which it does
     not stand still."""

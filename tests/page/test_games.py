@@ -194,6 +194,7 @@ def test_a_relayed_game_is_peer_to_peer_and_says_so(start: Start, coturn: Coturn
 THREE = [[0, "human"], [1, "human"], [2, "human"]]
 
 
+@pytest.mark.long  # in every run: three in the demo page (tests/e2e)
 def test_three_play_and_every_pair_of_them_is_peer_to_peer(start: Start) -> None:
     """A scene for three: the server makes one group, each page has a link of its own to each other one, and the three
     files are the same and true."""
@@ -295,6 +296,7 @@ def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
         assert study.metrics(who)["connection"]["fallback"]["triggered"] is True
 
 
+@pytest.mark.long  # in every run: a hidden tab of a Firefox; and the end of an episode without a browser
 def test_a_tab_hidden_across_the_end_of_an_episode_stops_nobody(start: Start) -> None:
     """Six seconds in the background: the others play on, the hidden player stands still, the files say who looked."""
     study = start(max_steps=120, episodes=2)

@@ -241,7 +241,6 @@ def test_an_installed_chromium_is_found_and_a_broken_one_passed_over(
     assert chromium.find() == best
 
 
-@posix_only
 def test_the_browsers_of_tests_compile_quickly_unless_they_are_to_be_as_peoples(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -261,6 +260,7 @@ def test_the_browsers_of_tests_compile_quickly_unless_they_are_to_be_as_peoples(
         assert chromium.is_quick() is quick
 
 
+@posix_only
 def test_a_named_chromium_is_taken_or_refused(bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """--chromium wins over the setting, the setting over what is installed; a wrong one is an error."""
     script(bare / "chromium", "echo Chromium 1")

