@@ -13,10 +13,13 @@ from pycore.rehearsal.browsers import FIREFOX
 from pycore.rehearsal.departures import Departed
 from pycore.rehearsal.network import WATCH, Impairment
 from pycore.rehearsal.plan import Plan
-from pycore.rehearsal.serving import Relay
+from pycore.rehearsal.serving import RehearsalFailed, Relay
 
 LOAD_TIMEOUT = 180.0
 """Seconds until a page has loaded Pyodide, the core and packages, and again until it plays."""
+
+OVER = ("done", "failed")
+"""Phases of a page behind its game."""
 
 LOOK = 0.25
 """Seconds between two looks at the pages while they play."""
@@ -81,7 +84,7 @@ class Stage:
                 self.pages[0].wait_for_timeout(min(left, step) * 1000)
                 self._impairment.jitter()
                 self._look_for_return()
-                if all(page.evaluate("window.pycoreStatus?.phase") in ("done", "failed") for page in self.pages):
+                if all(_phase(page) in OVER for page in self.pages):
                     break
             self._do(cue)
         if self._cut_at is None:
@@ -120,18 +123,24 @@ class Stage:
             photograph(pages, self._out, cue)
 
     def _look_for_return(self) -> None:
-        if self._reloaded is not None and self.pages[-1].evaluate("window.pycoreStatus?.phase") == "playing":
+        if self._reloaded is not None and _phase(self.pages[-1]) in ("playing", *OVER):
             self.back_after = time.monotonic() - self._reloaded
             self._reloaded = None
             self._say(f"it is back, {self.back_after:.1f} s later")
 
     def _wait_for_return(self) -> None:
-        """A page that is still on its way back when the time is over is waited for."""
-        if self._reloaded is not None:
-            with contextlib.suppress(Exception):
-                playing = "window.pycoreStatus?.phase === 'playing'"
-                self.pages[-1].wait_for_function(playing, timeout=LOAD_TIMEOUT * 1000)
+        """A page that is still on its way back when the time is over is waited for, unless nobody plays there any more:
+        where the others play on meanwhile, their game may be over by then."""
+        until = time.monotonic() + LOAD_TIMEOUT
+        while self._reloaded is not None and time.monotonic() < until:
+            over = all(_phase(page) in OVER for page in self.pages[:-1])
             self._look_for_return()
+            if over and self._reloaded is not None and _phase(self.pages[-1]) == "start":
+                raise RehearsalFailed(
+                    "the game was over before the page that was loaded again was there: "
+                    f"let it take longer than {self._plan.seconds:g} s"
+                )
+            self.pages[0].wait_for_timeout(LOOK * 1000)
 
     def _serve(self, up: bool) -> None:
         relay = self._relay
@@ -182,6 +191,10 @@ class Stage:
             self._impairment.cut()
             self._cut_at = pages[0].evaluate("performance.timeOrigin + performance.now()")
         self._say(f"peer-to-peer is cut ({self._plan.cut})")
+
+
+def _phase(page: Any) -> Any:
+    return page.evaluate("window.pycoreStatus?.phase")
 
 
 def photograph(pages: list[Any], out: Path, name: str) -> None:

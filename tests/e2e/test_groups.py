@@ -210,7 +210,7 @@ def test_the_others_play_on_while_a_page_is_loaded_again_and_its_seat_is_its_own
 ) -> None:
     """Where the study wants it so, and of a pair as well; and all records are the same bytes, with both frames."""
     more = {"on_drop": "default_action", "on_interrupt": "default_action", "num_episodes": 1, "max_steps": 3000}
-    outcome = play(tmp_path, seats, more, seconds=20, reload_at=6)
+    outcome = play(tmp_path, seats, more, seconds=30, reload_at=6)
     assert outcome.departed is None
     assert outcome.resumed is not None
     assert set(reasons(outcome)) <= {"stop", "complete"}

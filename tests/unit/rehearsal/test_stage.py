@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pycore.rehearsal import stage
 from pycore.rehearsal.plan import Plan
+from pycore.rehearsal.serving import RehearsalFailed
 from pycore.rehearsal.stage import Stage
 from tools.volley import VOLLEY
 
@@ -50,7 +52,7 @@ class Away:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("patience", "away"), [(20.0, 0.4), (0.05, 60.0)])
+@pytest.mark.parametrize(("patience", "away"), [(20.0, 0.8), (0.3, 60.0)])
 def test_peer_to_peer_is_cut_when_it_carries_the_game_and_restored_so_much_later(
     monkeypatch: pytest.MonkeyPatch, patience: float, away: float
 ) -> None:
@@ -60,9 +62,52 @@ def test_peer_to_peer_is_cut_when_it_carries_the_game_and_restored_so_much_later
     cuts: Any = Cuts()
     relay: Any = None
     pages = [Away(began + away), Away(began + away)]
-    plan = Plan(VOLLEY, seconds=0.6, down_at=0.1, up_at=0.3)
+    plan = Plan(VOLLEY, seconds=1.2, down_at=0.2, up_at=1.0)
     Stage(plan, pages, cuts, relay, began, None, lambda line: None).direct()
     assert [what for what, _ in cuts.told] == ["cut", "usual"]
     cut, usual = (at - began for _, at in cuts.told)
-    assert min(away, 0.1 + 2 * patience) <= cut < 30.0
-    assert usual - cut >= 0.19
+    assert min(away, 0.2 + 2 * patience) <= cut < 30.0
+    # 0.8 s; 0.2 if it were restored at its own time. A busy machine cuts late.
+    assert usual - cut >= 0.5
+
+
+class Returning:
+    """A page that was loaded again, or one of the others, with the phases that it is found in, one after the other."""
+
+    def __init__(self, *phases: str) -> None:
+        self.phases = list(phases)
+
+    def evaluate(self, script: str, argument: Any = None) -> Any:
+        if "phase" not in script:
+            return None
+        return self.phases.pop(0) if len(self.phases) > 1 else self.phases[0]
+
+    def wait_for_timeout(self, ms: float) -> None:
+        """At once."""
+
+
+def of_a_return(monkeypatch: pytest.MonkeyPatch, *pages: Any) -> Stage:
+    """A stage whose last page was loaded again, and whose time is over."""
+    monkeypatch.setattr(stage.departures, "reload", lambda page, url: None)
+    relay: Any = SimpleNamespace(url="")
+    cuts: Any = Cuts()
+    plan = Plan(VOLLEY, seconds=9.0, reload_at=0.5)
+    played = Stage(plan, [*pages], cuts, relay, time.monotonic() - 9.0, None, lambda line: None)
+    played.direct()
+    return played
+
+
+def test_a_game_that_is_over_before_a_page_is_back_is_a_rehearsal_that_was_too_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the others played on meanwhile: it waits for nobody, and says what to do."""
+    with pytest.raises(RehearsalFailed, match="let it take longer than 9 s"):
+        of_a_return(monkeypatch, Returning("playing", "done"), Returning("loading", "loading", "start"))
+
+
+@pytest.mark.parametrize("last", ["playing", "done"])
+def test_a_page_that_is_on_its_way_back_is_waited_for(monkeypatch: pytest.MonkeyPatch, last: str) -> None:
+    """Also where it comes to the game in its last moment."""
+    ways = ["loading"] * 5 + ["start"] * 2
+    assert of_a_return(monkeypatch, Returning("playing"), Returning(*ways, last)).back_after is not None
+    assert of_a_return(monkeypatch, Returning("done"), Returning("loading", last)).back_after is not None
