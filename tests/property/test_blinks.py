@@ -53,7 +53,7 @@ def test_who_is_heard_again_first_is_not_believed_about_the_others(seats: int, c
 @pytest.mark.parametrize("played_for", [False, True])
 def test_lines_that_blink_make_no_two_games_of_one(played_for: bool) -> None:
     """Some pages lose all that they have, at their own times."""
-    fixed, _ = seeds(10, 0)
+    fixed, _ = seeds(5, 0)
     for seed in fixed:
         rng = random.Random(f"blink {seed}")
         seats = rng.choice([3, 3, 4])

@@ -595,7 +595,7 @@ class Ring:
 @pytest.mark.slow
 def test_the_path_to_what_is_nested_too_deep_is_no_longer_than_a_line_or_two() -> None:
     deep: Any = None
-    for _ in range(20_000):
+    for _ in range(12_000):
         deep = [deep]
     told = r"cannot be captured: cells\[0\].*….*\[0\], a list, cannot be held"
     with pytest.raises(EnvironmentUnfit, match=told) as found:

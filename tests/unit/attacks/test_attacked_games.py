@@ -107,7 +107,7 @@ CUT_OFF = ("fragments", "pings", "events", "empty_frames", "huge")
 """Attacks whose connections are closed for it; of the others one hears only now and then."""
 
 
-EVERY_RUN = ("events", "huge", "numbers", "silent", "joins", "stores", "paths")
+EVERY_RUN = ("events", "huge", "silent", "joins", "paths")
 """One of each kind of attack: on the connection, by large and by many messages, by words, by asking for files. The
 others do the like in another way, and are in the part `examples` of `build.py test --all`."""
 
