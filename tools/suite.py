@@ -6,7 +6,7 @@ every property.
 `--all` adds what is long (`tools.long`).
 
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
-The checks and the tests without a browser run two at a time, and so do the digests of parity; whatever else opens
+The checks and the tests without a browser run three at a time, and so do the digests of parity; whatever else opens
 browsers runs alone, because its timing is part of what it tests.
 """
 
@@ -33,7 +33,7 @@ UNIT = ("tests/unit", "tests/fuzz")
 EDGES = (
     "tests/unit/attacks", "tests/unit/audit", "tests/unit/interactive_gym", "tests/unit/relay", "tests/unit/rehearsal",
 )  # fmt: skip
-"""Of the unit tests, those that are a step of their own, so that two steps at a time end together."""
+"""Of the unit tests, those that are a step of their own, so that steps at the same time end together."""
 LAWS = ("tests/property", "tests/oracle")
 WITHOUT = "not browser and not e2e"
 BYTE_CODE = BUILD / "cache" / "bytecode"
@@ -124,6 +124,8 @@ PLAYERS = 2
 """Games in real pages that are played at the same time. One takes about 40 s on an idle machine, of which two cores are
 busy for a third: the rest is waiting, for the page's own countdowns above all. On a machine that is half as fast, three
 starve each other, and what is late fails."""
+AT_ONCE = 3
+"""Steps without a browser that run at the same time: a third of what the server's tests take is waiting."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
 ONE_OF_EACH = {"PYCORE_TESTS": "one of each"}
@@ -300,7 +302,7 @@ def lengthy(part: long.Long) -> Step:
     return Step(part.name, part.what, run, fast=False, long=True)
 
 
-# What takes longest comes first: two steps at a time end together.
+# What takes longest comes first, so that the steps that run at the same time end together.
 STEPS = (
     Step("edges", "unit tests of the audit, the relay, the rehearsal and the interactive_gym page's part", edges),
     Step("unit", "unit tests, and the corpus of the fuzzer", unit),
@@ -367,7 +369,7 @@ def main(options: argparse.Namespace) -> int:
     together = [step for step in steps if not step.browser and not step.long]
     if together:
         print(f"running {', '.join(step.name for step in together)}", flush=True)
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for future in concurrent.futures.as_completed([pool.submit(perform, step, options) for step in together]):
             outcomes.append(future.result())
             report(outcomes[-1])
