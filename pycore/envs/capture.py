@@ -12,7 +12,8 @@ Invariants:
   shared with their states beside them, which are read and written where they lie (`pycore.envs.layouts`).
 - What never changes is in a stock, and a pickle has its number there (`pycore.envs.stock`). It is learned from a save
   now and then, and no snapshot depends on what is learned later.
-- The layers are looked for at each save: several environments replace inner ones when they are reset.
+- Whether the layers are still the same is looked at in each save: several environments replace inner ones when they
+  are reset.
 - `restart` brings everything back to what it was at the beginning. Without it half of the environments count their
   resets, or keep what the last episode left.
 """
@@ -25,7 +26,7 @@ from typing import Any, Final
 
 from pycore.envs.arrays import copies
 from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.chains import chain_of, class_name
+from pycore.envs.chains import Chain, class_name
 from pycore.envs.forms import form_of_attributes, path_of
 from pycore.envs.kinds import is_importable, is_kept_aside, reduction_of_code
 from pycore.envs.layouts import memory_of
@@ -35,7 +36,7 @@ from pycore.envs.stock import Stock, met_in, stock_of
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
 
-__all__ = ["Capture", "layers_of"]
+__all__ = ["Capture"]
 
 
 _ABSENT = object()
@@ -57,7 +58,7 @@ class Capture:
     def __init__(self, env: Any, reason: str = "") -> None:
         import pickle  # in a browser its import takes longer than all of pycore's
 
-        self._env = env
+        self._chain = Chain(env)
         self.reason = reason
         self._memories: dict[int, Memory | None] = {}
         """Of generators, by their place in memory, which they keep: a `Memory` holds its generator."""
@@ -86,7 +87,7 @@ class Capture:
 
     def save(self) -> Captured:
         """The state of now."""
-        layers = layers_of(self._env)
+        layers = self._chain.layers()
         states = [_state_of(layer) for layer in layers]
         self._saves += 1
         try:
@@ -230,11 +231,6 @@ class Capture:
             f"({described(why)}). Make it anew from plain values where it is needed, or give get_state() and "
             "set_state(state)"
         )
-
-
-def layers_of(env: Any) -> tuple[Any, ...]:
-    """The environment, and one in the other those that it wraps; the innermost comes last."""
-    return tuple(chain_of(env))
 
 
 def _state_of(layer: Any) -> tuple[dict[str, Any], dict[str, Any]]:

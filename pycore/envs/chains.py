@@ -8,12 +8,14 @@ something is.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
-__all__ = ["INNER", "chain_of", "class_name", "found", "innermost", "put_agents", "state_layer"]
+__all__ = ["INNER", "Chain", "chain_of", "class_name", "found", "innermost", "put_agents", "state_layer"]
 
 INNER: Final = ("env", "_env", "aec_env", "par_env")
 """Attributes under which wrappers keep what they wrap."""
+NAMES: Final = frozenset(INNER)
 MOST_LAYERS: Final = 32
 NAMELESS: Final = frozenset({"raw_env", "parallel_env", "env"})
 """What PettingZoo's modules call their classes, whichever game it is."""
@@ -38,6 +40,33 @@ def chain_of(env: Any) -> list[Any]:
             break
         chain.append(inner)
     return chain
+
+
+class Chain:
+    """The chain of one environment, looked for again only where something of it was exchanged: most never do that, and
+    some at each reset."""
+
+    def __init__(self, env: Any) -> None:
+        self._env = env
+        self._links: list[tuple[Any, str, frozenset[str], Any]] = []
+        """Each layer, the name by which it has the next one, those that are looked for before, and that one."""
+        self._layers: tuple[Any, ...] = ()
+
+    def layers(self) -> tuple[Any, ...]:
+        """As `chain_of`."""
+        if self._layers and NAMES.isdisjoint(getattr(self._layers[-1], "__dict__", ())):
+            for outer, name, before, inner in self._links:
+                own = outer.__dict__
+                if own.get(name) is not inner or not before.isdisjoint(own):
+                    break
+            else:
+                return self._layers
+        self._layers = layers = tuple(chain_of(self._env))
+        self._links = []
+        for outer, inner in pairwise(layers):
+            at = next(at for at, name in enumerate(INNER) if outer.__dict__.get(name) is inner)
+            self._links.append((outer, INNER[at], frozenset(INNER[:at]), inner))
+        return layers
 
 
 def innermost(env: Any) -> Any:

@@ -28,8 +28,10 @@ class Known(Named):
     """What it only keeps to save a call, and finds anew where it is None."""
 
 
-PACKAGES: Final = frozenset({"gymnasium", "gym", "pettingzoo"})
+PACKAGES: Final = frozenset({"gymnasium", "gym", "pettingzoo", "pycore"})
 KNOWN: Final = {
+    # By which an environment of any kind is played (`pycore.envs.view`).
+    "View": Known(("flagged",)),
     "TimeLimit": Known(("_elapsed_steps",)),
     "Autoreset": Known(("autoreset",)),
     # What they remember is whether they have warned, or were reset. The former changes when somebody renders.

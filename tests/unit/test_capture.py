@@ -23,7 +23,8 @@ from optional import needs_numpy, numpy
 
 from pycore import Settings
 from pycore.envs import ParallelEnvAdapter
-from pycore.envs.capture import Capture, layers_of
+from pycore.envs.capture import Capture
+from pycore.envs.chains import Chain, chain_of
 from pycore.errors import ConfigError, EnvironmentUnfit
 from pycore.testing import Conditions, Mesh, ground_truth, wrong_with
 from pycore.values.canonical import decode, encode
@@ -328,7 +329,7 @@ def test_generators_that_are_no_more_are_not_held() -> None:
 def test_wrappers_and_what_they_wrap_stay_the_objects_that_they_are() -> None:
     inner = Env(x=1)
     outer = Env(env=Env(env=inner, steps=0))
-    assert layers_of(outer)[-1] is inner
+    assert chain_of(outer)[-1] is inner
     capture = Capture(outer)
     saved = capture.save()
     middle = outer.env
@@ -601,6 +602,39 @@ def test_the_path_to_what_is_nested_too_deep_is_no_longer_than_a_line_or_two() -
     with pytest.raises(EnvironmentUnfit, match=told) as found:
         Capture(Env(cells=deep))
     assert len(str(found.value)) < 800
+
+
+@pytest.mark.parametrize("name", ["env", "par_env"])
+def test_layers_that_are_exchanged_are_found_and_the_others_not_looked_for(name: str) -> None:
+    """Whichever of them, and by whichever name it was known before."""
+
+    class Layer:
+        def __init__(self, **attributes: Any) -> None:
+            vars(self).update(attributes)
+
+        def step(self) -> None:
+            """What makes an environment of it."""
+
+    outer = Layer(**{name: Layer(_env=Layer(cells=[1]))})
+    chain = Chain(outer)
+    middle = getattr(outer, name)
+
+    def exchanged() -> None:
+        assert list(chain.layers()) == chain_of(outer)
+        assert chain.layers() is chain.layers()
+
+    exchanged()
+    middle._env = Layer(cells=[2])
+    exchanged()
+    middle._env.env = Layer(cells=[3])  # one more
+    exchanged()
+    middle.env = Layer(cells=[4])  # by a name that is looked for before
+    exchanged()
+    outer.__dict__ = {name: Layer(cells=[5])}
+    exchanged()
+    assert len(chain.layers()) == 2
+    setattr(outer, name, None)
+    assert list(chain.layers()) == [outer] == chain_of(outer)
 
 
 def test_an_environment_without_get_state_passes_the_laws_also_if_it_counts_its_resets() -> None:
