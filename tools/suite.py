@@ -22,6 +22,7 @@ import tempfile
 import time
 import xml.etree.ElementTree
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -270,15 +271,7 @@ def e2e(options: argparse.Namespace) -> tuple[Counts, str]:
     return pytest(sys.executable, folders, marks, options, live=True, much=pages_of(options), workers=PLAYERS)
 
 
-def page(options: argparse.Namespace) -> tuple[Counts, str]:
-    return play(options, "not long")
-
-
-def more_games(options: argparse.Namespace) -> tuple[Counts, str]:
-    return play(options, "long")
-
-
-def play(options: argparse.Namespace, marks: str) -> tuple[Counts, str]:
+def page(options: argparse.Namespace, marks: str = "not long") -> tuple[Counts, str]:
     """Games in the real page."""
     from tools import coturn, distributions, firefox
 
@@ -315,7 +308,7 @@ STEPS = (
     Step("browser", "the shims in a headless Chromium", browser, browser=True, fast=False),
     Step("e2e", "whole sessions in two pages, and the tutorial", e2e, browser=True, fast=False),
     Step("page", "the real interactive_gym page, with its server", page, browser=True, fast=False),
-    Step("games", "more games in that page", more_games, browser=True, fast=False, long=True),
+    Step("games", "more games in that page", partial(page, marks="long"), browser=True, fast=False, long=True),
     *(lengthy(part) for part in long.PARTS),
 )
 
