@@ -9,7 +9,7 @@ let timer = 0;
 /**
  * Whether a refusal is one for the moment; then it is seen to. What is said of it stays until the server says something
  * else: taken away and said again at every question, it would be read aloud each time.
- * @param {{code?: string, event?: string, again_ms?: number}} refusal
+ * @param {{code?: string, event?: string, again_ms?: number | undefined}} refusal
  * @param {() => unknown} ask asks, if somebody still waits
  */
 export function askedAgain({ code = '', event = '', again_ms: ms }, ask) {

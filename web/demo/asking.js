@@ -2,6 +2,7 @@
 /** Asking for a game and waiting for it: what the server is told, and what of its words are shown meanwhile. */
 
 import { askedAgain } from './again.js';
+import { RETURNING } from './handed.js';
 import { showCheck, showRoom } from './room.js';
 import * as screens from './screens.js';
 import { status } from './status.js';
@@ -53,13 +54,16 @@ export class Asking {
   }
 
   /** Whether a refusal is one for the moment; then the game is asked for again. @param {{code?: string, event?: string, again_ms?: number}} refusal */
-  refused(refusal) {
-    return waits() && askedAgain(refusal, () => waits() && this.ask());
+  refused({ code = '', event = '', again_ms: given }) {
+    // No process of the server may answer for a moment: who is not asked for again would wait where nobody comes.
+    const ms = given ?? (code === 'store_failed' ? RETURNING.again_ms : undefined);
+    return waits() && askedAgain({ code, event, again_ms: ms }, () => waits() && this.ask());
   }
 
   /** What the server says to somebody who waits. @param {string} event @param {any} data */
   heard(event, data) {
-    if (!waits()) return;
+    // What the last game came to may be known late; who is sent nowhere with it waits for the next one.
+    if (!waits() || (event === 'outcome' && !data.next)) return;
     if (['waiting_room', 'ready_check', 'outcome'].includes(event)) screens.notice('');
     if (event === 'waiting_room') {
       this.enter('waiting');
@@ -69,6 +73,8 @@ export class Asking {
       showCheck(data);
       if (automatic()) this.ready();
     } else if (event === 'outcome') {
+      // The place in the queue may be there still, and somebody else would be paired with it.
+      this.socket.emit('leave_game', {});
       this.enter('over');
       screens.showOver(data.outcome);
     }

@@ -1,8 +1,12 @@
 // @ts-check
 /** The way back of a page that was loaded again in the middle of a game: what it asks the server, and when. */
 
+import { PageError } from '../core/errors.js';
 import { forgetSeat, keptSeat } from '../core/seat.js';
 import { RETURNING } from './handed.js';
+
+/** Whether an answer did not come in time; the connection stands. @param {unknown} error */
+const isLate = (error) => error instanceof PageError && error.code === 'socket-timeout';
 
 export class Comeback {
   #asked = 0;
@@ -28,6 +32,17 @@ export class Comeback {
     return this.game !== null;
   }
 
+  /** The same, however long the server takes. @returns {Promise<boolean>} */
+  async #isKeptAtLast() {
+    for (;;) {
+      try {
+        return await this.isKept();
+      } catch (error) {
+        if (!isLate(error)) throw error;
+      }
+    }
+  }
+
   /**
    * Ask for the seat; the game then begins as any other does, by the server's events.
    *
@@ -38,7 +53,15 @@ export class Comeback {
     const game = this.game;
     if (game === null) return false;
     const asked = (this.#asked += 1);
-    const reply = await this.socket.request('join_game', { session_id: session, game_id: game, query: location.search });
+    let reply;
+    try {
+      reply = await this.socket.request('join_game', { session_id: session, game_id: game, query: location.search });
+    } catch (error) {
+      if (!isLate(error)) throw error;
+      // Who has the seat again hears of the game. That there is none stood in the answer alone, and to ask for the seat
+      // once more would be another load.
+      return this.#isKeptAtLast();
+    }
     if (reply?.code === 'store_failed') {
       // A server that was started anew, and cannot read yet what games there are.
       await new Promise((resolve) => setTimeout(resolve, RETURNING.again_ms));

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 
 globalThis.location = /** @type {any} */ ({ search: '?PROLIFIC_PID=p' });
+const { PageError } = await import('../../../web/core/errors.js');
 const { Comeback } = await import('../../../web/demo/comeback.js');
 
 /** A server that gives these replies, one after the other, and what it was asked. */
@@ -11,7 +12,8 @@ function server(...replies) {
   const asked = [];
   return { asked, connected: true, request: (event, data) => {
     asked.push([event, data]);
-    return Promise.resolve(replies.shift());
+    const reply = replies.shift();
+    return reply instanceof Error ? Promise.reject(reply) : Promise.resolve(reply);
   } };
 }
 
@@ -48,6 +50,18 @@ test('who was asked again meanwhile is not asked a third time', async (context) 
   context.mock.timers.tick(2000);
   assert.equal(await first, true);
   assert.equal(socket.asked.length, 2);
+});
+
+test('an answer that comes too late leaves nobody before a game that is over, and asks for the seat once', async () => {
+  const late = new PageError('socket-timeout', 'not acknowledged');
+  const over = server(late, late, { status: 'ok', kept: false });
+  assert.equal(await new Comeback(over, { session: 's', game: 'g' }).join('s'), false);
+  assert.deepEqual(over.asked.map(([event]) => event), ['join_game', 'seat_kept', 'seat_kept']);
+  const goesOn = server(late, { status: 'ok', kept: true });
+  assert.equal(await new Comeback(goesOn, { session: 's', game: 'g' }).join('s'), true);
+  const gone = server(new PageError('socket-disconnected', 'no connection'));
+  await assert.rejects(new Comeback(gone, { session: 's', game: 'g' }).join('s'));
+  assert.equal(gone.asked.length, 1, 'with the next connection it is asked anew');
 });
 
 test('without a connection it is asked with the next one', async (context) => {

@@ -1,0 +1,50 @@
+/** Asking for a game: what ends the waiting, what does not, and when it is asked again. */
+
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import './english.mjs';
+
+const element = () => ({ hidden: false, textContent: '', dataset: {}, style: { setProperty: () => {} }, focus: () => {}, replaceChildren: () => {} });
+const elements = new Map();
+globalThis.window = globalThis;
+globalThis.location = { search: '' };
+globalThis.document = {
+  getElementById: (id) => elements.get(id) ?? elements.set(id, element()).get(id),
+  createElement: element, querySelector: () => null, querySelectorAll: () => [], body: element(), documentElement: element(),
+};
+const { Asking } = await import('../../../web/demo/asking.js');
+const { status } = await import('../../../web/demo/status.js');
+const { RETURNING } = await import('../../../web/demo/handed.js');
+
+function waiting() {
+  const sent = [];
+  const asking = new Asking({ emit: (event, data) => { sent.push([event, data]); return true; } }, 's', (phase) => { status.phase = phase; });
+  asking.begin({});
+  return { asking, sent };
+}
+
+test('what the last game came to ends nobody\'s waiting for the next one', () => {
+  const { asking, sent } = waiting();
+  for (const outcome of ['completed', 'incomplete', 'partner_left']) asking.heard('outcome', { outcome, waited_s: 1, next: null });
+  assert.equal(status.phase, 'waiting');
+  assert.deepEqual(sent.map(([event]) => event), ['join_game']);
+});
+
+test('who is sent on while they wait gets no game, and keeps no place for which another would be paired with nobody', () => {
+  const { asking, sent } = waiting();
+  asking.heard('outcome', { outcome: 'completed', waited_s: 1, next: 'https://panel.test' });
+  assert.equal(status.phase, 'over');
+  assert.deepEqual(sent.map(([event]) => event), ['join_game', 'leave_game']);
+});
+
+test('where no process of a server answers, it is asked again a moment later', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { asking, sent } = waiting();
+  assert.equal(asking.refused({ event: 'join_game', code: 'store_failed', message: 'no process answers' }), true);
+  assert.equal(elements.get('notice').hidden, false);
+  t.mock.timers.tick(RETURNING.again_ms);
+  assert.deepEqual(sent.map(([event]) => event), ['join_game', 'join_game']);
+  assert.equal(asking.refused({ event: 'join_game', code: 'not_invited', message: 'no' }), false);
+  assert.equal(asking.refused({ event: 'p2p_session_metrics', code: 'store_failed', message: 'of another game' }), false);
+  status.phase = 'start';
+});
