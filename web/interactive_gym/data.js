@@ -10,6 +10,9 @@ const page = /** @type {any} */ (window);
 /** @param {string | undefined} scene @returns {string} where the games of a participant's scene are counted */
 const countOf = (scene) => `pycore.games.${page.subjectName ?? ''}.${scene}`;
 
+/** The same counts of this load, for a browser that keeps nothing for a page. @type {Map<string, number>} */
+const counts = new Map();
+
 /**
  * How many games of a scene have stored data from this tab. After a loss of the connection a scene is played anew, and
  * the server would write over the first game's files.
@@ -17,21 +20,24 @@ const countOf = (scene) => `pycore.games.${page.subjectName ?? ''}.${scene}`;
  * @param {string | undefined} scene
  */
 export function gamesBefore(scene) {
+  const name = countOf(scene);
+  const here = counts.get(name) ?? 0;
   try {
-    return Number(window.sessionStorage.getItem(countOf(scene)) ?? 0);
+    return Math.max(here, Number(window.sessionStorage.getItem(name) ?? 0));
   } catch (error) {
-    console.warn(`[pycore] this browser keeps nothing for a page (${error}); a scene that is played again has the same files`);
-    return 0;
+    console.warn(`[pycore] this browser keeps nothing for a page (${error}); a scene that is played behind a reload has the same files`);
+    return here;
   }
 }
 
 /** @param {string | undefined} scene */
 function countGame(scene) {
   const count = gamesBefore(scene) + 1;
+  counts.set(countOf(scene), count);
   try {
     window.sessionStorage.setItem(countOf(scene), String(count));
   } catch (error) {
-    console.warn(`[pycore] game ${count} of this scene cannot be counted (${error})`);
+    console.warn(`[pycore] game ${count} of this scene is counted until the page is loaded again (${error})`);
   }
 }
 
