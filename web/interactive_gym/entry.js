@@ -106,7 +106,9 @@ export class MultiplayerPyodideGame extends RemoteGame {
       if (core === null) return null;
       ui.hideEpisodeOverlay?.();
       ui.showHUD();
-      const state = this.#noted(JSON.parse(core.bridge.read('reset_result')))[5];
+      const frame = JSON.parse(core.bridge.read('reset_result'));
+      this.#picture = frame.picture;
+      const state = this.#noted(frame)[5];
       graphics.addStateToBuffer(/** @type {Record<string, unknown>} */ (state));
       // The page asks its bots on every so many of these, and gets the observations for it with the first result.
       this.step_num = NaN;
@@ -163,13 +165,13 @@ export class MultiplayerPyodideGame extends RemoteGame {
   #loggedResult(flags) {
     const core = /** @type {import('../core/core.js').Core} */ (this.#game.core);
     const shown = flags & (STEPPED | RESIMULATED) ? JSON.parse(core.bridge.read('step_result')) : null;
+    // The page draws what comes with a row; where nothing is new, that is what it shows already.
+    this.#picture = shown?.picture ?? this.#picture;
     const row = core.bridge.read('confirmed_row');
     if (!row) {
       if (shown !== null) graphics.addStateToBuffer(/** @type {any} */ (this.#toResult(shown)[5]));
       return null;
     }
-    // The page draws what comes with a row; where nothing is new, that is what it shows already.
-    this.#picture = shown?.picture ?? this.#picture;
     return this.#noted({ ...JSON.parse(row), picture: this.#picture });
   }
 
