@@ -104,21 +104,23 @@ export class Core {
   sendInputToOtherPlayers(action) {
     const bridge = this.bridge;
     const { socket } = this.#parts;
-    if (socket.rtt !== this.#rtt && !Number.isNaN(socket.rtt)) {
+    const { hidden } = document;
+    const now = seconds();
+    this.#began = now;
+    const measured = socket.rtt !== this.#rtt && !Number.isNaN(socket.rtt);
+    // Before what a probe of the server's clock gave, which is read by it.
+    if (measured || now >= this.#wallDue || (this.#hidden && !hidden)) {
+      this.#wallDue = now + WALL.every_s;
+      bridge.call('set_wall_ms', now, Date.now());
+    }
+    this.#hidden = hidden;
+    if (measured) {
       this.#rtt = socket.rtt;
       bridge.call('set_socketio_rtt', socket.rtt);
       for (const { sent, came, server_ms: wall } of socket.takeProbes?.() ?? []) {
         bridge.call('server_answered', sent, came, wall);
       }
     }
-    const { hidden } = document;
-    const now = seconds();
-    this.#began = now;
-    if (now >= this.#wallDue || (this.#hidden && !hidden)) {
-      this.#wallDue = now + WALL.every_s;
-      bridge.call('set_wall_ms', now, Date.now());
-    }
-    this.#hidden = hidden;
     let length;
     try {
       const used = bridge.inbox.seal(socket.connected && !this.parting, hidden, (link) => this.channels.state(link), this.#worked,

@@ -58,7 +58,8 @@ export const HUD = Object.freeze({
   "every_s": 0.2
 });
 export const WALL = Object.freeze({
-  "every_s": 1.0
+  "every_s": 1.0,
+  "off_ms": 1000
 });
 export const PARTING = Object.freeze({
   "within_s": 3.0

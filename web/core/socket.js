@@ -7,7 +7,7 @@
 import { seconds } from './bridge.js';
 import { guard } from './errors.js';
 import { get } from './fetching.js';
-import { SERVER } from './handed.js';
+import { SERVER, WALL } from './handed.js';
 import { Listeners } from './listeners.js';
 import { Outgoing } from './outgoing.js';
 import { ROOT } from './root.js';
@@ -26,9 +26,9 @@ import { secret } from './seat.js';
 /** @typedef {import('./outgoing.js').Client & Heard} Client */
 
 /**
- * When a probe of the server's clock went out and its answer came (s), and what the server's clock showed (ms).
+ * When a probe of the server's clock went out and its answer came (s), and what the server's clock and ours showed (ms).
  *
- * @typedef {{sent: number, came: number, server_ms: number}} Probe
+ * @typedef {{sent: number, came: number, server_ms: number, own_ms: number}} Probe
  */
 
 /**
@@ -136,7 +136,7 @@ export class Socket {
       this.rtt = came - sent;
       const wall = answer?.time_ms;
       if (typeof wall !== 'number') return;
-      this.#probes.push({ sent, came, server_ms: wall });
+      this.#probes.push({ sent, came, server_ms: wall, own_ms: Date.now() });
       if (this.#probes.length > SERVER.probes_kept) this.#probes.shift();
     }));
     this.#pings += 1;
@@ -145,9 +145,15 @@ export class Socket {
     }), this.#pings < SERVER.first_pings ? SERVER.first_ping_every_ms : SERVER.ping_every_ms);
   }
 
-  /** What probes of the server's clock gave since the last time. @returns {Probe[]} */
+  /**
+   * What probes of the server's clock gave since the last time. Those from before a sleep, in which one of the page's two
+   * clocks may stand still, or before the clock was set, would be read by the wrong time.
+   *
+   * @returns {Probe[]}
+   */
   takeProbes() {
-    const probes = this.#probes;
+    const [now, own] = [seconds(), Date.now()];
+    const probes = this.#probes.filter(({ came, own_ms: then }) => Math.abs(own - then - 1000 * (now - came)) < WALL.off_ms);
     this.#probes = [];
     return probes;
   }

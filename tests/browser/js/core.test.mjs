@@ -19,7 +19,9 @@ async function world(t) {
     link_count: 0, inbox: buffer(), outbox: buffer(), view: { destroy() {} },
     poll: () => 16, advance: () => 0, send_failed: () => 16, outbox_length: () => 16,
     set_wall_ms: (...words) => void calls.push(words),
+    set_socketio_rtt: () => {}, server_answered: (...words) => void calls.push(['answered', ...words]),
   };
+  const socket = { connected: true, rtt: NaN, emit: () => true, onEvent: () => () => {}, takeProbes: () => [{ sent: 1, came: 2, server_ms: 3 }] };
   const core = new Core({
     create: (config) => {
       made.push(JSON.parse(config));
@@ -27,7 +29,7 @@ async function world(t) {
     },
     environment: null, config: { game_id: 'g', player_id: 0 }, nudge: () => {},
     report: (where, error) => void reports.push([where, error.message]),
-    socket: { connected: true, rtt: NaN, emit: () => true, onEvent: () => () => {} },
+    socket,
   });
   /** Ticks for so many ms, in which a machine may sleep. */
   const run = (ms, slept = 0) => {
@@ -38,7 +40,7 @@ async function world(t) {
       core.sendInputToOtherPlayers(0);
     }
   };
-  return { clock, calls, made, run, core, reports, page: globalThis.document };
+  return { clock, calls, made, run, core, reports, socket, page: globalThis.document };
 }
 
 test('the wall clock is handed in once a second, and not with every tick', async (t) => {
@@ -65,6 +67,16 @@ test('it is handed in at the first tick at which somebody looks at the page agai
   assert.deepEqual(calls, [[clock.now / 1000, clock.wall]]);
   run(900);
   assert.equal(calls.length, 1);
+});
+
+test('what a probe of the server\'s clock gave is read by the wall clock as it is now', async (t) => {
+  const { clock, calls, run, socket } = await world(t);
+  run(100);
+  socket.rtt = 0.02;
+  run(25, 60_000);
+  assert.deepEqual(calls, [[clock.now / 1000, clock.wall], ['answered', 1, 2, 3]]);
+  run(500);
+  assert.equal(calls.length, 2);
 });
 
 test('a chunk for a stream that is not open is reported, and the rest of the outbox is carried out', async (t) => {

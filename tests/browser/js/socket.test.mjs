@@ -145,3 +145,33 @@ test('what the server measures is sent back at once, and no page hears of it', (
   tell('waiting_room', {});
   assert.deepEqual([sent, heard], [[['pycore_echo', {}]], ['waiting_room']]);
 });
+
+test('a probe of the server\'s clock says nothing behind a sleep, or a clock that was set, since it came', (t) => {
+  const clock = { now: 5000, wall: 1e12 };
+  t.mock.method(performance, 'now', () => clock.now);
+  t.mock.method(Date, 'now', () => clock.wall);
+  globalThis.window = { setTimeout: () => 0, clearTimeout: () => {} };
+  const handlers = new Map();
+  const asked = [];
+  const client = {
+    connected: true, on: (event, f) => void handlers.set(event, f), onAny: () => {}, emit: () => {},
+    timeout: () => ({ emit: (_event, _data, reply) => void asked.push(reply) }),
+  };
+  const socket = new Socket(client, (where, error) => assert.fail(`${where}: ${error}`));
+  const pass = (ms, wall = ms) => { clock.now += ms; clock.wall += wall; };
+  const probed = () => {
+    handlers.get('connect')();
+    pass(20);
+    asked.shift()(null, { time_ms: clock.wall - 10 + 7 });
+  };
+  for (const [gone, left] of [[0, 2], [60_000, 1], [-3000, 1]]) {
+    probed();
+    pass(1000);
+    // A machine that sleeps, whose other clock may stand still; and a clock that is put right.
+    pass(0, gone);
+    probed();
+    pass(500);
+    assert.equal(socket.takeProbes().length, left, `${gone} ms`);
+    assert.deepEqual(socket.takeProbes(), []);
+  }
+});
