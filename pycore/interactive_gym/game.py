@@ -87,7 +87,8 @@ class PageGame:
         self.course = Course(session, scene, str(config.get("session_id") or ""), self._say, self._tell)
         subjects, before = config.get("player_subjects") or {}, int(config.get("games_before") or 0)
         logs = scene.generation.logs_frames
-        self.ledger = Ledger(session, cast, subjects, game.wall_ms, before, logs=logs, moment=self._moment)
+        began = game.now, game.wall_ms
+        self.ledger = Ledger(session, cast, subjects, *began, before, logs=logs, moment=self._moment)
         session.add_sink(self.ledger)
         self.view = PageView(session, bridge.view, cast, adapter, self.ledger, self.course, self._moment)
         self.inbox, self.outbox, self.link_count = bridge.inbox, bridge.outbox, bridge.link_count

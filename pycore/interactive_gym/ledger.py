@@ -29,8 +29,9 @@ _Mark = tuple[float, int, dict[str, bool]]
 class Ledger:
     """The books of one game, and a record of confirmed frames.
 
-    `subjects` are the participants' names by player; `games_before` counts the games of this scene whose files lie at
-    the server; `logs`: the page logs the frames itself, one by one; `moment` says when it is, and who looks now.
+    It begins at `began` (s), `began_ms` by the wall clock. `subjects` are the participants' names by player;
+    `games_before` counts the games of this scene whose files lie at the server; `logs`: the page logs the frames
+    itself, one by one; `moment` says when it is, and who looks now.
     """
 
     def __init__(
@@ -38,7 +39,8 @@ class Ledger:
         session: Session,
         cast: Cast,
         subjects: Mapping[Any, Any],
-        started_ms: float,
+        began: float,
+        began_ms: float,
         games_before: int,
         *,
         logs: bool,
@@ -54,7 +56,7 @@ class Ledger:
         self._moment = moment
         self._cast = cast
         self._subjects = {str(player): name for player, name in subjects.items()}
-        self._started_ms = started_ms
+        self._began = began, began_ms
         self._game = games_before + 1
         self._books: list[EpisodeBooks] = []
         self._marks: list[_Mark] = []
@@ -197,7 +199,8 @@ class Ledger:
             self._session,
             [book for book in self._books if book.table.rows],
             now=now,
-            started_ms=self._started_ms,
+            began=self._began[0],
+            began_ms=self._began[1],
             desyncs=self._desyncs,
             partial=course.ends.partial,
             completed=course.ends.completed,

@@ -47,12 +47,12 @@ class Presence:
         session = self._session
         if event.status == "interrupted":
             wall, frame = session.wall_ms(now), session.frame
-            self.interruptions.begin(event.seat, wall, frame)
+            self.interruptions.begin(event.seat, now, wall, frame)
             self._tell("p2p_connection_lost", frame_number=frame, timestamp=round(wall))
         elif event.status == "gone":
             if event.seat in self.interruptions.seats:
                 # The server would end the game at that word; the others may go on, or come to an end of their own.
-                self._lost.append(self.interruptions.end(event.seat, session.wall_ms(now), "timeout"))
+                self._lost.append(self.interruptions.end(event.seat, now, session.wall_ms(now), "timeout"))
         elif event.seat in self.interruptions.seats and not session.is_interrupted(event.seat):
             self._found(event.seat, now)
 
@@ -64,13 +64,13 @@ class Presence:
     def all_lost(self, now: float) -> None:
         """Whoever is away does not come back."""
         for seat in list(self.interruptions.seats):
-            self._lost.append(self.interruptions.end(seat, self._session.wall_ms(now), "timeout"))
+            self._lost.append(self.interruptions.end(seat, now, self._session.wall_ms(now), "timeout"))
         for duration in self._lost:
             self._tell("p2p_reconnection_timeout", pause_duration_ms=duration)
         self._lost.clear()
 
     def _found(self, seat: int, now: float) -> None:
-        duration = self.interruptions.end(seat, self._session.wall_ms(now), "success")
+        duration = self.interruptions.end(seat, now, self._session.wall_ms(now), "success")
         self._tell("p2p_reconnection_success", duration_ms=duration)
 
     def _tell(self, event: str, **details: Any) -> None:

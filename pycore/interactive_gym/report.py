@@ -62,6 +62,12 @@ class Latency:
         }
 
 
+def lasted_ms(began: float, began_ms: float, now: float, now_ms: float) -> float:
+    """How long it took, by the session's clock (s) and the wall's (ms): by the one that says more. The first may stand
+    still while a machine sleeps, the second may be set back."""
+    return max(now_ms - began_ms, (now - began) * 1000)
+
+
 class Focus:
     """When this page was hidden."""
 
@@ -82,8 +88,9 @@ class Focus:
                 self.timed_out = True
                 return True
         elif self.hidden_since is not None:
-            start = self._hidden_ms
-            self._periods.append({"start": round(start), "end": round(wall_ms), "durationMs": round(wall_ms - start)})
+            lasted = lasted_ms(self.hidden_since, self._hidden_ms, now, wall_ms)
+            start = round(wall_ms - lasted)
+            self._periods.append({"start": start, "end": round(wall_ms), "durationMs": round(lasted)})
             self.hidden_since = None
         return False
 
@@ -102,20 +109,20 @@ class Interruptions:
     """When another player was not heard of. Times are wall times in milliseconds."""
 
     def __init__(self, me: int | str) -> None:
-        self.seats: dict[int, float] = {}
-        """Who is not heard of now, and since when."""
+        self.seats: dict[int, tuple[float, float]] = {}
+        """Who is not heard of now, and since when, by the session's clock (s) and the wall's (ms)."""
         self._me = me
         self._begun: list[dict[str, Any]] = []
         self._ended: list[dict[str, Any]] = []
 
-    def begin(self, seat: int, wall_ms: float, frame: int) -> None:
+    def begin(self, seat: int, now: float, wall_ms: float, frame: int) -> None:
         """A player is interrupted."""
-        self.seats[seat] = wall_ms
+        self.seats[seat] = now, wall_ms
         self._begun.append({"timestamp": round(wall_ms), "frame": frame, "detectingPeer": self._me})
 
-    def end(self, seat: int, wall_ms: float, outcome: str) -> int:
+    def end(self, seat: int, now: float, wall_ms: float, outcome: str) -> int:
         """A player is back (`success`) or was given up (`timeout`); how long it took, in ms."""
-        duration = round(wall_ms - self.seats.pop(seat))
+        duration = round(lasted_ms(*self.seats.pop(seat), now, wall_ms))
         self._ended.append({"timestamp": round(wall_ms), "duration": duration, "outcome": outcome, "attempts": 1})
         return duration
 
@@ -188,7 +195,8 @@ def multiplayer_metrics(
     books: list[EpisodeBooks],
     *,
     now: float,
-    started_ms: float,
+    began: float,
+    began_ms: float,
     desyncs: list[tuple[Desync, float]],
     partial: dict[str, Any] | None,
     completed: int,
@@ -196,9 +204,11 @@ def multiplayer_metrics(
     focus: Focus,
     interruptions: Interruptions,
 ) -> dict[str, Any]:
-    """The whole file. `partial` says why the session ended early, `desyncs` are with their times."""
+    """The whole file. `partial` says why the session ended early, `desyncs` are with their times. It began at `began`
+    (s), `began_ms` by the wall clock of then."""
     counts = p2p_metrics(session)
     now_ms = session.wall_ms(now)
+    lasted = lasted_ms(began, began_ms, now, now_ms)
     received = counts["inputsReceivedViaP2P"] + counts["inputsReceivedViaSocketIO"]
     events = rollback_events(session)
     by_episode: dict[int, list[dict[str, Any]]] = {}
@@ -234,8 +244,8 @@ def multiplayer_metrics(
         "playerId": session.players[session.me],
         "peerPlayerId": others[0] if others else None,
         "exportTimestamp": round(now_ms),
-        "sessionStartTime": round(started_ms),
-        "sessionDurationMs": round(now_ms - started_ms),
+        "sessionStartTime": round(now_ms - lasted),
+        "sessionDurationMs": round(lasted),
         "connection": {
             "type": counts["connectionType"],
             "connectionDetails": counts["connectionDetails"],

@@ -1,6 +1,7 @@
 // @ts-check
 /** Asking for a game and waiting for it: what the server is told, and what of its words are shown meanwhile. */
 
+import { seconds } from '../core/bridge.js';
 import { askedAgain } from './again.js';
 import { RETURNING } from './handed.js';
 import { showCheck, showRoom } from './room.js';
@@ -17,7 +18,7 @@ export const waits = () => status.phase === 'waiting' || status.phase === 'asked
 
 export class Asking {
   /** @type {Wish} */ #wish = {};
-  /** When this person asked for a game, ms since the epoch; 0: it did not. */ since = 0;
+  /** When this person asked for a game, ms since the epoch and s of the page's clock. @type {[number, number] | null} */ #since = null;
 
   /**
    * @param {import('../core/socket.js').Socket} socket
@@ -30,10 +31,20 @@ export class Asking {
     this.enter = enter;
   }
 
+  /**
+   * When this person asked for a game, ms since the epoch; 0: it did not. A clock that was set back meanwhile makes nobody's
+   * waiting shorter than it was; the page's own may have stood still while the machine slept.
+   */
+  get since() {
+    if (this.#since === null) return 0;
+    const [then, began] = this.#since;
+    return Math.min(then, Math.round(Date.now() - 1000 * (seconds() - began)));
+  }
+
   /** @param {Wish} wish @returns {boolean} whether the server could be asked */
   begin(wish) {
     this.#wish = wish;
-    this.since = Date.now();
+    this.#since = [Date.now(), seconds()];
     this.enter('waiting');
     screens.showReady(null);
     screens.showWaiting(wish.unbegun ? { note: 'other_left' } : {});

@@ -48,3 +48,18 @@ test('where no process of a server answers, it is asked again a moment later', (
   assert.equal(asking.refused({ event: 'p2p_session_metrics', code: 'store_failed', message: 'of another game' }), false);
   status.phase = 'start';
 });
+
+test('who waited while the clock was set back, or the machine slept, waited for as long as it was', (t) => {
+  const clock = { now: 5000, wall: 1e12 };
+  t.mock.method(performance, 'now', () => clock.now);
+  t.mock.method(Date, 'now', () => clock.wall);
+  const waited = (ms, wall) => {
+    const { asking } = waiting();
+    clock.now += ms;
+    clock.wall += wall;
+    return clock.wall - asking.since;
+  };
+  assert.deepEqual([waited(60_000, 60_000), waited(60_000, -3_600_000), waited(2000, 600_000)], [60_000, 60_000, 600_000]);
+  assert.equal(new Asking({ emit: () => true }, 's', () => {}).since, 0);
+  status.phase = 'start';
+});

@@ -300,6 +300,35 @@ def test_focus_periods_are_closed_when_the_game_is() -> None:
     assert metrics(table[0])["focusLoss"]["totalBackgroundMs"] == pytest.approx(40 / FPS * 1000, abs=350)
 
 
+def test_a_clock_that_is_set_back_makes_nothing_shorter() -> None:
+    """While nobody looks at the page, while a partner is away, and as a whole: times are of the new clock."""
+    hour = 3_600_000.0
+    table = Table(metadata(num_episodes=1, max_steps=600, reconnection_timeout_ms=60_000)).playing(20)
+    side = table[0]
+    side.hidden = True
+    table.cut = True
+    for each in table.sides:
+        each.socket = False
+    table.ticks(3 * FPS)
+    assert side.bridge.course.presence.anybody_away
+    side.call("set_wall_ms", table.now, WALL_MS + (table.now - START) * 1000 - hour)
+    table.ticks(FPS)
+    side.hidden = table.cut = False
+    for each in table.sides:
+        each.socket = True
+    table.play()
+    file = metrics(side)
+    lasted = (table.now - START) * 1000
+    assert file["sessionDurationMs"] == pytest.approx(lasted, abs=1000)
+    assert file["exportTimestamp"] - file["sessionStartTime"] == pytest.approx(file["sessionDurationMs"], abs=1)
+    (period,) = file["focusLoss"]["backgroundPeriods"]
+    assert period["end"] - period["start"] == period["durationMs"] == pytest.approx(4000, abs=300)
+    (attempt,) = file["reconnection"]["attempts"]
+    assert attempt["duration"] == pytest.approx(2000, abs=1500)
+    (told,) = side.told("p2p_reconnection_success")
+    assert told["duration_ms"] == attempt["duration"]
+
+
 def test_s5s_export_stands_beside_it(played: Table) -> None:
     """The same numbers by the names of the requirements."""
     for side in played.sides:
