@@ -216,7 +216,8 @@ class Ends:
         self._exclude_at = now + QUIET_DELAY
 
     def _note_partial(self, reason: str, player: Any = None) -> None:
-        if self.partial is None:
+        # Whatever the server says of a partner behind it, a game that came to its end has all.
+        if self.partial is None and self._session.reason != "complete":
             self.partial = {"reason": reason, "frame": self._session.published + 1, "player": player}
 
     def _terminal(self, reason: str, text: str, *, with_code: bool) -> None:

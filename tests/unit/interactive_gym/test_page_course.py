@@ -413,6 +413,19 @@ def test_an_excluded_partner_ends_the_game_with_data_and_the_pages_redirect() ->
     assert side.told("waitroom_timeout_completion") == []
 
 
+def test_a_partner_who_is_excluded_behind_the_end_takes_nothing_from_a_complete_game() -> None:
+    """Its monitor looked before the last packets came: what is stored here has its end, and says so."""
+    table = Table(metadata(num_episodes=1)).play()
+    side = table[0]
+    side.event("partner_excluded", {"message": "A problem.", "frame_number": 60, "reason": "partner_exclusion"})
+    side.event("trigger_data_export", {"is_partial": True, "termination_reason": "partner_exclusion"})
+    table.tick()
+    assert side.told("end_game_request_redirect") == [{"partner_exclusion": True}]
+    status = side.metrics[-1]["sessionStatus"]
+    assert (status["isPartial"], status["terminationReason"], status["completedEpisodes"]) == (False, "normal", 1)
+    assert side.finished is False
+
+
 @pytest.mark.parametrize("delay", [0.03, 0.6], ids=["server first", "peer first"])
 def test_who_is_excluded_stores_its_data_before_it_leaves(delay: float) -> None:
     """Episode and metrics first, then the exclusion and the redirect, later the leaving; the partner hears why, even
