@@ -67,10 +67,10 @@ def _append(part: Any, values: array[float]) -> None:
 
 
 def _image_size(shown: Any) -> list[int] | None:
-    """Width and height of an RGB picture; None if this is no picture."""
+    """Width and height of a picture of pixels; None if this is none."""
     shape = getattr(shown, "shape", None)
     if shape is not None:
-        return [int(shape[1]), int(shape[0])] if len(shape) == 3 else None
+        return [int(shape[1]), int(shape[0])] if len(shape) in (2, 3) else None
     if isinstance(shown, (list, tuple)) and shown and isinstance(shown[0], (list, tuple)):
         return [len(shown[0]), len(shown)]
     return None
@@ -78,6 +78,9 @@ def _image_size(shown: Any) -> list[int] | None:
 
 def _rgb(shown: Any) -> bytes:
     if hasattr(shown, "shape"):
-        data: bytes = shown[:, :, :3].astype("uint8").tobytes()
+        pixels = shown.reshape(*shown.shape[:2], -1)
+        # What is grey has one value for all three.
+        pixels = pixels[:, :, :3] if pixels.shape[2] > 2 else pixels[:, :, :1].repeat(3, axis=2)
+        data: bytes = pixels.astype("uint8").tobytes()
         return data
     return bytes(channel for line in shown for pixel in line for channel in pixel[:3])

@@ -36,6 +36,15 @@ def test_rgb_pictures_cross_line_by_line_without_their_alpha() -> None:
         assert packet(numpy.array(of, dtype=numpy.uint8)) == (found, data)
 
 
+def test_grey_pictures_cross_as_rgb() -> None:
+    """An array with one value to a pixel, or two with the transparency: not three times as many pixels as there are."""
+    numpy = pytest.importorskip("numpy")
+    grey = numpy.arange(6, dtype=numpy.uint8).reshape(3, 2)
+    expected = {"objects": None, "image": [2, 3]}, bytes(value for value in range(6) for _ in range(3))
+    assert packet(grey) == packet(grey[:, :, None]) == expected
+    assert packet(numpy.stack([grey, numpy.full_like(grey, 255)], axis=2)) == expected
+
+
 def test_observations_are_flat_float32_one_behind_the_other() -> None:
     """Lists nested as they like, dictionaries by key, numbers; what is no numbers has no length."""
     shapes, data = flat_observations(
