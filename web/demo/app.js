@@ -83,10 +83,6 @@ async function main() {
   onClick('leftover-discard', () => outbox.discard());
   askBeforeLeaving();
   window.addEventListener('pagehide', guard(report, 'pagehide', () => running.depart()));
-  // A page that comes back from the browser's cache has lost its connections.
-  window.addEventListener('pageshow', guard(report, 'pageshow', (/** @type {PageTransitionEvent} */ event) => {
-    if (event.persisted) location.reload();
-  }));
   outbox.kick();
   visit.start();
 }

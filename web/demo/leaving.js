@@ -24,4 +24,8 @@ export function askBeforeLeaving() {
   window.addEventListener('beforeunload', (event) => {
     if (!ours && asks(status)) event.preventDefault();
   });
+  // A page that comes back from the browser's cache has lost its connections: there is nothing to stay for.
+  window.addEventListener('pageshow', (event) => {
+    if (event.persisted) reload();
+  });
 }

@@ -24,6 +24,11 @@ test('the browser asks, unless it is the page itself that loads again', () => {
   assert.equal(left(), false);
   status.phase = 'playing';
   assert.equal(left(), true);
+  const shown = (persisted) => window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }));
+  shown(false);
+  assert.deepEqual([left(), location.reloads], [true, 0]);
+  shown(true);
+  assert.deepEqual([left(), location.reloads], [false, 1], 'of one that comes back from the cache, too');
   reload();
-  assert.deepEqual([left(), location.reloads], [false, 1]);
+  assert.equal(location.reloads, 2);
 });
