@@ -74,6 +74,14 @@ function committed(transaction) {
   });
 }
 
+/** What the server has is deleted, unless another window of this browser has put a newer version there. @param {IDBObjectStore} store @param {Item} item */
+function removeStored(store, { key, created }) {
+  const found = store.get(key);
+  found.onsuccess = () => {
+    if (found.result?.created === created) store.delete(key);
+  };
+}
+
 /**
  * An answer in time, or a failure.
  *
@@ -261,7 +269,7 @@ export class Outbox {
     if (this.#items.get(item.key) === item) {
       this.#items.delete(item.key);
       this.#written.delete(item.key);
-      await this.#write((store) => store.delete(item.key));
+      await this.#write((store) => removeStored(store, item));
     }
     this.changed(this.state);
     return 'stored';

@@ -137,7 +137,7 @@ test('what is deleted is of earlier games: what is played here, and in another w
   const { made } = outbox(Array.from({ length: 9 }, () => new PageError('socket-disconnected', 'no connection')));
   const written = [];
   made.database = { transaction: () => {
-    const transaction = { objectStore: () => ({ put: ({ key }) => written.push(`+${JSON.parse(key)[1]}`), delete: (key) => written.push(`-${JSON.parse(key)[1]}`) }) };
+    const transaction = { objectStore: () => ({ get: () => ({}), put: ({ key }) => written.push(`+${JSON.parse(key)[1]}`), delete: (key) => written.push(`-${JSON.parse(key)[1]}`) }) };
     setImmediate(() => transaction.oncomplete());
     return transaction;
   } };
@@ -238,7 +238,7 @@ test('metrics of a running game go in pieces, and no piece when inputs go by the
 
 /** A browser's database by hand: each transaction is complete, is broken off, or never answers. */
 function browserDatabase(answers) {
-  const store = { put: () => ({}), delete: () => ({}), clear: () => ({}), getAll: () => answered({}, 'success', []) };
+  const store = { put: () => ({}), get: () => ({}), delete: () => ({}), clear: () => ({}), getAll: () => answered({}, 'success', []) };
   const answered = (request, how, result) => {
     request.result = result;
     if (how !== 'never') setImmediate(() => request[`on${how}`]?.());
@@ -290,6 +290,42 @@ test('what was written is promised, and what a full disk has refused behind the 
   assert.equal(made.durable, false);
   assert.ok(states.length >= before + 2, 'the page is told when it is known');
   assert.deepEqual(reports, [['storage.write', 'the disk is full']]);
+});
+
+test('what one window has sent is not deleted where another one has kept a newer version meanwhile', async () => {
+  const rows = new Map();
+  const answered = (result) => { const request = { result }; setImmediate(() => request.onsuccess?.()); return request; };
+  const store = {
+    put: (row) => void rows.set(row.key, structuredClone(row)), get: (key) => answered(rows.get(key)),
+    delete: (key) => void rows.delete(key), getAll: () => answered([...rows.values()]),
+  };
+  const database = { transaction: () => {
+    const transaction = { objectStore: () => store };
+    setTimeout(() => transaction.oncomplete?.(), 2);
+    return transaction;
+  } };
+  globalThis.indexedDB = { open: () => answered(database) };
+  globalThis.window = { setTimeout, clearTimeout };
+  const down = async () => { throw new PageError('socket-disconnected', 'no connection'); };
+  const outboxes = [];
+  const open = async () => { outboxes.push(await Outbox.open(down, () => {}, () => {})); return outboxes.at(-1); };
+  const playing = await open();
+  await playing.put('e', { ...item(0), metrics: 'so far' });
+  const other = await open();
+  assert.equal(other.state.pending, 1);
+  await new Promise((resolve) => { setTimeout(resolve, 5); });
+  await playing.put('e', { ...item(0), metrics: 'more' });
+  other.send = async () => ({ status: 'ok' });
+  other.kick();
+  for (let turn = 0; turn < 100 && other.state.pending > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  await new Promise((resolve) => { setTimeout(resolve, 10); });
+  assert.deepEqual([...rows.values()].map(({ data }) => data.metrics), ['more']);
+  assert.equal(playing.durable, true);
+  playing.send = async () => ({ status: 'ok' });
+  playing.kick();
+  for (let turn = 0; turn < 100 && rows.size > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  assert.equal(rows.size, 0);
+  delete globalThis.indexedDB;
 });
 
 test('a write that never answers keeps nothing from being sent', async () => {
