@@ -126,6 +126,7 @@ class Course:
         elif isinstance(event, SessionEnded):
             self.presence.focus.look(False, now, self.session.wall_ms(now))
             self.ends.ended(event, now, met=not self._never_met)
+            self.presence.close(now)
 
     @property
     def _never_met(self) -> bool:

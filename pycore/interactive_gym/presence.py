@@ -69,6 +69,11 @@ class Presence:
             self._tell("p2p_reconnection_timeout", pause_duration_ms=duration)
         self._lost.clear()
 
+    def close(self, now: float) -> None:
+        """The game is over for another reason: whoever is away was so up to here. The server is told of that one."""
+        for seat in list(self.interruptions.seats):
+            self.interruptions.end(seat, now, self._session.wall_ms(now), "timeout")
+
     def _found(self, seat: int, now: float) -> None:
         duration = self.interruptions.end(seat, now, self._session.wall_ms(now), "success")
         self._tell("p2p_reconnection_success", duration_ms=duration)
