@@ -73,8 +73,7 @@ export class Asking {
 
   /** What the server says to somebody who waits. @param {string} event @param {any} data */
   heard(event, data) {
-    // What the last game came to may be known late; who is sent nowhere with it waits for the next one.
-    if (!waits() || (event === 'outcome' && !data.next)) return;
+    if (!waits()) return;
     if (['waiting_room', 'ready_check', 'outcome'].includes(event)) screens.notice('');
     if (event === 'waiting_room') {
       this.enter('waiting');
@@ -84,8 +83,6 @@ export class Asking {
       showCheck(data);
       if (automatic()) this.ready();
     } else if (event === 'outcome') {
-      // The place in the queue may be there still, and somebody else would be paired with it.
-      this.socket.emit('leave_game', {});
       this.enter('over');
       screens.showOver(data.outcome);
     }

@@ -1,4 +1,4 @@
-/** Asking for a game: what ends the waiting, what does not, and when it is asked again. */
+/** Waiting for a game: when it is asked for again, and how long it was. */
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -22,20 +22,6 @@ function waiting() {
   asking.begin({});
   return { asking, sent };
 }
-
-test('what the last game came to ends nobody\'s waiting for the next one', () => {
-  const { asking, sent } = waiting();
-  for (const outcome of ['completed', 'incomplete', 'partner_left']) asking.heard('outcome', { outcome, waited_s: 1, next: null });
-  assert.equal(status.phase, 'waiting');
-  assert.deepEqual(sent.map(([event]) => event), ['join_game']);
-});
-
-test('who is sent on while they wait gets no game, and keeps no place for which another would be paired with nobody', () => {
-  const { asking, sent } = waiting();
-  asking.heard('outcome', { outcome: 'completed', waited_s: 1, next: 'https://panel.test' });
-  assert.equal(status.phase, 'over');
-  assert.deepEqual(sent.map(([event]) => event), ['join_game', 'leave_game']);
-});
 
 test('where no process of a server answers, it is asked again a moment later', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
