@@ -246,26 +246,6 @@ def test_a_player_who_stays_away_ends_the_game_after_the_studys_timeout() -> Non
     assert len(side.orders) == before
 
 
-@pytest.mark.parametrize("why", ["excluded", "abandoned", "error"])
-def test_an_interruption_lasts_up_to_the_end_whatever_ends_the_game(why: str) -> None:
-    """The metrics have how long the game stood; the server hears of the end, and of no time-out that was none."""
-    table = Table().playing(20)
-    table[1].closed = True
-    side = table[0]
-    table.until(lambda: side.told("p2p_connection_lost") != [])
-    table.ticks(FPS)
-    if why == "excluded":
-        side.exclude("sustained_ping", "Your connection is too slow.")
-    elif why == "abandoned":
-        side.abandon()
-    else:
-        side.broke("the page failed")
-    reconnection = side.metrics[-1]["reconnection"]
-    assert len(reconnection["disconnections"]) == len(reconnection["attempts"]) == 1
-    assert reconnection["totalPauseDurationMs"] == pytest.approx(1000, abs=100)
-    assert side.told("p2p_reconnection_timeout") == []
-
-
 @pytest.mark.slow
 def test_an_interruption_that_only_the_end_of_the_game_ends_is_told_to_be_over() -> None:
     """The server must not wait for somebody interrupted whose game is complete."""
@@ -914,3 +894,23 @@ def test_an_action_that_cannot_be_played_is_said_where_the_monitor_warns() -> No
     assert overlays(side)[-1] == ""
     assert side.session.frame > before + 5 * FPS
     assert len(side.logs("error")) == 1
+
+
+@pytest.mark.parametrize("why", ["excluded", "abandoned", "error"])
+def test_an_interruption_lasts_up_to_the_end_whatever_ends_the_game(why: str) -> None:
+    """The metrics have how long the game stood; the server hears of the end, and of no time-out that was none."""
+    table = Table().playing(20)
+    table[1].closed = True
+    side = table[0]
+    table.until(lambda: side.told("p2p_connection_lost") != [])
+    table.ticks(FPS)
+    if why == "excluded":
+        side.exclude("sustained_ping", "Your connection is too slow.")
+    elif why == "abandoned":
+        side.abandon()
+    else:
+        side.broke("the page failed")
+    reconnection = side.metrics[-1]["reconnection"]
+    assert len(reconnection["disconnections"]) == len(reconnection["attempts"]) == 1
+    assert reconnection["totalPauseDurationMs"] == pytest.approx(1000, abs=100)
+    assert side.told("p2p_reconnection_timeout") == []
