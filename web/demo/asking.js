@@ -44,7 +44,8 @@ export class Asking {
   /** @param {Wish} wish @returns {boolean} whether the server could be asked */
   begin(wish) {
     this.#wish = wish;
-    this.#since = [Date.now(), seconds()];
+    // Who asks in place of a game that did not begin waits on for the same one.
+    if (!wish.unbegun || this.#since === null) this.#since = [Date.now(), seconds()];
     this.enter('waiting');
     screens.showReady(null);
     screens.showWaiting(wish.unbegun ? { note: 'other_left' } : {});

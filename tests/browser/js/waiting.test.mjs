@@ -47,5 +47,13 @@ test('who waited while the clock was set back, or the machine slept, waited for 
   };
   assert.deepEqual([waited(60_000, 60_000), waited(60_000, -3_600_000), waited(2000, 600_000)], [60_000, 60_000, 600_000]);
   assert.equal(new Asking({ emit: () => true }, 's', () => {}).since, 0);
+  const { asking } = waiting();
+  const first = asking.since;
+  clock.now += 5000;
+  clock.wall += 5000;
+  asking.begin({ unbegun: 'g' });
+  assert.equal(asking.since, first, 'a game that did not begin ends no waiting');
+  asking.begin({});
+  assert.equal(asking.since, first + 5000);
   status.phase = 'start';
 });
