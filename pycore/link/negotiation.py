@@ -59,6 +59,9 @@ class Negotiator:
         self._channel_at: float | None = None
         self._described = False
         self._early: list[dict[str, Any]] = []
+        """Candidates that came before the description that they belong to,"""
+        self._ahead: list[tuple[int, dict[str, Any]]] = []
+        """and before the offer of their generation: not every server keeps the order."""
         self._useless_since: float | None = None
         self._begun = False
         self._opening = False
@@ -213,11 +216,16 @@ class Negotiator:
                 self.generation = generation
                 self._reset(now)
                 self._command("connect", channel=False, ice=self._ice)
+                self._early += [candidate for of, candidate in self._ahead if of == generation]
+                self._ahead = [each for each in self._ahead if each[0] > generation]
             self._accept(content)
             return True
         if kind == CANDIDATE and content.get("unable") is True:
             # Its browser has none, whichever attempt that was.
             self.unable = True
+            return True
+        if kind == CANDIDATE and generation > self.generation and not self.initiator and "again" not in content:
+            self._ahead = [*self._ahead, (generation, content)][-CANDIDATES_KEPT:]
             return True
         if generation != self.generation:
             return False

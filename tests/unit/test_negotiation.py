@@ -77,6 +77,24 @@ def test_candidates_before_the_description_wait_for_it() -> None:
     assert names(one) == ["accept", "candidate", "candidate"]
 
 
+def test_candidates_that_come_before_their_offer_are_not_lost() -> None:
+    """A server may turn the order round; what belongs to an attempt before or behind that offer stays out of it."""
+    two = Negotiator(False, 0.0, ICE)
+    for number, generation in enumerate((1, 2, 2, 3)):
+        assert two.signalled("ice-candidate", {"candidate": f"c{number}", "generation": generation}, 0.1)
+    assert two.commands == []
+    two.signalled("offer", describe("offer", 2), 0.2)
+    assert [command["candidate"] for command in two.commands[2:]] == [{"candidate": "c1"}, {"candidate": "c2"}]
+    assert names(two) == ["connect", "accept", "candidate", "candidate"]
+    two.signalled("offer", describe("offer", 3), 0.3)
+    assert two.commands[-1]["candidate"] == {"candidate": "c3"}
+    names(two)
+    for number in range(500):
+        two.signalled("ice-candidate", {"candidate": str(number), "generation": 9}, 0.4)
+    two.signalled("offer", describe("offer", 9), 0.5)
+    assert names(two) == ["connect", "accept"] + ["candidate"] * 64
+
+
 def test_at_most_64_early_candidates_are_kept() -> None:
     """A peer that sends nothing else costs bounded memory."""
     one = offering()
