@@ -227,12 +227,12 @@ export class Visit {
     if (room.return_within > 0) keepSeat({ session: this.sessionId, game: seat.game_id });
     else forgetSeat();
     screens.show('game');
-    const hud = this.#hud = new Hud(settings);
-    const keys = new KeyState(this.mapping, undefined, undefined, report);
-    this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping, this.loaded.manifest.action_names), report);
-    const { smooth_corrections: corrections, images, world } = this.loaded.manifest;
-    this.#renderer = new Renderer(screens.element('canvas'), report, { corrections, images, world });
     try {
+      const hud = this.#hud = new Hud(settings);
+      const keys = new KeyState(this.mapping, undefined, undefined, report);
+      this.#stopKeys = listenToKeys(keys, makeTouchButtons(this.mapping, this.loaded.manifest.action_names), report);
+      const { smooth_corrections: corrections, images, world } = this.loaded.manifest;
+      this.#renderer = new Renderer(screens.element('canvas'), report, { corrections, images, world });
       const game = new PycoreGame({
         create: this.loaded.create,
         environment: this.loaded.makeEnvironment(),
