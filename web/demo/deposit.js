@@ -6,8 +6,6 @@
  * is, and handed to the outbox (storage.js), which keeps it until the server has it.
  */
 
-import { keepParting } from '../core/seat.js';
-
 /** The episode of what is stored of a session as a whole. */
 const WHOLE = -1;
 
@@ -53,9 +51,11 @@ export class Deposit {
 
   /** The same when the page goes away: its next load finds it in the tab, if there was no time for anything else. */
   depart() {
-    this.take();
-    // What was handed over a moment ago as well: a database breaks off what it writes for a page that goes.
-    keepParting(this.outbox.unwritten.map(({ event, data }) => ({ event, data })));
+    try {
+      this.take();
+    } finally {
+      this.outbox.depart();
+    }
   }
 
   /** The end of an episode: what is left of it, and the metrics up to here. @param {number} episode */

@@ -15,6 +15,7 @@ import { guard, PageError } from '../core/errors.js';
 import { pauseAfter } from '../core/outgoing.js';
 import { packed } from '../core/packing.js';
 import { ours } from '../core/root.js';
+import { keepParting } from '../core/seat.js';
 import { STORING } from './handed.js';
 
 const DATABASE = ours('pycore');
@@ -181,6 +182,11 @@ export class Outbox {
   /** What would be lost with the page: neither has the server said that it has it, nor the browser. @returns {Item[]} */
   get unwritten() {
     return this.items.filter(({ key }) => !this.#written.has(key));
+  }
+
+  /** The page goes: what would be lost with it, its next load finds in the tab. A database breaks off what it writes then. */
+  depart() {
+    keepParting(this.unwritten.map(({ event, data }) => ({ event, data })));
   }
 
   /** What is not stored yet, oldest first: for the download. */

@@ -384,7 +384,7 @@ export class Visit {
 
   /** The person goes away, or loads the page again: who may come back to a game does not leave it. */
   depart() {
-    guard(report, 'visit.deposit', () => this.#deposit?.depart())();
+    guard(report, 'visit.deposit', () => (this.#deposit ?? this.outbox).depart())();
     if (!['done', 'over', 'start', 'returning'].includes(status.phase)) this.comeback.depart();
   }
 

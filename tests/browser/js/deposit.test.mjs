@@ -28,7 +28,7 @@ function page() {
   const game = { gameId: 'g', myPlayerId: 1, outcome: 'running', takeStores: () => recorded.splice(0) };
   const outbox = new Outbox(database, () => new Promise(() => {}), () => {}, () => {});
   const record = (first) => recorded.push(['pycore_rows', { episode: 0, revision: 0, first, data: `${first}` }]);
-  return { deposit: new Deposit(game, outbox, 'mine', () => {}), record, writes };
+  return { deposit: new Deposit(game, outbox, 'mine', () => {}), game, outbox, record, writes };
 }
 
 const settled = () => new Promise((resolve) => { setImmediate(resolve); });
@@ -47,4 +47,21 @@ test('what was handed over a moment before the page goes is kept with what it re
   const kept = takeParting();
   assert.deepEqual(kept.map(({ data }) => data.first), [30, 60], 'the browser has the first, and the server none');
   assert.deepEqual(kept[0], { event: 'pycore_rows', data: { game_id: 'g', player_id: 1, session_id: 'mine', episode: 0, revision: 0, first: 30, data: '30' } });
+});
+
+test('where Python fails at the last, what it gave before is kept', async () => {
+  const { deposit, game, record } = page();
+  record(0);
+  deposit.take();
+  game.takeStores = () => { throw new Error('Python is broken'); };
+  assert.throws(() => deposit.depart(), /broken/);
+  assert.deepEqual(takeParting().map(({ data }) => data.first), [0]);
+});
+
+test('what an earlier game or load left is kept as well, where the browser gives no database', async () => {
+  const { outbox } = page();
+  outbox.database = null;
+  await outbox.put('pycore_rows', { game_id: 'before', player_id: 0, episode: 0, revision: 0, first: 0, data: 'x' });
+  outbox.depart();
+  assert.deepEqual(takeParting().map(({ data }) => data.game_id), ['before']);
 });

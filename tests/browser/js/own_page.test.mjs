@@ -314,6 +314,8 @@ test('a page that goes tells the others at once, and what it has not stored its 
     waits.sent.length = 0;
     dispatchEvent(new Event('pagehide'));
     assert.deepEqual(waits.sent.filter(([event]) => event === 'part'), [], 'a game that is over is left by nobody');
+    const behind = await visit();
+    assert.ok(behind.stores().some(([event]) => event === 'p2p_session_metrics'), 'what it stored last was not stored yet');
   } finally {
     delete globalThis.sessionStorage;
   }
