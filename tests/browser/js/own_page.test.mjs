@@ -137,6 +137,10 @@ test('it stores what was recorded all along, the end of each episode, and of the
     ['p2p_session_metrics', -1, '', false, true],
   ]);
   assert.equal(page.status.textContent, 'The game is over. Your data is stored. You can close this page.');
+  page.sent.length = 0;
+  page.given.onNews({ news: 'desync-report', episode: 0, frame: 7, differences: [], lacks: '' });
+  await settled();
+  assert.deepEqual(page.stores().map(([event, episode]) => [event, episode]).at(-1), ['p2p_session_metrics', -1], 'what differed may come last');
 });
 
 test('what the server has not taken is not called stored, and goes out again when the connection is back', async () => {
@@ -226,6 +230,29 @@ test('a page that is loaded again asks for its seat in its game, and says which 
     const other = await visit();
     other.begins({ return_within: 0, load: 0 });
     assert.equal(kept.size, 0, 'where nobody returns nothing is kept');
+  } finally {
+    delete globalThis.sessionStorage;
+  }
+});
+
+test('whom the others play on without takes its seat again, as another load of its page', async () => {
+  const kept = new Map();
+  globalThis.sessionStorage = {
+    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
+  };
+  try {
+    const page = await visit();
+    let reloads = 0;
+    window.location.reload = () => { reloads += 1; };
+    page.begins({ return_within: 60, load: 0 });
+    page.given.onNews({ news: 'done', reason: 'dropped', text: 'the others play on', again: true });
+    page.given.onOver();
+    assert.equal(reloads, 1);
+    page.sent.length = 0;
+    dispatchEvent(new Event('pagehide'));
+    assert.deepEqual(page.sent.filter(([event]) => event === 'part'), [['part', false]], 'it comes back');
+    const again = await visit();
+    assert.deepEqual(again.sent.filter(([event]) => event === 'join_game'), [['join_game', { session_id: page.session, game_id: 'g' }]]);
   } finally {
     delete globalThis.sessionStorage;
   }
