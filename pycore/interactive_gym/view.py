@@ -75,13 +75,14 @@ class PageView:
         """What reset() returns to the page: the first picture of the episode."""
         return self._result(None, {}, self._first, 0)
 
-    def step_result(self) -> str:
-        """What step() returns to the page: the newest frame, predictions included, and its picture."""
+    def step_result(self, seen: bool = True) -> str:
+        """What step() returns to the page: the newest frame, predictions included, and its picture, if that is seen."""
         timeline = self._session.timeline
         slot = (timeline.current - 1) & timeline.frames.mask
         row = timeline.frames.actions[slot]
         everybody = self._cast.spread(row, self._session.episode, timeline.current - 1)
-        return self._result(timeline.frames.results[slot], dict(zip(self._cast.agents, everybody, strict=True)))
+        actions = dict(zip(self._cast.agents, everybody, strict=True))
+        return self._result(timeline.frames.results[slot], actions, None if seen else {"objects": []})
 
     def confirmed_row(self) -> str:
         """The next confirmed frame, for a page that logs what step() returns; empty if there is none."""

@@ -134,6 +134,7 @@ export class MultiplayerPyodideGame extends RemoteGame {
       const flags = this.sendInputToOtherPlayers(actions);
       if (this.can.logs_frames) return this.#loggedResult(flags);
       if (!(flags & (STEPPED | RESIMULATED))) return null;
+      if (document.hidden) return this.#unseenResult();
       return this.#noted(JSON.parse(core.bridge.read('step_result')));
     } catch (error) {
       this.#game.fail(error);
@@ -155,6 +156,17 @@ export class MultiplayerPyodideGame extends RemoteGame {
     const flags = core.advance();
     this.#game.note(flags);
     return flags;
+  }
+
+  /**
+   * A hidden page draws nothing: what it is given waits, and when somebody looks again it would be drawn one after the
+   * other. Only its bots need results, for what they observe.
+   */
+  #unseenResult() {
+    const { core, agents } = this.#game;
+    if (core === null || agents.length === 1) return null;
+    graphics.clearStateBuffer?.();
+    return this.#noted(JSON.parse(core.bridge.read('step_result', 0)));
   }
 
   /**

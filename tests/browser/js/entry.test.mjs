@@ -15,12 +15,12 @@ const frame = (step, picture) => JSON.stringify({
 /** What a state to draw shows. */
 const shown = ({ game_state_objects: objects }) => objects?.[0] ?? null;
 
-let leave = () => {};
-after(() => leave());
+const faces = [];
+after(() => faces.forEach((face) => face.cleanupForSceneExit()));
 
 test('a page that logs confirmed frames draws the newest picture beside them, whichever came first', async () => {
   const { face, python, begins, enters } = await hostPage('seed');
-  leave = () => face.cleanupForSceneExit();
+  faces.push(face);
   await begins();
   assert.notEqual(face.core, null);
   enters(PLAYING);
@@ -41,3 +41,32 @@ test('a page that logs confirmed frames draws the newest picture beside them, wh
   assert.deepEqual(await turn(STEPPED, '', 'frame 2'), ['frame 2']);
   assert.deepEqual(await turn(0, frame(2, null), null), ['frame 2'], 'at an end the last rows come when nothing is stepped');
 });
+
+for (const [who, agents, read] of [['without bots', [0], []], ['with bots of its own', [0, 'bot'], [0, 0, 0]]]) {
+  test(`what a hidden page ${who} is given does not wait to be drawn when somebody looks again`, async () => {
+    const { face, python, begins, enters } = await hostPage('mug');
+    faces.push(face);
+    python.agents = agents;
+    await begins();
+    enters(PLAYING);
+    const asked = [];
+    Object.assign(python, { flags: STEPPED });
+    python.view.step_result = (seen = 1) => {
+      asked.push(seen);
+      return frame(asked.length, seen ? 'seen' : null);
+    };
+    // As the page does with what a step gives.
+    const turn = async () => {
+      const result = await face.step({ 0: 1 });
+      if (result?.[5]) drawn.push(result[5]);
+      return result;
+    };
+    document.hidden = true;
+    for (const _ of [1, 2, 3]) assert.equal((await turn()) !== null, agents.length > 1, 'bots need what they observe');
+    assert.deepEqual(asked, read, 'and no picture is made');
+    assert.ok(drawn.length <= 1);
+    document.hidden = false;
+    await turn();
+    assert.deepEqual(drawn.slice(-1).map(shown), ['seen']);
+  });
+}

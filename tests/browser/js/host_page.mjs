@@ -18,6 +18,7 @@ const STUBS = {
   }`,
   phaser_gym_graphics: `export const pressedKeys = {};
     export function clearHumanInputBuffers() {}
+    export function clearStateBuffer() { globalThis.drawn.length = 0; }
     export function addStateToBuffer(state) { globalThis.drawn.push(state); }`,
   ui_utils: 'export function showHUD() {} export function hideEpisodeOverlay() {} export function updateHUDText() {}',
 };
@@ -42,7 +43,9 @@ export const settled = () => new Promise((resolve) => { setImmediate(resolve); }
 export async function hostPage(generation, scene = {}) {
   globalThis.drawn = [];
   const element = () => ({ style: {}, dataset: {}, append: () => {}, remove: () => {}, setAttribute: () => {} });
-  globalThis.window = Object.assign(new EventTarget(), globalThis.window, {
+  // The modules have got hold of it when they were loaded.
+  globalThis.window ??= new EventTarget();
+  Object.assign(window, {
     setTimeout, clearTimeout, sessionId: 's', subjectName: 'ann', sessionStorage: { getItem: () => null, setItem: () => {} },
   });
   delete window.mugGlobals;
@@ -64,16 +67,19 @@ export async function hostPage(generation, scene = {}) {
     const data = new Uint8Array(1 << 16);
     return { data, getBuffer: () => ({ data, release() {} }), destroy() {} };
   };
-  const python = { view: /** @type {Record<string, any>} */ ({}), flags: 0, made: 0, words: new DataView(new ArrayBuffer(0)) };
+  const python = { view: /** @type {Record<string, any>} */ ({}), agents: [0], flags: 0, made: 0, words: new DataView(new ArrayBuffer(0)) };
   const create = () => {
     const outbox = buffer();
     python.made += 1;
     python.words = new DataView(outbox.data.buffer);
     python.words.setFloat64(0, 0.001, true);
-    const view = new Proxy({}, { get: (_, name) => (name === 'destroy' ? () => {} : () => python.view[name]) });
+    const view = new Proxy({}, { get: (_, name) => (name === 'destroy' ? () => {} : (...given) => {
+      const said = python.view[name];
+      return typeof said === 'function' ? said(...given) : said;
+    }) });
     return {
       link_count: 0, inbox: buffer(), outbox, view, poll: () => 16, advance: () => python.flags, outbox_length: () => 16,
-      agents: () => '[0]', page_ready: () => undefined, set_wall_ms: () => undefined, broke: () => 16, abandon: () => 16,
+      agents: () => JSON.stringify(python.agents), page_ready: () => undefined, set_wall_ms: () => undefined, broke: () => 16, abandon: () => 16,
       close: () => undefined, destroy: () => {},
     };
   };

@@ -154,6 +154,18 @@ def test_results_of_a_step_say_all_that_the_page_reads() -> None:
     assert table[0].resets[0]["step"] == 0
 
 
+def test_a_result_that_nobody_sees_has_no_picture_and_all_else() -> None:
+    """Of a hidden page: its bots observe, and nothing is drawn for it."""
+    mapping = {"0": "human", "1": "human", "2": "model.onnx"}
+    side = Table(metadata(num_episodes=1, policy_mapping=mapping)).playing(20)[0]
+    seen = side.call("step_result")
+    side.env.render = None
+    unseen = side.call("step_result", False)
+    assert unseen["picture"] == {"objects": []}
+    assert {**unseen, "picture": None} == {**seen, "picture": None}
+    assert seen["picture"]["objects"]
+
+
 def test_observations_cross_where_the_page_has_bots_and_nowhere_else() -> None:
     """The page reads them for its bots only; a page that logs still gets the agents' names for its headings."""
     table = Table(metadata(num_episodes=1)).playing(20)
