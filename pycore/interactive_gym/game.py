@@ -105,8 +105,10 @@ class PageGame:
         """As the bridge's; an exception of the environment ends the game instead of going through."""
         session, bridge = self.session, self.bridge
         hidden = bridge.hidden
-        # A page that the browser does not run would keep the others waiting.
-        session.held_back = not (self._page_ready or (hidden and self._was_ready))
+        # A page that the browser does not run would keep the others waiting, and one that logs what it missed for as
+        # long as it was not run.
+        behind = hidden or self.ledger.has_rows
+        session.held_back = not (self._page_ready or (behind and self._was_ready))
         if hidden:
             # Whoever looks elsewhere presses no keys here; the page would repeat the last one for ever.
             action = self._unattended(action)

@@ -385,6 +385,22 @@ def test_a_seeds_page_that_was_hidden_logs_what_it_missed_episode_by_episode() -
         assert side.finished is False
 
 
+def test_nobody_waits_for_a_seeds_page_to_log_what_it_missed() -> None:
+    """It logs a frame at a time, so for as long as it was hidden: the next episode begins meanwhile, all is logged."""
+    scene = with_own(metadata(max_steps=5 * FPS, num_episodes=2), ready_timeout=1.0)
+    table = Table(scene, generation="seed").playing(10)
+    away = table[1]
+    away.hidden = True
+    table.ticks(4 * FPS)
+    away.hidden = False
+    table.until(lambda: table[0].session.episode == 1)
+    assert away.number == 0
+    table.play()
+    for side in table.sides:
+        assert (side.session.reason, side.finished) == ("complete", False)
+        assert [row["step"] for row in side.logged] == [*range(1, 5 * FPS + 1)] * 2
+
+
 def test_mugs_page_keeps_no_rows_for_a_logger_that_it_has_not() -> None:
     """They would grow for nothing."""
     table = Table(metadata(num_episodes=1)).play()
