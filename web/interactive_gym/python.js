@@ -74,17 +74,21 @@ export class PagePython {
     module.destroy();
   }
 
-  /** @param {Record<string, any>} config the scene whose environment is made */
+  /** @param {Record<string, any>} config the scene whose environment is made, behind those that are asked for already */
   async make(config) {
     this.fresh = true;
-    this.#made = this.#loaded.then(() => (this.unusable ? undefined : this.#make(config))).catch(this.#failed);
+    this.#made = Promise.all([this.#loaded, this.#made]).then(() => (this.unusable ? undefined : this.#make(config))).catch(this.#failed);
     await this.#made;
   }
 
   /** An environment is being made, or the last one was used: wait for a fresh one. */
   async settled() {
-    await this.#made;
-    if (!this.fresh) await this.make(this.#face.config);
+    /** @type {Promise<unknown>} */ let made;
+    do {
+      made = this.#made;
+      await made;
+      if (!this.fresh) await this.make(this.#face.config);
+    } while (made !== this.#made);
   }
 
   /** @returns {any} the environment, which counts as used from here on; the proxy is the caller's */
