@@ -21,10 +21,11 @@ let countdown = 0;
  */
 function countDown(phase, ms, shown) {
   clearInterval(countdown);
-  const until = Date.now() + (ms ?? 0);
+  // By the clock that nobody sets. One that stood still while the machine slept is put right with the connection.
+  const until = performance.now() + (ms ?? 0);
   const show = guard(report, 'visit.waiting', () => {
     if (status.phase !== phase) clearInterval(countdown);
-    else shown(ms ? until - Date.now() : null);
+    else shown(ms ? until - performance.now() : null);
   });
   countdown = window.setInterval(show, 1000);
   show();

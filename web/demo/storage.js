@@ -100,7 +100,7 @@ function within(work, ms) {
 
 export class Outbox {
   /** @type {Map<string, Item>} */ #items = new Map();
-  /** Why the server takes an item never, or has not taken it since `from` (ms) until `to`. @type {Map<string, {final: boolean, why: string, from: number, to: number}>} */
+  /** Why the server takes an item never, or has not taken it since `from` (ms of the page's clock) until `to`. @type {Map<string, {final: boolean, why: string, from: number, to: number}>} */
   #refusals = new Map();
   #stored = 0;
   #attempts = 0;
@@ -319,7 +319,7 @@ export class Outbox {
       const code = String(reply?.code ?? 'store-refused');
       const why = `${item.event}: ${code}: ${reply?.message ?? JSON.stringify(reply)}`;
       const final = STORING.final.includes(code);
-      const now = Date.now();
+      const now = performance.now();
       this.#refusals.set(item.key, { final, why, from: this.#refusals.get(item.key)?.from ?? now, to: now });
       this.report('storage.refused', new PageError(code, why));
       this.changed(this.state);

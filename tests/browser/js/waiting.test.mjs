@@ -57,3 +57,17 @@ test('who waited while the clock was set back, or the machine slept, waited for 
   assert.equal(asking.since, first + 5000);
   status.phase = 'start';
 });
+
+test('the time that is left to wait is no other where the clock is set', (t) => {
+  const clock = { now: 5000, wall: 1e12 };
+  t.mock.method(performance, 'now', () => clock.now);
+  t.mock.method(Date, 'now', () => clock.wall);
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { asking } = waiting();
+  asking.heard('waiting_room', { cur_num_players: 1, players_needed: 1, ms_remaining: 60_000 });
+  clock.now += 1000;
+  clock.wall -= 3_600_000;
+  t.mock.timers.tick(1000);
+  assert.equal(elements.get('waiting-time').textContent, 'Time left to wait: 0:59');
+  status.phase = 'start';
+});
