@@ -20,7 +20,7 @@ from pycore.records.reader import Reading, RecordedEnd, RecordedFrame
 from pycore.records.replay import Replay
 from pycore.session.publication import PLAYER
 from pycore.settings import Settings
-from pycore.values.json import to_json
+from pycore.values.json import plain_json
 
 KEPT: Final = 256
 """States of an episode that are kept at most; where they are more, every second one is left."""
@@ -165,7 +165,7 @@ class Spectator:
         plays in the place of players who are gone, by player."""
         at = min(int(frame), len(self._actions)) - 1
         difference = self._replay.difference
-        return to_json({
+        return plain_json({
             "frames": len(self._actions), "waiting": len(self._lines), "ended": self._ended,
             "hashes": self._replay.hashes, "difference": None if difference is None else str(difference),
             "actions": self._actions[at] if at >= 0 else None, "totals": self._totals[at] if at >= 0 else {},

@@ -168,3 +168,21 @@ def test_rows_that_are_none_raise_with_their_line(game: tuple[str, list[str], li
     spectator.feed("".join(f"{row}\n" for row in (*rows[:5], *rows[6:])))
     with pytest.raises(RecordError, match="frame 6 of episode 1, not frame 5 of episode 1"):
         spectator.step(100)
+
+
+def test_points_that_are_no_numbers_of_json_are_said_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewards may be infinite, and their sum none: the page could not read it, and called the rows not to be stepped."""
+
+    class Endless(volley.Volley):
+        def step(self, actions: Any) -> Any:
+            observations, _rewards, *rest = super().step(actions)
+            return observations, {0: float("inf"), 1: 2.5}, *rest
+
+    monkeypatch.setattr(volley, "make_env", Endless)
+    header, lines, _ = recorded()
+    spectator = begun(header)
+    spectator.feed("\n".join(lines[:-1]) + "\n")
+    frames = spectator.step(500)
+    found = json.loads(spectator.state(frames), parse_constant=lambda name: pytest.fail(f"JavaScript refuses {name}"))
+    assert found["difference"] is None
+    assert found["totals"] == {"0": "inf", "1": 2.5 * frames}

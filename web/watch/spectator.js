@@ -328,7 +328,7 @@ export class Spectator {
       return;
     }
     this.#picture.place(this.#episode, frame, this.#stepped);
-    const totals = Object.entries(state.totals).map(([player, total]) => `${player}: ${Math.round(Number(total) * 100) / 100}`);
+    const totals = Object.entries(state.totals).map(([player, total]) => `${player}: ${typeof total === 'number' ? Math.round(total * 100) / 100 : total ?? '–'}`);
     const gone = Object.entries(state.gone).map(([player, plays]) => `${player} (${plays === 'policy' ? 'a policy plays' : 'default action'})`);
     this.#picture.say([
       `${this.#running ? `Confirmed, ${this.#late} s late or more` : 'As it was recorded'}; ${state.hashes} hashes compared`,

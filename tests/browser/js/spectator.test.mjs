@@ -53,7 +53,7 @@ function python() {
     show(frame) { world.shown.push(world.stepped[frame - 1]); return ''; },
     state: (frame) => JSON.stringify({
       frames: world.stepped.length, waiting: world.lines.length, ended: world.ended, hashes: 1, actions: [frame],
-      difference: world.difference, totals: { 0: frame / 4 }, gone: frame > 3 ? { 1: 'default_action' } : {},
+      difference: world.difference, totals: { 0: frame / 4, 1: 'inf', 2: null }, gone: frame > 3 ? { 1: 'default_action' } : {},
     }),
     destroy() { world.closed = true; },
   });
@@ -154,7 +154,7 @@ test('an earlier episode is played at the speed of the game from its first frame
   await world.pass(1);
   assert.equal(world.game.shown.at(-1), 'a 40');
   assert.equal(world.find('output').textContent, '1 · 40 / 90');
-  assert.match(world.said(), /points 0: 10 · gone: 1 \(default action\)/);
+  assert.match(world.said(), /points 0: 10, 1: inf, 2: – · gone: 1 \(default action\)/);
   assert.equal(world.find('.play').textContent, 'play');
   world.click('.play');
   await world.pass(50 / FPS + 0.3);
