@@ -21,6 +21,7 @@ from pycore.records.replay import Replay
 from pycore.session.publication import PLAYER
 from pycore.settings import Settings
 from pycore.values.json import plain_json
+from pycore.values.sums import plus
 
 KEPT: Final = 256
 """States of an episode that are kept at most; where they are more, every second one is left."""
@@ -46,7 +47,7 @@ class Spectator:
         self._codecs: list[ActionCodec] = []
         self._actions: list[list[Any]] = []
         """Of the frames that were stepped."""
-        self._totals: list[dict[str, float]] = []
+        self._totals: list[dict[str, Any]] = []
         self._states: dict[int, Any] = {}
         self._every = EVERY
         self._head: Any = None
@@ -107,7 +108,7 @@ class Spectator:
         totals = dict(self._totals[-1]) if self._totals else {}
         for agent, reward in (item.values.get("rewards") or {}).items():
             if isinstance(reward, (int, float)):
-                totals[agent] = totals.get(agent, 0) + reward
+                totals[agent] = plus(totals.get(agent, 0), reward)
         self._totals.append(totals)
         frame = len(self._actions)
         if item.stand_ins:

@@ -171,7 +171,7 @@ def test_rows_that_are_none_raise_with_their_line(game: tuple[str, list[str], li
 
 
 def test_points_that_are_no_numbers_of_json_are_said_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rewards may be infinite, and their sum none: the page could not read it, and called the rows not to be stepped."""
+    """Rewards may be infinite: the page could not read it, and said that the rows cannot be stepped."""
 
     class Endless(volley.Volley):
         def step(self, actions: Any) -> Any:
