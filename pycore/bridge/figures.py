@@ -36,6 +36,10 @@ class Figures:
         millisecond, if that is known."""
         if worked:
             self._worked.append(worked)
+            if len(self._worked) >= TOGETHER:
+                # A page that stands at its end goes on ticking, and displays nothing.
+                self._ticks.extend(self._worked)
+                self._worked = []
         if displayed:
             at = self._displayed
             at.append(now)

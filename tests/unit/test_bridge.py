@@ -954,3 +954,16 @@ def hud_players(env: Any, given: dict[str, Any]) -> list[dict[str, Any]]:
     bridge = Page(0, [0, 1], env, given).bridge
     players: list[dict[str, Any]] = json.loads(bridge.view.hud())["players"]
     return players
+
+
+def test_ticks_behind_the_end_fill_no_memory() -> None:
+    """Somebody leaves the page open: each tick says what the one before took, and no picture comes any more."""
+    two = pair(max_steps=20, num_episodes=1)
+    two.until(done(two))
+    bridge = two.pages[0].bridge
+    before = json.loads(bridge.view.export_session_metrics())["frameTimes"]["tickMs"]["count"]
+    for tick in range(3000):
+        bridge.inbox[2] = 7
+        bridge.advance(two.now + tick / 30)
+    assert len(bridge._figures._worked) < 300
+    assert json.loads(bridge.view.export_session_metrics())["frameTimes"]["tickMs"]["count"] == before + 3000
