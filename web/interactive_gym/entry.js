@@ -160,13 +160,20 @@ export class MultiplayerPyodideGame extends RemoteGame {
 
   /**
    * A hidden page draws nothing: what it is given waits, and when somebody looks again it would be drawn one after the
-   * other. Only its bots need results, for what they observe.
+   * other. Its bots look at the observations of the last result that it got, so those are kept what they are now; the first
+   * ones of an episode it gets.
    */
   #unseenResult() {
     const { core, agents } = this.#game;
     if (core === null || agents.length === 1) return null;
-    graphics.clearStateBuffer?.();
-    return this.#noted(JSON.parse(core.bridge.read('step_result', 0)));
+    const frame = JSON.parse(core.bridge.read('step_result', 0));
+    const held = /** @type {unknown} */ (this.observations);
+    if (Number.isNaN(this.step_num) || !(held instanceof Map)) return this.#noted(frame);
+    const [seen] = this.#noted(frame);
+    held.clear();
+    for (const [agent, values] of /** @type {Map<any, any>} */ (seen)) held.set(agent, values);
+    this.observations = held;
+    return null;
   }
 
   /**

@@ -18,7 +18,6 @@ const STUBS = {
   }`,
   phaser_gym_graphics: `export const pressedKeys = {};
     export function clearHumanInputBuffers() {}
-    export function clearStateBuffer() { globalThis.drawn.length = 0; }
     export function addStateToBuffer(state) { globalThis.drawn.push(state); }`,
   ui_utils: 'export function showHUD() {} export function hideEpisodeOverlay() {} export function updateHUDText() {}',
 };
