@@ -15,7 +15,7 @@ from typing import Any, Final
 from pycore.export.files import GameFiles, open_record, player_of, read_about, read_metrics
 from pycore.export.seen import Seen, compare, open_experience
 from pycore.export.shapes import reports_of
-from pycore.records.agreement import Agreement, NotOneGame, agree
+from pycore.records.agreement import Agreement, Held, NotOneGame, agree
 
 REGULAR: Final = ("complete", "stop")
 """Reasons of an end at which all that was sent had time to arrive."""
@@ -161,6 +161,7 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
         of.desyncs.append(f"the records differ: {parting._replace(one=one, other=other)}")
     longest = agreement.held[agreement.longest]
     for name, held in agreement.held.items():
+        _judge_middle(of, name, held, longest)
         if held.stops_at < longest.stops_at:
             episode, frame = held.stops_at
             of.lacks.append(
@@ -177,6 +178,15 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
             of.lacks += [f"there is no record of player {player}" for player in without]
         else:
             of.lacks.append(f"there are {len(of.records)} records of {len(of.people)} players")
+
+
+def _judge_middle(of: Evidence, name: str, held: Held, longest: Held) -> None:
+    """Whether a record that goes on has all of the episodes before."""
+    pairs = zip(held.lengths[:-1], longest.lengths, strict=False)
+    for episode, (length, most) in enumerate(pairs):
+        if length < most and not _was_away(of, name, episode):
+            what = f"{length} of {most} frames" if length else "nothing"
+            of.lacks.append(f"{named(name, of.players)} has {what} of episode {episode}, and goes on behind it")
 
 
 def _ends(of: Evidence) -> str:
@@ -216,7 +226,7 @@ def _judge_metrics(of: Evidence) -> None:
         if of.agreement is not None and player in of.agreement.held:
             held = of.agreement.held[player]
             for episode, length in enumerate(held.lengths):
-                if episode in lengths and _was_away(of, player, episode) and not held.ended[episode]:
+                if episode in lengths and not held.ended[episode] and _is_told(of, player, episode, length):
                     continue  # by the metrics others told it how that episode ended
                 elif episode in lengths and lengths[episode] != length:
                     said = f"{lengths[episode]} by the metrics"
@@ -239,9 +249,24 @@ def _judge_metrics(of: Evidence) -> None:
     _judge_books(of)
 
 
+def _is_told(of: Evidence, player: str, episode: int, length: int) -> bool:
+    """Whether it is said already, or no wonder, that a record has so few frames of an episode that has no end in it."""
+    agreement = of.agreement
+    assert agreement is not None
+    lengths, longest = agreement.held[player].lengths, agreement.held[agreement.longest].lengths
+    goes_on = episode + 1 < len(lengths) and length < longest[episode]
+    return goes_on or _was_away(of, player, episode)
+
+
 def _was_away(of: Evidence, player: str, episode: int) -> bool:
     """Whether somebody was away, and played for, when an episode ended."""
-    times = () if of.agreement is None else of.agreement.away.get(player, ())
+    if of.agreement is None:
+        return False
+    gone = of.agreement.gone.get(player)
+    if gone is not None and gone.episode <= episode:
+        # It came back, perhaps, and the game was over before its seat was its own again.
+        return True
+    times = of.agreement.away.get(player, ())
     return any(away.episode <= episode and away.back is not None and away.back[0] > episode for away in times)
 
 

@@ -23,6 +23,9 @@ ALLOWED: Final = frozenset((*RESULTS, "actions", "delays", "episode", "frame", "
 STAND_INS: Final = ("default_action", "policy", PLAYER)
 """What may play in the place of a player who is gone; or that player again, who came back."""
 
+MOST_EPISODES: Final = 256
+"""More than a study may have."""
+
 SPELLING: Final = "not spelled as records are, so it was edited or converted"
 
 
@@ -140,10 +143,8 @@ class Reading:
 
     def _frame(self, text: str, value: dict[str, Any]) -> RecordedFrame:
         lengths = self.lengths
-        missed = self._missed(value.get("episode")) if value.get("frame") == 0 else None
-        if missed is not None:
-            lengths += [0] * (missed + 1)
-            self.ended += [False] * (missed + 1)
+        if value.get("frame") == 0:
+            self._begin(value.get("episode"))
         episode = len(lengths) - 1
         if not lengths or self.ended[-1] or value.get("episode") != episode or value.get("frame") != lengths[-1]:
             raise self._refused(f"frame {value.get('frame')} of episode {value.get('episode')}, not {self._expected()}")
@@ -171,15 +172,13 @@ class Reading:
         lengths[-1] += 1
         return RecordedFrame(frame, actions, digest, results, value, episode, text, delays, gone)
 
-    def _missed(self, episode: Any) -> int | None:
-        """How many episodes lie between this one and those before it; None: it does not come behind them. Only who was
-        away, and came back to a later one, has none of one."""
+    def _begin(self, episode: Any) -> None:
+        """Another episode, if it comes behind those before it. Who was away, or had not stored anything yet when the
+        page crashed, and came back to a later one, has nothing of those in between."""
         after = len(self.lengths)
-        if type(episode) is not int or episode < after:
-            return None
-        configured = self.header.get("configuration")
-        comes_back = isinstance(configured, dict) and "on_interrupt" in configured and after > 0
-        return episode - after if comes_back or episode == after else None
+        if type(episode) is int and after <= episode < MOST_EPISODES:
+            self.lengths += [0] * (episode - after + 1)
+            self.ended += [False] * (episode - after + 1)
 
     def _delays(self, value: dict[str, Any], frame: int, seats: int) -> str:
         """The input delays of an episode, as its first line spells them."""
@@ -241,7 +240,7 @@ def read(text: str) -> Recording:
         if isinstance(item, RecordedEnd):
             episodes[-1] = episodes[-1]._replace(hash=item.hash)
             continue
-        if item.frame == 0:
+        while len(episodes) <= item.episode:
             episodes.append(RecordedEpisode([], None))
         episodes[-1].frames.append(item)
     return Recording(reading.header, episodes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -123,6 +124,42 @@ def test_an_error_says_which_record_if_that_has_a_name(text: str) -> None:
     with pytest.raises(RecordError, match=r"^trajectory-1\.jsonl: line 1: the record is empty") as found:
         Reading([], "trajectory-1.jsonl")
     assert found.value.name == "trajectory-1.jsonl"
+
+
+def without_an_episode(text: str, missing: int = 0) -> str:
+    """A record of three episodes, the second like the first, of which one is missing."""
+    header, *lines = text.splitlines()
+    first, last = lines[:51], lines[51:]
+    renumbered = []
+    for number, (of, rows) in enumerate(((0, first), (0, first), (1, last))):
+        names = {f'"{name}":{of}': f'"{name}":{number}' for name in ("episode", "end")}
+        renumbered.append([functools.reduce(lambda text, name: text.replace(*name), names.items(), r) for r in rows])
+    del renumbered[missing]
+    return "\n".join([header, *(line for rows in renumbered for line in rows)]) + "\n"
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_of_who_was_away_whole_episodes_are_missing_and_the_others_are_read(text: str, missing: int) -> None:
+    """Of several in a row as well; each keeps its number."""
+    recording = read(without_an_episode(text, missing))
+    there = [50, 50, 50]
+    there[missing] = 0
+    assert [len(episode.frames) for episode in recording.episodes] == there
+    assert [episode.hash is not None for episode in recording.episodes] == [length > 0 for length in there]
+    assert [frame.episode for frame in recording.episodes[2].frames] == [2] * 50
+    reading = Reading(without_an_episode(text, missing).splitlines())
+    assert len(list(reading)) == 102
+    assert (reading.lengths, reading.whole) == (there, False)
+
+
+@pytest.mark.parametrize("number", [256, 10**12, -1, 1.0, "2"])
+def test_an_episode_that_no_study_has_is_refused(text: str, number: Any) -> None:
+    """And nothing is made for those before it."""
+    lines = text.splitlines()
+    lines[52] = lines[52].replace('"episode":1', f'"episode":{json.dumps(number)}')
+    with pytest.raises(RecordError, match="not frame 0 of episode 1") as found:
+        read("\n".join(lines))
+    assert found.value.line == 53
 
 
 Change = Callable[[dict[str, Any]], object]

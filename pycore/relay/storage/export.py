@@ -33,6 +33,7 @@ from pycore.relay.storage.participants import came_to, seats_of_games
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
 from pycore.relay.storage.tables import begun
+from pycore.settings import ON_INTERRUPT
 
 
 @dataclass(slots=True)
@@ -48,11 +49,15 @@ class PlayerData:
     experienced: list[int] = field(default_factory=list)
     """The parts of the experienced record that are there, in order: load by load."""
     experienced_bytes: int = 0
+    played_for: bool = False
+    """Whether the others play on while somebody is away, who then has nothing of whole episodes."""
 
     @property
     def missing(self) -> list[str]:
         """Names of the parts that are not there."""
-        lost = []
+        there = self.episodes
+        absent = () if self.played_for else range(max(there, default=0))
+        lost = [f"episode {episode}" for episode in absent if episode not in there]
         for episode, (there, parts) in sorted(self.parts.items()):
             lost += [f"episode {episode} part {part}" for part in range(parts) if part not in there]
         for episode, of in sorted(self.pieces.items()):
@@ -100,8 +105,9 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
     for row in store.read(_of(sa.select(games).order_by(begun, games.c.game_id), games, game_id)):
         row |= came_to(of_games.get(row["game_id"], ()), row["ended"])
         game = found[row["game_id"]] = GameData(row["game_id"], row)
+        played_for = json.loads(row["settings"]).get("on_interrupt", ON_INTERRUPT[0]) != ON_INTERRUPT[0]
         for player in people_of(row):
-            game.players[player] = PlayerData()
+            game.players[player] = PlayerData(played_for=played_for)
 
     def player_of(row: dict[str, Any]) -> PlayerData:
         game = found.setdefault(row["game_id"], GameData(row["game_id"], None))
@@ -203,7 +209,7 @@ def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerD
         _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
         return [everything]
     written = []
-    if not data.missing or _begins(data):
+    if _can_be_read(data):
         _write_all(path, _pieces_of(store, game_id, player, data, whole=True))
         written.append(path)
     if data.missing:
@@ -212,10 +218,9 @@ def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerD
     return written
 
 
-def _begins(data: PlayerData) -> bool:
-    """Whether the first episode has its first frame: without it nothing can be read."""
-    first = data.episodes[0]
-    return first == 0 and (first in data.parts or data.pieces[first].frames > 0)
+def _can_be_read(data: PlayerData) -> bool:
+    """Whether any episode has its first frame."""
+    return bool(data.parts) or any(of.frames for of in data.pieces.values())
 
 
 def _write_all(path: Path, texts: Iterable[bytes]) -> None:
@@ -226,10 +231,9 @@ def _write_all(path: Path, texts: Iterable[bytes]) -> None:
 
 
 def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *, whole: bool) -> Iterator[bytes]:
-    """The trajectory, text by text; `whole`: only what can be read, up to the first gap of each episode, and no episode
-    behind one of which nothing can."""
+    """The trajectory, text by text; `whole`: only what can be read, up to the first gap of each episode."""
     header = b""
-    for expected, episode in enumerate(data.episodes):
+    for episode in data.episodes:
         if episode in data.parts:
             for part in sorted(data.parts[episode][0]):
                 text = _part(store, game_id, player, episode, part)
@@ -241,8 +245,8 @@ def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *,
                 yield text
             continue
         of = data.pieces[episode]
-        if whole and (episode != expected or of.frames == 0):
-            return
+        if whole and of.frames == 0:
+            continue
         for segment in of.unbroken if whole else of.segments:
             text = store.piece(game_id, player, episode, segment.place.revision, segment.place.first)
             if not header:
