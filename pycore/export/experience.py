@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pycore.export.rows import NOTHING, Game
-from pycore.export.seen import REACH, open_experience
-from pycore.records.experienced_reader import Displayed, Experience, Happening, Item, SecondOfPlay
+from pycore.export.seen import open_experience
+from pycore.records.experienced_reader import REACH, Displayed, Experience, Happening, Item, SecondOfPlay
 
 
 class DisplayedRow(NamedTuple):

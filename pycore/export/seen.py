@@ -13,14 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from pycore.export.files import lines_of
-from pycore.records.experienced_reader import Displayed, Experience, Happening, SecondOfPlay
+from pycore.records.experienced_reader import REACH, Displayed, Experience, Happening, SecondOfPlay
 from pycore.records.reader import Reading, RecordedFrame
-
-REACH: Final = 1024
-"""Frames back that a correction can begin: more than any window."""
 
 
 class Seen(NamedTuple):

@@ -13,10 +13,14 @@ from typing import Any, Final, NamedTuple
 
 from pycore.records.experienced import VERSION
 from pycore.records.reader import SPELLING, RecordError
-from pycore.values.json import to_json
+from pycore.values.json import EXACT, to_json
 
 COUNTS: Final = ("stalls", "rollbacks", "resimulated", "max_depth", "predicted_frames")
 """The whole numbers of a second."""
+OF_PEERS: Final = ("rtt_ms", "jitter_ms", "advantage", "input_age")
+"""The numbers of each other player in it, as far as they are known."""
+REACH: Final = 1024
+"""Frames that a correction can have, and back that it can begin: more than any window."""
 
 
 class Displayed(NamedTuple):
@@ -166,9 +170,15 @@ class Experience:
         self._pause = False
         for name in COUNTS:
             self._whole(value, name)
+        self._measure(value, "tick_ms_max")
         peers = value.get("peers")
         if not isinstance(peers, dict) or not all(isinstance(peer, dict) for peer in peers.values()):
             raise self._refused("a second without peers")
+        for peer in peers.values():
+            for name in OF_PEERS:
+                self._measure(peer, name)
+            if not isinstance(peer.get("path"), str | None):
+                raise self._refused(f"path is {peer['path']!r:.40}; it must be a text")
         return SecondOfPlay(
             second, self._whole(value, "time_ms"), self._whole(value, "episode"), self._whole(value, "frame"), value,
             self.load,
@@ -181,8 +191,11 @@ class Experience:
         if event == "lost":
             self._gap = self._pause = True
         if event in ("corrected", "unseen"):
-            for name in ("from", "to"):
-                self._whole(value, name)
+            first, last = self._whole(value, "from"), self._whole(value, "to")
+            if event == "corrected" and last - first >= REACH:
+                raise self._refused(f"frames {first} to {last}, corrected at once; {REACH} are the most")
+        if event == "gone":
+            self._gone(value)
         if event == "unseen":
             self._episode = self._whole(value, "episode")
             self._newest = value["to"]
@@ -191,6 +204,17 @@ class Experience:
             event, self._whole(value, "time_ms"), self._whole(value, "episode"), self._whole(value, "frame"), more,
             self.load,
         )
+
+    def _gone(self, value: dict[str, Any]) -> None:
+        """Whose last action was agreed on, and which it is."""
+        if value.get("player") not in self.header["players"]:
+            players = self.header["players"]
+            raise self._refused(f"player {value.get('player')!r:.40} is gone, of players {players!r:.60}")
+        last = value.get("last")
+        if not isinstance(last, dict):
+            raise self._refused(f"somebody is gone whose last action is {last!r:.40}")
+        for name in ("episode", "frame"):
+            self._whole(last, name)
 
     def _header(self, text: str) -> dict[str, Any]:
         header = self._value(text)
@@ -208,9 +232,15 @@ class Experience:
 
     def _whole(self, value: dict[str, Any], name: str) -> int:
         number = value.get(name)
-        if type(number) is not int:
-            raise self._refused(f"{name} is {number!r:.40}; it must be a whole number")
+        if type(number) is not int or not -EXACT <= number <= EXACT:
+            raise self._refused(f"{name} is {number!r:.40}; it must be a whole number that a float holds")
         return number
+
+    def _measure(self, value: dict[str, Any], name: str) -> None:
+        """A number that may be unknown."""
+        number = value.get(name)
+        if number is not None and type(number) is not float:
+            self._whole(value, name)
 
     def _value(self, text: str) -> dict[str, Any]:
         try:

@@ -18,6 +18,7 @@ from pycore.records import experienced as module
 from pycore.records.experienced import Experienced
 from pycore.rollback.seats import Seat
 from pycore.testing import Conditions, Mesh, Walk
+from pycore.values.json import to_json
 
 BAD = Conditions(delay=0.08, jitter=0.04, loss=0.1)
 
@@ -276,6 +277,17 @@ def refused(lines: list[str]) -> RecordError:
     return caught.value
 
 
+def happens(lines: list[str], event: str, **more: Any) -> None:
+    """Somebody's page has stored an event of its own making."""
+    lines.insert(50, to_json({"episode": 0, "event": event, "frame": 1, "time_ms": 1, **more}))
+
+
+def measured(lines: list[str], change: Any) -> None:
+    """It has stored another second."""
+    where = place(lines, "second")
+    lines[where] = changed(lines, where, change)[where]
+
+
 def test_what_was_written_is_read_line_by_line() -> None:
     """As many items as lines, and the header."""
     lines = record()
@@ -305,10 +317,22 @@ def test_what_was_written_is_read_line_by_line() -> None:
         ),
         (lambda lines: lines.insert(50, '{"episode":0,"frame":1,"shown":[0,0],"time_ms":1.5}'), "whole number"),
         (lambda lines: lines.insert(50, '{"episode":0,"event":"corrected","frame":1,"time_ms":1}'), "from is None"),
+        (lambda lines: happens(lines, "corrected", **{"from": 0, "to": 10**12}), "at once; 1024 are the most"),
+        (lambda lines: happens(lines, "unseen", **{"from": 0, "to": 2**53 + 1}), "that a float holds"),
+        (lambda lines: happens(lines, "hidden", time_ms=10**400), "that a float holds"),
+        (lambda lines: happens(lines, "gone"), "player None is gone, of players [0, 1]"),
+        (lambda lines: happens(lines, "gone", player=[], last={"episode": 0, "frame": 1}), "player [] is gone"),
+        (lambda lines: happens(lines, "gone", player=1), "whose last action is None"),
+        (lambda lines: happens(lines, "gone", player=1, last={"episode": 0, "frame": None}), "frame is None"),
+        (lambda lines: measured(lines, lambda of: of.update(tick_ms_max=10**400)), "that a float holds"),
+        (lambda lines: measured(lines, lambda of: of["peers"]["1"].update(rtt_ms=[])), "rtt_ms is []"),
+        (lambda lines: measured(lines, lambda of: of["peers"]["1"].update(advantage=10**310)), "that a float holds"),
+        (lambda lines: measured(lines, lambda of: of["peers"]["1"].update(path=[])), "path is []"),
     ],
 )
 def test_what_is_no_such_record_is_refused_by_line_and_reason(spoil: Any, why: str) -> None:
-    """Cut, edited, mixed up or of another kind."""
+    """Cut, edited, mixed up or of another kind; what a page of somebody's own stores must not fail a study's tables, nor
+    keep them waiting for ever."""
     lines = record()
     spoil(lines)
     error = refused(lines)
