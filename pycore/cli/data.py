@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import json
 from collections.abc import Iterator, Sequence
@@ -140,13 +139,13 @@ def _write_participants(path: Path, everybody: list[Participant], key: Path | No
 
     names = None if key is None else KeyedPseudonyms.of_file(key, path.parent)
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        put = cells.rows_to(stream)
+        put(COLUMNS)
         for each in everybody:
             # Those of games have their names already.
             of_nobody = names is not None and each.subject is not None and each.game_id is None
             subject = names.of(str(each.subject)) if names is not None and of_nobody else each.subject
-            writer.writerow((
+            put((
                 cells.text(subject), each.outcome or "", cells.number(each.waited_s), cells.boolean(each.sent_on),
                 cells.number(each.time), cells.text(each.game_id), cells.text(each.player),
             ))  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     Writes CSV: subject, group, address. Who has an address is that subject for the server, in that group; with any
     other token, or none, nobody may come.
     """
-    from pycore.export.cells import text
+    from pycore.export.cells import rows_to, text
     from pycore.relay.people.admission import Admission, address_of, read_subjects
     from pycore.settings import Settings
     from pycore.site.study import Study
@@ -44,8 +43,8 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     if not address.startswith(("http://", "https://")):
         raise UsageError(f"{address!r} is no address of a page; one is https://study.example.org/")
     settings = Settings() if settings_file is None else Settings.of(Study.read(settings_file).settings)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("subject", "group", "address"))
+    put = rows_to(sys.stdout)
+    put(("subject", "group", "address"))
     for subject, group in read_subjects(subjects).items():
         signed = address_of(address, join_secret, subject, group, settings.subject_from[0])
-        writer.writerow((text(subject), text(group), text(signed)))
+        put((text(subject), text(group), text(signed)))

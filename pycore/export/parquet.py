@@ -1,4 +1,5 @@
-"""Tables as Parquet, made by duckdb of the CSV: with types, without apostrophes, nothing as null."""
+"""Tables as Parquet, made by duckdb of the CSV: with types, without apostrophes; nothing is null, and what is no such
+number."""
 
 from __future__ import annotations
 
@@ -59,10 +60,9 @@ def write(tables: Path, out: Path) -> None:
 
 def _cast(column: Column[Any]) -> str:
     name = '"' + column.name + '"'
-    if column.type in ("number", "boolean"):
-        return f"CAST({name} AS {TYPES[column.type]}) AS {name}"
-    bare = f"CASE WHEN {name}[1] = '''' THEN {name}[2:] ELSE {name} END"
-    return f"CAST({bare} AS {TYPES[column.type]}) AS {name}"
+    bare = name if column.type == "boolean" else f"CASE WHEN {name}[1] = '''' THEN {name}[2:] ELSE {name} END"
+    # Pages say many of the numbers, and may say any: one that fits no column of numbers fails nobody's table.
+    return f"TRY_CAST({bare} AS {TYPES[column.type]}) AS {name}"
 
 
 def _text(value: str) -> str:

@@ -219,8 +219,9 @@ def episodes(game: Game) -> Iterator[EpisodeRow]:
         for player, metrics in of.metrics.items()
     }
     known = max((len(each.lengths) for each in held.values()), default=0)
-    told = [1 + number for by in ends.values() for number in by if type(number) is int]
-    for episode in range(max([known, *told])):
+    told = {number for by in ends.values() for number in by if type(number) is int and number >= 0}
+    # Not all up to the last: whatever a page says is the last.
+    for episode in sorted({*range(known), *told}):
         for player in of.people:
             own = held.get(player)
             has = own is not None and episode < len(own.lengths)

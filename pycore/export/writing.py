@@ -7,7 +7,6 @@ Games are taken one after the other, and a record line by line, so the memory do
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from pycore.errors import ConfigError, UsageError
 from pycore.export import parquet, psychds
+from pycore.export.cells import rows_to
 from pycore.export.columns import TABLES, dictionary
 from pycore.export.evidence import evidence_of
 from pycore.export.exclusions import Rule
@@ -128,9 +128,9 @@ def _tables(
 @contextlib.contextmanager
 def _table(folder: Path, name: str) -> Iterator[Callable[[list[str]], object]]:
     with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="", errors="backslashreplace") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([column.name for column in TABLES[name].columns])
-        yield writer.writerow
+        put = rows_to(stream)
+        put([column.name for column in TABLES[name].columns])
+        yield put
 
 
 class NewFile:

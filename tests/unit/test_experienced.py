@@ -331,8 +331,8 @@ def test_what_was_written_is_read_line_by_line() -> None:
     ],
 )
 def test_what_is_no_such_record_is_refused_by_line_and_reason(spoil: Any, why: str) -> None:
-    """Cut, edited, mixed up or of another kind; what a page of somebody's own stores must not fail a study's tables, nor
-    keep them waiting for ever."""
+    """Cut, edited, mixed up or of another kind; what a page of somebody's own stores must not fail a study's tables,
+    nor keep them waiting for ever."""
     lines = record()
     spoil(lines)
     error = refused(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 from records_support import SETTINGS, changed, forgotten, played, stored  # noqa: F401
 
 from pycore.cli import cli
-from pycore.export import parquet
+from pycore.export import cells, parquet
 from pycore.export.columns import TABLES
 from pycore.export.sources import of_paths
 from pycore.export.writing import write
@@ -229,6 +230,15 @@ def test_no_text_begins_as_a_formula(tmp_path: Path) -> None:
     row = spoilt(lambda line: line["rewards"].update({"@SUM(A1)": 1}), tmp_path)
     assert row["player"] == "1"
     assert table(tmp_path / "tables", "frames")[2]["player"] == "'@SUM(A1)"
+
+
+def test_a_line_end_of_any_kind_in_a_text_is_no_end_of_a_row(tmp_path: Path) -> None:
+    """Before Python 3.13 a carriage return stood without quotes, and programs read two rows."""
+    stream = io.StringIO()
+    put = cells.rows_to(stream)
+    for row in (["a\rb", "c"], ["d\r", "\n"], ["e,f", 'g"'], ["h\r\n", ""]):
+        put(row)
+    assert stream.getvalue() == '"a\rb",c\n"d\r","\n"\n"e,f","g"""\n"h\r\n",\n'
 
 
 def test_agents_that_nobody_plays_have_rows_of_their_own(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from records_support import forgotten, stored  # noqa: F401
+from records_support import forgotten, of_three, stored  # noqa: F401
 
 from pycore.cli import cli
 from pycore.export.shapes import OF_LINKS
@@ -81,9 +81,11 @@ LATER = ("drops", "desyncs", "visibility", "environment", "network", "prediction
         lambda of: of.update(desyncReports=True),
         lambda of: of.update(desyncReports=[[], {"fields": [1]}, {"fields": [{}], "episode": 0, "frame": 1}, 7]),
         lambda of: of.update(desyncs=[{}], pathChanges=[{}], drops=[{}], visibility=[{}]),
+        lambda of: [of["episodes"].append({"episode": episode, "frames": 1}) for episode in (10**12, -(10**12))],
     ],
     ids=["nulls", "older ones", "a link of nulls", "a count without bounds", "a time without bounds",
-         "half a character", "reports that are true", "reports that are none", "rows of nothing"],
+         "half a character", "reports that are true", "reports that are none", "rows of nothing",
+         "episodes that no study has"],
 )  # fmt: skip
 def test_what_is_missing_or_beyond_bounds_is_read(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """A number that no float holds, and a text that is no UTF-8, made the report of the study fail."""
@@ -92,6 +94,35 @@ def test_what_is_missing_or_beyond_bounds_is_read(tmp_path: Path, change: Callab
     assert said("export", folder, "--csv", tmp_path / "t")[0] == 0
     assert said("report", folder, "-o", tmp_path / "r.html")[0] == 0
     assert "</html>" in (tmp_path / "r.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_number_that_no_column_holds_is_null_in_parquet(tmp_path: Path) -> None:
+    """One page's count without bounds left the study without any table; those of the others are as they were."""
+    duckdb = pytest.importorskip("duckdb")
+
+    def change(of: dict[str, Any]) -> None:
+        of["quality"].update(stalls=2**70, p2pFallbackFrame=10**310)
+        of["pathChanges"].append({"timestamp": 2**70, "episode": "0"})
+
+    folder = with_metrics(tmp_path, change)
+    assert said("export", folder, "--parquet", tmp_path / "p")[0] == 0
+    rows = duckdb.sql(f"SELECT player, stalls, fallback_frame FROM '{tmp_path / 'p' / 'sessions'}.parquet'").fetchall()
+    assert rows[0] == ("0", None, None)
+    assert rows[1][1] is not None
+    times = duckdb.sql(f"SELECT time_ms, episode FROM '{tmp_path / 'p' / 'paths'}.parquet'").fetchall()
+    assert (2.0**70, None) in times
+
+
+@pytest.mark.parametrize("episode", [-100, 10**12])
+def test_a_last_action_in_an_episode_that_there_is_not_is_a_desync(tmp_path: Path, episode: int) -> None:
+    """Where the record has somebody gone, and the metrics say something else."""
+    folder = of_three(tmp_path / "game", "default_action")
+    for player in "01":
+        metrics = json.loads((folder / f"metrics-{player}.json").read_text())
+        metrics["drops"][0]["episode"] = episode
+        (folder / f"metrics-{player}.json").write_text(json.dumps(metrics))
+    assert said("verify", folder)[0] == 1
 
 
 def test_what_the_server_knew_of_a_game_is_refused_or_read(tmp_path: Path) -> None:
