@@ -16,7 +16,9 @@ HELD: Final = 0.7
 EXTREME: Final = 0.4
 """How probably an element of a box is one of its limits: people press as far as it goes."""
 LARGE: Final = 1e6
-"""Where a box has no limit."""
+"""So far from zero, or beyond its other limit, goes a box that has none."""
+LARGEST: Final = {"float16": 65504.0}
+"""What a type cannot go beyond, where that is less."""
 
 
 def script(spaces: list[dict[str, Any]], frames: int, seed: int) -> list[list[Any]]:
@@ -67,19 +69,36 @@ def _shaped(nvec: Any, start: Any, rng: Random) -> Any:
 
 def _box(space: dict[str, Any], rng: Random) -> Any:
     shape, dtype = space["shape"], space["dtype"]
-    lowest, highest = INTEGERS.get(dtype, (-math.inf, math.inf))
-    lows, highs = limits_of(space.get("low"), shape, lowest), limits_of(space.get("high"), shape, highest)
+    lows, highs = _limits(space, "low", -math.inf), _limits(space, "high", math.inf)
     flat: list[Any] = []
     for low, high in zip(lows, highs, strict=True):
         if dtype in FLOATS:
-            low, high = max(low, -LARGE if high == math.inf else high - LARGE), min(high, LARGE)
+            low, high = _bounded(low, high, LARGEST.get(dtype, math.inf))
         if rng.random() < EXTREME:
             flat.append(rng.choice((low, high)))
         elif dtype in FLOATS:
-            flat.append(min(max(rng.uniform(low, high), low), high))
+            place = rng.random()
+            flat.append(min(max(low * (1.0 - place) + high * place, low), high))
         else:
             flat.append(rng.randint(low, high))
     return _folded(flat, shape)
+
+
+def _limits(space: dict[str, Any], side: str, none: float) -> list[Any]:
+    """The limits of a box's elements; integers that JavaScript cannot hold are texts there."""
+    shape, dtype = space["shape"], space["dtype"]
+    if dtype in FLOATS:
+        return limits_of(space.get(side), shape, none)
+    return [int(limit) for limit in limits_of(space.get(side), shape, INTEGERS[dtype][none > 0])]
+
+
+def _bounded(low: float, high: float, most: float) -> tuple[float, float]:
+    """Two limits between which an element is drawn, of which there may be none."""
+    if low == -math.inf:
+        low = max(-most, -LARGE if high == math.inf else high - LARGE)
+    if high == math.inf:
+        high = min(most, max(LARGE, low + LARGE))
+    return low, high
 
 
 def _folded(flat: list[Any], shape: list[int]) -> Any:

@@ -407,6 +407,36 @@ def test_sampled_actions_are_in_their_spaces_and_the_same_for_the_same_seed() ->
     assert script(plain, 50, 1) == script(plain, 50, 1) != script(plain, 50, 2)
 
 
+WIDE: list[dict[str, Any]] = [
+    {"type": "box", "shape": [1], "dtype": "float16"},
+    {"type": "box", "shape": [1], "dtype": "float16", "low": -60000},
+    {"type": "box", "shape": [1], "low": 5e6},
+    {"type": "box", "shape": [1], "high": -5e6},
+    {"type": "box", "shape": [1], "low": -1e7, "high": 1e7},
+    {"type": "box", "shape": [1], "dtype": "float64", "low": -8e307, "high": 8e307},
+    {"type": "box", "shape": [1], "dtype": "int64", "low": -(2**60), "high": 2**60},
+    {"type": "box", "shape": [1], "dtype": "int64", "low": -7, "high": 2**62},
+    {"type": "box", "shape": [1], "dtype": "uint64"},
+]
+
+
+@pytest.mark.parametrize("space", WIDE)
+def test_of_a_box_that_is_wide_or_open_actions_are_sampled_from_all_of_it(space: dict[str, Any]) -> None:
+    """They were none of it, or two numbers only, or nothing at all: its limits are texts where JavaScript has no such
+    integer."""
+    from random import Random
+
+    from pycore import action_codec, space_of
+
+    plain, codec, rng = space_of(space), action_codec(space), Random(1)
+    found = [sampled(plain, rng)[0] for _ in range(200)]
+    for number in found:
+        codec.encode([number])
+    low, high = min(found), max(found)
+    assert len(set(found)) > 50
+    assert sum(low + (high - low) / 4 < number < high - (high - low) / 4 for number in found) > 20
+
+
 SOURCE = """
 import time, random, numpy as np
 class Env:
