@@ -14,7 +14,7 @@ from pycore.named import COMPUTED_BY
 from pycore.session.phases import PLAYING
 from pycore.session.session import Session
 from pycore.simulation import Observing
-from pycore.values.json import record_json
+from pycore.values.json import plain_json
 
 
 class Sent:
@@ -53,7 +53,7 @@ class Sent:
         if not self._place or session.phase != PLAYING or not isinstance(simulation, Observing):
             return "{}"
         frame = session.frame
-        return record_json({
+        return plain_json({
             player: {"observation": self._seen(place, frame), "frame": frame, "episode": session.episode}
             for player, place in self._place.items()
             if frame >= self._seats[place].reaction

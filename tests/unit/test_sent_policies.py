@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -71,6 +72,27 @@ def test_only_the_page_that_computes_it_is_shown_anything() -> None:
     assert of.pages[1].bridge.view.sights() == "{}"
     assert [seat.owner for seat in of.pages[1].bridge.session.seats] == [0, 1, 0]
     assert [page.bridge.link_count for page in of.pages] == [1, 1]
+
+
+class Odd(Walk):
+    """What it shows is nothing that JavaScript's parser takes as it is."""
+
+    @property
+    def observations(self) -> dict[Any, Any]:
+        return dict.fromkeys(range(self.seats), {"nearest": math.inf, "seen": [math.nan, 2**60], "where": {(1, 2): 3}})
+
+
+def test_what_a_policy_of_the_page_is_shown_is_json_whatever_it_is() -> None:
+    """Nothing near is an infinite distance: the page's parser raised, and that was the end of the game for all."""
+    of = pages()
+    of.pages[0] = Page(0, [0, 1, 2], Odd(3, seed=4), {"max_steps": 60, "num_episodes": 2, "policies": POLICIES})
+    of.until(lambda: of.pages[0].bridge.session.frame > 3)
+
+    def refused(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    sights = json.loads(of.pages[0].bridge.view.sights(), parse_constant=refused)
+    assert sights["2"]["observation"] == {"nearest": "inf", "seen": [None, str(2**60)], "where": {"(1, 2)": 3}}
 
 
 def test_an_answer_that_is_no_action_is_logged_and_the_last_one_stays() -> None:
