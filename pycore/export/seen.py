@@ -13,11 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pycore.export.files import lines_of
 from pycore.records.experienced_reader import REACH, Displayed, Experience, Happening, SecondOfPlay
 from pycore.records.reader import Reading, RecordedFrame
+
+NOT_TOLD: Final = ("dropped", "returned")
+"""Reasons of an end behind which the others may have played on, without this page."""
 
 
 class Seen(NamedTuple):
@@ -171,8 +174,9 @@ class _Judge:
 
     def over(self, reason: str | None) -> None:
         """Nothing more is corrected; None: it has no end. Whom the others dropped they told no more of what they
-        played, and took nothing; who went away without an end had sent what nobody got."""
-        if reason == "dropped":
+        played, and took nothing, nor did who plays with another load of the page; who went away without an end had sent
+        what nobody got."""
+        if reason in NOT_TOLD:
             return
         found = [
             (place, said) for place, of_seats in self._not_taken.items() for seat, said in of_seats.items()

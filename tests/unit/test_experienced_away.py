@@ -166,8 +166,9 @@ def test_what_a_page_did_last_before_it_was_loaded_again_may_have_come_to_nobody
     # The same of a game that goes on without another load.
     without = [*lines[:again], to_json({"end": "complete", "time_ms": 0})]
     assert "is confirmed" in compare(Experience(without), Reading(confirmed.splitlines())).untrue
-    dropped = [*lines[:again], to_json({"end": "dropped", "time_ms": 0})]
-    assert compare(Experience(dropped), Reading(confirmed.splitlines())).untrue == ""
+    for reason in ("dropped", "returned"):
+        alone = [*lines[:again], to_json({"end": reason, "time_ms": 0})]
+        assert compare(Experience(alone), Reading(confirmed.splitlines())).untrue == ""
     # Somebody else's, in the same place.
     at = next(n for n, line in enumerate(lines) if f'"frame":{differ[0]},' in line and '"shown"' in line)
     line = json.loads(lines[at])

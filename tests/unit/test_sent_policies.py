@@ -79,7 +79,8 @@ class Odd(Walk):
 
     @property
     def observations(self) -> dict[Any, Any]:
-        return dict.fromkeys(range(self.seats), {"nearest": math.inf, "seen": [math.nan, 2**60], "where": {(1, 2): 3}})
+        of_each = {"nearest": math.inf, "seen": [math.nan, 2**60], "where": {(1, 2): 3}}
+        return {0: of_each, 1: of_each, 2: of_each}
 
 
 def test_what_a_policy_of_the_page_is_shown_is_json_whatever_it_is() -> None:
