@@ -242,7 +242,8 @@ def _time(value: Any) -> float | None:
 def _player(of: Evidence, seat: int, player: str, subject: str | None, watch: Watch) -> PlayerReport:
     metrics: dict[str, Any] = of.metrics.get(player) or {}
     depths = metrics.get("rollbacks", {}).get("depths")
-    if not isinstance(depths, list) or not all(type(count) is int for count in depths) or len(depths) > DEEPEST:
+    counts = isinstance(depths, list) and all(type(count) is int and count >= 0 for count in depths)
+    if not counts or len(depths) > DEEPEST:
         depths = _depths_of_events(metrics)
     held = None if of.agreement is None else of.agreement.held.get(player)
     path = of.experienced.get(player)

@@ -82,10 +82,11 @@ LATER = ("drops", "desyncs", "visibility", "environment", "network", "prediction
         lambda of: of.update(desyncReports=[[], {"fields": [1]}, {"fields": [{}], "episode": 0, "frame": 1}, 7]),
         lambda of: of.update(desyncs=[{}], pathChanges=[{}], drops=[{}], visibility=[{}]),
         lambda of: [of["episodes"].append({"episode": episode, "frames": 1}) for episode in (10**12, -(10**12))],
+        lambda of: of["rollbacks"].update(depths=[0, -1]),
     ],
     ids=["nulls", "older ones", "a link of nulls", "a count without bounds", "a time without bounds",
          "half a character", "reports that are true", "reports that are none", "rows of nothing",
-         "episodes that no study has"],
+         "episodes that no study has", "fewer rollbacks than none"],
 )  # fmt: skip
 def test_what_is_missing_or_beyond_bounds_is_read(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """A number that no float holds, and a text that is no UTF-8, made the report of the study fail."""
