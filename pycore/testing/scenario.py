@@ -95,9 +95,14 @@ class Happening:
     def __str__(self) -> str:
         """As it is written."""
         whom = "-".join(map(str, self.seats))
-        until = "" if self.ends is None else f"-{self.ends:.9g}"
-        amount = "" if self.amount is None else f"={self.amount:.9g}"
-        return f"{self.what} {whom}@{self.begins:.9g}{until}{amount}".replace(" @", "@")
+        until = "" if self.ends is None else f"-{_spelled(self.ends)}"
+        amount = "" if self.amount is None else f"={_spelled(self.amount)}"
+        return f"{self.what} {whom}@{_spelled(self.begins)}{until}{amount}".replace(" @", "@")
+
+
+def _spelled(number: float) -> str:
+    """A number without an exponent, which nobody writes, and which is not read."""
+    return f"{number:.9f}".rstrip("0").rstrip(".")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,6 +129,14 @@ def test_a_page_is_away_for_three_seconds_where_nothing_is_said_of_how_long_it_i
     """Written again as it is played, and drawn so."""
     assert Happening.of("reload", "1@9") == Happening(what="reload", seats=(1,), begins=9.0, amount=3.0)
     assert str(Happening.of("reload", "1@9=0")) == "reload 1@9=0"
+
+
+@pytest.mark.parametrize("text", ["1@0.00001=0.00025", "1@12345678901.5=3600", "1@100=20"])
+def test_a_number_of_any_size_is_written_as_it_is_read(text: str) -> None:
+    """With an exponent the file of a scenario with a fault could not be played again."""
+    happening = Happening.of("reload", text)
+    assert str(happening) == f"reload {text}"
+    assert Scenario.from_json({"happenings": [str(happening)]}).happenings == (happening,)
     drawn_ones = [of for seed in range(400) for of in drawn(Scenario(), seed, 3).happenings if of.what == "reload"]
     assert {of.amount for of in drawn_ones} == {3.0}
 
