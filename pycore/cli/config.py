@@ -84,7 +84,7 @@ def read_config(
 ) -> tuple[dict[str, Any], dict[str, float], dict[str, Any] | None]:
     """Values by the parameters' names, limits by theirs, and a matcher that has settings. Raises `ConfigError`."""
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -222,7 +222,7 @@ def _read(file: Path, episodes: int | None, step: float | None) -> Scenario:
     from pycore.testing.scenario import Scenario
 
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise UsageError(f"{file} is no JSON: {error}") from error
     scenario = Scenario.from_json(value)

@@ -143,7 +143,7 @@ def judge(rules: Iterable[Rule], players: Mapping[str, Mapping[str, Value]]) -> 
 def read_rules(file: Path) -> list[Rule]:
     """The rules of a file. Raises ConfigError, naming the rule and what it may have."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read the rules {file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -30,7 +30,7 @@ def who_plays(settings: Mapping[str, Any], players: Sequence[int | str]) -> tupl
 def read_settings(file: Path) -> dict[str, Any]:
     """The settings that a file has, unchecked. Raises `ConfigError`."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read the settings {file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

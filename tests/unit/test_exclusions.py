@@ -8,11 +8,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
+from pycore.cli.config import read_config
 from pycore.errors import ConfigError
 from pycore.export.exclusions import judge, read_rules
 from pycore.export.measures import MEASURES, measured
+from pycore.export.psychds import read_described
+from pycore.relay.settings import read_settings
 
 DATA = Path(__file__).resolve().parents[2] / "docs" / "data.md"
 
@@ -88,6 +92,17 @@ def test_a_rule_that_cannot_be_applied_is_refused_by_name(tmp_path: Path, value:
     with pytest.raises(ConfigError, match=re.escape(said)) as refused:
         rules(tmp_path, {"name": "mine", **value})
     assert "rule 'mine' of" in str(refused.value)
+
+
+def test_a_file_with_the_mark_that_windows_puts_in_front_is_read(tmp_path: Path) -> None:
+    """Rules, settings, scenarios and what is said of a data set: whatever people write by hand."""
+    marked = tmp_path / "file.json"
+    marked.write_bytes(b"\xef\xbb\xbf" + json.dumps([SLOW]).encode())
+    assert [rule.name for rule in read_rules(marked)] == ["slow"]
+    marked.write_bytes(b'\xef\xbb\xbf{"name": "n", "fps": 20}')
+    assert read_described(marked) == read_settings(marked) == {"name": "n", "fps": 20}
+    marked.write_bytes(b'\xef\xbb\xbfport = 8001')
+    assert read_config(marked, {"port": click.Option(["--port"], type=int)})[0] == {"port": 8001}
 
 
 def test_two_rules_of_one_name_are_refused(tmp_path: Path) -> None:
