@@ -38,10 +38,12 @@ class Pseudonyms:
         number = max((int(name[1:]) for name in self._names.values()), default=0)
         for about in abouts:
             subjects = about.get("subjects", {})
+            # A number that says which seat it is, and is the same in every game, is nobody's name.
+            seats = {str(player) for player in about.get("players", ()) if type(player) is int}
             # Players in their order; whoever has a subject and is none of them has a pseudonym, too.
             for player in dict.fromkeys([*map(str, about.get("players", ())), *subjects]):
                 subject = subjects.get(player)
-                if subject == player:
+                if subject == player and player not in seats:
                     raise UsageError(
                         f"in game {about.get('game_id')} the player {player!r} is called by the subject id, which "
                         "would stand in every table; pseudonyms need players that are called otherwise"

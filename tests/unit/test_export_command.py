@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -277,9 +278,15 @@ def test_pseudonyms_follow_the_order_in_which_games_began(tmp_path: Path) -> Non
 
 
 def test_pseudonyms_hide_nothing_where_players_are_called_by_their_subject(tmp_path: Path) -> None:
-    """Then every table would say it."""
+    """Then every table would say it. A participant whose number is that of the seat is not called by it."""
     game = stored(tmp_path / "game", about=True)
     renamed(game, "mesh", 1.0, {"0": "0", "1": "bob"})
+    out = exported(tmp_path, game, "--pseudonyms", "--mapping", tmp_path / "map.json")
+    assert [row["subject"] for row in table(out, "sessions")] == ["P001", "P002"]
+    shutil.rmtree(out)
+    (tmp_path / "map.json").unlink()
+    about = json.loads((game / "game.json").read_text())
+    (game / "game.json").write_text(json.dumps({**about, "players": ["0", "1"]}))
     result = run(game, "--csv", tmp_path / "tables", "--pseudonyms", "--mapping", tmp_path / "map.json")
     assert result.exit_code == 2
     assert "is called by the subject id" in result.output.replace("\n", " ")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import os
 import secrets
 from pathlib import Path
@@ -57,8 +58,10 @@ class KeyedPseudonyms:
     def replaced(self, row: dict[str, Any], subjects: dict[str, str | None]) -> dict[str, str | None]:
         """The subjects of a game by their names. Raises `UsageError` where players are called by their ids, which would
         stand in every file."""
+        # A number that says which seat it is, and is the same in every game, is nobody's name.
+        seats = {str(player) for player in json.loads(row["players"]) if type(player) is int}
         for player, subject in subjects.items():
-            if subject is not None and subject == player:
+            if subject is not None and subject == player and player not in seats:
                 raise UsageError(
                     f"in game {row['game_id']} the player {player!r} is called by the subject id, which would stand in "
                     "every file; pseudonyms need players that are called otherwise"

@@ -372,6 +372,11 @@ def test_a_key_that_protects_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "short").write_text("abc")
     (tmp_path / "binary").write_bytes(b"\xff" * 40)
     good = str(tmp_path / "good")
+    # Participant 1 on the seat 1 is not called by it.
+    result = run(url, "--pseudonyms", good)
+    assert (result.exit_code, "player 1  S" in result.output) == (0, True), result.output
+    with sqlite3.connect(tmp_path / "x.db") as connection:
+        connection.execute("UPDATE games SET players = '[\"0\", \"1\"]'")
     for words, message in (
         (["--pseudonyms", str(tmp_path / "o" / "key"), "--out", str(tmp_path / "o")], "beside the data"),
         (["--pseudonyms", str(tmp_path / "short")], "is no key"),
