@@ -108,7 +108,11 @@ class Curves:
                 point[name] = _larger(point[name], peer.get(name, UNKNOWN))
         if item.load != self._load:
             self._load = item.load
-            self._shift = max(0, round((item.time_ms - self._began_ms) / 1000) - 1 - item.second)
+            begins_at = round((item.time_ms - self._began_ms) / 1000) - 1
+            if self.seconds and begins_at < self.seconds[-1]:
+                # Its wall clock was set back meanwhile, and nothing is drawn backwards.
+                begins_at = int(self.seconds[-1]) + self.share
+            self._shift = max(0, begins_at - item.second)
         begins = float((item.second + self._shift) // self.share * self.share)
         if self.seconds and begins == self.seconds[-1]:
             self._join(len(self.seconds) - 1, point)

@@ -127,6 +127,11 @@ class GameReport:
         """Frames of the longest record."""
         return sum(episode.frames for episode in self.episodes)
 
+    @property
+    def agents(self) -> list[str]:
+        """Whoever had a reward in any episode: some come later."""
+        return list(dict.fromkeys(agent for episode in self.episodes for agent in episode.rewards))
+
     def excluded(self, player: PlayerReport) -> list[Excluded]:
         """What excludes a player, one entry for each rule and player of whom it is true."""
         return self.judgement.excluded.get(player.player, [])

@@ -384,6 +384,16 @@ def test_a_reward_without_bounds_is_told_and_fails_no_report(tmp_path: Path) -> 
     assert page._plain(curves)["values"] == {"rtt_ms": [1.5, None, None]}
 
 
+def test_an_agent_that_comes_in_a_later_episode_has_its_rewards_told(tmp_path: Path) -> None:
+    """The columns were those of the first one."""
+    game = stored(tmp_path / "game")
+    text = changed(played()[0]["0"], 60, lambda line: line["rewards"].update({"bot": 7}))
+    for player in "01":
+        (game / f"trajectory-{player}.jsonl").write_text(text)
+    shown = reported(tmp_path, game)
+    assert [shown.row("episodes", str(episode))["reward of bot"] for episode in (0, 1)] == ["–", "7"]
+
+
 def test_bars_are_as_long_as_what_they_count() -> None:
     """Right, wrong and open guesses share a bar whose whole is every frame; depths have columns of their heights."""
     player = SimpleNamespace(guesses={"1": Guesses(50, 20, 10)}, stepped=100)

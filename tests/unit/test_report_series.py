@@ -76,6 +76,21 @@ def test_seconds_that_are_missing_are_a_gap() -> None:
     assert values(curves, "stalls") == [1.0, None, 2.0]
 
 
+@pytest.mark.parametrize(
+    ("away_s", "begins"), [(3.0, 13.0), (0.0, 10.0), (-8.0, 10.0), (-3600.0, 10.0)],
+)
+def test_of_a_page_that_was_loaded_again_the_curve_goes_on_whatever_its_clock_says(away_s: float, begins: float) -> None:
+    """It went backwards where the wall clock had been set back meanwhile."""
+    later = [
+        second(number, stalls=1)._replace(load=1, time_ms=round(1000 * (10 + away_s + number + 1)))
+        for number in range(3)
+    ]
+    first = [second(number)._replace(time_ms=1000 * (number + 1)) for number in range(10)]
+    curves = Curves().take([*first, *later])
+    assert list(curves.seconds)[-3:] == [begins, begins + 1, begins + 2]
+    assert list(curves.seconds) == sorted(set(curves.seconds))
+
+
 def test_moments_are_told_from_the_first_second_on() -> None:
     """A path is known before it changes; what came before the first second began is at 0."""
     curves = Curves().take([
