@@ -79,7 +79,9 @@ def test_seconds_that_are_missing_are_a_gap() -> None:
 @pytest.mark.parametrize(
     ("away_s", "begins"), [(3.0, 13.0), (0.0, 10.0), (-8.0, 10.0), (-3600.0, 10.0)],
 )
-def test_of_a_page_that_was_loaded_again_the_curve_goes_on_whatever_its_clock_says(away_s: float, begins: float) -> None:
+def test_of_a_page_that_was_loaded_again_the_curve_goes_on_whatever_its_clock_says(
+    away_s: float, begins: float
+) -> None:
     """It went backwards where the wall clock had been set back meanwhile."""
     later = [
         second(number, stalls=1)._replace(load=1, time_ms=round(1000 * (10 + away_s + number + 1)))
