@@ -14,15 +14,12 @@ from typing import Any, Final, NamedTuple
 
 from pycore.errors import PycoreError
 from pycore.records.trajectory import VERSION
-from pycore.session.publication import PLAYER, delays_text, gone_text
+from pycore.session.publication import STAND_INS, delays_text, gone_text
 from pycore.values.json import list_json, to_json
 
 RESULTS: Final = ("infos", "rewards", "terminations", "truncations")
 """What a step gave, by agent; a simulation that gives nothing has none of them."""
 ALLOWED: Final = frozenset((*RESULTS, "actions", "delays", "episode", "frame", "gone", "hash"))
-STAND_INS: Final = ("default_action", "policy", PLAYER)
-"""What may play in the place of a player who is gone; or that player again, who came back."""
-
 MOST_EPISODES: Final = 256
 """More than a study may have."""
 

@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 from pycore.actions.codec import ActionCodec
 from pycore.errors import PolicyError, PycoreError, described, where_raised
 from pycore.records.partners import Partners
-from pycore.records.reader import STAND_INS, RecordedEnd, RecordedFrame, Recording
+from pycore.records.reader import RecordedEnd, RecordedFrame, Recording
+from pycore.session.publication import STAND_INS
 from pycore.simulation import Simulation
 from pycore.values.blake2 import blake2b
 from pycore.values.canonical import HASH_BYTES

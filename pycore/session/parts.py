@@ -215,7 +215,7 @@ def assemble(
             journal, now,
         )  # fmt: skip
     returns.begin(returning, welcomes)
-    streams.know(AccountKind(returning, welcomes, seats, len(who.peers)))
+    streams.know(AccountKind(returning, welcomes, seats, len(who.peers), who.players))
     streams.know(PastKind(returning, seats))
     tick = Tick(
         stage, settings, outputs, packets, intake, streams, states, status, over, timesync, membership, beginning,

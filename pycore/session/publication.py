@@ -29,6 +29,8 @@ ROWS: Final = 1024
 """Parts of rows that the hash of the rows takes in at a time."""
 PLAYER: Final = "player"
 """Who plays a seat that is its own again, as it is recorded."""
+STAND_INS: Final = ("default_action", "policy", PLAYER)
+"""What may play in the place of a player who is gone; or that player again, who came back."""
 CUT_FRAMES: Final = 256
 """Frames that a cut may take back: as many as all can hold beyond an end, which is less than a ring of frames has."""
 ITEMS: Final = 2000

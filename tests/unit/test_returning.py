@@ -366,14 +366,15 @@ def test_a_group_that_has_lost_somebody_takes_a_page_back() -> None:
 SEATS = Table(3, settings())[0].seats
 GIVEN = Account(
     False, 1, True, 7, 5, None, [(1, 1, 1), (2, 1, 1)], [(40, "done")], [Absent(2, "left", 1, {2: 5})], {2: 5},
-    {1: {8: b"\1", 10: b"\2"}},
+    {1: {8: b"\1", 10: b"\2"}}, marks=((6, "2", "default_action"), (7, "2", "player")),
 )  # fmt: skip
+PLAYERS = ["0", "1", "2"]
 
 
 def test_accounts_and_pieces_come_as_they_went() -> None:
     """Every field of both messages."""
-    assert account.decode_account(account.encode_account(GIVEN), SEATS, 3) == GIVEN
-    assert account.decode_account(account.encode_account(account.NOTHING), SEATS, 3) == account.NOTHING
+    assert account.decode_account(account.encode_account(GIVEN), SEATS, 3, PLAYERS) == GIVEN
+    assert account.decode_account(account.encode_account(account.NOTHING), SEATS, 3, PLAYERS) == account.NOTHING
     piece = Piece(1, 2, 30, [b"\0", b"\3", b"\1"])
     assert account.decode_piece(account.encode_piece(piece), SEATS) == piece
 
@@ -386,12 +387,14 @@ def test_accounts_and_pieces_come_as_they_went() -> None:
         {"delays": [(1, 1, 1), (61, 1, 1)]}, {"gone": [Absent(3, "left", 1, {})]},
         {"gone": [Absent(2, "asleep", 1, {})]}, {"settled": {3: 5}}, {"held": {1: {8: b"\7"}}},
         {"held": {1: {8: b"\1\1"}}}, {"held": {3: {8: b"\1"}}}, {"held": {1: {-1: b"\1"}}},
+        {"marks": ((6, "3", "policy"),)}, {"marks": ((6, "2", "nobody"),)}, {"marks": ((-1, "2", "policy"),)},
     ],
 )  # fmt: skip
 def test_accounts_that_cannot_be_are_refused(changed: dict[str, Any]) -> None:
-    """Every number is looked at, and every action is one of its seat's space: one type of error."""
+    """Every number is looked at, every action is one of its seat's space, and what would be recorded of who is gone is
+    of a player and can be read again: one type of error."""
     with pytest.raises(DecodeError):
-        account.decode_account(account.encode_account(GIVEN._replace(**changed)), SEATS, 3)
+        account.decode_account(account.encode_account(GIVEN._replace(**changed)), SEATS, 3, PLAYERS)
 
 
 @pytest.mark.parametrize(

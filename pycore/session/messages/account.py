@@ -27,6 +27,7 @@ from pycore.frozen import Named
 from pycore.link.link import Link
 from pycore.rollback.seats import Seat
 from pycore.session.messages.message import ACCOUNT, PAST
+from pycore.session.publication import STAND_INS
 from pycore.session.settling import NOBODY, Back
 from pycore.values import canonical
 
@@ -99,15 +100,18 @@ class AccountKind:
     kind = ACCOUNT
     limit = ACCOUNT_BYTES
 
-    def __init__(self, hearer: Hearer | None, teller: Teller, seats: Sequence[Seat], peers: int) -> None:
+    def __init__(
+        self, hearer: Hearer | None, teller: Teller, seats: Sequence[Seat], peers: int, players: Sequence[int | str]
+    ) -> None:
         self._hearer = hearer
         self._teller = teller
         self._seats = seats
         self._peers = peers
+        self._players = [str(player) for player in players]
 
     def take(self, link: Link, payload: bytes, now: float) -> None:
         """Read whole, or refused. Raises DecodeError."""
-        account = decode_account(payload, self._seats, self._peers)
+        account = decode_account(payload, self._seats, self._peers, self._players)
         if self._hearer is not None:
             self._hearer.told(link, account, now)
 
@@ -155,7 +159,7 @@ def encode_account(account: Account) -> bytes:
     ])  # fmt: skip
 
 
-def decode_account(payload: bytes, seats: Sequence[Seat], peers: int) -> Account:
+def decode_account(payload: bytes, seats: Sequence[Seat], peers: int, players: Sequence[str]) -> Account:
     """What a ACCOUNT message says, every number of it looked at. Raises DecodeError."""
     try:
         values = canonical.decode(payload)
@@ -181,7 +185,10 @@ def decode_account(payload: bytes, seats: Sequence[Seat], peers: int) -> Account
                 for seat, inputs in held
             },
             {_number(number, 0, peers - 1): _back(of) for number, *of in backs},
-            tuple([(_number(frame, 0), str(player), str(what)[:40]) for frame, player, what in marks]),
+            tuple([
+                (_number(frame, 0), players[players.index(player)], STAND_INS[STAND_INS.index(what)])
+                for frame, player, what in marks
+            ]),
         )  # fmt: skip
     except (TypeError, ValueError, IndexError, PycoreError) as error:
         raise DecodeError(f"ACCOUNT that cannot be read: {error}") from None
