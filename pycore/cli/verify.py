@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pycore.export.files import GameFiles
 
 Answer = dict[str, Any]
+NOT_STEPPED = "not stepped"
+"""Of the environment: it cannot be made for this game, of several."""
 
 
 @click.command(short_help="Compare the records of a game with each other, their metrics and the environment.")
@@ -63,20 +65,21 @@ def verify(
     games = games_of([*files, *metrics])
     answers = []
     for game in tracked(games, "verifying games"):
-        answer = _verified(game, found, env or "", settings)
+        answer = _verified(game, found, env or "", settings, alone=len(games) == 1)
         answers.append(answer)
         if not as_json:
             _say(answer)
     if as_json:
         click.echo(json.dumps({"games": answers}))
-    if any(answer["status"] == "refused" for answer in answers):
+    stepped = [answer["environment"] for answer in answers if answer["records"]]
+    if any(answer["status"] == "refused" for answer in answers) or {*stepped} == {NOT_STEPPED}:
         raise SystemExit(2)
-    if any(answer["status"] != "reconciled" or "differs" in (answer["environment"], answer["policies"])
+    if any(answer["status"] != "reconciled" or {"differs", NOT_STEPPED} & {answer["environment"], answer["policies"]}
            for answer in answers):  # fmt: skip
         raise SystemExit(1)
 
 
-def _verified(game: GameFiles, found: Found | None, env: str, settings: Path | None) -> Answer:
+def _verified(game: GameFiles, found: Found | None, env: str, settings: Path | None, alone: bool) -> Answer:
     from pycore.export.evidence import evidence_of
 
     try:
@@ -89,7 +92,14 @@ def _verified(game: GameFiles, found: Found | None, env: str, settings: Path | N
         }  # fmt: skip
     answer = _answer(evidence)
     if found is not None and evidence.longest is not None:
-        _step(evidence, answer, found, env, settings)
+        try:
+            _step(evidence, answer, found, env, settings)
+        except PycoreError as error:
+            if alone:
+                raise
+            # It may be of another study, and the others are told all the same.
+            answer["environment"] = NOT_STEPPED
+            answer["reasons"] = [*answer["reasons"], f"it was not stepped again: {error}"]
     return answer
 
 

@@ -14,6 +14,8 @@ from records_support import SETTINGS, changed, forgotten, of_three, played, stor
 
 from pycore.cli import cli
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 def run(*arguments: str | Path) -> Result:
     """The command's outcome."""
@@ -160,6 +162,22 @@ def test_every_folder_is_a_game_of_its_own(tmp_path: Path) -> None:
         "  there is no record of player 1",
         "  trajectory-1.jsonl.incomplete was not read: the database lacks parts of it",
     ]
+
+
+def test_a_game_of_another_environment_does_not_keep_the_others_from_being_stepped(tmp_path: Path) -> None:
+    """In a folder of two studies; where none can be stepped, the call was a mistake."""
+    of_three(tmp_path / "study" / "a", "default_action")
+    b = stored(tmp_path / "study" / "b")
+    none = b / "none.py"
+    none.write_text("from pycore.errors import ConfigError\ndef make_env():\n    raise ConfigError('no environment')\n")
+    result = run(tmp_path / "study", "--env", EXAMPLES / "volley.py", "--json")
+    games = json.loads(result.stdout)["games"]
+    assert (result.exit_code, [game["environment"] for game in games]) == (1, ["not stepped", "differs"])
+    assert games[0]["reasons"][-1].startswith("it was not stepped again: Volley has 2 agents to be played")
+    result = run(tmp_path / "study", "--env", none)
+    assert (result.exit_code, result.output.count("it was not stepped again: ")) == (2, 2)
+    result = run(b, "--env", none)
+    assert (result.exit_code, result.output.startswith("Error: ")) == (2, True)
 
 
 def test_what_belongs_to_another_game_is_refused_by_name(tmp_path: Path) -> None:
