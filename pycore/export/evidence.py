@@ -169,15 +169,23 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
                 f"{episode}, frame {frame} on ({_ends(of)})"
             )
     if not longest.whole:
-        episode, frame = longest.stops_at
-        what = f"episode {episode} was broken off after {frame} frames" if longest.lengths else "no frame was recorded"
-        of.lacks.append(f"{what} ({_ends(of)})")
+        of.lacks.append(f"{_broken_off(longest)} ({_ends(of)})")
     if 1 < len(of.people) > len(of.records):
         without = [player for player in of.people if player not in of.records]
         if all(name in of.people for name in of.records):
             of.lacks += [f"there is no record of player {player}" for player in without]
         else:
             of.lacks.append(f"there are {len(of.records)} records of {len(of.people)} players")
+
+
+def _broken_off(held: Held) -> str:
+    """The first episode of a record that has no end."""
+    if not held.lengths:
+        return "no frame was recorded"
+    episode = held.ended.index(False)
+    if not held.lengths[episode]:
+        return f"nothing is there of episode {episode}"
+    return f"episode {episode} was broken off after {held.lengths[episode]} frames"
 
 
 def _judge_middle(of: Evidence, name: str, held: Held, longest: Held) -> None:

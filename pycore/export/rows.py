@@ -128,7 +128,8 @@ class SessionRow(NamedTuple):
         times = sum(1 for sight in sights if sight.get("hidden"))
         stamps = [sight.get("timestamp") or 0.0 for sight in sights]
         pairs = zip(stamps[::2], stamps[1::2], strict=False)
-        return times, float(sum(shown - hidden for hidden, shown in pairs)), len(stamps) % 2 == 1
+        # The clock may have been set back meanwhile.
+        return times, float(sum(max(0.0, shown - hidden) for hidden, shown in pairs)), len(stamps) % 2 == 1
 
     @property
     def excluded_by(self) -> list[str] | None:

@@ -127,13 +127,15 @@ def test_measures_are_what_their_names_say() -> None:
         predictions={"1": {"frames": 450, "hits": 30, "misses": 10}, "2": {"frames": 900, "hits": 0, "misses": 0}},
         network={"1": {"rttMs": {"p50": 80.0}}, "2": {"rttMs": {"p50": 120.0}}},
         inputs={"sentViaP2P": 5, "receivedViaSocketIO": 1},
+        # The second time the clock was set back meanwhile.
         visibility=[{"hidden": True, "timestamp": 1000.0}, {"hidden": False, "timestamp": 3500.0},
+                    {"hidden": True, "timestamp": 9000.0}, {"hidden": False, "timestamp": 4000.0},
                     {"hidden": True, "timestamp": 9000.0}],
     ), "0")  # fmt: skip
     expected = {
         "frames": 900, "episodes": 1, "minutes": 1.0, "stalled_pct": 10.0, "rollbacks_per_minute": 12.0,
         "resimulated_pct": 5.0, "predicted_pct": 50.0, "guessed_right_pct": 75.0, "rtt_ms_p50": 120.0, "path": "mixed",
-        "times_hidden": 2, "hidden_s": 2.5,
+        "times_hidden": 3, "hidden_s": 2.5,
     }  # fmt: skip
     assert {name: of[name] for name in expected} == expected
 

@@ -115,6 +115,10 @@ def test_who_was_away_for_whole_episodes_has_those_before_and_those_behind_them(
     assert there[7] == 30
     assert lengths(out / "trajectory-0.jsonl") == dict.fromkeys(range(8), 30)
     assert (status, [*out.glob("*.incomplete")]) == (0, [])
+    alone = evidence_of(games_of([out / "trajectory-1.jsonl"])[0])
+    assert (alone.status, alone.reasons[0].partition(" (")[0]) == (
+        "single", f"episode {min(missed) - 1} was broken off after {there[min(missed) - 1]} frames"
+    )  # fmt: skip
     (said,) = evidence.reasons
     assert (evidence.status, said.startswith("player 1 was away: from frame ")) == ("partial", True)
     tables = ["export", "--database", url, "--csv", str(tmp_path / "tables")]
