@@ -48,6 +48,8 @@ class GameFiles:
     about: Path | None = None
     given: bool = False
     """Its files were named one by one, so that they may be of several games."""
+    abouts: list[Path] = field(default_factory=list)
+    """Of these, what the server knew of each game: what was named, and what lies beside the others."""
 
 
 def games_of(paths: Sequence[Path]) -> list[GameFiles]:
@@ -67,8 +69,11 @@ def games_of(paths: Sequence[Path]) -> list[GameFiles]:
             given = GameFiles(path.parent, given=True)
             found.append(given)
         _put(given, path)
-    if given is not None and given.about is None and (given.folder / ABOUT).is_file():
-        given.about = given.folder / ABOUT
+        beside = path.parent / ABOUT
+        if beside not in given.abouts and beside.is_file():
+            given.abouts.append(beside)
+    if given is not None and given.about is None and given.abouts:
+        given.about = given.abouts[0]
     return found
 
 
@@ -76,12 +81,11 @@ def by_game(files: GameFiles) -> list[GameFiles]:
     """Files that were named one by one, each with those of its game."""
     if not files.given:
         return [files]
-    about = read_about(files.about)
+    known = {str(read_about(path)["game_id"]): path for path in files.abouts}
     found: dict[str, GameFiles] = {}
 
     def of(game_id: Any) -> GameFiles:
-        known = files.about if about.get("game_id") == game_id else None
-        return found.setdefault(str(game_id), GameFiles(files.folder, about=known, given=True))
+        return found.setdefault(str(game_id), GameFiles(files.folder, about=known.get(str(game_id)), given=True))
 
     for path in files.records:
         of(open_record(path).header.get("game_id")).records.append(path)

@@ -327,12 +327,26 @@ def test_a_game_is_exported_once(tmp_path: Path) -> None:
     result = run(tmp_path / "games", "--csv", tmp_path / "tables")
     assert result.exit_code == 2
     assert f"game mesh is in {a} and in {b}" in result.output.replace("\n", " ")
-    renamed(b, "other", 1.0, {})
+    renamed(b, "other", 1.8e9, {})
     files = [folder / f"{kind}" for folder in (a, b) for kind in ("trajectory-0.jsonl", "metrics-0.json")]
     out = exported(tmp_path, *files, a / "trajectory-1.jsonl")
     assert [(row["game_id"], row["evidence"]) for row in table(out, "sessions")] == [
         ("mesh", "reconciled"), ("mesh", "reconciled"), ("other", "single"), ("other", "single")
     ]  # fmt: skip
+
+
+def test_of_files_of_several_folders_each_has_what_its_server_knew(tmp_path: Path) -> None:
+    """As a shell spells `study/*/trajectory-*`: of all games but the first subjects and settings were lost."""
+    for name, started in (("a", 10.0), ("b", 20.0), ("c", 30.0)):
+        stored(tmp_path / name, about=True)
+        renamed(tmp_path / name, name, started, {"0": f"anna-{name}"})
+    (tmp_path / "c" / "game.json").unlink()
+    files = sorted(tmp_path.glob("*/trajectory-*")) + sorted(tmp_path.glob("*/metrics-*"))
+    rows = table(exported(tmp_path, *files), "sessions")
+    assert [(row["game_id"], row["subject"], row["started"]) for row in rows if row["player"] == "0"] == [
+        ("a", "anna-a", "10.0"), ("b", "anna-b", "20.0"), ("c", "", "")
+    ]  # fmt: skip
+    assert {row["evidence"] for row in rows} == {"reconciled"}
 
 
 def test_a_record_whose_parts_are_missing_is_left_out_and_told(tmp_path: Path) -> None:
