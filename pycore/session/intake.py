@@ -221,6 +221,8 @@ class Intake:
             flow.newest + 1,
             frames.held[seat] if seat >= 0 else -1,
         )
+        # A session has fewer episodes than a byte has numbers, and who returns says 0, however far the others are.
+        number &= 0xFF
         if self._returning:
             self._take_meanwhile(link, incarnation, number, blocks, len(data), now, path)
             return

@@ -363,6 +363,17 @@ def test_a_group_that_has_lost_somebody_takes_a_page_back() -> None:
     assert [dict(table[peer].gone[2].frames) for peer in (0, 1)] == [dict(table[0].gone[2].frames)] * 2
 
 
+def test_a_page_comes_back_however_many_episodes_were_played() -> None:
+    """It says episode 0, of which the others behind the 128th made the 256th, and all of them stood for good."""
+    table = playing(of=settings(max_steps=2, num_episodes=140, hash_interval=1))
+    play_until(table, lambda: table[0].episode == 132)
+    reload(table, 1)
+    play_until(table, lambda: all(session.phase >= DONE for session in table.sessions))
+    assert [(session.reason, len(session.ended)) for session in table.sessions] == [("complete", 140)] * 2
+    assert table[1].load == 1
+    assert [row for row in table.published[0] if row[0] > 134] == [row for row in table.published[1] if row[0] > 134]
+
+
 SEATS = Table(3, settings())[0].seats
 GIVEN = Account(
     False, 1, True, 7, 5, None, [(1, 1, 1), (2, 1, 1)], [(40, "done")], [Absent(2, "left", 1, {2: 5})], {2: 5},
