@@ -67,3 +67,24 @@ def test_a_sum_shares_nothing_with_a_reward() -> None:
 def test_each_component_is_the_sum_of_its_own(rewards: list[list[int]]) -> None:
     total = reduce(plus, rewards, 0)
     assert total == ([sum(component) for component in zip(*rewards, strict=True)] if rewards else 0)
+
+
+class Itself:
+    """An array of its own kind."""
+
+    def tolist(self) -> Itself:
+        """No list."""
+        return self
+
+
+def nested(depth: int) -> Any:
+    """A number in so many lists."""
+    return reduce(lambda inner, _: [inner], range(depth), 1)
+
+
+@pytest.mark.parametrize("reward", [nested(65), nested(5000), {"a": nested(64)}, Itself()])
+def test_what_is_nested_too_deep_has_no_sum(reward: Any) -> None:
+    """It ended a session whose environment gave it, and the export of a study in whose records somebody had put it."""
+    assert plus(0, nested(64)) == nested(64)
+    assert plus(0, reward) is None
+    assert plus(plus(0, reward), 1) is None
