@@ -78,7 +78,7 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
             await one.call("p2p_session_metrics", {"game_id": game, "player_id": 0, "episode": -1, "metrics": {"n": 1}})
             process.send_signal(number)
             # The pages are still connected: the end does not wait for them.
-            assert await asyncio.to_thread(process.wait, 10) == 0
+            assert await asyncio.to_thread(process.wait, 45) == 0
             await one.close()
             await two.close()
             return game
