@@ -124,7 +124,7 @@ class Lobby:
         if wish.unbegun is not None:
             since, left = self.pairing.abandoned(connection, wish.session_id or known or "", wish.unbegun, now, wall)
             out += left
-        if connection.room is not None and not connection.room.over and wish.game_id is None:
+        if connection.plays and wish.game_id is None:
             # Asking twice changes nothing; to be somebody else, one leaves first.
             if wish.session_id not in (None, known):
                 raise Refused("already_in_game", "you are in a game under another session id; leave it first")

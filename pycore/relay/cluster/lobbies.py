@@ -63,4 +63,5 @@ def seat(lobby: Lobby, room: Room, at: Mapping[str, str], now: float) -> None:
             continue
         lobby.pairing.waiting.leave(connection.sid)
         connection.room, connection.seat = room, each
-        each.sid, each.heard_at = connection.sid, now
+        each.sid = each.told = connection.sid
+        each.heard_at = now

@@ -46,6 +46,11 @@ class Connection:
         """The digest of its session id, by which seats are known; empty: it presented none."""
         return "" if self.session_id is None else digest(self.session_id)
 
+    @property
+    def plays(self) -> bool:
+        """Whether it has a seat in a game that goes on, and is not out of that."""
+        return self.room is not None and not self.room.over and self.seat is not None and not self.seat.gone
+
     def may(self, bucket: str, now: float) -> bool:
         """Whether an event that counts there may pass now. Of inputs each player has a rate, whoever sends them: a page
         that computes policies for all sends for several."""

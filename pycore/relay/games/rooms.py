@@ -130,6 +130,7 @@ class Room:
         return changed
 
     def _beginning(self, seat: Seat, turn: Mapping[str, Any] | None) -> list[Outgoing]:
+        seat.told = seat.sid
         out = [self._to(seat, event, data) for event, data in beginning(self, seat, turn)]
         return [item for item in out if item is not None]
 
@@ -214,9 +215,9 @@ class Room:
         return out + self._announce(seat, away=False)
 
     def remind(self, seat: Seat, turn: Mapping[str, Any] | None) -> list[Outgoing]:
-        """The events of the start for who asks for a game and has this one: the process that paired them may have ended
-        before they arrived. While it lasts, asking twice changes nothing."""
-        return self._beginning(seat, turn) if self.restarts else []
+        """The events of the start for who asks for a game and has this one: the socket that they went to may have been
+        dead, and the process that sent them may have ended. By the same socket, asking twice changes nothing."""
+        return self._beginning(seat, turn) if self.restarts or seat.told != seat.sid else []
 
     def _there(self, seat: Seat, sid: str, now: float) -> None:
         seat.sid = sid

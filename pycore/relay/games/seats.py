@@ -74,6 +74,8 @@ class Seat:
     for."""
     promised: int = 0
     """The highest number of a load that its page may have been given: it is written down before a page is told."""
+    told: str | None = None
+    """The socket that was sent the beginning of the game last."""
     absent_since: float | None = None
     announced: bool = False
     """The others were told that it is away."""

@@ -115,6 +115,25 @@ def test_a_reload_in_the_queue_keeps_its_turn() -> None:
     assert people.lobby._connections["one again"].waiting_since == 0.0
 
 
+def test_whose_socket_was_dead_when_the_game_began_gets_its_beginning_when_it_asks_again() -> None:
+    """A change of network leaves a socket behind of which nobody has noticed yet that it is dead. Its page waits still,
+    and asks by the next one; by that a second time it is told nothing more."""
+    people = People()
+    people.come("a")
+    people.until(1.0)
+    people.come("b")
+    people.take(people.lobby.connect("a anew", {"session_id": "session of a", "page": "page of a"}, people.now))
+    assert people.events("a anew") == ["session_restored"]
+    start = ["pyodide_player_assigned", "pyodide_game_ready", "start_game"]
+    for told in (start, []):
+        reply = people.come("a anew", session="session of a")
+        assert (reply["state"], reply["player_id"]) == ("playing", 0)
+        assert people.events("a anew") == told
+    people.events("b")
+    assert people.come("b")["state"] == "playing"
+    assert people.events("b") == []
+
+
 def test_a_list_lets_in_who_is_on_it() -> None:
     """With the group that it says."""
     subjects = parse_subjects(["# pilot", "anna, north", "bert", "", "cleo,north"], "list")

@@ -121,6 +121,17 @@ def test_who_was_dropped_may_play_another_game_and_those_who_stay_cannot_be_join
     assert complain(lobby, 0, 2, 3.0, game) == []
 
 
+def test_who_was_dropped_and_has_its_socket_still_may_ask_for_another_game_by_it() -> None:
+    """The one that it was dropped from goes on without it, and is not its own any more."""
+    lobby, game = lobby_of(3)
+    complain(lobby, 0, 2, 1.0)
+    assert told(complain(lobby, 1, 2, 1.0))
+    reply, _ = lobby.join("s2", {}, 2.0, 2.0)
+    assert reply["state"] == "waiting"
+    assert lobby.connections["s2"].room is None
+    assert [room.game_id for room in lobby.games.playing()] == [game]
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
