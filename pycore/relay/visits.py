@@ -179,11 +179,14 @@ class Visits:
         return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
     async def decided(self, outcome: Outcome, sid: str) -> None:
-        """Write an outcome down, and tell its page which one stands. Raises `StoreFailed`."""
-        sent_on = self._lobby.sent_on
+        """Write an outcome down, and tell its page which one stands. Who is sent on waits for no other game. Raises
+        `StoreFailed`."""
+        sent_on, waiting = self._lobby.sent_on, self._lobby.pairing.waiting
         stands = Outcome.of(await self._store.put_outcome(sent_on.row(outcome)))
         sent_on.remember(stands)
         self._notice(stands)
+        if stands.final and waiting.leave(sid):
+            self._tell(waiting.tell(self._clock()))
         self._tell([Outgoing(sid, "outcome", sent_on.told(stands))])
 
     async def until_decided(self, outcome: Outcome, sid: str) -> None:

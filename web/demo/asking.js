@@ -75,7 +75,7 @@ export class Asking {
   /** What the server says to somebody who waits. @param {string} event @param {any} data */
   heard(event, data) {
     if (!waits()) return;
-    if (['waiting_room', 'ready_check', 'outcome'].includes(event)) screens.notice('');
+    if (['waiting_room', 'ready_check'].includes(event)) screens.notice('');
     if (event === 'waiting_room') {
       this.enter('waiting');
       showRoom(data);
@@ -83,7 +83,9 @@ export class Asking {
       this.enter('asked');
       showCheck(data);
       if (automatic()) this.ready();
-    } else if (event === 'outcome') {
+    } else if (event === 'outcome' && (data.next || !data.game_id)) {
+      // What an earlier game came to, whose data were on their way still, ends no waiting, unless this person is sent on.
+      if (data.game_id) this.socket.emit('leave_game', {});
       this.enter('over');
       screens.showOver(data.outcome);
     }

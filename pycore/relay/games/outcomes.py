@@ -92,7 +92,7 @@ class SentOn:
         """What a page is told, by the event `outcome`."""
         return {
             "outcome": outcome.outcome, "waited_s": round(outcome.waited_s, 1),
-            "next": self._next_of(outcome.outcome, outcome.subject),
+            "next": self._next_of(outcome.outcome, outcome.subject), "game_id": outcome.game_id,
         }  # fmt: skip
 
 

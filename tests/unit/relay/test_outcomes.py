@@ -256,6 +256,27 @@ def test_where_nobody_is_sent_on_everybody_may_play_again(relay: Relay) -> None:
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("sends_on", [True, False])
+def test_who_waits_when_an_earlier_game_gets_its_outcome_waits_on_unless_sent_on(
+    relay: Relay, sending: Relay, sends_on: bool
+) -> None:
+    """What was played was on its way still when the page asked for another game. Nobody is paired with who has gone on."""
+
+    async def go(of: Relay) -> None:
+        clients, game = await two(of)
+        stayed = await Client(of.url).connect()
+        await clients[0].call("leave_game", {})
+        assert (await clients[0].call("join_game", {}))["state"] == "waiting"
+        await completes(clients[0], game, 0)
+        told = await clients[0].get("outcome")
+        assert (told["outcome"], told["game_id"], told["next"] is not None) == ("completed", game, sends_on)
+        reply = await stayed.call("join_game", {})
+        assert reply["state"] == ("waiting" if sends_on else "playing")
+        await asyncio.gather(*(client.close() for client in [*clients, stayed]))
+
+    asyncio.run(go(sending if sends_on else relay))
+
+
 @pytest.mark.slow
 def test_data_that_come_late_bring_their_outcome(tmp_path: Path) -> None:
     """Of a page that closed before its data were stored: at its next visit, when no process remembers the game."""
