@@ -54,11 +54,12 @@ class Owners:
         return seat
 
     def stored_elsewhere(self, game_id: str, player: str, size: int) -> None:
-        """A seat has stored something by another process of the server, bytes."""
+        """A seat has stored something of what was played by another process of the server, bytes."""
         room = self._games.room(game_id)
         for seat in () if room is None else room.seats:
             if str(seat.player) == player:
                 seat.stored_bytes += size
+                seat.played = True
 
     def finished(self, game_id: str, seat: Seat, wall: float, load: int | None = None) -> bool:
         """A load of a seat's page has stored what it does when its session is over; whether that was the last of its
@@ -94,6 +95,7 @@ class Owners:
         if seat.stored_bytes + store.size > self._limits.stored_bytes:
             raise Refused("too_large", f"one player may store {self._limits.stored_bytes} bytes of a game")
         seat.stored_bytes += store.size
+        seat.played = seat.played or store.played
 
 
 def outcome_for(room: Room, seat: Seat, wall: float) -> Outcome:

@@ -96,6 +96,8 @@ class Seat:
     """What the game came to for its player; None: nobody can say yet."""
     inputs: int = 0
     stored_bytes: int = 0
+    played: bool = False
+    """Its page has stored something of what was played."""
     heard_at: float | None = None
     """When an event of its page came last."""
 

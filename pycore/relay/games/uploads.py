@@ -49,6 +49,8 @@ class Store:
     """Of metrics: their episode goes on."""
     load: int | None = None
     """Of metrics: which load of its page they are of; None: they do not say it."""
+    played: bool = True
+    """It says that something was played; how a link is connected is known before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def read_connection_type(payload: Any, limits: Limits) -> Store:
         size,
         {name: value for name, value in fields.items() if name != "session_id"},
         remote="" if remote is None else str(player_of(fields, "remote_player_id", limits)),
+        played=False,
     )
 
 

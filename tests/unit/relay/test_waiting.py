@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from people_support import People
+from relay_support import Relay
 
 from pycore.errors import ConfigError
 from pycore.relay import Limits
@@ -156,6 +159,26 @@ def test_of_three_nobody_waits_for_the_one_who_went() -> None:
     assert [seat.since for seat in room.seats] == [0.0, 0.0, 1.0]
 
 
+def test_who_had_said_how_it_is_connected_before_it_was_abandoned_keeps_its_turn(relay: Relay) -> None:
+    """That is stored as soon as a link is up, also where the third of them never comes."""
+
+    async def go() -> None:
+        async with relay.clients(3) as (one, gone, next_one):
+            await one.call("join_game", {"session_id": "one"})
+            since = next(iter(relay.app.relay.lobby.pairing.waiting.sessions().values()))
+            await gone.call("join_game", {})
+            game = (await one.get("start_game"))["game_id"]
+            link = {"game_id": game, "player_id": 0, "remote_player_id": 1, "connection_type": "direct"}
+            assert await one.call("p2p_connection_type", link) == {"status": "ok"}
+            await gone.call("leave_game", {})
+            await next_one.call("join_game", {})
+            assert (await one.call("join_game", {"unbegun": game}))["player_id"] == 0
+            (room,) = relay.app.relay.lobby.games.playing()
+            assert room.seats[0].since == since
+
+    asyncio.run(go())
+
+
 @pytest.mark.parametrize("why", ["server_full", "elsewhere", "not_invited"])
 def test_who_left_a_game_for_another_one_has_left_it_also_where_that_is_refused(why: str) -> None:
     """The others of it are told: they waited for a player that the server knew to be gone."""
@@ -196,7 +219,7 @@ def test_a_game_that_was_played_gives_nobody_a_place_in_front() -> None:
     assert room is not None
     seat = room.owner(people.lobby._connections["b"].session)
     assert seat is not None
-    seat.stored_bytes = 1
+    seat.played = True
     people.leave("a")
     people.until(5.0)
     people.come("b", unbegun=room.game_id)
