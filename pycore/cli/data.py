@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 
 from pycore.cli.care import forget_subject, keep_copy
 from pycore.cli.spelled import say, spelled
-from pycore.cli.told import DATABASE, told
+from pycore.cli.told import DATABASE, NO_ROOM, told
 from pycore.errors import UsageError
 from pycore.relay import missing_extra
 
@@ -86,12 +87,15 @@ def data(
                 for line in _listed(item):
                     click.echo(line)
             else:
-                for path in export_game(store, item, out if game is not None else out / item.game_id):
+                with _writing():
+                    written = export_game(store, item, out if game is not None else out / item.game_id)
+                for path in written:
                     click.echo(path)
                     named += [path] if key is not None and _names_somebody(path, ids.get(item.game_id, ())) else []
         everybody = participants_of(store, found) if game is None else []
         if out is not None and everybody:
-            click.echo(_write_participants(out / "participants.csv", everybody, key))
+            with _writing():
+                click.echo(_write_participants(out / "participants.csv", everybody, key))
         elif vain := sum(each.game_id is None for each in everybody):
             click.echo(f"without a game: {vain}")
     finally:
@@ -103,6 +107,17 @@ def data(
         say(f"not anonymous: {path} has a subject id in it, as its page stored it; look before it is shown", err=True)
     if gaps or named:
         raise SystemExit(1)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Where nothing can be written, that is told in a sentence; of a disk that is full, every command tells alike."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise UsageError(f"cannot write {error.filename}: {error.strerror}; give another folder, --out DIR") from error
 
 
 def _subjects_of(game: GameData) -> list[str]:
@@ -138,6 +153,8 @@ def _write_participants(path: Path, everybody: list[Participant], key: Path | No
     from pycore.relay.storage.pseudonyms import KeyedPseudonyms
 
     names = None if key is None else KeyedPseudonyms.of_file(key, path.parent)
+    # Where everybody has waited in vain there is no game that would have made it.
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as stream:
         put = cells.rows_to(stream)
         put(COLUMNS)

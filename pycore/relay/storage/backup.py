@@ -61,8 +61,24 @@ def _copy(file: Path, target: Path) -> int:
                 raise sqlite3.DatabaseError(f"the copy is damaged: {found}")
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
-        # Never over what came there meanwhile.
-        os.link(part, target)
+        _name(part, target)
         return target.stat().st_size
     finally:
         part.unlink(missing_ok=True)
+
+
+def _name(part: Path, target: Path) -> None:
+    """Give a file its name, never over what came there meanwhile. Raises OSError."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT and exFAT, as a stick has it, and some folders of other machines have one name for a file.
+        with target.open("xb"):
+            pass
+        try:
+            os.replace(part, target)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,7 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             row = sa.and_(of.game_id == game.game_id, of.player == player, of.episode == episode)
             return str(store.read(sa.select(of.data).where(row))[0]["data"])
 
-        main = _newest(store, game.game_id, player)
+        main = _newest(store, game.game_id, player, data.metrics_episodes)
         for episode in data.metrics_episodes:
             text = told(episode)
             file = f"metrics-{name}.json" if episode == main else f"metrics-{name}-episode-{episode}.json"
@@ -177,11 +177,13 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
     return written
 
 
-def _newest(store: DataStore, game_id: str, player: str) -> int:
+def _newest(store: DataStore, game_id: str, player: str, listed: Sequence[int]) -> int:
     """The episode of the metrics that count: those of the latest load of the page that has stored any, though it went
-    away before its end and an earlier one had one; of a load what it said of the whole session, or otherwise last."""
-    of = metrics.c
-    found = store.read(sa.select(of.load, of.episode).where(of.game_id == game_id, of.player == player))
+    away before its end and an earlier one had one; of a load what it said of the whole session, or otherwise last.
+    `listed`: those that are written; of a game that goes on, others may have come meanwhile."""
+    of, there = metrics.c, set(listed)
+    rows = store.read(sa.select(of.load, of.episode).where(of.game_id == game_id, of.player == player))
+    found = [row for row in rows if row["episode"] in there]
     return max(((row["load"] or 0, row["episode"] == WHOLE, row["episode"]) for row in found), default=(0, 0, WHOLE))[2]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import sqlite3
 import stat
 import threading
@@ -315,6 +317,30 @@ def test_what_cannot_be_copied_leaves_no_copy(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=message):
             back_up(f"sqlite:///{tmp_path / name}.db", target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "text.db"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_copy_is_made_where_a_file_has_one_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """A stick with FAT; and what has come there meanwhile is not replaced there either."""
+    url, target = f"sqlite:///{tmp_path / 'x.db'}", tmp_path / "stick" / "copy.db"
+    fill(url, ("g1", [ANNA, BERT], OLD))
+
+    def refused(part: Path, place: Path) -> None:
+        if there:
+            place.write_text("another copy")
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    if there:
+        with pytest.raises(UsageError, match="there is no copy"):
+            back_up(url, target)
+        assert target.read_text() == "another copy"
+    else:
+        assert back_up(url, target) == target.stat().st_size
+        assert len(everything(f"sqlite:///{target}")["games"]) == 1
+    assert [path.name for path in target.parent.iterdir()] == ["copy.db"]
 
 
 def test_of_postgresql_it_says_what_copies_it() -> None:

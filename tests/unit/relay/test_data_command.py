@@ -1,0 +1,78 @@
+"""`pycore data --out` while things are as they may be: games that go on, nobody who had one, no place to write."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pycore.cli import cli
+from pycore.relay.games.outcomes import Outcome, person_of
+from pycore.relay.storage.export import export_game, list_games
+from pycore.relay.storage.store import DataStore
+
+GAME = {
+    "game_id": "g", "started": 1.0, "seed": 1, "players": "[0, 1]", "settings": "{}",
+    "subjects": '{"0": "anna", "1": null}', "restarts": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """An empty database."""
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    DataStore(url).close()
+    return url
+
+
+def run(url: str, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["data", "--database", url, *words])
+
+
+def test_a_game_that_ends_while_it_is_exported_has_its_metrics_as_they_were_listed(url: str, tmp_path: Path) -> None:
+    """Those of the whole session, which came behind the list, are the next export's."""
+    store = DataStore(url)
+    try:
+        asyncio.run(store.put_game(GAME))
+        for episode in (0, 1):
+            asyncio.run(store.put_metrics("g", "0", episode, json.dumps({"episode": episode}), 1.0, load=0))
+        (game,) = list_games(store)
+        asyncio.run(store.put_metrics("g", "0", -1, "{}", 2.0, load=0))
+        files = {path.name: path.read_text() for path in export_game(store, game, tmp_path / "out")}
+    finally:
+        store.close()
+    assert json.loads(files["metrics-0.json"]) == {"episode": 1}
+    assert json.loads(files["metrics-0-episode-0.json"]) == {"episode": 0}
+
+
+def test_who_waited_in_vain_is_written_also_where_nobody_had_a_game(url: str, tmp_path: Path) -> None:
+    """In a folder that is not there yet."""
+    store = DataStore(url)
+    vain = Outcome(person_of("anna", ""), "anna", "waited_in_vain", 600.0, 10.0)
+    try:
+        asyncio.run(store.put_outcome(vain.row()))
+    finally:
+        store.close()
+    result = run(url, "--out", str(tmp_path / "study"))
+    assert result.exit_code == 0, result.output
+    (row,) = csv.DictReader((tmp_path / "study" / "participants.csv").read_text().splitlines())
+    assert (row["subject"], row["outcome"]) == ("anna", "waited_in_vain")
+
+
+def test_a_place_where_nothing_can_be_written_is_named(url: str, tmp_path: Path) -> None:
+    """Status 1 says that something is missing in the data."""
+    store = DataStore(url)
+    try:
+        asyncio.run(store.put_game(GAME))
+    finally:
+        store.close()
+    (tmp_path / "file").write_text("x")
+    for out, words in ((tmp_path / "file", ()), (tmp_path / "file", ("--game", "g")), (tmp_path / "file" / "x", ())):
+        result = run(url, "--out", str(out), *words)
+        assert result.exit_code == 2, result.output
+        assert f"cannot write {tmp_path / 'file'}" in result.output
+        assert "give another folder" in result.output
