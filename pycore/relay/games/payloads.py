@@ -165,9 +165,9 @@ def subject_of(query: str, names: Sequence[str], limits: Limits) -> str | None:
         return None
     values: dict[str, str] = {}
     for name, value in fields:
-        values.setdefault(_folded(name), value)
+        values.setdefault(folded(name), value)
     for name in names:
-        value = values.get(_folded(name), "").strip()
+        value = values.get(folded(name), "").strip()
         if 1 <= len(value) <= limits.id_chars and value.isprintable():
             return value
     return None
@@ -178,5 +178,6 @@ def _query(fields: Mapping[str, Any], limits: Limits) -> str:
     return query if isinstance(query, str) and len(query) <= limits.query_chars else ""
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """One spelling for all of a name in an address."""
     return name.lower().replace("_", "").replace("-", "")

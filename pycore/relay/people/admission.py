@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from pycore.errors import ConfigError
 from pycore.relay.fields import Refused
-from pycore.relay.games.payloads import subject_of
+from pycore.relay.games.payloads import folded, subject_of
 from pycore.relay.limits import Limits
 
 GROUP: Final = "group"
@@ -77,11 +77,14 @@ def token_of(secret: str, subject: str, group: str | None = None) -> str:
 
 
 def address_of(page: str, secret: str, subject: str, group: str | None, name: str) -> str:
-    """The address of a page for one subject, signed; `name`: that of the subject id in it."""
+    """The address of a page for one subject, signed; `name`: that of the subject id in it. Whatever stands there for the
+    subject, the group or the token gives way: of a name that is there twice the first value would count."""
     split = urllib.parse.urlsplit(page)
     of_group = [] if group is None else [(GROUP, group)]
     own = [(name, subject), *of_group, (TOKEN, token_of(secret, subject, group))]
-    kept = urllib.parse.parse_qsl(split.query, keep_blank_values=True)
+    names = {folded(each) for each in (name, GROUP, TOKEN)}
+    given = urllib.parse.parse_qsl(split.query, keep_blank_values=True)
+    kept = [pair for pair in given if folded(pair[0]) not in names]
     return split._replace(query=urllib.parse.urlencode([*kept, *own])).geturl()
 
 

@@ -46,6 +46,8 @@ class _Body(msgspec.Struct):
     metrics: msgspec.Raw = msgspec.Raw(b"")
     data: msgspec.Raw = msgspec.Raw(b"")
     packed: msgspec.Raw = msgspec.Raw(b"")
+    at: msgspec.Raw = msgspec.Raw(b"")
+    of: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Metrics(msgspec.Struct):
@@ -70,11 +72,13 @@ def arguments_of(text: str) -> list[Any] | None:
         fields: dict[str, Any] = {}
         for name in body.__struct_fields__:
             raw = bytes(getattr(body, name))
+            if not raw:
+                continue  # what it has not may say something, as of a piece
             if name not in _BULKY:
                 if len(raw) > LARGE:
                     raise ValueError(f"{name} is too large")
                 fields[name] = json.loads(raw)
-            elif raw:
+            else:
                 fields[name] = JsonText(raw.decode()) if raw[:1] == b"{" else _text(raw)
         return [fields]
     except RecursionError:

@@ -168,6 +168,19 @@ def test_a_signed_address_lets_in_whom_it_names() -> None:
     assert people.come("y", query, subject_id="bert") == {"status": "error", "code": "not_invited"}
 
 
+@pytest.mark.parametrize(
+    "query", ["PROLIFIC_PID={{%PROLIFIC_PID%}}&x=1", "prolific-pid=bert&x=1", "group=south&x=1", "token=old&x=1", "x=1"]
+)
+def test_a_signed_address_says_nothing_of_anybody_else(query: str) -> None:
+    """The page's own may have been copied from the panel, with the panel's name for the id."""
+    people = People(admission=Admission(secret=SECRET))
+    for subject, group in (("anna", None), ("cleo", "north")):
+        address = address_of(f"https://study.example.org/?{query}", SECRET, subject, group, "PROLIFIC_PID")
+        assert address.startswith("https://study.example.org/?x=1&PROLIFIC_PID=")
+        assert people.come(subject, address.partition("?")[2])["status"] == "ok"
+        assert people.lobby.connections[subject].subject_id == subject
+
+
 def test_with_a_list_and_a_secret_both_are_asked_for() -> None:
     """A token of somebody who was taken off the list is worth nothing."""
     admission = Admission({"bert": None}, SECRET)

@@ -18,6 +18,7 @@ from pycore.relay import Limits
 from pycore.relay.fields import Refused
 from pycore.relay.games.uploads import read_metrics
 from pycore.relay.limits import DEBT_S, TokenBucket
+from pycore.relay.partial import Uploads
 from pycore.relay.storage.disk import Disk
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.transport.large import FEW, LARGE, JsonText, arguments_of, is_object
@@ -66,6 +67,18 @@ def test_a_large_text_comes_to_the_character(data: str) -> None:
 
 def packet(metrics: str) -> str:
     return f'2["p2p_session_metrics",{{"game_id":"g","player_id":0,"episode":-1,"metrics":{metrics}}}]'
+
+
+def test_a_large_piece_is_one_as_a_small_one_is() -> None:
+    """Of an upload that comes in pieces, however large a page makes them; what is no piece has nothing of one."""
+    piece = {"game_id": "g", "player_id": 0, "episode": 0, "at": 70_000, "of": 200_000, "packed": "A" * 70_000}
+    for given in (piece, {name: value for name, value in piece.items() if name not in ("at", "of")}):
+        text = json.dumps(["p2p_session_metrics", given])
+        assert len(text) > LARGE
+        arguments = arguments_of(text)
+        assert arguments is not None
+        assert Uploads(Limits()).goes_on(arguments[0]) is ("of" in given)
+        assert given.items() <= arguments[0].items()
 
 
 @pytest.mark.slow
