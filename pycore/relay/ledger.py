@@ -104,7 +104,8 @@ class Ledger:
         try:
             row = game_row(room) | ending(room, game_id in stopped)
             fence = None if self.elsewhere is None else self.elsewhere.fence(game_id)
-            await self._store.put_game(row, seat_rows(room), fence)
+            await self._store.put_game(row, seat_rows(room), fence, room.end_written)
+            room.end_written = row["ended"] is not None
         except Fenced as error:
             log.warning("%s", error)
             if self.elsewhere is not None:

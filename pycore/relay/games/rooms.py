@@ -74,6 +74,8 @@ class Room:
     one, and what that came to lasts."""
     end_noted: bool = False
     """The lobby has put the end down."""
+    end_written: bool = False
+    """The database has had its end; where it has no such game any more, that was removed."""
     resumed: bool = False
     """It was taken for over, and was not."""
     _changed: bool = True

@@ -77,8 +77,8 @@ def token_of(secret: str, subject: str, group: str | None = None) -> str:
 
 
 def address_of(page: str, secret: str, subject: str, group: str | None, name: str) -> str:
-    """The address of a page for one subject, signed; `name`: that of the subject id in it. Whatever stands there for the
-    subject, the group or the token gives way: of a name that is there twice the first value would count."""
+    """The address of a page for one subject, signed; `name`: that of the subject id in it. Whatever stands there for
+    the subject, the group or the token gives way: of a name that is there twice the first value would count."""
     split = urllib.parse.urlsplit(page)
     of_group = [] if group is None else [(GROUP, group)]
     own = [(name, subject), *of_group, (TOKEN, token_of(secret, subject, group))]

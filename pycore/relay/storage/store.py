@@ -148,17 +148,22 @@ class DataStore:
             raise self._failed[1]
 
     async def put_game(
-        self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = (), fence: Fence | None = None
-    ) -> None:
+        self, row: Mapping[str, Any], of: Sequence[Mapping[str, Any]] = (), fence: Fence | None = None,
+        again: bool = False,
+    ) -> None:  # fmt: skip
         """A game as it is now, and its seats, all or nothing: rows with the columns to write. Seats own what is stored
-        of a game, whenever that comes. Raises `Fenced` if the game's lease is not the one given."""
+        of a game, whenever that comes. `again`: its end was there before, so a game that is not was removed, and stays
+        so. Raises `Fenced` if the game's lease is not the one given."""
 
         def put() -> None:
             with self._engine.begin() as connection:
                 if fence is not None:
                     self._hold(connection, row["game_id"], fence)
-                before = connection.execute(sa.select(games.c.subjects).where(games.c.game_id == row["game_id"]))
-                game, places = kept_nameless(before.scalar(), row, of)
+                query = sa.select(games.c.subjects).where(games.c.game_id == row["game_id"])
+                before = connection.execute(query).scalar()
+                if again and before is None:
+                    return
+                game, places = kept_nameless(before, row, of)
                 connection.execute(self._upsert(games, game))
                 for place in places:
                     kept = {"outcome": outcome_behind(place["outcome"])} if "outcome" in place else {}

@@ -260,7 +260,7 @@ def test_where_nobody_is_sent_on_everybody_may_play_again(relay: Relay) -> None:
 def test_who_waits_when_an_earlier_game_gets_its_outcome_waits_on_unless_sent_on(
     relay: Relay, sending: Relay, sends_on: bool
 ) -> None:
-    """What was played was on its way still when the page asked for another game. Nobody is paired with who has gone on."""
+    """What was played was on its way still when the page asked for another game. Nobody plays with who has gone on."""
 
     async def go(of: Relay) -> None:
         clients, game = await two(of)

@@ -17,15 +17,18 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from conftest import ON_BOTH
+from people_support import People
 
 from pycore.cli import cli
 from pycore.errors import UsageError
+from pycore.relay import Limits
 from pycore.relay.games.outcomes import person_of
 from pycore.relay.games.uploads import Piece
+from pycore.relay.ledger import Ledger
 from pycore.relay.storage.backup import back_up
 from pycore.relay.storage.pseudonyms import KeyedPseudonyms
 from pycore.relay.storage.store import DataStore
-from pycore.relay.storage.tables import games, outcomes
+from pycore.relay.storage.tables import games, outcomes, seats
 
 DATABASES = ON_BOTH
 ANNA, BERT = "anna-0815", "bert-4711"
@@ -244,6 +247,48 @@ def test_who_was_forgotten_stays_so_though_a_server_writes_its_game_down_again(
     assert [seat["session"] for seat in after["seats"]] == [lost, before["seats"][1]["session"]]
     assert [seat["loads"] for seat in after["seats"]] == [5, 5]
     assert after["seats"][0]["page"] is None
+
+
+def test_a_game_that_was_removed_stays_so_though_a_page_of_it_is_closed_at_last(
+    database: Callable[[Path], str], tmp_path: Path
+) -> None:
+    """The page stood open over night, so the server has the game still, and writes it down when that goes. One that
+    goes on it writes down anew, as behind a copy that was put back."""
+    store = DataStore(database(tmp_path))
+    ledger = Ledger(store, Limits())
+
+    async def go() -> None:
+        people = People()
+        for sid, who in (("a", ANNA), ("b", BERT)):
+            people.come(sid, f"?PROLIFIC_PID={who}")
+        (room,) = people.lobby.games.playing()
+
+        async def writes(removed: bool) -> int:
+            if removed:
+                for table in (games, seats):
+                    store.write(lambda connection, table=table: connection.execute(table.delete()))  # type: ignore[misc]
+            await ledger.settled(room)
+            return len(store.read(sa.select(games))) + len(store.read(sa.select(seats)))
+
+        assert [await writes(False), await writes(True)] == [3, 3]
+        for seat in room.seats:
+            people.lobby.owners.finished(room.game_id, seat, OLD)
+        assert [await writes(False), await writes(False)] == [3, 3]
+        people.leave("a")
+        assert room.over
+        assert [await writes(True), await writes(False)] == [0, 0]
+
+    async def written() -> None:
+        writing = asyncio.create_task(ledger.run())
+        try:
+            await go()
+        finally:
+            writing.cancel()
+
+    try:
+        asyncio.run(written())
+    finally:
+        store.close()
 
 
 @pytest.mark.slow

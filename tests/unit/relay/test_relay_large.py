@@ -72,13 +72,13 @@ def packet(metrics: str) -> str:
 def test_a_large_piece_is_one_as_a_small_one_is() -> None:
     """Of an upload that comes in pieces, however large a page makes them; what is no piece has nothing of one."""
     piece = {"game_id": "g", "player_id": 0, "episode": 0, "at": 70_000, "of": 200_000, "packed": "A" * 70_000}
-    for given in (piece, {name: value for name, value in piece.items() if name not in ("at", "of")}):
-        text = json.dumps(["p2p_session_metrics", given])
+    for payload in (piece, {name: value for name, value in piece.items() if name not in ("at", "of")}):
+        text = json.dumps(["p2p_session_metrics", payload])
         assert len(text) > LARGE
         arguments = arguments_of(text)
         assert arguments is not None
-        assert Uploads(Limits()).goes_on(arguments[0]) is ("of" in given)
-        assert given.items() <= arguments[0].items()
+        assert Uploads(Limits()).goes_on(arguments[0]) is ("of" in payload)
+        assert payload.items() <= arguments[0].items()
 
 
 @pytest.mark.slow
