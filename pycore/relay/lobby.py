@@ -379,7 +379,7 @@ class Lobby:
         """An outcome that is decided here, of who waits or has a seat."""
         room, seat = connection.room, connection.seat
         if room is not None and seat is not None:
-            seat.outcome = code
+            seat.outcome = self.sent_on.stands(room.game_id, seat, code)
             room.note_change()
             self._decided.append((outcome_for(room, seat, wall), connection.sid))
             return

@@ -135,7 +135,7 @@ class Visits:
     async def _gives_up(self, claim: Claim, wall: float) -> None:
         try:
             if await self._stands(claim):
-                await self._came_to(claim.game_id, claim.seat, claim.otherwise, claim.sid, wall, claim.load)
+                await self._came_to(claim.game_id, claim.seat, claim.otherwise, self._socket(claim), wall, claim.load)
         except StoreFailed as error:
             log.error("what a visit came to could not be written down: %s", error)
             self._doubts(claim._replace(until=self._clock() + PROVED_WITHIN_S))
@@ -146,6 +146,12 @@ class Visits:
         before = self._claims.get(key)
         same = before is not None and (before.load, before.otherwise) == (claim.load, claim.otherwise)
         self._claims[key] = claim._replace(until=before.until) if before is not None and same else claim
+
+    def _socket(self, claim: Claim) -> str:
+        """Where its page is: it may have connected anew since."""
+        there = self._lobby.connections
+        same = (sid for sid, each in there.items() if each.session == claim.seat.session)
+        return claim.sid if claim.sid in there else next(same, claim.sid)
 
     async def _stands(self, claim: Claim) -> bool:
         """Whether no load of the page has come since."""
@@ -162,6 +168,7 @@ class Visits:
     async def _came_to(
         self, game_id: str, seat: Seat, code: str, sid: str, wall: float, load: int | None
     ) -> None:
+        code = self._lobby.sent_on.stands(game_id, seat, code)
         outcome = self._lobby.owners.came_to(game_id, seat, code, wall)
         if outcome is not None:
             await self.decided(outcome, sid)

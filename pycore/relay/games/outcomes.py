@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pycore.relay.games.seats import digest
+from pycore.relay.games.seats import Seat, digest
 
 COMPLETED: Final = "completed"
 WAITED_IN_VAIN: Final = "waited_in_vain"
@@ -76,6 +76,13 @@ class SentOn:
     def of(self, person: str) -> Outcome | None:
         """The outcome with which somebody was sent on."""
         return self._known.get(person)
+
+    def stands(self, game_id: str, seat: Seat, code: str) -> str:
+        """What a game came to for a seat: with what its person was sent on for it, if that was done; otherwise this."""
+        known = self._known.get(person_of(seat.subject_id, seat.session))
+        if known is not None and (known.game_id, known.player) == (game_id, str(seat.player)):
+            return known.outcome
+        return code
 
     def remember(self, outcome: Outcome) -> None:
         """It is written down."""

@@ -38,6 +38,7 @@ from pycore.relay.storage.tables import (
     leases,
     metrics,
     outcome_behind,
+    outcome_of_seat,
     outcomes,
     pieces,
     records,
@@ -56,8 +57,6 @@ __all__ = [
 
 FAILED_S: Final = 30.0
 """So long a store that failed speaks against the database, unless one succeeds: pages try every few seconds."""
-
-
 WAITED_S: Final = 0.1
 """A store that failed after so long has waited for something, which those behind it would wait for as well."""
 
@@ -197,9 +196,10 @@ class DataStore:
                 if row["subject"] is not None and is_nameless(of, row["player"]):
                     return dict(row)
                 connection.execute(self._upsert(outcomes, row, sa.not_(outcomes.c.final)))
-                connection.execute(seats.update().where(seat).values(outcome=row["outcome"]))
                 query = sa.select(outcomes).where(outcomes.c.person == row["person"])
-                return dict(connection.execute(query).mappings().one())
+                stands = dict(connection.execute(query).mappings().one())
+                connection.execute(seats.update().where(seat).values(outcome=outcome_of_seat(row, stands)))
+                return stands
 
         return await self._run(put)
 

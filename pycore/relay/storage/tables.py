@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,6 +53,13 @@ def outcome_behind(new: str | None) -> Any:
     comes. The process that has the game need not have heard yet what another one has written down."""
     lasts = seats.c.outcome.in_(LASTING)
     return new if new in LASTING else sa.case((lasts, seats.c.outcome), else_=sa.literal(new, sa.String(32)))
+
+
+def outcome_of_seat(decided: Mapping[str, Any], stands: Mapping[str, Any]) -> Any:
+    """What a game came to for a seat, of rows of the outcomes: with what its person was sent on for it, if that was done;
+    otherwise what was decided."""
+    of = "game_id", "player"
+    return (stands if all(stands[name] == decided[name] for name in of) else decided)["outcome"]
 
 
 outcomes = sa.Table(

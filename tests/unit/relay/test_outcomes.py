@@ -22,7 +22,9 @@ from pycore.cli import cli
 from pycore.relay import visits
 from pycore.relay.games.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, outcome_of
 from pycore.relay.people.recruiting import Recruiting
-from pycore.relay.storage.participants import came_to
+from pycore.relay.storage.export import list_games
+from pycore.relay.storage.participants import came_to, participants_of
+from pycore.relay.storage.store import DataStore
 from pycore.session.topics.over import REASONS
 
 NEXT = "https://panel.example.org/{outcome}?who={subject}"
@@ -161,6 +163,45 @@ def test_who_says_that_it_played_to_the_end_is_believed_when_its_rows_are_there(
 
     with running(tmp_path, recruiting={"next": {"completed": NEXT}}) as relay:
         asyncio.run(go(relay))
+
+
+def test_who_was_sent_on_as_incomplete_is_so_in_the_data_and_is_told_by_its_next_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had lost its socket before that was decided. Rows that come after all make no other outcome of it: it has the
+    address of this one."""
+    monkeypatch.setattr(visits, "PROVED_WITHIN_S", 0.5)
+    seat = "SELECT outcome FROM seats WHERE player = '0'"
+
+    async def go(relay: Relay) -> str:
+        auth = {"session_id": "late", "page": "first", "query": "?PROLIFIC_PID=late"}
+        late, partner = await Client(relay.url).connect(auth), await Client(relay.url).connect()
+        for client in (late, partner):
+            await client.call("join_game", {})
+        game = str((await late.get("start_game"))["game_id"])
+        assert await late.call("p2p_session_metrics", metrics(game, 0, "complete")) == {"status": "ok"}
+        await late.close()
+        again = await Client(relay.url).connect(auth)
+        told = await again.get("outcome")
+        assert (told["outcome"], told["next"]) == ("incomplete", "https://panel.example.org/incomplete?who=late")
+        await written(relay, seat, ("incomplete",))
+        assert await again.call("pycore_rows", played(game, 0)) == {"status": "ok"}
+        assert await again.get("outcome") == told
+        await again.call("leave_game", {"excluded": True})
+        await again.get("outcome")
+        await asyncio.gather(again.close(), partner.close())
+        return game
+
+    with running(tmp_path, recruiting={"next": NEXT}) as relay:
+        game = asyncio.run(go(relay))
+        assert relay.app.relay.lobby.games.room(game) is not None
+    assert rows(relay, seat) == [("incomplete",)]
+    store = DataStore(relay.database)
+    try:
+        found = participants_of(store, list_games(store, game))
+        assert [(each.outcome, each.sent_on) for each in found if each.player == "0"] == [("incomplete", True)]
+    finally:
+        store.close()
 
 
 @pytest.mark.slow

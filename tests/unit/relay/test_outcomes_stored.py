@@ -52,6 +52,19 @@ def test_the_first_outcome_that_sends_somebody_on_stands(store: DataStore) -> No
     assert person_of("session", "") != person_of(None, "session")
 
 
+def test_a_game_came_to_what_its_participant_was_sent_on_with(store: DataStore) -> None:
+    """Whatever is decided of it later; another game of the same person to its own."""
+    row = {"started": 1.0, "seed": 1, "players": "[0]", "settings": "{}", "subjects": '{"0": "anna"}'}
+    for game in "gh":
+        seat = {"game_id": game, "player": "0", "session": "s", "outcome": None}
+        asyncio.run(store.put_game({**row, "game_id": game}, [seat]))
+    put(store, replace(ANNA, outcome="incomplete", final=True))
+    put(store, replace(ANNA, outcome="completed"))
+    put(store, replace(ANNA, outcome="partner_left", game_id="h"))
+    found = store.read(sa.select(seats.c.game_id, seats.c.outcome).order_by(seats.c.game_id))
+    assert [(each["game_id"], each["outcome"]) for each in found] == [("g", "incomplete"), ("h", "partner_left")]
+
+
 def test_of_two_that_are_decided_at_once_one_stands_for_both(store: DataStore) -> None:
     """Two processes of a server, or a page and the end of the waiting."""
 
