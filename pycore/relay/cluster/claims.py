@@ -116,4 +116,4 @@ class Claims:
             question = asyncio.get_running_loop().run_in_executor(self._thread, work)
             return await asyncio.wait_for(question, PATIENCE_S)
         except TimeoutError:
-            raise StoreFailed("the database does not say who owns that") from None
+            raise StoreFailed(f"the database has not answered for {PATIENCE_S:g} s") from None

@@ -97,16 +97,22 @@ class Leases:
 
         def work() -> set[str]:
             with self._store.engine.connect() as connection:
-                query = sa.select(processes.c.process).where(processes.c.until > self._clock)
+                query = sa.select(processes.c.process).where(self._lives())
                 return set(connection.execute(query).scalars())
 
         return self._store.run(work)
+
+    def _lives(self) -> sa.ColumnElement[bool]:
+        """Of a row: that its process lives. Nobody says so for longer than a lease: what looks like it was said before
+        the clock was set back. Who lives says it anew within a second; who died does not live until it is late again.
+        """
+        return sa.and_(processes.c.until > self._clock, processes.c.until <= self._clock + LEASE_S)
 
     def of(self, name: str) -> Lease | None:
         """Who owns something."""
 
         def work() -> Lease | None:
-            lives = sa.func.coalesce(processes.c.until > self._clock, sa.false())
+            lives = sa.func.coalesce(self._lives(), sa.false())
             joined = leases.outerjoin(processes, leases.c.process == processes.c.process)
             query = sa.select(leases.c.process, leases.c.generation, lives).select_from(joined)
             with self._store.engine.connect() as connection:

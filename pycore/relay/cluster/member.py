@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from pycore.relay.bus.calls import Bus
@@ -54,7 +54,9 @@ class Member:
         )
         self._study = Study(relay.store)
         self._door = Door()
-        """As the database was found to have it last."""
+        """As the database was found to have it last,"""
+        self._turned = float("-inf")
+        """and when that was, s of this process's clock."""
 
     # Life
 
@@ -141,7 +143,7 @@ class Member:
         self._placing.living |= living | {self.process}
         for name in lost:
             self.fenced(name)
-        self._turns(await self.claims.ask(self._study.door))
+        await self._learns(self._study.door)
         # When the database was away, all seem dead until each has said that it is not.
         for process in sorted(self._placing.living - living - {self.process}):
             self._relay.tasks.start(self._buries(process))
@@ -153,20 +155,26 @@ class Member:
 
     async def opens(self, is_open: bool) -> None:
         """As `Elsewhere.opens`."""
-        self._turns(await self.claims.ask(lambda: self._study.say(is_open)))
+        await self._learns(lambda: self._study.say(is_open))
         for process in self._others():
             self._ways.send(process, {"t": "study"})
 
     async def _look_at_study(self) -> None:
         try:
-            self._turns(await self.claims.ask(self._study.door))
+            await self._learns(self._study.door)
         except StoreFailed as error:
             log.error("whether the study is open could not be read: %s", error)
 
-    def _turns(self, door: Door) -> None:
-        """The study is open or closed, by what the database said; what it said before that counts no more."""
-        if door.generation > self._door.generation:
-            self._door = door
+    async def _learns(self, work: Callable[[], Door]) -> None:
+        asked = time.monotonic()
+        self._turns(await self.claims.ask(work), asked)
+
+    def _turns(self, door: Door, asked: float) -> None:
+        """The study is open or closed, by what the database says that was asked then. What it said before that counts
+        no more. Where it was asked since, and says what is older, a copy of it was put back, and that is what it has.
+        """
+        if door.generation > self._door.generation or (door != self._door and asked > self._turned):
+            self._door, self._turned = door, time.monotonic()
             if door.is_open != self._relay.lobby.door.is_open:
                 self._relay.let_in(door.is_open)
 

@@ -56,8 +56,8 @@ def outcome_behind(new: str | None) -> Any:
 
 
 def outcome_of_seat(decided: Mapping[str, Any], stands: Mapping[str, Any]) -> Any:
-    """What a game came to for a seat, of rows of the outcomes: with what its person was sent on for it, if that was done;
-    otherwise what was decided."""
+    """What a game came to for a seat, of rows of the outcomes: with what its person was sent on for it, if that was
+    done; otherwise what was decided."""
     of = "game_id", "player"
     return (stands if all(stands[name] == decided[name] for name in of) else decided)["outcome"]
 

@@ -15,6 +15,7 @@ from pycore.relay.cluster import leases as module
 from pycore.relay.cluster.claims import Claims
 from pycore.relay.cluster.leases import Lease, Leases, Step, decide
 from pycore.relay.storage.store import DataStore, Fence, Fenced, StoreFailed, games
+from pycore.relay.storage.tables import processes
 
 DATABASES = ("sqlite", "postgresql")
 GAME: dict[str, Any] = {
@@ -46,6 +47,19 @@ def store(tmp_path: Path, database: Callable[[Path], str]) -> Iterator[DataStore
 def test_who_owns_it(lease: Lease | None, answers: bool | None, step: Step) -> None:
     """Nobody takes what a process has that lives, or that answers though it said nothing to the database."""
     assert decide(lease, "me", answers) is step
+
+
+def test_no_process_lives_on_since_the_databases_clock_was_set_back(store: DataStore) -> None:
+    """By an hour: until the clock is there again, nobody could take what a process had that died at that moment."""
+    leases = Leases(store)
+    for process in ("dead", "lives"):
+        leases.beat(process)
+    assert leases.take("g", "dead", None)
+    with store.engine.begin() as connection:
+        connection.execute(processes.update().values(until=processes.c.until + 3600.0))
+    assert leases.beat("lives")
+    assert leases.living() == {"lives"}
+    assert leases.of("g") == Lease("dead", 1, False)
 
 
 def test_a_process_lives_as_long_as_it_says_so(store: DataStore, monkeypatch: pytest.MonkeyPatch) -> None:

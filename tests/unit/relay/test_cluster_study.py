@@ -18,6 +18,7 @@ from pycore.relay import together
 from pycore.relay.cluster import questions
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.storage.study import Door, Study
+from pycore.relay.storage.tables import study
 from pycore.relay.together import merged, processes
 
 pytestmark = pytest.mark.slow  # several processes in one, each with its loop and its database
@@ -106,8 +107,27 @@ def test_what_was_read_before_it_was_closed_opens_nothing(url: str, tmp_path: Pa
         member = server.member(server.relays[0])
         door = server.relays[0].app.relay.lobby.door
         for said, is_open in ((Door(False, 2), False), (Door(True, 1), False), (Door(True, 3), True)):
-            member._turns(said)
+            member._turns(said, 0.0)
             assert door.is_open is is_open
+
+
+def test_a_database_that_was_put_back_is_believed_and_told_anew(url: str, tmp_path: Path) -> None:
+    """A copy of before the last words. What is said then has a number that was there before, and counts as well."""
+
+    async def go(server: Cluster) -> None:
+        a, b = server.relays
+        doors = [relay.app.relay.lobby.door for relay in (a, b)]
+        for is_open in (False, True, False):
+            assert (await says(a, is_open))[0] == 200
+        await until(lambda: not any(door.is_open for door in doors))
+        with a.app.store.engine.begin() as connection:
+            connection.execute(study.update().values(is_open=True, generation=2))
+        await until(lambda: all(door.is_open for door in doors))
+        assert (await says(b, False))[1]["open"] is False
+        await until(lambda: not any(door.is_open for door in doors))
+
+    with cluster(url, tmp_path, 2) as server:
+        asyncio.run(go(server))
 
 
 def test_a_database_that_is_away_closes_nothing(url: str, tmp_path: Path) -> None:
