@@ -173,7 +173,9 @@ def guarded(operator: Operator, answer: Answer) -> Answer:
 
 def presented(request: Request) -> str:
     """The token or key that came with a request."""
-    return request.headers.get("authorization", "").removeprefix("Bearer ")
+    given = request.headers.get("authorization", "")
+    scheme, _, token = given.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else given
 
 
 def _no_key() -> Response:

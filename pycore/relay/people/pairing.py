@@ -107,8 +107,8 @@ class Pairing:
         return out + self._games.leave(room, seat, now, wall)
 
     def enter(self, connection: Connection, group: str | None, since: float | None, now: float) -> None:
-        """Into the queue. Raises `Refused` where no game can begin."""
-        if self.waiting.lacks_one:
+        """Into the queue, for who is not there. Raises `Refused` where no game can begin."""
+        if self.waiting.lacks_one and not self.waiting.has(connection.sid):
             self._games.make_room()
         self.waiting.enter(connection, now, since, group, None if since is None else ABANDONED)
 

@@ -13,12 +13,13 @@ import json
 import os
 import re
 import stat
+import urllib.parse
 from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
 from starlette.datastructures import Headers
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
@@ -64,13 +65,13 @@ class SiteFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         """What is at a path of the site, or behind a hash."""
         name = path.replace(os.sep, "/")
-        if name == MANIFEST:
+        if name == MANIFEST and scope["method"] in ("GET", "HEAD"):
             text = await anyio.to_thread.run_sync(self._manifest)
             if text is not None:
                 return Response(text, media_type=TYPES[".json"], headers={"cache-control": _ANEW})
         found = _BY_HASH.fullmatch(name)
         if found is None:
-            return await super().get_response(path, scope)
+            return _from_here(await super().get_response(path, scope), scope)
         given, folder = found.groups()
         response = await super().get_response(name.partition("/")[2], scope)
         # Of another hash it is what a page of an earlier version asks for: it gets what there is, and keeps it not.
@@ -112,6 +113,16 @@ class SiteFiles(StaticFiles):
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return json.dumps(manifest, indent=1) + "\n"
+
+
+def _from_here(response: Response, scope: Scope) -> Response:
+    """A folder without its slash leads to the one with it, by a way from where it was asked for: a proxy may have a
+    path before it, and another scheme."""
+    if isinstance(response, RedirectResponse):
+        query = scope["query_string"].decode("latin-1")
+        name = urllib.parse.quote(scope["path"].rpartition("/")[2])
+        response.headers["location"] = f"./{name}/" + (f"?{query}" if query else "")
+    return response
 
 
 class Hashes:

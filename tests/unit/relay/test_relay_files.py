@@ -220,6 +220,26 @@ def test_a_hash_is_of_names_and_contents_and_not_of_compressed_forms(tmp_path: P
     assert len({first, *(hashed(f"other{at}", files) for at, files in enumerate(others))}) == 5
 
 
+def test_a_folder_without_its_slash_is_found_behind_any_proxy(tmp_path: Path) -> None:
+    """One that has a path before it, and speaks https: the way is from where the folder was asked for."""
+    site = make_site(tmp_path)
+    (site / "a b").mkdir()
+    (site / "a b" / "index.html").write_text("here")
+
+    async def go(url: str) -> None:
+        async with aiohttp.ClientSession() as session:
+            for path, way in (("a%20b", "./a%20b/"), ("a%20b?token=1&x=2", "./a%20b/?token=1&x=2")):
+                async with session.get(url + path, allow_redirects=False) as reply:
+                    assert (reply.status, reply.headers["location"]) == (307, way)
+                async with session.get(url + path) as reply:
+                    assert (str(reply.url), await reply.text()) == (url + way[2:], "here")
+            async with session.post(url + "manifest.json") as reply:
+                assert reply.status == 405
+
+    with running(tmp_path, site=site) as relay:
+        asyncio.run(go(relay.url))
+
+
 @pytest.mark.parametrize(
     ("accepted", "taken"),
     [

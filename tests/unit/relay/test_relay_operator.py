@@ -10,6 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import sqlalchemy as sa
 from relay_support import OPERATOR as TOKEN
@@ -40,6 +41,9 @@ def test_a_stranger_learns_that_it_lives_and_nothing_else(relay: Relay) -> None:
                     assert (status, json.loads(body)["code"]) == (401, "not_allowed"), (path, token)
                     assert headers["www-authenticate"] == "Bearer"
                     assert game not in body.decode()
+            lower, url = {"authorization": f"bearer {TOKEN}"}, f"{relay.url}api/operator"
+            async with aiohttp.ClientSession(headers=lower) as session, session.get(url) as reply:
+                assert reply.status == 200, "how a scheme is written does not matter"
             status, state = await answer(relay, "/api/operator", TOKEN)
             assert (status, state["ready"], state["reasons"]) == (200, True, [])
             assert (state["sockets"], state["games_playing"]) == (2, 1)

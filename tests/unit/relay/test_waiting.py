@@ -204,6 +204,15 @@ def test_who_left_a_game_for_another_one_has_left_it_also_where_that_is_refused(
     assert people.game_of("a") is None
 
 
+def test_who_waits_where_no_further_game_can_begin_waits_on_though_it_asks_again() -> None:
+    """Whoever else would make a game with it is refused for the moment."""
+    people = People(limits=Limits(rooms=1))
+    for sid in "abc":
+        people.come(sid)
+    assert people.come("d")["code"] == "server_full"
+    assert people.come("c")["state"] == "waiting"
+
+
 def test_a_game_that_was_played_gives_nobody_a_place_in_front() -> None:
     """Nor one that only the page itself gave up."""
     people = People(settings={"return_within": 0})
