@@ -186,9 +186,9 @@ def watched(options: Options, address: str) -> str:
 
 def shown(database: str) -> str:
     """A database's URL without its password."""
-    from sqlalchemy import make_url
+    from pycore.relay.storage.databases import shown
 
-    return make_url(database).render_as_string(hide_password=True)
+    return shown(database)
 
 
 def log_to_terminal(options: Options) -> None:

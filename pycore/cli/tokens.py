@@ -31,6 +31,7 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     """
     from pycore.export.cells import rows_to, text
     from pycore.relay.people.admission import Admission, address_of, read_subjects
+    from pycore.relay.transport.origins import is_page
     from pycore.settings import Settings
     from pycore.site.study import Study
 
@@ -40,7 +41,7 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
             "`python -c 'import secrets; print(secrets.token_urlsafe(32))'` prints"
         )
     Admission(secret=join_secret)
-    if not address.startswith(("http://", "https://")):
+    if not is_page(address):
         raise UsageError(f"{address!r} is no address of a page; one is https://study.example.org/")
     settings = Settings() if settings_file is None else Settings.of(Study.read(settings_file).settings)
     put = rows_to(sys.stdout)

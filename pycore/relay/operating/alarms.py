@@ -13,13 +13,13 @@ import json
 import logging
 import socket
 import time
-import urllib.parse
 import urllib.request
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import ConfigError
+from pycore.relay.transport.origins import is_page
 
 log = logging.getLogger("pycore.relay")
 
@@ -80,12 +80,7 @@ class Alarms:
 
 def check_address(url: str) -> str:
     """The same address. Raises `ConfigError` for what is none; it is a secret, so it is not repeated."""
-    try:
-        split = urllib.parse.urlsplit(url)
-        right = split.scheme in ("http", "https") and bool(split.hostname)
-    except ValueError:
-        right = False
-    if not right:
+    if not is_page(url):
         raise ConfigError("the address for alarms must be one of http or https, as https://chat.example.org/hooks/KEY")
     return url
 

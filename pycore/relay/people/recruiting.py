@@ -15,6 +15,7 @@ from pycore.errors import ConfigError, nearest
 from pycore.relay.games.outcomes import OUTCOMES
 from pycore.relay.matching import FirstCome, Matcher, matcher_of
 from pycore.relay.people.admission import Admission
+from pycore.relay.transport.origins import is_page
 
 RECRUITING: Final = ("ready_check", "waiting_limit", "matcher", "next")
 LONGEST_S: Final = 86_400.0
@@ -78,6 +79,6 @@ def _next(given: Any) -> dict[str, str]:
     for outcome, address in given.items():
         if outcome not in OUTCOMES:
             raise ConfigError(f"next has {outcome!r}; {nearest(str(outcome), OUTCOMES)}")
-        if not isinstance(address, str) or urllib.parse.urlsplit(address).scheme not in ("http", "https"):
+        if not isinstance(address, str) or not is_page(address):
             raise ConfigError(f"next.{outcome} is {address!r:.80}; it must be an address, https://…")
     return dict(given)

@@ -17,15 +17,12 @@ import sqlalchemy as sa
 
 from pycore.errors import UsageError
 from pycore.relay.storage.database_file import file_of
-from pycore.relay.storage.databases import shown
+from pycore.relay.storage.databases import shown, url_of
 
 
 def back_up(url: str, target: Path) -> int:
     """Copy a SQLite database; the bytes of the copy. Raises `UsageError`, and for PostgreSQL with what to use."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise UsageError(f"{url!r} is not a database URL; one for a file is sqlite:///pycore.db") from error
+    parsed = url_of(url)
     if parsed.get_backend_name() != "sqlite":
         plain = parsed.set(drivername="postgresql").render_as_string(hide_password=True)
         raise UsageError(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -90,17 +91,24 @@ def cause(error: Exception) -> str:
     return str(original or error).strip().splitlines()[0] if str(original or error).strip() else repr(error)
 
 
+def url_of(url: str) -> sa.URL:
+    """The URL of a database, read. Raises `UsageError` for what is none."""
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        # A port that is no number is a ValueError; who has mistyped it has named a password, too.
+        named = re.sub("//([^:/@]*):.*@", "//\\1:***@", url)
+        raise UsageError(f"{named!r} is not a database URL; one for a file is sqlite:///pycore.db") from error
+
+
 def shown(url: str) -> str:
     """The URL without its password."""
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except sa.exc.ArgumentError:
-        return repr(url)
+    return url_of(url).render_as_string(hide_password=True)
 
 
 def _engine(url: str, create: bool) -> sa.Engine:
+    parsed = url_of(url)
     try:
-        parsed = sa.make_url(url)
         name = parsed.get_backend_name()
         if name not in ("sqlite", "postgresql"):
             raise UsageError(
@@ -113,8 +121,6 @@ def _engine(url: str, create: bool) -> sa.Engine:
         if not create and file and file != ":memory:" and not Path(file).is_file():
             raise UsageError(f"there is no database file {file}")
         engine = sa.create_engine(parsed)
-    except sa.exc.ArgumentError as error:
-        raise UsageError(f"{url!r} is not a database URL; one for a file is sqlite:///pycore.db") from error
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the driver for {shown(url)} is not installed: {error.name}; "

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pycore.errors import UsageError
 from pycore.relay.storage.database_file import file_of
-from pycore.relay.storage.databases import Database, cause, shown
+from pycore.relay.storage.databases import Database, cause, shown, url_of
 from pycore.relay.storage.versions import SCRIPTS, Migrations
 
 
@@ -47,10 +47,7 @@ def standing(url: str) -> tuple[str, Path | None]:
 
 def in_file(url: str) -> None:
     """That a SQLite database has a file: one in the memory is another one for each thread. Raises `UsageError`."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        return  # whoever opens it says so
+    parsed = url_of(url)
     kept = parsed.database not in (None, "", ":memory:") and "mode=memory" not in url
     if parsed.get_backend_name() == "sqlite" and not kept:
         raise UsageError(f"the database {url} is in no file, so nothing would be kept; one in a file is sqlite:///study.db")

@@ -38,6 +38,16 @@ def read_origin(text: str) -> str:
     return f"{scheme}://{host}" if port == PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
+def is_page(text: str) -> bool:
+    """Whether a text may be the address of a page on the web."""
+    try:
+        split = urlsplit(text)
+        split.port  # noqa: B018 - it raises for one that is no number
+    except ValueError:
+        return False
+    return split.scheme in PORTS and bool(split.hostname)
+
+
 class Origins:
     """Decides on each connection, and says of whom it refuses why. `named` are further sites; `*` is every site."""
 

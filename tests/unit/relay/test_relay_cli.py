@@ -141,6 +141,9 @@ def test_mistakes_are_told_in_one_sentence_with_the_way_out(tmp_path: Path) -> N
         (["relay", "--port", "0", "--database", f"sqlite:///{tmp_path / 'text.db'}"], "not a database"),
         (["relay", "--port", "0", "--database", "mysql://u:secret@h/d"], "neither SQLite nor PostgreSQL"),
         (["relay", "--port", "0", "--database", "what?"], "is not a database URL"),
+        (["relay", "--port", "0", "--database", "postgresql://u:secret@h:port/d"], "//u:***@h:port/d' is not"),
+        (["data", "--database", "postgresql://[::1"], "is not a database URL"),
+        (["data", "--backup", "x", "--database", "postgresql://[::1"], "is not a database URL"),
         (["data", "--database", f"sqlite:///{tmp_path / 'none.db'}"], "there is no database file"),
     ]
     for arguments, message in cases:

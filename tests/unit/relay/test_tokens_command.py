@@ -56,6 +56,8 @@ def test_an_address_that_was_made_opens_the_study_and_no_other_does(tmp_path: Pa
         (["--address", "https://x.org/"], "", "secrets.token_urlsafe"),
         (["--address", "https://x.org/"], "short", "16 or more"),
         (["--address", "x.org"], SECRET, "no address of a page"),
+        (["--address", "https://"], SECRET, "no address of a page"),
+        (["--address", "https://[x/"], SECRET, "no address of a page"),
     ],
 )
 def test_what_would_make_useless_addresses_is_refused(tmp_path: Path, words: list[str], secret: str, why: str) -> None:

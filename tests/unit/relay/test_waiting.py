@@ -341,7 +341,8 @@ def test_whatever_people_do_nobody_is_in_two_places(steps: list[tuple[str, str]]
         ({"ready_check": -1}, "ready_check is -1"), ({"ready_check": "20"}, "ready_check"),
         ({"waiting_limit": 0}, "waiting_limit"), ({"matcher": "fist_come"}, "first_come"), ({"matcher": 3}, "matcher"),
         ({"redy_check": 3}, "ready_check"), ({"next": {"complete": "https://x"}}, "completed"),
-        ({"next": "javascript:alert(1)"}, "https"), ({"next": 3}, "next"), ({"next": {"failed": None}}, "next.failed"),
+        ({"next": "javascript:alert(1)"}, "https"), ({"next": 3}, "next"), ({"next": "https://[x"}, "https"),
+        ({"next": "https://"}, "https"), ({"next": {"failed": None}}, "next.failed"),
     ],
 )  # fmt: skip
 def test_what_a_study_says_is_checked_before_anybody_comes(values: dict, why: str) -> None:
