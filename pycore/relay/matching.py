@@ -55,7 +55,9 @@ Group = Sequence[Candidate]
 class Matcher(Protocol):
     """Makes groups of those who wait.
 
-    Round trips are measured while people wait, unless the matcher has an attribute `measures` that is false.
+    Round trips are measured while people wait, unless the matcher has an attribute `measures` that is false. Who waits
+    is told how many of the same group do; a matcher that takes groups otherwise than they are named has a method
+    `group_of`.
     """
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
@@ -67,6 +69,10 @@ class FirstCome:
     """The first to come play first, with each other."""
 
     measures = False
+
+    @staticmethod
+    def group_of(group: str | None) -> None:
+        """Everybody plays with everybody."""
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """Of 5 who wait for games of 2: the first and the second, the third and the fourth."""
@@ -86,6 +92,10 @@ class LatencyAware:
         """Raises ConfigError for what are no seconds."""
         self.bound = _seconds("bound", bound, 0.001)
         self.patience = _seconds("patience", patience, 0.0)
+
+    @staticmethod
+    def group_of(group: str | None) -> None:
+        """Everybody plays with everybody."""
 
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """One group after the other, each around the first of whom there is one."""
@@ -139,12 +149,15 @@ class FixedGroups:
         self.groups = None if groups is None else frozenset(groups)
         self.patience = None if patience is None else _seconds("patience", patience, 0.0)
 
+    def group_of(self, group: str | None) -> str | None:
+        """The group that somebody is of who names this one; None: of none."""
+        return group if self.groups is None or group in self.groups else None
+
     def match(self, waiting: Sequence[Candidate], seats: int, now: float) -> Sequence[Group]:
         """The groups in the order of the one who has waited for longest in each."""
         members: dict[str | None, list[Candidate]] = {}
         for one in waiting:
-            known = self.groups is None or one.group in self.groups
-            members.setdefault(one.group if known else None, []).append(one)
+            members.setdefault(self.group_of(one.group), []).append(one)
         made = list(itertools.chain.from_iterable(FirstCome().match(of, seats, now) for of in members.values()))
         if self.patience is not None:
             taken = {one.key for group in made for one in group}

@@ -10,7 +10,8 @@ The order is by the time at which the waiting began. It is given back to whoever
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -85,6 +86,7 @@ class WaitingRoom:
         self._seats = seats
         self._matcher: Matcher = recruiting.matcher
         self._measures = getattr(recruiting.matcher, "measures", True)
+        self._takes: Callable[[str | None], str | None] = getattr(recruiting.matcher, "group_of", lambda group: group)
         self._ready_check = recruiting.ready_check
         self.limit = limits.waiting_s if recruiting.waiting_limit is None else recruiting.waiting_limit
         """Seconds after which nobody waits any more."""
@@ -266,10 +268,11 @@ class WaitingRoom:
     def tell(self, now: float) -> list[Outgoing]:
         """How many are there, to everybody who waits, and for how long nobody gives up."""
         waiting = [place for place in self._places.values() if place.check is None]
+        groups = Counter(self._group_of(place) for place in waiting)
         out = []
         for place in waiting:
             # Whoever is of another group is nobody to wait for; and where people are too far apart, one is lacking.
-            here = min(self._seats - 1, sum(other.group == place.group for other in waiting)) or 1
+            here = min(self._seats - 1, groups[self._group_of(place)]) or 1
             data: dict[str, Any] = {
                 "cur_num_players": here, "players_needed": self._seats - here,
                 "ms_remaining": max(0, round(1000 * (place.since + place.stood + self.limit - now))),
@@ -287,6 +290,13 @@ class WaitingRoom:
     def _out(self, place: Place) -> None:
         del self._places[place.connection.sid]
         place.connection.waiting_since = None
+
+    def _group_of(self, place: Place) -> str | None:
+        try:
+            return self._takes(place.group)
+        except Exception:
+            log.exception("the matcher %s failed", type(self._matcher).__name__)
+            return place.group
 
     def _sort(self) -> None:
         self._places = dict(sorted(self._places.items(), key=lambda item: item[1].since))

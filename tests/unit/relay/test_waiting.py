@@ -238,6 +238,23 @@ def test_a_game_that_was_played_gives_nobody_a_place_in_front() -> None:
     assert people.lobby._connections["b"].room is people.lobby._connections["c"].room
 
 
+@pytest.mark.parametrize(
+    ("matcher", "here"),
+    [
+        ("first_come", [2, 2]), ("latency", [2, 2]), ("groups", [1, 1]), ({"name": "groups", "groups": ["c"]}, [2, 2]),
+        ({"name": "groups", "groups": ["a"]}, [1, 1]),
+    ],
+)  # fmt: skip
+def test_who_waits_is_told_of_those_with_whom_the_matcher_may_put_it(matcher: object, here: list[int]) -> None:
+    """A group that stands in an address is none to a matcher that knows no groups, or not this one."""
+    people = People(seats=3, matcher=matcher)
+    for sid in "ab":
+        people.come(sid, f"?group={sid}")
+    told = [people.told[sid][-1][1] for sid in "ab"]
+    assert [each["cur_num_players"] for each in told] == here
+    assert [each["players_needed"] for each in told] == [3 - each for each in here]
+
+
 def test_nobody_waits_for_longer_than_the_study_wants() -> None:
     """`waiting_limit` is the study's; who is asked just then is not out for it."""
     people = People(waiting_limit=30, ready_check=20)
