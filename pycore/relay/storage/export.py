@@ -22,7 +22,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -34,6 +34,9 @@ from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
 from pycore.relay.storage.tables import begun
 from pycore.settings import ON_INTERRUPT
+
+INCOMPLETE: Final = ".incomplete"
+"""Ends the name of a record of which something is missing."""
 
 
 @dataclass(slots=True)
@@ -162,11 +165,13 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
         if data.episodes:
             written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
         if data.experienced:
-            path = out / (f"experienced-{name}.jsonl" + (".incomplete" if data.experienced_missing else ""))
+            path = out / (f"experienced-{name}.jsonl" + (INCOMPLETE if data.experienced_missing else ""))
             with path.open("wb") as stream:
                 for part in data.experienced:
                     stream.write(_experienced_part(store, game.game_id, player, part))
             written.append(path)
+        for kind in ("trajectory", "experienced"):
+            _not_incomplete_any_more(out / f"{kind}-{name}.jsonl", written)
         links = sa.select(connections.c.data).where(
             connections.c.game_id == game.game_id, connections.c.player == player
         )
@@ -206,7 +211,7 @@ def _list_pieces(store: DataStore, game_id: str | None, player_of: Callable[[dic
 
 def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerData, path: Path) -> list[Path]:
     """The file that can be read, and the one with everything, if they are two."""
-    everything = path.with_name(f"{path.name}.incomplete")
+    everything = path.with_name(path.name + INCOMPLETE)
     if any(len(there) < parts for there, parts in data.parts.values()):
         _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
         return [everything]
@@ -218,6 +223,13 @@ def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerD
         _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
         written.append(everything)
     return written
+
+
+def _not_incomplete_any_more(path: Path, written: Sequence[Path]) -> None:
+    """What an earlier export had of a record in which something was missing would be taken for this one's."""
+    everything = path.with_name(path.name + INCOMPLETE)
+    if path in written and everything not in written:
+        everything.unlink(missing_ok=True)
 
 
 def _can_be_read(data: PlayerData) -> bool:

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from pycore.cli import cli
 from pycore.relay.games.outcomes import Outcome, person_of
+from pycore.relay.games.uploads import Piece
 from pycore.relay.storage.export import export_game, list_games
 from pycore.relay.storage.store import DataStore
 
@@ -76,3 +77,31 @@ def test_a_place_where_nothing_can_be_written_is_named(url: str, tmp_path: Path)
         assert result.exit_code == 2, result.output
         assert f"cannot write {tmp_path / 'file'}" in result.output
         assert "give another folder" in result.output
+
+
+def test_what_was_incomplete_and_is_whole_now_is_not_both(url: str, tmp_path: Path) -> None:
+    """The piece that was missing came behind the first export; whoever reads the folder reads all that lies there."""
+    store, out = DataStore(url), tmp_path / "out"
+
+    def listed() -> list[str]:
+        assert run(url, "--game", "g", "--out", str(out)).exit_code == (0 if whole else 1)
+        return sorted(path.name for path in out.iterdir() if path.name != "game.json")
+
+    async def put(first: int, last: bool) -> None:
+        lines = f'{{"format":1}}\n{{"frame":{first}}}\n' + ("{}\n" if last else "")
+        await store.put_piece("g", "0", 0, Piece(0, 0, first, 1, last), lines, 1.0)
+        await store.put_experienced("g", "0", first, last, f"{first}\n", 1.0)
+
+    try:
+        asyncio.run(store.put_game(GAME))
+        for first, last in ((0, False), (2, True)):
+            asyncio.run(put(first, last))
+        whole = False
+        assert listed() == [
+            "experienced-0.jsonl.incomplete", "trajectory-0.jsonl", "trajectory-0.jsonl.incomplete",
+        ]  # fmt: skip
+        asyncio.run(put(1, False))
+        whole = True
+        assert listed() == ["experienced-0.jsonl", "trajectory-0.jsonl"]
+    finally:
+        store.close()
