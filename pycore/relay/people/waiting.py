@@ -26,6 +26,9 @@ log = logging.getLogger("pycore.relay")
 
 ECHO_EVERY_S: Final = 2.0
 """Between two measurements of a round trip; where a matcher wants them."""
+ANSWER_S: Final = 10.0
+"""So long nothing is measured anew without an answer: an answer does not say what it answers, and one that was held up
+would count from a later question, and be the shortest for good."""
 
 
 @dataclass(slots=True, eq=False)
@@ -329,7 +332,8 @@ class WaitingRoom:
     def _measure(self, now: float) -> list[Outgoing]:
         out = []
         for place in self._places.values():
-            if place.measured_at is None or now - place.measured_at >= ECHO_EVERY_S:
+            pause = ANSWER_S if place.measuring else ECHO_EVERY_S
+            if place.measured_at is None or now - place.measured_at >= pause:
                 place.measured_at, place.measuring = now, True
                 out.append(Outgoing(place.connection.sid, "pycore_echo", {}))
         return out

@@ -294,6 +294,21 @@ def test_round_trips_are_measured_while_people_wait_if_the_matcher_wants_them() 
     assert "pycore_echo" not in first_come.events("a")
 
 
+def test_an_answer_that_was_held_up_makes_nobody_near() -> None:
+    """By a line that stood for more than two seconds. Of an answer that never comes it is asked again."""
+    people = People(matcher="latency")
+    people.come("a")
+    people.until(2.5)
+    assert people.events("a").count("pycore_echo") == 1
+    people.lobby.echo("a", people.now)
+    (place,) = people.lobby.pairing.waiting._places.values()
+    assert place.rtt == pytest.approx(2.25)
+    people.until(4.0)
+    assert people.events("a").count("pycore_echo") == 1
+    people.until(20.0)
+    assert people.events("a").count("pycore_echo") == 1
+
+
 def test_people_who_are_far_apart_are_paired_after_a_while() -> None:
     """And those who are near each other at once, although they came later."""
     people = People(matcher="latency")
