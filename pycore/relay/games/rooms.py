@@ -218,8 +218,9 @@ class Room:
 
     def remind(self, seat: Seat, turn: Mapping[str, Any] | None) -> list[Outgoing]:
         """The events of the start for who asks for a game and has this one: the socket that they went to may have been
-        dead, and the process that sent them may have ended. By the same socket, asking twice changes nothing."""
-        return self._beginning(seat, turn) if self.restarts or seat.told != seat.sid else []
+        dead, and the process that sent them may have ended. Where it plays, and by the same socket, asking changes
+        nothing."""
+        return self._beginning(seat, turn) if self.restarts or (seat.told != seat.sid and not seat.has_begun) else []
 
     def _there(self, seat: Seat, sid: str, now: float) -> None:
         seat.sid = sid

@@ -107,6 +107,11 @@ class Seat:
         return self.sid is not None and not self.gone
 
     @property
+    def has_begun(self) -> bool:
+        """Whether its page has played, as far as this server sees it."""
+        return bool(self.inputs or self.played)
+
+    @property
     def interrupted(self) -> bool:
         """Whether the others play on without it, and it may come back."""
         return self.farewell is not None and not self.gone

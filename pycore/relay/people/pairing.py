@@ -173,6 +173,6 @@ class Pairing:
 
 def _is_abandoned(room: Room, seat: Seat, now: float) -> bool:
     """Whether another player went, or is away, before anything of this one's game was sent or stored here."""
-    nothing = not (seat.gone or seat.inputs or seat.played or room.is_finished(seat))
+    nothing = not (seat.gone or seat.has_begun or room.is_finished(seat))
     others = [other for other in room.seats if other is not seat]
     return nothing and any(other.gone or other.away_since(now) is not None for other in others)

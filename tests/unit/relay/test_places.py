@@ -132,6 +132,12 @@ def test_whose_socket_was_dead_when_the_game_began_gets_its_beginning_when_it_as
     people.events("b")
     assert people.come("b")["state"] == "playing"
     assert people.events("b") == []
+    # Whoever plays knows of its game, and has only lost its connection.
+    (room,) = people.lobby.games.playing()
+    room.seats[1].inputs = 1
+    people.take(people.lobby.connect("b anew", {"session_id": "session of b", "page": "page of b"}, people.now))
+    assert people.come("b anew", session="session of b")["state"] == "playing"
+    assert people.events("b anew") == ["session_restored"]
 
 
 def test_a_list_lets_in_who_is_on_it() -> None:
