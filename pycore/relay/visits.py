@@ -171,11 +171,11 @@ class Visits:
         code = self._lobby.sent_on.stands(game_id, seat, code)
         outcome = self._lobby.owners.came_to(game_id, seat, code, wall)
         if outcome is not None:
-            await self.decided(outcome, sid)
+            await self.decided(outcome, sid, seat.session)
             return
         outcome = await self._off(_late, self._store, game_id, str(seat.player), code, wall)
         if outcome is not None:
-            await self.decided(outcome, sid)
+            await self.decided(outcome, sid, seat.session)
             if self.elsewhere is not None:
                 # Whoever has the game writes the seats.
                 self.elsewhere.finished(game_id, str(seat.player), load, outcome.outcome)
@@ -185,13 +185,18 @@ class Visits:
         """Ask the database, beside the loop."""
         return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
-    async def decided(self, outcome: Outcome, sid: str) -> None:
-        """Write an outcome down, and tell its page which one stands. Who is sent on waits for no other game. Raises
+    async def decided(self, outcome: Outcome, sid: str, session: str | None = None) -> None:
+        """Write an outcome down, and tell its page which one stands. Who is sent on waits for no other game. `session`:
+        that of the seat, a digest, where a socket has stored something of it. That may be another person's by now: a
+        browser keeps what did not reach the server for the next visit, whoever sits before it then. Raises
         `StoreFailed`."""
         sent_on, waiting = self._lobby.sent_on, self._lobby.pairing.waiting
         stands = Outcome.of(await self._store.put_outcome(sent_on.row(outcome)))
         sent_on.remember(stands)
         self._notice(stands)
+        connection = self._lobby.connections.get(sid)
+        if session is not None and connection is not None and not connection.is_of(stands.person, session):
+            return
         if stands.final and waiting.leave(sid):
             self._tell(waiting.tell(self._clock()))
         self._tell([Outgoing(sid, "outcome", sent_on.told(stands))])

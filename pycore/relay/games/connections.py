@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pycore.relay.fields import Refused
+from pycore.relay.games.outcomes import person_of
 from pycore.relay.games.rooms import Room
 from pycore.relay.games.seats import Seat, digest
 from pycore.relay.games.uploads import Store
@@ -50,6 +51,13 @@ class Connection:
     def plays(self) -> bool:
         """Whether it has a seat in a game that goes on, and is not out of that."""
         return self.room is not None and not self.room.over and self.seat is not None and not self.seat.gone
+
+    def is_of(self, person: str, session: str) -> bool:
+        """Whether it may be somebody's, by its person and by the session of its seat, digests: one that has presented
+        nothing may be anybody's."""
+        if self.session_id is None and self.subject_id is None:
+            return True
+        return session == self.session or person in (self.session, person_of(self.subject_id, self.session))
 
     def may(self, bucket: str, now: float) -> bool:
         """Whether an event that counts there may pass now. Of inputs each player has a rate, whoever sends them: a page

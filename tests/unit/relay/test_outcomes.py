@@ -318,6 +318,32 @@ def test_who_waits_when_an_earlier_game_gets_its_outcome_waits_on_unless_sent_on
     asyncio.run(go(sending if sends_on else relay))
 
 
+def test_data_of_an_earlier_visit_bring_nobody_else_its_outcome(sending: Relay) -> None:
+    """A machine of a laboratory has what the last participant's page could not store: the next one's page stores it,
+    waits on, and gets no address that is another one's."""
+
+    async def go() -> None:
+        secret, partner = "of the last one", await Client(sending.url).connect()
+        one = await Client(sending.url).connect({"session_id": secret, "query": "?PROLIFIC_PID=last"})
+        for client in (one, partner):
+            await client.call("join_game", {})
+        game = str((await one.get("start_game"))["game_id"])
+        await one.close()
+        following = await Client(sending.url).connect({"session_id": "following", "query": "?PROLIFIC_PID=following"})
+        assert (await following.call("join_game", {}))["state"] == "waiting"
+        await completes(following, game, 0, session_id=secret)
+        await following.quiet("outcome")
+        assert sending.app.relay.lobby.health()["waiting"] == 1
+        found = rows(sending, f"SELECT subject, outcome FROM outcomes WHERE game_id = '{game}'")
+        assert found == [("last", "completed")]
+        again = await Client(sending.url).connect({"session_id": "anew", "query": "?PROLIFIC_PID=last"})
+        await completes(again, game, 0, session_id=secret)
+        assert (await again.get("outcome"))["next"].endswith("/completed?who=last")
+        await asyncio.gather(*(client.close() for client in (partner, following, again)))
+
+    asyncio.run(go())
+
+
 @pytest.mark.slow
 def test_data_that_come_late_bring_their_outcome(tmp_path: Path) -> None:
     """Of a page that closed before its data were stored: at its next visit, when no process remembers the game."""
