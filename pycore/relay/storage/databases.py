@@ -96,14 +96,16 @@ def url_of(url: str) -> sa.URL:
     try:
         return sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError) as error:
-        # A port that is no number is a ValueError; who has mistyped it has named a password, too.
-        named = re.sub("//([^:/@]*):.*@", "//\\1:***@", url)
-        raise UsageError(f"{named!r} is not a database URL; one for a file is sqlite:///pycore.db") from error
+        # A port that is no number is a ValueError.
+        raise UsageError(f"{shown(url)} is not a database URL; one for a file is sqlite:///pycore.db") from error
 
 
 def shown(url: str) -> str:
-    """The URL without its password."""
-    return url_of(url).render_as_string(hide_password=True)
+    """The URL without its password, also of one that cannot be read."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except (sa.exc.ArgumentError, ValueError):
+        return repr(re.sub("//([^:/@]*):.*@", "//\\1:***@", url))
 
 
 def _engine(url: str, create: bool) -> sa.Engine:
