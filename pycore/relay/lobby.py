@@ -339,8 +339,8 @@ class Lobby:
 
     def _return(self, connection: Connection, now: float, wall: float, game_id: str | None = None) -> list[Outgoing]:
         """The same seat for a page that was loaded again, if it may return; `game_id`: only if it is of that game."""
-        room, seat = self.games.place(connection.session) or (None, None)
-        if room is None or seat is None or not room.return_within or game_id not in (None, room.game_id):
+        room, seat = self.games.returns(connection.session, connection.subject_id, game_id) or (None, None)
+        if room is None or seat is None:
             return []
         if seat.loads >= self.limits.loads:
             raise Refused("too_frequent", f"this page was loaded again {seat.loads} times in one game")

@@ -6,6 +6,7 @@ while, since what is stored comes late; it gives its sessions free.
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -61,6 +62,19 @@ class Games:
         """The seat of a session, by its digest, in a game that goes on for it."""
         place = self._live.get(session)
         return None if place is None or place[1].gone else place
+
+    def returns(self, session: str, subject: str | None, game_id: str | None) -> tuple[Room, Seat] | None:
+        """The seat of a session, a digest, for its page that was loaded again, in that game if it asks for one. Where
+        another subject is before that tab by now it is the last one's, who may come back elsewhere: it is kept for that.
+        """
+        place = self.place(session)
+        if place is None or not place[0].return_within:
+            return None
+        room, seat = place
+        if None not in (subject, seat.subject_id) and subject != seat.subject_id:
+            self.give(seat, digest(secrets.token_urlsafe(24)))
+            return None
+        return place if game_id in (None, room.game_id) else None
 
     def take_back(
         self, session: str, page: str | None, holder: Callable[[Seat], Connection | None]

@@ -115,6 +115,23 @@ def test_a_reload_in_the_queue_keeps_its_turn() -> None:
     assert people.lobby._connections["one again"].waiting_since == 0.0
 
 
+def test_nobody_comes_back_to_a_seat_of_somebody_else() -> None:
+    """The next participant on a machine of a laboratory opens the study in the tab that the last one left in a game."""
+    people = People()
+    people.come("a", ANNA, session="of the tab")
+    people.come("partner")
+    (room,) = people.lobby.games.playing()
+    people.goes("a")
+    reply = people.come("b", BERT, session="of the tab", game_id=room.game_id)
+    assert reply["state"] == "over"
+    assert people.come("b", BERT, session="of the tab")["state"] == "waiting"
+    assert people.lobby.games.playing() == [room]
+    people.come("c")
+    assert people.game_of("b") == people.game_of("c") != room.game_id
+    people.come("a again", ANNA, session="another")
+    assert people.game_of("a again") == room.game_id
+
+
 def test_whose_socket_was_dead_when_the_game_began_gets_its_beginning_when_it_asks_again() -> None:
     """A change of network leaves a socket behind of which nobody has noticed yet that it is dead. Its page waits still,
     and asks by the next one; by that a second time it is told nothing more."""
