@@ -65,7 +65,7 @@ class Games:
 
     def returns(self, session: str, subject: str | None, game_id: str | None) -> tuple[Room, Seat] | None:
         """The seat of a session, a digest, for its page that was loaded again, in that game if it asks for one. Where
-        another subject is before that tab by now it is the last one's, who may come back elsewhere: it is kept for that.
+        another subject is before that tab now, it is the last one's, who may come back elsewhere: it is kept for that.
         """
         place = self.place(session)
         if place is None or not place[0].return_within:
