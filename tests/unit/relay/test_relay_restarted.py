@@ -206,13 +206,13 @@ def test_a_page_that_returns_has_its_number_when_that_is_written(
         here = asyncio.get_running_loop()
         told: list[int] = []
 
-        async def held(row: Any, of: Any = (), fence: Any = None) -> None:
+        async def held(row: Any, of: Any, *more: Any) -> None:
             told.append(max(seat["loads"] for seat in of))
             if len(told) == 1:
                 here.call_soon_threadsafe(asked.set)
             while not gate.is_set():
                 await asyncio.sleep(0.005)
-            await put(row, of, fence)
+            await put(row, of, *more)
 
         monkeypatch.setattr(relay.app.store, "put_game", held)
         again = await page(relay, 1, "second")
