@@ -16,7 +16,7 @@ from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.stock import ARRAY, NUMBER
 from pycore.envs.subclasses import Reduce, plainly
 
-__all__ = ["array_with_attributes", "arrays_into", "copies", "dtype_of", "numbers_into"]
+__all__ = ["array_with_attributes", "arrays_into", "copies", "dtype_of", "numbers_into", "record_of"]
 
 WHOLE: Final = frozenset({0x505, 0x507})
 """Flags of an array that has its own memory, in the order of C, and may be written to; the second if that is also the
@@ -100,6 +100,18 @@ def _put_array(value: Any, state: Any) -> None:
     put_state(value, attributes)
 
 
+def record_of(value: Any) -> Any:
+    """The reduction of a row of a structured array, which is that row: what is written into it is in the array."""
+    base = value.base
+    if value.dtype.names is None or value.dtype.hasobject or not isinstance(base, sys.modules["numpy"].ndarray):
+        return plainly(value)
+    return _record, (value.dtype, base, _address(value) - _address(base))
+
+
+def _record(dtype: Any, base: Any, offset: int) -> Any:
+    return sys.modules["numpy"].ndarray((), dtype, base, offset)[()]
+
+
 def _lock(made: Any) -> Any:
     made.flags.writeable = False
     return made
@@ -118,7 +130,7 @@ def numbers_into(numbers: list[Any]) -> Reduce:
 
 def _address(owner: Any) -> int:
     numpy = sys.modules["numpy"]
-    whole = owner if isinstance(owner, numpy.ndarray) else numpy.frombuffer(owner, "u1")
+    whole = owner if isinstance(owner, (numpy.ndarray, numpy.void)) else numpy.frombuffer(owner, "u1")
     return int(whole.__array_interface__["data"][0])
 
 

@@ -22,12 +22,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, Final
 
 from pycore.envs.arrays import copies
 from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.chains import Chain, class_name
+from pycore.envs.closures import Recalled
 from pycore.envs.forms import form_of_attributes, path_of
+from pycore.envs.hashed import begun, has_own_hash, settled
 from pycore.envs.kinds import is_importable, is_kept_aside, reduction_of_code
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Raw
@@ -78,6 +81,9 @@ class Capture:
         self._drawn: list[tuple[Any, str, Any, Any]] = []
         """What drawing left in attributes: layer, name, value, and what stands there for the game."""
         self._first = self.save()
+        self._as_made = frozenset([(id(generator), state) for generator, state in self._first.generators])
+        """Generators with the states that they were made with, which may be anything the operating system said. They
+        are told alike as long as nobody draws from them: a space has one as soon as it is asked for it."""
 
     def restart(self) -> None:
         """Back to what the environment was before its first reset."""
@@ -130,7 +136,7 @@ class Capture:
         """
         before = self.save()
         for layer, name, value, was in self._drawn:
-            own = vars(layer)
+            own = bare_state(layer)[0]
             now = own.get(name, _ABSENT)
             # Of other types, an array for instance, the comparison may be no truth.
             if now is was or (type(now) is type(was) and now == was):
@@ -145,10 +151,10 @@ class Capture:
         after = self.save()
         self._drawn = []
         if not is_same(after, before):
-            kept = [(layer, name, value) for layer in before.layers for name, value in vars(layer).items()]
+            kept = [(layer, name, value) for layer in before.layers for name, value in bare_state(layer)[0].items()]
             self.load(before)
             for layer, name, value in kept:
-                was = vars(layer).get(name, _ABSENT)
+                was = bare_state(layer)[0].get(name, _ABSENT)
                 if was is not value and is_kept_aside(value) and (was is _ABSENT or is_kept_aside(was)):
                     self._drawn.append((layer, name, value, was))
 
@@ -207,7 +213,7 @@ class Capture:
             known.append(layout.another())
         self._used[layout] = number + 1
         made, write = known[number]
-        write(data)
+        write(layout.fresh if (id(generator), data) in self._as_made else data)
         return made if memory.generator is generator else made._bit_generator
 
     def _refusal(self, layers: tuple[Any, ...], states: Any, error: Exception) -> EnvironmentUnfit:
@@ -250,8 +256,11 @@ def _put(layer: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
 
 
 def _empty(value: Any) -> Any:
-    """Another object of its class, to be given attributes."""
-    return object.__new__(type(value))
+    """Another object of its class, to be given attributes; what its hash is made of, it has."""
+    kind = type(value)
+    if kind is FunctionType:
+        return Recalled()
+    return begun(kind, settled(bare_state(value))) if has_own_hash(kind) else object.__new__(kind)
 
 
 def _with_code_shared(base: Any, sharer: Sharer) -> Any:

@@ -14,10 +14,11 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
+from pycore.envs.closures import cells_of
 from pycore.envs.kinds import count_of
 from pycore.envs.memory import form_of
 from pycore.envs.subclasses import derived_from, inside_of
@@ -74,7 +75,12 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, (set, frozenset)):
         for item in value:
             yield "{…}", item
-    elif not isinstance(value, (type, FunctionType, ModuleType)):
+    elif isinstance(value, FunctionType):
+        for number, item in enumerate(value.__defaults__ or ()):
+            yield f"()[{number}]", item
+        for name, item in {**cells_of(value), **(value.__kwdefaults__ or {}), **value.__dict__}.items():
+            yield f"().{name}", item
+    elif not isinstance(value, (type, ModuleType)):
         attributes, slots = bare_state(value)
         for name, item in {**attributes, **slots}.items():
             yield f".{name}", item
@@ -129,7 +135,7 @@ class _Forms:
             return {"": _named(kind), "name": value.name}
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, numpy.generic):
-            return value
+            return value if value.dtype.names is None else {"": "record", "items": self.of(value.tolist(), depth + 1)}
         number = self._seen.get(id(value))
         if number is not None:
             return {b"same": number}
@@ -150,6 +156,8 @@ class _Forms:
             return self._members(value, depth)
         if kind is bytearray:
             return bytes(value)
+        if kind is MappingProxyType:
+            return {"": _named(kind), "items": self._mapping(value, depth + 1)}
         if kind in (MethodType, BuiltinFunctionType):
             return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
         numpy = sys.modules.get("numpy")

@@ -3,9 +3,9 @@
 Nearly everything is pickled as pickle does it. An object of C that has no way of its own to be pickled is refused
 there, so nothing is guessed. What pickle does not do, or does wrongly, is here:
 
-- code (functions that cannot be imported, classes likewise, modules) is shared: a snapshot refers to it. A function
-  that has an object in its closure which may change is refused, since nobody would save that, or put the saved one in
-  its place; the environment itself may be there;
+- code (functions that cannot be imported, classes likewise, modules) is shared: a snapshot refers to it. What may
+  change in a function's closure is beside it (`pycore.envs.closures`);
+- an object with a hash of its own is made with what that needs (`pycore.envs.hashed`);
 - what is drawn with, and spaces, are shared: they are no state, and cannot be copied or take long. A space that
   somebody drew from is kept, with its generator beside it;
 - objects of classes that say how they are copied, or that make their objects themselves, are kept with all their
@@ -22,14 +22,16 @@ import random
 import sys
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import Enum, EnumType
-from functools import cache
-from opcode import opmap
+from functools import cache, lru_cache
 from operator import attrgetter
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final, Protocol
 
-from pycore.envs.arrays import array_with_attributes, arrays_into, dtype_of, numbers_into
+from pycore.envs.arrays import array_with_attributes, arrays_into, dtype_of, numbers_into, record_of
+from pycore.envs.closures import memory_of_function, put_memory, remembers
+from pycore.envs.hashed import has_own_hash, made_with_its_hash
 from pycore.envs.subclasses import (
     Reduce,
     is_exact,
@@ -60,6 +62,9 @@ class Sharing(Protocol):
     def keep(self, value: Any) -> Any:
         """What stands in the pickle for an object that stays the one that it is, and gets back its attributes."""
 
+    def keep_with(self, value: Any, state: Any, put: Callable[[Any, Any], None]) -> Any:
+        """The same for one that gets back another state, by a function."""
+
     def standing(self, kind: type) -> dict[int, Any]:
         """Objects of a class that have a name in a module or class, by their places in memory."""
 
@@ -80,6 +85,8 @@ SPACES: Final = frozenset({"gymnasium", "gym"})
 _DICTS: Final[tuple[Any, ...]] = ({}, OrderedDict())
 _SIGHTS: Final = [sight for each in _DICTS for sight in (each.keys(), each.values(), each.items())]
 PROXIES: Final[frozenset[Any]] = frozenset(weakref.ProxyTypes)
+MEMO: Final[Any] = type(lru_cache(abs))
+COLLECTIONS: Final = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 WALKING: Final[frozenset[Any]] = frozenset(
     [type(walk(sight)) for walk in (iter, reversed) for sight in _SIGHTS] + [type(iter(set()))]
 )
@@ -102,6 +109,10 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return count_of if kind is itertools.count else _iterator
     if kind in WALKING:
         return _walking
+    if kind is MEMO:
+        return _memo(sharing)
+    if kind is MappingProxyType:
+        return _read_only
     if kind is object or _is_shared(kind):
         return _space(sharing) if _is_space(kind) else sharing.share
     if kind is MethodType:
@@ -110,6 +121,8 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _weak
     if kind in PROXIES:
         return _proxy
+    if issubclass(kind, COLLECTIONS):
+        return _collection
     numpy = sys.modules.get("numpy")
     if numpy is not None and issubclass(kind, numpy.ndarray):
         return arrays_into(sharing.arrays) if kind is numpy.ndarray else array_with_attributes
@@ -117,10 +130,13 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return dtype_of
     if numpy is not None and issubclass(kind, numpy.generic):
         is_number = module_of(kind) == "numpy" and issubclass(kind, (numpy.number, numpy.bool_))
-        return numbers_into(sharing.numbers) if is_number else plainly
+        other = record_of if issubclass(kind, numpy.void) else plainly
+        return numbers_into(sharing.numbers) if is_number else other
     if kind not in copyreg.dispatch_table and is_kept(kind):
         return sharing.keep
     reduce = copyreg.dispatch_table.get(kind) or reduction_of_subclass(kind) or reduction_by_attributes(kind) or plainly
+    if has_own_hash(kind):
+        reduce = made_with_its_hash(kind, reduce)
     standing = {} if is_exact(kind) or isinstance(kind, EnumType) else sharing.standing(kind)
     return _unless_standing(standing, sharing, reduce) if standing else reduce
 
@@ -204,51 +220,25 @@ def is_importable(value: Any) -> bool:
 def _function(value: Any, sharing: Sharing) -> Any:
     if is_importable(value):
         return NotImplemented
-    found = _changing_in(value, sharing, set())
-    if found is not None:
-        raise Refused(f"{value.__qualname__}() has {found}: keep it as an attribute of the environment")
+    if _remembers(value, sharing, set()):
+        return sharing.keep_with(value, memory_of_function(value), put_memory)
     return sharing.share(value)
 
 
-def _changing_in(function: Any, sharing: Sharing, seen: set[int]) -> str | None:
-    """What may change in a function's closure and default arguments, or in those of functions in them, and where."""
+def _remembers(function: Any, sharing: Sharing, seen: set[int]) -> bool:
+    """Whether anything may change in a function, or in those in it."""
     seen.add(id(function))
-    for name in function.__dict__:
-        if not name.startswith("__"):
-            return f"an attribute {name!r}"
-    for name in _set_anew(function.__code__):
-        return f"{name!r} in its closure, which it sets anew"
-    for number, given in enumerate((*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()), 1):
-        if not _is_fixed(given, sharing, seen):
-            return f"its default argument {number}, a {type(given).__name__} that may change"
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            inside = cell.cell_contents
-        except ValueError:  # empty as yet
-            continue
-        if not _is_fixed(inside, sharing, seen):
-            return f"{name!r} in its closure, a {type(inside).__name__} that may change"
-    return None
+    return remembers(
+        function, lambda value: _is_code(value, sharing, seen), lambda value: _is_fixed(value, sharing, seen)
+    )
 
 
-def _set_anew(code: Any) -> list[str]:
-    """The names from around a function that it, or one in it, sets anew: `nonlocal`."""
-    inner = [name for each in code.co_consts if type(each) is type(code) for name in _set_anew(each)]
-    found = [name for name in inner if name in code.co_freevars]
-    if not code.co_freevars:
-        return found
-    # Local names come first, then those that functions inside use, then those from around.
-    names = [*code.co_varnames, *[name for name in code.co_cellvars if name not in code.co_varnames], *code.co_freevars]
-    first, extended, octets = len(names) - len(code.co_freevars), 0, code.co_code
-    for at in range(0, len(octets), 2):
-        number = extended << 8 | octets[at + 1]
-        extended = number if octets[at] == opmap["EXTENDED_ARG"] else 0
-        if octets[at] in _SETTING and number >= first:
-            found.append(names[number])
-    return found
-
-
-_SETTING: Final = (opmap["STORE_DEREF"], opmap["DELETE_DEREF"])
+def _is_code(value: Any, sharing: Sharing, seen: set[int]) -> bool:
+    """Whether a value is no state: what a function in another one's closure most often is."""
+    kind: Any = type(value)
+    if kind in FIXED or isinstance(value, (tuple, frozenset, Enum)) or module_of(kind) == "numpy":
+        return False  # one of many that it might be
+    return _is_fixed(value, sharing, seen)
 
 
 def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
@@ -261,11 +251,13 @@ def _is_fixed(value: Any, sharing: Sharing, seen: set[int]) -> bool:
     if kind is MethodType:
         return _is_fixed(value.__self__, sharing, seen)
     if kind is FunctionType:
-        return id(value) in seen or _changing_in(value, sharing, seen) is None
+        return id(value) in seen or not _remembers(value, sharing, seen)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.generic, numpy.dtype, numpy.ufunc)):
         return True
-    return kind is BuiltinFunctionType or _is_shared(kind)
+    if kind is BuiltinFunctionType:  # a list's `append` is that list
+        return isinstance(value.__self__, (ModuleType, type, type(None)))
+    return _is_shared(kind) and not (_is_space(kind) and _was_drawn_from(value))
 
 
 def _method(value: Any) -> Any:
@@ -278,6 +270,38 @@ def _unless_standing(standing: dict[int, Any], sharing: Sharing, reduce: Reduce)
         return sharing.keep(value) if standing.get(id(value)) is value else reduce(value)
 
     return reduced
+
+
+def _memo(sharing: Sharing) -> Reduce:
+    """Of what `functools.lru_cache` made of a function that stays the one that it is, with whatever it remembers: that
+    only saves work, or else the laws find it."""
+
+    def reduce(value: Any) -> Any:
+        if is_importable(value):
+            return value.__qualname__
+        if not _is_fixed(value.__wrapped__, sharing, set()):
+            raise Refused("the function in it remembers what a load puts back, and the memo would not: call it by name")
+        return sharing.share(value)
+
+    return reduce
+
+
+def _read_only(value: Any) -> Any:
+    # Compared with anything, it hands over what it lets nobody write to.
+    seen: list[Any] = []
+    value == _Asking(seen)  # noqa: B015
+    return MappingProxyType, (seen[0],)
+
+
+class _Asking:
+    def __init__(self, seen: list[Any]) -> None:
+        self._seen = seen
+
+    def __eq__(self, other: object) -> bool:
+        self._seen.append(other)
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _proxy(value: Any) -> Any:
@@ -296,6 +320,10 @@ def _weak(value: Any) -> Any:
 def _dead() -> Any:
     """A weak reference to what is no more."""
     return weakref.ref(type("Gone", (), {})())
+
+
+def _collection(value: Any) -> Any:
+    raise Refused("a copy would not see that what it refers to is no more: keep a dictionary or a list")
 
 
 def count_of(value: Any) -> Any:

@@ -66,6 +66,7 @@ class Layout:
         self.gauss_next = gauss_next
         """The second number of a Gaussian pair is an attribute of that name, beside the memory."""
         self._twin: Any = None
+        self._fresh = b""
 
     def open(self, generator: Any) -> tuple[Callable[[], bytes], Callable[[bytes], None]]:
         """Functions that read and write the state of a generator of this kind."""
@@ -95,6 +96,14 @@ class Layout:
         twin, write = self._twin
         write(data)
         return self.get(twin)
+
+    @property
+    def fresh(self) -> bytes:
+        """The state of a new generator, the same for everybody."""
+        if not self._fresh:
+            made = self.make(0)
+            self._fresh = self.open(made)[0]()
+        return self._fresh
 
     def another(self) -> tuple[Any, Callable[[bytes], None]]:
         """A new generator that nobody else has, and what writes its state."""

@@ -122,8 +122,12 @@ class Sharer:
 
     def keep(self, value: Any) -> Any:
         """Refer to it, with its attributes beside it."""
+        return self.keep_with(value, changing_state(value), put_changing_state)
+
+    def keep_with(self, value: Any, state: Any, put: Callable[[Any, Any], None]) -> Any:
+        """Refer to it, with another state beside it, and what puts that back."""
         self._kept.append(value)
-        return KEPT, (), changing_state(value), None, None, put_changing_state
+        return KEPT, (), state, None, None, put
 
     def standing(self, kind: type) -> dict[int, Any]:
         """Those of a class."""

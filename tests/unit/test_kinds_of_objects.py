@@ -12,8 +12,8 @@ import weakref
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from functools import partial
-from types import SimpleNamespace
+from functools import lru_cache, partial
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -607,12 +607,34 @@ def test_two_generators_of_one_kind_are_told_apart() -> None:
     """In one snapshot, and in one after the other."""
     env: Any = Env(one=random.Random(1), other=random.Random(2))
     turned: Any = Env(one=random.Random(2), other=random.Random(1))
-    forms = [capture.contents(capture.save())["layers"][0] for capture in (Capture(env), Capture(turned))]
+    captures = Capture(env), Capture(turned)
+    for generator in (env.one, env.other, turned.one, turned.other):
+        generator.random()
+    forms = [capture.contents(capture.save())["layers"][0] for capture in captures]
     assert encode(forms[0]["one"]) == encode(forms[1]["other"]) != encode(forms[0]["other"])
     capture = Capture(env)
     first = encode(capture.contents(capture.save()))
     env.one.random()
     assert first != encode(capture.contents(capture.save()))
+
+
+@needs_numpy
+@pytest.mark.parametrize("make", [random.Random, lambda: numpy.random.default_rng()])
+def test_generators_that_nobody_drew_from_are_told_alike_and_come_back_as_they_were(make: Any) -> None:
+    """What they were made with came from the operating system, and is no state before somebody draws: a space of
+    gymnasium has one as soon as somebody asks for it."""
+    envs: list[Any] = [Env(rng=make()) for _ in range(2)]
+    captures = [Capture(env) for env in envs]
+    saved = [capture.save() for capture in captures]
+    told = [encode(capture.contents(each)) for capture, each in zip(captures, saved, strict=True)]
+    assert told[0] == told[1]
+    drawn = [env.rng.random() for env in envs]
+    assert drawn[0] != drawn[1]
+    told = [encode(capture.contents(capture.save())) for capture in captures]
+    assert told[0] != told[1]
+    for capture, each in zip(captures, saved, strict=True):
+        capture.load(each)
+    assert [env.rng.random() for env in envs] == drawn
 
 
 def test_a_method_of_a_list_is_that_list() -> None:
@@ -674,18 +696,126 @@ def only_local() -> Any:
     return add
 
 
+def counting_in_a_list() -> Any:
+    seen = [0]
+
+    def count() -> int:
+        seen[0] += 1
+        return seen[0]
+
+    return count
+
+
+def counting_by_a_method_of_a_list() -> Any:
+    seen: list[int] = []
+    push, length = seen.append, seen.__len__
+    return lambda: (push(1), length())[1]
+
+
+def counting_by_default() -> Any:
+    def count(node: Any = Env(count=[0])) -> int:  # noqa: B008
+        node.count.append(1)
+        return len(node.count)
+
+    return count
+
+
+def drawing() -> Any:
+    rng = random.Random(1)
+    return lambda: rng.random()
+
+
+def sampling() -> Any:
+    space = Drawn(3)
+    return lambda: space._np_random.random()
+
+
+def nested() -> Any:
+    count = counting_in_a_list()
+    return lambda: count() + 1
+
+
+def recursive() -> Any:
+    seen = []
+
+    def even(n: int) -> int:
+        seen.append(n)
+        return len(seen) if n == 0 else odd(n - 1)
+
+    def odd(n: int) -> int:
+        return len(seen) if n == 0 else even(n - 1)
+
+    return lambda: odd(3)
+
+
+Drawn = type("Space", (), {"__module__": "gymnasium.spaces", "__init__": lambda self, n: setattr(
+    self, "_np_random", random.Random(n)
+)})  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        (counting_by_name, "'number' in its closure, which it sets anew"),
-        (counting_inside, "'number' in its closure, which it sets anew"),
-        (counting_by_attribute, "an attribute 'calls'"),
-    ],
-)
-def test_a_function_that_counts_is_refused(make: Any, why: str) -> None:
-    """Code is shared, so nobody would put its count back."""
-    with pytest.raises(EnvironmentUnfit, match=f"count, a function, cannot be held .*{why}"):
-        Capture(Env(count=make()))
+    "make",
+    [counting_by_name, counting_inside, counting_in_a_list, counting_by_a_method_of_a_list, counting_by_default,
+     drawing, sampling, nested, recursive],
+)  # fmt: skip
+def test_what_lies_in_a_function_comes_back_and_the_function_stays(make: Any) -> None:
+    """Its code is shared, and what it remembers was nobody's: any such function was refused."""
+    function = make()
+    env: Any = Env(table={"f": function}, kept=defaultdict(function))
+    capture = Capture(env)
+    function()
+    saved = capture.save()
+    before = encode(capture.contents(saved))
+    first = [env.table["f"]() for _ in range(3)]
+    assert encode(capture.contents(capture.save())) != before
+    for _ in range(2):
+        capture.load(saved)
+        assert env.table["f"] is env.kept.default_factory is function
+        assert encode(capture.contents(capture.save())) == before
+        assert [function() for _ in range(3)] == first
+
+
+def test_a_function_that_counts_by_an_attribute_goes_on_where_it_was() -> None:
+    env: Any = Env(count=counting_by_attribute())
+    brought_back(env, lambda: env.count())
+    assert env.count.calls == 0
+
+
+def test_functions_that_have_a_name_in_common_still_have_it_in_common() -> None:
+    """Also where only one of them sets it, and where nothing was there at first."""
+
+    def made() -> Any:
+        def fill(value: Any) -> None:
+            nonlocal late
+            late = value
+
+        def use() -> Any:
+            return late
+
+        late: Any
+        return use, fill
+
+    use, fill = made()
+    env: Any = Env(use=use)  # what sets it is elsewhere
+    capture = Capture(env)
+    empty = capture.save()
+    fill(3)
+    full = capture.save()
+    fill([4])
+    capture.load(full)
+    assert use() == 3
+    capture.load(empty)
+    with pytest.raises(NameError):
+        use()
+    capture.load(full)
+    env.fill = fill
+    fill([5])
+    saved = capture.save()
+    use().append(6)
+    capture.load(saved)
+    assert use() == [5]
+    fill(7)
+    assert use() == 7
 
 
 def test_a_function_that_sets_its_own_names_anew_is_shared() -> None:
@@ -767,3 +897,112 @@ def test_a_view_of_a_class_of_its_own_is_a_view_with_attributes() -> None:
         capture.load(capture.save())
     env.base[2] = 5.0
     assert (env.grid[2], env.other.part[1], env.grid.tag, type(env.other.part)) == (5.0, 5.0, 3, kind)
+
+
+# --- a hash of one's own, on a cycle ---
+
+
+class Placed:
+    """Looked for by where it is, in the dictionaries of its neighbours, and in its own."""
+
+    def __init__(self, x: int) -> None:
+        self.near: dict[Any, int] = {}
+        self.x = x
+
+    def __hash__(self) -> int:
+        return hash(self.x)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placed) and other.x == self.x
+
+
+class Place:
+    def __init__(self, x: int) -> None:
+        self.x = x
+
+    def __hash__(self) -> int:
+        return hash(self.x)
+
+
+class PlacedInSlots:
+    __slots__ = ("at", "near")
+
+    def __init__(self, x: int) -> None:
+        self.at, self.near = Place(x), set()
+
+    def __hash__(self) -> int:
+        return hash(self.at)
+
+
+class PlacedAndKept(Placed):
+    def __getstate__(self) -> Any:
+        return {"x": self.x}
+
+
+@pytest.mark.parametrize("kind", [Placed, PlacedInSlots, PlacedAndKept])
+def test_an_object_with_a_hash_of_its_own_may_be_a_key_of_what_it_leads_to(kind: Any) -> None:
+    things = [kind(number) for number in range(3)]
+    for thing in things:
+        thing.near.update(dict.fromkeys(things, 1) if isinstance(thing.near, dict) else things)
+    env: Any = Env(things=things)
+    brought_back(env, lambda: things[1].near.clear())
+    for thing in env.things:
+        assert all(near in thing.near for near in env.things)
+        assert {id(near) for near in thing.near} == {id(near) for near in env.things}
+    if kind is Placed:
+        assert [*vars(env.things[0])] == ["near", "x"], "attributes are walked in the order in which they were set"
+
+
+# --- views and memos ---
+
+
+@needs_numpy
+@pytest.mark.parametrize("kind", ["array", "recarray"])
+def test_a_row_of_a_structured_array_stays_that_row(kind: str) -> None:
+    """What is written into it is in the array."""
+    table = numpy.zeros(4, dtype=[("x", "f4"), ("hp", "i4")])
+    table = table.view(numpy.recarray) if kind == "recarray" else table
+    env: Any = Env(table=table, own=table[1])
+    brought_back(env, lambda: env.own.__setitem__("hp", 5))
+    for value in (7, 8):
+        env.own["hp"] = value
+        assert env.table["hp"].tolist() == [0, value, 0, 0]
+        Capture(env).restart()
+        assert type(env.own) is type(table[1])
+
+
+def test_what_may_only_be_read_is_what_another_one_writes_to() -> None:
+    own = {"a": 1}
+    env: Any = Env(own=own, read=MappingProxyType(own), alone=MappingProxyType({"b": [2]}))
+    brought_back(env, lambda: env.alone["b"].append(3))
+    env.own["a"] = 5
+    assert env.read["a"] == 5
+    assert type(env.read) is MappingProxyType
+
+
+class Measured:
+    """Has a memo for itself alone."""
+
+    def __init__(self) -> None:
+        self.far = lru_cache(maxsize=None)(self._far)
+        self.near = lru_cache(maxsize=None)(lambda a: a + 1)
+        self.x = 1
+
+    def _far(self, a: int) -> int:
+        return a * 2
+
+
+def test_a_memo_of_an_instance_is_shared() -> None:
+    env: Any = Measured()
+    far, near = env.far, env.near
+    capture = Capture(env)
+    saved = capture.save()
+    env.x, env.far = 2, None
+    capture.load(saved)
+    assert (env.x, env.far, env.near) == (1, far, near)
+    assert (env.far(3), env.near(3)) == (6, 4)
+
+
+def test_a_memo_of_what_a_load_replaces_is_refused() -> None:
+    with pytest.raises(EnvironmentUnfit, match=r"world\.far.*cannot be held .*the memo would not"):
+        Capture(Env(world=Measured()))

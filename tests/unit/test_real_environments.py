@@ -238,6 +238,45 @@ def test_a_wrapper_that_reads_a_clock_is_refused() -> None:
         view.get_state()
 
 
+def wrapped(gymnasium: Any, name: str) -> Any:
+    """A wrapper of gymnasium's that keeps arrays in closures, or asks spaces for their generators."""
+    wrappers = gymnasium.wrappers
+    if name == "RescaleAction":
+        return wrappers.RescaleAction(gymnasium.make("Pendulum-v1"), -1.0, 1.0)
+    if name == "RescaleObservation":
+        return wrappers.RescaleObservation(gymnasium.make("Pendulum-v1"), -1.0, 1.0)
+    if name == "FilterObservation":
+        env = wrappers.TimeAwareObservation(gymnasium.make("CartPole-v1"), flatten=False)
+        return wrappers.FilterObservation(env, ["obs"])
+    if name == "ClipReward":
+        numpy = module("numpy")
+        return wrappers.ClipReward(gymnasium.make("Pendulum-v1"), numpy.array(-1.0), numpy.array(0.0))
+    env = gymnasium.make("CartPole-v1")
+    if name == "NormalizeObservation":
+        env = wrappers.NormalizeObservation(env)
+    return wrappers.FrameStackObservation(env, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["RescaleAction", "RescaleObservation", "FilterObservation", "ClipReward", "FrameStackObservation",
+     "NormalizeObservation"],
+)  # fmt: skip
+def test_a_wrapper_of_gymnasiums_is_played_by_two_instances_alike(name: str) -> None:
+    gymnasium, numpy = module("gymnasium"), module("numpy")
+    ends = []
+    for _ in range(2):
+        adapter = ParallelEnvAdapter(as_parallel(wrapped(gymnasium, name)), [0], seed=3)
+        assert adapter.state_way == "capture"
+        is_box = name in ("RescaleAction", "RescaleObservation", "ClipReward")
+        script = [[numpy.array([frame % 3 / 2 - 0.5], "f4") if is_box else frame % 2] for frame in range(6)]
+        adapter.check(script=script)
+        adapter.reset(0)
+        rewards = [adapter.step(row).rewards[0] for row in script]
+        ends.append((rewards, adapter.canonical(adapter.save())))
+    assert ends[0] == ends[1]
+
+
 @pytest.mark.parametrize(("package", "name"), [("lbforaging", "Foraging-8x8-2p-1f-v3"), ("rware", "rware-tiny-2ag-v2")])
 def test_other_actions_give_other_results_in_lists(package: str, name: str) -> None:
     """As a dict, the ids would be the actions, whatever the players do."""

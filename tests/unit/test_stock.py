@@ -140,30 +140,6 @@ def test_a_stock_has_an_end_and_classes_come_before_tuples() -> None:
     assert env.table == table
 
 
-def test_into_the_closure_of_a_function_is_looked_at_each_save() -> None:
-    """Also when it was held before: what it refers to may have come later."""
-
-    def made() -> tuple[Callable[[], Any], Callable[[], None]]:
-        def fill() -> None:
-            nonlocal late
-            late = [1]
-
-        def use() -> Any:
-            return late
-
-        late: Any
-        return use, fill
-
-    use, fill = made()
-    env = Env(use=use)
-    capture = learned(env)
-    for _ in range(LEARNED_AFTER):
-        capture.load(capture.save())
-    fill()
-    with pytest.raises(EnvironmentUnfit, match="'late' in its closure"):
-        capture.save()
-
-
 def test_members_that_are_made_of_others_come_back_as_well() -> None:
     env = Env(both=Suit.RED | Suit.BLACK, none=Suit(0))
     capture = learned(env)

@@ -1,0 +1,82 @@
+"""Objects with a hash of their own, which are looked for by it while they are made.
+
+A dictionary is filled when its keys are there, and where an object leads to a dictionary of which it is a key itself,
+it has no attributes yet by then: its hash would ask for one in vain. So such an object is made with those of its
+attributes that lead nowhere, numbers and texts and what is made of them, which is what hashes are made of.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from types import FunctionType
+from typing import Any, Final
+
+from pycore.envs.attributes import bare_state, put_state
+from pycore.envs.subclasses import Reduce, derived_from, is_all_attributes, is_exact
+
+__all__ = ["begun", "has_own_hash", "made_with_its_hash", "settled"]
+
+PLAIN: Final = frozenset({int, float, complex, str, bool, bytes, type(None)})
+DEEPEST: Final = 4
+"""Objects within objects of which a hash may be made."""
+State = tuple[dict[str, Any], dict[str, Any]]
+
+
+def has_own_hash(kind: Any) -> bool:
+    """Whether a class says how its objects are hashed, and these are nothing but attributes."""
+    if type(kind.__hash__) is not FunctionType or is_exact(kind):
+        return False
+    return is_all_attributes(kind) and derived_from(kind) in (None, object)
+
+
+def made_with_its_hash(kind: type, reduce: Reduce) -> Reduce:
+    """The reduction of such objects, `reduce` being the one without regard to that."""
+
+    def reduced(value: Any) -> Any:
+        state = bare_state(value)
+        first = settled(state)
+        if len(first[0]) + len(first[1]) == len(state[0]) + len(state[1]):
+            return reduce(value)  # it leads nowhere, so not to itself either
+        return begun, (kind, first), state, None, None, _put
+
+    return reduced
+
+
+def settled(state: State) -> State:
+    """Of attributes those that lead nowhere."""
+    attributes, slots = state
+    return (
+        {name: value for name, value in attributes.items() if _leads_nowhere(value, 0)},
+        {name: value for name, value in slots.items() if _leads_nowhere(value, 0)},
+    )
+
+
+def begun(kind: Any, first: State) -> Any:
+    """An object with these attributes, which gets the others later."""
+    made = object.__new__(kind)
+    put_state(made, first)
+    return made
+
+
+def _put(value: Any, state: State) -> None:
+    # All anew: attributes are walked in the order in which they were set.
+    put_state(value, ({}, {}))
+    put_state(value, state)
+
+
+def _leads_nowhere(value: Any, depth: int) -> bool:
+    kind = type(value)
+    if kind in PLAIN:
+        return True
+    if kind is tuple or kind is frozenset:
+        return depth < DEEPEST and all(_leads_nowhere(item, depth + 1) for item in value)
+    if isinstance(value, Enum):
+        return True
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, (numpy.number, numpy.bool_)):
+        return True
+    if depth >= DEEPEST or is_exact(kind) or not is_all_attributes(kind):
+        return False
+    attributes, slots = bare_state(value)
+    return all(_leads_nowhere(item, depth + 1) for item in (*attributes.values(), *slots.values()))
