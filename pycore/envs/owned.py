@@ -25,13 +25,11 @@ def owned(value: Any, around: tuple[int, ...] = ()) -> Any:
         return value
     if kind is dict or kind is list or kind is tuple:
         return _walked(value, kind, around)
+    # Of a class of its own as well: what that says of copies may be to give the same one.
+    base = next((base for base in (dict, list, tuple) if isinstance(value, base)), None)
     try:
-        return copy.deepcopy(value)
+        return copy.deepcopy(value) if base is None else _walked(value, base, around)
     except Exception:  # what an environment puts into its infos may do anything
-        base = next((base for base in (dict, list, tuple) if isinstance(value, base)), None)
-    try:
-        return UNRECORDABLE if base is None else _walked(value, base, around)
-    except Exception:  # its own way to be walked may as well
         return UNRECORDABLE
 
 

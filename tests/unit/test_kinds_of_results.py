@@ -164,6 +164,23 @@ def test_what_lies_under_a_mask_is_nowhere_recorded() -> None:
     assert found["infos"] == {"0": {"seen": None}, "1": {"seen": [None]}}
 
 
+class Itself(dict[str, Any]):
+    """Says of a copy that there is none."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+def test_a_dictionary_that_copies_give_back_as_it_is_says_what_it_said_in_its_frame() -> None:
+    """A row is written when its frame is confirmed, some frames later, which is at another time for each player."""
+    info = Itself(seen=0)
+    adapter = ParallelEnvAdapter(Env(infos=lambda: {0: info, 1: {"in": [info]}}), [0, 1], seed=1)
+    adapter.reset(0)
+    result = adapter.step([0, 0])
+    info["seen"] = 5
+    assert result.infos == {0: {"seen": 0}, 1: {"in": [{"seen": 0}]}}
+
+
 @pytest.mark.parametrize("odd", [in_itself, lambda: deep(70), lambda: deep(5000), lambda: 10**2000])
 def test_what_is_too_deep_or_too_long_is_no_fault_of_an_environment(odd: Any) -> None:
     """It is recorded as far as it can be, and the check neither hangs nor refuses it."""
