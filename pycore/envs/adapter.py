@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 from pycore.envs.chains import class_name
 from pycore.envs.generators import RNGS, Generators, canonical_forms
+from pycore.envs.given import native, number_if_it_looks_so, spelled, takes_no_seed
 from pycore.envs.interfaces import as_parallel
 from pycore.envs.owned import flags_of, number_of, owned
 from pycore.envs.pictures import drawable
@@ -27,7 +28,7 @@ from pycore.envs.states import GetState, SetState, way_of
 from pycore.envs.view import View
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.simulation import StepResult
-from pycore.values.canonical import Array, encode
+from pycore.values.canonical import encode
 
 __all__ = ["ParallelEnvAdapter"]
 
@@ -88,7 +89,7 @@ class ParallelEnvAdapter:
         self._common = common
         self._on_step = on_step
         given = [*players, *(bots or {})]
-        agents = [_number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
+        agents = [number_if_it_looks_so(agent) for agent in given] if numeric_ids else given
         if not players or len(set(agents)) != len(agents):
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
         self._given = tuple(given)
@@ -154,7 +155,7 @@ class ParallelEnvAdapter:
         try:
             return self._env.reset(seed=seed)
         except TypeError as error:
-            if "seed" in str(error):
+            if takes_no_seed(error):
                 raise EnvironmentUnfit(
                     f"{class_name(self.env)}.reset() takes no seed, so players could not start alike: "
                     "give it a keyword argument seed, and draw everything random from it"
@@ -211,7 +212,7 @@ class ParallelEnvAdapter:
             moves = dict(zip(self._agents, actions, strict=True))  # nearly every frame
         else:
             moves = {
-                agent: action if type(action) in PRIMITIVES else _native(action)
+                agent: action if type(action) in PRIMITIVES else native(action)
                 for agent, action in zip(self._agents, actions, strict=True)
                 if before is None or agent in before
             }
@@ -260,7 +261,7 @@ class ParallelEnvAdapter:
             raise UsageError(f"contents() and canonical() take what save() gave, not a {type(state).__name__}")
         whole: dict[str, Any] = {"env": self._state.contents(state.payload)}
         if state.agents is not None:
-            whole["agents"] = state.agents
+            whole["agents"] = tuple(map(spelled, state.agents))
         whole.update(canonical_forms(state.rngs, state.seeded))
         return whole
 
@@ -372,28 +373,6 @@ class ParallelEnvAdapter:
             if not (terminated.get(name) or truncated.get(name) or name in flagged):
                 return False
         return True
-
-
-def _number_if_it_looks_so(agent: int | str) -> int | str:
-    if isinstance(agent, str) and agent.removeprefix("-").isdecimal() and agent == str(int(agent)):
-        return int(agent)
-    return agent
-
-
-def _native(action: Any) -> Any:
-    """An action as an environment expects it: its own, so that it may write into it, and arrays that came over the wire
-    are numpy's again. The frame may be stepped another time with what is kept of it."""
-    kind = type(action)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and kind is numpy.ndarray:
-        return action.copy()
-    if kind is Array:
-        return action.to_numpy() if "numpy" in sys.modules else action
-    if kind in (list, tuple):
-        return kind([_native(part) for part in action])
-    if kind is dict:
-        return {key: _native(part) for key, part in action.items()}
-    return action
 
 
 def _described(value: Any) -> str:

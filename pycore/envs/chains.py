@@ -8,10 +8,15 @@ something is.
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from itertools import pairwise
 from typing import Any, Final
 
-__all__ = ["INNER", "Chain", "chain_of", "class_name", "found", "innermost", "put_agents", "state_layer"]
+from pycore.envs.attributes import bare_state
+
+__all__ = [
+    "INNER", "Chain", "chain_of", "class_name", "found", "innermost", "listed", "put_agents", "state_layer",
+]  # fmt: skip
 
 INNER: Final = ("env", "_env", "aec_env", "par_env")
 """Attributes under which wrappers keep what they wrap."""
@@ -29,7 +34,8 @@ def chain_of(env: Any) -> list[Any]:
     chain = [env]
     while len(chain) < MOST_LAYERS:
         layer = chain[-1]
-        own = getattr(layer, "__dict__", {})
+        attributes, slots = bare_state(layer)
+        own = {**attributes, **slots} if slots else attributes
         inner = None
         for name in INNER:
             if name in own and hasattr(own[name], "step"):
@@ -92,6 +98,13 @@ def found(env: Any, name: str) -> Any:
         except Exception:  # a property may want a reset first, and say so by any error
             continue
     return None
+
+
+def listed(agents: Any) -> list[Any] | None:
+    """Agents as a list, whichever way they are in an order; None where they are not."""
+    if isinstance(agents, (list, tuple, range, KeysView)):
+        return list(agents)
+    return agents.tolist() if len(getattr(agents, "shape", ())) == 1 and hasattr(agents, "tolist") else None
 
 
 def state_layer(chain: list[Any]) -> int | None:

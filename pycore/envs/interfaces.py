@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pycore.envs.chains import class_name, found
+from pycore.envs.chains import class_name, found, listed
 from pycore.envs.shapes import Lists, Merge, Parallel, Single
 from pycore.envs.turns import Turns
 from pycore.envs.view import Shape, View
@@ -47,7 +47,7 @@ def interface_of(env: Any) -> Interface:
         if isinstance(metadata, dict) and metadata.get("is_parallelizable"):
             reason += "; its metadata say is_parallelizable, so with its parallel_env() all can move in every frame"
         return Interface("aec", reason)
-    if isinstance(found(env, "possible_agents"), (list, tuple)):
+    if listed(found(env, "possible_agents")) is not None:
         return Interface("parallel", "it has possible_agents")
     space = found(env, "action_space")
     if not callable(getattr(space, "contains", None)) or not callable(getattr(space, "sample", None)):

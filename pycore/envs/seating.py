@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pycore.envs.chains import class_name, found
+from pycore.envs.chains import class_name, found, listed
 from pycore.errors import EnvironmentUnfit
 from pycore.frozen import Named
 
@@ -25,9 +25,9 @@ class Seating(Named):
 
 def seated(env: Any, players: Sequence[Any], bots: Sequence[Any] = ()) -> Seating:
     """Which agents the players play. Raises `EnvironmentUnfit` where there is not one for each."""
-    possible = found(env, "possible_agents")
+    possible = listed(found(env, "possible_agents"))
     as_they_are = Seating(tuple(players), "")
-    if not isinstance(possible, (list, tuple)) or not possible:
+    if not possible:
         return as_they_are
     free = [agent for agent in possible if agent not in bots]
     named = all(player in possible for player in players)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from pycore.envs.chains import class_name, found
+from pycore.envs.chains import class_name, found, listed
 from pycore.errors import EnvironmentUnfit
 from pycore.frozen import Named
 
@@ -29,9 +29,9 @@ class Parallel:
 
     def possible(self, env: Any) -> list[Any] | None:
         """`possible_agents`, or the keys of the action space."""
-        possible = found(env, "possible_agents")
-        if isinstance(possible, (list, tuple)):
-            return list(possible)
+        possible = listed(found(env, "possible_agents"))
+        if possible is not None:
+            return possible
         spaces = getattr(found(env, "action_space"), "spaces", None)
         return list(spaces) if isinstance(spaces, dict) else None
 

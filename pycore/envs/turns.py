@@ -14,6 +14,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from pycore.envs.chains import listed
 from pycore.envs.owned import flags_of
 
 __all__ = ["Turns", "allows", "mask_of"]
@@ -26,8 +27,7 @@ class Turns:
 
     def possible(self, env: Any) -> list[Any] | None:
         """`possible_agents`."""
-        possible = getattr(env, "possible_agents", None)
-        return list(possible) if isinstance(possible, (list, tuple)) else None
+        return listed(getattr(env, "possible_agents", None))
 
     def living(self, env: Any) -> Any:
         """`agents`, which some do not tell before the first reset."""
@@ -57,7 +57,15 @@ class Turns:
         if illegal:
             # The environment's own dict stays as it is: it may be kept for several frames.
             infos[mover] = {**infos.get(mover, {}), "illegal": True}
+        out = [agent for agent in env.agents if terminations.get(agent) or truncations.get(agent)]
         _remove_who_is_out(env)
+        # Some games are over several times: then the next one has begun, and nobody is out any more.
+        back = [agent for agent in out if agent in env.agents and not _is_out(env, agent)]
+        if back:
+            terminations, truncations = {**terminations}, {**truncations}
+            for agent in back:
+                terminations[agent] = truncations[agent] = False
+            observations = _observed(env)
         return observations, rewards, terminations, truncations, infos
 
     def space(self, env: Any, name: str, agent: Any) -> Any:
@@ -133,7 +141,7 @@ def _observed(env: Any) -> dict[Any, Any]:
 
 
 def _infos(env: Any) -> dict[Any, Any]:
-    return dict(getattr(env, "infos", None) or {})
+    return {agent: {} if info is None else info for agent, info in (getattr(env, "infos", None) or {}).items()}
 
 
 def _remove_who_is_out(env: Any) -> None:
@@ -142,6 +150,10 @@ def _remove_who_is_out(env: Any) -> None:
         if not env.agents:
             return
         agent = env.agent_selection
-        if not env.terminations.get(agent) and not env.truncations.get(agent):
+        if not _is_out(env, agent):
             return
         env.step(None)
+
+
+def _is_out(env: Any, agent: Any) -> bool:
+    return bool(env.terminations.get(agent) or env.truncations.get(agent))

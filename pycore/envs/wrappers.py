@@ -13,6 +13,7 @@ from functools import cache
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
+from pycore.envs.attributes import bare_state
 from pycore.envs.chains import INNER
 from pycore.errors import EnvironmentUnfit
 from pycore.frozen import Named
@@ -70,7 +71,7 @@ def state_of_wrapper(layer: Any, user: str) -> dict[str, Any]:
             "or give it get_state() and set_state(state) of its own, which save it and what it wraps"
         )
     known = known_wrapper(layer)
-    own = vars(layer)
+    own = _attributes(layer)
     if known is not None:
         return {name: own[name] for name in known.saved if name in own}
     return {name: value for name, value in own.items() if name not in CONFIGURATION and not _is_shared(value)}
@@ -83,7 +84,7 @@ def put_wrapper(layer: Any, state: dict[str, Any]) -> None:
         for name in known.forgotten:
             setattr(layer, name, None)
     else:
-        own = vars(layer)
+        own = _attributes(layer)
         came_later = [name for name in own if name not in state and name not in CONFIGURATION]
         for name in came_later:
             if not _is_shared(own[name]):
@@ -98,7 +99,7 @@ def obstacle_in(layer: Any) -> str | None:
         return UNFIT[type(layer).__name__]
     if known_wrapper(layer) is not None:
         return None
-    for name, value in vars(layer).items():
+    for name, value in _attributes(layer).items():
         if name not in CONFIGURATION and not _is_shared(value) and not _is_plain(value):
             return f"whether its attribute {name}, a {type(value).__name__}, is state cannot be told"
     return None
@@ -113,6 +114,12 @@ def known_wrapper(layer: Any) -> Known | None:
 @cache
 def _known(kind: type) -> Known | None:
     return KNOWN.get(kind.__name__) if kind.__module__.partition(".")[0] in PACKAGES else None
+
+
+def _attributes(layer: Any) -> dict[str, Any]:
+    """Those in its dictionary, and those in slots."""
+    attributes, slots = bare_state(layer)
+    return {**attributes, **slots} if slots else attributes
 
 
 def _is_of_a_package(layer: Any) -> bool:

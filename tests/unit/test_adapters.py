@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optional import needs_numpy, numpy
 
-from pycore.envs import ParallelEnvAdapter
+from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.values.canonical import Array, decode
 
@@ -580,6 +581,52 @@ def test_agents_that_are_named_by_the_environment_are_played_in_their_order() ->
         adapt(env)
 
 
+def in_a_range() -> Any:
+    return range(2)
+
+
+def in_an_array() -> Any:
+    return numpy.arange(2)
+
+
+def in_keys() -> Any:
+    return {0: "hunter", 1: "hare"}.keys()
+
+
+@needs_numpy
+@pytest.mark.parametrize("possible", [in_a_range, in_an_array, in_keys])
+def test_agents_may_be_in_any_order_that_can_be_walked(possible: Any) -> None:
+    class Ordered(Quiet):
+        possible_agents = possible()
+
+    flags = dict.fromkeys((0, 1), False)
+    env = Ordered({}, {0: 1, 1: 2}, flags, flags, {})
+    assert as_parallel(env).possible_agents == [0, 1]
+    assert interface_of(env).reason == "it has possible_agents"
+    with pytest.raises(EnvironmentUnfit, match="Ordered has 2 agents"):
+        ParallelEnvAdapter(env, [0], seed=0)
+
+
+class Side(Enum):
+    LEFT = 0
+    RIGHT = 1
+
+
+def test_agents_may_be_members_of_an_enumeration() -> None:
+    """Their state was said to have no canonical form."""
+
+    class Sided(Quiet):
+        possible_agents = (*Side,)
+
+    flags = dict.fromkeys(Side, False)
+    env = Sided({}, {Side.LEFT: 1, Side.RIGHT: 2}, flags, flags, {}, agents=list(Side))
+    adapter = adapt(env)
+    adapter.reset(0)
+    assert adapter.step([5, 6]).rewards == {0: 1, 1: 2}
+    assert env.actions == [{Side.LEFT: 5, Side.RIGHT: 6}]
+    assert decode(adapter.canonical(adapter.save()))["agents"] == ["Side.LEFT", "Side.RIGHT"]
+
+
 def test_an_agent_that_nobody_plays_is_told_also_where_agents_are_called_as_players_are() -> None:
     """Two of three who have the players' own names: the third would stand there without a word."""
 
@@ -759,14 +806,15 @@ def test_a_reset_without_a_seed_is_refused_with_the_way_out() -> None:
         adapt(Unseeded()).reset(0)
 
 
-def test_an_error_of_the_environment_is_left_as_it_is() -> None:
-    """A TypeError inside reset is not about the seed."""
+@pytest.mark.parametrize("text", ["no grid", "seed must be a list of words"])
+def test_an_error_of_the_environment_is_left_as_it_is(text: str) -> None:
+    """A TypeError inside reset does not say that it takes no seed, though it may be about the one that it took."""
 
     class Broken(Flat):
         def reset(self, seed: int) -> Any:
-            raise TypeError("no grid")
+            raise TypeError(text)
 
-    with pytest.raises(TypeError, match="no grid"):
+    with pytest.raises(TypeError, match=text):
         adapt(Broken()).reset(0)
 
 

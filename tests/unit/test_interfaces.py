@@ -217,6 +217,42 @@ def test_a_turn_based_games_flag_that_is_neither_true_nor_false_is_refused_by_na
         adapter.check(script=[[1, 1, 1]] * 4)
 
 
+def test_an_agent_without_infos_has_empty_ones() -> None:
+    class Silent(Race):
+        def _masks(self) -> None:
+            self.infos = dict.fromkeys(self.agents)
+
+    view = as_parallel(Silent(mask_in="nowhere"))
+    assert view.reset(seed=0)[1] == {agent: {} for agent in ("ann", "bob", "cy")}
+    assert view.step({"ann": 7})[4]["ann"] == {"illegal": True}
+
+
+def test_a_game_that_begins_anew_when_everybody_is_out_goes_on() -> None:
+    """As PettingZoo's MultiEpisodeEnv does it: a loop over turns plays all of it."""
+
+    class Twice(Race):
+        games = 0
+
+        def reset(self, seed: Any = None, options: Any = None) -> None:
+            self.games = 1
+            super().reset()
+
+        def step(self, action: Any) -> None:
+            super().step(action)
+            if not self.agents and self.games < 2:
+                super().reset()
+                self.games += 1
+
+    view = as_parallel(Twice(mask_in="nowhere"))
+    adapter = ParallelEnvAdapter(view, ["ann", "bob", "cy"], seed=0, rngs=())
+    adapter.reset(0)
+    results = []
+    while not results or not results[-1].done:
+        results.append(adapter.step([2, 2, 2]))
+    assert len(results) == 18, "three moves each, twice"
+    assert view.env.games == 2
+
+
 def test_masks_follow_the_start_and_the_parts_of_a_space() -> None:
     """A Discrete space may begin elsewhere; a mask may be one per part."""
     view = as_parallel(Race(mask_in="infos"))
@@ -723,6 +759,38 @@ def test_what_a_wrapper_had_not_yet_it_has_no_more_after_a_load() -> None:
 
     adapter = ParallelEnvAdapter(Late(Cart()), [0], seed=0, rngs=())
     adapter.check(script=[[1]] * 8)
+
+
+def test_what_a_wrapper_counts_in_a_slot_is_saved() -> None:
+    class Slotted(Wrapper):
+        __slots__ = ("count",)
+
+        def reset(self, **given: Any) -> Any:
+            self.count = 0
+            return super().reset(**given)
+
+        def step(self, action: Any) -> Any:
+            observation, _, *rest = super().step(action)
+            self.count += 1
+            return observation, self.count, *rest
+
+    adapter = ParallelEnvAdapter(Slotted(Cart()), [0], seed=0, rngs=())
+    assert adapter.state_way == "get_state"
+    adapter.check(script=[[1]] * 8)
+
+
+def test_a_wrapper_of_slots_alone_is_one() -> None:
+    class Bare:
+        __slots__ = ("env",)
+
+        def __init__(self, env: Any) -> None:
+            self.env = env
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.env, name)
+
+    bare = Bare(Cart())
+    assert chain_of(bare) == [bare, bare.env]
 
 
 def test_a_wrapper_that_passes_get_state_on_has_none_of_its_own() -> None:
