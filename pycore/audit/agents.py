@@ -5,10 +5,38 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["settings_of", "short", "space_of_agent"]
+from pycore.audit.findings import Finding
+from pycore.envs import ParallelEnvAdapter
+from pycore.settings import MAX_SEATS
+
+__all__ = ["finding_of_many", "settings_of", "short", "spaces_of"]
 
 
-def space_of_agent(env: Any, agent: Any) -> Any:
+def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
+    """That no game has so many players."""
+    count = len(adapter.players)
+    if count <= MAX_SEATS:
+        return None
+    return Finding(
+        "too_many_agents",
+        "risk",
+        f"it has {count} agents, and a game has at most {MAX_SEATS} players: all of them are tried here, and none of "
+        "pycore's commands would play it so",
+        f"make it for {MAX_SEATS} agents, or give the others to bots (ParallelEnvAdapter)",
+    )
+
+
+def spaces_of(adapter: ParallelEnvAdapter) -> list[Any]:
+    """The action spaces by seat, as the environment has them; None where it does not say. Some environments make them
+    when they are reset."""
+    spaces = [_space_of(adapter.env, agent) for agent in adapter.agents]
+    if any(space is None for space in spaces):
+        adapter.reset(0)
+        spaces = [_space_of(adapter.env, agent) for agent in adapter.agents]
+    return spaces
+
+
+def _space_of(env: Any, agent: Any) -> Any:
     """The action space of an agent, as the environment has it; None where it does not say."""
     space = getattr(env, "action_space", None)
     if callable(space):

@@ -1,14 +1,39 @@
-"""What never happened in the frames that an audit played, and so was not tried."""
+"""What never happened in the frames that an audit played, and so was not tried; and what of them no record can hold."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from pycore.audit.comparison import Frame, decoded, has_reward
 from pycore.audit.findings import Finding
 from pycore.values.canonical import encode
+from pycore.values.json import UNRECORDABLE
 
-__all__ = ["findings_of_coverage"]
+__all__ = ["findings_of_coverage", "findings_of_records"]
+
+
+def findings_of_records(frames: Sequence[Frame]) -> Iterator[Finding]:
+    """What cannot be recorded: of rewards it would be missing in the data, of infos it may be."""
+    for code, harm, where, do in (
+        ("reward_unrecordable", "wrong", "rewards", "return numbers, or lists or dicts of numbers"),
+        ("unrecordable", "risk", "infos", "return numbers, texts, lists and dicts, or leave it out"),
+    ):
+        for frame in frames:
+            row = _part(frame.row, where)
+            if UNRECORDABLE in row:
+                at = row.index(UNRECORDABLE)
+                told = row[max(0, at - 80) : at + len(UNRECORDABLE)]
+                what = f"something in the {where} of frame {frame.frame} cannot be recorded: …{told}"
+                yield Finding(code, harm, what, do)
+                break
+
+
+def _part(row: str, name: str) -> str:
+    """One of the results in a row; the row has them as JSON's members."""
+    if UNRECORDABLE not in row:  # nearly all
+        return ""
+    return json.dumps({name: json.loads(f"{{{row[1:]}}}").get(name)}, ensure_ascii=False)
 
 
 def findings_of_coverage(frames: Sequence[Frame], *, captured: bool) -> Iterator[Finding]:

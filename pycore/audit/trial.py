@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
-from pycore.audit.agents import settings_of, short, space_of_agent
+from pycore.audit.agents import finding_of_many, settings_of, short, spaces_of
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
-from pycore.audit.coverage import findings_of_coverage
+from pycore.audit.coverage import findings_of_coverage, findings_of_records
 from pycore.audit.drawing import findings_of_drawing
 from pycore.audit.elsewhere import difference as difference_elsewhere
 from pycore.audit.findings import Finding, Report
@@ -32,7 +32,6 @@ from pycore.envs.interfaces import as_parallel, interface_of
 from pycore.errors import CanonicalError, ConfigError
 from pycore.spaces import space_of
 from pycore.values.canonical import encode
-from pycore.values.json import UNRECORDABLE
 from pycore.values.results import results_text
 
 __all__ = ["Given", "Trial"]
@@ -87,14 +86,13 @@ class Trial:
         self.report.facts["agents"] = [str(player) for player in adapter.players]
         if adapter.seating:
             self.report.facts["seats"] = adapter.seating
+        self._add(finding_of_many(adapter))
 
     def actions(self) -> None:
         """Find the action space of every seat, and whether its codec takes what its space samples."""
-        env = self.adapter.env
-        for seat, agent in enumerate(self.adapter.agents):
-            space = self.given.space
-            if space is None:
-                space = space_of_agent(env, agent)
+        agents, said = self.adapter.agents, self.given.space
+        spaces = [said] * len(agents) if said is not None else spaces_of(self.adapter)
+        for seat, (agent, space) in enumerate(zip(agents, spaces, strict=True)):
             if space is None:
                 self._find(
                     "no_action_space",
@@ -123,16 +121,8 @@ class Trial:
         self.first = list(self._play(self.adapter, self.rows, guess=guess))
         drawn = sorted(name for name in decoded(self.first[-1].state) if name not in ("env", "agents"))
         self.report.facts["generators"] = drawn or ["none of the process or of np_random"]
-        unrecorded = next((frame for frame in self.first if UNRECORDABLE in frame.row), None)
-        if unrecorded is not None:
-            at = unrecorded.row.index(UNRECORDABLE)
-            self._find(
-                "unrecordable",
-                "risk",
-                f"something in what step() returned for frame {unrecorded.frame} cannot be recorded: "
-                f"…{unrecorded.row[max(0, at - 80) : at + len(UNRECORDABLE)]}",
-                "return numbers, texts, lists and dicts, or leave it out",
-            )
+        for finding in findings_of_records(self.first):
+            self.report.add(finding)
         try:
             encode(self.adapter.observations)
         except CanonicalError as error:
@@ -150,7 +140,7 @@ class Trial:
         """As over a network, guessed, taken back and stepped again; by an instance that has played nothing yet."""
         if not {finding.code for finding in self.report.findings} & {"laws", "two_instances"}:
             self._compare(
-                self._play(self._adapted(self.given.factory()), self.rows, guess=True),
+                self._play(self._another(), self.rows, guess=True),
                 "rollbacks",
                 "with frames that are guessed and taken back the game differs",
                 "something has state that its copies leave out: give get_state() and set_state(), or two functions",
@@ -159,8 +149,8 @@ class Trial:
     def instances(self) -> None:
         """A second instance, disturbed where a page disturbs it: every player has one of their own."""
         self._disturb(7)
-        other = self._adapted(self.given.factory())
-        if other.view.unwrapped is self.adapter.view.unwrapped:
+        other = self._another()
+        if other is self.adapter:
             what = "the factory gives the same object again, so two instances could not be compared"
             self._find("one_instance", "risk", what, "make a new environment in each call")
         self._compare(
@@ -309,6 +299,12 @@ class Trial:
             self.report.add(finding)
 
     # --- parts ---
+
+    def _another(self) -> ParallelEnvAdapter:
+        """The adapter of a new environment; the same, where the factory gives that one again: another one would take
+        what was played for its beginning."""
+        other = self._adapted(self.given.factory())
+        return self.adapter if other.view.unwrapped is self.adapter.view.unwrapped else other
 
     def _adapted(
         self, env: Any, as_seats: bool = False, observed: Sequence[int | str] = ()

@@ -25,6 +25,8 @@ LIBRARIES: Final = frozenset(
     {"gymnasium", "gym", "pettingzoo", "pygame", "pycore", "matplotlib", "PIL", "scipy", "pytest", "_pytest"}
 )
 """Packages beside Python's own and numpy that are not looked into: they count what is no game's affair."""
+ENUMS: Final = frozenset({"_value2member_map_", "_member_map_", "_unhashable_values_map_"})
+"""Where Python keeps the members of an `Enum`: those of a `Flag` that are made of others are made when they are met."""
 MEMO: Final[Any] = type(lru_cache(abs))
 DEEPEST: Final = 6
 MOST: Final = 10_000
@@ -35,7 +37,8 @@ Names = dict[str, Any]
 
 def forget_memos(env: Any) -> None:
     """Empty what `functools.lru_cache` and `cache` keep of an environment's functions, as at the start of a process."""
-    for _, names in _namespaces(env):
+    own = [("", bare_state(layer)[0]) for layer in chain_of(env)]
+    for _, names in [*_namespaces(env), *own]:
         for value in list(names.values()):
             memo: Any = getattr(value, "__func__", value) if isinstance(value, (staticmethod, classmethod)) else value
             if type(memo) is MEMO:
@@ -53,8 +56,8 @@ def looks(env: Any) -> dict[str, Any]:
         if _is_installed(module) and module.partition(".")[0] not in own:
             continue  # what a library of graphs remembers is no game's affair
         for name, value in list(names.items()):
-            if not (name.startswith("__") and name.endswith("__")):
-                found[f"{where}.{name}"] = _look(value, 0, layers)
+            if not (name.startswith("__") and name.endswith("__")) and name not in ENUMS:
+                found[f"{where}.{name}"] = _look(value, 0, dict.fromkeys(layers, (-1, 0)))
     return found
 
 
@@ -101,19 +104,23 @@ def _is_installed(module: str) -> bool:
     return "site-packages" in file or "dist-packages" in file
 
 
-def _look(value: Any, depth: int, around: set[int]) -> Any:
-    """A value as one that can be compared. What is too deep, or met again in itself, says nothing."""
+def _look(value: Any, depth: int, met: dict[int, tuple[int, int]]) -> Any:
+    """A value as one that can be compared. What is too deep says nothing, and what was `met` no deeper than here says
+    which it is: by place in memory its number and that depth. Cells that know their neighbours would never end."""
     kind = type(value)
     if kind in (int, str, bool, bytes, type(None)):
         return value
     if kind in (float, complex, count):
         return repr(value)
-    if depth > DEEPEST or id(value) in around or issubclass(kind, (type, ModuleType)):
+    if depth > DEEPEST or issubclass(kind, (type, ModuleType)):
         return None
-    around = around | {id(value)}
+    number, before = met.get(id(value), (len(met), depth + 1))
+    if before <= depth:
+        return number
+    met[id(value)] = number, depth
 
     def of(part: Any) -> Any:
-        return _look(part, depth + 1, around)
+        return _look(part, depth + 1, met)
 
     if kind in (list, tuple, deque):
         return [len(value), *[of(item) for item in list(value)[:MOST]]]

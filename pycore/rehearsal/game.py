@@ -187,7 +187,13 @@ def _seated(view: Any, values: dict[str, Any], seats: int | None, subject: str) 
 
 def _space(view: Any, agent: Any, turns: bool, subject: str) -> dict[str, Any]:
     """The action space of an agent, with "no move" where one moves at a time."""
-    space = view.action_space(agent)
+    try:
+        space = view.action_space(agent)
+    except Exception:  # some make them when they are reset, and say so by any error
+        space = None
+    if space is None:
+        view.reset(seed=0)
+        space = view.action_space(agent)
     if space is None:
         raise ConfigError(
             f"{subject} does not say the actions of {agent!r}: give it a method action_space(agent), or say it in the "

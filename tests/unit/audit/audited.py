@@ -463,3 +463,37 @@ class Turns:
 
     def render(self) -> Any:
         return []
+
+
+class Complex(Fit):
+    """Pays what no record can hold."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        observations, rewards, *rest = super().step(actions)
+        return observations, {agent: complex(reward, 1) for agent, reward in rewards.items()}, *rest
+
+
+class Many(Fit):
+    """Nine agents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.possible_agents = ["left", "right", *[f"other {number}" for number in range(7)]]
+
+
+class SaidLater(Fit):
+    """Makes its action spaces when it is reset."""
+
+    spaces: Any = None
+
+    def action_space(self, agent: Any) -> Any:
+        assert self.spaces is not None, "reset it first"
+        return self.spaces[agent]
+
+    def reset(self, seed: int, options: Any = None) -> Any:
+        self.spaces = {agent: {"type": "discrete", "n": 3} for agent in self.possible_agents}
+        return super().reset(seed, options)
+
+
+def make_said_later() -> Any:
+    return SaidLater()

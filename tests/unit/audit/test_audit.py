@@ -22,7 +22,9 @@ from pycore.audit.stages import run
 from pycore.audit.timing import Costs, findings_of_costs
 from pycore.audit.trial import Given, Trial
 from pycore.cli import cli
+from pycore.envs.outside import looks
 from pycore.errors import ConfigError
+from pycore.rehearsal.game import Game
 from tools import distributions
 from tools.paths import NEWEST
 
@@ -153,7 +155,9 @@ def test_an_array_of_pixels_is_drawn() -> None:
         (audited.Blinks, "wrong", "render_changes", r"drawn meanwhile.* first after frame \d: env\.x was"),
         (audited.Looks, "note", "observations_unseen", "not compared: .*a builtins.object has no canonical form"),
         (audited.Pixels, "note", "nothing_drawn", "render.. gives: a bytes; it must be"),
-        (audited.Spoils, "risk", "unrecordable", 'for frame 0 cannot be recorded: .*"when":"<cannot be recorded>'),
+        (audited.Spoils, "risk", "unrecordable", 'infos of frame 0 cannot be recorded: .*"when": "<cannot'),
+        (audited.Complex, "wrong", "reward_unrecordable", 'rewards of frame 0 .*"left": "<cannot be recorded>'),
+        (audited.Many, "risk", "too_many_agents", "it has 9 agents, and a game has at most 8 players"),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
         (audited.Slow, "slow", "slow_step", r"a step takes (1[2-9]|[2-9]\d|\d{3,}) ms"),
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
@@ -174,6 +178,27 @@ def test_a_fault_is_found_with_its_place(factory: Any, harm: str, code: str, wha
     assert re.search(what, found[0].what), found[0].what
     assert found[0].do or code == "environment", "its sentence says what to do"
     assert report.fit is (harm not in ("crash", "unfit", "wrong"))
+
+
+def test_action_spaces_that_are_made_by_a_reset_are_found() -> None:
+    report = tried(audited.SaidLater)
+    assert report.facts["actions"] == ["discrete {'n': 3}"] * 2
+    assert codes(report) == set()
+    game = Game.of(f"{FILE}:make_said_later", {}, None)
+    assert game.settings["action_space"] == {"type": "discrete", "n": 3}
+
+
+def test_a_look_at_what_knows_all_its_neighbours_ends() -> None:
+    """Each was walked by every way that leads to it."""
+    names: dict[str, Any] = {"__name__": "net"}
+    exec("class Net:\n    def step(self): return NODES\nclass Node: pass\nNODES = [Node() for _ in range(30)]", names)
+    for node in names["NODES"]:
+        node.others = list(names["NODES"])
+    before = looks(names["Net"]())
+    assert len(repr(before)) < 30_000
+    assert looks(names["Net"]()) == before
+    names["NODES"][29].value = 1
+    assert looks(names["Net"]()) != before
 
 
 @pytest.mark.slow
