@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
 from pycore.envs.closures import cells_of
-from pycore.envs.kinds import count_of
+from pycore.envs.kinds import VIEWS, count_of
 from pycore.envs.memory import form_of
 from pycore.envs.subclasses import derived_from, inside_of
 
@@ -156,8 +156,9 @@ class _Forms:
             return self._members(value, depth)
         if kind is bytearray:
             return bytes(value)
-        if kind is MappingProxyType:
-            return {"": _named(kind), "items": self._mapping(value, depth + 1)}
+        if kind is MappingProxyType or kind in VIEWS:
+            inside = value if kind is MappingProxyType else value.mapping
+            return {"": _named(kind), "items": self._mapping(inside, depth + 1)}
         if kind in (MethodType, BuiltinFunctionType):
             return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
         numpy = sys.modules.get("numpy")

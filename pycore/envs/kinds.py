@@ -84,6 +84,13 @@ FIXED: Final = frozenset({int, float, complex, str, bool, bytes, type(None), ran
 SPACES: Final = frozenset({"gymnasium", "gym"})
 _DICTS: Final[tuple[Any, ...]] = ({}, OrderedDict())
 _SIGHTS: Final = [sight for each in _DICTS for sight in (each.keys(), each.values(), each.items())]
+VIEWS: Final[dict[Any, Any]] = {
+    type(sight): getattr(type(each), name)
+    for each in _DICTS
+    for name in ("keys", "values", "items")
+    for sight in (getattr(each, name)(),)
+}
+"""What a dictionary gives to see its keys, values or items by, and the method that gives it."""
 PROXIES: Final[frozenset[Any]] = frozenset(weakref.ProxyTypes)
 MEMO: Final[Any] = type(lru_cache(abs))
 COLLECTIONS: Final = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
@@ -113,6 +120,8 @@ def reduction_of(kind: type, sharing: Sharing) -> Reduce:
         return _memo(sharing)
     if kind is MappingProxyType:
         return _read_only
+    if kind in VIEWS:
+        return _sight
     if kind is object or _is_shared(kind):
         return _space(sharing) if _is_space(kind) else sharing.share
     if kind is MethodType:
@@ -287,10 +296,18 @@ def _memo(sharing: Sharing) -> Reduce:
 
 
 def _read_only(value: Any) -> Any:
-    # Compared with anything, it hands over what it lets nobody write to.
+    return MappingProxyType, (_behind(value),)
+
+
+def _sight(value: Any) -> Any:
+    return VIEWS[type(value)], (_behind(value.mapping),)
+
+
+def _behind(proxy: Any) -> Any:
+    """What may only be read by this: compared with anything, it hands that over."""
     seen: list[Any] = []
-    value == _Asking(seen)  # noqa: B015
-    return MappingProxyType, (seen[0],)
+    proxy == _Asking(seen)  # noqa: B015
+    return seen[0]
 
 
 class _Asking:

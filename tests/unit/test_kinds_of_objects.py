@@ -980,6 +980,18 @@ def test_what_may_only_be_read_is_what_another_one_writes_to() -> None:
     assert type(env.read) is MappingProxyType
 
 
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+@pytest.mark.parametrize("view", ["keys", "values", "items"])
+def test_a_view_of_a_dictionary_sees_what_is_put_into_it(kind: Any, view: str) -> None:
+    """As `agents = players.keys()`."""
+    own = kind(a=1)
+    env: Any = Env(seen=getattr(own, view)(), own=own)
+    brought_back(env, lambda: env.own.update(b=2))
+    env.own["c"] = 3
+    assert len(env.seen) == 2
+    assert list(env.seen) == list(getattr(env.own, view)())
+
+
 class Measured:
     """Has a memo for itself alone."""
 
