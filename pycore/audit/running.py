@@ -114,7 +114,7 @@ def _gathered(
             if time.monotonic() > until:
                 process.kill()
                 process.wait()
-                what = f"it was still {stage} after {timeout:.0f} s"
+                what = f"it was still {stage} after {timeout:g} s"
                 report.add(Finding("hung", "crash", what, "see that reset() and step() return"))
                 return report
             time.sleep(POLL)
@@ -145,5 +145,6 @@ def _crash(status: int, stage: str, errors: Path) -> Finding:
         "crashed",
         "crash",
         what,
-        "a library in C did that: see what its objects do when they are copied, or give get_state() and set_state()",
+        "a library in C did that, or os._exit(): see what its objects do when they are copied, or give get_state() and "
+        "set_state()",
     )

@@ -47,7 +47,7 @@ def run(trial: Trial, tell: Callable[[str], None]) -> None:
             trial.report.add(
                 Finding("no_canonical_form", "unfit", what, "keep numbers, texts, lists, dicts and arrays")
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             place = where_raised(error)
             what = f"{described(error)}, while {text}{f' ({place})' if place else ''}"
             if name == "pictures":

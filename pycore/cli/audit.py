@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
+from pycore.errors import UsageError
 from pycore.factory import STUDY
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def audit(
     from pycore.site import Study
 
     settings = settings_beside(subject, settings)
+    if save is not None and not save.parent.is_dir():  # not after minutes
+        raise UsageError(f"there is no folder {save.parent} for --save {save.name}")
     console = Console(stderr=True, highlight=False)
     with console.status("starting") as status:
         report = run(

@@ -22,6 +22,10 @@ R = TypeVar("R")
 
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 """A disk that is full, or may not be written to."""
+NO_PLACE = frozenset(
+    (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
+)
+"""A path that was given, and where nothing can be, or is."""
 DATABASE = "sqlite:///pycore.db"
 """Where the relay stores unless it is told otherwise."""
 
@@ -50,6 +54,8 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
                 where = f"{error.filename}: " if error.filename else ""
                 found = f"cannot write: {where}{error.strerror}"
                 raise Mistake(f"{found}; make room or write elsewhere, and try again") from error
+            if isinstance(error, OSError) and error.errno in NO_PLACE and error.filename:
+                raise Mistake(f"{error.filename}: {error.strerror}; name another place, and try again") from error
             raise
 
     return run

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from optional import needs_playwright
 
 from pycore.cli import cli
-from pycore.cli.told import told
+from pycore.cli.told import Mistake, told
 from pycore.errors import ConfigError, where_raised
 from pycore.export.exclusions import read_rules
 from pycore.factory import load_factory
@@ -83,6 +83,13 @@ def test_what_a_file_of_the_researcher_raises_is_no_fault_of_a_command(tmp_path:
     assert f"(environment.py:{line_of(file, 'no_such_module')})" in said_of_it
     assert "No module named 'no_such_module'" in said_of_it
     assert "pip install" not in said_of_it
+
+
+def test_a_place_where_nothing_can_be_is_a_mistake_in_what_was_asked(tmp_path: Path) -> None:
+    """A folder where a file should be, for one."""
+
+    with pytest.raises(Mistake, match=r"Is a directory; name another place"):
+        told(tmp_path.write_text)("")
 
 
 def test_a_fault_of_ours_stays_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

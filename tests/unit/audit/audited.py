@@ -7,6 +7,7 @@ import importlib
 import math
 import os
 import random
+import sys
 import time
 from functools import lru_cache
 from typing import Any
@@ -479,6 +480,13 @@ class Many(Fit):
     def __init__(self) -> None:
         super().__init__()
         self.possible_agents = ["left", "right", *[f"other {number}" for number in range(7)]]
+
+
+class Quits(Fit):
+    """Ends the program when it is over."""
+
+    def step(self, actions: dict[Any, Any]) -> Any:
+        sys.exit("game over")
 
 
 class SaidLater(Fit):

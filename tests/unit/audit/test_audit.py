@@ -159,6 +159,7 @@ def test_an_array_of_pixels_is_drawn() -> None:
         (audited.Complex, "wrong", "reward_unrecordable", 'rewards of frame 0 .*"left": "<cannot be recorded>'),
         (audited.Many, "risk", "too_many_agents", "it has 9 agents, and a game has at most 8 players"),
         (audited.Raises, "unfit", "raised", r"two take the same cell.*while playing \(audited\.py:\d+\)"),
+        (audited.Quits, "unfit", "raised", r"SystemExit: game over, while playing \(audited\.py:\d+\)"),
         (audited.Slow, "slow", "slow_step", r"a step takes (1[2-9]|[2-9]\d|\d{3,}) ms"),
         (audited.Stuck, "unfit", "environment", "story, a generator, cannot be held"),
         (audited.Unspoken, "risk", "no_action_space", "'left' has no action space"),
@@ -372,6 +373,9 @@ def test_the_command_says_it_all_and_its_status_is_the_verdict(tmp_path: Path) -
     done = runner.invoke(cli, ["audit", "no.such.module:make"])
     assert done.exit_code == 2
     assert "there is no module no" in done.output
+    done = runner.invoke(cli, ["audit", f"{FILE}:Fit", "--save", str(tmp_path / "none" / "audit.json")])
+    assert done.exit_code == 2, "before it is tried"
+    assert re.search("there is no folder .*none for --save audit.json", done.output)
 
 
 @pytest.mark.slow
