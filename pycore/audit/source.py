@@ -136,6 +136,12 @@ _SAID: Final = {
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, int]]:
     sets, names = _names_of_sets(tree), _imported(tree)
+    own = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and function.name == "__hash__"
+        for node in ast.walk(function)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = _called(node, names)
@@ -146,7 +152,7 @@ def _calls(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield "chance", node.lineno
             elif name in UNSEEDED and not node.args and not node.keywords:
                 yield "unseeded", node.lineno
-            elif name in ("id", "hash"):
+            elif name in ("id", "hash") and not (name == "hash" and id(node) in own):
                 yield "identity", node.lineno
             elif name in DIFFERENT:
                 yield "float", node.lineno

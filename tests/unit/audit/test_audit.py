@@ -540,6 +540,7 @@ def test_the_source_is_read_whatever_it_calls_its_modules(tmp_path: Path, code: 
         "import numpy\nnumpy.array([1, 2], dtype='i8'); numpy.full(3, 0.5); numpy.array([1, 0.5])",
         "def f(cells: set[int]):\n    return sorted(cells), len(cells - {1}), 3 in cells, [*sorted(cells)]",
         "settings = dict()\nfor name in settings: pass",
+        "class Cell:\n    def __hash__(self):\n        return hash((self.x, self.y))",
     ],
 )
 def test_what_is_the_same_everywhere_is_no_finding_of_the_source(tmp_path: Path, line: str) -> None:
