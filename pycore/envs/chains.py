@@ -22,6 +22,7 @@ INNER: Final = ("env", "_env", "aec_env", "par_env")
 """Attributes under which wrappers keep what they wrap."""
 NAMES: Final = frozenset(INNER)
 MOST_LAYERS: Final = 32
+_own: Final = object.__getattribute__
 NAMELESS: Final = frozenset({"raw_env", "parallel_env", "env"})
 """What PettingZoo's modules call their classes, whichever game it is."""
 
@@ -34,8 +35,10 @@ def chain_of(env: Any) -> list[Any]:
     chain = [env]
     while len(chain) < MOST_LAYERS:
         layer = chain[-1]
-        attributes, slots = bare_state(layer)
-        own = {**attributes, **slots} if slots else attributes
+        try:
+            own = _own(layer, "__dict__")  # not what an object that passes all on has there
+        except AttributeError:
+            own = bare_state(layer)[1]
         inner = None
         for name in INNER:
             if name in own and hasattr(own[name], "step"):
