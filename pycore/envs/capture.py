@@ -12,6 +12,7 @@ Invariants:
   shared with their states beside them, which are read and written where they lie (`pycore.envs.layouts`).
 - What never changes is in a stock, and a pickle has its number there (`pycore.envs.stock`). It is learned from a save
   now and then, and no snapshot depends on what is learned later.
+- What refers to each other through thousands of objects is pickled object by object (`pycore.envs.waiting`).
 - Whether the layers are still the same is looked at in each save: several environments replace inner ones when they
   are reset.
 - `restart` brings everything back to what it was at the beginning. Without it half of the environments count their
@@ -36,6 +37,7 @@ from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Raw
 from pycore.envs.sharer import Captured, Sharer, is_same
 from pycore.envs.stock import Stock, met_in, stock_of
+from pycore.envs.waiting import put_waiting
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
 
@@ -98,6 +100,11 @@ class Capture:
         self._saves += 1
         try:
             return self._dumped(layers, states, self._saves >= self._learns_at)
+        except RecursionError as error:
+            if self._sharer.waiting is not None:
+                raise self._refusal(layers, states, error) from error
+            self._sharer.go_deep()
+            return self.save()
         except Exception as error:
             if self._pickler is self._careful:
                 raise self._refusal(layers, states, error) from error
@@ -115,7 +122,7 @@ class Capture:
         pickler = self._pickler(file, 4)
         pickler.memo = stock.memo
         pickler.dispatch_table = sharer.reductions
-        pickler.dump(states)
+        pickler.dump(states if sharer.waiting is None else (states, sharer.waiting))
         if learns:
             self._stock = stock_of(met_in(pickler.memo.copy(), is_importable))
             self._saves, self._learns_at = 0, self._learns_at * LEARNED_AFTER
@@ -171,7 +178,7 @@ class Capture:
 
     def _read(self, captured: Captured, only_looks: bool) -> list[Any]:
         """What was pickled, made anew. Nobody may notice that somebody only looks at a snapshot."""
-        layers, data, stock, shared, kept, arrays, numbers, generators = captured
+        layers, data, stock, shared, kept, arrays, numbers, generators, is_deep = captured
         if only_looks:
             self._used.clear()
         marks = (
@@ -182,8 +189,12 @@ class Capture:
             map(self._alike if only_looks else self._told, generators).__next__,
             layers.__getitem__,
         )
-        states: list[Any] = self._loads(data, buffers=(*marks, *stock))
-        return states
+        states: Any = self._loads(data, buffers=(*marks, *stock))
+        if is_deep:
+            states, waiting = states
+            put_waiting(waiting)
+        found: list[Any] = states
+        return found
 
     def _memory(self, generator: Any) -> Memory | None:
         number = id(generator)

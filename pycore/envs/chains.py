@@ -57,23 +57,29 @@ class Chain:
 
     def __init__(self, env: Any) -> None:
         self._env = env
+        self._layers: tuple[Any, ...] = ()
+        """Those that were found last; none where one of them has its attributes in slots alone: it is looked each time."""
         self._links: list[tuple[Any, str, frozenset[str], Any]] = []
         """Each layer, the name by which it has the next one, those that are looked for before, and that one."""
-        self._layers: tuple[Any, ...] = ()
 
     def layers(self) -> tuple[Any, ...]:
         """As `chain_of`."""
-        if self._layers and NAMES.isdisjoint(getattr(self._layers[-1], "__dict__", ())):
+        if self._layers and NAMES.isdisjoint(_own(self._layers[-1], "__dict__")):
             for outer, name, before, inner in self._links:
-                own = outer.__dict__
+                own = _own(outer, "__dict__")
                 if own.get(name) is not inner or not before.isdisjoint(own):
                     break
             else:
                 return self._layers
-        self._layers = layers = tuple(chain_of(self._env))
-        self._links = []
-        for outer, inner in pairwise(layers):
-            at = next(at for at, name in enumerate(INNER) if outer.__dict__.get(name) is inner)
+        layers = tuple(chain_of(self._env))
+        try:
+            each = [_own(layer, "__dict__") for layer in layers]
+        except AttributeError:
+            self._layers = ()
+            return layers
+        self._layers, self._links = layers, []
+        for (outer, inner), own in zip(pairwise(layers), each, strict=False):
+            at = next(at for at, name in enumerate(INNER) if own.get(name) is inner)
             self._links.append((outer, INNER[at], frozenset(INNER[:at]), inner))
         return layers
 

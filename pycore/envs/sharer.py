@@ -12,6 +12,7 @@ from pycore.envs.memory import Memory
 from pycore.envs.standing import standing_beside
 from pycore.envs.stock import GENERATOR, KEPT, LAYER, SHARED
 from pycore.envs.subclasses import Reduce, is_all_attributes, plainly
+from pycore.envs.waiting import Waiting, may_wait
 from pycore.frozen import Named
 
 __all__ = ["Captured", "Sharer", "is_same"]
@@ -38,6 +39,8 @@ class Captured(Named):
     """numbers of numpy's,"""
     generators: tuple[tuple[Any, bytes], ...]
     """and generators with their states."""
+    is_deep: bool
+    """Whether there is a list of objects beside the attributes, which waited for theirs."""
 
 
 def is_same(one: Captured, other: Captured) -> bool:
@@ -70,7 +73,9 @@ class _Reductions(dict[type, Reduce]):
         self._sharer = sharer
 
     def __missing__(self, kind: type) -> Reduce:
-        self[kind] = found = reduction_of(kind, self._sharer)
+        waiting = self._sharer.waiting
+        found = reduction_of(kind, self._sharer)
+        self[kind] = found = waiting.later(found) if waiting is not None and may_wait(kind) else found
         return found
 
 
@@ -80,6 +85,8 @@ class Sharer:
     def __init__(self, memory: Callable[[Any], Memory | None]) -> None:
         self.reductions = _Reductions(self)
         self._memory = memory
+        self.waiting: Waiting | None = None
+        """Only where pickle would go too deep."""
         self._kinds: set[type] = set()
         self._layers: dict[int, int] = {}
         self.shared: list[Any] = []
@@ -93,6 +100,8 @@ class Sharer:
         """Start a snapshot of these layers."""
         for each in self._lists:  # the last one may have failed
             each.clear()
+        if self.waiting is not None:
+            self.waiting.begin()
         self._layers = {id(layer): number for number, layer in enumerate(layers)}
         for layer in layers:
             kind = type(layer)
@@ -106,7 +115,15 @@ class Sharer:
         arrays = tuple(copies(arrays))
         for each in self._lists:
             each.clear()
-        return tuple.__new__(Captured, (layers, data, stock, shared, kept, arrays, numbers, generators))
+        is_deep = self.waiting is not None
+        return tuple.__new__(Captured, (layers, data, stock, shared, kept, arrays, numbers, generators, is_deep))
+
+    def go_deep(self) -> None:
+        """From now on objects wait for their attributes: pickle went too deep."""
+        self.waiting = Waiting()
+        self._kinds.clear()
+        self.reductions.clear()
+        self.reductions[Waiting] = Waiting.as_list
 
     def _layer_or(self, reduce: Reduce) -> Reduce:
         def reduced(value: Any) -> Any:

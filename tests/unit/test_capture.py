@@ -7,6 +7,7 @@ import copyreg
 import enum
 import gc
 import importlib.util
+import itertools
 import random
 import threading
 import warnings
@@ -588,6 +589,15 @@ def test_layers_that_are_exchanged_are_found_and_the_others_not_looked_for(name:
         def step(self) -> None:
             """What makes an environment of it."""
 
+    class Slots:
+        __slots__ = ("env",)
+
+        def __init__(self, env: Any) -> None:
+            self.env = env
+
+        def step(self) -> None:
+            """The same."""
+
     outer = Layer(**{name: Layer(_env=Layer(cells=[1]))})
     chain = Chain(outer)
     middle = getattr(outer, name)
@@ -606,8 +616,53 @@ def test_layers_that_are_exchanged_are_found_and_the_others_not_looked_for(name:
     outer.__dict__ = {name: Layer(cells=[5])}
     exchanged()
     assert len(chain.layers()) == 2
+    setattr(outer, name, Slots(Layer(cells=[6])))
+    assert list(chain.layers()) == chain_of(outer)
+    assert len(chain.layers()) == 3
     setattr(outer, name, None)
     assert list(chain.layers()) == [outer] == chain_of(outer)
+
+
+class Link:
+    """Of a chain; in slots as well."""
+
+    __slots__ = ("__dict__", "following")
+
+    def __init__(self) -> None:
+        self.following: Any = None
+        self.before: Any = None
+        self.number = 0
+
+
+def test_a_chain_that_is_too_long_for_pickle_is_captured() -> None:
+    """As cells that know their neighbours are, of a large board."""
+    links = [Link() for _ in range(4_000)]
+    for number, (one, other) in enumerate(itertools.pairwise(links)):
+        one.following, other.before, other.number = other, one, number
+    env: Any = Env(first=links[0], kept=[Keeper(links[7])], f=lambda: links[5].number)
+    capture = Capture(env)
+    saved = capture.save()
+    before = encode(capture.contents(saved))
+    links[-1].number = links[5].number = -1
+    links[9].following = None
+    assert encode(capture.contents(capture.save())) != before
+    capture.load(saved)
+    assert encode(capture.contents(capture.save())) == before
+    found = [env.first]
+    while found[-1].following is not None:
+        assert found[-1].following.before is found[-1]
+        found.append(found[-1].following)
+    assert [link.number for link in found] == [0, *range(3_999)]
+    assert env.kept[0].link is found[7]
+    assert env.f() == 4
+
+
+class Keeper:
+    def __init__(self, link: Any) -> None:
+        self.link = link
+
+    def __getstate__(self) -> Any:
+        return {}
 
 
 def test_an_environment_without_get_state_passes_the_laws_also_if_it_counts_its_resets() -> None:
