@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
-from pycore.audit.agents import finding_of_many, settings_of, short, spaces_of
+from pycore.audit.agents import finding_of_many, findings_of_wrappers, settings_of, short, spaces_of
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
 from pycore.audit.coverage import findings_of_coverage, findings_of_records
 from pycore.audit.drawing import findings_of_drawing
@@ -86,7 +86,8 @@ class Trial:
         self.report.facts["agents"] = [str(player) for player in adapter.players]
         if adapter.seating:
             self.report.facts["seats"] = adapter.seating
-        self._add(finding_of_many(adapter))
+        for finding in (finding_of_many(adapter), *findings_of_wrappers(adapter)):
+            self._add(finding)
 
     def actions(self) -> None:
         """Find the action space of every seat, and whether its codec takes what its space samples."""

@@ -18,7 +18,7 @@ from pycore.envs.chains import INNER
 from pycore.errors import EnvironmentUnfit
 from pycore.frozen import Named
 
-__all__ = ["Known", "known_wrapper", "obstacle_in", "put_wrapper", "state_of_wrapper"]
+__all__ = ["Known", "known_wrapper", "obstacle_in", "put_wrapper", "state_of_wrapper", "why_unfit"]
 
 
 class Known(Named):
@@ -46,6 +46,7 @@ KNOWN: Final = {
 UNFIT: Final = {
     "RecordEpisodeStatistics": "it reads a clock, so no two players would agree",
     "RecordVideo": "it writes files at every step, also at those that are taken back",
+    "RecordVideoParallel": "it writes files at every step, also at those that are taken back",
     "HumanRendering": "it renders at every step, also at those that are taken back",
 }
 CONFIGURATION: Final = frozenset(
@@ -95,14 +96,20 @@ def put_wrapper(layer: Any, state: dict[str, Any]) -> None:
 
 def obstacle_in(layer: Any) -> str | None:
     """Why it cannot be said what a wrapper remembers; None where it can."""
-    if _is_of_a_package(layer) and type(layer).__name__ in UNFIT:
-        return UNFIT[type(layer).__name__]
+    why = why_unfit(layer)
+    if why is not None:
+        return why
     if known_wrapper(layer) is not None:
         return None
     for name, value in _attributes(layer).items():
         if name not in CONFIGURATION and not _is_shared(value) and not _is_plain(value):
             return f"whether its attribute {name}, a {type(value).__name__}, is state cannot be told"
     return None
+
+
+def why_unfit(layer: Any) -> str | None:
+    """Why a wrapper of a package cannot be played, whatever it remembers; None where nothing is known against it."""
+    return UNFIT.get(type(layer).__name__) if _is_of_a_package(layer) else None
 
 
 def known_wrapper(layer: Any) -> Known | None:

@@ -181,6 +181,19 @@ def test_a_fault_is_found_with_its_place(factory: Any, harm: str, code: str, wha
     assert report.fit is (harm not in ("crash", "unfit", "wrong"))
 
 
+def test_a_wrapper_that_does_not_go_with_a_rollback_is_named() -> None:
+    """What it reads a clock for is a difference of states otherwise, in an attribute that nobody knows."""
+    gymnasium = pytest.importorskip("gymnasium")
+
+    def make() -> Any:
+        return gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.make("CartPole-v1"))
+
+    report = tried(make, frames=20)
+    found = [finding.what for finding in report.findings if finding.code == "wrapper"]
+    assert found == ["it is inside of RecordEpisodeStatistics: it reads a clock, so no two players would agree"]
+    assert not report.fit
+
+
 def test_action_spaces_that_are_made_by_a_reset_are_found() -> None:
     report = tried(audited.SaidLater)
     assert report.facts["actions"] == ["discrete {'n': 3}"] * 2
