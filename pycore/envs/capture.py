@@ -22,6 +22,7 @@ Invariants:
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Final
@@ -37,7 +38,7 @@ from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Raw
 from pycore.envs.sharer import Captured, Sharer, is_same
 from pycore.envs.stock import Stock, met_in, stock_of
-from pycore.envs.waiting import put_waiting
+from pycore.envs.waiting import are_many, put_waiting
 from pycore.envs.wrappers import known_wrapper, put_wrapper
 from pycore.errors import EnvironmentUnfit, described
 
@@ -76,6 +77,8 @@ class Capture:
         self._saves = 0
         """Since the stock was learned."""
         self._learns_at = 1
+        self._is_new = True
+        """An episode's first state is to be saved."""
         self._others: dict[Layout, list[Any]] = {}
         """Private generators, to look at a snapshot with; to make one takes longer than to write its state."""
         self._used: dict[Layout, int] = {}
@@ -92,12 +95,18 @@ class Capture:
         self.load(self._first)
         self._memories.clear()  # most environments make a new generator at each reset
         self._learns_at = min(self._learns_at, LEARNED_ANEW)
+        self._is_new = True
 
     def save(self) -> Captured:
         """The state of now."""
         layers = self._chain.layers()
         states = [_state_of(layer) for layer in layers]
         self._saves += 1
+        if self._is_new:
+            self._is_new = False
+            # Elsewhere pickle says so itself.
+            if sys.platform == "emscripten" and self._sharer.waiting is None and are_many(states):
+                self._sharer.go_deep()
         try:
             return self._dumped(layers, states, self._saves >= self._learns_at)
         except RecursionError as error:

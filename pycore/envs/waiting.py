@@ -8,14 +8,42 @@ attributes come later, in a list that grows while it is written. So no object is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any, Final
 
-from pycore.envs.attributes import put_state
+from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.hashed import has_own_hash
 from pycore.envs.subclasses import Reduce, is_all_attributes, is_exact
 
-__all__ = ["Waiting", "may_wait", "put_waiting"]
+__all__ = ["Waiting", "are_many", "may_wait", "put_waiting"]
+
+MANY: Final = 1000
+"""Objects among which there may be a chain that is too long for a browser: its stack ends with the page, and Python is
+not told. Nine hundred cells that know each other were not."""
+_PLAIN: Final = frozenset({int, float, complex, str, bool, bytes, type(None)})
+_HOLDING: Final = frozenset({list, tuple, set, frozenset, deque})
+
+
+def are_many(states: Iterable[Any]) -> bool:
+    """Whether more objects than that are in what layers have for attributes."""
+    seen: set[int] = set()
+    count, waiting = 0, list(states)
+    while waiting and count <= MANY:
+        value = waiting.pop()
+        kind = type(value)
+        if kind in _PLAIN or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if kind is dict:
+            waiting += [*value.keys(), *value.values()]
+        elif kind in _HOLDING:
+            waiting += value
+        elif not issubclass(kind, (type, ModuleType, FunctionType)):
+            attributes, slots = bare_state(value)
+            waiting += [*attributes.values(), *slots.values()]
+            count += 1
+    return count > MANY
 
 
 def may_wait(kind: type) -> bool:

@@ -9,6 +9,7 @@ import gc
 import importlib.util
 import itertools
 import random
+import sys
 import threading
 import warnings
 import weakref
@@ -655,6 +656,23 @@ def test_a_chain_that_is_too_long_for_pickle_is_captured() -> None:
     assert [link.number for link in found] == [0, *range(3_999)]
     assert env.kept[0].link is found[7]
     assert env.f() == 4
+
+
+@pytest.mark.parametrize(("count", "is_deep"), [(400, False), (1500, True)])
+def test_in_a_browser_many_objects_are_pickled_one_by_one_from_the_first(
+    count: int, is_deep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stack ends with the page, and no exception says so."""
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    env: Any = Env(links=[])
+    capture = Capture(env)
+    capture.restart()
+    env.links = [Link() for _ in range(count)]
+    saved = capture.save()
+    assert saved.is_deep is is_deep
+    env.links[3].number = 5
+    capture.load(saved)
+    assert env.links[3].number == 0
 
 
 class Keeper:
