@@ -58,7 +58,7 @@ class Chain:
     def __init__(self, env: Any) -> None:
         self._env = env
         self._layers: tuple[Any, ...] = ()
-        """Those that were found last; none where one of them has its attributes in slots alone: it is looked each time."""
+        """Those that were found last; none where one has its attributes in slots alone: it is looked each time."""
         self._links: list[tuple[Any, str, frozenset[str], Any]] = []
         """Each layer, the name by which it has the next one, those that are looked for before, and that one."""
 
