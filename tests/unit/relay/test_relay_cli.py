@@ -56,6 +56,8 @@ def test_the_command_serves_until_it_is_asked_to_end(tmp_path: Path, number: sig
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # As from a terminal: where all of these tests run behind `nohup`, it would ignore that signal, and be right.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
