@@ -122,18 +122,17 @@ def counts_of(report: Path) -> Counts:
 
 
 PLAYERS = 2
-"""Games in real pages that are played at the same time. One takes about 40 s on an idle machine, of which two cores are
-busy for a third: the rest is waiting, for the page's own countdowns above all. On a machine that is half as fast, three
-starve each other, and what is late fails."""
+"""Games in real pages that are played at the same time. On a machine that is half as fast as most, three starve each
+other, and what is late fails."""
 AT_ONCE = 3
 """Steps without a browser that run at the same time: a third of what the server's tests take is waiting."""
 QUICK = {"PYCORE_HYPOTHESIS": "quick", "PYCORE_EXAMPLES": "0.2x"}
 """Fewer examples of every property: for --fast, coverage, and the floor, whose Python is tested and not the laws."""
+HALF = {"PYCORE_EXAMPLES": "0.5x"}  # of the laws in every run: some hundred schedules
 ONE_OF_EACH = {"PYCORE_TESTS": "one of each"}
 """Of the tests with parameters the first one each (tests/conftest.py)."""
 AS_PEOPLE = {chromium.COMPILER: "optimizing"}
-"""Pages whose WebAssembly is compiled as it is for participants: for parity, and with --all. Otherwise it is compiled
-once and quickly, which takes half of the processor's time of a page's start."""
+"""Pages whose WebAssembly is compiled as it is for participants: for parity, and with --all (`tools.chromium.QUICK`)."""
 NOTHING: Mapping[str, str] = {}
 
 
@@ -220,7 +219,8 @@ def marks_of(options: argparse.Namespace) -> str:
 
 def laws(options: argparse.Namespace) -> tuple[Counts, str]:
     node.ensure_packages()
-    return pytest(sys.executable, LAWS, marks_of(options), options, much=much_of(options))
+    much = much_of(options) if options.fast or options.all else HALF
+    return pytest(sys.executable, LAWS, marks_of(options), options, much=much)
 
 
 def floor(options: argparse.Namespace) -> tuple[Counts, str]:
