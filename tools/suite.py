@@ -132,7 +132,7 @@ HALF = {"PYCORE_EXAMPLES": "0.5x"}  # of the laws in every run: some hundred sch
 ONE_OF_EACH = {"PYCORE_TESTS": "one of each"}
 """Of the tests with parameters the first one each (tests/conftest.py)."""
 AS_PEOPLE = {chromium.COMPILER: "optimizing"}
-"""Pages whose WebAssembly is compiled as it is for participants: for parity, and with --all (`tools.chromium.QUICK`)."""
+"""Pages whose WebAssembly is compiled as for participants: for parity, and with --all (`tools.chromium.QUICK`)."""
 NOTHING: Mapping[str, str] = {}
 
 
