@@ -123,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
         "three Pyodides, browser and end-to-end tests. Arguments after -- go to pytest.",
     )
     much = test.add_mutually_exclusive_group()
-    much.add_argument("--fast", action="store_true", help="a few minutes: no browsers, no 3.11, nothing slow")
+    much.add_argument("--fast", action="store_true", help="a minute or two: no browsers, no 3.11, nothing slow")
     much.add_argument("--all", action="store_true", help="and what is long; its figures go to build/long.json")
     test.add_argument("--only", default=None, metavar="STEP[,STEP]", help="only these steps (see --list)")
     test.add_argument("--list", action="store_true", help="print the steps and stop")
