@@ -79,7 +79,8 @@ function committed(transaction) {
 function removeStored(store, { key, created }) {
   const found = store.get(key);
   found.onsuccess = () => {
-    if (found.result?.created === created) store.delete(key);
+    // An older one is there where the browser had no room for this one.
+    if (found.result?.created <= created) store.delete(key);
   };
 }
 

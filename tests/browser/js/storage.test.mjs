@@ -331,6 +331,32 @@ test('what one window has sent is not deleted where another one has kept a newer
   delete globalThis.indexedDB;
 });
 
+test('an older version that lies there, since a newer one found no room, is deleted when that is stored', async () => {
+  const rows = new Map();
+  let full = false;
+  const store = {
+    put: (row) => { if (!full) rows.set(row.key, structuredClone(row)); },
+    get: (key) => { const request = { result: rows.get(key) }; setImmediate(() => request.onsuccess?.()); return request; },
+    delete: (key) => void rows.delete(key),
+  };
+  const { made } = outbox([new PageError('socket-disconnected', 'no connection')]);
+  globalThis.window = { setTimeout: () => 0, clearTimeout: () => {} };
+  made.database = { transaction: () => {
+    const transaction = { objectStore: () => store, error: new Error('the disk is full') };
+    const ends = full ? 'onabort' : 'oncomplete';
+    setTimeout(() => transaction[ends]?.(), 2);
+    return transaction;
+  } };
+  await made.put('e', { ...item(0), metrics: 'so far' });
+  full = true;
+  await new Promise((resolve) => { setTimeout(resolve, 5); });
+  await made.put('e', { ...item(0), metrics: 'more' });
+  full = false;
+  for (let turn = 0; turn < 100 && rows.size > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  assert.equal(made.state.pending, 0);
+  assert.deepEqual([...rows.values()], [], 'the next visit would send what is older');
+});
+
 test('a write that never answers keeps nothing from being sent', async () => {
   const { made, late } = await opened({ open: 'success', writes: ['complete', 'never'] });
   const sent = [];
